@@ -51,7 +51,7 @@ class FileError(HarnessError):
         super().__init__(f"{where}: {what}", allowed=allowed, next_step=next_step)
 
 
-class FileErrors(HarnessError):
+class FileErrorGroup(HarnessError):
     """Several faults reported together, in the order they were found."""
 
     def __init__(self, errors: Sequence[HarnessError], *, shown: int = 20) -> None:
@@ -62,7 +62,7 @@ class FileErrors(HarnessError):
         super().__init__("\n".join(parts))
 
 
-class IncompleteRun(HarnessError):
+class IncompleteRunError(HarnessError):
     """The run is invalid or unfinished: too many failed items, the budget, an interrupt."""
 
     exit_code = 5
@@ -73,4 +73,4 @@ def raise_all(errors: Sequence[HarnessError]) -> None:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise FileErrors(errors)
+        raise FileErrorGroup(errors)
