@@ -51,7 +51,7 @@ class FileError(HarnessError):
         super().__init__(f"{where}: {what}", allowed=allowed, next_step=next_step)
 
 
-class FileErrorGroup(HarnessError):
+class GroupedError(HarnessError):
     """Several faults reported together, in the order they were found."""
 
     def __init__(self, errors: Sequence[HarnessError], *, shown: int = 20) -> None:
@@ -73,4 +73,4 @@ def raise_all(errors: Sequence[HarnessError]) -> None:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise FileErrorGroup(errors)
+        raise GroupedError(errors)
