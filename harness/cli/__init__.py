@@ -1,0 +1,88 @@
+"""The command line: parse, call, print, exit code.
+
+Commands are imported only when they are called, so that ``harness --help`` stays fast. This package alone turns a
+``HarnessError`` into text and an exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from harness import __version__
+from harness.errors import HarnessError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "quickstart": ("quickstart", "Run the main job end to end on a shipped golden set; no key needed."),
+    "init": ("init", "Write a new team's folder: evals, golden set, reports, CI workflow."),
+    "check": ("check", "Validate every file and every reference between them; calls nothing."),
+    "run": ("run", "Run the candidates of an eval over its golden set."),
+    "score": ("score", "Show precision, recall and more per category from a stored run."),
+    "compare": ("compare", "Compare two candidates item by item."),
+    "runs": ("runs", "List and show stored runs."),
+}
+"""Command -> module of this package and its one-line help (a test holds it equal to the command's own)."""
+
+EXIT_CODES = """Exit codes: 0 done or PASS, 1 something you can mend, 2 wrong usage, 3 REGRESSION, 4 INCONCLUSIVE,
+5 INVALID or incomplete."""
+
+
+class LazyGroup(click.Group):
+    """Lists commands from a table and imports one only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module that holds the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when one is mistyped."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a user's mistake becomes one message and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            raise _Failure(error) from error
+
+
+class _Failure(click.ClickException):
+    """A ``HarnessError`` on its way out."""
+
+    def __init__(self, error: HarnessError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="harness")
+def main() -> None:
+    """Evaluate LLM content moderation: prompts, rules and models over golden labelled sets."""

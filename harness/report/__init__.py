@@ -1,0 +1,1 @@
+"""What people read: numbers as text, tables, pages, sheets and plots, built from scores and comparisons."""

@@ -1,0 +1,58 @@
+"""Shows hostile text safely: masked, whole or not at all, and never with characters that act on the reader's screen.
+
+Escaping for HTML, Markdown and spreadsheets belongs to those formats; this module decides which characters remain.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+TextMode = Literal["masked", "full", "none"]
+TEXT_MODES: tuple[TextMode, ...] = ("masked", "full", "none")
+
+WITHHELD_TEXT = "(withheld)"
+HIDDEN_TEXT = "(not shown)"
+
+_WORD = re.compile(r"\w+")
+_ACTING = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def printable(text: str) -> str:
+    """The text with control, bidirectional and invisible characters replaced by visible ``\\uXXXX`` marks.
+
+    Line breaks and tabs become one space each, so that one text stays on one line.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if character in "\n\r\t":
+        return " "
+    if unicodedata.category(character) in _ACTING:
+        return f"\\u{ord(character):04x}"
+    return character
+
+
+def mask(text: str) -> str:
+    """Every word as its first letter and a dot for each further one: ``you idiot`` becomes ``y•• i••••``."""
+    return _WORD.sub(lambda word: word[0][0] + "•" * (len(word[0]) - 1), text)
+
+
+def shorten(text: str, width: int) -> str:
+    """At most ``width`` characters, the last of them an ellipsis where something was cut."""
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def shown(text: str | None, mode: TextMode, width: int | None = None) -> str:
+    """An item's text as a report may show it under ``--text``."""
+    if text is None:
+        return WITHHELD_TEXT
+    if mode == "none":
+        return HIDDEN_TEXT
+    clear = text if width is None else text[: 4 * width]
+    clear = printable(mask(clear) if mode == "masked" else clear)
+    return clear if width is None else shorten(clear, width)

@@ -1,0 +1,97 @@
+"""Turns numbers into text: the only place that rounds.
+
+Decides digits, units and how an undefined number reads; never computes a statistic.
+"""
+
+from __future__ import annotations
+
+import math
+
+from harness.core.results import MetricResult
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """A proportion as a percentage: ``91.2%``; an undefined one is ``n/a``."""
+    if value is None or math.isnan(value):
+        return "n/a"
+    return f"{100 * value:.{digits}f}%"
+
+
+def share_with_interval(result: MetricResult, digits: int = 1) -> str:
+    """A proportion with its interval: ``91.2% [88.7, 93.2]``; undefined: ``n/a (reason)``."""
+    if math.isnan(result.value):
+        return f"n/a ({result.reason or 'undefined'})"
+    text = share(result.value, digits)
+    if math.isnan(result.low) or math.isnan(result.high):
+        return text
+    return f"{text} [{100 * result.low:.{digits}f}, {100 * result.high:.{digits}f}]"
+
+
+def points_with_interval(result: MetricResult, digits: int = 1) -> str:
+    """A difference of proportions in percentage points: ``+2.3 [-0.4, +5.0]``."""
+    if math.isnan(result.value):
+        return f"n/a ({result.reason or 'undefined'})"
+    text = points(result.value, digits)
+    if math.isnan(result.low) or math.isnan(result.high):
+        return text
+    return f"{text} [{points(result.low, digits)}, {points(result.high, digits)}]"
+
+
+def points(value: float, digits: int = 1) -> str:
+    """A signed difference in percentage points; a rounded zero carries no sign."""
+    if math.isnan(value):
+        return "n/a"
+    text = f"{100 * value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def score(value: float | None, digits: int = 3) -> str:
+    """A number on its own scale, such as average precision."""
+    if value is None or math.isnan(value):
+        return "n/a"
+    return f"{value:.{digits}f}"
+
+
+def score_with_interval(result: MetricResult, digits: int = 3) -> str:
+    """A number on its own scale with its interval: ``0.912 [0.887, 0.932]``."""
+    if math.isnan(result.value):
+        return f"n/a ({result.reason or 'undefined'})"
+    if math.isnan(result.low) or math.isnan(result.high):
+        return score(result.value, digits)
+    return f"{score(result.value, digits)} [{score(result.low, digits)}, {score(result.high, digits)}]"
+
+
+def count(value: float) -> str:
+    """A count with thousands separated by commas; repeats can make it fractional."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value: three digits, or ``<0.001``; never 0."""
+    if value is None or math.isnan(value):
+        return "n/a"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def usd(value: float | None) -> str:
+    """US dollars; small sums keep four digits, an unpriced sum is ``not priced``."""
+    if value is None or math.isnan(value):
+        return "not priced"
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency, in the unit a reader would choose."""
+    if value is None or math.isnan(value):
+        return "n/a"
+    return f"{value / 1000:.2f} s" if value >= 1000 else f"{value:.0f} ms" if value >= 1 else f"{value:.2f} ms"
+
+
+def duration(seconds: float) -> str:
+    """A length of time: ``4.2 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
