@@ -1,0 +1,341 @@
+"""Metrics of one category from its four confusion counts.
+
+Decides each metric's numerator, denominator, interval and undefined case, and keeps the registry from which choices,
+messages and tests come. Leaves counting to ``confusion`` and clustered data to ``clusters`` (which scales the counts).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from harness.core.intervals import effective_wilson, wilson_interval
+from harness.core.results import MetricResult
+
+NO_POSITIVES = "no violating items"
+NO_NEGATIVES = "no non-violating items"
+NOTHING_FLAGGED = "nothing flagged"
+NO_ITEMS = "no items"
+NOTHING_TO_FIND = "no violating items and nothing flagged"
+
+
+class Metric(Protocol):
+    """A function of the four counts of one category."""
+
+    def __call__(
+        self, tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
+    ) -> MetricResult:
+        """Return the metric with its interval."""
+        ...  # pragma: no cover
+
+
+def proportion(
+    n_successes: float, n: float, reason: str, *, confidence: float = 0.95, n_excluded: int = 0
+) -> MetricResult:
+    """Proportion n_successes/n with its Wilson interval.
+
+    Args:
+        n_successes: Items with the property; 0 <= n_successes <= n.
+        n: Items in the denominator; fractional for effective counts.
+        reason: What to say when n == 0.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1]; undefined with the reason when n == 0.
+
+    Raises:
+        ValueError: A count is out of range, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> proportion(9, 10, "no items").value
+    0.9
+    """
+    low, high = wilson_interval(n_successes, n, confidence=confidence)
+    if n == 0:
+        return MetricResult.undefined(reason, n_excluded=n_excluded)
+    return MetricResult(min(1.0, n_successes / n), low, high, round(n), n_excluded)
+
+
+def recall(
+    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
+) -> MetricResult:
+    """Share of violating items that were flagged: tp / (tp + fn).
+
+    Args:
+        tp: Violating and flagged.
+        fp: Not violating and flagged (not used).
+        fn: Violating and not flagged.
+        tn: Not violating and not flagged (not used).
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1], higher is better; undefined without violating items.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> recall(9, 0, 1, 0).value
+    0.9
+    """
+    return proportion(tp, tp + fn, NO_POSITIVES, confidence=confidence, n_excluded=n_excluded)
+
+
+def precision(
+    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
+) -> MetricResult:
+    """Share of flagged items that are violating: tp / (tp + fp). Given the number flagged it is binomial.
+
+    Args:
+        tp: Violating and flagged.
+        fp: Not violating and flagged.
+        fn: Violating and not flagged (not used).
+        tn: Not violating and not flagged (not used).
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1], higher is better; undefined, not 0 or 1, when nothing was flagged.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> precision(3, 1, 5, 0).value
+    0.75
+    """
+    return proportion(tp, tp + fp, NOTHING_FLAGGED, confidence=confidence, n_excluded=n_excluded)
+
+
+def specificity(
+    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
+) -> MetricResult:
+    """Share of non-violating items that were not flagged: tn / (tn + fp).
+
+    Args:
+        tp: Violating and flagged (not used).
+        fp: Not violating and flagged.
+        fn: Violating and not flagged (not used).
+        tn: Not violating and not flagged.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1], higher is better; undefined without non-violating items.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> specificity(0, 1, 0, 99).value
+    0.99
+    """
+    return proportion(tn, tn + fp, NO_NEGATIVES, confidence=confidence, n_excluded=n_excluded)
+
+
+def fpr(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
+    """Share of non-violating items that were flagged, over-blocking: fp / (fp + tn).
+
+    Args:
+        tp: Violating and flagged (not used).
+        fp: Not violating and flagged.
+        fn: Violating and not flagged (not used).
+        tn: Not violating and not flagged.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1], lower is better; undefined without non-violating items.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> fpr(0, 1, 0, 99).value
+    0.01
+    """
+    return proportion(fp, fp + tn, NO_NEGATIVES, confidence=confidence, n_excluded=n_excluded)
+
+
+def fnr(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
+    """Share of violating items that were not flagged, missed harm: fn / (fn + tp).
+
+    Args:
+        tp: Violating and flagged.
+        fp: Not violating and flagged (not used).
+        fn: Violating and not flagged.
+        tn: Not violating and not flagged (not used).
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1], lower is better; undefined without violating items.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> fnr(9, 0, 1, 0).value
+    0.1
+    """
+    return proportion(fn, fn + tp, NO_POSITIVES, confidence=confidence, n_excluded=n_excluded)
+
+
+def agreement(
+    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
+) -> MetricResult:
+    """Share of items where decision and gold agree (accuracy): (tp + tn) / (tp + fp + fn + tn).
+
+    Args:
+        tp: Violating and flagged.
+        fp: Not violating and flagged.
+        fn: Violating and not flagged.
+        tn: Not violating and not flagged.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A proportion in [0, 1], higher is better; undefined without items.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> agreement(4, 1, 1, 14).value
+    0.9
+    """
+    return proportion(tp + tn, tp + fp + fn + tn, NO_ITEMS, confidence=confidence, n_excluded=n_excluded)
+
+
+def f1(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
+    """Harmonic mean of precision and recall: 2tp / (2tp + fp + fn), with the Wilson-direct interval.
+
+    J = tp/(tp + fp + fn) is binomial given its denominator and F1 = 2J/(1 + J) is monotone, so the Wilson limits of J
+    are mapped.
+
+    Args:
+        tp: Violating and flagged.
+        fp: Not violating and flagged.
+        fn: Violating and not flagged.
+        tn: Not violating and not flagged (not used).
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A number in [0, 1], higher is better; undefined when tp + fp + fn == 0.
+
+    Raises:
+        ValueError: A count is negative, or confidence is outside (0, 1).
+
+    References:
+        Lam, Gopal & Qian (2023), arXiv:2309.14621, the Wilson direct method.
+
+    >>> round(f1(8, 2, 2, 100).value, 3)
+    0.8
+    """
+    jaccard = proportion(tp, tp + fp + fn, NOTHING_TO_FIND, confidence=confidence, n_excluded=n_excluded)
+    if not jaccard.is_defined:
+        return jaccard
+    value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
+    return MetricResult(value, low, high, jaccard.n, n_excluded)
+
+
+def fbeta(
+    tp: float,
+    fp: float,
+    fn: float,
+    tn: float,
+    *,
+    beta: float,
+    confidence: float = 0.95,
+    n_excluded: int = 0,
+) -> MetricResult:
+    """F-beta: (1 + beta²)tp / ((1 + beta²)tp + beta²·fn + fp); recall weighs beta times as much as precision.
+
+    F-beta is a ratio of weighted counts (hit 1, miss beta²/(1 + beta²), false alarm 1/(1 + beta²)); its linearised
+    variance gives an effective n for the Wilson interval. beta = 1 is ``f1`` with its own interval.
+
+    Args:
+        tp: Violating and flagged.
+        fp: Not violating and flagged.
+        fn: Violating and not flagged.
+        tn: Not violating and not flagged (not used).
+        beta: Weight of recall, > 0.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A number in [0, 1], higher is better; undefined when tp + fp + fn == 0.
+
+    Raises:
+        ValueError: A count is negative, beta <= 0, or confidence is outside (0, 1).
+
+    References:
+        van Rijsbergen (1979), Information Retrieval, chapter 7. Korn & Graubard (1998) for the effective n.
+
+    >>> round(fbeta(8, 2, 4, 100, beta=2).value, 4)
+    0.6897
+    """
+    if not (beta > 0 and math.isfinite(beta)):
+        raise ValueError(f"beta must be > 0 and finite, got {beta}")
+    jaccard = f1(tp, fp, fn, tn, confidence=confidence, n_excluded=n_excluded)
+    if beta == 1 or not jaccard.is_defined:
+        return jaccard
+    miss = beta**2 / (1 + beta**2)
+    total = tp + miss * fn + (1 - miss) * fp
+    value = tp / total
+    variance = (tp * (1 - value) ** 2 + (miss**2 * fn + (1 - miss) ** 2 * fp) * value**2) / total**2
+    low, high = effective_wilson(value, variance, tp + fp + fn, confidence=confidence)
+    return MetricResult(value, low, high, jaccard.n, n_excluded)
+
+
+def failure_rate(n_failed: float, n_items: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
+    """Share of items without a usable answer: n_failed / n_items.
+
+    Args:
+        n_failed: Items unparsed or refused; 0 <= n_failed <= n_items.
+        n_items: Items that were answered at all.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items lost to errors, passed through.
+
+    Returns:
+        A proportion in [0, 1], lower is better; undefined without items.
+
+    Raises:
+        ValueError: A count is out of range, or confidence is outside (0, 1).
+
+    References:
+        Wilson (1927), JASA 22:209-212.
+
+    >>> failure_rate(3, 600).value
+    0.005
+    """
+    return proportion(n_failed, n_items, NO_ITEMS, confidence=confidence, n_excluded=n_excluded)
+
+
+METRICS: dict[str, Metric] = {
+    "recall": recall,
+    "precision": precision,
+    "f1": f1,
+    "fpr": fpr,
+    "fnr": fnr,
+    "specificity": specificity,
+    "agreement": agreement,
+}
+LOWER_IS_BETTER = frozenset({"fpr", "fnr", "failure_rate"})

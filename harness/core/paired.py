@@ -1,0 +1,307 @@
+"""Two systems on the same items, one category: the eight-cell table and what is read from it.
+
+Decides how pairs are counted and how the difference of each paired metric is estimated and tested. Leaves proofs of
+non-inferiority to ``noninferiority`` and ``precision_margin``, and verdicts to ``gate``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.confusion import check_codes
+from harness.core.mcnemar import mcnemar_midp
+from harness.core.metrics import METRICS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND
+from harness.core.resampling import paired_f1, percentile_interval, permute_cells, resample_cells
+from harness.core.results import MetricResult
+from harness.core.tango import tango_interval
+from harness.core.wgs import wgs_interval, wgs_statistic, wgs_test
+
+N_CELLS = 8
+CELL_NAMES = tuple(f"{cell:03b}" for cell in range(N_CELLS))  # digits: gold, baseline, candidate
+# metric -> (cell gained by the candidate, cell lost, cells of the denominator, +1 if higher is better)
+_MATCHED: dict[str, tuple[int, int, slice, int, str]] = {
+    "recall": (0b101, 0b110, slice(4, 8), 1, NO_POSITIVES),
+    "fpr": (0b010, 0b001, slice(0, 4), -1, NO_NEGATIVES),
+}
+PAIRED_METRICS = ("recall", "precision", "fpr", "f1")
+
+
+class Discordance(NamedTuple):
+    """Discordant pairs from the candidate's side: gained, lost, and all pairs of the denominator."""
+
+    gained: float
+    lost: float
+    n: float
+
+
+class PairedResult(NamedTuple):
+    """One metric of both systems, the difference candidate minus baseline, and p of "no difference"."""
+
+    baseline: MetricResult
+    candidate: MetricResult
+    difference: MetricResult
+    p_value: float
+
+
+def paired_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
+    """Count pairs of one category by gold y, baseline a, candidate b: cell = 4y + 2a + b.
+
+    Args:
+        y_true: Gold, int (n_items,): 1, 0, or -1 missing.
+        a: Baseline decisions, same shape and codes.
+        b: Candidate decisions, same shape and codes.
+
+    Returns:
+        8 counts, int64; items with gold or a decision missing are left out, so the sum is n_items - n_excluded.
+
+    Raises:
+        ValueError: Shapes differ, or a code is not -1, 0 or 1.
+
+    References:
+        McNemar (1947), Psychometrika 12:153-157, for the discordant cells.
+
+    >>> import numpy as np
+    >>> paired_cells(np.array([1, 1, 0, -1]), np.array([1, 0, 0, 1]), np.array([0, 1, 0, 1])).tolist()
+    [1, 0, 0, 0, 0, 1, 1, 0]
+    """
+    y_true, a, b = np.asarray(y_true), np.asarray(a), np.asarray(b)
+    if y_true.ndim != 1 or not y_true.shape == a.shape == b.shape:
+        raise ValueError(f"y_true, a and b must share one shape (n_items,), got {y_true.shape}, {a.shape}, {b.shape}")
+    for name, array in (("y_true", y_true), ("a", a), ("b", b)):
+        check_codes(name, array)
+    kept = (y_true >= 0) & (a >= 0) & (b >= 0)
+    codes = (4 * y_true.astype(np.int8) + 2 * a.astype(np.int8) + b.astype(np.int8))[kept]
+    return np.bincount(codes, minlength=N_CELLS)
+
+
+def paired_tables(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
+    """``paired_cells`` of every category.
+
+    Args:
+        y_true: Gold, int (n_items, n_categories): 1, 0, or -1 missing.
+        a: Baseline decisions, same shape and codes.
+        b: Candidate decisions, same shape and codes.
+
+    Returns:
+        Counts of shape (n_categories, 8).
+
+    Raises:
+        ValueError: Shapes differ, or a code is not -1, 0 or 1.
+
+    References:
+        McNemar (1947), Psychometrika 12:153-157, for the discordant cells.
+
+    >>> import numpy as np
+    >>> paired_tables(np.array([[1]]), np.array([[0]]), np.array([[1]])).tolist()
+    [[0, 0, 0, 0, 0, 1, 0, 0]]
+    """
+    y_true, a, b = np.asarray(y_true), np.asarray(a), np.asarray(b)
+    if y_true.ndim != 2 or not y_true.shape == a.shape == b.shape:
+        raise ValueError(f"expected three arrays (n_items, n_categories), got {y_true.shape}, {a.shape}, {b.shape}")
+    columns = [paired_cells(y_true[:, c], a[:, c], b[:, c]) for c in range(y_true.shape[1])]
+    return np.stack(columns) if columns else np.zeros((0, N_CELLS), dtype=np.int64)
+
+
+def system_counts(cells: Sequence[float] | NDArray[Any], system: Literal["baseline", "candidate"]) -> tuple[float, ...]:
+    """Confusion counts of one of the two systems.
+
+    Args:
+        cells: 8 counts, see ``paired_cells``.
+        system: Which of the two.
+
+    Returns:
+        (tp, fp, fn, tn), in the order that ``metrics`` takes.
+
+    Raises:
+        ValueError: There are not 8 counts >= 0.
+
+    >>> system_counts([50, 1, 2, 3, 4, 5, 6, 70], "candidate")
+    (75.0, 4.0, 10.0, 52.0)
+    """
+    c = check_cells(cells)
+    bit = 2 if system == "baseline" else 1
+    flagged = [cell for cell in range(4) if cell & bit]
+    passed = [cell for cell in range(4) if not cell & bit]
+    fp, tn = float(c[flagged].sum()), float(c[passed].sum())
+    tp, fn = float(c[4:][flagged].sum()), float(c[4:][passed].sum())
+    return tp, fp, fn, tn
+
+
+def check_cells(cells: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+    """Return 8 counts as float64 after refusing another shape or a negative count.
+
+    Args:
+        cells: 8 counts, see ``paired_cells``.
+
+    Returns:
+        The counts.
+
+    Raises:
+        ValueError: There are not 8 counts >= 0.
+
+    >>> check_cells([0, 0, 0, 0, 1, 0, 0, 2]).sum()
+    np.float64(3.0)
+    """
+    c = np.asarray(cells, dtype=np.float64)
+    if c.shape != (N_CELLS,) or not (c >= 0).all():
+        raise ValueError(f"cells must be {N_CELLS} counts >= 0, got {c.tolist()}")
+    return c
+
+
+def discordance(cells: Sequence[float] | NDArray[Any], metric: str) -> Discordance:
+    """Discordant pairs of a metric whose denominator both systems share.
+
+    Args:
+        cells: 8 counts, see ``paired_cells``.
+        metric: "recall" (pairs are violating items) or "fpr" (non-violating items).
+
+    Returns:
+        Gained = only the candidate is right, lost = only the baseline is right, n = all pairs of the denominator.
+
+    Raises:
+        ValueError: The metric has no shared denominator, or the counts are malformed.
+
+    >>> discordance([50, 1, 2, 3, 4, 5, 6, 70], "recall")
+    Discordance(gained=5.0, lost=6.0, n=85.0)
+    """
+    if metric not in _MATCHED:
+        raise ValueError(f"metric must be one of {', '.join(_MATCHED)}, got '{metric}'")
+    c = check_cells(cells)
+    gained, lost, pairs, _, _ = _MATCHED[metric]
+    return Discordance(float(c[gained]), float(c[lost]), float(c[pairs].sum()))
+
+
+def paired_difference(
+    cells: Sequence[float] | NDArray[Any],
+    metric: str,
+    *,
+    rng: np.random.Generator | None = None,
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    n_excluded: int = 0,
+) -> MetricResult:
+    """Difference of a metric, candidate minus baseline, on the same items.
+
+    Recall and FPR: Tango's score interval. Precision: inverted weighted generalised score test. F1: paired percentile
+    bootstrap of the eight cells.
+
+    Args:
+        cells: 8 counts, see ``paired_cells``; fractional for effective counts.
+        metric: One of ``PAIRED_METRICS``.
+        rng: Random generator, needed by f1 only.
+        n_resamples: Resamples of the bootstrap.
+        confidence: Two-sided level, in (0, 1); .90 beside a gate.
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        A difference in [-1, 1], in the metric's own sense (a positive FPR difference is worse); undefined when either
+        system's metric is.
+
+    Raises:
+        ValueError: The metric is unknown, the counts are malformed, or f1 is asked for without rng.
+
+    References:
+        Tango (1998); Kosinski (2013), Statistics in Medicine 32:964-977; Efron & Tibshirani (1993), chapter 13.
+
+    >>> result = paired_difference([50, 1, 2, 3, 4, 5, 6, 70], "recall")
+    >>> [round(x, 3) for x in (result.value, result.low, result.high)]
+    [-0.012, -0.097, 0.072]
+    """
+    c = check_cells(cells)
+    if metric in _MATCHED:
+        return _matched_difference(c, metric, confidence, n_excluded)
+    if metric == "precision":
+        flagged_a, flagged_b = c[[2, 3, 6, 7]].sum(), c[[1, 3, 5, 7]].sum()
+        n = round(float(c[[1, 2, 3, 5, 6, 7]].sum()))
+        if flagged_a == 0 or flagged_b == 0:
+            return MetricResult.undefined(NOTHING_FLAGGED, n=n, n_excluded=n_excluded)
+        low, high = wgs_interval(c, confidence=confidence)
+        value = float(c[[5, 7]].sum() / flagged_b - c[[6, 7]].sum() / flagged_a)
+        return MetricResult(value, low, high, n, n_excluded)
+    if metric != "f1":
+        raise ValueError(f"metric must be one of {', '.join(PAIRED_METRICS)}, got '{metric}'")
+    if rng is None:
+        raise ValueError("the f1 difference is bootstrapped: pass rng")
+    n = round(float(c[1:].sum()))
+    baseline, candidate = paired_f1(c)
+    value = float(candidate - baseline)
+    if math.isnan(value):
+        return MetricResult.undefined(NOTHING_TO_FIND, n=n, n_excluded=n_excluded)
+    f1_a, f1_b = paired_f1(resample_cells(c, n_resamples, rng))
+    low, high = percentile_interval(f1_b - f1_a, confidence=confidence)
+    reason = None if c[[1, 2, 5, 6]].any() else "no discordant pairs: the bootstrap has no width"
+    return MetricResult(value, low, high, n, n_excluded, reason)
+
+
+def _matched_difference(c: NDArray[np.float64], metric: str, confidence: float, n_excluded: int) -> MetricResult:
+    *_, sign, reason = _MATCHED[metric]
+    gained, lost, n = discordance(c, metric)
+    if n == 0:
+        return MetricResult.undefined(reason, n_excluded=n_excluded)
+    low, high = tango_interval(gained, lost, n, confidence=confidence)
+    if sign < 0:
+        low, high = -high, -low
+    return MetricResult(sign * (gained - lost) / n, low, high, round(n), n_excluded)
+
+
+def compare_paired(
+    cells: Sequence[float] | NDArray[Any],
+    metric: str,
+    *,
+    rng: np.random.Generator,
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    n_excluded: int = 0,
+) -> PairedResult:
+    """One metric of both systems, their difference, and the two-sided p of "no difference".
+
+    Recall and FPR: McNemar mid-p. Precision: weighted generalised score test. F1: paired permutation,
+    (1 + #{abs(stat*) >= abs(stat)})/(1 + n_resamples).
+
+    Args:
+        cells: 8 counts, see ``paired_cells``.
+        metric: One of ``PAIRED_METRICS``.
+        rng: Random generator, used by f1 only.
+        n_resamples: Resamples of bootstrap and permutation.
+        confidence: Two-sided level, in (0, 1).
+        n_excluded: Items left out, passed through.
+
+    Returns:
+        Both systems' results, the difference, and p in (0, 1]; p is NaN when the difference is undefined.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are malformed.
+
+    References:
+        Fagerland, Lydersen & Laake (2013); Kosinski (2013); Phipson & Smyth (2010) for the permutation p-value.
+
+    >>> import numpy as np
+    >>> compared = compare_paired([50, 1, 2, 3, 4, 5, 6, 70], "recall", rng=np.random.default_rng(0))
+    >>> round(compared.candidate.value, 3), round(compared.p_value, 3)
+    (0.882, 0.774)
+    """
+    c = check_cells(cells)
+    difference = paired_difference(
+        c, metric, rng=rng, n_resamples=n_resamples, confidence=confidence, n_excluded=n_excluded
+    )
+    baseline, candidate = (
+        METRICS[metric](*system_counts(c, system), confidence=confidence, n_excluded=n_excluded)
+        for system in ("baseline", "candidate")
+    )
+    if not difference.is_defined:
+        p_value = math.nan
+    elif metric in _MATCHED:
+        gained, lost, _ = discordance(c, metric)
+        p_value = mcnemar_midp(round(gained), round(lost))
+    elif metric == "precision":
+        p_value = wgs_test(wgs_statistic(c))
+    else:
+        f1_a, f1_b = paired_f1(permute_cells(c, n_resamples, rng))
+        n_extreme = int(np.count_nonzero(np.abs(f1_b - f1_a) >= abs(difference.value) - 1e-12))
+        p_value = (1 + n_extreme) / (1 + n_resamples)
+    return PairedResult(baseline, candidate, difference, p_value)

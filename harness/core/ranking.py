@@ -1,0 +1,241 @@
+"""Quality of a score's ordering: average precision, AUROC and their curves.
+
+Decides how ties are ranked and how sure the area is. Leaves the choice of a threshold to ``thresholds`` and the scores'
+face value to ``calibration``. An item without gold (-1) or without a score (NaN) is left out and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from harness.core.confusion import check_codes
+from harness.core.intervals import normal_quantile, wilson_interval
+from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES
+from harness.core.results import Interval, MetricResult
+
+
+class ScoredItems(NamedTuple):
+    """Gold and score of the items that have both, and how many have not."""
+
+    y_true: NDArray[np.bool_]
+    y_score: NDArray[np.float64]
+    n_excluded: int
+
+
+class PrecisionRecallCurve(NamedTuple):
+    """Precision and recall at each distinct score (flag ``score >= threshold``), closed by the point (1, 0)."""
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+
+
+class RocCurve(NamedTuple):
+    """False and true positive rate at each distinct score, opened by the threshold inf at (0, 0)."""
+
+    fpr: NDArray[np.float64]
+    tpr: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+
+
+def scored_items(y_true: NDArray[Any], y_score: NDArray[Any]) -> ScoredItems:
+    """Keep the items that have gold and score.
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        y_score: Score, float (n_items,); higher means more violating; NaN missing.
+
+    Returns:
+        Boolean gold and float64 scores of equal length, and the number left out.
+
+    Raises:
+        ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
+
+    >>> import numpy as np
+    >>> scored_items(np.array([1, 0, -1]), np.array([0.9, np.nan, 0.2])).n_excluded
+    2
+    """
+    y_true, y_score = np.asarray(y_true), np.asarray(y_score, dtype=np.float64)
+    if y_true.ndim != 1 or y_true.shape != y_score.shape:
+        raise ValueError(f"y_true and y_score must share one shape (n_items,), got {y_true.shape} and {y_score.shape}")
+    check_codes("y_true", y_true)
+    kept = (y_true >= 0) & ~np.isnan(y_score)
+    n_kept = int(np.count_nonzero(kept))
+    if n_kept == kept.size:
+        return ScoredItems(y_true == 1, y_score, 0)
+    return ScoredItems(y_true[kept] == 1, y_score[kept], int(kept.size - n_kept))
+
+
+def average_precision(y_true: NDArray[Any], y_score: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+    """Step-wise area under the precision-recall curve: sum of (R_k - R_{k-1})·P_k; tied scores form one step.
+
+    Equal to the mean over violating items of the precision at their own score. Interval: logit(AP) ± z/sqrt(P·AP(1-AP))
+    with P violating items and AP clipped to [.5/P, 1 - .5/P].
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        y_score: Score, float (n_items,); NaN missing.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number in (0, 1], higher is better; n is the number of violating items. It depends on prevalence: never
+        compare it across sets. Undefined without violating items.
+
+    Raises:
+        ValueError: Shapes differ, a gold code is not -1, 0 or 1, or confidence is outside (0, 1).
+
+    References:
+        Boyd, Eng & Page (2013), ECML PKDD, section 3.2 (logit interval).
+
+    >>> import numpy as np
+    >>> round(average_precision(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value, 4)
+    0.8333
+    """
+    z = normal_quantile(confidence)
+    items = scored_items(y_true, y_score)
+    positives = np.sort(items.y_score[items.y_true])
+    n_positives = positives.size
+    if n_positives == 0:
+        return MetricResult.undefined(NO_POSITIVES, n_excluded=items.n_excluded)
+    negatives = np.sort(items.y_score[~items.y_true])
+    hits = n_positives - np.searchsorted(positives, positives, side="left")
+    false_alarms = negatives.size - np.searchsorted(negatives, positives, side="left")
+    value = float(np.mean(hits / (hits + false_alarms)))
+    clipped = min(1 - 0.5 / n_positives, max(0.5 / n_positives, value))
+    half = z / math.sqrt(n_positives * clipped * (1 - clipped))
+    low, high = float(expit(logit(clipped) - half)), float(expit(logit(clipped) + half))
+    return MetricResult(value, min(low, value), max(high, value), n_positives, items.n_excluded)
+
+
+def auroc(y_true: NDArray[Any], y_score: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+    """Chance that a violating item outscores a non-violating one, ties counting half (Mann-Whitney).
+
+    Interval: DeLong's standard error on the logit scale. Where that error is 0 or not defined (perfect separation, one
+    item of a class), the bound Var <= A(1-A)/min(P, N) gives the effective n of a Wilson interval.
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        y_score: Score, float (n_items,); NaN missing.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number in [0, 1], higher is better; n counts scored items; undefined when a class is absent.
+
+    Raises:
+        ValueError: Shapes differ, a gold code is not -1, 0 or 1, or confidence is outside (0, 1).
+
+    References:
+        DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845. Birnbaum & Klose (1957), Annals of Mathematical
+        Statistics 28:933-945 (variance bound).
+
+    >>> import numpy as np
+    >>> auroc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value
+    0.75
+    """
+    z = normal_quantile(confidence)
+    items = scored_items(y_true, y_score)
+    positives, negatives = np.sort(items.y_score[items.y_true]), np.sort(items.y_score[~items.y_true])
+    n_positives, n_negatives = positives.size, negatives.size
+    n = n_positives + n_negatives
+    if n_positives == 0 or n_negatives == 0:
+        reason = NO_POSITIVES if n_positives == 0 else NO_NEGATIVES
+        return MetricResult.undefined(reason, n=n, n_excluded=items.n_excluded)
+    of_positives = _share_below(positives, negatives)
+    value = float(np.mean(of_positives))
+    variance = 0.0
+    if min(n_positives, n_negatives) > 1:
+        of_negatives = 1 - _share_below(negatives, positives)
+        variance = float(np.var(of_positives, ddof=1) / n_positives + np.var(of_negatives, ddof=1) / n_negatives)
+    low, high = _auroc_interval(value, variance, min(n_positives, n_negatives), z, confidence)
+    return MetricResult(value, low, high, n, items.n_excluded)
+
+
+def _share_below(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each sorted score, the share of the sorted others below it, ties counting half."""
+    below = np.searchsorted(others, scores, side="left")
+    below_or_tied = np.searchsorted(others, scores, side="right")
+    return np.asarray((below + below_or_tied) / (2 * others.size), dtype=np.float64)
+
+
+def _auroc_interval(value: float, variance: float, n_smaller: int, z: float, confidence: float) -> Interval:
+    spread = value * (1 - value)
+    if variance <= 1e-18 or spread <= 1e-12:
+        return wilson_interval(value * n_smaller, n_smaller, confidence=confidence)
+    half = z * math.sqrt(variance) / spread
+    return Interval(float(expit(logit(value) - half)), float(expit(logit(value) + half)))
+
+
+def precision_recall_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> PrecisionRecallCurve:
+    """Precision and recall of the rule ``score >= t`` at every distinct score t, thresholds ascending.
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        y_score: Score, float (n_items,); NaN missing.
+
+    Returns:
+        Arrays precision and recall of length k + 1 (the last point is precision 1, recall 0, without a threshold) and
+        thresholds of length k; recall is NaN throughout without violating items.
+
+    Raises:
+        ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
+
+    References:
+        Davis & Goadrich (2006), ICML, section 2.
+
+    >>> import numpy as np
+    >>> curve = precision_recall_curve(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
+    >>> curve.recall.tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.0]
+    """
+    hits, false_alarms, thresholds, n_positives, _ = _cumulative_counts(y_true, y_score)
+    precision = np.concatenate([(hits / (hits + false_alarms))[::-1], [1.0]])
+    recall = np.full(precision.size, np.nan)
+    if n_positives:
+        recall = np.concatenate([(hits / n_positives)[::-1], [0.0]])
+    return PrecisionRecallCurve(precision, recall, thresholds[::-1])
+
+
+def roc_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> RocCurve:
+    """False and true positive rate of the rule ``score >= t`` at every distinct score t, thresholds descending.
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        y_score: Score, float (n_items,); NaN missing.
+
+    Returns:
+        Arrays of length k + 1 that start at threshold inf with both rates 0; a rate is NaN throughout when its class is
+        absent.
+
+    Raises:
+        ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
+
+    References:
+        Fawcett (2006), Pattern Recognition Letters 27:861-874, algorithm 1.
+
+    >>> import numpy as np
+    >>> roc_curve(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).tpr.tolist()
+    [0.0, 0.5, 0.5, 1.0, 1.0]
+    """
+    hits, false_alarms, thresholds, n_positives, n_negatives = _cumulative_counts(y_true, y_score)
+    undefined = np.full(hits.size + 1, np.nan)
+    fpr = np.concatenate([[0.0], false_alarms / n_negatives]) if n_negatives else undefined
+    tpr = np.concatenate([[0.0], hits / n_positives]) if n_positives else undefined
+    return RocCurve(fpr, tpr, np.concatenate([[np.inf], thresholds]))
+
+
+def _cumulative_counts(
+    y_true: NDArray[Any], y_score: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], int, int]:
+    """Hits and false alarms at each distinct score, from the highest down, and both class sizes."""
+    items = scored_items(y_true, y_score)
+    order = np.argsort(-items.y_score, kind="stable")
+    scores, gold = items.y_score[order], items.y_true[order]
+    last_of_tie = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if scores.size else np.zeros(0, np.intp)
+    hits = np.cumsum(gold, dtype=np.int64)[last_of_tie]
+    n_positives = int(np.count_nonzero(gold))
+    return hits, last_of_tie + 1 - hits, scores[last_of_tie], n_positives, gold.size - n_positives

@@ -1,0 +1,165 @@
+"""Precision of two systems on the same items: the weighted generalised score statistic.
+
+Decides how far an observed difference of precision lies from a hypothesised one, the test of "no difference", and the
+interval. The calibrated test of a margin is in ``precision_margin``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from harness.core.intervals import normal_quantile
+from harness.core.results import UNDEFINED, Interval
+
+_BISECTIONS = 60
+INTERVAL_PSEUDO_COUNT = 1 / 6  # per cell with a flag, six cells: one item in all
+
+
+def wgs_statistics(cells: NDArray[Any], difference: float = 0.0, *, pseudo_count: float = 0.0) -> NDArray[np.float64]:
+    """Score statistic of H0: PPV_B - PPV_A = d for many tables at once.
+
+    Z = (TB/nB - TA/nA - d)/sqrt(V), V = pA(1-pA)/nA + pB(1-pB)/nB - 2[T11(1-pA)(1-pB) + F11·pA·pB]/(nA·nB), with
+    pA = (TA + TB - nB·d)/(nA + nB) and pB = pA + d kept in [0, 1]. At d = 0, Z² is Kosinski's statistic.
+
+    Args:
+        cells: Counts, shape (..., 8), cell = 4y + 2a + b.
+        difference: Hypothesised difference d of precision, candidate minus baseline, in [-1, 1].
+        pseudo_count: Added to each of the six cells with a flag in pA, pB and V (not in the numerator).
+
+    Returns:
+        Statistics of shape (...); positive when the candidate does better than d; the sign of the numerator times inf
+        when V is 0; NaN when a system flags nothing.
+
+    Raises:
+        ValueError: The difference is outside [-1, 1].
+
+    References:
+        Kosinski (2013), Statistics in Medicine 32:964-977; Leisenring, Alonzo & Pepe (2000), Biometrics 56:345-351.
+
+    >>> import numpy as np
+    >>> round(float(wgs_statistics(np.array([50, 1, 2, 3, 4, 5, 6, 70]))), 4)
+    0.5395
+    """
+    if not -1 <= difference <= 1:
+        raise ValueError(f"difference must be in [-1, 1], got {difference}")
+    c = np.asarray(cells, dtype=np.float64)
+    true_a, true_b = c[..., 6] + c[..., 7], c[..., 5] + c[..., 7]
+    flagged_a, flagged_b = true_a + c[..., 2] + c[..., 3], true_b + c[..., 1] + c[..., 3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numerator = true_b / flagged_b - true_a / flagged_a - difference
+        variance = _variance(c, difference, pseudo_count)
+        degenerate = ~(variance > 1e-14)
+        z = numerator / np.sqrt(np.where(degenerate, 1.0, variance))
+    sign = np.where(np.abs(numerator) < 1e-12, 0.0, np.sign(numerator))
+    at_zero_variance = np.where(sign == 0, 0.0, np.copysign(np.inf, sign))
+    return np.where(np.isnan(numerator), np.nan, np.where(degenerate, at_zero_variance, z))
+
+
+def _variance(c: NDArray[np.float64], d: float, e: float) -> NDArray[np.float64]:
+    both_true, both_false = c[..., 7] + e, c[..., 3] + e
+    true_a, true_b = c[..., 6] + c[..., 7] + 2 * e, c[..., 5] + c[..., 7] + 2 * e
+    n_a, n_b = true_a + c[..., 2] + c[..., 3] + 2 * e, true_b + c[..., 1] + c[..., 3] + 2 * e
+    p_a = np.clip((true_a + true_b - n_b * d) / (n_a + n_b), max(0.0, -d), min(1.0, 1.0 - d))
+    p_b = p_a + d
+    shared = both_true * (1 - p_a) * (1 - p_b) + both_false * p_a * p_b
+    return np.asarray(p_a * (1 - p_a) / n_a + p_b * (1 - p_b) / n_b - 2 * shared / (n_a * n_b), dtype=np.float64)
+
+
+def wgs_statistic(cells: NDArray[Any], difference: float = 0.0) -> float:
+    """``wgs_statistics`` of one table.
+
+    Args:
+        cells: 8 counts, cell = 4y + 2a + b.
+        difference: Hypothesised difference of precision, in [-1, 1].
+
+    Returns:
+        A standard normal deviate under H0; NaN when a system flags nothing.
+
+    Raises:
+        ValueError: The difference is outside [-1, 1].
+
+    References:
+        Kosinski (2013), Statistics in Medicine 32:964-977.
+
+    >>> import numpy as np
+    >>> round(wgs_statistic(np.array([50, 1, 2, 3, 4, 5, 6, 70])), 4)
+    0.5395
+    """
+    return float(wgs_statistics(cells, difference))
+
+
+def wgs_test(statistic: float, *, alternative: Literal["two-sided", "worse", "better"] = "two-sided") -> float:
+    """Normal p-value of a score statistic.
+
+    Args:
+        statistic: From ``wgs_statistic`` at difference 0.
+        alternative: What is to be shown about the candidate.
+
+    Returns:
+        A p-value in [0, 1]; NaN when the statistic is.
+
+    Raises:
+        ValueError: The alternative is unknown.
+
+    References:
+        Kosinski (2013), Statistics in Medicine 32:964-977.
+
+    >>> round(wgs_test(1.96), 3)
+    0.05
+    """
+    tails = {
+        "two-sided": 2 * float(ndtr(-abs(statistic))),
+        "worse": float(ndtr(statistic)),
+        "better": float(ndtr(-statistic)),
+    }
+    if alternative not in tails:
+        raise ValueError(f"alternative must be one of {', '.join(tails)}, got '{alternative}'")
+    return tails[alternative]
+
+
+def wgs_interval(cells: NDArray[Any], *, confidence: float = 0.95) -> Interval:
+    """Interval of the difference of precision: the d with Z(d) between -z and z, by bisection.
+
+    Each of the six cells with a flag gets 1/6 of an item in the variance, so that two systems without a discordant flag
+    still have an interval of some width. Simulated coverage .96 on average over random designs with 20-600 violating
+    items, .92 at worst (.94 and .88 without the sixth).
+
+    Args:
+        cells: 8 counts, cell = 4y + 2a + b; fractional for effective counts.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        Differences in [-1, 1], candidate minus baseline; both ends NaN when a system flags nothing.
+
+    Raises:
+        ValueError: Confidence is outside (0, 1).
+
+    References:
+        Kosinski (2013), Statistics in Medicine 32:964-977, for the statistic.
+
+    >>> import numpy as np
+    >>> [round(end, 3) for end in wgs_interval(np.array([50, 1, 2, 3, 4, 5, 6, 70]))]
+    [-0.031, 0.052]
+    """
+    z = normal_quantile(confidence)
+    c = np.asarray(cells, dtype=np.float64)
+    flagged_a, flagged_b = float(c[[2, 3, 6, 7]].sum()), float(c[[1, 3, 5, 7]].sum())
+    if flagged_a == 0 or flagged_b == 0:
+        return UNDEFINED
+    estimate = float(c[[5, 7]].sum()) / flagged_b - float(c[[6, 7]].sum()) / flagged_a
+    return Interval(_end(c, estimate, -1.0, z), _end(c, estimate, 1.0, z))
+
+
+def _end(c: NDArray[np.float64], estimate: float, limit: float, z: float) -> float:
+    """The difference between the estimate and -1 or 1 at which the statistic passes z."""
+    inside, outside = estimate, limit
+    for _ in range(_BISECTIONS):
+        middle = (inside + outside) / 2
+        accepted = abs(float(wgs_statistics(c, middle, pseudo_count=INTERVAL_PSEUDO_COUNT))) <= z
+        inside, outside = (middle, outside) if accepted else (inside, middle)
+    return outside if not math.isclose(outside, limit) else limit
