@@ -1,0 +1,38 @@
+"""``harness check``: every file and every reference, without calling anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import json_option, print_json
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@json_option
+def command(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Validate every file and every reference between them; calls nothing.
+
+    Without PATH: evals/ and golden_sets/ below the current folder.
+
+    \b
+    Examples:
+      harness check
+      harness check evals/community.yaml golden_sets/community_v1.yaml
+    """
+    from harness.check import check_paths
+    from harness.errors import raise_all
+
+    report = check_paths(paths or (Path("evals"), Path("golden_sets")))
+    if as_json:
+        print_json(report.as_dict())
+        if report.errors:
+            raise SystemExit(1)
+        return
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    raise_all(report.errors)
+    counted = ", ".join(f"{n} {kind}" for kind, n in report.counts.items())
+    click.echo(f"OK: {counted}; {len(report.warnings)} warnings")

@@ -1,0 +1,66 @@
+"""``harness compare``: two candidates, item by item."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli.options import json_option, print_json, run_argument, runs_dir_option, text_option
+
+
+@click.command("compare")
+@run_argument
+@click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
+@click.option("--candidate", help="The candidate to judge; default: the only other one.")
+@click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
+@click.option("--metric", "metrics", multiple=True, type=click.Choice(["recall", "precision", "fpr", "f1"]),
+              help="Tables to show; default: recall and precision.")
+@click.option("--items", "n_items", default=5, show_default=True, help="Fixed and broken items shown per category.")
+@text_option
+@runs_dir_option
+@click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
+@json_option
+def command(
+    run_name: str,
+    baseline: str | None,
+    candidate: str | None,
+    baseline_run_name: str | None,
+    metrics: tuple[str, ...],
+    n_items: int,
+    text_mode: str,
+    runs_dir: str,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Compare two candidates item by item.
+
+    Both values per category, the paired difference with its interval and p-value, and the items fixed and broken.
+
+    \b
+    Examples:
+      harness compare latest --baseline v1 --candidate v2
+      harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
+    """
+    from harness.comparison import compare
+    from harness.runs import find_run
+
+    run = find_run(runs_dir, run_name)
+    baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
+    pair = choose_pair(run, baseline, candidate, baseline_run)
+    comparison = compare(baseline_run, pair[0], run, pair[1])
+    if as_json:
+        print_json(comparison.as_dict())
+        return
+    from harness.cli.texts import texts_of
+    from harness.report.comparison_tables import comparison_tables, verdict_sentence
+    from harness.report.tables import render
+
+    tables = comparison_tables(
+        comparison,
+        texts_of(run, text_mode),
+        metrics=metrics or ("recall", "precision"),
+        text_mode=text_mode,  # type: ignore[arg-type]
+        n_items=n_items,
+    )
+    click.echo(verdict_sentence(comparison) + "\n")
+    click.echo(render(tables, output))
+    click.echo(f"\np (Holm): {comparison.family}.\nsignature: {comparison.candidate.signature}")

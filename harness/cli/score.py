@@ -1,0 +1,39 @@
+"""``harness score``: the numbers of a stored run."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli.options import json_option, print_json, run_argument, runs_dir_option
+
+
+@click.command("score")
+@run_argument
+@runs_dir_option
+@click.option("--slices", "with_slices", is_flag=True, help="Also show every slice.")
+@click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
+@json_option
+def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_json: bool) -> None:
+    """Show precision, recall and more per category from a stored run.
+
+    RUN is a run id, its folder, or "latest". Works offline, with no key.
+
+    \b
+    Examples:
+      harness score latest
+      harness score latest --slices
+      harness score community-3f9a1c2e0b7d --json > score.json
+    """
+    from harness.runs import find_run
+    from harness.scoring import score_run
+
+    score = score_run(find_run(runs_dir, run_name), with_slices=with_slices or as_json)
+    if as_json:
+        print_json(score.as_dict())
+        return
+    from harness.report.score_tables import score_tables
+    from harness.report.tables import render
+
+    golden = score.golden_set
+    click.echo(f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items\n")
+    click.echo(render(score_tables(score, with_slices=with_slices), output))

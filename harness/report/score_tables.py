@@ -1,0 +1,131 @@
+"""The score of a run as tables a policy manager can read."""
+
+from __future__ import annotations
+
+from harness.core.results import MetricResult
+from harness.report import numbers
+from harness.report.tables import Table
+from harness.scoring import CandidateScore, CategoryScore, RunScore
+
+COLUMNS = {
+    "precision": "Precision: flagged rightly",
+    "recall": "Recall: harm caught",
+    "f1": "F1",
+    "fpr": "Over-blocking (FPR)",
+}
+SCORE_COLUMNS = {"average_precision": "Average precision", "auroc": "AUROC", "brier": "Brier"}
+MISSING = MetricResult.undefined("not measured")
+
+
+def score_tables(score: RunScore, *, with_slices: bool = False) -> list[Table]:
+    """Per candidate: categories, scores where they exist, failures, and slices on request."""
+    tables: list[Table] = []
+    for name, candidate in score.candidates.items():
+        tables.append(_category_table(name, candidate))
+        if any("average_precision" in category.metrics for category in candidate.categories.values()):
+            tables.append(_ranking_table(name, candidate))
+        if any(category.sensitivity for category in candidate.categories.values()):
+            tables.append(_sensitivity_table(name, candidate))
+        if with_slices:
+            tables.extend(_slice_tables(name, candidate))
+    return tables
+
+
+def outcome_line(candidate: CandidateScore) -> str:
+    """How the calls ended, in one line whose numbers add up to the items."""
+    parts = [f"{numbers.count(n)} {outcome}" for outcome, n in candidate.outcomes.items() if n or outcome == "ok"]
+    total = sum(candidate.outcomes.values())
+    return f"{numbers.count(total)} rows: {', '.join(parts)}; failure rate {numbers.share_with_interval(candidate.failure_rate)}"
+
+
+def cost_line(candidate: CandidateScore) -> str:
+    """Latency, tokens and cost in one line."""
+    latency = candidate.latency_ms
+    parts = []
+    if latency["p50"] is not None:
+        parts.append("latency " + ", ".join(f"{name} {numbers.milliseconds(value)}" for name, value in latency.items()))
+    if any(candidate.tokens.values()):
+        parts.append(f"{numbers.count(candidate.tokens['input_tokens'])} input and {numbers.count(candidate.tokens['output_tokens'])} output tokens")
+        parts.append(numbers.usd(candidate.cost_usd))
+    return "; ".join(parts)
+
+
+def _category_table(name: str, candidate: CandidateScore) -> Table:
+    rows = [_row(category, score) for category, score in candidate.categories.items()]
+    rows.append(_row("any violation", candidate.any_violation))
+    for label, averages in (("macro average", candidate.macro), ("micro average", candidate.micro)):
+        cells = [numbers.share_with_interval(averages[metric]) if metric in averages else "" for metric in COLUMNS]
+        rows.append((label, "", *cells))
+    notes = [outcome_line(candidate), cost_line(candidate), *_failure_notes(candidate), *_macro_notes(candidate), candidate.signature]
+    return Table(
+        f"{name}",
+        ("Category", "Violating / all", *COLUMNS.values()),
+        tuple(rows),
+        tuple(note for note in notes if note),
+        frozenset(["Violating / all", *COLUMNS.values()]),
+    )
+
+
+def _row(category: str, score: CategoryScore) -> tuple[str, ...]:
+    violating, total = score.tp + score.fn, score.tp + score.fn + score.fp + score.tn
+    support = f"{numbers.count(violating)} / {numbers.count(total)}"
+    return (category, support, *(numbers.share_with_interval(score.metrics[metric]) for metric in COLUMNS))
+
+
+def _failure_notes(candidate: CandidateScore) -> list[str]:
+    if not candidate.n_fallback:
+        return []
+    how = {
+        "no_flag": "count as not flagged, as production would treat them",
+        "flag": "count as flagged, as production would treat them",
+        "review": "go to human review and count as not flagged",
+    }[candidate.on_failure]
+    return [f"{numbers.count(candidate.n_fallback)} rows without a usable decision {how} (on_failure: {candidate.on_failure})"]
+
+
+def _macro_notes(candidate: CandidateScore) -> list[str]:
+    reasons = {f"{metric} over {result.reason}" for metric, result in candidate.macro.items() if result.reason}
+    return [f"macro average: {'; '.join(sorted(reasons))}"] if reasons else []
+
+
+def _ranking_table(name: str, candidate: CandidateScore) -> Table:
+    rows = tuple(
+        (category, *(numbers.score_with_interval(score.metrics.get(metric, MISSING)) for metric in SCORE_COLUMNS))
+        for category, score in candidate.categories.items()
+        if "average_precision" in score.metrics
+    )
+    return Table(f"{name}: how well its scores rank", ("Category", *SCORE_COLUMNS.values()), rows, (), frozenset(SCORE_COLUMNS.values()))
+
+
+def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:
+    rows = []
+    for category, score in candidate.categories.items():
+        for metric in ("recall", "precision"):
+            if score.sensitivity:
+                rows.append(
+                    (
+                        category,
+                        metric,
+                        numbers.share(score.metrics[metric].value),
+                        numbers.share(score.sensitivity["all_wrong"][metric].value),
+                        numbers.share(score.sensitivity["dropped"][metric].value),
+                    )
+                )
+    columns = ("Category", "Metric", "As deployed", "If every failure were wrong", "If failures were dropped")
+    return Table(f"{name}: what the failed rows could change", columns, tuple(rows), (), frozenset(columns[2:]))
+
+
+def _slice_tables(name: str, candidate: CandidateScore) -> list[Table]:
+    columns = ("Value", "Category", "Violating / all", "Precision", "Recall", "Over-blocking (FPR)", "Agreement")
+    tables = []
+    for slice_name, values in candidate.slices.items():
+        rows = []
+        for value, categories in values.items():
+            for category, score in categories.items():
+                total = score.tp + score.fn + score.fp + score.tn
+                if not total:
+                    continue
+                cells = (numbers.share_with_interval(score.metrics[one]) for one in ("precision", "recall", "fpr", "agreement"))
+                rows.append((value, category, f"{numbers.count(score.tp + score.fn)} / {numbers.count(total)}", *cells))
+        tables.append(Table(f"{name}: by {slice_name} (exploratory)", columns, tuple(rows), (), frozenset(columns[2:])))
+    return tables
