@@ -1,0 +1,48 @@
+import pytest
+
+from harness.report.tables import Table, markdown_text, render, to_markdown, to_terminal
+
+TABLE = Table("Recall", ("Category", "n"), (("hate", "12"), ("<b>|x", "3")), ("a note",), frozenset({"n"}))
+
+
+def test_markdown_table_escapes_its_cells():
+    assert to_markdown(TABLE).splitlines() == [
+        "### Recall",
+        "",
+        "| Category | n |",
+        "| --- | ---: |",
+        "| hate | 12 |",
+        r"| \<b\>\|x | 3 |",
+        "",
+        "a note",
+    ]
+
+
+def test_terminal_table_shows_title_rows_and_notes():
+    text = to_terminal(TABLE)
+    assert text.startswith("Recall\n")
+    assert "hate" in text
+    assert text.endswith("a note")
+
+
+def test_terminal_table_cannot_send_escape_sequences():
+    hostile = Table("\x1b]0;title\x07", ("a",), (("\x1b[2Jgone [bold]x[/bold]",),))
+    text = to_terminal(hostile)
+    assert "\x1b" not in text
+    assert "[bold]x[/bold]" in text
+
+
+@pytest.mark.parametrize("hostile", ["[x](javascript:1)", "<img src=x>", "@everyone", "https://evil.example", "a|b", "`x`"])
+def test_markdown_text_has_no_live_markup(hostile):
+    escaped = markdown_text(hostile)
+    for mark in ("](", "<img", "://", "|b"):
+        assert f"{mark}" not in escaped or f"\\{mark}" in escaped
+
+
+def test_a_row_of_the_wrong_width_is_refused():
+    with pytest.raises(ValueError, match="a row of 1 cells in a table of 2 columns"):
+        Table("", ("a", "b"), (("x",),))
+
+
+def test_render_puts_a_blank_line_between_tables():
+    assert render([TABLE, TABLE], "md").count("### Recall") == 2
