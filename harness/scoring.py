@@ -131,9 +131,7 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
     read = decisions(run, candidate)
     table = _Table.of(read, run.clusters)
     sensitivity = _sensitivity(run, candidate) if read.n_fallback else {}
-    categories = {
-        name: _category(run, table, column, name, sensitivity) for column, name in enumerate(run.categories)
-    }
+    categories = {name: _category(run, table, column, name, sensitivity) for column, name in enumerate(run.categories)}
     outcomes = outcome_counts(rows)
     n_failed = sum(outcomes[outcome] for outcome in FALLBACK_OUTCOMES)
     return CandidateScore(
@@ -143,8 +141,14 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         n_fallback=read.n_fallback,
         categories=categories,
         any_violation=_any_violation(read, run.clusters),
-        macro={metric: macro_average(table.y_true, table.y_pred, metric=metric, clusters=table.clusters) for metric in AVERAGED_METRICS},
-        micro={metric: micro_average(table.y_true, table.y_pred, metric=metric, clusters=table.clusters) for metric in AVERAGED_METRICS},
+        macro={
+            metric: macro_average(table.y_true, table.y_pred, metric=metric, clusters=table.clusters)
+            for metric in AVERAGED_METRICS
+        },
+        micro={
+            metric: micro_average(table.y_true, table.y_pred, metric=metric, clusters=table.clusters)
+            for metric in AVERAGED_METRICS
+        },
         slices=_slices(run, read) if with_slices else {},
         latency_ms=latency_percentiles(rows),
         tokens={name: int(values.sum()) for name, values in rows.tokens.items()},
@@ -176,9 +180,7 @@ class _Table:
         )
 
 
-def _category(
-    run: Run, table: _Table, column: int, name: str, sensitivity: Mapping[str, _Table]
-) -> CategoryScore:
+def _category(run: Run, table: _Table, column: int, name: str, sensitivity: Mapping[str, _Table]) -> CategoryScore:
     y_true, y_pred = table.y_true[:, column], table.y_pred[:, column]
     if (y_pred == MISSING).all():
         undefined = MetricResult.undefined(NOT_COVERED, n_excluded=len(run.item_ids))
@@ -272,7 +274,14 @@ def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
 
 def signature_of(run: Run, candidate: str) -> str:
     """All that can move this candidate's numbers, in the fixed order of the signature."""
-    return signature({**run.meta.signature_fields(candidate), "on_failure": on_failure_of(run, candidate), "ci": "wilson95", "v": __version__})
+    return signature(
+        {
+            **run.meta.signature_fields(candidate),
+            "on_failure": on_failure_of(run, candidate),
+            "ci": "wilson95",
+            "v": __version__,
+        }
+    )
 
 
 def _plain(value: float) -> float | int:

@@ -12,8 +12,13 @@ from harness.cli.options import json_option, print_json, run_argument, runs_dir_
 @click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
 @click.option("--candidate", help="The candidate to judge; default: the only other one.")
 @click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
-@click.option("--metric", "metrics", multiple=True, type=click.Choice(["recall", "precision", "fpr", "f1"]),
-              help="Tables to show; default: recall and precision.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(["recall", "precision", "fpr", "f1"]),
+    help="Tables to show; default: recall and precision.",
+)
 @click.option("--items", "n_items", default=5, show_default=True, help="Fixed and broken items shown per category.")
 @text_option
 @runs_dir_option
@@ -31,7 +36,7 @@ def command(
     output: str,
     as_json: bool,
 ) -> None:
-    """Compare two candidates item by item.
+    r"""Compare two candidates item by item.
 
     Both values per category, the paired difference with its interval and p-value, and the items fixed and broken.
 

@@ -45,7 +45,7 @@ def _files(folder: Traversable, relative: Path) -> list[tuple[Traversable, Path]
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def command(folder: Path) -> None:
-    """Write a new team's folder: evals, golden set, reports, CI workflow.
+    r"""Write a new team's folder: evals, golden set, reports, CI workflow.
 
     \b
     Example:
@@ -54,4 +54,5 @@ def command(folder: Path) -> None:
     written = write_team_folder(folder)
     for path in written:
         click.echo(path)
-    click.echo(f"\n{len(written)} files written. Next:\n  cd {folder}\n  harness check\n  harness run evals/team.yaml --candidate rules")
+    click.echo(f"\n{len(written)} files written. Next:")
+    click.echo(f"  cd {folder}\n  harness check\n  harness run evals/team.yaml --candidate rules")

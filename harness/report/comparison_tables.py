@@ -26,7 +26,8 @@ def verdict_sentence(comparison: Comparison) -> str:
             said.append(f"worse in {', '.join(worse)}")
         said.append(f"no proven difference in {n_open} of {len(comparison.categories)} categories")
         parts.append(f"{metric} {'; '.join(said)}")
-    who = f"{comparison.candidate.candidate} against {comparison.baseline.candidate} on {numbers.count(comparison.n_items)} items"
+    pair = f"{comparison.candidate.candidate} against {comparison.baseline.candidate}"
+    who = f"{pair} on {numbers.count(comparison.n_items)} items"
     return f"{who}: {'. '.join(part[0].upper() + part[1:] for part in parts)}."
 
 

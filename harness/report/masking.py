@@ -20,7 +20,7 @@ _ACTING = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def printable(text: str) -> str:
-    """The text with control, bidirectional and invisible characters replaced by visible ``\\uXXXX`` marks.
+    r"""The text with control, bidirectional and invisible characters replaced by visible ``\uXXXX`` marks.
 
     Line breaks and tabs become one space each, so that one text stays on one line.
     """

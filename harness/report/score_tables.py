@@ -34,8 +34,8 @@ def score_tables(score: RunScore, *, with_slices: bool = False) -> list[Table]:
 def outcome_line(candidate: CandidateScore) -> str:
     """How the calls ended, in one line whose numbers add up to the items."""
     parts = [f"{numbers.count(n)} {outcome}" for outcome, n in candidate.outcomes.items() if n or outcome == "ok"]
-    total = sum(candidate.outcomes.values())
-    return f"{numbers.count(total)} rows: {', '.join(parts)}; failure rate {numbers.share_with_interval(candidate.failure_rate)}"
+    total = numbers.count(sum(candidate.outcomes.values()))
+    return f"{total} rows: {', '.join(parts)}; failure rate {numbers.share_with_interval(candidate.failure_rate)}"
 
 
 def cost_line(candidate: CandidateScore) -> str:
@@ -45,7 +45,8 @@ def cost_line(candidate: CandidateScore) -> str:
     if latency["p50"] is not None:
         parts.append("latency " + ", ".join(f"{name} {numbers.milliseconds(value)}" for name, value in latency.items()))
     if any(candidate.tokens.values()):
-        parts.append(f"{numbers.count(candidate.tokens['input_tokens'])} input and {numbers.count(candidate.tokens['output_tokens'])} output tokens")
+        tokens = {name: numbers.count(n) for name, n in candidate.tokens.items()}
+        parts.append(f"{tokens['input_tokens']} input and {tokens['output_tokens']} output tokens")
         parts.append(numbers.usd(candidate.cost_usd))
     return "; ".join(parts)
 
@@ -56,7 +57,13 @@ def _category_table(name: str, candidate: CandidateScore) -> Table:
     for label, averages in (("macro average", candidate.macro), ("micro average", candidate.micro)):
         cells = [numbers.share_with_interval(averages[metric]) if metric in averages else "" for metric in COLUMNS]
         rows.append((label, "", *cells))
-    notes = [outcome_line(candidate), cost_line(candidate), *_failure_notes(candidate), *_macro_notes(candidate), candidate.signature]
+    notes = [
+        outcome_line(candidate),
+        cost_line(candidate),
+        *_failure_notes(candidate),
+        *_macro_notes(candidate),
+        candidate.signature,
+    ]
     return Table(
         f"{name}",
         ("Category", "Violating / all", *COLUMNS.values()),
@@ -80,7 +87,8 @@ def _failure_notes(candidate: CandidateScore) -> list[str]:
         "flag": "count as flagged, as production would treat them",
         "review": "go to human review and count as not flagged",
     }[candidate.on_failure]
-    return [f"{numbers.count(candidate.n_fallback)} rows without a usable decision {how} (on_failure: {candidate.on_failure})"]
+    rows = f"{numbers.count(candidate.n_fallback)} rows without a usable decision"
+    return [f"{rows} {how} (on_failure: {candidate.on_failure})"]
 
 
 def _macro_notes(candidate: CandidateScore) -> list[str]:
@@ -94,23 +102,28 @@ def _ranking_table(name: str, candidate: CandidateScore) -> Table:
         for category, score in candidate.categories.items()
         if "average_precision" in score.metrics
     )
-    return Table(f"{name}: how well its scores rank", ("Category", *SCORE_COLUMNS.values()), rows, (), frozenset(SCORE_COLUMNS.values()))
+    return Table(
+        f"{name}: how well its scores rank",
+        ("Category", *SCORE_COLUMNS.values()),
+        rows,
+        (),
+        frozenset(SCORE_COLUMNS.values()),
+    )
 
 
 def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:
-    rows = []
-    for category, score in candidate.categories.items():
-        for metric in ("recall", "precision"):
-            if score.sensitivity:
-                rows.append(
-                    (
-                        category,
-                        metric,
-                        numbers.share(score.metrics[metric].value),
-                        numbers.share(score.sensitivity["all_wrong"][metric].value),
-                        numbers.share(score.sensitivity["dropped"][metric].value),
-                    )
-                )
+    rows = [
+        (
+            category,
+            metric,
+            numbers.share(score.metrics[metric].value),
+            numbers.share(score.sensitivity["all_wrong"][metric].value),
+            numbers.share(score.sensitivity["dropped"][metric].value),
+        )
+        for category, score in candidate.categories.items()
+        if score.sensitivity
+        for metric in ("recall", "precision")
+    ]
     columns = ("Category", "Metric", "As deployed", "If every failure were wrong", "If failures were dropped")
     return Table(f"{name}: what the failed rows could change", columns, tuple(rows), (), frozenset(columns[2:]))
 
@@ -125,7 +138,10 @@ def _slice_tables(name: str, candidate: CandidateScore) -> list[Table]:
                 total = score.tp + score.fn + score.fp + score.tn
                 if not total:
                     continue
-                cells = (numbers.share_with_interval(score.metrics[one]) for one in ("precision", "recall", "fpr", "agreement"))
+                cells = (
+                    numbers.share_with_interval(score.metrics[one])
+                    for one in ("precision", "recall", "fpr", "agreement")
+                )
                 rows.append((value, category, f"{numbers.count(score.tp + score.fn)} / {numbers.count(total)}", *cells))
         tables.append(Table(f"{name}: by {slice_name} (exploratory)", columns, tuple(rows), (), frozenset(columns[2:])))
     return tables

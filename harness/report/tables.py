@@ -53,7 +53,8 @@ def to_terminal(table: Table, width: int = TERMINAL_WIDTH) -> str:
     with console.capture() as captured:
         console.print(drawn)
     lines = [line.rstrip() for line in captured.get().splitlines()]
-    return "\n".join([*([printable(table.title)] if table.title else []), *lines, *(printable(note) for note in table.notes)])
+    title = [printable(table.title)] if table.title else []
+    return "\n".join([*title, *lines, *(printable(note) for note in table.notes)])
 
 
 def to_markdown(table: Table) -> str:

@@ -32,7 +32,9 @@ def test_terminal_table_cannot_send_escape_sequences():
     assert "[bold]x[/bold]" in text
 
 
-@pytest.mark.parametrize("hostile", ["[x](javascript:1)", "<img src=x>", "@everyone", "https://evil.example", "a|b", "`x`"])
+@pytest.mark.parametrize(
+    "hostile", ["[x](javascript:1)", "<img src=x>", "@everyone", "https://evil.example", "a|b", "`x`"]
+)
 def test_markdown_text_has_no_live_markup(hostile):
     escaped = markdown_text(hostile)
     for mark in ("](", "<img", "://", "|b"):
