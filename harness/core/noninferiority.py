@@ -1,0 +1,197 @@
+"""Proof that a candidate is not worse by a margin, for metrics whose denominator both systems share.
+
+Decides the gate's p-value for recall, false positive rate and failure rate, and for floors. Every test here is exact:
+no number of items is too small for its error rate, only for its power. Precision has its own test in
+``precision_margin``.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, gammaln
+
+from harness.core.tango import tango_statistic, tango_statistics
+
+_FINE_GRID, _COARSE_GRID, _FINE_LIMIT = 100, 100, 0.02  # nuisance q: half of the 200 points below .02
+_TAIL_SD = 8.0  # binomial mass beyond 8 standard deviations (+ 8) is below 1e-14
+
+
+def noninferiority_test(n_gained: int, n_lost: int, n: int, margin: float) -> float:
+    """Exact unconditional p-value of H0: D <= -margin for a paired difference of proportions.
+
+    Tables are ordered by Tango's Z(-margin). p = max over the nuisance q = P(gained) of the chance under (q, P(lost) =
+    q + margin) of a table at least as favourable as the observed one.
+
+    Args:
+        n_gained: Items only the candidate has right, g >= 0.
+        n_lost: Items only the baseline has right, l >= 0; g + l <= n.
+        n: Pairs of the denominator (violating items for recall), >= 1.
+        margin: Largest loss that is still acceptable, in (0, 1).
+
+    Returns:
+        A p-value in [0, 1]; at most alpha means "not worse by the margin". The chance of that when the candidate is
+        worse by the margin or more is at most alpha at every n.
+
+    Raises:
+        ValueError: A count is out of range, or the margin is outside (0, 1).
+
+    References:
+        Hsueh, Liu & Chen (2001), Biometrics 57:478-483. Tango (1998), Statistics in Medicine 17:891-908.
+
+    >>> noninferiority_test(0, 0, 59, 0.05) <= 0.05, noninferiority_test(0, 0, 58, 0.05) <= 0.05
+    (True, False)
+    """
+    if not 0 < margin < 1:
+        raise ValueError(f"margin must be in (0, 1), got {margin}")
+    if n < 1 or n_gained < 0 or n_lost < 0 or n_gained + n_lost > n:
+        raise ValueError(f"need n >= 1, gains and losses >= 0 and g + l <= n={n}, got {n_gained} and {n_lost}")
+    return _exact_p(int(n_gained), int(n_lost), int(n), float(margin))
+
+
+@lru_cache(maxsize=4096)
+def _exact_p(n_gained: int, n_lost: int, n: int, margin: float) -> float:
+    smallest_gain = rejection_boundary(n, margin, tango_statistic(n_gained, n_lost, n, -margin) - 1e-9)
+    nuisance = np.concatenate(
+        [
+            np.linspace(0.0, _FINE_LIMIT, _FINE_GRID, endpoint=False),
+            np.linspace(_FINE_LIMIT, (1 - margin) / 2, _COARSE_GRID),
+        ]
+    )
+    nuisance = nuisance[nuisance <= (1 - margin) / 2]
+    return min(1.0, max(rejection_probability(smallest_gain, n, q, q + margin) for q in nuisance.tolist()))
+
+
+def rejection_boundary(n: int, margin: float, critical: float) -> NDArray[np.int64]:
+    """For each number of losses, the smallest number of gains whose Z(-margin) reaches a critical value.
+
+    Args:
+        n: Pairs, >= 1.
+        margin: Non-inferiority margin, in (0, 1).
+        critical: Value that Tango's statistic must reach.
+
+    Returns:
+        Gains for l = 0..n, int64 (n + 1,); n - l + 1 where no number of gains suffices.
+
+    Raises:
+        ValueError: The margin is outside (0, 1).
+
+    References:
+        Hsueh, Liu & Chen (2001), Biometrics 57:478-483.
+
+    >>> rejection_boundary(59, 0.05, 1.645)[:3].tolist()
+    [0, 2, 4]
+    """
+    if not 0 < margin < 1:
+        raise ValueError(f"margin must be in (0, 1), got {margin}")
+    lost = np.arange(n + 1)
+    low, high = np.full(n + 1, -1), n - lost + 1
+    for _ in range(max(1, n + 2).bit_length() + 1):
+        middle = (low + high) // 2
+        inside = (middle > low) & (middle < high)
+        reached = inside & (tango_statistics(np.clip(middle, 0, n - lost), lost, n, -margin) >= critical)
+        high = np.where(reached, middle, high)
+        low = np.where(inside & ~reached, middle, low)
+    return np.asarray(high, dtype=np.int64)
+
+
+def rejection_probability(smallest_gain: NDArray[np.int64], n: int, p_gained: float, p_lost: float) -> float:
+    """Chance that the gains reach the boundary, for given chances of gain and loss.
+
+    Sum over l of Bin(l; n, p_lost)·P(Bin(n - l, p_gained/(1 - p_lost)) >= g(l)).
+
+    Args:
+        smallest_gain: From ``rejection_boundary``, shape (n + 1,).
+        n: Pairs, >= 1.
+        p_gained: Chance that an item is gained, >= 0.
+        p_lost: Chance that an item is lost, >= 0; p_gained + p_lost <= 1.
+
+    Returns:
+        A probability in [0, 1].
+
+    Raises:
+        ValueError: The probabilities are out of range.
+
+    References:
+        Hsueh, Liu & Chen (2001), Biometrics 57:478-483.
+
+    >>> round(rejection_probability(rejection_boundary(59, 0.05, 1.645), 59, 0.0, 0.05), 4)  # .95 ** 59
+    0.0485
+    """
+    if p_gained < 0 or p_lost < 0 or p_gained + p_lost > 1 + 1e-12:
+        raise ValueError(f"need p_gained, p_lost >= 0 with a sum <= 1, got {p_gained} and {p_lost}")
+    reach = _TAIL_SD * math.sqrt(n * p_lost * (1 - p_lost)) + _TAIL_SD
+    lost = np.arange(max(0, math.floor(n * p_lost - reach)), min(n, math.ceil(n * p_lost + reach)) + 1)
+    share = min(1.0, p_gained / (1 - p_lost)) if p_lost < 1 else 0.0
+    needed, rest = smallest_gain[lost], n - lost
+    possible = (needed >= 1) & (needed <= rest)
+    tail = np.where(needed <= 0, 1.0, 0.0)
+    tail[possible] = betainc(needed[possible], rest[possible] - needed[possible] + 1, share)
+    return float(np.dot(_binomial_pmf(lost, n, p_lost), tail))
+
+
+def _binomial_pmf(k: NDArray[np.int64], n: int, p: float) -> NDArray[np.float64]:
+    if p <= 0 or p >= 1:
+        return np.where(k == (0 if p <= 0 else n), 1.0, 0.0)
+    log_pmf = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + k * math.log(p) + (n - k) * math.log1p(-p)
+    return np.asarray(np.exp(log_pmf), dtype=np.float64)
+
+
+def floor_test(n_successes: float, n: float, floor: float) -> float:
+    """Exact p-value of H0: proportion <= floor, P(Bin(n, floor) >= k).
+
+    It is <= alpha exactly when the one-sided Clopper-Pearson lower bound reaches the floor.
+
+    Args:
+        n_successes: Items with the property, 0 <= k <= n; fractional for effective counts.
+        n: Items in the denominator, > 0.
+        floor: Proportion to be shown, in (0, 1).
+
+    Returns:
+        A p-value in (0, 1].
+
+    Raises:
+        ValueError: A count or the floor is out of range.
+
+    References:
+        Clopper & Pearson (1934), Biometrika 26:404-413.
+
+    >>> floor_test(59, 59, 0.95) <= 0.05, floor_test(58, 58, 0.95) <= 0.05
+    (True, False)
+    """
+    _check_floor(n_successes, n, floor)
+    return 1.0 if n_successes == 0 else float(betainc(n_successes, n - n_successes + 1, floor))
+
+
+def below_floor_test(n_successes: float, n: float, floor: float) -> float:
+    """Exact p-value of H0: proportion >= floor, P(Bin(n, floor) <= k): small when the upper bound is below the floor.
+
+    Args:
+        n_successes: Items with the property, 0 <= k <= n; fractional for effective counts.
+        n: Items in the denominator, > 0.
+        floor: Proportion, in (0, 1).
+
+    Returns:
+        A p-value in (0, 1].
+
+    Raises:
+        ValueError: A count or the floor is out of range.
+
+    References:
+        Clopper & Pearson (1934), Biometrika 26:404-413.
+
+    >>> round(below_floor_test(80, 100, 0.9), 4)
+    0.002
+    """
+    _check_floor(n_successes, n, floor)
+    return 1.0 if n_successes >= n else float(betainc(n - n_successes, n_successes + 1, 1 - floor))
+
+
+def _check_floor(n_successes: float, n: float, floor: float) -> None:
+    if not 0 < floor < 1:
+        raise ValueError(f"floor must be in (0, 1), got {floor}")
+    if n <= 0 or not 0 <= n_successes <= n * (1 + 1e-9):
+        raise ValueError(f"n_successes must be in [0, n={n}] with n > 0, got {n_successes}")

@@ -1,0 +1,276 @@
+"""How many golden items a question needs.
+
+Decides power, the smallest margin a set can prove, and how many further items would settle an inconclusive check. Power
+is computed exactly from the rejection region, because normal formulas fall short when systems rarely disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, ndtri
+
+from harness.core.intervals import clopper_pearson_lower
+from harness.core.noninferiority import rejection_boundary, rejection_probability
+from harness.core.wgs import precision_difference_variance
+
+_STEP = 1.03  # power is saw-toothed in n, so it must hold at n, 1.03n and 1.06n
+_MAX_ITEMS = 1_000_000
+
+
+def recall_power(n: int, margin: float, discordance: float, *, difference: float = 0.0, alpha: float = 0.05) -> float:
+    """Chance that a candidate with a given true difference passes the non-inferiority check.
+
+    Sum over l of Bin(l; n, P_l)·P(Bin(n - l, P_g/(1 - P_l)) >= g_min(l)), P_g = (psi + D)/2, P_l = (psi - D)/2, with
+    the rejection region Z(-margin) >= z_alpha.
+
+    Args:
+        n: Violating items (pairs of the denominator), >= 1.
+        margin: Non-inferiority margin, in (0, 1).
+        discordance: psi, chance that the systems differ on a violating item, in [abs(difference), 1].
+        difference: True difference, candidate minus baseline.
+        alpha: One-sided level, in (0, 1).
+
+    Returns:
+        A probability in [0, 1].
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    References:
+        Hsueh, Liu & Chen (2001), Biometrics 57:478-483, for the exact distribution.
+
+    >>> round(recall_power(161, 0.05, 0.05), 2)
+    0.82
+    """
+    if n < 1 or not 0 < alpha < 1:
+        raise ValueError(f"need n >= 1 and alpha in (0, 1), got {n} and {alpha}")
+    if not abs(difference) <= discordance <= 1:
+        raise ValueError(f"discordance must be in [abs(difference), 1], got {discordance} for {difference}")
+    boundary = _boundary(n, margin, float(ndtri(1 - alpha)))
+    return rejection_probability(boundary, n, (discordance + difference) / 2, (discordance - difference) / 2)
+
+
+@lru_cache(maxsize=256)
+def _boundary(n: int, margin: float, critical: float) -> NDArray[np.int64]:
+    return rejection_boundary(n, margin, critical)
+
+
+def recall_items_needed(
+    margin: float, discordance: float, *, power: float = 0.8, alpha: float = 0.05, difference: float = 0.0
+) -> int | None:
+    """Violating items needed to pass a recall check with a given power.
+
+    Starts at (z_alpha + z_beta)²·psi/(margin + D)² and steps up by 3% until the exact power holds at n, 1.03n and
+    1.06n.
+
+    Args:
+        margin: Non-inferiority margin, in (0, 1).
+        discordance: psi, chance that the systems differ on a violating item, in (0, 1].
+        power: Wanted chance to pass, in (0, 1).
+        alpha: One-sided level, in (0, 1).
+        difference: True difference, candidate minus baseline.
+
+    Returns:
+        A number of violating items; None when the difference is at or beyond the margin, or a million do not suffice.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    References:
+        Connor (1987), Biometrics 43:207-211, for the first guess.
+
+    >>> recall_items_needed(0.05, 0.05)
+    161
+    """
+    if not 0 < power < 1:
+        raise ValueError(f"power must be in (0, 1), got {power}")
+    if difference <= -margin:
+        return None
+    z = float(ndtri(1 - alpha) + ndtri(power))
+    n = max(1, math.ceil(z * z * discordance / (margin + difference) ** 2))
+
+    def holds(count: int) -> bool:
+        return recall_power(count, margin, discordance, difference=difference, alpha=alpha) >= power
+
+    while n <= _MAX_ITEMS:
+        if all(holds(math.ceil(n * factor)) for factor in (1.0, _STEP, _STEP * _STEP)):
+            return n
+        n = max(n + 1, math.ceil(n * _STEP))
+    return None
+
+
+def smallest_provable_margin(n: int, discordance: float, *, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Smallest margin that n violating items can prove with a given power when the systems are equal.
+
+    Args:
+        n: Violating items, >= 1.
+        discordance: psi, chance that the systems differ on a violating item, in [0, 1].
+        power: Wanted chance to pass, in (0, 1).
+        alpha: One-sided level, in (0, 1).
+
+    Returns:
+        A margin in (0, 1), to 1e-4; NaN when no margin can be proved.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    References:
+        Hsueh, Liu & Chen (2001), Biometrics 57:478-483, for the exact distribution.
+
+    >>> round(smallest_provable_margin(200, 0.05), 3)
+    0.044
+    """
+    low, high = 0.0, 0.999
+    if recall_power(n, high, discordance, alpha=alpha) < power:
+        return math.nan
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if recall_power(n, middle, discordance, alpha=alpha) >= power else (middle, high)
+    return high
+
+
+def precision_items_needed(
+    cells: NDArray[Any], margin: float, *, power: float = 0.8, alpha: float = 0.05
+) -> int | None:
+    """Flagged items needed to pass a precision check: flagged·((z_alpha + z_beta)·SE/margin)², SE linearised.
+
+    Each cell with a flag gets 1/6 of an item, so that the SE is above 0.
+
+    Args:
+        cells: 8 counts, cell = 4y + 2a + b.
+        margin: Non-inferiority margin, in (0, 1).
+        power: Wanted chance to pass when the systems are equal, in (0, 1).
+        alpha: One-sided level, in (0, 1).
+
+    Returns:
+        A number of items flagged by either system; None when a system flags nothing.
+
+    Raises:
+        ValueError: The margin, power or alpha is outside (0, 1).
+
+    References:
+        Kosinski (2013), Statistics in Medicine 32:964-977, for the variance.
+
+    >>> import numpy as np
+    >>> precision_items_needed(np.array([900, 4, 5, 20, 30, 12, 11, 400]), 0.02)
+    307
+    """
+    if not (0 < margin < 1 and 0 < power < 1 and 0 < alpha < 1):
+        raise ValueError(f"margin, power and alpha must be in (0, 1), got {margin}, {power}, {alpha}")
+    c = np.asarray(cells, dtype=np.float64)
+    if c[[1, 3, 5, 7]].sum() == 0 or c[[2, 3, 6, 7]].sum() == 0:
+        return None
+    flagged = float(c[[1, 2, 3, 5, 6, 7]].sum())
+    z = float(ndtri(1 - alpha) + ndtri(power))
+    return math.ceil(flagged * z * z * precision_difference_variance(c) / margin**2)
+
+
+def precision_smallest_margin(cells: NDArray[Any], *, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Smallest margin of precision that the flagged items can prove: (z_alpha + z_beta)·SE, SE linearised.
+
+    Args:
+        cells: 8 counts, cell = 4y + 2a + b.
+        power: Wanted chance to pass when the systems are equal, in (0, 1).
+        alpha: One-sided level, in (0, 1).
+
+    Returns:
+        A margin > 0; NaN when a system flags nothing.
+
+    Raises:
+        ValueError: Power or alpha is outside (0, 1).
+
+    References:
+        Kosinski (2013), Statistics in Medicine 32:964-977, for the variance.
+
+    >>> import numpy as np
+    >>> round(precision_smallest_margin(np.array([900, 4, 5, 20, 30, 12, 11, 400])), 3)
+    0.016
+    """
+    if not (0 < power < 1 and 0 < alpha < 1):
+        raise ValueError(f"power and alpha must be in (0, 1), got {power} and {alpha}")
+    c = np.asarray(cells, dtype=np.float64)
+    if c[[1, 3, 5, 7]].sum() == 0 or c[[2, 3, 6, 7]].sum() == 0:
+        return math.nan
+    return float(ndtri(1 - alpha) + ndtri(power)) * math.sqrt(precision_difference_variance(c))
+
+
+def floor_items_needed(proportion: float, floor: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
+    """Items needed to prove a floor when the true proportion is known: smallest n with P(bound >= floor) >= power.
+
+    Args:
+        proportion: True proportion, in (0, 1].
+        floor: Proportion to be shown, in (0, 1).
+        power: Wanted chance to pass, in (0, 1).
+        alpha: One-sided level, in (0, 1).
+
+    Returns:
+        A number of items, at which power holds and still holds with 3% and 6% more; None when the proportion is not
+        above the floor, or a million items do not suffice.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    References:
+        Clopper & Pearson (1934), Biometrika 26:404-413.
+
+    >>> floor_items_needed(1.0, 0.95)
+    59
+    """
+    if not (0 < floor < 1 and 0 <= proportion <= 1 and 0 < power < 1 and 0 < alpha < 1):
+        raise ValueError(f"arguments must be in (0, 1), got {proportion}, {floor}, {power}, {alpha}")
+    if proportion <= floor:
+        return None
+    n = max(1, math.ceil(math.log(alpha) / math.log(floor)))
+
+    def holds(count: int) -> bool:
+        needed = _smallest_passing(count, floor, alpha)
+        if needed > count:
+            return False
+        return proportion == 1 or float(betainc(needed, count - needed + 1, proportion)) >= power
+
+    while n <= _MAX_ITEMS:
+        if all(holds(math.ceil(n * factor)) for factor in (1.0, _STEP, _STEP * _STEP)):
+            return n
+        n = max(n + 1, math.ceil(n * _STEP))
+    return None
+
+
+def _smallest_passing(n: int, floor: float, alpha: float) -> int:
+    """Fewest successes in n whose one-sided bound reaches the floor; n + 1 when none does."""
+    low, high = 0, n + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        reached = clopper_pearson_lower(middle, n, confidence=1 - alpha) >= floor
+        low, high = (low, middle) if reached else (middle, high)
+    return high
+
+
+def items_for_half_width(proportion: float, half_width: float, *, confidence: float = 0.95) -> int:
+    """Items whose Wilson interval is at most as wide as wanted: smallest n with half-width <= h.
+
+    Args:
+        proportion: Expected proportion, in [0, 1].
+        half_width: Wanted half-width, in (0, 0.5).
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number of items, from the normal formula z²p(1-p)/h², at least 1.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    References:
+        Newcombe (1998), Statistics in Medicine 17:857-872.
+
+    >>> [items_for_half_width(0.9, h) for h in (0.05, 0.03, 0.02)]
+    [139, 385, 865]
+    """
+    if not (0 <= proportion <= 1 and 0 < half_width < 0.5 and 0 < confidence < 1):
+        raise ValueError(f"arguments out of range: {proportion}, {half_width}, {confidence}")
+    z = float(ndtri(0.5 + confidence / 2))
+    return max(1, math.ceil(z * z * proportion * (1 - proportion) / half_width**2))
