@@ -1,0 +1,528 @@
+"""Sandboxed Jinja templates of prompts: what they may contain, and their fast rendering.
+
+A template comes from a file that anybody may send as a patch, so it is checked statically against short lists of
+what is allowed, before anything is compiled. Reading prompt files is left to ``prompts``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.errors import FileError
+from harness.records import Category, Policy
+from harness.textfile import listed, shortened, suggestion
+
+if TYPE_CHECKING:
+    from jinja2 import Template as JinjaTemplate
+    from jinja2.nodes import Node
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+VARIABLES = ("item", "policy", "category", "categories", "examples")
+ITEM_FIELDS = ("id", "text", "context", "meta", "slices", "group", "images")
+GOLD_FIELDS = ("labels", "label", "votes", "vote_counts", "weight", "gold")
+FILTERS = (
+    "capitalize", "count", "d", "default", "first", "int", "items", "join", "last", "length", "list", "lower", "map",
+    "rejectattr", "replace", "reverse", "selectattr", "sort", "string", "title", "tojson", "trim", "truncate", "unique",
+    "upper",
+)  # fmt: skip
+METHODS = ("endswith", "get", "items", "keys", "lower", "startswith", "strip", "upper", "values")
+TESTS = (
+    "defined", "undefined", "none", "string", "mapping", "sequence", "iterable", "number", "true", "false", "in",
+    "equalto", "eq", "==", "ne", "!=", "gt", ">", "ge", ">=", "lt", "<", "le", "<=", "odd", "even", "divisibleby",
+)  # fmt: skip
+NODES = frozenset({
+    "Template", "Output", "TemplateData", "Name", "Const", "Getattr", "Getitem", "Filter", "Test", "For", "If",
+    "CondExpr", "Compare", "Operand", "And", "Or", "Not", "Neg", "Pos", "Concat", "Add", "Sub", "List", "Tuple",
+    "Slice", "Keyword", "Call", "Assign",
+})  # fmt: skip
+WORDS = {
+    "Mul": "multiplication", "Pow": "power", "Div": "division", "FloorDiv": "division", "Mod": "the % operator",
+    "Macro": "a macro", "CallBlock": "a call block", "Import": "an import", "FromImport": "an import",
+    "Include": "an include", "Extends": "extends", "Block": "a block", "FilterBlock": "a filter block", "With": "with",
+    "AssignBlock": "a set block", "NSRef": "a namespace", "Dict": "a mapping",
+}  # fmt: skip
+MAX_LOOP_DEPTH = 2
+MAX_LOOP_ITEMS = 1_000
+MAX_FILTERS = 8
+_FIELDS = {
+    "item": ITEM_FIELDS,
+    "policy": tuple(field.name for field in dataclasses.fields(Policy)),
+    "category": tuple(field.name for field in dataclasses.fields(Category)),
+}
+_SHOWING = {"text", "images", "context"}
+
+
+class TemplateValueError(Exception):
+    """A value met while rendering is refused; turned into a FileError with the template's line."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTemplate:
+    """Result of the static check."""
+
+    errors: list[FileError]
+    shows_item: bool
+
+
+def check_template(
+    path: Path, source: str, *, first_line: int, has_category: bool, has_examples: bool = False
+) -> CheckedTemplate:
+    """Check a template against what is allowed, without compiling or running it."""
+    try:
+        tree = _parse(path, source, first_line)
+    except FileError as error:
+        return CheckedTemplate([error], False)
+    checker = _Checker(path, first_line)
+    checker.walk(tree)
+    from jinja2 import meta
+
+    undeclared = meta.find_undeclared_variables(tree)
+    known = [
+        name for name in VARIABLES if (name != "category" or has_category) and (name != "examples" or has_examples)
+    ]
+    for name in sorted(undeclared - set(known)):
+        line = checker.first_use.get(name, 1)
+        if name == "category":
+            checker.add(
+                line, "uses 'category', which only a prompt per category has", listed(known), "add 'per: category'"
+            )
+        elif name == "examples":
+            checker.add(line, "uses 'examples', which the front matter does not have", listed(known), "add 'examples:'")
+        else:
+            checker.add(
+                line,
+                f"uses the unknown variable '{shortened(name)}'",
+                listed(known),
+                suggestion(name, known, "use one of these, or write {% raw %} around text that is not a template"),
+            )
+    checker.errors.sort(key=lambda error: error.line or 0)
+    return CheckedTemplate(checker.errors, checker.shows_item)
+
+
+class _Checker:
+    """Walks the syntax tree once; collects faults."""
+
+    def __init__(self, path: Path, first_line: int) -> None:
+        self.path = path
+        self.first_line = first_line
+        self.errors: list[FileError] = []
+        self.first_use: dict[str, int] = {}
+        self.shows_item = False
+        self._assigned: set[str] = set()
+
+    def add(self, line: int, found: str, allowed: str, next_step: str) -> None:
+        self.errors.append(
+            FileError(str(self.path), found, line=self.first_line + line - 1, allowed=allowed, next_step=next_step)
+        )
+
+    def walk(self, node: Node, *, loops: int = 0, filters: int = 0, parent: Node | None = None) -> None:
+        from jinja2 import nodes
+
+        kind, line = type(node).__name__, node.lineno
+        if kind not in NODES:
+            self.add(
+                line,
+                f"uses {WORDS.get(kind, kind)} in a template",
+                "text, {{ values }}, if, for, and filters",
+                "say it in plain text, or compute it outside the prompt",
+            )
+            return
+        if isinstance(node, nodes.For):
+            loops += 1
+            self._check_for(node, loops)
+        elif isinstance(node, nodes.Name):
+            self._check_name(node, parent)
+        elif isinstance(node, nodes.Getattr):
+            self._check_access(node.node, node.attr, line, is_method=isinstance(parent, nodes.Call))
+        elif isinstance(node, nodes.Getitem):
+            self._check_subscript(node)
+        elif isinstance(node, nodes.Filter):
+            filters += 1
+            self._check_filter(node, filters)
+        elif isinstance(node, nodes.Test):
+            if node.name not in TESTS:
+                self.add(line, f"uses the test '{shortened(node.name)}'", listed(TESTS, most=40), "use one of these")
+        elif isinstance(node, nodes.Call):
+            self._check_call(node)
+        elif isinstance(node, nodes.Assign):
+            self._check_assign(node)
+        for child in node.iter_child_nodes():
+            self.walk(child, loops=loops, filters=filters, parent=node)
+
+    def _check_for(self, node: Any, loops: int) -> None:
+        if node.recursive:
+            self.add(node.lineno, "uses a recursive loop", "plain loops", "remove 'recursive'")
+        if loops > MAX_LOOP_DEPTH:
+            self.add(
+                node.lineno, f"nests {loops} loops", f"loops nested at most {MAX_LOOP_DEPTH} deep", "use fewer loops"
+            )
+
+    def _check_name(self, node: Any, parent: Node | None) -> None:
+        from jinja2 import nodes
+
+        name, line = node.name, node.lineno
+        self.first_use.setdefault(name, line)
+        if node.ctx == "store":
+            if name in VARIABLES and name != "category":
+                self.add(line, f"gives '{name}' another meaning", "names of your own", "choose another name")
+        elif name == "item":
+            is_access = isinstance(parent, nodes.Getattr | nodes.Getitem) and parent.node is node
+            if not is_access:
+                self.add(
+                    line,
+                    "uses 'item' as a whole",
+                    ", ".join(f"item.{field}" for field in ITEM_FIELDS),
+                    "name the part you mean, such as item.text",
+                )
+
+    def _check_access(self, owner: Any, name: str, line: int, *, is_method: bool = False) -> None:
+        from jinja2 import nodes
+
+        if name.startswith("_"):
+            self.add(line, f"reaches for '{shortened(name)}'", "names that do not begin with '_'", "remove it")
+            return
+        if not isinstance(owner, nodes.Name):
+            is_meta = isinstance(owner, nodes.Getattr) and owner.attr == "meta"
+            if is_meta and name in GOLD_FIELDS:
+                self._gold(line, f"item.meta.{name}")
+            return
+        if owner.name == "item" and name in _SHOWING:
+            self.shows_item = True
+        if owner.name == "item" and name in GOLD_FIELDS:
+            self._gold(line, f"item.{name}")
+        elif owner.name in _FIELDS and name not in _FIELDS[owner.name] and not is_method:
+            known = _FIELDS[owner.name]
+            self.add(
+                line,
+                f"uses {owner.name}.{shortened(name)}, which is not there",
+                ", ".join(f"{owner.name}.{field}" for field in known),
+                suggestion(name, known, "use one of these"),
+            )
+        elif owner.name == "item" and is_method:
+            self.add(line, f"calls item.{shortened(name)}", "parts of the item, such as item.text", "name a part")
+
+    def _gold(self, line: int, name: str) -> None:
+        self.add(
+            line,
+            f"uses {name}, which is the gold answer",
+            ", ".join(f"item.{field}" for field in ITEM_FIELDS),
+            "remove it: a prompt that sees the labels measures nothing",
+        )
+
+    def _check_subscript(self, node: Any) -> None:
+        from jinja2 import nodes
+
+        key = node.arg
+        if isinstance(key, nodes.Slice):
+            return
+        if isinstance(key, nodes.Const) and isinstance(key.value, str | int):
+            if isinstance(key.value, str):
+                self._check_access(node.node, key.value, node.lineno)
+            return
+        self.add(
+            node.lineno,
+            "looks a value up by a computed name",
+            "a name or number written out, such as item.meta['lang']",
+            "write the name out",
+        )
+
+    def _check_filter(self, node: Any, filters: int) -> None:
+        from jinja2 import nodes
+
+        if node.name not in FILTERS:
+            self.add(
+                node.lineno,
+                f"uses the filter '{shortened(node.name)}'",
+                listed(FILTERS, most=40),
+                suggestion(node.name, FILTERS, "use one of these"),
+            )
+        if filters > MAX_FILTERS:
+            self.add(node.lineno, f"chains {filters} filters", f"at most {MAX_FILTERS} in a row", "use fewer filters")
+        names: list[Any] = []
+        if node.name == "map":
+            names = [keyword.value for keyword in node.kwargs if keyword.key == "attribute"]
+            if node.args or len(names) != 1 or len(node.kwargs) != len(names):
+                self.add(node.lineno, "uses map without attribute=", "map(attribute='name')", "write attribute='...'")
+        elif node.name in ("selectattr", "rejectattr"):
+            names = list(node.args[:1])
+            tests = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args[1:2]]
+            if any(test not in TESTS for test in tests) or node.kwargs or not names:
+                self.add(
+                    node.lineno, f"uses {node.name} with an unknown test", listed(TESTS, most=40), "use one of these"
+                )
+        elif node.name in ("join", "sort", "unique"):
+            names = [keyword.value for keyword in node.kwargs if keyword.key == "attribute"]
+            if node.name == "join":
+                names += node.args[1:2]
+            elif node.name == "sort":
+                names += node.args[2:3]
+            else:
+                names += node.args[1:2]
+        if node.dyn_args is not None or node.dyn_kwargs is not None:
+            self.add(node.lineno, "passes arguments by * or **", "arguments written out", "write them out")
+        for name in names:
+            if not isinstance(name, nodes.Const) or not isinstance(name.value, str) or "_" in _starts(name.value):
+                self.add(
+                    node.lineno,
+                    f"gives {node.name} a computed or private name",
+                    "a plain name in quotes",
+                    "write it out",
+                )
+
+    def _check_call(self, node: Any) -> None:
+        from jinja2 import nodes
+
+        is_method = isinstance(node.node, nodes.Getattr) and node.node.attr in METHODS
+        if not is_method or node.dyn_args is not None or node.dyn_kwargs is not None:
+            name = getattr(node.node, "name", None) or getattr(node.node, "attr", "a value")
+            self.add(
+                node.lineno,
+                f"calls '{shortened(name)}'",
+                "the methods " + ", ".join(METHODS),
+                "use a filter or plain text instead",
+            )
+
+    def _check_assign(self, node: Any) -> None:
+        from jinja2 import nodes
+
+        used = {name.name for name in node.node.find_all(nodes.Name)}
+        target = {name.name for name in [node.target] if isinstance(name, nodes.Name)}
+        if not target or used & (self._assigned | target):
+            self.add(
+                node.lineno,
+                "sets a variable from another variable that was set",
+                "set NAME = a value of item, policy, category or categories",
+                "write the value out where it is needed",
+            )
+        self._assigned |= target
+
+
+def _starts(name: str) -> set[str]:
+    return {part[:1] for part in name.split(".")}
+
+
+# ----------------------------------------------------------------------------------------------------- rendering
+
+
+class Template:
+    """A compiled template that still needs the item."""
+
+    __slots__ = ("_first_line", "_known", "_limit", "_path", "_root", "_template")
+
+    def __init__(
+        self, path: Path, template: JinjaTemplate, known: Mapping[str, Any], first_line: int, limit: int
+    ) -> None:
+        self._path = path
+        self._template = template
+        self._root = template.root_render_func
+        self._known = known
+        self._first_line = first_line
+        self._limit = limit
+
+    def render(self, variables: Mapping[str, Any], item_id: str | None = None) -> str:
+        """The text for these variables.
+
+        Raises:
+            FileError: A value is undefined or refused, or the text is longer than the limit.
+        """
+        try:
+            context = self._template.new_context({**self._known, **variables}, shared=True)
+            parts: list[str] = []
+            size = 0
+            for part in self._root(context):
+                parts.append(part)
+                size += len(part)
+                if size > self._limit:
+                    raise TemplateValueError(f"renders more than {self._limit:,} characters")
+            return "".join(parts)
+        except Exception as error:
+            raise self._fault(error, item_id) from None
+
+    def _fault(self, error: Exception, item_id: str | None) -> Exception:
+        from jinja2 import TemplateError
+
+        if not isinstance(error, TemplateError | TemplateValueError | TypeError | ValueError | ArithmeticError):
+            return error
+        whom = "" if item_id is None else f" for item '{shortened(item_id)}'"
+        at = [
+            frame.lineno or 1 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"
+        ]
+        return FileError(
+            str(self._path),
+            f"cannot be rendered{whom}: {shortened(error)}",
+            line=self._first_line + (at[-1] if at else 1) - 1,
+            allowed=f"values that every item has, and at most {self._limit:,} characters",
+            next_step="give a fallback, such as {{ item.meta.lang|default('unknown') }}",
+        )
+
+
+def compile_template(
+    path: Path, source: str, known: Mapping[str, Any], *, first_line: int, limit: int
+) -> str | Template:
+    """Compile a checked template; parts that do not depend on the item are rendered now.
+
+    Args:
+        path: File the template came from.
+        source: Jinja source; it is checked again, so that an unchecked template cannot be compiled.
+        known: Every variable but ``item``.
+        first_line: Line of the file on which the source begins.
+        limit: Most characters a rendered text may have.
+
+    Returns:
+        The text itself when it does not depend on the item.
+    """
+    checked = check_template(
+        path, source, first_line=first_line, has_category="category" in known, has_examples=bool(known.get("examples"))
+    )
+    if checked.errors:
+        raise checked.errors[0]
+    tree: Any = _parse(path, source, first_line)
+    _bound_loops(tree)
+    from jinja2 import nodes
+
+    def text_of(parts: list[Any], *, is_output: bool) -> str:
+        body = [nodes.Output(parts, lineno=parts[0].lineno)] if is_output else parts
+        whole = nodes.Template(body, lineno=1)
+        whole.set_environment(_environment())
+        return Template(path, _environment().from_string(whole), known, first_line, limit).render({})
+
+    if not _needs_item(tree):
+        return text_of(tree.body, is_output=False) if tree.body else ""
+    if not any(True for _ in tree.find_all(nodes.Assign)):
+        tree.body = [_prerendered(node, text_of) for node in tree.body]
+    tree.set_environment(_environment())
+    return Template(path, _environment().from_string(tree), known, first_line, limit)
+
+
+def _prerendered(node: Any, text_of: Any) -> Any:
+    """The node with all that does not need the item replaced by its text."""
+    from jinja2 import nodes
+
+    def data(text: str) -> Any:
+        return nodes.TemplateData(text, lineno=node.lineno)
+
+    if isinstance(node, nodes.Output):
+        merged: list[Any] = []
+        for part in node.nodes:
+            fixed = data(text_of([part], is_output=True)) if not _needs_item(part) else part
+            if merged and isinstance(fixed, nodes.TemplateData) and isinstance(merged[-1], nodes.TemplateData):
+                merged[-1] = data(merged[-1].data + fixed.data)
+            else:
+                merged.append(fixed)
+        node.nodes = merged
+        return node
+    if not _needs_item(node):
+        return nodes.Output([data(text_of([node], is_output=False))], lineno=node.lineno)
+    return node
+
+
+def _needs_item(node: Any) -> bool:
+    from jinja2 import nodes
+
+    is_item = isinstance(node, nodes.Name) and node.name == "item"
+    return is_item or any(name.name == "item" for name in node.find_all(nodes.Name))
+
+
+def _bound_loops(tree: Any) -> None:
+    from jinja2 import nodes
+
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, "_bounded", [], [], None, None, lineno=loop.lineno)
+
+
+def _parse(path: Path, source: str, first_line: int) -> Any:
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return _environment().parse(source)
+    except TemplateSyntaxError as error:
+        line, problem = error.lineno, shortened(error.message)
+    except RecursionError:
+        line, problem = 1, "it is nested too deep"
+    raise FileError(
+        str(path),
+        f"has a template that cannot be read: {problem}",
+        line=first_line + line - 1,
+        allowed="Jinja: {{ value }}, {% if %} ... {% endif %}, {% for %} ... {% endfor %}",
+        next_step="close what is open, or write {% raw %} around braces that are text",
+    )
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.clear()
+    own = {"tojson": _tojson, "replace": _replace, "join": _join, "_bounded": _bounded}
+    environment.filters = {name: environment.filters[name] for name in FILTERS if name not in own} | own
+    environment.tests = {name: environment.tests[name] for name in TESTS}
+    return environment
+
+
+def _tojson(value: Any) -> str:
+    """JSON as a model reads it: no HTML escapes."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _replace(value: Any, old: str, new: str) -> str:
+    text = str(value)
+    if not old:
+        raise TemplateValueError("replace() of an empty string")
+    if len(text) + text.count(old) * max(0, len(new) - len(old)) > 2_000_000:
+        raise TemplateValueError("replace() makes a text of more than 2,000,000 characters")
+    return text.replace(old, new)
+
+
+def _join(value: Any, d: str = "", attribute: str | None = None) -> str:
+    parts = [str(part if attribute is None else _attribute(part, attribute)) for part in _bounded(value)]
+    if sum(map(len, parts)) + len(d) * len(parts) > 2_000_000:
+        raise TemplateValueError("join() makes a text of more than 2,000,000 characters")
+    return d.join(parts)
+
+
+def _attribute(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = _environment().getattr(value, name)
+    return value
+
+
+def _bounded(value: Any) -> Any:
+    """What a loop may run over: a short list or mapping, never the characters of a text."""
+    if isinstance(value, str):
+        raise TemplateValueError("a loop or join() over the characters of a text")
+    try:
+        size = len(value)
+    except TypeError:
+        value = list(_first(value, MAX_LOOP_ITEMS + 1))
+        size = len(value)
+    if size > MAX_LOOP_ITEMS:
+        raise TemplateValueError(f"a loop over more than {MAX_LOOP_ITEMS:,} entries")
+    return value
+
+
+def _first(values: Any, most: int) -> Iterable[Any]:
+    for at, value in enumerate(cast("Iterable[Any]", values)):
+        if at >= most:
+            return
+        yield value
