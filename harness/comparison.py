@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.clusters import effective_counts
 from harness.core.multiplicity import holm
-from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, effective_cells, paired_cells
+from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
 from harness.decisions import decisions, outcome_counts
 from harness.errors import HarnessError
 from harness.runs import Run
@@ -89,7 +90,8 @@ class Comparison:
 
     def changed(self, metric: str, alpha: float = 0.05) -> tuple[list[str], list[str]]:
         """Categories proven better and proven worse on a metric, Holm-corrected over the comparison's family."""
-        better, worse = [], []
+        better: list[str] = []
+        worse: list[str] = []
         for name, category in self.categories.items():
             if category.p_holm.get(metric, math.nan) <= alpha:
                 rises = category.metrics[metric].difference.value > 0
@@ -156,20 +158,21 @@ def _compare_category(
     n_resamples: int,
 ) -> CategoryComparison:
     n_repeats = a.shape[1]
-    gold = np.repeat(y_true, n_repeats)
-    cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
-    clusters = run.clusters if run.clusters is not None else (np.arange(len(y_true)) if n_repeats > 1 else None)
+    gold, before, after = np.repeat(y_true, n_repeats), a.ravel(), b.ravel()
+    clusters = run.clusters if run.clusters is not None else np.arange(len(y_true))
+    by_row = np.repeat(clusters, n_repeats)
+    cells = paired_cells(gold, before, after) / n_repeats
     n_excluded = len(y_true) - round(float(cells.sum()))
-    metrics = {}
-    for metric in PAIRED_METRICS:
-        counted = (
-            cells
-            if clusters is None
-            else effective_cells(gold, a.ravel(), b.ravel(), np.repeat(clusters, n_repeats), metric=metric, cells=cells)
+    metrics = {
+        metric: compare_paired(
+            effective_counts(metric, gold, before, after, by_row, confidence=0.95).cells,
+            metric,
+            rng=generator(seed, f"{name}|{metric}"),
+            n_resamples=n_resamples,
+            n_excluded=n_excluded,
         )
-        metrics[metric] = compare_paired(
-            counted, metric, rng=generator(seed, f"{name}|{metric}"), n_resamples=n_resamples, n_excluded=n_excluded
-        )
+        for metric in PAIRED_METRICS
+    }
     fixed, broken = _flips(run, y_true, a, b)
     return CategoryComparison(
         dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), metrics, {}, fixed, broken

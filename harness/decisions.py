@@ -12,14 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records import FALLBACK_OUTCOMES, OUTCOMES, WITHHELD, OnFailure, Outcome
-from harness.runs import CandidateRows, Run
+from harness.records import FALLBACK_OUTCOMES, WITHHELD, OnFailure, Outcome
+from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
 FailurePolicy = Literal["no_flag", "flag", "review", "wrong", "dropped"]
 """The three declared fallbacks, and the two sensitivity readings: all failures wrong, failures dropped."""
 
 MISSING = -1
-_ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD)
 _FALLBACK_DECISION: dict[str, int] = {"no_flag": 0, "review": 0, "flag": 1, "dropped": MISSING}
 
 
@@ -81,13 +80,13 @@ def _covered(rows: CandidateRows, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]
 
 def outcome_code(outcome: Outcome) -> int:
     """Position of an outcome in the code table of stored rows."""
-    return _ALL_OUTCOMES.index(outcome)
+    return ALL_OUTCOMES.index(outcome)
 
 
 def outcome_counts(rows: CandidateRows) -> dict[str, int]:
     """Rows per outcome; they add up to items x repeats."""
-    counted = np.bincount(rows.outcomes.ravel(), minlength=len(_ALL_OUTCOMES))
-    counts = {outcome: int(n) for outcome, n in zip(_ALL_OUTCOMES, counted, strict=True)}
+    counted = np.bincount(rows.outcomes.ravel(), minlength=len(ALL_OUTCOMES))
+    counts: dict[str, int] = {outcome: int(n) for outcome, n in zip(ALL_OUTCOMES, counted, strict=True)}
     if not counts[WITHHELD]:
         del counts[WITHHELD]
     if sum(counts.values()) != rows.outcomes.size:

@@ -7,7 +7,7 @@ Decides which numbers a score holds and their shape; the formulas are in ``core`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.clusters import clustered_metric
 from harness.core.confusion import confusion_counts
-from harness.core.metrics import METRICS, failure_rate
+from harness.core.metrics import failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
 from harness.core.results import MetricResult
@@ -198,22 +198,30 @@ def _category(run: Run, table: _Table, column: int, name: str, sensitivity: Mapp
         policy: _counted(y_true, other.y_pred[:, column], other, ("precision", "recall", "f1"))[1]
         for policy, other in sensitivity.items()
     }
-    return CategoryScore(*(_plain(value) for value in counts), metrics, under)
+    return _category_score(counts, metrics, under)
+
+
+def _category_score(
+    counts: tuple[float, float, float, float],
+    metrics: Mapping[str, MetricResult],
+    sensitivity: Mapping[str, Mapping[str, MetricResult]] | None = None,
+) -> CategoryScore:
+    tp, fp, fn, tn = (_plain(value) for value in counts)
+    return CategoryScore(tp, fp, fn, tn, metrics, sensitivity or {})
 
 
 def _counted(
     y_true: NDArray[np.int8], y_pred: NDArray[np.int8], table: _Table, names: tuple[str, ...]
 ) -> tuple[tuple[float, float, float, float], dict[str, MetricResult]]:
     counted = confusion_counts(y_true[:, None], y_pred[:, None])
-    counts = tuple(value / table.n_repeats for value in counted.category(0))
-    n_excluded = int(counted.n_excluded[0]) // table.n_repeats
-    if table.clusters is None:
-        results = {name: METRICS[name](*counts, n_excluded=n_excluded) for name in names}
-    else:
+    tp, fp, fn, tn = (value / table.n_repeats for value in counted.category(0))
+    results = {name: clustered_metric(name, y_true, y_pred, table.clusters) for name in names}
+    if table.n_repeats > 1:  # n counts items, not calls
         results = {
-            name: clustered_metric(name, y_true, y_pred, table.clusters, n_repeats=table.n_repeats) for name in names
+            name: replace(one, n=one.n // table.n_repeats, n_excluded=one.n_excluded // table.n_repeats)
+            for name, one in results.items()
         }
-    return counts, results  # type: ignore[return-value]
+    return (tp, fp, fn, tn), results
 
 
 def _sensitivity(run: Run, candidate: str) -> dict[str, _Table]:
@@ -224,14 +232,14 @@ def _sensitivity(run: Run, candidate: str) -> dict[str, _Table]:
 
 
 def _any_violation(read: Decisions, groups: NDArray[np.int64] | None) -> CategoryScore:
-    """Violating in any category, over the categories the candidate decides; unknown gold stays unknown unless one is 1."""
+    """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0."""
     covered = read.is_covered
     y_true, y_pred = _any(read.y_true[:, covered], axis=1), _any(read.y_pred[:, :, covered], axis=2)
     table = _Table.of(
         Decisions(y_true[:, None], y_pred[:, :, None], np.full((*y_pred.shape, 1), np.nan), covered[:1], 0), groups
     )
     counts, metrics = _counted(table.y_true[:, 0], table.y_pred[:, 0], table, CATEGORY_METRICS)
-    return CategoryScore(*(_plain(value) for value in counts), metrics, {})
+    return _category_score(counts, metrics)
 
 
 def _any(labels: NDArray[np.int8], axis: int) -> NDArray[np.int8]:
@@ -261,7 +269,7 @@ def _slices(run: Run, read: Decisions) -> SliceScores:
 
 def _slice_category(table: _Table, column: int) -> CategoryScore:
     counts, metrics = _counted(table.y_true[:, column], table.y_pred[:, column], table, SLICE_METRICS)
-    return CategoryScore(*(_plain(value) for value in counts), metrics, {})
+    return _category_score(counts, metrics)
 
 
 def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
