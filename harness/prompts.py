@@ -1,7 +1,7 @@
 """Prompt file -> ``Prompt`` -> messages for one item.
 
 Decides how a prompt file is cut into messages and how they are rendered. Which templates are safe is decided in
-``templates``; how answers are read is left to the candidates. Item text is data: it is only ever a value of a template,
+``sandbox``; how answers are read is left to the candidates. Item text is data: it is only ever a value of a template,
 never a template, and labels, votes and weights cannot be reached.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import FileError, HarnessError, raise_all
 from harness.records import Category, Item, Loaded, Message, Policy, Prompt, PromptHeader
-from harness.templates import Template, check_template, compile_template
+from harness.sandbox import Template, check_template, compile_template
 from harness.textfile import TextFile, listed, read_text, shortened, shown, suggestion
 from harness.yamlfile import Document, parse_yaml, require_name, require_names, to_record
 
