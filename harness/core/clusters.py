@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,9 +259,10 @@ def effective_counts(
     b: NDArray[Any],
     clusters: NDArray[Any] | None,
     *,
+    of: Literal["difference", "candidate"] = "difference",
     confidence: float = 0.90,
 ) -> EffectiveCells:
-    """Paired table of one category, scaled to what its clusters are worth for the difference of a metric.
+    """Paired table of one category, scaled to what its clusters are worth for a metric or its difference.
 
     IF_i of the difference = IF_i(candidate) - IF_i(baseline); all eight counts are multiplied by n_eff/n.
 
@@ -271,6 +272,7 @@ def effective_counts(
         a: Baseline decisions, same shape and codes.
         b: Candidate decisions, same shape and codes.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        of: "difference" of both systems, or the metric of the "candidate" alone (floors).
         confidence: Two-sided level whose t quantile is used; .90 beside a one-sided test at .05.
 
     Returns:
@@ -290,7 +292,9 @@ def effective_counts(
     raw = paired_cells(y_true, a, b)
     both = (a >= 0) & (b >= 0)
     gold = np.where(both, y_true, -1)
-    influence_a, data_a = metric_influence(metric, gold, a)
-    influence_b, data_b = metric_influence(metric, gold, b)
-    size = effective_n(influence_b - influence_a, data_a | data_b, clusters, confidence=confidence)
+    influence, has_data = metric_influence(metric, gold, b)
+    if of == "difference":
+        influence_a, data_a = metric_influence(metric, gold, a)
+        influence, has_data = influence - influence_a, has_data | data_a
+    size = effective_n(influence, has_data, clusters, confidence=confidence)
     return EffectiveCells(np.asarray(raw * size.factor, dtype=np.float64), raw, size)

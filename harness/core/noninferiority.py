@@ -65,16 +65,19 @@ def _exact_p(n_gained: int, n_lost: int, n: int, margin: float) -> float:
     return min(1.0, max(rejection_probability(smallest_gain, n, q, q + margin) for q in nuisance.tolist()))
 
 
-def rejection_boundary(n: int, margin: float, critical: float) -> NDArray[np.int64]:
+def rejection_boundary(
+    n: int, margin: float, critical: float, lost: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """For each number of losses, the smallest number of gains whose Z(-margin) reaches a critical value.
 
     Args:
         n: Pairs, >= 1.
         margin: Non-inferiority margin, in (0, 1).
         critical: Value that Tango's statistic must reach.
+        lost: Numbers of losses l, each in [0, n]; None means 0..n.
 
     Returns:
-        Gains for l = 0..n, int64 (n + 1,); n - l + 1 where no number of gains suffices.
+        Gains for each l, int64; n - l + 1 where no number of gains suffices.
 
     Raises:
         ValueError: The margin is outside (0, 1).
@@ -87,8 +90,8 @@ def rejection_boundary(n: int, margin: float, critical: float) -> NDArray[np.int
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin must be in (0, 1), got {margin}")
-    lost = np.arange(n + 1)
-    low, high = np.full(n + 1, -1), n - lost + 1
+    lost = np.arange(n + 1) if lost is None else lost
+    low, high = np.full(lost.shape, -1), n - lost + 1
     for _ in range(max(1, n + 2).bit_length() + 1):
         middle = (low + high) // 2
         inside = (middle > low) & (middle < high)
@@ -98,16 +101,44 @@ def rejection_boundary(n: int, margin: float, critical: float) -> NDArray[np.int
     return np.asarray(high, dtype=np.int64)
 
 
-def rejection_probability(smallest_gain: NDArray[np.int64], n: int, p_gained: float, p_lost: float) -> float:
+def loss_window(n: int, p_lost: float) -> NDArray[np.int64]:
+    """Numbers of losses that have any chance worth counting: within 8 standard deviations (and 8) of n·p_lost.
+
+    Args:
+        n: Pairs, >= 1.
+        p_lost: Chance that an item is lost, in [0, 1].
+
+    Returns:
+        Consecutive integers in [0, n]; the mass outside is below 1e-14.
+
+    Raises:
+        ValueError: The probability is outside [0, 1].
+
+    References:
+        Bernstein's inequality for the tail mass.
+
+    >>> loss_window(1000, 0.0).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    """
+    if not 0 <= p_lost <= 1:
+        raise ValueError(f"p_lost must be in [0, 1], got {p_lost}")
+    reach = _TAIL_SD * math.sqrt(n * p_lost * (1 - p_lost)) + _TAIL_SD
+    return np.arange(max(0, math.floor(n * p_lost - reach)), min(n, math.ceil(n * p_lost + reach)) + 1)
+
+
+def rejection_probability(
+    smallest_gain: NDArray[np.int64], n: int, p_gained: float, p_lost: float, *, first_lost: int = 0
+) -> float:
     """Chance that the gains reach the boundary, for given chances of gain and loss.
 
     Sum over l of Bin(l; n, p_lost)·P(Bin(n - l, p_gained/(1 - p_lost)) >= g(l)).
 
     Args:
-        smallest_gain: From ``rejection_boundary``, shape (n + 1,).
+        smallest_gain: From ``rejection_boundary``, for consecutive losses that cover ``loss_window(n, p_lost)``.
         n: Pairs, >= 1.
         p_gained: Chance that an item is gained, >= 0.
         p_lost: Chance that an item is lost, >= 0; p_gained + p_lost <= 1.
+        first_lost: Number of losses of the first element of smallest_gain.
 
     Returns:
         A probability in [0, 1].
@@ -123,10 +154,9 @@ def rejection_probability(smallest_gain: NDArray[np.int64], n: int, p_gained: fl
     """
     if p_gained < 0 or p_lost < 0 or p_gained + p_lost > 1 + 1e-12:
         raise ValueError(f"need p_gained, p_lost >= 0 with a sum <= 1, got {p_gained} and {p_lost}")
-    reach = _TAIL_SD * math.sqrt(n * p_lost * (1 - p_lost)) + _TAIL_SD
-    lost = np.arange(max(0, math.floor(n * p_lost - reach)), min(n, math.ceil(n * p_lost + reach)) + 1)
+    lost = loss_window(n, min(1.0, p_lost))
     share = min(1.0, p_gained / (1 - p_lost)) if p_lost < 1 else 0.0
-    needed, rest = smallest_gain[lost], n - lost
+    needed, rest = smallest_gain[lost - first_lost], n - lost
     possible = (needed >= 1) & (needed <= rest)
     tail = np.where(needed <= 0, 1.0, 0.0)
     tail[possible] = betainc(needed[possible], rest[possible] - needed[possible] + 1, share)

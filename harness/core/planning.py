@@ -7,7 +7,6 @@ is computed exactly from the rejection region, because normal formulas fall shor
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.special import betainc, ndtri
 
 from harness.core.intervals import clopper_pearson_lower
-from harness.core.noninferiority import rejection_boundary, rejection_probability
+from harness.core.noninferiority import loss_window, rejection_boundary, rejection_probability
 from harness.core.wgs import precision_difference_variance
 
-_STEP = 1.03  # power is saw-toothed in n, so it must hold at n, 1.03n and 1.06n
+_STEP = 1.03
+_HOLD = (1.0, 1.03, 1.06)  # power is saw-toothed in n, so it must hold at n, 1.03n and 1.06n
 _MAX_ITEMS = 1_000_000
 
 
@@ -51,13 +51,10 @@ def recall_power(n: int, margin: float, discordance: float, *, difference: float
         raise ValueError(f"need n >= 1 and alpha in (0, 1), got {n} and {alpha}")
     if not abs(difference) <= discordance <= 1:
         raise ValueError(f"discordance must be in [abs(difference), 1], got {discordance} for {difference}")
-    boundary = _boundary(n, margin, float(ndtri(1 - alpha)))
-    return rejection_probability(boundary, n, (discordance + difference) / 2, (discordance - difference) / 2)
-
-
-@lru_cache(maxsize=256)
-def _boundary(n: int, margin: float, critical: float) -> NDArray[np.int64]:
-    return rejection_boundary(n, margin, critical)
+    p_gained, p_lost = (discordance + difference) / 2, (discordance - difference) / 2
+    lost = loss_window(n, p_lost)
+    boundary = rejection_boundary(n, margin, float(ndtri(1 - alpha)), lost)
+    return rejection_probability(boundary, n, p_gained, p_lost, first_lost=int(lost[0]))
 
 
 def recall_items_needed(
@@ -65,8 +62,8 @@ def recall_items_needed(
 ) -> int | None:
     """Violating items needed to pass a recall check with a given power.
 
-    Starts at (z_alpha + z_beta)²·psi/(margin + D)² and steps up by 3% until the exact power holds at n, 1.03n and
-    1.06n.
+    Starts at (z_alpha + z_beta)²·psi/(margin + D)² and steps up by 3% until the exact power holds at n,
+    1.03n and 1.06n.
 
     Args:
         margin: Non-inferiority margin, in (0, 1).
@@ -98,7 +95,7 @@ def recall_items_needed(
         return recall_power(count, margin, discordance, difference=difference, alpha=alpha) >= power
 
     while n <= _MAX_ITEMS:
-        if all(holds(math.ceil(n * factor)) for factor in (1.0, _STEP, _STEP * _STEP)):
+        if all(holds(round(n * factor)) for factor in _HOLD):
             return n
         n = max(n + 1, math.ceil(n * _STEP))
     return None
@@ -209,7 +206,7 @@ def floor_items_needed(proportion: float, floor: float, *, power: float = 0.8, a
         alpha: One-sided level, in (0, 1).
 
     Returns:
-        A number of items, at which power holds and still holds with 3% and 6% more; None when the proportion is not
+        A number of items, at which power holds and still holds with up to 6% more; None when the proportion is not
         above the floor, or a million items do not suffice.
 
     Raises:
@@ -234,7 +231,7 @@ def floor_items_needed(proportion: float, floor: float, *, power: float = 0.8, a
         return proportion == 1 or float(betainc(needed, count - needed + 1, proportion)) >= power
 
     while n <= _MAX_ITEMS:
-        if all(holds(math.ceil(n * factor)) for factor in (1.0, _STEP, _STEP * _STEP)):
+        if all(holds(round(n * factor)) for factor in _HOLD):
             return n
         n = max(n + 1, math.ceil(n * _STEP))
     return None

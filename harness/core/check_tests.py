@@ -1,0 +1,218 @@
+"""The tests of one check of a gate.
+
+Decides the p-values, the interval, the verdict of one check before correction for the others, and how many items it
+lacks. Leaves Holm's correction, tiers and the verdict of the whole to ``gate``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, not_evaluable
+from harness.core.intervals import clopper_pearson_lower, clopper_pearson_upper
+from harness.core.mcnemar import mcnemar_midp
+from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
+from harness.core.noninferiority import below_floor_test, floor_test, noninferiority_test
+from harness.core.paired import discordance, paired_difference
+from harness.core.planning import (
+    floor_items_needed,
+    precision_items_needed,
+    precision_smallest_margin,
+    recall_items_needed,
+    smallest_provable_margin,
+)
+from harness.core.precision_margin import precision_margin_test
+from harness.core.results import MetricResult
+from harness.core.wgs import wgs_statistic, wgs_test
+
+# metric -> (shared-denominator metric of ``paired``, unit of items_needed, reason when the denominator is empty);
+# failure_rate is counted like fpr, with every item "not violating" and a failure "flagged"
+_MATCHED = {
+    "recall": ("recall", "violating items", NO_POSITIVES),
+    "fpr": ("fpr", "non-violating items", NO_NEGATIVES),
+    "failure_rate": ("fpr", "items", "no items"),
+}
+MIN_CLUSTERS = 15
+MIN_POSITIVES, MIN_FLAGGED = 20, 10  # below these the calibration of the precision test is unproven
+
+
+class _Tests(NamedTuple):
+    """P-values and planning figures of one check; effective counts throughout."""
+
+    p_non_inferior: float
+    p_worse: float
+    p_better: float
+    result: MetricResult
+    is_at_or_beyond_limit: bool
+    needed: int | None
+    n_now: float
+    smallest_margin: float
+    unit: str
+    caveat: str | None
+
+
+def evaluate_check(
+    spec: CheckSpec,
+    evidence: CheckEvidence,
+    *,
+    alpha: float,
+    n_checks: int,
+    rng: np.random.Generator,
+    n_resamples: int = 10_000,
+) -> CheckResult:
+    """Test one check on its own: PASS, INCONCLUSIVE or NOT_EVALUABLE, with the p-values that ``gate`` corrects.
+
+    Recall, FPR and failure rate with a margin: exact unconditional test; precision: calibrated score test; floors:
+    exact binomial. Fewer than 15 clusters, 20 violating items or 10 flagged items (precision) never PASS.
+
+    Args:
+        spec: The check.
+        evidence: Its paired counts.
+        alpha: One-sided level, in (0, 1).
+        n_checks: Checks in the gate; items_needed aims at a power of 1 - .2/n_checks.
+        rng: Random generator of this check.
+        n_resamples: Tables of the precision test.
+
+    Returns:
+        The result with p_worse_holm still NaN and no REGRESSION.
+
+    Raises:
+        ValueError: Counts or alpha are out of range.
+
+    References:
+        Hsueh, Liu & Chen (2001); Lloyd (2008); Clopper & Pearson (1934); Fagerland, Lydersen & Laake (2013).
+
+    >>> import numpy as np
+    >>> cells = np.array([900, 4, 5, 20, 30, 12, 11, 400])
+    >>> spec = CheckSpec("hate", "recall", "critical", margin=0.05)
+    >>> evidence = CheckEvidence(cells, cells)
+    >>> evaluate_check(spec, evidence, alpha=0.05, n_checks=1, rng=np.random.default_rng(0)).verdict
+    'PASS'
+    """
+    reason = evidence.reason or _empty_denominator(spec, evidence.raw)
+    if reason is not None:
+        return not_evaluable(spec, reason, evidence.n_excluded)
+    power = 1 - 0.2 / max(1, n_checks)
+    if spec.kind == "floor":
+        tests = _floor_tests(spec, evidence, alpha, power)
+    elif spec.metric == "precision":
+        tests = _precision_tests(spec, evidence, alpha, power, rng, n_resamples)
+    else:
+        tests = _matched_tests(spec, evidence, alpha, power)
+    remarks = []
+    is_passed = tests.p_non_inferior <= alpha
+    if tests.caveat:
+        remarks.append(tests.caveat)
+    if evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS:
+        is_passed = False
+        remarks.append(f"fewer than {MIN_CLUSTERS} clusters")
+    items_needed = None
+    if is_passed and tests.p_worse <= alpha and spec.kind == "margin":
+        remarks.append("worse, within the margin")
+    elif not is_passed and tests.is_at_or_beyond_limit:
+        remarks.append("if the observed value is real, no number of items will give PASS")
+    elif not is_passed and tests.needed is not None:
+        items_needed = max(0, math.ceil((tests.needed - tests.n_now) * evidence.scale))
+    return CheckResult(
+        spec,
+        "PASS" if is_passed else "INCONCLUSIVE",
+        tests.result.n,
+        tests.p_non_inferior,
+        tests.p_worse,
+        math.nan,
+        tests.p_better,
+        tests.result,
+        items_needed,
+        tests.unit if items_needed is not None else None,
+        tests.smallest_margin,
+        "; ".join(remarks) or None,
+    )
+
+
+def _empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
+    if spec.metric == "precision":
+        n_a, n_b = raw[[2, 3, 6, 7]].sum(), raw[[1, 3, 5, 7]].sum()
+        return NOTHING_FLAGGED if n_b == 0 or (n_a == 0 and spec.kind == "margin") else None
+    metric, _, reason = _MATCHED[spec.metric]
+    return reason if discordance(raw, metric).n == 0 else None
+
+
+def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
+    metric, unit, _ = _MATCHED[spec.metric]
+    exact = discordance(evidence.cells, metric)
+    n = max(1, round(exact.n))
+    gained = min(n, round(exact.gained))
+    lost = min(n - gained, round(exact.lost))
+    result = _difference(evidence, metric, alpha)
+    psi = (gained + lost + 1) / (n + 2)
+    needed = None
+    p_value = noninferiority_test(gained, lost, n, spec.limit)
+    if p_value > alpha:
+        needed = recall_items_needed(spec.limit, psi, power=power, alpha=alpha)
+    return _Tests(
+        p_value,
+        mcnemar_midp(gained, lost, alternative="worse"),
+        mcnemar_midp(gained, lost, alternative="better"),
+        result,
+        exact.gained - exact.lost <= -spec.limit * exact.n,
+        needed,
+        exact.n,
+        smallest_provable_margin(n, psi, alpha=alpha),
+        unit,
+        None,
+    )
+
+
+def _precision_tests(
+    spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float, rng: np.random.Generator, n_resamples: int
+) -> _Tests:
+    c = np.asarray(evidence.cells, dtype=np.float64)
+    result = _difference(evidence, "precision", alpha)
+    smallest = precision_smallest_margin(c, alpha=alpha)
+    needed = precision_items_needed(c, spec.limit, power=power, alpha=alpha)
+    flagged = float(c[[1, 2, 3, 5, 6, 7]].sum())
+    is_beyond = result.value <= -spec.limit
+    caveat = None
+    if c[4:].sum() < MIN_POSITIVES:
+        caveat = f"fewer than {MIN_POSITIVES} violating items"
+    elif min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()) < MIN_FLAGGED:
+        caveat = f"fewer than {MIN_FLAGGED} flagged items"
+    if caveat:
+        nan = math.nan
+        return _Tests(nan, nan, nan, result, is_beyond, needed, flagged, smallest, "flagged items", caveat)
+    p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
+    z = wgs_statistic(np.rint(c))
+    worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
+    return _Tests(p_value, worse, better, result, is_beyond, needed, flagged, smallest, "flagged items", None)
+
+
+def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricResult:
+    scaled = paired_difference(evidence.cells, metric, confidence=1 - 2 * alpha)
+    plain = paired_difference(evidence.raw, metric, confidence=1 - 2 * alpha)
+    return MetricResult(plain.value, scaled.low, scaled.high, plain.n, evidence.n_excluded)
+
+
+def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
+    """The candidate alone against a floor; for fpr and failure_rate the share of correct items against 1 - limit."""
+    c, raw = np.asarray(evidence.cells, dtype=np.float64), np.asarray(evidence.raw, dtype=np.float64)
+    successes, trials, unit = {
+        "recall": ([5, 7], [4, 5, 6, 7], "violating items"),
+        "precision": ([5, 7], [1, 3, 5, 7], "flagged items"),
+        "fpr": ([0, 2], [0, 1, 2, 3], "non-violating items"),
+        "failure_rate": ([0, 2], [0, 1, 2, 3], "items"),
+    }[spec.metric]
+    k, n = float(c[successes].sum()), float(c[trials].sum())
+    is_upper_limit = spec.metric in ("fpr", "failure_rate")
+    floor = 1 - spec.limit if is_upper_limit else spec.limit
+    low, high = clopper_pearson_lower(k, n, confidence=1 - alpha), clopper_pearson_upper(k, n, confidence=1 - alpha)
+    value = float(raw[successes].sum()) / float(raw[trials].sum())
+    shown = (1 - value, 1 - high, 1 - low) if is_upper_limit else (value, low, high)
+    p_value = floor_test(k, n, floor)
+    needed = floor_items_needed(value, floor, power=power, alpha=alpha) if p_value > alpha else None
+    result = MetricResult(*shown, round(float(raw[trials].sum())), evidence.n_excluded)
+    p_worse = below_floor_test(k, n, floor)
+    return _Tests(p_value, p_worse, math.nan, result, value <= floor, needed, n, math.nan, unit, None)

@@ -1,0 +1,196 @@
+"""One check of a gate: its question, its evidence, its result.
+
+Decides what a check may ask (metric, tier, margin or floor) and what its result states. Leaves the tests to
+``check_tests`` and the verdict of the whole to ``gate``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.results import MetricResult
+
+Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
+TIERS = ("critical", "guarded", "watch")
+GATE_METRICS = ("recall", "precision", "fpr", "failure_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """What a gate file asks of one category and metric.
+
+    Attributes:
+        category: Policy category.
+        metric: One of ``GATE_METRICS``.
+        tier: "critical" must pass, "guarded" must not regress and must pass pooled, "watch" never blocks.
+        margin: Largest acceptable loss against the baseline, in (0, 1).
+        floor: Least acceptable value of the candidate, in (0, 1); for fpr and failure_rate the largest acceptable.
+    """
+
+    category: str
+    metric: str
+    tier: str
+    margin: float | None = None
+    floor: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in GATE_METRICS:
+            raise ValueError(f"metric must be one of {', '.join(GATE_METRICS)}, got '{self.metric}'")
+        if self.tier not in TIERS:
+            raise ValueError(f"tier must be one of {', '.join(TIERS)}, got '{self.tier}'")
+        if (self.margin is None) == (self.floor is None):
+            raise ValueError(f"check {self.category} x {self.metric} needs exactly one of margin and floor")
+        if not 0 < self.limit < 1:
+            raise ValueError(f"margin and floor must be in (0, 1), got {self.limit}")
+
+    @property
+    def limit(self) -> float:
+        """The margin or the floor.
+
+        >>> CheckSpec("hate", "recall", "critical", margin=0.02).limit
+        0.02
+        """
+        return self.margin if self.margin is not None else float(self.floor or 0.0)
+
+    @property
+    def kind(self) -> Literal["margin", "floor"]:
+        """Which of the two the check states.
+
+        >>> CheckSpec("hate", "recall", "watch", floor=0.85).kind
+        'floor'
+        """
+        return "margin" if self.margin is not None else "floor"
+
+    @property
+    def check_id(self) -> str:
+        """Name of the check, from which its random generator is derived.
+
+        >>> CheckSpec("hate", "recall", "critical", margin=0.02).check_id
+        'hate|recall|margin'
+        """
+        return f"{self.category}|{self.metric}|{self.kind}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckEvidence:
+    """The paired counts a check is judged on.
+
+    Attributes:
+        cells: 8 counts, cell = 4y + 2a + b, scaled to the effective sample size. For failure_rate y is 0 and a, b say
+            which system failed.
+        raw: The same counts of items.
+        n_clusters: Clusters with data, None when items are independent.
+        n_excluded: Items without gold or without both decisions.
+        reason: Why the check cannot be evaluated at all, or None.
+    """
+
+    cells: NDArray[Any]
+    raw: NDArray[Any]
+    n_clusters: int | None = None
+    n_excluded: int = 0
+    reason: str | None = None
+
+    @property
+    def scale(self) -> float:
+        """Items per effective item, >= 1.
+
+        >>> import numpy as np
+        >>> CheckEvidence(np.full(8, 5.0), np.full(8, 10)).scale
+        2.0
+        """
+        total = float(np.sum(self.cells))
+        return float(np.sum(self.raw)) / total if total > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Verdict of one check with everything it rests on.
+
+    Attributes:
+        spec: The check.
+        verdict: PASS, REGRESSION, INCONCLUSIVE or NOT_EVALUABLE.
+        n: Items in the denominator.
+        p_non_inferior: P-value of "worse by the margin" (or "below the floor"); NaN when not tested.
+        p_worse: One-sided p-value of "not worse"; NaN when not tested.
+        p_worse_holm: The same after Holm over the checks of the gate.
+        p_better: One-sided p-value of "not better"; NaN for floors.
+        difference: Candidate minus baseline with the 1 - 2·alpha interval; for a floor the candidate's value.
+        items_needed: Further items for an inconclusive check; None when settled or when no number helps.
+        items_unit: What items_needed counts.
+        smallest_margin: Smallest margin provable with 80% power; NaN when not known.
+        remark: What else a reader must know.
+    """
+
+    spec: CheckSpec
+    verdict: Verdict
+    n: int
+    p_non_inferior: float
+    p_worse: float
+    p_worse_holm: float
+    p_better: float
+    difference: MetricResult
+    items_needed: int | None = None
+    items_unit: str | None = None
+    smallest_margin: float = math.nan
+    remark: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the check as plain data, undefined numbers as None.
+
+        Returns:
+            The fields of a check in ``harness gate --json``.
+
+        >>> spec = CheckSpec("hate", "recall", "watch", margin=0.05)
+        >>> not_evaluable(spec, "no violating items", 0).as_dict()["verdict"]
+        'NOT_EVALUABLE'
+        """
+        plain = {
+            name: None if math.isnan(value) else value
+            for name, value in (
+                ("p_non_inferior", self.p_non_inferior),
+                ("p_worse", self.p_worse),
+                ("p_worse_holm", self.p_worse_holm),
+                ("p_better", self.p_better),
+                ("smallest_margin", self.smallest_margin),
+            )
+        }
+        return {
+            "category": self.spec.category,
+            "metric": self.spec.metric,
+            "tier": self.spec.tier,
+            self.spec.kind: self.spec.limit,
+            "n": self.n,
+            "verdict": self.verdict,
+            "p_non_inferior": plain["p_non_inferior"],
+            "p_worse": plain["p_worse"],
+            "p_worse_holm": plain["p_worse_holm"],
+            "difference": self.difference.as_dict(),
+            "items_needed": self.items_needed,
+            "items_unit": self.items_unit,
+            "smallest_margin": plain["smallest_margin"],
+            "p_better": plain["p_better"],
+            "remark": self.remark,
+        }
+
+
+def not_evaluable(spec: CheckSpec, reason: str, n_excluded: int) -> CheckResult:
+    """Result of a check without data.
+
+    Args:
+        spec: The check.
+        reason: What is missing.
+        n_excluded: Items left out.
+
+    Returns:
+        A NOT_EVALUABLE result with NaN p-values.
+
+    >>> not_evaluable(CheckSpec("hate", "recall", "watch", margin=0.05), "no violating items", 3).remark
+    'no violating items'
+    """
+    undefined = MetricResult.undefined(reason, n_excluded=n_excluded)
+    return CheckResult(spec, "NOT_EVALUABLE", 0, math.nan, math.nan, math.nan, math.nan, undefined, remark=reason)

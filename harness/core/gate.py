@@ -1,0 +1,216 @@
+"""The verdict on a rollout.
+
+Decides how checks combine: PASS needs every gated check (an intersection-union test, so no correction), REGRESSION is a
+union over checks (Holm), tiers say which checks block. Leaves the evidence to ``gate_arrays`` and each check's tests to
+``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from harness.core.check_tests import evaluate_check
+from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict
+from harness.core.multiplicity import holm
+
+POOLED = "guarded (pooled)"
+PoolKey = tuple[str, str]  # metric, kind
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """Verdict of a gate.
+
+    Attributes:
+        verdict: INVALID > REGRESSION > INCONCLUSIVE > PASS.
+        reason: One sentence that names the checks behind the verdict.
+        checks: One result per check, in the order of the gate file.
+        pooled: One result per metric of the guarded tier, its categories taken together.
+        sensitivity: Verdict under each other treatment of failed outputs.
+    """
+
+    verdict: Verdict
+    reason: str
+    checks: tuple[CheckResult, ...]
+    pooled: tuple[CheckResult, ...] = ()
+    sensitivity: Mapping[str, Verdict] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the gate as plain data.
+
+        Returns:
+            Keys verdict, reason, checks, pooled, sensitivity.
+
+        >>> GateResult("PASS", "nothing is gated", ()).as_dict()["verdict"]
+        'PASS'
+        """
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "checks": [check.as_dict() for check in self.checks],
+            "pooled": [check.as_dict() for check in self.pooled],
+            "sensitivity": dict(self.sensitivity),
+        }
+
+
+def decide_gate(
+    checks: Sequence[tuple[CheckSpec, CheckEvidence]],
+    *,
+    seed: int,
+    pooled: Mapping[PoolKey, CheckEvidence] | None = None,
+    alpha: float = 0.05,
+    n_resamples: int = 10_000,
+) -> GateResult:
+    """Decide a gate from the paired counts of its checks.
+
+    PASS: every critical check passes, no critical or guarded check regresses, and the guarded categories pooled pass
+    for each metric. REGRESSION: a critical or guarded check does not pass and its p of "worse" is <= alpha after Holm
+    over all checks. INCONCLUSIVE: neither. Use alpha/2 at a second look on the same set.
+
+    Args:
+        checks: Each check with its evidence.
+        seed: Recorded seed >= 0; each check's generator is derived from it and the check's id.
+        pooled: Evidence of the guarded tier per (metric, kind), clustered by item; None adds up the guarded counts.
+        alpha: One-sided level of every check, in (0, 1).
+        n_resamples: Tables of the precision test.
+
+    Returns:
+        Verdict, reason and results; P(PASS) <= alpha when a critical category is truly worse by its margin.
+
+    Raises:
+        ValueError: Alpha is outside (0, 0.5), the seed is negative, or counts are malformed.
+
+    References:
+        Berger (1982), Technometrics 24:295-300 (intersection-union). Holm (1979).
+
+    >>> import numpy as np
+    >>> cells = np.array([900, 4, 5, 20, 30, 12, 11, 400])
+    >>> spec = CheckSpec("hate", "recall", "critical", margin=0.05)
+    >>> decide_gate([(spec, CheckEvidence(cells, cells))], seed=0).verdict
+    'PASS'
+    """
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha must be in (0, 0.5), got {alpha}")
+    n_checks = len(checks)
+
+    def evaluate(spec: CheckSpec, evidence: CheckEvidence) -> CheckResult:
+        rng = check_generator(seed, spec.check_id)
+        return evaluate_check(spec, evidence, alpha=alpha, n_checks=n_checks, rng=rng, n_resamples=n_resamples)
+
+    results = _with_holm([evaluate(spec, evidence) for spec, evidence in checks], alpha)
+    pools = [evaluate(spec, evidence) for spec, evidence in _pools(checks, pooled)]
+    pool_passes: dict[PoolKey, bool] = {(pool.spec.metric, pool.spec.kind): pool.verdict == "PASS" for pool in pools}
+    results = [_guarded_remark(result, pool_passes) for result in results]
+    verdict, reason = _overall(results, pools)
+    return GateResult(verdict, reason, tuple(results), tuple(pools))
+
+
+def check_generator(seed: int, check_id: str) -> np.random.Generator:
+    """Random generator of one check, the same whatever the other checks are.
+
+    Args:
+        seed: Recorded seed, >= 0.
+        check_id: Name of the check.
+
+    Returns:
+        A generator that depends on seed and name only.
+
+    Raises:
+        ValueError: The seed is negative.
+
+    >>> int(check_generator(0, "hate|recall|margin").integers(100)) == int(
+    ...     check_generator(0, "hate|recall|margin").integers(100)
+    ... )
+    True
+    """
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}")
+    return np.random.default_rng(np.random.SeedSequence([seed, *check_id.encode()]))
+
+
+def _with_holm(results: list[CheckResult], alpha: float) -> list[CheckResult]:
+    """Correct "worse" and "better" over the gate and settle REGRESSION."""
+    worse = holm([result.p_worse for result in results])
+    better = holm([result.p_better for result in results])
+    settled = []
+    for result, p_worse, p_better in zip(results, worse.tolist(), better.tolist(), strict=True):
+        changed = replace(result, p_worse_holm=p_worse)
+        if result.verdict == "INCONCLUSIVE" and p_worse <= alpha:
+            changed = replace(changed, verdict="REGRESSION", items_needed=None, items_unit=None)
+        if p_better <= alpha:
+            changed = replace(changed, remark=_joined(result.remark, "improved"))
+        settled.append(changed)
+    return settled
+
+
+def _guarded_remark(result: CheckResult, pool_passes: Mapping[PoolKey, bool]) -> CheckResult:
+    if result.spec.tier != "guarded" or result.verdict != "INCONCLUSIVE":
+        return result
+    if not pool_passes.get((result.spec.metric, result.spec.kind), False):
+        return replace(result, remark=_joined(result.remark, "not proven"))
+    return replace(result, remark=_joined(result.remark, "not proven in this category alone"))
+
+
+def _joined(first: str | None, second: str) -> str:
+    return second if first is None else f"{first}; {second}"
+
+
+def _pools(
+    checks: Sequence[tuple[CheckSpec, CheckEvidence]], pooled: Mapping[PoolKey, CheckEvidence] | None
+) -> list[tuple[CheckSpec, CheckEvidence]]:
+    """The guarded tier as one check per (metric, kind); its limit is the mean of the limits, weighted by items."""
+    groups: dict[PoolKey, list[tuple[CheckSpec, CheckEvidence]]] = {}
+    for spec, evidence in checks:
+        if spec.tier == "guarded":
+            groups.setdefault((spec.metric, spec.kind), []).append((spec, evidence))
+    result = []
+    for (metric, kind), members in groups.items():
+        usable = [(spec, evidence) for spec, evidence in members if evidence.reason is None]
+        weights = [_denominator(spec, evidence) for spec, evidence in usable]
+        limits = [spec.limit for spec, _ in usable]
+        if sum(weights) > 0:
+            limit = min(max(limits), max(min(limits), float(np.average(limits, weights=weights))))
+        else:
+            limit = members[0][0].limit
+        spec = CheckSpec(POOLED, metric, "guarded", **{kind: limit})
+        evidence = (pooled or {}).get((metric, kind)) or _summed([evidence for _, evidence in usable])
+        result.append((spec, evidence))
+    return result
+
+
+def _denominator(spec: CheckSpec, evidence: CheckEvidence) -> float:
+    cells = {"recall": [4, 5, 6, 7], "precision": [1, 2, 3, 5, 6, 7]}.get(spec.metric, [0, 1, 2, 3])
+    return float(np.asarray(evidence.raw)[cells].sum())
+
+
+def _summed(parts: Sequence[CheckEvidence]) -> CheckEvidence:
+    cells, raw = np.zeros(8), np.zeros(8, dtype=np.int64)
+    clusters = [part.n_clusters for part in parts if part.n_clusters is not None]
+    for part in parts:
+        cells, raw = cells + part.cells, raw + part.raw
+    return CheckEvidence(cells, raw, max(clusters, default=None), sum(part.n_excluded for part in parts))
+
+
+def _overall(results: Sequence[CheckResult], pools: Sequence[CheckResult]) -> tuple[Verdict, str]:
+    regressed = [_name(r) for r in results if r.verdict == "REGRESSION" and r.spec.tier != "watch"]
+    if regressed:
+        return "REGRESSION", f"worse: {', '.join(regressed)}"
+    unproven = [_name(r) for r in results if r.spec.tier == "critical" and r.verdict != "PASS"]
+    unproven += [_name(pool) for pool in pools if pool.verdict != "PASS"]
+    if unproven:
+        return "INCONCLUSIVE", f"not proven: {', '.join(unproven)}"
+    n_critical = sum(r.spec.tier == "critical" for r in results)
+    if n_critical + len(pools) == 0:
+        return "PASS", "nothing is gated: no check is critical or guarded"
+    parts = [f"{n_critical} critical"] if n_critical else []
+    parts += [f"{len(pools)} pooled guarded"] if pools else []
+    return "PASS", f"every gated check passes ({', '.join(parts)})"
+
+
+def _name(result: CheckResult) -> str:
+    suffix = " floor" if result.spec.kind == "floor" else ""
+    return f"{result.spec.category} {result.spec.metric}{suffix}"

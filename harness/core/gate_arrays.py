@@ -1,0 +1,280 @@
+"""From decisions to a gate's evidence.
+
+Decides which pairs count, how clusters and missing pairs enter, and when a run is too broken to judge. Leaves tests and
+verdicts to ``checks`` and ``gate``, and the fallback that a failed output becomes to scoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.checks import CheckEvidence, CheckSpec, Verdict
+from harness.core.clusters import EffectiveCells, effective_counts
+from harness.core.confusion import check_decisions
+from harness.core.gate import GateResult, PoolKey, decide_gate
+
+NO_DECISIONS = "a system makes no decision in this category"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateArrays:
+    """What a gate is decided on.
+
+    Attributes:
+        y_true: Gold, int (n_items, n_categories): 1, 0, or -1 missing.
+        a: Baseline decisions after the fallback for failed outputs, same shape; -1 where a call ended in error.
+        b: Candidate decisions, same shape and codes.
+        failed_a: Whether the baseline's output failed (unparsed, refused), bool (n_items,) or (n_items, n_categories).
+        failed_b: The same for the candidate.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+    """
+
+    y_true: NDArray[Any]
+    a: NDArray[Any]
+    b: NDArray[Any]
+    failed_a: NDArray[Any] | None = None
+    failed_b: NDArray[Any] | None = None
+    clusters: NDArray[Any] | None = None
+
+
+def gate_arrays(
+    arrays: GateArrays,
+    *,
+    categories: Sequence[str],
+    checks: Sequence[CheckSpec],
+    seed: int,
+    alternatives: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None = None,
+    alpha: float = 0.05,
+    max_missing: float = 0.005,
+    n_resamples: int = 10_000,
+) -> GateResult:
+    """Decide a gate from decisions on the same items.
+
+    A run with more than max_missing missing pairs, or whose verdict changes when they are imputed against the candidate
+    (baseline right, candidate wrong), is INVALID. If another treatment of failed outputs gives another verdict, the
+    reason says so.
+
+    Args:
+        arrays: Gold, decisions, failures and clusters.
+        categories: Names of the columns.
+        checks: Checks of the gate file; failure_rate takes any category name.
+        seed: Recorded seed, >= 0.
+        alternatives: Decisions (a, b) under other treatments of failed outputs, by the name of the treatment.
+        alpha: One-sided level of every check, in (0, 0.5).
+        max_missing: Largest share of items with a missing pair, in [0, 1].
+        n_resamples: Tables of the precision test.
+
+    Returns:
+        Verdict, reason, one result per check, pooled results and sensitivity.
+
+    Raises:
+        ValueError: Shapes or codes are wrong, a check names an unknown category, or failures are needed and absent.
+
+    References:
+        Berger (1982), Technometrics 24:295-300. Korn & Graubard (1998) for clusters.
+
+    >>> import numpy as np
+    >>> gold = np.repeat([[1], [0]], [200, 300], axis=0)
+    >>> spec = CheckSpec("hate", "recall", "critical", margin=0.05)
+    >>> gate_arrays(GateArrays(gold, gold, gold), categories=["hate"], checks=[spec], seed=0).verdict
+    'PASS'
+    """
+    _check(arrays, categories, checks, alternatives)
+
+    def decide(data: GateArrays) -> GateResult:
+        evidence = [(spec, check_evidence(data, spec, categories, alpha=alpha)) for spec in checks]
+        pooled = _pooled_evidence(data, checks, categories, alpha)
+        return decide_gate(evidence, seed=seed, pooled=pooled, alpha=alpha, n_resamples=n_resamples)
+
+    result = decide(arrays)
+    missing = missing_pairs(arrays)
+    n_items, n_missing = arrays.y_true.shape[0], int(np.count_nonzero(missing.any(axis=1)))
+    if n_missing > max_missing * n_items:
+        reason = f"{n_missing} of {n_items} items have a missing pair, more than the share {max_missing:g} allowed"
+        return replace(result, verdict="INVALID", reason=reason)
+    if n_missing:
+        imputed = decide(impute_against_candidate(arrays)).verdict
+        if imputed != result.verdict:
+            reason = (
+                f"{result.verdict} becomes {imputed} when the {n_missing} items with a missing pair are counted "
+                "against the candidate"
+            )
+            return replace(result, verdict="INVALID", reason=reason)
+    sensitivity: dict[str, Verdict] = {}
+    reason = result.reason
+    for name, (a, b) in (alternatives or {}).items():
+        verdict = decide(replace(arrays, a=a, b=b)).verdict
+        sensitivity[name] = verdict
+        if verdict != result.verdict:
+            reason += f"; {verdict} under '{name}'"
+    return replace(result, reason=reason, sensitivity=sensitivity)
+
+
+def check_evidence(
+    arrays: GateArrays, spec: CheckSpec, categories: Sequence[str], *, alpha: float = 0.05
+) -> CheckEvidence:
+    """Paired counts of one check, scaled to the effective sample size of its clusters.
+
+    Args:
+        arrays: Gold, decisions, failures and clusters.
+        spec: The check.
+        categories: Names of the columns.
+        alpha: One-sided level; the t quantile of the effective n is that of 1 - 2·alpha.
+
+    Returns:
+        Evidence; with a reason when a system makes no decision in the category.
+
+    Raises:
+        ValueError: The category is unknown, or failures are needed and absent.
+
+    References:
+        Korn & Graubard (1998), Survey Methodology 24:193-201.
+
+    >>> import numpy as np
+    >>> gold = np.array([[1], [0]])
+    >>> spec = CheckSpec("hate", "recall", "watch", margin=0.05)
+    >>> check_evidence(GateArrays(gold, gold, gold), spec, ["hate"]).raw.tolist()
+    [1, 0, 0, 0, 0, 0, 0, 1]
+    """
+    y_true, a, b = _columns(arrays, spec, categories)
+    has_gold = y_true >= 0
+    if has_gold.any() and (not (a[has_gold] >= 0).any() or not (b[has_gold] >= 0).any()):
+        return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=NO_DECISIONS)
+    return _evidence(spec, effective_counts(**_effective_arguments(spec, y_true, a, b, arrays.clusters, alpha)), y_true)
+
+
+def _effective_arguments(
+    spec: CheckSpec,
+    y_true: NDArray[Any],
+    a: NDArray[Any],
+    b: NDArray[Any],
+    clusters: NDArray[Any] | None,
+    alpha: float,
+) -> dict[str, Any]:
+    return {
+        "metric": "fpr" if spec.metric == "failure_rate" else spec.metric,
+        "y_true": y_true,
+        "a": a,
+        "b": b,
+        "clusters": clusters,
+        "of": "difference" if spec.kind == "margin" else "candidate",
+        "confidence": 1 - 2 * alpha,
+    }
+
+
+def _evidence(spec: CheckSpec, effective: EffectiveCells, y_true: NDArray[Any]) -> CheckEvidence:
+    size = effective.size
+    n_clusters = size.n_clusters if size.n_clusters < size.n else None
+    return CheckEvidence(effective.cells, effective.raw, n_clusters, int(y_true.size - effective.raw.sum()))
+
+
+def _columns(
+    arrays: GateArrays, spec: CheckSpec, categories: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Gold and decisions of a check; for failure_rate gold is 0 and the decisions say which system failed."""
+    if spec.metric != "failure_rate":
+        index = list(categories).index(spec.category)
+        return arrays.y_true[:, index], arrays.a[:, index], arrays.b[:, index]
+    if arrays.failed_a is None or arrays.failed_b is None:
+        raise ValueError("a failure_rate check needs failed_a and failed_b")
+    missing = missing_pairs(arrays).any(axis=1)
+    columns = []
+    for failed in (arrays.failed_a, arrays.failed_b):
+        flags: NDArray[Any] = np.asarray(failed, dtype=bool)
+        if flags.ndim == 2 and spec.category in categories:
+            flags = flags[:, list(categories).index(spec.category)]
+        elif flags.ndim == 2:
+            flags = np.any(flags, axis=1)
+        columns.append(np.where(missing, -1, flags).astype(np.int8))
+    return np.zeros(missing.shape, dtype=np.int8), columns[0], columns[1]
+
+
+def missing_pairs(arrays: GateArrays) -> NDArray[np.bool_]:
+    """Pairs with gold that lack a decision, in categories where both systems decide at all.
+
+    Args:
+        arrays: Gold and decisions.
+
+    Returns:
+        Booleans of shape (n_items, n_categories).
+
+    >>> import numpy as np
+    >>> gold = np.array([[1], [0]])
+    >>> missing_pairs(GateArrays(gold, gold, np.array([[-1], [0]]))).tolist()
+    [[True], [False]]
+    """
+    decides = (arrays.a >= 0).any(axis=0) & (arrays.b >= 0).any(axis=0)
+    return np.asarray((arrays.y_true >= 0) & ((arrays.a < 0) | (arrays.b < 0)) & decides, dtype=np.bool_)
+
+
+def impute_against_candidate(arrays: GateArrays) -> GateArrays:
+    """Fill missing pairs with the worst case: a missing baseline decision is right, a missing candidate decision wrong.
+
+    Args:
+        arrays: Gold and decisions.
+
+    Returns:
+        The same arrays without missing pairs; of the failures, the candidate's is set and the baseline's cleared.
+
+    >>> import numpy as np
+    >>> gold = np.array([[1], [0]])
+    >>> impute_against_candidate(GateArrays(gold, gold, np.array([[-1], [0]]))).b.tolist()
+    [[0], [0]]
+    """
+    missing = missing_pairs(arrays)
+    a = np.where(missing & (arrays.a < 0), arrays.y_true, arrays.a)
+    b = np.where(missing & (arrays.b < 0), 1 - arrays.y_true, arrays.b)
+    failed_a, failed_b = arrays.failed_a, arrays.failed_b
+    if failed_a is not None and failed_b is not None:
+        lost = missing if failed_a.ndim == 2 else missing.any(axis=1)
+        failed_a, failed_b = np.asarray(failed_a, bool) & ~lost, np.asarray(failed_b, bool) | lost
+    return replace(arrays, a=a, b=b, failed_a=failed_a, failed_b=failed_b)
+
+
+def _pooled_evidence(
+    arrays: GateArrays, checks: Sequence[CheckSpec], categories: Sequence[str], alpha: float
+) -> dict[PoolKey, CheckEvidence]:
+    """Guarded categories stacked, an item's categories forming one cluster."""
+    n_items = arrays.y_true.shape[0]
+    item_clusters = np.arange(n_items) if arrays.clusters is None else arrays.clusters
+    members: dict[PoolKey, list[CheckSpec]] = {}
+    for spec in checks:
+        if spec.tier == "guarded":
+            members.setdefault((spec.metric, spec.kind), []).append(spec)
+    pooled = {}
+    for key, specs in members.items():
+        usable = [spec for spec in specs if check_evidence(arrays, spec, categories, alpha=alpha).reason is None]
+        if not usable:
+            continue
+        columns = [_columns(arrays, spec, categories) for spec in usable]
+        y_true, a, b = (np.concatenate([column[part] for column in columns]) for part in range(3))
+        clusters = np.tile(item_clusters, len(usable))
+        arguments = _effective_arguments(usable[0], y_true, a, b, clusters, alpha)
+        pooled[key] = _evidence(usable[0], effective_counts(**arguments), y_true)
+    return pooled
+
+
+def _check(
+    arrays: GateArrays,
+    categories: Sequence[str],
+    checks: Sequence[CheckSpec],
+    alternatives: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None,
+) -> None:
+    check_decisions(arrays.y_true, arrays.a)
+    check_decisions(arrays.y_true, arrays.b)
+    for a, b in (alternatives or {}).values():
+        check_decisions(arrays.y_true, a)
+        check_decisions(arrays.y_true, b)
+    n_items, n_categories = arrays.y_true.shape
+    if len(categories) != n_categories:
+        raise ValueError(f"{len(categories)} category names for {n_categories} columns")
+    if arrays.clusters is not None and arrays.clusters.shape != (n_items,):
+        raise ValueError(f"clusters must have shape ({n_items},), got {arrays.clusters.shape}")
+    for spec in checks:
+        if spec.metric != "failure_rate" and spec.category not in categories:
+            raise ValueError(f"check category '{spec.category}' is not one of {', '.join(categories)}")
