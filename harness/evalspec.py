@@ -145,6 +145,7 @@ class _Resolver:
                     noun="slice",
                     where="the golden set's card",
                 )
+        self.errors.sort(key=self._place)
         raise_all(_once_each(self.errors))
         assert policy is not None
         assert golden is not None
@@ -158,6 +159,11 @@ class _Resolver:
             models=models,
             recorded=recorded,
         )
+
+    def _place(self, error: HarnessError) -> tuple[bool, int]:
+        """The eval's own faults first, by line; then those of the files it names, as they came."""
+        is_own = isinstance(error, FileError) and error.path == str(self.document.path)
+        return not is_own, (error.line or 0) if is_own and isinstance(error, FileError) else 0
 
     # --------------------------------------------------------------------------------------------- files it names
 

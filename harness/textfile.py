@@ -107,13 +107,15 @@ def require_file(path: Path, *, what: str) -> None:
 
 
 def missing_hint(path: Path) -> str | None:
-    """The file of the same folder whose name is nearest, as a sentence."""
+    """The file of the same folder whose name is nearest, else what is there, as a sentence."""
     try:
-        names = os.listdir(path.parent)
+        names = sorted(name for name in os.listdir(path.parent) if Path(name).suffix == path.suffix)
     except OSError:
-        return f"there is no folder {path.parent}"
-    near = nearest(path.name, names)
-    return None if near is None else f"did you mean {path.parent / near}?"
+        return f"there is no folder {shortened(path.parent)}"
+    near = nearest(path.stem, [Path(name).stem for name in names])
+    if near is not None:
+        return f"did you mean {path.parent / (near + path.suffix)}?"
+    return f"that folder has {listed(names, most=6)}" if names else None
 
 
 def reason(error: Exception) -> str:

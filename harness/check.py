@@ -1,0 +1,407 @@
+"""Every file of a team's folder, and every reference between them, checked without calling anything.
+
+Decides which file is what (by its top-level key, or by front matter) and what deserves a warning although it is
+allowed: leakage from a golden set into a prompt, duplicates, and categories without positives. What is an error is
+decided by the readers.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from harness.errors import FileError, GroupedError, HarnessError
+from harness.evalspec import LoadedEval, Shelf, load_eval
+from harness.golden import GoldenSet
+from harness.records import Item, Loaded, Policy, Prompt
+from harness.textfile import listed, nearest, read_text, shortened
+from harness.yamlfile import read_yaml
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+KINDS = ("eval", "golden_set", "rule_set", "policy", "models")
+"""Top-level keys, in the order they are looked for: an eval and a card name a policy too."""
+
+DEFAULT_FOLDERS = ("evals", "golden_sets")
+MIN_QUOTED_CHARS = 20
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something allowed that probably should not be."""
+
+    path: str
+    line: int | None
+    found: str
+    next_step: str
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.found}\n  {self.next_step}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was checked and what was found. ``skipped`` files are none of ours."""
+
+    files: Mapping[str, int]
+    n_items: int
+    errors: tuple[HarnessError, ...]
+    warnings: tuple[Remark, ...]
+    skipped: tuple[Path, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        """True when there are no errors; warnings do not count."""
+        return not self.errors
+
+
+def check_paths(paths: Sequence[str | Path] = (), *, root: Path | None = None) -> CheckReport:
+    """Check files and folders; with no paths, ``evals/`` and ``golden_sets/`` under ``root``."""
+    base = root or Path()
+    given = [Path(path) for path in paths] or [base / name for name in DEFAULT_FOLDERS if (base / name).is_dir()]
+    checker = _Checker()
+    if not given:
+        checker.errors.append(
+            FileError(
+                str(base),
+                f"has no folder {' or '.join(DEFAULT_FOLDERS)}",
+                allowed="files or folders to check",
+                next_step="name a path, or begin with 'harness init'",
+            )
+        )
+    for path in given:
+        checker.collect(path)
+    return checker.report()
+
+
+class _Checker:
+    """Sorts files by kind, then reads them in the order of their references."""
+
+    def __init__(self) -> None:
+        self.errors: list[HarnessError] = []
+        self.warnings: list[Remark] = []
+        self.skipped: list[Path] = []
+        self.found: dict[str, list[Path]] = {kind: [] for kind in (*KINDS, "prompt")}
+        self.shelf = Shelf()
+        self._policies: dict[tuple[str, int], Loaded[Policy]] = {}
+        self._golden: dict[Path, GoldenSet] = {}
+        self._pairs: dict[tuple[Path, Path], tuple[GoldenSet, Loaded[Prompt]]] = {}
+
+    def collect(self, path: Path) -> None:
+        if path.is_dir():
+            for file in _files_under(path):
+                self._sort(file, is_named=False)
+        else:
+            self._sort(path, is_named=True)
+
+    def report(self) -> CheckReport:
+        for path in self.found["policy"]:
+            policy = self._read(path, self.shelf.policy)
+            if policy is not None:
+                self._policies[(policy.value.policy, policy.value.version)] = policy
+        for path in self.found["prompt"]:
+            self._read(path, self.shelf.prompt)
+        for path in self.found["rule_set"]:
+            self._read(path, self.shelf.rules)
+        for path in self.found["models"]:
+            self._read(path, self.shelf.models)
+        for path in self.found["eval"]:
+            loaded = self._read(path, lambda path: load_eval(path, shelf=self.shelf))
+            if loaded is not None:
+                self._note_eval(loaded)
+        for path in self.found["golden_set"]:
+            if path not in self._golden:
+                self._read_golden(path)
+        for golden in self._golden.values():
+            self._warn_about(golden)
+        return CheckReport(
+            files={kind: len(paths) for kind, paths in self.found.items() if paths},
+            n_items=sum(map(len, self._golden.values())),
+            errors=tuple({str(error): error for error in self.errors}.values()),
+            warnings=tuple(dict.fromkeys(self.warnings)),
+            skipped=tuple(self.skipped),
+        )
+
+    def _sort(self, path: Path, *, is_named: bool) -> None:
+        path = Path(os.path.normpath(path))
+        if any(path in paths for paths in self.found.values()):
+            return
+        try:
+            kind = _kind_of(path, is_named=is_named)
+        except HarnessError as error:
+            self._add(error)
+            return
+        if kind is None:
+            self.skipped.append(path)
+        else:
+            self.found[kind].append(path)
+
+    def _read_golden(self, path: Path) -> None:
+        try:
+            name = read_yaml(path, what="golden set card").data.get("policy")
+        except HarnessError as error:
+            self._add(error)
+            return
+        key = (name.get("name"), name.get("version")) if isinstance(name, dict) else None
+        policy = self._policies.get(key) if key is not None else None  # type: ignore[arg-type]
+        golden = self._read(path, lambda path: self.shelf.golden(path, policy))
+        if golden is None:
+            return
+        self._golden[path] = golden
+        if policy is None:
+            self.warnings.append(
+                Remark(
+                    str(path),
+                    None,
+                    f"is labelled under policy '{golden.card.policy.name}' version {golden.card.policy.version}, "
+                    "which was not found, so its categories were not checked",
+                    "check it together with the policy's folder",
+                )
+            )
+
+    def _note_eval(self, loaded: LoadedEval) -> None:
+        golden = loaded.golden
+        self._golden.setdefault(golden.path, golden)
+        policy = loaded.policy.value
+        self._policies.setdefault((policy.policy, policy.version), loaded.policy)
+        for prompt in loaded.prompts.values():
+            self._pairs[(golden.path, prompt.path)] = (golden, prompt)
+
+    def _warn_about(self, golden: GoldenSet) -> None:
+        policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
+        prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
+        leaks = _Leaks(prompts)
+        hashes = array("q")
+        slices = dict.fromkeys(golden.card.slices, False)
+        folder = None if golden.items_path is None else golden.items_path.parent
+        empty: list[str] = []
+        try:
+            for item in golden.items():
+                hashes.append(hash(item.text) if item.text is not None else 0)
+                leaks.look(item)
+                for name, values in item.slices.items():
+                    slices[name] = slices[name] or bool(values)
+                if item.text is not None and not item.text.strip():
+                    empty.append(item.id)
+                if folder is not None and item.images:
+                    self._check_images(golden, folder, item)
+        except HarnessError as error:
+            self._add(error)
+            return
+        card = str(golden.path)
+        self.warnings += leaks.remarks(golden)
+        self.warnings += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
+        self.warnings += _without_positives(golden, None if policy is None else policy.value)
+        if empty:
+            self.warnings.append(
+                Remark(
+                    str(golden.items_path or golden.path),
+                    None,
+                    f"has {len(empty):,} items with blank text ({_some(empty)})",
+                    "write null where a text is withheld, or remove the items",
+                )
+            )
+        for name in [name for name, is_seen in slices.items() if not is_seen]:
+            self.warnings.append(
+                Remark(
+                    card,
+                    None,
+                    f"declares the slice '{shortened(name)}', but no item has {shortened(golden.card.slices[name])}",
+                    "correct the path, or remove the slice",
+                )
+            )
+
+    def _check_images(self, golden: GoldenSet, folder: Path, item: Item) -> None:
+        for name in item.images:
+            if "://" not in name and not (folder / name).is_file() and len(self.errors) < 1_000:
+                self.errors.append(
+                    FileError(
+                        str(golden.items_path),
+                        f"names '{shortened(name)}' for item '{shortened(item.id)}', which is not there",
+                        field="images",
+                        allowed="image files beside the items",
+                        next_step="add the image or correct the name",
+                    )
+                )
+
+    def _read(self, path: Path, read: Callable[[Path], T]) -> T | None:
+        try:
+            return read(path)
+        except HarnessError as error:
+            self._add(error)
+            return None
+
+    def _add(self, error: HarnessError) -> None:
+        self.errors += error.errors if isinstance(error, GroupedError) else (error,)
+
+
+class _Leaks:
+    """Finds golden texts inside prompts."""
+
+    def __init__(self, prompts: Sequence[Loaded[Prompt]]) -> None:
+        self._prompts = prompts
+        self._examples: dict[str, list[int]] = {}
+        self._bodies = [_plain(" ".join(message.template for message in prompt.value.messages)) for prompt in prompts]
+        self._found: list[list[str]] = [[] for _ in prompts]
+        for at, prompt in enumerate(prompts):
+            for example in prompt.value.header.examples:
+                self._examples.setdefault(_plain(str(example["text"])), []).append(at)
+
+    def look(self, item: Item) -> None:
+        if not self._prompts or item.text is None:
+            return
+        text = _plain(item.text)
+        hits = set(self._examples.get(text, ()))
+        if len(text) >= MIN_QUOTED_CHARS:
+            hits.update(at for at, body in enumerate(self._bodies) if text in body)
+        for at in hits:
+            self._found[at].append(item.id)
+
+    def remarks(self, golden: GoldenSet) -> Iterator[Remark]:
+        for prompt, ids in zip(self._prompts, self._found, strict=True):
+            if ids:
+                yield Remark(
+                    str(prompt.path),
+                    None,
+                    f"shows the model {len(ids):,} texts of golden set '{golden.name}' ({_some(ids)})",
+                    "use examples that are not in the golden set: the score would measure memory",
+                )
+
+
+def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
+    """Texts that occur more than once: with contradicting labels, or without a common group."""
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    repeated = np.flatnonzero((counts[inverse] > 1) & (hashes != 0))
+    same: dict[str, list[tuple[int, Item]]] = {}
+    for index, item in zip(repeated.tolist(), golden.items(repeated.tolist()), strict=True):
+        if item.text is not None:
+            same.setdefault(item.text, []).append((index, item))
+    labels = golden.labels()
+    contradicting, apart = [], []
+    n_rows = 0
+    for members in same.values():
+        if len(members) < 2:
+            continue
+        rows = labels[[index for index, _ in members]]
+        ids = " = ".join(item.id for _, item in members[:4])
+        if bool(((rows == 1).any(axis=0) & (rows == 0).any(axis=0)).any()):
+            contradicting.append(ids)
+        if len({item.group for _, item in members}) > 1 or members[0][1].group is None:
+            apart.append(ids)
+            n_rows += len(members)
+    path = str(golden.items_path or golden.path)
+    remarks = []
+    if contradicting:
+        remarks.append(
+            Remark(
+                path,
+                None,
+                f"has {len(contradicting):,} repeated texts with different labels ({_some(contradicting)})",
+                "review the labels: no candidate can be right about both",
+            )
+        )
+    if apart:
+        remarks.append(
+            Remark(
+                path,
+                None,
+                f"has {len(apart):,} repeated texts without a common group, {n_rows:,} rows ({_some(apart)})",
+                "remove the copies, or give copies one group so that intervals count them together",
+            )
+        )
+    return remarks
+
+
+def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]:
+    positives = (golden.labels() == 1).sum(axis=0)
+    without = [name for name, count in zip(golden.categories, positives, strict=True) if count == 0]
+    remarks = []
+    if without:
+        remarks.append(
+            Remark(
+                str(golden.path),
+                None,
+                f"has no violating item for {listed(without)}",
+                "add items: recall and precision are undefined without them",
+            )
+        )
+    unlabelled = [] if policy is None else [name for name in policy.category_ids if name not in golden.categories]
+    if unlabelled:
+        remarks.append(
+            Remark(
+                str(golden.path),
+                None,
+                f"does not label {listed(unlabelled)} of policy '{golden.card.policy.name}'",
+                "label them, or use another golden set for these categories",
+            )
+        )
+    return remarks
+
+
+def _kind_of(path: Path, *, is_named: bool) -> str | None:
+    """Kind of a file; None for a file that is none of ours and was not named."""
+    if path.suffix == ".md":
+        text = read_text(path, what="prompt") if is_named or path.stat().st_size else None
+        if is_named or (text is not None and _has_prompt_header(text.text)):
+            return "prompt"
+        return None
+    if path.suffix not in (".yaml", ".yml"):
+        if path.exists() and not is_named:
+            return None
+        read_text(path, what="file to check", limit=2**63)
+        raise FileError(
+            str(path),
+            f"ends in '{shortened(path.suffix)}'",
+            allowed=".yaml, .yml or .md (items are checked through their card)",
+            next_step="name the card, the eval, or a folder",
+        )
+    keys = list(read_yaml(path, what="file of this project").data)
+    for kind in KINDS:
+        if kind in keys:
+            return kind
+    near = next((key for key in keys if nearest(key, KINDS)), None)
+    if near is None and not is_named:
+        return None
+    raise FileError(
+        str(path),
+        f"has the top-level fields {listed(keys)}",
+        allowed=f"one of {', '.join(KINDS)} among them, which says what the file is",
+        next_step="add the field" if near is None else f"did you mean '{nearest(near, KINDS)}' for '{near}'?",
+    )
+
+
+def _has_prompt_header(text: str) -> bool:
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        return False
+    end = next((at for at, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), len(lines))
+    return any(line.startswith("prompt:") for line in lines[1:end])
+
+
+def _files_under(folder: Path) -> Iterable[Path]:
+    """YAML and Markdown files, in a fixed order; hidden folders and links to folders are left out."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if Path(name).suffix in (".yaml", ".yml", ".md") and not name.startswith("."):
+                yield Path(parent) / name
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f", ... ({len(ids):,} in all)" if len(ids) > _SHOWN else ""
+    return ", ".join(shortened(name) for name in ids[:_SHOWN]) + more
