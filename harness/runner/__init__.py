@@ -1,0 +1,73 @@
+"""Runs an eval: candidates over a golden set, from request to run folder.
+
+Decides the entry points; the parts are ``request`` (what is asked), ``local`` and ``engine`` (how it is carried out),
+``calls`` with ``endpoint``, ``transport``, ``retry``, ``limits``, ``cache`` and ``budget`` (one call), and ``store``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
+from harness.runner.request import Golden, InputFile, RunRequest, RunSummary
+from harness.runner.transport import Transport
+
+__all__ = [
+    "Endpoint",
+    "Golden",
+    "InputFile",
+    "RunRequest",
+    "RunSummary",
+    "default_cache_path",
+    "endpoint_from_model",
+    "ready_endpoint",
+    "run_eval",
+]
+
+
+def run_eval(
+    request: RunRequest,
+    *,
+    stream: TextIO | None = None,
+    transport: Transport | None = None,
+    wrap: Callable[[Transport], Transport] = lambda transport: transport,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    rng: random.Random | None = None,
+) -> RunSummary:
+    """Run an eval on this machine and store the run.
+
+    The same request again makes only the calls whose answers are not in the response cache; a run that is complete
+    without error rows is not repeated at all. SIGINT and SIGTERM end the run in order, with status ``incomplete``.
+
+    Args:
+        request: What to run.
+        stream: Where progress is shown; None for nowhere.
+        transport: Makes the calls; aiohttp when None.
+        wrap: Put around the aiohttp transport, for endpoints that must be started first.
+        clock: Monotonic seconds.
+        now: Wall clock in UTC.
+        sleep: Waits between attempts.
+        rng: Jitter of retries; no result depends on it.
+
+    Raises:
+        HarnessError: A setting is wrong, an endpoint refuses every call, or a file cannot be written.
+    """
+    from harness.runner.local import Surroundings, run_local
+
+    around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
+    return asyncio.run(run_local(request, around))
+
+
+def default_cache_path() -> Path:
+    """Where answers are kept unless ``--cache`` says otherwise."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("moderation-harness") / "responses.sqlite"

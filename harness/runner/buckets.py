@@ -1,0 +1,98 @@
+"""Token buckets and what rate-limit headers say.
+
+Decides how fast something may be taken, in plain arithmetic on a time that comes in as an argument. Who waits is
+decided by ``limits``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d)")
+_UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+PACE = 0.97
+"""Share of a learned rate that is used: at exactly the server's rate every second call comes a moment too early."""
+
+
+class Bucket:
+    """A token bucket: ``rate`` tokens a second, at most ``capacity`` of them saved up; a debt is allowed.
+
+    >>> bucket = Bucket(rate=2.0, capacity=1.0, now=0.0)
+    >>> bucket.wait_s(1.0, now=0.0), bucket.take(1.0, now=0.0), bucket.wait_s(1.0, now=0.0)
+    (0.0, None, 0.5)
+    """
+
+    __slots__ = ("capacity", "rate", "tokens", "updated")
+
+    def __init__(self, rate: float, capacity: float, now: float) -> None:
+        self.rate = rate
+        self.capacity = capacity
+        self.tokens = capacity
+        self.updated = now
+
+    def refill(self, now: float) -> None:
+        """Credit the time since the last look."""
+        self.tokens = min(self.capacity, self.tokens + (now - self.updated) * self.rate)
+        self.updated = now
+
+    def wait_s(self, amount: float, now: float) -> float:
+        """Seconds until ``amount`` may be taken; an amount above the capacity waits for a full bucket."""
+        self.refill(now)
+        missing = min(amount, self.capacity) - self.tokens
+        return missing / self.rate if missing > 1e-9 else 0.0
+
+    def take(self, amount: float, now: float) -> None:
+        """Take, into debt if need be."""
+        self.refill(now)
+        self.tokens -= amount
+
+
+@dataclass(frozen=True, slots=True)
+class RateHeaders:
+    """One pair of x-ratelimit headers: the limit a minute, what is left, and the rate at which it comes back."""
+
+    rate: float
+    remaining: float
+
+
+def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:
+    """The x-ratelimit headers of ``requests`` or ``tokens``; None when they are absent or make no sense.
+
+    Servers mean two things by ``reset``: the time until the next call fits, and the time until the whole limit is
+    back. The slower of the two readings is the rate, so that a daily limit is not taken for one a minute.
+    """
+    limit_text = headers.get(f"x-ratelimit-limit-{kind}")
+    remaining_text = headers.get(f"x-ratelimit-remaining-{kind}")
+    if limit_text is None or remaining_text is None:
+        return None
+    try:
+        limit, remaining = float(limit_text), max(0.0, float(remaining_text))
+    except ValueError:
+        return None
+    if limit <= 0:
+        return None
+    rate = limit / 60.0
+    reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}") or "")
+    used = limit - remaining
+    if reset_s is not None and reset_s > 0 and used > 0:
+        rate = min(rate, used / reset_s)
+    return RateHeaders(rate, remaining)
+
+
+def duration_s(text: str) -> float | None:
+    """Seconds of "1s", "6m0s", "20ms" or "1.5"; None for anything else.
+
+    >>> duration_s("6m0s"), duration_s("20ms"), duration_s("1.5"), duration_s("soon")
+    (360.0, 0.02, 1.5, None)
+    """
+    text = text.strip()
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)

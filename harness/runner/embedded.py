@@ -1,0 +1,74 @@
+"""Calls to the embedded model: its server is started by the first call that reaches it, and by no other.
+
+A run answered wholly from the journal therefore never loads the weights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from harness.embedded import EmbeddedServer, find_weights
+from harness.records import Model
+from harness.runner.endpoint import FREE, Endpoint
+from harness.runner.transport import RawResponse, Transport
+
+
+def embedded_endpoint(model_id: str, model: Model) -> tuple[Endpoint, EmbeddedServer]:
+    """The endpoint of an embedded model, known by its weights, and the server that will answer it."""
+    weights = find_weights(model.gguf)
+    endpoint = Endpoint(
+        model_id,
+        f"embedded:{weights.name}",
+        limits=model.limits,
+        price=model.price or FREE,
+        identity=f"embedded:sha256:{weights.sha256}",
+    )
+    return endpoint, EmbeddedServer(weights)
+
+
+class EmbeddedTransport:
+    """Sends calls for embedded models to their own servers, all others onward.
+
+    Args:
+        inner: The transport that makes the HTTP calls.
+        servers: Server per model id.
+        on_start: Told the model's name before it is loaded.
+    """
+
+    def __init__(
+        self, inner: Transport, servers: Mapping[str, EmbeddedServer], on_start: Callable[[str], None] | None = None
+    ) -> None:
+        self._inner = inner
+        self._servers = servers
+        self._on_start = on_start
+        self._started: dict[str, Endpoint] = {}
+        self._lock = asyncio.Lock()
+
+    async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
+        """Make one call, after starting the server it needs."""
+        server = self._servers.get(endpoint.model_id)
+        if server is not None:
+            endpoint = self._started.get(endpoint.model_id) or await self._start(endpoint, server)
+        return await self._inner.post(endpoint, route, body, timeout_s)
+
+    async def close(self) -> None:
+        """Close connections, then stop the servers."""
+        await self._inner.close()
+        for server in self._servers.values():
+            await asyncio.to_thread(server.stop)
+
+    async def _start(self, endpoint: Endpoint, server: EmbeddedServer) -> Endpoint:
+        async with self._lock:
+            if endpoint.model_id not in self._started:
+                if self._on_start is not None:
+                    self._on_start(server.model_name)
+                await asyncio.to_thread(server.start)
+                self._started[endpoint.model_id] = replace(
+                    endpoint,
+                    url_base=server.base_url,
+                    headers={"authorization": f"Bearer {server.api_key}"},
+                    secrets=(server.api_key,),
+                )
+            return self._started[endpoint.model_id]

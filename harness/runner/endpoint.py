@@ -1,0 +1,236 @@
+"""Endpoints: where a model's calls go and what they carry.
+
+Decides base URL, headers, query and proxy of every model from its record and an environment that comes in as an
+argument. The ``openai`` package owns configuration and authentication of Azure and of OpenAI's own address; it is
+imported only there. Sending is left to ``transport``. Key values appear in no repr, error or stored file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from harness.errors import HarnessError
+from harness.records import Limits, Model, Price
+
+DEFAULT_KEY_ENV = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}
+KEPT_SDK_HEADERS = ("openai-organization", "openai-project")
+FREE = Price(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One model's address with everything a call to it needs.
+
+    Attributes:
+        model_id: The model's name in models.yaml.
+        url_base: Address without a trailing slash; routes are appended to it.
+        headers: Headers of every call; they hold the key and are never shown.
+        query: Query string without the question mark; empty for none.
+        limits: What the endpoint may be asked.
+        price: US dollars per million tokens; None when nobody wrote it down.
+        identity: What the cache knows the endpoint by: the address, or the weights of a local server.
+        proxy: Proxy of the calls; None for none.
+        secrets: Values that ``redact`` removes.
+    """
+
+    model_id: str
+    url_base: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: str = ""
+    limits: Limits = field(default_factory=Limits)
+    price: Price | None = None
+    identity: str = ""
+    proxy: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url_base", self.url_base.rstrip("/"))
+        if not self.identity:
+            object.__setattr__(self, "identity", f"{self.url_base}?{self.query}" if self.query else self.url_base)
+
+    def url(self, route: str) -> str:
+        """Full address of a route."""
+        url = f"{self.url_base}/{route.lstrip('/')}"
+        return f"{url}?{self.query}" if self.query else url
+
+    def redact(self, text: str) -> str:
+        """The text without any key of this endpoint."""
+        for secret in self.secrets:
+            text = text.replace(secret, "[key]")
+        return text
+
+
+def ready_endpoint(
+    model_id: str,
+    base_url: str,
+    api_key: str = "",
+    *,
+    identity: str = "",
+    limits: Limits | None = None,
+    price: Price | None = FREE,
+) -> Endpoint:
+    """An endpoint that somebody has started: the embedded server, a stub.
+
+    ``identity`` names what answers (the sha256 of the weights) where the address changes with every start.
+    """
+    return Endpoint(
+        model_id,
+        base_url,
+        {"authorization": f"Bearer {api_key}"} if api_key else {},
+        limits=limits or Limits(),
+        price=price,
+        identity=identity,
+        secrets=(api_key,) if api_key else (),
+    )
+
+
+def endpoint_from_model(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    """The endpoint of a hosted model.
+
+    Raises:
+        HarnessError: The key's variable is not set, the address is no http(s) address, or the provider needs a field.
+    """
+    if model.provider == "embedded":
+        raise HarnessError(
+            f"model '{model_id}' is embedded: it has no address until it is started",
+            allowed="provider: openai, azure",
+            next_step="start the embedded model first and pass its address",
+        )
+    if model.provider == "azure":
+        return _azure(model_id, model, environment)
+    if model.base_url is None:
+        return _openai(model_id, model, environment)
+    key = _key(model_id, model, environment) if model.api_key_env else ""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    return _endpoint(model_id, model, model.base_url, headers, "", key, environment)
+
+
+def _openai(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    key = _key(model_id, model, environment)
+    import openai
+
+    client = openai.OpenAI(
+        api_key=key,
+        base_url=environment.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
+        organization=environment.get("OPENAI_ORG_ID"),
+        project=environment.get("OPENAI_PROJECT_ID"),
+        max_retries=0,
+    )
+    return _from_client(model_id, model, client, key, environment)
+
+
+def _azure(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    key = _key(model_id, model, environment)
+    address = model.base_url or environment.get("AZURE_OPENAI_ENDPOINT")
+    if not address:
+        raise HarnessError(
+            f"model '{model_id}': provider azure needs an address",
+            allowed="base_url in models.yaml, or the variable AZURE_OPENAI_ENDPOINT",
+            next_step="add base_url: https://RESOURCE.openai.azure.com",
+        )
+    if urlsplit(address).path.rstrip("/").endswith("/openai/v1"):  # Azure's version-free API: no deployment in the path
+        return _endpoint(model_id, model, address, {"api-key": key}, "", key, environment)
+    version = model.api_version or environment.get("OPENAI_API_VERSION")
+    if not version:
+        raise HarnessError(
+            f"model '{model_id}': provider azure needs an API version",
+            allowed="api_version in models.yaml, or the variable OPENAI_API_VERSION",
+            next_step="add api_version, for example '2024-10-21'",
+        )
+    import openai
+
+    client = openai.AzureOpenAI(
+        api_key=key,
+        azure_endpoint=address,
+        azure_deployment=model.model,
+        api_version=version,
+        organization="",
+        max_retries=0,
+    )
+    return _from_client(model_id, model, client, key, environment)
+
+
+def _from_client(model_id: str, model: Model, client: Any, key: str, environment: Mapping[str, str]) -> Endpoint:
+    """Take address and authentication over from the package that owns them, and nothing else."""
+    with client:
+        sent = {str(name).lower(): str(value) for name, value in client.default_headers.items() if value}
+        headers = dict(client.auth_headers) | {name: sent[name] for name in KEPT_SDK_HEADERS if sent.get(name)}
+        headers.setdefault("api-key", sent["api-key"]) if "api-key" in sent else None
+        query = urlencode(dict(client.default_query))
+        return _endpoint(model_id, model, str(client.base_url), headers, query, key, environment)
+
+
+def _endpoint(
+    model_id: str,
+    model: Model,
+    base_url: str,
+    headers: Mapping[str, str],
+    query: str,
+    key: str,
+    environment: Mapping[str, str],
+) -> Endpoint:
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise HarnessError(
+            f"model '{model_id}': base_url '{base_url}' is no address",
+            allowed="http://HOST/... or https://HOST/...",
+            next_step="correct base_url in models.yaml",
+        )
+    if parts.username or parts.password:
+        raise HarnessError(
+            f"model '{model_id}': base_url holds a user name or password",
+            allowed="an address without credentials, and api_key_env naming an environment variable",
+            next_step="move the credential to an environment variable",
+        )
+    proxy = proxy_for(parts.scheme, parts.hostname, environment)
+    secrets = [key] if key else []
+    if proxy is not None and (password := urlsplit(proxy).password):
+        secrets.append(password)
+    return Endpoint(
+        model_id,
+        base_url,
+        headers,
+        query,
+        model.limits,
+        model.price,
+        proxy=proxy,
+        secrets=tuple(secrets),
+    )
+
+
+def _key(model_id: str, model: Model, environment: Mapping[str, str]) -> str:
+    name = model.api_key_env or DEFAULT_KEY_ENV[model.provider]
+    key = environment.get(name, "").strip()
+    if not key:
+        raise HarnessError(
+            f"model '{model_id}' needs the environment variable {name}, which is {_state(name, environment)}",
+            allowed="a variable that holds the key of this model's provider",
+            next_step=f"export {name}=..., or name another variable in api_key_env",
+        )
+    if not key.isascii() or not key.isprintable():
+        raise HarnessError(
+            f"model '{model_id}': the environment variable {name} holds characters that no key has",
+            allowed="printable ASCII",
+            next_step=f"set {name} again",
+        )
+    return key
+
+
+def _state(name: str, environment: Mapping[str, str]) -> str:
+    return "empty" if name in environment else "not set"
+
+
+def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:
+    """The proxy of an https address by HTTPS_PROXY and NO_PROXY; never one for plain http or the own machine."""
+    proxy = environment.get("https_proxy") or environment.get("HTTPS_PROXY")
+    if scheme != "https" or not proxy or host in {"localhost", "127.0.0.1", "::1"}:
+        return None
+    excluded = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    for entry in (part.strip().lower().removeprefix("*").lstrip(".") for part in excluded.split(",")):
+        name = entry.partition(":")[0]
+        if excluded.strip() == "*" or (name and (host.lower() == name or host.lower().endswith("." + name))):
+            return None
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,0 +1,301 @@
+"""The local engine: puts every item to every candidate and hands on exactly one row for each repeat.
+
+Decides who works on what: candidates that ask different models run at the same time, workers take items as they need
+them, rows leave in a fixed order. Answers come from ``calls``; files are left to ``store``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from harness.errors import HarnessError
+from harness.records import Answer, Candidate, Item, Prediction
+from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
+from harness.runner.calls import Caller, Reply, Stopped
+from harness.runner.endpoint import Endpoint
+from harness.runner.rows import InOrder
+
+CHUNK_ITEMS = 256
+WINDOW_ROWS = 16_384
+"""Most rows that may wait for an earlier one: bounds the memory that one slow item can cost."""
+MOST_WORKERS = 2048
+GRACE_S = 2.0
+TURN_S = 0.02
+WITHHELD = Answer("withheld")
+
+
+class RowSink(Protocol):
+    """Where the rows of one candidate go, in order."""
+
+    def add(self, row: Prediction) -> None:
+        """Take one row."""
+
+
+class Writer(Protocol):
+    """What the engine needs of the writer of a run."""
+
+    def sink(self, number: int) -> RowSink:
+        """Open the rows of candidate ``number``."""
+
+    def close_sink(self, number: int) -> None:
+        """No more rows of candidate ``number``."""
+
+
+class Engine:
+    """Runs candidates over items.
+
+    Args:
+        candidates: In the order of the output.
+        endpoints: Endpoint of every model.
+        items: Gives a fresh iterator over the items of the run; called with the candidate's number.
+        repeats: Rows per item and candidate.
+        caller: Answers requests.
+        writer: Takes rows.
+        clock: Monotonic seconds.
+        sleep: Waits; for the time that open calls are given when the run is stopped.
+        on_row: Called with the outcome of every row that was decided.
+        grace_s: How long open calls may take to end when the run is stopped.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        endpoints: Mapping[str, Endpoint],
+        items: Callable[[int], Iterator[Item]],
+        repeats: int,
+        caller: Caller,
+        writer: Writer,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[Any]],
+        on_row: Callable[[str], None] = lambda outcome: None,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self._candidates = candidates
+        self._endpoints = endpoints
+        self._items = items
+        self._repeats = repeats
+        self._caller = caller
+        self._writer = writer
+        self._clock = clock
+        self._sleep = sleep
+        self._on_row = on_row
+        self._grace_s = grace_s
+        self._item_timeout_s = max((one.limits.item_timeout_s for one in endpoints.values()), default=0.0)
+        self._workers: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        self.reason: str | None = None
+        self._turn_began = clock()
+
+    def stop(self, reason: str) -> None:
+        """End the run: nothing new is asked, open calls get a moment, what is left is written down as not done."""
+        if self.reason is None:
+            self.reason = reason
+        self._caller.stop()
+
+    def cancel(self) -> None:
+        """Cancel open calls at once."""
+        for task in self._workers:
+            task.cancel()
+
+    async def run(self) -> None:
+        """Run to the end, or to what ``stop`` leaves of it.
+
+        Raises:
+            HarnessError: An endpoint refuses every call, or a file cannot be written; what was answered is kept.
+            Exception: A candidate's own fault.
+        """
+        watch = asyncio.create_task(self._end_after_grace())
+        groups = [asyncio.create_task(self._group(numbers)) for numbers in groups_of(self._candidates)]
+        try:
+            await asyncio.wait(groups)  # a failure stops every group, and each ends in its own time
+        except BaseException:
+            self.stop("interrupted")
+            self.cancel()
+            raise
+        finally:
+            ended = await asyncio.gather(*groups, return_exceptions=True)
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        for error in (self._failure, *ended):
+            if error is not None:
+                raise error
+
+    async def _end_after_grace(self) -> None:
+        await self._caller.stopped.wait()
+        await self._sleep(self._grace_s)
+        self.cancel()
+
+    async def _group(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            await self._run_candidate(number)
+
+    async def _run_candidate(self, number: int) -> None:
+        candidate = self._candidates[number]
+        sink = self._writer.sink(number)
+        rows = InOrder(sink.add)
+        unfinished: dict[int, tuple[Item, int]] = {}
+        units = self._units(number, candidate, rows, unfinished)
+        workers = [
+            asyncio.create_task(self._work(candidate, units, rows, unfinished))
+            for _ in range(worker_count(candidate, self._endpoints))
+        ]
+        self._workers.update(workers)
+        try:
+            await asyncio.wait(workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            self._workers.difference_update(workers)
+        if self._failure is not None:
+            raise self._failure
+        for sequence, (item, repeat) in unfinished.items():
+            rows.put(sequence, self._not_done(candidate, item, repeat))
+        unfinished.clear()
+        for sequence, item, repeat in units:  # only after a stop are there any left
+            rows.put(sequence, self._not_done(candidate, item, repeat))
+            unfinished.clear()
+        self._writer.close_sink(number)
+
+    def _units(
+        self, number: int, candidate: Candidate, rows: InOrder, unfinished: dict[int, tuple[Item, int]]
+    ) -> Iterator[tuple[int, Item, int]]:
+        """Sequence number, item and repeat of every row to come; shared by the workers of a candidate."""
+        sequence = 0
+        source = self._items(number)
+        needs_text = bool(getattr(candidate, "needs_text", True))
+        while chunk := _take(source, CHUNK_ITEMS):
+            if self.reason is None:
+                candidate.prepare([item for item in chunk if not (needs_text and item.is_withheld)])
+            for item in chunk:
+                for repeat in range(self._repeats):
+                    if needs_text and item.is_withheld:
+                        rows.put(
+                            sequence,
+                            Prediction(candidate.id, item.id, repeat, WITHHELD, None, NO_USAGE, None, False, None),
+                        )
+                        self._on_row("withheld")
+                    else:
+                        unfinished[sequence] = (item, repeat)
+                        yield sequence, item, repeat
+                    sequence += 1
+
+    async def _work(
+        self,
+        candidate: Candidate,
+        units: Iterator[tuple[int, Item, int]],
+        rows: InOrder,
+        unfinished: dict[int, tuple[Item, int]],
+    ) -> None:
+        try:
+            while self.reason is None:
+                unit = next(units, None)
+                if unit is None:
+                    return
+                sequence, item, repeat = unit
+                while sequence - rows.next > WINDOW_ROWS:
+                    await asyncio.sleep(0.005)
+                row = await self._decide(candidate, item, repeat)
+                del unfinished[sequence]
+                rows.put(sequence, row)
+                self._on_row(row.answer.outcome)
+                if self._clock() - self._turn_began > TURN_S:
+                    await asyncio.sleep(0)
+                    self._turn_began = self._clock()
+        except Stopped:
+            return
+        except BudgetReached:
+            self.stop("budget")
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._fail(error)
+
+    async def _decide(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
+        decision = candidate.decide(item)
+        usage, cost, latency_ms, remaining_s = NO_USAGE, 0.0, 0.0, self._item_timeout_s
+        keys: list[str] = []
+        is_cached = is_priced = True
+        try:
+            requests = next(decision)
+            while True:
+                replies: list[Reply] = []
+                if requests:
+                    replies = await self._caller.answer(requests, repeat, remaining_s)
+                    slowest_ms = 0.0
+                    for reply in replies:
+                        response = reply.response
+                        keys.append(response.key)
+                        is_cached = is_cached and response.is_cached
+                        slowest_ms = max(slowest_ms, response.latency_ms)
+                        usage = reply.usage if usage is NO_USAGE else add_usage(usage, reply.usage)
+                        if reply.cost_usd is None:
+                            is_priced = False
+                        else:
+                            cost += reply.cost_usd
+                    latency_ms += slowest_ms
+                    remaining_s -= max(reply.spent_s for reply in replies)
+                requests = decision.send([reply.response for reply in replies])
+        except StopIteration as done:
+            answer: Answer = done.value
+        asked = bool(keys)
+        return Prediction(
+            candidate.id,
+            item.id,
+            repeat,
+            answer,
+            answer.latency_ms if answer.latency_ms is not None else (latency_ms if asked else None),
+            usage,
+            answer.cost_usd if answer.cost_usd is not None else (cost if asked and is_priced else None),
+            asked and is_cached,
+            " ".join(keys) if asked else None,
+        )
+
+    def _not_done(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
+        answer = Answer("error", error=self.reason)
+        return Prediction(candidate.id, item.id, repeat, answer, None, NO_USAGE, None, False, None)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+        self.stop("failed")
+        if not isinstance(error, HarnessError):  # a fault of the code: nothing is gained by waiting
+            self.cancel()
+
+
+def groups_of(candidates: Sequence[Candidate]) -> list[list[int]]:
+    """Numbers of candidates that share a model, directly or through others; groups may run at the same time.
+
+    A candidate says which models it may ask in ``model_ids``; one that does not say may ask any.
+    """
+    asked = [getattr(candidate, "model_ids", None) for candidate in candidates]
+    if any(models is None for models in asked):
+        return [list(range(len(candidates)))]
+    groups: list[tuple[set[str], list[int]]] = []
+    for number, models in enumerate(asked):
+        mine = set(models or ()) or {""}  # those that ask nobody take turns: they share the processor
+        touched = [group for group in groups if group[0] & mine]
+        for group in touched:
+            groups.remove(group)
+        groups.append(
+            (
+                mine.union(*(group[0] for group in touched)),
+                sorted([number, *(n for group in touched for n in group[1])]),
+            )
+        )
+    return sorted((numbers for _, numbers in groups), key=lambda numbers: numbers[0])
+
+
+def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int:
+    """Items of a candidate that are worked on at one time: the concurrency of the models it may ask."""
+    asked = getattr(candidate, "model_ids", None)
+    names = endpoints.keys() if asked is None else asked
+    together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
+    return max(1, min(MOST_WORKERS, together))
+
+
+def _take(source: Iterator[Item], n: int) -> list[Item]:
+    return [item for item, _ in zip(source, range(n), strict=False)]

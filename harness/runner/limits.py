@@ -1,0 +1,206 @@
+"""Limits of one endpoint: how many calls at a time, how fast, and when none at all.
+
+Decides when a call may start. Concurrency is cut only on 429 and once per burst, grows on success and stands still
+after a 5xx; a Retry-After pauses the whole endpoint; configured and learned rates are token buckets. Answers from the
+cache never come here. Whether one request is tried again is decided by ``retry``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.records import Limits
+from harness.runner.buckets import PACE, Bucket, read_rate
+
+START_CONCURRENCY = 32
+RAMP_PER_S = 1500.0
+CUT = 0.8
+COOLDOWN_S = 1.0
+CALM_AFTER_5XX_S = 5.0
+PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
+HISTORY_LENGTH = 200
+
+
+class Limiter:
+    """Hands out the right to make a call.
+
+    A burst of calls is always started as a ramp, some tenths of a millisecond apart, so that the first 429 stops the
+    rest of it. Calls tried again go before new ones.
+
+    Args:
+        limits: The model's own limits.
+        clock: Monotonic seconds; the event loop's own time unless a test says otherwise.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        now = clock()
+        self._started = now
+        self.ceiling = limits.concurrency
+        self.limit = float(min(START_CONCURRENCY, limits.concurrency))
+        self.in_flight = 0
+        self._tokens_in_flight = 0.0
+        self._had_429 = False
+        self._paused_until = 0.0
+        self._cut_again_at = 0.0
+        self._grow_again_at = 0.0
+        self._ramp = Bucket(RAMP_PER_S, 1.0, now)
+        self._ramp_left = limits.concurrency
+        self._requests = Bucket(limits.rpm / 60.0, max(1.0, limits.rpm / 60.0), now) if limits.rpm else None
+        self._tokens = Bucket(limits.tpm / 60.0, max(1.0, limits.tpm / 60.0), now) if limits.tpm else None
+        self._learned: dict[str, Bucket] = {}
+        self._new: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._again: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self.history: list[dict[str, Any]] = []
+        self.n_429 = 0
+        self._note("start")
+
+    async def acquire(self, tokens: float, *, is_retry: bool = False) -> None:
+        """Wait for the right to make one call that may use this many tokens."""
+        if not self._new and not self._again and self._delay_s(tokens) == 0.0:
+            self._grant(tokens)
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._again if is_retry else self._new).append((future, tokens))
+        self._pump()
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():  # granted and cancelled in one breath
+                self.release(tokens)
+            raise
+
+    def release(self, tokens: float) -> None:
+        """Give the right back; the call has ended in some way."""
+        self.in_flight -= 1
+        self._tokens_in_flight -= tokens
+        if self._new or self._again:
+            self._pump()
+
+    def on_success(self, headers: Mapping[str, str]) -> None:
+        """A call was answered: room to grow, and perhaps a rate to learn."""
+        if self.limit < self.ceiling and self._clock() >= self._grow_again_at:
+            before = int(self.limit)
+            self.limit = min(float(self.ceiling), self.limit + (0.25 if self._had_429 else 1.0))
+            if int(self.limit) == self.ceiling != before:
+                self._note("growth")
+        if "x-ratelimit-limit-requests" in headers or "x-ratelimit-limit-tokens" in headers:
+            self._learn(headers)
+
+    def on_server_error(self) -> None:
+        """A 5xx, a timeout or a broken connection: no growth for a while, no cut."""
+        self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
+
+    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
+        """A 429: pause everything for as long as it asks, and cut once per burst."""
+        now = self._clock()
+        wait_s = PAUSE_S if asked_s is None else asked_s
+        self.n_429 += 1
+        self._had_429 = True
+        self._learn(headers)
+        self._paused_until = max(self._paused_until, now + min(wait_s, LONGEST_PAUSE_S))
+        self._ramp_left = self.ceiling
+        self._ramp.tokens = min(self._ramp.tokens, 0.0)
+        if now >= self._cut_again_at:
+            self.limit = max(1.0, float(int(self.limit * CUT)))
+            self._cut_again_at = now + max(COOLDOWN_S, wait_s)
+            self._note("429", wait_s=round(wait_s, 3))
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether tokens are limited too."""
+        return self._tokens is not None or "tokens" in self._learned
+
+    def close(self, reason: Exception) -> None:
+        """Turn away whoever still waits, with this exception."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for queue in (self._again, self._new):
+            while queue:
+                future, _ = queue.popleft()
+                if not future.done():
+                    future.set_exception(reason)
+
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        now = self._clock()
+        for kind in ("requests", "tokens"):
+            said = read_rate(headers, kind)
+            if said is None:
+                continue
+            bucket = self._learned.get(kind)
+            rate = said.rate * PACE
+            if bucket is None:
+                bucket = self._learned[kind] = Bucket(rate, max(1.0, rate), now)
+                bucket.tokens = said.remaining
+                self._note(f"learned {kind}", per_minute=round(said.rate * 60.0, 3))
+            bucket.rate = rate
+            bucket.capacity = max(1.0, rate, said.remaining)
+            bucket.refill(now)
+            # What is in flight may or may not have been counted when the server wrote its figure.
+            unseen = self.in_flight if kind == "requests" else self._tokens_in_flight
+            bucket.tokens = min(max(bucket.tokens, said.remaining - unseen), said.remaining)
+
+    def _delay_s(self, tokens: float) -> float:
+        """0 when a call may start now; seconds until it may; infinity until some other call ends."""
+        if self.in_flight >= int(self.limit):
+            return float("inf")
+        now = self._clock()
+        delay = self._paused_until - now
+        if self._ramp_left > 0:
+            delay = max(delay, self._ramp.wait_s(1.0, now))
+        if self._requests is not None:
+            delay = max(delay, self._requests.wait_s(1.0, now))
+        if self._tokens is not None:
+            delay = max(delay, self._tokens.wait_s(tokens, now))
+        if self._learned:
+            for kind, bucket in self._learned.items():
+                delay = max(delay, bucket.wait_s(1.0 if kind == "requests" else tokens, now))
+        return max(delay, 0.0)
+
+    def _grant(self, tokens: float) -> None:
+        now = self._clock()
+        self.in_flight += 1
+        self._tokens_in_flight += tokens
+        if self._ramp_left > 0:
+            self._ramp_left -= 1
+            self._ramp.take(1.0, now)
+        if self._requests is not None:
+            self._requests.take(1.0, now)
+        if self._tokens is not None:
+            self._tokens.take(tokens, now)
+        for kind, bucket in self._learned.items():
+            bucket.take(1.0 if kind == "requests" else tokens, now)
+
+    def _pump(self) -> None:
+        """Start whoever may start now, and look again when the next one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while queue := self._again or self._new:
+            future, tokens = queue[0]
+            if future.done():
+                queue.popleft()
+                continue
+            delay = self._delay_s(tokens)
+            if delay == 0.0:
+                queue.popleft()
+                self._grant(tokens)
+                future.set_result(None)
+                continue
+            if delay != float("inf"):
+                self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+            return
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def _note(self, reason: str, **more: Any) -> None:
+        if len(self.history) < HISTORY_LENGTH:
+            at_s = round(self._clock() - self._started, 3)
+            self.history.append({"at_s": at_s, "limit": int(self.limit), "reason": reason, **more})

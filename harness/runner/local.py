@@ -1,0 +1,234 @@
+"""One run on this machine, from request to folder.
+
+Decides the frame: is it done already, who is told to stop on an interrupt, and what is left behind when it fails. The
+work is done by ``engine``, ``calls`` and ``store``; what run.json says is decided by ``record``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness import __version__
+from harness.records import Item
+from harness.runner.budget import Budget
+from harness.runner.cache import ResponseCache
+from harness.runner.calls import Caller
+from harness.runner.engine import GRACE_S, Engine
+from harness.runner.progress import TICK_S, Progress
+from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
+from harness.runner.request import RunRequest, RunSummary
+from harness.runner.store import RunWriter
+from harness.runner.transport import AiohttpTransport, Transport
+from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run takes from the outside.
+
+    Attributes:
+        clock: Monotonic seconds.
+        now: Wall clock in UTC.
+        sleep: Waits.
+        rng: Jitter of retries; no result depends on it.
+        stream: Where progress is shown; None for nowhere.
+        transport: Makes the calls; None for aiohttp.
+        wrap: Put around the aiohttp transport, for endpoints that must be started first.
+        grace_s: How long open calls may take to end when the run is stopped.
+        takes_signals: Whether SIGINT and SIGTERM end the run in order.
+    """
+
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[Any]]
+    rng: random.Random
+    stream: TextIO | None = None
+    transport: Transport | None = None
+    wrap: Callable[[Transport], Transport] = lambda transport: transport
+    grace_s: float = GRACE_S
+    takes_signals: bool = True
+
+
+async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
+    """Carry out a run; see ``run_eval``."""
+    run_id = request.run_id(__version__)
+    done = stored_run(request.runs_dir, run_id)
+    if done is not None and is_final(done):
+        return _as_before(done, request.runs_dir)
+    began, created = around.clock(), around.now()
+    indices = request.indices()
+    names = [candidate.id for candidate in request.candidates]
+    budget = Budget(request.max_cost_usd, request.endpoints.values())
+    n_rows = len(indices) * request.repeats
+    progress = Progress(n_rows * len(names), around.stream, around.clock, lambda: budget.spent_usd)
+    concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
+    transport = around.transport or around.wrap(AiohttpTransport(concurrency))
+    with ResponseCache(request.cache_path, around.now) as cache:
+        caller = Caller(
+            request.endpoints,
+            cache,
+            transport,
+            budget,
+            wave=request.wave,
+            clock=around.clock,
+            now=around.now,
+            sleep=around.sleep,
+            rng=around.rng,
+        )
+        writer = RunWriter(
+            request.runs_dir,
+            run_id,
+            categories=request.golden.categories,
+            slices=slice_names(request, indices),
+            candidates=names,
+        )
+        try:
+            engine = Engine(
+                request.candidates,
+                request.endpoints,
+                lambda number: _items(request, indices, writer if number == 0 else None),
+                request.repeats,
+                caller,
+                writer,
+                clock=around.clock,
+                sleep=around.sleep,
+                on_row=progress.add,
+                grace_s=around.grace_s,
+            )
+            async with _shown(progress), _stopped_by_signals(engine, is_wanted=around.takes_signals):
+                await engine.run()
+            check_counts(writer.counts, n_rows)
+            result = Execution(
+                status=status_of(writer.counts, request.max_error_rate, engine.reason),
+                reason=engine.reason,
+                counts=writer.counts,
+                calls=caller.counts.calls,
+                retries=caller.counts.retries,
+                cached=caller.counts.cached,
+                cost_usd=budget.spent_usd,
+                answers_cost_usd=writer.answers_cost_usd,
+                tokens=writer.tokens,
+                limits=caller.limit_history(),
+                created=created,
+                wall_s=around.clock() - began,
+                n_items=len(indices),
+            )
+            path = writer.finish(run_record(request, run_id, result), request.inputs)
+        except BaseException:
+            writer.abandon()
+            raise
+        finally:
+            if around.transport is None:
+                await transport.close()
+    return RunSummary(
+        run_id=run_id,
+        path=path,
+        status=result.status,
+        items=result.n_items,
+        calls=result.calls,
+        cached=result.cached,
+        cost_usd=result.cost_usd,
+        wall_s=around.clock() - began,
+        errors=sum(counts.get("error", 0) for counts in result.counts.values()),
+        reason=result.reason,
+        counts=result.counts,
+    )
+
+
+def stored_run(runs_dir: str | Path, run_id: str) -> RunMeta | None:
+    """The run of this id that is stored already; None when there is none."""
+    folder = RunFolder(runs_dir).child(run_id)
+    content = folder.read(META_FILE)
+    return None if content is None else read_meta(content, f"{folder.address}/{META_FILE}")
+
+
+def slice_names(request: RunRequest, indices: Sequence[int]) -> Sequence[str]:
+    """Slices of the items: as asked for, as the golden set says, or else all that occur."""
+    known = request.slice_names if request.slice_names is not None else getattr(request.golden, "slice_names", None)
+    if known is not None:
+        return tuple(known)
+    return sorted({name for item in request.golden.items(indices) for name in item.slices})
+
+
+def _items(request: RunRequest, indices: Sequence[int], writer: RunWriter | None) -> Iterator[Item]:
+    """The items of the run; one candidate's pass over them writes them down too."""
+    items = request.golden.items(indices)
+    if writer is None:
+        yield from items
+        return
+    labels = request.golden.labels()
+    for index, item in zip(indices, items, strict=True):
+        writer.add_item(item, labels[index])
+        yield item
+
+
+def _as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
+    return RunSummary(
+        run_id=done.run_id,
+        path=RunFolder(runs_dir).child(done.run_id).address,
+        status=done.status,
+        items=done.n_items,
+        calls=0,
+        cached=0,
+        cost_usd=0.0,
+        wall_s=0.0,
+        is_reused=True,
+        counts=done.counts,
+    )
+
+
+@asynccontextmanager
+async def _shown(progress: Progress) -> Any:
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            progress.tick()
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        progress.close()
+
+
+@asynccontextmanager
+async def _stopped_by_signals(engine: Engine, *, is_wanted: bool) -> Any:
+    """The first SIGINT or SIGTERM ends the run in order, the second one cancels open calls, the third is not ours."""
+    loop = asyncio.get_running_loop()
+    installed: list[signal.Signals] = []
+    n_received = 0
+
+    def receive() -> None:
+        nonlocal n_received
+        n_received += 1
+        if n_received == 1:
+            engine.stop("interrupted")
+        else:
+            engine.cancel()
+            remove()
+
+    def remove() -> None:
+        while installed:
+            loop.remove_signal_handler(installed.pop())
+
+    if is_wanted:
+        for one in STOP_SIGNALS:
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not on this system, or not the main thread
+                loop.add_signal_handler(one, receive)
+                installed.append(one)
+    try:
+        yield
+    finally:
+        remove()

@@ -1,0 +1,152 @@
+"""What run.json says about a run.
+
+Decides its status and its content; every number in it comes from elsewhere.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from typing import Any
+
+from harness import __version__
+from harness.records import Candidate, RunStatus
+from harness.runner.request import RunRequest
+from harness.runs import FORMAT, RunMeta
+
+RECORDED_PACKAGES = ("aiohttp", "numpy", "openai", "orjson", "pyarrow")
+NAMED_IN_SIGNATURE = ("model", "prompt", "rules", "moderation", "classifier", "cascade", "recorded", "temp", "parser")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What one execution of a run did."""
+
+    status: RunStatus
+    reason: str | None
+    counts: Mapping[str, Mapping[str, int]]
+    calls: int
+    retries: int
+    cached: int
+    cost_usd: float
+    answers_cost_usd: float | None
+    tokens: Mapping[str, int]
+    limits: Mapping[str, Any]
+    created: datetime
+    wall_s: float
+    n_items: int
+
+
+def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, reason: str | None) -> RunStatus:
+    """``incomplete`` when the run was stopped, ``invalid`` when too many rows of a candidate have no answer."""
+    if reason is not None:
+        return "incomplete"
+    for outcomes in counts.values():
+        if outcomes.get("error", 0) > max_error_rate * sum(outcomes.values()):
+            return "invalid"
+    return "complete"
+
+
+def check_counts(counts: Mapping[str, Mapping[str, int]], n_rows: int) -> None:
+    """Items in = items accounted for.
+
+    Raises:
+        RuntimeError: The outcomes of a candidate do not add up: a fault of the runner.
+    """
+    for candidate, outcomes in counts.items():
+        if sum(outcomes.values()) != n_rows:
+            raise RuntimeError(f"candidate '{candidate}' has {sum(outcomes.values())} rows instead of {n_rows}")
+
+
+def run_record(request: RunRequest, run_id: str, done: Execution) -> dict[str, Any]:
+    """The content of run.json without its inputs, which the writer adds."""
+    golden = request.golden
+    return {
+        "format": FORMAT,
+        "run_id": run_id,
+        "status": done.status,
+        "reason": done.reason,
+        "eval_name": request.eval_name,
+        "eval": request.eval,
+        "golden_set": {
+            "name": golden.name,
+            "version": golden.version,
+            "hash": golden.sha256,
+            "n_items": done.n_items,
+            "n_items_in_set": len(golden),
+        },
+        "policy": request.policy,
+        "categories": list(golden.categories),
+        "candidates": [candidate.id for candidate in request.candidates],
+        "fingerprints": {candidate.id: candidate.fingerprint for candidate in request.candidates},
+        "signatures": {candidate.id: signature_fields(request, candidate) for candidate in request.candidates},
+        "repeats": request.repeats,
+        "limit": request.limit,
+        "wave": request.wave,
+        "seed": request.seed,
+        "max_error_rate": request.max_error_rate,
+        "counts": done.counts,
+        "calls": done.calls,
+        "retries": done.retries,
+        "cached": done.cached,
+        "cost_usd": done.cost_usd,
+        "answers_cost_usd": done.answers_cost_usd,
+        "tokens": done.tokens,
+        "limits": done.limits,
+        "harness_version": __version__,
+        "packages": package_versions(RECORDED_PACKAGES),
+        "platform": {
+            "python": platform.python_version(),
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "implementation": sys.implementation.name,
+        },
+        "created_at": done.created.isoformat(timespec="seconds"),
+        "wall_s": round(done.wall_s, 3),
+    }
+
+
+def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any]:
+    """All that can move this candidate's numbers, as far as the runner knows.
+
+    A candidate may say it in ``signature_fields``; otherwise the scalars of its fingerprint that a signature names.
+    """
+    own = getattr(candidate, "signature_fields", None)
+    if own is None:
+        fingerprint = candidate.fingerprint
+        own = {
+            name: fingerprint[name]
+            for name in NAMED_IN_SIGNATURE
+            if isinstance(fingerprint.get(name), (str, int, float))
+        }
+    golden = request.golden
+    fields: dict[str, Any] = {"set": f"{golden.name}_v{golden.version}@{golden.sha256[:8]}"}
+    if "version" in request.policy:
+        fields["policy"] = f"{request.policy.get('name')}_v{request.policy['version']}"
+    fields.update(own)
+    if request.limit is not None and request.limit < len(golden):
+        fields["limit"] = f"{request.limit}@{request.seed}"
+    if request.repeats > 1:
+        fields["repeats"] = request.repeats
+    if request.wave is not None:
+        fields["wave"] = request.wave
+    return fields
+
+
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Versions of the installed packages among these."""
+    found: dict[str, str] = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def is_final(meta: RunMeta) -> bool:
+    """Whether running again could not add anything: complete, and every row has an answer."""
+    return meta.status == "complete" and meta.n_errors == 0

@@ -1,0 +1,191 @@
+"""What a run is asked for, what it gives back, and the id that follows from its inputs.
+
+Decides which inputs make a run the same run. How it is carried out is left to ``engine``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.records import Candidate, Item, RunStatus
+from harness.runner.endpoint import Endpoint
+from harness.runner.sample import sample_indices
+
+ID_DIGITS = 12
+
+
+class Golden(Protocol):
+    """What the runner needs of a golden set."""
+
+    def __len__(self) -> int:
+        """Number of items."""
+
+    @property
+    def name(self) -> str:
+        """Name on the card."""
+
+    @property
+    def version(self) -> int:
+        """Version on the card."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of card and items."""
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """Categories annotated here."""
+
+    def ids(self) -> Iterable[str]:
+        """Item ids in golden order."""
+
+    def items(self, indices: Sequence[int] | None = None) -> Iterator[Item]:
+        """The items at these indices, in this order, read lazily; all of them for None."""
+
+    def labels(self) -> NDArray[np.int8]:
+        """Gold, int8 (n_items, n_categories): 1, 0, or -1 missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that went into a run. ``content`` is kept in the run folder; golden texts are never given here."""
+
+    name: str
+    version: int | str | None
+    sha256: str
+    path: str
+    content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """Everything a run needs.
+
+    Attributes:
+        eval_name: Name of the eval.
+        eval: The resolved eval as plain data; it becomes part of the run's id and of run.json.
+        candidates: Ready candidates, in the order of the output.
+        golden: The golden set.
+        endpoints: Endpoint of every model that a candidate may ask.
+        inputs: Input files by kind: ``policy``, ``golden_set``, ``prompt:v1``, ``rules:r1``, ...
+        runs_dir: Folder or fsspec address of the runs.
+        cache_path: The response cache.
+        repeats: How often every item is put to every candidate.
+        limit: Size of the fixed sample; None for all items.
+        wave: Label that asks the models again; part of the id and of the cache key.
+        seed: Seed of the sample.
+        max_error_rate: Share of error rows above which a candidate's rows are no basis for a verdict.
+        max_cost_usd: Most the calls of this execution may cost.
+        policy: Policy as plain data: name, version, and per category what reports need (prevalence, severity).
+        slice_names: Slices of the items; looked up in the golden set, or among its items, when None.
+    """
+
+    eval_name: str
+    eval: Mapping[str, Any]
+    candidates: Sequence[Candidate]
+    golden: Golden
+    endpoints: Mapping[str, Endpoint]
+    inputs: Mapping[str, InputFile]
+    runs_dir: str | Path
+    cache_path: Path
+    repeats: int = 1
+    limit: int | None = None
+    wave: str | None = None
+    seed: int = 0
+    max_error_rate: float = 0.005
+    max_cost_usd: float | None = None
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    slice_names: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise HarnessError("the run has no candidates", next_step="choose at least one candidate of the eval")
+        for name, value in (("repeats", self.repeats), ("limit", self.limit)):
+            if value is not None and value < 1:
+                raise HarnessError(f"{name} is {value}", allowed="1 or more")
+        if len(self.golden) == 0:
+            raise HarnessError(f"golden set {self.golden.name} v{self.golden.version} has no items")
+        ids = [candidate.id for candidate in self.candidates]
+        if len(set(ids)) != len(ids):
+            raise HarnessError(f"two candidates have the same name: {', '.join(ids)}", allowed="each name once")
+
+    def indices(self) -> Sequence[int]:
+        """Which items are asked, in golden order."""
+        if self.limit is None or self.limit >= len(self.golden):
+            return range(len(self.golden))
+        return sample_indices(self.golden.ids(), self.limit, self.seed)
+
+    def run_id(self, harness_version: str) -> str:
+        """``<eval>-<12 hex>``: the same inputs give the same id on any machine."""
+        content = {
+            "candidates": [[candidate.id, candidate.fingerprint] for candidate in self.candidates],
+            "endpoints": {name: endpoint.identity for name, endpoint in self.endpoints.items()},
+            "eval": [self.eval_name, self.eval],
+            "golden_set": self.golden.sha256,
+            "harness": harness_version,
+            "inputs": {kind: one.sha256 for kind, one in self.inputs.items()},
+            "limit": self.limit,
+            "repeats": self.repeats,
+            "seed": self.seed,
+            "wave": self.wave,
+        }
+        digest = hashlib.sha256(canonical_json(content)).hexdigest()
+        return f"{self.eval_name}-{digest[:ID_DIGITS]}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    Attributes:
+        calls: Calls made by this execution, repeated attempts included.
+        cached: Answers taken from the response cache.
+        cost_usd: List price of the calls of this execution.
+        errors: Rows without an answer.
+        reason: Why the run is incomplete: ``interrupted`` or ``budget``.
+        is_reused: Whether the run was complete already, and nothing was done.
+    """
+
+    run_id: str
+    path: str
+    status: RunStatus
+    items: int
+    calls: int
+    cached: int
+    cost_usd: float
+    wall_s: float
+    errors: int = 0
+    reason: str | None = None
+    is_reused: bool = False
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness run --json``."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def canonical_json(content: Any, *, is_indented: bool = False) -> bytes:
+    """JSON with sorted keys: the same content gives the same bytes."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    if is_indented:
+        options |= orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(content, default=_plain, option=options)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,125 @@
+"""Transport: one HTTP call, to its end or to a named failure.
+
+Decides what a complete answer is: all bytes of the body, and valid JSON when the status is 2xx. Whether a failure is
+tried again is decided by ``retry``. aiohttp is imported only when the first call is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import orjson
+
+from harness.runner.endpoint import Endpoint
+
+FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """A complete HTTP answer; ``document`` is the parsed body of a 2xx answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    document: Any = None
+
+
+class TransportError(Exception):
+    """A call without a complete answer."""
+
+    def __init__(self, kind: FailureKind, detail: str) -> None:
+        self.kind: FailureKind = kind
+        self.detail = detail
+        super().__init__(f"{kind}: {detail}")
+
+
+class Transport(Protocol):
+    """Whatever makes calls."""
+
+    async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
+        """Make one call; TransportError when no complete answer came back in time."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+class AiohttpTransport:
+    """HTTP over one aiohttp session: no redirects, no cookies, no proxies but the endpoint's own.
+
+    Args:
+        concurrency: Most connections at one time.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._session: Any = None
+        self._targets: dict[tuple[str, str], tuple[Any, Any]] = {}
+
+    async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
+        """Make one call; TransportError when no complete answer came back in time."""
+        import aiohttp
+
+        session = self._session or self._open()
+        target = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
+        url, headers = target
+        try:
+            async with session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                allow_redirects=False,
+                proxy=endpoint.proxy,
+            ) as answer:
+                content = await answer.read()
+                status, answer_headers = answer.status, answer.headers
+        except TimeoutError:
+            raise TransportError("timeout", "no complete answer in time") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise TransportError("certificate", endpoint.redact(str(error))) from None
+        except aiohttp.ClientConnectorDNSError as error:
+            raise TransportError("unreachable", endpoint.redact(str(error))) from None
+        except aiohttp.ClientConnectorError as error:
+            refused = isinstance(error.os_error, ConnectionRefusedError)
+            raise TransportError("refused" if refused else "network", endpoint.redact(str(error))) from None
+        except aiohttp.ClientPayloadError:
+            raise TransportError("body", "the answer ended before its last byte") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransportError("network", endpoint.redact(str(error) or type(error).__name__)) from None
+        if not 200 <= status < 300:
+            return RawResponse(status, answer_headers, content)
+        try:
+            return RawResponse(status, answer_headers, content, orjson.loads(content))
+        except orjson.JSONDecodeError:
+            raise TransportError("body", f"status {status} with a body that is no JSON document") from None
+
+    async def close(self) -> None:
+        """Close all connections and wait until they are."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _open(self) -> Any:
+        import aiohttp
+
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=True,
+        )
+        return self._session
+
+    def _target(self, endpoint: Endpoint, route: str) -> tuple[Any, Any]:
+        """Parse address and headers once per endpoint and route instead of once per call."""
+        from multidict import CIMultiDict
+        from yarl import URL
+
+        headers = CIMultiDict({"content-type": "application/json", "accept": "application/json", **endpoint.headers})
+        headers.setdefault("user-agent", "moderation-harness")
+        target = (URL(endpoint.url(route), encoded=True), headers)
+        self._targets[(endpoint.model_id, route)] = target
+        return target

@@ -1,0 +1,457 @@
+"""Stored runs: what a run folder holds, and how it is read back as arrays.
+
+Decides the layout of ``run.json``, ``items.parquet`` and ``predictions.parquet`` and reads them, from a local folder or
+any fsspec address. Writing is left to ``runner.store``; what the numbers mean to ``decisions`` and ``scoring``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.records import OUTCOMES, WITHHELD, Outcome, RunStatus
+
+META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
+FORMAT = 1
+ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD)
+"""Code table of ``CandidateRows.outcomes``."""
+MISSING = -1
+PARTIAL_PREFIX, OLD_PREFIX = ".partial-", ".old-"
+TextColumn = Literal["rationale", "error", "response_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunMeta:
+    """The content of ``run.json``."""
+
+    run_id: str
+    status: RunStatus
+    eval_name: str
+    eval: Mapping[str, Any]
+    golden_set: Mapping[str, Any]
+    categories: tuple[str, ...]
+    candidates: tuple[str, ...]
+    repeats: int
+    counts: Mapping[str, Mapping[str, int]]
+    inputs: Mapping[str, Mapping[str, Any]]
+    fingerprints: Mapping[str, Mapping[str, Any]]
+    signatures: Mapping[str, Mapping[str, Any]]
+    calls: int
+    cached: int
+    cost_usd: float
+    created_at: str
+    wall_s: float
+    format: int = FORMAT
+    reason: str | None = None
+    limit: int | None = None
+    wave: str | None = None
+    seed: int = 0
+    max_error_rate: float = 0.0
+    answers_cost_usd: float | None = None
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    platform: Mapping[str, str] = field(default_factory=dict)
+    harness_version: str = ""
+
+    @property
+    def n_items(self) -> int:
+        """Items that were put to every candidate."""
+        return int(self.golden_set["n_items"])
+
+    @property
+    def n_errors(self) -> int:
+        """Rows without an answer, over all candidates."""
+        return sum(counts.get("error", 0) for counts in self.counts.values())
+
+    def signature_fields(self, candidate: str) -> dict[str, Any]:
+        """What can move this candidate's numbers, as far as the run knows."""
+        return dict(self.signatures[candidate])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandidateRows:
+    """One candidate's rows as arrays; the first two axes are items (golden order) and repeats.
+
+    Attributes:
+        outcomes: Codes into ``ALL_OUTCOMES``, int8 (n_items, n_repeats).
+        y_pred: Decisions, int8 (n_items, n_repeats, n_categories): 1, 0, or -1 for not decided.
+        y_score: Scores, float64, same shape; NaN for none.
+        latency_ms: Latency of the answer when it was first given, float64; NaN for none.
+        tokens: ``input_tokens``, ``cached_tokens`` and ``output_tokens``, int64 (n_items, n_repeats).
+        cost_usd: List price of the answers, float64; NaN where no price is known.
+        is_cached: Whether the answers came from the response cache.
+    """
+
+    outcomes: NDArray[np.int8]
+    y_pred: NDArray[np.int8]
+    y_score: NDArray[np.float64]
+    latency_ms: NDArray[np.float64]
+    tokens: Mapping[str, NDArray[np.int64]]
+    cost_usd: NDArray[np.float64]
+    is_cached: NDArray[np.bool_]
+
+    @property
+    def total_cost_usd(self) -> float | None:
+        """List price of all answers; None when no row has a price."""
+        known = self.cost_usd[~np.isnan(self.cost_usd)]
+        return float(known.sum()) if known.size else None
+
+
+def item_schema(categories: Sequence[str], slices: Sequence[str]) -> pa.Schema:
+    """Columns of ``items.parquet``; no texts, only their hashes."""
+    return pa.schema(
+        [
+            ("item_id", pa.string()),
+            *((f"label.{category}", pa.int8()) for category in categories),
+            ("group", pa.string()),
+            ("weight", pa.float64()),
+            *((f"slice.{name}", pa.list_(pa.string())) for name in slices),
+            ("withheld", pa.bool_()),
+            ("text_sha256", pa.string()),
+        ]
+    )
+
+
+def prediction_schema(categories: Sequence[str]) -> pa.Schema:
+    """Columns of ``predictions.parquet``."""
+    return pa.schema(
+        [
+            ("candidate", pa.string()),
+            ("item_id", pa.string()),
+            ("repeat", pa.int32()),
+            ("outcome", pa.string()),
+            *((f"decision.{category}", pa.int8()) for category in categories),
+            *((f"score.{category}", pa.float64()) for category in categories),
+            ("rationale", pa.string()),
+            ("latency_ms", pa.float64()),
+            ("input_tokens", pa.int64()),
+            ("cached_tokens", pa.int64()),
+            ("output_tokens", pa.int64()),
+            ("cost_usd", pa.float64()),
+            ("cached", pa.bool_()),
+            ("response_key", pa.string()),
+            ("error", pa.string()),
+        ]
+    )
+
+
+class RunFolder:
+    """A folder of files, local or behind an fsspec address."""
+
+    def __init__(self, address: str | Path) -> None:
+        self.address = str(address)
+        self._filesystem: Any = None
+        self._root = self.address
+        if is_remote(self.address):
+            from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+            self._filesystem, self._root = url_to_fs(self.address)
+        elif self.address.startswith("file://"):
+            self._root = self.address.removeprefix("file://")
+
+    @property
+    def local(self) -> Path | None:
+        """The folder on this machine; None when it is elsewhere."""
+        return None if self._filesystem is not None else Path(self._root)
+
+    def child(self, name: str) -> RunFolder:
+        """A folder inside this one."""
+        return RunFolder(f"{self.address.rstrip('/')}/{name}")
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file; None when there is none."""
+        try:
+            if self._filesystem is None:
+                return (Path(self._root) / name).read_bytes()
+            content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return content
+
+    def source(self, name: str) -> Any:
+        """Something pyarrow can read a file from."""
+        if self._filesystem is None:
+            return str(Path(self._root) / name)
+        return io.BytesIO(self._filesystem.cat_file(f"{self._root}/{name}"))
+
+    def names(self) -> list[str]:
+        """Names of the folders in this one, sorted."""
+        if self._filesystem is None:
+            root = Path(self._root)
+            return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+        try:
+            entries = self._filesystem.ls(self._root, detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
+
+    def put(self, local: Path, name: str) -> None:
+        """Copy a local file to a remote folder."""
+        self._filesystem.makedirs(f"{self._root}/{name}".rsplit("/", 1)[0], exist_ok=True)
+        self._filesystem.put_file(str(local), f"{self._root}/{name}")
+
+    def remove(self) -> None:
+        """Delete a remote folder."""
+        if self._filesystem.exists(self._root):
+            self._filesystem.rm(self._root, recursive=True)
+
+
+class Run:
+    """A stored run. Arrays are read when they are first asked for."""
+
+    def __init__(self, folder: RunFolder, meta: RunMeta) -> None:
+        self._folder = folder
+        self.meta = meta
+        self.path = folder.address
+        self.categories = meta.categories
+        self.candidates = meta.candidates
+
+    @cached_property
+    def _items(self) -> pa.Table:
+        table = self._file(ITEMS_FILE).read()
+        if table.num_rows != self.meta.n_items:
+            raise self._damaged(ITEMS_FILE, f"{table.num_rows} items instead of {self.meta.n_items}")
+        return table
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """Ids in golden order."""
+        ids: list[str] = self._items["item_id"].to_pylist()
+        return ids
+
+    @cached_property
+    def y_true(self) -> NDArray[np.int8]:
+        """Gold, int8 (n_items, n_categories): 1, 0, or -1 missing."""
+        return _stack([_codes(self._items[f"label.{category}"]) for category in self.categories], self.meta.n_items)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """Sampling weight per item."""
+        return _floats(self._items["weight"])
+
+    @cached_property
+    def is_withheld(self) -> NDArray[np.bool_]:
+        """Items that had nothing to show."""
+        flags: NDArray[np.bool_] = self._items["withheld"].to_numpy()
+        return flags
+
+    @cached_property
+    def groups(self) -> list[str | None]:
+        """Group per item (thread, template); None for none."""
+        groups: list[str | None] = self._items["group"].to_pylist()
+        return groups
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int64] | None:
+        """Cluster code per item, an item without a group being its own; None when there are no groups."""
+        groups = self.groups
+        if all(group is None for group in groups):
+            return None
+        codes: dict[str, int] = {}
+        found = [
+            len(groups) + index if group is None else codes.setdefault(group, len(codes))
+            for index, group in enumerate(groups)
+        ]
+        return np.unique(np.asarray(found, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def slices(self) -> Mapping[str, Mapping[str, NDArray[np.int64]]]:
+        """Slice name -> value -> indices of its items; an item may have several values or none."""
+        found: dict[str, dict[str, NDArray[np.int64]]] = {}
+        for name in (
+            column.removeprefix("slice.") for column in self._items.column_names if column.startswith("slice.")
+        ):
+            members: dict[str, list[int]] = {}
+            for index, values in enumerate(self._items[f"slice.{name}"].to_pylist()):
+                for value in values or ():
+                    members.setdefault(value, []).append(index)
+            found[name] = {value: np.asarray(members[value], dtype=np.int64) for value in sorted(members)}
+        return found
+
+    @cached_property
+    def text_hashes(self) -> list[str | None]:
+        """Sha256 of each item's text; None where there is none."""
+        hashes: list[str | None] = self._items["text_sha256"].to_pylist()
+        return hashes
+
+    def prevalence(self, category: str) -> Mapping[str, Any] | None:
+        """What the policy says about the category's share in production; None for nothing."""
+        entry: Mapping[str, Any] = self.meta.policy.get("categories", {}).get(category, {})
+        prevalence: Mapping[str, Any] | None = entry.get("prevalence")
+        return prevalence
+
+    def candidate(self, name: str) -> CandidateRows:
+        """One candidate's rows."""
+        columns = [f"{part}.{category}" for part in ("decision", "score") for category in self.categories]
+        counted = ["input_tokens", "cached_tokens", "output_tokens"]
+        table = self._rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
+        n_items, n_repeats = self.meta.n_items, self.meta.repeats
+        n_rows, shape = n_items * n_repeats, (n_items, n_repeats)
+        cube = (*shape, len(self.categories))
+        return CandidateRows(
+            outcomes=_outcomes(table["outcome"]).reshape(shape),
+            y_pred=_stack([_codes(table[f"decision.{category}"]) for category in self.categories], n_rows).reshape(
+                cube
+            ),
+            y_score=_stack(
+                [_floats(table[f"score.{category}"]) for category in self.categories], n_rows, np.float64
+            ).reshape(cube),
+            latency_ms=_floats(table["latency_ms"]).reshape(shape),
+            tokens={column: table[column].to_numpy().reshape(shape) for column in counted},
+            cost_usd=_floats(table["cost_usd"]).reshape(shape),
+            is_cached=table["cached"].to_numpy().reshape(shape),
+        )
+
+    def texts(self, candidate: str, column: TextColumn) -> list[list[str | None]]:
+        """Rationales, errors or response keys of one candidate: per item, one for each repeat."""
+        values = self._rows(candidate, [column])[column].to_pylist()
+        repeats = self.meta.repeats
+        return [values[start : start + repeats] for start in range(0, len(values), repeats)]
+
+    def input_text(self, kind: str) -> str | None:
+        """The text of an input as it was (``prompt:v1``, ``policy``); None when it was not kept."""
+        stored = self.meta.inputs.get(kind, {}).get("stored")
+        content = self._folder.read(f"{INPUTS_FOLDER}/{stored}") if stored else None
+        return None if content is None else content.decode("utf-8", "replace")
+
+    def _rows(self, candidate: str, columns: Sequence[str]) -> pa.Table:
+        """The rows of one candidate; each has the same number, and they lie together."""
+        if candidate not in self.candidates:
+            raise HarnessError(
+                f"run {self.meta.run_id} has no candidate '{candidate}'", allowed=", ".join(self.candidates)
+            )
+        n_rows = self.meta.n_items * self.meta.repeats
+        file = self._file(PREDICTIONS_FILE)
+        if file.metadata.num_rows != n_rows * len(self.candidates):
+            expected = n_rows * len(self.candidates)
+            raise self._damaged(PREDICTIONS_FILE, f"{file.metadata.num_rows} rows instead of {expected}")
+        first = self.candidates.index(candidate) * n_rows
+        groups: list[int] = []
+        start = skipped = 0
+        for number in range(file.metadata.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            if end > first and start < first + n_rows:
+                skipped = skipped if groups else first - start
+                groups.append(number)
+            start = end
+        return file.read_row_groups(groups, columns=list(columns)).slice(skipped, n_rows)
+
+    def _file(self, name: str) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self._folder.source(name))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise self._damaged(name, str(error)) from None
+
+    def _damaged(self, name: str, found: str) -> HarnessError:
+        return HarnessError(
+            f"{self.path}/{name}: {found}",
+            allowed="the files as the run wrote them",
+            next_step="run it again; what was answered is in the response cache",
+        )
+
+
+def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
+    """Open a run by its folder, its id, or a beginning of the id that only one run has.
+
+    Raises:
+        HarnessError: There is no such run, several begin with this id, or its run.json cannot be read.
+    """
+    text = str(path_or_id)
+    if is_remote(text) or Path(text).is_dir():
+        folder = RunFolder(text)
+        content = folder.read(META_FILE)
+        if content is not None:
+            return Run(folder, read_meta(content, f"{text}/{META_FILE}"))
+        raise HarnessError(f"{text}: no {META_FILE} there", allowed="the folder of a finished run")
+    home = RunFolder(runs_dir)
+    for name in (text, OLD_PREFIX + text):  # the second is there when a replacement was killed half-way
+        content = home.read(f"{name}/{META_FILE}")
+        if content is not None:
+            return Run(home.child(name), read_meta(content, f"{runs_dir}/{name}/{META_FILE}"))
+    names = [name for name in home.names() if not name.startswith(".")]
+    matching = [name for name in names if name.startswith(text)]
+    if len(matching) == 1:
+        return open_run(matching[0], runs_dir)
+    shown = ", ".join((matching or names)[-10:])
+    found = f"{len(matching)} runs begin with '{text}'" if matching else f"no run '{text}' in {runs_dir}"
+    raise HarnessError(found, allowed=shown or "none yet", next_step="list them with: harness runs list")
+
+
+def list_runs(runs_dir: str | Path, eval_name: str | None = None) -> list[RunMeta]:
+    """All stored runs, or those of one eval, oldest first."""
+    home = RunFolder(runs_dir)
+    found: Iterator[RunMeta] = (
+        read_meta(content, f"{runs_dir}/{name}/{META_FILE}")
+        for name in home.names()
+        if not name.startswith(".") and (content := home.read(f"{name}/{META_FILE}")) is not None
+    )
+    chosen = [meta for meta in found if eval_name is None or meta.eval_name == eval_name]
+    return sorted(chosen, key=lambda meta: (meta.created_at, meta.run_id))
+
+
+def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
+    """The newest stored run of an eval; None when there is none."""
+    runs = list_runs(runs_dir, eval_name)
+    return open_run(runs[-1].run_id, runs_dir) if runs else None
+
+
+def read_meta(content: bytes, where: str) -> RunMeta:
+    """Read run.json; fields this version does not know are left out."""
+    fields = dataclasses.fields(RunMeta)
+    try:
+        document = orjson.loads(content)
+        known = {one.name: document[one.name] for one in fields if one.name in document}
+        for name in ("categories", "candidates"):
+            known[name] = tuple(known[name])
+        if known.get("format", FORMAT) > FORMAT:
+            raise HarnessError(
+                f"{where}: written in format {known['format']} by a newer version of the harness",
+                allowed=f"format {FORMAT}",
+                next_step="update the harness",
+            )
+        return RunMeta(**known)
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise HarnessError(
+            f"{where}: no record of a run: {error}",
+            allowed="the run.json that a run wrote",
+            next_step="run it again; what was answered is in the response cache",
+        ) from None
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address needs fsspec: a scheme other than file, longer than a drive letter."""
+    scheme, separator, _ = address.partition("://")
+    return bool(separator) and len(scheme) > 1 and scheme != "file"
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
+    filled: NDArray[np.int8] = column.fill_null(MISSING).to_numpy().astype(np.int8)
+    return filled
+
+
+def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = column.to_numpy().astype(np.float64)  # nulls become NaN
+    return values
+
+
+def _outcomes(column: pa.ChunkedArray) -> NDArray[np.int8]:
+    code = {outcome: index for index, outcome in enumerate(ALL_OUTCOMES)}
+    return np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
+
+
+def _stack(columns: Sequence[NDArray[Any]], n_rows: int, kind: type = np.int8) -> NDArray[Any]:
+    return np.stack(columns, axis=1) if columns else np.empty((n_rows, 0), dtype=kind)
