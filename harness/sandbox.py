@@ -48,6 +48,7 @@ WORDS = {
     "Include": "an include", "Extends": "extends", "Block": "a block", "FilterBlock": "a filter block", "With": "with",
     "AssignBlock": "a set block", "NSRef": "a namespace", "Dict": "a mapping",
 }  # fmt: skip
+MAX_DEPTH = 50
 MAX_LOOP_DEPTH = 2
 MAX_LOOP_ITEMS = 1_000
 MAX_FILTERS = 8
@@ -81,6 +82,9 @@ def check_template(
         return CheckedTemplate([error], False)
     checker = _Checker(path, first_line)
     checker.walk(tree)
+    if checker.errors:  # looking for undeclared variables folds constants, which only a safe template may do
+        checker.errors.sort(key=lambda error: error.line or 0)
+        return CheckedTemplate(checker.errors, checker.shows_item)
     from jinja2 import meta
 
     undeclared = meta.find_undeclared_variables(tree)
@@ -122,7 +126,7 @@ class _Checker:
             FileError(str(self.path), found, line=self.first_line + line - 1, allowed=allowed, next_step=next_step)
         )
 
-    def walk(self, node: Node, *, loops: int = 0, filters: int = 0, parent: Node | None = None) -> None:
+    def walk(self, node: Node, *, loops: int = 0, filters: int = 0, depth: int = 0, parent: Node | None = None) -> None:
         from jinja2 import nodes
 
         kind, line = type(node).__name__, node.lineno
@@ -133,6 +137,9 @@ class _Checker:
                 "text, {{ values }}, if, for, and filters",
                 "say it in plain text, or compute it outside the prompt",
             )
+            return
+        if depth > MAX_DEPTH:
+            self.add(line, f"nests more than {MAX_DEPTH} expressions", f"at most {MAX_DEPTH}", "flatten the template")
             return
         if isinstance(node, nodes.For):
             loops += 1
@@ -154,7 +161,7 @@ class _Checker:
         elif isinstance(node, nodes.Assign):
             self._check_assign(node)
         for child in node.iter_child_nodes():
-            self.walk(child, loops=loops, filters=filters, parent=node)
+            self.walk(child, loops=loops, filters=filters, depth=depth + 1, parent=node)
 
     def _check_for(self, node: Any, loops: int) -> None:
         if node.recursive:
