@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
@@ -167,7 +168,7 @@ class Engine:
         sequence = 0
         source = self._items(number)
         needs_text = bool(getattr(candidate, "needs_text", True))
-        while chunk := _take(source, CHUNK_ITEMS):
+        while chunk := list(islice(source, CHUNK_ITEMS)):
             if self.reason is None:
                 candidate.prepare([item for item in chunk if not (needs_text and item.is_withheld)])
             for item in chunk:
@@ -295,7 +296,3 @@ def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int
     names = endpoints.keys() if asked is None else asked
     together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
     return max(1, min(MOST_WORKERS, together))
-
-
-def _take(source: Iterator[Item], n: int) -> list[Item]:
-    return [item for item, _ in zip(source, range(n), strict=False)]

@@ -154,7 +154,9 @@ def stored_run(runs_dir: str | Path, run_id: str) -> RunMeta | None:
 
 def slice_names(request: RunRequest, indices: Sequence[int]) -> Sequence[str]:
     """Slices of the items: as asked for, as the golden set says, or else all that occur."""
-    known = request.slice_names if request.slice_names is not None else getattr(request.golden, "slice_names", None)
+    known = request.slice_names
+    if known is None:
+        known = getattr(getattr(request.golden, "card", None), "slices", None)
     if known is not None:
         return tuple(known)
     return sorted({name for item in request.golden.items(indices) for name in item.slices})

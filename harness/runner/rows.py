@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.records import Prediction
+from harness.runner.arrays import array_of
 from harness.runs import ALL_OUTCOMES, prediction_schema
 
 BATCH_ROWS = 4096
@@ -83,7 +84,7 @@ class Columns:
             [row.response_key for row in rows],
             [answer.error for answer in answers],
         ]
-        arrays = [pa.array(column, type=kind.type) for column, kind in zip(columns, self._schema, strict=True)]
+        arrays = [array_of(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)]
         self._emit(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import Item, Prediction
+from harness.runner.arrays import array_of, label_array
 from harness.runner.request import InputFile, canonical_json
 from harness.runner.rows import BATCH_ROWS, TOKEN_COLUMNS, Columns
 from harness.runs import (
@@ -290,10 +291,10 @@ class ItemFile:
         gold = np.stack(self._labels)
         columns = list(zip(*self._items, strict=True))
         n_categories = gold.shape[1]
-        arrays = [pa.array(columns[0], type=pa.string())]
-        arrays += [pa.array(gold[:, k], type=pa.int8(), mask=gold[:, k] < 0) for k in range(n_categories)]
+        arrays = [array_of(columns[0], pa.string())]
+        arrays += [label_array(np.ascontiguousarray(gold[:, k])) for k in range(n_categories)]
         fields = [self._schema.field(n_categories + position) for position in range(1, len(columns))]
-        arrays += [pa.array(list(column), type=one.type) for column, one in zip(columns[1:], fields, strict=True)]
+        arrays += [array_of(column, one.type) for column, one in zip(columns[1:], fields, strict=True)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._items, self._labels = [], []
 

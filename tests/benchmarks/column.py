@@ -52,7 +52,7 @@ class LabelCandidate:
 class Rows:
     """The benchmark's rows as a golden set."""
 
-    name, version, sha256, categories, slice_names = "bench", 1, "0" * 64, ("unsafe",), ()
+    name, version, sha256, categories = "bench", 1, "0" * 64, ("unsafe",)
 
     def __init__(self, path: Path, n: int) -> None:
         with path.open("rb") as file:
@@ -86,6 +86,7 @@ def run(base_url: str, data: Path, n: int, c: int, out: Path, cache: Path) -> Ru
         golden=Rows(data, n),
         endpoints={"stub": ready_endpoint("stub", base_url, "x", limits=limits, identity="stub")},
         inputs={},
+        slice_names=(),
         runs_dir=out / "runs",
         cache_path=cache,
     )
