@@ -440,6 +440,18 @@ class Candidate(Protocol):
     def fingerprint(self) -> Mapping[str, Any]:
         """Everything that can change a decision, as JSON: names, versions and hashes of inputs."""
 
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories it can decide; it says nothing about the others."""
+
+    @property
+    def needs_text(self) -> bool:
+        """False when it can decide an item that is withheld."""
+
+    @property
+    def models_used(self) -> tuple[str, ...]:
+        """Names in models.yaml that its requests may go to."""
+
     def prepare(self, items: Sequence[Item]) -> None:
         """Called with each chunk of items before they are decided; for candidates that work in batches."""
 

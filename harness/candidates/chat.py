@@ -1,0 +1,322 @@
+"""Prompt x OpenAI-compatible chat model.
+
+Decides the exact request body (it is the cache key) and what a chat completion amounts to: an answer, a refusal, a
+provider's block or an error. Reading the answer's text is left to the parsers.
+
+Structured output, for ``answer: json``: ``json_schema`` and ``json_object`` in models.yaml are sent as said.
+``auto`` sends a schema where it is known to be supported (``embedded``, ``azure``, and ``openai`` at its own address)
+and nothing to any other ``base_url``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import orjson
+
+from harness.candidates.names import Crosswalk, NameIndex, apply_thresholds
+from harness.candidates.parsers import ParseContext, Parsed, Parser, Token
+from harness.candidates.parsers.text import looks_like_refusal
+from harness.candidates.responses import is_filtered, read_document, worst
+from harness.errors import HarnessError
+from harness.records import Answer, Decide, Item, Model, PromptHeader, Request, Response
+
+ROUTE = "/chat/completions"
+TOP_LOGPROBS = 20
+OPENAI_HOST = "api.openai.com"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Renderer(Protocol):
+    """What this module needs of a compiled prompt."""
+
+    @property
+    def header(self) -> PromptHeader:
+        """Front matter."""
+
+    @property
+    def category_ids(self) -> tuple[str, ...]:
+        """Categories the prompt asks about."""
+
+    def render(self, item: Item, category: str | None = None) -> list[dict[str, str]]:
+        """Messages for one item."""
+
+
+class ChatCandidate:
+    """A prompt answered by a model.
+
+    Args:
+        candidate_id: Name in the eval file.
+        prompt: Compiled prompt.
+        model_id: Name in models.yaml.
+        model: Endpoint and parameters.
+        parser: How answers are read.
+        crosswalk: Names of the answers -> categories, when they are not the policy's own.
+        thresholds: Categories decided by ``score >= threshold`` instead of the answer's word.
+        inputs: Names, versions and hashes of the files behind this candidate.
+    """
+
+    needs_text = True
+
+    def __init__(
+        self,
+        candidate_id: str,
+        prompt: Renderer,
+        model_id: str,
+        model: Model,
+        parser: Parser,
+        *,
+        crosswalk: Crosswalk | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        header = prompt.header
+        self.id = candidate_id
+        self.models_used = (model_id,)
+        self._prompt = prompt
+        self._model_id = model_id
+        self._parser = parser
+        self._thresholds = dict(thresholds or {})
+        asked = _asked(prompt)
+        names = NameIndex(asked, crosswalk)
+        self.categories = names.categories
+        if not self.categories:
+            raise HarnessError(
+                f"candidate '{candidate_id}' decides no category: its crosswalk names none that the prompt asks about",
+                allowed=", ".join(asked),
+                next_step="map at least one of them in the policy's crosswalk",
+            )
+        self._contexts = [ParseContext(header, names)]
+        if header.per == "category":
+            self._contexts = [
+                ParseContext(header, NameIndex([category], crosswalk), category) for category in self.categories
+            ]
+        self._check(crosswalk)
+        self._fixed = [_fixed_fields(model, header, parser, context) for context in self._contexts]
+        self._model_name = model.model or model_id
+        self.fingerprint: Mapping[str, Any] = {
+            "kind": "prompt",
+            "categories": list(self.categories),
+            "model": {
+                "id": model_id,
+                "name": self._model_name,
+                "provider": model.provider,
+                "params": dict(model.params),
+            },
+            "structured_output": model.structured_output,
+            "parser": {"name": header.answer, "version": parser.version},
+            "thresholds": dict(self._thresholds),
+            **(inputs or {}),
+        }
+
+    def _check(self, crosswalk: Crosswalk | None) -> None:
+        header, where = self._prompt.header, f"candidate '{self.id}'"
+        if self._parser.needs_one_category and any(context.only is None for context in self._contexts):
+            raise HarnessError(
+                f"{where}: 'answer: {header.answer}' speaks about one category, and the prompt asks about "
+                f"{len(self.categories)} at once",
+                allowed="'per: category', or one entry under 'categories'",
+                next_step="add 'per: category' to the prompt",
+            )
+        if self._parser.needs_crosswalk and crosswalk is None and header.per == "item":
+            raise HarnessError(
+                f"{where}: 'answer: {header.answer}' gives codes, and no crosswalk says what they mean here",
+                allowed="crosswalk: NAME, of the policy's crosswalks",
+                next_step="name the crosswalk in the eval, beside the prompt",
+            )
+        unscored = [name for name in self._thresholds if name not in self.categories]
+        if unscored:
+            raise HarnessError(
+                f"{where} has a threshold for '{unscored[0]}', which it does not decide",
+                allowed=", ".join(self.categories),
+                next_step="remove the threshold",
+            )
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Nothing to prepare."""
+
+    def decide(self, item: Item) -> Decide:
+        """Ask, and read what comes back: one call, or one per category in a batch."""
+        responses = yield [
+            Request(self._model_id, ROUTE, self._body(item, context, fixed))
+            for context, fixed in zip(self._contexts, self._fixed, strict=True)
+        ]
+        answers = [self._read(response, context) for response, context in zip(responses, self._contexts, strict=True)]
+        return answers[0] if self._contexts[0].category is None else self._combine(answers)
+
+    def _body(self, item: Item, context: ParseContext, fixed: Mapping[str, Any]) -> bytes:
+        messages = self._prompt.render(item, context.category)
+        return encode_body({"model": self._model_name, "messages": messages, **fixed})
+
+    def _read(self, response: Response, context: ParseContext) -> Answer:
+        document = read_document(response)
+        if isinstance(document, Answer):
+            return _undecided(document, context)
+        choices = document.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, dict):
+            filters = document.get("prompt_filter_results")
+            if isinstance(filters, list) and any(isinstance(one, dict) and is_filtered(one) for one in filters):
+                return _undecided(Answer("blocked", error="the provider's content filter"), context)
+            return _undecided(Answer("error", error="the response has no choices"), context)
+        return self._read_choice(choice, context)
+
+    def _read_choice(self, choice: dict[str, Any], context: ParseContext) -> Answer:
+        if is_filtered(choice):
+            return _undecided(Answer("blocked", error="the provider's content filter"), context)
+        found = choice.get("message")
+        message: dict[str, Any] = found if isinstance(found, dict) else {}
+        if isinstance(message.get("refusal"), str) and message["refusal"].strip():
+            return _undecided(Answer("refused", rationale=message["refusal"], error="the model refused"), context)
+        text = _text(message.get("content"))
+        is_cut_off = choice.get("finish_reason") == "length"
+        asked = ParseContext(context.header, context.names, context.category, _tokens(choice), is_cut_off)
+        parsed = self._parser.parse(text, asked) if text.strip() else Parsed("unparsed", reason="the answer is empty")
+        if parsed.outcome != "ok" and not _has_decision(parsed) and looks_like_refusal(text):
+            return _undecided(Answer("refused", rationale=text.strip(), error="the model refused in prose"), context)
+        reason = parsed.reason
+        if parsed.outcome == "unparsed" and is_cut_off:
+            reason = f"{reason or 'unreadable'} (cut off at the token limit: raise max_tokens)"
+        return self._decided(parsed, reason, context)
+
+    def _decided(self, parsed: Parsed, reason: str | None, context: ParseContext) -> Answer:
+        decisions = dict.fromkeys(context.categories) | dict(parsed.decisions)
+        if parsed.outcome == "ok":
+            wanted = {name: self._thresholds[name] for name in context.categories if name in self._thresholds}
+            decisions = apply_thresholds(decisions, parsed.scores, wanted)
+            if any(decisions[name] is None for name in wanted):
+                return Answer("unparsed", decisions, parsed.scores, parsed.rationale, "no score for a threshold")
+        return Answer(parsed.outcome, decisions, parsed.scores, parsed.rationale, reason)
+
+    def _combine(self, answers: Sequence[Answer]) -> Answer:
+        """One item's answers per category: every decision that was read is kept, the outcome is the worst."""
+        failed = {
+            category: answer
+            for category, answer in zip(self.categories, answers, strict=True)
+            if answer.outcome != "ok"
+        }
+        return Answer(
+            outcome=worst([answer.outcome for answer in answers]),
+            decisions={name: decision for answer in answers for name, decision in answer.decisions.items()},
+            scores={name: score for answer in answers for name, score in answer.scores.items()},
+            rationale=_joined(zip(self.categories, (answer.rationale for answer in answers), strict=True)),
+            error=_joined((category, answer.error) for category, answer in failed.items()),
+        )
+
+
+# ------------------------------------------------------------------------------------------------------- the body
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    """JSON bytes, always the same for the same content; half surrogate pairs become U+FFFD."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_clean(body))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("�", value)
+    if isinstance(value, Mapping):
+        return {_clean(name): _clean(inner) for name, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _fixed_fields(model: Model, header: PromptHeader, parser: Parser, context: ParseContext) -> dict[str, Any]:
+    """Body fields that do not depend on the item: parameters by name, then what the answer's format needs."""
+    fields = {name: model.params[name] for name in sorted(model.params)}
+    if parser.wants_logprobs and fields.setdefault("logprobs", True):
+        fields.setdefault("top_logprobs", TOP_LOGPROBS)
+    if header.answer == "json" and "response_format" not in fields:
+        match _structured_output(model):
+            case "json_schema":
+                fields["response_format"] = response_schema(context.names.names)
+            case "json_object":
+                fields["response_format"] = {"type": "json_object"}
+    return fields
+
+
+def _structured_output(model: Model) -> str:
+    if model.structured_output != "auto":
+        return model.structured_output
+    is_known = model.provider != "openai" or model.base_url is None or urlsplit(model.base_url).hostname == OPENAI_HOST
+    return "json_schema" if is_known else "none"
+
+
+def response_schema(names: Sequence[str]) -> dict[str, Any]:
+    """The schema of ``answer: json``: violated categories by name, and a rationale."""
+    return {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "decision",
+            "strict": True,
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "categories": {"type": "array", "items": {"type": "string", "enum": list(names)}},
+                    "rationale": {"type": "string"},
+                },
+                "required": ["categories", "rationale"],
+                "additionalProperties": False,
+            },
+        },
+    }
+
+
+# ----------------------------------------------------------------------------------------------------- the answer
+
+
+def _asked(prompt: Renderer) -> tuple[str, ...]:
+    """Categories a prompt decides: with labels and no list of its own, those that the labels name."""
+    header = prompt.header
+    if header.labels is None or header.categories is not None:
+        return prompt.category_ids
+    named = {category for categories in header.labels.values() for category in categories}
+    return tuple(category for category in prompt.category_ids if category in named)
+
+
+def _undecided(answer: Answer, context: ParseContext) -> Answer:
+    return Answer(answer.outcome, dict.fromkeys(context.categories), {}, answer.rationale, answer.error)
+
+
+def _has_decision(parsed: Parsed) -> bool:
+    return any(decision is not None for decision in parsed.decisions.values())
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type", "text") == "text"]
+        return "".join(part for part in parts if isinstance(part, str))
+    return ""
+
+
+def _tokens(choice: dict[str, Any]) -> tuple[Token, ...]:
+    logprobs = choice.get("logprobs")
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not isinstance(content, list):
+        return ()
+    return tuple(
+        Token(one["token"], _alternatives(one))
+        for one in content
+        if isinstance(one, dict) and isinstance(one.get("token"), str)
+    )
+
+
+def _alternatives(token: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Alternatives of a token; the token itself where the server lists none or leaves it out."""
+    weighed: dict[str, float] = {}
+    top = token.get("top_logprobs")
+    for one in [token, *(top if isinstance(top, list) else [])]:
+        if isinstance(one, dict) and isinstance(one.get("token"), str) and isinstance(one.get("logprob"), int | float):
+            weighed.setdefault(one["token"], float(one["logprob"]))
+    return tuple(weighed.items())
+
+
+def _joined(parts: Iterable[tuple[str, str | None]]) -> str | None:
+    return "; ".join(f"{name}: {text}" for name, text in parts if text) or None

@@ -1,0 +1,146 @@
+"""Answers of guard models: Llama Guard, WildGuard, gpt-oss-safeguard.
+
+Decides how each published answer format maps to categories. Codes map by the candidate's crosswalk: S11 is sexual
+content in Llama Guard 2 and self-harm in Llama Guard 3. A code that the taxonomy does not have makes an answer
+unreadable; one that the policy has no category for says nothing about the policy.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.candidates.names import loose
+from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.scan import BrokenObjectError, json_objects
+from harness.candidates.parsers.text import answer_text, plain, positive_share
+
+LLAMA_GUARD_CODES = tuple(f"S{number}" for number in range(1, 15))
+WILDGUARD_FIELDS = ("harmful request", "response refusal", "harmful response")
+
+_SEPARATORS = re.compile(r"[,;\s]+")
+_LEVEL = re.compile(r"(.*?)\d+")
+_SUBRULE = re.compile(r"(.+?)\.[a-z0-9]+\Z", re.IGNORECASE)
+
+
+def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
+    """``safe``, or ``unsafe`` and a line of codes. P(unsafe) is a score only where one category is asked about."""
+    first, *codes = _SEPARATORS.split(answer_text(text)) or [""]
+    word, codes = first.casefold(), [code for code in codes if code]
+    if word not in ("safe", "unsafe"):
+        return unparsed("neither safe nor unsafe")
+    share = None if context.only is None else positive_share(context.tokens, "unsafe", "safe")
+    scores = {} if share is None or context.only is None else {context.only: share}
+    if word == "safe":
+        return unparsed("safe, and codes") if codes else decided(context, [], scores=scores)
+    if codes and context.is_cut_off:
+        return unparsed("the codes are cut off")
+    flagged: list[str] = []
+    for code in codes:
+        categories = context.names.resolve(code.upper())
+        if categories is None and code.upper() not in LLAMA_GUARD_CODES:
+            return unparsed("a code that is not known")
+        flagged += categories or ()
+    if not codes or not context.names.has_crosswalk:
+        if context.only is None:
+            return unparsed("unsafe, and no code that maps to a category")
+        flagged = [context.only]  # the prompt showed the model this category alone, whatever code it gave it
+    return decided(context, flagged, scores=scores)
+
+
+def parse_wildguard(text: str, context: ParseContext) -> Parsed:
+    """Three lines; ``Harmful request`` decides the one category asked about."""
+    if context.only is None:
+        return unparsed("one answer for several categories")
+    found: dict[str, str] = {}
+    for line in answer_text(text).splitlines():
+        name, colon, value = line.partition(":")
+        field = " ".join(name.split()).casefold().strip("*-")
+        if not colon or field not in WILDGUARD_FIELDS:
+            continue
+        value = value.strip(" *.").casefold()
+        if value not in ("yes", "no", "n/a") or found.setdefault(field, value) != value:
+            return unparsed("a line is neither yes, no nor n/a")
+    if len(found) < len(WILDGUARD_FIELDS):
+        return unparsed("a line is missing")
+    value = found["harmful request"]
+    if value == "n/a":
+        return Parsed("abstained", {context.only: None}, reason="the answer is n/a")
+    return decided(context, [context.only] if value == "yes" else [])
+
+
+def parse_gpt_oss_safeguard(text: str, context: ParseContext) -> Parsed:
+    """``0`` or ``1``, a rule id, or an object with ``violation`` and ``policy_category`` or ``rule_ids``."""
+    answer = answer_text(text)
+    try:
+        objects = json_objects(answer)
+    except BrokenObjectError as error:
+        return unparsed(str(error))
+    if objects:
+        verdicts = [_object(one, context) for one in objects if "violation" in one]
+        if not verdicts:
+            return unparsed("no object with 'violation'")
+        if any((one.outcome, one.decisions) != (verdicts[0].outcome, verdicts[0].decisions) for one in verdicts):
+            return unparsed("several objects that disagree")
+        return verdicts[0]
+    bare = plain(answer)
+    if bare in ("0", "1"):
+        return _verdict(bare == "1", [], context, None)
+    flagged = _rule(bare, context)
+    return unparsed("neither 0, 1, an object nor a known rule id") if flagged is None else decided(context, flagged)
+
+
+def _object(found: dict[str, Any], context: ParseContext) -> Parsed:
+    violation = found["violation"]
+    if violation not in (0, 1, "0", "1") or isinstance(violation, float):
+        return unparsed("'violation' is neither 0 nor 1")
+    codes = found.get("rule_ids") or []
+    named = found.get("policy_category")
+    if not isinstance(codes, list):
+        return unparsed("'rule_ids' is not a list")
+    if named is not None and named != "":
+        codes = [named, *codes]
+    rules = []
+    for code in codes:
+        rule = _rule(code, context) if isinstance(code, str) else None
+        if rule is None:
+            return unparsed("a rule or category that is not known")
+        rules.append(rule)
+    rationale = found.get("rationale")
+    flagged = [category for rule in rules for category in rule]
+    text = rationale if isinstance(rationale, str) else None
+    return _verdict(bool(int(violation)), flagged, context, text, has_codes=bool(rules))
+
+
+def _verdict(
+    is_violation: bool, flagged: list[str], context: ParseContext, rationale: str | None, *, has_codes: bool = False
+) -> Parsed:
+    if not is_violation:
+        if flagged:
+            return unparsed("no violation, and a violated rule")
+        return decided(context, [], rationale=rationale)
+    if not flagged:
+        if context.only is None or has_codes:
+            return unparsed("a violation, and no violated rule")
+        flagged = [context.only]
+    return decided(context, flagged, rationale=rationale)
+
+
+def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
+    """Categories of a rule id: itself, its parent (SP2.a -> SP2), or none for the allowed level 0 of a known tree."""
+    code = code.strip()
+    above = _SUBRULE.match(code)
+    for name in (code, *([above[1]] if above else [])):
+        categories = context.names.resolve(name)
+        if categories is not None:
+            return categories
+        if name.endswith("0"):
+            trees = {found[1] for known in context.names.names if (found := _LEVEL.fullmatch(known))}
+            if loose(name[:-1]) in {loose(tree) for tree in trees if tree}:
+                return ()
+    return None
+
+
+LLAMA_GUARD = Parser(parse_llama_guard, wants_logprobs=True, needs_crosswalk=True)
+WILDGUARD = Parser(parse_wildguard, needs_one_category=True)
+GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard)

@@ -1,0 +1,155 @@
+"""``answer: json``: one object that lists the violated categories, or gives a value for each.
+
+Reads ``{"categories": ["hate"]}``, ``{"violates": true, "categories": [...]}`` and ``{"categories": {"hate": 0.9}}``,
+each with optional ``scores`` and ``rationale``. Decides when such an object is a verdict: every name known, nothing
+contradictory, and all verdicts of the answer the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.scan import BrokenObjectError, json_objects
+from harness.candidates.parsers.text import answer_text
+
+SCORE_CUT = 0.5
+"""A fraction given in place of a decision counts as a flag from here on."""
+
+_VERDICT_KEYS = ("categories", "violates")
+_RATIONALE_KEYS = ("rationale", "reason", "explanation")
+
+
+class NotAVerdictError(ValueError):
+    """An object that cannot be read as a verdict; the message never quotes the answer."""
+
+
+def parse_json(text: str, context: ParseContext) -> Parsed:
+    """Read the verdict of a JSON answer."""
+    try:
+        objects = json_objects(answer_text(text))
+        found = [verdict for one in objects for verdict in _verdicts(one)]
+        if not found:
+            return unparsed("no JSON object with 'categories' or 'violates'" if objects else "no JSON object")
+        read = [_read(verdict, context) for verdict in found]
+    except (BrokenObjectError, NotAVerdictError) as error:
+        return unparsed(str(error))
+    except RecursionError:
+        return unparsed("objects are nested too deeply")
+    first = read[0]
+    if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
+        return unparsed("several objects that disagree")
+    return first
+
+
+def _verdicts(value: Any) -> Iterator[dict[str, Any]]:
+    """Objects with a verdict's keys, outermost first; nothing inside a verdict is another one."""
+    if isinstance(value, dict):
+        keys = {key.casefold(): inner for key, inner in value.items()}
+        if any(key in keys for key in _VERDICT_KEYS):
+            if len(keys) < len(value):
+                raise NotAVerdictError("an object gives a key twice")
+            yield keys
+            return
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _verdicts(inner)
+
+
+def _read(verdict: Mapping[str, Any], context: ParseContext) -> Parsed:
+    rationale = next((verdict[key] for key in _RATIONALE_KEYS if isinstance(verdict.get(key), str)), None)
+    scores = _scores(verdict.get("scores"), context)
+    violates = _violates(verdict)
+    listed = verdict.get("categories", [])
+    if isinstance(listed, dict):
+        return _valued(listed, violates, scores, rationale, context)
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise NotAVerdictError("'categories' is neither a list of names nor a mapping")
+    flagged = [category for name in listed for category in _known(name, context)]
+    if violates is False and listed:
+        raise NotAVerdictError("'violates' is false and categories are listed")
+    if violates is True and not flagged:
+        if context.only is None or listed:
+            raise NotAVerdictError("'violates' is true and no category is listed")
+        flagged = [context.only]
+    return decided(context, flagged, scores=scores, rationale=rationale)
+
+
+def _valued(
+    values: Mapping[str, Any],
+    violates: bool | None,
+    scores: Mapping[str, float],
+    rationale: str | None,
+    context: ParseContext,
+) -> Parsed:
+    decisions: dict[str, int | None] = dict.fromkeys(context.categories)
+    read_scores: dict[str, float] = {}
+    is_abstained = False
+    for name, value in values.items():
+        categories = _known(name, context)
+        if value is None:
+            is_abstained = True
+            continue
+        fraction = _fraction(value)
+        for category in categories:
+            flag = int(fraction >= SCORE_CUT)
+            decisions[category] = max(flag, decisions[category] or 0)
+            if isinstance(value, float):
+                read_scores[category] = max(fraction, read_scores.get(category, fraction))
+    is_flagged = 1 in decisions.values()
+    if violates is False and is_flagged:
+        raise NotAVerdictError("'violates' is false and a category is flagged")
+    if violates is True and not is_flagged:
+        raise NotAVerdictError("'violates' is true and no category is flagged")
+    left_out = [category for category, decision in decisions.items() if decision is None]
+    all_scores = {**read_scores, **scores}
+    if not left_out:
+        return Parsed("ok", decisions, all_scores, rationale)
+    if is_abstained and all(category in _abstained(values, context) for category in left_out):
+        return Parsed("abstained", decisions, all_scores, rationale, "null for a category")
+    return Parsed("unparsed", decisions, all_scores, rationale, "the answer leaves out a category")
+
+
+def _abstained(values: Mapping[str, Any], context: ParseContext) -> set[str]:
+    return {category for name, value in values.items() if value is None for category in _known(name, context)}
+
+
+def _violates(verdict: Mapping[str, Any]) -> bool | None:
+    value = verdict.get("violates")
+    if "violates" not in verdict or isinstance(value, bool):
+        return value
+    if type(value) is int and value in (0, 1):
+        return bool(value)
+    raise NotAVerdictError("'violates' is neither true nor false")
+
+
+def _scores(value: Any, context: ParseContext) -> dict[str, float]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise NotAVerdictError("'scores' is not a mapping")
+    scores: dict[str, float] = {}
+    for name, score in value.items():
+        if isinstance(score, bool):
+            raise NotAVerdictError("a score is not a number")
+        for category in _known(name, context):
+            scores[category] = max(_fraction(score), scores.get(category, 0.0))
+    return scores
+
+
+def _known(name: str, context: ParseContext) -> tuple[str, ...]:
+    categories = context.names.resolve(name)
+    if categories is None:
+        raise NotAVerdictError("a category name that is not known")
+    return categories
+
+
+def _fraction(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise NotAVerdictError("a value is not a number from 0 to 1")
+    return float(value)
+
+
+JSON = Parser(parse_json)
