@@ -67,15 +67,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HarnessError as error:
-            raise _Failure(error) from error
-
-
-class _Failure(click.ClickException):
-    """A ``HarnessError`` on its way out."""
-
-    def __init__(self, error: HarnessError) -> None:
-        super().__init__(str(error))
-        self.exit_code = error.exit_code
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
 
 
 @click.group(

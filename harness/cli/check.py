@@ -27,12 +27,19 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
 
     report = check_paths(paths or (Path("evals"), Path("golden_sets")))
     if as_json:
-        print_json(report.as_dict())
+        print_json(
+            {
+                "files": dict(report.files),
+                "items": report.n_items,
+                "errors": [str(error) for error in report.errors],
+                "warnings": [str(warning) for warning in report.warnings],
+            }
+        )
         if report.errors:
             raise SystemExit(1)
         return
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
     raise_all(report.errors)
-    counted = ", ".join(f"{n} {kind}" for kind, n in report.counts.items())
-    click.echo(f"OK: {counted}; {len(report.warnings)} warnings")
+    counted = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in report.files.items() if n)
+    click.echo(f"OK: {counted}; {report.n_items:,} golden items; {len(report.warnings)} warnings")

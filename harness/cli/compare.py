@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import json_option, print_json, run_argument, runs_dir_option, text_option
+from harness.cli.options import (
+    choose_pair,
+    find_run,
+    json_option,
+    print_json,
+    run_argument,
+    runs_dir_option,
+    text_option,
+)
 
 
 @click.command("compare")
@@ -46,11 +54,10 @@ def command(
       harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
     """
     from harness.comparison import compare
-    from harness.runs import find_run
 
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
-    pair = choose_pair(run, baseline, candidate, baseline_run)
+    pair = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
     comparison = compare(baseline_run, pair[0], run, pair[1])
     if as_json:
         print_json(comparison.as_dict())

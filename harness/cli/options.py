@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from harness.runs import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 RUNS_DIR = "reports/runs"
+LATEST = "latest"
 
 
 def runs_dir_option(function: F) -> F:
@@ -63,6 +67,75 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
-def is_interactive() -> bool:
-    """Whether stderr is a terminal someone watches."""
-    return sys.stderr.isatty()
+def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Everything about a run that a person may change, collected into ``options: RunOptions``."""
+
+    @click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable.")
+    @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
+    @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
+    @click.option("--wave", metavar="LABEL", help="Ask the models again under this label, say the ISO week 2026-W47.")
+    @click.option(
+        "--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars."
+    )
+    @click.option(
+        "--cache",
+        "cache_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="HARNESS_CACHE",
+        help="Journal of answers; default: the user's cache folder.",
+    )
+    @runs_dir_option
+    @functools.wraps(function)
+    def with_options(
+        *args: Any,
+        candidates: tuple[str, ...],
+        limit: int | None,
+        repeats: int | None,
+        wave: str | None,
+        max_cost_usd: float | None,
+        cache_path: Path | None,
+        runs_dir: str,
+        **kwargs: Any,
+    ) -> Any:
+        from harness.execution import RunOptions
+
+        options = RunOptions(runs_dir, cache_path, candidates, limit, repeats, wave, max_cost_usd)
+        return function(*args, options=options, **kwargs)
+
+    return with_options
+
+
+def find_run(runs_dir: str, name: str) -> Run:
+    """The run a person means: an id or the beginning of one, a folder, or ``latest``."""
+    from harness.errors import HarnessError
+    from harness.runs import list_runs, open_run
+
+    if name != LATEST:
+        return open_run(name, runs_dir)
+    runs = list_runs(runs_dir)
+    if not runs:
+        raise HarnessError(
+            f"no runs in {runs_dir}", allowed="a folder that holds runs", next_step="make one: harness run EVAL"
+        )
+    return open_run(runs[-1].run_id, runs_dir)
+
+
+def choose_pair(
+    run: Run, baseline: str | None, candidate: str | None, baseline_run: Run | None = None
+) -> tuple[str, str]:
+    """Baseline and candidate of a comparison; what is left out is the eval's baseline and the only other candidate."""
+    from harness.errors import HarnessError
+
+    there = (baseline_run or run).candidates
+    before = baseline or (run.meta.eval.get("baseline") if run.meta.eval.get("baseline") in there else there[0])
+    others = [name for name in run.candidates if baseline_run is not None or name != before]
+    after = candidate or (others[0] if len(others) == 1 else None)
+    if after is None:
+        raise HarnessError(
+            f"run {run.meta.run_id} has {len(others)} candidates beside '{before}'"
+            if others
+            else f"run {run.meta.run_id} has no candidate beside '{before}'",
+            allowed=", ".join(others) or "a run with two candidates, or --baseline-run",
+            next_step="choose one with --candidate",
+        )
+    return str(before), after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import json_option, print_json, run_argument, runs_dir_option
+from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option
 
 
 @click.command("score")
@@ -24,7 +24,6 @@ def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_jso
       harness score latest --slices
       harness score community-3f9a1c2e0b7d --json > score.json
     """
-    from harness.runs import find_run
     from harness.scoring import score_run
 
     score = score_run(find_run(runs_dir, run_name), with_slices=with_slices or as_json)

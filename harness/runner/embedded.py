@@ -9,23 +9,29 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from harness.embedded import EmbeddedServer, find_weights
+from harness.embedded import QWEN_CODER, EmbeddedServer, find_weights
+from harness.embedded.weights import Progress
 from harness.records import Model
 from harness.runner.endpoint import FREE, Endpoint
 from harness.runner.transport import RawResponse, Transport
 
 
-def embedded_endpoint(model_id: str, model: Model) -> tuple[Endpoint, EmbeddedServer]:
-    """The endpoint of an embedded model, known by its weights, and the server that will answer it."""
-    weights = find_weights(model.gguf)
+def embedded_endpoint(
+    model_id: str, model: Model, on_progress: Progress | None = None
+) -> tuple[Endpoint, EmbeddedServer]:
+    """The endpoint of an embedded model, known by its weights, and the server that will answer it.
+
+    The pinned model's weights are looked for, joined or downloaded when the server starts, not here.
+    """
+    named = find_weights(model.gguf, on_progress=on_progress) if model.gguf else None
     endpoint = Endpoint(
         model_id,
-        f"embedded:{weights.name}",
+        "embedded:",
         limits=model.limits,
         price=model.price or FREE,
-        identity=f"embedded:sha256:{weights.sha256}",
+        identity=f"embedded:sha256:{named.sha256 if named else QWEN_CODER.sha256}",
     )
-    return endpoint, EmbeddedServer(weights)
+    return endpoint, EmbeddedServer(named, on_progress=on_progress)
 
 
 class EmbeddedTransport:
@@ -34,11 +40,11 @@ class EmbeddedTransport:
     Args:
         inner: The transport that makes the HTTP calls.
         servers: Server per model id.
-        on_start: Told the model's name before it is loaded.
+        on_start: Called before a model is looked for and loaded.
     """
 
     def __init__(
-        self, inner: Transport, servers: Mapping[str, EmbeddedServer], on_start: Callable[[str], None] | None = None
+        self, inner: Transport, servers: Mapping[str, EmbeddedServer], on_start: Callable[[], None] | None = None
     ) -> None:
         self._inner = inner
         self._servers = servers
@@ -63,7 +69,7 @@ class EmbeddedTransport:
         async with self._lock:
             if endpoint.model_id not in self._started:
                 if self._on_start is not None:
-                    self._on_start(server.model_name)
+                    self._on_start()
                 await asyncio.to_thread(server.start)
                 self._started[endpoint.model_id] = replace(
                     endpoint,

@@ -1,0 +1,103 @@
+"""``harness quickstart``: the main job, end to end, with no key."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import find_run, note, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.execution import PreparedRun
+    from harness.runs import Run
+
+EVAL = "evals/community.yaml"
+BASELINE, CANDIDATE, RULES = "v1", "v2", "rules_v2"
+SUBSET = 100
+CALLS_PER_S = 1.0
+"""Measured on two cores for the shipped prompts; only the announcement depends on it."""
+
+
+@click.command("quickstart")
+@click.option("--full", is_flag=True, help="Run every item instead of the stated subset.")
+@click.option("--limit", type=click.IntRange(min=1), default=SUBSET, show_default=True, help="Size of the subset.")
+@click.option(
+    "--cache",
+    "cache_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="HARNESS_CACHE",
+    help="Journal of answers; default: the user's cache folder.",
+)
+@runs_dir_option
+def command(full: bool, limit: int, cache_path: Path | None, runs_dir: str) -> None:
+    r"""Run the main job end to end on a shipped golden set; no key needed.
+
+    Two prompt versions on a small local language model and a rule set, over a fixed random subset of the shipped golden
+    set; then precision and recall per category, and the comparison of the two prompts.
+
+    \b
+    Examples:
+      harness quickstart
+      harness quickstart --full
+    """
+    from harness.cli.run import announce_model, show_summary, show_weights
+    from harness.execution import RunOptions, execute, prepare_run
+    from harness.shipped import shipped_root
+
+    options = RunOptions(runs_dir, cache_path, (BASELINE, CANDIDATE, RULES), None if full else limit)
+    prepared = prepare_run(shipped_root() / EVAL, options, os.environ, on_progress=show_weights)
+    _announce(prepared)
+    summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
+    if summary.status != "complete":
+        show_summary(summary)
+        raise SystemExit(5)
+    _show(find_run(runs_dir, summary.run_id))
+
+
+def _announce(prepared: PreparedRun) -> None:
+    from harness.report import numbers
+    from harness.runner.dry_run import dry_run
+
+    golden, request = prepared.loaded.golden, prepared.request
+    n_items = len(request.indices())
+    calls = sum(one.calls for one in dry_run(request).values())
+    subset = "all" if n_items == len(golden) else f"a fixed random subset of {numbers.count(n_items)} of the"
+    click.echo(
+        f"Golden set {golden.name} v{golden.version}: {subset} {numbers.count(len(golden))} items, "
+        f"{len(golden.categories)} policy categories.\n"
+        f"Candidates: prompts {BASELINE} and {CANDIDATE} on the embedded model, rule set {RULES}."
+    )
+    if calls:
+        minutes = calls / CALLS_PER_S
+        note(
+            f"{numbers.count(calls)} calls to make, about {numbers.duration(minutes)} on two cores. "
+            "Ctrl-C is safe: the same command goes on where it stopped."
+        )
+    else:
+        note("Every answer is in the journal already: no call to make.")
+
+
+def _show(run: Run) -> None:
+    from harness.cli.texts import texts_of
+    from harness.comparison import compare
+    from harness.report.comparison_tables import comparison_tables, verdict_sentence
+    from harness.report.score_tables import score_tables
+    from harness.report.tables import to_terminal
+    from harness.scoring import score_run
+
+    for table in score_tables(score_run(run, with_slices=False)):
+        click.echo("\n" + to_terminal(table))
+    comparison = compare(run, BASELINE, run, CANDIDATE)
+    click.echo(f"\n{verdict_sentence(comparison)}")
+    for table in comparison_tables(comparison, texts_of(run, "masked"), metrics=("recall", "precision"), n_items=2):
+        click.echo("\n" + to_terminal(table))
+    click.echo(
+        "\nWhat next:\n"
+        f"  harness compare {run.meta.run_id} --baseline {RULES} --candidate {CANDIDATE}   # prompt against rules\n"
+        f"  harness score {run.meta.run_id} --slices                           # by language, surface, functionality\n"
+        "  harness init my-evals                                           # a folder for your own policy and data"
+    )

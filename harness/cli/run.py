@@ -1,0 +1,101 @@
+"""``harness run``: the candidates of an eval over its golden set."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import eval_argument, json_option, note, print_json, run_options
+
+if TYPE_CHECKING:
+    from harness.execution import PreparedRun, RunOptions
+    from harness.runner import RunSummary
+
+
+@click.command("run")
+@eval_argument
+@run_options
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Show calls, tokens and cost; call nothing.")
+@json_option
+def command(eval_path: Path, options: RunOptions, is_dry_run: bool, as_json: bool) -> None:
+    r"""Run the candidates of an eval over its golden set.
+
+    Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9.
+
+    \b
+    Examples:
+      harness run evals/community.yaml --dry-run
+      harness run evals/community.yaml --candidate v2 --limit 100
+      harness run evals/community.yaml --wave 2026-W47 --max-cost 5
+    """
+    from harness.execution import execute, prepare_run
+
+    prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
+    if is_dry_run:
+        _show_dry_run(prepared, as_json)
+        return
+    summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        show_summary(summary)
+    if summary.status != "complete":
+        raise SystemExit(5)
+
+
+def announce_model() -> None:
+    """Say that the embedded model is needed, before it is looked for and loaded."""
+    note("Starting the embedded model on this machine (2 GB of memory) ...")
+
+
+def show_weights(done_bytes: int, total_bytes: int, what: str) -> None:
+    """Show how far joining or downloading the weights is, one line at every tenth."""
+    step = max(total_bytes // 10, 1)
+    if done_bytes and (done_bytes // step > (done_bytes - 1) // step or done_bytes == total_bytes):
+        note(f"{what}: {100 * done_bytes // max(total_bytes, 1)}% of {total_bytes / 1e9:.1f} GB")
+
+
+def show_summary(summary: RunSummary) -> None:
+    """Print what a run came to and what to type next."""
+    from harness.report import numbers
+
+    head = f"Run {summary.run_id}: {summary.status}"
+    if summary.is_reused:
+        click.echo(f"{head} already, nothing to do; {summary.path}")
+    else:
+        calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
+        cost = f"{numbers.usd(summary.cost_usd)}, {numbers.duration(summary.wall_s)}"
+        click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}; {summary.path}")
+    for name, counts in summary.counts.items():
+        parts = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in counts.items() if n)
+        click.echo(f"  {name}: {parts}")
+    if summary.status == "incomplete":
+        note(f"The run is incomplete ({summary.reason}): the same command goes on where it stopped.")
+    elif summary.status == "invalid":
+        note("Too many rows have no answer: no verdict can rest on this run. The same command asks only for those.")
+    else:
+        click.echo(f"Next: harness score {summary.run_id}")
+
+
+def _show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
+    from harness.runner.dry_run import dry_run
+
+    estimates = dry_run(prepared.request)
+    if as_json:
+        print_json({name: one.as_dict() for name, one in estimates.items()})
+        return
+    from harness.report import numbers
+    from harness.report.tables import Table, to_terminal
+
+    columns = ("Candidate", "Items", "Calls to make", "Answers at hand", "Input tokens", "Output tokens", "Cost")
+    rows = []
+    for name, one in estimates.items():
+        at_least = "at least " if one.is_lower_bound else ""
+        counts = (one.items, one.calls, one.cached, one.input_tokens, one.output_tokens)
+        rows.append((name, *(numbers.count(n) for n in counts), at_least + numbers.usd(one.cost_usd)))
+    note_text = "Estimated: one token for every 4 bytes of a request, and max_tokens as output. Nothing was called."
+    click.echo(to_terminal(Table("", columns, tuple(rows), (note_text,), frozenset(columns[1:]))))

@@ -1,0 +1,74 @@
+"""A stored run without files, for tests of what is computed from runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.errors import HarnessError
+from harness.runs import ALL_OUTCOMES, CandidateRows
+
+
+@dataclass
+class FakeMeta:
+    run_id: str = "fake-000000000000"
+    eval: dict[str, Any] = field(default_factory=lambda: {"on_failure": "no_flag", "candidates": {}})
+    golden_set: dict[str, Any] = field(default_factory=dict)
+
+    def signature_fields(self, candidate: str) -> dict[str, Any]:
+        return {"set": "fake_v1@0000", "candidate": candidate}
+
+
+@dataclass
+class FakeRun:
+    """Gold and rows as given; one column per category."""
+
+    y_true: np.ndarray
+    rows: dict[str, CandidateRows]
+    categories: tuple[str, ...] = ()
+    clusters: np.ndarray | None = None
+    slices: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    prevalences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    meta: FakeMeta = field(default_factory=FakeMeta)
+
+    def __post_init__(self) -> None:
+        n_items, n_categories = self.y_true.shape
+        self.categories = self.categories or tuple(f"c{column}" for column in range(n_categories))
+        self.item_ids = [f"i{index}" for index in range(n_items)]
+        self.candidates = tuple(self.rows)
+        self.meta.golden_set = {"name": "fake", "version": 1, "hash": "0" * 64, "n_items": n_items}
+
+    def candidate(self, name: str) -> CandidateRows:
+        if name not in self.rows:
+            raise HarnessError(f"no candidate '{name}'")
+        return self.rows[name]
+
+    def prevalence(self, category: str) -> dict[str, Any] | None:
+        return self.prevalences.get(category)
+
+
+def rows_of(y_pred, outcomes=None, y_score=None, *, latency_ms=10.0, cost_usd=0.001) -> CandidateRows:
+    """Rows from decisions of shape (n_items, n_categories) or (n_items, n_repeats, n_categories)."""
+    decided = np.asarray(y_pred, dtype=np.int8)
+    decided = decided[:, None, :] if decided.ndim == 2 else decided
+    shape = decided.shape[:2]
+    names = (
+        np.full(shape, "ok", dtype=object) if outcomes is None else np.asarray(outcomes, dtype=object).reshape(shape)
+    )
+    scores = np.full(decided.shape, np.nan) if y_score is None else np.asarray(y_score, float).reshape(decided.shape)
+    return CandidateRows(
+        outcomes=np.vectorize(ALL_OUTCOMES.index, otypes=[np.int8])(names),
+        y_pred=decided,
+        y_score=scores,
+        latency_ms=np.full(shape, latency_ms),
+        tokens={name: np.ones(shape, dtype=np.int64) for name in ("input_tokens", "cached_tokens", "output_tokens")},
+        cost_usd=np.full(shape, cost_usd),
+        is_cached=np.zeros(shape, dtype=bool),
+    )
+
+
+def column(values) -> np.ndarray:
+    """One category's labels as a column."""
+    return np.asarray(values, dtype=np.int8)[:, None]

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from harness.comparison import compare
+from harness.errors import HarnessError
+from tests.fakes import FakeRun, column, rows_of
+
+GOLD = column([1] * 6 + [0] * 4)
+BEFORE = column([1, 1, 0, 0, 0, 0, 1, 0, 0, 0])
+AFTER = column([1, 0, 1, 1, 1, 0, 0, 0, 0, 1])
+
+
+def test_cells_count_gold_baseline_candidate():
+    category = compare(*_pair()).categories["c0"]
+    # by hand: item 0 is 111, item 1 110, items 2-4 101, item 5 100, item 6 010, items 7-8 000, item 9 001
+    assert category.cells == {"000": 2, "001": 1, "010": 1, "011": 0, "100": 1, "101": 3, "110": 1, "111": 1}
+
+
+def test_fixed_and_broken_name_the_items_of_both_kinds_of_error():
+    category = compare(*_pair()).categories["c0"]
+    assert category.fixed == ("i2", "i3", "i4", "i6")
+    assert category.broken == ("i1", "i9")
+
+
+def test_difference_is_candidate_minus_baseline():
+    recall = compare(*_pair()).categories["c0"].metrics["recall"]
+    assert recall.difference.value == pytest.approx((3 - 1) / 6)
+    assert recall.candidate.value - recall.baseline.value == pytest.approx(recall.difference.value)
+
+
+def test_swapping_the_pair_flips_the_sign_and_keeps_p():
+    run = _run()
+    forward = compare(run, "a", run, "b").categories["c0"].metrics["recall"]
+    backward = compare(run, "b", run, "a").categories["c0"].metrics["recall"]
+    assert forward.difference.value == pytest.approx(-backward.difference.value)
+    assert forward.p_value == pytest.approx(backward.p_value)
+
+
+def test_identical_candidates_never_have_an_interval_of_zero_width():
+    run = FakeRun(GOLD, {"a": rows_of(BEFORE), "b": rows_of(BEFORE)})
+    difference = compare(run, "a", run, "b").categories["c0"].metrics["recall"].difference
+    assert difference.value == 0
+    assert difference.low < 0 < difference.high
+
+
+def test_a_category_only_one_of_them_decides_is_left_out():
+    gold = np.hstack([GOLD, GOLD])
+    other = np.hstack([AFTER, np.full_like(AFTER, -1)])
+    run = FakeRun(gold, {"a": rows_of(np.hstack([BEFORE, BEFORE])), "b": rows_of(other)})
+    assert list(compare(run, "a", run, "b").categories) == ["c0"]
+
+
+def test_runs_over_different_items_are_refused_by_name():
+    one, other = _run(), FakeRun(GOLD[:5], {"b": rows_of(AFTER[:5])})
+    with pytest.raises(HarnessError, match="hold different items: 5 only in the first, 0 only in the second"):
+        compare(one, "a", other, "b")
+
+
+def test_runs_over_different_golden_versions_are_refused():
+    one, other = _run(), _run()
+    other.meta.golden_set["version"] = 2
+    with pytest.raises(HarnessError, match="golden set's version: 1 and 2"):
+        compare(one, "a", other, "b")
+
+
+def test_the_same_seed_gives_the_same_comparison():
+    assert compare(*_pair()).as_dict() == compare(*_pair()).as_dict()
+
+
+def test_changed_names_only_what_holm_lets_stand():
+    gold = column([1] * 60)
+    run = FakeRun(gold, {"a": rows_of(column([0] * 40 + [1] * 20)), "b": rows_of(column([1] * 60))})
+    comparison = compare(run, "a", run, "b")
+    assert comparison.changed("recall") == (["c0"], [])
+    assert comparison.changed("fpr") == ([], [])
+
+
+def _run():
+    return FakeRun(GOLD, {"a": rows_of(BEFORE), "b": rows_of(AFTER)})
+
+
+def _pair():
+    run = _run()
+    return run, "a", run, "b"
