@@ -1,0 +1,257 @@
+"""Turns one comparison into rows, changes and a sentence.
+
+Decides how a paired difference is named; the tests behind the names come with the comparison.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.core.metrics import LOWER_IS_BETTER
+from harness.report import numbers
+from harness.report.comparison_page.data import (
+    METRIC_NAMES,
+    CategoryRow,
+    Change,
+    CheckRow,
+    Measure,
+    Pair,
+    Verdict,
+    result_from,
+)
+from harness.report.comparison_page.input_changes import input_changes
+from harness.report.comparison_page.source import ReportSource
+
+ALPHA = 0.05
+SAME_WITHIN = 0.02
+"""A difference whose whole interval lies within this distance of 0 is called "about the same"."""
+
+CHANGES: tuple[Change, ...] = ("better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined")
+_PLAIN_VERDICTS = {
+    "PASS": ("good", "{candidate} may replace {baseline}"),
+    "REGRESSION": ("bad", "{candidate} should not replace {baseline}"),
+    "INCONCLUSIVE": ("open", "This golden set cannot yet tell whether {candidate} may replace {baseline}"),
+    "NOT_EVALUABLE": ("open", "Nothing here can be judged"),
+    "INVALID": ("bad", "The run is broken, so there is no verdict"),
+}
+
+
+def change_of(difference: Any, p_holm: float | None, metric: str) -> Change:
+    """Name a paired difference (candidate minus baseline)."""
+    if math.isnan(difference.value):
+        return "undefined"
+    is_better = (difference.value > 0) != (metric in LOWER_IS_BETTER)
+    if p_holm is not None and p_holm <= ALPHA and difference.value != 0:
+        return "better" if is_better else "worse"
+    if math.isnan(difference.low) or math.isnan(difference.high):
+        return "unclear"
+    if difference.low > 0 or difference.high < 0:
+        return "leans_better" if is_better else "leans_worse"
+    if max(-difference.low, difference.high) <= SAME_WITHIN:
+        return "same"
+    return "unclear"
+
+
+def check_rows(gate: Mapping[str, Any] | None) -> tuple[CheckRow, ...]:
+    """The checks of a gate result in its ``--json`` form."""
+    if gate is None:
+        return ()
+    rows = []
+    for check in gate.get("checks", ()):
+        margin, floor = check.get("margin"), check.get("floor")
+        limit = f"margin {numbers.share(margin)}" if margin is not None else f"floor {numbers.share(floor)}"
+        rows.append(
+            CheckRow(
+                category=str(check["category"]),
+                metric=str(check["metric"]),
+                tier=str(check["tier"]),
+                limit=limit,
+                n=check.get("n"),
+                verdict=str(check["verdict"]),
+                difference=result_from(check.get("difference")),
+                items_needed=check.get("items_needed"),
+                remark=str(check.get("remark") or ""),
+            )
+        )
+    return tuple(rows)
+
+
+def build_pair(source: ReportSource, comparison: Mapping[str, Any], checks: Sequence[CheckRow]) -> Pair:
+    """One baseline and one candidate."""
+    baseline, candidate = str(comparison["baseline"]), str(comparison["candidate"])
+    rows = []
+    for category, compared in comparison["categories"].items():
+        measures = {}
+        for metric in METRIC_NAMES:
+            if metric not in compared:
+                continue
+            paired = compared[metric]
+            difference = result_from(paired["difference"])
+            measured = result_from(paired["candidate"])
+            assert difference is not None
+            assert measured is not None
+            measures[metric] = Measure(
+                metric=metric,
+                baseline=result_from(paired["baseline"]),
+                candidate=measured,
+                difference=difference,
+                p_value=paired.get("p_value"),
+                p_holm=paired.get("p_holm"),
+                change=change_of(difference, paired.get("p_holm"), metric),
+            )
+        fixed, broken = tuple(map(str, compared["fixed"])), tuple(map(str, compared["broken"]))
+        rows.append(_row(source, category, measures, fixed, broken, checks))
+    changes: dict[str, dict[str, tuple[str, ...]]] = {
+        metric: {
+            str(change): tuple(
+                row.id for row in rows if metric in row.measures and row.measures[metric].change == change
+            )
+            for change in CHANGES
+        }
+        for metric in METRIC_NAMES
+    }
+    return Pair(
+        baseline=baseline,
+        candidate=candidate,
+        headline=headline(source, baseline, candidate, changes, len(rows)),
+        family=str(comparison.get("family") or ""),
+        rows=tuple(rows),
+        changes=changes,
+        inputs=input_changes(source.inputs.get(baseline, ()), source.inputs.get(candidate, ())),
+        n_fixed=len({one for row in rows for one in row.fixed}),
+        n_broken=len({one for row in rows for one in row.broken}),
+    )
+
+
+def build_single(source: ReportSource, candidate: str) -> Pair:
+    """One candidate alone."""
+    rows = []
+    for category, scored in source.scores["candidates"][candidate]["categories"].items():
+        measures = {}
+        for metric in METRIC_NAMES:
+            result = result_from(scored.get(metric))
+            if result is not None:
+                measures[metric] = Measure(metric, None, result, None, None, None, "undefined")
+        rows.append(_row(source, category, measures, (), (), ()))
+    sentence = f"{candidate} on {len(source.item_ids):,} items: no baseline was given, so nothing is compared."
+    return Pair(None, candidate, sentence, "", tuple(rows), {}, (), 0, 0)
+
+
+def _row(
+    source: ReportSource,
+    category: str,
+    measures: Mapping[str, Measure],
+    fixed: tuple[str, ...],
+    broken: tuple[str, ...],
+    checks: Sequence[CheckRow],
+) -> CategoryRow:
+    gold = source.y_true[:, source.categories.index(category)]
+    n_violating, n_not = int((gold == 1).sum()), int((gold == 0).sum())
+    return CategoryRow(
+        id=category,
+        name=category_name(source, category),
+        severity=severity(source, category),
+        n_violating=n_violating,
+        n_not_violating=n_not,
+        n_unlabelled=len(gold) - n_violating - n_not,
+        measures=measures,
+        fixed=fixed,
+        broken=broken,
+        checks=tuple(check for check in checks if check.category == category),
+    )
+
+
+def category_name(source: ReportSource, category: str) -> str:
+    """Name for readers; the id when the policy does not know it."""
+    try:
+        return source.policy.category(category).name
+    except KeyError:
+        return category
+
+
+def severity(source: ReportSource, category: str) -> str:
+    """Severity the policy gives the category; empty when the policy does not know it."""
+    try:
+        return source.policy.category(category).severity
+    except KeyError:
+        return ""
+
+
+def headline(
+    source: ReportSource,
+    baseline: str,
+    candidate: str,
+    changes: Mapping[str, Mapping[str, tuple[str, ...]]],
+    n_categories: int,
+) -> str:
+    """What changed, in words a policy manager uses; only Holm-corrected differences are stated as facts."""
+
+    def names(metric: str, change: str) -> str:
+        return _listed([category_name(source, one) for one in changes[metric][change]])
+
+    gains = []
+    losses = []
+    if changes["recall"]["better"]:
+        gains.append(f"catches more {names('recall', 'better')}")
+    if changes["precision"]["better"]:
+        gains.append(f"is right more often when it flags {names('precision', 'better')}")
+    if changes["recall"]["worse"]:
+        losses.append(f"misses more {names('recall', 'worse')}")
+    if changes["precision"]["worse"]:
+        losses.append(f"is wrong more often when it flags {names('precision', 'worse')}")
+    if gains and losses:
+        first = f"{candidate} {_listed(gains)}, but {_listed(losses)}."
+    elif gains or losses:
+        first = f"{candidate} {_listed(gains or losses)} than {baseline}."
+    else:
+        first = f"No category shows a proven change from {baseline} to {candidate}."
+    n_open = len(set(changes["recall"]["unclear"]) | set(changes["recall"]["undefined"]))
+    n_same = len(changes["recall"]["same"])
+    rest = []
+    if n_same:
+        rest.append(f"recall is about the same in {n_same} of {n_categories} categories")
+    if n_open:
+        rest.append(f"in {n_open} of {n_categories} the golden set is too small to tell whether recall moved")
+    if not rest:
+        return first
+    tail = "; ".join(rest)
+    return f"{first} {tail[0].upper()}{tail[1:]}."
+
+
+def _listed(words: Sequence[str], shown: int = 4) -> str:
+    words = list(words)
+    if len(words) > shown:
+        words = [*words[: shown - 1], f"{len(words) - shown + 1} more"]
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
+    """The gate's verdict in plain words; without a gate, what the first comparison shows."""
+    first = pairs[0]
+    notes = [pair.headline for pair in pairs]
+    if source.run_status != "complete":
+        notes.insert(0, f"The run is {source.run_status}: its numbers do not cover every item.")
+    if source.gate is not None:
+        word = str(source.gate["verdict"])
+        tone, plain = _PLAIN_VERDICTS.get(word, ("neutral", "See the checks below"))
+        sentence = plain.format(candidate=first.candidate, baseline=first.baseline or "The baseline")
+        reason = str(source.gate.get("reason") or "").strip()
+        full = sentence + (f": {reason}" if reason else "")
+        if not full.endswith("."):
+            full += "."
+        return Verdict(word.replace("_", " "), tone, full, tuple(notes))  # type: ignore[arg-type]
+    if first.baseline is None:
+        return Verdict("SCORES", "neutral", first.headline, tuple(notes[1:]))
+    proven_better = any(first.changes[metric]["better"] for metric in ("recall", "precision"))
+    proven_worse = any(first.changes[metric]["worse"] for metric in ("recall", "precision"))
+    word, tone = {
+        (True, False): ("BETTER", "good"),
+        (False, True): ("WORSE", "bad"),
+        (True, True): ("MIXED", "open"),
+        (False, False): ("NO PROVEN CHANGE", "neutral"),
+    }[(proven_better, proven_worse)]
+    return Verdict(word, tone, first.headline, tuple(note for note in notes if note != first.headline))  # type: ignore[arg-type]

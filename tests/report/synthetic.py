@@ -1,0 +1,338 @@
+"""Made-up report sources of any size, scored by the real core; seeded, so that pages can be compared byte by byte."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from harness.core import metrics
+from harness.core.averages import macro_average
+from harness.core.multiplicity import holm
+from harness.core.paired import CELL_NAMES, PAIRED_METRICS, compare_paired, paired_cells
+from harness.core.ranking import auroc, average_precision
+from harness.records import Category, Policy, Prevalence, Target
+from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, InputText, ReportSource
+
+CATEGORY_NAMES = [
+    ("hate", "Hate and hateful behaviour", "high"),
+    ("harassment", "Harassment and bullying", "medium"),
+    ("threats", "Threats and incitement to violence", "critical"),
+    ("self_harm", "Suicide and self-harm", "critical"),
+    ("sexual", "Sexual content", "medium"),
+    ("scams", "Scams and fraud", "high"),
+    ("spam", "Spam and inauthentic engagement", "low"),
+    ("regulated_goods", "Regulated goods", "medium"),
+    ("dangerous_acts", "Dangerous acts and challenges", "high"),
+    ("private_information", "Private information", "high"),
+]
+WORD_LINE = """video great this channel follow back never again people should know about the real story today my friend says
+nobody asked lol same here tell them where you live idiot garbage thanks for sharing buy now cheap link below
+weather match goal recipe dog garden school train night market phone wallet promise winner claim prize"""
+WORDS = WORD_LINE.split()
+LANGUAGES = ("en", "de", "ko", "pt")
+SURFACES = ("comment", "caption", "live_chat", "profile", "message")
+FUNCTIONALITIES = (
+    "implicit_attack",
+    "counter_speech",
+    "negation",
+    "news_report",
+    "banter",
+    "reclaimed_term",
+    "spelling",
+)
+PROMPT_V1 = """# system
+
+You are a content moderator. Read the item and name the policy categories it violates.
+
+Categories:
+{% for category in categories %}
+- {{ category.id }}: {{ category.definition }}
+{% endfor %}
+
+Answer with one JSON object: {"categories": [...], "rationale": "..."}.
+
+# user
+
+{{ item.text }}
+"""
+PROMPT_V2 = PROMPT_V1.replace(
+    "name the policy categories it violates", "name every policy category it violates"
+).replace(
+    "Categories:",
+    "Quoting abuse in order to report it is allowed. When unsure, name both categories.\n\nCategories:",
+)
+
+
+def synthetic_source(
+    n_items: int = 300,
+    n_categories: int = 4,
+    n_candidates: int = 2,
+    *,
+    seed: int = 7,
+    gate: bool = True,
+    with_scores: bool = True,
+    text_words: int = 14,
+) -> ReportSource:
+    """A run that never was: the second candidate is a little better on some categories and worse on one."""
+    rng = np.random.default_rng(seed)
+    names = [
+        CATEGORY_NAMES[index] if index < len(CATEGORY_NAMES) else (f"area_{index}", f"Policy area {index}", "medium")
+        for index in range(n_categories)
+    ]
+    categories = tuple(one[0] for one in names)
+    policy = Policy(
+        "community",
+        3,
+        tuple(
+            Category(
+                id=one[0],
+                name=one[1],
+                definition=f"What violates {one[1]}.",
+                severity=one[2],
+                prevalence=Prevalence(0.004, "made up", datetime.date(2026, 11, 1), 0.003, 0.006),
+                target=Target(recall=0.8, precision=0.8),
+            )
+            for one in names
+        ),
+    )
+    y_true = (rng.random((n_items, n_categories)) < rng.uniform(0.06, 0.25, n_categories)).astype(np.int8)
+    y_true[rng.random(y_true.shape) < 0.03] = -1
+    texts: list[str | None] = [
+        " ".join(rng.choice(WORDS, int(rng.integers(4, 2 * text_words)))) for _ in range(n_items)
+    ]
+    if n_items > 20:
+        texts[5] = None
+    difficulty = rng.normal(0, 1, y_true.shape)
+    arms = []
+    for position in range(n_candidates):
+        skill = 2.2 + 0.5 * min(position, 1) * np.where(np.arange(n_categories) % 3 == 2, -1.6, 1.0)
+        noise = rng.normal(0, 0.6, y_true.shape)
+        logits = np.where(y_true == 1, skill, -skill) + 1.2 * difficulty + noise
+        scores = 1 / (1 + np.exp(-logits))
+        decisions = (scores >= 0.5).astype(np.int8)
+        outcomes = np.zeros(n_items, dtype=np.uint8)
+        failed = rng.random(n_items) < 0.02 / (position + 1)
+        outcomes[failed] = rng.choice([1, 2, 3, 5], int(failed.sum()))
+        decisions[outcomes != 0] = 0
+        decisions[outcomes == OUTCOME_NAMES.index("error")] = -1
+        if texts[5 % n_items] is None:
+            outcomes[5], decisions[5] = OUTCOME_NAMES.index("withheld"), -1
+        scores[outcomes != 0] = np.nan
+        flagged = [[categories[c] for c in np.flatnonzero(row == 1)] for row in decisions]
+        arms.append(
+            Arm(
+                id=f"v{position + 1}",
+                outcomes=outcomes,
+                decisions=decisions,
+                scores=scores if with_scores else None,
+                rationales=[
+                    None if outcomes[row] else f"Reads as {', '.join(hits)}." if hits else "Nothing here violates."
+                    for row, hits in enumerate(flagged)
+                ],
+                latency_ms=rng.gamma(4, 60, n_items),
+                description=f"prompt community_v{position + 1}.md on a small model",
+            )
+        )
+    slices = {
+        name: {value: np.flatnonzero(picked == index) for index, value in enumerate(values) if (picked == index).any()}
+        for name, values in (("language", LANGUAGES), ("surface", SURFACES), ("functionality", FUNCTIONALITIES))
+        for picked in [rng.choice(len(values), n_items, p=_weights(len(values)))]
+    }
+    item_ids = [f"c-{index + 1:06d}" for index in range(n_items)]
+    return assembled("community", policy, item_ids, texts, categories, y_true, slices, tuple(arms), gate=gate)
+
+
+def _weights(n: int) -> Any:
+    weights = 1.0 / np.arange(1, n + 1) ** 1.3
+    return weights / weights.sum()
+
+
+def assembled(
+    name: str,
+    policy: Policy,
+    item_ids: list[str],
+    texts: list[str | None],
+    categories: tuple[str, ...],
+    y_true: Any,
+    slices: Any,
+    arms: tuple[Arm, ...],
+    *,
+    gate: bool,
+    prompts: tuple[str, str] = (PROMPT_V1, PROMPT_V2),
+) -> ReportSource:
+    """Score and compare the arms, and wrap everything up."""
+    scores = {
+        "run_id": "20261123-0900-5f3a",
+        "golden_set": {"name": name, "version": 1, "hash": "3f9a1c2e" * 8, "n_items": len(item_ids)},
+        "candidates": {arm.id: _scored(arm, policy, categories, y_true, slices) for arm in arms},
+    }
+    comparisons = tuple(_compared(arms[0], arm, categories, y_true, item_ids) for arm in arms[1:])
+    inputs = {}
+    for position, arm in enumerate(arms):
+        text = prompts[min(position, 1)]
+        inputs[arm.id] = (
+            InputText(
+                "prompt", f"prompts/community_v{position + 1}.md", text, hashlib.sha256(text.encode()).hexdigest()
+            ),
+            InputText("policy", "policies/community.yaml", "policy: community\n", "ab" * 32),
+        )
+    return ReportSource(
+        eval_name=name,
+        policy=policy,
+        item_ids=item_ids,
+        texts=texts,
+        categories=categories,
+        y_true=y_true,
+        slices=slices,
+        arms=arms,
+        scores=scores,
+        baseline=arms[0].id if comparisons else None,
+        comparisons=comparisons,
+        gate=_gated(comparisons[0]) if gate and comparisons else None,
+        inputs=inputs,
+        facts=(("Run", "20261123-0900-5f3a"), ("Run on", "2026-11-23 09:00 UTC"), ("Model", "embedded")),
+        reproduce=("harness run evals/community.yaml", "harness report runs/20261123-0900-5f3a --baseline v1"),
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _counts(y_true: Any, decided: Any) -> tuple[float, float, float, float]:
+    return (
+        float(((y_true == 1) & (decided == 1)).sum()),
+        float(((y_true == 0) & (decided == 1)).sum()),
+        float(((y_true == 1) & (decided == 0)).sum()),
+        float(((y_true == 0) & (decided == 0)).sum()),
+    )
+
+
+def _metrics(counts: tuple[float, float, float, float]) -> dict[str, Any]:
+    out: dict[str, Any] = dict(zip(("tp", "fp", "fn", "tn"), map(int, counts), strict=True))
+    for name in ("precision", "recall", "f1", "fpr"):
+        out[name] = metrics.METRICS[name](*counts).as_dict()
+    return out
+
+
+def _restated(one: dict[str, Any], share: float) -> dict[str, Any]:
+    def at(recall: float, fpr: float) -> float:
+        return share * recall / (share * recall + (1 - share) * fpr)
+
+    recall, fpr = one["recall"], one["fpr"]
+    if not recall["value"] or not fpr["value"]:
+        return {"value": None, "low": None, "high": None, "n": 0, "n_excluded": 0, "reason": "nothing flagged"}
+    ends = {"low": at(recall["low"], fpr["high"]), "high": at(recall["high"], fpr["low"])}
+    return {
+        "value": at(recall["value"], fpr["value"]),
+        **ends,
+        "n": recall["n"] + fpr["n"],
+        "n_excluded": 0,
+        "reason": None,
+    }
+
+
+def _scored(arm: Arm, policy: Policy, categories: tuple[str, ...], y_true: Any, slices: Any) -> dict[str, Any]:
+    scored = {}
+    for column, category in enumerate(categories):
+        counts = _counts(y_true[:, column], arm.decisions[:, column])
+        scored[category] = _metrics(counts)
+        stated = policy.category(category).prevalence
+        if stated is not None:
+            scored[category]["precision_at_prevalence"] = _restated(scored[category], stated.value)
+        if arm.scores is not None:
+            scored[category]["average_precision"] = average_precision(
+                y_true[:, column], arm.scores[:, column]
+            ).as_dict()
+            scored[category]["auroc"] = auroc(y_true[:, column], arm.scores[:, column]).as_dict()
+    outcomes = np.bincount(arm.outcomes, minlength=len(OUTCOME_NAMES))
+    n_failed = int(outcomes[1:5].sum())
+    return {
+        "outcomes": {name: int(n) for name, n in zip(OUTCOME_NAMES, outcomes, strict=True)},
+        "on_failure": "no_flag",
+        "failure_rate": metrics.failure_rate(n_failed, n_failed + int(outcomes[0])).as_dict(),
+        "categories": scored,
+        "macro": {"f1": macro_average(y_true, arm.decisions, metric="f1").as_dict()},
+        "slices": {
+            name: {
+                value: {
+                    category: _metrics(_counts(y_true[members, column], arm.decisions[members, column]))
+                    for column, category in enumerate(categories)
+                }
+                for value, members in values.items()
+            }
+            for name, values in slices.items()
+        },
+        "latency_ms": {}
+        if arm.latency_ms is None
+        else {f"p{q}": float(np.percentile(arm.latency_ms, q)) for q in (50, 95, 99)},
+        "tokens": {"input_tokens": 412 * len(y_true), "cached_tokens": 0, "output_tokens": 31 * len(y_true)},
+        "cost_usd": 0.00021 * len(y_true) * (1 + 0.4 * float(arm.id[-1] == "2")),
+        "signature": f"set:community_v1@3f9a1c2e|policy:3|candidate:{arm.id}|ci:wilson95|v:0.1.0",
+    }
+
+
+def _compared(a: Arm, b: Arm, categories: tuple[str, ...], y_true: Any, item_ids: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    tested = []
+    for column, category in enumerate(categories):
+        gold, one, other = y_true[:, column], a.decisions[:, column], b.decisions[:, column]
+        cells = paired_cells(gold, one, other)
+        found[category] = {"cells": dict(zip(CELL_NAMES, map(int, cells), strict=True))}
+        for metric in PAIRED_METRICS:
+            result = compare_paired(cells, metric, rng=np.random.default_rng([7, column]), n_resamples=500)
+            p = None if np.isnan(result.p_value) else float(result.p_value)
+            found[category][metric] = {
+                "baseline": result.baseline.as_dict(),
+                "candidate": result.candidate.as_dict(),
+                "difference": result.difference.as_dict(),
+                "p_value": p,
+                "p_holm": None,
+            }
+            if p is not None and metric != "f1":
+                tested.append((category, metric, p))
+        paired = (gold >= 0) & (one >= 0) & (other >= 0)
+        found[category]["fixed"] = [item_ids[i] for i in np.flatnonzero(paired & (other == gold) & (one != gold))]
+        found[category]["broken"] = [item_ids[i] for i in np.flatnonzero(paired & (one == gold) & (other != gold))]
+    for (category, metric, _), p in zip(tested, holm(np.array([p for *_, p in tested])), strict=True):
+        found[category][metric]["p_holm"] = float(p)
+    return {
+        "baseline": a.id,
+        "candidate": b.id,
+        "family": f"Holm over {len(categories)} categories x recall, precision, fpr",
+        "categories": found,
+    }
+
+
+def _gated(comparison: dict[str, Any]) -> dict[str, Any]:
+    checks = []
+    for category, compared in comparison["categories"].items():
+        difference = compared["recall"]["difference"]
+        low, high = difference["low"], difference["high"]
+        verdict = "INCONCLUSIVE"
+        if low is not None:
+            verdict = "PASS" if low > -0.05 else "REGRESSION" if high < 0 else "INCONCLUSIVE"
+        checks.append(
+            {
+                "category": category,
+                "metric": "recall",
+                "tier": "guarded",
+                "margin": 0.05,
+                "n": difference["n"],
+                "verdict": verdict,
+                "p_non_inferior": 0.01,
+                "p_worse": 0.2,
+                "p_worse_holm": 0.8,
+                "difference": difference,
+                "items_needed": 120 if verdict == "INCONCLUSIVE" else None,
+                "remark": "",
+            }
+        )
+    order = ("REGRESSION", "INCONCLUSIVE", "PASS")
+    verdict = next(one for one in order if any(check["verdict"] == one for check in checks))
+    failed = [check["category"] for check in checks if check["verdict"] == verdict]
+    reason = "every check holds" if verdict == "PASS" else f"recall in {', '.join(failed[:4])}"
+    return {"verdict": verdict, "reason": reason, "checks": checks}
