@@ -1,0 +1,236 @@
+"""Agreement of annotators.
+
+Decides reliability coefficients and their intervals. Leaves labels made from votes to ``annotators``. Votes are an int
+array (n_items, n_annotators) with -1 where an annotator did not vote.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.confusion import check_codes
+from harness.core.metrics import f1
+from harness.core.resampling import percentile_interval
+from harness.core.results import MetricResult
+
+NO_PAIRS = "no item has two votes"
+NO_VARIATION = "every vote is the same"
+
+
+def vote_counts(votes: NDArray[Any]) -> NDArray[np.int64]:
+    """Number of votes for each value, per item.
+
+    Args:
+        votes: Nominal codes 0, 1, ..., int (n_items, n_annotators); -1 missing.
+
+    Returns:
+        Counts of shape (n_items, n_values), n_values >= 2.
+
+    Raises:
+        ValueError: The array is not two-dimensional, not of integers, or has a code below -1.
+
+    >>> import numpy as np
+    >>> vote_counts(np.array([[1, 1, 0], [0, -1, -1]])).tolist()
+    [[1, 2], [1, 0]]
+    """
+    v = np.asarray(votes)
+    if v.ndim != 2 or v.dtype.kind not in "iub" or (v.size and v.min() < -1):
+        raise ValueError(f"votes must be integers >= -1 of shape (n_items, n_annotators), got {v.dtype} {v.shape}")
+    n_values = max(2, int(v.max()) + 1) if v.size else 2
+    return np.stack([np.count_nonzero(v == value, axis=1) for value in range(n_values)], axis=1)
+
+
+def krippendorff_alpha(
+    votes: NDArray[Any], *, rng: np.random.Generator, n_resamples: int = 2_000, confidence: float = 0.95
+) -> MetricResult:
+    """Krippendorff's alpha for nominal votes with missing values: 1 - D_o/D_e.
+
+    D_o = sum over items of n_c(m - n_c)/(m - 1) over values, by the number of pairable votes; D_e the same for votes
+    paired at random. Interval: percentile bootstrap over items.
+
+    Args:
+        votes: Nominal codes 0, 1, ..., int (n_items, n_annotators); -1 missing.
+        rng: Random generator.
+        n_resamples: Bootstrap resamples, >= 1.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number <= 1, higher is better, 0 at chance; n counts items with two votes. Undefined without them, or when all
+        votes are the same.
+
+    Raises:
+        ValueError: Votes are malformed, or confidence is outside (0, 1).
+
+    References:
+        Krippendorff (2004), Content Analysis, chapter 11.
+
+    >>> import numpy as np
+    >>> votes = np.array([[1, 1], [0, 0], [1, 0], [0, 0]])
+    >>> round(krippendorff_alpha(votes, rng=np.random.default_rng(0)).value, 3)
+    0.533
+    """
+    counts = vote_counts(votes)
+    pairable = counts[counts.sum(axis=1) >= 2]
+    return _bootstrapped(pairable, _alpha, len(counts) - len(pairable), rng, n_resamples, confidence)
+
+
+def _alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Alpha of tables that hold each pattern of votes a number of times; times has shape (..., n_patterns)."""
+    m = patterns.sum(axis=1)
+    disagreement = (patterns * (m[:, np.newaxis] - patterns)).sum(axis=1) / (m - 1)
+    n_values = times @ patterns
+    n = n_values.sum(axis=-1)
+    expected = (n**2 - (n_values**2).sum(axis=-1)) / (n - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(expected > 0, 1 - (times @ disagreement) / expected, np.nan), dtype=np.float64)
+
+
+def fleiss_kappa(
+    votes: NDArray[Any], *, rng: np.random.Generator, n_resamples: int = 2_000, confidence: float = 0.95
+) -> MetricResult:
+    """Fleiss' kappa: (P - P_e)/(1 - P_e), over items with the most frequent number of votes.
+
+    Args:
+        votes: Nominal codes 0, 1, ..., int (n_items, n_annotators); -1 missing.
+        rng: Random generator.
+        n_resamples: Bootstrap resamples over items, >= 1.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number <= 1, higher is better; items with another number of votes are excluded and counted. Undefined without
+        two votes per item, or when all votes are the same.
+
+    Raises:
+        ValueError: Votes are malformed, or confidence is outside (0, 1).
+
+    References:
+        Fleiss (1971), Psychological Bulletin 76:378-382.
+
+    >>> import numpy as np
+    >>> votes = np.array([[1, 1], [0, 0], [1, 0], [0, 0]])
+    >>> round(fleiss_kappa(votes, rng=np.random.default_rng(0)).value, 3)
+    0.467
+    """
+    counts = vote_counts(votes)
+    n_votes = counts.sum(axis=1)
+    paired = n_votes[n_votes >= 2]
+    common = int(np.bincount(paired).argmax()) if paired.size else 0
+    kept = counts[n_votes == common] if common else counts[:0]
+    return _bootstrapped(kept, _fleiss, len(counts) - len(kept), rng, n_resamples, confidence)
+
+
+def _fleiss(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    m = float(patterns[0].sum())
+    agreement = ((patterns**2).sum(axis=1) - m) / (m * (m - 1))
+    n_items = times.sum(axis=-1)
+    observed = times @ agreement / n_items
+    expected = ((times @ patterns / (n_items * m)[..., np.newaxis]) ** 2).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan), dtype=np.float64)
+
+
+def cohen_kappa(
+    first: NDArray[Any],
+    second: NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    n_resamples: int = 2_000,
+    confidence: float = 0.95,
+) -> MetricResult:
+    """Cohen's kappa of two annotators: (p_o - p_e)/(1 - p_e).
+
+    Args:
+        first: Nominal codes 0, 1, ..., int (n_items,); -1 missing.
+        second: The same of the other annotator.
+        rng: Random generator.
+        n_resamples: Bootstrap resamples over items, >= 1.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number <= 1, higher is better; undefined without shared items or when both give one and the same value.
+
+    Raises:
+        ValueError: Votes are malformed, or confidence is outside (0, 1).
+
+    References:
+        Cohen (1960), Educational and Psychological Measurement 20:37-46.
+
+    >>> import numpy as np
+    >>> kappa = cohen_kappa(np.array([1, 0, 1, 0]), np.array([1, 0, 0, 0]), rng=np.random.default_rng(0))
+    >>> kappa.value
+    0.5
+    """
+    votes = np.stack([np.asarray(first), np.asarray(second)], axis=1)
+    n_values = vote_counts(votes).shape[1]
+    kept = votes[(votes >= 0).all(axis=1)]
+    cells = np.eye(n_values * n_values)[kept[:, 0] * n_values + kept[:, 1]]
+
+    def kappa(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = times.sum(axis=-1)
+        table = (times @ patterns / total[..., np.newaxis]).reshape(*times.shape[:-1], n_values, n_values)
+        observed = np.trace(table, axis1=-2, axis2=-1)
+        expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+
+    return _bootstrapped(cells, kappa, len(votes) - len(kept), rng, n_resamples, confidence)
+
+
+_Coefficient = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _bootstrapped(
+    rows: NDArray[Any],
+    coefficient: _Coefficient,
+    n_excluded: int,
+    rng: np.random.Generator,
+    n_resamples: int,
+    confidence: float,
+) -> MetricResult:
+    """Coefficient with a percentile interval; resampling items is a multinomial over their distinct vote patterns."""
+    n = len(rows)
+    if n == 0:
+        return MetricResult.undefined(NO_PAIRS, n_excluded=n_excluded)
+    patterns, times = np.unique(rows, axis=0, return_counts=True)
+    patterns = patterns.astype(np.float64)
+    value = float(coefficient(patterns, times.astype(np.float64)))
+    if math.isnan(value):
+        return MetricResult.undefined(NO_VARIATION, n=n, n_excluded=n_excluded)
+    draws = rng.multinomial(n, times / n, size=n_resamples).astype(np.float64)
+    low, high = percentile_interval(coefficient(patterns, draws), confidence=confidence)
+    reason = "no disagreement: the bootstrap has no width" if value == 1 else None
+    return MetricResult(value, min(low, value), max(high, value), n, n_excluded, reason)
+
+
+def positive_agreement(first: NDArray[Any], second: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+    """Agreement of two annotators on the violating side: 2n11/(2n11 + n10 + n01), with the interval of F1.
+
+    Args:
+        first: Votes 1, 0, or -1 missing, int (n_items,).
+        second: The same of the other annotator.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A number in [0, 1], higher is better; undefined when neither voted "violating" once.
+
+    Raises:
+        ValueError: A code is not -1, 0 or 1, or confidence is outside (0, 1).
+
+    References:
+        Cicchetti & Feinstein (1990), Journal of Clinical Epidemiology 43:551-558.
+
+    >>> import numpy as np
+    >>> round(positive_agreement(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0])).value, 3)
+    0.667
+    """
+    for name, votes in (("first", first), ("second", second)):
+        check_codes(name, np.asarray(votes))
+    kept = (first >= 0) & (second >= 0)
+    x, y = first[kept] == 1, second[kept] == 1
+    both, one, other = int((x & y).sum()), int((x & ~y).sum()), int((~x & y).sum())
+    return f1(both, one, other, 0, confidence=confidence, n_excluded=int((~kept).sum()))

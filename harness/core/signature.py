@@ -1,0 +1,113 @@
+"""The signature of a reported number: everything that can move it, in a fixed order.
+
+Decides which facts belong to a number and how they are joined. Leaves the number's text to the reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# order of the fields; the version is last
+SIGNATURE_FIELDS: tuple[str, ...] = (
+    "set",
+    "split",
+    "slice",
+    "policy",
+    "baseline",
+    "candidate",
+    "model",
+    "prompt",
+    "rules",
+    "threshold",
+    "temp",
+    "seed",
+    "repeats",
+    "parser",
+    "unparsed",
+    "missing",
+    "crosswalk",
+    "weights",
+    "clusters",
+    "prevalence",
+    "margin",
+    "alpha",
+    "resamples",
+    "rng",
+    "ci",
+    "v",
+)
+_ESCAPES = {"%": "%25", "|": "%7C", "\n": "%0A", "\r": "%0D"}
+
+# metric -> method of its interval
+INTERVAL_METHODS: dict[str, str] = {
+    "recall": "wilson",
+    "precision": "wilson",
+    "fpr": "wilson",
+    "fnr": "wilson",
+    "specificity": "wilson",
+    "agreement": "wilson",
+    "failure_rate": "wilson",
+    "f1": "wilson-direct",
+    "average_precision": "logit",
+    "auroc": "delong-logit",
+    "brier": "t",
+    "calibration_error": "normal",
+    "macro": "linearised",
+    "micro": "linearised",
+    "precision_at_prevalence": "koopman",
+    "recall_difference": "tango",
+    "fpr_difference": "tango",
+    "precision_difference": "wgs",
+    "f1_difference": "bootstrap",
+    "krippendorff_alpha": "bootstrap",
+}
+
+
+def signature(fields: Mapping[str, object]) -> str:
+    """Join the facts behind a number: ``set:toxicity_v3@3f9a|policy:2025-02|...|ci:wilson95|v:0.3.0``.
+
+    Args:
+        fields: Facts by name; names from ``SIGNATURE_FIELDS``; None is left out.
+
+    Returns:
+        ``name:value`` pairs in fixed order joined by ``|``; a bar, percent sign or line break in a value is escaped.
+
+    Raises:
+        ValueError: A name is not in ``SIGNATURE_FIELDS``.
+
+    References:
+        Post (2018), WMT (sacreBLEU signatures).
+
+    >>> signature({"v": "0.3.0", "set": "toxicity_v3@3f9a1c2e", "prompt": None, "temp": 0})
+    'set:toxicity_v3@3f9a1c2e|temp:0|v:0.3.0'
+    """
+    unknown = sorted(set(fields) - set(SIGNATURE_FIELDS))
+    if unknown:
+        raise ValueError(f"unknown signature fields {', '.join(unknown)}; allowed: {', '.join(SIGNATURE_FIELDS)}")
+    parts = []
+    for name in SIGNATURE_FIELDS:
+        value = fields.get(name)
+        if value is not None:
+            parts.append(f"{name}:{''.join(_ESCAPES.get(character, character) for character in str(value))}")
+    return "|".join(parts)
+
+
+def interval_name(metric: str, confidence: float) -> str:
+    """Name of a metric's interval for the ``ci`` field.
+
+    Args:
+        metric: A name in ``INTERVAL_METHODS``.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        Method and level in percent.
+
+    Raises:
+        ValueError: The metric is unknown.
+
+    >>> interval_name("recall", 0.95)
+    'wilson95'
+    """
+    if metric not in INTERVAL_METHODS:
+        raise ValueError(f"metric must be one of {', '.join(INTERVAL_METHODS)}, got '{metric}'")
+    return f"{INTERVAL_METHODS[metric]}{confidence * 100:g}"
