@@ -6,7 +6,6 @@ Decides which rows make a pair, what counts as fixed and broken, and the shape o
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from harness.core.clusters import effective_counts
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
-from harness.decisions import decisions, outcome_counts
+from harness.decisions import decisions, generator, outcome_counts
 from harness.errors import HarnessError
 from harness.runs import Run
 from harness.scoring import latency_percentiles, signature_of
@@ -207,12 +206,6 @@ def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, Catego
         name: CategoryComparison(one.cells, one.metrics, by_category[name], one.fixed, one.broken)
         for name, one in categories.items()
     }
-
-
-def generator(seed: int, check_id: str) -> np.random.Generator:
-    """One generator per check, derived from the seed and the check's name."""
-    digest = hashlib.sha256(check_id.encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 
 
 def _side(run: Run, candidate: str) -> Side:

@@ -6,6 +6,7 @@ Scoring, comparison and gate all read a run through this module, so they can nev
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,3 +93,9 @@ def outcome_counts(rows: CandidateRows) -> dict[str, int]:
     if sum(counts.values()) != rows.outcomes.size:
         raise AssertionError("outcomes do not add up to the number of rows")
     return counts
+
+
+def generator(seed: int, check_id: str) -> np.random.Generator:
+    """One generator per check, derived from the seed and the check's name."""
+    digest = hashlib.sha256(check_id.encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])

@@ -6,7 +6,7 @@ Decides which numbers a score holds and their shape; the formulas are in ``core`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,18 +16,21 @@ from numpy.typing import NDArray
 from harness import __version__
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
-from harness.core.clusters import clustered_metric
 from harness.core.confusion import confusion_counts
 from harness.core.metrics import failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
-from harness.core.results import MetricResult
+from harness.core.repeats import flip_rate, repeated_metric
+from harness.core.results import Interval, MetricResult
 from harness.core.signature import signature
-from harness.decisions import MISSING, Decisions, decisions, on_failure_of, outcome_counts
+from harness.core.thresholds import recall_at_precision
+from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_counts
 from harness.records import FALLBACK_OUTCOMES
 from harness.runs import CandidateRows, Run
 
 CATEGORY_METRICS = ("precision", "recall", "f1", "fpr")
+SENSITIVITY_METRICS = ("precision", "recall", "f1")
+RECALL_AT = "recall_at_precision_0.90"
 SLICE_METRICS = ("precision", "recall", "f1", "fpr", "agreement")
 NOT_COVERED = "the candidate does not decide this category"
 
@@ -129,9 +132,6 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
     """Score one candidate of a run."""
     rows = run.candidate(candidate)
     read = decisions(run, candidate)
-    table = _Table.of(read, run.clusters)
-    sensitivity = _sensitivity(run, candidate) if read.n_fallback else {}
-    categories = {name: _category(run, table, column, name, sensitivity) for column, name in enumerate(run.categories)}
     outcomes = outcome_counts(rows)
     n_failed = sum(outcomes[outcome] for outcome in FALLBACK_OUTCOMES)
     return CandidateScore(
@@ -139,16 +139,10 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         on_failure=on_failure_of(run, candidate),
         failure_rate=failure_rate(n_failed, n_failed + outcomes["ok"], n_excluded=outcomes["error"]),
         n_fallback=read.n_fallback,
-        categories=categories,
-        any_violation=_any_violation(read, run.clusters),
-        macro={
-            metric: macro_average(table.y_true, table.y_pred, metric=metric, clusters=table.clusters)
-            for metric in AVERAGED_METRICS
-        },
-        micro={
-            metric: micro_average(table.y_true, table.y_pred, metric=metric, clusters=table.clusters)
-            for metric in AVERAGED_METRICS
-        },
+        categories=_categories(run, candidate, read),
+        any_violation=_any_violation(run, read),
+        macro=_averages(macro_average, read, run.clusters),
+        micro=_averages(micro_average, read, run.clusters),
         slices=_slices(run, read) if with_slices else {},
         latency_ms=latency_percentiles(rows),
         tokens={name: int(values.sum()) for name, values in rows.tokens.items()},
@@ -157,97 +151,101 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """Rows to count: one per item and repeat, each weighing 1 / repeats, clustered by item or group."""
-
-    y_true: NDArray[np.int8]
-    y_pred: NDArray[np.int8]
-    y_score: NDArray[np.float64]
-    clusters: NDArray[np.int64] | None
-    n_repeats: int
-
-    @classmethod
-    def of(cls, read: Decisions, groups: NDArray[np.int64] | None) -> _Table:
-        n_items, n_repeats, n_categories = read.y_pred.shape
-        clusters = groups if groups is not None else (np.arange(n_items) if n_repeats > 1 else None)
-        return cls(
-            np.repeat(read.y_true, n_repeats, axis=0),
-            read.y_pred.reshape(n_items * n_repeats, n_categories),
-            read.y_score.reshape(n_items * n_repeats, n_categories),
-            None if clusters is None else np.repeat(clusters, n_repeats),
-            n_repeats,
-        )
+def _categories(run: Run, candidate: str, read: Decisions) -> dict[str, CategoryScore]:
+    others: dict[str, Decisions] = {}
+    if read.n_fallback:
+        others = {"all_wrong": decisions(run, candidate, "wrong"), "dropped": decisions(run, candidate, "dropped")}
+    return {name: _category(run, name, column, read, others) for column, name in enumerate(run.categories)}
 
 
-def _category(run: Run, table: _Table, column: int, name: str, sensitivity: Mapping[str, _Table]) -> CategoryScore:
-    y_true, y_pred = table.y_true[:, column], table.y_pred[:, column]
-    if (y_pred == MISSING).all():
+def _category(run: Run, name: str, column: int, read: Decisions, others: Mapping[str, Decisions]) -> CategoryScore:
+    if not read.is_covered[column]:
         undefined = MetricResult.undefined(NOT_COVERED, n_excluded=len(run.item_ids))
         return CategoryScore(0, 0, 0, 0, dict.fromkeys(CATEGORY_METRICS, undefined), {})
-    counts, metrics = _counted(y_true, y_pred, table, CATEGORY_METRICS)
-    y_score = table.y_score[:, column]
-    if not np.isnan(y_score).all():
-        metrics["average_precision"] = average_precision(y_true, y_score)
-        metrics["auroc"] = auroc(y_true, y_score)
-        metrics["brier"] = brier_score(y_true, y_score, clusters=table.clusters)
+    score = _count(read, column, CATEGORY_METRICS, run.clusters)
+    metrics = {**score.metrics, **_ranking(read, column, run.clusters)}
     prevalence = run.prevalence(name)
     if prevalence is not None:
-        metrics["precision_at_prevalence"] = precision_at_prevalence(*counts, prevalence=prevalence["value"])
-    under = {
-        policy: _counted(y_true, other.y_pred[:, column], other, ("precision", "recall", "f1"))[1]
-        for policy, other in sensitivity.items()
+        metrics["precision_at_prevalence"] = _at_prevalence(score, prevalence, generator(run.meta.seed, f"{name}|pi"))
+    if read.y_pred.shape[1] > 1:
+        metrics["flip_rate"] = flip_rate(read.y_pred[:, :, column])
+    sensitivity = {
+        policy: _count(other, column, SENSITIVITY_METRICS, run.clusters).metrics for policy, other in others.items()
     }
-    return _category_score(counts, metrics, under)
+    return replace(score, metrics=metrics, sensitivity=sensitivity)
 
 
-def _category_score(
-    counts: tuple[float, float, float, float],
-    metrics: Mapping[str, MetricResult],
-    sensitivity: Mapping[str, Mapping[str, MetricResult]] | None = None,
-) -> CategoryScore:
-    tp, fp, fn, tn = (_plain(value) for value in counts)
-    return CategoryScore(tp, fp, fn, tn, metrics, sensitivity or {})
-
-
-def _counted(
-    y_true: NDArray[np.int8], y_pred: NDArray[np.int8], table: _Table, names: tuple[str, ...]
-) -> tuple[tuple[float, float, float, float], dict[str, MetricResult]]:
-    counted = confusion_counts(y_true[:, None], y_pred[:, None])
-    tp, fp, fn, tn = (value / table.n_repeats for value in counted.category(0))
-    results = {name: clustered_metric(name, y_true, y_pred, table.clusters) for name in names}
-    if table.n_repeats > 1:  # n counts items, not calls
-        results = {
-            name: replace(one, n=one.n // table.n_repeats, n_excluded=one.n_excluded // table.n_repeats)
-            for name, one in results.items()
+def _count(read: Decisions, column: int, names: tuple[str, ...], clusters: NDArray[np.int64] | None) -> CategoryScore:
+    """Counts and metrics of one column; repeats are averaged within the item, so n counts items and not calls."""
+    y_true, y_pred = read.y_true[:, column], read.y_pred[:, :, column]
+    n_repeats = y_pred.shape[1]
+    gold = np.repeat(y_true[:, None], n_repeats, axis=1)
+    counts = confusion_counts(gold.reshape(-1, 1), y_pred.reshape(-1, 1)).category(0)
+    tp, fp, fn, tn = (_plain(value / n_repeats) for value in counts)
+    metrics = {name: repeated_metric(name, y_true, y_pred, clusters=clusters) for name in names}
+    if n_repeats > 1:
+        metrics = {
+            name: replace(one, n=round(one.n / n_repeats), n_excluded=round(one.n_excluded / n_repeats))
+            for name, one in metrics.items()
         }
-    return (tp, fp, fn, tn), results
+    return CategoryScore(tp, fp, fn, tn, metrics, {})
 
 
-def _sensitivity(run: Run, candidate: str) -> dict[str, _Table]:
+def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -> dict[str, MetricResult]:
+    """How well the scores rank and how well they are calibrated; repeats are averaged within the item first."""
+    scores = read.y_score[:, :, column]
+    known = ~np.isnan(scores)
+    if not known.any():
+        return {}
+    n_known = known.sum(axis=1)
+    y_score = np.where(n_known > 0, np.where(known, scores, 0.0).sum(axis=1) / np.maximum(n_known, 1), np.nan)
+    y_true = read.y_true[:, column]
+    found = {
+        "average_precision": average_precision(y_true, y_score),
+        "auroc": auroc(y_true, y_score),
+        RECALL_AT: recall_at_precision(y_true, y_score, 0.90),
+    }
+    if np.nanmin(y_score) >= 0 and np.nanmax(y_score) <= 1:
+        found["brier"] = brier_score(y_true, y_score, clusters=clusters)
+    return found
+
+
+def _at_prevalence(score: CategoryScore, prevalence: Mapping[str, Any], rng: np.random.Generator) -> MetricResult:
+    low, high = prevalence.get("low"), prevalence.get("high")
+    interval = None if low is None or high is None else Interval(low, high)
+    return precision_at_prevalence(
+        score.tp, score.fp, score.fn, score.tn, prevalence=prevalence["value"], prevalence_interval=interval, rng=rng
+    )
+
+
+def _averages(
+    average: Callable[..., MetricResult], read: Decisions, groups: NDArray[np.int64] | None
+) -> dict[str, MetricResult]:
+    n_items, n_repeats, n_categories = read.y_pred.shape
+    y_true = np.repeat(read.y_true, n_repeats, axis=0)
+    y_pred = read.y_pred.reshape(n_items * n_repeats, n_categories)
+    clusters = groups if groups is not None or n_repeats == 1 else np.arange(n_items)
+    by_row = None if clusters is None else np.repeat(clusters, n_repeats)
+    results = {metric: average(y_true, y_pred, metric=metric, clusters=by_row) for metric in AVERAGED_METRICS}
     return {
-        "all_wrong": _Table.of(decisions(run, candidate, "wrong"), run.clusters),
-        "dropped": _Table.of(decisions(run, candidate, "dropped"), run.clusters),
+        metric: replace(one, n=round(one.n / n_repeats), n_excluded=round(one.n_excluded / n_repeats))
+        for metric, one in results.items()
     }
 
 
-def _any_violation(read: Decisions, groups: NDArray[np.int64] | None) -> CategoryScore:
+def _any_violation(run: Run, read: Decisions) -> CategoryScore:
     """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0."""
     covered = read.is_covered
     y_true, y_pred = _any(read.y_true[:, covered], axis=1), _any(read.y_pred[:, :, covered], axis=2)
-    table = _Table.of(
-        Decisions(y_true[:, None], y_pred[:, :, None], np.full((*y_pred.shape, 1), np.nan), covered[:1], 0), groups
-    )
-    counts, metrics = _counted(table.y_true[:, 0], table.y_pred[:, 0], table, CATEGORY_METRICS)
-    return _category_score(counts, metrics)
+    no_score = np.full((*y_pred.shape, 1), np.nan)
+    single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), read.n_fallback)
+    return _count(single, 0, CATEGORY_METRICS, run.clusters)
 
 
 def _any(labels: NDArray[np.int8], axis: int) -> NDArray[np.int8]:
-    if labels.shape[axis] == 0:
-        return np.full(labels.shape[:axis], MISSING, dtype=np.int8)
     has_positive = (labels == 1).any(axis=axis)
-    has_missing = (labels == MISSING).any(axis=axis)
-    return np.where(has_positive, 1, np.where(has_missing, MISSING, 0)).astype(np.int8)
+    is_unknown = (labels == MISSING).any(axis=axis) | (labels.shape[axis] == 0)
+    return np.where(has_positive, 1, np.where(is_unknown, MISSING, 0)).astype(np.int8)
 
 
 def _slices(run: Run, read: Decisions) -> SliceScores:
@@ -255,21 +253,16 @@ def _slices(run: Run, read: Decisions) -> SliceScores:
     for name, values in run.slices.items():
         found[name] = {}
         for value, members in sorted(values.items()):
-            part = Decisions(
-                read.y_true[members], read.y_pred[members], read.y_score[members], read.is_covered, read.n_fallback
+            part = replace(
+                read, y_true=read.y_true[members], y_pred=read.y_pred[members], y_score=read.y_score[members]
             )
-            table = _Table.of(part, None if run.clusters is None else run.clusters[members])
+            clusters = None if run.clusters is None else run.clusters[members]
             found[name][value] = {
-                category: _slice_category(table, column)
+                category: _count(part, column, SLICE_METRICS, clusters)
                 for column, category in enumerate(run.categories)
                 if read.is_covered[column]
             }
     return found
-
-
-def _slice_category(table: _Table, column: int) -> CategoryScore:
-    counts, metrics = _counted(table.y_true[:, column], table.y_pred[:, column], table, SLICE_METRICS)
-    return _category_score(counts, metrics)
 
 
 def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
@@ -282,14 +275,8 @@ def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
 
 def signature_of(run: Run, candidate: str) -> str:
     """All that can move this candidate's numbers, in the fixed order of the signature."""
-    return signature(
-        {
-            **run.meta.signature_fields(candidate),
-            "on_failure": on_failure_of(run, candidate),
-            "ci": "wilson95",
-            "v": __version__,
-        }
-    )
+    fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
+    return signature({**fields, "unparsed": on_failure_of(run, candidate), "ci": "wilson95", "v": __version__})
 
 
 def _plain(value: float) -> float | int:

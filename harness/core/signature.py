@@ -10,6 +10,7 @@ from collections.abc import Mapping
 # order of the fields; the version is last
 SIGNATURE_FIELDS: tuple[str, ...] = (
     "set",
+    "limit",
     "split",
     "slice",
     "policy",
@@ -18,10 +19,15 @@ SIGNATURE_FIELDS: tuple[str, ...] = (
     "model",
     "prompt",
     "rules",
+    "moderation",
+    "classifier",
+    "cascade",
+    "recorded",
     "threshold",
     "temp",
     "seed",
     "repeats",
+    "wave",
     "parser",
     "unparsed",
     "missing",
