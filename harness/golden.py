@@ -10,30 +10,24 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import orjson
 
 from harness.errors import FileError, HarnessError, raise_all
 from harness.policy import implied_parents
 from harness.records import GoldenCard, Item, Policy
-from harness.rows import ABSENT, Faults, Row, RowReader, repeated_key
-from harness.textfile import decode, listed, missing_hint, read_text, require_file, shortened, suggestion
+from harness.rows import ABSENT, Faults, Row, RowReader, read_jsonl
+from harness.textfile import listed, missing_hint, read_text, require_file, shortened, suggestion
 from harness.yamlfile import Document, parse_yaml, require_name, require_names, to_record
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
-
     from numpy.typing import NDArray
 
-MAX_LINE_BYTES = 16_000_000
 SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
-_BOM = b"\xef\xbb\xbf"
 _HUB = re.compile(r"hub:\s*(\S+)")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _REVISION = re.compile(r"[0-9a-f]{40}")
@@ -117,7 +111,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
     if items_path is not None and items_path.suffix in (".jsonl", ".ndjson"):
         faults = Faults(lambda index: (str(items_path), index + 1))
         reader = RowReader(card, categories, faults)
-        source = _read_jsonl(items_path, reader, faults, hasher)
+        source = read_jsonl(items_path, reader, faults, hasher)
     else:
         from harness.tables import open_table
 
@@ -346,126 +340,3 @@ def _require_items(document: Document, items_path: Path) -> None:
             allowed="the items file, relative to the card",
             next_step=missing_hint(items_path) or "check the path",
         ) from None
-
-
-# ---------------------------------------------------------------------------------------------------------- JSONL
-
-
-@dataclass(frozen=True, slots=True)
-class _Jsonl:
-    """Rows of a JSONL file by byte offset."""
-
-    path: Path
-    offsets: array[int]
-    stamp: tuple[int, int]
-
-    def rows(self, indices: Sequence[int] | None) -> Iterator[Row]:
-        with self.path.open("rb", buffering=0 if indices is not None else 1 << 20) as file:
-            if _stamp(file.fileno()) != self.stamp:
-                raise FileError(
-                    str(self.path),
-                    "changed while it was in use",
-                    allowed="the file as it was checked",
-                    next_step="start again; a published golden set never changes",
-                )
-            loads = orjson.loads
-            if indices is None:
-                file.seek(self.offsets[0])
-                for _, line in zip(range(len(self.offsets) - 1), file, strict=False):
-                    yield loads(line)
-            else:
-                offsets = self.offsets
-                for index in indices:
-                    file.seek(offsets[index])
-                    yield loads(file.read(offsets[index + 1] - offsets[index]))
-
-
-def _stamp(handle: int) -> tuple[int, int]:
-    status = os.fstat(handle)
-    return status.st_size, status.st_mtime_ns
-
-
-def _read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> _Jsonl:
-    """One pass: hash, split at LF, parse, check, note offsets."""
-    offsets = array("q")
-    at, index = 0, 0
-    blank: int | None = None
-    loads, add, update, most = orjson.loads, reader.add, hasher.update, MAX_LINE_BYTES
-    with path.open("rb", buffering=1 << 20) as file:
-        stamp = _stamp(file.fileno())
-        while line := file.readline(most + 1):
-            update(line)
-            start, size = at, len(line)
-            at += size
-            if size > most and not line.endswith(b"\n"):
-                at += _skip_line(file, hasher)
-                _line_fault(faults, index, f"is longer than {most:,} bytes", "shorten the text, or split the item")
-                row: Any = None
-            else:
-                if start == 0 and line.startswith(_BOM):
-                    line, start = line[3:], 3
-                try:
-                    row = loads(line)
-                except orjson.JSONDecodeError as error:
-                    if not line.strip():
-                        blank = index if blank is None else blank
-                        index += 1
-                        continue
-                    _json_fault(faults, index, line, error)
-                    row = None
-            if blank is not None:
-                _line_fault(faults, blank, "is blank", "remove the blank line")
-                for _ in range(blank, index):
-                    offsets.append(start)
-                    reader.codes += reader.blank
-                blank = None
-            offsets.append(start)
-            if row is None:
-                reader.codes += reader.blank
-                if line.strip() == b"null":
-                    add(None, index)
-            else:
-                if type(row) is dict and (key := repeated_key(line, row)) is not None:
-                    faults.add(index, key, "is given twice in one object", "each key once", "remove one of the two")
-                add(row, index)
-            index += 1
-    offsets.append(at)
-    return _Jsonl(path, offsets, stamp)
-
-
-def _skip_line(file: Any, hasher: _Hash) -> int:
-    skipped = 0
-    while part := file.readline(1 << 20):
-        hasher.update(part)
-        skipped += len(part)
-        if part.endswith(b"\n"):
-            break
-    return skipped
-
-
-def _line_fault(faults: Faults, index: int, found: str, next_step: str) -> None:
-    faults.add(index, None, found, f"one JSON object per line, at most {MAX_LINE_BYTES:,} bytes", next_step)
-
-
-def _json_fault(faults: Faults, index: int, line: bytes, error: orjson.JSONDecodeError) -> None:
-    """Say why a line is not JSON, in the user's terms."""
-    allowed = "one JSON object per line, UTF-8"
-    try:
-        text = decode(Path(), line)
-    except FileError as fault:
-        faults.add(index, None, fault.found + " of the line", allowed, fault.next_step or "save the file as UTF-8")
-        return
-    column = cast("int", getattr(error, "colno", 0))
-    near = text[max(0, column - 1) :]
-    bad_number = re.match(r"-?(NaN|Infinity)", near) or re.search(r"[:\[,]\s*(-?(?:NaN|Infinity))\b", text)
-    if "surrogate" in error.msg:
-        found, hint = "has half of a surrogate pair (\\ud800 to \\udfff) in a string", "remove the broken character"
-    elif bad_number and not text[: bad_number.start(0)].count('\\"'):
-        name = bad_number[0].lstrip(":[, ")
-        found, hint = f"has {name}, which is not JSON", "write null where there is no value"
-    elif text.lstrip()[:1] not in ("{", "["):
-        found, hint = f"is not JSON: '{shortened(text.strip())}'", "write one object {...} per line"
-    else:
-        found = f"is not JSON: {shortened(error.msg.split(': line')[0])} at character {column}"
-        hint = "write each object on one line, with names in double quotes"
-    faults.add(index, None, found, allowed, hint)

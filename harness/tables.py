@@ -3,8 +3,9 @@
 Decides how columns become the parts of a row:
 
 * a dotted column name is a path: ``labels.hate`` and ``meta.lang`` are columns;
-* in CSV an empty cell is absent; label cells are ``1``, ``0`` or empty; ``weight`` is a number; ``images`` holds paths
-  joined by ``|``; ``votes`` and ``context`` are JSON where they begin with ``[`` or ``{``; everything else is text;
+* in CSV an empty cell is absent, but an empty label is null and an empty text is withheld; label cells are ``1``, ``0``
+  or empty; ``weight`` is a number; ``images`` holds paths joined by ``|``; ``votes`` and ``context`` are JSON where
+  they begin with ``[`` or ``{``; everything else is text;
 * whole floats (1.0) are labels in Parquet and hub tables, since a column with nulls is often stored as floats;
 * columns of a hub table that the card does not mention are kept under ``meta``, since nobody can rename them.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,11 +66,12 @@ class Table:
 
     def _row(self, cells: dict[str, Any]) -> Row:
         row: Row = {}
+        fields = self.card.fields
         for name, path in self.columns:
             value = cells[name]
             if self.kind == "csv":
                 value = self._csv_value(path, value)
-                if value is None:
+                if value is None and ".".join(path) != fields.text and not self._is_label(path):
                     continue
             here = row
             for part in path[:-1]:
@@ -78,25 +81,19 @@ class Table:
                 here = inner
             else:
                 here[path[-1]] = value
-        fields = self.card.fields
-        if self.kind == "csv":
-            text_top = fields.text.split(".")
-            if len(text_top) == 1:
-                row.setdefault(fields.text, None)
-            if fields.labels != ".":
-                _ensure(row, fields.labels.split("."))
-        else:
+        if self.kind != "csv":
             _whole_numbers(row if fields.labels == "." else _at(row, fields.labels.split(".")), label_names(self.card))
         return row
+
+    def _is_label(self, path: tuple[str, ...]) -> bool:
+        labels = self.card.fields.labels
+        return path[-1] in self.label_columns and ".".join(path[:-1]) == ("" if labels == "." else labels)
 
     def _csv_value(self, path: tuple[str, ...], cell: str | None) -> Any:
         if cell is None or cell == "":
             return None
         fields, dotted = self.card.fields, ".".join(path)
-        is_label = path[-1] in self.label_columns and (
-            (fields.labels == "." and len(path) == 1) or ".".join(path[:-1]) == fields.labels
-        )
-        if is_label:
+        if self._is_label(path):
             return int(cell) if cell in ("0", "1") else cell
         if dotted == fields.weight:
             try:
@@ -190,7 +187,7 @@ def _datasets() -> Any:
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
+    datasets.logging.set_verbosity(logging.CRITICAL)  # its faults are reported as ours
     return datasets
 
 
@@ -262,14 +259,6 @@ def _cell_limit() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
-
-
-def _ensure(row: Row, path: Sequence[str]) -> None:
-    for part in path:
-        inner = row.setdefault(part, {})
-        if not isinstance(inner, dict):
-            return
-        row = inner
 
 
 def _at(row: Any, path: Sequence[str]) -> Any:

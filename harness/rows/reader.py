@@ -1,21 +1,18 @@
 """One row of a golden set -> checked label codes, and later an ``Item``.
 
 Decides what a row may hold and says what is wrong with it. Rows are checked once, when the set is loaded; building
-items afterwards trusts them. Where rows come from (JSONL, CSV, Parquet, the hub) is left to ``golden`` and ``tables``.
+items afterwards trusts them.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from harness.errors import FileError, GroupedError, HarnessError
 from harness.records import GoldenCard, Item
+from harness.rows.faults import Faults
 from harness.textfile import listed, shortened, shown, suggestion
 
-MAX_FAULTS = 20
 ABSENT: Final = 0xFE  # the label is not in the row
 NULL: Final = 0xFF  # the label is null; int8 -1
 LABEL_ALLOWED = "1, 0 or null (nobody labelled it)"
@@ -23,71 +20,6 @@ LABEL_ALLOWED = "1, 0 or null (nobody labelled it)"
 Row = dict[str, Any]
 _MISSING: Final = object()
 _SCALARS = (str, int, float)
-
-
-class Faults:
-    """Collects faults of rows; the first ones are kept, all are counted."""
-
-    def __init__(self, where: Callable[[int], tuple[str, int | None]]) -> None:
-        self.where = where
-        self._kept: list[tuple[int, FileError]] = []
-        self._unknown_labels: dict[str, int] = {}
-        self._unknown_counts: Counter[str] = Counter()
-        self.n_faults = 0
-
-    def __len__(self) -> int:
-        return self.n_faults + len(self._unknown_counts)
-
-    def add(self, index: int, field: str | None, found: str, allowed: str, next_step: str) -> None:
-        """Note a fault of the row at ``index``."""
-        self.n_faults += 1
-        if len(self._kept) < MAX_FAULTS:
-            path, line = self.where(index)
-            error = FileError(
-                path,
-                found,
-                line=line,
-                field=None if field is None else shortened(field),
-                allowed=allowed,
-                next_step=next_step,
-            )
-            self._kept.append((index, error))
-
-    def add_unknown_label(self, index: int, name: str) -> None:
-        """Note a label name that the card does not declare; one fault per name, with a count."""
-        if name in self._unknown_counts or len(self._unknown_counts) < 1_000:
-            self._unknown_labels.setdefault(name, index)
-            self._unknown_counts[name] += 1
-
-    def raise_all(self, names: Sequence[str], labels_field: str, card: str) -> None:
-        """Raise what was collected, in the order of the file; nothing when there is nothing."""
-        errors: list[tuple[int, HarnessError]] = list(self._kept)
-        for name, index in self._unknown_labels.items():
-            path, line = self.where(index)
-            count = self._unknown_counts[name]
-            often = "in this row" if count == 1 else f"in {count:,} rows, first here"
-            errors.append(
-                (
-                    index,
-                    FileError(
-                        path,
-                        f"is not a declared label ({often})",
-                        line=line,
-                        field=shortened(f"{labels_field}.{name}"),
-                        allowed=listed(names),
-                        next_step=suggestion(name, names, f"correct the rows, or declare the label in {card}"),
-                    ),
-                )
-            )
-        if not errors:
-            return
-        errors.sort(key=lambda entry: entry[0])
-        total, kept = len(self), [error for _, error in errors[:MAX_FAULTS]]
-        if total == 1:
-            raise kept[0]
-        if total > len(kept):
-            kept.append(HarnessError(f"... and {total - len(kept):,} more faults"))
-        raise GroupedError(kept, shown=MAX_FAULTS + 1)
 
 
 class RowReader:
@@ -351,35 +283,6 @@ class RowReader:
 def label_names(card: GoldenCard) -> tuple[str, ...]:
     """Label names a row may use: the card's, and the left side of its ``rename``."""
     return tuple(dict.fromkeys([*card.labels, *card.rename]))
-
-
-def repeated_key(line: bytes, row: Any) -> str | None:
-    """A key that one JSON object of the line gives twice, or None.
-
-    Counting ``":`` is a fast test that is only trusted when it agrees with the number of keys that were read.
-    """
-    if line.count(b'":') == _n_keys(row):
-        return None
-    repeated: list[str] = []
-
-    def note(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) < len(pairs):
-            repeated.append(next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1))
-
-    json.loads(line, object_pairs_hook=note)
-    return repeated[0] if repeated else None
-
-
-def _n_keys(value: Any) -> int:
-    if type(value) is dict:
-        n_keys = len(value)
-        for part in value.values():
-            if type(part) is dict or type(part) is list:
-                n_keys += _n_keys(part)
-        return n_keys
-    if type(value) is list:
-        return sum(_n_keys(part) for part in value if type(part) is dict or type(part) is list)
-    return 0
 
 
 def _getter(path: str) -> Callable[[Row], Any]:

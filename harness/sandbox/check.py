@@ -1,42 +1,24 @@
-"""Sandboxed Jinja templates of prompts: what they may contain, and their fast rendering.
-
-A template comes from a file that anybody may send as a patch, so it is checked statically against short lists of
-what is allowed, before anything is compiled. Reading prompt files is left to ``prompts``.
-"""
+"""Static check of a prompt's template: what it may contain, decided before anything is compiled or run."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import traceback
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import FileError
 from harness.records import Category, Policy
+from harness.sandbox.environment import FILTERS, TESTS, parse_template
 from harness.textfile import listed, shortened, suggestion
 
 if TYPE_CHECKING:
-    from jinja2 import Template as JinjaTemplate
     from jinja2.nodes import Node
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 VARIABLES = ("item", "policy", "category", "categories", "examples")
 ITEM_FIELDS = ("id", "text", "context", "meta", "slices", "group", "images")
 GOLD_FIELDS = ("labels", "label", "votes", "vote_counts", "weight", "gold")
-FILTERS = (
-    "capitalize", "count", "d", "default", "first", "int", "items", "join", "last", "length", "list", "lower", "map",
-    "rejectattr", "replace", "reverse", "selectattr", "sort", "string", "title", "tojson", "trim", "truncate", "unique",
-    "upper",
-)  # fmt: skip
 METHODS = ("endswith", "get", "items", "keys", "lower", "startswith", "strip", "upper", "values")
-TESTS = (
-    "defined", "undefined", "none", "string", "mapping", "sequence", "iterable", "number", "true", "false", "in",
-    "equalto", "eq", "==", "ne", "!=", "gt", ">", "ge", ">=", "lt", "<", "le", "<=", "odd", "even", "divisibleby",
-)  # fmt: skip
 NODES = frozenset({
     "Template", "Output", "TemplateData", "Name", "Const", "Getattr", "Getitem", "Filter", "Test", "For", "If",
     "CondExpr", "Compare", "Operand", "And", "Or", "Not", "Neg", "Pos", "Concat", "Add", "Sub", "List", "Tuple",
@@ -50,7 +32,6 @@ WORDS = {
 }  # fmt: skip
 MAX_DEPTH = 50
 MAX_LOOP_DEPTH = 2
-MAX_LOOP_ITEMS = 1_000
 MAX_FILTERS = 8
 _FIELDS = {
     "item": ITEM_FIELDS,
@@ -58,10 +39,6 @@ _FIELDS = {
     "category": tuple(field.name for field in dataclasses.fields(Category)),
 }
 _SHOWING = {"text", "images", "context"}
-
-
-class TemplateValueError(Exception):
-    """A value met while rendering is refused; turned into a FileError with the template's line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +54,7 @@ def check_template(
 ) -> CheckedTemplate:
     """Check a template against what is allowed, without compiling or running it."""
     try:
-        tree = _parse(path, source, first_line)
+        tree = parse_template(path, source, first_line)
     except FileError as error:
         return CheckedTemplate([error], False)
     checker = _Checker(path, first_line)
@@ -313,223 +290,3 @@ class _Checker:
 
 def _starts(name: str) -> set[str]:
     return {part[:1] for part in name.split(".")}
-
-
-# ----------------------------------------------------------------------------------------------------- rendering
-
-
-class Template:
-    """A compiled template that still needs the item."""
-
-    __slots__ = ("_first_line", "_known", "_limit", "_path", "_root", "_template")
-
-    def __init__(
-        self, path: Path, template: JinjaTemplate, known: Mapping[str, Any], first_line: int, limit: int
-    ) -> None:
-        self._path = path
-        self._template = template
-        self._root = template.root_render_func
-        self._known = known
-        self._first_line = first_line
-        self._limit = limit
-
-    def render(self, variables: Mapping[str, Any], item_id: str | None = None) -> str:
-        """The text for these variables.
-
-        Raises:
-            FileError: A value is undefined or refused, or the text is longer than the limit.
-        """
-        try:
-            context = self._template.new_context({**self._known, **variables}, shared=True)
-            parts: list[str] = []
-            size = 0
-            for part in self._root(context):
-                parts.append(part)
-                size += len(part)
-                if size > self._limit:
-                    raise TemplateValueError(f"renders more than {self._limit:,} characters")
-            return "".join(parts)
-        except Exception as error:
-            raise self._fault(error, item_id) from None
-
-    def _fault(self, error: Exception, item_id: str | None) -> Exception:
-        from jinja2 import TemplateError
-
-        if not isinstance(error, TemplateError | TemplateValueError | TypeError | ValueError | ArithmeticError):
-            return error
-        whom = "" if item_id is None else f" for item '{shortened(item_id)}'"
-        at = [
-            frame.lineno or 1 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"
-        ]
-        return FileError(
-            str(self._path),
-            f"cannot be rendered{whom}: {shortened(error)}",
-            line=self._first_line + (at[-1] if at else 1) - 1,
-            allowed=f"values that every item has, and at most {self._limit:,} characters",
-            next_step="give a fallback, such as {{ item.meta.lang|default('unknown') }}",
-        )
-
-
-def compile_template(
-    path: Path, source: str, known: Mapping[str, Any], *, first_line: int, limit: int
-) -> str | Template:
-    """Compile a checked template; parts that do not depend on the item are rendered now.
-
-    Args:
-        path: File the template came from.
-        source: Jinja source; it is checked again, so that an unchecked template cannot be compiled.
-        known: Every variable but ``item``.
-        first_line: Line of the file on which the source begins.
-        limit: Most characters a rendered text may have.
-
-    Returns:
-        The text itself when it does not depend on the item.
-    """
-    checked = check_template(
-        path, source, first_line=first_line, has_category="category" in known, has_examples=bool(known.get("examples"))
-    )
-    if checked.errors:
-        raise checked.errors[0]
-    tree: Any = _parse(path, source, first_line)
-    _bound_loops(tree)
-    from jinja2 import nodes
-
-    def text_of(parts: list[Any], *, is_output: bool) -> str:
-        body = [nodes.Output(parts, lineno=parts[0].lineno)] if is_output else parts
-        whole = nodes.Template(body, lineno=1)
-        whole.set_environment(_environment())
-        return Template(path, _environment().from_string(whole), known, first_line, limit).render({})
-
-    if not _needs_item(tree):
-        return text_of(tree.body, is_output=False) if tree.body else ""
-    if not any(True for _ in tree.find_all(nodes.Assign)):
-        tree.body = [_prerendered(node, text_of) for node in tree.body]
-    tree.set_environment(_environment())
-    return Template(path, _environment().from_string(tree), known, first_line, limit)
-
-
-def _prerendered(node: Any, text_of: Any) -> Any:
-    """The node with all that does not need the item replaced by its text."""
-    from jinja2 import nodes
-
-    def data(text: str) -> Any:
-        return nodes.TemplateData(text, lineno=node.lineno)
-
-    if isinstance(node, nodes.Output):
-        merged: list[Any] = []
-        for part in node.nodes:
-            fixed = data(text_of([part], is_output=True)) if not _needs_item(part) else part
-            if merged and isinstance(fixed, nodes.TemplateData) and isinstance(merged[-1], nodes.TemplateData):
-                merged[-1] = data(merged[-1].data + fixed.data)
-            else:
-                merged.append(fixed)
-        node.nodes = merged
-        return node
-    if not _needs_item(node):
-        return nodes.Output([data(text_of([node], is_output=False))], lineno=node.lineno)
-    return node
-
-
-def _needs_item(node: Any) -> bool:
-    from jinja2 import nodes
-
-    is_item = isinstance(node, nodes.Name) and node.name == "item"
-    return is_item or any(name.name == "item" for name in node.find_all(nodes.Name))
-
-
-def _bound_loops(tree: Any) -> None:
-    from jinja2 import nodes
-
-    for loop in tree.find_all(nodes.For):
-        loop.iter = nodes.Filter(loop.iter, "_bounded", [], [], None, None, lineno=loop.lineno)
-
-
-def _parse(path: Path, source: str, first_line: int) -> Any:
-    from jinja2 import TemplateSyntaxError
-
-    try:
-        return _environment().parse(source)
-    except TemplateSyntaxError as error:
-        line, problem = error.lineno, shortened(error.message)
-    except RecursionError:
-        line, problem = 1, "it is nested too deep"
-    raise FileError(
-        str(path),
-        f"has a template that cannot be read: {problem}",
-        line=first_line + line - 1,
-        allowed="Jinja: {{ value }}, {% if %} ... {% endif %}, {% for %} ... {% endfor %}",
-        next_step="close what is open, or write {% raw %} around braces that are text",
-    )
-
-
-@cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.clear()
-    own = {"tojson": _tojson, "replace": _replace, "join": _join, "_bounded": _bounded}
-    environment.filters = {name: environment.filters[name] for name in FILTERS if name not in own} | own
-    environment.tests = {name: environment.tests[name] for name in TESTS}
-    return environment
-
-
-def _tojson(value: Any) -> str:
-    """JSON as a model reads it: no HTML escapes."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _replace(value: Any, old: str, new: str) -> str:
-    text = str(value)
-    if not old:
-        raise TemplateValueError("replace() of an empty string")
-    if len(text) + text.count(old) * max(0, len(new) - len(old)) > 2_000_000:
-        raise TemplateValueError("replace() makes a text of more than 2,000,000 characters")
-    return text.replace(old, new)
-
-
-def _join(value: Any, d: str = "", attribute: str | None = None) -> str:
-    parts = [str(part if attribute is None else _attribute(part, attribute)) for part in _bounded(value)]
-    if sum(map(len, parts)) + len(d) * len(parts) > 2_000_000:
-        raise TemplateValueError("join() makes a text of more than 2,000,000 characters")
-    return d.join(parts)
-
-
-def _attribute(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = _environment().getattr(value, name)
-    return value
-
-
-def _bounded(value: Any) -> Any:
-    """What a loop may run over: a short list or mapping, never the characters of a text."""
-    if isinstance(value, str):
-        raise TemplateValueError("a loop or join() over the characters of a text")
-    try:
-        size = len(value)
-    except TypeError:
-        value = list(_first(value, MAX_LOOP_ITEMS + 1))
-        size = len(value)
-    if size > MAX_LOOP_ITEMS:
-        raise TemplateValueError(f"a loop over more than {MAX_LOOP_ITEMS:,} entries")
-    return value
-
-
-def _first(values: Any, most: int) -> Iterable[Any]:
-    for at, value in enumerate(cast("Iterable[Any]", values)):
-        if at >= most:
-            return
-        yield value
