@@ -28,7 +28,8 @@ CATEGORY_NAMES = [
     ("dangerous_acts", "Dangerous acts and challenges", "high"),
     ("private_information", "Private information", "high"),
 ]
-WORD_LINE = """video great this channel follow back never again people should know about the real story today my friend says
+WORD_LINE = """video great this channel follow
+back never again people should know about the real story today my friend says
 nobody asked lol same here tell them where you live idiot garbage thanks for sharing buy now cheap link below
 weather match goal recipe dog garden school train night market phone wallet promise winner claim prize"""
 WORDS = WORD_LINE.split()

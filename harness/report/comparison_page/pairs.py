@@ -59,7 +59,7 @@ def check_rows(gate: Mapping[str, Any] | None) -> tuple[CheckRow, ...]:
     if gate is None:
         return ()
     rows = []
-    for check in gate.get("checks", ()):
+    for check in (*gate.get("checks", ()), *gate.get("pooled", ())):
         margin, floor = check.get("margin"), check.get("floor")
         limit = f"margin {numbers.share(margin)}" if margin is not None else f"floor {numbers.share(floor)}"
         rows.append(
@@ -233,6 +233,8 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     """The gate's verdict in plain words; without a gate, what the first comparison shows."""
     first = pairs[0]
     notes = [pair.headline for pair in pairs]
+    if source.gate is not None:
+        notes += [str(note) for note in source.gate.get("notes") or ()]
     if source.run_status != "complete":
         notes.insert(0, f"The run is {source.run_status}: its numbers do not cover every item.")
     if source.gate is not None:

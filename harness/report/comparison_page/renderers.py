@@ -1,0 +1,32 @@
+"""The formats of the comparison report. A format is a function that writes one or more files from the same data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.report.comparison_page.data import ReportData
+from harness.report.comparison_page.source import ReportSource
+from harness.report.masking import TextMode
+
+Renderer = Callable[[ReportSource, ReportData, Path, TextMode], list[Path]]
+"""Takes source, data, the folder to write to and ``--text``; returns the files written, the one to open first."""
+
+
+def render_html(source: ReportSource, data: ReportData, folder: Path, text_mode: TextMode) -> list[Path]:
+    """``report.html``, and ``report_data/`` beside it when the items are many."""
+    from harness.report.comparison_page.page import write_html
+
+    return write_html(source, data, folder / "report.html", text_mode)
+
+
+def render_json(source: ReportSource, data: ReportData, folder: Path, text_mode: TextMode) -> list[Path]:
+    """``report.json``: the whole of ``ReportData``; it holds ids but no item text."""
+    path = folder / "report.json"
+    text = json.dumps(data.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+    return [path]
+
+
+RENDERERS: Mapping[str, Renderer] = {"html": render_html, "json": render_json}
