@@ -100,15 +100,13 @@ class ChatCandidate:
         self.fingerprint: Mapping[str, Any] = {
             "kind": "prompt",
             "categories": list(self.categories),
-            "model": {
-                "id": model_id,
-                "name": self._model_name,
-                "provider": model.provider,
-                "params": dict(model.params),
-            },
-            "structured_output": model.structured_output,
-            "parser": {"name": header.answer, "version": parser.version},
+            "model": self._model_name,
+            "provider": model.provider,
+            "params": dict(model.params),
+            "structured_output": _structured_output(model),
+            "parser": f"{header.answer}-{parser.version}",
             "thresholds": dict(self._thresholds),
+            **({"temp": model.params["temperature"]} if "temperature" in model.params else {}),
             **(inputs or {}),
         }
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from harness.records import NormalisationStep
 
 MAX_MARKS = 30
-"""Longest run of combining marks that is kept (Unicode's stream-safe limit): ordering longer ones takes quadratic time."""
+"""Longest run of combining marks kept, Unicode's stream-safe limit: ordering longer ones takes quadratic time."""
 
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"

@@ -1,0 +1,111 @@
+"""Several candidates in turn, as production systems do: cheap ones first.
+
+What a stage settles, exactly:
+
+* A stage speaks about the categories it decides, or those of them listed under ``decide``.
+* A category that it flags is settled: 1, and no later stage changes it.
+* Everything else goes on to the next stage. A later stage that speaks about a category replaces what an earlier one
+  said of it, failures included: what counts is the flag that settled it, or else the last stage that was asked.
+* The cascade stops as soon as no later stage speaks about a category that is not settled.
+
+The item's outcome is the worst among the stages that had the last word on a category without deciding it; a failure
+that a later stage made good does not count. Scores are not passed on: those of different stages are on different
+scales. The rationale names every stage taken. A withheld item is asked only when no stage needs its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.candidates.responses import worst
+from harness.records import Answer, Candidate, Decide, Item, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A candidate and the categories it may settle; all of its own for None."""
+
+    candidate: Candidate
+    decide: tuple[str, ...] | None = None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories this stage speaks about."""
+        own = self.candidate.categories
+        return own if self.decide is None else tuple(name for name in own if name in self.decide)
+
+
+class CascadeCandidate:
+    """Stages in order."""
+
+    def __init__(self, candidate_id: str, stages: Sequence[Stage], *, category_order: Sequence[str]) -> None:
+        self.id = candidate_id
+        self._stages = tuple(stages)
+        covered = {name for stage in stages for name in stage.categories}
+        self.categories = tuple(name for name in category_order if name in covered)
+        self.needs_text = any(stage.candidate.needs_text for stage in stages)
+        self.models_used = tuple(dict.fromkeys(name for stage in stages for name in stage.candidate.models_used))
+        self.fingerprint: Mapping[str, Any] = {
+            "kind": "cascade",
+            "categories": list(self.categories),
+            "cascade": " > ".join(stage.candidate.id for stage in stages),
+            "stages": [
+                {
+                    "use": stage.candidate.id,
+                    "decide": None if stage.decide is None else list(stage.decide),
+                    "candidate": stage.candidate.fingerprint,
+                }
+                for stage in stages
+            ],
+        }
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Every stage prepares the items it may be asked about."""
+        for stage in self._stages:
+            stage.candidate.prepare(items)
+
+    def decide(self, item: Item) -> Decide:
+        """Ask stage after stage until nothing is open."""
+        open_categories = set(self.categories)
+        decisions: dict[str, int | None] = dict.fromkeys(self.categories)
+        failures: dict[str, tuple[Outcome, str | None]] = {}
+        taken: list[tuple[Stage, Answer]] = []
+        for stage in self._stages:
+            asked = [name for name in stage.categories if name in open_categories]
+            if not asked:
+                continue
+            answer = yield from stage.candidate.decide(item)
+            taken.append((stage, answer))
+            for name in asked:
+                decision = answer.decisions.get(name)
+                decisions[name] = decision
+                failures.pop(name, None)
+                if decision == 1:
+                    open_categories.discard(name)
+                elif decision is None and answer.outcome != "ok":
+                    failures[name] = (answer.outcome, f"stage {stage.candidate.id}: {answer.error or answer.outcome}")
+        outcomes = [outcome for outcome, _ in failures.values()]
+        reasons = dict.fromkeys(reason for _, reason in failures.values() if reason)
+        return Answer(
+            outcome=worst(outcomes),
+            decisions=decisions,
+            rationale="; ".join(_said(stage, answer) for stage, answer in taken) or None,
+            error="; ".join(reasons) or None,
+            latency_ms=self._total([(stage, answer.latency_ms) for stage, answer in taken]),
+            cost_usd=self._total([(stage, answer.cost_usd) for stage, answer in taken]),
+        )
+
+    @staticmethod
+    def _total(parts: Sequence[tuple[Stage, float | None]]) -> float | None:
+        """Sum over the stages taken; None, so that the runner's own measure counts, when one of them made calls."""
+        if any(stage.candidate.models_used for stage, _ in parts):
+            return None
+        known = [value for _, value in parts if value is not None]
+        return sum(known) if known else None
+
+
+def _said(stage: Stage, answer: Answer) -> str:
+    name = f"stage {stage.candidate.id}"
+    return f"{name}: {answer.rationale}" if answer.rationale else name

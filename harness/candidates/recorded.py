@@ -1,0 +1,206 @@
+"""Decisions that were made elsewhere: by a system in production, or by human reviewers.
+
+Reads JSONL rows ``{"id", "decisions", "scores"?, "outcome"?, "latency_ms"?, "cost_usd"?, "rationale"?}`` and decides
+how a row becomes an answer. A row without ``outcome`` is ``ok``, or ``abstained`` when it decides nothing. An item that
+the file does not hold has outcome ``error`` (a missing pair), never a 0. A threshold decides by the score instead of
+the recorded decision, and every ``ok`` row must then have that score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
+from harness.errors import FileError, HarnessError, raise_all
+from harness.records import OUTCOMES, Answer, Decide, Item, Outcome
+from harness.textfile import listed, require_file, shortened, shown, suggestion
+
+FIELDS = ("id", "decisions", "scores", "outcome", "latency_ms", "cost_usd", "rationale")
+NO_DECISION = "no recorded decision"
+MAX_FAULTS = 20
+_NUMBERS = ("latency_ms", "cost_usd")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRows:
+    """The checked rows of a file: id -> its line, and what the file as a whole says."""
+
+    path: Path
+    lines: Mapping[str, bytes]
+    names: frozenset[str]
+    sha256: str
+
+
+class RecordedCandidate:
+    """Answers from a file.
+
+    Args:
+        candidate_id: Name in the eval file.
+        rows: What ``read_recorded`` returned.
+        names: Names of the file -> categories.
+        thresholds: Categories decided by ``score >= threshold``.
+        inputs: Hash of the file and names of what was applied to it, for the fingerprint.
+    """
+
+    needs_text = False
+    models_used: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        candidate_id: str,
+        rows: RecordedRows,
+        names: NameIndex,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.id = candidate_id
+        self._rows = rows
+        self._names = names
+        self._thresholds = dict(thresholds or {})
+        found = {category for name in rows.names for category in names.resolve(name) or ()}
+        self.categories = tuple(category for category in names.categories if category in found)
+        self.fingerprint: Mapping[str, Any] = {
+            "kind": "recorded",
+            "categories": list(self.categories),
+            "recorded": f"{rows.path.stem}@{rows.sha256[:8]}",
+            "sha256": rows.sha256,
+            "thresholds": self._thresholds,
+            **(inputs or {}),
+        }
+
+    def check_ids(self, known: Iterable[str]) -> None:
+        """Raise when the file decides about items that the golden set does not have."""
+        unknown = self._rows.lines.keys() - set(known)
+        if unknown:
+            first = sorted(unknown)[:5]
+            raise FileError(
+                str(self._rows.path),
+                f"has {len(unknown):,} ids that the golden set does not have: {', '.join(map(shortened, first))}"
+                + (", ..." if len(unknown) > len(first) else ""),
+                allowed="ids of the golden set",
+                next_step="remove the rows, or use the golden set they belong to",
+            )
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Nothing to prepare."""
+
+    def decide(self, item: Item) -> Decide:
+        """Look the item up."""
+        line = self._rows.lines.get(item.id)
+        return Answer("error", error=NO_DECISION) if line is None else self._answer(orjson.loads(line))
+        yield []  # makes this a generator; never reached
+
+    def _answer(self, row: Mapping[str, Any]) -> Answer:
+        scores = map_scores(self._names, row.get("scores") or {})
+        decisions = map_decisions(self._names, row.get("decisions") or {})
+        decisions = apply_thresholds(decisions, scores, self._thresholds)
+        outcome: Outcome | None = row.get("outcome")
+        if outcome is None:
+            outcome = "ok" if any(decision is not None for decision in decisions.values()) else "abstained"
+        return Answer(
+            outcome=outcome,
+            decisions=decisions,
+            scores={name: float(score) for name, score in scores.items()},
+            rationale=row.get("rationale"),
+            latency_ms=row.get("latency_ms"),
+            cost_usd=row.get("cost_usd"),
+        )
+
+
+def read_recorded(path: Path, names: NameIndex, thresholds: Mapping[str, float] | None = None) -> RecordedRows:
+    """Read and check a file of recorded decisions.
+
+    Raises:
+        FileError: A row is malformed, repeats an id, or uses a name that is not known.
+    """
+    require_file(path, what="file of recorded decisions")
+    lines: dict[str, bytes] = {}
+    first_line: dict[str, int] = {}
+    used: set[str] = set()
+    faults: list[HarnessError] = []
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            digest.update(raw)
+            line = raw.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw.strip()
+            if not line:
+                continue
+            try:
+                row = _checked(path, number, line, names, thresholds or {})
+                if row["id"] in lines:
+                    raise FileError(
+                        str(path),
+                        f"decides item '{shortened(row['id'])}' again (first on line {first_line[row['id']]})",
+                        line=number,
+                        allowed="each id once",
+                        next_step="keep one of the rows",
+                    )
+            except FileError as fault:
+                faults.append(fault)
+                if len(faults) == MAX_FAULTS:
+                    break
+                continue
+            lines[row["id"]], first_line[row["id"]] = line, number
+            used.update(row.get("decisions") or (), row.get("scores") or ())
+    raise_all(faults)
+    if not lines:
+        raise FileError(str(path), "has no rows", allowed="one decision per line", next_step="fill the file")
+    return RecordedRows(path, lines, frozenset(used), digest.hexdigest())
+
+
+def _checked(path: Path, number: int, line: bytes, names: NameIndex, thresholds: Mapping[str, float]) -> dict[str, Any]:
+    def fault(found: str, allowed: str, next_step: str, field: str | None = None) -> FileError:
+        return FileError(str(path), found, line=number, field=field, allowed=allowed, next_step=next_step)
+
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise fault(f"is not JSON: {error.msg}", "one JSON object per line", "correct the line") from None
+    if not isinstance(row, dict):
+        raise fault(f"is {shown(row)}", "one JSON object per line", "correct the line")
+    for name in row:
+        if name not in FIELDS:
+            raise fault(
+                "is not a known field", ", ".join(FIELDS), suggestion(name, FIELDS, "remove it"), shortened(name)
+            )
+    if not isinstance(row.get("id"), str) or not row["id"]:
+        raise fault(f"is {shown(row.get('id'))}", "the id of an item, a string", "add the id", "id")
+    for part in ("decisions", "scores"):
+        if not isinstance(row.get(part, {}), dict):
+            raise fault(f"is {shown(row[part])}", "a mapping of categories", "write {category: value}", part)
+        for name in row.get(part, {}):
+            if names.resolve(name) is None:
+                hint = suggestion(name, names.names, "correct the name, or map it in a crosswalk")
+                raise fault("is not a known category", listed(names.names), hint, shortened(f"{part}.{name}"))
+    for name, value in row.get("decisions", {}).items():
+        if not (value is None or (type(value) is int and value in (0, 1))):
+            raise fault(f"is {shown(value)}", "1, 0 or null", "correct the decision", shortened(f"decisions.{name}"))
+    for name, value in row.get("scores", {}).items():
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise fault(f"is {shown(value)}", "a number from 0 to 1", "rescale the scores", shortened(f"scores.{name}"))
+    outcome = row.get("outcome")
+    if outcome is not None and outcome not in OUTCOMES:
+        raise fault(f"is {shown(outcome)}", ", ".join(OUTCOMES), "correct the outcome", "outcome")
+    if outcome is None and "decisions" not in row and "scores" not in row:
+        raise fault("is missing", "decisions, scores or an outcome", "add the decisions", "decisions")
+    for name in _NUMBERS:
+        value = row.get(name)
+        if value is not None and (type(value) not in (int, float) or not math.isfinite(value) or value < 0):
+            raise fault(f"is {shown(value)}", "a number, 0 or more", "correct the number", name)
+    if not isinstance(row.get("rationale"), str | None):
+        raise fault(f"is {shown(row['rationale'])}", "a string", "write text, or remove it", "rationale")
+    if outcome in (None, "ok"):
+        scored = map_scores(names, row.get("scores", {}))
+        for category in thresholds:
+            if category not in scored:
+                raise fault(f"has no score for '{category}', which has a threshold", "a score in every row that is ok",
+                            "add the score, or remove the threshold", "scores")  # fmt: skip
+    return row
