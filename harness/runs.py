@@ -7,7 +7,6 @@ any fsspec address. Writing is left to ``runner.store``; what the numbers mean t
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,13 +21,15 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import OUTCOMES, WITHHELD, Outcome, RunStatus
+from harness.runfolder import RunFolder, is_remote
 
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
 FORMAT = 1
 ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD)
 """Code table of ``CandidateRows.outcomes``."""
 MISSING = -1
-PARTIAL_PREFIX, OLD_PREFIX = ".partial-", ".old-"
+OLD_PREFIX = ".old-"
+"""A run that is being replaced is set aside under this name until its successor stands."""
 TextColumn = Literal["rationale", "error", "response_key"]
 
 
@@ -147,67 +148,6 @@ def prediction_schema(categories: Sequence[str]) -> pa.Schema:
             ("error", pa.string()),
         ]
     )
-
-
-class RunFolder:
-    """A folder of files, local or behind an fsspec address."""
-
-    def __init__(self, address: str | Path) -> None:
-        self.address = str(address)
-        self._filesystem: Any = None
-        self._root = self.address
-        if is_remote(self.address):
-            from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-
-            self._filesystem, self._root = url_to_fs(self.address)
-        elif self.address.startswith("file://"):
-            self._root = self.address.removeprefix("file://")
-
-    @property
-    def local(self) -> Path | None:
-        """The folder on this machine; None when it is elsewhere."""
-        return None if self._filesystem is not None else Path(self._root)
-
-    def child(self, name: str) -> RunFolder:
-        """A folder inside this one."""
-        return RunFolder(f"{self.address.rstrip('/')}/{name}")
-
-    def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None when there is none."""
-        try:
-            if self._filesystem is None:
-                return (Path(self._root) / name).read_bytes()
-            content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return content
-
-    def source(self, name: str) -> Any:
-        """Something pyarrow can read a file from."""
-        if self._filesystem is None:
-            return str(Path(self._root) / name)
-        return io.BytesIO(self._filesystem.cat_file(f"{self._root}/{name}"))
-
-    def names(self) -> list[str]:
-        """Names of the folders in this one, sorted."""
-        if self._filesystem is None:
-            root = Path(self._root)
-            return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
-        try:
-            entries = self._filesystem.ls(self._root, detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
-
-    def put(self, local: Path, name: str) -> None:
-        """Copy a local file to a remote folder."""
-        self._filesystem.makedirs(f"{self._root}/{name}".rsplit("/", 1)[0], exist_ok=True)
-        self._filesystem.put_file(str(local), f"{self._root}/{name}")
-
-    def remove(self) -> None:
-        """Delete a remote folder."""
-        if self._filesystem.exists(self._root):
-            self._filesystem.rm(self._root, recursive=True)
 
 
 class Run:
@@ -430,12 +370,6 @@ def read_meta(content: bytes, where: str) -> RunMeta:
             allowed="the run.json that a run wrote",
             next_step="run it again; what was answered is in the response cache",
         ) from None
-
-
-def is_remote(address: str) -> bool:
-    """Whether an address needs fsspec: a scheme other than file, longer than a drive letter."""
-    scheme, separator, _ = address.partition("://")
-    return bool(separator) and len(scheme) > 1 and scheme != "file"
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int8]:

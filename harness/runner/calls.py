@@ -192,6 +192,7 @@ class Caller:
     async def _ask(self, target: _Target, key: bytes, request: Request, remaining_s: float) -> Reply:
         """Call until there is an answer, or a reason to stop."""
         endpoint, limits = target.endpoint, target.endpoint.limits
+        remaining_s = min(remaining_s, limits.item_timeout_s)
         spent_s, attempt = 0.0, 0
         while True:
             attempt += 1
@@ -225,13 +226,13 @@ class Caller:
         reserved = self._reservation(endpoint, request.body)
         await self._budget.reserve(reserved)
         tokens = float(sum(estimate(request.body))) if limiter.counts_tokens else 0.0
-        actual, is_known = 0.0, False
+        actual, is_known = 0.0, True
         try:
-            try:
-                await limiter.acquire(tokens, is_retry=attempt > 1)
-            except BaseException:
-                is_known = True
-                raise
+            await limiter.acquire(tokens, is_retry=attempt > 1)
+            if self.stopped.is_set():
+                limiter.release(tokens)
+                raise Stopped
+            is_known = False
             began = self._clock()
             self.counts.calls += 1
             self.counts.retries += attempt > 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
@@ -25,6 +26,17 @@ MOST_WORKERS = 2048
 GRACE_S = 2.0
 TURN_S = 0.02
 WITHHELD = Answer("withheld")
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One candidate's way through the items, shared by its workers."""
+
+    candidate: Candidate
+    rows: InOrder
+    units: Iterator[tuple[int, Item, int]] = field(default_factory=lambda: iter(()))
+    unfinished: dict[int, tuple[Item, int]] = field(default_factory=dict)
+    has_room: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class RowSink(Protocol):
@@ -134,14 +146,10 @@ class Engine:
             await self._run_candidate(number)
 
     async def _run_candidate(self, number: int) -> None:
-        candidate = self._candidates[number]
-        sink = self._writer.sink(number)
-        rows = InOrder(sink.add)
-        unfinished: dict[int, tuple[Item, int]] = {}
-        units = self._units(number, candidate, rows, unfinished)
+        stream = _Stream(self._candidates[number], InOrder(self._writer.sink(number).add))
+        stream.units = self._units(stream, self._items(number))
         workers = [
-            asyncio.create_task(self._work(candidate, units, rows, unfinished))
-            for _ in range(worker_count(candidate, self._endpoints))
+            asyncio.create_task(self._work(stream)) for _ in range(worker_count(stream.candidate, self._endpoints))
         ]
         self._workers.update(workers)
         try:
@@ -153,55 +161,52 @@ class Engine:
             self._workers.difference_update(workers)
         if self._failure is not None:
             raise self._failure
-        for sequence, (item, repeat) in unfinished.items():
-            rows.put(sequence, self._not_done(candidate, item, repeat))
-        unfinished.clear()
-        for sequence, item, repeat in units:  # only after a stop are there any left
-            rows.put(sequence, self._not_done(candidate, item, repeat))
-            unfinished.clear()
+        self._write_down_unfinished(stream)
         self._writer.close_sink(number)
 
-    def _units(
-        self, number: int, candidate: Candidate, rows: InOrder, unfinished: dict[int, tuple[Item, int]]
-    ) -> Iterator[tuple[int, Item, int]]:
-        """Sequence number, item and repeat of every row to come; shared by the workers of a candidate."""
-        sequence = 0
-        source = self._items(number)
+    def _write_down_unfinished(self, stream: _Stream) -> None:
+        """Rows for what a stop has left: begun and not ended, or never begun."""
+        for sequence, (item, repeat) in stream.unfinished.items():
+            stream.rows.put(sequence, self._not_done(stream.candidate, item, repeat))
+        for sequence, item, repeat in stream.units:
+            stream.rows.put(sequence, self._not_done(stream.candidate, item, repeat))
+            stream.unfinished.clear()
+
+    def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[tuple[int, Item, int]]:
+        """Sequence number, item and repeat of every row to come; withheld items get their row here."""
+        candidate, sequence = stream.candidate, 0
         needs_text = bool(getattr(candidate, "needs_text", True))
-        while chunk := list(islice(source, CHUNK_ITEMS)):
+        while chunk := list(islice(items, CHUNK_ITEMS)):
             if self.reason is None:
                 candidate.prepare([item for item in chunk if not (needs_text and item.is_withheld)])
             for item in chunk:
+                is_asked = not (needs_text and item.is_withheld)
                 for repeat in range(self._repeats):
-                    if needs_text and item.is_withheld:
-                        rows.put(
-                            sequence,
-                            Prediction(candidate.id, item.id, repeat, WITHHELD, None, NO_USAGE, None, False, None),
-                        )
-                        self._on_row("withheld")
-                    else:
-                        unfinished[sequence] = (item, repeat)
+                    if is_asked:
+                        stream.unfinished[sequence] = (item, repeat)
                         yield sequence, item, repeat
+                    else:
+                        stream.rows.put(sequence, _row(candidate, item, repeat, WITHHELD))
+                        self._on_row(WITHHELD.outcome)
                     sequence += 1
 
-    async def _work(
-        self,
-        candidate: Candidate,
-        units: Iterator[tuple[int, Item, int]],
-        rows: InOrder,
-        unfinished: dict[int, tuple[Item, int]],
-    ) -> None:
+    async def _work(self, stream: _Stream) -> None:
+        rows = stream.rows
         try:
             while self.reason is None:
-                unit = next(units, None)
+                unit = next(stream.units, None)
                 if unit is None:
                     return
                 sequence, item, repeat = unit
-                while sequence - rows.next > WINDOW_ROWS:
-                    await asyncio.sleep(0.005)
-                row = await self._decide(candidate, item, repeat)
-                del unfinished[sequence]
+                while sequence - rows.next > WINDOW_ROWS and self.reason is None:
+                    stream.has_room.clear()
+                    await stream.has_room.wait()
+                row = await self._decide(stream.candidate, item, repeat)
+                del stream.unfinished[sequence]
+                first = rows.next
                 rows.put(sequence, row)
+                if rows.next > first:
+                    stream.has_room.set()
                 self._on_row(row.answer.outcome)
                 if self._clock() - self._turn_began > TURN_S:
                     await asyncio.sleep(0)
@@ -256,8 +261,7 @@ class Engine:
         )
 
     def _not_done(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
-        answer = Answer("error", error=self.reason)
-        return Prediction(candidate.id, item.id, repeat, answer, None, NO_USAGE, None, False, None)
+        return _row(candidate, item, repeat, Answer("error", error=self.reason))
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
@@ -296,3 +300,8 @@ def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int
     names = endpoints.keys() if asked is None else asked
     together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
     return max(1, min(MOST_WORKERS, together))
+
+
+def _row(candidate: Candidate, item: Item, repeat: int, answer: Answer) -> Prediction:
+    """The row of an item that nobody was asked about."""
+    return Prediction(candidate.id, item.id, repeat, answer, None, NO_USAGE, None, False, None)

@@ -15,7 +15,7 @@ from typing import Any
 from harness.records import Limits
 from harness.runner.buckets import PACE, Bucket, read_rate
 
-START_CONCURRENCY = 32
+START_CONCURRENCY = 64
 RAMP_PER_S = 1500.0
 CUT = 0.8
 COOLDOWN_S = 1.0

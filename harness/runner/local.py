@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from harness import __version__
 from harness.records import Item
+from harness.runfolder import RunFolder
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
@@ -27,7 +28,7 @@ from harness.runner.record import Execution, check_counts, is_final, run_record,
 from harness.runner.request import RunRequest, RunSummary
 from harness.runner.store import RunWriter
 from harness.runner.transport import AiohttpTransport, Transport
-from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
+from harness.runs import META_FILE, RunMeta, read_meta
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

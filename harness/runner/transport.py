@@ -16,6 +16,8 @@ from harness.runner.endpoint import Endpoint
 
 FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body"]
 
+ANSWER_FIELDS = frozenset({"choices", "results", "output"})
+
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
@@ -44,6 +46,21 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+
+
+def disguised_status(document: Any) -> int | None:
+    """The status of an error that came as a 2xx, as some routers send it; None for a true answer.
+
+    >>> disguised_status({"error": {"code": 502}}), disguised_status({"error": None, "choices": []})
+    (502, None)
+    """
+    if type(document) is not dict or not document.get("error"):
+        return None
+    if ANSWER_FIELDS & document.keys():
+        return None
+    error = document["error"]
+    code = error.get("code") if type(error) is dict else None
+    return code if type(code) is int and 400 <= code < 600 else 502
 
 
 class AiohttpTransport:
@@ -92,9 +109,10 @@ class AiohttpTransport:
         if not 200 <= status < 300:
             return RawResponse(status, answer_headers, content)
         try:
-            return RawResponse(status, answer_headers, content, orjson.loads(content))
+            document = orjson.loads(content)
         except orjson.JSONDecodeError:
             raise TransportError("body", f"status {status} with a body that is no JSON document") from None
+        return RawResponse(disguised_status(document) or status, answer_headers, content, document)
 
     async def close(self) -> None:
         """Close all connections and wait until they are."""

@@ -1,0 +1,78 @@
+"""A folder of files, on this machine or behind an fsspec address.
+
+Decides only how bytes are found, read and put; what the files mean is left to ``runs`` and ``runner.store``. fsspec is
+imported where an address has a scheme, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+
+class RunFolder:
+    """A folder of files, local or behind an fsspec address."""
+
+    def __init__(self, address: str | Path) -> None:
+        self.address = str(address)
+        self._filesystem: Any = None
+        self._root = self.address
+        if is_remote(self.address):
+            from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+            self._filesystem, self._root = url_to_fs(self.address)
+        elif self.address.startswith("file://"):
+            self._root = self.address.removeprefix("file://")
+
+    @property
+    def local(self) -> Path | None:
+        """The folder on this machine; None when it is elsewhere."""
+        return None if self._filesystem is not None else Path(self._root)
+
+    def child(self, name: str) -> RunFolder:
+        """A folder inside this one."""
+        return RunFolder(f"{self.address.rstrip('/')}/{name}")
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file; None when there is none."""
+        try:
+            if self._filesystem is None:
+                return (Path(self._root) / name).read_bytes()
+            content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return content
+
+    def source(self, name: str) -> Any:
+        """Something pyarrow can read a file from."""
+        if self._filesystem is None:
+            return str(Path(self._root) / name)
+        return io.BytesIO(self._filesystem.cat_file(f"{self._root}/{name}"))
+
+    def names(self) -> list[str]:
+        """Names of the folders in this one, sorted."""
+        if self._filesystem is None:
+            root = Path(self._root)
+            return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+        try:
+            entries = self._filesystem.ls(self._root, detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
+
+    def put(self, local: Path, name: str) -> None:
+        """Copy a local file to a remote folder."""
+        self._filesystem.makedirs(f"{self._root}/{name}".rsplit("/", 1)[0], exist_ok=True)
+        self._filesystem.put_file(str(local), f"{self._root}/{name}")
+
+    def remove(self) -> None:
+        """Delete a remote folder."""
+        if self._filesystem.exists(self._root):
+            self._filesystem.rm(self._root, recursive=True)
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address needs fsspec: a scheme other than file, longer than a drive letter."""
+    scheme, separator, _ = address.partition("://")
+    return bool(separator) and len(scheme) > 1 and scheme != "file"
