@@ -8,6 +8,8 @@ import types
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from projects import CARD, ITEMS, write_project
 from public_sets import PUBLIC_SETS, dataset_stats, write_dataset
 
@@ -144,6 +146,39 @@ def test_jsonl_needs_no_table_library(tmp_path):
     code = f"import sys\nfrom harness.golden import load_golden\nload_golden({str(card)!r}, None)\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not {"datasets", "pyarrow", "pandas"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("depth", [300, 990, 5_000])
+def test_deep_rows_are_read_or_refused(tmp_path, depth):
+    row = '{"id": "a", "text": "t", "labels": {}, "meta": {"x": ' + "[" * depth + "]" * depth + "}}"
+    try:
+        golden = loaded(write_project(tmp_path, items=row))
+    except HarnessError:
+        assert depth > 300
+    else:
+        assert golden.item(0).id == "a"
+
+
+def test_long_numbers_are_read(tmp_path):
+    row = '{"id" : "a", "text": "t", "labels": {"hate": 1}, "meta": {"n": 0.' + "9" * 5_000 + "}}"
+    assert loaded(write_project(tmp_path, items=row)).item(0).meta == {"n": 1.0}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(ITEMS) - 1), st.binary(max_size=3)), min_size=1, max_size=4))
+def test_any_damage_to_rows_is_read_or_refused(tmp_path_factory, damage):
+    data = ITEMS.encode()
+    for at, other in damage:
+        data = data[:at] + other + data[at + 1 :]
+    folder = write_project(tmp_path_factory.getbasetemp() / "damage", items=data)
+    try:
+        golden = loaded(folder, with_policy=True)
+    except HarnessError as error:
+        message = str(error)
+    else:
+        message = f"allowed: {sum(1 for _ in golden.items()) == len(golden)}"
+    assert "allowed: " in message
+    assert "allowed: False" not in message
 
 
 # -------------------------------------------------------------------------------------------------------- tables

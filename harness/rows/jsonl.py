@@ -101,12 +101,21 @@ def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> 
                 if line.strip() == b"null":
                     add(None, index)
             else:
-                if type(row) is dict and (key := repeated_key(line, row)) is not None:
-                    faults.add(index, key, "is given twice in one object", "each key once", "remove one of the two")
+                _check_keys(faults, index, line, row)
                 add(row, index)
             index += 1
     offsets.append(at)
     return Jsonl(path, offsets, stamp)
+
+
+def _check_keys(faults: Faults, index: int, line: bytes, row: Any) -> None:
+    try:
+        key = repeated_key(line, row)
+    except RecursionError:
+        faults.add(index, None, "is nested too deep", "a few hundred levels at most", "flatten the row")
+        return
+    if key is not None:
+        faults.add(index, key, "is given twice in one object", "each key once", "remove one of the two")
 
 
 def _skip_line(file: Any, hasher: _Hash) -> int:
@@ -160,7 +169,7 @@ def repeated_key(line: bytes, row: Any) -> str | None:
         if len({key for key, _ in pairs}) < len(pairs):
             repeated.append(next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1))
 
-    json.loads(line, object_pairs_hook=note)
+    json.loads(line, object_pairs_hook=note, parse_int=str, parse_float=str)
     return repeated[0] if repeated else None
 
 

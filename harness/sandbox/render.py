@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from jinja2 import Template as JinjaTemplate
 
 
+_VALUE_ERRORS = (
+    TemplateValueError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError
+)  # fmt: skip
+
+
 class Template:
     """A compiled template that still needs the item."""
 
@@ -53,7 +58,7 @@ class Template:
     def _fault(self, error: Exception, item_id: str | None) -> Exception:
         from jinja2 import TemplateError
 
-        if not isinstance(error, TemplateError | TemplateValueError | TypeError | ValueError | ArithmeticError):
+        if not isinstance(error, (TemplateError, *_VALUE_ERRORS)):
             return error
         whom = "" if item_id is None else f" for item '{shortened(item_id)}'"
         frames = traceback.extract_tb(error.__traceback__)
