@@ -315,7 +315,7 @@ def _to_error(
     if kind in ("missing", "missing_argument"):
         return document.error(place, "is missing", allowed=allowed, next_step=f"add it to the {what}")
     is_secret = any(_SECRET.search(str(part)) for part in place)
-    text = f"a {type(value).__name__} (not shown)" if is_secret and value is not None else shown(value)
+    text = "a value that is not shown" if is_secret and value is not None else shown(value)
     if kind == "string_type" and isinstance(value, int | float):
         hint = "put it in quotes" if not isinstance(value, bool) else "put it in quotes if it is text"
     elif kind == "tuple_type" and isinstance(value, str):
