@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from harness.arrow import numpy_of
 from harness.errors import HarnessError
 from harness.records import OUTCOMES, WITHHELD, Outcome, RunStatus
 from harness.runfolder import RunFolder, is_remote
@@ -176,17 +177,17 @@ class Run:
     @cached_property
     def y_true(self) -> NDArray[np.int8]:
         """Gold, int8 (n_items, n_categories): 1, 0, or -1 missing."""
-        return _stack([_codes(self._items[f"label.{category}"]) for category in self.categories], self.meta.n_items)
+        return _matrix(self._items, "label", self.categories, MISSING, np.int8)
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
         """Sampling weight per item."""
-        return _floats(self._items["weight"])
+        return numpy_of(self._items["weight"], null=np.nan)
 
     @cached_property
     def is_withheld(self) -> NDArray[np.bool_]:
         """Items that had nothing to show."""
-        flags: NDArray[np.bool_] = self._items["withheld"].to_numpy()
+        flags: NDArray[np.bool_] = numpy_of(self._items["withheld"])
         return flags
 
     @cached_property
@@ -240,20 +241,16 @@ class Run:
         counted = ["input_tokens", "cached_tokens", "output_tokens"]
         table = self._rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
-        n_rows, shape = n_items * n_repeats, (n_items, n_repeats)
+        shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
         return CandidateRows(
             outcomes=_outcomes(table["outcome"]).reshape(shape),
-            y_pred=_stack([_codes(table[f"decision.{category}"]) for category in self.categories], n_rows).reshape(
-                cube
-            ),
-            y_score=_stack(
-                [_floats(table[f"score.{category}"]) for category in self.categories], n_rows, np.float64
-            ).reshape(cube),
-            latency_ms=_floats(table["latency_ms"]).reshape(shape),
-            tokens={column: table[column].to_numpy().reshape(shape) for column in counted},
-            cost_usd=_floats(table["cost_usd"]).reshape(shape),
-            is_cached=table["cached"].to_numpy().reshape(shape),
+            y_pred=_matrix(table, "decision", self.categories, MISSING, np.int8).reshape(cube),
+            y_score=_matrix(table, "score", self.categories, np.nan, np.float64).reshape(cube),
+            latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape),
+            tokens={column: numpy_of(table[column]).reshape(shape) for column in counted},
+            cost_usd=numpy_of(table["cost_usd"], null=np.nan).reshape(shape),
+            is_cached=numpy_of(table["cached"]).reshape(shape),
         )
 
     def texts(self, candidate: str, column: TextColumn) -> list[list[str | None]]:
@@ -372,20 +369,14 @@ def read_meta(content: bytes, where: str) -> RunMeta:
         ) from None
 
 
-def _codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
-    filled: NDArray[np.int8] = column.fill_null(MISSING).to_numpy().astype(np.int8)
-    return filled
-
-
-def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = column.to_numpy().astype(np.float64)  # nulls become NaN
-    return values
-
-
 def _outcomes(column: pa.ChunkedArray) -> NDArray[np.int8]:
     code = {outcome: index for index, outcome in enumerate(ALL_OUTCOMES)}
     return np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
 
 
-def _stack(columns: Sequence[NDArray[Any]], n_rows: int, kind: type = np.int8) -> NDArray[Any]:
-    return np.stack(columns, axis=1) if columns else np.empty((n_rows, 0), dtype=kind)
+def _matrix(table: pa.Table, prefix: str, names: Sequence[str], null: float, kind: type) -> NDArray[Any]:
+    """One column of the result for each name."""
+    matrix = np.empty((table.num_rows, len(names)), dtype=kind)
+    for column, name in enumerate(names):
+        matrix[:, column] = numpy_of(table[f"{prefix}.{name}"], null=null)
+    return matrix

@@ -233,6 +233,7 @@ class Caller:
                 limiter.release(tokens)
                 raise Stopped
             is_known = False
+            self._transport.open()
             began = self._clock()
             self.counts.calls += 1
             self.counts.retries += attempt > 1

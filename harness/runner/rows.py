@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness.arrow import array_of
 from harness.records import Prediction
-from harness.runner.arrays import array_of
 from harness.runs import ALL_OUTCOMES, prediction_schema
 
 BATCH_ROWS = 4096

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from harness.arrow import array_of, label_array
 from harness.records import Item, Prediction
-from harness.runner.arrays import array_of, label_array
 from harness.runner.rows import BATCH_ROWS, Columns
 from harness.runs import item_schema, prediction_schema
 

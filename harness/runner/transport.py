@@ -41,6 +41,9 @@ class TransportError(Exception):
 class Transport(Protocol):
     """Whatever makes calls."""
 
+    def open(self) -> None:
+        """Get ready; called before every call, outside its time."""
+
     async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
         """Make one call; TransportError when no complete answer came back in time."""
 
@@ -75,15 +78,25 @@ class AiohttpTransport:
         self._session: Any = None
         self._targets: dict[tuple[str, str], tuple[Any, Any]] = {}
 
+    def open(self) -> None:
+        """Import aiohttp and open the session, once."""
+        if self._session is None:
+            import aiohttp
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+
     async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
         """Make one call; TransportError when no complete answer came back in time."""
         import aiohttp
 
-        session = self._session or self._open()
         target = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
         url, headers = target
         try:
-            async with session.post(
+            async with self._session.post(
                 url,
                 data=body,
                 headers=headers,
@@ -119,17 +132,6 @@ class AiohttpTransport:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
-
-    def _open(self) -> Any:
-        import aiohttp
-
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=True,
-        )
-        return self._session
 
     def _target(self, endpoint: Endpoint, route: str) -> tuple[Any, Any]:
         """Parse address and headers once per endpoint and route instead of once per call."""
