@@ -3,26 +3,29 @@
 Decides what each normalisation step does and what counts as a word. The same steps run over the words of rules, so that
 both meet in one form. All steps take linear time.
 
+* ``strip_zero_width``: zero-width and bidirectional controls, soft hyphens, variation selectors and blank letters go.
 * ``nfkc``: compatibility forms (full width, ligatures, mathematical letters) become plain ones.
 * ``casefold``: case is disregarded.
-* ``strip_zero_width``: zero-width and bidirectional controls, soft hyphens, variation selectors and blank letters go.
 * ``strip_diacritics``: accents of Latin, Greek and Cyrillic letters go; marks of other scripts are letters and stay.
+* ``join_spaced_letters``: three or more single letters (digits too, after a letter) with one space or mark between them
+  are one word ("k i l l", "k.1.l.l").
 * ``leetspeak``: digits and ``@ $ ! |`` become the letters they look like, in runs that hold a letter. ``@`` at the
   beginning is a mention, ``!`` at the end is a mark: both stay.
 * ``collapse_repeats``: a letter three times or more is read as two and, in a second form, as one
   ("killlll" as "kill" and "kil", "fuuuck" as "fuuck" and "fuck").
-* ``join_spaced_letters``: three or more single letters with one space or mark between them are one word ("k i l l").
 
-Steps run in the order of the rule set. A word is a run of letters, digits and combining marks; everything else
-separates words, so "guaranteed-return" and "guaranteed return" are the same phrase. Characters of scripts that are
-written without spaces (Han, kana, Thai, Lao, Khmer, Burmese, Tibetan), emoji and currency signs are words of their own.
+Steps always run in this order, however the rule set lists them.
+
+A word is a run of letters, digits and combining marks; everything else separates words, so "guaranteed-return" and
+"guaranteed return" are the same phrase. Characters of scripts that are written without spaces (Han, kana, Thai, Lao,
+Khmer, Burmese, Tibetan), emoji and currency signs are words of their own.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection
 
 from harness.records import NormalisationStep
 
@@ -41,7 +44,7 @@ _LEET = str.maketrans("0134578@$!|", "oieastbasii")
 _LEET_RUN = re.compile(r"[a-z0-9$|][a-z0-9@$!|]*", re.IGNORECASE)
 _LETTER = re.compile("[a-z]", re.IGNORECASE)
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*][^\W\d_]){2,}(?![^\W_])")
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*][^\W_]){2,}(?![^\W_])")
 _BETWEEN = re.compile(r"[ .\-_*]")
 
 _UNSPACED = (
@@ -61,9 +64,7 @@ _BLANKS = {0x2800}
 
 
 def _nfkc(text: str) -> str:
-    if text.isascii() or unicodedata.is_normalized("NFKC", text):
-        return text
-    return unicodedata.normalize("NFKC", _with_few_marks(text))
+    return text if text.isascii() else unicodedata.normalize("NFKC", _with_few_marks(text))
 
 
 def _strip_diacritics(text: str) -> str:
@@ -107,36 +108,39 @@ def _join_spaced_letters(text: str) -> str:
 
 
 STEPS: dict[NormalisationStep, Callable[[str], str]] = {
+    "strip_zero_width": lambda text: text if text.isascii() else _INVISIBLE.sub("", text),
     "nfkc": _nfkc,
     "casefold": str.casefold,
-    "strip_zero_width": lambda text: text if text.isascii() else _INVISIBLE.sub("", text),
     "strip_diacritics": _strip_diacritics,
+    "join_spaced_letters": _join_spaced_letters,
     "leetspeak": _leetspeak,
     "collapse_repeats": _collapse_repeats,
-    "join_spaced_letters": _join_spaced_letters,
 }
+"""In the order in which they run."""
 
 
-def normalise(text: str, steps: Iterable[NormalisationStep]) -> str:
-    """The text after the steps, in their order.
+def normalise(text: str, steps: Collection[NormalisationStep]) -> str:
+    """The text after the steps.
 
-    >>> normalise("Ｋ1ＬＬ", ["nfkc", "casefold", "leetspeak"])
+    >>> normalise("Ｋ 1 ＬＬ", ["leetspeak", "casefold", "nfkc"])
+    'k 1 ll'
+    >>> normalise("Ｋ1ＬＬ", ["leetspeak", "casefold", "nfkc"])
     'kill'
     """
-    for step in steps:
-        text = STEPS[step](text)
+    for name, step in STEPS.items():
+        if name in steps:
+            text = step(text)
     return text
 
 
-def forms(text: str, steps: Sequence[NormalisationStep]) -> tuple[str, ...]:
+def forms(text: str, steps: Collection[NormalisationStep]) -> tuple[str, ...]:
     """The forms in which rules look for words: one, or two where ``collapse_repeats`` had something to do."""
     if "collapse_repeats" not in steps:
         return (normalise(text, steps),)
-    at = steps.index("collapse_repeats")
-    before, after = normalise(text, steps[:at]), steps[at + 1 :]
-    if not _REPEATS.search(before):
-        return (normalise(before, after),)
-    return normalise(_collapse_repeats(before), after), normalise(_REPEATS.sub(r"\1", before), after)
+    whole = normalise(text, [step for step in steps if step != "collapse_repeats"])
+    if not _REPEATS.search(whole):
+        return (whole,)
+    return _collapse_repeats(whole), _REPEATS.sub(r"\1", whole)
 
 
 class _TokenTable(dict[int, str]):

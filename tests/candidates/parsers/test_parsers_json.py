@@ -1,0 +1,215 @@
+"""Answers as models really write them; every hazard is an example."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.candidates.names import NameIndex
+from harness.candidates.parsers import PARSERS, ParseContext
+from harness.records import PromptHeader
+
+CATEGORIES = ("hate", "spam", "self_harm")
+
+
+def asked(categories=CATEGORIES, crosswalk=None, **header):
+    return ParseContext(PromptHeader("p", "json", **header), NameIndex(categories, crosswalk))
+
+
+def parse(text, context=None):
+    return PARSERS["json"].parse(text, context or asked())
+
+
+def flagged(parsed):
+    assert parsed.outcome == "ok", parsed.reason
+    assert set(parsed.decisions) == set(CATEGORIES)
+    return {name for name, decision in parsed.decisions.items() if decision}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"categories": []}', set()),
+        ('{"categories": ["hate"]}', {"hate"}),
+        ('{"categories": ["hate", "spam"], "rationale": "both"}', {"hate", "spam"}),
+        ('```json\n{"categories": ["hate"]}\n```', {"hate"}),
+        ('```\n{"categories": ["hate"]}```', {"hate"}),
+        ('Here is my decision:\n\n{"categories": ["spam"]}\n\nLet me know if you need more.', {"spam"}),
+        ('The policy says {category} applies, so {"categories": ["spam"]}', {"spam"}),
+        ('{{"categories": ["hate"]}}', {"hate"}),
+        ('{"result": {"verdict": {"categories": ["hate"]}}, "model": {"name": "x"}}', {"hate"}),
+        ('[{"categories": ["spam"]}]', {"spam"}),
+        ('{"categories": ["Self-Harm"]}', {"self_harm"}),
+        ('{"categories": ["SELF HARM"]}', {"self_harm"}),
+        ('{"violates": true, "categories": ["hate"]}', {"hate"}),
+        ('{"violates": false, "categories": []}', set()),
+        ('{"violates": false}', set()),
+        ('{"violates": 0, "categories": []}', set()),
+        ('{"Categories": ["hate"]}', {"hate"}),
+        ('{"categories": {"hate": true, "spam": false, "self_harm": 0}}', {"hate"}),
+        ('{"categories": {"hate": 1, "spam": 0, "self_harm": 0}}', {"hate"}),
+        ('{"categories": {"hate": 0.9, "spam": 0.5, "self_harm": 0.49}}', {"hate", "spam"}),
+        ('{"rationale": "quotes \\"{}\\" and } braces {", "categories": ["hate"]}', {"hate"}),
+        ('{"categories": ["hate"]} {"categories": ["hate"]}', {"hate"}),
+        ('<think>Is it {"categories": []}? No, it is hate.</think>\n{"categories": ["hate"]}', {"hate"}),
+        ('it may be {"categories": []} hm</think>{"categories": ["hate"]}', {"hate"}),
+        ('<|channel|>analysis<|message|>{"categories": []}<|end|><|start|>assistant<|channel|>final<|message|>'
+         '{"categories": ["hate"]}<|return|>', {"hate"}),
+        ('analysisThe text attacks a group.assistantfinal{"categories": ["hate"]}', {"hate"}),
+    ],
+)  # fmt: skip
+def test_json_reads_the_verdict(text, expected):
+    assert flagged(parse(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hate",
+        "no violation",
+        "null",
+        "[]",
+        "{}",
+        '["hate"]',
+        '{"category": "hate"}',
+        '{"hate": true}',
+        '{"categories": "hate"}',
+        '{"categories": null}',
+        '{"categories": [null]}',
+        '{"categories": [["hate"]]}',
+        '{"categories": ["none"]}',
+        '{"categories": ["hate", "D-S2"]}',
+        '{"categories": ["hateful"]}',
+        '{"categories": {"hate": 1, "spam": 0, "self_harm": 0, "violence": 0}}',
+        '{"categories": {"hate": 2, "spam": 0, "self_harm": 0}}',
+        '{"categories": {"hate": -0.1, "spam": 0, "self_harm": 0}}',
+        '{"categories": {"hate": NaN, "spam": 0, "self_harm": 0}}',
+        '{"categories": {"hate": 1e999, "spam": 0, "self_harm": 0}}',
+        '{"categories": {"hate": "yes", "spam": "no", "self_harm": "no"}}',
+        '{"violates": true}',
+        '{"violates": true, "categories": []}',
+        '{"violates": false, "categories": ["hate"]}',
+        '{"violates": "yes", "categories": ["hate"]}',
+        '{"violates": null, "categories": ["hate"]}',
+        '{"violates": true, "categories": {"hate": 0, "spam": 0, "self_harm": 0}}',
+        '{"violates": false, "categories": {"hate": 1, "spam": 0, "self_harm": 0}}',
+        '{"categories": ["hate"]}\n{"categories": []}',
+        '{"categories": ["hate"], "categories": []}',
+        '{"categories": ["hate"], "Categories": []}',
+        '{"categories": ["hate"], "scores": {"violence": 0.9}}',
+        '{"categories": ["hate"], "scores": {"hate": 1.2}}',
+        '{"categories": ["hate"], "scores": {"hate": true}}',
+        '{"categories": ["hate"], "scores": [0.9]}',
+        '{"categories": ["hate"',
+        '{"categories": ["hate"], "examples": [{"categories": []}], "rationale": "cut o',
+        '{"note": {"categories": []}, "categories": ["hate", ',
+        "{'categories': ['hate']}",
+        '{"categories": ["hate"],}',
+        '<think>{"categories": []}',
+        '<think>It is hate. {"categories": ["hate"]}</think>',
+        '<|channel|>analysis<|message|>{"categories": []}',
+        '{"a":' * 5_000,
+        "{" * 5_000,
+        '{"categories":' + "[" * 100_000,
+        '{"categories": {"hate": 1' + "0" * 5_000 + "}}",
+    ],
+)
+def test_json_does_not_guess(text):
+    """Neither safe nor unsafe: an answer that is not a verdict is counted as unparsed."""
+    parsed = parse(text)
+    assert parsed.outcome == "unparsed"
+    assert parsed.reason
+    assert 1 not in parsed.decisions.values()
+
+
+def test_json_true_with_an_empty_list_is_the_only_category_asked():
+    parsed = parse('{"violates": true, "categories": []}', asked(("hate",)))
+    assert parsed.decisions == {"hate": 1}
+
+
+def test_json_mapping_that_leaves_a_category_out_is_partial():
+    parsed = parse('{"categories": {"hate": 1, "spam": 0}}')
+    assert parsed.outcome == "unparsed"
+    assert parsed.decisions == {"hate": 1, "spam": 0, "self_harm": None}
+
+
+def test_json_null_for_a_category_is_an_abstention():
+    parsed = parse('{"categories": {"hate": 1, "spam": 0, "self_harm": null}}')
+    assert parsed.outcome == "abstained"
+    assert parsed.decisions == {"hate": 1, "spam": 0, "self_harm": None}
+
+
+def test_json_keeps_scores_and_rationale():
+    parsed = parse('{"categories": ["hate"], "scores": {"hate": 0.9, "spam": 0}, "rationale": "attack"}')
+    assert parsed.scores == {"hate": 0.9, "spam": 0.0}
+    assert parsed.rationale == "attack"
+    assert parse('{"categories": {"hate": 0.9, "spam": 0.0, "self_harm": 1}}').scores == {"hate": 0.9, "spam": 0.0}
+
+
+def test_json_crosswalk_maps_many_to_many_and_hides_the_policy_names():
+    crosswalk = {"hate": ["hate", "hate/threatening"], "self_harm": ["hate/threatening", "self-harm/intent"]}
+    context = asked(crosswalk=crosswalk)
+    assert context.categories == ("hate", "self_harm")
+    assert parse('{"categories": ["hate/threatening"]}', context).decisions == {"hate": 1, "self_harm": 1}
+    assert parse('{"categories": ["spam"]}', context).outcome == "unparsed"
+
+
+def test_json_name_that_two_categories_share_once_folded_is_unknown():
+    context = asked(("self_harm", "selfharm"))
+    assert parse('{"categories": ["self-harm"]}', context).outcome == "unparsed"
+    assert parse('{"categories": ["selfharm"]}', context).decisions == {"self_harm": 0, "selfharm": 1}
+
+
+names = st.sampled_from(CATEGORIES)
+verdicts = st.one_of(
+    st.fixed_dictionaries({"categories": st.lists(names, unique=True)}, optional={"rationale": st.text()}),
+    st.fixed_dictionaries({"categories": st.fixed_dictionaries(dict.fromkeys(CATEGORIES, st.floats(0, 1)))}),
+)
+blanks = st.text(alphabet=" \t\r\n", max_size=5)
+
+
+@given(
+    verdicts, blanks, blanks, st.sampled_from(["{}", "```json\n{}\n```", "```\n{}\n```", "Decision: {}", "{} Done."])
+)
+def test_json_reads_the_same_in_any_wrapping(verdict, before, after, wrapping):
+    text = json.dumps(verdict)
+    bare = parse(text)
+    assert bare.outcome == "ok"
+    assert parse(before + wrapping.replace("{}", text) + after) == bare
+
+
+pieces = st.sampled_from(
+    ['{"categories"', ": [", '"hate"', "]", "}", "{", '"violates"', ": true", ": false", ",", "yes", "no", "unsafe",
+     "safe", "\n", "S10", "S99", "```", "<think>", "</think>", '"policy_category"', '"violation": 1', "INVALID", " "]
+)  # fmt: skip
+answers = st.one_of(st.text(), st.lists(pieces).map("".join))
+
+
+@pytest.mark.parametrize("name", PARSERS)
+@given(text=answers)
+def test_parsers_never_raise_and_never_invent_a_category(name, text):
+    context = ParseContext(
+        PromptHeader("p", name, labels={"INVALID": ("hate",), "VALID": ()}),
+        NameIndex(CATEGORIES, {"hate": ["S10"], "spam": ["S2"]} if name == "llama_guard" else None),
+    )
+    parsed = PARSERS[name].parse(text, context)
+    assert set(parsed.decisions) <= set(context.categories)
+    assert set(parsed.scores) <= set(context.categories)
+    if parsed.outcome == "ok":
+        assert set(parsed.decisions) == set(context.categories)
+        assert set(parsed.decisions.values()) <= {0, 1}
+    else:
+        assert parsed.reason
+        if text.strip():
+            assert parsed.reason != text
+
+
+@pytest.mark.parametrize("name", PARSERS)
+@given(text=answers)
+def test_parsers_never_invent_for_one_category(name, text):
+    context = ParseContext(PromptHeader("p", name, labels={"1": ("hate",), "0": ()}), NameIndex(("hate",)), "hate")
+    parsed = PARSERS[name].parse(text, context)
+    assert set(parsed.decisions) <= {"hate"}
+    assert parsed.outcome != "ok" or parsed.decisions["hate"] in (0, 1)
