@@ -127,7 +127,7 @@ def wgs_interval(cells: NDArray[Any], *, confidence: float = 0.95) -> Interval:
 
     Each of the six cells with a flag gets 1/6 of an item in the variance, so that two systems without a discordant flag
     still have an interval of some width. Simulated coverage .96 on average over random designs with 20-600 violating
-    items, .92 at worst (.94 and .88 without the sixth).
+    items, .90 at worst (.94 and .88 without the sixth).
 
     Args:
         cells: 8 counts, cell = 4y + 2a + b; fractional for effective counts.

@@ -1,0 +1,56 @@
+"""The core imports numpy, scipy's light parts, pure standard modules, itself and the error tree; nothing else."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness.core
+
+CORE = Path(harness.core.__file__).parent
+ALLOWED_ROOTS = {"numpy", "collections", "dataclasses", "functools", "math", "typing", "__future__"}
+ALLOWED_PREFIXES = ("scipy.special", "scipy.optimize", "harness.core", "harness.errors", "numpy.typing")
+IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__"}
+
+
+def _trees():
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(CORE.glob("*.py"))]
+
+
+@pytest.mark.parametrize(("path", "tree"), _trees(), ids=lambda value: getattr(value, "stem", ""))
+def test_core_module_imports_only_pure_packages(path, tree):
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+            assert node.level == 0, f"{path.name}: relative import"
+        for name in names:
+            is_allowed = name.split(".")[0] in ALLOWED_ROOTS or name.startswith(ALLOWED_PREFIXES)
+            assert is_allowed, f"{path.name}:{node.lineno} imports {name}"
+
+
+@pytest.mark.parametrize(("path", "tree"), _trees(), ids=lambda value: getattr(value, "stem", ""))
+def test_core_module_has_no_side_effects(path, tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in IMPURE_CALLS, f"{path.name}:{node.lineno} calls {node.func.id}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "random":
+            assert node.attr in {"Generator", "SeedSequence", "default_rng"}, f"{path.name}:{node.lineno} global rng"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "default_rng":
+            assert node.args, f"{path.name}:{node.lineno} makes an unseeded generator"
+
+
+def test_core_never_loads_scipy_stats():
+    # scipy.stats costs a second of start-up
+    modules = [f"harness.core.{path.stem}" for path in CORE.glob("*.py") if path.stem != "__init__"]
+    code = f"import sys, {', '.join(modules)}; sys.exit('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_core_modules_have_one_reason_to_change():
+    sizes = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in CORE.glob("*.py")}
+    assert {name: size for name, size in sizes.items() if size > 350} == {}

@@ -1,0 +1,180 @@
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn import metrics as oracle
+
+from harness.core.ranking import auroc, average_precision, precision_recall_curve, roc_curve
+
+RANKING = {"average_precision": average_precision, "auroc": auroc}
+SKLEARN = {"average_precision": oracle.average_precision_score, "auroc": oracle.roc_auc_score}
+scored = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1.0, -3.0])),
+    min_size=2,
+    max_size=60,
+)
+
+
+def _random(seed, n=300, decimals=None):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.3).astype(np.int8)
+    s = rng.normal(size=n) + y
+    return y, s if decimals is None else s.round(decimals)
+
+
+@pytest.mark.parametrize("name", RANKING)
+@pytest.mark.parametrize("decimals", [None, 1, 0])
+def test_ranking_metric_equals_scikit_learn(name, decimals):
+    for seed in range(20):
+        y, s = _random(seed, decimals=decimals)
+        assert RANKING[name](y, s).value == pytest.approx(SKLEARN[name](y, s), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", RANKING)
+@given(scored)
+@settings(max_examples=80, deadline=None)
+def test_ranking_metric_lies_inside_its_interval(name, rows):
+    y, s = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    result = RANKING[name](y, s)
+    needs = {"average_precision": y.any(), "auroc": y.any() and not y.all()}[name]
+    assert result.is_defined == bool(needs)
+    if result.is_defined:
+        assert 0 <= result.low <= result.value <= result.high <= 1
+        assert result.high > result.low
+
+
+@pytest.mark.parametrize("name", RANKING)
+@given(scored, st.randoms())
+@settings(max_examples=30, deadline=None)
+def test_ranking_metric_ignores_item_order_and_monotone_rescaling(name, rows, random):
+    y, s = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    order = np.array(random.sample(range(len(rows)), len(rows)))
+    there, back = RANKING[name](y, s), RANKING[name](y[order], 3 * s[order] - 7)
+    assert there.value == pytest.approx(back.value, nan_ok=True)
+
+
+def test_auroc_of_reversed_scores_is_mirrored():
+    y, s = _random(1)
+    there, back = auroc(y, s), auroc(y, -s)
+    assert (back.value, back.low, back.high) == pytest.approx((1 - there.value, 1 - there.high, 1 - there.low))
+
+
+def test_all_tied_scores_give_prevalence_and_one_half():
+    y = np.array([1, 0, 0, 0])
+    s = np.full(4, 0.5)
+    assert average_precision(y, s).value == 0.25  # one step: precision 1/4 at recall 1
+    assert auroc(y, s).value == 0.5
+
+
+def test_missing_gold_and_scores_are_left_out_and_counted():
+    y = np.array([1, 0, -1, 1])
+    s = np.array([0.9, 0.1, 0.5, np.nan])
+    assert auroc(y, s).n_excluded == 2
+    assert average_precision(y, s).value == 1.0
+
+
+def test_average_precision_interval_is_the_logit_interval():
+    # by hand: P = 50, logit(AP) +- 1.959964/sqrt(50 AP (1-AP))
+    y, s = _random(3, n=200)
+    result = average_precision(y, s)
+    p, ap = int(y.sum()), result.value
+    half = 1.959963984540054 / math.sqrt(p * ap * (1 - ap))
+    assert (result.low, result.high) == pytest.approx((expit(logit(ap) - half), expit(logit(ap) + half)))
+
+
+def test_delong_standard_error_equals_pairwise_definition():
+    y, s = _random(4, n=80, decimals=1)
+    pos, neg = s[y == 1], s[y == 0]
+    wins = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])  # DeLong et al. (1988), equation 2
+    variance = wins.mean(axis=1).var(ddof=1) / len(pos) + wins.mean(axis=0).var(ddof=1) / len(neg)
+    value = wins.mean()
+    half = 1.959963984540054 * math.sqrt(variance) / (value * (1 - value))
+    result = auroc(y, s)
+    assert (result.low, result.high) == pytest.approx((expit(logit(value) - half), expit(logit(value) + half)))
+
+
+@pytest.mark.parametrize("n_positives", [1, 5])
+def test_perfect_separation_still_has_width(n_positives):
+    y = np.repeat([1, 0], [n_positives, 40])
+    result = auroc(y, y.astype(float))
+    assert result.value == 1
+    assert result.high == 1
+    assert result.low < 0.6 if n_positives == 5 else result.low < 0.3
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_precision_recall_curve_equals_scikit_learn(decimals):
+    y, s = _random(5, decimals=decimals)
+    for ours, theirs in zip(precision_recall_curve(y, s), oracle.precision_recall_curve(y, s), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_roc_curve_equals_scikit_learn(decimals):
+    y, s = _random(6, decimals=decimals)
+    for ours, theirs in zip(roc_curve(y, s), oracle.roc_curve(y, s, drop_intermediate=False), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def test_curves_of_a_single_class_are_undefined_not_a_crash():
+    s = np.array([0.1, 0.2])
+    assert np.isnan(precision_recall_curve(np.zeros(2, int), s).recall).all()
+    assert np.isnan(roc_curve(np.zeros(2, int), s).tpr).all()
+    assert precision_recall_curve(np.zeros(0, int), np.zeros(0)).thresholds.size == 0
+
+
+@pytest.mark.parametrize("name", RANKING)
+def test_ranking_metric_refuses_malformed_arrays(name):
+    with pytest.raises(ValueError, match="one shape"):
+        RANKING[name](np.zeros(3, int), np.zeros(2))
+    with pytest.raises(ValueError, match="only -1"):
+        RANKING[name](np.array([3, 0]), np.zeros(2))
+
+
+def test_average_precision_of_a_million_rows_is_fast():
+    rng = np.random.default_rng(7)
+    y, s = (rng.random(1_000_000) < 0.05).astype(np.int8), rng.random(1_000_000)
+    start = time.process_time()
+    average_precision(y, s)
+    assert time.process_time() - start < 0.5  # 0.02 s on an idle core; bound 0.2 s, with slack for a busy machine
+
+
+@pytest.mark.parametrize(
+    ("n_positives", "runs"),
+    [(50, 400), pytest.param(20, 3000, marks=pytest.mark.slow), pytest.param(200, 2000, marks=pytest.mark.slow)],
+)
+def test_average_precision_interval_covers(n_positives, runs):
+    rng = np.random.default_rng(8)
+    n_negatives = 9 * n_positives
+    big = (
+        np.repeat([1, 0], [100_000, 900_000]),
+        np.concatenate([rng.normal(1.5, 1, 100_000), rng.normal(0, 1, 900_000)]),
+    )
+    truth = average_precision(*big).value
+    y = np.repeat([1, 0], [n_positives, n_negatives])
+    covered = 0
+    for _ in range(runs):
+        s = np.concatenate([rng.normal(1.5, 1, n_positives), rng.normal(0, 1, n_negatives)])
+        result = average_precision(y, s)
+        covered += result.low <= truth <= result.high
+    assert covered / runs >= 0.935
+
+
+@pytest.mark.parametrize(
+    ("n_positives", "runs"),
+    [(50, 400), pytest.param(20, 3000, marks=pytest.mark.slow), pytest.param(200, 2000, marks=pytest.mark.slow)],
+)
+def test_auroc_interval_covers(n_positives, runs):
+    rng = np.random.default_rng(9)
+    truth = 0.8555778  # Phi(1.5/sqrt 2)
+    y = np.repeat([1, 0], [n_positives, 4 * n_positives])
+    covered = 0
+    for _ in range(runs):
+        s = np.concatenate([rng.normal(1.5, 1, n_positives), rng.normal(0, 1, 4 * n_positives)])
+        result = auroc(y, s)
+        covered += result.low <= truth <= result.high
+    assert 0.925 <= covered / runs <= 0.98
