@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score", "Show precision, recall and more per category from a stored run."),
     "compare": ("compare", "Compare two candidates item by item."),
     "runs": ("runs", "List and show stored runs."),
+    "gate": ("gate", "Decide whether a candidate may replace the baseline."),
+    "baseline": ("baseline", "Promote a run as the baseline of later gates, and show it."),
+    "ci": ("ci", "Run an eval, gate it, and write JUnit, annotations, job summary and comment."),
+    "explain": ("explain", "Explain a metric, a verdict or a method in plain words."),
 }
 """Command -> module of this package and its one-line help (a test holds it equal to the command's own)."""
 

@@ -1,0 +1,132 @@
+"""``harness ci``: run, gate, and write what continuous integration shows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.gate import gate_options, show_report, write_text
+from harness.cli.options import eval_argument, json_option, note, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.errors import HarnessError
+    from harness.gating import GateReport
+
+OUT = Path("reports/ci")
+
+
+@click.command("ci")
+@eval_argument
+@gate_options
+@click.option(
+    "--cached-only", "is_cached_only", is_flag=True, help="Replay: call nothing, fail if an answer is missing."
+)
+@click.option("--wave", metavar="LABEL", help="Ask the models again under this label.")
+@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars.")
+@click.option(
+    "--cache",
+    "cache_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="HARNESS_CACHE",
+    help="Journal of answers; default: the user's cache folder.",
+)
+@click.option(
+    "--out",
+    "out_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUT,
+    show_default=True,
+    help="Folder for JUnit, comment, summary and JSON.",
+)
+@click.option(
+    "--annotations", type=click.Choice(["auto", "github", "none"]), default="auto", help="Annotations; auto on GitHub."
+)
+@runs_dir_option
+@json_option
+def command(
+    eval_path: Path,
+    candidate: str | None,
+    baseline: str | None,
+    across_versions: bool,
+    is_cached_only: bool,
+    wave: str | None,
+    max_cost_usd: float | None,
+    cache_path: Path | None,
+    out_dir: Path,
+    annotations: str,
+    runs_dir: str,
+    as_json: bool,
+) -> None:
+    r"""Run an eval, gate it, and write JUnit, annotations, job summary and comment.
+
+    Exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID or incomplete.
+
+    \b
+    Examples:
+      harness ci evals/community.yaml --candidate v2 --baseline promoted
+      harness ci evals/community.yaml --cached-only --cache responses.sqlite
+    """
+    from harness.ci import GateOptions, gate_eval
+    from harness.errors import HarnessError
+    from harness.execution import RunOptions
+
+    run_options = RunOptions(runs_dir, cache_path, wave=wave, max_cost_usd=max_cost_usd)
+    options = GateOptions(candidate, baseline, across_versions, is_cached_only)
+    kind = ("github" if os.environ.get("GITHUB_ACTIONS") == "true" else None) if annotations == "auto" else annotations
+    kind = None if kind == "none" else kind
+    try:
+        report = gate_eval(
+            eval_path, options, run_options, os.environ, now=datetime.now(UTC), stream=None if as_json else sys.stderr
+        )
+    except HarnessError as error:
+        _write_failure(error, eval_path, out_dir, kind, as_json=as_json)
+        raise
+    _write_all(report, out_dir)
+    show_report(report, as_json=as_json, annotations=kind)
+    note(f"Written: {out_dir.as_posix()}/{report.eval_name}.{{junit.xml,comment.md,summary.md,gate.json}}")
+    raise SystemExit(report.exit_code)
+
+
+def _write_all(report: GateReport, out_dir: Path) -> None:
+    import json
+
+    from harness.report.ci import comment_markdown, junit_xml, summary_markdown
+
+    text = summary_markdown(report)
+    stem = out_dir / report.eval_name
+    write_text(stem.with_name(f"{stem.name}.junit.xml"), junit_xml(report))
+    write_text(stem.with_name(f"{stem.name}.comment.md"), comment_markdown(report))
+    write_text(stem.with_name(f"{stem.name}.summary.md"), text)
+    content = json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(stem.with_name(f"{stem.name}.gate.json"), content + "\n")
+    _append_job_summary(text)
+
+
+def _write_failure(
+    error: HarnessError, eval_path: Path, out_dir: Path, annotations: str | None, *, as_json: bool
+) -> None:
+    """A run that came to nothing must not look like a job without results."""
+    from harness.report.ci import failure_annotation, failure_junit, failure_markdown
+
+    name, text = eval_path.stem, str(error)
+    write_text(out_dir / f"{name}.junit.xml", failure_junit(name, text))
+    write_text(out_dir / f"{name}.comment.md", failure_markdown(name, text))
+    _append_job_summary(failure_markdown(name, text))
+    if annotations == "github":
+        click.echo(failure_annotation(name, text), err=as_json)
+
+
+def _append_job_summary(text: str) -> None:
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        note(f"Warning: the job summary cannot be written: {error.strerror or error}")

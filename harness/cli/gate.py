@@ -1,0 +1,166 @@
+"""``harness gate``: may this candidate replace the baseline?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.gating import GateReport
+
+
+def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is gated against what."""
+    for option in (
+        click.option("--across-versions", is_flag=True, help="Allow another golden-set version; split the change."),
+        click.option("--baseline", metavar="REF", help="A candidate of the run, RUN[:candidate], or promoted."),
+        click.option("--candidate", metavar="ID", help="The candidate to judge; default: the only other one."),
+    ):
+        function = option(function)
+    return function
+
+
+def baselines_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--baselines``: where promoted baselines lie."""
+    return click.option(
+        "--baselines",
+        "baselines_dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("evals/baselines"),
+        show_default=True,
+        help="Folder of the promoted baselines.",
+    )(function)
+
+
+def _file(name: str, text: str) -> Callable[..., Any]:
+    return click.option(name, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=text)
+
+
+@click.command("gate")
+@click.argument("run_name", metavar="[RUN]", required=False)
+@click.option(
+    "--plan", "plan_path", type=click.Path(path_type=Path), metavar="EVAL", help="What EVAL can prove at all."
+)
+@click.option("--discordance", type=click.FloatRange(0, 1, min_open=True), default=0.05, show_default=True,
+              help="With --plan: share of items on which the two systems are expected to differ.")  # fmt: skip
+@gate_options
+@baselines_option
+@_file("--junit", "Write JUnit XML, a test case per check.")
+@click.option("--annotations", type=click.Choice(["github"]), help="Print annotations for this CI.")
+@_file("--summary", "Write the job summary, Markdown.")
+@_file("--comment", "Write the pull-request comment, Markdown.")
+@runs_dir_option
+@json_option
+def command(
+    run_name: str | None,
+    plan_path: Path | None,
+    discordance: float,
+    candidate: str | None,
+    baseline: str | None,
+    across_versions: bool,
+    baselines_dir: Path,
+    junit: Path | None,
+    annotations: str | None,
+    summary: Path | None,
+    comment: Path | None,
+    runs_dir: str,
+    as_json: bool,
+) -> None:
+    r"""Decide whether a candidate may replace the baseline.
+
+    Asks the checks of the run's eval and exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID.
+
+    \b
+    Examples:
+      harness gate latest --candidate v2
+      harness gate latest --candidate v2 --baseline promoted --junit gate.xml --annotations github
+      harness gate --plan evals/community.yaml
+    """
+    if (run_name is None) == (plan_path is None):
+        raise click.UsageError("Name a RUN to gate, or an eval with --plan EVAL; one of the two.")
+    if plan_path is not None:
+        _show_plan(plan_path, discordance, as_json)
+        return
+    from harness.ci import GateOptions, card_of, gate_stored
+
+    run = find_run(runs_dir, str(run_name))
+    options = GateOptions(candidate, baseline, across_versions)
+    now = datetime.now(UTC)
+    report = gate_stored(run, options, runs_dir=runs_dir, root=baselines_dir, card=card_of(run), now=now)
+    write_outputs(report, junit=junit, summary=summary, comment=comment)
+    show_report(report, as_json=as_json, annotations=annotations)
+    raise SystemExit(report.exit_code)
+
+
+def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
+    """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
+    from harness.report.ci import annotation_lines, log_safe
+    from harness.report.gate_tables import gate_tables
+    from harness.report.tables import render
+
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        lines = [
+            report.headline,
+            f"Baseline: {report.baseline.candidate}, {report.baseline.source}.",
+            "",
+            *render(gate_tables(report), "terminal").split("\n"),
+            "",
+            *(f"Note: {one}." for one in report.notes),
+        ]
+        if report.reuse is not None:
+            lines.append(f"Candidates gated on this golden set so far: {report.reuse.n_candidates}.")
+        lines += [f"signature: {report.candidate.signature}", "What a verdict means: harness explain gate"]
+        click.echo("\n".join(log_safe(line) for line in lines))
+    if report.reuse is not None and report.reuse.warning:
+        note(f"Warning: {log_safe(report.reuse.warning)}")
+    if annotations == "github":
+        for line in annotation_lines(report):
+            click.echo(line, err=as_json)
+
+
+def write_outputs(
+    report: GateReport, *, junit: Path | None = None, summary: Path | None = None, comment: Path | None = None
+) -> None:
+    """Write the files that were asked for."""
+    from harness.report.ci import comment_markdown, junit_xml, summary_markdown
+
+    for path, text in ((junit, junit_xml), (summary, summary_markdown), (comment, comment_markdown)):
+        if path is not None:
+            write_text(path, text(report))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a result file; its folder is made."""
+    from harness.errors import HarnessError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    except OSError as error:
+        raise HarnessError(
+            f"{path}: cannot be written: {error.strerror or error}",
+            allowed="a file in a folder that can be written to",
+            next_step="name another file",
+        ) from None
+
+
+def _show_plan(eval_path: Path, discordance: float, as_json: bool) -> None:
+    from harness.evalspec import load_eval
+    from harness.gating.plan import plan_eval
+
+    plan = plan_eval(load_eval(eval_path), discordance=discordance)
+    if as_json:
+        print_json(plan.as_dict())
+        return
+    from harness.report.gate_tables import plan_table
+    from harness.report.tables import to_terminal
+
+    click.echo(to_terminal(plan_table(plan)))

@@ -1,0 +1,11 @@
+"""The rollout gate on stored runs: from two candidates' rows to a verdict per check and overall.
+
+``checks`` resolves what the eval asks, ``pairs`` builds the evidence, ``decide`` asks the core, ``across`` splits a
+change of the golden set from a change of the candidate, ``plan`` says what a golden set can prove before any call. The
+tests and the meaning of a verdict are in ``core``; where a baseline is kept is decided in ``baselines``.
+"""
+
+from harness.gating.decide import gate_runs
+from harness.gating.records import GateReport
+
+__all__ = ["GateReport", "gate_runs"]

@@ -1,0 +1,70 @@
+"""What an eval's gate asks: lines of the file -> one check per category, metric and kind.
+
+Decides expansion and precedence. ``*`` stands for every category; a later line replaces an earlier one for the same
+category, metric and kind, so that a margin and a floor can stand side by side. The failure rate belongs to the whole
+answer: its ``*`` is one check over all items, and a gate without one gets the default one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.core.checks import CheckSpec
+from harness.errors import HarnessError
+from harness.gating.records import ALL_ITEMS
+
+FAILURE_MARGIN = 0.005
+FAILURE_MIN_ITEMS = 598
+"""Fewest items on which two systems without a failure pass the default check; below, it is only watched."""
+
+
+def gate_of(eval_data: Mapping[str, Any], eval_name: str) -> Mapping[str, Any]:
+    """The ``gate:`` section of a resolved eval."""
+    gate: Mapping[str, Any] | None = eval_data.get("gate")
+    if not gate or not gate.get("checks"):
+        raise HarnessError(
+            f"eval '{eval_name}' has no gate",
+            allowed="a gate section with at least one check",
+            next_step='add for example: gate: {checks: [{category: "*", metric: recall, margin: 0.05, tier: guarded}]}',
+        )
+    return gate
+
+
+def resolve_checks(
+    lines: Sequence[Mapping[str, Any]], categories: Sequence[str], n_items: int
+) -> tuple[CheckSpec, ...]:
+    """One check per category, metric and kind, in the order in which each was first named."""
+    found: dict[tuple[str, str, str], CheckSpec] = {}
+    for line in lines:
+        for spec in _expand(line, categories):
+            found[spec.category, spec.metric, spec.kind] = spec
+    if not any(spec.metric == "failure_rate" for spec in found.values()):
+        spec = default_failure_check(n_items)
+        found[spec.category, spec.metric, spec.kind] = spec
+    return tuple(found.values())
+
+
+def default_failure_check(n_items: int) -> CheckSpec:
+    """The failure rate is always gated: half a point, as soon as the set is large enough to prove it."""
+    tier = "guarded" if n_items >= FAILURE_MIN_ITEMS else "watch"
+    return CheckSpec(ALL_ITEMS, "failure_rate", tier, margin=FAILURE_MARGIN)
+
+
+def is_implied(spec: CheckSpec, lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the check is the default one, written in no line."""
+    return spec.metric == "failure_rate" and not any(line["metric"] == "failure_rate" for line in lines)
+
+
+def _expand(line: Mapping[str, Any], categories: Sequence[str]) -> list[CheckSpec]:
+    category, metric = line["category"], line["metric"]
+    names = categories if category == ALL_ITEMS and metric != "failure_rate" else [category]
+    unknown = [name for name in names if name not in categories and name != ALL_ITEMS]
+    if unknown:
+        raise HarnessError(
+            f"the gate names '{unknown[0]}', which the golden set does not label",
+            allowed=f"* or {', '.join(categories)}",
+            next_step="correct the gate, or label that category",
+        )
+    tier = line.get("tier") or "guarded"
+    return [CheckSpec(name, metric, tier, line.get("margin"), line.get("floor")) for name in names]

@@ -1,0 +1,182 @@
+"""Evidence of a gate: two candidates' rows on the same items, as the arrays the core decides on.
+
+Decides which rows make a pair (withheld items are none, repeats of an item are one cluster), and the two other readings
+of failed answers. All readings come from ``decisions``, so that gate, score and comparison cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.gate_arrays import GateArrays
+from harness.decisions import MISSING, decisions, on_failure_of, outcome_code
+from harness.gating.records import Flips
+from harness.records import WITHHELD
+from harness.runs import Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class System:
+    """One candidate's decisions on chosen items.
+
+    Attributes:
+        declared: Decisions with the declared fallback, int8 (n_items, n_repeats, n_categories).
+        has_failed: Where the fallback stands in, bool, same shape.
+        is_error: Rows without an answer, bool (n_items, n_repeats).
+        is_withheld: Items that were not asked, bool (n_items,).
+    """
+
+    declared: NDArray[np.int8]
+    has_failed: NDArray[np.bool_]
+    is_error: NDArray[np.bool_]
+    is_withheld: NDArray[np.bool_]
+
+    @property
+    def decides(self) -> NDArray[np.bool_]:
+        """Per category, whether the candidate decides on it at all."""
+        return np.asarray((self.declared != MISSING).any(axis=(0, 1)))
+
+    @property
+    def error_rate(self) -> float:
+        """Share of asked rows that got no answer."""
+        asked = self.is_error[~self.is_withheld]
+        return float(asked.mean()) if asked.size else 0.0
+
+    def reading(self, policy: str, y_true: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Decisions under another reading of failed answers: ``all_wrong`` or ``dropped``."""
+        gold = y_true[:, None, :]
+        other = np.where(gold == MISSING, MISSING, 1 - gold) if policy == "all_wrong" else MISSING
+        return np.asarray(np.where(self.has_failed, other, self.declared), dtype=np.int8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Two systems on the same items."""
+
+    categories: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    y_true: NDArray[np.int8]
+    baseline: System
+    candidate: System
+    groups: NDArray[np.int64] | None
+
+    @property
+    def n_repeats(self) -> int:
+        """Repeats that both systems have."""
+        return int(min(self.baseline.declared.shape[1], self.candidate.declared.shape[1]))
+
+    @property
+    def is_asked(self) -> NDArray[np.bool_]:
+        """Items that both systems were shown."""
+        return np.asarray(~(self.baseline.is_withheld | self.candidate.is_withheld))
+
+    def arrays(self) -> GateArrays:
+        """Rows of the asked items, one per repeat; an item's repeats form one cluster unless its group is larger."""
+        kept, k = self.is_asked, self.n_repeats
+        return GateArrays(
+            y_true=np.repeat(self.y_true[kept], k, axis=0),
+            a=self._flat(self.baseline.declared),
+            b=self._flat(self.candidate.declared),
+            failed_a=self._flat(self.baseline.has_failed),
+            failed_b=self._flat(self.candidate.has_failed),
+            clusters=self._clusters(),
+        )
+
+    def alternatives(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+        """Decisions of both systems under the two other readings; empty when nothing failed."""
+        if not self._flat(self.baseline.has_failed).any() and not self._flat(self.candidate.has_failed).any():
+            return {}
+        return {
+            policy: (
+                self._flat(self.baseline.reading(policy, self.y_true)),
+                self._flat(self.candidate.reading(policy, self.y_true)),
+            )
+            for policy in ("all_wrong", "dropped")
+        }
+
+    def flips(self) -> dict[str, Flips]:
+        """Per category, the items right in more repeats than before, and in fewer; categories without any left out."""
+        k = self.n_repeats
+        a, b, gold = self.baseline.declared[:, :k], self.candidate.declared[:, :k], self.y_true[:, None, :]
+        is_paired = (gold != MISSING) & (a != MISSING) & (b != MISSING)
+        gain = (((b == gold) & is_paired).sum(axis=1)) - (((a == gold) & is_paired).sum(axis=1))
+        found = {}
+        for column, name in enumerate(self.categories):
+            fixed, broken = np.flatnonzero(gain[:, column] > 0), np.flatnonzero(gain[:, column] < 0)
+            if fixed.size or broken.size:
+                found[name] = Flips(
+                    tuple(self.item_ids[index] for index in fixed), tuple(self.item_ids[index] for index in broken)
+                )
+        return found
+
+    def _flat(self, cube: NDArray[Any]) -> NDArray[Any]:
+        rows = cube[self.is_asked, : self.n_repeats]
+        return rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])
+
+    def _clusters(self) -> NDArray[np.int64] | None:
+        kept, k = self.is_asked, self.n_repeats
+        if self.groups is None and k == 1:
+            return None
+        codes = np.arange(kept.size) if self.groups is None else self.groups
+        return np.repeat(codes[kept], k).astype(np.int64)
+
+
+def read_system(run: Run, candidate: str, positions: NDArray[np.int64] | None = None) -> System:
+    """Read one candidate's rows, at the positions of the chosen items."""
+    chosen = slice(None) if positions is None else positions
+    passed, flagged = decisions(run, candidate, "no_flag").y_pred, decisions(run, candidate, "flag").y_pred
+    outcomes = run.candidate(candidate).outcomes
+    declared = flagged if on_failure_of(run, candidate) == "flag" else passed
+    return System(
+        declared=declared[chosen],
+        has_failed=(passed != flagged)[chosen],
+        is_error=(outcomes == outcome_code("error"))[chosen],
+        is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
+    )
+
+
+def pair_runs(
+    baseline_run: Run,
+    baseline: str,
+    candidate_run: Run,
+    candidate: str,
+    *,
+    positions: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> Pairs:
+    """Pair two candidates of runs over the same items, or the shared items of both runs at the positions given.
+
+    Gold, groups and ids are the candidate run's.
+    """
+    at_baseline, at_candidate = (None, None) if positions is None else positions
+    chosen: Any = slice(None) if at_candidate is None else at_candidate
+    base, cand = read_system(baseline_run, baseline, at_baseline), read_system(candidate_run, candidate, at_candidate)
+    ids = candidate_run.item_ids
+    order = _columns(baseline_run, candidate_run)
+    return Pairs(
+        categories=tuple(candidate_run.categories),
+        item_ids=tuple(ids if at_candidate is None else (ids[index] for index in at_candidate.tolist())),
+        y_true=candidate_run.y_true[chosen],
+        baseline=_reordered(base, order),
+        candidate=cand,
+        groups=None if candidate_run.clusters is None else candidate_run.clusters[chosen],
+    )
+
+
+def _columns(baseline_run: Run, candidate_run: Run) -> list[int]:
+    """Column of each of the candidate run's categories in the baseline run; -1 where it has none."""
+    place: Mapping[str, int] = {name: column for column, name in enumerate(baseline_run.categories)}
+    return [place.get(name, -1) for name in candidate_run.categories]
+
+
+def _reordered(system: System, order: list[int]) -> System:
+    if order == list(range(system.declared.shape[2])):
+        return system
+    known = np.array(order) >= 0
+    declared, has_failed = system.declared[:, :, order], system.has_failed[:, :, order]
+    declared[:, :, ~known], has_failed[:, :, ~known] = MISSING, False
+    return System(declared, has_failed, system.is_error, system.is_withheld)

@@ -1,0 +1,240 @@
+"""What a golden set can prove, before any call: power at each margin, and the smallest margin within reach.
+
+Decides the assumptions, and states them: how often the two systems differ, and, for precision, how much they flag. The
+figures are ``core.planning``'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.check_tests import MIN_FLAGGED
+from harness.core.checks import CheckSpec
+from harness.core.planning import (
+    floor_items_needed,
+    precision_smallest_margin,
+    recall_items_needed,
+    recall_power,
+    smallest_provable_margin,
+)
+from harness.gating.checks import gate_of, resolve_checks
+
+if TYPE_CHECKING:
+    from harness.evalspec import LoadedEval
+
+DISCORDANCE = 0.05
+ASSUMED_PRECISION = 0.8
+POWER = 0.8
+MOST_ITEMS = 1_000_000
+UNITS = {
+    "recall": "violating items",
+    "precision": "flagged items",
+    "fpr": "non-violating items",
+    "failure_rate": "items",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCheck:
+    """What one check can prove on a golden set.
+
+    Attributes:
+        spec: The check.
+        n: Items of its denominator in the golden set; for precision the number assumed to be flagged.
+        power: Chance to PASS when the two systems are equal; NaN without items, or for a floor.
+        smallest_margin: Smallest margin provable with 80% power; NaN without items, or for a floor.
+        needed: Items of the denominator for 80% power at the limit; None when no number suffices.
+        unit: What ``n`` and ``needed`` count.
+    """
+
+    spec: CheckSpec
+    n: int
+    power: float
+    smallest_margin: float
+    needed: int | None
+    unit: str
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether the set is large enough for the check to be worth asking."""
+        return self.needed is not None and self.n >= self.needed
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --plan --json``."""
+        return {
+            "category": self.spec.category,
+            "metric": self.spec.metric,
+            "tier": self.spec.tier,
+            self.spec.kind: self.spec.limit,
+            "n": self.n,
+            "unit": self.unit,
+            "power": None if math.isnan(self.power) else self.power,
+            "smallest_margin": None if math.isnan(self.smallest_margin) else self.smallest_margin,
+            "needed": self.needed,
+            "enough": self.can_pass,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GatePlan:
+    """What a golden set can prove under stated assumptions."""
+
+    eval_name: str
+    golden_set: Mapping[str, Any]
+    alpha: float
+    discordance: float
+    checks: tuple[PlannedCheck, ...]
+    assumptions: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --plan --json``."""
+        return {
+            "eval": self.eval_name,
+            "golden_set": dict(self.golden_set),
+            "alpha": self.alpha,
+            "discordance": self.discordance,
+            "checks": [check.as_dict() for check in self.checks],
+            "assumptions": list(self.assumptions),
+        }
+
+
+def plan_eval(loaded: LoadedEval, *, discordance: float = DISCORDANCE) -> GatePlan:
+    """What the golden set of an eval can prove about its gate; nothing is called."""
+    spec, golden = loaded.eval.value, loaded.golden
+    gate = gate_of(asdict(spec), spec.eval)
+    y_true, n_items = golden.labels(), len(golden)
+    specs = resolve_checks(gate["checks"], golden.categories, n_items)
+    groups = [item.group for item in golden.items()]
+    named = {group for group in groups if group is not None}
+    n_groups = None if not named else len(named) + groups.count(None)
+    alpha = float(gate["alpha"])
+    return GatePlan(
+        spec.eval,
+        {"name": golden.name, "version": golden.version, "hash": golden.sha256, "n_items": n_items},
+        alpha,
+        discordance,
+        plan_checks(y_true, golden.categories, specs, discordance=discordance, alpha=alpha),
+        assumptions(specs, discordance, n_groups, n_items),
+    )
+
+
+def plan_checks(
+    y_true: NDArray[np.int8],
+    categories: Sequence[str],
+    specs: Sequence[CheckSpec],
+    *,
+    discordance: float = DISCORDANCE,
+    alpha: float = 0.05,
+) -> tuple[PlannedCheck, ...]:
+    """Power and smallest margin of each check when baseline and candidate are equal and differ on that share."""
+    planned = []
+    for spec in specs:
+        n = _denominator(y_true, categories, spec)
+        if spec.kind == "floor":
+            planned.append(_floor(spec, n, alpha))
+        elif spec.metric == "precision":
+            planned.append(_precision(spec, n, discordance, alpha))
+        else:
+            planned.append(_matched(spec, n, discordance, alpha))
+    return tuple(planned)
+
+
+def assumptions(specs: Sequence[CheckSpec], discordance: float, n_groups: int | None, n_items: int) -> tuple[str, ...]:
+    """What the figures take for granted, in sentences."""
+    said = [
+        f"baseline and candidate are equally good and differ on {discordance:.1%} of the items (--discordance); it is "
+        "never less than what the baseline differs from itself in an A/A run",
+        f"power of {POWER:.0%} for each check on its own",
+    ]
+    if any(spec.metric == "precision" for spec in specs):
+        said.append(
+            f"precision: both systems flag as many items as violate, {ASSUMED_PRECISION:.0%} of them rightly, at the "
+            "set's own prevalence"
+        )
+    if any(spec.metric == "failure_rate" and spec.kind == "margin" for spec in specs):
+        said.append("failure rate: the two systems differ on no more items than the margin")
+    if any(spec.kind == "floor" for spec in specs):
+        said.append("floor: the true value lies halfway between the floor and 100%")
+    if n_groups is not None and n_groups < n_items:
+        said.append(
+            f"items count as independent; {n_items} items in {n_groups} groups are worth fewer: power is at most this"
+        )
+    return tuple(said)
+
+
+def _denominator(y_true: NDArray[np.int8], categories: Sequence[str], spec: CheckSpec) -> int:
+    if spec.metric == "failure_rate":
+        return int(y_true.shape[0])
+    column = y_true[:, list(categories).index(spec.category)]
+    return int(np.count_nonzero(column == (0 if spec.metric == "fpr" else 1)))
+
+
+def _matched(spec: CheckSpec, n: int, discordance: float, alpha: float) -> PlannedCheck:
+    unit, margin = UNITS[spec.metric], spec.limit
+    psi = discordance if spec.metric != "failure_rate" else min(discordance, margin)
+    needed = recall_items_needed(margin, psi, power=POWER, alpha=alpha)
+    if n == 0:
+        return PlannedCheck(spec, 0, math.nan, math.nan, needed, unit)
+    smallest = smallest_provable_margin(n, psi, power=POWER, alpha=alpha)
+    return PlannedCheck(spec, n, recall_power(n, margin, psi, alpha=alpha), smallest, needed, unit)
+
+
+def _precision(spec: CheckSpec, n: int, discordance: float, alpha: float) -> PlannedCheck:
+    cells = _assumed_cells(n, discordance)
+    unit = "flagged items (assumed)"
+    needed = _precision_needed(spec.limit, discordance, alpha)
+    if n == 0:
+        return PlannedCheck(spec, 0, math.nan, math.nan, needed, unit)
+    flagged = round(float(cells[[1, 2, 3, 5, 6, 7]].sum()))
+    smallest = precision_smallest_margin(cells, power=POWER, alpha=alpha)
+    return PlannedCheck(spec, flagged, _precision_power(cells, spec.limit, alpha), smallest, needed, unit)
+
+
+def _precision_needed(margin: float, discordance: float, alpha: float) -> int | None:
+    """Fewest flagged items at which the margin is within reach, by bisection."""
+
+    def suffices(n: int) -> bool:
+        return precision_smallest_margin(_assumed_cells(n, discordance), power=POWER, alpha=alpha) <= margin
+
+    low, high = 0, 1
+    while not suffices(high):
+        low, high = high, 2 * high
+        if high > MOST_ITEMS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return max(MIN_FLAGGED, high)
+
+
+def _assumed_cells(n_flagged: int, discordance: float) -> NDArray[np.float64]:
+    """Two equal systems that flag ``n_flagged`` each and differ on a share of the flagged items."""
+    differ = discordance / 2
+    cells = np.zeros(8)
+    for both, only_a, only_b, share in ((7, 6, 5, ASSUMED_PRECISION), (3, 2, 1, 1 - ASSUMED_PRECISION)):
+        cells[both] = n_flagged * share * (1 - differ)
+        cells[only_a] = cells[only_b] = n_flagged * share * differ
+    return cells
+
+
+def _precision_power(cells: NDArray[np.float64], margin: float, alpha: float) -> float:
+    """The power at which the smallest provable margin is this one, by bisection."""
+    low, high = 0.001, 0.999
+    for _ in range(40):
+        middle = (low + high) / 2
+        provable = precision_smallest_margin(cells, power=middle, alpha=alpha) <= margin
+        low, high = (middle, high) if provable else (low, middle)
+    return low
+
+
+def _floor(spec: CheckSpec, n: int, alpha: float) -> PlannedCheck:
+    is_upper_limit = spec.metric in ("fpr", "failure_rate")
+    floor = 1 - spec.limit if is_upper_limit else spec.limit
+    needed = floor_items_needed((1 + floor) / 2, floor, power=POWER, alpha=alpha)
+    return PlannedCheck(spec, n, math.nan, math.nan, needed, UNITS[spec.metric])

@@ -1,0 +1,275 @@
+"""What a gate reports: verdict, checks, and everything they rest on.
+
+Decides the shape of ``harness gate --json``; computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.core.checks import CheckResult, Verdict
+from harness.core.results import MetricResult
+
+EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
+Status = Literal["passed", "failure", "skipped", "error"]
+SEVERAL = "several categories"
+"""Why a pooled check has no value of its own."""
+ALL_ITEMS = "*"
+"""Category of a check that is about the whole answer, such as the failure rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """One check: the core's result, and the two systems' own values."""
+
+    result: CheckResult
+    baseline: MetricResult
+    candidate: MetricResult
+    is_implied: bool = False
+
+    @property
+    def name(self) -> str:
+        """Category, metric and kind, as one phrase."""
+        spec = self.result.spec
+        subject = "all items" if spec.category == ALL_ITEMS else spec.category
+        return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
+
+    @property
+    def message(self) -> str:
+        """What a reader must know beside the verdict: what is missing, and what would settle it."""
+        result = self.result
+        parts = ["gated in every eval"] if self.is_implied and result.verdict != "PASS" else []
+        parts += [result.remark] if result.remark else []
+        if result.items_needed:
+            parts.append(f"about {result.items_needed:,} more {result.items_unit} would settle it")
+        if result.verdict == "INCONCLUSIVE" and result.smallest_margin == result.smallest_margin:
+            parts.append(f"smallest provable margin {100 * result.smallest_margin:.1f} points")
+        return "; ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        return {
+            **self.result.as_dict(),
+            "baseline": self.baseline.as_dict(),
+            "candidate": self.candidate.as_dict(),
+            "implied": self.is_implied,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GateSide:
+    """One of the two candidates of a gate."""
+
+    run_id: str
+    candidate: str
+    signature: str
+    outcomes: Mapping[str, int]
+    failure_rate: MetricResult
+    cost_usd: float | None
+    latency_ms: Mapping[str, float | None]
+    source: str = "same run"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        return {
+            "run_id": self.run_id,
+            "candidate": self.candidate,
+            "source": self.source,
+            "signature": self.signature,
+            "outcomes": dict(self.outcomes),
+            "failure_rate": self.failure_rate.as_dict(),
+            "cost_usd": self.cost_usd,
+            "latency_ms": dict(self.latency_ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """What failed answers count as, and what the verdict would be otherwise.
+
+    Attributes:
+        on_failure: Declared fallback of baseline and candidate.
+        n_rows: Rows of each that took it.
+        verdicts: Verdict when all failures are wrong, and when they are dropped; empty when nothing failed.
+    """
+
+    on_failure: Mapping[str, str]
+    n_rows: Mapping[str, int]
+    verdicts: Mapping[str, Verdict]
+
+    def decides(self, verdict: Verdict) -> bool:
+        """Whether the verdict hangs on the fallback."""
+        return self.verdicts.get("all_wrong", verdict) != verdict
+
+    def as_dict(self, verdict: Verdict) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        return {
+            "on_failure": dict(self.on_failure),
+            "rows": dict(self.n_rows),
+            "verdicts": {"as_declared": verdict, **self.verdicts},
+            "decides": self.decides(verdict),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """Items of one category whose decision became right, or wrong."""
+
+    fixed: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One metric of one category: old and new candidate on old and new gold, shared items only."""
+
+    category: str
+    metric: str
+    old_on_old: MetricResult
+    old_on_new: MetricResult
+    new_on_old: MetricResult
+    new_on_new: MetricResult
+
+    @property
+    def label_change(self) -> float:
+        """What the changed labels alone did to the old candidate."""
+        return self.old_on_new.value - self.old_on_old.value
+
+    @property
+    def candidate_change(self) -> float:
+        """What the changed candidate did, on the new labels."""
+        return self.new_on_new.value - self.old_on_new.value
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        cells = ("old_on_old", "old_on_new", "new_on_old", "new_on_new")
+        changes = {"label_change": self.label_change, "candidate_change": self.candidate_change}
+        return {
+            "category": self.category,
+            "metric": self.metric,
+            **{cell: getattr(self, cell).as_dict() for cell in cells},
+            **{name: None if value != value else value for name, value in changes.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """A gate across versions: what differs, and the split of the change."""
+
+    differences: tuple[str, ...]
+    n_shared: int
+    splits: tuple[Split, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        return {
+            "differences": list(self.differences),
+            "n_shared": self.n_shared,
+            "splits": [split.as_dict() for split in self.splits],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How many distinct candidates this golden set has gated so far, this one included."""
+
+    n_candidates: int
+    log: str
+    warning: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        return {"candidates_gated": self.n_candidates, "log": self.log, "warning": self.warning}
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """The verdict on one candidate against one baseline."""
+
+    verdict: Verdict
+    reason: str
+    checks: tuple[CheckReport, ...]
+    pooled: tuple[CheckReport, ...]
+    eval_name: str
+    alpha: float
+    seed: int
+    golden_set: Mapping[str, Any]
+    n_items: int
+    n_missing: int
+    n_withheld: int
+    baseline: GateSide
+    candidate: GateSide
+    fallback: Fallback
+    flips: Mapping[str, Flips]
+    flip_rates: Mapping[str, Mapping[str, MetricResult]] = field(default_factory=dict)
+    across: Across | None = None
+    reuse: Reuse | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of DESIGN's table."""
+        return EXIT_CODES[self.verdict]
+
+    @property
+    def all_checks(self) -> tuple[CheckReport, ...]:
+        """Checks of the gate file, then the guarded ones pooled; a pool of one check that passes says nothing new."""
+        guarded = [check.result.spec for check in self.checks if check.result.spec.tier == "guarded"]
+        counted = Counter((spec.metric, spec.kind) for spec in guarded)
+        pools = [
+            pool
+            for pool in self.pooled
+            if pool.result.verdict != "PASS" or counted[pool.result.spec.metric, pool.result.spec.kind] > 1
+        ]
+        return (*self.checks, *pools)
+
+    def status_of(self, check: CheckReport) -> Status:
+        """How a test report shows a check: its failures are those that keep this gate from passing.
+
+        What does not pass and does not block (``watch``; a guarded category whose pool passes) is skipped with its
+        message, so that it never reads as a success.
+        """
+        verdict, spec = check.result.verdict, check.result.spec
+        if self.verdict == "INVALID":
+            return "error"
+        if verdict == "PASS":
+            return "passed"
+        if spec.tier == "watch":
+            return "skipped"
+        if spec.tier == "guarded" and verdict != "REGRESSION" and check not in self.pooled:
+            pools = {(pool.result.spec.metric, pool.result.spec.kind): pool.result.verdict for pool in self.pooled}
+            return "skipped" if pools.get((spec.metric, spec.kind)) == "PASS" else "failure"
+        return "failure"
+
+    @property
+    def headline(self) -> str:
+        """The verdict line: verdict, who against whom, why."""
+        pair = f"{self.candidate.candidate} against {self.baseline.candidate}"
+        return f"{self.verdict}: {pair}: {self.reason}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness gate --json``."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "checks": [check.as_dict() for check in self.checks],
+            "pooled": [check.as_dict() for check in self.pooled],
+            "eval": self.eval_name,
+            "alpha": self.alpha,
+            "seed": self.seed,
+            "golden_set": dict(self.golden_set),
+            "items": {"n": self.n_items, "missing_pairs": self.n_missing, "withheld": self.n_withheld},
+            "baseline": self.baseline.as_dict(),
+            "candidate": self.candidate.as_dict(),
+            "fallback": self.fallback.as_dict(self.verdict),
+            "flips": {name: {"fixed": list(one.fixed), "broken": list(one.broken)} for name, one in self.flips.items()},
+            "flip_rates": {
+                name: {side: rate.as_dict() for side, rate in sides.items()} for name, sides in self.flip_rates.items()
+            },
+            "across_versions": None if self.across is None else self.across.as_dict(),
+            "reuse": None if self.reuse is None else self.reuse.as_dict(),
+            "notes": list(self.notes),
+        }

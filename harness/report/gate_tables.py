@@ -1,0 +1,153 @@
+"""A gate as tables: every check with what was asked, measured and decided.
+
+Decides words and order; the verdicts are the report's own.
+"""
+
+from __future__ import annotations
+
+import math
+
+from harness.core.results import MetricResult
+from harness.gating.plan import GatePlan, PlannedCheck
+from harness.gating.records import Across, CheckReport, GateReport, Split
+from harness.report import numbers
+from harness.report.tables import Table
+
+METRIC_NAMES = {
+    "recall": "Recall",
+    "precision": "Precision",
+    "fpr": "Over-blocking (FPR)",
+    "failure_rate": "Failure rate",
+}
+CHECK_COLUMNS = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit", "Verdict")
+REMARKS = "What else"
+MOST_SPLITS = 60
+
+
+def gate_tables(report: GateReport) -> list[Table]:
+    """All checks, the split across versions if there is one, and the flip rates where items were asked repeatedly."""
+    checks = report.all_checks
+    tables = [check_table(checks, has_remarks=False)]
+    remarks = tuple((check.name, check.result.verdict, check.message) for check in checks if check.message)
+    if remarks:
+        tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks))
+    if report.across is not None:
+        tables.append(across_table(report.across))
+    if report.flip_rates:
+        tables.append(flip_table(report))
+    return tables
+
+
+def check_table(checks: tuple[CheckReport, ...], title: str = "", *, has_remarks: bool = True) -> Table:
+    """One row per check. Differences in points with the 90% interval whose end is the one-sided 95% bound."""
+    note = (
+        "Baseline and candidate with 95% intervals; differences in points with the 90% interval of the one-sided test."
+    )
+    columns = (*CHECK_COLUMNS, REMARKS) if has_remarks else CHECK_COLUMNS
+    rows = tuple(check_row(check)[: len(columns)] for check in checks)
+    return Table(title, columns, rows, (note,), frozenset(["n", "Limit"]))
+
+
+def check_row(check: CheckReport) -> tuple[str, ...]:
+    """One check as text."""
+    result, spec = check.result, check.result.spec
+    difference = numbers.points_with_interval(result.difference) if spec.kind == "margin" else "against the floor"
+    return (
+        check.name,
+        spec.tier,
+        numbers.count(result.n),
+        level(check.baseline),
+        level(check.candidate),
+        difference,
+        limit(check),
+        result.verdict,
+        check.message,
+    )
+
+
+def limit(check: CheckReport) -> str:
+    """Margin in points, or floor as a share."""
+    spec = check.result.spec
+    if spec.kind == "margin":
+        return f"{100 * spec.limit:g} points"
+    return f"{'at most' if spec.metric in ('fpr', 'failure_rate') else 'at least'} {100 * spec.limit:g}%"
+
+
+def level(result: MetricResult) -> str:
+    """One system's value; a pooled check has none of its own."""
+    return (
+        ""
+        if math.isnan(result.value) and result.reason == "several categories"
+        else numbers.share_with_interval(result)
+    )
+
+
+def across_table(across: Across) -> Table:
+    """Four cells per category and metric, and the split of the change."""
+    columns = (
+        "Category",
+        "Metric",
+        "Old candidate, old gold",
+        "Old candidate, new gold",
+        "New candidate, old gold",
+        "New candidate, new gold",
+        "Labels",
+        "Candidate",
+    )
+    rows = tuple(_split_row(split) for split in across.splits[:MOST_SPLITS])
+    notes = [f"{'; '.join(across.differences) or 'no difference'}. Over {numbers.count(across.n_shared)} shared items."]
+    notes.append(
+        "Labels: what new labels did to the old candidate. Candidate: what the new candidate did, on the new labels."
+    )
+    if len(across.splits) > MOST_SPLITS:
+        notes.append(f"{len(across.splits) - MOST_SPLITS} more rows in --json")
+    return Table(
+        "Across versions: change split into labels and candidate", columns, rows, tuple(notes), frozenset(columns[2:])
+    )
+
+
+def _split_row(split: Split) -> tuple[str, ...]:
+    cells = (split.old_on_old, split.old_on_new, split.new_on_old, split.new_on_new)
+    return (
+        split.category,
+        METRIC_NAMES[split.metric],
+        *(numbers.share(cell.value) for cell in cells),
+        numbers.points(split.label_change),
+        numbers.points(split.candidate_change),
+    )
+
+
+def flip_table(report: GateReport) -> Table:
+    """How often each system disagrees with itself: the noise floor of every difference."""
+    undefined = MetricResult.undefined("not decided")
+    rows = tuple(
+        (name, *(numbers.share_with_interval(sides.get(side, undefined)) for side in ("baseline", "candidate")))
+        for name, sides in report.flip_rates.items()
+    )
+    columns = ("Category", report.baseline.candidate, report.candidate.candidate)
+    return Table("Flip rate: chance that two calls on one item disagree", columns, rows, (), frozenset(columns[1:]))
+
+
+def plan_table(plan: GatePlan) -> Table:
+    """What the golden set can prove, per check."""
+    columns = ("Check", "Tier", "Items", "Limit", "Power", "Smallest margin", "Needed for 80%", "Enough")
+    rows = tuple(_plan_row(check) for check in plan.checks)
+    notes = tuple(f"Assumed: {said}." for said in plan.assumptions)
+    golden = plan.golden_set
+    title = f"What golden set {golden['name']} v{golden['version']} can prove for eval {plan.eval_name}"
+    return Table(title, columns, rows, notes, frozenset(columns[2:7]))
+
+
+def _plan_row(check: PlannedCheck) -> tuple[str, ...]:
+    spec = check.spec
+    subject = "all items" if spec.category == "*" else spec.category
+    return (
+        f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}",
+        spec.tier,
+        f"{numbers.count(check.n)} {check.unit}",
+        f"{100 * spec.limit:g}{' points' if spec.kind == 'margin' else '%'}",
+        numbers.share(check.power, 0),
+        "n/a" if math.isnan(check.smallest_margin) else f"{100 * check.smallest_margin:.1f} points",
+        "out of reach" if check.needed is None else numbers.count(check.needed),
+        "yes" if check.can_pass else "no",
+    )
