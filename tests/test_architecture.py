@@ -13,11 +13,12 @@ LAYERS = [
     {"errors", "records"},
     {"core"},
     {"textfile", "yamlfile", "schema", "rows", "tables", "sandbox", "policy", "golden", "prompts", "rules", "models"},
-    {"evalspec", "check", "runs", "embedded"},
+    {"evalspec", "check", "runfolder", "runs", "embedded"},
     {"candidates"},
     {"runner", "decisions"},
     {"scoring", "comparison", "baselines", "gating", "gate_log"},
     {"report", "execution", "shipped", "explain"},
+    {"ci"},
     {"cli", "pytest_plugin"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -25,10 +25,10 @@ def verdict_sentence(comparison: Comparison) -> str:
         if worse:
             said.append(f"worse in {', '.join(worse)}")
         said.append(f"no proven difference in {n_open} of {len(comparison.categories)} categories")
-        parts.append(f"{metric} {'; '.join(said)}")
+        parts.append(f"{METRIC_NAMES[metric]}: {'; '.join(said)}")
     pair = f"{comparison.candidate.candidate} against {comparison.baseline.candidate}"
     who = f"{pair} on {numbers.count(comparison.n_items)} items"
-    return f"{who}: {'. '.join(part[0].upper() + part[1:] for part in parts)}."
+    return f"{who}. {'. '.join(parts)}."
 
 
 def comparison_tables(

@@ -1,0 +1,169 @@
+"""The commands of the main job as a person types them: output, exit code, and nothing on the wrong stream."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import COMMANDS, main
+from tests.command_reference import README, with_reference
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    """A team's folder with one run of its rule set and of recorded decisions."""
+    folder = tmp_path_factory.mktemp("team") / "evals-of-a-team"
+    assert invoke("init", str(folder)).exit_code == 0
+    recorded = [
+        {"id": f"t-{n:04d}", "decisions": {"harassment": n % 2, "spam": int(n in {2, 6, 10})}} for n in range(1, 13)
+    ]
+    (folder / "evals" / "recorded.jsonl").write_text("".join(json.dumps(row) + "\n" for row in recorded))
+    spec = folder / "evals" / "team.yaml"
+    spec.write_text(spec.read_text().replace("baseline: v1", "  human: {recorded: recorded.jsonl}\nbaseline: rules"))
+    return folder
+
+
+@pytest.fixture
+def in_team(team, tmp_path, monkeypatch):
+    copy = tmp_path / "team"
+    shutil.copytree(team, copy)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache.sqlite"))
+    return copy
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+def run_two(*more):
+    return invoke("run", "evals/team.yaml", "--candidate", "rules", "--candidate", "human", *more)
+
+
+def test_check_counts_what_it_read(in_team):
+    result = invoke("check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("OK: 1 eval, 1 golden set")
+
+
+def test_check_names_file_line_and_next_step_and_exits_1(in_team):
+    path = in_team / "evals" / "team.yaml"
+    path.write_text(path.read_text().replace("team_v1.md", "team_v9.md"))
+    result = invoke("check")
+    assert result.exit_code == 1
+    assert "evals/team.yaml:6" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_run_stores_and_a_second_run_does_nothing(in_team):
+    first, second = run_two(), run_two()
+    assert first.exit_code == second.exit_code == 0
+    assert "complete; 12 items, 0 calls" in first.stdout
+    assert "complete already, nothing to do" in second.stdout
+
+
+def test_run_json_has_the_contract_s_keys(in_team):
+    data = json.loads(run_two("--json").stdout)
+    assert {"run_id", "path", "status", "items", "calls", "cached", "cost_usd", "wall_s"} <= set(data)
+
+
+def test_dry_run_writes_nothing(in_team):
+    result = run_two("--dry-run")
+    assert result.exit_code == 0
+    assert "Nothing was called." in result.stdout
+    assert not (in_team / "reports" / "runs").exists()
+
+
+def test_limit_runs_a_fixed_sample(in_team):
+    assert json.loads(run_two("--limit", "5", "--json").stdout)["items"] == 5
+
+
+def test_an_unknown_candidate_names_those_there_are(in_team):
+    result = invoke("run", "evals/team.yaml", "--candidate", "ruels")
+    assert result.exit_code == 1
+    assert "rules" in result.stderr
+
+
+def test_score_prints_a_table_and_json(in_team):
+    run_two()
+    table, data = invoke("score", "latest"), invoke("score", "latest", "--json")
+    assert "Recall: harm caught" in table.stdout
+    assert set(json.loads(data.stdout)["candidates"]) == {"rules", "human"}
+
+
+def test_score_as_markdown(in_team):
+    run_two()
+    assert invoke("score", "latest", "--format", "md").stdout.count("| harassment |") == 2
+
+
+def test_compare_masks_texts_by_default_and_reveals_them_on_purpose(in_team):
+    run_two()
+    arguments = ("compare", "latest", "--baseline", "rules", "--candidate", "human")
+    masked, full, hidden = (
+        invoke(*arguments),
+        invoke(*arguments, "--text", "full"),
+        invoke(*arguments, "--text", "none"),
+    )
+    assert "Nobody" not in masked.stdout
+    assert "N••••• l•••• y••" in masked.stdout
+    assert "Nobody likes you" in full.stdout
+    assert "N•••••" not in hidden.stdout
+
+
+def test_compare_json_has_the_contract_s_keys(in_team):
+    run_two()
+    data = json.loads(invoke("compare", "latest", "--candidate", "human", "--json").stdout)
+    assert (data["baseline"], data["candidate"]) == ("rules", "human")
+    category = data["categories"]["spam"]
+    assert list(category["cells"]) == [f"{cell:03b}" for cell in range(8)]
+    assert {"baseline", "candidate", "difference", "p_value"} <= set(category["recall"])
+    assert {"recall", "precision", "fpr", "f1", "fixed", "broken"} <= set(category)
+    assert sum(category["cells"].values()) == 12
+
+
+def test_compare_across_runs(in_team):
+    first = json.loads(invoke("run", "evals/team.yaml", "--candidate", "rules", "--json").stdout)["run_id"]
+    second = json.loads(invoke("run", "evals/team.yaml", "--candidate", "human", "--json").stdout)["run_id"]
+    result = invoke("compare", second, "--baseline-run", first, "--candidate", "human", "--baseline", "rules")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("human against rules on 12 items. Recall: no proven difference in 2 of 2 categories.")
+
+
+def test_runs_list_and_show(in_team):
+    run_id = json.loads(run_two("--json").stdout)["run_id"]
+    assert run_id in invoke("runs", "list").stdout
+    assert "rules:rules" in invoke("runs", "show", run_id).stdout
+
+
+@pytest.mark.parametrize("command", [("score", "latest"), ("compare", "latest"), ("runs", "show", "nothing")])
+def test_a_missing_run_is_one_message_and_exit_code_1(in_team, command):
+    result = invoke(*command)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert result.stdout == ""
+
+
+def test_init_refuses_to_overwrite(in_team):
+    result = invoke("init", str(in_team))
+    assert result.exit_code == 1
+    assert "already holds" in result.stderr
+
+
+def test_a_mistyped_command_names_the_nearest():
+    result = invoke("scor")
+    assert result.exit_code == 2
+    assert "Did you mean 'score'?" in result.stderr
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_the_table_of_commands_repeats_each_command_s_own_help(name):
+    command = main.get_command(None, name)
+    assert command.name == name
+    assert (command.help or "").strip().splitlines()[0] == COMMANDS[name][1]
+
+
+def test_the_readme_s_command_reference_is_up_to_date():
+    text = Path(README).read_text(encoding="utf-8")
+    assert with_reference(text) == text, "run make docs"
