@@ -233,7 +233,6 @@ class Caller:
                 limiter.release(tokens)
                 raise Stopped
             is_known = False
-            self._transport.open()
             began = self._clock()
             self.counts.calls += 1
             self.counts.retries += attempt > 1
@@ -256,7 +255,7 @@ class Caller:
                 return error, self._clock() - began
             finally:
                 limiter.release(tokens)
-            return result, self._clock() - began
+            return result, self._clock() - began if result.latency_s is None else result.latency_s
         finally:
             self._budget.settle(reserved, actual, is_known=is_known)
 

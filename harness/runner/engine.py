@@ -274,9 +274,9 @@ class Engine:
 def groups_of(candidates: Sequence[Candidate]) -> list[list[int]]:
     """Numbers of candidates that share a model, directly or through others; groups may run at the same time.
 
-    A candidate says which models it may ask in ``model_ids``; one that does not say may ask any.
+    A candidate says which models it may ask in ``models_used``; one that does not say may ask any.
     """
-    asked = [getattr(candidate, "model_ids", None) for candidate in candidates]
+    asked = [getattr(candidate, "models_used", None) for candidate in candidates]
     if any(models is None for models in asked):
         return [list(range(len(candidates)))]
     groups: list[tuple[set[str], list[int]]] = []
@@ -296,7 +296,7 @@ def groups_of(candidates: Sequence[Candidate]) -> list[list[int]]:
 
 def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int:
     """Items of a candidate that are worked on at one time: the concurrency of the models it may ask."""
-    asked = getattr(candidate, "model_ids", None)
+    asked = getattr(candidate, "models_used", None)
     names = endpoints.keys() if asked is None else asked
     together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
     return max(1, min(MOST_WORKERS, together))

@@ -18,7 +18,6 @@ from typing import Any, TextIO
 
 from harness import __version__
 from harness.records import Item
-from harness.runfolder import RunFolder
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
@@ -28,7 +27,7 @@ from harness.runner.record import Execution, check_counts, is_final, run_record,
 from harness.runner.request import RunRequest, RunSummary
 from harness.runner.store import RunWriter
 from harness.runner.transport import AiohttpTransport, Transport
-from harness.runs import META_FILE, RunMeta, read_meta
+from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -43,7 +42,8 @@ class Surroundings:
         sleep: Waits.
         rng: Jitter of retries; no result depends on it.
         stream: Where progress is shown; None for nowhere.
-        transport: Makes the calls; None for aiohttp.
+        transport: Makes the calls; None for aiohttp. It is closed at the end.
+        wrap: What is put around the transport.
         wrap: Put around the aiohttp transport, for endpoints that must be started first.
         grace_s: How long open calls may take to end when the run is stopped.
         takes_signals: Whether SIGINT and SIGTERM end the run in order.
@@ -73,7 +73,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     n_rows = len(indices) * request.repeats
     progress = Progress(n_rows * len(names), around.stream, around.clock, lambda: budget.spent_usd)
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
-    transport = around.transport or around.wrap(AiohttpTransport(concurrency))
+    transport = around.transport or around.wrap(AiohttpTransport(concurrency, around.clock))
     with ResponseCache(request.cache_path, around.now) as cache:
         caller = Caller(
             request.endpoints,
@@ -129,8 +129,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             writer.abandon()
             raise
         finally:
-            if around.transport is None:
-                await transport.close()
+            await transport.close()
     return RunSummary(
         run_id=run_id,
         path=path,

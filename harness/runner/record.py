@@ -15,12 +15,12 @@ from importlib import metadata
 from typing import Any
 
 from harness import __version__
+from harness.core.signature import SIGNATURE_FIELDS
 from harness.records import Candidate, RunStatus
 from harness.runner.request import RunRequest
 from harness.runs import FORMAT, RunMeta
 
 RECORDED_PACKAGES = ("aiohttp", "numpy", "openai", "orjson", "pyarrow")
-NAMED_IN_SIGNATURE = ("model", "prompt", "rules", "moderation", "classifier", "cascade", "recorded", "temp", "parser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +112,11 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> dict[str, A
 
 
 def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any]:
-    """All that can move this candidate's numbers, as far as the runner knows.
-
-    A candidate may say it in ``signature_fields``; otherwise the scalars of its fingerprint that a signature names.
-    """
-    own = getattr(candidate, "signature_fields", None)
-    if own is None:
-        fingerprint = candidate.fingerprint
-        own = {
-            name: fingerprint[name]
-            for name in NAMED_IN_SIGNATURE
-            if isinstance(fingerprint.get(name), (str, int, float))
-        }
+    """All that can move this candidate's numbers, as the runner knows it: the set and its fingerprint."""
+    fingerprint = candidate.fingerprint
+    own = {name: fingerprint[name] for name in SIGNATURE_FIELDS if isinstance(fingerprint.get(name), (str, int, float))}
+    if thresholds := fingerprint.get("thresholds"):
+        own["threshold"] = ",".join(f"{category}={value:g}" for category, value in sorted(thresholds.items()))
     golden = request.golden
     fields: dict[str, Any] = {"set": f"{golden.name}_v{golden.version}@{golden.sha256[:8]}"}
     if "version" in request.policy:

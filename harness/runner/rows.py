@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.arrow import array_of
 from harness.records import Prediction
 from harness.runs import ALL_OUTCOMES, prediction_schema
+from harness.runs.arrow import array_of
 
 BATCH_ROWS = 4096
 TOKEN_COLUMNS = ("input_tokens", "cached_tokens", "output_tokens")

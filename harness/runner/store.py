@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.runfolder import RunFolder
 from harness.runner.request import InputFile, canonical_json
 from harness.runner.rows import TOKEN_COLUMNS
 from harness.runner.tables import GroupFile, ItemFile, Sink
@@ -31,6 +30,7 @@ from harness.runs import (
     META_FILE,
     OLD_PREFIX,
     PREDICTIONS_FILE,
+    RunFolder,
     prediction_schema,
 )
 

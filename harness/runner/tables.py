@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from harness.arrow import array_of, label_array
 from harness.records import Item, Prediction
 from harness.runner.rows import BATCH_ROWS, Columns
 from harness.runs import item_schema, prediction_schema
+from harness.runs.arrow import array_of, label_array
 
 GROUP_BATCHES = 4
 DICTIONARY_COLUMNS = ["candidate", "outcome", "error", "group"]

@@ -6,7 +6,7 @@ tried again is decided by ``retry``. aiohttp is imported only when the first cal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -21,12 +21,18 @@ ANSWER_FIELDS = frozenset({"choices", "results", "output"})
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A complete HTTP answer; ``document`` is the parsed body of a 2xx answer."""
+    """A complete HTTP answer.
+
+    Attributes:
+        document: The parsed body of a 2xx answer.
+        latency_s: What the call itself took; None for what the caller measures.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     document: Any = None
+    latency_s: float | None = None
 
 
 class TransportError(Exception):
@@ -40,9 +46,6 @@ class TransportError(Exception):
 
 class Transport(Protocol):
     """Whatever makes calls."""
-
-    def open(self) -> None:
-        """Get ready; called before every call, outside its time."""
 
     async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
         """Make one call; TransportError when no complete answer came back in time."""
@@ -71,32 +74,24 @@ class AiohttpTransport:
 
     Args:
         concurrency: Most connections at one time.
+        clock: Monotonic seconds, for the latency of calls.
     """
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, concurrency: int, clock: Callable[[], float]) -> None:
         self._concurrency = concurrency
+        self._clock = clock
         self._session: Any = None
         self._targets: dict[tuple[str, str], tuple[Any, Any]] = {}
-
-    def open(self) -> None:
-        """Import aiohttp and open the session, once."""
-        if self._session is None:
-            import aiohttp
-
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
 
     async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
         """Make one call; TransportError when no complete answer came back in time."""
         import aiohttp
 
-        target = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
-        url, headers = target
+        session = self._session or self._open()
+        url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
+        began = self._clock()
         try:
-            async with self._session.post(
+            async with session.post(
                 url,
                 data=body,
                 headers=headers,
@@ -119,19 +114,30 @@ class AiohttpTransport:
             raise TransportError("body", "the answer ended before its last byte") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError("network", endpoint.redact(str(error) or type(error).__name__)) from None
+        latency_s = self._clock() - began
         if not 200 <= status < 300:
-            return RawResponse(status, answer_headers, content)
+            return RawResponse(status, answer_headers, content, latency_s=latency_s)
         try:
             document = orjson.loads(content)
         except orjson.JSONDecodeError:
             raise TransportError("body", f"status {status} with a body that is no JSON document") from None
-        return RawResponse(disguised_status(document) or status, answer_headers, content, document)
+        return RawResponse(disguised_status(document) or status, answer_headers, content, document, latency_s)
 
     async def close(self) -> None:
         """Close all connections and wait until they are."""
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+    def _open(self) -> Any:
+        import aiohttp
+
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+        return self._session
 
     def _target(self, endpoint: Endpoint, route: str) -> tuple[Any, Any]:
         """Parse address and headers once per endpoint and route instead of once per call."""

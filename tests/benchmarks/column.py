@@ -31,7 +31,7 @@ class LabelCandidate:
 
     id = "label"
     fingerprint = {"prompt": "one word", "model": "stub-label"}  # noqa: RUF012
-    model_ids = frozenset({"stub"})
+    models_used = ("stub",)
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Nothing to prepare."""

@@ -1,7 +1,7 @@
 """A folder of files, on this machine or behind an fsspec address.
 
-Decides only how bytes are found, read and put; what the files mean is left to ``runs`` and ``runner.store``. fsspec is
-imported where an address has a scheme, and nowhere else.
+Decides only how bytes are found, read and put; what the files mean is left to ``reader`` and ``runner.store``. fsspec
+is imported where an address has a scheme, and nowhere else.
 """
 
 from __future__ import annotations

@@ -1,154 +1,37 @@
-"""Stored runs: what a run folder holds, and how it is read back as arrays.
+"""Reads stored runs back as arrays, from a local folder or any fsspec address.
 
-Decides the layout of ``run.json``, ``items.parquet`` and ``predictions.parquet`` and reads them, from a local folder or
-any fsspec address. Writing is left to ``runner.store``; what the numbers mean to ``decisions`` and ``scoring``.
+Decides how a run is found and which rows are a candidate's. What the files hold is decided by ``layout``; what the
+numbers mean by ``decisions`` and ``scoring``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from harness.arrow import numpy_of
 from harness.errors import HarnessError
-from harness.records import OUTCOMES, WITHHELD, Outcome, RunStatus
-from harness.runfolder import RunFolder, is_remote
-
-META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
-FORMAT = 1
-ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD)
-"""Code table of ``CandidateRows.outcomes``."""
-MISSING = -1
-OLD_PREFIX = ".old-"
-"""A run that is being replaced is set aside under this name until its successor stands."""
-TextColumn = Literal["rationale", "error", "response_key"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunMeta:
-    """The content of ``run.json``."""
-
-    run_id: str
-    status: RunStatus
-    eval_name: str
-    eval: Mapping[str, Any]
-    golden_set: Mapping[str, Any]
-    categories: tuple[str, ...]
-    candidates: tuple[str, ...]
-    repeats: int
-    counts: Mapping[str, Mapping[str, int]]
-    inputs: Mapping[str, Mapping[str, Any]]
-    fingerprints: Mapping[str, Mapping[str, Any]]
-    signatures: Mapping[str, Mapping[str, Any]]
-    calls: int
-    cached: int
-    cost_usd: float
-    created_at: str
-    wall_s: float
-    format: int = FORMAT
-    reason: str | None = None
-    limit: int | None = None
-    wave: str | None = None
-    seed: int = 0
-    max_error_rate: float = 0.0
-    answers_cost_usd: float | None = None
-    tokens: Mapping[str, int] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=dict)
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    packages: Mapping[str, str] = field(default_factory=dict)
-    platform: Mapping[str, str] = field(default_factory=dict)
-    harness_version: str = ""
-
-    @property
-    def n_items(self) -> int:
-        """Items that were put to every candidate."""
-        return int(self.golden_set["n_items"])
-
-    @property
-    def n_errors(self) -> int:
-        """Rows without an answer, over all candidates."""
-        return sum(counts.get("error", 0) for counts in self.counts.values())
-
-    def signature_fields(self, candidate: str) -> dict[str, Any]:
-        """What can move this candidate's numbers, as far as the run knows."""
-        return dict(self.signatures[candidate])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CandidateRows:
-    """One candidate's rows as arrays; the first two axes are items (golden order) and repeats.
-
-    Attributes:
-        outcomes: Codes into ``ALL_OUTCOMES``, int8 (n_items, n_repeats).
-        y_pred: Decisions, int8 (n_items, n_repeats, n_categories): 1, 0, or -1 for not decided.
-        y_score: Scores, float64, same shape; NaN for none.
-        latency_ms: Latency of the answer when it was first given, float64; NaN for none.
-        tokens: ``input_tokens``, ``cached_tokens`` and ``output_tokens``, int64 (n_items, n_repeats).
-        cost_usd: List price of the answers, float64; NaN where no price is known.
-        is_cached: Whether the answers came from the response cache.
-    """
-
-    outcomes: NDArray[np.int8]
-    y_pred: NDArray[np.int8]
-    y_score: NDArray[np.float64]
-    latency_ms: NDArray[np.float64]
-    tokens: Mapping[str, NDArray[np.int64]]
-    cost_usd: NDArray[np.float64]
-    is_cached: NDArray[np.bool_]
-
-    @property
-    def total_cost_usd(self) -> float | None:
-        """List price of all answers; None when no row has a price."""
-        known = self.cost_usd[~np.isnan(self.cost_usd)]
-        return float(known.sum()) if known.size else None
-
-
-def item_schema(categories: Sequence[str], slices: Sequence[str]) -> pa.Schema:
-    """Columns of ``items.parquet``; no texts, only their hashes."""
-    return pa.schema(
-        [
-            ("item_id", pa.string()),
-            *((f"label.{category}", pa.int8()) for category in categories),
-            ("group", pa.string()),
-            ("weight", pa.float64()),
-            *((f"slice.{name}", pa.list_(pa.string())) for name in slices),
-            ("withheld", pa.bool_()),
-            ("text_sha256", pa.string()),
-        ]
-    )
-
-
-def prediction_schema(categories: Sequence[str]) -> pa.Schema:
-    """Columns of ``predictions.parquet``."""
-    return pa.schema(
-        [
-            ("candidate", pa.string()),
-            ("item_id", pa.string()),
-            ("repeat", pa.int32()),
-            ("outcome", pa.string()),
-            *((f"decision.{category}", pa.int8()) for category in categories),
-            *((f"score.{category}", pa.float64()) for category in categories),
-            ("rationale", pa.string()),
-            ("latency_ms", pa.float64()),
-            ("input_tokens", pa.int64()),
-            ("cached_tokens", pa.int64()),
-            ("output_tokens", pa.int64()),
-            ("cost_usd", pa.float64()),
-            ("cached", pa.bool_()),
-            ("response_key", pa.string()),
-            ("error", pa.string()),
-        ]
-    )
+from harness.runs.arrow import numpy_of
+from harness.runs.folder import RunFolder, is_remote
+from harness.runs.layout import (
+    ALL_OUTCOMES,
+    INPUTS_FOLDER,
+    ITEMS_FILE,
+    META_FILE,
+    MISSING,
+    OLD_PREFIX,
+    PREDICTIONS_FILE,
+    CandidateRows,
+    RunMeta,
+    TextColumn,
+    read_meta,
+)
 
 
 class Run:
@@ -344,29 +227,6 @@ def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
     """The newest stored run of an eval; None when there is none."""
     runs = list_runs(runs_dir, eval_name)
     return open_run(runs[-1].run_id, runs_dir) if runs else None
-
-
-def read_meta(content: bytes, where: str) -> RunMeta:
-    """Read run.json; fields this version does not know are left out."""
-    fields = dataclasses.fields(RunMeta)
-    try:
-        document = orjson.loads(content)
-        known = {one.name: document[one.name] for one in fields if one.name in document}
-        for name in ("categories", "candidates"):
-            known[name] = tuple(known[name])
-        if known.get("format", FORMAT) > FORMAT:
-            raise HarnessError(
-                f"{where}: written in format {known['format']} by a newer version of the harness",
-                allowed=f"format {FORMAT}",
-                next_step="update the harness",
-            )
-        return RunMeta(**known)
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise HarnessError(
-            f"{where}: no record of a run: {error}",
-            allowed="the run.json that a run wrote",
-            next_step="run it again; what was answered is in the response cache",
-        ) from None
 
 
 def _outcomes(column: pa.ChunkedArray) -> NDArray[np.int8]:
