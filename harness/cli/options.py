@@ -67,6 +67,17 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
+def cache_option(function: F) -> F:
+    """``--cache``: the journal of answers."""
+    return click.option(
+        "--cache",
+        "cache_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="HARNESS_CACHE",
+        help="Journal of answers; default: the user's cache folder.",
+    )(function)
+
+
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Everything about a run that a person may change, collected into ``options: RunOptions``."""
 
@@ -77,13 +88,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars."
     )
-    @click.option(
-        "--cache",
-        "cache_path",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar="HARNESS_CACHE",
-        help="Journal of answers; default: the user's cache folder.",
-    )
+    @cache_option
     @runs_dir_option
     @functools.wraps(function)
     def with_options(

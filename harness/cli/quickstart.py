@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import find_run, note, runs_dir_option
+from harness.cli.options import cache_option, find_run, note, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.execution import PreparedRun
@@ -25,13 +25,7 @@ CALLS_PER_S = 1.0
 @click.command("quickstart")
 @click.option("--full", is_flag=True, help="Run every item instead of the stated subset.")
 @click.option("--limit", type=click.IntRange(min=1), default=SUBSET, show_default=True, help="Size of the subset.")
-@click.option(
-    "--cache",
-    "cache_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="HARNESS_CACHE",
-    help="Journal of answers; default: the user's cache folder.",
-)
+@cache_option
 @runs_dir_option
 def command(full: bool, limit: int, cache_path: Path | None, runs_dir: str) -> None:
     r"""Run the main job end to end on a shipped golden set; no key needed.
