@@ -175,9 +175,7 @@ def assembled(
     for position, arm in enumerate(arms):
         text = prompts[min(position, 1)]
         inputs[arm.id] = (
-            InputText(
-                "prompt", f"prompts/community_v{position + 1}.md", text, hashlib.sha256(text.encode()).hexdigest()
-            ),
+            InputText("prompt", f"prompts/community_v{position + 1}.md", text, _sha256(text)),
             InputText("policy", "policies/community.yaml", "policy: community\n", "ab" * 32),
         )
     return ReportSource(

@@ -33,6 +33,7 @@ from harness.report.comparison_page.data import (
     ReportData,
     ScoredCategory,
     SliceRow,
+    SliceTable,
 )
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.comparison_page.source import OUTCOME_NAMES
@@ -321,6 +322,15 @@ class Page:
         return self._first(list(self.data.candidates))
 
     @staticmethod
+    def slice_rows(table: SliceTable, metric: str, candidate: str) -> list[SliceRow]:
+        """Values of a slice for which the metric is defined in some category."""
+        return [
+            row
+            for row in table.rows
+            if any(one.is_defined for one in row.results.get(metric, {}).get(candidate, {}).values())
+        ]
+
+    @staticmethod
     def slice_cell(row: SliceRow, metric: str, candidate: str, category: str) -> Markup:
         """Value, interval and support; few items are hatched."""
         result = row.results.get(metric, {}).get(candidate, {}).get(category)
@@ -373,6 +383,12 @@ class Page:
         """Candidates of the production view."""
         rows = self.data.production.rows if self.data.production else ()
         return list(dict.fromkeys(row.candidate for row in rows))
+
+    @property
+    def prevalence_source(self) -> str | None:
+        """Where every prevalence comes from; None when they differ."""
+        sources = {row.source for row in self.data.production.rows} if self.data.production else set()
+        return sources.pop() if len(sources) == 1 else None
 
     @property
     def production_options(self) -> list[tuple[int, str]]:

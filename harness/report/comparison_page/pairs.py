@@ -202,9 +202,9 @@ def headline(
     if changes["precision"]["worse"]:
         losses.append(f"is wrong more often when it flags {names('precision', 'worse')}")
     if gains and losses:
-        first = f"{candidate} {_listed(gains)}, but {_listed(losses)}."
+        first = f"{candidate} {', and '.join(gains)}, but {', and '.join(losses)}."
     elif gains or losses:
-        first = f"{candidate} {_listed(gains or losses)} than {baseline}."
+        first = f"{candidate} {', and '.join(gains or losses)} than {baseline}."
     else:
         first = f"No category shows a proven change from {baseline} to {candidate}."
     n_open = len(set(changes["recall"]["unclear"]) | set(changes["recall"]["undefined"]))

@@ -5,10 +5,12 @@ Decides what each table holds; wording and drawing belong to the page.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from harness.core.planning import smallest_provable_margin
 from harness.core.results import MetricResult
 from harness.report.comparison_page.data import (
     Confusion,
@@ -26,6 +28,7 @@ from harness.report.comparison_page.pairs import category_name
 from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, ReportSource
 
 MAX_SLICE_VALUES = 40
+PLANNED_DISCORDANCE = 0.05
 SLICE_METRICS = ("recall", "fpr")
 
 
@@ -184,7 +187,7 @@ def gold_quality(source: ReportSource) -> GoldQuality:
                 n_violating=int((gold == 1).sum()),
                 n_not_violating=int((gold == 0).sum()),
                 n_unlabelled=int((gold < 0).sum()),
-                provable_margin=None,
+                provable_margin=_provable_margin(int((gold == 1).sum())),
                 alpha=result_from(one.get("krippendorff_alpha")),
                 n_votes=one.get("n_votes"),
                 gold_against_majority=result_from(one.get("gold_against_majority"))
@@ -197,6 +200,14 @@ def gold_quality(source: ReportSource) -> GoldQuality:
         n_withheld=sum(text is None for text in source.texts),
         n_all_disagree=int(all_disagree(source).any(axis=1).sum()),
     )
+
+
+def _provable_margin(n_violating: int) -> float | None:
+    """Smallest recall margin these items can prove at 80% power; None when there is none below 50 points."""
+    if n_violating == 0:
+        return None
+    margin = smallest_provable_margin(n_violating, PLANNED_DISCORDANCE)
+    return None if math.isnan(margin) or margin > 0.5 else margin
 
 
 def all_disagree(source: ReportSource) -> Any:

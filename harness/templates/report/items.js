@@ -153,9 +153,12 @@ const H = (() => {
   const mask = (text) => text.replace(/[\p{L}\p{N}\p{M}_]+/gu, (w) => { const c = [...w]; return c[0] + "•".repeat(c.length - 1); });
   const isShown = (i) => index.mode === "full" || revealAll || revealed.has(i);
 
-  function textNode(text, i) {
+  const cut = (text, width) => (text.length > width ? `${[...text.slice(0, width)].slice(0, -1).join("")}…` : text);
+
+  function textNode(text, i, width = Infinity) {
     if (index.mode === "none") return el("span", { class: "muted" }, "(not shown)");
     if (text === null || text === undefined) return el("span", { class: "muted" }, "(none)");
+    text = cut(text, width);
     if (isShown(i)) return el("bdi", { class: "clear" }, text);
     return el("span", {}, el("span", { class: "vh" }, "Masked text. "), el("bdi", { class: "masked", "aria-hidden": "true" }, mask(text)));
   }
@@ -175,6 +178,8 @@ const H = (() => {
   function detail(i, data, width) {
     const at = i % chunk, box = el("td", { colspan: String(width) }), facts = el("dl");
     const add = (name, ...value) => facts.append(el("dt", {}, name), el("dd", {}, ...value));
+    if (index.ids[i].length > 80) add("Id", index.ids[i]);
+    if (data.t && data.t[at] && data.t[at].length > 300) add("Text", textNode(data.t[at], i));
     candidates.forEach((name, arm) => { const r = data.r && data.r[arm]; if (r && r[at] !== null) add(`Why (${name})`, textNode(r[at], i)); });
     index.slices.forEach((s) => { const v = s.sets[s.of[i]]; if (v.length) add(s.name, v.map((x) => s.values[x]).join(", ")); });
     candidates.forEach((name, arm) => { const out = outcomes[outcome(arm, i)]; if (out !== "ok") add(`Outcome (${name})`, out); });
@@ -190,9 +195,9 @@ const H = (() => {
   }
   async function row(i) {
     const data = await part(Math.floor(i / chunk)), at = i % chunk, p = pair(), isWithheld = index.withheld.includes(i);
-    const id = el("button", { class: "id", type: "button", "aria-expanded": String(open.has(i)), onclick: () => toggle(i) }, index.ids[i]);
+    const id = el("button", { class: "id", type: "button", "aria-expanded": String(open.has(i)), onclick: () => toggle(i) }, cut(index.ids[i], 80));
     const text = el("td", { class: "text", "data-label": "Text" });
-    text.append(isWithheld ? el("span", { class: "muted" }, "(withheld)") : textNode(data.t && data.t[at], i));
+    text.append(isWithheld ? el("span", { class: "muted" }, "(withheld)") : textNode(data.t && data.t[at], i, 300));
     if (index.mode === "masked" && !revealAll && !isWithheld && data.t[at] !== null) {
       text.append(el("button", { class: "reveal", type: "button", "aria-pressed": String(revealed.has(i)), onclick: async () => {
         revealed.has(i) ? revealed.delete(i) : revealed.add(i); await render(); focusIn(i, ".reveal"); } }, revealed.has(i) ? "Hide" : "Show", el("span", { class: "vh" }, ` text of ${index.ids[i]}`)));

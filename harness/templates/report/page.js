@@ -12,7 +12,7 @@
 
   // panels: an element with data-when="metric=recall pair=0" is shown while every switch says so
   const chosen = {};
-  const refresh = () => { for (const node of all("[data-when]")) node.hidden = !node.dataset.when.split(" ").every((one) => { const [k, v] = one.split("="); return chosen[k] === v; }); };
+  const refresh = () => { for (const node of all("[data-when]")) node.hidden = !node.dataset.when.split(" ").every((one) => { const [k, v] = one.split("="); return (chosen[k] ?? "0") === v; }); }; // a switch with one choice is not drawn
   function choose(name, value) {
     chosen[name] = value;
     for (const input of all("[data-switch]")) if (input.dataset.switch === name) { if (input.type === "radio") input.checked = input.value === value; else input.value = value; }

@@ -1,0 +1,41 @@
+"""What the report tests share: made-up sources, and a browser where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+AXE_PLACES = (os.environ.get("AXE_CORE_JS", ""), str(HERE.parents[1] / "node_modules/axe-core/axe.min.js"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium on the PATH")
+    with sync_api.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    found = next((path for path in AXE_PLACES if path and Path(path).is_file()), None)
+    if found is None:
+        pytest.skip("needs axe-core: npm install axe-core, or AXE_CORE_JS=path of axe.min.js")
+    return Path(found).read_text(encoding="utf-8")
