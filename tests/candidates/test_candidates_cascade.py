@@ -1,0 +1,138 @@
+import pytest
+from candidate_fakes import drive, item
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.candidates.cascade import CascadeCandidate, Stage
+from harness.records import Answer, Request
+
+
+class Fixed:
+    """A candidate whose answer is given; ``calls`` requests come before it."""
+
+    def __init__(self, name, answer, categories=("hate", "spam"), *, calls=0, needs_text=True):
+        self.id, self.categories, self.needs_text = name, categories, needs_text
+        self.models_used = (f"model-{name}",) if calls else ()
+        self.fingerprint = {"kind": "fixed", "id": name}
+        self.asked = self.prepared = 0
+        self._answer, self._calls = answer, calls
+
+    def prepare(self, items):
+        self.prepared += len(items)
+
+    def decide(self, one):
+        self.asked += 1
+        for _ in range(self._calls):
+            yield [Request(self.models_used[0], "/x", b"{}")]
+        return self._answer
+
+
+def ok(hate, spam=None, **fields):
+    decisions = {"hate": hate} if spam is None else {"hate": hate, "spam": spam}
+    return Answer("ok", decisions, **fields)
+
+
+def cascade(*stages):
+    return CascadeCandidate(
+        "cascade",
+        [Stage(*stage) if isinstance(stage, tuple) else Stage(stage) for stage in stages],
+        category_order=("hate", "scams", "spam"),
+    )
+
+
+def run(*stages, one=None):
+    return drive(cascade(*stages), one or item())[0]
+
+
+def test_cascade_flag_is_settled_and_the_rest_goes_on():
+    answer = run((Fixed("rules", ok(0, 1)), ("spam",)), Fixed("v2", ok(1, 0)))
+    assert (answer.outcome, answer.decisions) == ("ok", {"hate": 1, "spam": 1})
+
+
+def test_cascade_flag_outside_decide_settles_nothing():
+    answer = run((Fixed("rules", ok(1, 0)), ("spam",)), Fixed("v2", ok(0, 0)))
+    assert answer.decisions == {"hate": 0, "spam": 0}
+
+
+def test_cascade_zero_of_an_early_stage_is_not_final():
+    assert run(Fixed("rules", ok(0, 0)), Fixed("v2", ok(0, 1))).decisions == {"hate": 0, "spam": 1}
+
+
+def test_cascade_stops_when_all_is_settled():
+    second = Fixed("v2", ok(0, 0))
+    assert run(Fixed("rules", ok(1, 1)), second).decisions == {"hate": 1, "spam": 1}
+    assert second.asked == 0
+
+
+def test_cascade_skips_a_stage_that_speaks_about_nothing_open():
+    second = Fixed("spam only", Answer("ok", {"spam": 0}), ("spam",))
+    answer = run(Fixed("rules", ok(0, 1)), second)
+    assert second.asked == 0
+    assert answer.decisions == {"hate": 0, "spam": 1}
+
+
+def test_cascade_last_word_of_a_failed_stage_is_a_failure():
+    answer = run(Fixed("rules", ok(0, 1)), Fixed("v2", Answer("unparsed", {"hate": None}, error="no JSON")))
+    assert (answer.outcome, answer.decisions) == ("unparsed", {"hate": None, "spam": 1})
+    assert answer.error == "stage v2: no JSON"
+
+
+@pytest.mark.parametrize("outcome", ["refused", "blocked", "unparsed", "error"])
+def test_cascade_failure_that_a_later_stage_makes_good_does_not_count(outcome):
+    answer = run(Fixed("v1", Answer(outcome, {}, error="x")), Fixed("v2", ok(1, 0)))
+    assert (answer.outcome, answer.decisions, answer.error) == ("ok", {"hate": 1, "spam": 0}, None)
+
+
+def test_cascade_keeps_what_a_partial_answer_did_decide():
+    answer = run(Fixed("v1", Answer("error", {"hate": 1, "spam": None}, error="503")))
+    assert (answer.outcome, answer.decisions) == ("error", {"hate": 1, "spam": None})
+
+
+def test_cascade_names_the_stages_taken():
+    answer = run(Fixed("rules", ok(0, 0, rationale="rule a")), Fixed("v2", ok(0, 0)))
+    assert answer.rationale == "stage rules: rule a; stage v2"
+
+
+def test_cascade_makes_its_stages_calls():
+    from candidate_fakes import answered
+
+    candidate = cascade(Fixed("a", ok(0, 0), calls=2), Fixed("b", ok(0, 1), calls=1))
+    answer, made = drive(candidate, item(), *[answered({})] * 3)
+    assert [one.model_id for one in made] == ["model-a", "model-a", "model-b"]
+    assert candidate.models_used == ("model-a", "model-b")
+    assert answer.decisions == {"hate": 0, "spam": 1}
+
+
+def test_cascade_adds_recorded_latencies_only_when_nothing_was_called():
+    first, second = Fixed("a", ok(0, 0, latency_ms=10.0)), Fixed("b", ok(0, 0, latency_ms=5.0))
+    assert run(first, second).latency_ms == 15.0
+    called = Fixed("b", ok(0, 0), calls=1)
+    from candidate_fakes import answered
+
+    assert drive(cascade(first, called), item(), answered({}))[0].latency_ms is None
+
+
+def test_cascade_prepares_every_stage_and_needs_text_if_one_does():
+    stages = [Fixed("a", ok(0, 0)), Fixed("b", ok(0, 0), needs_text=False)]
+    candidate = cascade(*stages)
+    candidate.prepare([item()])
+    assert [stage.prepared for stage in stages] == [1, 1]
+    assert candidate.needs_text
+    assert not cascade(stages[1]).needs_text
+
+
+def test_cascade_covers_what_its_stages_speak_about():
+    assert cascade((Fixed("a", ok(0, 0)), ("spam",))).categories == ("spam",)
+    assert cascade(Fixed("a", ok(0, 0)), Fixed("b", ok(0), ("scams",))).categories == ("hate", "scams", "spam")
+
+
+outcomes = st.sampled_from(["ok", "unparsed", "refused", "error"])
+decisions = st.fixed_dictionaries({"hate": st.sampled_from([0, 1, None]), "spam": st.sampled_from([0, 1, None])})
+
+
+@given(st.lists(st.builds(Answer, outcomes, decisions), min_size=1, max_size=4))
+def test_cascade_flags_what_any_stage_flags(answers):
+    """Stages that may settle everything act like a logical or."""
+    answer = run(*(Fixed(f"s{n}", one) for n, one in enumerate(answers)))
+    for name in ("hate", "spam"):
+        assert (answer.decisions[name] == 1) == any(one.decisions[name] == 1 for one in answers)
