@@ -124,7 +124,7 @@ def read_promotion(folder: Path) -> Promotion | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Promotion(**{one.name: content[one.name] for one in fields(Promotion) if one.name in content})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise HarnessError(

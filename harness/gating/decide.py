@@ -81,6 +81,7 @@ def gate_runs(
     ]
     if broken:
         result = replace(result, verdict="INVALID", reason="; ".join(broken))
+    result = replace(result, reason=result.reason.replace(f"{ALL_ITEMS} failure_rate", "all items failure_rate"))
     flagged = Fallback(
         {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
         {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},

@@ -191,9 +191,8 @@ def _precision(spec: CheckSpec, n: int, discordance: float, alpha: float) -> Pla
     needed = _precision_needed(spec.limit, discordance, alpha)
     if n == 0:
         return PlannedCheck(spec, 0, math.nan, math.nan, needed, unit)
-    flagged = round(float(cells[[1, 2, 3, 5, 6, 7]].sum()))
     smallest = precision_smallest_margin(cells, power=POWER, alpha=alpha)
-    return PlannedCheck(spec, flagged, _precision_power(cells, spec.limit, alpha), smallest, needed, unit)
+    return PlannedCheck(spec, n, _precision_power(cells, spec.limit, alpha), smallest, needed, unit)
 
 
 def _precision_needed(margin: float, discordance: float, alpha: float) -> int | None:
