@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records import FALLBACK_OUTCOMES, WITHHELD, OnFailure, Outcome
+from harness.records import WITHHELD, OnFailure, Outcome
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
 FailurePolicy = Literal["no_flag", "flag", "review", "wrong", "dropped"]
@@ -52,15 +52,15 @@ def on_failure_of(run: Run, candidate: str) -> OnFailure:
 def decisions(run: Run, candidate: str, policy: FailurePolicy | None = None) -> Decisions:
     """Read one candidate's rows under a failure policy; None takes the one the eval declares.
 
-    ``error`` and ``withheld`` rows are missing pairs. In every other row a category that the candidate decides on
-    somewhere, but not here, takes the fallback. A category it never decides on stays missing: it is not covered.
+    ``error`` and ``withheld`` rows are missing pairs. In every other row a category that the candidate decides on, but
+    not here, takes the fallback. A category it does not decide on stays missing: it is not covered.
     """
     rows = run.candidate(candidate)
     chosen = policy or on_failure_of(run, candidate)
     y_pred = rows.y_pred.copy()
     is_missing = np.isin(rows.outcomes, [outcome_code("error"), outcome_code(WITHHELD)])
     y_pred[is_missing] = MISSING
-    is_covered = _covered(rows, y_pred)
+    is_covered = _covered(run, candidate, y_pred)
     takes_fallback = (y_pred == MISSING) & is_covered & ~is_missing[:, :, None]
     if chosen == "wrong":
         gold = np.broadcast_to(run.y_true[:, None, :], y_pred.shape)
@@ -72,11 +72,11 @@ def decisions(run: Run, candidate: str, policy: FailurePolicy | None = None) -> 
     return Decisions(run.y_true, y_pred, y_score, is_covered, int(takes_fallback.any(axis=2).sum()))
 
 
-def _covered(rows: CandidateRows, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]:
+def _covered(run: Run, candidate: str, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """The categories the candidate says it decides on, and any other that it did decide on."""
     decided: NDArray[np.bool_] = (y_pred != MISSING).any(axis=(0, 1))
-    if decided.any() or not np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES]).any():
-        return decided
-    return np.ones_like(decided)  # it never answered at all: every category takes the fallback
+    declared = run.meta.fingerprints.get(candidate, {}).get("categories") or ()
+    return decided | np.isin(np.asarray(run.categories, dtype=object), np.asarray(declared, dtype=object))
 
 
 def outcome_code(outcome: Outcome) -> int:

@@ -16,6 +16,7 @@ class FakeMeta:
     run_id: str = "fake-000000000000"
     eval: dict[str, Any] = field(default_factory=lambda: {"on_failure": "no_flag", "candidates": {}})
     golden_set: dict[str, Any] = field(default_factory=dict)
+    fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict)
     seed: int = 0
 
     def signature_fields(self, candidate: str) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def test_a_category_never_decided_is_not_covered_and_never_a_no():
 
 def test_a_candidate_that_only_ever_refuses_takes_the_fallback_everywhere():
     run = FakeRun(column([1, 0]), {"a": rows_of(column([-1, -1]), ["refused", "refused"])})
+    run.meta.fingerprints["a"] = {"categories": ["c0"]}
     assert decisions(run, "a", "no_flag").y_pred[:, 0, 0].tolist() == [0, 0]
 
 
