@@ -300,7 +300,7 @@ def test_nothing_hostile_runs(watched, tmp_path, text_mode):
 
 
 def test_data_folder_serves_a_large_report(watched, tmp_path, monkeypatch, source):
-    monkeypatch.setattr(page_module, "INLINE_LIMIT", 1_000)
+    monkeypatch.setattr(page_module, "FILE_LIMIT", 1_000)
     path = written(source, tmp_path)
     page = watched.open(path)
     assert len(list((tmp_path / "report_data").glob("*.js"))) == 3
@@ -309,7 +309,7 @@ def test_data_folder_serves_a_large_report(watched, tmp_path, monkeypatch, sourc
 
 
 def test_missing_data_folder_is_said(browser, tmp_path, monkeypatch, source):
-    monkeypatch.setattr(page_module, "INLINE_LIMIT", 1_000)
+    monkeypatch.setattr(page_module, "FILE_LIMIT", 1_000)
     path = written(source, tmp_path)
     (tmp_path / "report_data" / "codes.js").unlink()
     page = browser.new_page()

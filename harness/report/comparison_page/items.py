@@ -21,29 +21,25 @@ import orjson
 from numpy.typing import NDArray
 
 from harness.report.comparison_page.sections import all_disagree
-from harness.report.comparison_page.source import OUTCOME_NAMES, ReportSource
+from harness.report.comparison_page.source import ReportSource
 from harness.report.masking import TextMode, printable
 
 CHUNK = 1_000
-MAX_TEXT = 4_000
-MAX_RATIONALE = 1_000
+TEXT_WIDTHS = (4_000, 600, 200)
+"""Characters of a text that travel; the smaller widths keep a report of a few thousand long items in one file."""
+RATIONALE_SHARE = 4
 COMPRESS_FROM = 20_000
 """Bytes from which a block is deflated; small reports stay independent of the compressor's version."""
 
 Block = tuple[str, str]
 
 
-def item_blocks(source: ReportSource, text_mode: TextMode) -> Iterator[Block]:
-    """Name and content of every block, one at a time."""
+def item_blocks(source: ReportSource, text_mode: TextMode, width: int = TEXT_WIDTHS[0]) -> Iterator[Block]:
+    """Name and content of every block, one at a time; texts are cut at ``width``, rationales at a quarter of it."""
     yield "index", _encoded(orjson.dumps(_index(source, text_mode)))
     yield "codes", _encoded(_codes(source))
     for number, start in enumerate(range(0, len(source.item_ids), CHUNK)):
-        yield f"items-{number}", _encoded(orjson.dumps(_chunk(source, start, text_mode)))
-
-
-def n_chunks(source: ReportSource) -> int:
-    """How many ``items-K`` blocks there are."""
-    return -(-len(source.item_ids) // CHUNK)
+        yield f"items-{number}", _encoded(orjson.dumps(_chunk(source, start, text_mode, width)))
 
 
 def _encoded(content: bytes) -> str:
@@ -104,20 +100,22 @@ def _two_bits(column: NDArray[np.int8]) -> bytes:
     return np.asarray(parts[:, 0] | parts[:, 1] << 2 | parts[:, 2] << 4 | parts[:, 3] << 6, dtype=np.uint8).tobytes()
 
 
-def _chunk(source: ReportSource, start: int, text_mode: TextMode) -> dict[str, Any]:
+def _chunk(source: ReportSource, start: int, text_mode: TextMode, width: int) -> dict[str, Any]:
     end = min(start + CHUNK, len(source.item_ids))
     content: dict[str, Any] = {}
     if text_mode != "none":
-        content["t"] = [_cut(text, MAX_TEXT) for text in source.texts[start:end]]
-        content["r"] = [_rationales(arm.rationales, start, end) for arm in source.arms]
+        content["t"] = [_cut(text, width) for text in source.texts[start:end]]
+        content["r"] = [
+            _rationales(arm.rationales, start, end, max(width // RATIONALE_SHARE, 100)) for arm in source.arms
+        ]
     content["s"] = [_scores(arm.scores, start, end) for arm in source.arms]
     return content
 
 
-def _rationales(rationales: Sequence[str | None] | None, start: int, end: int) -> list[str | None] | None:
+def _rationales(rationales: Sequence[str | None] | None, start: int, end: int, width: int) -> list[str | None] | None:
     if rationales is None:
         return None
-    return [_cut(text, MAX_RATIONALE) for text in rationales[start:end]]
+    return [_cut(text, width) for text in rationales[start:end]]
 
 
 def _cut(text: str | None, width: int) -> str | None:
@@ -128,18 +126,14 @@ def _cut(text: str | None, width: int) -> str | None:
     return f"{printable(text[:width])}… (cut: {len(text):,} characters)"
 
 
-def _scores(scores: NDArray[Any] | None, start: int, end: int) -> list[list[float | None]] | None:
-    """Scores in thousandths where they are proportions, which is all a reader needs; None where there is none."""
+def _scores(scores: NDArray[Any] | None, start: int, end: int) -> list[list[int | None]] | None:
+    """Scores in hundredths, which is what a reader sees; None where there is none."""
     if scores is None:
         return None
-    part = np.round(np.asarray(scores[start:end], dtype=np.float64), 3)
+    part = np.asarray(scores[start:end], dtype=np.float64)
     known = ~np.isnan(part)
+    hundredths = np.round(100 * np.where(known, part, 0)).astype(np.int64)
     return [
         [value if is_known else None for value, is_known in zip(row, mask, strict=True)]
-        for row, mask in zip(part.tolist(), known.tolist(), strict=True)
+        for row, mask in zip(hundredths.tolist(), known.tolist(), strict=True)
     ]
-
-
-def outcome_names() -> tuple[str, ...]:
-    """Code table of the outcome bytes."""
-    return OUTCOME_NAMES

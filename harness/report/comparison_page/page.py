@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -22,39 +23,49 @@ from harness.report.comparison_page.data import ReportData
 from harness.report.comparison_page.source import ReportSource
 from harness.report.masking import TextMode, printable
 
-INLINE_LIMIT = 2_600_000
-"""Characters of packed items that still travel inside the page."""
+FILE_LIMIT = 2_950_000
+"""Bytes of a page that still travels as one attachment."""
+ONE_FILE_ITEMS = 10_000
+"""Up to this many items, long texts are cut rather than moved to a folder."""
 
 
 def write_html(source: ReportSource, data: ReportData, path: Path, text_mode: TextMode = "masked") -> list[Path]:
     """Write the page, and its data folder when the items are many; returns the files written.
 
-    Blocks are packed one at a time. They stay in memory only while they may still travel inside the page.
+    Blocks are packed one at a time, and stay in memory only while they may still travel inside the page.
     """
     folder = path.with_name(f"{path.stem}_data")
-    inline: list[tuple[str, str]] = []
-    written: list[Path] = []
-    size = 0
-    for block in items.item_blocks(source, text_mode):
-        size += len(block[1])
-        inline.append(block)
-        if size > INLINE_LIMIT:
-            folder.mkdir(parents=True, exist_ok=True)
-            written += [_write_block(folder, *one) for one in inline]
-            inline = []
-    is_split = bool(written)
-    if is_split:
-        written += [_write_block(folder, *one) for one in inline]
-        inline = []
+    room = FILE_LIMIT - len(render_page(data, text_mode, [], None).encode("utf-8"))
+    widths = items.TEXT_WIDTHS if data.n_items <= ONE_FILE_ITEMS else items.TEXT_WIDTHS[:1]
+    for width in widths:
+        inline = _that_fit(items.item_blocks(source, text_mode, width), room)
+        if inline is not None:
+            page, written = render_page(data, text_mode, inline, None), []
+            break
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        page = render_page(data, text_mode, [], folder.name)
+        written = [_write_block(folder, *block) for block in items.item_blocks(source, text_mode)]
     for stale in set(folder.glob("*.js")) - set(written):
         stale.unlink()
-    path.write_text(render_page(data, text_mode, inline, folder.name if is_split else None), encoding="utf-8")
+    path.write_text(page, encoding="utf-8", newline="\n")
     return [path, *written]
+
+
+def _that_fit(blocks: Iterable[items.Block], room: int) -> list[items.Block] | None:
+    """All blocks, or None as soon as they are too many."""
+    kept = []
+    for name, content in blocks:
+        room -= len(name) + len(content) + 60
+        if room < 0:
+            return None
+        kept.append((name, content))
+    return kept
 
 
 def _write_block(folder: Path, name: str, content: str) -> Path:
     path = folder / f"{name}.js"
-    path.write_text(f'harnessBlock("{name}","{content}");\n', encoding="ascii")
+    path.write_text(f'harnessBlock("{name}","{content}");\n', encoding="ascii", newline="\n")
     return path
 
 
@@ -77,6 +88,7 @@ def _environment() -> jinja2.Environment:
         share2=lambda value: numbers.share(value, 2),
         score=numbers.score,
         score_interval=numbers.score_with_interval,
+        share_interval=numbers.share_with_interval,
         points=numbers.points,
         count=numbers.count,
         usd=numbers.usd,

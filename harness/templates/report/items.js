@@ -189,7 +189,7 @@ const H = (() => {
     const word = { 0: "no", 1: "yes", 3: "–" };
     const head = el("tr", {}, ...["Category", "Gold", ...candidates].map((t) => el("th", { scope: "col" }, t)));
     const body = rows.map((c) => el("tr", {}, el("th", { scope: "row" }, categories[c].name), el("td", {}, word[gold(c, i)]),
-      ...candidates.map((_, arm) => { const s = data.s[arm] && data.s[arm][at][c]; return el("td", { class: "num" }, word[decision(arm, c, i)] + (s === null || s === undefined ? "" : ` (${s.toFixed(2)})`)); })));
+      ...candidates.map((_, arm) => { const s = data.s[arm] && data.s[arm][at][c]; return el("td", { class: "num" }, word[decision(arm, c, i)] + (s === null || s === undefined ? "" : ` (${(s / 100).toFixed(2)})`)); })));
     if (rows.length) box.append(el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)));
     return el("tr", { class: "detail" }, box);
   }
@@ -200,7 +200,7 @@ const H = (() => {
     text.append(isWithheld ? el("span", { class: "muted" }, "(withheld)") : textNode(data.t && data.t[at], i, 300));
     if (index.mode === "masked" && !revealAll && !isWithheld && data.t[at] !== null) {
       text.append(el("button", { class: "reveal", type: "button", "aria-pressed": String(revealed.has(i)), onclick: async () => {
-        revealed.has(i) ? revealed.delete(i) : revealed.add(i); await render(); focusIn(i, ".reveal"); } }, revealed.has(i) ? "Hide" : "Show", el("span", { class: "vh" }, ` text of ${index.ids[i]}`)));
+        revealed.has(i) ? revealed.delete(i) : revealed.add(i); await redraw(i); focusIn(i, ".reveal"); } }, revealed.has(i) ? "Hide" : "Show", el("span", { class: "vh" }, ` text of ${index.ids[i]}`)));
     }
     const { fixed, broken } = changes(i), what = el("td", { "data-label": "What changed" });
     for (const c of fixed) what.append(el("span", { class: "chip fixed" }, `✓ fixed: ${categories[c].name}`));
@@ -213,7 +213,14 @@ const H = (() => {
     return open.has(i) ? [main, detail(i, data, cells.length)] : [main];
   }
   const focusIn = (i, selector) => { const node = document.querySelector(`tr[data-index="${i}"] ${selector}`); if (node) node.focus(); };
-  async function toggle(i) { open.has(i) ? open.delete(i) : open.add(i); await render(); focusIn(i, ".id"); }
+  async function toggle(i) { open.has(i) ? open.delete(i) : open.add(i); await redraw(i); focusIn(i, ".id"); }
+  async function redraw(i) {
+    const rows = await row(i), old = document.querySelector(`tr[data-index="${i}"]`);
+    if (!old) return;
+    if (old.nextElementSibling && old.nextElementSibling.className === "detail") old.nextElementSibling.remove();
+    old.replaceWith(...rows);
+    document.getElementById("items").dataset.ready = String(++drawing);
+  }
 
   let drawing = 0;
   async function render() {
