@@ -52,7 +52,6 @@ def run_eval(
         stream: Where progress is shown; None for nowhere.
         transport: Makes the calls; aiohttp when None. It is closed at the end.
         wrap: Puts something around the transport, such as what starts an embedded server with the first call.
-        wrap: Put around the aiohttp transport, for endpoints that must be started first.
         clock: Monotonic seconds.
         now: Wall clock in UTC.
         sleep: Waits between attempts.

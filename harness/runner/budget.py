@@ -16,8 +16,9 @@ from harness.records import Price, Usage
 from harness.runner.endpoint import Endpoint
 
 BYTES_PER_TOKEN = 4
-"""English text and JSON; other scripts take more tokens a byte, which the reservation below allows for."""
-RESERVED_BYTES_PER_TOKEN = 2
+"""English text and JSON; other scripts take more tokens a byte."""
+RESERVED_BYTES_PER_TOKEN = 1
+"""No tokeniser makes more tokens than bytes, so a reservation for text is a true bound."""
 IMAGE_TOKENS = 1500
 OUTPUT_TOKENS = 256
 """Assumed where a body sets no limit of its own; reservations assume four times that."""
@@ -77,7 +78,7 @@ def cost_usd(usage: Usage, price: Price) -> float:
 
 
 def most_cost_usd(body: bytes, price: Price) -> float:
-    """What a call may cost at most by the reservation rule: body bytes / 2, and ``max_tokens``, else 1,024."""
+    """What a call may cost at most by the reservation rule: one token a byte, and ``max_tokens``, else 1,024."""
     most = estimate(body, bytes_per_token=RESERVED_BYTES_PER_TOKEN, output_tokens=4 * OUTPUT_TOKENS)
     return cost_usd(Usage(most.input_tokens, 0, most.output_tokens), price)
 

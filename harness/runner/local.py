@@ -43,8 +43,7 @@ class Surroundings:
         rng: Jitter of retries; no result depends on it.
         stream: Where progress is shown; None for nowhere.
         transport: Makes the calls; None for aiohttp. It is closed at the end.
-        wrap: What is put around the transport.
-        wrap: Put around the aiohttp transport, for endpoints that must be started first.
+        wrap: Puts something around the transport.
         grace_s: How long open calls may take to end when the run is stopped.
         takes_signals: Whether SIGINT and SIGTERM end the run in order.
     """
@@ -73,7 +72,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     n_rows = len(indices) * request.repeats
     progress = Progress(n_rows * len(names), around.stream, around.clock, lambda: budget.spent_usd)
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
-    transport = around.transport or around.wrap(AiohttpTransport(concurrency, around.clock))
+    transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
     with ResponseCache(request.cache_path, around.now) as cache:
         caller = Caller(
             request.endpoints,

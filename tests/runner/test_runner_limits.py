@@ -1,0 +1,230 @@
+"""Limits of an endpoint in virtual time: how many calls, how fast, and what a 429 does."""
+
+import asyncio
+
+import pytest
+from runner_fakes import Asking, FakeGolden, FakeTransport, answer, failure, make_request, run, run_virtual
+
+from harness.records import Limits
+from harness.runner.buckets import PACE, Bucket, duration_s, read_rate
+from harness.runner.budget import estimate
+from harness.runner.limits import Limiter
+from harness.runs import open_run
+
+
+class Server:
+    """A token bucket like the one behind a real rate limit."""
+
+    def __init__(self, rate, burst, *, headers="all", clock=None):
+        self.rate, self.burst, self.tokens, self.at = rate, burst, float(burst), None
+        self.headers = headers
+        self.refused = 0
+
+    def __call__(self, text, attempt):
+        now = asyncio.get_running_loop().time()
+        self.at = now if self.at is None else self.at
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens >= 1:
+            self.tokens -= 1
+            return answer(headers=self.limits() if self.headers == "always" else None)
+        self.refused += 1
+        wait_s = (1 - self.tokens) / self.rate
+        told = {} if self.headers == "none" else {"retry-after": "1"}
+        if self.headers in {"all", "always"}:
+            told |= {"retry-after-ms": str(round(wait_s * 1000) + 1), **self.limits()}
+        return failure(429, "slow down", "rate_limit_exceeded", told)
+
+    def limits(self):
+        return {
+            "x-ratelimit-limit-requests": str(self.rate * 60),
+            "x-ratelimit-remaining-requests": str(int(self.tokens)),
+            "x-ratelimit-reset-requests": f"{(self.burst - self.tokens) / self.rate:.3f}s",
+        }
+
+
+@pytest.mark.parametrize(
+    ("headers", "most_time", "most_429"), [("all", 1.05, 0.05), ("always", 1.05, 0.05), ("retry-after", 1.25, 0.4)]
+)
+def test_a_rate_limit_is_learnt(tmp_path, headers, most_time, most_429):
+    server = Server(20, 20, headers=headers)
+    limits = Limits(concurrency=64)
+    summary = run(make_request(tmp_path, FakeGolden(300), limits=limits), FakeTransport(server))
+    ideal_s = (300 - 20) / 20
+    assert summary.counts == {"v1": {"ok": 300}}
+    assert summary.wall_s <= most_time * ideal_s + 0.2
+    assert server.refused <= most_429 * 300
+
+
+def test_a_rate_limit_that_says_nothing_is_survived(tmp_path):
+    server = Server(20, 20, headers="none")
+    summary = run(make_request(tmp_path, FakeGolden(300), limits=Limits(concurrency=64)), FakeTransport(server))
+    assert summary.counts == {"v1": {"ok": 300}}
+    assert server.refused <= 300
+
+
+@pytest.mark.parametrize("rpm", [60, 600])
+def test_a_configured_rate_is_kept(tmp_path, rpm):
+    transport = FakeTransport()
+    run(make_request(tmp_path, FakeGolden(100), limits=Limits(concurrency=50, rpm=rpm)), transport)
+    burst = max(1, rpm // 60)
+    taken_s = transport.started_at[-1] - transport.started_at[0]
+    assert taken_s == pytest.approx((100 - burst) / (rpm / 60), rel=0.01)
+
+
+def test_configured_tokens_are_kept(tmp_path):
+    transport = FakeTransport()
+    run(make_request(tmp_path, FakeGolden(100), limits=Limits(concurrency=50, tpm=6000)), transport)
+    n_tokens = sum(estimate(Asking().request("text number 50").body))
+    taken_s = transport.started_at[-1] - transport.started_at[0]
+    assert taken_s == pytest.approx((100 * n_tokens - 100) / 100, rel=0.02)  # 100 tokens a second, 100 saved up
+
+
+def test_waiting_for_a_slow_rate_costs_no_item_its_deadline(tmp_path):
+    limits = Limits(concurrency=50, rpm=6, item_timeout_s=5.0)
+    summary = run(make_request(tmp_path, FakeGolden(40), limits=limits))
+    assert summary.counts == {"v1": {"ok": 40}}
+    assert summary.wall_s > 380
+
+
+def test_retry_after_pauses_the_whole_endpoint(tmp_path):
+    def script(text, attempt):
+        return failure(429, headers={"retry-after": "10"}) if text.endswith(" 5") and attempt == 1 else None
+
+    transport = FakeTransport(script)
+    run(make_request(tmp_path, FakeGolden(100)), transport)
+    gaps = [later - earlier for earlier, later in zip(transport.started_at, transport.started_at[1:], strict=False)]
+    assert 9.9 < max(gaps) < 10.1
+    assert sorted(gaps)[-2] < 0.2
+
+
+def limited(concurrency=100):
+    return Limiter(Limits(concurrency=concurrency), asyncio.get_running_loop().time)
+
+
+def test_concurrency_is_cut_once_per_burst_and_grows_back():
+    async def main(loop):
+        limiter = limited(50)
+        for _ in range(20):
+            limiter.on_rate_limit({}, 0.0)
+        assert limiter.limit == 40
+        await asyncio.sleep(1.5)
+        limiter.on_rate_limit({}, 0.0)
+        assert limiter.limit == 32
+        for _ in range(200):
+            limiter.on_success({})
+        assert limiter.limit == 50
+        assert [entry["limit"] for entry in limiter.history] == [50, 40, 32, 50]
+        assert limiter.n_429 == 21
+
+    run_virtual(main)
+
+
+def test_server_errors_pause_growth_and_cut_nothing():
+    async def main(loop):
+        limiter = limited(100)
+        start = limiter.limit
+        limiter.on_server_error()
+        for _ in range(10):
+            limiter.on_success({})
+        assert limiter.limit == start
+        await asyncio.sleep(6.0)
+        limiter.on_success({})
+        assert limiter.limit == start + 1
+
+    run_virtual(main)
+
+
+def test_calls_tried_again_go_first():
+    async def main(loop):
+        limiter = limited(1)
+        await limiter.acquire(0.0)
+        came = []
+
+        async def ask(name, is_retry):
+            await limiter.acquire(0.0, is_retry=is_retry)
+            came.append(name)
+            limiter.release(0.0)
+
+        tasks = [asyncio.create_task(ask("new", False)), asyncio.create_task(ask("again", True))]
+        await asyncio.sleep(0.01)
+        limiter.release(0.0)
+        await asyncio.gather(*tasks)
+        assert came == ["again", "new"]
+
+    run_virtual(main)
+
+
+def test_a_cancelled_wait_gives_its_place_back():
+    async def main(loop):
+        limiter = limited(1)
+        await limiter.acquire(0.0)
+        waiting = asyncio.create_task(limiter.acquire(0.0))
+        granted = asyncio.create_task(limiter.acquire(0.0))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        limiter.release(0.0)
+        granted.cancel()  # granted in the same turn
+        await asyncio.gather(waiting, granted, return_exceptions=True)
+        assert limiter.in_flight == 0
+        await limiter.acquire(0.0)
+
+    run_virtual(main)
+
+
+def test_a_bucket_pays_debts_before_it_gives():
+    bucket = Bucket(rate=10.0, capacity=10.0, now=0.0)
+    bucket.take(25.0, now=0.0)
+    assert bucket.wait_s(1.0, now=0.0) == pytest.approx(1.6)
+    assert bucket.wait_s(99.0, now=0.0) == pytest.approx(2.5)  # more than it ever holds: when it is full
+    assert bucket.wait_s(1.0, now=100.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "rate"),
+    [
+        ("1200", "0", "0.050s", 20.0),  # reset: until the next call fits
+        ("5000", "4999", "12ms", 5000 / 60),  # reset: until all of it is back
+        ("10000", "9990", "86.4s", 10 / 86.4),  # a limit a day
+        ("600", "600", "0s", 10.0),
+    ],
+)
+def test_rate_headers_are_read(limit, remaining, reset, rate):
+    names = ("limit", "remaining", "reset")
+    headers = {
+        f"x-ratelimit-{name}-requests": value for name, value in zip(names, (limit, remaining, reset), strict=True)
+    }
+    assert read_rate(headers, "requests").rate == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-ratelimit-limit-requests": "5"},
+        {"x-ratelimit-limit-requests": "x", "x-ratelimit-remaining-requests": "1"},
+        {"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"},
+    ],
+)
+def test_headers_without_sense_are_ignored(headers):
+    assert read_rate(headers, "requests") is None
+
+
+def test_a_learnt_rate_is_used_a_little_below():
+    assert 0.9 < PACE < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1s", 1), ("2m59.56s", 179.56), ("20ms", 0.02), ("1h2m", 3720), ("", None), ("1s later", None)],
+)
+def test_durations_are_read(text, seconds):
+    assert duration_s(text) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_the_history_goes_into_the_run(tmp_path):
+    summary = run(make_request(tmp_path, FakeGolden(100), limits=Limits(concurrency=64)), FakeTransport(Server(20, 20)))
+    told = open_run(summary.path).meta.limits["m"]
+    assert told["rate_limited"] >= 1
+    assert [entry["reason"] for entry in told["history"]][:3] == ["start", "learned requests", "429"]
+    assert told["history"][1]["per_minute"] == pytest.approx(1200)
