@@ -122,9 +122,7 @@ def load_source(
     return source_from_run(chosen, texts, has_baseline=has_baseline), mode
 
 
-def choose(
-    run: Run, baseline: str | None, candidates: tuple[str, ...], baseline_run: Run
-) -> tuple[list[Choice], bool]:
+def choose(run: Run, baseline: str | None, candidates: tuple[str, ...], baseline_run: Run) -> tuple[list[Choice], bool]:
     """Who is in the report: the baseline first; one candidate alone has none."""
     from harness.errors import HarnessError
     from harness.report.comparison_page.from_run import choices
@@ -148,7 +146,5 @@ def choose(
 def now_text() -> str:
     """The time of writing; ``SOURCE_DATE_EPOCH`` sets it, so that a report can be rebuilt byte by byte."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = (
-        datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
-    )
+    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
     return moment.strftime("%Y-%m-%d %H:%M UTC")

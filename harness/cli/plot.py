@@ -1,0 +1,62 @@
+"""``harness plot``: one picture of a stored run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import find_run, run_argument, runs_dir_option
+
+KINDS = ("categories", "differences", "curves", "reliability", "slices")
+
+
+@click.command("plot")
+@run_argument
+@click.option("--kind", type=click.Choice(KINDS), default="categories", show_default=True, help="What to draw.")
+@click.option(
+    "--metric",
+    type=click.Choice(["recall", "precision", "fpr", "f1"]),
+    default="recall",
+    show_default=True,
+    help="For categories, differences and slices.",
+)
+@click.option("--format", "plot_format", type=click.Choice(["png", "svg"]), help="Default: from the name, else png.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; default: KIND.png.")
+@click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
+@click.option("--candidate", "candidates", multiple=True, help="A candidate to show; repeatable; default: all others.")
+@click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
+@runs_dir_option
+def command(
+    run_name: str,
+    kind: str,
+    metric: str,
+    plot_format: str | None,
+    out: Path | None,
+    baseline: str | None,
+    candidates: tuple[str, ...],
+    baseline_run_name: str | None,
+    runs_dir: str,
+) -> None:
+    r"""Draw one plot of a stored run, with intervals, as PNG or SVG.
+
+    \b
+    Examples:
+      harness plot latest --kind differences --out difference.svg
+      harness plot latest --kind slices --metric fpr
+    """
+    from harness import __version__
+    from harness.cli.report import load_source
+    from harness.report.comparison_page.build import build_report
+    from harness.report.plots import plot
+
+    run = find_run(runs_dir, run_name)
+    baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
+    source, _ = load_source(run, baseline, candidates, baseline_run, "none")
+    chosen = plot_format or ("svg" if out is not None and out.suffix.lower() == ".svg" else "png")
+    data = build_report(source, generated_at="", version=__version__)
+    content = plot(data, kind, chosen, metric=metric)  # type: ignore[arg-type]
+    path = out or Path(f"{kind}.{chosen}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    click.echo(str(path))
