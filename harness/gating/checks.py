@@ -12,8 +12,9 @@ from typing import Any
 
 from harness.core.checks import CheckSpec
 from harness.errors import HarnessError
-from harness.gating.records import ALL_ITEMS
 
+ALL_ITEMS = "*"
+"""Category of a check that is about the whole answer, such as the failure rate."""
 FAILURE_MARGIN = 0.005
 FAILURE_MIN_ITEMS = 598
 """Fewest items on which two systems without a failure pass the default check; below, it is only watched."""
@@ -43,6 +44,12 @@ def resolve_checks(
         spec = default_failure_check(n_items)
         found[spec.category, spec.metric, spec.kind] = spec
     return tuple(found.values())
+
+
+def check_name(spec: CheckSpec) -> str:
+    """Category, metric and kind as one phrase; a gate names each check once."""
+    subject = "all items" if spec.category == ALL_ITEMS else spec.category
+    return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
 
 
 def default_failure_check(n_items: int) -> CheckSpec:

@@ -22,9 +22,9 @@ from harness.core.repeats import flip_rate
 from harness.core.results import MetricResult
 from harness.decisions import MISSING, on_failure_of, outcome_counts
 from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
-from harness.gating.checks import gate_of, is_implied, resolve_checks
+from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.pairs import Pairs, System, pair_runs
-from harness.gating.records import ALL_ITEMS, SEVERAL, CheckReport, Fallback, GateReport, GateSide
+from harness.gating.records import SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.records import FALLBACK_OUTCOMES
 from harness.runs import Run
 from harness.scoring import latency_percentiles, signature_of

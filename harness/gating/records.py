@@ -12,13 +12,12 @@ from typing import Any, Literal
 
 from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
+from harness.gating.checks import check_name
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
 SEVERAL = "several categories"
 """Why a pooled check has no value of its own."""
-ALL_ITEMS = "*"
-"""Category of a check that is about the whole answer, such as the failure rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +32,7 @@ class CheckReport:
     @property
     def name(self) -> str:
         """Category, metric and kind, as one phrase."""
-        spec = self.result.spec
-        subject = "all items" if spec.category == ALL_ITEMS else spec.category
-        return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
+        return check_name(self.result.spec)
 
     @property
     def message(self) -> str:

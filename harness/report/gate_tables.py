@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from harness.core.results import MetricResult
+from harness.gating.checks import check_name
 from harness.gating.plan import GatePlan, PlannedCheck
 from harness.gating.records import Across, CheckReport, GateReport, Split
 from harness.report import numbers
@@ -140,9 +141,8 @@ def plan_table(plan: GatePlan) -> Table:
 
 def _plan_row(check: PlannedCheck) -> tuple[str, ...]:
     spec = check.spec
-    subject = "all items" if spec.category == "*" else spec.category
     return (
-        f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}",
+        check_name(spec),
         spec.tier,
         f"{numbers.count(check.n)} {check.unit}",
         f"{100 * spec.limit:g}{' points' if spec.kind == 'margin' else '%'}",

@@ -5,11 +5,12 @@ Every text here is hostile until escaped: category names and item ids come from 
 
 from harness.report.ci.annotations import annotation_lines, failure_annotation, log_safe
 from harness.report.ci.comment import comment_markdown, failure_markdown, summary_markdown
-from harness.report.ci.junit import failure_junit, junit_xml
+from harness.report.ci.junit import describe, failure_junit, junit_xml
 
 __all__ = [
     "annotation_lines",
     "comment_markdown",
+    "describe",
     "failure_annotation",
     "failure_junit",
     "failure_markdown",

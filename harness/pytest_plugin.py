@@ -1,0 +1,166 @@
+"""pytest plugin: a moderation gate among a team's own tests.
+
+``pytest --moderation-eval evals/x.yaml`` collects one test per check; the fixture ``moderation_gate`` gives the whole
+report to a test of one's own. Decides how verdicts become test results: what keeps the gate from passing fails with its
+message, what does not pass and does not block is skipped. The harness is imported only when a gate is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.gating import GateReport
+    from harness.gating.records import CheckReport
+
+GATES = pytest.StashKey[dict[tuple[Any, ...], Any]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the plugin."""
+    group = parser.getgroup("moderation", "moderation gate")
+    group.addoption(
+        "--moderation-eval", action="append", default=[], metavar="EVAL", help="Gate this eval, a test per check."
+    )
+    group.addoption("--moderation-candidate", metavar="ID", help="The candidate to judge.")
+    group.addoption(
+        "--moderation-baseline", metavar="REF", help="A candidate of the eval, RUN[:candidate], or promoted."
+    )
+    group.addoption(
+        "--moderation-cached-only", action="store_true", help="Replay: call nothing, fail if an answer is missing."
+    )
+    group.addoption("--moderation-cache", metavar="FILE", help="Journal of answers.")
+    group.addoption("--moderation-runs-dir", metavar="DIR", default="reports/runs", help="Folder that holds runs.")
+
+
+@pytest.fixture(scope="session")
+def moderation_gate(request: pytest.FixtureRequest) -> Callable[..., GateReport]:
+    """A function that runs and gates an eval: ``moderation_gate("evals/x.yaml", candidate="v2").verdict == "PASS"``.
+
+    Without arguments it takes what the command line says. One eval is run once per session.
+    """
+
+    def gate(eval_path: str | Path | None = None, **options: Any) -> GateReport:
+        named = request.config.getoption("moderation_eval")
+        if eval_path is None and len(named) != 1:
+            raise pytest.UsageError("moderation_gate() needs an eval: pass its path, or one --moderation-eval")
+        return gate_once(request.config, Path(eval_path or named[0]), **options)
+
+    return gate
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Hang the evals of the command line below the session."""
+    session.config.stash[GATES] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the tests of each named eval to those that were collected."""
+    for name in config.getoption("moderation_eval"):
+        items.extend(
+            EvalFile.from_parent(session, name=Path(name).name, path=Path(name).absolute(), nodeid=name).collect()
+        )
+
+
+def gate_once(
+    config: pytest.Config,
+    eval_path: Path,
+    *,
+    candidate: str | None = None,
+    baseline: str | None = None,
+    cached_only: bool | None = None,
+) -> GateReport:
+    """Run and gate an eval, or give the report of this session."""
+    from harness.ci import GateOptions, gate_eval
+    from harness.execution import RunOptions
+
+    option = config.getoption
+    is_cached_only = option("moderation_cached_only") if cached_only is None else cached_only
+    candidate, baseline = candidate or option("moderation_candidate"), baseline or option("moderation_baseline")
+    key = (eval_path.absolute(), candidate, baseline, is_cached_only)
+    gates = config.stash[GATES]
+    if key not in gates:
+        cache = option("moderation_cache") or os.environ.get("HARNESS_CACHE")
+        run_options = RunOptions(option("moderation_runs_dir"), Path(cache) if cache else None)
+        options = GateOptions(candidate, baseline, is_cached_only=is_cached_only)
+        gates[key] = gate_eval(eval_path, options, run_options, os.environ, now=datetime.now(UTC))
+    report: GateReport = gates[key]
+    return report
+
+
+class EvalFile(pytest.File):
+    """An eval on the command line: its verdict and its checks."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One test for the verdict, and one per check that the eval asks; nothing is run yet."""
+        from harness.errors import HarnessError
+        from harness.evalspec import load_eval
+        from harness.gating.checks import check_name, gate_of, resolve_checks
+
+        try:
+            loaded = load_eval(self.path)
+            gate = gate_of({"gate": _lines(loaded)}, loaded.eval.value.eval)
+            specs = resolve_checks(gate["checks"], loaded.golden.categories, len(loaded.golden))
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from None
+        yield GateItem.from_parent(self, name="verdict")
+        for spec in specs:
+            yield GateItem.from_parent(self, name=check_name(spec))
+
+
+class GateItem(pytest.Item):
+    """One check of an eval, or its verdict as a whole."""
+
+    def runtest(self) -> None:
+        """Gate the eval (once per session) and judge this check."""
+        from harness.errors import HarnessError
+        from harness.report.ci import describe
+
+        try:
+            report = gate_once(self.config, self.path)
+        except HarnessError as error:
+            raise GateFailed(f"INVALID: {error}") from None
+        if self.name == "verdict":
+            if report.verdict != "PASS":
+                raise GateFailed(report.headline)
+            return
+        check = next((one for one in report.checks if one.name == self.name), None)
+        status = "skipped" if check is None else report.status_of(check)
+        if check is None or status == "skipped":
+            pytest.skip("not asked of this run" if check is None else _said(check))
+        if status == "error":
+            raise GateFailed(report.headline)
+        if status == "failure":
+            raise GateFailed(describe(check))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The verdict's own words instead of a traceback of the harness."""
+        if isinstance(excinfo.value, GateFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the check stands."""
+        return self.path, 0, f"{self.path.name}: {self.name}"
+
+
+class GateFailed(Exception):  # noqa: N818
+    """A check that keeps the gate from passing."""
+
+
+def _said(check: CheckReport) -> str:
+    return f"{check.result.verdict} ({check.result.spec.tier}): {check.message}"
+
+
+def _lines(loaded: Any) -> Any:
+    from dataclasses import asdict
+
+    gate = loaded.eval.value.gate
+    return None if gate is None else asdict(gate)
