@@ -1,0 +1,334 @@
+"""The comparison report without a browser: data, sentences, packing, files, commands."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+import os
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hostile import ATTACKS, hostile_source
+from stored import store_run
+from synthetic import synthetic_source
+
+from harness.cli.plot import KINDS
+from harness.cli.plot import command as plot_command
+from harness.cli.report import command as report_command
+from harness.core.results import MetricResult
+from harness.errors import HarnessError
+from harness.report.comparison_page import page as page_module
+from harness.report.comparison_page.build import build_report
+from harness.report.comparison_page.input_changes import diff_lines
+from harness.report.comparison_page.items import item_blocks
+from harness.report.comparison_page.page import write_html
+from harness.report.comparison_page.pairs import change_of
+from harness.report.comparison_page.renderers import RENDERERS
+from harness.report.plots import PLOTS, plot
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "comparison"
+WHEN = "2026-11-23 09:30 UTC"
+
+
+def built(source):
+    return build_report(source, generated_at=WHEN, version="0.1.0")
+
+
+def unpacked(block):
+    content = base64.b64decode(block[1:])
+    return content if block[0] == "p" else zlib.decompress(content, -zlib.MAX_WBITS)
+
+
+@pytest.fixture(scope="module")
+def source():
+    return synthetic_source(120, 4, 3)
+
+
+@pytest.fixture(scope="module")
+def data(source):
+    return built(source)
+
+
+def result(value, low, high):
+    return MetricResult(value, low, high, 100)
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_holm", "metric", "change"),
+    [
+        (result(0.1, 0.05, 0.15), 0.01, "recall", "better"),
+        (result(-0.1, -0.15, -0.05), 0.01, "recall", "worse"),
+        (result(-0.1, -0.15, -0.05), 0.01, "fpr", "better"),
+        (result(0.1, 0.05, 0.15), 0.2, "recall", "leans_better"),
+        (result(0.1, 0.05, 0.15), 0.2, "fpr", "leans_worse"),
+        (result(0.001, -0.015, 0.016), 0.9, "recall", "same"),
+        (result(0.01, -0.10, 0.12), 0.9, "recall", "unclear"),
+        (result(math.nan, math.nan, math.nan), None, "recall", "undefined"),
+        (result(0.0, 0.0, 0.0), 1.0, "recall", "same"),
+    ],
+)
+def test_change_is_named_by_test_interval_and_margin(difference, p_holm, metric, change):
+    assert change_of(difference, p_holm, metric) == change
+
+
+def test_same_source_gives_the_same_bytes(source, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_html(source, built(synthetic_source(120, 4, 3)), tmp_path / name / "report.html")
+    assert (tmp_path / "one/report.html").read_bytes() == (tmp_path / "two/report.html").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["html", "json"])
+def test_report_is_the_expected_file(name, tmp_path):
+    """Rewrite the expected files with UPDATE_GOLDEN=1 after looking at the difference."""
+    small = synthetic_source(30, 3, 2)
+    written = RENDERERS[name](small, built(small), tmp_path, "masked")[0]
+    expected = GOLDEN / written.name
+    content = written.read_bytes()
+    if name == "html":  # the style sheet and the scripts have tests of their own
+        text = re.sub(r"<style>.*?</style>", "<style></style>", content.decode(), flags=re.DOTALL)
+        text = re.sub(r"<script>.*?</script>", "<script></script>", text, flags=re.DOTALL)
+        content = re.sub(r"'sha256-[^']+'", "'sha256-'", text).encode()
+    else:  # the last digits of a float may differ from machine to machine
+        rounded = json.loads(content, parse_float=lambda text: float(f"{float(text):.9g}"))
+        content = json.dumps(rounded, indent=1, ensure_ascii=False).encode()
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(parents=True, exist_ok=True)
+        expected.write_bytes(content)
+    assert content == expected.read_bytes()
+
+
+def test_data_is_plain_and_without_nan(data):
+    json.dumps(data.as_dict(), allow_nan=False)
+
+
+def test_without_a_gate_the_sentence_names_only_proven_changes():
+    data = built(synthetic_source(2_000, 6, 2, gate=False))
+    first = data.pairs[0]
+    assert data.verdict.word in ("BETTER", "WORSE", "MIXED")
+    for metric in ("recall", "precision"):
+        for row in first.rows:
+            is_named = row.name in data.verdict.sentence
+            if row.measures[metric].change in ("better", "worse"):
+                assert is_named or "more" in data.verdict.sentence
+    named = {row.name for row in first.rows if row.name in data.verdict.sentence}
+    proven = {row.name for row in first.rows for one in row.measures.values() if one.change in ("better", "worse")}
+    assert named <= proven
+
+
+def test_sections_without_data_are_absent(tmp_path):
+    source = synthetic_source(60, 1, 1, with_scores=False, gate=False)
+    bare = dataclasses.replace(source, slices={}, inputs={}, policy=_without_prevalence(source.policy))
+    for scored in bare.scores["candidates"].values():
+        scored.update(latency_ms={}, tokens={}, cost_usd=None, slices={})
+    path = write_html(bare, built(bare), tmp_path / "report.html")[0]
+    sections = re.findall(r'<section id="(\w+)"', path.read_text(encoding="utf-8"))
+    assert sections == ["categories", "items", "outcomes", "gold", "reproduce"]
+    assert "Fixed and broken" not in path.read_text(encoding="utf-8")
+
+
+def _without_prevalence(policy):
+    categories = tuple(dataclasses.replace(one, prevalence=None) for one in policy.categories)
+    return dataclasses.replace(policy, categories=categories)
+
+
+def test_outcomes_that_do_not_add_up_are_refused(source):
+    scores = json.loads(json.dumps(source.scores))
+    scores["candidates"]["v1"]["outcomes"]["ok"] += 1
+    with pytest.raises(AssertionError, match="add up"):
+        built(dataclasses.replace(source, scores=scores))
+
+
+def test_wrong_selection_and_confusion_by_hand():
+    source = synthetic_source(5, 2, 2, gate=False)
+    y_true = np.array([[1, 0], [1, 0], [1, 1], [0, 0], [-1, 1]], dtype=np.int8)
+    decided = np.array([[0, 1], [1, 1], [0, 1], [0, 1], [0, 0]], dtype=np.int8)
+    arm = dataclasses.replace(source.arms[0], decisions=decided, outcomes=np.zeros(5, dtype=np.uint8))
+    from harness.report.comparison_page.sections import confusions
+
+    matrix = confusions(dataclasses.replace(source, y_true=y_true, arms=(arm,)))[0]
+    assert matrix.cells == ((1, 1), (0, 1))  # item 0 is missed for one and flagged as the other; item 2 is caught as 1
+    assert matrix.missed == (0, 1)
+    assert matrix.support == (3, 2)
+    assert (matrix.clean, matrix.n_clean) == ((0, 1), 1)
+    assert matrix.n_wrong_selection == 1
+
+
+def test_codes_read_back_as_the_arrays(source):
+    blocks = dict(item_blocks(source, "masked"))
+    codes = np.frombuffer(unpacked(blocks["codes"]), dtype=np.uint8)
+    n, k, stride = len(source.item_ids), len(source.categories), -(-len(source.item_ids) // 4)
+
+    def column(number):
+        packed = codes[number * stride : (number + 1) * stride]
+        values = np.stack([(packed >> shift) & 3 for shift in (0, 2, 4, 6)], axis=1).reshape(-1)[:n].astype(int)
+        return np.where(values == 3, -1, values)
+
+    for c in range(k):
+        assert (column(c) == source.y_true[:, c]).all()
+        for arm, one in enumerate(source.arms):
+            assert (column(k * (1 + arm) + c) == one.decisions[:, c]).all()
+    changes = column(k * (1 + len(source.arms)))
+    fixed = source.comparisons[0]["categories"][source.categories[0]]["fixed"]
+    assert [source.item_ids[index] for index in np.flatnonzero(changes == 1)] == fixed
+    outcomes = codes[k * (1 + len(source.arms) + len(source.comparisons)) * stride :]
+    assert (outcomes[:n] == source.arms[0].outcomes).all()
+
+
+@pytest.mark.parametrize("text_mode", ["masked", "none"])
+def test_texts_never_stand_in_the_file_in_clear(source, tmp_path, text_mode):
+    whole = write_html(source, built(source), tmp_path / "report.html", text_mode)[0].read_text(encoding="utf-8")
+    assert not any(text and text in whole for text in source.texts)
+    assert not any(text and text in whole for arm in source.arms for text in arm.rationales)
+
+
+def test_text_none_packs_no_text(source):
+    packed = b"".join(unpacked(content) for _, content in item_blocks(source, "none"))
+    assert not any(text and text.encode() in packed for text in source.texts)
+
+
+def test_hostile_texts_leave_no_element_behind(tmp_path):
+    source = hostile_source()
+    whole = write_html(source, built(source), tmp_path / "report.html", "full")[0].read_text(encoding="utf-8")
+    assert len(ATTACKS) >= 40
+    assert re.findall(r"<(?:iframe|img|object|embed|base|form|video|math|body on)", whole) == []
+    assert len(re.findall(r"<script", whole)) == len(
+        re.findall(r'<script(?: type="[\w/]+"(?: [\w-]+="[\w-]+")?)?>', whole)
+    )
+    outside = re.sub(r"<(script|style).*?</\1>", "", whole, flags=re.DOTALL)
+    assert "\u202e" not in outside
+    assert "\u200b" not in outside
+    assert "\x1b" not in whole
+
+
+def test_policy_of_the_page_allows_only_its_own_scripts(data, source, tmp_path):
+    whole = write_html(source, data, tmp_path / "report.html")[0].read_text(encoding="utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', whole)[1]
+    assert policy.startswith("default-src &#39;none&#39;; script-src &#39;sha256-")
+    assert "unsafe" not in policy
+    assert " style=" not in whole
+    assert not re.search(r'(?:src|href)="(?!#|data:,)', whole)
+
+
+def test_long_texts_are_cut_so_that_few_items_stay_in_one_file(monkeypatch, tmp_path):
+    source = synthetic_source(200, 2, 2)
+    rng = np.random.default_rng(1)
+    texts = ["".join(chr(97 + c) for c in rng.integers(0, 26, 3_000)) for _ in range(200)]
+    long = dataclasses.replace(source, texts=texts)
+    monkeypatch.setattr(page_module, "FILE_LIMIT", 600_000)
+    files = write_html(long, built(long), tmp_path / "report.html")
+    assert len(files) == 1
+    assert files[0].stat().st_size <= 600_000
+
+
+def test_diff_marks_words_and_keeps_context():
+    lines = list(diff_lines(["a", "b", "c", "name one thing", "z"], ["a", "b", "c", "name two thing", "z"]))
+    assert [line.kind for line in lines] == ["same", "same", "same", "removed", "added", "same"]
+    assert lines[3].parts == ((False, "name "), (True, "one"), (False, " thing"))
+
+
+@pytest.mark.parametrize("kind", sorted(PLOTS))
+@pytest.mark.parametrize("plot_format", ["png", "svg"])
+def test_plots_are_the_same_bytes_twice(data, kind, plot_format):
+    first = plot(data, kind, plot_format)
+    assert first == plot(data, kind, plot_format)
+    assert first.startswith(b"\x89PNG" if plot_format == "png" else b"<?xml")
+
+
+@pytest.mark.parametrize("kind", sorted(PLOTS))
+def test_plots_survive_hostile_names(kind):
+    assert plot(built(hostile_source()), kind)
+
+
+def test_plot_kinds_of_the_command_are_those_of_the_module():
+    assert tuple(PLOTS) == KINDS
+
+
+def test_plot_without_scores_says_so():
+    data = built(synthetic_source(40, 2, 2, with_scores=False))
+    with pytest.raises(HarnessError, match="no candidate of this run gives scores"):
+        plot(data, "curves")
+
+
+# ------------------------------------------------------------------------------------------------------ commands
+
+
+@pytest.fixture(scope="module")
+def runs(source, tmp_path_factory):
+    home = tmp_path_factory.mktemp("runs")
+    store_run(source, home)
+    return home
+
+
+def invoke(command, *arguments, **options):
+    done = CliRunner().invoke(command, [str(one) for one in arguments], **options)
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return done
+
+
+def test_report_command_writes_what_it_names(runs, tmp_path):
+    done = invoke(
+        report_command, "latest", "--runs-dir", runs, "--format", "html,json", "--out", tmp_path, env={"CI": ""}
+    )
+    assert done.stdout.splitlines() == [str(tmp_path / "report.html"), str(tmp_path / "report.json")]
+    document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert document["candidates"] == ["v1", "v2", "v3"]
+    assert document["baseline"] == "v1"
+    assert {one["kind"] for one in document["pairs"][0]["inputs"]} == {"prompt"}
+    assert document["verdict"]["word"] in ("PASS", "REGRESSION", "INCONCLUSIVE", "INVALID")
+
+
+def test_report_command_agrees_with_compare(runs, source, tmp_path):
+    invoke(report_command, "latest", "--runs-dir", runs, "--candidate", "v2", "--format", "json", "--out", tmp_path)
+    document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    for row in document["pairs"][0]["rows"]:
+        compared = source.comparisons[0]["categories"][row["id"]]
+        assert row["fixed"] == compared["fixed"]
+        assert row["measures"]["recall"]["difference"]["low"] == pytest.approx(compared["recall"]["difference"]["low"])
+
+
+def test_report_is_rebuilt_byte_by_byte_under_a_fixed_clock(runs, tmp_path):
+    for name in ("one", "two"):
+        out = tmp_path / name
+        invoke(report_command, "latest", "--runs-dir", runs, "--out", out, env={"SOURCE_DATE_EPOCH": "1795000000"})
+    assert (tmp_path / "one/report.html").read_bytes() == (tmp_path / "two/report.html").read_bytes()
+
+
+def test_texts_are_left_out_in_ci(runs, source, tmp_path):
+    invoke(report_command, "latest", "--runs-dir", runs, "--out", tmp_path, env={"CI": "true"})
+    whole = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Texts were left out of this report" in whole
+
+
+def test_unknown_candidate_and_format_are_said(runs):
+    wrong = CliRunner().invoke(report_command, ["latest", "--runs-dir", str(runs), "--candidate", "v9"])
+    assert isinstance(wrong.exception, HarnessError)
+    assert "allowed: v1, v2, v3" in str(wrong.exception)
+    wrong = CliRunner().invoke(report_command, ["latest", "--runs-dir", str(runs), "--format", "docx"])
+    assert wrong.exit_code == 2
+    assert "allowed: html" in wrong.output
+
+
+def test_one_candidate_against_another_run(source, tmp_path):
+    store_run(source, tmp_path / "a", "community-aaaaaaaaaaaa")
+    other = tmp_path / "a" / "community-bbbbbbbbbbbb"
+    (tmp_path / "a" / "community-aaaaaaaaaaaa").rename(tmp_path / "a" / "kept")
+    (tmp_path / "a" / "golden").rename(tmp_path / "a" / ".golden")
+    store_run(source, tmp_path / "a", other.name)
+    arguments = [other.name, "--runs-dir", tmp_path / "a", "--baseline-run", tmp_path / "a" / "kept"]
+    invoke(report_command, *arguments, "--baseline", "v1", "--candidate", "v1", "--format", "json", "--out", tmp_path)
+    document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert document["candidates"] == ["v1 (community-aaaaaaaaaaaa)", "v1 (community-bbbbbbbbbbbb)"]
+    assert document["pairs"][0]["n_fixed"] == document["pairs"][0]["n_broken"] == 0
+
+
+def test_plot_command_takes_the_format_from_the_name(runs, tmp_path):
+    out = tmp_path / "x" / "difference.svg"
+    invoke(plot_command, "latest", "--runs-dir", runs, "--kind", "differences", "--out", out)
+    assert out.read_bytes().startswith(b"<?xml")
