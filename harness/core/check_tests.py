@@ -117,6 +117,8 @@ def evaluate_check(
         remarks.append("if the observed value is real, no number of items will give PASS")
     elif not is_passed and tests.needed is not None:
         items_needed = max(0, math.ceil((tests.needed - tests.n_now) * evidence.scale))
+        if items_needed == 0:
+            remarks.append("enough items if the systems are equal")
     return CheckResult(
         spec,
         "PASS" if is_passed else "INCONCLUSIVE",
@@ -176,14 +178,14 @@ def _precision_tests(
     needed = precision_items_needed(c, spec.limit, power=power, alpha=alpha)
     flagged = float(c[[1, 2, 3, 5, 6, 7]].sum())
     is_beyond = result.value <= -spec.limit
-    caveat = None
-    if c[4:].sum() < MIN_POSITIVES:
-        caveat = f"fewer than {MIN_POSITIVES} violating items"
-    elif min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()) < MIN_FLAGGED:
-        caveat = f"fewer than {MIN_FLAGGED} flagged items"
-    if caveat:
-        nan = math.nan
-        return _Tests(nan, nan, nan, result, is_beyond, needed, flagged, smallest, "flagged items", caveat)
+    n_positives, n_flagged = float(c[4:].sum()), float(min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()))
+    for minimum, n_now, unit in (
+        (MIN_POSITIVES, n_positives, "violating items"),
+        (MIN_FLAGGED, n_flagged, "flagged items"),
+    ):
+        if n_now < minimum:
+            nan, caveat = math.nan, f"fewer than {minimum} {unit}"
+            return _Tests(nan, nan, nan, result, is_beyond, minimum, n_now, smallest, unit, caveat)
     p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
     z = wgs_statistic(np.rint(c))
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")

@@ -6,7 +6,6 @@ interval. The calibrated test of a margin is in ``precision_margin``.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import numpy as np
@@ -162,7 +161,7 @@ def _end(c: NDArray[np.float64], estimate: float, limit: float, z: float) -> flo
         middle = (inside + outside) / 2
         accepted = abs(float(wgs_statistics(c, middle, pseudo_count=INTERVAL_PSEUDO_COUNT))) <= z
         inside, outside = (middle, outside) if accepted else (inside, middle)
-    return outside if not math.isclose(outside, limit) else limit
+    return outside
 
 
 def precision_difference_variance(cells: NDArray[Any]) -> float:
