@@ -90,7 +90,8 @@ class Progress:
             from rich.progress import Progress as RichProgress
 
             columns = (BarColumn(), TextColumn("{task.description}"))
-            self._bar = RichProgress(*columns, console=Console(file=self._stream), auto_refresh=False, transient=True)
+            console = Console(file=self._stream, force_terminal=True)
+            self._bar = RichProgress(*columns, console=console, auto_refresh=False, transient=True)
             self._task = self._bar.add_task("", total=self.total)
             self._bar.start()
         self._bar.update(self._task, completed=self.done, description=self.line(elapsed_s))

@@ -222,7 +222,7 @@ def make_request(tmp_path, golden=None, candidates=None, *, limits=None, price=N
             "eval_name": "demo",
             "eval": {"eval": "demo", "on_failure": "no_flag", "candidates": {}},
             "candidates": candidates or [Asking()],
-            "golden": golden or FakeGolden(20),
+            "golden": FakeGolden(20) if golden is None else golden,
             "endpoints": endpoints
             or {"m": ready_endpoint("m", "http://host/v1", "sk-secret-key", limits=limits, price=price)},
             "inputs": {

@@ -1,0 +1,257 @@
+"""The smaller parts: dry run, progress, sample, run ids, and the writer of run folders."""
+
+import dataclasses
+import io
+
+import pytest
+from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, make_request, run
+
+from harness.errors import HarnessError
+from harness.records import Limits
+from harness.runner import default_cache_path
+from harness.runner.calls import error_answer
+from harness.runner.dry_run import dry_run
+from harness.runner.endpoint import ready_endpoint
+from harness.runner.progress import Progress
+from harness.runner.request import InputFile
+from harness.runner.sample import sample_indices
+from harness.runner.store import RunWriter
+from harness.runs import open_run
+
+
+def test_a_dry_run_counts_and_calls_nobody(tmp_path):
+    request = make_request(
+        tmp_path, FakeGolden(300, withheld={1, 2}), [Asking(), Asking("again"), Local()], price=PRICE, repeats=2
+    )
+    told = dry_run(request)
+    assert (told["v1"].items, told["v1"].calls, told["v1"].cached) == (300, 596, 0)
+    assert told["again"].calls == 0  # the same requests, which v1 has asked already
+    assert (told["rules"].items, told["rules"].calls, told["rules"].cost_usd) == (300, 0, 0.0)
+    assert told["v1"].output_tokens == 596 * 8
+    assert told["v1"].cost_usd == pytest.approx((told["v1"].input_tokens + 10 * told["v1"].output_tokens) / 1e6)
+    assert not request.cache_path.exists()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_dry_run_knows_what_the_journal_holds(tmp_path):
+    run(make_request(tmp_path, FakeGolden(30), limit=10))
+    told = dry_run(make_request(tmp_path, FakeGolden(30)))
+    assert (told["v1"].calls, told["v1"].cached) == (20, 10)
+
+
+def test_a_dry_run_without_a_price_knows_no_cost(tmp_path):
+    assert dry_run(make_request(tmp_path))["v1"].cost_usd is None
+
+
+def test_a_dry_run_counts_later_questions_as_far_as_answers_are_known(tmp_path):
+    class Twice(Asking):
+        has_follow_ups = True
+
+        def decide(self, item):
+            yield [self.request(item.text)]
+            (response,) = yield [self.request(item.text + "?")]
+            return self.read(response)
+
+    request = make_request(tmp_path, FakeGolden(10), [Twice()])
+    told = dry_run(request)["v1"]
+    assert (told.calls, told.is_lower_bound) == (10, True)
+    run(request)
+    told = dry_run(request)["v1"]
+    assert (told.calls, told.cached, told.is_lower_bound) == (0, 20, False)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def progress(*, is_terminal=False, cost=0.0, total=1000):
+    clock, stream = Clock(), io.StringIO()
+    return Progress(total, stream, clock, lambda: cost, is_terminal=is_terminal), clock, stream
+
+
+def test_a_short_run_shows_nothing():
+    shown, clock, stream = progress()
+    for _ in range(500):
+        shown.add("ok")
+    clock.now = 1.9
+    shown.tick()
+    shown.close()
+    assert stream.getvalue() == ""
+
+
+def test_progress_is_one_line_at_intervals():
+    shown, clock, stream = progress(cost=0.256)
+    for outcome in ["ok"] * 490 + ["error"] * 10:
+        shown.add(outcome)
+    for tenth in range(200):
+        clock.now = tenth / 10
+        shown.tick()
+    lines = stream.getvalue().splitlines()
+    assert lines == [
+        "500 of 1,000, 250 a second, $0.26, 10 errors, 2 s left",
+        "500 of 1,000, 29 a second, $0.26, 10 errors, 17 s left",
+    ]
+
+
+def test_a_terminal_gets_a_bar():
+    shown, clock, stream = progress(is_terminal=True)
+    for _ in range(250):
+        shown.add("ok")
+    clock.now = 5.0
+    shown.tick()
+    shown.close()
+    assert "250 of 1,000, 50 a second, 15 s left" in stream.getvalue()
+
+
+def test_nowhere_is_a_fine_place_for_progress():
+    shown = Progress(10, None, Clock(), lambda: 0.0)
+    shown.add("ok")
+    shown.tick()
+    shown.close()
+    assert shown.done == 1
+
+
+def test_the_sample_follows_seed_and_ids_alone():
+    ids = [f"c-{index}" for index in range(1000)]
+    first = sample_indices(ids, 100, 7)
+    assert first == sorted(first)
+    assert len(set(first)) == 100
+    chosen = {ids[index] for index in first}
+    turned = ids[::-1]
+    assert {turned[index] for index in sample_indices(turned, 100, 7)} == chosen
+    assert {ids[index] for index in sample_indices(ids, 100, 8)} != chosen
+    assert sample_indices(ids[:5], 10) == [0, 1, 2, 3, 4]
+
+
+def test_the_sample_is_the_same_on_every_machine():
+    # sha256("0\na"), sha256("0\nb"), ... begin with these bytes: the two smallest are chosen
+    import hashlib
+
+    ids = ["a", "b", "c", "d"]
+    smallest = sorted(ids, key=lambda one: hashlib.sha256(f"0\n{one}".encode()).digest())[:2]
+    assert [ids[index] for index in sample_indices(ids, 2)] == sorted(smallest)
+
+
+def test_the_same_inputs_have_the_same_id(tmp_path):
+    one, two = make_request(tmp_path / "a"), make_request(tmp_path / "b", limits=Limits(concurrency=99))
+    assert one.run_id("1.0") == two.run_id("1.0")
+    assert one.run_id("1.0").startswith("demo-")
+    assert len(one.run_id("1.0")) == len("demo-") + 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"eval": {"eval": "demo", "on_failure": "flag"}},
+        {"repeats": 2},
+        {"limit": 5},
+        {"wave": "w"},
+        {"seed": 1},
+        {"golden": FakeGolden(21)},
+        {"candidates": [Asking(prompt="Other?")]},
+        {"candidates": [Asking(), Local()]},
+        {"inputs": {"policy": InputFile("community", 3, "cd" * 32, "policies/community.yaml")}},
+        {"endpoints": {"m": ready_endpoint("m", "http://other/v1")}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_input_is_another_id(tmp_path, change):
+    base = make_request(tmp_path)
+    assert dataclasses.replace(base, **change).run_id("1.0") != base.run_id("1.0")
+
+
+def test_another_version_of_the_harness_is_another_id(tmp_path):
+    request = make_request(tmp_path)
+    assert request.run_id("1.0") != request.run_id("1.1")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"candidates": [Asking(), Asking()]}, "two candidates have the same name"),
+        ({"repeats": 0}, "repeats is 0"),
+        ({"limit": 0}, "limit is 0"),
+        ({"golden": FakeGolden(0)}, "has no items"),
+    ],
+)
+def test_impossible_requests_are_refused(tmp_path, change, told):
+    with pytest.raises(HarnessError, match=told):
+        make_request(tmp_path, **change)
+
+
+def test_a_request_without_candidates_is_refused(tmp_path):
+    with pytest.raises(HarnessError, match="no candidates"):
+        dataclasses.replace(make_request(tmp_path), candidates=[])
+
+
+def test_error_answers_carry_the_first_error():
+    from harness.records import Response
+
+    fine, broken = Response("k", 200, b"{}", 1.0), Response("k", 500, b"", 1.0, error="status 500 after 7 attempts")
+    assert error_answer([fine]) is None
+    assert error_answer([fine, broken]).error == "status 500 after 7 attempts"
+
+
+def test_the_usual_place_of_the_journal(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache_path().name == "responses.sqlite"
+    assert default_cache_path().parent.name == "moderation-harness"
+
+
+def writer(runs_dir, run_id="demo-1"):
+    return RunWriter(runs_dir, run_id, categories=("hate",), slices=(), candidates=("a",))
+
+
+def test_two_writers_of_one_run_are_kept_apart(tmp_path):
+    first = writer(tmp_path)
+    with pytest.raises(HarnessError, match="run demo-1 is under way in another process"):
+        writer(tmp_path)
+    other = writer(tmp_path, "demo-2")
+    other.abandon()
+    first.abandon()
+    writer(tmp_path).abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HarnessError, match="the run cannot be written there"):
+        writer(tmp_path / "file")
+
+
+def test_the_rest_of_a_killed_run_is_cleared_away(tmp_path):
+    (tmp_path / ".partial-demo-1").mkdir()
+    (tmp_path / ".partial-demo-1" / "predictions.parquet").write_text("half")
+    (tmp_path / ".lock-demo-1").write_text("")
+    writer(tmp_path).abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replacement_killed_between_its_renames_is_undone(tmp_path):
+    request = make_request(tmp_path)
+    summary = run(request)
+    runs = tmp_path / "runs"
+    (runs / summary.run_id).rename(runs / f".old-{summary.run_id}")
+    assert open_run(summary.run_id, runs).meta.run_id == summary.run_id  # a reader finds it
+    writer(runs, summary.run_id).abandon()
+    assert [path.name for path in runs.iterdir()] == [summary.run_id]
+
+
+def test_what_a_finished_replacement_set_aside_is_cleared_away(tmp_path):
+    summary = run(make_request(tmp_path))
+    runs = tmp_path / "runs"
+    (runs / f".old-{summary.run_id}").mkdir()
+    writer(runs, summary.run_id).abandon()
+    assert [path.name for path in runs.iterdir()] == [summary.run_id]
+
+
+def test_a_progress_stream_is_used_by_a_run(tmp_path):
+    stream = io.StringIO()
+    transport = FakeTransport(latency_s=1.0)
+    run(make_request(tmp_path, FakeGolden(100), limits=Limits(concurrency=2)), transport, stream=stream)
+    assert stream.getvalue().splitlines()[0].endswith("left")
+    assert len(stream.getvalue().splitlines()) == 4  # at 2, 17, 32 and 47 of 50 seconds
