@@ -65,6 +65,8 @@ INTERVAL_METHODS: dict[str, str] = {
     "fpr_difference": "tango",
     "precision_difference": "wgs",
     "f1_difference": "bootstrap",
+    "macro_difference": "bootstrap",
+    "average_precision_difference": "bootstrap",
     "krippendorff_alpha": "bootstrap",
 }
 

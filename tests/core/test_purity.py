@@ -44,6 +44,26 @@ def test_core_module_has_no_side_effects(path, tree):
             assert node.args, f"{path.name}:{node.lineno} makes an unseeded generator"
 
 
+def _public_functions():
+    for path, tree in _trees():
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        for node in [*tree.body, *(member for owner in classes for member in owner.body)]:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield pytest.param(node, id=f"{path.stem}.{node.name}")
+
+
+@pytest.mark.parametrize("node", list(_public_functions()))
+def test_public_function_documents_itself(node):
+    text = ast.get_docstring(node) or ""
+    n_arguments = len(node.args.args) + len(node.args.kwonlyargs) - any(x.arg == "self" for x in node.args.args)
+    assert ">>>" in text, "a doctest"
+    assert n_arguments == 0 or "Args:" in text
+    summary = text.splitlines()[0]
+    assert summary.endswith((".", ":")) or ":" in summary
+    order = [text.find(part) for part in ("Args:", "Returns:", "Raises:", "References:", ">>>") if part in text]
+    assert order == sorted(order)
+
+
 def test_core_never_loads_scipy_stats():
     # scipy.stats costs a second of start-up
     modules = [f"harness.core.{path.stem}" for path in CORE.glob("*.py") if path.stem != "__init__"]
