@@ -11,6 +11,10 @@ def test_mask_keeps_the_first_letter_of_each_word():
     assert mask("you idiot, 42!") == "y•• i••••, 4•!"
 
 
+def test_mask_hides_marks_with_the_letters_they_belong_to():
+    assert mask("ओटीपी किसी") == "ओ•• क•"
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "expected"),
     [

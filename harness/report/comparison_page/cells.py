@@ -56,11 +56,13 @@ _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of the page."""
     return (resources.files("harness") / "templates" / "report" / name).read_text(encoding="utf-8")
 
 
-def _sha256(text: str) -> str:
+def sha256_source(text: str) -> str:
+    """The text's hash as a content security policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
@@ -73,11 +75,11 @@ class Page:
         self.data = data
         self.text_mode = text_mode
         self.blocks = [(name, Markup(content)) for name, content in blocks]
-        self.css = Markup(_asset("report.css"))
-        self.script = Markup(_asset("items.js") + _asset("page.js"))
-        scripts = _sha256(self.script) + (" 'self' file:" if folder else "")
+        self.css = Markup(asset("report.css"))
+        self.script = Markup(asset("items.js") + asset("page.js"))
+        scripts = sha256_source(self.script) + (" 'self' file:" if folder else "")
         self.policy = (
-            f"default-src 'none'; script-src {scripts}; style-src {_sha256(self.css)}; img-src data:; "
+            f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "
             "base-uri 'none'; form-action 'none'"
         )
         order = [data.baseline, *(name for name in data.candidates if name != data.baseline)]

@@ -71,19 +71,20 @@ def _write_block(folder: Path, name: str, content: str) -> Path:
 
 def render_page(data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None) -> str:
     """The page as text; ``folder`` names the data folder beside it when the blocks are not inside."""
-    return _environment().get_template("comparison.html.jinja").render(page=Page(data, text_mode, blocks, folder))
+    return environment().get_template("comparison.html.jinja").render(page=Page(data, text_mode, blocks, folder))
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Templates of the pages: everything printed is escaped and loses its acting characters."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("harness", "templates/report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         finalize=_visible,
     )
-    environment.filters.update(
+    made.filters.update(
         share=numbers.share,
         share2=lambda value: numbers.share(value, 2),
         score=numbers.score,
@@ -99,7 +100,7 @@ def _environment() -> jinja2.Environment:
         word=lambda text: re.sub(r"\W", "_", str(text)),
         lower_first=lambda text: text if text == "F1" else text[:1].lower() + text[1:],
     )
-    return environment
+    return made
 
 
 def _visible(value: object) -> object:
