@@ -7,8 +7,8 @@ Decides which rows make a pair, what counts as fixed and broken, and the shape o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from harness.core.clusters import effective_counts
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
-from harness.decisions import decisions, generator, outcome_counts
+from harness.core.repeats import repeated_metric
+from harness.decisions import MISSING, decisions, generator, outcome_counts
 from harness.errors import HarnessError
 from harness.runs import Run
 from harness.scoring import latency_percentiles, signature_of
+
+_SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
+"""Cells that a metric's difference is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A paired comparison of two candidates on the same items."""
+    """A paired comparison of two candidates on the same items.
+
+    ``pooled`` counts every decision of every category together, an item's decisions being one cluster.
+    """
 
     baseline: Side
     candidate: Side
@@ -69,6 +76,7 @@ class Comparison:
     n_items: int
     family: str
     categories: Mapping[str, CategoryComparison]
+    pooled: CategoryComparison | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
@@ -81,6 +89,7 @@ class Comparison:
             "n_items": self.n_items,
             "family": self.family,
             "categories": {name: category.as_dict() for name, category in self.categories.items()},
+            "pooled": None if self.pooled is None else self.pooled.as_dict(),
             "outcomes": {name: dict(side.outcomes) for name, side in sides.items()},
             "cost": {name: side.cost_usd for name, side in sides.items()},
             "latency": {name: dict(side.latency_ms) for name, side in sides.items()},
@@ -105,22 +114,25 @@ def compare(
     check_same_items(baseline_run, candidate_run)
     base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
     n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
-    categories: dict[str, CategoryComparison] = {}
+    clusters = baseline_run.clusters if baseline_run.clusters is not None else np.arange(len(base.y_true))
+    paired: dict[str, _Pairs] = {}
     for column, name in enumerate(baseline_run.categories):
         a, b = base.y_pred[:, :n_repeats, column], cand.y_pred[:, :n_repeats, column]
-        if (a < 0).all() or (b < 0).all():
-            continue
-        categories[name] = _compare_category(
-            baseline_run, name, base.y_true[:, column], a, b, seed=seed, n_resamples=n_resamples
-        )
-    corrected = _holm_over(categories)
+        if (a >= 0).any() and (b >= 0).any():
+            paired[name] = _Pairs(name, base.y_true[:, column], a, b, clusters)
+    categories = {}
+    for name, pairs in paired.items():
+        fixed, broken = _flips(baseline_run.item_ids, pairs)
+        cells, metrics = _compare(pairs, seed, n_resamples)
+        categories[name] = CategoryComparison(cells, metrics, {}, fixed, broken)
     return Comparison(
         _side(baseline_run, baseline),
         _side(candidate_run, candidate),
         baseline_run.meta.golden_set,
         len(baseline_run.item_ids),
         f"Holm over {len(categories)} categories x recall, precision, fpr",
-        corrected,
+        _holm_over(categories),
+        None if len(paired) < 2 else CategoryComparison(*_compare(_pooled(paired), seed, n_resamples), {}, (), ()),
     )
 
 
@@ -146,48 +158,58 @@ def check_same_items(one: Run, other: Run) -> None:
         )
 
 
-def _compare_category(
-    run: Run,
-    name: str,
-    y_true: NDArray[np.int8],
-    a: NDArray[np.int8],
-    b: NDArray[np.int8],
-    *,
-    seed: int,
-    n_resamples: int,
-) -> CategoryComparison:
-    n_repeats = a.shape[1]
-    gold, before, after = np.repeat(y_true, n_repeats), a.ravel(), b.ravel()
-    clusters = run.clusters if run.clusters is not None else np.arange(len(y_true))
-    by_row = np.repeat(clusters, n_repeats)
-    cells = paired_cells(gold, before, after) / n_repeats
-    n_excluded = len(y_true) - round(float(cells.sum()))
-    metrics = {
-        metric: compare_paired(
-            effective_counts(metric, gold, before, after, by_row, confidence=0.95).cells,
-            metric,
-            rng=generator(seed, f"{name}|{metric}"),
-            n_resamples=n_resamples,
-            n_excluded=n_excluded,
-        )
-        for metric in PAIRED_METRICS
-    }
-    fixed, broken = _flips(run, y_true, a, b)
-    return CategoryComparison(
-        dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), metrics, {}, fixed, broken
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Gold (n,), decisions of both (n, n_repeats) and the cluster of each row (n,)."""
+
+    name: str
+    y_true: NDArray[np.int8]
+    a: NDArray[np.int8]
+    b: NDArray[np.int8]
+    clusters: NDArray[np.int64]
+
+
+def _pooled(paired: Mapping[str, _Pairs]) -> _Pairs:
+    """All categories as one: every decision counts, an item's decisions stay in its cluster."""
+    parts = list(paired.values())
+    return _Pairs(
+        "pooled",
+        np.concatenate([one.y_true for one in parts]),
+        np.concatenate([one.a for one in parts]),
+        np.concatenate([one.b for one in parts]),
+        np.concatenate([one.clusters for one in parts]),
     )
 
 
-def _flips(
-    run: Run, y_true: NDArray[np.int8], a: NDArray[np.int8], b: NDArray[np.int8]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _compare(pairs: _Pairs, seed: int, n_resamples: int) -> tuple[dict[str, float], dict[str, PairedResult]]:
+    n_repeats = pairs.a.shape[1]
+    is_paired = (pairs.a >= 0) & (pairs.b >= 0)
+    a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
+    gold, by_row = np.repeat(pairs.y_true, n_repeats), np.repeat(pairs.clusters, n_repeats)
+    cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
+    n_excluded = len(pairs.y_true) - round(float(cells.sum()))
+    metrics = {}
+    for metric in PAIRED_METRICS:
+        effective = effective_counts(metric, gold, a.ravel(), b.ravel(), by_row, confidence=0.95).cells
+        rng = generator(seed, f"{pairs.name}|{metric}")
+        result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
+        before, after = (repeated_metric(metric, pairs.y_true, one, clusters=pairs.clusters) for one in (a, b))
+        metrics[metric] = result._replace(
+            baseline=replace(before, n=round(before.n / n_repeats), n_excluded=n_excluded),
+            candidate=replace(after, n=round(after.n / n_repeats), n_excluded=n_excluded),
+            difference=replace(result.difference, n=round(float(cells[_SUPPORT[metric]].sum()))),
+        )
+    return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), metrics
+
+
+def _flips(item_ids: Sequence[str], pairs: _Pairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Items the candidate gets right in more repeats than the baseline, and in fewer."""
-    is_paired = (y_true[:, None] >= 0) & (a >= 0) & (b >= 0)
-    gain = (((b == y_true[:, None]) & is_paired).sum(axis=1)) - (((a == y_true[:, None]) & is_paired).sum(axis=1))
-    ids = run.item_ids
+    gold = pairs.y_true[:, None]
+    is_paired = (gold >= 0) & (pairs.a >= 0) & (pairs.b >= 0)
+    gain = ((pairs.b == gold) & is_paired).sum(axis=1) - ((pairs.a == gold) & is_paired).sum(axis=1)
     return (
-        tuple(ids[index] for index in np.flatnonzero(gain > 0)),
-        tuple(ids[index] for index in np.flatnonzero(gain < 0)),
+        tuple(item_ids[int(index)] for index in np.flatnonzero(gain > 0)),
+        tuple(item_ids[int(index)] for index in np.flatnonzero(gain < 0)),
     )
 
 

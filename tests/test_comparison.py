@@ -82,3 +82,19 @@ def _run():
 def _pair():
     run = _run()
     return run, "a", run, "b"
+
+
+def test_pooled_counts_every_decision_and_keeps_an_item_s_decisions_together():
+    gold, a, b = (np.hstack([one, one]) for one in (GOLD, BEFORE, AFTER))
+    run = FakeRun(gold, {"a": rows_of(a), "b": rows_of(b)})
+    comparison = compare(run, "a", run, "b")
+    single, pooled = (one.metrics["recall"].difference for one in (comparison.categories["c0"], comparison.pooled))
+    assert pooled.value == pytest.approx(single.value)
+    assert pooled.n == 2 * single.n
+    # the second column repeats the first, so it adds no information: the interval must not shrink
+    assert pooled.high - pooled.low >= single.high - single.low - 0.02
+
+
+def test_support_counts_items_and_not_their_effective_number():
+    run = FakeRun(GOLD, {"a": rows_of(BEFORE), "b": rows_of(AFTER)}, clusters=np.repeat(np.arange(5), 2))
+    assert compare(run, "a", run, "b").categories["c0"].metrics["recall"].difference.n == 6

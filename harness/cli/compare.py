@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from harness.cli.options import (
@@ -28,6 +30,9 @@ from harness.cli.options import (
     help="Tables to show; default: recall and precision.",
 )
 @click.option("--items", "n_items", default=5, show_default=True, help="Fixed and broken items shown per category.")
+@click.option(
+    "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
+)
 @text_option
 @runs_dir_option
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
@@ -39,6 +44,7 @@ def command(
     baseline_run_name: str | None,
     metrics: tuple[str, ...],
     n_items: int,
+    golden_card: Path | None,
     text_mode: str,
     runs_dir: str,
     output: str,
@@ -68,7 +74,7 @@ def command(
 
     tables = comparison_tables(
         comparison,
-        texts_of(run, text_mode),
+        texts_of(run, text_mode, golden_card=golden_card),
         metrics=metrics or ("recall", "precision"),
         text_mode=text_mode,  # type: ignore[arg-type]
         n_items=n_items,

@@ -78,20 +78,29 @@ def _announce(prepared: PreparedRun) -> None:
 def _show(run: Run) -> None:
     from harness.cli.texts import texts_of
     from harness.comparison import compare
-    from harness.report.comparison_tables import comparison_tables, verdict_sentence
-    from harness.report.score_tables import score_tables
+    from harness.report.comparison_tables import flip_tables, verdict_sentence
+    from harness.report.score_tables import READING, outcome_line, overview_tables
     from harness.report.tables import to_terminal
     from harness.scoring import score_run
 
-    for table in score_tables(score_run(run, with_slices=False)):
+    score = score_run(run, with_slices=False)
+    for table in overview_tables(score):
         click.echo("\n" + to_terminal(table))
+    click.echo(f"\n{READING}\n")
+    for name, candidate in score.candidates.items():
+        click.echo(f"{name}: {outcome_line(candidate)}")
     comparison = compare(run, BASELINE, run, CANDIDATE)
     click.echo(f"\n{verdict_sentence(comparison)}")
-    for table in comparison_tables(comparison, texts_of(run, "masked"), metrics=("recall", "precision"), n_items=2):
+    for table in flip_tables(comparison, texts_of(run, "masked"), "masked", 1):
         click.echo("\n" + to_terminal(table))
-    click.echo(
-        "\nWhat next:\n"
-        f"  harness compare {run.meta.run_id} --baseline {RULES} --candidate {CANDIDATE}   # prompt against rules\n"
-        f"  harness score {run.meta.run_id} --slices                           # by language, surface, functionality\n"
-        "  harness init my-evals                                           # a folder for your own policy and data"
+    run_id = run.meta.run_id
+    commands = (
+        (
+            f"harness compare {run_id} --baseline {BASELINE} --candidate {CANDIDATE}",
+            "every difference with its interval",
+        ),
+        (f"harness score {run_id} --slices", "by language, surface and functionality"),
+        ("harness init my-evals", "a folder for your own policy and data"),
     )
+    width = max(len(one) for one, _ in commands)
+    click.echo("\nWhat next:\n" + "\n".join(f"  {one.ljust(width)}   # {why}" for one, why in commands))

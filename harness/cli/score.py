@@ -30,9 +30,10 @@ def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_jso
     if as_json:
         print_json(score.as_dict())
         return
-    from harness.report.score_tables import score_tables
+    from harness.report.score_tables import READING, score_tables
     from harness.report.tables import render
 
     golden = score.golden_set
     click.echo(f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items\n")
     click.echo(render(score_tables(score, with_slices=with_slices), output))
+    click.echo(f"\n{READING}")

@@ -28,7 +28,25 @@ def verdict_sentence(comparison: Comparison) -> str:
         parts.append(f"{METRIC_NAMES[metric]}: {'; '.join(said)}")
     pair = f"{comparison.candidate.candidate} against {comparison.baseline.candidate}"
     who = f"{pair} on {numbers.count(comparison.n_items)} items"
-    return f"{who}. {'. '.join(parts)}."
+    return f"{who}.{_pooled_sentence(comparison)} By category: {'. '.join(parts)}."
+
+
+def _pooled_sentence(comparison: Comparison) -> str:
+    """Recall and precision over all categories together."""
+    if comparison.pooled is None:
+        return ""
+    said = []
+    for metric in ("recall", "precision"):
+        result = comparison.pooled.metrics[metric]
+        values = f"{numbers.share(result.baseline.value)} to {numbers.share(result.candidate.value)}"
+        difference = f"{numbers.points_with_interval(result.difference)} points, p {_equals(result.p_value)}"
+        said.append(f"{metric} {values} ({difference})" if result.difference.is_defined else f"{metric} {values}")
+    return f" Over all categories together: {', '.join(said)}."
+
+
+def _equals(p_value: float) -> str:
+    text = numbers.p_value(p_value)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def comparison_tables(
@@ -43,7 +61,7 @@ def comparison_tables(
     tables = [_metric_table(comparison, metric) for metric in metrics]
     tables.append(_operations_table(comparison))
     if n_items:
-        tables.extend(_flip_tables(comparison, texts or {}, text_mode, n_items))
+        tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items))
     return tables
 
 
@@ -51,7 +69,8 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
     base, cand = comparison.baseline.candidate, comparison.candidate.candidate
     columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", "Fixed", "Broken")
     rows = []
-    for name, category in comparison.categories.items():
+    pooled = {} if comparison.pooled is None else {"all together": comparison.pooled}
+    for name, category in {**comparison.categories, **pooled}.items():
         result = category.metrics[metric]
         rows.append(
             (
@@ -59,11 +78,11 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
                 numbers.count(result.difference.n),
                 numbers.share_with_interval(result.baseline),
                 numbers.share_with_interval(result.candidate),
-                numbers.points_with_interval(result.difference),
+                numbers.points_with_interval(result.difference) if result.difference.is_defined else "n/a",
                 numbers.p_value(result.p_value),
-                numbers.p_value(category.p_holm.get(metric)),
-                numbers.count(len(category.fixed)),
-                numbers.count(len(category.broken)),
+                numbers.p_value(category.p_holm.get(metric)) if category.p_holm else "",
+                "" if category is comparison.pooled else numbers.count(len(category.fixed)),
+                "" if category is comparison.pooled else numbers.count(len(category.broken)),
             )
         )
     note = "95% intervals; fixed and broken count items whose decision became right or wrong, violating or not."
@@ -80,9 +99,10 @@ def _operations_table(comparison: Comparison) -> Table:
     return Table("Outcomes, cost and latency", columns, tuple(rows), (), frozenset(columns[2:]))
 
 
-def _flip_tables(
+def flip_tables(
     comparison: Comparison, texts: Mapping[str, str | None], text_mode: TextMode, n_items: int
 ) -> list[Table]:
+    """The first ``n_items`` fixed and broken items of every category."""
     tables = []
     for title, field in (("Fixed", "fixed"), ("Broken", "broken")):
         rows: list[tuple[str, ...]] = []

@@ -5,7 +5,6 @@ Escaping for HTML, Markdown and spreadsheets belongs to those formats; this modu
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Literal
 
@@ -15,7 +14,6 @@ TEXT_MODES: tuple[TextMode, ...] = ("masked", "full", "none")
 WITHHELD_TEXT = "(withheld)"
 HIDDEN_TEXT = "(not shown)"
 
-_WORD = re.compile(r"\w+")
 _ACTING = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
@@ -39,7 +37,15 @@ def _visible(character: str) -> str:
 
 def mask(text: str) -> str:
     """Every word as its first letter and a dot for each further one: ``you idiot`` becomes ``y•• i••••``."""
-    return _WORD.sub(lambda word: word[0][0] + "•" * (len(word[0]) - 1), text)
+    masked, is_inside = [], False
+    for character in text:
+        is_word = unicodedata.category(character)[0] in "LNM" or character == "_"
+        if not (is_word and is_inside):
+            masked.append(character)
+        elif unicodedata.category(character)[0] != "M":  # a mark belongs to the letter that is already a dot
+            masked.append("•")
+        is_inside = is_word
+    return "".join(masked)
 
 
 def shorten(text: str, width: int) -> str:

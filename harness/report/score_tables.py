@@ -7,12 +7,11 @@ from harness.report import numbers
 from harness.report.tables import Table
 from harness.scoring import CandidateScore, CategoryScore, RunScore
 
-COLUMNS = {
-    "precision": "Precision: flagged rightly",
-    "recall": "Recall: harm caught",
-    "f1": "F1",
-    "fpr": "Over-blocking (FPR)",
-}
+COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "fpr": "Over-blocking (FPR)"}
+READING = (
+    "Recall: of what violates, the share that was flagged. Precision: of what was flagged, the share that violates.\n"
+    "Over-blocking: of what does not violate, the share that was flagged. In brackets: 95% intervals."
+)
 SCORE_COLUMNS = {"average_precision": "Average precision", "auroc": "AUROC", "brier": "Brier"}
 MISSING = MetricResult.undefined("not measured")
 
@@ -24,10 +23,34 @@ def score_tables(score: RunScore, *, with_slices: bool = False) -> list[Table]:
         tables.append(_category_table(name, candidate))
         if any("average_precision" in category.metrics for category in candidate.categories.values()):
             tables.append(_ranking_table(name, candidate))
-        if any(category.sensitivity for category in candidate.categories.values()):
-            tables.append(_sensitivity_table(name, candidate))
+        sensitivity = _sensitivity_table(name, candidate)
+        if sensitivity.rows:
+            tables.append(sensitivity)
         if with_slices:
             tables.extend(_slice_tables(name, candidate))
+    return tables
+
+
+def overview_tables(score: RunScore) -> list[Table]:
+    """Recall and precision of all candidates side by side: the shortest answer to "which one is better where"."""
+    names = list(score.candidates)
+    first = next(iter(score.candidates.values()))
+    tables = []
+    for metric in ("recall", "precision"):
+        rows = [
+            (
+                category,
+                *(
+                    numbers.share_with_interval(score.candidates[name].categories[category].metrics[metric])
+                    for name in names
+                ),
+            )
+            for category in first.categories
+        ]
+        rows.append(
+            ("macro average", *(numbers.share_with_interval(score.candidates[name].macro[metric]) for name in names))
+        )
+        tables.append(Table(COLUMNS[metric], ("Category", *names), tuple(rows), (), frozenset(names)))
     return tables
 
 
@@ -87,8 +110,9 @@ def _failure_notes(candidate: CandidateScore) -> list[str]:
         "flag": "count as flagged, as production would treat them",
         "review": "go to human review and count as not flagged",
     }[candidate.on_failure]
-    rows = f"{numbers.count(candidate.n_fallback)} rows without a usable decision"
-    return [f"{rows} {how} (on_failure: {candidate.on_failure})"]
+    return [
+        f"rows without a usable decision: {candidate.n_fallback:,}; they {how} (on_failure: {candidate.on_failure})"
+    ]
 
 
 def _macro_notes(candidate: CandidateScore) -> list[str]:
@@ -124,6 +148,7 @@ def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:
         if score.sensitivity
         for metric in ("recall", "precision")
     ]
+    rows = [row for row in rows if len(set(row[2:])) > 1]
     columns = ("Category", "Metric", "As deployed", "If every failure were wrong", "If failures were dropped")
     return Table(f"{name}: what the failed rows could change", columns, tuple(rows), (), frozenset(columns[2:]))
 

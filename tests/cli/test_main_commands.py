@@ -89,7 +89,7 @@ def test_an_unknown_candidate_names_those_there_are(in_team):
 def test_score_prints_a_table_and_json(in_team):
     run_two()
     table, data = invoke("score", "latest"), invoke("score", "latest", "--json")
-    assert "Recall: harm caught" in table.stdout
+    assert "Over-blocking (FPR)" in table.stdout
     assert set(json.loads(data.stdout)["candidates"]) == {"rules", "human"}
 
 
@@ -128,7 +128,7 @@ def test_compare_across_runs(in_team):
     second = json.loads(invoke("run", "evals/team.yaml", "--candidate", "human", "--json").stdout)["run_id"]
     result = invoke("compare", second, "--baseline-run", first, "--candidate", "human", "--baseline", "rules")
     assert result.exit_code == 0
-    assert result.stdout.startswith("human against rules on 12 items. Recall: no proven difference in 2 of 2 categories.")
+    assert result.stdout.startswith("human against rules on 12 items. Over all categories together: recall ")
 
 
 def test_runs_list_and_show(in_team):
