@@ -1,0 +1,384 @@
+"""Builds ``WeeklyData`` from what was collected: pure, no clock, no files beyond the runs already opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.comparison import Comparison, check_same_items, compare
+from harness.core.metrics import LOWER_IS_BETTER
+from harness.core.results import MetricResult
+from harness.decisions import decisions
+from harness.errors import HarnessError
+from harness.gating.across import shared_positions, split_change
+from harness.report import numbers
+from harness.report.masking import TextMode
+from harness.report.weekly import sentences
+from harness.report.weekly.asks import build_asks
+from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
+from harness.report.weekly.changes import OWN_KINDS, asks_a_model, changes_between, golden_name
+from harness.report.weekly.clusters import error_clusters
+from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.data import (
+    METRIC_NAMES,
+    CategoryRow,
+    Change,
+    GoldenHealth,
+    LabelSplit,
+    Movement,
+    Series,
+    WeekChanges,
+    WeeklyData,
+)
+from harness.report.weekly.health import gold_rows, n_all_disagree
+from harness.report.weekly.items import example_of, item_rows
+from harness.report.weekly.series import point_at, series_of
+from harness.report.weekly.summaries import metric as metric_of
+from harness.report.weekly.targets import judge
+from harness.report.weekly.weeks import weeks_between
+from harness.runs import Run
+from harness.scoring import signature_of
+
+PROVEN = 0.05
+SPLIT_SHOWN = 0.005
+
+
+def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_mode: TextMode) -> WeeklyData:
+    """Everything the report says.
+
+    Args:
+        source: Runs, summaries, texts.
+        generated_at: Time of writing as text; the caller reads the clock.
+        version: Version of the harness.
+        text_mode: How much of a text may be shown.
+    """
+    run, candidate, week = source.run, source.candidate, source.week
+    policy: Mapping[str, Any] = run.meta.policy.get("categories", {})
+    names = {one: str(policy.get(one, {}).get("name") or one) for one in run.categories}
+    series = _series(source, candidate)
+    previous_week, before = source.previous if source.previous else (None, None)
+    changes = changes_between(before, run, candidate) if before is not None else ()
+    is_comparable = not any(one.kind == "golden_set" for one in changes)
+    paired = _paired(before, run, candidate) if before is not None and is_comparable else None
+    rows = _rows(source, names, series, paired)
+    movements = _movements(week, names, series, paired, previous_week)
+    splits, n_split = _splits(before, run, candidate, names) if before is not None and not is_comparable else ((), 0)
+    causes = _causes(source, movements, changes, splits, n_split, is_comparable=is_comparable)
+    examples = {one: example_of(source, index, text_mode) for index, one in enumerate(run.item_ids)}
+    shared = None
+    if before is not None:
+        try:
+            shared = (before, candidate, *shared_positions(before, run))
+        except HarnessError:
+            shared = None  # no item in common: nothing can be called new
+    errors = error_clusters(run, candidate, names, examples, shared, previous_week)
+    health = _health(source, names)
+    candidates = candidate_rows(source)
+    asks = build_asks(
+        rows, movements, health, candidates, source.by_week[week].unusable, float(run.meta.max_error_rate)
+    )
+    n_missed = sum(one.verdict == "missed" for row in rows for one in row.judgements.values())
+    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed)
+    items, items_note = item_rows(source, names, text_mode, shared)
+    return WeeklyData(
+        eval_name=source.eval_name,
+        week=week,
+        generated_at=generated_at,
+        version=version,
+        candidate=candidate,
+        candidate_description=description(run.meta, candidate),
+        control=source.control,
+        control_note=source.control_note,
+        tone=tone,
+        word=word,
+        headline=_headline(source, rows, movements, causes, previous_week, is_comparable),
+        policy=f"{run.meta.policy.get('name')} v{run.meta.policy.get('version')}",
+        golden=golden_name(run.meta),
+        run_id=run.meta.run_id,
+        previous_week=previous_week,
+        n_runs=sum(one.n_runs for one in source.by_week.values()),
+        weeks=tuple(source.by_week),
+        rows=rows,
+        series=series,
+        movements=movements,
+        causes=causes,
+        earlier=_earlier(week, names, series),
+        changes=((WeekChanges(week, previous_week, run.meta.run_id, changes),) if previous_week is not None else ()),
+        splits=splits,
+        n_split_items=n_split,
+        errors=errors,
+        health=health,
+        candidates=candidates,
+        asks=asks,
+        history=history_rows(source),
+        items=items,
+        items_note=items_note,
+        runs=runs_read(source),
+        signature=signature_of(run, candidate),
+        reproduce=f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
+        + (f" --control {source.control}" if source.control else ""),
+    )
+
+
+def _series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
+    runs = [(one.week, one.of[candidate]) for one in source.by_week.values() if candidate in one.of]
+    return series_of(candidate, source.run.categories, runs, source.summaries)
+
+
+def _paired(before: Run, run: Run, candidate: str) -> Comparison | None:
+    """The candidate against itself last time, item by item; None where the items differ."""
+    try:
+        check_same_items(before, run)
+    except HarnessError:
+        return None
+    return compare(before, candidate, run, candidate, n_resamples=200)  # only tests of McNemar and WGS are read
+
+
+def _rows(
+    source: WeeklySource, names: Mapping[str, str], series: tuple[Series, ...], paired: Comparison | None
+) -> tuple[CategoryRow, ...]:
+    run, summary = source.run, source.summaries[source.run.meta.run_id]
+    policy: Mapping[str, Any] = run.meta.policy.get("categories", {})
+    rows = []
+    for category in run.categories:
+        stated = policy.get(category, {})
+        results = {name: metric_of(summary, source.candidate, category, name) for name in METRIC_NAMES}
+        if not any(one.is_defined or one.n for one in results.values()):
+            continue
+        targets = stated.get("target") or {}
+        judged = {name: judge(name, results[name], targets.get(name)) for name in METRIC_NAMES}
+        points = {name: point_at(series, category, name, source.week) for name in METRIC_NAMES}
+        at_prevalence = metric_of(summary, source.candidate, category, "precision_at_prevalence")
+        flips = paired.categories.get(category) if paired is not None else None
+        n_violating, n_not, n_unknown = summary["gold"][category]
+        rows.append(
+            CategoryRow(
+                id=category,
+                name=names[category],
+                severity=str(stated.get("severity") or ""),
+                owner=stated.get("owner"),
+                n_violating=n_violating,
+                n_not_violating=n_not,
+                n_unlabelled=n_unknown,
+                results=results,
+                judgements={name: one for name, one in judged.items() if one is not None},
+                points={name: one for name, one in points.items() if one is not None},
+                production_precision=at_prevalence if at_prevalence.is_defined else None,
+                fixed=None if flips is None else len(flips.fixed),
+                broken=None if flips is None else len(flips.broken),
+            )
+        )
+    return tuple(rows)
+
+
+def _movements(
+    week: str,
+    names: Mapping[str, str],
+    series: tuple[Series, ...],
+    paired: Comparison | None,
+    previous_week: str | None,
+) -> tuple[Movement, ...]:
+    """Chart flags, then what only the pairs prove; the worst first."""
+    found = [_flag(one, week, names) for one in series]
+    kept = [one for one in found if one is not None]
+    flagged = {(one.category, one.metric) for one in kept}
+    if paired is not None and previous_week is not None:
+        for category, compared in paired.categories.items():
+            for metric in METRIC_NAMES:
+                p_holm = compared.p_holm.get(metric, math.nan)
+                if (category, metric) in flagged or math.isnan(p_holm) or p_holm > PROVEN:
+                    continue
+                one = compared.metrics[metric]
+                sentence = sentences.paired_sentence(
+                    names[category],
+                    metric,
+                    one.difference,
+                    len(compared.fixed),
+                    len(compared.broken),
+                    previous_week,
+                )
+                kept.append(
+                    Movement(
+                        week,
+                        category,
+                        names[category],
+                        metric,
+                        one.baseline.value,
+                        one.candidate,
+                        one.difference.value,
+                        p_holm,
+                        _is_better(metric, one.difference.value),
+                        "paired",
+                        sentence,
+                    )
+                )
+    kept.sort(key=lambda one: (one.is_better, one.source == "paired", -abs(one.difference), one.category, one.metric))
+    return tuple(kept)
+
+
+def _flag(series: Series, week: str, names: Mapping[str, str]) -> Movement | None:
+    point = next((one for one in series.points if one.week == week and one.is_flagged), None)
+    if point is None:
+        return None
+    name = names.get(series.category, series.category)
+    difference = point.result.value - point.before
+    return Movement(
+        week,
+        series.category,
+        name,
+        series.metric,
+        point.before,
+        point.result,
+        difference,
+        point.q_value,
+        _is_better(series.metric, difference),
+        "chart",
+        sentences.movement_sentence(name, series.metric, point),
+    )
+
+
+def _is_better(metric: str, difference: float) -> bool:
+    return (difference > 0) != (metric in LOWER_IS_BETTER)
+
+
+def _earlier(week: str, names: Mapping[str, str], series: tuple[Series, ...]) -> tuple[Movement, ...]:
+    """Flags of the weeks before, newest first."""
+    weeks = sorted({point.week for one in series for point in one.points if point.week < week}, reverse=True)
+    found = [_flag(one, earlier, names) for earlier in weeks for one in series]
+    return tuple(one for one in found if one is not None)
+
+
+def _causes(
+    source: WeeklySource,
+    movements: tuple[Movement, ...],
+    changes: tuple[Change, ...],
+    splits: tuple[LabelSplit, ...],
+    n_split: int,
+    *,
+    is_comparable: bool,
+) -> tuple[str, ...]:
+    if source.previous is None:
+        return ()
+    since, before = source.previous
+    ours = [one for one in changes if one.kind in OWN_KINDS]
+    if not is_comparable:
+        other = [one for one in changes if one.kind == "golden_set"]
+        found = [sentences.golden_sentence(other, since, n_split)]
+        if ours:
+            found.append(f"The candidate changed as well: {sentences.listed([one.phrase for one in ours], 4)}.")
+        else:
+            found.append("None of the candidate's own inputs changed.")
+        largest = sorted(splits, key=lambda one: -max(abs(one.by_labels), abs(one.by_candidate)))[:3]
+        if largest:
+            lines = "; ".join(
+                sentences.split_sentence(one.name, one.metric, one.by_labels, one.by_candidate) for one in largest
+            )
+            found.append(f"Largest parts: {lines}.")
+        elif n_split:
+            found.append("On the items in both, neither labels nor candidate moved a figure.")
+        return tuple(found)
+    if not movements:
+        quiet = sentences.changes_sentence(changes, since)
+        return (quiet,) if quiet else ()
+    control, moved, identical = _control_evidence(source, before, movements)
+    return (
+        sentences.cause_sentence(
+            movements,
+            ours,
+            [one for one in changes if one.kind == "sample"],
+            since,
+            asks_model=asks_a_model(source.run.meta, source.candidate),
+            control=control,
+            control_moved=moved,
+            control_identical=identical,
+        ),
+    )
+
+
+def _control_evidence(
+    source: WeeklySource, before: Run, movements: tuple[Movement, ...]
+) -> tuple[str | None, list[str], bool | None]:
+    """The control, the categories in which it moved as well, and whether it decided every item as before."""
+    control, now, then = source.control, source.control_run, source.control_previous
+    if control is None or now is None or then is None:
+        return None, [], None
+    identical: bool | None = None
+    if now.item_ids == then.item_ids and now.text_hashes == then.text_hashes:
+        old, new = decisions(then, control).y_pred, decisions(now, control).y_pred
+        identical = old.shape == new.shape and bool(np.array_equal(old, new))
+    if identical:
+        return control, [], True
+    names = {one.category: one.name for one in movements}
+    moved = []
+    for one in _series(source, control):
+        point = next((point for point in one.points if point.week == source.week and point.is_flagged), None)
+        if point is not None:
+            difference = f"{numbers.points(point.result.value - point.before)} points"
+            moved.append(f"{METRIC_NAMES[one.metric].lower()} of {names.get(one.category, one.category)} {difference}")
+    return control, moved, identical
+
+
+def _splits(before: Run, run: Run, candidate: str, names: Mapping[str, str]) -> tuple[tuple[LabelSplit, ...], int]:
+    try:
+        positions = shared_positions(before, run)
+    except HarnessError:
+        return (), 0
+    across = split_change(before, candidate, run, candidate, positions)
+    found = []
+    for one in across.splits:
+        if one.metric not in METRIC_NAMES:
+            continue
+        labels, ours = _difference(one.old_on_old, one.old_on_new), _difference(one.old_on_new, one.new_on_new)
+        if max(abs(labels), abs(ours)) >= SPLIT_SHOWN:
+            name = names.get(one.category, one.category)
+            found.append(LabelSplit(one.category, name, one.metric, one.old_on_old, labels, ours, one.new_on_new))
+    return tuple(found), len(positions[0])
+
+
+def _difference(before: MetricResult, after: MetricResult) -> float:
+    return after.value - before.value if before.is_defined and after.is_defined else math.nan
+
+
+def _headline(
+    source: WeeklySource,
+    rows: tuple[CategoryRow, ...],
+    movements: tuple[Movement, ...],
+    causes: tuple[str, ...],
+    previous_week: str | None,
+    is_comparable: bool,
+) -> tuple[str, ...]:
+    found = [one.sentence for one in movements[: sentences.TOLD]]
+    if len(movements) > sentences.TOLD:
+        found.append(f"{sentences.plural(len(movements) - sentences.TOLD, 'further figure')} moved; see below.")
+    if not movements:
+        found.append(sentences.nothing_moved(previous_week, is_comparable))
+    if movements or not is_comparable:
+        found += causes[:1]
+    if movements and is_comparable:
+        n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
+        if n_quiet > 0:
+            found.append(f"The other {sentences.plural(n_quiet, 'figure')} stayed within what chance explains.")
+    found.append(sentences.targets_sentence(source.week, source.candidate, rows))
+    return tuple(one for one in found if one)
+
+
+def _health(source: WeeklySource, names: Mapping[str, str]) -> GoldenHealth:
+    run, summary = source.run, source.summaries[source.run.meta.run_id]
+    golden = run.meta.golden_set
+    return GoldenHealth(
+        name=str(golden["name"]),
+        version=int(golden["version"]),
+        sha256=str(golden["hash"]),
+        n_items=run.meta.n_items,
+        n_in_set=int(golden.get("n_items_in_set") or run.meta.n_items),
+        n_withheld=int(summary["n_withheld"]),
+        first_week=source.first_week,
+        age_weeks=max(0, weeks_between(source.first_week, source.week)),
+        n_gated=source.n_gated,
+        n_all_disagree=n_all_disagree(run),
+        has_votes=bool(source.alphas),
+        rows=gold_rows(run, summary["gold"], names, source.alphas),
+    )

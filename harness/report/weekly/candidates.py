@@ -1,0 +1,133 @@
+"""All candidates of the week side by side, and the history of figures: volumes, failures, time and money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.core.results import MetricResult
+from harness.report.comparison_page.data import result_from
+from harness.report.weekly.changes import golden_name
+from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.data import CandidateRow, HistoryRow
+from harness.report.weekly.summaries import metric
+from harness.runs import RunMeta
+
+KIND_WORDS = {
+    "prompt": "prompt",
+    "moderation": "moderation endpoint",
+    "rules": "rule set",
+    "classifier": "classifier",
+    "cascade": "cascade",
+    "recorded": "recorded decisions",
+}
+
+
+def description(meta: RunMeta, candidate: str) -> str:
+    """What decides, in a few words: prompt and model, rule set, recorded decisions."""
+    parts = []
+    for kind in ("prompt", "rules"):
+        described = meta.inputs.get(f"{kind}:{candidate}")
+        if described is not None:
+            version = described.get("version")
+            parts.append(
+                f"{KIND_WORDS[kind]} {described.get('name')}" + (f" v{version}" if version is not None else "")
+            )
+    fingerprint = meta.fingerprints.get(candidate, {})
+    spec = meta.eval.get("candidates", {}).get(candidate, {})
+    if not parts:
+        kind = str(fingerprint.get("kind") or "")
+        named = fingerprint.get("cascade") or spec.get("recorded") or spec.get("classifier") or spec.get("moderation")
+        short = str(named).rsplit("/", 1)[-1].rsplit(":", 1)[-1] if named else ""
+        parts.append(f"{KIND_WORDS.get(kind, kind)} {short}".strip())
+    if fingerprint.get("kind") == "prompt" and fingerprint.get("model"):
+        parts.append(f"model {fingerprint['model']}")
+    if spec.get("description"):
+        parts.append(str(spec["description"]))
+    return ", ".join(part for part in parts if part)
+
+
+def candidate_rows(source: WeeklySource) -> tuple[CandidateRow, ...]:
+    """Every candidate that ran this week, the reported one first."""
+    of = source.by_week[source.week].of
+    order = sorted(of, key=lambda name: (name != source.candidate, name != source.control, name))
+    return tuple(_row(source, name, of[name]) for name in order)
+
+
+def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
+    scored = source.summaries[meta.run_id]["candidates"][name]
+    earlier = [one for one in source.by_week.values() if one.week < source.week and name in one.of]
+    last = None if not earlier else source.summaries[earlier[-1].of[name].run_id]["candidates"][name]
+    last_meta = earlier[-1].of[name] if earlier else None
+    tokens = sum(int(n) for key, n in scored["tokens"].items() if key != "cached_tokens")
+    n_rows = meta.n_items * meta.repeats
+    return CandidateRow(
+        id=name,
+        kind=KIND_WORDS.get(str(meta.fingerprints.get(name, {}).get("kind")), ""),
+        description=description(meta, name),
+        is_reported=name == source.candidate,
+        is_control=name == source.control,
+        run_id=meta.run_id,
+        golden=golden_name(meta),
+        recall=_any(scored, "recall"),
+        precision=_any(scored, "precision"),
+        failure_rate=result_from(scored["failure_rate"]) or MetricResult.undefined("not measured"),
+        outcomes={key: int(n) for key, n in scored["outcomes"].items() if n},
+        latency_p50=scored["latency_ms"].get("p50"),
+        latency_p95=scored["latency_ms"].get("p95"),
+        cost_per_1000_usd=_per_1000(scored.get("cost_usd"), n_rows),
+        tokens_per_item=tokens / n_rows if tokens and n_rows else None,
+        last_cost_per_1000_usd=None
+        if last is None or last_meta is None
+        else _per_1000(last.get("cost_usd"), last_meta.n_items * last_meta.repeats),
+        last_latency_p95=None if last is None else last["latency_ms"].get("p95"),
+    )
+
+
+def _any(scored: Mapping[str, Any], name: str) -> MetricResult:
+    return result_from(scored["any_violation"].get(name)) or MetricResult.undefined("not measured")
+
+
+def _per_1000(cost: float | None, n_rows: int) -> float | None:
+    return None if cost is None or not n_rows else 1000 * cost / n_rows
+
+
+def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
+    """Every week, candidate and category that is shown, oldest first."""
+    rows = []
+    for week, runs in source.by_week.items():
+        for candidate, meta in runs.of.items():
+            summary = source.summaries[meta.run_id]
+            for category, scored in summary["candidates"][candidate]["categories"].items():
+                if not any(scored[cell] for cell in ("tp", "fp", "fn", "tn")):
+                    continue
+                tp, fp, fn, tn = (float(scored[cell]) for cell in ("tp", "fp", "fn", "tn"))
+                recall, precision, fpr = (
+                    metric(summary, candidate, category, name) for name in ("recall", "precision", "fpr")
+                )
+                rows.append(
+                    HistoryRow(
+                        week,
+                        meta.run_id,
+                        golden_name(meta),
+                        candidate,
+                        category,
+                        tp,
+                        fp,
+                        fn,
+                        tn,
+                        recall,
+                        precision,
+                        fpr,
+                    )
+                )
+    return tuple(rows)
+
+
+def runs_read(source: WeeklySource) -> tuple[tuple[str, str, str, str, int], ...]:
+    """Which run spoke for whom in which week."""
+    return tuple(
+        (week, candidate, meta.run_id, f"{golden_name(meta)} @{meta.golden_set['hash'][:8]}", meta.n_items)
+        for week, runs in source.by_week.items()
+        for candidate, meta in runs.of.items()
+    )

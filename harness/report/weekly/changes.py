@@ -1,0 +1,223 @@
+"""What changed between two runs for one candidate, in phrases a reader knows: prompt, rules, model, policy, labels.
+
+Reads the hashes that runs keep of their inputs; a text difference is shown where the text was kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from harness.report import numbers
+from harness.report.comparison_page.input_changes import diff_lines
+from harness.report.weekly.data import Change
+from harness.runs import Run, RunMeta
+
+OWN_KINDS = ("prompt", "rules", "settings", "policy", "failures", "repeats", "harness")
+"""Kinds of change that are ours and can move a candidate's decisions."""
+_FILES = {"prompt": "prompt", "rules": "rule set"}
+_HIDDEN = frozenset({"sha256", "prompt", "rules", "categories"})
+_PHRASES = {
+    "temp": "temperature",
+    "params.temperature": "temperature",
+    "params.max_tokens": "most output tokens",
+    "params.seed": "model seed",
+    "structured_output": "structured output",
+    "engine": "version of the rules engine",
+    "recorded": "recorded decisions",
+}
+_MODEL_KINDS = frozenset({"prompt", "moderation"})
+
+
+def fingerprint_of(meta: RunMeta, candidate: str) -> bytes:
+    """Everything that can change the candidate's decisions, as comparable bytes."""
+    spec = meta.eval.get("candidates", {}).get(candidate, {})
+    on_failure = spec.get("on_failure") or meta.eval.get("on_failure")
+    content = [meta.fingerprints.get(candidate, {}), on_failure]
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def asks_a_model(meta: RunMeta, candidate: str) -> bool:
+    """Whether a vendor's model takes part in the candidate's decisions."""
+    return _asks(meta.fingerprints.get(candidate, {}))
+
+
+def _asks(fingerprint: Mapping[str, Any]) -> bool:
+    if fingerprint.get("kind") in _MODEL_KINDS:
+        return True
+    stages = fingerprint.get("stages") or ()
+    return any(_asks(stage.get("candidate") or {}) for stage in stages if isinstance(stage, Mapping))
+
+
+def gold_key(meta: RunMeta) -> str:
+    """What the labels depend on: golden set, version, hash, and the parents that a child's 1 implies."""
+    parents = {one: entry.get("parent") for one, entry in meta.policy.get("categories", {}).items()}
+    tree = orjson.dumps({one: parent for one, parent in sorted(parents.items()) if parent})
+    suffix = f"/{hashlib.sha256(tree).hexdigest()[:4]}" if tree != b"{}" else ""
+    return f"{golden_name(meta)}@{meta.golden_set['hash'][:8]}{suffix}"
+
+
+def golden_name(meta: RunMeta) -> str:
+    """Golden set and version."""
+    return f"{meta.golden_set['name']} v{meta.golden_set['version']}"
+
+
+def changes_between(old: Run, new: Run, candidate: str) -> tuple[Change, ...]:
+    """Every recorded difference between two runs that can move the candidate's numbers."""
+    found = [
+        *_files(old, new, candidate),
+        *_settings(old.meta, new.meta, candidate),
+        *_policy(old, new),
+        *_golden(old.meta, new.meta),
+        *_labels(old, new),
+        *_sample(old.meta, new.meta),
+    ]
+    if old.meta.harness_version != new.meta.harness_version:
+        found.append(Change("harness", f"harness {old.meta.harness_version} became {new.meta.harness_version}"))
+    return tuple(found)
+
+
+def _files(old: Run, new: Run, candidate: str) -> Iterator[Change]:
+    for kind, noun in _FILES.items():
+        key = f"{kind}:{candidate}"
+        before, after = old.meta.inputs.get(key), new.meta.inputs.get(key)
+        if before is None and after is None:
+            continue
+        if before is None or after is None:
+            there = after or before or {}
+            yield Change(kind, f"{noun} {_named(there)} was {'added' if before is None else 'removed'}")
+            continue
+        if before["sha256"] != after["sha256"]:
+            yield _text_change(kind, noun, old, new, key, before, after)
+
+
+def _policy(old: Run, new: Run) -> Iterator[Change]:
+    before, after = old.meta.inputs.get("policy"), new.meta.inputs.get("policy")
+    if before and after and before["sha256"] != after["sha256"]:
+        yield _text_change("policy", "policy", old, new, "policy", before, after)
+
+
+def _text_change(
+    kind: str, noun: str, old: Run, new: Run, key: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Change:
+    texts = old.input_text(key), new.input_text(key)
+    lines = () if None in texts else tuple(diff_lines(*((text or "").split("\n")[:2_000] for text in texts)))
+    if _named(before) == _named(after):
+        what = f"{noun} {_named(after)} was edited without a new version"
+    elif before.get("name") == after.get("name") and after.get("version") is not None:
+        what = f"{noun} {after['name']} v{before.get('version')} became v{after['version']}"
+    else:
+        what = f"{noun} {_named(before)} became {_named(after)}"
+    n_added, n_removed = (sum(line.kind == kind for line in lines) for kind in ("added", "removed"))
+    size = f" ({_lines(n_added)} added, {numbers.count(n_removed)} removed)" if lines else ""
+    return Change(kind, what + size, lines)
+
+
+def _lines(n: int) -> str:
+    return f"{numbers.count(n)} {'line' if n == 1 else 'lines'}"
+
+
+def _named(described: Mapping[str, Any]) -> str:
+    version = described.get("version")
+    return f"{described.get('name')}" + (f" v{version}" if version is not None else "")
+
+
+def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
+    before, after = (dict(_flat(meta.fingerprints.get(candidate, {}))) for meta in (old, new))
+    n_more = 0
+    shown: dict[str, None] = {}
+    for key in sorted({*before, *after}):
+        if before.get(key) == after.get(key):
+            continue
+        if key.rsplit(".", 1)[-1] in _HIDDEN and key.count(".") < 1:
+            continue
+        if key == "params.temperature" and "temp" in after:
+            continue
+        phrase = f"{_phrase(key)} {_value(before.get(key))} became {_value(after.get(key))}"
+        if len(shown) < 6:
+            shown[phrase] = None
+        else:
+            n_more += 1
+    yield from (Change("settings", phrase) for phrase in shown)
+    if n_more:
+        yield Change("settings", f"{n_more} more settings")
+    failures = [
+        meta.eval.get("candidates", {}).get(candidate, {}).get("on_failure") or meta.eval.get("on_failure")
+        for meta in (old, new)
+    ]
+    if failures[0] != failures[1]:
+        yield Change("failures", f"what failed answers count as: {failures[0]} became {failures[1]}")
+    if old.repeats != new.repeats:
+        yield Change("repeats", f"repeats {old.repeats} became {new.repeats}")
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _flat(one, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(one, Mapping | list) for one in value):
+        for position, one in enumerate(value):
+            yield from _flat(one, f"{prefix}.{position + 1}")
+    else:
+        yield prefix, tuple(value) if isinstance(value, list) else value
+
+
+def _phrase(key: str) -> str:
+    if key in _PHRASES:
+        return _PHRASES[key]
+    if key.startswith("thresholds."):
+        return f"threshold of {key.removeprefix('thresholds.')}"
+    return key.replace("_", " ").replace(".", " ")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "(none)"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _golden(old: RunMeta, new: RunMeta) -> Iterator[Change]:
+    if old.golden_set["hash"] == new.golden_set["hash"]:
+        return
+    before, after = golden_name(old), golden_name(new)
+    sizes = [int(meta.golden_set.get("n_items_in_set") or meta.n_items) for meta in (old, new)]
+    size = f" ({numbers.count(sizes[0])} items became {numbers.count(sizes[1])})" if sizes[0] != sizes[1] else ""
+    if before == after:
+        yield Change("golden_set", f"golden set {after} was edited without a new version{size}")
+    else:
+        yield Change("golden_set", f"golden set {before} became {after}{size}")
+
+
+def _labels(old: Run, new: Run) -> Iterator[Change]:
+    """Labels that differ although the golden set is the same: an edited policy implies other parents."""
+    if old.meta.golden_set["hash"] != new.meta.golden_set["hash"] or gold_key(old.meta) == gold_key(new.meta):
+        return
+    place = {item_id: index for index, item_id in enumerate(old.item_ids)}
+    pairs = [(place[one], index) for index, one in enumerate(new.item_ids) if one in place]
+    kept = [one for one in new.categories if one in old.categories]
+    if not pairs or not kept:
+        return
+    at_old, at_new = (np.asarray(part) for part in zip(*pairs, strict=True))
+    before = old.y_true[at_old][:, [old.categories.index(one) for one in kept]]
+    after = new.y_true[at_new][:, [new.categories.index(one) for one in kept]]
+    n_labels = int((before != after).sum())
+    if n_labels:
+        yield Change("golden_set", f"{numbers.count(n_labels)} labels follow from the edited policy")
+
+
+def _sample(old: RunMeta, new: RunMeta) -> Iterator[Change]:
+    if old.golden_set["hash"] != new.golden_set["hash"]:
+        return
+    samples = [(meta.limit, meta.seed) if meta.limit is not None else None for meta in (old, new)]
+    if samples[0] != samples[1]:
+        yield Change("sample", f"another sample: {_sampled(old)} became {_sampled(new)}")
+
+
+def _sampled(meta: RunMeta) -> str:
+    n_items = numbers.count(meta.n_items)
+    return f"all {n_items} items" if meta.limit is None else f"{n_items} items drawn with seed {meta.seed}"

@@ -1,0 +1,186 @@
+"""Reads what a weekly report is made of: run records, cached summaries, this week's and last week's rows.
+
+Decides which week, candidate and control are meant when nobody says so. Only the weeks that are shown are scored, each
+run once in its life; item rows are read for two weeks at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.core.results import MetricResult
+from harness.errors import HarnessError
+from harness.report.comparison_page.data import result_from
+from harness.report.weekly.changes import fingerprint_of
+from harness.report.weekly.summaries import SummaryCache, run_key, summary_of
+from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
+from harness.runs import Run, RunMeta, list_runs, open_run
+
+WEEKS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeeklySource:
+    """Everything a weekly report is built from.
+
+    Attributes:
+        eval_name: The eval.
+        week: The reported week.
+        by_week: Weeks with runs, oldest first, the reported one last.
+        candidate: Whose quality is reported.
+        control: The frozen control; None without one.
+        control_note: Why this control, or why none.
+        summaries: Run id -> summary.
+        run: This week's run of the candidate.
+        previous: The run before it, with its week.
+        control_run: This week's run of the control.
+        control_previous: The control's run of the week of ``previous``.
+        first_week: First week in which this golden-set version was run.
+        alphas: Agreement per category, where the golden set has votes.
+        n_gated: Candidates gated on the golden set.
+        texts: Texts by item id.
+    """
+
+    eval_name: str
+    week: str
+    by_week: Mapping[str, WeekRuns]
+    candidate: str
+    control: str | None
+    control_note: str
+    summaries: Mapping[str, Mapping[str, Any]]
+    run: Run
+    previous: tuple[str, Run] | None
+    control_run: Run | None
+    control_previous: Run | None
+    first_week: str
+    alphas: Mapping[str, MetricResult] = field(default_factory=dict)
+    n_gated: int | None = None
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def collect(
+    runs_dir: str | Path,
+    eval_name: str,
+    *,
+    week: str | None = None,
+    candidate: str | None = None,
+    control: str | None = None,
+    n_weeks: int = WEEKS_SHOWN,
+) -> WeeklySource:
+    """Read the runs of an eval up to a week; texts, votes and the gate log are added by the caller.
+
+    Raises:
+        HarnessError: The eval has no complete run in the week, or a candidate is unknown.
+    """
+    metas = list_runs(runs_dir, eval_name)
+    wanted = parse_week(week) if week else None
+    chosen = _week(metas, eval_name, str(runs_dir), wanted)
+    by_week = runs_by_week(metas, weeks_until(chosen, n_weeks))
+    this = by_week[chosen]
+    reported = _candidate(this, candidate)
+    control_name, note = _control(by_week, chosen, reported, control)
+    shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
+    with SummaryCache(runs_dir) as cache:
+        summaries = {
+            run_id: cache.get(run_key(meta), lambda run_id=run_id: summary_of(open_run(run_id, runs_dir)))  # type: ignore[misc]
+            for run_id, meta in sorted(shown.items())
+        }
+    opened: dict[str, Run] = {}
+
+    def opened_run(meta: RunMeta | None) -> Run | None:
+        if meta is None:
+            return None
+        if meta.run_id not in opened:
+            opened[meta.run_id] = open_run(meta.run_id, runs_dir)
+        return opened[meta.run_id]
+
+    run = opened_run(this.of[reported])
+    assert run is not None
+    earlier = [one for one in by_week.values() if one.week < chosen and reported in one.of]
+    before = earlier[-1] if earlier else None
+    previous = opened_run(before.of[reported]) if before else None
+    return WeeklySource(
+        eval_name=eval_name,
+        week=chosen,
+        by_week=by_week,
+        candidate=reported,
+        control=control_name,
+        control_note=note,
+        summaries=summaries,
+        run=run,
+        previous=(before.week, previous) if before is not None and previous is not None else None,
+        control_run=opened_run(this.of.get(control_name)) if control_name else None,
+        control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
+        first_week=min(week_of(one) for one in metas if one.golden_set["hash"] == run.meta.golden_set["hash"]),
+    )
+
+
+def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str | None) -> str:
+    weeks = sorted({week_of(meta) for meta in metas if meta.status == "complete"})
+    if not weeks:
+        raise HarnessError(
+            f"no complete run of eval '{eval_name}' in {runs_dir}",
+            allowed="an eval that was run",
+            next_step="see what is there: harness runs list",
+        )
+    if wanted is not None and wanted not in weeks:
+        raise HarnessError(
+            f"eval '{eval_name}' has no complete run in {wanted}",
+            allowed=", ".join(weeks[-8:]),
+            next_step=f"run it: harness run EVAL --wave {wanted}",
+        )
+    return wanted or weeks[-1]
+
+
+def _candidate(this: WeekRuns, wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted not in this.of:
+            raise HarnessError(f"no complete run of {this.week} has a candidate '{wanted}'", allowed=", ".join(this.of))
+        return wanted
+    newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
+    baseline = newest.eval.get("baseline")
+    return str(baseline) if baseline in this.of else newest.candidates[0]
+
+
+def _control(by_week: Mapping[str, WeekRuns], week: str, candidate: str, wanted: str | None) -> tuple[str | None, str]:
+    """The control that was asked for, else one that nobody touched; it must have run before, unchanged."""
+    this = by_week[week]
+    if wanted is not None:
+        if wanted not in this.of:
+            raise HarnessError(f"no complete run of {week} has a candidate '{wanted}'", allowed=", ".join(this.of))
+        since = _frozen_since(by_week, week, wanted)
+        if since is None:
+            return None, f"{wanted} cannot serve as control: it was changed, or did not run before."
+        return wanted, f"{wanted} is the frozen control: unchanged since {since}."
+    frozen = {name: since for name in this.of if name != candidate and (since := _frozen_since(by_week, week, name))}
+    if len(by_week) == 1:
+        return None, "There is no earlier week, so nothing can serve as frozen control."
+    if not frozen:
+        return None, "No candidate stayed unchanged over these weeks, so there is no frozen control."
+    model = this.of[candidate].fingerprints.get(candidate, {}).get("model")
+
+    def rank(name: str) -> tuple[bool, int, str]:
+        own = this.of[name].fingerprints.get(name, {}).get("model")
+        return own != model, -weeks_between(frozen[name], week), name
+
+    best = min(frozen, key=rank)
+    return best, f"{best} serves as frozen control: unchanged since {frozen[best]}."
+
+
+def _frozen_since(by_week: Mapping[str, WeekRuns], week: str, candidate: str) -> str | None:
+    """First of the weeks, without a break up to this one, in which the candidate was what it is now; None for none."""
+    now = fingerprint_of(by_week[week].of[candidate], candidate)
+    since: str | None = None
+    for one in reversed([one for one in by_week.values() if one.week < week and candidate in one.of]):
+        if fingerprint_of(one.of[candidate], candidate) != now:
+            break
+        since = one.week
+    return since
+
+
+def alphas_from(plain: Mapping[str, Any]) -> dict[str, MetricResult]:
+    """Agreement from its plain form."""
+    return {name: found for name, one in plain.items() if (found := result_from(one)) is not None}

@@ -1,0 +1,376 @@
+"""``WeeklyData``: everything the weekly report says, before any format.
+
+Renderers read this tree and nothing else. Numbers are ``MetricResult`` or counts; sentences are finished text, made
+from the numbers by ``sentences``. A section without data is None or empty and is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.core.results import MetricResult
+
+TargetVerdict = Literal["met", "missed", "open"]
+Tone = Literal["good", "bad", "open", "neutral"]
+METRIC_NAMES = {"recall": "Recall", "precision": "Precision"}
+METRIC_MEANINGS = {
+    "recall": "share of violating items that were flagged",
+    "precision": "share of flagged items that violate, on this golden set",
+}
+KIND_NAMES = {"fn": "missed", "fp": "flagged wrongly", "ws": "flagged as something else", "te": "no usable decision"}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A metric against its target: the one-sided 95% bounds decide; ``more`` items would let it prove the target."""
+
+    metric: str
+    target: float
+    verdict: TargetVerdict
+    low: float
+    high: float
+    more: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One week of a chart; ``before`` pools the weeks it is tested against, ``limits`` say where noise would land.
+
+    Attributes:
+        week: ISO label.
+        result: The week's value with its interval.
+        before: Pooled share of the weeks before; NaN without any.
+        weeks_before: The weeks it is tested against.
+        low: Lower control limit.
+        high: Upper control limit.
+        p_value: Two-proportion score test.
+        q_value: After Benjamini-Hochberg over the week's family.
+        is_flagged: ``q_value`` is small enough.
+        golden: Golden set and version; values over different ones are not joined.
+        run_id: The run it comes from.
+    """
+
+    week: str
+    result: MetricResult
+    before: float
+    weeks_before: tuple[str, ...]
+    low: float
+    high: float
+    p_value: float
+    q_value: float
+    is_flagged: bool
+    golden: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric of one category of one candidate over the weeks."""
+
+    candidate: str
+    category: str
+    metric: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryRow:
+    """One category of the reported candidate this week."""
+
+    id: str
+    name: str
+    severity: str
+    owner: str | None
+    n_violating: int
+    n_not_violating: int
+    n_unlabelled: int
+    results: Mapping[str, MetricResult]
+    judgements: Mapping[str, Judgement]
+    points: Mapping[str, Point]
+    production_precision: MetricResult | None
+    fixed: int | None
+    broken: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One input that differs between two runs, as a phrase; ``lines`` are the text difference."""
+
+    kind: str
+    phrase: str
+    lines: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeekChanges:
+    """What changed for the reported candidate from one week's run to the next."""
+
+    week: str
+    since: str
+    run_id: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A metric of a category that moved by more than chance explains."""
+
+    week: str
+    category: str
+    name: str
+    metric: str
+    before: float
+    now: MetricResult
+    difference: float
+    q_value: float
+    is_better: bool
+    source: Literal["chart", "paired"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSplit:
+    """A change of golden set taken apart on the items both versions hold: labels first, then the candidate."""
+
+    category: str
+    name: str
+    metric: str
+    before: MetricResult
+    by_labels: float
+    by_candidate: float
+    now: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item of a cluster; ``text`` is as ``--text`` allows, ``clear`` only travels where it may be revealed."""
+
+    item_id: str
+    text: str
+    clear: str | None
+    rationale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Errors of a cluster within one slice value."""
+
+    slice: str
+    value: str
+    n_new: int
+    n_gone: int
+    n_items: int
+    q_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Errors of one kind in one category, and the parts of the golden set where they gather.
+
+    Attributes:
+        category: Category id.
+        name: Category name.
+        kind: A key of ``KIND_NAMES``.
+        n_new: Errors that were none before; all errors where nothing can be compared.
+        n_gone: Errors of before that are none now.
+        n_errors: All errors of the kind now.
+        n_items: Items that could show this error.
+        q_value: Of the test that more are new than gone; NaN where nothing can be compared.
+        stands_out: It, or one of its parts, is more than chance explains.
+        parts: Slice values in which they gather, the clearest first.
+        examples: A few items.
+    """
+
+    category: str
+    name: str
+    kind: str
+    n_new: int
+    n_gone: int
+    n_errors: int
+    n_items: int
+    q_value: float
+    stands_out: bool
+    parts: tuple[Part, ...]
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Clusters of errors; ``is_new`` says whether they are errors that last time were none."""
+
+    is_new: bool
+    since: str | None
+    n_items_shared: int
+    n_new: int
+    n_gone: int
+    clusters: tuple[Cluster, ...]
+    n_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRow:
+    """What the golden set holds and can prove for one category."""
+
+    id: str
+    name: str
+    n_violating: int
+    n_not_violating: int
+    n_unlabelled: int
+    provable_margin: float | None
+    wanted_margin: float | None
+    items_needed: int | None
+    alpha: MetricResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenHealth:
+    """The golden set of the week."""
+
+    name: str
+    version: int
+    sha256: str
+    n_items: int
+    n_in_set: int
+    n_withheld: int
+    first_week: str
+    age_weeks: int
+    n_gated: int | None
+    n_all_disagree: int
+    has_votes: bool
+    rows: tuple[GoldRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """One candidate this week: quality, failures, time and money."""
+
+    id: str
+    kind: str
+    description: str
+    is_reported: bool
+    is_control: bool
+    run_id: str
+    golden: str
+    recall: MetricResult
+    precision: MetricResult
+    failure_rate: MetricResult
+    outcomes: Mapping[str, int]
+    latency_p50: float | None
+    latency_p95: float | None
+    cost_per_1000_usd: float | None
+    tokens_per_item: float | None
+    last_cost_per_1000_usd: float | None
+    last_latency_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Something somebody should do; 0 is the most urgent rank."""
+
+    rank: int
+    owner: str
+    text: str
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One candidate, category and week, for the spreadsheet."""
+
+    week: str
+    run_id: str
+    golden: str
+    candidate: str
+    category: str
+    tp: float
+    fp: float
+    fn: float
+    tn: float
+    recall: MetricResult
+    precision: MetricResult
+    fpr: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item and category of the reported candidate, for the spreadsheet."""
+
+    item_id: str
+    category: str
+    gold: int
+    decision: int | None
+    outcome: str
+    error: str
+    last_week: str
+    slices: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyData:
+    """The weekly report."""
+
+    eval_name: str
+    week: str
+    generated_at: str
+    version: str
+    candidate: str
+    candidate_description: str
+    control: str | None
+    control_note: str
+    tone: Tone
+    word: str
+    headline: tuple[str, ...]
+    policy: str
+    golden: str
+    run_id: str
+    previous_week: str | None
+    n_runs: int
+    weeks: tuple[str, ...]
+    rows: tuple[CategoryRow, ...]
+    series: tuple[Series, ...]
+    movements: tuple[Movement, ...]
+    causes: tuple[str, ...]
+    earlier: tuple[Movement, ...]
+    changes: tuple[WeekChanges, ...]
+    splits: tuple[LabelSplit, ...]
+    n_split_items: int
+    errors: Errors | None
+    health: GoldenHealth
+    candidates: tuple[CandidateRow, ...]
+    asks: tuple[Ask, ...]
+    history: tuple[HistoryRow, ...]
+    items: tuple[ItemRow, ...]
+    items_note: str
+    runs: tuple[tuple[str, str, str, str, int], ...]
+    """(week, candidate, run id, golden set, items) of every run read."""
+    signature: str
+    reproduce: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data without item texts, undefined numbers as None."""
+        plain = _plain(self)
+        assert isinstance(plain, dict)
+        plain.pop("items")
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, MetricResult):
+        return value.as_dict()
+    if isinstance(value, Example):
+        return value.item_id
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value

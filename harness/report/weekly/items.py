@@ -1,0 +1,117 @@
+"""Items for the spreadsheet and examples for the page, with texts as ``--text`` allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.decisions import MISSING, decisions
+from harness.records import WITHHELD
+from harness.report import numbers
+from harness.report.masking import TextMode, printable, shorten, shown
+from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
+from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.data import KIND_NAMES, Example, ItemRow
+from harness.runs import ALL_OUTCOMES, Run
+
+MAX_ROWS = 30_000
+EXAMPLE_WIDTH = 240
+CLEAR_WIDTH = 2_000
+CELL_WIDTH = 1_000
+NOT_AT_HAND = "(text not at hand)"
+
+Shared = tuple[Run, str, NDArray[np.int64], NDArray[np.int64]]
+
+
+def example_of(source: WeeklySource, index: int, mode: TextMode) -> Example:
+    """What the page may show of one item."""
+    item_id = source.run.item_ids[index]
+    text = _text(source, index, item_id)
+    clear = None
+    if mode == "masked" and text is not None and item_id in source.texts:
+        clear = shorten(printable(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
+    return Example(item_id, _shown(source, index, mode, EXAMPLE_WIDTH), clear, None)
+
+
+def _text(source: WeeklySource, index: int, item_id: str) -> str | None:
+    return None if source.run.is_withheld[index] else source.texts.get(item_id)
+
+
+def _shown(source: WeeklySource, index: int, mode: TextMode, width: int) -> str:
+    item_id = source.run.item_ids[index]
+    if mode != "none" and not source.run.is_withheld[index] and item_id not in source.texts:
+        return NOT_AT_HAND
+    return shown(_text(source, index, item_id), mode, width)
+
+
+def item_rows(
+    source: WeeklySource, names: Mapping[str, str], mode: TextMode, shared: Shared | None
+) -> tuple[tuple[ItemRow, ...], str]:
+    """One row per item and labelled category; only the wrong ones where that would be too many for a sheet."""
+    run, candidate = source.run, source.candidate
+    found = run_kinds(run, candidate)
+    read, rows = decisions(run, candidate), run.candidate(candidate)
+    before = _before(run, shared)
+    is_labelled = (run.y_true != MISSING) & read.is_covered[None, :]
+    n_all = int(is_labelled.sum())
+    is_shown = is_labelled if n_all <= MAX_ROWS else is_labelled & (found.kinds != NO_KIND)
+    slices: list[dict[str, str]] = [{} for _ in run.item_ids]
+    for name, values in run.slices.items():
+        for value, members in values.items():
+            for index in members.tolist():
+                slices[index][name] = f"{slices[index][name]}, {value}" if name in slices[index] else value
+    out = []
+    for index, column in np.argwhere(is_shown)[:MAX_ROWS].tolist():
+        outcome = ALL_OUTCOMES[int(rows.outcomes[index, 0])]
+        decision = int(read.y_pred[index, 0, column])
+        kind = int(found.kinds[index, column])
+        out.append(
+            ItemRow(
+                item_id=run.item_ids[index],
+                category=run.categories[column],
+                gold=int(run.y_true[index, column]),
+                decision=None if decision == MISSING else decision,
+                outcome=outcome,
+                error=KIND_NAMES[KINDS[kind]] if kind != NO_KIND else _right(outcome, decision),
+                last_week=_change(before, index, column, kind),
+                slices=slices[index],
+                text=_shown(source, index, mode, CELL_WIDTH),
+            )
+        )
+    if len(out) == n_all:
+        return tuple(out), f"All {numbers.count(n_all)} labelled decisions of {candidate}."
+    what = "wrong decisions" if n_all > MAX_ROWS else "decisions"
+    return tuple(out), f"The first {numbers.count(len(out))} {what} out of {numbers.count(n_all)} labelled ones."
+
+
+def _right(outcome: str, decision: int) -> str:
+    if outcome == WITHHELD:
+        return "withheld"
+    return "no decision" if decision == MISSING else "right"
+
+
+def _before(run: Run, shared: Shared | None) -> NDArray[np.int8] | None:
+    """Whether last time's decision was right (1) or wrong (0) by today's gold; -1 unknown."""
+    if shared is None:
+        return None
+    old, candidate, at_old, at_new = shared
+    found = np.full(run.y_true.shape, MISSING, dtype=np.int8)
+    read = decisions(old, candidate).y_pred[:, 0, :]
+    for column, category in enumerate(run.categories):
+        if category not in old.categories:
+            continue
+        past = read[at_old, list(old.categories).index(category)]
+        gold = run.y_true[at_new, column]
+        found[at_new, column] = np.where((past == MISSING) | (gold == MISSING), MISSING, past == gold)
+    return found
+
+
+def _change(before: NDArray[np.int8] | None, index: int, column: int, kind: int) -> str:
+    was = MISSING if before is None else int(before[index, column])
+    if was == MISSING:
+        return ""
+    if kind != NO_KIND:
+        return "new error" if was else "still wrong"
+    return "" if was else "fixed"
