@@ -190,7 +190,7 @@ def assembled(
         scores=scores,
         baseline=arms[0].id if comparisons else None,
         comparisons=comparisons,
-        gate=_gated(comparisons[0]) if gate and comparisons else None,
+        gates={one["candidate"]: _gated(one) for one in comparisons} if gate else {},
         inputs=inputs,
         facts=(("Run", "20261123-0900-5f3a"), ("Run on", "2026-11-23 09:00 UTC"), ("Model", "embedded")),
         reproduce=("harness run evals/community.yaml", "harness report runs/20261123-0900-5f3a --baseline v1"),

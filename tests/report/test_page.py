@@ -94,7 +94,7 @@ def test_report_is_the_expected_file(name, tmp_path):
     if name == "html":  # the style sheet and the scripts have tests of their own
         text = re.sub(r"<style>.*?</style>", "<style></style>", content.decode(), flags=re.DOTALL)
         text = re.sub(r"<script>.*?</script>", "<script></script>", text, flags=re.DOTALL)
-        content = re.sub(r"'sha256-[^']+'", "'sha256-'", text).encode()
+        content = re.sub(r"sha256-[\w+/]{43}=", "sha256-", text).encode()
     else:  # the last digits of a float may differ from machine to machine
         rounded = json.loads(content, parse_float=lambda text: float(f"{float(text):.9g}"))
         content = json.dumps(rounded, indent=1, ensure_ascii=False).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.report.comparison_page.data import Pair, ReportData
-from harness.report.comparison_page.pairs import build_pair, build_single, build_verdict, category_name, check_rows
+from harness.report.comparison_page.pairs import build_pair, build_single, build_verdict, category_name
 from harness.report.comparison_page.scored import scored_categories
 from harness.report.comparison_page.sections import (
     confusions,
@@ -11,6 +11,7 @@ from harness.report.comparison_page.sections import (
     gold_quality,
     outcome_rows,
     production,
+    sensitivity_rows,
     slice_tables,
 )
 from harness.report.comparison_page.source import ReportSource
@@ -36,10 +37,7 @@ def build_report(
         items_per_day: Traffic of the production view.
         review_seconds: Time a reviewer spends on one flagged item.
     """
-    checks = check_rows(source.gate)
-    pairs: list[Pair] = []
-    for position, comparison in enumerate(source.comparisons):
-        pairs.append(build_pair(source, comparison, checks if position == 0 else ()))
+    pairs: list[Pair] = [build_pair(source, comparison) for comparison in source.comparisons]
     if not pairs:
         pairs = [build_single(source, arm.id) for arm in source.arms]
     names = tuple(arm.id for arm in source.arms)
@@ -65,8 +63,8 @@ def build_report(
         verdict=build_verdict(source, pairs),
         facts=source.facts,
         pairs=tuple(pairs),
-        checks=checks,
         outcomes=outcome_rows(source),
+        sensitivity=sensitivity_rows(source),
         scored=scored_categories(source),
         confusions=confusions(source),
         slices=slice_tables(source),

@@ -34,6 +34,7 @@ from harness.report.comparison_page.data import (
     ScoredCategory,
     SliceRow,
     SliceTable,
+    TargetRow,
 )
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.comparison_page.source import OUTCOME_NAMES
@@ -139,7 +140,7 @@ class Page:
         data = self.data
         possible: list[tuple[str, str, object]] = [
             ("categories", "Categories", True),
-            ("checks", "Checks", self.other_checks),
+            ("checks", "Checks", self.has_other_checks),
             ("inputs", "Inputs", self.has_inputs),
             ("items", "Items", True),
             ("curves", "Curves", data.scored),
@@ -147,6 +148,7 @@ class Page:
             ("confusion", "Confusion", data.confusions),
             ("slices", "Slices", data.slices),
             ("outcomes", "Outcomes", True),
+            ("sensitivity", "Failures", data.sensitivity),
             ("cost", "Cost", data.economics),
             ("production", "Production", data.production),
             ("gold", "Golden set", True),
@@ -227,16 +229,27 @@ class Page:
         """Whether the gate checks this metric in any category."""
         return any(check.metric == metric for row in pair.rows for check in row.checks)
 
-    @property
-    def other_checks(self) -> list[CheckRow]:
+    @staticmethod
+    def other_checks(pair: Pair) -> list[CheckRow]:
         """Checks that no table of categories shows."""
-        shown = {(row.id, metric) for row in self.data.pairs[0].rows for metric in row.measures}
-        return [check for check in self.data.checks if (check.category, check.metric) not in shown]
+        shown = {(row.id, metric) for row in pair.rows for metric in row.measures}
+        return [check for check in pair.checks if (check.category, check.metric) not in shown]
+
+    @property
+    def has_other_checks(self) -> bool:
+        """Whether any pair has such checks."""
+        return any(self.other_checks(pair) for pair in self.data.pairs)
 
     @staticmethod
     def unit(metric: str) -> str:
         """What the support of a metric counts."""
         return _UNITS[metric]
+
+    @staticmethod
+    def target_words(row: TargetRow) -> str:
+        """The policy's target and whether the interval reaches it."""
+        words = {"met": "✓ target {}: met", "missed": "✗ target {}: missed", "open": "? target {}: not proven"}
+        return words[row.state].format(numbers.share(row.target, 0))
 
     @staticmethod
     def verdict_icon(verdict: str) -> str:

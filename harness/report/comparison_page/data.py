@@ -64,6 +64,14 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A quality target of the policy, judged on the bound of the candidate's interval: met, missed or open."""
+
+    target: float
+    state: Literal["met", "missed", "open"]
+
+
+@dataclass(frozen=True, slots=True)
 class CategoryRow:
     """One category of a comparison."""
 
@@ -73,6 +81,8 @@ class CategoryRow:
     n_violating: int
     n_not_violating: int
     n_unlabelled: int
+    targets: Mapping[str, TargetRow]
+    """Metric -> what the policy asks of the candidate."""
     measures: Mapping[str, Measure]
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
@@ -121,6 +131,8 @@ class Pair:
     changes: Mapping[str, Mapping[str, tuple[str, ...]]]
     """Metric -> change -> category ids."""
     inputs: tuple[InputChange, ...]
+    verdict: str | None
+    checks: tuple[CheckRow, ...]
     n_fixed: int
     n_broken: int
 
@@ -143,6 +155,19 @@ class OutcomeRow:
     counts: Mapping[str, int]
     failure_rate: MetricResult | None
     on_failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivityRow:
+    """One metric of one category under three readings of failed answers: as declared, all wrong, all dropped."""
+
+    candidate: str
+    category: str
+    name: str
+    metric: str
+    declared: MetricResult
+    all_wrong: MetricResult
+    dropped: MetricResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +339,8 @@ class ReportData:
     verdict: Verdict
     facts: tuple[tuple[str, str], ...]
     pairs: tuple[Pair, ...]
-    checks: tuple[CheckRow, ...]
     outcomes: tuple[OutcomeRow, ...]
+    sensitivity: tuple[SensitivityRow, ...]
     scored: tuple[ScoredCategory, ...]
     confusions: tuple[Confusion, ...]
     slices: tuple[SliceTable, ...]

@@ -76,7 +76,7 @@ def source_from_run(
         scores={"run_id": run.meta.run_id, "golden_set": dict(run.meta.golden_set), "candidates": scores},
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
-        gate=_gate(chosen, n_resamples) if has_baseline and len(chosen) > 1 else None,
+        gates=_gates(chosen, n_resamples) if has_baseline else {},
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
         reproduce=_commands(chosen, has_baseline),
@@ -85,12 +85,14 @@ def source_from_run(
     )
 
 
-def _gate(chosen: Sequence[Choice], n_resamples: int) -> dict[str, Any] | None:
-    first, second = chosen[0], chosen[1]
-    if not (second.run.meta.eval.get("gate") or {}).get("checks"):
-        return None
-    report = gate_runs(second.run, second.candidate, first.run, first.candidate, n_resamples=n_resamples)
-    return report.as_dict()
+def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, dict[str, Any]]:
+    """What the gate of its own eval says about each candidate; empty without one."""
+    first = chosen[0]
+    return {
+        one.name: gate_runs(one.run, one.candidate, first.run, first.candidate, n_resamples=n_resamples).as_dict()
+        for one in chosen[1:]
+        if (one.run.meta.eval.get("gate") or {}).get("checks")
+    }
 
 
 def _arm(one: Choice) -> Arm:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from harness.core.metrics import LOWER_IS_BETTER
 from harness.report import numbers
@@ -18,6 +18,7 @@ from harness.report.comparison_page.data import (
     CheckRow,
     Measure,
     Pair,
+    TargetRow,
     Verdict,
     result_from,
 )
@@ -78,9 +79,11 @@ def check_rows(gate: Mapping[str, Any] | None) -> tuple[CheckRow, ...]:
     return tuple(rows)
 
 
-def build_pair(source: ReportSource, comparison: Mapping[str, Any], checks: Sequence[CheckRow]) -> Pair:
+def build_pair(source: ReportSource, comparison: Mapping[str, Any]) -> Pair:
     """One baseline and one candidate."""
     baseline, candidate = str(comparison["baseline"]), str(comparison["candidate"])
+    gate = source.gates.get(candidate)
+    checks = check_rows(gate)
     rows = []
     for category, compared in comparison["categories"].items():
         measures = {}
@@ -120,6 +123,8 @@ def build_pair(source: ReportSource, comparison: Mapping[str, Any], checks: Sequ
         rows=tuple(rows),
         changes=changes,
         inputs=input_changes(source.inputs.get(baseline, ()), source.inputs.get(candidate, ())),
+        verdict=None if gate is None else str(gate["verdict"]).replace("_", " "),
+        checks=checks,
         n_fixed=len({one for row in rows for one in row.fixed}),
         n_broken=len({one for row in rows for one in row.broken}),
     )
@@ -136,7 +141,7 @@ def build_single(source: ReportSource, candidate: str) -> Pair:
                 measures[metric] = Measure(metric, None, result, None, None, None, "undefined")
         rows.append(_row(source, category, measures, (), (), ()))
     sentence = f"{candidate} on {len(source.item_ids):,} items: no baseline was given, so nothing is compared."
-    return Pair(None, candidate, sentence, "", tuple(rows), {}, (), 0, 0)
+    return Pair(None, candidate, sentence, "", tuple(rows), {}, (), None, (), 0, 0)
 
 
 def _row(
@@ -156,11 +161,32 @@ def _row(
         n_violating=n_violating,
         n_not_violating=n_not,
         n_unlabelled=len(gold) - n_violating - n_not,
+        targets=_targets(source, category, measures),
         measures=measures,
         fixed=fixed,
         broken=broken,
         checks=tuple(check for check in checks if check.category == category),
     )
+
+
+def _targets(source: ReportSource, category: str, measures: Mapping[str, Measure]) -> dict[str, TargetRow]:
+    """Targets judged on the interval's bound: met when all of it reaches the target, missed when none of it does."""
+    try:
+        asked = source.policy.category(category).target
+    except KeyError:
+        asked = None
+    found = {}
+    for metric, target in (("recall", asked.recall), ("precision", asked.precision)) if asked else ():
+        if target is None or metric not in measures:
+            continue
+        result = measures[metric].candidate
+        state: Literal["met", "missed", "open"] = "open"
+        if result.low >= target:
+            state = "met"
+        elif result.high < target:
+            state = "missed"
+        found[metric] = TargetRow(target, state)
+    return found
 
 
 def category_name(source: ReportSource, category: str) -> str:
@@ -232,16 +258,19 @@ def _listed(words: Sequence[str], shown: int = 4) -> str:
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     """The gate's verdict in plain words; without a gate, what the first comparison shows."""
     first = pairs[0]
-    notes = [pair.headline for pair in pairs]
-    if source.gate is not None:
-        notes += [str(note) for note in source.gate.get("notes") or ()]
+    gate = source.gates.get(first.candidate)
+    notes = [
+        pair.headline if pair is first or not pair.verdict else f"{pair.verdict}: {pair.headline}" for pair in pairs
+    ]
+    if gate is not None:
+        notes += [str(note) for note in gate.get("notes") or ()]
     if source.run_status != "complete":
         notes.insert(0, f"The run is {source.run_status}: its numbers do not cover every item.")
-    if source.gate is not None:
-        word = str(source.gate["verdict"])
+    if gate is not None:
+        word = str(gate["verdict"])
         tone, plain = _PLAIN_VERDICTS.get(word, ("neutral", "See the checks below"))
         sentence = plain.format(candidate=first.candidate, baseline=first.baseline or "The baseline")
-        reason = str(source.gate.get("reason") or "").strip()
+        reason = str(gate.get("reason") or "").strip()
         full = sentence + (f": {reason}" if reason else "")
         if not full.endswith("."):
             full += "."

@@ -20,6 +20,7 @@ from harness.report.comparison_page.data import (
     OutcomeRow,
     Production,
     ProductionRow,
+    SensitivityRow,
     SliceRow,
     SliceTable,
     result_from,
@@ -105,6 +106,25 @@ def outcome_rows(source: ReportSource) -> tuple[OutcomeRow, ...]:
         order = [*OUTCOME_NAMES, *sorted(set(counted) - set(OUTCOME_NAMES))]
         counts = {name: counted[name] for name in order if counted.get(name)}
         rows.append(OutcomeRow(arm.id, counts, result_from(scored.get("failure_rate")), scored.get("on_failure")))
+    return tuple(rows)
+
+
+def sensitivity_rows(source: ReportSource) -> tuple[SensitivityRow, ...]:
+    """Recall and precision under the three readings of failed answers, where a candidate has any."""
+    rows = []
+    for arm in source.arms:
+        for category, scored in source.scores["candidates"][arm.id]["categories"].items():
+            readings = scored.get("sensitivity") or {}
+            for metric in ("recall", "precision"):
+                found = [
+                    result_from(one.get(metric))
+                    for one in (scored, readings.get("all_wrong") or {}, readings.get("dropped") or {})
+                ]
+                declared, all_wrong, dropped = found
+                if declared is None or all_wrong is None or dropped is None:
+                    continue
+                name = category_name(source, category)
+                rows.append(SensitivityRow(arm.id, category, name, metric, declared, all_wrong, dropped))
     return tuple(rows)
 
 

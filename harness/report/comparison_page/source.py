@@ -60,7 +60,10 @@ class InputText:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportSource:
-    """Everything a comparison report is built from; ``scores``, ``comparisons`` and ``gate`` are ``--json`` shapes."""
+    """Everything a comparison report is built from.
+
+    ``scores``, ``comparisons`` and ``gates`` (by candidate) have the shapes of ``--json``.
+    """
 
     eval_name: str
     policy: Policy
@@ -73,7 +76,7 @@ class ReportSource:
     scores: Mapping[str, Any]
     baseline: str | None = None
     comparisons: tuple[Mapping[str, Any], ...] = ()
-    gate: Mapping[str, Any] | None = None
+    gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agreement: Mapping[str, Any] | None = None
     inputs: Mapping[str, tuple[InputText, ...]] = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
