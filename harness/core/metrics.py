@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from harness.core.intervals import effective_wilson, wilson_interval
+from harness.core.intervals import wilson_interval
 from harness.core.results import MetricResult
 
 NO_POSITIVES = "no violating items"
@@ -269,7 +269,8 @@ def fbeta(
     """F-beta: (1 + beta²)tp / ((1 + beta²)tp + beta²·fn + fp); recall weighs beta times as much as precision.
 
     F-beta is a ratio of weighted counts (hit 1, miss beta²/(1 + beta²), false alarm 1/(1 + beta²)); its linearised
-    variance gives an effective n for the Wilson interval. beta = 1 is ``f1`` with its own interval.
+    variance, with half an item added to each count, gives an effective n for the Wilson interval (simulated coverage .93
+    to .96 from 10 violating items). beta = 1 is ``f1`` with its own interval.
 
     Args:
         tp: Violating and flagged.
@@ -298,10 +299,13 @@ def fbeta(
     if beta == 1 or not jaccard.is_defined:
         return jaccard
     miss = beta**2 / (1 + beta**2)
-    total = tp + miss * fn + (1 - miss) * fp
-    value = tp / total
-    variance = (tp * (1 - value) ** 2 + (miss**2 * fn + (1 - miss) ** 2 * fp) * value**2) / total**2
-    low, high = effective_wilson(value, variance, tp + fp + fn, confidence=confidence)
+    value = tp / (tp + miss * fn + (1 - miss) * fp)
+    hits, misses, alarms = tp + 0.5, miss * (fn + 0.5), (1 - miss) * (fp + 0.5)
+    total = hits + misses + alarms
+    center = hits / total
+    variance = (hits * (1 - center) ** 2 + (miss * misses + (1 - miss) * alarms) * center**2) / total**2
+    n_eff = center * (1 - center) / variance
+    low, high = wilson_interval(value * n_eff, n_eff, confidence=confidence)
     return MetricResult(value, low, high, jaccard.n, n_excluded)
 
 
