@@ -269,8 +269,8 @@ def fbeta(
     """F-beta: (1 + beta²)tp / ((1 + beta²)tp + beta²·fn + fp); recall weighs beta times as much as precision.
 
     F-beta is a ratio of weighted counts (hit 1, miss beta²/(1 + beta²), false alarm 1/(1 + beta²)); its linearised
-    variance, with half an item added to each count, gives an effective n for the Wilson interval (simulated coverage .93
-    to .96 from 10 violating items). beta = 1 is ``f1`` with its own interval.
+    variance, with half an item added to each count, gives an effective n for the Wilson interval (simulated coverage
+    .93 to .96 from 10 violating items). beta = 1 is ``f1`` with its own interval.
 
     Args:
         tp: Violating and flagged.
