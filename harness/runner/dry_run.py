@@ -96,12 +96,17 @@ def _count_item(
                     asked.add(key)
                     _add_call(request, one, total)
             if any(key not in stored for key in keys):
-                total.is_lower_bound = total.is_lower_bound or bool(getattr(candidate, "has_follow_ups", False))
+                total.is_lower_bound = total.is_lower_bound or _may_ask_again(candidate)
                 decision.close()
                 return
             requests = decision.send([_response(key, stored[key]) for key in keys])
     except StopIteration:
         return
+
+
+def _may_ask_again(candidate: Candidate) -> bool:
+    """Whether what is asked next may hang on the answer: cascades, and candidates that say so."""
+    return candidate.fingerprint.get("kind") == "cascade" or bool(getattr(candidate, "has_follow_ups", False))
 
 
 def _add_call(request: RunRequest, one: Request, total: CandidateEstimate) -> None:
