@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.core.results import MetricResult
 from harness.report import numbers
@@ -98,6 +98,7 @@ def environment() -> jinja2.Environment:
         ends=_ends,
         point_ends=_point_ends,
         word=lambda text: re.sub(r"\W", "_", str(text)),
+        breakable=lambda text: Markup(escape(printable(str(text))).replace("_", Markup("_<wbr>"))),
         lower_first=lambda text: text if text == "F1" else text[:1].lower() + text[1:],
     )
     return made

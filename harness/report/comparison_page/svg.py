@@ -134,7 +134,7 @@ class _Frame:
 
     def __init__(self, width: float = 272, height: float = 236) -> None:
         self.width, self.height = width, height
-        self.left, self.right, self.top, self.bottom = 52.0, 18.0, 10.0, 36.0
+        self.left, self.right, self.top, self.bottom = 52.0, 18.0, 10.0, 40.0
 
     def x(self, value: float) -> float:
         return self.left + (self.width - self.left - self.right) * value
@@ -148,7 +148,7 @@ class _Frame:
             parts.append(tag("line", x1=self.x(value), x2=self.x(value), y1=self.y(0), y2=self.y(1), class_="grid"))
             parts.append(tag("line", x1=self.x(0), x2=self.x(1), y1=self.y(value), y2=self.y(value), class_="grid"))
         for value, tick in zip((0.0, 0.5, 1.0), x_ticks, strict=True):
-            parts.append(_text(self.x(value), self.y(0) + 14, tick, "small muted", "middle"))
+            parts.append(_text(self.x(value), self.y(0) + 17, tick, "small muted", "middle"))
             parts.append(_text(self.x(0) - 5, self.y(value) + 4, f"{100 * value:.0f}%", "small muted", "end"))
         parts.append(_text(self.x(0.5), self.height - 6, x_name, "small", "middle"))
         middle = self.y(0.5)

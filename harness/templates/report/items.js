@@ -109,6 +109,7 @@ const H = (() => {
 
   let turn = 0;
   async function apply() {
+    if (!codes) return;
     const mine = ++turn, suspect = new Set(index.suspect), inSlice = sliceTest(), q = state.q.trim().toLowerCase();
     const found = [];
     for (let i = 0; i < n; i++) if (matches(i, suspect, inSlice)) found.push(i);

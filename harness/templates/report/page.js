@@ -56,8 +56,5 @@
     const link = event.target.closest('a[href^="#item"]');
     if (link && link.getAttribute("href") === location.hash) route().catch(H.fail);
   });
-  let closed = [];
-  window.addEventListener("beforeprint", () => { closed = all("details:not([open])"); for (const one of closed) one.open = true; });
-  window.addEventListener("afterprint", () => { for (const one of closed) one.open = false; });
   requestAnimationFrame(() => setTimeout(() => H.start().then(route).catch(H.fail)));
 })();

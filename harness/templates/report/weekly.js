@@ -1,0 +1,36 @@
+// Theme, switches and texts that are shown on request.
+"use strict";
+(() => {
+  const root = document.documentElement, all = (selector) => [...document.querySelectorAll(selector)];
+  const store = { get: () => { try { return localStorage.getItem("harness-theme"); } catch { return null; } }, set: (v) => { try { localStorage.setItem("harness-theme", v); } catch { /* file:// may forbid it */ } } };
+  if (["light", "dark"].includes(store.get())) root.dataset.theme = store.get();
+  document.getElementById("theme").addEventListener("click", () => {
+    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = isDark ? "light" : "dark";
+    store.set(root.dataset.theme);
+  });
+
+  const chosen = {};
+  const refresh = () => { for (const node of all("[data-when]")) node.hidden = !node.dataset.when.split(" ").every((one) => { const [k, v] = one.split("="); return chosen[k] === undefined || chosen[k] === v; }); };
+  for (const input of all("[data-switch]")) {
+    if (input.checked) chosen[input.dataset.switch] = input.value;
+    input.addEventListener("change", () => { chosen[input.dataset.switch] = input.value; refresh(); });
+  }
+  refresh();
+
+  const clear = (packed) => new TextDecoder().decode(Uint8Array.from(atob(packed), (one) => one.charCodeAt(0)));
+  function reveal(button, isShown) {
+    const text = button.parentElement.querySelector("[data-text]");
+    text.dataset.masked ??= text.textContent;
+    text.textContent = isShown ? clear(text.dataset.text) : text.dataset.masked;
+    button.textContent = isShown ? "Hide" : "Show";
+    button.setAttribute("aria-pressed", String(isShown));
+  }
+  const buttons = all("button.reveal"), switchAll = document.getElementById("reveal-all");
+  for (const button of buttons) button.addEventListener("click", () => reveal(button, button.getAttribute("aria-pressed") !== "true"));
+  if (switchAll) switchAll.addEventListener("change", () => { for (const button of buttons) reveal(button, switchAll.checked); });
+
+  let closed = [];
+  window.addEventListener("beforeprint", () => { closed = all("details:not([open]):not(.figures)"); for (const one of closed) one.open = true; });
+  window.addEventListener("afterprint", () => { for (const one of closed) one.open = false; });
+})();

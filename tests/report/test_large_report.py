@@ -1,0 +1,74 @@
+"""100,000 items, 20 categories, 4 candidates: time and memory to build, first content, a table that stays quick."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+BUILD = """
+import json, resource, sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from synthetic import synthetic_source
+from harness.report.comparison_page.build import build_report
+from harness.report.comparison_page.page import write_html
+
+source = synthetic_source(int(sys.argv[3]), 20, 4)
+started = time.perf_counter()
+data = build_report(source, generated_at="now", version="0.1.0")
+files = write_html(source, data, Path(sys.argv[2]) / "report.html")
+print(json.dumps({
+    "seconds": time.perf_counter() - started,
+    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "files": len(files),
+    "page_bytes": files[0].stat().st_size,
+}))
+"""
+
+
+def build(folder, n_items):
+    command = [sys.executable, "-c", BUILD, str(Path(__file__).parent), str(folder), str(n_items)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("large")
+    return folder, build(folder, 100_000)
+
+
+def test_large_report_is_built_within_a_minute_and_1500_megabytes(large):
+    _, measured = large
+    assert measured["seconds"] < 60
+    assert measured["megabytes"] < 1_500
+    assert measured["files"] > 100
+
+
+def test_five_thousand_items_travel_as_one_attachment(tmp_path):
+    measured = build(tmp_path, 5_000)
+    assert measured["files"] == 1
+    assert measured["page_bytes"] < 3_000_000
+
+
+@pytest.mark.browser
+def test_large_report_shows_content_at_once_and_filters_quickly(large, browser):
+    folder, _ = large
+    page = browser.new_page()
+    page.goto((folder / "report.html").as_uri(), wait_until="commit")
+    page.wait_for_selector("#items[data-ready]", timeout=30_000)
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert paint < 2_000
+    for name, value in (("change", "all"), ("kind", "ws"), ("kind", ""), ("sort", "errors")):
+        before, started = page.get_attribute("#items", "data-ready"), time.perf_counter()
+        page.select_option(f"#f-{name}", value)
+        page.wait_for_function("before => document.querySelector('#items').dataset.ready !== before", arg=before)
+        assert time.perf_counter() - started < 3
+    assert page.locator("#item-rows tr").count() == 25
+    page.close()
