@@ -42,6 +42,7 @@ class RunOptions:
     cache_path: Path | None = None
     candidates: tuple[str, ...] = ()
     limit: int | None = None
+    is_balanced: bool = False
     repeats: int | None = None
     wave: str | None = None
     max_cost_usd: float | None = None
@@ -89,6 +90,7 @@ def prepare_run(
         cache_path=options.cache_path or default_cache_path(),
         repeats=options.repeats or spec.repeats,
         limit=options.limit,
+        is_balanced=options.is_balanced,
         wave=options.wave,
         seed=spec.seed,
         max_error_rate=spec.max_error_rate,

@@ -32,7 +32,7 @@ CATEGORY_METRICS = ("precision", "recall", "f1", "fpr")
 SENSITIVITY_METRICS = ("precision", "recall", "f1")
 RECALL_AT = "recall_at_precision_0.90"
 SLICE_METRICS = ("precision", "recall", "f1", "fpr", "agreement")
-NOT_COVERED = "the candidate does not decide this category"
+NOT_COVERED = "not covered"
 
 
 @dataclass(frozen=True, slots=True)

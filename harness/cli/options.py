@@ -83,6 +83,9 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable.")
     @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
+    @click.option(
+        "--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories."
+    )
     @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
     @click.option("--wave", metavar="LABEL", help="Ask the models again under this label, say the ISO week 2026-W47.")
     @click.option(
@@ -95,6 +98,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         *args: Any,
         candidates: tuple[str, ...],
         limit: int | None,
+        is_balanced: bool,
         repeats: int | None,
         wave: str | None,
         max_cost_usd: float | None,
@@ -104,7 +108,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         from harness.execution import RunOptions
 
-        options = RunOptions(runs_dir, cache_path, candidates, limit, repeats, wave, max_cost_usd)
+        options = RunOptions(runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd)
         return function(*args, options=options, **kwargs)
 
     return with_options

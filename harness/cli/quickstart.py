@@ -30,8 +30,9 @@ CALLS_PER_S = 1.0
 def command(full: bool, limit: int, cache_path: Path | None, runs_dir: str) -> None:
     r"""Run the main job end to end on a shipped golden set; no key needed.
 
-    Two prompt versions on a small local language model and a rule set, over a fixed random subset of the shipped golden
-    set; then precision and recall per category, and the comparison of the two prompts.
+    Two prompt versions on a small local language model and a rule set, over a fixed subset of the shipped golden set
+    (half of it violating, shared between the categories); then precision and recall per category, and the comparison of
+    the two prompts.
 
     \b
     Examples:
@@ -42,7 +43,9 @@ def command(full: bool, limit: int, cache_path: Path | None, runs_dir: str) -> N
     from harness.execution import RunOptions, execute, prepare_run
     from harness.shipped import shipped_root
 
-    options = RunOptions(runs_dir, cache_path, (BASELINE, CANDIDATE, RULES), None if full else limit)
+    options = RunOptions(
+        runs_dir, cache_path, (BASELINE, CANDIDATE, RULES), None if full else limit, is_balanced=not full
+    )
     prepared = prepare_run(shipped_root() / EVAL, options, os.environ, on_progress=show_weights)
     _announce(prepared)
     summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
@@ -59,7 +62,7 @@ def _announce(prepared: PreparedRun) -> None:
     golden, request = prepared.loaded.golden, prepared.request
     n_items = len(request.indices())
     calls = sum(one.calls for one in dry_run(request).values())
-    subset = "all" if n_items == len(golden) else f"a fixed random subset of {numbers.count(n_items)} of the"
+    subset = "all" if n_items == len(golden) else f"a fixed subset of {numbers.count(n_items)} of the"
     click.echo(
         f"Golden set {golden.name} v{golden.version}: {subset} {numbers.count(len(golden))} items, "
         f"{len(golden.categories)} policy categories.\n"

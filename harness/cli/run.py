@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 @eval_argument
 @run_options
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show calls, tokens and cost; call nothing.")
+@click.option(
+    "--early-stop", "is_early_stop", is_flag=True, help="Look at 20, 40, ... 100%; stop when the gate is clear."
+)
+@click.option(
+    "--baseline", metavar="REF", help="With --early-stop: a candidate of the eval, RUN[:candidate], or promoted."
+)
 @json_option
-def command(eval_path: Path, options: RunOptions, is_dry_run: bool, as_json: bool) -> None:
+def command(
+    eval_path: Path, options: RunOptions, is_dry_run: bool, is_early_stop: bool, baseline: str | None, as_json: bool
+) -> None:
     r"""Run the candidates of an eval over its golden set.
 
     Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9.
@@ -31,7 +39,15 @@ def command(eval_path: Path, options: RunOptions, is_dry_run: bool, as_json: boo
       harness run evals/community.yaml --dry-run
       harness run evals/community.yaml --candidate v2 --limit 100
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
+      harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
     """
+    if baseline is not None and not is_early_stop:
+        raise click.UsageError("--baseline goes with --early-stop; a stored run is judged with: harness gate RUN")
+    if is_early_stop:
+        if is_dry_run:
+            raise click.UsageError("--dry-run shows the whole run; leave --early-stop out.")
+        _run_early_stop(eval_path, options, baseline, as_json)
+        return
     from harness.execution import execute, prepare_run
 
     prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
@@ -79,6 +95,18 @@ def show_summary(summary: RunSummary) -> None:
         note("Too many rows have no answer: no verdict can rest on this run. The same command asks only for those.")
     else:
         click.echo(f"Next: harness score {summary.run_id}")
+
+
+def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, as_json: bool) -> None:
+    from harness.early_stop import early_stop_eval
+    from harness.report.sequential_tables import sequential_lines
+
+    report = early_stop_eval(eval_path, options, os.environ, baseline, stream=sys.stderr, on_look=note)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        click.echo("\n".join(sequential_lines(report)))
+    raise SystemExit(report.exit_code)
 
 
 def _show_dry_run(prepared: PreparedRun, as_json: bool) -> None:

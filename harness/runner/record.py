@@ -123,7 +123,7 @@ def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any
         fields["policy"] = f"{request.policy.get('name')}_v{request.policy['version']}"
     fields.update(own)
     if request.limit is not None and request.limit < len(golden):
-        fields["limit"] = f"{request.limit}@{request.seed}"
+        fields["limit"] = f"{request.limit}@{request.seed}{'-balanced' if request.is_balanced else ''}"
     if request.repeats > 1:
         fields["repeats"] = request.repeats
     if request.wave is not None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.records import Candidate, Item, RunStatus
 from harness.runner.endpoint import Endpoint
-from harness.runner.sample import sample_indices
+from harness.runner.sample import balanced_indices, sample_indices
 
 ID_DIGITS = 12
 
@@ -81,6 +81,7 @@ class RunRequest:
         cache_path: The response cache.
         repeats: How often every item is put to every candidate.
         limit: Size of the fixed sample; None for all items.
+        is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
         seed: Seed of the sample.
         max_error_rate: Share of error rows above which a candidate's rows are no basis for a verdict.
@@ -99,6 +100,7 @@ class RunRequest:
     cache_path: Path
     repeats: int = 1
     limit: int | None = None
+    is_balanced: bool = False
     wave: str | None = None
     seed: int = 0
     max_error_rate: float = 0.005
@@ -122,6 +124,8 @@ class RunRequest:
         """Which items are asked, in golden order."""
         if self.limit is None or self.limit >= len(self.golden):
             return range(len(self.golden))
+        if self.is_balanced:
+            return balanced_indices(self.golden.ids(), self.golden.labels(), self.limit, self.seed)
         return sample_indices(self.golden.ids(), self.limit, self.seed)
 
     def run_id(self, harness_version: str) -> str:
@@ -133,7 +137,7 @@ class RunRequest:
             "golden_set": self.golden.sha256,
             "harness": harness_version,
             "inputs": {kind: one.sha256 for kind, one in self.inputs.items()},
-            "limit": self.limit,
+            "limit": [self.limit, self.is_balanced],
             "repeats": self.repeats,
             "seed": self.seed,
             "wave": self.wave,

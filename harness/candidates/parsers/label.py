@@ -1,19 +1,23 @@
 """``answer: label``: one word or line, mapped to categories in the prompt's front matter.
 
 Decides when a line is a declared label: equal to it as a whole, or followed by punctuation and an explanation. A label
-inside another word (``VALID`` in ``INVALID``) or before more words is never one.
+inside another word (``VALID`` in ``INVALID``) or before more words is never one. Where the server gave log
+probabilities, a category's score is the share of its labels at the answer's first token.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
-from harness.candidates.parsers.text import answer_text, plain
+from harness.candidates.parsers.text import answer_text, plain, verdict_token, word_of
 
 _END = re.compile(r"\Z|[.,:;!)](?:\s|\Z)|\s+[-–—:(]\s?")
+MIN_KNOWN_SHARE = 0.5
+"""Below this share of probability on declared labels the first token says too little to be a score."""
 _DECORATION = " \t*_`\"'“”>#"
 
 
@@ -31,7 +35,38 @@ def parse_label(text: str, context: ParseContext) -> Parsed:
     if any(set(labels[other or ""]) != set(labels[label]) for other in others):
         return unparsed("several labels that disagree")
     rationale = "\n".join([*([rest] if rest else []), *lines[1:]])
-    return decided(context, labels[label], rationale=rationale or None)
+    return decided(context, labels[label], scores=label_scores(context, labels), rationale=rationale or None)
+
+
+def label_scores(context: ParseContext, labels: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """P(category) = P(its labels) / P(all labels) at the first token of the answer; empty where that cannot be told.
+
+    A token that begins several labels counts for the one that no longer token of the same list begins.
+    """
+    token = verdict_token(context.tokens)
+    if token is None or len(token.alternatives) < 2:
+        return {}
+    shares = dict.fromkeys(labels, 0.0)
+    words = {word_of(text) for text, _ in token.alternatives} - {""}
+    for text, logprob in token.alternatives:
+        label = _label_begun_by(word_of(text), labels, words)
+        if label is not None and logprob <= 0:
+            shares[label] += math.exp(logprob)
+    total = sum(shares.values())
+    if total < MIN_KNOWN_SHARE:
+        return {}
+    return {
+        category: min(1.0, sum(share for label, share in shares.items() if category in labels[label]) / total)
+        for category in context.categories
+    }
+
+
+def _label_begun_by(word: str, labels: Mapping[str, Sequence[str]], words: set[str]) -> str | None:
+    begun = [label for label in labels if word and label.casefold().startswith(word)]
+    if len(begun) > 1:
+        longer = {other for other in words if len(other) > len(word) and other.startswith(word)}
+        begun = [label for label in begun if not any(label.casefold().startswith(other) for other in longer)]
+    return begun[0] if len(begun) == 1 else None
 
 
 def match_label(line: str, labels: Mapping[str, object]) -> tuple[str | None, str]:
@@ -47,4 +82,4 @@ def match_label(line: str, labels: Mapping[str, object]) -> tuple[str | None, st
     return None, ""
 
 
-LABEL = Parser(parse_label)
+LABEL = Parser(parse_label, version=2)

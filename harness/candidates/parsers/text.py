@@ -93,19 +93,30 @@ def positive_share(tokens: Sequence[Token], positive: str, negative: str) -> flo
     at, position = answer_start("".join(token.text for token in tokens)), 0
     for token in tokens:
         position += len(token.text)
-        if position <= at or _word(token.text) not in (positive, negative):
+        if position <= at or word_of(token.text) not in (positive, negative):
             continue
         if len(token.alternatives) == 1:  # the server weighed no alternative: what is left goes to the other word
             share = math.exp(min(token.alternatives[0][1], 0.0))
-            return share if _word(token.text) == positive else 1 - share
+            return share if word_of(token.text) == positive else 1 - share
         shares = {positive: 0.0, negative: 0.0}
         for text, logprob in token.alternatives:
-            if (word := _word(text)) in shares and logprob <= 0:
+            if (word := word_of(text)) in shares and logprob <= 0:
                 shares[word] += math.exp(logprob)
         total = shares[positive] + shares[negative]
         return shares[positive] / total if total > 0 else None
     return None
 
 
-def _word(text: str) -> str:
+def verdict_token(tokens: Sequence[Token]) -> Token | None:
+    """The first token of the answer that holds part of a word; None without log probabilities."""
+    at, position = answer_start("".join(token.text for token in tokens)), 0
+    for token in tokens:
+        position += len(token.text)
+        if position > at and word_of(token.text):
+            return token
+    return None
+
+
+def word_of(text: str) -> str:
+    """A token's word: without space, quotes, punctuation and case."""
     return text.strip(_WRAPPING + ".,:;!?()[]{}▁Ġ").casefold()
