@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
+from harness.gating.records import EARLY_STOP
 from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, open_run
 from harness.scoring import signature_of
 
@@ -87,6 +88,12 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
             f"run {run.meta.run_id} is {run.meta.status}: a baseline must be a complete run",
             allowed="a run with status complete",
             next_step="run it again; what was answered is kept",
+        )
+    if run.meta.eval.get(EARLY_STOP):
+        raise HarnessError(
+            f"run {run.meta.run_id} was made with --early-stop: a baseline must cover the whole golden set",
+            allowed="a run without --early-stop",
+            next_step="run the eval without --early-stop; answers at hand cost nothing",
         )
     folder = root / run.meta.eval_name
     before = read_promotion(folder)

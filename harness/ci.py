@@ -87,7 +87,7 @@ def gate_eval(
 ) -> GateReport:
     """Run what the gate needs of an eval, gate it, and count the candidate in the golden set's log."""
     if options.candidate is not None:
-        run_options = replace(run_options, candidates=_needed(eval_path, options))
+        run_options = replace(run_options, candidates=needed_candidates(eval_path, options))
     prepared, summary = run_eval_file(
         eval_path, run_options, environment, is_cached_only=options.is_cached_only, stream=stream
     )
@@ -112,6 +112,8 @@ def gate_stored(
         source=baseline.source,
         across_versions=options.across_versions,
     )
+    if report.noise_floor:  # an A/A run tries no candidate
+        return report
     return replace(report, reuse=record_gate(card, report, run.meta.fingerprints.get(candidate, {}), now=now))
 
 
@@ -136,7 +138,7 @@ def default_candidate(run: Run, baseline: str | None) -> str:
     return str(others[0])
 
 
-def _needed(eval_path: Path, options: GateOptions) -> tuple[str, ...]:
+def needed_candidates(eval_path: Path, options: GateOptions) -> tuple[str, ...]:
     """The gated candidate, and the baseline where it is a candidate of the same eval."""
     data = read_yaml(Path(eval_path), what="eval").data
     named = data.get("candidates")

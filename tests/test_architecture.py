@@ -18,7 +18,7 @@ LAYERS = [
     {"runner", "decisions"},
     {"scoring", "comparison", "baselines", "gating", "gate_log"},
     {"report", "execution", "shipped", "explain"},
-    {"ci"},
+    {"ci", "early_stop"},
     {"cli", "pytest_plugin"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

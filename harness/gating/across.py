@@ -26,11 +26,16 @@ def differences(old: Run, new: Run) -> tuple[str, ...]:
     """What keeps two runs from being compared, each in one phrase; empty when nothing does."""
     if old is new:
         return ()
-    found = [*_card_differences(old, new), *_policy_differences(old, new)]
+    found = list(version_differences(old, new))
     if tuple(old.categories) != tuple(new.categories):
         found.append(f"categories: {', '.join(old.categories)} became {', '.join(new.categories)}")
     found += _item_differences(old, new)
     return tuple(found)
+
+
+def version_differences(old: Run, new: Run) -> tuple[str, ...]:
+    """How golden set and policy differ, whichever of their items were asked."""
+    return (*_card_differences(old, new), *_policy_differences(old, new))
 
 
 def require_same(old: Run, new: Run) -> None:

@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import GateArrays, gate_arrays
-from harness.core.metrics import failure_rate
-from harness.core.repeats import flip_rate
+from harness.core.metrics import NO_ITEMS
+from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
-from harness.decisions import MISSING, on_failure_of, outcome_counts
+from harness.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
+from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.pairs import Pairs, System, pair_runs
-from harness.gating.records import SEVERAL, CheckReport, Fallback, GateReport, GateSide
-from harness.records import FALLBACK_OUTCOMES
+from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
+from harness.records import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
 from harness.scoring import latency_percentiles, signature_of
 
@@ -51,6 +52,8 @@ def gate_runs(
         across_versions: Allow another golden set, policy or item list; the shared items are gated on the new gold.
         n_resamples: Tables of the precision test.
     """
+    for run in (candidate_run, baseline_run):
+        _refuse_sequential(run)
     across, positions = None, None
     if across_versions and baseline_run is not candidate_run:
         positions = shared_positions(baseline_run, candidate_run)
@@ -94,6 +97,7 @@ def gate_runs(
         for check in result.checks
     )
     several = MetricResult.undefined(SEVERAL)
+    is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
     return GateReport(
         verdict=result.verdict,
         reason=result.reason,
@@ -111,9 +115,22 @@ def gate_runs(
         fallback=flagged,
         flips=pairs.flips(),
         flip_rates=_flip_rates(pairs),
+        noise_floor=_noise_floor(pairs) if is_aa else {},
         across=across,
-        notes=_notes(result, candidate_run, baseline_run, pairs, arrays),
+        notes=_notes(result, candidate_run, baseline_run, pairs, arrays, is_aa),
     )
+
+
+def _refuse_sequential(run: Run) -> None:
+    """A run that stopped when its verdict was clear has that verdict; another at full alpha would be a lucky one."""
+    stopped = run.meta.eval.get(EARLY_STOP)
+    if stopped:
+        raise HarnessError(
+            f"run {run.meta.run_id} was made with --early-stop and ended at look {stopped['look']} of "
+            f"{stopped['looks']}: its verdict is the sequential one",
+            allowed="a run over all items that were planned",
+            next_step="run the eval without --early-stop; answers at hand cost nothing",
+        )
 
 
 def _sides(pairs: Pairs) -> dict[str, System]:
@@ -159,9 +176,18 @@ def _levels(spec: CheckSpec, pairs: Pairs) -> tuple[MetricResult, MetricResult]:
 def _failure_level(spec: CheckSpec, pairs: Pairs, system: System) -> MetricResult:
     kept, k = pairs.is_asked, pairs.n_repeats
     failed, is_error = system.has_failed[kept, :k], system.is_error[kept, :k]
-    flags = failed.any(axis=2) if spec.category == ALL_ITEMS else failed[:, :, pairs.categories.index(spec.category)]
-    n_errors = int(is_error.sum())
-    return per_item(failure_rate(int(flags.sum()), int(flags.size) - n_errors, n_excluded=n_errors), k)
+    chosen = slice(None) if spec.category == ALL_ITEMS else [pairs.categories.index(spec.category)]
+    flags = np.asarray(failed[:, :, chosen].any(axis=2), dtype=np.bool_)
+    return _share_of_items(flags, is_error, None if pairs.groups is None else pairs.groups[kept])
+
+
+def _share_of_items(
+    flags: NDArray[np.bool_], is_missing: NDArray[np.bool_], groups: NDArray[np.int64] | None
+) -> MetricResult:
+    """Share of calls with a property, its interval knowing that an item's calls are one cluster."""
+    coded = np.where(is_missing, MISSING, flags).astype(np.int8)
+    result = item_metric("fpr", np.zeros(coded.shape[0], dtype=np.int8), coded, groups)
+    return result if result.is_defined else replace(result, reason=NO_ITEMS)
 
 
 def _in_items(check: CheckResult, n_repeats: int) -> CheckResult:
@@ -187,6 +213,27 @@ def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
     }
 
 
+def is_same_system(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> bool:
+    """Whether this is an A/A run: one candidate, asked twice."""
+    is_twice = baseline_run.meta.run_id != candidate_run.meta.run_id
+    before, after = (
+        run.meta.fingerprints.get(name) for run, name in ((baseline_run, baseline), (candidate_run, candidate))
+    )
+    return is_twice and before is not None and before == after
+
+
+def _noise_floor(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
+    """Per category, the difference that two runs of one system show by chance."""
+    kept = pairs.is_asked
+    found = {}
+    for column, name in enumerate(pairs.categories):
+        first, second = (one.declared[kept, 0, column] for one in (pairs.baseline, pairs.candidate))
+        found[name] = {
+            metric: noise_floor(pairs.y_true[kept, column], first, second, metric) for metric in ("recall", "fpr")
+        }
+    return found
+
+
 def _n_missing(arrays: GateArrays, pairs: Pairs) -> int:
     """Asked items with gold on which a system gave no answer in some repeat."""
     rows: NDArray[Any] = ((arrays.y_true != MISSING) & ((arrays.a == MISSING) | (arrays.b == MISSING)))[
@@ -198,13 +245,16 @@ def _n_missing(arrays: GateArrays, pairs: Pairs) -> int:
 def _side(run: Run, candidate: str, source: str) -> GateSide:
     rows = run.candidate(candidate)
     outcomes = outcome_counts(rows)
-    n_failed = sum(outcomes[outcome] for outcome in FALLBACK_OUTCOMES)
+    has_failed, is_missing = (
+        np.isin(rows.outcomes, [outcome_code(one) for one in codes])
+        for codes in (FALLBACK_OUTCOMES, ("error", WITHHELD))
+    )
     return GateSide(
         run_id=run.meta.run_id,
         candidate=candidate,
         signature=signature_of(run, candidate),
         outcomes=outcomes,
-        failure_rate=failure_rate(n_failed, n_failed + outcomes["ok"], n_excluded=outcomes["error"]),
+        failure_rate=_share_of_items(has_failed, is_missing, run.clusters),
         cost_usd=rows.total_cost_usd,
         latency_ms=latency_percentiles(rows),
         source=source,
@@ -212,7 +262,7 @@ def _side(run: Run, candidate: str, source: str) -> GateSide:
 
 
 def _notes(
-    result: GateResult, candidate_run: Run, baseline_run: Run, pairs: Pairs, arrays: GateArrays
+    result: GateResult, candidate_run: Run, baseline_run: Run, pairs: Pairs, arrays: GateArrays, is_aa: bool
 ) -> tuple[str, ...]:
     notes = []
     n_missing = _n_missing(arrays, pairs)
@@ -225,6 +275,8 @@ def _notes(
             f"the verdict rests on the declared fallback: with every failed answer wrong it is "
             f"{result.sensitivity['all_wrong']}"
         )
+    if is_aa:
+        notes.append("A/A run: one candidate asked twice, so every difference here is noise")
     sampled: Mapping[str, int | None] = {
         run.meta.run_id: getattr(run.meta, "limit", None) for run in (candidate_run, baseline_run)
     }

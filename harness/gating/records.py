@@ -16,6 +16,8 @@ from harness.gating.checks import check_name
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
+EARLY_STOP = "early_stop"
+"""Key in a run's resolved eval that says the run was made in sequential looks."""
 SEVERAL = "several categories"
 """Why a pooled check has no value of its own."""
 
@@ -202,6 +204,7 @@ class GateReport:
     fallback: Fallback
     flips: Mapping[str, Flips]
     flip_rates: Mapping[str, Mapping[str, MetricResult]] = field(default_factory=dict)
+    noise_floor: Mapping[str, Mapping[str, MetricResult]] = field(default_factory=dict)
     across: Across | None = None
     reuse: Reuse | None = None
     notes: tuple[str, ...] = ()
@@ -265,6 +268,10 @@ class GateReport:
             "flips": {name: {"fixed": list(one.fixed), "broken": list(one.broken)} for name, one in self.flips.items()},
             "flip_rates": {
                 name: {side: rate.as_dict() for side, rate in sides.items()} for name, sides in self.flip_rates.items()
+            },
+            "noise_floor": {
+                name: {metric: one.as_dict() for metric, one in metrics.items()}
+                for name, metrics in self.noise_floor.items()
             },
             "across_versions": None if self.across is None else self.across.as_dict(),
             "reuse": None if self.reuse is None else self.reuse.as_dict(),

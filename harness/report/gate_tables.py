@@ -36,6 +36,8 @@ def gate_tables(report: GateReport) -> list[Table]:
         tables.append(across_table(report.across))
     if report.flip_rates:
         tables.append(flip_table(report))
+    if report.noise_floor:
+        tables.append(noise_table(report))
     return tables
 
 
@@ -127,6 +129,24 @@ def flip_table(report: GateReport) -> Table:
     )
     columns = ("Category", report.baseline.candidate, report.candidate.candidate)
     return Table("Flip rate: chance that two calls on one item disagree", columns, rows, (), frozenset(columns[1:]))
+
+
+def noise_table(report: GateReport) -> Table:
+    """What two runs of one system differ by: no smaller difference means anything."""
+    columns = ("Category", "Recall", "Over-blocking (FPR)")
+    rows = tuple(
+        (name, *(f"±{noise_points(metrics[one])}" for one in ("recall", "fpr")))
+        for name, metrics in report.noise_floor.items()
+    )
+    title = "Noise floor in points: differences between two runs of one candidate"
+    return Table(title, columns, rows, (), frozenset(columns[1:]))
+
+
+def noise_points(result: MetricResult) -> str:
+    """A half-width in points with the ends that follow from its flip rate."""
+    if math.isnan(result.value):
+        return f"n/a ({result.reason})"
+    return f"{100 * result.value:.1f} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
 
 
 def plan_table(plan: GatePlan) -> Table:
