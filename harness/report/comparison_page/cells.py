@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -19,7 +18,7 @@ from markupsafe import Markup
 
 from harness.core.results import MetricResult
 from harness.report import numbers
-from harness.report.comparison_page import items, svg
+from harness.report.comparison_page import heatmaps, items, svg
 from harness.report.comparison_page.data import (
     ERROR_KINDS,
     METRIC_MEANINGS,
@@ -32,15 +31,12 @@ from harness.report.comparison_page.data import (
     Pair,
     ReportData,
     ScoredCategory,
-    SliceRow,
-    SliceTable,
     TargetRow,
 )
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.comparison_page.source import OUTCOME_NAMES
 from harness.report.masking import TextMode, printable
 
-FEW = 20
 _ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
 _VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
 _CHANGE_WORDS = {
@@ -96,7 +92,7 @@ class Page:
         self.change_words = _CHANGE_WORDS
         self.same_within = f"{100 * SAME_WITHIN:g}"
         self.error_kinds = list(ERROR_KINDS.items())
-        self.few = FEW
+        self.few = heatmaps.FEW
         self._limits: dict[tuple[int, str], float] = {}
 
     def _about(self, folder: str | None) -> Markup:
@@ -310,17 +306,6 @@ class Page:
         wanted = self.data.pairs[0].candidate
         return names.index(wanted) if wanted in names else 0
 
-    @staticmethod
-    def confusion_cell(cell: int, n: int, is_diagonal: bool) -> Markup:
-        """Count and share of a row; rows of few items are hatched."""
-        if not cell:
-            return Markup('<td class="none">·</td>')
-        classes = [] if n < FEW else [f"h{_level(cell / n)}", "hg" if is_diagonal else "hb"]
-        classes += ["few"] * (n < FEW) + ["diag"] * is_diagonal
-        return Markup('<td class="{}">{}<small>{}</small></td>').format(
-            " ".join(classes), numbers.count(cell), numbers.share(cell / n if n else None, 0)
-        )
-
     @property
     def slice_metric_options(self) -> list[tuple[str, str]]:
         """Metrics of the slice tables."""
@@ -336,30 +321,10 @@ class Page:
         """The first compared candidate is shown first."""
         return self._first(list(self.data.candidates))
 
-    @staticmethod
-    def slice_rows(table: SliceTable, metric: str, candidate: str) -> list[SliceRow]:
-        """Values of a slice for which the metric is defined in some category."""
-        return [
-            row
-            for row in table.rows
-            if any(one.is_defined for one in row.results.get(metric, {}).get(candidate, {}).values())
-        ]
-
-    @staticmethod
-    def slice_cell(row: SliceRow, metric: str, candidate: str, category: str) -> Markup:
-        """Value, interval and support; few items are hatched."""
-        result = row.results.get(metric, {}).get(candidate, {}).get(category)
-        if result is None or math.isnan(result.value):
-            return Markup('<td class="none"><span class="vh">no data</span>·</td>')
-        level = f"h{_level(result.value)}"
-        class_ = "few" if result.n < FEW else f"{level} {'hb' if metric == 'fpr' else 'hg'}"
-        return Markup('<td class="{}">{}<small>{}–{}</small><small>n {}</small></td>').format(
-            class_,
-            numbers.share(result.value, 0),
-            f"{100 * result.low:.0f}",
-            f"{100 * result.high:.0f}",
-            numbers.count(result.n),
-        )
+    confusion_cell = staticmethod(heatmaps.confusion_cell)
+    slice_rows = staticmethod(heatmaps.slice_rows)
+    slice_scale = staticmethod(heatmaps.slice_scale)
+    slice_cell = staticmethod(heatmaps.slice_cell)
 
     # ---------------------------------------------------------------------------------- outcomes, cost, production
 
@@ -456,10 +421,6 @@ class Page:
     def input_files(self) -> list[tuple[str, str, str, str]]:
         """Candidate, kind, name and hash of every input."""
         return [(candidate, *one) for candidate, files in self.data.inputs.items() for one in files]
-
-
-def _level(share: float) -> int:
-    return min(9, max(0, math.ceil(9 * share)))
 
 
 def _amount(value: float) -> str:

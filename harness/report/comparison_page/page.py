@@ -86,6 +86,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters.update(
         share=numbers.share,
+        share0=lambda value: numbers.share(value, 0),
         share2=lambda value: numbers.share(value, 2),
         score=numbers.score,
         score_interval=numbers.score_with_interval,

@@ -245,6 +245,7 @@ def cost_quality(rows: Sequence[Economics], classes: Mapping[str, str]) -> Marku
     if len(known) < 2:
         return Markup("")
     frame = _Frame(420, 250)
+    frame.right = 40.0
     largest = max(row.cost_per_1000_usd or 0.0 for row in known) * 1.15 or 1.0
     ticks = [numbers.usd(largest * part) for part in (0, 0.5, 1)]
     parts = [frame.axes("Cost per 1,000 items", "Macro F1", ticks)]
