@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("baseline", "Promote a run as the baseline of later gates, and show it."),
     "ci": ("ci", "Run an eval, gate it, and write JUnit, annotations, job summary and comment."),
     "report": ("report", "Write the comparison report of a stored run."),
+    "weekly": ("weekly", "Write the weekly quality report of an eval from its stored runs."),
     "plot": ("plot", "Draw one plot of a stored run, with intervals, as PNG or SVG."),
     "view": ("view", "Browse runs and reports, and compare any two, in a browser on this machine."),
     "explain": ("explain", "Explain a metric, a verdict or a method in plain words."),

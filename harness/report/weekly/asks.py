@@ -122,7 +122,8 @@ def _golden(health: GoldenHealth, n_candidates: int) -> Iterable[Ask]:
         margin = numbers.points(max(row.wanted_margin or 0 for row in short)).lstrip("+")
         text = (
             f"The gate asks for margins of {margin} points or less, which "
-            f"{plural(len(short), 'category', 'categories')} cannot prove yet; violating items to add: {listed(names, 5)}."
+            f"{plural(len(short), 'category', 'categories')} cannot prove yet; violating items to add: "
+            f"{listed(names, 5)}."
         )
         yield Ask(40, GOLDEN_OWNER, text)
     if health.n_all_disagree and n_candidates >= MIN_WITNESSES:

@@ -99,6 +99,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         golden=golden_name(run.meta),
         run_id=run.meta.run_id,
         previous_week=previous_week,
+        is_comparable=is_comparable,
         n_runs=sum(one.n_runs for one in source.by_week.values()),
         weeks=tuple(source.by_week),
         rows=rows,
@@ -355,8 +356,7 @@ def _headline(
         found.append(f"{sentences.plural(len(movements) - sentences.TOLD, 'further figure')} moved; see below.")
     if not movements:
         found.append(sentences.nothing_moved(previous_week, is_comparable))
-    if movements or not is_comparable:
-        found += causes[:1]
+    found += causes[:3] if not is_comparable else causes[:1] if movements else ()
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
         if n_quiet > 0:

@@ -330,6 +330,7 @@ class WeeklyData:
     golden: str
     run_id: str
     previous_week: str | None
+    is_comparable: bool
     n_runs: int
     weeks: tuple[str, ...]
     rows: tuple[CategoryRow, ...]

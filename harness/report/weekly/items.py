@@ -49,7 +49,7 @@ def _shown(source: WeeklySource, index: int, mode: TextMode, width: int) -> str:
 def item_rows(
     source: WeeklySource, names: Mapping[str, str], mode: TextMode, shared: Shared | None
 ) -> tuple[tuple[ItemRow, ...], str]:
-    """One row per item and labelled category; only the wrong ones where that would be too many for a sheet."""
+    """One row per item and labelled category, texts beside the wrong ones; only those where a sheet would overflow."""
     run, candidate = source.run, source.candidate
     found = run_kinds(run, candidate)
     read, rows = decisions(run, candidate), run.candidate(candidate)
@@ -77,7 +77,7 @@ def item_rows(
                 error=KIND_NAMES[KINDS[kind]] if kind != NO_KIND else _right(outcome, decision),
                 last_week=_change(before, index, column, kind),
                 slices=slices[index],
-                text=_shown(source, index, mode, CELL_WIDTH),
+                text=_shown(source, index, mode, CELL_WIDTH) if kind != NO_KIND else "",
             )
         )
     if len(out) == n_all:

@@ -67,7 +67,7 @@ def paired_sentence(name: str, metric: str, difference: MetricResult, fixed: int
 
 def _q(value: float) -> str:
     text = numbers.p_value(value)
-    return text if text.startswith("<") else f"= {text}"
+    return f"under {text[1:]}" if text.startswith("<") else text
 
 
 def targets_sentence(week: str, candidate: str, rows: Sequence[CategoryRow]) -> str:

@@ -1,0 +1,163 @@
+"""``harness weekly``: how quality moved over the weeks, as files that people open."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import note, print_json, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.golden import GoldenSet
+    from harness.report.weekly.collect import WeeklySource
+    from harness.runs import Run
+
+FORMATS = ("html", "md", "xlsx", "json", "png", "svg")
+
+
+def _formats(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+    unknown = [one for one in wanted if one not in FORMATS]
+    if unknown or not wanted:
+        raise click.BadParameter(f"found '{', '.join(unknown) or value}'; allowed: {', '.join(FORMATS)}")
+    return wanted
+
+
+@click.command("weekly")
+@click.option("--eval", "eval_name", required=True, metavar="EVAL", help="Name of the eval, or its file.")
+@click.option("--week", metavar="WEEK", help="ISO week such as 2026-W47; default: the last one with a complete run.")
+@click.option("--candidate", metavar="ID", help="Whose quality is reported; default: the eval's baseline.")
+@click.option("--control", metavar="ID", help="Frozen control; default: a candidate that stayed unchanged.")
+@click.option(
+    "--weeks", "n_weeks", type=click.IntRange(min=1, max=520), default=12, show_default=True, help="Weeks to show."
+)
+@click.option(
+    "--format",
+    "formats",
+    default="html,md,xlsx",
+    show_default=True,
+    callback=_formats,
+    help=f"Formats, with commas: {','.join(FORMATS)}.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/weekly/EVAL/WEEK."
+)
+@click.option(
+    "--text",
+    "text_mode",
+    type=click.Choice(["masked", "full", "none"]),
+    help="How item text is shown; default: masked, and none where CI is set.",
+)
+@click.option(
+    "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; write files only with --out.")
+@runs_dir_option
+def command(
+    eval_name: str,
+    week: str | None,
+    candidate: str | None,
+    control: str | None,
+    n_weeks: int,
+    formats: tuple[str, ...],
+    out: Path | None,
+    text_mode: str | None,
+    golden_card: Path | None,
+    as_json: bool,
+    runs_dir: str,
+) -> None:
+    r"""Write the weekly quality report of an eval from its stored runs.
+
+    Headline, targets, trend with control limits, what moved and why, new errors, golden-set health, cost, asks.
+
+    \b
+    Examples:
+      harness weekly --eval community
+      harness weekly --eval community --week 2026-W47 --control rules_v1 --format html,md,xlsx,png
+      harness weekly --eval community --text none --out reports/monday
+    """
+    from harness import __version__
+    from harness.cli.report import now_text
+    from harness.report.weekly.build import build_weekly
+    from harness.report.weekly.collect import collect
+    from harness.report.weekly.renderers import RENDERERS
+
+    source = collect(runs_dir, _eval_name(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks)
+    mode = text_mode or ("none" if os.environ.get("CI") else "masked")
+    source, mode = _with_golden(source, runs_dir, mode, golden_card)
+    data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
+    if as_json:
+        print_json(data.as_dict())
+        if out is None:
+            return
+    folder = out or Path("reports") / "weekly" / _file_name(data.eval_name) / data.week
+    folder.mkdir(parents=True, exist_ok=True)
+    if not as_json:
+        click.echo(f"{data.word}. {' '.join(data.headline)}")
+    for name in formats:
+        for path in RENDERERS[name](data, folder, mode):
+            click.echo(str(path), err=as_json)
+
+
+def _eval_name(given: str) -> str:
+    """The eval's name; from its file where one is named."""
+    path = Path(given)
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return given
+    from harness.yamlfile import read_yaml
+
+    return str(read_yaml(path, what="eval").data.get("eval") or given)
+
+
+def _file_name(name: str) -> str:
+    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).strip(".") or "eval"
+
+
+def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Path | None) -> tuple[WeeklySource, Any]:
+    """Texts, agreement and the gate log, where the golden set is at hand and is the one that was run."""
+    from harness.report.weekly.collect import alphas_from
+    from harness.report.weekly.health import agreement_of, n_gated
+    from harness.report.weekly.summaries import SummaryCache
+
+    golden = _golden(source.run, golden_card)
+    if golden is None:
+        if mode != "none":
+            note("The golden set of this week is not at hand or has changed: the report shows no item texts.")
+        return source, "none"
+    wanted = set(source.run.item_ids) if mode != "none" else set()
+    texts = {item.id: item.text for item in golden.items() if item.id in wanted} if wanted else {}
+    with SummaryCache(runs_dir) as cache:
+        alphas = cache.get(f"alpha|{golden.sha256}", lambda: agreement_of(golden))
+    return (
+        dataclasses.replace(
+            source, texts=texts, alphas=alphas_from(alphas), n_gated=n_gated(golden.path, golden.sha256)
+        ),
+        mode,
+    )
+
+
+def _golden(run: Run, golden_card: Path | None) -> GoldenSet | None:
+    from harness.cli.texts import _likely_cards
+    from harness.errors import HarnessError
+    from harness.golden import load_golden
+
+    for card in [golden_card] if golden_card else _likely_cards(run):
+        try:
+            golden = load_golden(card, None)
+        except HarnessError:
+            if golden_card:
+                raise
+            continue
+        if golden.sha256 == run.meta.golden_set["hash"]:
+            return golden
+        if golden_card:
+            raise HarnessError(
+                f"{golden_card}: another golden set than the one that was run",
+                allowed=f"{run.meta.golden_set['name']} v{run.meta.golden_set['version']} as it was when it was run",
+                next_step="name the card of that version",
+            )
+    return None

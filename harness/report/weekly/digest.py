@@ -1,0 +1,77 @@
+"""The weekly report as one chat message: under 2,000 characters, most important first, nothing cut in mid-sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.report import numbers
+from harness.report.masking import printable, shorten
+from harness.report.weekly.data import KIND_NAMES, WeeklyData
+from harness.report.weekly.sentences import plural
+
+LIMIT = 2_000
+MAX_LINE = 420
+_ACTIVE = re.compile(r"([\\`*~]|(?<!\w)_|_(?!\w))")
+_MARKS = {"good": "🟢", "bad": "🔴", "open": "🟡", "neutral": "⚪"}
+
+
+def write_digest(data: WeeklyData, path: Path) -> Path:
+    """Write the message."""
+    path.writechat_text(digest(data), encoding="utf-8")
+    return path
+
+
+def digest(data: WeeklyData) -> str:
+    """The message; lines that do not fit are counted in the last one."""
+    lines = [
+        f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_MARKS[data.tone]} {chat_text(data.word)}",
+        "",
+        *(chat_text(sentence) for sentence in data.headline),
+    ]
+    optional: list[str] = []
+    if data.asks:
+        optional += ["", "**Asks**"]
+        optional += [f"- {chat_text(one.owner)}: {chat_text(one.text)}" for one in data.asks]
+    errors = data.errors
+    if errors is not None and errors.is_new and errors.n_new:
+        stands = [one for one in errors.clusters if one.stands_out]
+        if stands:
+            optional += ["", "**New errors**"]
+            for one in stands:
+                where = f", most in {one.parts[0].slice} {one.parts[0].value}" if one.parts else ""
+                kind = KIND_NAMES[one.kind]
+                optional.append(
+                    chat_text(f"- {one.name}: {plural(one.n_new, 'item')} newly {kind}{where}").replace(r"\-", "-")
+                )
+    tail = ["", f"{numbers.count(data.health.n_items)} items of {chat_text(data.golden)}; run {chat_text(data.run_id)}"]
+    return _fitted(lines, optional, tail)
+
+
+def chat_text(text: str) -> str:
+    """Text that neither chat nor Markdown acts upon: no mark-up, mentions, links or HTML; our own figures stay plain.
+
+    Chats show the backslashes that Markdown drops, so only what could act is escaped.
+    """
+    clean = printable(shorten(text, MAX_LINE)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    clean = clean.replace("@", "＠").replace("://", ": //").replace("](", "] (")
+    return _ACTIVE.sub(r"\\\1", clean)
+
+
+def _fitted(lines: list[str], optional: list[str], tail: list[str]) -> str:
+    """Whole lines up to the limit; room is kept for the tail and a word on what was left out."""
+    room = LIMIT - 60 - len("\n".join(tail))
+    kept: list[str] = []
+    n_left = 0
+    size = 0
+    for number, line in enumerate([*lines, *optional]):
+        size += len(line) + 1
+        if size > room and number > 0:
+            n_left += bool(line) and not line.startswith("**")
+            size = room + 1  # once a line is left out, so are all that follow: the order is the importance
+        else:
+            kept.append(line[:room])
+    while kept and (not kept[-1] or kept[-1] in ("**Asks**", "**New errors**")):
+        kept.pop()
+    more = [f"… {plural(n_left, 'more line')} in the report."] if n_left else []
+    return "\n".join([*kept, *more, *tail]) + "\n"

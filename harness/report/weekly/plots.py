@@ -1,0 +1,111 @@
+"""Trend plots with matplotlib: one panel per category, intervals and control limits always drawn.
+
+Decides layout; the style is the one of the comparison's plots. What moved this week comes first.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report import plots
+from harness.report.masking import printable, shorten
+from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
+from harness.report.weekly.weeks import weeks_between
+
+MAX_PANELS = 24
+BLUE, RED, GREEN, AMBER, GREY = "#0072b2", "#d55e00", "#009e73", "#b07d00", "#8a93a0"
+
+
+def trend_plot(data: WeeklyData, metric: str, plot_format: plots.PlotFormat = "png") -> bytes | None:
+    """One metric of every category over the weeks; None when there are no two weeks to draw."""
+    names = {row.id: row.name for row in data.rows}
+    shown = [one for one in data.series if one.metric == metric and one.category in names]
+    if len(data.weeks) < 2 or not shown:
+        return None
+    shown.sort(key=lambda one: not _moved(one, data.week))
+    targets = {row.id: one.target for row in data.rows if (one := row.judgements.get(metric)) is not None}
+    with plots._style() as pyplot, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a glyph the font lacks is drawn as a box
+        figure = _figure(pyplot, data, metric, shown[:MAX_PANELS], len(shown), names, targets)
+        try:
+            buffer = io.BytesIO()
+            metadata: Mapping[str, Any] = (
+                {"Software": None} if plot_format == "png" else {"Date": None, "Creator": None}
+            )
+            figure.savefig(buffer, format=plot_format, metadata=metadata, facecolor="white")
+        finally:
+            pyplot.close(figure)
+    return buffer.getvalue()
+
+
+def _moved(series: Series, week: str) -> bool:
+    return any(point.week == week and point.is_flagged for point in series.points)
+
+
+def _figure(
+    pyplot: Any,
+    data: WeeklyData,
+    metric: str,
+    shown: Sequence[Series],
+    n_all: int,
+    names: Mapping[str, str],
+    targets: Mapping[str, float],
+) -> Any:
+    n_columns = min(3, len(shown))
+    n_rows = math.ceil(len(shown) / n_columns)
+    size = (max(6.4, 3.6 * n_columns), 2.35 * n_rows + 1.35)
+    figure, panels = pyplot.subplots(n_rows, n_columns, figsize=size, layout="constrained", squeeze=False)
+    flat = [panel for row in panels for panel in row]
+    for panel, one in zip(flat, shown, strict=False):
+        _panel(panel, data, one, names[one.category], targets.get(one.category))
+    for panel in flat[len(shown) :]:
+        panel.set_visible(False)
+    rest = f"; {n_all - len(shown)} more categories are in the spreadsheet" if n_all > len(shown) else ""
+    title = f"{METRIC_NAMES[metric]} of {shorten(printable(data.candidate), 40)} by week, {data.week}{rest}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.supxlabel(
+        "Dots: 95% intervals. Grey: where noise alone would land. Ring: moved. Dashed: target. Dotted: new golden set.",
+        fontsize=8.5,
+        x=0.01,
+        ha="left",
+    )
+    return figure
+
+
+def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: float | None) -> None:
+    at = {week: weeks_between(data.weeks[0], week) for week in data.weeks}
+    if target is not None:
+        panel.axhline(target, color=AMBER, linestyle=(0, (5, 3)), linewidth=1.2)
+    last = None
+    for point in series.points:
+        if not point.result.is_defined:
+            continue
+        x = at[point.week]
+        if not math.isnan(point.low):
+            panel.fill_between([x - 0.45, x + 0.45], point.low, point.high, color=GREY, alpha=0.25, linewidth=0)
+            panel.plot([x - 0.45, x + 0.45], [point.before] * 2, color=GREY, linewidth=0.9)
+        if last is not None:
+            if last.golden == point.golden:
+                panel.plot([at[last.week], x], [last.result.value, point.result.value], color=BLUE, linewidth=1.1)
+            else:
+                panel.axvline((at[last.week] + x) / 2, color=GREY, linestyle=":", linewidth=1.1)
+        last = point
+        if not math.isnan(point.result.low):
+            panel.plot([x, x], [point.result.low, point.result.high], color=BLUE, linewidth=1.5)
+        if point.is_flagged:
+            colour = RED if point.result.value < point.before else GREEN
+            panel.plot([x], [point.result.value], "o", markersize=12, fillstyle="none", color=colour, mew=1.8)
+        panel.plot([x], [point.result.value], "o", markersize=4.5, color=BLUE)
+    ticks = data.weeks[:: -max(1, math.ceil(len(data.weeks) / 6))]
+    panel.set_xticks([at[week] for week in ticks], [week[5:] for week in ticks], fontsize=8)
+    panel.set_xlim(-0.7, max(at.values()) + 0.7)
+    low, high = panel.get_ylim()
+    panel.set_ylim(max(-0.02, low), min(1.02, high))
+    panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+    panel.grid(axis="y")
+    moved = " (moved)" if _moved(series, data.week) else ""
+    panel.set_title(shorten(printable(name), 34) + moved, fontsize=10)

@@ -1,0 +1,290 @@
+"""The weekly report as a spreadsheet: tables that a person sorts, filters and pivots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.report import numbers
+from harness.report.masking import TextMode
+from harness.report.weekly.data import KIND_NAMES, METRIC_NAMES, WeeklyData
+from harness.report.xlsx import Column, Sheet, Value, number, proportion, write_workbook
+
+_VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
+_MARKS: Any = (
+    ("met", "good"),
+    ("missed", "bad"),
+    ("cannot tell yet", "open"),
+    ("moved up", "good"),
+    ("moved down", "bad"),
+    ("new error", "bad"),
+    ("fixed", "good"),
+)
+
+
+def write_xlsx(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
+    """Write the workbook."""
+    return write_workbook(sheets(data, text_mode), path, title=f"{data.eval_name} {data.week}")
+
+
+def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
+    """Summary, categories, errors, items, history, candidates, about; a sheet without rows is left out."""
+    found = [_summary(data), _categories(data), _history(data)]
+    if data.errors is not None and data.errors.clusters:
+        found.append(_errors(data))
+    if data.items:
+        found.append(_items(data, text_mode))
+    return [*found, _candidates(data), _about(data)]
+
+
+def _summary(data: WeeklyData) -> Sheet:
+    rows: list[tuple[Value, ...]] = [("Verdict", data.word, "")]
+    rows += [("Headline", sentence, "") for sentence in data.headline]
+    rows += [("Why", sentence, "") for sentence in data.causes]
+    rows += [("Moved", one.sentence, one.week) for one in (*data.movements, *data.earlier)]
+    rows += [("Ask", one.text, one.owner) for one in data.asks]
+    columns = (Column("What", width=12), Column("Sentence", "long", 120), Column("Week or owner", width=28))
+    return Sheet("Summary", columns, rows, title=f"{data.eval_name}, {data.week}: {data.candidate}")
+
+
+def _categories(data: WeeklyData) -> Sheet:
+    columns = (
+        Column("Week", width=10),
+        Column("Category", width=22),
+        Column("Name", width=30),
+        Column("Severity", width=10),
+        Column("Owner", width=20),
+        Column("Metric", width=10),
+        Column("Value", "share", 9),
+        Column("95% low", "share", 9),
+        Column("95% high", "share", 9),
+        Column("Items", "count", 8),
+        Column("Target", "share", 8),
+        Column("Verdict", width=15),
+        Column("One-sided low", "share", 10),
+        Column("One-sided high", "share", 10),
+        Column("More items needed", "count", 10),
+        Column("Weeks before", "share", 9),
+        Column("Change, points", "points", 9),
+        Column("q", "number", 8),
+        Column("Movement", width=13),
+        Column("Violating", "count", 10),
+        Column("Not violating", "count", 10),
+        Column("Unlabelled", "count", 12),
+    )
+    return Sheet("Categories", columns, list(_category_rows(data)), marks=_MARKS)
+
+
+def _category_rows(data: WeeklyData) -> Iterator[tuple[Value, ...]]:
+    for row in data.rows:
+        for metric in METRIC_NAMES:
+            result, judged, point = row.results[metric], row.judgements.get(metric), row.points.get(metric)
+            before = None if point is None else number(point.before)
+            difference = None if before is None or not result.is_defined else 100 * (result.value - float(before))
+            moved = point is not None and point.is_flagged and difference is not None
+            yield (
+                data.week,
+                row.id,
+                row.name,
+                row.severity,
+                row.owner or "",
+                metric,
+                *proportion(result),
+                None if judged is None else judged.target,
+                "" if judged is None else _VERDICTS[judged.verdict],
+                None if judged is None else number(judged.low),
+                None if judged is None else number(judged.high),
+                None if judged is None else judged.more,
+                before,
+                difference,
+                None if point is None else number(point.q_value),
+                "" if not moved else "moved up" if (difference or 0) > 0 else "moved down",
+                row.n_violating,
+                row.n_not_violating,
+                row.n_unlabelled,
+            )
+
+
+def _history(data: WeeklyData) -> Sheet:
+    names = {row.id: row.name for row in data.rows}
+    flags = {
+        (one.candidate, one.category, one.metric, point.week): point
+        for one in data.series
+        for point in one.points
+        if point.is_flagged
+    }
+    columns = (
+        Column("Week", width=10),
+        Column("Run", width=26),
+        Column("Golden set", width=20),
+        Column("Candidate", width=18),
+        Column("Category", width=22),
+        Column("Name", width=26),
+        Column("Caught (TP)", "count", 9),
+        Column("Wrongly flagged (FP)", "count", 9),
+        Column("Missed (FN)", "count", 9),
+        Column("Rightly passed (TN)", "count", 9),
+        Column("Recall", "share", 9),
+        Column("Recall low", "share", 9),
+        Column("Recall high", "share", 9),
+        Column("Precision", "share", 9),
+        Column("Precision low", "share", 9),
+        Column("Precision high", "share", 9),
+        Column("False positive rate", "share", 9),
+        Column("Moved", width=20),
+    )
+    rows = [
+        (
+            one.week,
+            one.run_id,
+            one.golden,
+            one.candidate,
+            one.category,
+            names.get(one.category, one.category),
+            one.tp,
+            one.fp,
+            one.fn,
+            one.tn,
+            *proportion(one.recall)[:3],
+            *proportion(one.precision)[:3],
+            number(one.fpr.value),
+            ", ".join(m for m in METRIC_NAMES if (one.candidate, one.category, m, one.week) in flags),
+        )
+        for one in data.history
+    ]
+    return Sheet("History", columns, rows)
+
+
+def _errors(data: WeeklyData) -> Sheet:
+    errors = data.errors
+    assert errors is not None
+    columns = (
+        Column("Category", width=22),
+        Column("Name", width=28),
+        Column("Kind of error", width=24),
+        Column("Slice", width=16),
+        Column("Value", width=28),
+        Column("New" if errors.is_new else "Errors", "count", 8),
+        Column("Gone", "count", 8),
+        Column("Items", "count", 8),
+        Column("q", "number", 8),
+        Column("Stands out", width=12),
+    )
+    rows: list[tuple[Value, ...]] = []
+    for one in errors.clusters:
+        word = "yes" if one.stands_out else "may be chance"
+        kind = KIND_NAMES[one.kind]
+        q = number(one.q_value)
+        rows.append((one.category, one.name, kind, "all items", "", one.n_new, one.n_gone, one.n_items, q, word))
+        rows += [
+            (
+                one.category,
+                one.name,
+                kind,
+                part.slice,
+                part.value,
+                part.n_new,
+                part.n_gone,
+                part.n_items,
+                number(part.q_value),
+                "yes",
+            )
+            for part in one.parts
+        ]
+    return Sheet("New errors" if errors.is_new else "Errors", columns, rows)
+
+
+def _items(data: WeeklyData, text_mode: TextMode) -> Sheet:
+    slices = sorted({name for one in data.items for name in one.slices})
+    columns = (
+        Column("Item", width=22),
+        Column("Category", width=20),
+        Column("Gold", "count", 6),
+        Column("Decision", "count", 9),
+        Column("Error", width=22),
+        Column("Since last week", width=14),
+        Column("Outcome", width=11),
+        *(Column(name, width=16) for name in slices),
+        *((Column("Text", "clip", 70),) if text_mode != "none" else ()),
+    )
+    rows = [
+        (
+            one.item_id,
+            one.category,
+            one.gold,
+            one.decision,
+            one.error,
+            one.last_week,
+            one.outcome,
+            *(one.slices.get(name, "") for name in slices),
+            *((one.text,) if text_mode != "none" else ()),
+        )
+        for one in data.items
+    ]
+    return Sheet("Items", columns, rows, marks=_MARKS)
+
+
+def _candidates(data: WeeklyData) -> Sheet:
+    columns = (
+        Column("Week", width=10),
+        Column("Candidate", width=20),
+        Column("What it is", width=46),
+        Column("Role", width=10),
+        Column("Recall, any violation", "share", 10),
+        Column("low", "share", 8),
+        Column("high", "share", 8),
+        Column("Precision, any violation", "share", 10),
+        Column("low", "share", 8),
+        Column("high", "share", 8),
+        Column("Failure rate", "share", 9),
+        Column("Latency median, ms", "milliseconds", 10),
+        Column("Latency p95, ms", "milliseconds", 10),
+        Column("Cost per 1,000 items", "money", 12),
+        Column("Tokens per item", "number", 10),
+        Column("Outcomes", width=36),
+        Column("Run", width=26),
+    )
+    rows = [
+        (
+            data.week,
+            one.id,
+            one.description,
+            "reported" if one.is_reported else "control" if one.is_control else "",
+            *proportion(one.recall)[:3],
+            *proportion(one.precision)[:3],
+            number(one.failure_rate.value),
+            one.latency_p50,
+            one.latency_p95,
+            one.cost_per_1000_usd,
+            one.tokens_per_item,
+            ", ".join(f"{numbers.count(n)} {name}" for name, n in one.outcomes.items()),
+            one.run_id,
+        )
+        for one in data.candidates
+    ]
+    return Sheet("Candidates", columns, rows)
+
+
+def _about(data: WeeklyData) -> Sheet:
+    health = data.health
+    rows: list[tuple[Value, ...]] = [
+        ("Report", f"Weekly quality report of {data.eval_name}, {data.week}"),
+        ("Written", data.generated_at),
+        ("Version", f"moderation-harness {data.version}"),
+        ("Candidate", f"{data.candidate}: {data.candidate_description}"),
+        ("Control", data.control_note),
+        ("Policy", data.policy),
+        ("Golden set", f"{health.name} v{health.version}, sha256 {health.sha256}, in use since {health.first_week}"),
+        ("Items sheet", data.items_note),
+        ("Intervals", "95%, two-sided; targets are judged by the one-sided 95% bound"),
+        (
+            "Movements",
+            "two-proportion score test against up to four weeks before on the same golden set; Benjamini-Hochberg, "
+            "q 0.10, over the week's categories x metrics; a mark on a chart, never a gate",
+        ),
+        ("Signature", data.signature),
+        ("Rebuild", data.reproduce),
+    ]
+    rows += [("Run", f"{week} {who}: {run_id}, {golden}, {n} items") for week, who, run_id, golden, n in data.runs]
+    return Sheet("About", (Column("What", width=14), Column("Value", "long", 120)), rows)
