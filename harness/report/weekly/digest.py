@@ -18,14 +18,14 @@ _MARKS = {"good": "🟢", "bad": "🔴", "open": "🟡", "neutral": "⚪"}
 
 def write_digest(data: WeeklyData, path: Path) -> Path:
     """Write the message."""
-    path.writechat_text(digest(data), encoding="utf-8")
+    path.write_text(digest(data), encoding="utf-8")
     return path
 
 
 def digest(data: WeeklyData) -> str:
     """The message; lines that do not fit are counted in the last one."""
     lines = [
-        f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_MARKS[data.tone]} {chat_text(data.word)}",
+        f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_MARKS[data.tone]} {data.word}",
         "",
         *(chat_text(sentence) for sentence in data.headline),
     ]
@@ -41,9 +41,7 @@ def digest(data: WeeklyData) -> str:
             for one in stands:
                 where = f", most in {one.parts[0].slice} {one.parts[0].value}" if one.parts else ""
                 kind = KIND_NAMES[one.kind]
-                optional.append(
-                    chat_text(f"- {one.name}: {plural(one.n_new, 'item')} newly {kind}{where}").replace(r"\-", "-")
-                )
+                optional.append("- " + chat_text(f"{one.name}: {plural(one.n_new, 'item')} newly {kind}{where}"))
     tail = ["", f"{numbers.count(data.health.n_items)} items of {chat_text(data.golden)}; run {chat_text(data.run_id)}"]
     return _fitted(lines, optional, tail)
 
