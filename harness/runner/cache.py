@@ -180,8 +180,10 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("BEGIN")  # one snapshot: another process may be making this file right now
     application, version = _pragma(database, "application_id"), _pragma(database, "user_version")
     tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    database.execute("COMMIT")
     if application != APPLICATION_ID and (tables or application or version):
         raise HarnessError(
             f"{path}: this database belongs to another program",
