@@ -34,6 +34,7 @@ class GateOptions:
     baseline: str | None = None
     across_versions: bool = False
     is_cached_only: bool = False
+    is_second_look: bool = False
 
 
 class NoCalls:
@@ -111,6 +112,7 @@ def gate_stored(
         baseline.candidate,
         source=baseline.source,
         across_versions=options.across_versions,
+        is_second_look=options.is_second_look,
     )
     if report.noise_floor:  # an A/A run tries no candidate
         return report

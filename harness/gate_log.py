@@ -37,7 +37,7 @@ def record_gate(card: Path | None, report: GateReport, fingerprint: Mapping[str,
     """
     identity = candidate_identity(fingerprint)
     if card is None or not card.is_file():
-        return Reuse(1, "", "the golden set's card is not at hand: this gate is not counted")
+        return Reuse(1, "", "The golden set's card is not at hand: this gate is not counted")
     path = log_path(card)
     entries, n_damaged = _read(path)
     seen = {str(entry["signature"]) for entry in entries}

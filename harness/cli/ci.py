@@ -53,6 +53,7 @@ def command(
     candidate: str | None,
     baseline: str | None,
     across_versions: bool,
+    is_second_look: bool,
     is_cached_only: bool,
     wave: str | None,
     max_cost_usd: float | None,
@@ -76,7 +77,7 @@ def command(
     from harness.execution import RunOptions
 
     run_options = RunOptions(runs_dir, cache_path, wave=wave, max_cost_usd=max_cost_usd)
-    options = GateOptions(candidate, baseline, across_versions, is_cached_only)
+    options = GateOptions(candidate, baseline, across_versions, is_cached_only, is_second_look)
     kind = ("github" if os.environ.get("GITHUB_ACTIONS") == "true" else None) if annotations == "auto" else annotations
     kind = None if kind == "none" else kind
     try:

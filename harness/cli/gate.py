@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What is gated against what."""
     for option in (
+        click.option(
+            "--second-look",
+            "is_second_look",
+            is_flag=True,
+            help="Items were added after INCONCLUSIVE: judge at half of alpha.",
+        ),
         click.option("--across-versions", is_flag=True, help="Allow another golden-set version; split the change."),
         click.option("--baseline", metavar="REF", help="A candidate of the run, RUN[:candidate], or promoted."),
         click.option("--candidate", metavar="ID", help="The candidate to judge; default: the only other one."),
@@ -64,6 +70,7 @@ def command(
     candidate: str | None,
     baseline: str | None,
     across_versions: bool,
+    is_second_look: bool,
     baselines_dir: Path,
     junit: Path | None,
     annotations: str | None,
@@ -90,7 +97,7 @@ def command(
     from harness.ci import GateOptions, card_of, gate_stored
 
     run = find_run(runs_dir, str(run_name))
-    options = GateOptions(candidate, baseline, across_versions)
+    options = GateOptions(candidate, baseline, across_versions, is_second_look=is_second_look)
     now = datetime.now(UTC)
     report = gate_stored(run, options, runs_dir=runs_dir, root=baselines_dir, card=card_of(run), now=now)
     write_outputs(report, junit=junit, summary=summary, comment=comment)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.checks import CheckResult, CheckSpec
-from harness.core.gate import GateResult
+from harness.core.gate import POOLED, GateResult
 from harness.core.gate_arrays import GateArrays, gate_arrays
 from harness.core.metrics import NO_ITEMS
 from harness.core.repeats import flip_rate, noise_floor
@@ -23,7 +23,7 @@ from harness.core.results import MetricResult
 from harness.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
 from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
-from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
+from harness.gating.checks import ALL_ITEMS, check_name, gate_of, is_implied, resolve_checks
 from harness.gating.pairs import Pairs, System, pair_runs
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.records import FALLBACK_OUTCOMES, WITHHELD
@@ -39,6 +39,7 @@ def gate_runs(
     *,
     source: str = "same run",
     across_versions: bool = False,
+    is_second_look: bool = False,
     n_resamples: int = 10_000,
 ) -> GateReport:
     """Gate one candidate against a baseline, with the gate of the candidate's run.
@@ -50,6 +51,7 @@ def gate_runs(
         baseline: The candidate it is judged against.
         source: Where the baseline comes from, in the words of the report.
         across_versions: Allow another golden set, policy or item list; the shared items are gated on the new gold.
+        is_second_look: The set was enlarged after an INCONCLUSIVE gate of this candidate: alpha is halved.
         n_resamples: Tables of the precision test.
     """
     for run in (candidate_run, baseline_run):
@@ -64,7 +66,7 @@ def gate_runs(
     gate = gate_of(eval_data, candidate_run.meta.eval_name)
     pairs = pair_runs(baseline_run, baseline, candidate_run, candidate, positions=positions)
     specs = resolve_checks(gate["checks"], pairs.categories, int(pairs.is_asked.sum()))
-    alpha, seed = float(gate.get("alpha", 0.05)), int(eval_data.get("seed", 0))
+    alpha, seed = float(gate.get("alpha", 0.05)) / (2 if is_second_look else 1), int(eval_data.get("seed", 0))
     most = float(eval_data.get("max_error_rate", 0.005))
     arrays = pairs.arrays()
     result = gate_arrays(
@@ -84,7 +86,7 @@ def gate_runs(
     ]
     if broken:
         result = replace(result, verdict="INVALID", reason="; ".join(broken))
-    result = replace(result, reason=result.reason.replace(f"{ALL_ITEMS} failure_rate", "all items failure_rate"))
+    result = replace(result, reason=_worded(result.reason, specs))
     flagged = Fallback(
         {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
         {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},
@@ -117,7 +119,10 @@ def gate_runs(
         flip_rates=_flip_rates(pairs),
         noise_floor=_noise_floor(pairs) if is_aa else {},
         across=across,
-        notes=_notes(result, candidate_run, baseline_run, pairs, arrays, is_aa),
+        notes=(
+            *_notes(result, candidate_run, baseline_run, pairs, arrays, is_aa),
+            *([f"second look: judged at alpha {alpha:g}; a third needs a new gate set"] if is_second_look else []),
+        ),
     )
 
 
@@ -131,6 +136,18 @@ def _refuse_sequential(run: Run) -> None:
             allowed="a run over all items that were planned",
             next_step="run the eval without --early-stop; answers at hand cost nothing",
         )
+
+
+def _worded(reason: str, specs: Sequence[CheckSpec]) -> str:
+    """The core's reason in the report's names: a pool of one check is that check."""
+    names = {f"{ALL_ITEMS} failure_rate": "all items failure rate"}
+    for metric in dict.fromkeys(spec.metric for spec in specs if spec.tier == "guarded"):
+        members = [spec for spec in specs if (spec.tier, spec.metric, spec.kind) == ("guarded", metric, "margin")]
+        if len(members) == 1:
+            names[f"{POOLED} {metric}"] = check_name(members[0])
+    for core_name, name in names.items():
+        reason = reason.replace(core_name, name)
+    return reason
 
 
 def _sides(pairs: Pairs) -> dict[str, System]:

@@ -216,15 +216,11 @@ class GateReport:
 
     @property
     def all_checks(self) -> tuple[CheckReport, ...]:
-        """Checks of the gate file, then the guarded ones pooled; a pool of one check that passes says nothing new."""
+        """Checks of the gate file, then the guarded ones pooled; a pool of one check says nothing new."""
         guarded = [check.result.spec for check in self.checks if check.result.spec.tier == "guarded"]
         counted = Counter((spec.metric, spec.kind) for spec in guarded)
-        pools = [
-            pool
-            for pool in self.pooled
-            if pool.result.verdict != "PASS" or counted[pool.result.spec.metric, pool.result.spec.kind] > 1
-        ]
-        return (*self.checks, *pools)
+        specs = [(pool, pool.result.spec) for pool in self.pooled]
+        return (*self.checks, *(pool for pool, spec in specs if counted[spec.metric, spec.kind] > 1))
 
     def status_of(self, check: CheckReport) -> Status:
         """How a test report shows a check: its failures are those that keep this gate from passing.

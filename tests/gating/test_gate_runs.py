@@ -91,7 +91,7 @@ def test_failures_beyond_half_a_point_regress_even_where_recall_holds(tmp_path):
     failure = next(check for check in report.checks if check.result.spec.metric == "failure_rate")
     assert failure.is_implied
     assert (failure.result.verdict, report.verdict) == ("REGRESSION", "REGRESSION")
-    assert report.reason.startswith("worse: all items failure_rate")
+    assert report.reason.startswith("worse: all items failure rate")
 
 
 def test_too_many_errors_invalidate(tmp_path):
@@ -303,3 +303,54 @@ def _same(tmp_path, gold, pred=None, **options):
     pred = gold if pred is None else pred
     run = store_run(tmp_path, gold, {"v1": pred, "v2": pred}, **options)
     return run, "v2", run, "v1"
+
+
+@pytest.mark.parametrize(("missed", "verdict"), [(20, "PASS"), (55, "INCONCLUSIVE"), (100, "REGRESSION")])
+def test_a_floor_is_judged_on_the_exact_bound(tmp_path, missed, verdict):
+    """By Clopper-Pearson 353 caught of 400 show a recall of .85, and 326 or fewer show less."""
+    floor = [{"category": "hate", "metric": "recall", "margin": None, "floor": 0.85, "tier": "critical"}]
+    report = gate(stored(tmp_path, decided(GOLD, missed=missed), checks=floor))
+    check = report.checks[0]
+    assert check.result.verdict == report.verdict == verdict
+    assert check.result.as_dict()["floor"] == 0.85
+    assert check.candidate.value == pytest.approx(1 - missed / 400)
+
+
+def test_over_blocking_is_gated_upwards(tmp_path):
+    fpr = [{"category": "hate", "metric": "fpr", "margin": 0.02, "floor": None, "tier": "critical"}]
+    report = gate(stored(tmp_path, decided(GOLD, blocked=40), checks=fpr))
+    assert report.verdict == "REGRESSION"
+    assert report.checks[0].result.difference.value == pytest.approx(40 / 600)
+
+
+def test_an_a_a_run_shows_the_noise_floor(tmp_path):
+    first = store_run(tmp_path, GOLD, {"v1": decided(GOLD)}, run_id="one-000000000000")
+    second = store_run(tmp_path, GOLD, {"v1": decided(GOLD, missed=16)}, run_id="two-000000000000")
+    report = gate_runs(second, "v1", first, "v1")
+    # by hand: 16 of 400 violating items flip, so the floor is 1.96 * sqrt(.04 / 400)
+    assert report.noise_floor["hate"]["recall"].value == pytest.approx(1.959964 * np.sqrt(0.04 / 400), rel=1e-5)
+    assert any("every difference here is noise" in note for note in report.notes)
+    assert not gate(stored(tmp_path / "other", decided(GOLD))).noise_floor
+
+
+def test_a_second_look_halves_alpha(tmp_path):
+    n_lost = next(n for n in range(400) if noninferiority_test(0, n, 400, 0.05) > 0.025)
+    assert noninferiority_test(0, n_lost, 400, 0.05) <= 0.05
+    run = stored(tmp_path, decided(GOLD, missed=n_lost))
+    assert gate(run).verdict == "PASS"
+    second = gate(run, is_second_look=True)
+    assert (second.verdict, second.alpha) == ("REGRESSION", 0.025)
+    assert any("second look" in note for note in second.notes)
+
+
+def test_repeated_failures_of_an_item_are_one_item(tmp_path):
+    """An interval over calls would be too narrow: three calls of an item fail together."""
+    gold = np.array([1] * 50 + [0] * 50)
+    tripled = np.repeat(gold[:, None, None], 3, axis=1)
+    outcomes = np.repeat(np.array([["refused"]] * 10 + [["ok"]] * 90), 3, axis=1)
+    once = gate(store_run(tmp_path / "a", gold, {"v1": gold, "v2": gold}, outcomes={"v2": outcomes[:, 0]}))
+    thrice = gate(store_run(tmp_path / "b", gold, {"v1": tripled, "v2": tripled}, outcomes={"v2": outcomes}))
+    for one, other in ((once.candidate.failure_rate, thrice.candidate.failure_rate),):
+        assert other.value == one.value == pytest.approx(0.1)
+        assert other.n == one.n == 100
+        assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.03)

@@ -6,6 +6,7 @@ form is broken up wherever it occurs.
 
 from __future__ import annotations
 
+from harness.gating.checks import limit_text
 from harness.gating.records import CheckReport, GateReport
 from harness.report.masking import printable, shorten
 
@@ -51,7 +52,7 @@ def log_safe(text: str) -> str:
 
 def _message(check: CheckReport) -> str:
     spec = check.result.spec
-    asked = f"{spec.kind} {100 * spec.limit:g} points, n={check.result.n:,}"
+    asked = f"{limit_text(spec)}, n={check.result.n:,}"
     return f"{spec.tier} check, {asked}. {check.message}".rstrip(" .") + "."
 
 

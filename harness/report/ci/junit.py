@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from xml.etree import ElementTree
 
+from harness.gating.checks import limit_text
 from harness.gating.records import SEVERAL, CheckReport, GateReport, Status
 from harness.report import numbers
 from harness.report.masking import printable
@@ -62,7 +63,7 @@ def xml_text(text: str) -> str:
 def describe(check: CheckReport) -> str:
     """One check in a few lines: what was asked, what was measured, what is missing."""
     spec, result = check.result.spec, check.result
-    asked = f"{spec.tier}, {spec.kind} {100 * spec.limit:g} points, n={numbers.count(result.n)}"
+    asked = f"{spec.tier}, {limit_text(spec)}, n={numbers.count(result.n)}"
     lines = [f"{result.verdict}: {check.name}, {asked}"]
     if check.baseline.reason != SEVERAL:
         lines.append(f"baseline {numbers.share_with_interval(check.baseline)}")
@@ -88,7 +89,7 @@ def _verdict_case(report: GateReport) -> ElementTree.Element:
 
 def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
     spec = check.result.spec
-    name = f"{check.name} ({spec.kind} {100 * spec.limit:g} points)"
+    name = f"{check.name} ({limit_text(spec)})"
     attributes = {"classname": xml_text(f"{report.eval_name}.{spec.tier}"), "name": xml_text(name), "time": "0"}
     case = ElementTree.Element("testcase", attributes)
     status = report.status_of(check)
