@@ -29,4 +29,23 @@ def render_json(source: ReportSource, data: ReportData, folder: Path, text_mode:
     return [path]
 
 
-RENDERERS: Mapping[str, Renderer] = {"html": render_html, "json": render_json}
+def render_markdown(source: ReportSource, data: ReportData, folder: Path, text_mode: TextMode) -> list[Path]:
+    """``report.md``: for a pull request or a wiki page."""
+    from harness.report.markdown_report import write_markdown
+
+    return [write_markdown(source, data, folder / "report.md", text_mode)]
+
+
+def render_xlsx(source: ReportSource, data: ReportData, folder: Path, text_mode: TextMode) -> list[Path]:
+    """``report.xlsx``: tables to sort and pivot."""
+    from harness.report.xlsx_comparison import write_xlsx
+
+    return [write_xlsx(source, data, folder / "report.xlsx", text_mode)]
+
+
+RENDERERS: Mapping[str, Renderer] = {
+    "html": render_html,
+    "md": render_markdown,
+    "xlsx": render_xlsx,
+    "json": render_json,
+}
