@@ -46,6 +46,7 @@ class RunOptions:
     repeats: int | None = None
     wave: str | None = None
     max_cost_usd: float | None = None
+    gguf: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def prepare_run(
     loaded = load_eval(eval_path)
     spec = loaded.eval.value
     candidates = build_candidates(loaded, options.candidates or None)
-    endpoints, servers = _endpoints(loaded, candidates, environment, on_progress)
+    endpoints, servers = _endpoints(loaded, candidates, environment, options.gguf, on_progress)
     request = RunRequest(
         eval_name=spec.eval,
         eval=resolved_eval(loaded, [candidate.id for candidate in candidates]),
@@ -140,6 +141,7 @@ def _endpoints(
     loaded: LoadedEval,
     candidates: Sequence[Candidate],
     environment: Mapping[str, str],
+    gguf: Path | None,
     on_progress: Progress | None,
 ) -> tuple[dict[str, Endpoint], dict[str, EmbeddedServer]]:
     endpoints: dict[str, Endpoint] = {}
@@ -150,7 +152,8 @@ def _endpoints(
         if model.provider == "embedded":
             from harness.runner.embedded import embedded_endpoint
 
-            endpoints[model_id], servers[model_id] = embedded_endpoint(model_id, model, on_progress)
+            chosen = model if gguf is None else dataclasses.replace(model, gguf=str(gguf))
+            endpoints[model_id], servers[model_id] = embedded_endpoint(model_id, chosen, on_progress)
         else:
             endpoints[model_id] = endpoint_from_model(model_id, model, environment)
     return endpoints, servers

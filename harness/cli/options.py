@@ -78,19 +78,27 @@ def cache_option(function: F) -> F:
     )(function)
 
 
+def gguf_option(function: F) -> F:
+    """``--gguf``: weights for the embedded model instead of the shipped ones."""
+    return click.option(
+        "--gguf",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Any GGUF file as the embedded model, instead of the one that is fetched.",
+    )(function)
+
+
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Everything about a run that a person may change, collected into ``options: RunOptions``."""
 
     @click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable.")
     @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
-    @click.option(
-        "--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories."
-    )
+    @click.option("--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories.")
     @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
     @click.option("--wave", metavar="LABEL", help="Ask the models again under this label, say the ISO week 2026-W47.")
     @click.option(
         "--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars."
     )
+    @gguf_option
     @cache_option
     @runs_dir_option
     @functools.wraps(function)
@@ -102,13 +110,14 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         repeats: int | None,
         wave: str | None,
         max_cost_usd: float | None,
+        gguf: Path | None,
         cache_path: Path | None,
         runs_dir: str,
         **kwargs: Any,
     ) -> Any:
         from harness.execution import RunOptions
 
-        options = RunOptions(runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd)
+        options = RunOptions(runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf)
         return function(*args, options=options, **kwargs)
 
     return with_options

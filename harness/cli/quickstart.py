@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import cache_option, find_run, note, runs_dir_option
+from harness.cli.options import cache_option, find_run, gguf_option, note, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.execution import PreparedRun
@@ -25,9 +25,10 @@ CALLS_PER_S = 1.0
 @click.command("quickstart")
 @click.option("--full", is_flag=True, help="Run every item instead of the stated subset.")
 @click.option("--limit", type=click.IntRange(min=1), default=SUBSET, show_default=True, help="Size of the subset.")
+@gguf_option
 @cache_option
 @runs_dir_option
-def command(full: bool, limit: int, cache_path: Path | None, runs_dir: str) -> None:
+def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, runs_dir: str) -> None:
     r"""Run the main job end to end on a shipped golden set; no key needed.
 
     Two prompt versions on a small local language model and a rule set, over a fixed subset of the shipped golden set

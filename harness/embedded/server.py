@@ -27,7 +27,7 @@ from harness.embedded.weights import Progress, Weights, find_weights
 from harness.errors import HarnessError
 
 CHILD = Path(__file__).with_name("child.py")
-INSTALL = "pip install 'moderation-harness[local]'"
+INSTALL = "pip install '.[local]'"
 # The child gets these of the parent's environment and no more: the keys of hosted models are none of its business.
 KEPT_ENVIRONMENT = re.compile(
     r"PATH|HOME|USER|TMPDIR|TEMP|TMP|LANG|LC_\w+|LD_LIBRARY_PATH|DYLD_\w+|SYSTEMROOT|WINDIR|VIRTUAL_ENV|"

