@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from synthetic import synthetic_source
 from harness.report.comparison_page import page as page_module
 from harness.report.comparison_page.build import build_report
 from harness.report.comparison_page.page import write_html
+from harness.report.masking import mask
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +39,7 @@ class Watched:
 
     def __init__(self, browser, **options):
         self.page = browser.new_page(**options)
+        self.page.set_default_timeout(90_000)  # a loaded machine is slow, not wrong
         self.faults = []
         self.requests = []
         self.page.on("console", lambda message: message.type == "error" and self.faults.append(message.text))
@@ -155,6 +158,24 @@ def test_texts_are_masked_until_they_are_shown(watched, report, source):
     assert source.texts[1] in page.inner_text("#item-rows")
     settled(page, lambda: page.uncheck("#reveal-all"))
     assert source.texts[1] not in page.content()
+
+
+def test_page_masks_like_the_other_reports(watched, tmp_path, source):
+    texts = [
+        "You IDIOT, go away!",
+        "e\u0301te\u0301 nai\u0308ve",
+        "\u0939\u093f\u0928\u094d\u0926\u0940 \u0936\u092c\u094d\u0926",
+        "\uc548\ub155 \uc138\uacc4",
+        "\u0645\u0631\u062d\u0628\u0627",
+        "a_b c3 4x",
+        "\U0001f600 ok \U0001d4d7x",
+    ]
+    masked = dataclasses.replace(source, texts=[*texts, *source.texts[len(texts) :]])
+    page = watched.open(written(masked, tmp_path))
+    settled(page, lambda: page.select_option("#f-change", "all"))
+    settled(page, lambda: page.select_option("#f-sort", "file"))
+    shown = page.locator("#item-rows .masked").all_text_contents()[: len(texts)]
+    assert shown == [mask(text) for text in texts]
 
 
 def test_search_looks_at_texts_only_when_they_are_shown(watched, report, source):
@@ -313,6 +334,7 @@ def test_missing_data_folder_is_said(browser, tmp_path, monkeypatch, source):
     path = written(source, tmp_path)
     (tmp_path / "report_data" / "codes.js").unlink()
     page = browser.new_page()
+    page.set_default_timeout(90_000)
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelector('#count').textContent.includes('keep the folder beside this page')")
     page.close()

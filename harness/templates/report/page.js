@@ -1,58 +1,105 @@
 // Switches, theme, links and the production sums.
 "use strict";
 (() => {
-  const root = document.documentElement, all = (selector) => [...document.querySelectorAll(selector)];
-  const store = { get: () => { try { return localStorage.getItem("harness-theme"); } catch { return null; } }, set: (v) => { try { localStorage.setItem("harness-theme", v); } catch { /* file:// may forbid it */ } } };
+  const root = document.documentElement,
+    all = (selector) => [...document.querySelectorAll(selector)];
+  const store = {
+    get: () => {
+      try {
+        return localStorage.getItem("harness-theme");
+      } catch {
+        return null;
+      }
+    },
+    set: (v) => {
+      try {
+        localStorage.setItem("harness-theme", v);
+      } catch {
+        /* file:// may forbid it */
+      }
+    },
+  };
   if (["light", "dark"].includes(store.get())) root.dataset.theme = store.get();
   document.getElementById("theme").addEventListener("click", () => {
-    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    const isDark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = isDark ? "light" : "dark";
     store.set(root.dataset.theme);
   });
 
   // panels: an element with data-when="metric=recall pair=0" is shown while every switch says so
   const chosen = {};
-  const refresh = () => { for (const node of all("[data-when]")) node.hidden = !node.dataset.when.split(" ").every((one) => { const [k, v] = one.split("="); return (chosen[k] ?? "0") === v; }); }; // a switch with one choice is not drawn
+  const refresh = () => {
+    for (const node of all("[data-when]"))
+      node.hidden = !node.dataset.when.split(" ").every((one) => {
+        const [k, v] = one.split("=");
+        return (chosen[k] ?? "0") === v;
+      });
+  }; // a switch with one choice is not drawn
   function choose(name, value) {
     chosen[name] = value;
-    for (const input of all("[data-switch]")) if (input.dataset.switch === name) { if (input.type === "radio") input.checked = input.value === value; else input.value = value; }
+    for (const input of all("[data-switch]"))
+      if (input.dataset.switch === name) {
+        if (input.type === "radio") input.checked = input.value === value;
+        else input.value = value;
+      }
     refresh();
   }
   for (const input of all("[data-switch]")) {
     if (input.type !== "radio" || input.checked) chosen[input.dataset.switch] = input.value;
-    input.addEventListener("change", () => { choose(input.dataset.switch, input.value); if (input.dataset.switch === "pair") H.set({ pair: Number(input.value) }).catch(H.fail); });
+    input.addEventListener("change", () => {
+      choose(input.dataset.switch, input.value);
+      if (input.dataset.switch === "pair") H.set({ pair: Number(input.value) }).catch(H.fail);
+    });
   }
   refresh();
 
   // production view
-  const traffic = document.getElementById("traffic"), seconds = document.getElementById("seconds");
+  const traffic = document.getElementById("traffic"),
+    seconds = document.getElementById("seconds");
   if (traffic) {
-    const text = (x) => { const d = x >= 100 ? 0 : x >= 10 ? 1 : 2; return x.toLocaleString("en", { maximumFractionDigits: d, minimumFractionDigits: 0 }); };
+    const text = (x) => {
+      const d = x >= 100 ? 0 : x >= 10 ? 1 : 2;
+      return x.toLocaleString("en", { maximumFractionDigits: d, minimumFractionDigits: 0 });
+    };
     const update = () => {
-      const perDay = Number(traffic.value), each = Number(seconds.value);
+      const perDay = Number(traffic.value),
+        each = Number(seconds.value);
       if (!(perDay >= 0) || !(each >= 0)) return;
       for (const cell of all("[data-share]")) {
-        const factor = perDay * (cell.dataset.unit === "hours" ? each / 3600 : 1), [v, lo, hi] = cell.dataset.share.split(" ").map((x) => text(Number(x) * factor));
+        const factor = perDay * (cell.dataset.unit === "hours" ? each / 3600 : 1),
+          [v, lo, hi] = cell.dataset.share.split(" ").map((x) => text(Number(x) * factor));
         cell.replaceChildren(Object.assign(document.createElement("b"), { textContent: v }), ` [${lo}, ${hi}]`);
       }
     };
-    traffic.addEventListener("input", update); seconds.addEventListener("input", update); update();
+    traffic.addEventListener("input", update);
+    seconds.addEventListener("input", update);
+    update();
   }
 
   // links: #items&category=2&change=fixed&pair=0 filters the table, #item=ID opens one
   async function route() {
     const hash = location.hash.slice(1);
-    if (hash.startsWith("item=")) { await H.goTo(decodeURIComponent(hash.slice(5))); return; }
+    if (hash.startsWith("item=")) {
+      await H.goTo(decodeURIComponent(hash.slice(5)));
+      return;
+    }
     if (!hash.startsWith("items&")) return;
     const wanted = { ...H.START, pair: H.state.pair };
-    for (const one of hash.split("&").slice(1)) { const [k, v] = one.split("="); if (k in H.START) wanted[k] = typeof H.START[k] === "number" ? Number(v) : decodeURIComponent(v); }
+    for (const one of hash.split("&").slice(1)) {
+      const [k, v] = one.split("=");
+      if (k in H.START) wanted[k] = typeof H.START[k] === "number" ? Number(v) : decodeURIComponent(v);
+    }
     if (wanted.pair !== H.state.pair && H.about.pairs[wanted.pair]) choose("pair", String(wanted.pair));
     await H.set(wanted);
     const title = document.getElementById("items-title");
-    title.scrollIntoView(); title.focus({ preventScroll: true });
+    title.scrollIntoView();
+    title.focus({ preventScroll: true });
   }
   window.addEventListener("hashchange", () => route().catch(H.fail));
-  document.addEventListener("click", (event) => { // the same link again changes no hash
+  document.addEventListener("click", (event) => {
+    // the same link again changes no hash
     const link = event.target.closest('a[href^="#item"]');
     if (link && link.getAttribute("href") === location.hash) route().catch(H.fail);
   });
