@@ -87,24 +87,23 @@ def command(
     except HarnessError as error:
         _write_failure(error, eval_path, out_dir, kind, as_json=as_json)
         raise
-    _write_all(report, out_dir)
+    _write_all(report, eval_path.stem, out_dir)
     show_report(report, as_json=as_json, annotations=kind)
-    note(f"Written: {out_dir.as_posix()}/{report.eval_name}.{{junit.xml,comment.md,summary.md,gate.json}}")
+    note(f"Written: {out_dir.as_posix()}/{eval_path.stem}.{{junit.xml,comment.md,summary.md,gate.json}}")
     raise SystemExit(report.exit_code)
 
 
-def _write_all(report: GateReport, out_dir: Path) -> None:
+def _write_all(report: GateReport, name: str, out_dir: Path) -> None:
     import json
 
     from harness.report.ci import comment_markdown, junit_xml, summary_markdown
 
     text = summary_markdown(report)
-    stem = out_dir / report.eval_name
-    write_text(stem.with_name(f"{stem.name}.junit.xml"), junit_xml(report))
-    write_text(stem.with_name(f"{stem.name}.comment.md"), comment_markdown(report))
-    write_text(stem.with_name(f"{stem.name}.summary.md"), text)
+    write_text(out_dir / f"{name}.junit.xml", junit_xml(report))
+    write_text(out_dir / f"{name}.comment.md", comment_markdown(report))
+    write_text(out_dir / f"{name}.summary.md", text)
     content = json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(stem.with_name(f"{stem.name}.gate.json"), content + "\n")
+    write_text(out_dir / f"{name}.gate.json", content + "\n")
     _append_job_summary(text)
 
 

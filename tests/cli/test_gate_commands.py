@@ -242,3 +242,21 @@ def test_the_workflows_own_command_line_works(tmp_path, monkeypatch):
     )
     assert result.exit_code == 4  # a dozen example items prove nothing
     assert Path("reports/ci/team.comment.md").is_file()
+
+
+def test_files_are_named_after_the_eval_file_whatever_the_eval_is_called(tmp_path):
+    path = write_eval(tmp_path)
+    renamed = path.with_name("other.yaml")
+    path.rename(renamed)
+    assert invoke("ci", renamed).exit_code == 0
+    assert Path("reports/ci/other.comment.md").is_file()
+
+
+def test_ci_reports_a_broken_eval_too(tmp_path):
+    path = write_eval(tmp_path)
+    path.write_text(path.read_text().replace("policy.yaml", "gone.yaml"))
+    result = invoke("ci", path)
+    assert result.exit_code == 1
+    assert "demo.yaml:2: field 'policy' names" in result.stderr
+    assert ElementTree.parse("reports/ci/demo.junit.xml").getroot().get("errors") == "1"
+    assert "which is not there" in Path("reports/ci/demo.comment.md").read_text()

@@ -35,6 +35,11 @@ def test_order_is_fixed_by_the_seed():
     assert not np.array_equal(seeded_order(gold, None, 0), seeded_order(gold, None, 1))
 
 
+def test_items_of_one_pattern_are_shuffled():
+    order = seeded_order(np.ones((1000, 1), dtype=np.int8), None, 0)
+    assert abs(np.corrcoef(order, np.arange(1000))[0, 1]) < 0.1
+
+
 @pytest.mark.parametrize("fraction", LOOKS)
 def test_every_look_holds_its_share_of_violating_items(fraction):
     gold = np.zeros((2000, 2), dtype=np.int8)
@@ -89,11 +94,13 @@ def test_a_guarded_category_that_regresses_ends_the_run():
     assert judge(gate, [look_tables(gate, arrays(gold, gold, after), ["c0", "c1"])]).verdict == "REGRESSION"
 
 
-def test_few_clusters_are_never_judged():
+@pytest.mark.parametrize(("n_clusters", "verdict"), [(10, "INCONCLUSIVE"), (20, "PASS")])
+def test_few_clusters_are_never_judged(n_clusters, verdict):
     gate, _ = sequential_gate([recall()])
-    gold = np.ones(1000)
-    tables = look_tables(gate, arrays(gold, gold, gold, np.arange(1000) % 10), ["c0"])
-    assert judge(gate, [tables]).verdict == "INCONCLUSIVE"
+    rng = np.random.default_rng(0)
+    gold, before = np.ones(1000), rng.random(1000) < 0.5
+    tables = look_tables(gate, arrays(gold, before, gold, np.arange(1000) % n_clusters), ["c0"])
+    assert judge(gate, [tables]).verdict == verdict
 
 
 def test_intervals_of_early_looks_are_wider_than_single_ones():
