@@ -255,6 +255,24 @@ def _listed(words: Sequence[str], shown: int = 4) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def _target_notes(pair: Pair) -> list[str]:
+    """How the candidate stands against the policy's targets, which a comparison with the baseline does not say."""
+    notes = []
+    for metric in ("recall", "precision"):
+        states = [row.targets[metric].state for row in pair.rows if metric in row.targets]
+        counted = {
+            "met": states.count("met"),
+            "missed": states.count("missed"),
+            "not proven either way": states.count("open"),
+        }
+        parts = [f"{word} in {n}" for word, n in counted.items() if n]
+        if parts:
+            notes.append(
+                f"The policy’s {metric} targets for {pair.candidate}: {', '.join(parts)} of {len(states)} categories."
+            )
+    return notes
+
+
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     """The gate's verdict in plain words; without a gate, what the first comparison shows."""
     first = pairs[0]
@@ -262,6 +280,7 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     notes = [
         pair.headline if pair is first or not pair.verdict else f"{pair.verdict}: {pair.headline}" for pair in pairs
     ]
+    notes += _target_notes(first)
     if gate is not None:
         notes += [str(note) for note in gate.get("notes") or ()]
     if source.run_status != "complete":

@@ -123,7 +123,7 @@ def scale_limit(results: Sequence[MetricResult | None]) -> float:
         if not math.isnan(end)
     ]
     largest = max(ends, default=0.1)
-    return next((limit for limit in (0.05, 0.1, 0.2, 0.3, 0.5) if largest <= limit), 1.0)
+    return next((limit for limit in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if largest <= limit), 1.0)
 
 
 # ------------------------------------------------------------------------------------------------------- charts
