@@ -218,9 +218,9 @@ def _production(data: ReportData) -> list[str]:
             row.name,
             numbers.share(row.prevalence, 2),
             _share(row.precision),
-            numbers.count(round(row.flagged.value * traffic)),
-            numbers.count(round(row.flagged.value * traffic * hours)),
-            numbers.count(round(row.missed.value * traffic)),
+            _amount(row.flagged, traffic),
+            _amount(row.flagged, traffic * hours),
+            _amount(row.missed, traffic),
         )
         for row in data.production.rows
     ]
@@ -228,6 +228,12 @@ def _production(data: ReportData) -> list[str]:
     table = to_markdown(_table(f"In production, at {numbers.count(traffic)} items a day", columns, rows))
     sources = sorted({row.source for row in data.production.rows})
     return [f"{table}\n\n{markdown_text('Prevalence: ' + '; '.join(sources))}"]
+
+
+def _amount(result: MetricResult, factor: float) -> str:
+    """A share of traffic as whole numbers, with its interval."""
+    value, low, high = (numbers.count(round(end * factor)) for end in (result.value, result.low, result.high))
+    return f"{value} [{low}, {high}]"
 
 
 def _slices(data: ReportData) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from harness.core.results import MetricResult
 from harness.report.masking import printable, shorten
 
-Kind = Literal["text", "count", "share", "points", "number", "money", "milliseconds", "long", "clip"]
+Kind = Literal["text", "count", "share", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
 Value = str | float | int | None
 FORMATS: dict[Kind, str] = {
     "text": "@",
@@ -28,6 +28,7 @@ FORMATS: dict[Kind, str] = {
     "share": "0.0%",
     "points": "+0.0;-0.0;0.0",
     "number": "0.000",
+    "p_value": '[<0.001]"<0.001";0.000',
     "money": "$#,##0.0000",
     "milliseconds": "#,##0",
 }
@@ -144,6 +145,9 @@ def _styles(book: Any) -> dict[str, Any]:
     styles["head"] = NamedStyle("h_head", font=Font(name="Calibri", size=10, bold=True), border=line)
     styles["head"].fill = PatternFill("solid", fgColor="EEF1F5")
     styles["head"].alignment = Alignment(vertical="top", wrap_text=True, horizontal="left", indent=1)
+    styles["head_number"] = NamedStyle("h_head_number", font=Font(name="Calibri", size=10, bold=True), border=line)
+    styles["head_number"].fill = PatternFill("solid", fgColor="EEF1F5")
+    styles["head_number"].alignment = Alignment(vertical="top", wrap_text=True, horizontal="right")
     styles["title"] = NamedStyle("h_title", font=Font(name="Calibri", size=13, bold=True))
     for tone, (ink, fill) in {
         "good": ("00704F", "E2F3EC"),
@@ -176,7 +180,7 @@ def _write(book: Any, name: str, sheet: Sheet, styles: dict[str, Any]) -> None:
         page.append([make(sheet.title, "title")])
         page.append([])
     page.row_dimensions[first].height = LINE * max(_lines(column.head, column.width) for column in sheet.columns) + 2
-    page.append([make(column.head, "head") for column in sheet.columns])
+    page.append([make(one.head, "head" if FORMATS[one.kind] == "@" else "head_number") for one in sheet.columns])
     kinds = [column.kind for column in sheet.columns]
     n_rows = 0
     for row in sheet.rows:

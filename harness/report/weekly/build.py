@@ -216,8 +216,13 @@ def _movements(
                         sentence,
                     )
                 )
-    kept.sort(key=lambda one: (one.is_better, one.source == "paired", -abs(one.difference), one.category, one.metric))
+    kept.sort(key=_importance)
     return tuple(kept)
+
+
+def _importance(one: Movement) -> tuple[bool, bool, bool, float, str]:
+    """Falls before rises, flags before pairs, missed harm before wrong flags, then by size."""
+    return one.is_better, one.source == "paired", one.metric != "recall", -abs(one.difference), one.category
 
 
 def _flag(series: Series, week: str, names: Mapping[str, str]) -> Movement | None:
@@ -353,7 +358,7 @@ def _headline(
 ) -> tuple[str, ...]:
     found = [one.sentence for one in movements[: sentences.TOLD]]
     if len(movements) > sentences.TOLD:
-        found.append(f"{sentences.plural(len(movements) - sentences.TOLD, 'further figure')} moved; see below.")
+        found.append(f"{sentences.plural(len(movements) - sentences.TOLD, 'further figure')} moved too.")
     if not movements:
         found.append(sentences.nothing_moved(previous_week, is_comparable))
     found += causes[:3] if not is_comparable else causes[:1] if movements else ()

@@ -67,7 +67,7 @@ def _categories(data: WeeklyData) -> Sheet:
         Column("More items needed", "count", 10),
         Column("Weeks before", "share", 9),
         Column("Change, points", "points", 9),
-        Column("q", "number", 8),
+        Column("q", "p_value", 8),
         Column("Movement", width=13),
         Column("Violating", "count", 10),
         Column("Not violating", "count", 10),
@@ -168,7 +168,7 @@ def _errors(data: WeeklyData) -> Sheet:
         Column("New" if errors.is_new else "Errors", "count", 8),
         Column("Gone", "count", 8),
         Column("Items", "count", 8),
-        Column("q", "number", 8),
+        Column("q", "p_value", 8),
         Column("Stands out", width=12),
     )
     rows: list[tuple[Value, ...]] = []
