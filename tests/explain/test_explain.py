@@ -15,6 +15,7 @@ from harness.explain import HEADER, page, pages
 from harness.records import OUTCOMES, Check
 from harness.report.score_tables import COLUMNS, SCORE_COLUMNS
 from harness.schema import describe, type_at
+from harness.scoring import RECALL_AT
 
 TOPICS = [
     "gate", "verdicts", "tiers", "margin", "recall", "precision", "fpr", "f1", "average_precision", "auroc", "brier",
@@ -25,7 +26,7 @@ GATED = describe(type_at(Check, ("metric",))).removeprefix("one of ").split(", "
 PRINTED = sorted(
     {
         *METRICS, *AVERAGED_METRICS, *PAIRED_METRICS, *COLUMNS, *SCORE_COLUMNS, *GATED, *OUTCOMES, "withheld",
-        "precision_at_prevalence", "recall_at", "macro average", "micro average", "flip_rate", "noise_floor",
+        "precision_at_prevalence", RECALL_AT, "any_violation", "macro average", "micro average", "flip_rate", "noise_floor",
         "p_non_inferior", "p_worse", "p_worse_holm", "p_holm", "items_needed", "on_failure", "all_wrong", "dropped",
         "critical", "guarded", "watch", "PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID",
     }
