@@ -27,8 +27,8 @@ PRINTED = sorted(
     {
         *METRICS, *AVERAGED_METRICS, *PAIRED_METRICS, *COLUMNS, *SCORE_COLUMNS, *GATED, *OUTCOMES, "withheld",
         "precision_at_prevalence", RECALL_AT, "any_violation", "macro average", "micro average", "flip_rate",
-        "noise_floor", "p_non_inferior", "p_worse", "p_worse_holm", "p_holm", "items_needed", "on_failure", "all_wrong", "dropped",
-        "critical", "guarded", "watch", "PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID",
+        "noise_floor", "p_non_inferior", "p_worse", "p_worse_holm", "p_holm", "items_needed", "on_failure", "all_wrong",
+        "dropped", "critical", "guarded", "watch", "PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID",
     }
 )  # fmt: skip
 
