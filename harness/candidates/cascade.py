@@ -6,6 +6,8 @@ What a stage settles, exactly:
 * A category that it flags is settled: 1, and no later stage changes it.
 * Everything else goes on to the next stage. A later stage that speaks about a category replaces what an earlier one
   said of it, failures included: what counts is the flag that settled it, or else the last stage that was asked.
+* Except an ``error``: a stage that got no answer might have flagged, so the category stays an error unless a later
+  stage flags it. Otherwise a later stage's 0 would turn a missing answer into a "no".
 * The cascade stops as soon as no later stage speaks about a category that is not settled.
 
 The item's outcome is the worst among the stages that had the last word on a category without deciding it; a failure
@@ -21,6 +23,10 @@ from typing import Any
 
 from harness.candidates.responses import worst
 from harness.records import Answer, Candidate, Decide, Item, Outcome
+
+
+VERSION = 2
+"""Goes up when the same answers of the stages may be joined differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class CascadeCandidate:
         self.fingerprint: Mapping[str, Any] = {
             "kind": "cascade",
             "categories": list(self.categories),
+            "reader": VERSION,
             "cascade": " > ".join(stage.candidate.id for stage in stages),
             "stages": [
                 {
@@ -80,6 +87,8 @@ class CascadeCandidate:
             taken.append((stage, answer))
             for name in asked:
                 decision = answer.decisions.get(name)
+                if decision != 1 and name in failures and failures[name][0] == "error":
+                    continue
                 decisions[name] = decision
                 failures.pop(name, None)
                 if decision == 1:

@@ -77,7 +77,16 @@ def test_cascade_last_word_of_a_failed_stage_is_a_failure():
     assert answer.error == "stage v2: no JSON"
 
 
-@pytest.mark.parametrize("outcome", ["refused", "blocked", "unparsed", "error"])
+def test_cascade_error_stays_unless_a_later_stage_flags():
+    """A stage without an answer was overruled by a later 0: a missing answer counted as a "no"."""
+    answer = run(Fixed("llm", Answer("error", {}, error="503")), Fixed("rules", ok(1, 0)))
+    assert (answer.outcome, answer.decisions) == ("error", {"hate": 1, "spam": None})
+    assert answer.error == "stage llm: 503"
+    flagged = run(Fixed("llm", Answer("error", {}, error="503")), Fixed("rules", ok(1, 1)))
+    assert (flagged.outcome, flagged.decisions) == ("ok", {"hate": 1, "spam": 1})
+
+
+@pytest.mark.parametrize("outcome", ["refused", "blocked", "unparsed"])
 def test_cascade_failure_that_a_later_stage_makes_good_does_not_count(outcome):
     answer = run(Fixed("v1", Answer(outcome, {}, error="x")), Fixed("v2", ok(1, 0)))
     assert (answer.outcome, answer.decisions, answer.error) == ("ok", {"hate": 1, "spam": 0}, None)
