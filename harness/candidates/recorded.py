@@ -2,7 +2,8 @@
 
 Reads JSONL rows ``{"id", "decisions", "scores"?, "outcome"?, "latency_ms"?, "cost_usd"?, "rationale"?}`` and decides
 how a row becomes an answer. A row without ``outcome`` is ``ok``, or ``abstained`` when it decides nothing. An item that
-the file does not hold has outcome ``error`` (a missing pair), never a 0. A threshold decides by the score instead of
+the file does not hold has outcome ``error`` (a missing pair), never a 0; where its text is withheld too, nobody could
+decide it and it stays ``withheld``. A threshold decides by the score instead of
 the recorded decision, and every ``ok`` row must then have that score.
 """
 
@@ -19,7 +20,7 @@ import orjson
 
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
-from harness.records import OUTCOMES, Answer, Decide, Item, Outcome
+from harness.records import OUTCOMES, WITHHELD, Answer, Decide, Item, Outcome
 from harness.textfile import listed, require_file, shortened, shown, suggestion
 
 FIELDS = ("id", "decisions", "scores", "outcome", "latency_ms", "cost_usd", "rationale")
@@ -95,7 +96,9 @@ class RecordedCandidate:
     def decide(self, item: Item) -> Decide:
         """Look the item up."""
         line = self._rows.lines.get(item.id)
-        return Answer("error", error=NO_DECISION) if line is None else self._answer(orjson.loads(line))
+        if line is None:
+            return Answer(WITHHELD) if item.is_withheld else Answer("error", error=NO_DECISION)
+        return self._answer(orjson.loads(line))
         yield []  # makes this a generator; never reached
 
     def _answer(self, row: Mapping[str, Any]) -> Answer:

@@ -63,6 +63,13 @@ def test_recorded_decides_items_whose_text_is_withheld(tmp_path):
     assert candidate.categories == ("hate",)
 
 
+def test_recorded_withheld_item_without_a_row_stays_withheld(tmp_path):
+    """It was an error: decisions recorded for the items with a text made the whole run invalid."""
+    candidate = recorded(tmp_path, {"id": "i1", "decisions": {"hate": 1}})
+    assert local(candidate, item(None, item_id="i2")).outcome == "withheld"
+    assert local(candidate, item(item_id="i2")).outcome == "error"
+
+
 def test_recorded_threshold_turns_the_score_into_the_decision(tmp_path):
     candidate = recorded(
         tmp_path,
