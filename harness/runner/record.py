@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
-from harness.records import Candidate, RunStatus
+from harness.records import WITHHELD, Candidate, RunStatus
 from harness.runner.request import RunRequest
 from harness.runs import FORMAT, RunMeta
 
@@ -43,11 +43,15 @@ class Execution:
 
 
 def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, reason: str | None) -> RunStatus:
-    """``incomplete`` when the run was stopped, ``invalid`` when too many rows of a candidate have no answer."""
+    """``incomplete`` when the run was stopped, ``invalid`` when too many rows of a candidate have no answer.
+
+    The share is of the rows that were asked: withheld items cannot fail.
+    """
     if reason is not None:
         return "incomplete"
     for outcomes in counts.values():
-        if outcomes.get("error", 0) > max_error_rate * sum(outcomes.values()):
+        n_asked = sum(outcomes.values()) - outcomes.get(WITHHELD, 0)
+        if outcomes.get("error", 0) > max_error_rate * n_asked:
             return "invalid"
     return "complete"
 

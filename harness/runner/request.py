@@ -138,6 +138,7 @@ class RunRequest:
             "harness": harness_version,
             "inputs": {kind: one.sha256 for kind, one in self.inputs.items()},
             "limit": [self.limit, self.is_balanced],
+            "prices": {name: endpoint.price for name, endpoint in self.endpoints.items()},
             "repeats": self.repeats,
             "seed": self.seed,
             "wave": self.wave,

@@ -13,6 +13,7 @@ from harness.runner.calls import error_answer
 from harness.runner.dry_run import dry_run
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.progress import Progress
+from harness.runner.record import status_of
 from harness.runner.request import InputFile
 from harness.runner.sample import sample_indices
 from harness.runner.store import RunWriter
@@ -162,6 +163,23 @@ def test_the_same_inputs_have_the_same_id(tmp_path):
 def test_another_input_is_another_id(tmp_path, change):
     base = make_request(tmp_path)
     assert dataclasses.replace(base, **change).run_id("1.0") != base.run_id("1.0")
+
+
+def test_another_price_is_another_id(tmp_path):
+    """The cost of every row follows from it."""
+    base, dear = (
+        make_request(tmp_path, price=PRICE),
+        make_request(tmp_path, price=dataclasses.replace(PRICE, output_per_mtok=99.0)),
+    )
+    assert base.run_id("1.0") != dear.run_id("1.0")
+
+
+def test_the_error_rate_is_of_the_rows_that_were_asked():
+    """Withheld items counted as asked: they hid errors of the others."""
+    counts = {"v1": {"ok": 96, "error": 4, "withheld": 900}}
+    assert status_of(counts, 0.005, None) == "invalid"
+    assert status_of(counts, 0.04, None) == "complete"
+    assert status_of({"v1": {"withheld": 10}}, 0.0, None) == "complete"
 
 
 def test_another_version_of_the_harness_is_another_id(tmp_path):
