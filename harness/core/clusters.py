@@ -35,7 +35,16 @@ def count_clusters(clusters: NDArray[Any]) -> int:
     >>> count_clusters(np.array([3, 3, 5]))
     2
     """
-    return int(np.unique(clusters).size)
+    return int(np.count_nonzero(np.bincount(_compact(clusters)))) if clusters.size else 0
+
+
+def _compact(clusters: NDArray[Any]) -> NDArray[Any]:
+    """Codes that can be counted in an array: as they are, or renumbered where they are far apart."""
+    if clusters.size == 0 or (
+        clusters.dtype.kind in "iu" and clusters.min() >= 0 and clusters.max() < 8 * clusters.size
+    ):
+        return clusters
+    return np.unique(clusters, return_inverse=True)[1]
 
 
 def clustered_variance(influence: NDArray[np.float64], clusters: NDArray[Any] | None) -> float:
@@ -62,8 +71,8 @@ def clustered_variance(influence: NDArray[np.float64], clusters: NDArray[Any] | 
     if clusters is not None:
         if clusters.shape != influence.shape:
             raise ValueError(f"clusters must have shape {influence.shape}, got {clusters.shape}")
-        _, codes = np.unique(clusters, return_inverse=True)
-        sums = np.bincount(codes, weights=influence)
+        codes = _compact(clusters)
+        sums = np.bincount(codes, weights=influence)[np.bincount(codes) > 0]
     n_clusters = sums.shape[0]
     if n_clusters < 2:
         return float("nan")
