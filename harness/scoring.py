@@ -24,7 +24,7 @@ from harness.core.repeats import flip_rate, repeated_metric
 from harness.core.results import Interval, MetricResult
 from harness.core.signature import signature
 from harness.core.thresholds import recall_at_precision
-from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_counts
+from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_code, outcome_counts
 from harness.records import FALLBACK_OUTCOMES
 from harness.runs import CandidateRows, Run
 
@@ -133,11 +133,10 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
     rows = run.candidate(candidate)
     read = decisions(run, candidate)
     outcomes = outcome_counts(rows)
-    n_failed = sum(outcomes[outcome] for outcome in FALLBACK_OUTCOMES)
     return CandidateScore(
         outcomes=outcomes,
         on_failure=on_failure_of(run, candidate),
-        failure_rate=failure_rate(n_failed, n_failed + outcomes["ok"], n_excluded=outcomes["error"]),
+        failure_rate=_failure_rate(rows),
         n_fallback=read.n_fallback,
         categories=_categories(run, candidate, read),
         any_violation=_any_violation(run, read),
@@ -149,6 +148,21 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         cost_usd=rows.total_cost_usd,
         signature=signature_of(run, candidate),
     )
+
+
+def _failure_rate(rows: CandidateRows) -> MetricResult:
+    """Share of answered rows without a usable decision; repeats are averaged within the item."""
+    n_repeats = rows.outcomes.shape[1]
+    failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
+    answered = failed | (rows.outcomes == outcome_code("ok"))
+    n_errors = int((rows.outcomes == outcome_code("error")).sum())
+    if n_repeats == 1:
+        return failure_rate(int(failed.sum()), int(answered.sum()), n_excluded=n_errors)
+    codes = np.where(answered, failed, MISSING).astype(np.int8)
+    if not answered.any():
+        return failure_rate(0, 0, n_excluded=n_errors)
+    share = repeated_metric("recall", np.ones(len(codes), dtype=np.int8), codes)
+    return replace(share, n=round(share.n / n_repeats), n_excluded=round(n_errors / n_repeats))
 
 
 def _categories(run: Run, candidate: str, read: Decisions) -> dict[str, CategoryScore]:

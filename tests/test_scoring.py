@@ -117,3 +117,15 @@ def test_score_json_has_the_contract_s_keys():
         candidate["categories"]["c0"]
     )
     assert set(candidate["latency_ms"]) == {"p50", "p95", "p99"}
+
+
+def test_failure_rate_counts_items_and_not_calls():
+    decided = np.full((20, 5, 1), 1, np.int8)
+    outcomes = np.full((20, 5), "ok", dtype=object)
+    outcomes[:4], decided[:4] = "refused", -1
+    gold = column([1] * 20)
+    repeated = score_run(FakeRun(gold, {"a": rows_of(decided, outcomes)})).candidates["a"].failure_rate
+    single = score_run(FakeRun(gold, {"a": rows_of(decided[:, :1], outcomes[:, :1])})).candidates["a"].failure_rate
+    assert repeated.value == single.value == 0.2
+    assert repeated.n == single.n == 20
+    assert repeated.high - repeated.low >= 0.95 * (single.high - single.low)
