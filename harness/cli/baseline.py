@@ -34,7 +34,7 @@ def set_command(
     runs_dir: str,
     as_json: bool,
 ) -> None:
-    r"""Promote a candidate of a stored run as the baseline of its eval.
+    """Promote a candidate of a stored run as the baseline of its eval.
 
     Writes a small folder without texts; commit it, and CI on another machine needs nothing else.
 
@@ -68,7 +68,7 @@ def set_command(
 @baselines_option
 @json_option
 def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> None:
-    r"""Show the promoted baselines: who, when, why, which run.
+    """Show the promoted baselines: who, when, why, which run.
 
     \b
     Examples:

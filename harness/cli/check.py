@@ -13,7 +13,7 @@ from harness.cli.options import json_option, print_json
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @json_option
 def command(paths: tuple[Path, ...], as_json: bool) -> None:
-    r"""Validate every file and every reference between them; calls nothing.
+    """Validate every file and every reference between them; calls nothing.
 
     Without PATH: evals/ and golden_sets/ below the current folder.
 

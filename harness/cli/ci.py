@@ -63,7 +63,7 @@ def command(
     runs_dir: str,
     as_json: bool,
 ) -> None:
-    r"""Run an eval, gate it, and write JUnit, annotations, job summary and comment.
+    """Run an eval, gate it, and write JUnit, annotations, job summary and comment.
 
     Exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID or incomplete.
 

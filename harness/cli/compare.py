@@ -50,7 +50,7 @@ def command(
     output: str,
     as_json: bool,
 ) -> None:
-    r"""Compare two candidates item by item.
+    """Compare two candidates item by item.
 
     Both values per category, the paired difference with its interval and p-value, and the items fixed and broken.
 

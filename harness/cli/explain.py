@@ -11,7 +11,7 @@ from harness.cli.options import json_option, print_json
 @click.argument("topic", required=False)
 @json_option
 def command(topic: str | None, as_json: bool) -> None:
-    r"""Explain a metric, a verdict or a method in plain words.
+    """Explain a metric, a verdict or a method in plain words.
 
     Without TOPIC: the list of topics. Formula and source stand underneath each page.
 

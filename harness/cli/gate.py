@@ -79,7 +79,7 @@ def command(
     runs_dir: str,
     as_json: bool,
 ) -> None:
-    r"""Decide whether a candidate may replace the baseline.
+    """Decide whether a candidate may replace the baseline.
 
     Asks the checks of the run's eval and exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID.
 

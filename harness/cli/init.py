@@ -45,7 +45,7 @@ def _files(folder: Traversable, relative: Path) -> list[tuple[Traversable, Path]
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def command(folder: Path) -> None:
-    r"""Write a new team's folder: evals, golden set, reports, CI workflow.
+    """Write a new team's folder: evals, golden set, reports, CI workflow.
 
     \b
     Example:

@@ -38,7 +38,7 @@ def command(
     baseline_run_name: str | None,
     runs_dir: str,
 ) -> None:
-    r"""Draw one plot of a stored run, with intervals, as PNG or SVG.
+    """Draw one plot of a stored run, with intervals, as PNG or SVG.
 
     \b
     Examples:

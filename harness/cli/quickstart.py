@@ -29,7 +29,7 @@ CALLS_PER_S = 1.0
 @cache_option
 @runs_dir_option
 def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, runs_dir: str) -> None:
-    r"""Run the main job end to end on a shipped golden set; no key needed.
+    """Run the main job end to end on a shipped golden set; no key needed.
 
     Two prompt versions on a small local language model and a rule set, over a fixed subset of the shipped golden set
     (half of it violating, shared between the categories); then precision and recall per category, and the comparison of

@@ -73,7 +73,7 @@ def command(
     review_seconds: float,
     runs_dir: str,
 ) -> None:
-    r"""Write the comparison report of a stored run.
+    """Write the comparison report of a stored run.
 
     One HTML file that opens anywhere: verdict, categories, what changed, fixed and broken items, curves, slices, cost.
 

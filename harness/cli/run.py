@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def command(
     eval_path: Path, options: RunOptions, is_dry_run: bool, is_early_stop: bool, baseline: str | None, as_json: bool
 ) -> None:
-    r"""Run the candidates of an eval over its golden set.
+    """Run the candidates of an eval over its golden set.
 
     Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9.
 

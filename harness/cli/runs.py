@@ -19,7 +19,7 @@ def command() -> None:
 @runs_dir_option
 @json_option
 def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
-    r"""List stored runs, oldest first.
+    """List stored runs, oldest first.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
 @runs_dir_option
 @json_option
 def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
-    r"""Show what went into a run and how its calls ended.
+    """Show what went into a run and how its calls ended.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from harness.cli.options import find_run, json_option, print_json, run_argument,
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
 @json_option
 def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_json: bool) -> None:
-    r"""Show precision, recall and more per category from a stored run.
+    """Show precision, recall and more per category from a stored run.
 
     RUN is a run id, its folder, or "latest". Works offline, with no key.
 

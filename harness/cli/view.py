@@ -31,7 +31,7 @@ ADDRESS = "127.0.0.1"
 @click.option("--text", "text_mode", type=click.Choice(["masked", "full", "none"]), help="How item text is shown.")
 @runs_dir_option
 def command(port: int, reports_dir: Path, text_mode: str | None, runs_dir: str) -> None:
-    r"""Browse runs and reports, and compare any two, in a browser on this machine.
+    """Browse runs and reports, and compare any two, in a browser on this machine.
 
     Listens on 127.0.0.1 only and changes nothing. Stop it with Ctrl-C.
 

@@ -70,7 +70,7 @@ def command(
     as_json: bool,
     runs_dir: str,
 ) -> None:
-    r"""Write the weekly quality report of an eval from its stored runs.
+    """Write the weekly quality report of an eval from its stored runs.
 
     Headline, targets, trend with control limits, what moved and why, new errors, golden-set health, cost, asks.
 

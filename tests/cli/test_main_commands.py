@@ -167,3 +167,14 @@ def test_the_table_of_commands_repeats_each_command_s_own_help(name):
 def test_the_readme_s_command_reference_is_up_to_date():
     text = Path(README).read_text(encoding="utf-8")
     assert with_reference(text) == text, "run make docs"
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_shows_an_example_on_a_line_of_its_own(name):
+    """Once every example block was rewrapped into one paragraph, because the docstrings were raw."""
+    command = main.get_command(None, name)
+    pages = [(name,)] if not hasattr(command, "commands") else [(name, one) for one in command.commands]
+    for page in pages:
+        text = invoke(*page, "--help").stdout
+        assert "\\b" not in text
+        assert any(line.startswith(f"    harness {name}") for line in text.splitlines()), text
