@@ -18,7 +18,7 @@ from harness.candidates.classifier import ClassifierCandidate
 from harness.candidates.moderation import ModerationCandidate
 from harness.candidates.names import NameIndex, crosswalk_of
 from harness.candidates.parsers import load_parser
-from harness.candidates.plugins import find_plugin, import_object
+from harness.candidates.plugins import find_plugin, import_object, source_hash
 from harness.candidates.recorded import RecordedCandidate, read_recorded
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
@@ -199,7 +199,7 @@ def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -
         names,
         single=single,
         thresholds=spec.thresholds,
-        inputs={**_package(path), **builder.mapping(spec)},
+        inputs={**_package(path), "source": source_hash(path, classify), **builder.mapping(spec)},
     )
 
 

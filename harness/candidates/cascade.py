@@ -24,7 +24,6 @@ from typing import Any
 from harness.candidates.responses import worst
 from harness.records import Answer, Candidate, Decide, Item, Outcome
 
-
 VERSION = 2
 """Goes up when the same answers of the stages may be joined differently."""
 

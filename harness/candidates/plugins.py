@@ -6,9 +6,13 @@ Decides how such a thing is imported and how a failure is worded; what it must b
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
@@ -42,6 +46,23 @@ def import_object(path: str, *, what: str) -> Any:
             )
         found = getattr(found, name)
     return found
+
+
+def source_hash(path: str, found: Any) -> str:
+    """Hash of the files that define ``package.module:name``: code that is edited in place has no other version.
+
+    What those modules import is not part of it. Empty where there is no file to read.
+    """
+    modules = {path.partition(":")[0], str(getattr(found, "__module__", ""))}
+    digest = hashlib.sha256()
+    is_read = False
+    for name in sorted(modules):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        with suppress(OSError):
+            if file:
+                digest.update(Path(file).read_bytes())
+                is_read = True
+    return digest.hexdigest()[:12] if is_read else ""
 
 
 @functools.cache

@@ -1,3 +1,4 @@
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -112,6 +113,20 @@ def test_build_fingerprint_follows_its_inputs(folder, name, old, new, changed):
     path.write_text(path.read_text().replace(old, new))
     after = {one.id: one.fingerprint for one in build_candidates(loaded(folder))}
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_build_fingerprint_follows_code_that_is_edited_in_place(folder, monkeypatch):
+    """It named only the path and an installed version: a changed callable found its old run and was not run again."""
+    monkeypatch.syspath_prepend(str(folder))
+    module = folder / "our_own_code.py"
+    prints = []
+    for threshold in (1, 2):
+        module.write_text(f"def classify(texts):\n    return [0.{threshold} for _ in texts]\n")
+        sys.modules.pop("our_own_code", None)
+        spec = {"c": {"classifier": "our_own_code:classify", "thresholds": {"hate": 0.5}}}
+        prints.append(build_candidates(loaded(folder, spec))[0].fingerprint)
+    assert prints[0] != prints[1]
+    assert str(folder) not in str(prints)
 
 
 def test_build_only_the_chosen_in_the_order_of_the_file(folder):

@@ -10,7 +10,7 @@ from harness.candidates.parsers.guards import GPT_OSS_SAFEGUARD, LLAMA_GUARD, WI
 from harness.candidates.parsers.json_answer import JSON
 from harness.candidates.parsers.label import LABEL
 from harness.candidates.parsers.yes_no import SHIELDGEMMA, YES_NO
-from harness.candidates.plugins import find_plugin
+from harness.candidates.plugins import find_plugin, source_hash
 from harness.errors import HarnessError
 
 GROUP = "harness.parsers"
@@ -39,4 +39,4 @@ def load_parser(name: str) -> Parser:
             allowed="a Parser, or a callable of (text, context) that returns Parsed",
             next_step="name such an object",
         )
-    return Parser(found, version=version or str(getattr(found, "version", 1)))
+    return Parser(found, version=version or f"{getattr(found, 'version', 1)}-{source_hash(name, found)}")
