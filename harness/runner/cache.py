@@ -2,7 +2,8 @@
 
 Decides what identifies an answer and when it counts: a response is committed to SQLite (WAL) before anybody sees it,
 so a killed process pays for nothing twice. Everything that arrives in one turn of the event loop is one transaction.
-Raw bodies are kept, so a better parser costs no call. That only complete 2xx answers come here is seen to by ``calls``.
+Raw bodies are kept, so a better parser costs no call. That only complete 2xx answers come here, and no provider's
+blocks, is seen to by ``calls``.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.endpoint import Endpoint
 from harness.runner.limits import Limiter
 from harness.runner.retry import Decision, Fatal, GiveUp, Wait, decide, describe, is_content_block, retry_after_s
-from harness.runner.transport import RawResponse, Transport, TransportError
+from harness.runner.transport import RawResponse, Transport, TransportError, holds_answer
 
 SAME_ERRORS = 10
 """So many equal 400s and nothing else from an endpoint, and it is the set-up that is wrong, not the items."""
@@ -201,8 +201,9 @@ class Caller:
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
                 usage = usage_of(result.document)
                 cost = None if endpoint.price is None else cost_usd(usage, endpoint.price)
-                stored = Stored(result.status, result.body, latency_s * 1000.0)
-                await self._cache.put(key, stored, endpoint.model_id)
+                stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
+                if holds_answer(request.route, result.document):
+                    await self._cache.put(key, stored, endpoint.model_id)
                 return Reply(Response(key.hex(), stored.status, stored.body, stored.latency_ms), usage, cost, spent_s)
             decision = decide(result, attempt, limits, rng=self._rng, now=self._now(), has_answered=target.has_answered)
             if isinstance(result, RawResponse):

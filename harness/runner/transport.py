@@ -12,11 +12,13 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+from harness.candidates.responses import is_filtered
 from harness.runner.endpoint import Endpoint
 
 FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body"]
 
 ANSWER_FIELDS = frozenset({"choices", "results", "output"})
+ANSWER_FIELD_OF_ROUTE = {"chat/completions": "choices", "moderations": "results"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,22 @@ def disguised_status(document: Any) -> int | None:
     error = document["error"]
     code = error.get("code") if type(error) is dict else None
     return code if type(code) is int and 400 <= code < 600 else 502
+
+
+def holds_answer(route: str, document: Any) -> bool:
+    """Whether a 2xx answer is one to keep: not a provider's block, and not a document without what was asked for.
+
+    >>> holds_answer("/chat/completions", {"choices": []}), holds_answer("/moderations", {"results": [{}]})
+    (False, True)
+    """
+    if type(document) is not dict:
+        return False
+    field = ANSWER_FIELD_OF_ROUTE.get(route.strip("/"))
+    found = True if field is None else document.get(field)
+    if not found:
+        return False
+    choice = found[0] if field == "choices" and type(found) is list else None
+    return type(choice) is not dict or not is_filtered(choice)
 
 
 class AiohttpTransport:

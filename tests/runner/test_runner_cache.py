@@ -7,13 +7,15 @@ import sys
 import threading
 from datetime import UTC, datetime
 
+import orjson
 import pytest
-from runner_fakes import NOW, Asking, FakeTransport, make_request, run
+from runner_fakes import NOW, Asking, FakeTransport, answer, make_request, run
 
 from harness.errors import HarnessError
-from harness.records import Limits
+from harness.records import Answer, Limits
 from harness.runner.cache import APPLICATION_ID, MIGRATIONS, Keys, ResponseCache, Stored
 from harness.runner.endpoint import ready_endpoint
+from harness.runner.transport import RawResponse
 
 
 @pytest.fixture
@@ -240,6 +242,32 @@ def test_only_answers_are_kept(tmp_path):
         200,
     )
     database.close()
+
+
+def test_blocks_and_empty_answers_with_status_200_are_not_kept(tmp_path):
+    """They were kept: an item whose answer had no choices stayed an error row however often it was run again."""
+
+    class Lenient(Asking):
+        def read(self, response):
+            has_choices = orjson.loads(response.body).get("choices")
+            return super().read(response) if has_choices else Answer("error", error="no choices")
+
+    def script(text, attempt):
+        blocked = orjson.dumps({"choices": [{"message": {"content": "safe"}, "finish_reason": "content_filter"}]})
+        body = {"1": b"{}", "2": blocked, "3": b'{"choices": []}'}.get(text[-1])
+        return answer() if body is None else RawResponse(200, {}, body, orjson.loads(body))
+
+    request = make_request(tmp_path, candidates=[Lenient()], max_error_rate=1.0)
+    summary = run(request, FakeTransport(script))
+    again = run(request, FakeTransport())
+    assert (summary.calls, again.calls, again.cached) == (20, 6, 14)
+
+
+def test_a_key_that_the_server_repeats_is_not_kept(tmp_path):
+    run(make_request(tmp_path), FakeTransport(lambda text, attempt: answer("your key is sk-secret-key")))
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert b"sk-secret-key" not in path.read_bytes(), path
 
 
 def test_no_key_is_ever_written(tmp_path):
