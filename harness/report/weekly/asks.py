@@ -29,10 +29,11 @@ def build_asks(
     candidates: Sequence[CandidateRow],
     unusable: Sequence[RunMeta],
     max_error_rate: float,
+    has_own_change: bool,
 ) -> tuple[Ask, ...]:
     """Every ask, the most urgent first."""
     found = [
-        *_moved(rows, movements),
+        *_moved(rows, movements, has_own_change),
         *_missed(rows),
         *_failures(candidates, max_error_rate),
         *_broken_runs(unusable),
@@ -46,15 +47,16 @@ def _owner(row: CategoryRow | None) -> str:
     return NO_OWNER if row is None or not row.owner else row.owner
 
 
-def _moved(rows: Sequence[CategoryRow], movements: Sequence[Movement]) -> Iterable[Ask]:
+def _moved(rows: Sequence[CategoryRow], movements: Sequence[Movement], has_own_change: bool) -> Iterable[Ask]:
     by_id = {row.id: row for row in rows}
     for one in movements:
         if one.is_better:
             continue
         row = by_id.get(one.category)
         broken = f" Start with the {plural(row.broken, 'broken item')}." if row is not None and row.broken else ""
+        what = "decide whether to roll back" if has_own_change else "find the cause with whoever runs it"
         size = points_text(one.difference)
-        text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {size}: decide whether to roll back.{broken}"
+        text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {size}: {what}.{broken}"
         yield Ask(_SEVERITY.get(row.severity if row else "", 2), _owner(row), text, one.category)
 
 

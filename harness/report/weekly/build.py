@@ -15,11 +15,12 @@ from harness.decisions import decisions
 from harness.errors import HarnessError
 from harness.gating.across import shared_positions, split_change
 from harness.report import numbers
+from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.masking import TextMode
 from harness.report.weekly import sentences
 from harness.report.weekly.asks import build_asks
 from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
-from harness.report.weekly.changes import OWN_KINDS, asks_a_model, changes_between, golden_name
+from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name, kind_of
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import (
@@ -78,7 +79,13 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     health = _health(source, names)
     candidates = candidate_rows(source)
     asks = build_asks(
-        rows, movements, health, candidates, source.by_week[week].unusable, float(run.meta.max_error_rate)
+        rows,
+        movements,
+        health,
+        candidates,
+        source.unusable,
+        float(run.meta.max_error_rate),
+        any(one.kind in OWN_KINDS for one in changes),
     )
     n_missed = sum(one.verdict == "missed" for row in rows for one in row.judgements.values())
     word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed)
@@ -193,6 +200,8 @@ def _movements(
                 if (category, metric) in flagged or math.isnan(p_holm) or p_holm > PROVEN:
                     continue
                 one = compared.metrics[metric]
+                if abs(one.difference.value) < SAME_WITHIN or one.difference.low <= 0 <= one.difference.high:
+                    continue
                 sentence = sentences.paired_sentence(
                     names[category],
                     metric,
@@ -296,7 +305,7 @@ def _causes(
             ours,
             [one for one in changes if one.kind == "sample"],
             since,
-            asks_model=asks_a_model(source.run.meta, source.candidate),
+            kind=kind_of(source.run.meta, source.candidate),
             control=control,
             control_moved=moved,
             control_identical=identical,
@@ -365,7 +374,8 @@ def _headline(
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
         if n_quiet > 0:
-            found.append(f"The other {sentences.plural(n_quiet, 'figure')} stayed within what chance explains.")
+            others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
+            found.append(f"The other {others} stayed within what chance explains.")
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
     return tuple(one for one in found if one)
 

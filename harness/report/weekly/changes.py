@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -28,7 +28,6 @@ _PHRASES = {
     "params.seed": "model seed",
     "structured_output": "structured output",
     "engine": "version of the rules engine",
-    "recorded": "recorded decisions",
 }
 _MODEL_KINDS = frozenset({"prompt", "moderation"})
 
@@ -41,9 +40,12 @@ def fingerprint_of(meta: RunMeta, candidate: str) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
-def asks_a_model(meta: RunMeta, candidate: str) -> bool:
-    """Whether a vendor's model takes part in the candidate's decisions."""
-    return _asks(meta.fingerprints.get(candidate, {}))
+def kind_of(meta: RunMeta, candidate: str) -> Literal["model", "recorded", "own"]:
+    """What stands behind the decisions: a vendor's model, a system that was recorded, or only what is ours."""
+    fingerprint = meta.fingerprints.get(candidate, {})
+    if _asks(fingerprint):
+        return "model"
+    return "recorded" if fingerprint.get("kind") == "recorded" else "own"
 
 
 def _asks(fingerprint: Mapping[str, Any]) -> bool:
@@ -128,6 +130,9 @@ def _named(described: Mapping[str, Any]) -> str:
 
 def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
     before, after = (dict(_flat(meta.fingerprints.get(candidate, {}))) for meta in (old, new))
+    if new.fingerprints.get(candidate, {}).get("kind") == "recorded" and before.get("sha256") != after.get("sha256"):
+        yield Change("recorded", "its decisions were recorded anew")
+        return
     n_more = 0
     shown: dict[str, None] = {}
     for key in sorted({*before, *after}):
@@ -176,7 +181,7 @@ def _phrase(key: str) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return "(none)"
+        return "unset"
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return text if len(text) <= 60 else text[:59] + "…"
 

@@ -215,9 +215,8 @@ def _clusters(
 
 
 def _parts(whole: _Group, members: list[tuple[_Group, float]]) -> list[_Group]:
-    """The parts richest in new errors; one that is nearly the whole, or nearly another part, says nothing new."""
-    share = len(whole.new) / whole.n_items if whole.n_items else 0.0
-    rich = [one for one, _ in members if one.n_items and len(one.new) / one.n_items > share]
+    """The parts richest in new errors; one no richer than the rest, or nearly another part, says nothing new."""
+    rich = [one for one, _ in members if _is_richer(one, whole)]
     rich.sort(key=lambda one: (-len(one.new) / one.n_items, -len(one.new), one.slice, one.value))
     chosen: list[_Group] = []
     for one in rich:
@@ -226,6 +225,15 @@ def _parts(whole: _Group, members: list[tuple[_Group, float]]) -> list[_Group]:
         if not is_repeated and len(chosen) < MAX_PARTS:
             chosen.append(one)
     return chosen
+
+
+def _is_richer(part: _Group, whole: _Group) -> bool:
+    """Whether errors are denser in a part than outside it, by more than chance explains (score test, 0.10)."""
+    n_out, new_out = whole.n_items - part.n_items, len(whole.new) - len(part.new)
+    if not part.n_items or n_out <= 0:
+        return False
+    is_denser = len(part.new) / part.n_items > new_out / n_out
+    return is_denser and two_proportion_test(len(part.new), part.n_items, new_out, n_out) <= Q
 
 
 def _spread(indices: Sequence[int], n: int) -> list[int]:

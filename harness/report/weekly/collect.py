@@ -38,6 +38,7 @@ class WeeklySource:
         previous: The run before it, with its week.
         control_run: This week's run of the control.
         control_previous: The control's run of the week of ``previous``.
+        unusable: Runs of this week and later that are incomplete or invalid.
         first_week: First week in which this golden-set version was run.
         alphas: Agreement per category, where the golden set has votes.
         n_gated: Candidates gated on the golden set.
@@ -56,6 +57,7 @@ class WeeklySource:
     control_run: Run | None
     control_previous: Run | None
     first_week: str
+    unusable: tuple[RunMeta, ...] = ()
     alphas: Mapping[str, MetricResult] = field(default_factory=dict)
     n_gated: int | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
@@ -114,6 +116,7 @@ def collect(
         previous=(before.week, previous) if before is not None and previous is not None else None,
         control_run=opened_run(this.of.get(control_name)) if control_name else None,
         control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
+        unusable=tuple(one for one in metas if one.status != "complete" and week_of(one) >= chosen),
         first_week=min(week_of(one) for one in metas if one.golden_set["hash"] == run.meta.golden_set["hash"]),
     )
 

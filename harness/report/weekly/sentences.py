@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.core.results import MetricResult
 from harness.report import numbers
-from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Movement, Point, Tone
+from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""
@@ -75,6 +75,8 @@ def targets_sentence(week: str, candidate: str, rows: Sequence[CategoryRow]) -> 
     judged = [(row, one) for row in rows for one in row.judgements.values()]
     if not judged:
         return f"The policy states no targets, so the figures of {candidate} in {week} are not judged."
+    if len(judged) == 1:
+        return _only_target(week, candidate, *judged[0])
     by = {verdict: [pair for pair in judged if pair[1].verdict == verdict] for verdict in ("met", "missed", "open")}
     text = f"In {week} {candidate} met {len(by['met'])} of its {plural(len(judged), 'target')}"
     if by["missed"]:
@@ -89,6 +91,14 @@ def targets_sentence(week: str, candidate: str, rows: Sequence[CategoryRow]) -> 
     if by["open"]:
         text += f"; {plural(len(by['open']), 'target')} cannot be told yet"
     return text + "."
+
+
+def _only_target(week: str, candidate: str, row: CategoryRow, one: Judgement) -> str:
+    value = f"{METRIC_NAMES[one.metric].lower()} of {row.name} ({numbers.share(row.results[one.metric].value)}, "
+    value += f"target {numbers.share(one.target, 0)})"
+    if one.verdict == "open":
+        return f"In {week} it cannot be told yet whether {candidate} meets its only target, {value}."
+    return f"In {week} {candidate} {one.verdict} its only target, {value}."
 
 
 def nothing_moved(previous: str | None, is_comparable: bool) -> str:
@@ -115,7 +125,7 @@ def cause_sentence(
     samples: Sequence[Change],
     since: str,
     *,
-    asks_model: bool,
+    kind: str,
     control: str | None,
     control_moved: Sequence[str],
     control_identical: bool | None,
@@ -127,7 +137,7 @@ def cause_sentence(
         ours: Changes of the candidate's own inputs.
         samples: Changes of the sample of items.
         since: Week of the run before.
-        asks_model: Whether a vendor's model takes part.
+        kind: What stands behind the decisions: ``model``, ``recorded`` or ``own``.
         control: The frozen control; None when there is none in both weeks.
         control_moved: Categories in which the control moved too.
         control_identical: Whether the control decided every item as before; None when the items differ.
@@ -135,19 +145,22 @@ def cause_sentence(
     if not movements:
         return ""
     what = listed([one.phrase for one in ours], 4)
-    text = f"Since {since}, {what}." if ours else f"None of its own inputs changed since {since}."
+    if kind == "recorded":
+        text = f"These are recorded decisions: what changed since {since} behind them, the runs cannot say."
+    else:
+        text = f"Since {since}, {what}." if ours else f"None of its own inputs changed since {since}."
     if samples:
         text += f" The items are {samples[0].phrase}."
     if control is None:
-        if asks_model:
+        if kind == "model":
             text += " No frozen control ran in both weeks, so a change on the vendor's side cannot be told from ours."
-        elif ours:
+        elif kind == "own" and ours:
             text += " No vendor's model takes part, so the change is ours."
         return text
     still = "decided every item as before" if control_identical else "did not move"
     if control_moved:
         moved = f"The frozen control {control} moved too ({listed(control_moved)})"
-        ending = "not all of it is our change" if ours else "the model behind it or the items changed, not we"
+        ending = "not all of it is our change" if ours else "the model behind them or the items changed, not we"
         return f"{text} {moved}: {ending}."
     if ours:
         return f"{text} The frozen control {control} {still}: the cause is our change."

@@ -72,14 +72,12 @@ class WeekRuns:
     Attributes:
         week: ISO label.
         of: Candidate -> the run that speaks for it.
-        n_runs: Stored runs of the week.
-        unusable: Runs that are incomplete or invalid, and so speak for nobody.
+        n_runs: Stored runs of the week; those that are incomplete or invalid speak for nobody.
     """
 
     week: str
     of: Mapping[str, RunMeta]
     n_runs: int
-    unusable: tuple[RunMeta, ...]
 
 
 def runs_by_week(metas: Iterable[RunMeta], weeks: Sequence[str]) -> dict[str, WeekRuns]:
@@ -96,8 +94,7 @@ def runs_by_week(metas: Iterable[RunMeta], weeks: Sequence[str]) -> dict[str, We
 def _week_runs(week: str, metas: Sequence[RunMeta]) -> WeekRuns:
     ordered = sorted(metas, key=_rank)
     chosen = {candidate: meta for meta in ordered if meta.status == "complete" for candidate in meta.candidates}
-    unusable = tuple(meta for meta in ordered if meta.status != "complete")
-    return WeekRuns(week, {name: chosen[name] for name in sorted(chosen)}, len(metas), unusable)
+    return WeekRuns(week, {name: chosen[name] for name in sorted(chosen)}, len(metas))
 
 
 def _rank(meta: RunMeta) -> tuple[int, int, str, str]:
