@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_PROGRESS_BAR ?= on
 
-.PHONY: help setup quickstart test test-slow check format lock docs benchmarks clean
+.PHONY: help setup quickstart test test-slow check format lock docs examples benchmarks clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -61,6 +61,9 @@ lock: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m tests.command_reference
+
+examples: $(VENV)/.installed
+	$(BIN)/python reports/examples/build.py
 
 benchmarks: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/benchmarks -m "" -s
