@@ -103,17 +103,29 @@ def workbook_bytes(sheets: Sequence[Sheet], *, title: str) -> bytes:
     """The sheets as the bytes of an xlsx file."""
     from openpyxl import Workbook
 
+    tables = [(sheet, _checked(sheet)) for sheet in sheets]
     book = Workbook(write_only=True)
     book.properties.title = safe_text(title)
     book.properties.creator = "moderation-harness"
     styles = _styles(book)
     names: list[str] = []
-    for sheet in sheets:
+    for sheet, rows in tables:
         names.append(_sheet_name(sheet.name, names))
-        _write(book, names[-1], sheet, styles)
+        _write(book, names[-1], sheet, rows, styles)
     buffer = io.BytesIO()
     book.save(buffer)
     return _stable(buffer.getvalue())
+
+
+def _checked(sheet: Sheet) -> list[Sequence[Value]]:
+    """The rows, before anything is written."""
+    rows = list(sheet.rows)
+    if len(rows) > MAX_ROWS - TITLE_ROWS:
+        raise ValueError(f"sheet {sheet.name} has {len(rows)} rows; a spreadsheet holds {MAX_ROWS}")
+    for row in rows:
+        if len(row) != len(sheet.columns):
+            raise ValueError(f"a row of {len(row)} cells in a sheet of {len(sheet.columns)} columns")
+    return rows
 
 
 def _sheet_name(name: str, taken: Sequence[str]) -> str:
@@ -162,7 +174,7 @@ def _styles(book: Any) -> dict[str, Any]:
     return styles
 
 
-def _write(book: Any, name: str, sheet: Sheet, styles: dict[str, Any]) -> None:
+def _write(book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], styles: dict[str, Any]) -> None:
     from openpyxl.utils import get_column_letter
 
     page = book.create_sheet(name)
@@ -181,22 +193,13 @@ def _write(book: Any, name: str, sheet: Sheet, styles: dict[str, Any]) -> None:
         page.append([])
     page.row_dimensions[first].height = LINE * max(_lines(column.head, column.width) for column in sheet.columns) + 2
     page.append([make(one.head, "head" if FORMATS[one.kind] == "@" else "head_number") for one in sheet.columns])
-    kinds = [column.kind for column in sheet.columns]
-    n_rows = 0
-    for row in sheet.rows:
-        if len(row) != len(kinds):
-            raise ValueError(f"a row of {len(row)} cells in a sheet of {len(kinds)} columns")
-        n_rows += 1
-        if n_rows > MAX_ROWS - first:
-            raise ValueError(f"sheet {name} has more than {MAX_ROWS} rows")
-        lines = [
-            _lines(value, column.width)
-            for value, column in zip(row, sheet.columns, strict=True)
-            if column.kind == "long"
-        ]
-        page.row_dimensions[first + n_rows].height = LINE * max([1, *lines]) + 1
-        page.append([make(value, kind) for value, kind in zip(row, kinds, strict=True)])
-    page.auto_filter.ref = f"A{first}:{get_column_letter(len(kinds))}{max(first + n_rows, first + 1)}"
+    for number_, row in enumerate(rows, start=first + 1):
+        pairs = list(zip(row, sheet.columns, strict=True))
+        lines = [_lines(value, column.width) for value, column in pairs if column.kind == "long"]
+        page.row_dimensions[number_].height = LINE * max([1, *lines]) + 1
+        page.append([make(value, column.kind) for value, column in pairs])
+    n_rows = len(rows)
+    page.auto_filter.ref = f"A{first}:{get_column_letter(len(sheet.columns))}{max(first + n_rows, first + 1)}"
 
 
 def _lines(value: Value, width: float) -> int:
@@ -208,7 +211,7 @@ def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str]) -> Any:
     from openpyxl.cell import WriteOnlyCell
 
     def make(value: Value, kind: str) -> Any:
-        if value is None:
+        if value is None or value == "":
             return None
         if isinstance(value, str):
             cell = WriteOnlyCell(page, value="")

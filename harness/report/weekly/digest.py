@@ -25,7 +25,7 @@ def write_digest(data: WeeklyData, path: Path) -> Path:
 def digest(data: WeeklyData) -> str:
     """The message; lines that do not fit are counted in the last one."""
     lines = [
-        f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_MARKS[data.tone]} {data.word}",
+        f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}",
         "",
         *(chat_text(sentence) for sentence in data.headline),
     ]
@@ -44,6 +44,10 @@ def digest(data: WeeklyData) -> str:
                 optional.append("- " + chat_text(f"{one.name}: {plural(one.n_new, 'item')} newly {kind}{where}"))
     tail = ["", f"{numbers.count(data.health.n_items)} items of {chat_text(data.golden)}; run {chat_text(data.run_id)}"]
     return _fitted(lines, optional, tail)
+
+
+def _mark(data: WeeklyData) -> str:
+    return f"{_MARKS[data.tone]} {chat_text(data.word)}"
 
 
 def chat_text(text: str) -> str:
