@@ -19,6 +19,7 @@ NO_OWNER = "no owner named in the policy"
 MIN_WITNESSES = 3
 """Two weak candidates agree against a good label all too often."""
 _UNITS = {"recall": "violating items", "precision": "flagged items"}
+_WORSE = {"recall": "newly missed item", "precision": "newly wrongly flagged item"}
 _SEVERITY = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
@@ -53,7 +54,8 @@ def _moved(rows: Sequence[CategoryRow], movements: Sequence[Movement], has_own_c
         if one.is_better:
             continue
         row = by_id.get(one.category)
-        broken = f" Start with the {plural(row.broken, 'broken item')}." if row is not None and row.broken else ""
+        n_worse = row.worse.get(one.metric, 0) if row is not None else 0
+        broken = f" Start with the {plural(n_worse, _WORSE[one.metric])}." if n_worse else ""
         what = "decide whether to roll back" if has_own_change else "find the cause with whoever runs it"
         size = points_text(one.difference)
         text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {size}: {what}.{broken}"

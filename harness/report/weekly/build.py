@@ -6,27 +6,23 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from harness.comparison import Comparison, check_same_items, compare
 from harness.core.metrics import LOWER_IS_BETTER
 from harness.core.results import MetricResult
-from harness.decisions import decisions
 from harness.errors import HarnessError
 from harness.gating.across import shared_positions, split_change
-from harness.report import numbers
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.masking import TextMode
 from harness.report.weekly import sentences
 from harness.report.weekly.asks import build_asks
 from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
-from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name, kind_of
+from harness.report.weekly.causes import candidate_series, causes_of, headline_of
+from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import (
     METRIC_NAMES,
     CategoryRow,
-    Change,
     GoldenHealth,
     LabelSplit,
     Movement,
@@ -36,7 +32,7 @@ from harness.report.weekly.data import (
 )
 from harness.report.weekly.health import gold_rows, n_all_disagree
 from harness.report.weekly.items import example_of, item_rows
-from harness.report.weekly.series import point_at, series_of
+from harness.report.weekly.series import point_at
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import weeks_between
@@ -59,7 +55,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     run, candidate, week = source.run, source.candidate, source.week
     policy: Mapping[str, Any] = run.meta.policy.get("categories", {})
     names = {one: str(policy.get(one, {}).get("name") or one) for one in run.categories}
-    series = _series(source, candidate)
+    series = candidate_series(source, candidate)
     previous_week, before = source.previous if source.previous else (None, None)
     changes = changes_between(before, run, candidate) if before is not None else ()
     is_comparable = not any(one.kind == "golden_set" for one in changes)
@@ -67,7 +63,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     rows = _rows(source, names, series, paired)
     movements = _movements(week, names, series, paired, previous_week)
     splits, n_split = _splits(before, run, candidate, names) if before is not None and not is_comparable else ((), 0)
-    causes = _causes(source, movements, changes, splits, n_split, is_comparable=is_comparable)
+    causes = causes_of(source, movements, changes, splits, n_split, is_comparable=is_comparable)
     examples = {one: example_of(source, index, text_mode) for index, one in enumerate(run.item_ids)}
     shared = None
     if before is not None:
@@ -101,7 +97,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=_headline(source, rows, movements, causes, previous_week, is_comparable),
+        headline=headline_of(source, rows, movements, causes, previous_week, is_comparable),
         policy=f"{run.meta.policy.get('name')} v{run.meta.policy.get('version')}",
         golden=golden_name(run.meta),
         run_id=run.meta.run_id,
@@ -129,11 +125,6 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         reproduce=f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
         + (f" --control {source.control}" if source.control else ""),
     )
-
-
-def _series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
-    runs = [(one.week, one.of[candidate]) for one in source.by_week.values() if candidate in one.of]
-    return series_of(candidate, source.run.categories, runs, source.summaries)
 
 
 def _paired(before: Run, run: Run, candidate: str) -> Comparison | None:
@@ -177,6 +168,9 @@ def _rows(
                 production_precision=at_prevalence if at_prevalence.is_defined else None,
                 fixed=None if flips is None else len(flips.fixed),
                 broken=None if flips is None else len(flips.broken),
+                worse={}
+                if flips is None
+                else {"recall": round(flips.cells["110"]), "precision": round(flips.cells["001"])},
             )
         )
     return tuple(rows)
@@ -266,76 +260,6 @@ def _earlier(week: str, names: Mapping[str, str], series: tuple[Series, ...]) ->
     return tuple(one for one in found if one is not None)
 
 
-def _causes(
-    source: WeeklySource,
-    movements: tuple[Movement, ...],
-    changes: tuple[Change, ...],
-    splits: tuple[LabelSplit, ...],
-    n_split: int,
-    *,
-    is_comparable: bool,
-) -> tuple[str, ...]:
-    if source.previous is None:
-        return ()
-    since, before = source.previous
-    ours = [one for one in changes if one.kind in OWN_KINDS]
-    if not is_comparable:
-        other = [one for one in changes if one.kind == "golden_set"]
-        found = [sentences.golden_sentence(other, since, n_split)]
-        if ours:
-            found.append(f"The candidate changed as well: {sentences.listed([one.phrase for one in ours], 4)}.")
-        else:
-            found.append("None of the candidate's own inputs changed.")
-        largest = sorted(splits, key=lambda one: -max(abs(one.by_labels), abs(one.by_candidate)))[:3]
-        if largest:
-            lines = "; ".join(
-                sentences.split_sentence(one.name, one.metric, one.by_labels, one.by_candidate) for one in largest
-            )
-            found.append(f"Largest parts: {lines}.")
-        elif n_split:
-            found.append("On the items in both, neither labels nor candidate moved a figure.")
-        return tuple(found)
-    if not movements:
-        quiet = sentences.changes_sentence(changes, since)
-        return (quiet,) if quiet else ()
-    control, moved, identical = _control_evidence(source, before, movements)
-    return (
-        sentences.cause_sentence(
-            movements,
-            ours,
-            [one for one in changes if one.kind == "sample"],
-            since,
-            kind=kind_of(source.run.meta, source.candidate),
-            control=control,
-            control_moved=moved,
-            control_identical=identical,
-        ),
-    )
-
-
-def _control_evidence(
-    source: WeeklySource, before: Run, movements: tuple[Movement, ...]
-) -> tuple[str | None, list[str], bool | None]:
-    """The control, the categories in which it moved as well, and whether it decided every item as before."""
-    control, now, then = source.control, source.control_run, source.control_previous
-    if control is None or now is None or then is None:
-        return None, [], None
-    identical: bool | None = None
-    if now.item_ids == then.item_ids and now.text_hashes == then.text_hashes:
-        old, new = decisions(then, control).y_pred, decisions(now, control).y_pred
-        identical = old.shape == new.shape and bool(np.array_equal(old, new))
-    if identical:
-        return control, [], True
-    names = {one.category: one.name for one in movements}
-    moved = []
-    for one in _series(source, control):
-        point = next((point for point in one.points if point.week == source.week and point.is_flagged), None)
-        if point is not None:
-            difference = f"{numbers.points(point.result.value - point.before)} points"
-            moved.append(f"{METRIC_NAMES[one.metric].lower()} of {names.get(one.category, one.category)} {difference}")
-    return control, moved, identical
-
-
 def _splits(before: Run, run: Run, candidate: str, names: Mapping[str, str]) -> tuple[tuple[LabelSplit, ...], int]:
     try:
         positions = shared_positions(before, run)
@@ -355,29 +279,6 @@ def _splits(before: Run, run: Run, candidate: str, names: Mapping[str, str]) -> 
 
 def _difference(before: MetricResult, after: MetricResult) -> float:
     return after.value - before.value if before.is_defined and after.is_defined else math.nan
-
-
-def _headline(
-    source: WeeklySource,
-    rows: tuple[CategoryRow, ...],
-    movements: tuple[Movement, ...],
-    causes: tuple[str, ...],
-    previous_week: str | None,
-    is_comparable: bool,
-) -> tuple[str, ...]:
-    found = [one.sentence for one in movements[: sentences.TOLD]]
-    if len(movements) > sentences.TOLD:
-        found.append(f"{sentences.plural(len(movements) - sentences.TOLD, 'further figure')} moved too.")
-    if not movements:
-        found.append(sentences.nothing_moved(previous_week, is_comparable))
-    found += causes[:3] if not is_comparable else causes[:1] if movements else ()
-    if movements and is_comparable:
-        n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
-        if n_quiet > 0:
-            others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
-            found.append(f"The other {others} stayed within what chance explains.")
-    found.append(sentences.targets_sentence(source.week, source.candidate, rows))
-    return tuple(one for one in found if one)
 
 
 def _health(source: WeeklySource, names: Mapping[str, str]) -> GoldenHealth:

@@ -95,6 +95,8 @@ class CategoryRow:
     production_precision: MetricResult | None
     fixed: int | None
     broken: int | None
+    worse: Mapping[str, int]
+    """Metric -> items that newly count against it: newly missed for recall, newly flagged wrongly for precision."""
 
 
 @dataclass(frozen=True, slots=True)

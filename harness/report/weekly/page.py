@@ -34,6 +34,7 @@ from harness.report.weekly.data import (
 )
 from harness.report.weekly.sentences import plural
 
+MAX_CHARTS = 30
 _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
 _VERDICTS = {"met": "✓ met", "missed": "✗ missed", "open": "? cannot tell yet"}
 
@@ -176,7 +177,11 @@ class WeeklyPage:
             label = drawings.trend_label(names[one.category], METRIC_NAMES[metric], one)
             chart = drawings.trend(one, data.weeks, self._target.get((one.category, metric)), None, label)
             found.append((names[one.category], moved, chart))
-        return sorted(found, key=lambda one: not one[1])
+        return sorted(found, key=lambda one: not one[1])[:MAX_CHARTS]
+
+    def n_more_charts(self, metric: str) -> int:
+        """Categories whose chart is left out: their figures are in the table below the charts."""
+        return max(0, len(self.table_points(metric)) - MAX_CHARTS)
 
     def table_points(self, metric: str) -> list[tuple[str, Series]]:
         """The figures behind the charts."""
