@@ -21,7 +21,7 @@ from harness.core.repeats import repeated_metric
 from harness.decisions import MISSING, decisions, generator, outcome_counts
 from harness.errors import HarnessError
 from harness.runs import Run
-from harness.scoring import latency_percentiles, signature_of
+from harness.scoring import golden_facts, latency_percentiles, signature_of
 
 _SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
 """Cells that a metric's difference is about."""
@@ -128,7 +128,7 @@ def compare(
     return Comparison(
         _side(baseline_run, baseline),
         _side(candidate_run, candidate),
-        baseline_run.meta.golden_set,
+        golden_facts(baseline_run),
         len(baseline_run.item_ids),
         f"Holm over {len(categories)} categories x recall, precision, fpr",
         _holm_over(categories),
@@ -154,7 +154,7 @@ def check_same_items(one: Run, other: Run) -> None:
             f"runs {one.meta.run_id} and {other.meta.run_id} hold different items: "
             f"{len(only_one)} only in the first, {len(only_other)} only in the second",
             allowed="the same item ids",
-            next_step="use the same --limit (or none) in both runs",
+            next_step="use the same --limit (or none) and the same split in both runs",
         )
 
 

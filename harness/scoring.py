@@ -27,6 +27,7 @@ from harness.core.thresholds import recall_at_precision
 from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_code, outcome_counts
 from harness.records import FALLBACK_OUTCOMES
 from harness.runs import CandidateRows, Run
+from harness.runs.split import described
 
 CATEGORY_METRICS = ("precision", "recall", "f1", "fpr")
 SENSITIVITY_METRICS = ("precision", "recall", "f1")
@@ -125,7 +126,15 @@ class RunScore:
 def score_run(run: Run, *, with_slices: bool = True) -> RunScore:
     """Score every candidate of a run."""
     scores = {name: score_candidate(run, name, with_slices=with_slices) for name in run.candidates}
-    return RunScore(run.meta.run_id, run.meta.golden_set, scores)
+    return RunScore(run.meta.run_id, golden_facts(run), scores)
+
+
+def golden_facts(run: Run) -> dict[str, Any]:
+    """What was measured on: the golden set and, under a split, the part of the run's items that the numbers are of."""
+    facts = dict(run.meta.golden_set)
+    if run.part != "all":
+        facts |= {"n_items": len(run.item_ids), "part": run.part, "n_items_in_run": run.meta.n_items}
+    return facts
 
 
 def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> CandidateScore:
@@ -290,6 +299,8 @@ def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
 def signature_of(run: Run, candidate: str) -> str:
     """All that can move this candidate's numbers, in the fixed order of the signature."""
     fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
+    if run.part != "all":
+        fields["split"] = described(run.part, run.meta.eval["split"])
     return signature({**fields, "unparsed": on_failure_of(run, candidate), "ci": "wilson95", "v": __version__})
 
 

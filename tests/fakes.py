@@ -33,6 +33,7 @@ class FakeRun:
     clusters: np.ndarray | None = None
     slices: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     prevalences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    part: str = "all"
     meta: FakeMeta = field(default_factory=FakeMeta)
 
     def __post_init__(self) -> None:

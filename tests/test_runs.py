@@ -304,3 +304,74 @@ def test_a_file_address_is_a_local_folder(tmp_path):
     summary = run(make_request(tmp_path, runs_dir=f"file://{tmp_path}/elsewhere"))
     assert (tmp_path / "elsewhere" / summary.run_id / "run.json").exists()
     assert open_run(summary.run_id, tmp_path / "elsewhere").meta.run_id == summary.run_id
+
+
+# ------------------------------------------------------------------------------------------------------ dev and gate
+
+SPLIT = {"dev": 0.4, "by": "group", "seed": 7}
+
+
+def split_run(tmp_path, split=SPLIT, n=300, **more):
+    eval_ = {"eval": "demo", "on_failure": "no_flag", "candidates": {}, "split": split}
+    golden = FakeGolden(n, withheld={7}, slices=True)
+    request = make_request(tmp_path, golden, [Asking(), Local()], eval=eval_, slice_names=("language",), **more)
+    return open_run(run(request, FakeTransport()).path)
+
+
+def test_a_run_with_a_split_shows_its_gate_part(tmp_path):
+    """The split was declared and ignored: what thresholds were chosen on was reported too."""
+    gate = split_run(tmp_path)
+    dev, every = gate.of_part("dev"), gate.of_part("all")
+    assert (gate.part, dev.part, every.part) == ("gate", "dev", "all")
+    assert sorted([*gate.item_ids, *dev.item_ids]) == sorted(every.item_ids)
+    assert 0.3 < len(dev.item_ids) / 300 < 0.5
+    assert not set(gate.groups) & set(dev.groups)
+    positions = [every.item_ids.index(one) for one in gate.item_ids]
+    assert positions == sorted(positions)
+    whole, part = every.candidate("v1"), gate.candidate("v1")
+    for field in ("outcomes", "y_pred", "y_score", "latency_ms", "cost_usd", "is_cached"):
+        np.testing.assert_array_equal(getattr(part, field), getattr(whole, field)[positions])
+    assert part.tokens["input_tokens"].sum() == whole.tokens["input_tokens"][positions].sum()
+    np.testing.assert_array_equal(gate.y_true, every.y_true[positions])
+    assert gate.texts("v1", "rationale") == [every.texts("v1", "rationale")[index] for index in positions]
+    assert {len(one) for one in (gate.weights, gate.is_withheld, gate.text_hashes, gate.clusters)} == {len(positions)}
+    members = gate.slices["language"]["en"]
+    assert [gate.item_ids[index] for index in members] == [one for one in gate.item_ids if int(one[2:]) % 2]
+
+
+def test_the_parts_follow_seed_and_cluster_alone(tmp_path):
+    """Another size of the set, and ``--limit``, move no item to the other part; another seed does."""
+    whole, sample = split_run(tmp_path / "a"), split_run(tmp_path / "b", limit=100)
+    larger = split_run(tmp_path / "c", n=330)
+    assert set(sample.item_ids) <= set(whole.item_ids) <= set(larger.item_ids)
+    other = split_run(tmp_path / "d", {**SPLIT, "seed": 8})
+    assert set(other.item_ids) != set(whole.item_ids)
+    by_item = split_run(tmp_path / "e", {**SPLIT, "by": "item"})
+    assert set(by_item.groups) & set(by_item.of_part("dev").groups)
+
+
+def test_scores_and_comparisons_are_of_the_gate_part_and_say_so(tmp_path):
+    from harness.comparison import compare
+    from harness.scoring import score_run
+
+    gate = split_run(tmp_path)
+    n = len(gate.item_ids)
+    scored = score_run(gate).as_dict()
+    told = scored["golden_set"]
+    assert (told["n_items"], told["part"], told["n_items_in_run"]) == (n, "gate", 300)
+    assert sum(scored["candidates"]["v1"]["outcomes"].values()) == n
+    assert "|split:gate,dev:0.4,by:group,seed:7|" in scored["candidates"]["v1"]["signature"]
+    compared = compare(gate, "v1", gate, "rules", n_resamples=100)
+    assert (compared.n_items, compared.golden_set["part"]) == (n, "gate")
+    hate = compared.categories["hate"]
+    assert set(hate.fixed) | set(hate.broken) <= set(gate.item_ids)
+    with pytest.raises(HarnessError, match=r"(?s)hold different items.*same split"):
+        compare(gate, "v1", gate.of_part("dev"), "v1")
+
+
+def test_a_part_without_items_and_a_run_without_a_split_are_refused(tmp_path, stored):
+    with pytest.raises(HarnessError, match="leaves no item to the part 'dev'"):
+        split_run(tmp_path / "a", {**SPLIT, "dev": 0.0001}).of_part("dev").candidate("v1")
+    assert stored.part == "all"
+    with pytest.raises(HarnessError, match="declares no split"):
+        stored.of_part("dev").candidate("v1")

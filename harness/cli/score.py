@@ -34,6 +34,8 @@ def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_jso
     from harness.report.tables import render
 
     golden = score.golden_set
-    click.echo(f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items\n")
+    part = f" of part '{golden['part']}' (of {golden['n_items_in_run']} that were run)" if "part" in golden else ""
+    head = f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items{part}"
+    click.echo(f"{head}\n")
     click.echo(render(score_tables(score, with_slices=with_slices), output))
     click.echo(f"\n{READING}")

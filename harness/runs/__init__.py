@@ -1,7 +1,7 @@
 """Stored runs: what a run folder holds, and how it is read back.
 
 Decides what others see of it; ``layout`` names fields and columns, ``reader`` opens runs, ``folder`` finds bytes,
-``arrow`` moves columns between Python lists, Arrow and numpy.
+``arrow`` moves columns between Python lists, Arrow and numpy, ``split`` tells dev items from gate items.
 """
 
 from harness.runs.folder import RunFolder, is_remote
@@ -22,6 +22,7 @@ from harness.runs.layout import (
     read_meta,
 )
 from harness.runs.reader import Run, latest_run, list_runs, open_run
+from harness.runs.split import Part
 
 __all__ = [
     "ALL_OUTCOMES",
@@ -33,6 +34,7 @@ __all__ = [
     "OLD_PREFIX",
     "PREDICTIONS_FILE",
     "CandidateRows",
+    "Part",
     "Run",
     "RunFolder",
     "RunMeta",

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.runs.arrow import numpy_of
+from harness.runs.arrow import number_array, numpy_of
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -32,24 +32,66 @@ from harness.runs.layout import (
     TextColumn,
     read_meta,
 )
+from harness.runs.split import Part, is_dev
 
 
 class Run:
-    """A stored run. Arrays are read when they are first asked for."""
+    """A stored run, or a part of its items. Arrays are read when they are first asked for.
 
-    def __init__(self, folder: RunFolder, meta: RunMeta) -> None:
+    Where the eval declares a split, a run shows its ``gate`` part unless another one is asked for, so that whatever
+    reads it (scores, comparisons, gates, reports) leaves out the items on which thresholds were chosen.
+
+    Args:
+        folder: Where the run lies.
+        meta: Content of its run.json, about all of its items.
+        part: Items to show; ``gate`` for None when the eval has a split, else ``all``.
+    """
+
+    def __init__(self, folder: RunFolder, meta: RunMeta, part: Part | None = None) -> None:
         self._folder = folder
         self.meta = meta
         self.path = folder.address
+        self.part: Part = part or ("gate" if meta.eval.get("split") else "all")
         self.categories = meta.categories
         self.candidates = meta.candidates
 
     @cached_property
-    def _items(self) -> pa.Table:
+    def _all_items(self) -> pa.Table:
         table = self._file(ITEMS_FILE).read()
         if table.num_rows != self.meta.n_items:
             raise self._damaged(ITEMS_FILE, f"{table.num_rows} items instead of {self.meta.n_items}")
         return table
+
+    @cached_property
+    def _kept(self) -> NDArray[np.int64] | None:
+        """Positions of the part's items among those of the run; None for all."""
+        if self.part == "all":
+            return None
+        split = self.meta.eval.get("split")
+        if not split:
+            raise HarnessError(
+                f"run {self.meta.run_id} has no part '{self.part}': its eval declares no split",
+                allowed="the run as a whole",
+                next_step="add 'split: {dev: 0.4, by: group, seed: 7}' to the eval and run it again",
+            )
+        in_dev = is_dev(self._all_items["item_id"].to_pylist(), self._all_items["group"].to_pylist(), split)
+        kept = np.flatnonzero(in_dev if self.part == "dev" else ~in_dev)
+        if not kept.size:
+            raise HarnessError(
+                f"run {self.meta.run_id}: the split leaves no item to the part '{self.part}'",
+                allowed="a split whose parts both have items",
+                next_step="run more items, or change dev, by or seed of the eval's split",
+            )
+        return kept
+
+    @cached_property
+    def _items(self) -> pa.Table:
+        kept = self._kept
+        return self._all_items if kept is None else self._all_items.take(number_array(kept.tolist(), pa.int64()))
+
+    def of_part(self, part: Part) -> Run:
+        """The same run with the items of one part: ``dev``, ``gate`` or ``all``."""
+        return Run(self._folder, self.meta, part)
 
     @cached_property
     def item_ids(self) -> list[str]:
@@ -126,21 +168,23 @@ class Run:
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
         shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
+        kept: Any = slice(None) if self._kept is None else self._kept
         return CandidateRows(
-            outcomes=_outcomes(table["outcome"]).reshape(shape),
-            y_pred=_matrix(table, "decision", self.categories, MISSING, np.int8).reshape(cube),
-            y_score=_matrix(table, "score", self.categories, np.nan, np.float64).reshape(cube),
-            latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape),
-            tokens={column: numpy_of(table[column]).reshape(shape) for column in counted},
-            cost_usd=numpy_of(table["cost_usd"], null=np.nan).reshape(shape),
-            is_cached=numpy_of(table["cached"]).reshape(shape),
+            outcomes=_outcomes(table["outcome"]).reshape(shape)[kept],
+            y_pred=_matrix(table, "decision", self.categories, MISSING, np.int8).reshape(cube)[kept],
+            y_score=_matrix(table, "score", self.categories, np.nan, np.float64).reshape(cube)[kept],
+            latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape)[kept],
+            tokens={column: numpy_of(table[column]).reshape(shape)[kept] for column in counted},
+            cost_usd=numpy_of(table["cost_usd"], null=np.nan).reshape(shape)[kept],
+            is_cached=numpy_of(table["cached"]).reshape(shape)[kept],
         )
 
     def texts(self, candidate: str, column: TextColumn) -> list[list[str | None]]:
         """Rationales, errors or response keys of one candidate: per item, one for each repeat."""
         values = self._rows(candidate, [column])[column].to_pylist()
         repeats = self.meta.repeats
-        return [values[start : start + repeats] for start in range(0, len(values), repeats)]
+        every = [values[start : start + repeats] for start in range(0, len(values), repeats)]
+        return every if self._kept is None else [every[index] for index in self._kept.tolist()]
 
     def input_text(self, kind: str) -> str | None:
         """The text of an input as it was (``prompt:v1``, ``policy``); None when it was not kept."""
