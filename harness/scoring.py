@@ -7,7 +7,7 @@ Decides which numbers a score holds and their shape; the formulas are in ``core`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from harness import __version__
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
-from harness.core.metrics import failure_rate
+from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND, failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
-from harness.core.repeats import flip_rate, repeated_metric
+from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
 from harness.core.results import Interval, MetricResult
+from harness.core.sampled import weighted_ratio
 from harness.core.signature import signature
 from harness.core.thresholds import recall_at_precision
 from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_code, outcome_counts
@@ -38,7 +39,11 @@ NOT_COVERED = "not covered"
 
 @dataclass(frozen=True, slots=True)
 class CategoryScore:
-    """One candidate on one category."""
+    """One candidate on one category.
+
+    ``metrics`` count every item once. ``weighted`` holds the same for the population that the items' weights stand for;
+    it is empty where all weights are equal.
+    """
 
     tp: float
     fp: float
@@ -46,17 +51,32 @@ class CategoryScore:
     tn: float
     metrics: Mapping[str, MetricResult]
     sensitivity: Mapping[str, Mapping[str, MetricResult]]
+    weighted: Mapping[str, MetricResult] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
         out: dict[str, Any] = {name: _plain(getattr(self, name)) for name in ("tp", "fp", "fn", "tn")}
-        out.update({name: result.as_dict() for name, result in self.metrics.items()})
+        out.update({name: result.as_dict() for name, result in self.metrics.items() if name != RECALL_AT})
+        if RECALL_AT in self.metrics:
+            out["recall_at"] = {RECALL_AT.removeprefix("recall_at_"): self.metrics[RECALL_AT].as_dict()}
         if self.sensitivity:
             out["sensitivity"] = {
                 policy: {name: result.as_dict() for name, result in metrics.items()}
                 for policy, metrics in self.sensitivity.items()
             }
+        if self.weighted:
+            out["weighted"] = {name: result.as_dict() for name, result in self.weighted.items()}
         return out
+
+
+_NO_SCORES = MetricResult.undefined("no scores").as_dict()
+_SHAPE: dict[str, Any] = {
+    **dict.fromkeys(("tp", "fp", "fn", "tn", *CATEGORY_METRICS)),
+    **dict.fromkeys(("average_precision", "auroc", "brier"), _NO_SCORES),
+    "recall_at": {"precision_0.90": _NO_SCORES},
+    "precision_at_prevalence": MetricResult.undefined("the policy states no prevalence").as_dict(),
+}
+"""Every key of a category in ``harness score --json``, in the contract's order; what was not measured says why."""
 
 
 SliceScores = Mapping[str, Mapping[str, Mapping[str, CategoryScore]]]
@@ -88,7 +108,7 @@ class CandidateScore:
             "on_failure": self.on_failure,
             "failure_rate": self.failure_rate.as_dict(),
             "n_fallback": self.n_fallback,
-            "categories": {name: category.as_dict() for name, category in self.categories.items()},
+            "categories": {name: _SHAPE | category.as_dict() for name, category in self.categories.items()},
             "any_violation": self.any_violation.as_dict(),
             "macro": {name: result.as_dict() for name, result in self.macro.items()},
             "micro": {name: result.as_dict() for name, result in self.micro.items()},
@@ -195,7 +215,9 @@ def _category(run: Run, name: str, column: int, read: Decisions, others: Mapping
     sensitivity = {
         policy: _count(other, column, SENSITIVITY_METRICS, run.clusters).metrics for policy, other in others.items()
     }
-    return replace(score, metrics=metrics, sensitivity=sensitivity)
+    return replace(
+        score, metrics=metrics, sensitivity=sensitivity, weighted=_weighted(read, column, run.clusters, run.weights)
+    )
 
 
 def _count(read: Decisions, column: int, names: tuple[str, ...], clusters: NDArray[np.int64] | None) -> CategoryScore:
@@ -212,6 +234,47 @@ def _count(read: Decisions, column: int, names: tuple[str, ...], clusters: NDArr
             for name, one in metrics.items()
         }
     return CategoryScore(tp, fp, fn, tn, metrics, {})
+
+
+def _weighted(
+    read: Decisions, column: int, clusters: NDArray[np.int64] | None, weights: NDArray[np.float64]
+) -> dict[str, MetricResult]:
+    """Hajek ratios under the items' weights; F1 = 2J/(1 + J) of the weighted share J of TP among TP, FP and FN."""
+    if not has_weights(weights):
+        return {}
+    n_repeats = read.y_pred.shape[1]
+    rows = stack_repeats(read.y_true[:, column], read.y_pred[:, :, column], clusters)
+    is_paired = (rows.y_true >= 0) & (rows.y_pred >= 0)
+    gold, flagged = (rows.y_true == 1) & is_paired, (rows.y_pred == 1) & is_paired
+    parts = {
+        "precision": (gold & flagged, flagged, NOTHING_FLAGGED),
+        "recall": (gold & flagged, gold, NO_POSITIVES),
+        "f1": (gold & flagged, gold | flagged, NOTHING_TO_FIND),
+        "fpr": (flagged & ~gold, is_paired & ~gold, NO_NEGATIVES),
+    }
+    n_excluded = int(np.count_nonzero(~is_paired))
+    found = {}
+    for name, (numerator, denominator, reason) in parts.items():
+        one = weighted_ratio(
+            numerator,
+            denominator,
+            np.tile(weights, n_repeats),
+            clusters=None if clusters is None and n_repeats == 1 else rows.clusters,
+            reason=reason,
+        )
+        if name == "f1":
+            one = replace(one, value=_f1(one.value), low=_f1(one.low), high=_f1(one.high))
+        found[name] = replace(one, n=round(one.n / n_repeats), n_excluded=round(n_excluded / n_repeats))
+    return found
+
+
+def has_weights(weights: NDArray[np.float64]) -> bool:
+    """Whether some items stand for more of the population than others."""
+    return bool(weights.size) and bool((weights != weights[0]).any())
+
+
+def _f1(jaccard: float) -> float:
+    return 2 * jaccard / (1 + jaccard)
 
 
 def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -> dict[str, MetricResult]:
@@ -301,6 +364,8 @@ def signature_of(run: Run, candidate: str) -> str:
     fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
     if run.part != "all":
         fields["split"] = described(run.part, run.meta.eval["split"])
+    if has_weights(run.weights):
+        fields["weights"] = "unused"
     return signature({**fields, "unparsed": on_failure_of(run, candidate), "ci": "wilson95", "v": __version__})
 
 

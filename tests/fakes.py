@@ -34,6 +34,7 @@ class FakeRun:
     slices: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     prevalences: dict[str, dict[str, Any]] = field(default_factory=dict)
     part: str = "all"
+    weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     meta: FakeMeta = field(default_factory=FakeMeta)
 
     def __post_init__(self) -> None:
@@ -41,6 +42,7 @@ class FakeRun:
         self.categories = self.categories or tuple(f"c{column}" for column in range(n_categories))
         self.item_ids = [f"i{index}" for index in range(n_items)]
         self.candidates = tuple(self.rows)
+        self.weights = self.weights if self.weights.size else np.ones(n_items)
         self.meta.golden_set = {"name": "fake", "version": 1, "hash": "0" * 64, "n_items": n_items}
 
     def candidate(self, name: str) -> CandidateRows:

@@ -98,6 +98,45 @@ def test_slices_count_their_own_items_and_a_slice_without_positives_says_so():
     assert slices["en"]["c0"].metrics["recall"].value == 1.0
 
 
+def test_weights_give_the_population_s_numbers_beside_those_of_the_set():
+    """Weights were stored and used nowhere: a set enriched 9 to 1 showed its own precision and nothing else."""
+    gold, decided = column([1, 1, 0, 0]), column([1, 0, 1, 0])
+    weights = np.array([1.0, 3.0, 9.0, 27.0])
+    run = FakeRun(gold, {"a": rows_of(decided)}, weights=weights)
+    category = score_run(run).candidates["a"].categories["c0"]
+    # recall 1/(1+3), precision 1/(1+9), FPR 9/(9+27), F1 2·1/(2·1+9+3)
+    expected = {"recall": 0.25, "precision": 0.1, "fpr": 0.25, "f1": 2 / 14}
+    assert {name: one.value for name, one in category.weighted.items()} == pytest.approx(expected)
+    assert category.metrics["recall"].value == 0.5
+    assert all(one.low <= one.value <= one.high for one in category.weighted.values())
+    assert "|weights:unused|" in score_run(run).candidates["a"].signature
+    assert category.as_dict()["weighted"]["recall"]["n"] == 2
+    equal = score_run(FakeRun(gold, {"a": rows_of(decided)}, weights=np.full(4, 2.0))).candidates["a"]
+    assert equal.categories["c0"].weighted == {}
+    assert "weights" not in equal.signature
+
+
+def test_weighted_repeats_count_items():
+    decided = np.array([[[1], [0]], [[1], [1]], [[0], [0]]], np.int8)
+    run = FakeRun(column([1, 1, 0]), {"a": rows_of(decided)}, weights=np.array([3.0, 1.0, 1.0]))
+    recall = score_run(run).candidates["a"].categories["c0"].weighted["recall"]
+    assert (recall.value, recall.n, recall.n_excluded) == (pytest.approx((1.5 + 1) / 4), 2, 0)
+
+
+def test_score_json_names_what_was_not_measured():
+    """Keys of the contract were left out of candidates without scores and of categories without a prevalence."""
+    category = score_run(FakeRun(column([1, 0]), {"a": rows_of(column([1, 0]))})).as_dict()["candidates"]["a"][
+        "categories"
+    ]["c0"]
+    assert list(category)[:13] == [
+        "tp", "fp", "fn", "tn", "precision", "recall", "f1", "fpr", "average_precision", "auroc", "brier", "recall_at",
+        "precision_at_prevalence",
+    ]  # fmt: skip
+    assert (category["auroc"]["value"], category["auroc"]["reason"]) == (None, "no scores")
+    assert category["recall_at"]["precision_0.90"]["value"] is None
+    assert category["precision_at_prevalence"]["reason"] == "the policy states no prevalence"
+
+
 def test_score_json_has_the_contract_s_keys():
     data = score_run(FakeRun(column([1, 0]), {"a": rows_of(column([1, 0]), y_score=column([1, 0]))})).as_dict()
     assert set(data) == {"run_id", "golden_set", "candidates"}

@@ -43,19 +43,21 @@ def weighted_ratio(
     sample_weight: NDArray[Any],
     *,
     strata: NDArray[Any] | None = None,
+    clusters: NDArray[Any] | None = None,
     reason: str = NO_ITEMS,
     confidence: float = 0.95,
 ) -> MetricResult:
     """Hajek ratio of a sample with known inclusion probabilities: sum w·numerator / sum w·denominator.
 
-    Variance: linearised, centred within strata; n_eff = p(1 - p)/V goes into Wilson's interval. Where V is 0, Kish's
-    (sum w)²/sum w² over the denominator takes its place.
+    Variance: linearised, summed by cluster, centred within strata; n_eff = p(1 - p)/V goes into Wilson's interval.
+    Where V is 0, Kish's (sum w)²/sum w² over the clusters of the denominator takes its place.
 
     Args:
         numerator: Indicator per item, bool (n_items,), true only where the denominator is (recall: y and b).
         denominator: Indicator per item, bool (n_items,) (recall: y).
         sample_weight: 1/inclusion probability, float (n_items,), finite and >= 0.
         strata: Stratum code per item, int (n_items,); None is one stratum.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster. Not with strata.
         reason: What to say when the denominator is empty.
         confidence: Two-sided level, in (0, 1).
 
@@ -63,7 +65,8 @@ def weighted_ratio(
         A proportion in [0, 1]; n counts items of the denominator; undefined when their weights sum to 0.
 
     Raises:
-        ValueError: Shapes differ, the numerator leaves the denominator, or a weight is negative or not finite.
+        ValueError: Shapes differ, the numerator leaves the denominator, strata and clusters are both given, or a weight
+            is negative or not finite.
 
     References:
         Hajek (1971); Kish (1965), Survey Sampling; Korn & Graubard (1998), Survey Methodology 24:193-201.
@@ -76,21 +79,27 @@ def weighted_ratio(
     x, y = np.asarray(numerator, dtype=bool), np.asarray(denominator, dtype=bool)
     if x.shape != y.shape or (x & ~y).any():
         raise ValueError("numerator and denominator must have one shape, the numerator within the denominator")
+    if strata is not None and clusters is not None:
+        raise ValueError("strata and clusters exclude one another")
     weight = check_weights(sample_weight, x.size)
     total = float(weight[y].sum())
     n = int(np.count_nonzero(y))
     if total == 0:
         return MetricResult.undefined(reason, n=n)
     value = float(weight[x].sum()) / total
-    influence = weight * (x - value * y) / total
-    codes = np.zeros(x.size, dtype=np.intp)
+    influence: NDArray[Any] = weight * (x - value * y) / total
+    counted: NDArray[Any] = weight * y
+    if clusters is not None:
+        _, members = np.unique(np.asarray(clusters), return_inverse=True)
+        influence, counted = np.bincount(members, weights=influence), np.bincount(members, weights=counted)
+    codes = np.zeros(influence.size, dtype=np.intp)
     if strata is not None:
         _, codes = np.unique(np.asarray(strata), return_inverse=True)
     size = np.bincount(codes).astype(np.float64)
     mean = np.bincount(codes, weights=influence) / size
     squares = np.bincount(codes, weights=(influence - mean[codes]) ** 2)
     variance = float(np.sum(squares * size / np.maximum(size - 1, 1)))
-    kish = total**2 / float(np.dot(weight[y], weight[y]))
+    kish = total**2 / float(np.dot(counted, counted))
     low, high = effective_wilson(value, variance, kish, confidence=confidence)
     return MetricResult(value, low, high, n, x.size - n)
 

@@ -13,6 +13,7 @@ READING = (
     "Over-blocking: of what does not violate, the share that was flagged. In brackets: 95% intervals."
 )
 SCORE_COLUMNS = {"average_precision": "Average precision", "auroc": "AUROC", "brier": "Brier"}
+WEIGHTS_NOTE = "All other tables, comparisons and gates count every item once, whatever its weight."
 MISSING = MetricResult.undefined("not measured")
 
 
@@ -23,6 +24,8 @@ def score_tables(score: RunScore, *, with_slices: bool = False) -> list[Table]:
         tables.append(_category_table(name, candidate))
         if any("average_precision" in category.metrics for category in candidate.categories.values()):
             tables.append(_ranking_table(name, candidate))
+        if any(category.weighted for category in candidate.categories.values()):
+            tables.append(_weighted_table(name, candidate))
         sensitivity = _sensitivity_table(name, candidate)
         if sensitivity.rows:
             tables.append(sensitivity)
@@ -132,6 +135,21 @@ def _ranking_table(name: str, candidate: CandidateScore) -> Table:
         rows,
         (),
         frozenset(SCORE_COLUMNS.values()),
+    )
+
+
+def _weighted_table(name: str, candidate: CandidateScore) -> Table:
+    rows = tuple(
+        (category, *(numbers.share_with_interval(score.weighted[metric]) for metric in COLUMNS))
+        for category, score in candidate.categories.items()
+        if score.weighted
+    )
+    return Table(
+        f"{name}: weighted, for the population that the items stand for",
+        ("Category", *COLUMNS.values()),
+        rows,
+        (WEIGHTS_NOTE,),
+        frozenset(COLUMNS.values()),
     )
 
 

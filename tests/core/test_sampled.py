@@ -42,7 +42,22 @@ def test_weighted_ratio_covers_a_stratified_population():
     assert 0.9 <= covered / runs <= 0.99
 
 
+def test_weighted_ratio_of_clusters_is_that_of_fewer_items():
+    # 40 clusters of 5 items alike: the interval of 40 items, not of 200
+    b = np.arange(40) < 30
+    clusters = np.repeat(np.arange(40), 5)
+    ones = np.ones(200, bool)
+    together = weighted_ratio(np.repeat(b, 5), ones, np.full(200, 2.0), clusters=clusters)
+    alone = weighted_ratio(b, np.ones(40, bool), np.full(40, 2.0))
+    assert (together.value, together.low, together.high) == pytest.approx((alone.value, alone.low, alone.high))
+    same = weighted_ratio(ones, ones, np.full(200, 2.0), clusters=clusters)
+    assert same.low == pytest.approx(wilson_interval(40, 40).low)
+    assert together.n == 200
+
+
 def test_weighted_ratio_refuses_and_undefined():
+    with pytest.raises(ValueError, match="exclude one another"):
+        weighted_ratio(np.array([1]), np.array([1]), np.array([1.0]), strata=np.array([0]), clusters=np.array([0]))
     with pytest.raises(ValueError, match="within the denominator"):
         weighted_ratio(np.array([1]), np.array([0]), np.array([1.0]))
     with pytest.raises(ValueError, match="sample_weight"):
