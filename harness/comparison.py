@@ -21,7 +21,7 @@ from harness.core.repeats import repeated_metric
 from harness.decisions import MISSING, decisions, generator, outcome_counts
 from harness.errors import HarnessError
 from harness.runs import Run
-from harness.scoring import golden_facts, latency_percentiles, signature_of
+from harness.scoring import golden_facts, has_weights, latency_percentiles, signature_of
 
 _SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
 """Cells that a metric's difference is about."""
@@ -67,7 +67,8 @@ class Side:
 class Comparison:
     """A paired comparison of two candidates on the same items.
 
-    ``pooled`` counts every decision of every category together, an item's decisions being one cluster.
+    ``pooled`` counts every decision of every category together, an item's decisions being one cluster. ``not_compared``
+    names the categories that one of the two does not decide on, or has no answer for.
     """
 
     baseline: Side
@@ -77,6 +78,8 @@ class Comparison:
     family: str
     categories: Mapping[str, CategoryComparison]
     pooled: CategoryComparison | None = None
+    not_compared: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
@@ -90,6 +93,8 @@ class Comparison:
             "family": self.family,
             "categories": {name: category.as_dict() for name, category in self.categories.items()},
             "pooled": None if self.pooled is None else self.pooled.as_dict(),
+            "not_compared": list(self.not_compared),
+            "notes": list(self.notes),
             "outcomes": {name: dict(side.outcomes) for name, side in sides.items()},
             "cost": {name: side.cost_usd for name, side in sides.items()},
             "latency": {name: dict(side.latency_ms) for name, side in sides.items()},
@@ -125,6 +130,7 @@ def compare(
         fixed, broken = _flips(baseline_run.item_ids, pairs)
         cells, metrics = _compare(pairs, seed, n_resamples)
         categories[name] = CategoryComparison(cells, metrics, {}, fixed, broken)
+    not_compared = tuple(name for name in baseline_run.categories if name not in paired)
     return Comparison(
         _side(baseline_run, baseline),
         _side(candidate_run, candidate),
@@ -133,7 +139,19 @@ def compare(
         f"Holm over {len(categories)} categories x recall, precision, fpr",
         _holm_over(categories),
         None if len(paired) < 2 else CategoryComparison(*_compare(_pooled(paired), seed, n_resamples), {}, (), ()),
+        not_compared,
+        _notes(baseline_run, not_compared),
     )
+
+
+def _notes(run: Run, not_compared: Sequence[str]) -> tuple[str, ...]:
+    """What the numbers leave out."""
+    notes = []
+    if not_compared:
+        notes.append(f"not compared, since one of the two has no decision there: {', '.join(not_compared)}")
+    if has_weights(run.weights):
+        notes.append("every item counts once, whatever its weight: the differences are those on this set")
+    return tuple(notes)
 
 
 def check_same_items(one: Run, other: Run) -> None:

@@ -10,6 +10,24 @@ BEFORE = column([1, 1, 0, 0, 0, 0, 1, 0, 0, 0])
 AFTER = column([1, 0, 1, 1, 1, 0, 0, 0, 0, 1])
 
 
+def test_a_category_that_one_side_does_not_decide_is_named():
+    """It was left out of the comparison without a word."""
+    gold = np.array([[1, 1], [0, 0]], np.int8)
+    run = FakeRun(gold, {"a": rows_of(gold), "b": rows_of(np.array([[1, -1], [0, -1]], np.int8))})
+    compared = compare(run, "a", run, "b", n_resamples=50)
+    assert (list(compared.categories), compared.not_compared) == (["c0"], ("c1",))
+    assert compared.as_dict()["notes"] == ["not compared, since one of the two has no decision there: c1"]
+
+
+def test_weights_that_are_not_used_are_named():
+    run = FakeRun(
+        column([1, 0]), {"a": rows_of(column([1, 0])), "b": rows_of(column([1, 1]))}, weights=np.array([1.0, 9.0])
+    )
+    compared = compare(run, "a", run, "b", n_resamples=50)
+    assert compared.notes[0].startswith("every item counts once, whatever its weight")
+    assert "|weights:unused|" in compared.candidate.signature
+
+
 def test_cells_count_gold_baseline_candidate():
     category = compare(*_pair()).categories["c0"]
     # by hand: item 0 is 111, item 1 110, items 2-4 101, item 5 100, item 6 010, items 7-8 000, item 9 001

@@ -14,6 +14,7 @@ from harness.cli.options import (
     run_argument,
     runs_dir_option,
     text_option,
+    warn_if_unfinished,
 )
 
 
@@ -63,6 +64,7 @@ def command(
 
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
+    warn_if_unfinished(run, baseline_run)
     pair = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
     comparison = compare(baseline_run, pair[0], run, pair[1])
     if as_json:
@@ -81,4 +83,6 @@ def command(
     )
     click.echo(verdict_sentence(comparison) + "\n")
     click.echo(render(tables, output))
+    for one in comparison.notes:
+        click.echo(f"\nNote: {one}.")
     click.echo(f"\np (Holm): {comparison.family}.\nsignature: {comparison.candidate.signature}")

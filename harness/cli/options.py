@@ -138,6 +138,17 @@ def find_run(runs_dir: str, name: str) -> Run:
     return open_run(runs[-1].run_id, runs_dir)
 
 
+def warn_if_unfinished(*runs: Run) -> None:
+    """Say on stderr which runs are no basis for a verdict: stopped before their end, or with too many errors."""
+    for meta in {run.meta.run_id: run.meta for run in runs}.values():
+        if meta.status != "complete":
+            n_rows = meta.n_items * meta.repeats * len(meta.candidates)
+            note(
+                f"Warning: run {meta.run_id} is {meta.status}: {meta.n_errors:,} of {n_rows:,} rows have no answer and "
+                "are left out. The command that made it asks again for what is missing."
+            )
+
+
 def choose_pair(
     run: Run, baseline: str | None, candidate: str | None, baseline_run: Run | None = None
 ) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option
+from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option, warn_if_unfinished
 
 
 @click.command("score")
@@ -26,7 +26,9 @@ def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_jso
     """
     from harness.scoring import score_run
 
-    score = score_run(find_run(runs_dir, run_name), with_slices=with_slices or as_json)
+    run = find_run(runs_dir, run_name)
+    warn_if_unfinished(run)
+    score = score_run(run, with_slices=with_slices or as_json)
     if as_json:
         print_json(score.as_dict())
         return

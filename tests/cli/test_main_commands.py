@@ -93,6 +93,40 @@ def test_score_prints_a_table_and_json(in_team):
     assert set(json.loads(data.stdout)["candidates"]) == {"rules", "human"}
 
 
+def test_numbers_of_an_invalid_run_come_with_a_warning(in_team):
+    """They came without a word, though no verdict can rest on them."""
+    path = in_team / "evals" / "recorded.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
+    assert run_two().exit_code == 5
+    for command in (("score", "latest"), ("compare", "latest", "--candidate", "human")):
+        result = invoke(*command, "--json")
+        assert result.exit_code == 0
+        assert "is invalid: 3 of 24 rows have no answer" in result.stderr
+        json.loads(result.stdout)
+
+
+def test_a_split_is_reported_on_its_gate_part(in_team):
+    spec = in_team / "evals" / "team.yaml"
+    spec.write_text(spec.read_text().replace("baseline: rules", "split: {dev: 0.5, seed: 3}\nbaseline: rules"))
+    assert "12 items" in run_two().stdout
+    told = json.loads(invoke("score", "latest", "--json").stdout)["golden_set"]
+    assert (told["part"], told["n_items_in_run"]) == ("gate", 12)
+    assert 0 < told["n_items"] < 12
+    table = invoke("score", "latest").stdout
+    assert f"{told['n_items']} items of part 'gate' (of 12 that were run)" in table
+    assert "|split:gate,dev:0.5,by:group,seed:3|" in table.replace("\n", "")
+
+
+def test_weights_that_differ_add_a_table(in_team):
+    items = next((in_team / "golden_sets").glob("*.jsonl"))
+    rows = [json.loads(line) | {"weight": 1.0 + n} for n, line in enumerate(items.read_text().splitlines())]
+    items.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run_two()
+    table = invoke("score", "latest").stdout
+    assert "rules: weighted, for the population that the items stand for" in table
+    assert "Note: every item counts once, whatever its weight" in invoke("compare", "latest").stdout
+
+
 def test_score_as_markdown(in_team):
     run_two()
     assert invoke("score", "latest", "--format", "md").stdout.count("| harassment |") == 2
