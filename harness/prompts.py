@@ -26,6 +26,7 @@ _HEADING = re.compile(r"# (system|user|assistant)[ \t]*")
 _NEAR_HEADING = re.compile(r"#+\s*(system|user|assistant)\s*:?\s*", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _ENTRY_POINT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_SHOWS_TEXT = re.compile(r"""\bitem\s*(?:\.\s*text\b|\[\s*["']text["'])""")
 _REGISTERED = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -101,6 +102,7 @@ class CompiledPrompt:
         self.policy = policy
         self.category_ids = prompt_categories(self.header, policy)
         self.categories: tuple[Category, ...] = tuple(policy.category(name) for name in self.category_ids)
+        self.shows_text = any(_SHOWS_TEXT.search(message.template) for message in prompt.value.messages)
         self._prompt = prompt
         self._compiled: dict[str | None, list[tuple[str, str | Template]]] = {}
         for category in self.category_ids if self.header.per == "category" else (None,):

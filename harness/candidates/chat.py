@@ -41,6 +41,10 @@ class Renderer(Protocol):
     def category_ids(self) -> tuple[str, ...]:
         """Categories the prompt asks about."""
 
+    @property
+    def shows_text(self) -> bool:
+        """Whether it puts the item's text into a message."""
+
     def render(self, item: Item, category: str | None = None) -> list[dict[str, str]]:
         """Messages for one item."""
 
@@ -137,7 +141,12 @@ class ChatCandidate:
         """Nothing to prepare."""
 
     def decide(self, item: Item) -> Decide:
-        """Ask, and read what comes back: one call, or one per category in a batch."""
+        """Ask, and read what comes back: one call, or one per category in a batch.
+
+        Images are not sent. An item without text is an abstention wherever the prompt would show its text.
+        """
+        if item.text is None and self._prompt.shows_text:
+            return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
         responses = yield [
             Request(self._model_id, ROUTE, self._body(item, context, fixed))
             for context, fixed in zip(self._contexts, self._fixed, strict=True)

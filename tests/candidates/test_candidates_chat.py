@@ -270,3 +270,12 @@ def test_chat_fingerprint_is_json_without_keys():
     assert '"model":"acme-mod-1"' in written
     assert '"parser":"json-1"' in written
     assert "ACME_KEY" not in written
+
+
+def test_chat_item_without_text_is_an_abstention_and_never_asked():
+    """The model was asked about the text "None", and its "no violation" counted as a decision about the image."""
+    answer, made = drive(chat(), item(None, images=("a.png",)))
+    assert (answer.outcome, set(answer.decisions.values()), made) == ("abstained", {None}, [])
+    described = ChatCandidate("v1", prompt({}, template="Judge: {{ item.context }}"), "acme", OPENAI, PARSERS["json"])
+    answer, made = drive(described, item(None, images=("a.png",), context="a cat"), completion('{"categories": []}'))
+    assert (answer.outcome, len(made)) == ("ok", 1)
