@@ -22,8 +22,9 @@ FLAGS = (
 AXE_PLACES = (os.environ.get("AXE_CORE_JS", ""), str(HERE.parents[1] / "node_modules/axe-core/axe.min.js"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """A browser for one module: its driver keeps an event loop running, which no other test may find."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
     if CHROMIUM is None:
         pytest.skip("needs chromium on the PATH")
