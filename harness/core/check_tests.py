@@ -27,7 +27,7 @@ from harness.core.planning import (
 )
 from harness.core.precision_margin import precision_margin_test
 from harness.core.results import MetricResult
-from harness.core.wgs import wgs_statistic, wgs_test
+from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 
 # metric -> (shared-denominator metric of ``paired``, unit of items_needed, reason when the denominator is empty);
 # failure_rate is counted like fpr, with every item "not violating" and a failure "flagged"
@@ -187,7 +187,7 @@ def _precision_tests(
             nan, caveat = math.nan, f"fewer than {minimum} {unit}"
             return _Tests(nan, nan, nan, result, is_beyond, minimum, n_now, smallest, unit, caveat)
     p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
-    z = wgs_statistic(np.rint(c))
+    z = wgs_statistic(np.rint(c), pseudo_count=PSEUDO_COUNT)
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
     return _Tests(p_value, worse, better, result, is_beyond, needed, flagged, smallest, "flagged items", None)
 

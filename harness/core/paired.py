@@ -19,7 +19,7 @@ from harness.core.metrics import METRICS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FL
 from harness.core.resampling import paired_f1, percentile_interval, permute_cells, resample_cells
 from harness.core.results import MetricResult
 from harness.core.tango import tango_interval
-from harness.core.wgs import wgs_interval, wgs_statistic, wgs_test
+from harness.core.wgs import PSEUDO_COUNT, wgs_interval, wgs_statistic, wgs_test
 
 N_CELLS = 8
 CELL_NAMES = tuple(f"{cell:03b}" for cell in range(N_CELLS))  # digits: gold, baseline, candidate
@@ -299,7 +299,7 @@ def compare_paired(
         gained, lost, _ = discordance(c, metric)
         p_value = mcnemar_midp(round(gained), round(lost))
     elif metric == "precision":
-        p_value = wgs_test(wgs_statistic(c))
+        p_value = wgs_test(wgs_statistic(c, pseudo_count=PSEUDO_COUNT))
     else:
         f1_a, f1_b = paired_f1(permute_cells(c, n_resamples, rng))
         n_extreme = int(np.count_nonzero(np.abs(f1_b - f1_a) >= abs(difference.value) - 1e-12))

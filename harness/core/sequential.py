@@ -20,7 +20,7 @@ from harness.core.checks import CheckSpec, Verdict
 from harness.core.paired import check_cells, discordance
 from harness.core.results import Interval
 from harness.core.tango import tango_interval, tango_statistic
-from harness.core.wgs import wgs_statistic
+from harness.core.wgs import PSEUDO_COUNT, wgs_statistic
 
 LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)  # shares of the fixed, seeded order
 _GRID, _REACH = 1201, 8.0  # points and standard deviations of the numerical integration
@@ -245,7 +245,7 @@ def _statistics(spec: CheckSpec, cells: NDArray[Any]) -> tuple[float, float]:
     if spec.metric == "precision":
         if c[4:].sum() < MIN_POSITIVES or min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()) < MIN_FLAGGED:
             return math.nan, math.nan
-        return wgs_statistic(c, -spec.limit), wgs_statistic(c)
+        return wgs_statistic(c, -spec.limit), wgs_statistic(c, pseudo_count=PSEUDO_COUNT)
     gained, lost, n = discordance(c, "recall" if spec.metric == "recall" else "fpr")
     if n == 0:
         return math.nan, math.nan

@@ -289,3 +289,18 @@ def test_precision_interval_covers(n_designs):
         coverage.append(np.mean(np.abs(z) <= 1.959964))
     assert 0.94 <= np.mean(coverage) <= 0.975
     assert min(coverage) >= 0.88
+
+
+def test_precision_test_does_not_reject_a_candidate_that_drops_flags_at_random():
+    """The plain statistic called 61% of these "different": the candidate's flags are a random part of the baseline's."""
+    rng = np.random.default_rng(0)
+    n_runs, n_flagged, rejected, outside = 400, 95, 0, 0
+    for _ in range(n_runs):
+        true = int(rng.binomial(n_flagged, 0.945))
+        kept_true, kept_false = int(rng.binomial(true, 0.92)), int(rng.binomial(n_flagged - true, 0.92))
+        cells = [500, 0, n_flagged - true - kept_false, kept_false, 20, 0, true - kept_true, kept_true]
+        result = compare_paired(cells, "precision", rng=rng)
+        rejected += result.p_value <= 0.05
+        outside += not result.difference.low <= 0 <= result.difference.high
+    assert rejected / n_runs <= 0.05 + 3 * (0.05 * 0.95 / n_runs) ** 0.5
+    assert rejected == outside
