@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,6 +63,13 @@ def eval_argument(function: F) -> F:
 def print_json(data: Any) -> None:
     """Write JSON with sorted keys off: the order is the contract's; NaN cannot occur."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def typed_name() -> str:
+    """The command as this person must type it: bare when it is on the path, else with its folder."""
+    if shutil.which("harness"):
+        return "harness"
+    return os.path.relpath(sys.argv[0]) if sys.argv and Path(sys.argv[0]).is_file() else "harness"
 
 
 def note(message: str) -> None:

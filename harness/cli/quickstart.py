@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import cache_option, find_run, gguf_option, note, runs_dir_option
+from harness.cli.options import cache_option, find_run, gguf_option, note, runs_dir_option, typed_name
 
 if TYPE_CHECKING:
     from harness.execution import PreparedRun
@@ -95,6 +95,12 @@ def _show(run: Run) -> None:
         click.echo(f"{name}: {outcome_line(candidate)}")
     comparison = compare(run, BASELINE, run, CANDIDATE)
     click.echo(f"\n{verdict_sentence(comparison)}")
+    n_seen = len(run.slices.get("use", {}).get("wording", ()))
+    if n_seen:
+        click.echo(
+            f"{n_seen} of these items were looked at while {CANDIDATE} was worded and flatter it; "
+            "the slice 'use' keeps them apart."
+        )
     for table in flip_tables(comparison, texts_of(run, "masked"), "masked", 1):
         click.echo("\n" + to_terminal(table))
     run_id = run.meta.run_id
