@@ -83,7 +83,7 @@ def _show(run: Run) -> None:
     from harness.cli.texts import texts_of
     from harness.comparison import compare
     from harness.report.comparison_tables import flip_tables, verdict_sentence
-    from harness.report.score_tables import READING, outcome_line, overview_tables
+    from harness.report.score_tables import READING, macro_notes, outcome_line, overview_tables
     from harness.report.tables import to_terminal
     from harness.scoring import score_run
 
@@ -92,7 +92,7 @@ def _show(run: Run) -> None:
         click.echo("\n" + to_terminal(table))
     click.echo(f"\n{READING}\n")
     for name, candidate in score.candidates.items():
-        click.echo(f"{name}: {outcome_line(candidate)}")
+        click.echo("\n".join([f"{name}: {outcome_line(candidate)}", *(f"  {one}" for one in macro_notes(candidate))]))
     comparison = compare(run, BASELINE, run, CANDIDATE)
     click.echo(f"\n{verdict_sentence(comparison)}")
     n_seen = len(run.slices.get("use", {}).get("wording", ()))
@@ -103,14 +103,12 @@ def _show(run: Run) -> None:
         )
     for table in flip_tables(comparison, texts_of(run, "masked"), "masked", 1):
         click.echo("\n" + to_terminal(table))
-    run_id = run.meta.run_id
+    run_id, harness = run.meta.run_id, typed_name()
+    pair = f"--baseline {BASELINE} --candidate {CANDIDATE}"
     commands = (
-        (
-            f"harness compare {run_id} --baseline {BASELINE} --candidate {CANDIDATE}",
-            "every difference with its interval",
-        ),
-        (f"harness score {run_id} --slices", "by language, surface and functionality"),
-        ("harness init my-evals", "a folder for your own policy and data"),
+        (f"{harness} compare {run_id} {pair}", "every difference with its interval"),
+        (f"{harness} report {run_id} {pair}", "the same as one page to open and to send"),
+        (f"{harness} init my-evals", "a folder for your own policy and data"),
     )
     width = max(len(one) for one, _ in commands)
     click.echo("\nWhat next:\n" + "\n".join(f"  {one.ljust(width)}   # {why}" for one, why in commands))

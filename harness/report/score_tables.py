@@ -87,7 +87,7 @@ def _category_table(name: str, candidate: CandidateScore) -> Table:
         outcome_line(candidate),
         cost_line(candidate),
         *_failure_notes(candidate),
-        *_macro_notes(candidate),
+        *macro_notes(candidate),
         candidate.signature,
     ]
     return Table(
@@ -118,7 +118,8 @@ def _failure_notes(candidate: CandidateScore) -> list[str]:
     ]
 
 
-def _macro_notes(candidate: CandidateScore) -> list[str]:
+def macro_notes(candidate: CandidateScore) -> list[str]:
+    """Over how many categories an average is, where it is not over all."""
     reasons = {f"{metric} over {result.reason}" for metric, result in candidate.macro.items() if result.reason}
     return [f"macro average: {'; '.join(sorted(reasons))}"] if reasons else []
 
