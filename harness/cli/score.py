@@ -5,15 +5,19 @@ from __future__ import annotations
 import click
 
 from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option, warn_if_unfinished
+from harness.errors import HarnessError
 
 
 @click.command("score")
 @run_argument
 @runs_dir_option
 @click.option("--slices", "with_slices", is_flag=True, help="Also show every slice.")
+@click.option("--slice", "slice_name", metavar="NAME", help="Also show this slice only.")
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
 @json_option
-def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_json: bool) -> None:
+def command(
+    run_name: str, runs_dir: str, with_slices: bool, slice_name: str | None, output: str, as_json: bool
+) -> None:
     """Show precision, recall and more per category from a stored run.
 
     RUN is a run id, its folder, or "latest". Works offline, with no key.
@@ -21,17 +25,22 @@ def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_jso
     \b
     Examples:
       harness score latest
-      harness score latest --slices
+      harness score latest --slice language
       harness score community-3f9a1c2e0b7d --json > score.json
     """
     from harness.scoring import score_run
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
+    with_slices = with_slices or slice_name is not None
     score = score_run(run, with_slices=with_slices or as_json)
     if as_json:
         print_json(score.as_dict())
         return
+    if slice_name is not None and slice_name not in run.slices:
+        raise HarnessError(
+            f"run {run.meta.run_id} has no slice '{slice_name}'", allowed=", ".join(run.slices) or "none"
+        )
     from harness.report.score_tables import READING, score_tables
     from harness.report.tables import render
 
@@ -39,5 +48,5 @@ def command(run_name: str, runs_dir: str, with_slices: bool, output: str, as_jso
     part = f" of part '{golden['part']}' (of {golden['n_items_in_run']} that were run)" if "part" in golden else ""
     head = f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items{part}"
     click.echo(f"{head}\n")
-    click.echo(render(score_tables(score, with_slices=with_slices), output))
+    click.echo(render(score_tables(score, with_slices=with_slices, slice_name=slice_name), output))
     click.echo(f"\n{READING}")

@@ -27,6 +27,11 @@ def share_with_interval(result: MetricResult, digits: int = 1) -> str:
     return f"{text} [{100 * result.low:.{digits}f}, {100 * result.high:.{digits}f}]"
 
 
+def short_share(result: MetricResult, digits: int = 1) -> str:
+    """``share_with_interval`` for dense tables: an undefined number is ``n/a`` without its reason."""
+    return "n/a" if math.isnan(result.value) else share_with_interval(result, digits)
+
+
 def points_with_interval(result: MetricResult, digits: int = 1) -> str:
     """A difference of proportions in percentage points: ``+2.3 [-0.4, +5.0]``."""
     if math.isnan(result.value):

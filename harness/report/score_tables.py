@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.core.results import MetricResult
 from harness.report import numbers
 from harness.report.tables import Table
-from harness.scoring import CandidateScore, CategoryScore, RunScore
+from harness.scoring import NOT_COVERED, CandidateScore, CategoryScore, RunScore
 
 COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "fpr": "Over-blocking (FPR)"}
 READING = (
@@ -17,7 +17,7 @@ WEIGHTS_NOTE = "All other tables, comparisons and gates count every item once, w
 MISSING = MetricResult.undefined("not measured")
 
 
-def score_tables(score: RunScore, *, with_slices: bool = False) -> list[Table]:
+def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:
     """Per candidate: categories, scores where they exist, failures, and slices on request."""
     tables: list[Table] = []
     for name, candidate in score.candidates.items():
@@ -30,7 +30,7 @@ def score_tables(score: RunScore, *, with_slices: bool = False) -> list[Table]:
         if sensitivity.rows:
             tables.append(sensitivity)
         if with_slices:
-            tables.extend(_slice_tables(name, candidate))
+            tables.extend(_slice_tables(name, candidate, slice_name))
     return tables
 
 
@@ -79,7 +79,9 @@ def cost_line(candidate: CandidateScore) -> str:
 
 def _category_table(name: str, candidate: CandidateScore) -> Table:
     rows = [_row(category, score) for category, score in candidate.categories.items()]
-    rows.append(_row("any violation", candidate.any_violation))
+    n_covered = sum(score.metrics["recall"].reason != NOT_COVERED for score in candidate.categories.values())
+    scope = "" if n_covered == len(candidate.categories) else f" of {n_covered} covered"
+    rows.append(_row(f"any violation{scope}", candidate.any_violation))
     for label, averages in (("macro average", candidate.macro), ("micro average", candidate.micro)):
         cells = [numbers.share_with_interval(averages[metric]) if metric in averages else "" for metric in COLUMNS]
         rows.append((label, "", *cells))
@@ -172,20 +174,25 @@ def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:
     return Table(f"{name}: what the failed rows could change", columns, tuple(rows), (), frozenset(columns[2:]))
 
 
-def _slice_tables(name: str, candidate: CandidateScore) -> list[Table]:
-    columns = ("Value", "Category", "Violating / all", "Precision", "Recall", "Over-blocking (FPR)", "Agreement")
+def _slice_tables(name: str, candidate: CandidateScore, chosen: str | None) -> list[Table]:
+    """One table per slice; categories that neither occur nor were flagged in a value are left out and counted."""
+    columns = ("Value", "Category", "Violating / all", "Precision", "Recall", "Over-blocking (FPR)")
     tables = []
     for slice_name, values in candidate.slices.items():
-        rows = []
+        if chosen not in (None, slice_name):
+            continue
+        rows, n_left_out = [], 0
         for value, categories in values.items():
             for category, score in categories.items():
-                total = score.tp + score.fn + score.fp + score.tn
-                if not total:
+                if not score.tp + score.fn + score.fp:
+                    n_left_out += 1
                     continue
-                cells = (
-                    numbers.share_with_interval(score.metrics[one])
-                    for one in ("precision", "recall", "fpr", "agreement")
+                support = (
+                    f"{numbers.count(score.tp + score.fn)} / {numbers.count(score.tp + score.fn + score.fp + score.tn)}"
                 )
-                rows.append((value, category, f"{numbers.count(score.tp + score.fn)} / {numbers.count(total)}", *cells))
-        tables.append(Table(f"{name}: by {slice_name} (exploratory)", columns, tuple(rows), (), frozenset(columns[2:])))
+                cells = (numbers.short_share(score.metrics[one]) for one in ("precision", "recall", "fpr"))
+                rows.append((value, category, support, *cells))
+        notes = (f"{numbers.count(n_left_out)} rows without a violating or a flagged item are left out",)
+        title = f"{name}: by {slice_name} (exploratory)"
+        tables.append(Table(title, columns, tuple(rows), notes if n_left_out else (), frozenset(columns[2:])))
     return tables
