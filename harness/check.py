@@ -111,7 +111,7 @@ class _Checker:
             if policy is not None:
                 self._policies[(policy.value.policy, policy.value.version)] = policy
         for path in self.found["prompt"]:
-            self._read(path, self.shelf.prompt)
+            self._check_prompt(path)
         for path in self.found["rule_set"]:
             self._read(path, self.shelf.rules)
         for path in self.found["models"]:
@@ -170,13 +170,24 @@ class _Checker:
                 )
             )
 
+    def _check_prompt(self, path: Path) -> None:
+        from harness.candidates.check import check_parser  # candidates import what is slow to load
+
+        prompt = self._read(path, self.shelf.prompt)
+        self.errors += [] if prompt is None else check_parser(prompt)
+
     def _note_eval(self, loaded: LoadedEval) -> None:
+        from harness.candidates.check import check_candidates
+
         golden = loaded.golden
         self._golden.setdefault(golden.path, golden)
         policy = loaded.policy.value
         self._policies.setdefault((policy.policy, policy.version), loaded.policy)
         for prompt in loaded.prompts.values():
             self._pairs[(golden.path, prompt.path)] = (golden, prompt)
+        errors, doubts = check_candidates(loaded)
+        self.errors += errors
+        self.warnings += [Remark(str(doubt.path), doubt.line, doubt.found, doubt.next_step) for doubt in doubts]
 
     def _warn_about(self, golden: GoldenSet) -> None:
         policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))

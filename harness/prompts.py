@@ -72,7 +72,7 @@ def prompt_categories(header: PromptHeader, policy: Policy) -> tuple[str, ...]:
 def prompt_policy_faults(prompt: Loaded[Prompt], policy: Policy) -> Sequence[HarnessError]:
     """What does not fit between a prompt and a policy; empty when all fits."""
     header, ids = prompt.value.header, policy.category_ids
-    document = _header_document(prompt)
+    document = header_document(prompt)
     where = f"policy '{policy.policy}'"
     errors: list[HarnessError] = []
     errors += require_names(document, ("categories",), header.categories or (), ids, noun="category", where=where)
@@ -184,7 +184,7 @@ def _front_matter(file: TextFile, lines: list[str]) -> tuple[Document, int]:
     return parse_yaml(header, what="prompt", first_line=2), end + 1
 
 
-def _header_document(prompt: Loaded[Prompt]) -> Document:
+def header_document(prompt: Loaded[Prompt]) -> Document:
     """Positions of a prompt's header, read again only when a message needs them."""
     try:
         file = read_text(prompt.path, what="prompt")

@@ -137,6 +137,16 @@ def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     return otherwise if near is None else f"did you mean '{near}'?"
 
 
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: ``1 item``, ``1,200 items``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def a(noun: str) -> str:
+    """A noun with its article: ``an eval``, ``a policy``."""
+    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
+
+
 def listed(names: Iterable[str], *, most: int = 12) -> str:
     """Names for a message: comma separated, long lists cut with a count."""
     every = list(names)

@@ -128,3 +128,59 @@ def test_duplicates_of_public_sets_are_those_of_their_authors(tmp_path, name):
         (stats["duplicate_groups_with_conflicting_labels"], "repeated texts with different labels"),
     ):
         assert (f"has {count:,} {words}" in warnings(report)) == (count > 0)
+
+
+@pytest.mark.parametrize(("answer", "hint"), [("jsn", "did you mean 'json'?"), ("qqq", "harness.parsers")])
+def test_answer_that_names_no_parser_is_an_error(tmp_path, answer, hint):
+    """Only a run noticed it, and named neither file nor line."""
+    folder = write_project(tmp_path, prompt=PROMPT.replace("json", answer))
+    for path in (folder, folder / "prompt.md", folder / "eval.yaml"):
+        (error,) = check_paths([path]).errors
+        assert f"prompt.md:3: field 'answer' is '{answer}': there is no parser" in str(error)
+        assert "allowed: json, yes_no" in str(error)
+        assert hint in str(error)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "found"),
+    [
+        (
+            '{"id": "c-1", "decisions": {"hat": 1}}\n',
+            "decisions.jsonl:1: field 'decisions.hat' is not a known category",
+        ),
+        ('{"id": "x", "decisions": {"hate": 1}}\n', "decisions.jsonl: has 1 ids that the golden set does not have: x"),
+        ('{"id": "c-1", "decisions": {"hate": 1}}\n' * 2, "decisions.jsonl:2: decides item 'c-1' again"),
+    ],
+)
+def test_recorded_decisions_are_read_as_a_run_reads_them(tmp_path, decisions, found):
+    """Check said OK to a file that every run refused."""
+    (error,) = check_paths([write_project(tmp_path, decisions=decisions)]).errors
+    assert found in str(error)
+
+
+def test_recorded_decisions_for_a_part_of_the_items_are_a_warning(tmp_path):
+    report = check_paths([write_project(tmp_path)])
+    assert "decisions.jsonl: decides 1 of 3 items of golden set 'community'\n  add the decisions for the other 1" in (
+        warnings(report)
+    )
+    rows = '{"id": "c-1", "decisions": {"hate": 1}}\n{"id": "c-3", "decisions": {"hate": 0}}\n'
+    assert "decides" not in warnings(check_paths([write_project(tmp_path / "b", decisions=rows)]))  # c-2 is withheld
+
+
+def test_what_a_run_cannot_build_is_an_error_of_the_evals_line(tmp_path):
+    folder = write_project(tmp_path, eval=EVAL.replace("thresholds: {hate: 0.4}", "thresholds: {spam: 0.4}"))
+    (error,) = check_paths([folder]).errors
+    assert "eval.yaml:6: field 'candidates.omni' cannot be built: candidate 'omni' has a threshold" in str(error)
+
+
+def test_code_of_a_user_is_looked_for_and_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "own_code.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    answer = PROMPT.replace("answer: json", "answer: own_code:parse")
+    folder = write_project(tmp_path / "project", prompt=answer)
+    report = check_paths([folder])
+    assert report.is_ok
+    assert "own_code" not in warnings(report)
+    assert "eval.yaml:9: candidate 'clf' needs the classifier package.module:callable, but there is no package" in (
+        warnings(report)
+    )

@@ -17,14 +17,14 @@ from harness.candidates.chat import ChatCandidate
 from harness.candidates.classifier import ClassifierCandidate
 from harness.candidates.moderation import ModerationCandidate
 from harness.candidates.names import NameIndex, crosswalk_of
-from harness.candidates.parsers import load_parser
+from harness.candidates.parsers import Parser, load_parser
 from harness.candidates.plugins import find_plugin, import_object, source_hash
-from harness.candidates.recorded import RecordedCandidate, read_recorded
+from harness.candidates.recorded import RecordedCandidate, RecordedRows, read_recorded
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
-from harness.prompts import compile_prompt
-from harness.records import Candidate, CandidateSpec, Model
-from harness.textfile import listed, suggestion
+from harness.prompts import compile_prompt, header_document
+from harness.records import Candidate, CandidateSpec, Loaded, Model, Prompt
+from harness.textfile import listed, shortened, suggestion
 
 if TYPE_CHECKING:
     from harness.evalspec import LoadedEval
@@ -37,6 +37,7 @@ class Builder:
     """Builds the candidates of one eval, each at most once."""
 
     loaded: LoadedEval
+    recorded_rows: dict[str, RecordedRows] = field(default_factory=dict)
     _built: dict[str, Candidate] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
 
@@ -115,6 +116,20 @@ def kind_of(spec: CandidateSpec) -> str:
     return kinds[0]
 
 
+def parser_of(prompt: Loaded[Prompt]) -> Parser:
+    """How the answers to a prompt are read; that there is no such parser is a fault of the prompt's ``answer``."""
+    answer = prompt.value.header.answer
+    try:
+        return load_parser(answer)
+    except HarnessError as error:
+        raise header_document(prompt).error(
+            ("answer",),
+            f"is '{shortened(answer)}': {error.message}",
+            allowed=error.allowed,
+            next_step=error.next_step,
+        ) from error
+
+
 def build_chat(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ChatCandidate:
     """Prompt x model."""
     prompt = builder.loaded.prompts[spec.prompt or ""]
@@ -126,7 +141,7 @@ def build_chat(builder: Builder, candidate_id: str, spec: CandidateSpec) -> Chat
         compile_prompt(prompt, policy.value),
         spec.model or "",
         builder.model(spec.model or ""),
-        load_parser(header.answer),
+        parser_of(prompt),
         crosswalk=crosswalk_of(policy.value, spec.crosswalk),
         thresholds=spec.thresholds,
         inputs={
@@ -170,6 +185,7 @@ def build_recorded(builder: Builder, candidate_id: str, spec: CandidateSpec) -> 
     names = builder.names(spec)
     _require_decided(candidate_id, spec, names)
     rows = read_recorded(builder.loaded.recorded[spec.recorded or ""], names, spec.thresholds)
+    builder.recorded_rows[candidate_id] = rows
     candidate = RecordedCandidate(candidate_id, rows, names, thresholds=spec.thresholds, inputs=builder.mapping(spec))
     candidate.check_ids(builder.loaded.golden.ids())
     return candidate
