@@ -221,6 +221,7 @@ def _card_faults(document: Document, card: GoldenCard, policy: Policy | None) ->
         if name != "labels" or path != ".":
             errors += _path_fault(document, ("fields", name), path)
     errors += _items_faults(document, card)
+    errors += _ignore_faults(document, card)
     if policy is None:
         return errors
     if (card.policy.name, card.policy.version) != (policy.policy, policy.version):
@@ -267,6 +268,23 @@ def _label_faults(document: Document, card: GoldenCard) -> list[FileError]:
                 )
             )
     return errors
+
+
+def _ignore_faults(document: Document, card: GoldenCard) -> list[FileError]:
+    """What the set cannot do without is not ignored; images, context, votes, weight and group may be."""
+    fields = card.fields
+    read = [fields.id, fields.text, fields.labels, *card.slices.values()]
+    needed = {path.split(".")[0] for path in read} | {"meta"} | (set(card.labels) if fields.labels == "." else set())
+    return [
+        document.error(
+            ("ignore", at),
+            f"is '{shortened(name)}', which the card reads",
+            allowed="fields of the rows that the card does not read",
+            next_step="remove it from 'ignore'",
+        )
+        for at, name in enumerate(card.ignore)
+        if name in needed
+    ]
 
 
 def _path_fault(document: Document, loc: tuple[str, str], path: str) -> list[FileError]:

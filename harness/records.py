@@ -1,7 +1,6 @@
 """The nouns of the project as frozen dataclasses.
 
-Decides names, types and value ranges; reading files, calling models and computing numbers are left to others. The
-records that come from files carry ``__pydantic_config__`` so that the readers can validate straight into them.
+Decides names, types and value ranges, nothing else. Records of files carry ``__pydantic_config__`` for their readers.
 """
 
 from __future__ import annotations
@@ -148,6 +147,7 @@ class GoldenCard:
     fields: FieldPaths = field(default_factory=FieldPaths)
     slices: Mapping[str, str] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
     revision: str | None = None
     split: str | None = None
     source: str | None = None

@@ -3,9 +3,12 @@
 Decides how columns become the parts of a row:
 
 * a dotted column name is a path: ``labels.hate`` and ``meta.lang`` are columns;
+* with ``fields: {labels: .}`` the columns named like the card's labels are the labels;
 * in CSV an empty cell is absent, but an empty label is null and an empty text is withheld; label cells are ``1``, ``0``
-  or empty; ``weight`` is a number; ``images`` holds paths joined by ``|``; ``votes`` and ``context`` are JSON where
-  they begin with ``[`` or ``{``; everything else is text;
+  or empty, or what spreadsheets make of them (``1.0``, ``TRUE``); a column of label lists holds names joined by ``|``,
+  and an empty cell is an empty list; ``weight`` is a number; ``images`` holds paths joined by ``|``; ``votes``,
+  ``context`` and the labels are JSON where they begin with ``[`` or ``{``; everything else is text;
+* columns that the card names under ``ignore`` are left out;
 * whole floats (1.0) are labels in Parquet and hub tables, since a column with nulls is often stored as floats;
 * columns of a hub table that the card does not mention are kept under ``meta``, since nobody can rename them.
 
@@ -29,7 +32,7 @@ import orjson
 from harness.errors import FileError
 from harness.records import GoldenCard
 from harness.rows import Row, RowReader, label_names
-from harness.textfile import decode, reason, shortened
+from harness.textfile import counted, decode, listed, nearest, reason, refuse_utf16, shortened
 from harness.yamlfile import Document
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 _MAX_CELL = 16_000_000
 _CHUNK = 1_000
+_LABEL_CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+_SEPARATORS = {";": "';'", "\t": "a tab", "|": "'|'"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +95,11 @@ class Table:
         return path[-1] in self.label_columns and ".".join(path[:-1]) == ("" if labels == "." else labels)
 
     def _csv_value(self, path: tuple[str, ...], cell: str | None) -> Any:
-        if cell is None or cell == "":
-            return None
         fields, dotted = self.card.fields, ".".join(path)
+        if cell is None or cell == "":
+            return [] if dotted == fields.labels else None
         if self._is_label(path):
-            return int(cell) if cell in ("0", "1") else cell
+            return _LABEL_CELLS.get(cell.strip().casefold(), cell)
         if dotted == fields.weight:
             try:
                 return float(cell)
@@ -102,12 +107,12 @@ class Table:
                 return cell
         if dotted == fields.images:
             return cell.split("|")
-        if dotted in (fields.votes, fields.context) and cell[0] in "[{":
+        if dotted in (fields.votes, fields.context, fields.labels) and cell[0] in "[{":
             try:
                 return orjson.loads(cell)
             except orjson.JSONDecodeError:
                 return cell
-        return cell
+        return [name.strip() for name in cell.split("|")] if dotted == fields.labels else cell
 
 
 def open_table(
@@ -134,11 +139,12 @@ def open_table(
                 allowed="plain CSV: commas, double quotes, one header line",
                 next_step="convert the items to JSONL",
             )
-    names = list(dataset.column_names)
-    known = RowReader(card, ()).known
-    paths = {column: tuple(column.split(".")) for column in names}
+    parts = RowReader(card, ()).parts
+    paths = {column: tuple(column.split(".")) for column in dataset.column_names if column not in card.ignore}
     if kind == "hub":
-        paths = {column: path if path[0] in known else ("meta", *path) for column, path in paths.items()}
+        paths = {column: path if path[0] in parts else ("meta", *path) for column, path in paths.items()}
+    else:
+        _check_columns(name, 1 if kind == "csv" else None, list(paths), card, parts, document.path)
     table = Table(name, dataset, lines, kind, tuple(paths.items()), frozenset(label_names(card)), card)
     if kind == "hub":
         for row in table.rows(None):
@@ -202,6 +208,8 @@ def _cache(cache_dir: Path | None) -> Path:
 def _scan_csv(path: Path) -> tuple[list[str], array[int]]:
     """Header and the first line of each row; refuses ragged rows, which CSV readers fill or shift in silence."""
     lines = array("q")
+    with path.open("rb") as start:
+        refuse_utf16(path, start.read(200))
     with _cell_limit(), path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         before = 0
@@ -216,9 +224,9 @@ def _scan_csv(path: Path) -> tuple[list[str], array[int]]:
                 if len(cells) != len(header):
                     raise FileError(
                         str(path),
-                        f"has {len(cells)} cells",
+                        f"has {counted(len(cells), 'cell')}",
                         line=first,
-                        allowed=f"{len(header)} cells, as in the header",
+                        allowed=f"{counted(len(header), 'cell')}, as in the header",
                         next_step="quote cells that hold commas or line breaks",
                     )
                 if any("\0" in cell for cell in cells):
@@ -241,6 +249,15 @@ def _scan_csv(path: Path) -> tuple[list[str], array[int]]:
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
+    separator = next((mark for mark in _SEPARATORS if len(header) == 1 and mark in header[0]), None)
+    if separator is not None:
+        raise FileError(
+            str(path),
+            f"has a header of one cell, '{shortened(header[0])}': the separator looks like {_SEPARATORS[separator]}",
+            line=1,
+            allowed="cells separated by ','",
+            next_step="save the file with commas (in a spreadsheet: 'CSV UTF-8'), or convert it to JSONL",
+        )
     faulty = [name for at, name in enumerate(header) if not name.strip() or name in header[:at]]
     if faulty or not header:
         raise FileError(
@@ -250,6 +267,43 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             allowed="a header of different names: id, text, labels.CATEGORY, meta.NAME, ...",
             next_step="correct the first line",
         )
+
+
+def _check_columns(
+    name: str, line: int | None, columns: Sequence[str], card: GoldenCard, parts: frozenset[str], card_path: Path
+) -> None:
+    """Refuse columns that belong to no part of an item, with the name each should have."""
+    double = next((column for column in columns if any(other.startswith(f"{column}.") for other in columns)), None)
+    if double is not None:
+        raise FileError(
+            name,
+            f"has the column '{shortened(double)}' and others that begin with '{shortened(double)}.'",
+            line=line,
+            allowed="a part of an item in one column, or in several with dotted names",
+            next_step=f"remove one of the two, or write 'ignore: [{shortened(double)}]' in {card_path}",
+        )
+    unknown = [column for column in columns if column.split(".")[0] not in parts]
+    if not unknown:
+        return
+    labels = [column for column in unknown if column in label_names(card)]
+    near = {column: nearest(column, parts) for column in unknown if column not in labels}
+    others = [column for column, part in near.items() if part is None]
+    steps = [f"'{shortened(column)}': did you mean '{part}'?" for column, part in near.items() if part is not None]
+    if labels:
+        renamed = listed(f"{card.fields.labels}.{column}" for column in labels)
+        steps.append(f"rename to {renamed}, or write 'fields: {{labels: .}}' in {card_path} for plain label columns")
+    if others:
+        renamed = listed(f"meta.{column}" for column in others)
+        steps.append(f"rename to {renamed}, or leave out with 'ignore: [{listed(others)}]' in {card_path}")
+    found = "a column that is no part" if len(unknown) == 1 else "columns that are no part"
+    prefix = "" if card.fields.labels == "." else f"{card.fields.labels}.LABEL, "
+    raise FileError(
+        name,
+        f"has {found} of an item: {listed(unknown)}",
+        line=line,
+        allowed=f"{prefix}meta.NAME, {listed(sorted(parts - {'meta', card.fields.labels}), most=40)}",
+        next_step="\n  ".join(steps),
+    )
 
 
 @contextmanager

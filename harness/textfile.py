@@ -63,13 +63,14 @@ def read_text(path: Path, *, what: str, limit: int = MAX_TEXT_BYTES) -> TextFile
 
 def decode(path: Path, data: bytes) -> str:
     """UTF-8 text without NUL bytes, or an error with line and byte offset."""
+    refuse_utf16(path, data)
     if (at := data.find(b"\0")) >= 0:
         raise FileError(
             str(path),
             f"has a NUL byte at byte {at}",
             line=data.count(b"\n", 0, at) + 1,
             allowed="UTF-8 text without NUL bytes",
-            next_step="remove the byte, or save the file as UTF-8 if it is UTF-16",
+            next_step="remove the byte",
         )
     try:
         return data.decode("utf-8")
@@ -81,6 +82,21 @@ def decode(path: Path, data: bytes) -> str:
             allowed="UTF-8 text",
             next_step="save the file as UTF-8",
         ) from None
+
+
+def refuse_utf16(path: Path, data: bytes) -> None:
+    """Raise when a file begins like UTF-16: with its byte order mark, or with a NUL in every second byte."""
+    start = data[:200]
+    has_mark = start[:2] in (b"\xff\xfe", b"\xfe\xff")
+    n_even, n_odd = start[::2].count(0), start[1::2].count(0)
+    if has_mark or (len(start) >= 4 and min(n_even, n_odd) == 0 and max(n_even, n_odd) > len(start) // 4):
+        raise FileError(
+            str(path),
+            "looks like UTF-16",
+            line=1,
+            allowed="UTF-8 text",
+            next_step="save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')",
+        )
 
 
 def require_file(path: Path, *, what: str) -> None:

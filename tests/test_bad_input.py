@@ -65,7 +65,9 @@ CASES = {
     "empty file": ("policy", b"", None, "is empty", "a policy"),
     "only comments": ("policy", "# nothing\n", 1, "nothing but comments", "a mapping"),
     "invalid utf-8": ("policy", b"policy: x\nversion: \xff1\n", 2, "not UTF-8: 0xff at byte 19", "UTF-8"),
-    "utf-16": ("policy", "policy: x".encode("utf-16"), 1, "NUL byte", "UTF-8"),
+    "utf-16": ("policy", "policy: x".encode("utf-16"), 1, "looks like UTF-16", "UTF-8"),
+    "utf-16 without a mark": ("policy", "policy: x".encode("utf-16-le"), 1, "looks like UTF-16", "UTF-8"),
+    "rows as utf-16": ("items", ROW.encode("utf-16"), 1, "looks like UTF-16", "UTF-8"),
     "nul byte": ("policy", b"policy: x\n\n\0\n", 3, "NUL byte at byte 11", "without NUL"),
     "control character": ("policy", b"policy: x\nname: \x07\n", 2, "U+0007", "printable"),
     "too large": ("policy", b"# " + b"x" * 5_000_001, None, "bytes", "at most 5,000,000"),
@@ -131,6 +133,14 @@ CASES = {
     "rename of nothing": ("card", CARD + "rename: {x: y}\n", 7, "not among the labels", "hate"),
     "slice path": ("card", c("meta.lang", "meta..lang"), 6, "meta..lang", "dotted path"),
     "label in row not in card": ("card", c(", spam]", "]"), 1, "is not a declared label (in 2 rows", "hate"),
+    "ignore what is read": ("card", CARD + "ignore: [text]\n", 7, "'text', which the card reads", "does not read"),
+    "list of numbers": (
+        "items",
+        row(labels="[1]"),
+        1,
+        "'labels' is a list with 1",
+        "a mapping",
+    ),
     # rows
     "no rows": ("items", b"", None, "has no items", "one row"),
     "not json": ("items", ROW + "hello\n", 2, "not JSON: 'hello'", "one JSON object"),
@@ -153,7 +163,7 @@ CASES = {
     "text is a number": ("items", row(text="5"), 1, "'text' is 5", "a string"),
     "nul in text": ("items", row(text='"a\\u0000b"'), 1, "NUL", "without NUL"),
     "missing labels": ("items", row(labels=None), 1, "'labels' is missing", "1, 0 or null"),
-    "labels as list": ("items", row(labels='["hate"]'), 1, "a list of 1", "a mapping"),
+    "labels as list": ("items", row(labels='["hate"]'), 1, "is a list, and what it leaves out is unknown", "a mapping"),
     "label true": ("items", row(labels='{"hate": true}'), 1, "'labels.hate' is true", "1, 0 or null"),
     "label as text": ("items", row(labels='{"hate": "1"}'), 1, "'labels.hate' is '1'", "1, 0 or null"),
     "label two": ("items", row(labels='{"hate": 2}'), 1, "'labels.hate' is 2", "1, 0 or null"),
@@ -430,12 +440,12 @@ def test_strange_path_is_refused_without_traceback():
 
 
 def test_several_faults_come_together_in_order(tmp_path):
-    rows = "".join(row(id=f'"{n}"', labels='{"hate": 2}') for n in range(50))
+    rows = "".join(row(id=f'"{n}"', labels=f'{{"hate": {n + 2}}}') for n in range(50))
     folder = write_project(tmp_path, items=rows)
     with pytest.raises(HarnessError) as caught:
         load_golden(folder / "card.yaml", None)
     message = str(caught.value)
-    assert message.count("is 2") == 20
+    assert message.count("labels.hate' is") == 20
     assert "... and 30 more faults" in message
     assert message.index("items.jsonl:1:") < message.index("items.jsonl:20:")
 
@@ -453,6 +463,22 @@ def test_unknown_label_is_reported_once_with_its_count(tmp_path):
     with pytest.raises(HarnessError) as caught:
         load_golden(folder / "card.yaml", None)
     assert str(caught.value) == (
-        f"{folder}/items.jsonl:1: field 'labels.hte' is not a declared label (in 500 rows, first here)\n"
+        f"{folder}/items.jsonl:1: field 'labels.hte' is not a declared label (in 500 rows: lines 1, 2, 3, ...)\n"
         "  allowed: hate, hate/threatening, spam\n  did you mean 'hate'?"
     )
+
+
+def test_one_fault_of_many_rows_is_one_message(tmp_path):
+    """Twelve rows with a field of their own printed twelve messages."""
+    rows = "".join(row(id=f'"{n}"', lang='"en"', weight="0" if n < 2 else None) for n in range(12))
+    folder = write_project(tmp_path, items=rows)
+    with pytest.raises(HarnessError) as caught:
+        load_golden(folder / "card.yaml", None)
+    assert str(caught.value).split("\n") == [
+        f"{folder}/items.jsonl:1: field 'lang' is not a known field (in 12 rows: lines 1, 2, 3, ...)",
+        "  allowed: context, group, id, images, labels, meta, text, votes, weight",
+        "  move it under 'meta', or leave it out with 'ignore: [lang]' in the card",
+        f"{folder}/items.jsonl:1: field 'weight' is 0 (in 2 rows: lines 1, 2)",
+        "  allowed: a finite number above 0",
+        "  correct the weight",
+    ]

@@ -112,6 +112,36 @@ def test_labels_may_lie_in_the_row_itself(tmp_path):
     assert golden.labels().tolist() == [[1, -1]]
 
 
+LIST_CARD = CARD + "fields: {labels: categories}\nabsent_labels: negative\n"
+LISTS = '{"id": "a", "text": "t", "categories": ["hate/threatening"]}\n{"id": "b", "text": "t", "categories": []}\n'
+
+
+def test_labels_may_be_the_list_of_what_is_violated(tmp_path):
+    golden = loaded(write_project(tmp_path, card=LIST_CARD, items=LISTS), with_policy=True)
+    assert golden.labels().tolist() == [[1, 1, 0], [0, 0, 0]]
+    assert golden.n_implied == {"hate": 1}
+
+
+def test_list_of_labels_names_declared_ones(tmp_path):
+    folder = write_project(tmp_path, card=LIST_CARD, items=LISTS.replace("[]", '["hte"]'))
+    with pytest.raises(FileError, match=r"items.jsonl:2: field 'categories.hte' is not a declared label\n.*\n.*'hate'"):
+        loaded(folder)
+
+
+def test_list_of_labels_needs_a_card_that_says_what_it_leaves_out(tmp_path):
+    folder = write_project(tmp_path, card=LIST_CARD.replace("negative", "unknown"), items=LISTS)
+    with pytest.raises(
+        HarnessError, match=r"items.jsonl:1: .*\n.*\n  if .* write 'absent_labels: negative' in the card"
+    ):
+        loaded(folder)
+
+
+def test_fields_the_card_ignores_are_not_read(tmp_path):
+    items = '{"id": "a", "text": "t", "labels": {"hate": 1}, "note": {"x": 1}, "weight": "heavy", "group": []}\n'
+    golden = loaded(write_project(tmp_path, card=CARD + "ignore: [note, weight, group]\n", items=items))
+    assert (golden.item(0).weight, golden.item(0).group, golden.item(0).meta) == (1.0, None, {})
+
+
 @pytest.mark.parametrize(
     "items",
     [
@@ -190,8 +220,8 @@ CSV = (
 TABLE_CARD = CARD.replace("[hate, hate/threatening, spam]", "[hate, spam]")
 
 
-def csv_set(tmp_path, text):
-    folder = write_project(tmp_path, card=TABLE_CARD.replace("items.jsonl", "items.csv"))
+def csv_set(tmp_path, text, more=""):
+    folder = write_project(tmp_path, card=TABLE_CARD.replace("items.jsonl", "items.csv") + more)
     (folder / "items.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     return load_golden(folder / "card.yaml", None, cache_dir=tmp_path / "cache")
 
@@ -222,16 +252,54 @@ def test_csv_by_its_columns(tmp_path):
         ("id,labels.hate\n1,0\n", r"items.csv:2: field 'text' is missing"),
         ("id,text\n1,x\n", r"items.csv:2: field 'labels' is missing"),
         ("id,id\n1,2\n", r"items.csv:1: has the column 'id' twice"),
-        ("id,txt,labels.hate\n1,x,0\n", r"field 'txt' is not a known field"),
+        (
+            "id,txt,labels.hate\n1,x,0\n",
+            r"items.csv:1: has a column .* of an item: txt\n.*\n  'txt': did you mean 'text'\?",
+        ),
         ('id,text,labels.hate\n1,"x,0\n', r"is not CSV"),
         (b"id,text,labels.hate\n1,\xff,0\n", r"items.csv:2: has a byte that is not UTF-8"),
         ("id,text,labels.hate\n1,x,0,1\n", r"items.csv:2: has 4 cells"),
+        ("id,text,labels.hate\n1\n", r"items.csv:2: has 1 cell\n  allowed: 3 cells"),
+        ("id;text;labels.hate\n1;a, b;0\n", r"items.csv:1: .*the separator looks like ';'\n.*\n  save .* with commas"),
+        ("id\ttext\tlabels.hate\n1\tx\t0\n", r"items.csv:1: .*the separator looks like a tab"),
+        ("id,text,labels.hate\n1,x,0\n".encode("utf-16"), r"items.csv:1: looks like UTF-16\n.*\n  save .* as UTF-8"),
+        (
+            "id,text,hate,spam,lang\n1,x,0,1,en\n",
+            r"items.csv:1: has columns that are no part of an item: hate, spam, lang\n"
+            r"  allowed: labels.LABEL, meta.NAME, .*id.*\n"
+            r"  rename to labels.hate, labels.spam, or write 'fields: {labels: .}' in .*card.yaml for plain .*\n"
+            r"  rename to meta.lang, or leave out with 'ignore: \[lang\]' in .*card.yaml",
+        ),
+        ("id,text,labels,labels.hate\n1,x,,0\n", r"has the column 'labels' and others that begin with 'labels.'"),
         ("id,text,labels.hate,weight\n1,x,0,heavy\n", r"items.csv:2: field 'weight' is 'heavy'"),
     ],
 )
 def test_broken_csv(tmp_path, text, message):
     with pytest.raises(HarnessError, match=message):
         csv_set(tmp_path, text)
+
+
+@pytest.mark.filterwarnings("default")
+def test_csv_labels_as_spreadsheets_write_them(tmp_path):
+    text = "id,text,labels.hate,labels.spam\n1,x,TRUE,1.0\n2,x,False,0.0\n3,x, 1,\n"
+    assert csv_set(tmp_path, text).labels().tolist() == [[1, 1], [0, 0], [1, -1]]
+
+
+@pytest.mark.filterwarnings("default")
+def test_csv_with_plain_label_columns_and_ignored_ones(tmp_path):
+    text = "id,text,hate,spam,lang,weight\n1,x,1,0,en,heavy\n"
+    golden = csv_set(tmp_path, text, "fields: {labels: .}\nignore: [lang, weight]\n")
+    assert golden.labels().tolist() == [[1, 0]]
+    assert (golden.item(0).weight, golden.item(0).meta) == (1.0, {})
+
+
+@pytest.mark.filterwarnings("default")
+def test_csv_label_lists(tmp_path):
+    text = 'id,text,categories\n1,x,hate|spam\n2,x,\n3,x,"[""spam""]"\n'
+    golden = csv_set(tmp_path, text, "fields: {labels: categories}\nabsent_labels: negative\n")
+    assert golden.labels().tolist() == [[1, 1], [0, 0], [0, 1]]
+    with pytest.raises(HarnessError, match="write 'absent_labels: negative' in the card"):
+        csv_set(tmp_path / "b", text, "fields: {labels: categories}\n")
 
 
 @pytest.mark.filterwarnings("default")

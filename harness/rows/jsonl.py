@@ -17,7 +17,7 @@ import orjson
 from harness.errors import FileError
 from harness.rows.faults import Faults
 from harness.rows.reader import Row, RowReader
-from harness.textfile import decode, shortened
+from harness.textfile import decode, refuse_utf16, shortened
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -78,8 +78,10 @@ def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> 
                 _line_fault(faults, index, f"is longer than {most:,} bytes", "shorten the text, or split the item")
                 row: Any = None
             else:
-                if start == 0 and line.startswith(_BOM):
-                    line, start = line[3:], 3
+                if start == 0:
+                    refuse_utf16(path, line)
+                    if line.startswith(_BOM):
+                        line, start = line[3:], 3
                 try:
                     row = loads(line)
                 except orjson.JSONDecodeError as error:

@@ -2,6 +2,10 @@
 
 Decides what a row may hold and says what is wrong with it. Rows are checked once, when the set is loaded; building
 items afterwards trusts them.
+
+Labels are a mapping, ``{"hate": 1, "spam": null}``, or the list of what is violated, ``["hate"]``. A list says nothing
+about the other labels, so it is read only where the card does: ``absent_labels: negative``. Fields that the card names
+under ``ignore`` are not read.
 """
 
 from __future__ import annotations
@@ -11,11 +15,15 @@ from typing import Any, Final
 
 from harness.records import GoldenCard, Item
 from harness.rows.faults import Faults
-from harness.textfile import listed, shortened, shown, suggestion
+from harness.textfile import listed, nearest, shortened, shown, suggestion
 
 ABSENT: Final = 0xFE  # the label is not in the row
 NULL: Final = 0xFF  # the label is null; int8 -1
 LABEL_ALLOWED = "1, 0 or null (nobody labelled it)"
+LABELS_ALLOWED = (
+    'a mapping of label to 1, 0 or null, such as {"hate": 1}; '
+    "with 'absent_labels: negative' also a list of the labels that are violated"
+)
 
 Row = dict[str, Any]
 _MISSING: Final = object()
@@ -40,15 +48,18 @@ class RowReader:
         self._is_flat = fields.labels == "."
         self._get_id, self._get_text = _getter(fields.id), _getter(fields.text)
         self._get_labels = self._flat_labels if self._is_flat else _getter(fields.labels)
-        self._get_images, self._get_context = _getter(fields.images), _getter(fields.context)
-        self._get_votes, self._get_weight = _getter(fields.votes), _getter(fields.weight)
-        self._get_group = _getter(fields.group)
+        self._get_images, self._get_context, self._get_votes, self._get_weight, self._get_group = (
+            _nothing if path.split(".")[0] in card.ignore else _getter(path)
+            for path in (fields.images, fields.context, fields.votes, fields.weight, fields.group)
+        )
         self._slices = tuple((name, path, _getter(path)) for name, path in card.slices.items())
         paths = [
             getattr(fields, name) for name in ("id", "text", "labels", "images", "context", "votes", "weight", "group")
         ]
         tops = {path.split(".")[0] for path in [*paths, *card.slices.values()] if path != "."}
-        self.known = frozenset(tops | {"meta"} | (set(self.file_labels) if self._is_flat else set()))
+        self.parts = frozenset(tops | {"meta"} | (set(self.file_labels) if self._is_flat else set())) - {*card.ignore}
+        self.known = self.parts | {*card.ignore}
+        self._takes_lists = card.absent_labels == "negative"
         self._hidden = tuple(
             tuple(path.split(".")[1:])
             for path in (fields.labels, fields.votes, fields.weight)
@@ -98,17 +109,14 @@ class RowReader:
                 "correct the row",
             )
         labels = self._get_labels(row)
+        is_names = type(labels) is list and all(type(name) is str for name in labels)
         if type(labels) is dict:
             self.codes += self._codes_of(labels, index)
+        elif is_names and self._takes_lists:
+            self.codes += self._codes_of(dict.fromkeys(labels, 1), index)
         else:
             self.codes += self.blank
-            self._fault(
-                index,
-                self._fields.labels,
-                "is missing" if labels is _MISSING else f"is {shown(labels)}",
-                'a mapping of label to 1, 0 or null, such as {"hate": 1}',
-                "add the labels",
-            )
+            self._bad_labels(labels, index, is_names=is_names)
         self._check_rest(row, index)
 
     def _codes_of(self, labels: dict[str, Any], index: int) -> bytearray:
@@ -204,15 +212,29 @@ class RowReader:
                     "move the image beside the items",
                 )
 
+    def _bad_labels(self, labels: Any, index: int, *, is_names: bool) -> None:
+        if is_names:
+            found = "is a list, and what it leaves out is unknown"
+            hint = "if a label that is not in the list is not violated, write 'absent_labels: negative' in the card"
+        elif type(labels) is list:
+            found = f"is a list with {shown(next(name for name in labels if type(name) is not str))}"
+            hint = "write names of labels"
+        else:
+            found = "is missing" if labels is _MISSING else f"is {shown(labels)}"
+            hint = "add the labels, or say in the card where they are: 'fields: {labels: NAME}'"
+        self._fault(index, self._fields.labels, found, LABELS_ALLOWED, hint)
+
     def _unknown_fields(self, row: Row, index: int) -> None:
         for name in row:
             if name not in self.known:
+                near = nearest(name, self.parts)
+                otherwise = f"move it under 'meta', or leave it out with 'ignore: [{shortened(name)}]' in the card"
                 self._fault(
                     index,
                     name,
                     "is not a known field",
-                    listed(sorted(self.known), most=40),
-                    suggestion(name, self.known, "move it under 'meta', or declare it in the card's fields or slices"),
+                    listed(sorted(self.parts), most=40),
+                    otherwise if near is None else f"did you mean '{near}'? If not, {otherwise}",
                 )
 
     def _bad_id(self, item_id: Any, index: int) -> None:
@@ -285,6 +307,10 @@ def label_names(card: GoldenCard) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*card.labels, *card.rename]))
 
 
+def _nothing(row: Row) -> Any:
+    return _MISSING
+
+
 def _getter(path: str) -> Callable[[Row], Any]:
     parts = path.split(".")
     if len(parts) == 1:
@@ -349,7 +375,9 @@ def _label_hint(value: Any) -> str:
     if isinstance(value, str) and value.strip() in ("0", "1"):
         return f"write {value.strip()} without quotes"
     if isinstance(value, str) and value.strip().casefold() in ("", "null", "none", "nan", "na", "unknown"):
-        return "write null without quotes"
+        return "write null without quotes (in CSV: an empty cell)"
+    if isinstance(value, str) and value.strip().casefold() in ("yes", "no", "y", "n", "true", "false"):
+        return f"write {int(value.strip().casefold() in ('yes', 'y', 'true'))}"
     if isinstance(value, float) and value in (0.0, 1.0):
         return f"write {int(value)}"
     return "correct the row; a degree belongs in meta, and the label says whether it violates"
