@@ -20,16 +20,13 @@ from harness.errors import FileError, GroupedError, HarnessError
 from harness.evalspec import LoadedEval, Shelf, load_eval
 from harness.golden import GoldenSet
 from harness.records import Item, Loaded, Policy, Prompt
-from harness.textfile import listed, nearest, read_text, shortened
-from harness.yamlfile import read_yaml
+from harness.textfile import counted, listed, nearest, read_text, shortened
+from harness.yamlfile import KINDS, kind_of, read_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
-
-KINDS = ("eval", "golden_set", "rule_set", "policy", "models")
-"""Top-level keys, in the order they are looked for: an eval and a card name a policy too."""
 
 DEFAULT_FOLDERS = ("evals", "golden_sets")
 MIN_QUOTED_CHARS = 20
@@ -72,17 +69,23 @@ def check_paths(paths: Sequence[str | Path] = (), *, root: Path | None = None) -
     given = [Path(path) for path in paths] or [base / name for name in DEFAULT_FOLDERS if (base / name).is_dir()]
     checker = _Checker()
     if not given:
-        checker.errors.append(
-            FileError(
-                str(base),
-                f"has no folder {' or '.join(DEFAULT_FOLDERS)}",
-                allowed="files or folders to check",
-                next_step="name a path, or begin with 'harness init'",
-            )
-        )
+        checker.errors.append(_no_project(base))
     for path in given:
-        checker.collect(path)
+        if path.name in DEFAULT_FOLDERS and not path.exists():
+            checker.errors.append(_no_project(path.parent, path.name))
+        else:
+            checker.collect(path)
     return checker.report()
+
+
+def _no_project(folder: Path, *names: str) -> FileError:
+    where = "this folder" if folder == Path() else str(folder)
+    return FileError(
+        where,
+        f"has no {' or '.join(f'{name}/' for name in names or DEFAULT_FOLDERS)}",
+        allowed="the folder of a project, or files and folders to check",
+        next_step="go to the project's folder, name a path, or begin a project with 'harness init DIR'",
+    )
 
 
 class _Checker:
@@ -95,6 +98,7 @@ class _Checker:
         self.found: dict[str, list[Path]] = {kind: [] for kind in (*KINDS, "prompt")}
         self.shelf = Shelf()
         self._policies: dict[tuple[str, int], Loaded[Policy]] = {}
+        self._broken_policies: set[str | None] = set()  # names; None for a file that does not say
         self._golden: dict[Path, GoldenSet] = {}
         self._pairs: dict[tuple[Path, Path], tuple[GoldenSet, Loaded[Prompt]]] = {}
 
@@ -107,9 +111,7 @@ class _Checker:
 
     def report(self) -> CheckReport:
         for path in self.found["policy"]:
-            policy = self._read(path, self.shelf.policy)
-            if policy is not None:
-                self._policies[(policy.value.policy, policy.value.version)] = policy
+            self._read_policy(path)
         for path in self.found["prompt"]:
             self._check_prompt(path)
         for path in self.found["rule_set"]:
@@ -120,6 +122,8 @@ class _Checker:
             loaded = self._read(path, lambda path: load_eval(path, shelf=self.shelf))
             if loaded is not None:
                 self._note_eval(loaded)
+            else:
+                self._note_policy_of(path)
         for path in self.found["golden_set"]:
             if path not in self._golden:
                 self._read_golden(path)
@@ -159,7 +163,8 @@ class _Checker:
         if golden is None:
             return
         self._golden[path] = golden
-        if policy is None:
+        is_broken = bool(self._broken_policies & {None, golden.card.policy.name})
+        if policy is None and not is_broken:
             self.warnings.append(
                 Remark(
                     str(path),
@@ -169,6 +174,30 @@ class _Checker:
                     "check it together with the policy's folder",
                 )
             )
+
+    def _read_policy(self, path: Path) -> None:
+        policy = self._read(path, self.shelf.policy)
+        if policy is not None:
+            self._policies[(policy.value.policy, policy.value.version)] = policy
+            return
+        try:
+            name = read_yaml(path, what="policy").data.get("policy")
+        except HarnessError:
+            name = None
+        self._broken_policies.add(name if isinstance(name, str) else None)
+
+    def _note_policy_of(self, path: Path) -> None:
+        """The policy of an eval with an error: its golden set is checked against it all the same."""
+        try:
+            name = read_yaml(path, what="eval").data.get("policy")
+        except HarnessError:
+            return
+        if isinstance(name, str) and name:
+            policy = Path(os.path.normpath(path.parent / name))
+            if policy.is_file():
+                self._read_policy(policy)
+            else:
+                self._broken_policies.add(None)
 
     def _check_prompt(self, path: Path) -> None:
         from harness.candidates.check import check_parser  # candidates import what is slow to load
@@ -197,6 +226,7 @@ class _Checker:
         slices = dict.fromkeys(golden.card.slices, False)
         folder = None if golden.items_path is None else golden.items_path.parent
         empty: list[str] = []
+        no_image: list[str] = []
         try:
             for item in golden.items():
                 hashes.append(hash(item.text) if item.text is not None else 0)
@@ -206,11 +236,21 @@ class _Checker:
                 if item.text is not None and not item.text.strip():
                     empty.append(item.id)
                 if folder is not None and item.images:
-                    self._check_images(golden, folder, item)
+                    no_image += _missing_images(folder, item)
         except HarnessError as error:
             self._add(error)
             return
         card = str(golden.path)
+        if no_image:
+            self.errors.append(
+                FileError(
+                    str(golden.items_path),
+                    f"names {counted(len(no_image), 'image')} that cannot be found: {_some(no_image)}",
+                    field="images",
+                    allowed="image files beside the items",
+                    next_step="add the images or correct the names",
+                )
+            )
         self.warnings += leaks.remarks(golden)
         self.warnings += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
         self.warnings += _without_positives(golden, None if policy is None else policy.value)
@@ -219,7 +259,7 @@ class _Checker:
                 Remark(
                     str(golden.items_path or golden.path),
                     None,
-                    f"has {len(empty):,} items with blank text ({_some(empty)})",
+                    f"has {counted(len(empty), 'item')} with blank text ({_some(empty)})",
                     "write null where a text is withheld, or remove the items",
                 )
             )
@@ -232,19 +272,6 @@ class _Checker:
                     "correct the path, or remove the slice",
                 )
             )
-
-    def _check_images(self, golden: GoldenSet, folder: Path, item: Item) -> None:
-        for name in item.images:
-            if "://" not in name and not (folder / name).is_file() and len(self.errors) < 1_000:
-                self.errors.append(
-                    FileError(
-                        str(golden.items_path),
-                        f"names '{shortened(name)}' for item '{shortened(item.id)}', which is not there",
-                        field="images",
-                        allowed="image files beside the items",
-                        next_step="add the image or correct the name",
-                    )
-                )
 
     def _read(self, path: Path, read: Callable[[Path], T]) -> T | None:
         try:
@@ -285,9 +312,15 @@ class _Leaks:
                 yield Remark(
                     str(prompt.path),
                     None,
-                    f"shows the model {len(ids):,} texts of golden set '{golden.name}' ({_some(ids)})",
+                    f"shows the model {counted(len(ids), 'text')} of golden set '{golden.name}' ({_some(ids)})",
                     "use examples that are not in the golden set: the score would measure memory",
                 )
+
+
+def _missing_images(folder: Path, item: Item) -> Iterator[str]:
+    for name in item.images:
+        if "://" not in name and not (folder / name).is_file():
+            yield f"{shortened(name)} (item {shortened(item.id)})"
 
 
 def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
@@ -318,7 +351,7 @@ def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
             Remark(
                 path,
                 None,
-                f"has {len(contradicting):,} repeated texts with different labels ({_some(contradicting)})",
+                f"has {counted(len(contradicting), 'repeated text')} with different labels ({_some(contradicting)})",
                 "review the labels: no candidate can be right about both",
             )
         )
@@ -327,7 +360,7 @@ def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
             Remark(
                 path,
                 None,
-                f"has {len(apart):,} repeated texts without a common group, {n_rows:,} rows ({_some(apart)})",
+                f"has {counted(len(apart), 'repeated text')} without a common group, {n_rows:,} rows ({_some(apart)})",
                 "remove the copies, or give copies one group so that intervals count them together",
             )
         )
@@ -377,10 +410,10 @@ def _kind_of(path: Path, *, is_named: bool) -> str | None:
             allowed=".yaml, .yml or .md (items are checked through their card)",
             next_step="name the card, the eval, or a folder",
         )
-    keys = list(read_yaml(path, what="file of this project").data)
-    for kind in KINDS:
-        if kind in keys:
-            return kind
+    keys = read_yaml(path, what="file of this project").data
+    kind = kind_of(keys)
+    if kind is not None:
+        return kind
     near = next((key for key in keys if nearest(key, KINDS)), None)
     if near is None and not is_named:
         return None

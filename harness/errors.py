@@ -7,6 +7,7 @@ text and an exit code; any other exception is a bug and keeps its traceback.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class HarnessError(Exception):
@@ -69,8 +70,46 @@ class IncompleteRunError(HarnessError):
 
 
 def raise_all(errors: Sequence[HarnessError]) -> None:
-    """Raise nothing, the one error, or all of them together."""
+    """Raise nothing, the one error, or all of them together; the same fault on several lines is one error."""
+    errors = merged(errors)
     if len(errors) == 1:
         raise errors[0]
     if errors:
         raise GroupedError(errors)
+
+
+_NAMED = 3
+_MIN_MERGED = 3
+
+
+def merged(errors: Sequence[HarnessError]) -> list[HarnessError]:
+    """The errors in their order; the first of three or more that differ only in the line stands for all of them."""
+    lines: dict[Any, set[int]] = {}
+    for error in errors:
+        if isinstance(error, FileError) and error.line is not None:
+            lines.setdefault(_key(error), set()).add(error.line)
+    kept: list[HarnessError] = []
+    joined: set[Any] = set()
+    for error in errors:
+        if not isinstance(error, FileError) or len(lines.get(_key(error), ())) < _MIN_MERGED:
+            kept.append(error)
+        elif _key(error) not in joined:
+            joined.add(_key(error))
+            kept.append(_with_lines(error, sorted(lines[_key(error)] - {error.line or 0})))
+    return kept
+
+
+def _key(error: FileError) -> tuple[str | None, ...]:
+    return error.path, error.field, error.found, error.allowed, error.next_step
+
+
+def _with_lines(error: FileError, others: Sequence[int]) -> FileError:
+    more = ", ..." if len(others) > _NAMED else ""
+    return FileError(
+        error.path,
+        f"{error.found} (also on lines {', '.join(map(str, others[:_NAMED]))}{more})",
+        line=error.line,
+        field=error.field,
+        allowed=error.allowed,
+        next_step=error.next_step,
+    )

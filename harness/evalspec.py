@@ -22,7 +22,7 @@ from harness.prompts import load_prompt, prompt_policy_faults
 from harness.records import CandidateSpec, Eval, Loaded, Model, Policy, Prompt, RuleSet
 from harness.rules import load_rules, rules_policy_faults
 from harness.schema import Loc
-from harness.textfile import listed, missing_hint, require_file, shortened, shown, suggestion
+from harness.textfile import a, listed, missing_hint, require_file, shortened, shown, suggestion
 from harness.yamlfile import Document, read_yaml, require_name, require_names, to_record
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def load_eval(path: str | Path, *, shelf: Shelf | None = None) -> LoadedEval:
         path: The eval file; paths inside it are relative to it.
         shelf: Files already read, when several evals are checked together.
     """
-    document = read_yaml(Path(path), what="eval")
+    document = read_yaml(Path(path), what="eval", kind="eval")
     spec = to_record(document, Eval, what="eval")
     return _Resolver(document, spec, shelf or Shelf()).resolve()
 
@@ -177,7 +177,7 @@ class _Resolver:
                 self.document.error(
                     loc,
                     f"names {shortened(path)}, which {error.found}",
-                    allowed=f"the path of a {what}, relative to this file",
+                    allowed=f"the path of {a(what)}, relative to this file",
                     next_step=missing_hint(path) or "check the path",
                 )
             )

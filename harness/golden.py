@@ -97,7 +97,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
     """
     path = Path(card_path)
     file = read_text(path, what="golden set card")
-    document = parse_yaml(file, what="golden set card")
+    document = parse_yaml(file, what="golden set card", kind="golden_set")
     card = to_record(document, GoldenCard, what="golden set card")
     raise_all(_card_faults(document, card, policy))
     categories = tuple(dict.fromkeys(card.rename.get(name, name) for name in card.labels))

@@ -37,7 +37,7 @@ class _ModelsFile:
 
 def load_models(path: str | Path) -> Loaded[Mapping[str, Model]]:
     """Read and check a models file; model name -> endpoint, in the order of the file."""
-    document = read_yaml(Path(path), what="models file")
+    document = read_yaml(Path(path), what="models file", kind="models")
     models = to_record(document, _ModelsFile, what="models file").models
     errors: list[FileError] = []
     for name, model in models.items():

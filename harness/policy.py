@@ -23,7 +23,7 @@ CATEGORY_ID_ALLOWED = "lower-case letters, digits, '_', '-' and '/', beginning w
 
 def load_policy(path: str | Path) -> Loaded[Policy]:
     """Read and check a policy file."""
-    document = read_yaml(Path(path), what="policy")
+    document = read_yaml(Path(path), what="policy", kind="policy")
     tree, ids = _with_category_list(document)
 
     def translate(loc: Loc) -> Loc:

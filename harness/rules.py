@@ -21,7 +21,7 @@ MAX_PATTERN_CHARS = 10_000
 
 def load_rules(path: str | Path) -> Loaded[RuleSet]:
     """Read and check a rule set file."""
-    document = read_yaml(Path(path), what="rule set")
+    document = read_yaml(Path(path), what="rule set", kind="rule_set")
     rules = to_record(document, RuleSet, what="rule set")
     errors = require_name(document, ("rule_set",), rules.rule_set)
     first: dict[str, int] = {}

@@ -38,7 +38,7 @@ def read_bytes(path: Path, *, what: str, limit: int | None = None) -> bytes:
             raise FileError(
                 str(path),
                 f"has {size:,} bytes",
-                allowed=f"at most {limit:,} bytes for a {what}",
+                allowed=f"at most {limit:,} bytes for {a(what)}",
                 next_step="split the file or remove what does not belong in it",
             )
         data = path.read_bytes()
@@ -46,11 +46,11 @@ def read_bytes(path: Path, *, what: str, limit: int | None = None) -> bytes:
         raise FileError(
             str(path),
             f"cannot be read: {reason(error)}",
-            allowed=f"a readable {what}",
+            allowed=f"{a(what)} that can be read",
             next_step="check its permissions",
         ) from None
     if not data.strip():
-        raise FileError(str(path), "is empty", allowed=f"a {what}", next_step="fill the file or remove it")
+        raise FileError(str(path), "is empty", allowed=a(what), next_step="fill the file or remove it")
     return data
 
 
@@ -107,19 +107,22 @@ def require_file(path: Path, *, what: str) -> None:
         raise FileError(
             shortened(path),
             f"cannot be read: {reason(error)}",
-            allowed=f"the path of a {what}",
+            allowed=f"the path of {a(what)}",
             next_step="correct the path",
         ) from None
     if is_folder:
         raise FileError(
-            str(path), "is a folder", allowed=f"a {what} (a file)", next_step="name a file inside the folder"
+            str(path), "is a folder", allowed=f"{a(what)} (a file)", next_step="name a file inside the folder"
         )
     if not is_there:
         raise FileError(
-            str(path), "is not there", allowed=f"the path of a {what}", next_step=missing_hint(path) or "check the path"
+            str(path),
+            "is not there",
+            allowed=f"the path of {a(what)}",
+            next_step=missing_hint(path) or "check the path",
         )
     if not is_file:
-        raise FileError(str(path), "is not a regular file", allowed=f"a {what}", next_step="name a regular file")
+        raise FileError(str(path), "is not a regular file", allowed=a(what), next_step="name a regular file")
 
 
 def missing_hint(path: Path) -> str | None:

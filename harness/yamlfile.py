@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import bisect
 import math
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,11 +22,24 @@ import yaml
 
 from harness.errors import FileError, raise_all
 from harness.schema import Loc, describe, field_names, type_at
-from harness.textfile import TextFile, listed, read_text, shortened, shown, suggestion
+from harness.textfile import MAX_TEXT_BYTES, TextFile, a, listed, read_text, require_file, shortened, shown, suggestion
 
 T = TypeVar("T")
 
 MAX_DEPTH = 40
+KINDS = {
+    "eval": "eval",
+    "golden_set": "golden-set card",
+    "rule_set": "rule set",
+    "policy": "policy",
+    "models": "models file",
+}
+"""What a file with this top-level key is, in the order they are looked for: an eval and a card name a policy too."""
+
+_OTHER_SUFFIXES = {".md": "prompt", ".jsonl": "file of rows", ".csv": "file of rows", ".parquet": "file of rows"}
+_NEARBY = ("", "evals", "golden_sets", "policies", "..", "../evals", "../golden_sets", "../evals/policies")
+_MAX_NEARBY = 200
+_MAX_NAMED = 6
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STANDARD_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq")}
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -32,6 +47,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_TOP_KEY = re.compile(r"^(\w+):", re.MULTILINE)
 _SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
 
 
@@ -65,12 +81,45 @@ class Document:
         )
 
 
-def read_yaml(path: Path, *, what: str) -> Document:
-    """Read a YAML file whose top level is a mapping."""
-    return parse_yaml(read_text(path, what=what), what=what)
+def read_yaml(path: Path, *, what: str, kind: str | None = None) -> Document:
+    """Read a YAML file whose top level is a mapping; one of another kind than ``kind`` is refused."""
+    if kind is not None and path.suffix in _OTHER_SUFFIXES:
+        require_file(path, what=what)
+        raise _other_kind(path, _OTHER_SUFFIXES[path.suffix], kind)
+    return parse_yaml(read_text(path, what=what), what=what, kind=kind)
 
 
-def parse_yaml(file: TextFile, *, what: str, first_line: int = 1) -> Document:
+def kind_of(data: Mapping[str, Any]) -> str | None:
+    """The kind of file its top-level keys say it is; an eval that forgets its name is still one."""
+    if "candidates" in data and "golden_set" in data:
+        return "eval"
+    return next((kind for kind in KINDS if kind in data), None)
+
+
+def _other_kind(path: Path, found: str, kind: str) -> FileError:
+    near = list(dict.fromkeys(_nearby(path, kind)))
+    names = ", ".join(near[:_MAX_NAMED]) + (", ..." if len(near) > _MAX_NAMED else "")
+    return FileError(
+        str(path),
+        f"is {a(found)}, not {a(KINDS[kind])}",
+        allowed=f"{a(KINDS[kind])}: a YAML file with the field '{kind}'",
+        next_step=f"name {'it' if len(near) == 1 else 'one of them'}: {names}" if near else f"name {a(KINDS[kind])}",
+    )
+
+
+def _nearby(path: Path, kind: str) -> Iterator[str]:
+    """Files of a kind in the folders around a file."""
+    begins = re.compile(rf"^{kind}:", re.MULTILINE)
+    for folder in _NEARBY:
+        here = Path(os.path.normpath(path.parent / folder))
+        for other in sorted(here.glob("*.yaml"))[:_MAX_NEARBY]:
+            with suppress(OSError, UnicodeDecodeError):
+                text = other.read_text(encoding="utf-8") if other.stat().st_size < MAX_TEXT_BYTES else ""
+                if begins.search(text) and kind_of(dict.fromkeys(_TOP_KEY.findall(text))) == kind:
+                    yield str(other)
+
+
+def parse_yaml(file: TextFile, *, what: str, first_line: int = 1, kind: str | None = None) -> Document:
     """Parse YAML text whose top level is a mapping; ``first_line`` is where the text begins in its file."""
     builder = _Builder(file, first_line)
     data = builder.build()
@@ -80,9 +129,12 @@ def parse_yaml(file: TextFile, *, what: str, first_line: int = 1) -> Document:
             str(file.path),
             found,
             line=first_line,
-            allowed=f"a mapping (the fields of a {what})",
+            allowed=f"a mapping (the fields of {a(what)})",
             next_step="write 'field: value' lines",
         )
+    found_kind = None if kind is None else kind_of(data)
+    if kind is not None and found_kind is not None and found_kind != kind:
+        raise _other_kind(file.path, KINDS[found_kind], kind)
     return Document(file.path, file.sha256, data, builder.lines)
 
 

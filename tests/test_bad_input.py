@@ -426,7 +426,7 @@ def test_project_of_the_broken_files_is_valid(tmp_path):
     ],
 )
 def test_missing_file_and_folder_are_told_apart(tmp_path, load, what):
-    with pytest.raises(HarnessError, match=f"is not there\n  allowed: the path of a {what}"):
+    with pytest.raises(HarnessError, match=f"is not there\n  allowed: the path of an? {what}"):
         load(tmp_path / "no.yaml")
     with pytest.raises(HarnessError, match="is a folder"):
         load(tmp_path)

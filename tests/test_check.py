@@ -21,7 +21,8 @@ def test_default_folders(tmp_path):
     write_project(tmp_path / "evals")
     assert check_paths(root=tmp_path).files["eval"] == 1
     nothing = check_paths(root=tmp_path / "evals")
-    assert "no folder evals or golden_sets" in str(nothing.errors[0])
+    assert "evals: has no evals/ or golden_sets/" in str(nothing.errors[0])
+    assert "harness init" in str(nothing.errors[0])
 
 
 def test_other_files_in_a_folder_are_left_alone(tmp_path):
@@ -75,7 +76,7 @@ def test_card_without_its_policy_is_a_warning(tmp_path):
 def test_few_shot_examples_out_of_the_golden_set(tmp_path):
     prompt = PROMPT.replace("answer: json", "answer: json\nexamples: [{text: 'First  TEXT'}]")
     report = check_paths([write_project(tmp_path, prompt=prompt)])
-    assert "prompt.md: shows the model 1 texts of golden set 'community' (c-1)" in warnings(report)
+    assert "prompt.md: shows the model 1 text of golden set 'community' (c-1)" in warnings(report)
 
 
 def test_quoted_golden_text_in_a_prompt(tmp_path):
@@ -114,7 +115,14 @@ def test_missing_images_are_errors(tmp_path):
     folder = write_project(tmp_path, items=items)
     (folder / "a.png").write_bytes(b"x")
     (error,) = check_paths([folder]).errors
-    assert "names 'b.png' for item 'i'" in str(error)
+    assert "items.jsonl: field 'images' names 1 image that cannot be found: b.png (item i)" in str(error)
+
+
+def test_many_missing_images_are_one_error(tmp_path):
+    row = '{{"id": "i{}", "images": ["{}.png"], "labels": {{}}}}\n'
+    items = ITEMS + "".join(row.format(n, n) for n in range(40))
+    (error,) = check_paths([write_project(tmp_path, items=items)]).errors
+    assert "names 40 images that cannot be found: 0.png (item i0), 1.png (item i1), " in str(error)
 
 
 @pytest.mark.parametrize("name", ["openai_moderation", "toldbr", "mhc_a", "surge_toxicity", "hatecheck"])
@@ -124,9 +132,10 @@ def test_duplicates_of_public_sets_are_those_of_their_authors(tmp_path, name):
     report = check_paths([tmp_path])
     assert report.is_ok
     for count, words in (
-        (stats["duplicate_text_groups"], "repeated texts without a common group"),
-        (stats["duplicate_groups_with_conflicting_labels"], "repeated texts with different labels"),
+        (stats["duplicate_text_groups"], "repeated text{} without a common group"),
+        (stats["duplicate_groups_with_conflicting_labels"], "repeated text{} with different labels"),
     ):
+        words = words.format("" if count == 1 else "s")
         assert (f"has {count:,} {words}" in warnings(report)) == (count > 0)
 
 
@@ -184,3 +193,34 @@ def test_code_of_a_user_is_looked_for_and_not_imported(tmp_path, monkeypatch):
     assert "eval.yaml:9: candidate 'clf' needs the classifier package.module:callable, but there is no package" in (
         warnings(report)
     )
+
+
+def test_one_fault_on_many_lines_is_one_error(tmp_path):
+    rows = "".join(f'{{"id": "c-{n}", "decisions": {{"hat": 1}}}}\n' for n in range(12))
+    (error,) = check_paths([write_project(tmp_path, decisions=rows)]).errors
+    assert "decisions.jsonl:1: field 'decisions.hat' is not a known category (also on lines 2, 3, 4, ...)" in str(error)
+
+
+@pytest.mark.parametrize("text", ["policy: community\nversion: 3\ncategories: {}\n", "policy: [\n"])
+def test_card_of_a_broken_policy_gives_no_second_message(tmp_path, text):
+    """That the policy could not be read was followed by a warning that it was not found."""
+    folder = write_project(tmp_path, policy=text)
+    report = check_paths([folder])
+    assert len(report.errors) == 1
+    assert "which was not found" not in warnings(report)
+    (folder / "policy.yaml").unlink()
+    assert "which was not found" not in warnings(check_paths([folder]))
+
+
+def test_card_of_a_broken_eval_is_checked_against_its_policy(tmp_path):
+    """An error elsewhere in an eval was followed by a warning that its policy was not found."""
+    folder = write_project(tmp_path, eval=EVAL.replace("prompt.md", "prmpt.md"))
+    report = check_paths([folder / "eval.yaml", folder / "card.yaml"])
+    assert len(report.errors) == 1
+    assert "which was not found" not in warnings(report)
+
+
+def test_eval_without_its_name_is_still_an_eval(tmp_path):
+    folder = write_project(tmp_path, eval=EVAL.replace("eval: community\n", ""))
+    (error,) = check_paths([folder]).errors
+    assert "eval.yaml:1: field 'eval' is missing" in str(error)

@@ -1,7 +1,7 @@
 import pytest
 from projects import EVAL, write_project
 
-from harness.errors import GroupedError, HarnessError
+from harness.errors import FileError, GroupedError, HarnessError
 from harness.evalspec import Shelf, load_eval
 
 
@@ -75,3 +75,33 @@ def test_shelf_reads_each_file_once(tmp_path):
     shelf = Shelf()
     first, second = (load_eval(folder / "eval.yaml", shelf=shelf) for _ in range(2))
     assert first.golden is second.golden
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("card.yaml", "is a golden-set card, not an eval"),
+        ("policy.yaml", "is a policy, not an eval"),
+        ("models.yaml", "is a models file, not an eval"),
+        ("rules.yaml", "is a rule set, not an eval"),
+        ("prompt.md", "is a prompt, not an eval"),
+        ("items.jsonl", "is a file of rows, not an eval"),
+    ],
+)
+def test_file_of_another_kind_is_named_once_with_the_evals_nearby(tmp_path, name, found):
+    """A golden-set card given as an eval printed nine faults."""
+    folder = write_project(tmp_path)
+    with pytest.raises(FileError) as caught:
+        load_eval(folder / name)
+    assert str(caught.value) == (
+        f"{folder / name}: {found}\n  allowed: an eval: a YAML file with the field 'eval'\n"
+        f"  name it: {folder}/eval.yaml"
+    )
+
+
+def test_reference_to_a_file_of_another_kind(tmp_path):
+    folder = write_project(tmp_path, eval=EVAL.replace("golden_set: card.yaml", "golden_set: models.yaml"))
+    with pytest.raises(
+        FileError, match=r"models.yaml: is a models file, not a golden-set card\n.*\n  name it: .*card.yaml"
+    ):
+        load_eval(folder / "eval.yaml")

@@ -8,6 +8,15 @@ import click
 
 from harness.cli.options import json_option, print_json
 
+_NOUNS = {
+    "eval": ("eval",),
+    "golden_set": ("golden set",),
+    "rule_set": ("rule set",),
+    "policy": ("policy", "policies"),
+    "models": ("models file",),
+    "prompt": ("prompt",),
+}
+
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -24,8 +33,9 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
     """
     from harness.check import check_paths
     from harness.errors import raise_all
+    from harness.textfile import counted
 
-    report = check_paths(paths or (Path("evals"), Path("golden_sets")))
+    report = check_paths(paths)
     if as_json:
         print_json(
             {
@@ -41,5 +51,5 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
     raise_all(report.errors)
-    counted = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in report.files.items() if n)
-    click.echo(f"OK: {counted}; {report.n_items:,} golden items; {len(report.warnings)} warnings")
+    files = ", ".join(counted(n, *_NOUNS[kind]) for kind, n in report.files.items()) or "no files of a project"
+    click.echo(f"OK: {files}; {counted(report.n_items, 'golden item')}; {counted(len(report.warnings), 'warning')}")

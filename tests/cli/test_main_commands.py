@@ -45,7 +45,23 @@ def run_two(*more):
 def test_check_counts_what_it_read(in_team):
     result = invoke("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("OK: 1 eval, 1 golden set")
+    assert result.stdout == (
+        "OK: 1 eval, 1 golden set, 1 rule set, 1 policy, 1 models file, 2 prompts; 12 golden items; 0 warnings\n"
+    )
+    (in_team / "evals" / "recorded.jsonl").write_text('{"id": "t-0001", "decisions": {"spam": 0}}\n')
+    assert invoke("check").stdout.endswith("; 1 warning\n")
+
+
+def test_check_outside_a_project_says_so(tmp_path, monkeypatch):
+    """It guessed at names of other folders."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    for arguments in ((), ("evals", "golden_sets")):
+        result = invoke("check", *arguments)
+        assert result.exit_code == 1
+        assert "this folder: has no evals/" in result.stderr
+        assert "harness init DIR" in result.stderr
+        assert "did you mean" not in result.stderr
 
 
 def test_check_names_file_line_and_next_step_and_exits_1(in_team):
