@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import find_run, run_argument, runs_dir_option
+from harness.cli.options import find_run, note, run_argument, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.report.plots import PlotFormat
 
 KINDS = ("categories", "differences", "curves", "reliability", "slices")
 
@@ -22,7 +26,7 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices")
     help="For categories, differences and slices.",
 )
 @click.option("--format", "plot_format", type=click.Choice(["png", "svg"]), help="Default: from the name, else png.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; default: KIND.png.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File, .png or .svg; default: KIND.png.")
 @click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
 @click.option("--candidate", "candidates", multiple=True, help="A candidate to show; repeatable; default: all others.")
 @click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
@@ -50,13 +54,26 @@ def command(
     from harness.report.comparison_page.build import build_report
     from harness.report.plots import plot
 
+    chosen = _format(out, plot_format)
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
     source, _ = load_source(run, baseline, candidates, baseline_run, "none")
-    chosen = plot_format or ("svg" if out is not None and out.suffix.lower() == ".svg" else "png")
     data = build_report(source, generated_at="", version=__version__)
-    content = plot(data, kind, chosen, metric=metric)  # type: ignore[arg-type]
+    for one in data.banners:
+        note(f"{one.word}: {one.text}")
+    content = plot(data, kind, chosen, metric=metric)
     path = out or Path(f"{kind}.{chosen}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     click.echo(str(path))
+
+
+def _format(out: Path | None, wanted: str | None) -> PlotFormat:
+    """The format that the file's name promises; a name that promises another one is refused."""
+    from harness.report.plots import FORMATS
+
+    ending = out.suffix.lower().removeprefix(".") if out is not None else wanted or "png"
+    if ending not in FORMATS or wanted not in (None, ending):
+        allowed = ", ".join(f".{one}" for one in FORMATS if wanted in (None, one))
+        raise click.BadParameter(f"'{out}' ends in '{out and out.suffix}'; allowed: {allowed}", param_hint="--out")
+    return next(one for one in FORMATS if one == ending)

@@ -97,6 +97,8 @@ def command(
         items_per_day=items_per_day,
         review_seconds=review_seconds,
     )
+    for one in data.banners:
+        note(f"{one.word}: {one.text}")
     folder = out or Path("reports") / run.meta.run_id
     folder.mkdir(parents=True, exist_ok=True)
     for name in formats:

@@ -24,6 +24,7 @@ from harness.report.comparison_page.data import (
 from harness.report.comparison_page.source import ReportSource
 from harness.report.masking import TextMode, printable, shorten, shown
 from harness.report.tables import Table, markdown_text, to_markdown
+from harness.report.words import outcome_words, plural
 
 SHOWN_METRICS = ("recall", "precision", "fpr")
 MAX_ITEMS = 10
@@ -58,17 +59,19 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
 
 
 def _head(data: ReportData) -> str:
-    verdict = data.verdict
-    lines = [
-        f"# {markdown_text(data.title)}",
-        f"**{markdown_text(verdict.word)}.** {markdown_text(verdict.sentence)}",
-        *(f"- {markdown_text(note)}" for note in verdict.notes),
+    several = len(data.verdict.lines) > 1
+    banners = [f"> **⚠ {one.word}.** {markdown_text(one.text)}" for one in data.banners]
+    verdicts = [
+        f"**{markdown_text(f'{one.candidate}: {one.word}' if several else one.word)}.** {markdown_text(one.sentence)}"
+        for one in data.verdict.lines
     ]
+    notes = "\n".join(f"- {markdown_text(note)}" for note in data.verdict.notes)
     facts = (
-        f"{numbers.count(data.n_items)} items of {data.golden_set.get('name')} v{data.golden_set.get('version')}, "
+        f"{plural(data.n_items, 'item')} of {data.golden_set.get('name')} v{data.golden_set.get('version')}, "
         f"policy {data.policy_name} v{data.policy_version}, run {data.run_id}, written {data.generated_at}"
     )
-    return "\n\n".join([*lines[:2], "\n".join(lines[2:]), markdown_text(facts)]).replace("\n\n\n\n", "\n\n")
+    parts = [*banners, f"# {markdown_text(data.title)}", *verdicts, notes, markdown_text(facts)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMode) -> list[str]:
@@ -121,7 +124,7 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[Sequence[str]]) 
 def _checks(pair: Pair) -> str:
     rows = []
     for check in pair.checks:
-        needed = f"{numbers.count(check.items_needed)} more items needed" if check.items_needed else ""
+        needed = f"{plural(check.items_needed, 'more item')} needed" if check.items_needed else ""
         remark = "; ".join(one for one in (needed, check.remark) if one)
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
         name = f"{check.category}, {check.metric.replace('_', ' ')}"
@@ -133,7 +136,7 @@ def _input(change: InputChange) -> str:
     """A text difference in a fence that its lines cannot close."""
     names = [name for name in (change.old_name, change.new_name) if name]
     title = f"{change.kind.capitalize()}: {' → '.join(dict.fromkeys(names))}"
-    counted = f"{numbers.count(change.n_added)} lines added, {numbers.count(change.n_removed)} removed"
+    counted = f"{plural(change.n_added, 'line')} added, {numbers.count(change.n_removed)} removed"
     remark = f"; {change.remark}" if change.remark else ""
     head = f"### {markdown_text(title)}\n\n{markdown_text(counted + remark)}"
     if not change.lines:
@@ -145,7 +148,7 @@ def _input(change: InputChange) -> str:
     rest = len(change.lines) - len(lines)
     longest = max((len(found) for line in lines for found in _FENCE.findall(line)), default=2)
     fence = "`" * max(3, longest + 1)
-    more = [markdown_text(f"and {numbers.count(rest)} more lines; see the HTML report.")] if rest > 0 else []
+    more = [markdown_text(f"and {plural(rest, 'more line')}; see the HTML report.")] if rest > 0 else []
     return "\n\n".join([head, "\n".join([f"{fence}diff", *lines, fence]), *more])
 
 
@@ -187,7 +190,9 @@ def _outcomes(data: ReportData) -> str:
         )
         for row in data.outcomes
     ]
-    return to_markdown(_table("What came of the calls", ("Candidate", *names, "Failure rate"), rows))
+    return to_markdown(
+        _table("What came of the calls", ("Candidate", *map(outcome_words, names), "Failure rate"), rows)
+    )
 
 
 def _economics(data: ReportData) -> list[str]:
@@ -204,7 +209,7 @@ def _economics(data: ReportData) -> list[str]:
         )
         for row in data.economics
     ]
-    columns = ("Candidate", "Median", "p95", "Input tokens", "Output tokens", "Cost per 1,000 items")
+    columns = ("Candidate", "Median", "p95", "Input tokens", "Output tokens", "Cost per 1,000 answered items")
     return [to_markdown(_table("Latency and cost", columns, rows))]
 
 

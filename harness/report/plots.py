@@ -72,9 +72,10 @@ def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric
     """
     if kind not in PLOTS:
         raise HarnessError(f"no plot '{kind}'", allowed=", ".join(PLOTS))
-    with _style() as pyplot:
+    with style() as pyplot:
         figure = PLOTS[kind](pyplot, data, metric)
         try:
+            _warn(figure, data)
             buffer = io.BytesIO()
             metadata: Mapping[str, Any] = (
                 {"Software": None} if plot_format == "png" else {"Date": None, "Creator": None}
@@ -85,8 +86,17 @@ def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric
     return buffer.getvalue()
 
 
+def _warn(figure: Any, data: ReportData) -> None:
+    """What a reader must know first, above the picture: it travels without its report."""
+    for position, one in enumerate(data.banners):
+        height = 1.02 + 0.05 * position
+        text = shorten(printable(f"{one.word}: {one.sentence}"), 110)
+        figure.text(0.01, height, text, fontsize=9, fontweight="bold", color="#a83f00", in_layout=False)
+
+
 @contextmanager
-def _style() -> Iterator[Any]:
+def style() -> Iterator[Any]:
+    """Pyplot in the style of all pictures, without touching anybody's settings."""
     import matplotlib
 
     matplotlib.use("Agg", force=False)

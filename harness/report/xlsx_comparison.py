@@ -13,6 +13,7 @@ from harness.report.comparison_page.data import METRIC_NAMES, ReportData, result
 from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.markdown_report import CHANGE_WORDS
 from harness.report.masking import TextMode, shown
+from harness.report.words import outcome_words
 from harness.report.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 
 MAX_ITEM_ROWS = 30_000
@@ -21,6 +22,8 @@ _MARKS: Any = (
     ("PASS", "good"),
     ("REGRESSION", "bad"),
     ("INVALID", "bad"),
+    ("INCOMPLETE", "bad"),
+    ("NO VERDICT", "bad"),
     ("INCONCLUSIVE", "open"),
     ("NOT EVALUABLE", "open"),
     (CHANGE_WORDS["better"], "good"),
@@ -46,11 +49,17 @@ def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[
 
 
 def _summary(data: ReportData) -> Sheet:
-    rows: list[tuple[Value, ...]] = [("Verdict", data.verdict.word), ("In words", data.verdict.sentence)]
+    rows: list[tuple[Value, ...]] = [(one.word, one.text) for one in data.banners]
+    several = len(data.verdict.lines) > 1
+    for one in data.verdict.lines:
+        rows.append((f"Verdict, {one.candidate}" if several else "Verdict", one.word))
+        rows.append(("In words", one.sentence))
     rows += [("Note", note) for note in data.verdict.notes]
     rows += [(f"{name} is", data.descriptions[name]) for name in data.candidates if data.descriptions.get(name)]
     rows += [(name, value) for name, value in data.facts]
-    return Sheet("Summary", (Column("What", width=22), Column("Value", "long", 120)), rows, title=data.title)
+    title = "".join(f"{one.word}: " for one in data.banners) + data.title
+    columns = (Column("What", width=22), Column("Value", "long", 120))
+    return Sheet("Summary", columns, rows, title=title, marks=_MARKS)
 
 
 def _categories(data: ReportData) -> Sheet:
@@ -164,7 +173,7 @@ def _items(source: ReportSource, data: ReportData, text_mode: TextMode) -> Sheet
         *((Column(f"Change, {pair.candidate}", width=16) for pair in data.pairs) if has_changes else ()),
         *(Column(f"Outcome, {arm.id}", width=14) for arm in source.arms),
         *(Column(name, width=16) for name in slices),
-        *((Column("Text", "clip", 70),) if text_mode != "none" else ()),
+        *((Column("Text, where somebody is wrong", "clip", 70),) if text_mode != "none" else ()),
     )
     return Sheet("Items", columns, list(_item_rows(source, data, text_mode, slices)), marks=_MARKS)
 
@@ -195,7 +204,7 @@ def _item_rows(
             gold,
             *decided,
             *(change.get((item_id, category), "") for change in changes),
-            *(OUTCOME_NAMES[int(arm.outcomes[index])] for arm in source.arms),
+            *(outcome_words(OUTCOME_NAMES[int(arm.outcomes[index])]) for arm in source.arms),
             *(values[index].get(name, "") for name in slices),
             *((text,) if text_mode != "none" else ()),
         )
@@ -252,11 +261,11 @@ def _outcomes(data: ReportData) -> Sheet:
     money = {one.candidate: one for one in data.economics}
     columns = (
         Column("Candidate", width=20),
-        *(Column(name, "count", 10) for name in names),
+        *(Column(outcome_words(name), "count", 10) for name in names),
         Column("Failure rate", "share", 10),
         Column("Latency median, ms", "milliseconds", 10),
         Column("Latency p95, ms", "milliseconds", 10),
-        Column("Cost per 1,000 items", "money", 12),
+        Column("Cost per 1,000 answered items", "money", 12),
     )
     rows = []
     for row in data.outcomes:

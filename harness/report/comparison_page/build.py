@@ -46,6 +46,7 @@ def build_report(
     title = f"{source.eval_name}: {compared}" + (f" against {baseline}" if baseline else "")
     scored = source.scores["candidates"]
     return ReportData(
+        banners=source.banners,
         title=title,
         eval_name=source.eval_name,
         run_id=str(source.scores["run_id"]),

@@ -32,10 +32,12 @@ from harness.report.comparison_page.data import (
     ReportData,
     ScoredCategory,
     TargetRow,
+    VerdictLine,
 )
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.comparison_page.source import OUTCOME_NAMES
 from harness.report.masking import TextMode, printable
+from harness.report.words import NOT_ASKED, failed_counts, outcome_words
 
 _ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
 _VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
@@ -125,10 +127,10 @@ class Page:
         names = ", ".join(pair.candidate for pair in self.data.pairs)
         return f"{names} against {self.data.baseline}" if self.data.baseline else names
 
-    @property
-    def icon(self) -> str:
+    @staticmethod
+    def icon(line: VerdictLine) -> str:
         """A sign beside the verdict, so that colour is never alone."""
-        return _ICONS[self.data.verdict.tone]
+        return _ICONS[line.tone]
 
     @property
     def sections(self) -> list[tuple[str, str]]:
@@ -166,10 +168,13 @@ class Page:
         shown = [data.baseline, data.pairs[0].candidate] if data.baseline else [data.pairs[0].candidate]
         for row in data.outcomes:
             if row.candidate in shown:
-                n_failed = sum(n for name, n in row.counts.items() if name not in ("ok", "withheld"))
+                n_failed = sum(failed_counts(row.counts).values())
                 tiles.append((f"Failed calls, {row.candidate}", numbers.count(n_failed), self._failures(row)))
+                if n_not_asked := row.counts.get(NOT_ASKED, 0):
+                    total = f"of {numbers.count(sum(row.counts.values()))}"
+                    tiles.append((f"Not asked, {row.candidate}", numbers.count(n_not_asked), total))
         tiles += [
-            (f"Cost, {one.candidate}", numbers.usd(one.cost_per_1000_usd), "per 1,000 items")
+            (f"Cost, {one.candidate}", numbers.usd(one.cost_per_1000_usd), "per 1,000 answered items")
             for one in data.economics
             if one.candidate == data.pairs[0].candidate and one.cost_per_1000_usd is not None
         ]
@@ -177,7 +182,7 @@ class Page:
 
     @staticmethod
     def _failures(row: OutcomeRow) -> str:
-        failed = [f"{n:,} {name}" for name, n in row.counts.items() if name not in ("ok", "withheld")]
+        failed = [f"{n:,} {outcome_words(name)}" for name, n in failed_counts(row.counts).items()]
         return ", ".join(failed) or "every call answered"
 
     def marker(self, candidate: str) -> Markup:
@@ -329,10 +334,10 @@ class Page:
     # ---------------------------------------------------------------------------------- outcomes, cost, production
 
     @property
-    def outcomes(self) -> list[str]:
-        """Outcomes that occur."""
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Outcomes that occur, and how they are called."""
         found = {name for row in self.data.outcomes for name in row.counts}
-        return [name for name in OUTCOME_NAMES if name in found]
+        return [(name, outcome_words(name)) for name in OUTCOME_NAMES if name in found]
 
     @staticmethod
     def _outcome_class(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.core.results import MetricResult
+from harness.report.banner import Banner
 
 Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined"]
 """Direction of a paired difference: proven (Holm-corrected), only its own interval excludes 0, within the margin of
@@ -138,12 +139,23 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """The verdict on one candidate."""
+
+    candidate: str
+    word: str
+    tone: Literal["good", "bad", "open", "neutral"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The first thing a reader sees."""
+    """The first thing a reader sees: one line per candidate (``word`` to ``sentence`` are the first's), then notes."""
 
     word: str
     tone: Literal["good", "bad", "open", "neutral"]
     sentence: str
+    lines: tuple[VerdictLine, ...]
     notes: tuple[str, ...]
 
 
@@ -320,8 +332,9 @@ class GoldQuality:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """The comparison report."""
+    """The comparison report; ``banners`` come before anything else."""
 
+    banners: tuple[Banner, ...]
     title: str
     eval_name: str
     run_id: str

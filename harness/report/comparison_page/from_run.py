@@ -20,6 +20,7 @@ from harness.decisions import decisions
 from harness.gating.decide import gate_runs
 from harness.records import Category, Policy, Prevalence, Target
 from harness.report import numbers
+from harness.report.banner import Banner, banners_of
 from harness.report.comparison_page.source import Arm, InputText, ReportSource
 from harness.runs import Run
 from harness.scoring import score_candidate
@@ -80,9 +81,16 @@ def source_from_run(
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
         reproduce=_commands(chosen, has_baseline),
-        run_status=run.meta.status,
+        banners=_banners(chosen),
         n_repeats=run.meta.repeats,
     )
+
+
+def _banners(chosen: Sequence[Choice]) -> tuple[Banner, ...]:
+    names: dict[Run, list[str]] = {}
+    for one in chosen:
+        names.setdefault(one.run, []).append(one.candidate)
+    return banners_of((run.meta, found) for run, found in names.items())
 
 
 def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, dict[str, Any]]:

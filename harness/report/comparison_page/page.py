@@ -22,6 +22,7 @@ from harness.report.comparison_page.cells import Page
 from harness.report.comparison_page.data import ReportData
 from harness.report.comparison_page.source import ReportSource
 from harness.report.masking import TextMode, printable
+from harness.report.words import outcome_words, plural
 
 FILE_LIMIT = 2_950_000
 """Bytes of a page that still travels as one attachment."""
@@ -86,6 +87,8 @@ def environment() -> jinja2.Environment:
     )
     made.filters.update(
         share=numbers.share,
+        plural=plural,
+        outcome=outcome_words,
         share0=lambda value: numbers.share(value, 0),
         share2=lambda value: numbers.share(value, 2),
         score=numbers.score,

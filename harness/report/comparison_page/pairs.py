@@ -20,10 +20,12 @@ from harness.report.comparison_page.data import (
     Pair,
     TargetRow,
     Verdict,
+    VerdictLine,
     result_from,
 )
 from harness.report.comparison_page.input_changes import input_changes
 from harness.report.comparison_page.source import ReportSource
+from harness.report.words import plural, sentence
 
 ALPHA = 0.05
 SAME_WITHIN = 0.02
@@ -140,8 +142,9 @@ def build_single(source: ReportSource, candidate: str) -> Pair:
             if result is not None:
                 measures[metric] = Measure(metric, None, result, None, None, None, "undefined")
         rows.append(_row(source, category, measures, (), (), ()))
-    sentence = f"{candidate} on {len(source.item_ids):,} items: no baseline was given, so nothing is compared."
-    return Pair(None, candidate, sentence, "", tuple(rows), {}, (), None, (), 0, 0)
+    items = plural(len(source.item_ids), "item")
+    text = f"{candidate} on {items}: no baseline was given, so nothing is compared."
+    return Pair(None, candidate, text, "", tuple(rows), {}, (), None, (), 0, 0)
 
 
 def _row(
@@ -274,34 +277,57 @@ def _target_notes(pair: Pair) -> list[str]:
 
 
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
-    """The gate's verdict in plain words; without a gate, what the first comparison shows."""
-    first = pairs[0]
-    gate = source.gates.get(first.candidate)
-    notes = [
-        pair.headline if pair is first or not pair.verdict else f"{pair.verdict}: {pair.headline}" for pair in pairs
-    ]
-    notes += _target_notes(first)
-    if gate is not None:
-        notes += [str(note) for note in gate.get("notes") or ()]
-    if source.run_status != "complete":
-        notes.insert(0, f"The run is {source.run_status}: its numbers do not cover every item.")
+    """Per candidate the gate's verdict in plain words, or what the comparison shows; then notes."""
+    lines = tuple(_line(source, pair) for pair in pairs)
+    notes: list[str] = []
+    for pair, line in zip(pairs, lines, strict=True):
+        if pair.headline not in line.sentence:
+            notes.append(pair.headline)
+        notes += _target_notes(pair) if pair.baseline else []
+    for gate in source.gates.values():
+        notes += [sentence(str(note)) for note in gate.get("notes") or ()]
+    first = lines[0]
+    return Verdict(first.word, first.tone, first.sentence, lines, tuple(dict.fromkeys(notes)))
+
+
+def _line(source: ReportSource, pair: Pair) -> VerdictLine:
+    gate = source.gates.get(pair.candidate)
     if gate is not None:
         word = str(gate["verdict"])
         tone, plain = _PLAIN_VERDICTS.get(word, ("neutral", "See the checks below"))
-        sentence = plain.format(candidate=first.candidate, baseline=first.baseline or "The baseline")
+        text = plain.format(candidate=pair.candidate, baseline=pair.baseline or "The baseline")
         reason = str(gate.get("reason") or "").strip()
-        full = sentence + (f": {reason}" if reason else "")
-        if not full.endswith("."):
-            full += "."
-        return Verdict(word.replace("_", " "), tone, full, tuple(notes))  # type: ignore[arg-type]
-    if first.baseline is None:
-        return Verdict("SCORES", "neutral", first.headline, tuple(notes[1:]))
-    proven_better = any(first.changes[metric]["better"] for metric in ("recall", "precision"))
-    proven_worse = any(first.changes[metric]["worse"] for metric in ("recall", "precision"))
+        full = " ".join(part for part in (_ended(f"{text}: {reason}" if reason else text), _open_checks(pair)) if part)
+        return VerdictLine(pair.candidate, word.replace("_", " "), tone, full)  # type: ignore[arg-type]
+    if source.banners:
+        return VerdictLine(pair.candidate, "NO VERDICT", "bad", pair.headline)
+    if pair.baseline is None:
+        return VerdictLine(pair.candidate, "SCORES", "neutral", pair.headline)
+    proven_better = any(pair.changes[metric]["better"] for metric in ("recall", "precision"))
+    proven_worse = any(pair.changes[metric]["worse"] for metric in ("recall", "precision"))
     word, tone = {
         (True, False): ("BETTER", "good"),
         (False, True): ("WORSE", "bad"),
         (True, True): ("MIXED", "open"),
         (False, False): ("NO PROVEN CHANGE", "neutral"),
     }[(proven_better, proven_worse)]
-    return Verdict(word, tone, first.headline, tuple(note for note in notes if note != first.headline))  # type: ignore[arg-type]
+    return VerdictLine(pair.candidate, word, tone, pair.headline)  # type: ignore[arg-type]
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _open_checks(pair: Pair) -> str:
+    """Which checks say nothing, where that is most of them: ``6 of 7 checks could not be evaluated.``."""
+    verdicts = [check.verdict for check in pair.checks]
+    n_not, n_open = verdicts.count("NOT_EVALUABLE"), verdicts.count("INCONCLUSIVE")
+    if 2 * (n_not + n_open) <= len(verdicts):
+        return ""
+    of = f"{numbers.count(len(verdicts))} {'check' if len(verdicts) == 1 else 'checks'}"
+    parts = []
+    if n_not:
+        parts.append(f"{numbers.count(n_not)} of {of} could not be evaluated")
+    if n_open:
+        parts.append(f"{numbers.count(n_open)} {'' if n_not else f'of {of} '}ended inconclusive".replace("  ", " "))
+    return f"{' and '.join(parts)}."

@@ -27,6 +27,7 @@ from harness.report.comparison_page.data import (
 )
 from harness.report.comparison_page.pairs import category_name
 from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, ReportSource
+from harness.report.words import per_1000
 
 MAX_SLICE_VALUES = 40
 PLANNED_DISCORDANCE = 0.05
@@ -134,14 +135,13 @@ def economics(source: ReportSource) -> tuple[Economics, ...]:
     for arm in source.arms:
         scored = source.scores["candidates"][arm.id]
         cost = scored.get("cost_usd")
-        n_items = len(source.item_ids) * source.n_repeats
         rows.append(
             Economics(
                 candidate=arm.id,
                 latency_ms=dict(scored.get("latency_ms") or {}),
                 tokens={name: int(n) for name, n in (scored.get("tokens") or {}).items()},
                 cost_usd=cost,
-                cost_per_1000_usd=None if cost is None or not n_items else 1000 * cost / n_items,
+                cost_per_1000_usd=per_1000(cost, scored["outcomes"]),
                 macro_f1=result_from((scored.get("macro") or {}).get("f1")),
             )
         )

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records import OUTCOMES, WITHHELD, Policy
+from harness.records import Policy
+from harness.report.banner import Banner
+from harness.runs import ALL_OUTCOMES
 
-OUTCOME_NAMES: tuple[str, ...] = (*OUTCOMES, WITHHELD)
+OUTCOME_NAMES: tuple[str, ...] = ALL_OUTCOMES
 """Position in this table is the outcome's code in ``Arm.outcomes``."""
 
 
@@ -81,7 +83,7 @@ class ReportSource:
     inputs: Mapping[str, tuple[InputText, ...]] = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
     reproduce: tuple[str, ...] = ()
-    run_status: str = "complete"
+    banners: tuple[Banner, ...] = ()
     n_repeats: int = 1
 
     def arm(self, candidate: str) -> Arm:

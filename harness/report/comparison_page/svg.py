@@ -248,9 +248,9 @@ def cost_quality(rows: Sequence[Economics], classes: Mapping[str, str]) -> Marku
     frame.right = 40.0
     largest = max(row.cost_per_1000_usd or 0.0 for row in known) * 1.15 or 1.0
     ticks = [numbers.usd(largest * part) for part in (0, 0.5, 1)]
-    parts = [frame.axes("Cost per 1,000 items", "Macro F1", ticks)]
+    parts = [frame.axes("Cost per 1,000 answered items", "Macro F1", ticks)]
     for row in known:
         assert row.macro_f1 is not None
         x = MetricResult((row.cost_per_1000_usd or 0.0) / largest, math.nan, math.nan, 0)
         parts.append(frame.cross(x, row.macro_f1, classes[row.candidate]))
-    return _svg(frame.width, frame.height, "".join(parts), "Macro F1 against cost per 1,000 items", "chart")
+    return _svg(frame.width, frame.height, "".join(parts), "Macro F1 against cost per 1,000 answered items", "chart")

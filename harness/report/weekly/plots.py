@@ -28,7 +28,7 @@ def trend_plot(data: WeeklyData, metric: str, plot_format: plots.PlotFormat = "p
         return None
     shown.sort(key=lambda one: not _moved(one, data.week))
     targets = {row.id: one.target for row in data.rows if (one := row.judgements.get(metric)) is not None}
-    with plots._style() as pyplot, warnings.catch_warnings():
+    with plots.style() as pyplot, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a glyph the font lacks is drawn as a box
         figure = _figure(pyplot, data, metric, shown[:MAX_PANELS], len(shown), names, targets)
         try:

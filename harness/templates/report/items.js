@@ -57,7 +57,7 @@ const H = (() => {
   function kinds(arm, c, i) {
     // fp, fn, ws, te of one candidate, in one category or in any (c < 0)
     const found = new Set();
-    if (outcomes[outcome(arm, i)] !== "ok") found.add("te");
+    if (!["ok", "not_asked"].includes(outcomes[outcome(arm, i)])) found.add("te");
     let hit = false,
       wrong = false,
       violating = false;
@@ -252,7 +252,8 @@ const H = (() => {
   function decided(arm, i) {
     const cell = el("span"),
       out = outcomes[outcome(arm, i)];
-    if (out !== "ok") cell.append(el("span", { class: "chip failed" }, out));
+    if (out === "not_asked") cell.append(el("span", { class: "muted" }, "not asked"));
+    else if (out !== "ok") cell.append(el("span", { class: "chip failed" }, out));
     const flags = [...categories.keys()].filter((c) => decision(arm, c, i) === 1);
     if (flags.length) cell.append(...listOf(flags));
     else if (out === "ok") cell.append(el("span", { class: "muted" }, "nothing"));
@@ -284,7 +285,7 @@ const H = (() => {
     });
     candidates.forEach((name, arm) => {
       const out = outcomes[outcome(arm, i)];
-      if (out !== "ok") add(`Outcome (${name})`, out);
+      if (out !== "ok") add(`Outcome (${name})`, out.replace("_", " "));
     });
     add("Link", el("a", { href: `#item=${encodeURIComponent(index.ids[i])}` }, "to this item"));
     box.append(facts);

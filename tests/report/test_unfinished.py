@@ -1,0 +1,184 @@
+"""Reports of runs that stopped early or broke: nobody may take their numbers for a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from click.testing import CliRunner
+from openpyxl import load_workbook
+from stored import store_run
+from synthetic import synthetic_source
+
+from harness.cli.plot import command as plot_command
+from harness.cli.report import command as report_command
+from harness.report.banner import run_banner
+from harness.report.comparison_page.build import build_report
+from harness.report.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
+from harness.runs import open_run
+
+INCOMPLETE = {"status": "incomplete", "reason": "the budget of $0.10 is spent"}
+
+
+def built(source):
+    return build_report(source, generated_at="2026-11-23 09:30 UTC", version="0.1.0")
+
+
+def stored(folder, *, n_candidates=2, counts=None, **meta):
+    """A stored run whose record says something else than complete."""
+    run = store_run(synthetic_source(60, 3, n_candidates), folder / "runs")
+    path = run / "run.json"
+    content = json.loads(path.read_text(encoding="utf-8")) | meta
+    if counts is not None:
+        content["counts"] = dict.fromkeys(content["candidates"], counts)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return run
+
+
+def invoke(command, *arguments):
+    done = CliRunner().invoke(command, [str(one) for one in arguments], env={"CI": ""})
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def first_cells(path):
+    sheet = load_workbook(path).worksheets[0]
+    return [str(cell.value) for row in sheet.iter_rows(max_row=5) for cell in row if cell.value is not None]
+
+
+@pytest.mark.parametrize(
+    ("meta", "word", "says"),
+    [
+        (INCOMPLETE, "INCOMPLETE", " items have an answer; v2: "),
+        (
+            INCOMPLETE | {"counts": {"ok": 20, "error": 2, "not_asked": 38}},
+            "INCOMPLETE",
+            "v1: 22 of 60 items were asked, 2 of them without an answer",
+        ),
+        (
+            {"status": "invalid", "max_error_rate": 0.05, "counts": {"ok": 40, "error": 20}},
+            "INVALID",
+            "20 of 60 rows of v1 have no answer; 20 of 60 rows of v2 have no answer. More than 5.0% is allowed",
+        ),
+    ],
+    ids=["incomplete", "not asked", "invalid"],
+)
+def test_every_format_begins_with_what_is_wrong(tmp_path, meta, word, says):
+    """The report of a stopped run once said nothing but "a on 2,000 items: no baseline was given"."""
+    run = stored(tmp_path, **meta)
+    out = tmp_path / "out"
+    done = invoke(report_command, run, "--format", "html,md,xlsx,json", "--out", out)
+    assert done.stderr.startswith(f"{word}: ")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert f"<title>{word}: " in page
+    top = page.split('<div class="bar-top">')[0].split("</style>")[1]
+    assert f"<strong>{word}</strong>" in top
+    assert says in top
+    assert "asks again for what is missing" in top
+    markdown = (out / "report.md").read_text(encoding="utf-8")
+    assert markdown.startswith(f"> **⚠ {word}.** ")
+    cells = first_cells(out / "report.xlsx")
+    assert cells[0].startswith(f"{word}: ")
+    assert any(says in one for one in cells)
+    document = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert next(iter(document)) == "banners"
+    assert document["banners"][0]["word"] == word
+    assert says in document["banners"][0]["sentence"]
+
+
+def test_one_candidate_of_a_stopped_run_gets_no_verdict(tmp_path):
+    run = stored(tmp_path, n_candidates=1, counts={"ok": 22, "not_asked": 38}, **INCOMPLETE)
+    out = tmp_path / "out"
+    invoke(report_command, run, "--format", "json", "--out", out)
+    document = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert document["verdict"]["word"] == "NO VERDICT"
+    assert document["banners"][0]["sentence"].startswith(
+        "22 of 60 items were asked. It stopped: The budget of $0.10 is spent."
+    )
+
+
+def test_a_complete_run_has_no_banner(tmp_path):
+    run = open_run(str(stored(tmp_path)), tmp_path)
+    assert run_banner(run.meta, run.candidates) is None
+
+
+def test_a_plot_of_a_stopped_run_says_so(tmp_path):
+    whole, stopped = stored(tmp_path / "a"), stored(tmp_path / "b", **INCOMPLETE)
+    for name, run in (("whole", whole), ("stopped", stopped)):
+        done = invoke(plot_command, run, "--out", tmp_path / f"{name}.svg")
+        assert done.stderr.startswith("INCOMPLETE: ") == (name == "stopped")
+    assert (tmp_path / "stopped.svg").read_bytes() != (tmp_path / "whole.svg").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "options"), [("x.pdf", ()), ("x", ()), ("x.png", ("--format", "svg"))])
+def test_plot_refuses_a_name_that_promises_another_format(tmp_path, name, options):
+    """``--out x.pdf`` once wrote a PNG under that name."""
+    out = tmp_path / name
+    done = CliRunner().invoke(plot_command, [str(stored(tmp_path)), "--out", str(out), *options])
+    assert done.exit_code == 2
+    assert "allowed: .svg" in done.output if options else "allowed: .png, .svg" in done.output
+    assert not out.exists()
+
+
+def test_cost_is_per_answered_item():
+    """By hand: $1 for 500 answers is $2 for 1,000 of them, however many items were never asked."""
+    counts = {"ok": 450, "unparsed": 50, "error": 100, "withheld": 10, "not_asked": 1_390}
+    assert n_answered(counts) == 500
+    assert per_1000(1.0, counts) == 2.0
+    assert per_1000(1.0, {"not_asked": 5}) is None
+    assert per_1000(None, counts) is None
+
+
+def test_report_divides_cost_by_answers():
+    source = synthetic_source(60, 3, 1)
+    scored = source.scores["candidates"]["v1"]
+    scored |= {"outcomes": {"ok": 20, "not_asked": 40}, "cost_usd": 0.1}
+    (row,) = built(source).economics
+    assert row.cost_per_1000_usd == pytest.approx(5.0)
+
+
+def test_rows_never_asked_did_not_fail():
+    assert failed_counts({"ok": 3, "unparsed": 1, "withheld": 1, "not_asked": 9}) == {"unparsed": 1}
+    assert outcome_words("not_asked") == "not asked"
+
+
+def test_notes_are_sentences():
+    source = synthetic_source(60, 3, 2)
+    (gate,) = source.gates.values()
+    gate |= {"notes": ["run a is a sample of 100 items"]}
+    assert "Run a is a sample of 100 items." in built(source).verdict.notes
+    assert sentence("Ready!") == "Ready!"
+    assert (plural(1, "item"), plural(2, "category", "categories")) == ("1 item", "2 categories")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "ending"),
+    [
+        (("NOT_EVALUABLE",) * 6 + ("PASS",), " 6 of 7 checks could not be evaluated."),
+        (
+            ("NOT_EVALUABLE",) * 3 + ("INCONCLUSIVE", "PASS"),
+            " 3 of 5 checks could not be evaluated and 1 ended inconclusive.",
+        ),
+        (("INCONCLUSIVE",) * 2 + ("PASS",), " 2 of 3 checks ended inconclusive."),
+        (("NOT_EVALUABLE", "PASS"), ""),
+    ],
+)
+def test_the_headline_says_how_little_could_be_judged(verdicts, ending):
+    """A PASS over one check of seven once read like a PASS over seven."""
+    source = synthetic_source(60, 3, 2)
+    (gate,) = source.gates.values()
+    one = gate["checks"][0]
+    gate |= {"verdict": "PASS", "reason": "", "pooled": [], "checks": [one | {"verdict": word} for word in verdicts]}
+    assert built(source).verdict.sentence == f"v2 may replace v1.{ending}"
+
+
+def test_every_candidate_has_its_own_verdict():
+    """Several candidates once stood under the verdict of the first."""
+    source = synthetic_source(120, 4, 4)
+    verdict = built(source).verdict
+    assert [one.candidate for one in verdict.lines] == ["v2", "v3", "v4"]
+    words = [source.gates[one.candidate]["verdict"] for one in verdict.lines]
+    assert [one.word for one in verdict.lines] == [word.replace("_", " ") for word in words]
+    without = built(dataclasses.replace(source, gates={}))
+    assert all(one.sentence == pair.headline for one, pair in zip(without.verdict.lines, without.pairs, strict=True))
