@@ -24,7 +24,7 @@ def texts_of(
         return {}
     from harness.golden import load_golden
 
-    for card in [golden_card] if golden_card else _likely_cards(run):
+    for card in [golden_card] if golden_card else likely_cards(run):
         try:
             golden = load_golden(card, None)
         except HarnessError:
@@ -43,7 +43,7 @@ def texts_of(
     return {}
 
 
-def _likely_cards(run: Run) -> list[Path]:
+def likely_cards(run: Run) -> list[Path]:
     """Where the run says its golden set was, and where the shipped sets are."""
     from harness.shipped import shipped_root
 

@@ -90,6 +90,10 @@ def command(
     mode = text_mode or ("none" if os.environ.get("CI") else "masked")
     source, mode = _with_golden(source, runs_dir, mode, golden_card)
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
+    for one in data.banners:
+        note(f"{one.word}: {one.text}")
+    if not candidate and data.candidate_note.startswith("The eval names no"):
+        note(f"Reported is {data.candidate}. {data.candidate_note}")
     if as_json:
         print_json(data.as_dict())
         if out is None:
@@ -99,8 +103,11 @@ def command(
     if not as_json:
         click.echo(f"{data.word}. {' '.join(data.headline)}")
     for name in formats:
-        for path in RENDERERS[name](data, folder, mode):
+        written = RENDERERS[name](data, folder, mode)
+        for path in written:
             click.echo(str(path), err=as_json)
+        if not written:
+            note(f"{name}: no trend was drawn; that takes two weeks with runs, and there is {data.weeks[0]} only.")
 
 
 def _eval_name(given: str) -> str:
@@ -141,11 +148,11 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
 
 
 def _golden(run: Run, golden_card: Path | None) -> GoldenSet | None:
-    from harness.cli.texts import _likely_cards
+    from harness.cli.texts import likely_cards
     from harness.errors import HarnessError
     from harness.golden import load_golden
 
-    for card in [golden_card] if golden_card else _likely_cards(run):
+    for card in [golden_card] if golden_card else likely_cards(run):
         try:
             golden = load_golden(card, None)
         except HarnessError:

@@ -379,3 +379,77 @@ def test_in_ci_no_text_is_shown(tmp_path):
     assert run(*options, CI="true").exit_code == 0
     assert "item number" not in (out / "weekly.html").read_text(encoding="utf-8")
     assert "Show all texts" not in (out / "weekly.html").read_text(encoding="utf-8")
+
+
+def test_the_first_week_says_why_there_is_no_picture(tmp_path):
+    history = History(tmp_path)
+    history.week("2026-W42", {"main": 90})
+    done = run(
+        "--eval", EVAL, "--runs-dir", history.runs, "--format", "png", "--text", "none", "--out", tmp_path / "out"
+    )
+    assert done.exit_code == 0, done.output
+    assert "png: no trend was drawn; that takes two weeks with runs, and there is 2026-W42 only." in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_another_candidate_than_the_baseline_is_said_first(tmp_path):
+    """Without its baseline the report once showed another candidate as if that were the one."""
+    history = History(tmp_path)
+    path = history.week("2026-W42", {"other": 90})
+    content = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    content["eval"]["baseline"] = "main"
+    (path / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    out = tmp_path / "out"
+    options = ("--eval", EVAL, "--runs-dir", history.runs, "--text", "none", "--out", out)
+    done = run(*options, "--format", "html,md,json")
+    said = (
+        f"This is the quality of other. The eval's baseline 'main' has no complete run in 2026-W42: this is the first "
+        f"candidate of run {path.name}."
+    )
+    assert f"NOT THE BASELINE: {said}" in done.stderr
+    assert "<strong>NOT THE BASELINE</strong>" in (out / "weekly.html").read_text(encoding="utf-8")
+    assert (out / "weekly.md").read_text(encoding="utf-8").startswith("**⚠ NOT THE BASELINE.** ")
+    assert json.loads((out / "weekly.json").read_text(encoding="utf-8"))["banners"][0]["sentence"] == said
+    assert "NOT THE BASELINE" not in run(*options, "--candidate", "other", "--format", "json").stderr
+
+
+def test_a_broken_run_is_said_before_anything_else(tmp_path):
+    history = History(tmp_path)
+    history.week("2026-W42", {"main": 90})
+    counts = {"main": {"ok": 50, "not_asked": 150}}
+    broken = history.week("2026-W43", {"main": 10}, status="incomplete", counts=counts)
+    out = tmp_path / "out"
+    done = run(
+        *("--eval", EVAL, "--runs-dir", history.runs, "--text", "none", "--out", out, "--format", "html,md,xlsx,json")
+    )
+    said = "A run of 2026-W43 is not in this report of 2026-W42. 50 of 200 items were asked."
+    assert f"INCOMPLETE: {said}" in done.stderr
+    assert "<strong>INCOMPLETE</strong>" in (out / "weekly.html").read_text(encoding="utf-8").split("bar-top")[-2]
+    assert (out / "weekly.md").read_text(encoding="utf-8").startswith("**⚠ INCOMPLETE.** ")
+    cells = cells_of(out / "weekly.xlsx").splitlines()
+    assert cells[1].startswith("INCOMPLETE: ")
+    assert any(line.startswith(f"INCOMPLETE | {said}") for line in cells[:6])
+    assert broken.name in json.loads((out / "weekly.json").read_text(encoding="utf-8"))["banners"][0]["sentence"]
+
+
+@pytest.mark.parametrize("limit", [50, None])
+def test_a_broken_sample_is_nobodys_task(tmp_path, limit):
+    """A trial with --limit that was stopped once became an ask to repeat it."""
+    history = History(tmp_path)
+    history.week("2026-W42", {"main": 90})
+    history.week("2026-W43", {"main": 10}, status="incomplete", limit=limit)
+    data = built(history)
+    assert any(one.text.startswith("Repeat ") for one in data.asks) == (limit is None)
+    assert bool(data.banners) == (limit is None)
+
+
+def test_a_broken_run_that_was_made_good_is_not_asked_for(tmp_path):
+    history = History(tmp_path)
+    broken = history.week("2026-W42", {"main": 10}, status="invalid", created_at="2026-10-12T00:00:00+00:00")
+    kept = broken.rename(broken.with_name("small-aaaaaaaaaaaa"))
+    content = json.loads((kept / "run.json").read_text(encoding="utf-8"))
+    (kept / "run.json").write_text(json.dumps(content | {"run_id": kept.name}), encoding="utf-8")
+    history.week("2026-W42", {"main": 90}, created_at="2026-10-13T00:00:00+00:00")
+    data = built(history)
+    assert not data.banners
+    assert not any(one.text.startswith("Repeat ") for one in data.asks)

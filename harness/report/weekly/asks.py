@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from harness.gate_log import MOST_CANDIDATES
 from harness.report import numbers
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
-from harness.report.weekly.sentences import listed, plural, points_text
+from harness.report.weekly.sentences import listed, points_text
+from harness.report.words import plural
 from harness.runs import RunMeta
 
 ENGINEERING = "engineering"

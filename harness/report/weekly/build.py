@@ -11,6 +11,7 @@ from harness.core.metrics import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.across import shared_positions, split_change
+from harness.report.banner import UNDECIDED, Banner, run_banner
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.masking import TextMode
 from harness.report.weekly import sentences
@@ -35,7 +36,7 @@ from harness.report.weekly.items import example_of, item_rows
 from harness.report.weekly.series import point_at
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
-from harness.report.weekly.weeks import weeks_between
+from harness.report.weekly.weeks import week_of, weeks_between
 from harness.runs import Run
 from harness.scoring import signature_of
 
@@ -87,12 +88,14 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed)
     items, items_note = item_rows(source, names, text_mode, shared)
     return WeeklyData(
+        banners=_banners(source),
         eval_name=source.eval_name,
         week=week,
         generated_at=generated_at,
         version=version,
         candidate=candidate,
         candidate_description=description(run.meta, candidate),
+        candidate_note=source.candidate_note,
         control=source.control,
         control_note=source.control_note,
         tone=tone,
@@ -125,6 +128,27 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         reproduce=f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
         + (f" --control {source.control}" if source.control else ""),
     )
+
+
+def _banners(source: WeeklySource) -> tuple[Banner, ...]:
+    """Whose quality is shown where nobody would expect it, and runs that should have been in the report."""
+    found = []
+    if source.missing_baseline is not None:
+        found.append(
+            Banner(
+                "NOT THE BASELINE",
+                f"This is the quality of {source.candidate}. {source.candidate_note}",
+                "Run the baseline, or choose with --candidate.",
+                "open",
+            )
+        )
+    for meta in source.unusable:
+        broken = run_banner(meta, meta.candidates)
+        if broken is not None:
+            left_out = f"A run of {week_of(meta)} is not in this report of {source.week}."
+            advice = broken.advice.removeprefix(UNDECIDED).strip()
+            found.append(Banner(broken.word, f"{left_out} {broken.sentence}", advice))
+    return tuple(found)
 
 
 def _paired(before: Run, run: Run, candidate: str) -> Comparison | None:

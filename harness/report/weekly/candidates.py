@@ -11,6 +11,7 @@ from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow, HistoryRow
 from harness.report.weekly.summaries import metric
+from harness.report.words import n_answered, outcome_words, per_1000
 from harness.runs import RunMeta
 
 KIND_WORDS = {
@@ -58,9 +59,8 @@ def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
     scored = source.summaries[meta.run_id]["candidates"][name]
     earlier = [one for one in source.by_week.values() if one.week < source.week and name in one.of]
     last = None if not earlier else source.summaries[earlier[-1].of[name].run_id]["candidates"][name]
-    last_meta = earlier[-1].of[name] if earlier else None
     tokens = sum(int(n) for key, n in scored["tokens"].items() if key != "cached_tokens")
-    n_rows = meta.n_items * meta.repeats
+    answered = n_answered(scored["outcomes"])
     return CandidateRow(
         id=name,
         kind=KIND_WORDS.get(str(meta.fingerprints.get(name, {}).get("kind")), ""),
@@ -72,24 +72,18 @@ def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
         recall=_any(scored, "recall"),
         precision=_any(scored, "precision"),
         failure_rate=result_from(scored["failure_rate"]) or MetricResult.undefined("not measured"),
-        outcomes={key: int(n) for key, n in scored["outcomes"].items() if n},
+        outcomes={outcome_words(key): int(n) for key, n in scored["outcomes"].items() if n},
         latency_p50=scored["latency_ms"].get("p50"),
         latency_p95=scored["latency_ms"].get("p95"),
-        cost_per_1000_usd=_per_1000(scored.get("cost_usd"), n_rows),
-        tokens_per_item=tokens / n_rows if tokens and n_rows else None,
-        last_cost_per_1000_usd=None
-        if last is None or last_meta is None
-        else _per_1000(last.get("cost_usd"), last_meta.n_items * last_meta.repeats),
+        cost_per_1000_usd=per_1000(scored.get("cost_usd"), scored["outcomes"]),
+        tokens_per_item=tokens / answered if tokens and answered else None,
+        last_cost_per_1000_usd=None if last is None else per_1000(last.get("cost_usd"), last["outcomes"]),
         last_latency_p95=None if last is None else last["latency_ms"].get("p95"),
     )
 
 
 def _any(scored: Mapping[str, Any], name: str) -> MetricResult:
     return result_from(scored["any_violation"].get(name)) or MetricResult.undefined("not measured")
-
-
-def _per_1000(cost: float | None, n_rows: int) -> float | None:
-    return None if cost is None or not n_rows else 1000 * cost / n_rows
 
 
 def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:

@@ -31,6 +31,7 @@ class WeeklySource:
         week: The reported week.
         by_week: Weeks with runs, oldest first, the reported one last.
         candidate: Whose quality is reported.
+        candidate_note: Why this candidate.
         control: The frozen control; None without one.
         control_note: Why this control, or why none.
         summaries: Run id -> summary.
@@ -38,7 +39,8 @@ class WeeklySource:
         previous: The run before it, with its week.
         control_run: This week's run of the control.
         control_previous: The control's run of the week of ``previous``.
-        unusable: Runs of this week and later that are incomplete or invalid.
+        unusable: Whole runs of this week and later that are incomplete or invalid, and that no later run made good.
+        missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
         first_week: First week in which this golden-set version was run.
         alphas: Agreement per category, where the golden set has votes.
         n_gated: Candidates gated on the golden set.
@@ -49,6 +51,7 @@ class WeeklySource:
     week: str
     by_week: Mapping[str, WeekRuns]
     candidate: str
+    candidate_note: str
     control: str | None
     control_note: str
     summaries: Mapping[str, Mapping[str, Any]]
@@ -58,6 +61,7 @@ class WeeklySource:
     control_previous: Run | None
     first_week: str
     unusable: tuple[RunMeta, ...] = ()
+    missing_baseline: str | None = None
     alphas: Mapping[str, MetricResult] = field(default_factory=dict)
     n_gated: int | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
@@ -82,7 +86,7 @@ def collect(
     chosen = _week(metas, eval_name, str(runs_dir), wanted)
     by_week = runs_by_week(metas, weeks_until(chosen, n_weeks))
     this = by_week[chosen]
-    reported = _candidate(this, candidate)
+    reported, candidate_note, missing_baseline = _candidate(this, candidate)
     control_name, note = _control(by_week, chosen, reported, control)
     shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
     with SummaryCache(runs_dir) as cache:
@@ -109,6 +113,8 @@ def collect(
         week=chosen,
         by_week=by_week,
         candidate=reported,
+        candidate_note=candidate_note,
+        missing_baseline=missing_baseline,
         control=control_name,
         control_note=note,
         summaries=summaries,
@@ -116,7 +122,7 @@ def collect(
         previous=(before.week, previous) if before is not None and previous is not None else None,
         control_run=opened_run(this.of.get(control_name)) if control_name else None,
         control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
-        unusable=tuple(one for one in metas if one.status != "complete" and week_of(one) >= chosen),
+        unusable=tuple(one for one in metas if week_of(one) >= chosen and _is_wanting(one, metas)),
         first_week=min(week_of(one) for one in metas if one.golden_set["hash"] == run.meta.golden_set["hash"]),
     )
 
@@ -138,14 +144,38 @@ def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str |
     return wanted or weeks[-1]
 
 
-def _candidate(this: WeekRuns, wanted: str | None) -> str:
+def _is_wanting(meta: RunMeta, metas: Sequence[RunMeta]) -> bool:
+    """Whether a run should be repeated: it broke, is no sample, and no later run of its week has its candidates."""
+    if meta.status == "complete" or is_sample(meta):
+        return False
+    week, later = week_of(meta), set[str]()
+    for one in metas:
+        if one.status == "complete" and week_of(one) == week and one.created_at > meta.created_at:
+            later |= set(one.candidates)
+    return not later.issuperset(meta.candidates)
+
+
+def is_sample(meta: RunMeta) -> bool:
+    """Whether the run asked about a part of its golden set only, on purpose."""
+    in_set = meta.golden_set.get("n_items_in_set")
+    return meta.limit is not None and (in_set is None or meta.limit < int(in_set))
+
+
+def _candidate(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None]:
+    """Who is reported, why, and the eval's baseline where that would have been expected and is not there."""
     if wanted is not None:
         if wanted not in this.of:
             raise HarnessError(f"no complete run of {this.week} has a candidate '{wanted}'", allowed=", ".join(this.of))
-        return wanted
+        return wanted, "Chosen with --candidate.", None
     newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
     baseline = newest.eval.get("baseline")
-    return str(baseline) if baseline in this.of else newest.candidates[0]
+    if baseline in this.of:
+        return str(baseline), "The eval's baseline.", None
+    first = newest.candidates[0]
+    if not baseline:
+        return first, f"The eval names no baseline: this is the first candidate of run {newest.run_id}.", None
+    why = f"The eval's baseline '{baseline}' has no complete run in {this.week}: this is the first candidate of run "
+    return first, f"{why}{newest.run_id}.", str(baseline)
 
 
 def _control(by_week: Mapping[str, WeekRuns], week: str, candidate: str, wanted: str | None) -> tuple[str | None, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.core.results import MetricResult
+from harness.report.banner import Banner
 
 TargetVerdict = Literal["met", "missed", "open"]
 Tone = Literal["good", "bad", "open", "neutral"]
@@ -315,14 +316,16 @@ class ItemRow:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyData:
-    """The weekly report."""
+    """The weekly report; ``banners`` come before anything else."""
 
+    banners: tuple[Banner, ...]
     eval_name: str
     week: str
     generated_at: str
     version: str
     candidate: str
     candidate_description: str
+    candidate_note: str
     control: str | None
     control_note: str
     tone: Tone

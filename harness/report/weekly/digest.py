@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.report import numbers
 from harness.report.masking import printable, shorten
 from harness.report.weekly.data import KIND_NAMES, WeeklyData
-from harness.report.weekly.sentences import plural
+from harness.report.words import plural
 
 LIMIT = 2_000
 MAX_LINE = 420
@@ -24,7 +24,9 @@ def write_digest(data: WeeklyData, path: Path) -> Path:
 
 def digest(data: WeeklyData) -> str:
     """The message; lines that do not fit are counted in the last one."""
+    banners = [f"**⚠ {chat_text(one.word)}.** {chat_text(one.text)}" for one in data.banners]
     lines = [
+        *([*banners, ""] if banners else []),
         f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}",
         "",
         *(chat_text(sentence) for sentence in data.headline),

@@ -17,6 +17,7 @@ from harness.report.comparison_page.svg import proportion_scale, tag
 from harness.report.masking import printable
 from harness.report.weekly.data import Point, Series
 from harness.report.weekly.weeks import weeks_between
+from harness.report.words import plural
 
 WIDTH, HEIGHT = 340.0, 178.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 10.0, 10.0, 26.0
@@ -187,7 +188,7 @@ def trend_label(name: str, metric: str, series: Series) -> str:
     value = "" if last is None else f"; {last.week}: {numbers.share_with_interval(last.result)}"
     flags = [one.week for one in series.points if one.is_flagged]
     moved = f"; moved in {', '.join(flags)}" if flags else "; no movement flagged"
-    return f"{metric} of {name} over {len(defined)} weeks{value}{moved}"
+    return f"{metric} of {name} over {plural(len(defined), 'week')}{value}{moved}"
 
 
 def _text(x: float, y: float, content: str, class_: str, anchor: str) -> str:

@@ -14,6 +14,7 @@ from harness.report.masking import TextMode, printable, shorten, shown
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import KIND_NAMES, Example, ItemRow
+from harness.report.words import NOT_ASKED, outcome_words
 from harness.runs import ALL_OUTCOMES, Run
 
 MAX_ROWS = 30_000
@@ -73,7 +74,7 @@ def item_rows(
                 category=run.categories[column],
                 gold=int(run.y_true[index, column]),
                 decision=None if decision == MISSING else decision,
-                outcome=outcome,
+                outcome=outcome_words(outcome),
                 error=KIND_NAMES[KINDS[kind]] if kind != NO_KIND else _right(outcome, decision),
                 last_week=_change(before, index, column, kind),
                 slices=slices[index],
@@ -87,8 +88,8 @@ def item_rows(
 
 
 def _right(outcome: str, decision: int) -> str:
-    if outcome == WITHHELD:
-        return "withheld"
+    if outcome in (WITHHELD, NOT_ASKED):
+        return outcome_words(outcome)
     return "no decision" if decision == MISSING else "right"
 
 

@@ -32,7 +32,7 @@ from harness.report.weekly.data import (
     Series,
     WeeklyData,
 )
-from harness.report.weekly.sentences import plural
+from harness.report.words import plural
 
 MAX_CHARTS = 30
 _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
@@ -84,7 +84,7 @@ class WeeklyPage:
         data = self.data
         possible: list[tuple[str, str, object]] = [
             ("targets", "Targets", data.rows),
-            ("trend", "Trend", data.series),
+            ("trend", "Trend", self.has_trend),
             ("moved", "What moved", data.movements or data.causes or data.earlier),
             ("errors", "New errors", data.errors and data.errors.clusters),
             ("asks", "Asks", data.asks),
@@ -246,6 +246,7 @@ def _environment() -> jinja2.Environment:
         fixed1=lambda value: f"{value:.1f}",
         score_interval=numbers.score_with_interval,
         points=numbers.points,
+        plural=plural,
         count=numbers.count,
         usd=numbers.usd,
         milliseconds=numbers.milliseconds,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from harness.core.results import MetricResult
 from harness.report import numbers
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
+from harness.report.words import plural
 
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""
@@ -21,11 +22,6 @@ def listed(words: Sequence[str], shown: int = TOLD) -> str:
     if len(found) > shown:
         found = [*found[:shown], f"{len(words) - shown} more"]
     return "".join(found) if len(found) < 2 else f"{', '.join(found[:-1])} and {found[-1]}"
-
-
-def plural(n: int, noun: str, several: str | None = None) -> str:
-    """``1 target``, ``2 targets``."""
-    return f"{numbers.count(n)} {noun if n == 1 else several or noun + 's'}"
 
 
 def weeks_phrase(weeks: Sequence[str]) -> str:

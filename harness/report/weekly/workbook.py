@@ -20,6 +20,9 @@ _MARKS: Any = (
     ("moved down", "bad"),
     ("new error", "bad"),
     ("fixed", "good"),
+    ("INVALID", "bad"),
+    ("INCOMPLETE", "bad"),
+    ("NOT THE BASELINE", "open"),
 )
 
 
@@ -35,17 +38,19 @@ def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
         found.append(_errors(data))
     if data.items:
         found.append(_items(data, text_mode))
-    return [*found, _candidates(data), _about(data)]
+    return [*found, _candidates(data), _about(data, text_mode)]
 
 
 def _summary(data: WeeklyData) -> Sheet:
-    rows: list[tuple[Value, ...]] = [("Verdict", data.word, "")]
+    rows: list[tuple[Value, ...]] = [(one.word, one.text, "") for one in data.banners]
+    rows.append(("Verdict", data.word, ""))
     rows += [("Headline", sentence, "") for sentence in data.headline]
     rows += [("Why", sentence, "") for sentence in data.causes]
     rows += [("Moved", one.sentence, one.week) for one in (*data.movements, *data.earlier)]
     rows += [("Ask", one.text, one.owner) for one in data.asks]
-    columns = (Column("What", width=12), Column("Sentence", "long", 120), Column("Week or owner", width=28))
-    return Sheet("Summary", columns, rows, title=f"{data.eval_name}, {data.week}: {data.candidate}")
+    columns = (Column("What", width=20), Column("Sentence", "long", 120), Column("Week or owner", width=28))
+    title = "".join(f"{one.word}: " for one in data.banners) + f"{data.eval_name}, {data.week}: {data.candidate}"
+    return Sheet("Summary", columns, rows, title=title, marks=_MARKS)
 
 
 def _categories(data: WeeklyData) -> Sheet:
@@ -206,7 +211,7 @@ def _items(data: WeeklyData, text_mode: TextMode) -> Sheet:
         Column("Since last week", width=14),
         Column("Outcome", width=11),
         *(Column(name, width=16) for name in slices),
-        *((Column("Text", "clip", 70),) if text_mode != "none" else ()),
+        *((Column("Text, where the decision is wrong", "clip", 70),) if text_mode != "none" else ()),
     )
     rows = [
         (
@@ -240,8 +245,8 @@ def _candidates(data: WeeklyData) -> Sheet:
         Column("Failure rate", "share", 9),
         Column("Latency median, ms", "milliseconds", 10),
         Column("Latency p95, ms", "milliseconds", 10),
-        Column("Cost per 1,000 items", "money", 12),
-        Column("Tokens per item", "number", 10),
+        Column("Cost per 1,000 answered items", "money", 12),
+        Column("Tokens per answered item", "number", 10),
         Column("Outcomes", width=36),
         Column("Run", width=26),
     )
@@ -266,17 +271,23 @@ def _candidates(data: WeeklyData) -> Sheet:
     return Sheet("Candidates", columns, rows)
 
 
-def _about(data: WeeklyData) -> Sheet:
+def _texts_note(text_mode: TextMode) -> str:
+    if text_mode == "none":
+        return "Texts were left out."
+    return f"Texts ({text_mode}) stand beside wrong decisions only."
+
+
+def _about(data: WeeklyData, text_mode: TextMode) -> Sheet:
     health = data.health
     rows: list[tuple[Value, ...]] = [
         ("Report", f"Weekly quality report of {data.eval_name}, {data.week}"),
         ("Written", data.generated_at),
         ("Version", f"moderation-harness {data.version}"),
-        ("Candidate", f"{data.candidate}: {data.candidate_description}"),
+        ("Candidate", f"{data.candidate}: {data.candidate_description}. {data.candidate_note}"),
         ("Control", data.control_note),
         ("Policy", data.policy),
         ("Golden set", f"{health.name} v{health.version}, sha256 {health.sha256}, in use since {health.first_week}"),
-        ("Items sheet", data.items_note),
+        ("Items sheet", f"{data.items_note} {_texts_note(text_mode)}"),
         ("Intervals", "95%, two-sided; targets are judged by the one-sided 95% bound"),
         (
             "Movements",
