@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -20,6 +21,8 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 AXE_PLACES = (os.environ.get("AXE_CORE_JS", ""), str(HERE.parents[1] / "node_modules/axe-core/axe.min.js"))
+AXE_PACKAGES = ("axe_playwright_python", "axe_core_python")
+"""Python packages that carry axe-core with them, where one is installed."""
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +37,16 @@ def browser():
         launched.close()
 
 
+def axe_in_packages():
+    """Scripts of axe-core inside installed packages, the minified first."""
+    specs = [importlib.util.find_spec(name) for name in AXE_PACKAGES]
+    folders = [Path(folder) for spec in specs if spec for folder in spec.submodule_search_locations or ()]
+    return [str(path) for name in ("axe.min.js", "axe.js") for folder in folders for path in sorted(folder.rglob(name))]
+
+
 @pytest.fixture(scope="session")
 def axe():
-    found = next((path for path in AXE_PLACES if path and Path(path).is_file()), None)
+    found = next((path for path in (*AXE_PLACES, *axe_in_packages()) if path and Path(path).is_file()), None)
     if found is None:
-        pytest.skip("needs axe-core: npm install axe-core, or AXE_CORE_JS=path of axe.min.js")
+        pytest.skip("needs axe-core: npm install axe-core, pip install axe-playwright-python, or AXE_CORE_JS=path")
     return Path(found).read_text(encoding="utf-8")
