@@ -81,6 +81,16 @@ def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:
     return RateHeaders(rate, remaining)
 
 
+def is_used_up(headers: Mapping[str, str]) -> bool:
+    """Whether the server says that no request, or no token, is left.
+
+    >>> is_used_up({"x-ratelimit-remaining-requests": "0"}), is_used_up({"x-ratelimit-remaining-requests": "7"})
+    (True, False)
+    """
+    told = (headers.get(f"x-ratelimit-remaining-{kind}") for kind in ("requests", "tokens"))
+    return any(text is not None and text.strip() in {"0", "0.0"} for text in told)
+
+
 def duration_s(text: str) -> float | None:
     """Seconds of "1s", "6m0s", "20ms" or "1.5"; None for anything else.
 

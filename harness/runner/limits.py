@@ -1,8 +1,10 @@
 """Limits of one endpoint: how many calls at a time, how fast, and when none at all.
 
-Decides when a call may start. Concurrency is cut only on 429 and once per burst, grows on success and stands still
-after a 5xx; a Retry-After pauses the whole endpoint; configured and learned rates are token buckets. Answers from the
-cache never come here. Whether one request is tried again is decided by ``retry``.
+Decides when a call may start. A 429 now and then is one request's own business: it waits as long as it is asked to.
+Only where 429s are a sizeable share of the latest answers, or headers say that nothing is left, does the whole endpoint
+pause and its concurrency shrink, once per burst and to no less than what was just seen to succeed; it grows on success
+and stands still while many calls break. Configured and learned rates are token buckets. Answers from the cache never
+come here. Whether one request is tried again is decided by ``retry``.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.records import Limits
-from harness.runner.buckets import PACE, Bucket, read_rate
+from harness.runner.buckets import PACE, Bucket, is_used_up, read_rate
 
 START_CONCURRENCY = 64
 RAMP_PER_S = 1500.0
@@ -22,6 +24,10 @@ COOLDOWN_S = 1.0
 CALM_AFTER_5XX_S = 5.0
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
 HISTORY_LENGTH = 200
+RECENT_ANSWERS = 32
+SIZEABLE = 0.25
+"""Share of the latest answers from which failures are the endpoint's state and not an accident."""
+SLOWED_FOR_S = 30.0
 
 
 class Limiter:
@@ -43,7 +49,8 @@ class Limiter:
         self.limit = float(min(START_CONCURRENCY, limits.concurrency))
         self.in_flight = 0
         self._tokens_in_flight = 0.0
-        self._had_429 = False
+        self._recent: deque[str] = deque(maxlen=RECENT_ANSWERS)
+        self._pressed_at: float | None = None
         self._paused_until = 0.0
         self._cut_again_at = 0.0
         self._grow_again_at = 0.0
@@ -83,32 +90,48 @@ class Limiter:
 
     def on_success(self, headers: Mapping[str, str]) -> None:
         """A call was answered: room to grow, and perhaps a rate to learn."""
+        self._recent.append("ok")
         if self.limit < self.ceiling and self._clock() >= self._grow_again_at:
             before = int(self.limit)
-            self.limit = min(float(self.ceiling), self.limit + (0.25 if self._had_429 else 1.0))
+            self.limit = min(float(self.ceiling), self.limit + (1.0 if self._pressed_at is None else 0.25))
             if int(self.limit) == self.ceiling != before:
                 self._note("growth")
         if "x-ratelimit-limit-requests" in headers or "x-ratelimit-limit-tokens" in headers:
             self._learn(headers)
 
     def on_server_error(self) -> None:
-        """A 5xx, a timeout or a broken connection: no growth for a while, no cut."""
-        self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
+        """A 5xx, a timeout or a broken connection: no growth for a while where there are many, no cut."""
+        self._recent.append("broken")
+        if self._share("broken") >= SIZEABLE:
+            self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
 
     def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
-        """A 429: pause everything for as long as it asks, and cut once per burst."""
+        """A 429: when it is more than an accident, pause everything for as long as it asks, and cut once per burst."""
         now = self._clock()
         wait_s = PAUSE_S if asked_s is None else asked_s
         self.n_429 += 1
-        self._had_429 = True
+        self._recent.append("429")
         self._learn(headers)
+        is_frequent = self._recent.count("429") >= SIZEABLE * RECENT_ANSWERS  # quick 429s come before slow answers
+        if not (is_frequent or now < self._paused_until or is_used_up(headers)):
+            return
+        self._pressed_at = now
         self._paused_until = max(self._paused_until, now + min(wait_s, LONGEST_PAUSE_S))
         self._ramp_left = self.ceiling
         self._ramp.tokens = min(self._ramp.tokens, 0.0)
         if now >= self._cut_again_at:
-            self.limit = max(1.0, float(int(self.limit * CUT)))
+            floor = min(self.limit, self.in_flight * self._share("ok"))
+            self.limit = max(1.0, float(int(max(self.limit * CUT, floor))))
+            self._recent.clear()  # what follows the pause is judged by itself
             self._cut_again_at = now + max(COOLDOWN_S, wait_s)
             self._note("429", wait_s=round(wait_s, 3))
+
+    @property
+    def slowed_to(self) -> int | None:
+        """The concurrency that 429s have lately brought it down to; None when they slow nothing."""
+        if self._pressed_at is None or self.limit >= self.ceiling:
+            return None
+        return int(self.limit) if self._clock() - self._pressed_at < SLOWED_FOR_S else None
 
     @property
     def counts_tokens(self) -> bool:
@@ -125,6 +148,9 @@ class Limiter:
                 future, _ = queue.popleft()
                 if not future.done():
                     future.set_exception(reason)
+
+    def _share(self, kind: str) -> float:
+        return self._recent.count(kind) / len(self._recent) if self._recent else 0.0
 
     def _learn(self, headers: Mapping[str, str]) -> None:
         now = self._clock()
