@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records import WITHHELD, OnFailure, Outcome
+from harness.records import MISSING_OUTCOMES, UNASKED, OnFailure, Outcome
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
 FailurePolicy = Literal["no_flag", "flag", "review", "wrong", "dropped"]
@@ -52,13 +52,13 @@ def on_failure_of(run: Run, candidate: str) -> OnFailure:
 def decisions(run: Run, candidate: str, policy: FailurePolicy | None = None) -> Decisions:
     """Read one candidate's rows under a failure policy; None takes the one the eval declares.
 
-    ``error`` and ``withheld`` rows are missing pairs. In every other row a category that the candidate decides on, but
-    not here, takes the fallback. A category it does not decide on stays missing: it is not covered.
+    ``error``, ``withheld`` and ``not_asked`` rows are missing pairs. In every other row a category that the candidate
+    decides on, but not here, takes the fallback. A category it does not decide on stays missing: it is not covered.
     """
     rows = run.candidate(candidate)
     chosen = policy or on_failure_of(run, candidate)
     y_pred = rows.y_pred.copy()
-    is_missing = np.isin(rows.outcomes, [outcome_code("error"), outcome_code(WITHHELD)])
+    is_missing = np.isin(rows.outcomes, [outcome_code(one) for one in MISSING_OUTCOMES])
     y_pred[is_missing] = MISSING
     is_covered = _covered(run, candidate, y_pred)
     takes_fallback = (y_pred == MISSING) & is_covered & ~is_missing[:, :, None]
@@ -85,11 +85,12 @@ def outcome_code(outcome: Outcome) -> int:
 
 
 def outcome_counts(rows: CandidateRows) -> dict[str, int]:
-    """Rows per outcome; they add up to items x repeats."""
+    """Rows per outcome; they add up to items x repeats. What was never asked is named only where there is any."""
     counted = np.bincount(rows.outcomes.ravel(), minlength=len(ALL_OUTCOMES))
     counts: dict[str, int] = {outcome: int(n) for outcome, n in zip(ALL_OUTCOMES, counted, strict=True)}
-    if not counts[WITHHELD]:
-        del counts[WITHHELD]
+    for outcome in UNASKED:
+        if not counts[outcome]:
+            del counts[outcome]
     if sum(counts.values()) != rows.outcomes.size:
         raise AssertionError("outcomes do not add up to the number of rows")
     return counts

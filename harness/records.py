@@ -19,7 +19,7 @@ Severity = Literal["low", "medium", "high", "critical"]
 CategoryKind = Literal["binary", "ordinal"]
 OnFailure = Literal["no_flag", "flag", "review"]
 Tier = Literal["critical", "guarded", "watch"]
-Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld"]
+Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked"]
 RunStatus = Literal["complete", "incomplete", "invalid"]
 Label = Literal[0, 1] | None
 
@@ -27,6 +27,12 @@ OUTCOMES: tuple[Outcome, ...] = ("ok", "unparsed", "refused", "blocked", "abstai
 """Six different facts about a call. An item whose text is withheld is never asked: its row says ``withheld``."""
 
 WITHHELD: Outcome = "withheld"
+NOT_ASKED: Outcome = "not_asked"
+"""A row that nobody was asked for: the run stopped before it, or a file of decisions holds none for its item."""
+UNASKED: tuple[Outcome, ...] = (WITHHELD, NOT_ASKED)
+"""Rows that cannot fail: they enter no rate of errors or failures, and are shown only where there are any."""
+MISSING_OUTCOMES: tuple[Outcome, ...] = ("error", *UNASKED)
+"""Rows that are a missing pair: never a decision, never a "no"."""
 FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abstained")
 """Outcomes that enter the metrics as the declared ``on_failure`` decision; ``error`` is a missing pair instead."""
 

@@ -26,7 +26,7 @@ from harness.core.sampled import weighted_ratio
 from harness.core.signature import signature
 from harness.core.thresholds import recall_at_precision
 from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_code, outcome_counts
-from harness.records import FALLBACK_OUTCOMES
+from harness.records import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
 from harness.runs.split import described
 
@@ -184,14 +184,14 @@ def _failure_rate(rows: CandidateRows) -> MetricResult:
     n_repeats = rows.outcomes.shape[1]
     failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
     answered = failed | (rows.outcomes == outcome_code("ok"))
-    n_errors = int((rows.outcomes == outcome_code("error")).sum())
+    n_excluded = int(np.isin(rows.outcomes, [outcome_code("error"), outcome_code(NOT_ASKED)]).sum())
     if n_repeats == 1:
-        return failure_rate(int(failed.sum()), int(answered.sum()), n_excluded=n_errors)
+        return failure_rate(int(failed.sum()), int(answered.sum()), n_excluded=n_excluded)
     codes = np.where(answered, failed, MISSING).astype(np.int8)
     if not answered.any():
-        return failure_rate(0, 0, n_excluded=n_errors)
+        return failure_rate(0, 0, n_excluded=n_excluded)
     share = repeated_metric("recall", np.ones(len(codes), dtype=np.int8), codes)
-    return replace(share, n=round(share.n / n_repeats), n_excluded=round(n_errors / n_repeats))
+    return replace(share, n=round(share.n / n_repeats), n_excluded=round(n_excluded / n_repeats))
 
 
 def _categories(run: Run, candidate: str, read: Decisions) -> dict[str, CategoryScore]:

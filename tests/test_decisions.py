@@ -68,3 +68,10 @@ def test_a_candidate_that_only_ever_refuses_takes_the_fallback_everywhere():
 def test_outcomes_add_up_to_the_rows():
     counts = outcome_counts(rows_of(DECIDED, OUTCOMES))
     assert counts == {"ok": 2, "unparsed": 1, "refused": 1, "blocked": 0, "abstained": 0, "error": 1, "withheld": 1}
+    assert outcome_counts(rows_of(column([1, -1]), ["ok", "not_asked"]))["not_asked"] == 1
+
+
+def test_a_row_that_was_never_asked_is_a_missing_pair_under_every_policy():
+    run = FakeRun(column([1, 1]), {"a": rows_of(column([1, -1]), ["ok", "not_asked"])})
+    for policy in ("no_flag", "flag", "review", "wrong", "dropped"):
+        assert decisions(run, "a", policy).y_pred[:, 0, 0].tolist() == [1, -1]

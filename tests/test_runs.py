@@ -375,3 +375,21 @@ def test_a_part_without_items_and_a_run_without_a_split_are_refused(tmp_path, st
     assert stored.part == "all"
     with pytest.raises(HarnessError, match="declares no split"):
         stored.of_part("dev").candidate("v1")
+
+
+def test_an_address_that_needs_a_package_names_it(monkeypatch):
+    """It ended in a traceback of fsspec."""
+    import fsspec.core
+
+    def missing(address):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(HarnessError, match="s3:// need a package that is not installed") as caught:
+        RunFolder("s3://bucket/runs")
+    assert "pip install s3fs" in str(caught.value)
+
+
+def test_an_address_of_no_kind_is_refused():
+    with pytest.raises(HarnessError, match="no address that runs can be kept at"):
+        RunFolder("nonsense://bucket/runs")

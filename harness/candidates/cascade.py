@@ -6,8 +6,8 @@ What a stage settles, exactly:
 * A category that it flags is settled: 1, and no later stage changes it.
 * Everything else goes on to the next stage. A later stage that speaks about a category replaces what an earlier one
   said of it, failures included: what counts is the flag that settled it, or else the last stage that was asked.
-* Except an ``error``: a stage that got no answer might have flagged, so the category stays an error unless a later
-  stage flags it. Otherwise a later stage's 0 would turn a missing answer into a "no".
+* Except an ``error`` or ``not_asked``: a stage without an answer might have flagged, so the category stays open unless
+  a later stage flags it. Otherwise a later stage's 0 would turn a missing answer into a "no".
 * The cascade stops as soon as no later stage speaks about a category that is not settled.
 
 The item's outcome is the worst among the stages that had the last word on a category without deciding it; a failure
@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.candidates.responses import worst
-from harness.records import Answer, Candidate, Decide, Item, Outcome
+from harness.records import MISSING_OUTCOMES, Answer, Candidate, Decide, Item, Outcome
 
-VERSION = 2
+VERSION = 3
 """Goes up when the same answers of the stages may be joined differently."""
 
 
@@ -86,7 +86,7 @@ class CascadeCandidate:
             taken.append((stage, answer))
             for name in asked:
                 decision = answer.decisions.get(name)
-                if decision != 1 and name in failures and failures[name][0] == "error":
+                if decision != 1 and name in failures and failures[name][0] in MISSING_OUTCOMES:
                     continue
                 decisions[name] = decision
                 failures.pop(name, None)

@@ -2,9 +2,9 @@
 
 Reads JSONL rows ``{"id", "decisions", "scores"?, "outcome"?, "latency_ms"?, "cost_usd"?, "rationale"?}`` and decides
 how a row becomes an answer. A row without ``outcome`` is ``ok``, or ``abstained`` when it decides nothing. An item that
-the file does not hold has outcome ``error`` (a missing pair), never a 0; where its text is withheld too, nobody could
-decide it and it stays ``withheld``. A threshold decides by the score instead of
-the recorded decision, and every ``ok`` row must then have that score.
+the file does not hold has outcome ``not_asked`` (a missing pair), never a 0: reviewers label a sample. Where its text
+is withheld too, nobody could decide it and it stays ``withheld``. A threshold decides by the score instead of the
+recorded decision, and every ``ok`` row must then have that score.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import orjson
 
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
-from harness.records import OUTCOMES, WITHHELD, Answer, Decide, Item, Outcome
+from harness.records import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Item, Outcome
 from harness.textfile import listed, require_file, shortened, shown, suggestion
 
 FIELDS = ("id", "decisions", "scores", "outcome", "latency_ms", "cost_usd", "rationale")
@@ -97,7 +97,7 @@ class RecordedCandidate:
         """Look the item up."""
         line = self._rows.lines.get(item.id)
         if line is None:
-            return Answer(WITHHELD) if item.is_withheld else Answer("error", error=NO_DECISION)
+            return Answer(WITHHELD) if item.is_withheld else Answer(NOT_ASKED, error=NO_DECISION)
         return self._answer(orjson.loads(line))
         yield []  # makes this a generator; never reached
 

@@ -91,7 +91,9 @@ def is_filtered(choice: dict[str, Any]) -> bool:
     )
 
 
-WORST_FIRST: tuple[Outcome, ...] = ("error", "blocked", "refused", "unparsed", "abstained", "ok")
+WORST_FIRST: tuple[Outcome, ...] = (
+    "error", "not_asked", "withheld", "blocked", "refused", "unparsed", "abstained", "ok",
+)  # fmt: skip
 """Which outcome an item takes when its answers have several."""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -27,7 +28,7 @@ from harness.runner.retry import Decision, Fatal, GiveUp, Wait, decide, describe
 from harness.runner.transport import RawResponse, Transport, TransportError, holds_answer
 
 SAME_ERRORS = 10
-"""So many equal 400s and nothing else from an endpoint, and it is the set-up that is wrong, not the items."""
+"""So many equal failures and nothing else from an endpoint, and it is the set-up that is wrong, not the items."""
 UNSENT = frozenset({"refused", "unreachable", "certificate"})
 _VARYING = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
@@ -61,7 +62,7 @@ class Counts:
 class _Target:
     """What is known of one endpoint during a run."""
 
-    __slots__ = ("endpoint", "first_errors", "has_answered", "has_succeeded", "keys", "limiter")
+    __slots__ = ("endpoint", "first_errors", "first_failures", "has_answered", "has_succeeded", "keys", "limiter")
 
     def __init__(self, endpoint: Endpoint, clock: Callable[[], float]) -> None:
         self.endpoint = endpoint
@@ -70,6 +71,7 @@ class _Target:
         self.has_answered = False
         self.has_succeeded = False
         self.first_errors: list[str] = []
+        self.first_failures: list[str] = []
 
 
 class Caller:
@@ -126,6 +128,16 @@ class Caller:
             for name, target in sorted(self._targets.items())
             if target.has_answered
         }
+
+    def slowed(self) -> str | None:
+        """What holds calls back now, in words; None for nothing."""
+        slowed = {name: target.limiter.slowed_to for name, target in self._targets.items()}
+        parts = [
+            f"slowed by 429s{f' of {name}' if len(slowed) > 1 else ''}, concurrency now {limit:,}"
+            for name, limit in slowed.items()
+            if limit is not None
+        ]
+        return "; ".join(parts) or None
 
     async def answer(self, requests: Sequence[Request], repeat: int, remaining_s: float) -> list[Reply]:
         """The replies to one batch of requests, in order; a request without an answer has ``Response.error`` set."""
@@ -283,6 +295,7 @@ class Caller:
             error = endpoint.redact(decision.error)
         elif isinstance(decision, Wait):
             error = f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s"
+        self._check_first_failures(target, route, result, error)
         response = Response(key.hex(), status, body, latency_s * 1000.0, error=error)
         return Reply(response, NO_USAGE, None if endpoint.price is None else 0.0, spent_s)
 
@@ -290,6 +303,29 @@ class Caller:
         if self._budget.max_cost_usd is None or endpoint.price is None:
             return 0.0
         return most_cost_usd(body, endpoint.price)
+
+    def _check_first_failures(
+        self, target: _Target, route: str, result: RawResponse | TransportError, error: str | None
+    ) -> None:
+        """Stop when nothing has succeeded and the first items all failed, after their retries, for the same reason."""
+        if target.has_succeeded:
+            return
+        is_rate = isinstance(result, RawResponse) and result.status == 429
+        target.first_failures.append("" if error is None or is_rate else error)
+        failures = target.first_failures
+        same = {_VARYING.sub("#", text) for text in failures}
+        if len(failures) < SAME_ERRORS or len(same) != 1 or "" in same:
+            return
+        said = f" (the server says: {describe(result)})" if isinstance(result, RawResponse) and result.body else ""
+        host = urlsplit(target.endpoint.url_base).netloc or target.endpoint.url_base
+        self.stop()
+        raise _fatal(
+            target.endpoint,
+            route,
+            f"the first {len(failures)} items all failed, and nothing was ever answered: {failures[0]}{said}",
+            f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
+            "then type the same command again",
+        )
 
     def _check_first_errors(self, target: _Target, route: str, answer: RawResponse) -> None:
         if target.has_succeeded or answer.status != 400 or is_content_block(answer):

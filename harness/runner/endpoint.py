@@ -19,6 +19,8 @@ DEFAULT_KEY_ENV = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}
 KEPT_SDK_HEADERS = ("openai-organization", "openai-project")
 FREE = Price(0.0, 0.0)
 SHORTEST_KEY = 12
+SHORTEST_MASKED = 6
+"""Shorter keys are dummies for servers that want none (``x``, ``none``, ``EMPTY``): masked, they tear words apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ class Endpoint:
         return f"{url}?{self.query}" if self.query else url
 
     def redact(self, text: str) -> str:
-        """The text without any key of this endpoint."""
+        """The text without any key of this endpoint, and without any value of a header that holds one."""
         for secret in self.secrets:
-            text = text.replace(secret, "[key]")
+            if len(secret) >= SHORTEST_MASKED:
+                text = text.replace(secret, "[key]")
+            else:
+                for value in self.headers.values():
+                    if secret in value and len(value) >= SHORTEST_MASKED:
+                        text = text.replace(value, "[key]")
         return text
 
     def redact_bytes(self, body: bytes) -> bytes:

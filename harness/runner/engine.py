@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
-from harness.records import Answer, Candidate, Item, Prediction
+from harness.records import NOT_ASKED, Answer, Candidate, Item, Prediction
 from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
 from harness.runner.calls import Caller, Reply, Stopped
 from harness.runner.endpoint import Endpoint
@@ -68,7 +68,7 @@ class Engine:
         writer: Takes rows.
         clock: Monotonic seconds.
         sleep: Waits; for the time that open calls are given when the run is stopped.
-        on_row: Called with the outcome of every row that was decided.
+        on_row: Called with every row that was decided.
         grace_s: How long open calls may take to end when the run is stopped.
     """
 
@@ -83,7 +83,7 @@ class Engine:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[Any]],
-        on_row: Callable[[str], None] = lambda outcome: None,
+        on_row: Callable[[Prediction], None] = lambda row: None,
         grace_s: float = GRACE_S,
     ) -> None:
         self._candidates = candidates
@@ -186,8 +186,9 @@ class Engine:
                         stream.unfinished[sequence] = (item, repeat)
                         yield sequence, item, repeat
                     else:
-                        stream.rows.put(sequence, _row(candidate, item, repeat, WITHHELD))
-                        self._on_row(WITHHELD.outcome)
+                        row = _row(candidate, item, repeat, WITHHELD)
+                        stream.rows.put(sequence, row)
+                        self._on_row(row)
                     sequence += 1
 
     async def _work(self, stream: _Stream) -> None:
@@ -207,7 +208,7 @@ class Engine:
                 rows.put(sequence, row)
                 if rows.next > first:
                     stream.has_room.set()
-                self._on_row(row.answer.outcome)
+                self._on_row(row)
                 if self._clock() - self._turn_began > TURN_S:
                     await asyncio.sleep(0)
                     self._turn_began = self._clock()
@@ -261,7 +262,7 @@ class Engine:
         )
 
     def _not_done(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
-        return _row(candidate, item, repeat, Answer("error", error=self.reason))
+        return _row(candidate, item, repeat, Answer(NOT_ASKED, error=self.reason))
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:

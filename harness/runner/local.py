@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness import __version__
-from harness.records import Item
+from harness.records import NOT_ASKED, Item, Prediction
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
@@ -70,7 +70,6 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     names = [candidate.id for candidate in request.candidates]
     budget = Budget(request.max_cost_usd, request.endpoints.values())
     n_rows = len(indices) * request.repeats
-    progress = Progress(n_rows * len(names), around.stream, around.clock, lambda: budget.spent_usd)
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
     with ResponseCache(request.cache_path, around.now) as cache:
@@ -85,6 +84,20 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             sleep=around.sleep,
             rng=around.rng,
         )
+        asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
+        progress = Progress(
+            n_rows * len(names),
+            around.stream,
+            around.clock,
+            lambda: budget.spent_usd,
+            n_asking=n_rows * len(asking),
+            slowed=caller.slowed,
+        )
+
+        def show(row: Prediction) -> None:
+            is_called = row.response_key is not None and not row.is_cached
+            progress.add(row.answer.outcome, is_asking=row.candidate in asking, is_called=is_called)
+
         writer = RunWriter(
             request.runs_dir,
             run_id,
@@ -102,7 +115,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 writer,
                 clock=around.clock,
                 sleep=around.sleep,
-                on_row=progress.add,
+                on_row=show,
                 grace_s=around.grace_s,
             )
             async with _shown(progress), _stopped_by_signals(engine, is_wanted=around.takes_signals):
@@ -112,6 +125,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 status=status_of(writer.counts, request.max_error_rate, engine.reason),
                 reason=engine.reason,
                 counts=writer.counts,
+                error_reasons=writer.error_reasons,
                 calls=caller.counts.calls,
                 retries=caller.counts.retries,
                 cached=caller.counts.cached,
@@ -139,8 +153,11 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         cost_usd=result.cost_usd,
         wall_s=around.clock() - began,
         errors=sum(counts.get("error", 0) for counts in result.counts.values()),
+        not_asked=sum(counts.get(NOT_ASKED, 0) for counts in result.counts.values()),
         reason=result.reason,
         counts=result.counts,
+        error_reasons=result.error_reasons,
+        answers_cost_usd=result.answers_cost_usd,
     )
 
 
@@ -183,8 +200,10 @@ def _as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
         cached=0,
         cost_usd=0.0,
         wall_s=0.0,
+        not_asked=done.n_not_asked,
         is_reused=True,
         counts=done.counts,
+        answers_cost_usd=done.answers_cost_usd,
     )
 
 

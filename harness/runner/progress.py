@@ -22,6 +22,9 @@ class Progress:
         stream: Where to show them; None for nowhere.
         clock: Monotonic seconds.
         cost: Gives the cost so far in US dollars.
+        n_asking: Rows to come of candidates that ask a model; all of them for None. Rate and time left are of rows that
+            take calls: rules and the journal answer thousands in no time.
+        slowed: Says what holds calls back; None for nothing.
         is_terminal: Whether ``stream`` can show a bar.
     """
 
@@ -32,10 +35,15 @@ class Progress:
         clock: Callable[[], float],
         cost: Callable[[], float],
         *,
+        n_asking: int | None = None,
+        slowed: Callable[[], str | None] = lambda: None,
         is_terminal: bool | None = None,
     ) -> None:
         self.total = total
         self.done = 0
+        self.called = 0
+        self._asking_left = total if n_asking is None else n_asking
+        self._slowed = slowed
         self.errors = 0
         self._stream = stream
         self._clock = clock
@@ -46,9 +54,11 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
-    def add(self, outcome: str) -> None:
-        """Count one row."""
+    def add(self, outcome: str, *, is_asking: bool = True, is_called: bool = True) -> None:
+        """Count one row: whether its candidate asks a model, and whether this row took a call."""
         self.done += 1
+        self._asking_left -= is_asking
+        self.called += is_called
         if outcome == "error":
             self.errors += 1
 
@@ -72,15 +82,20 @@ class Progress:
             self._bar = None
 
     def line(self, elapsed_s: float) -> str:
-        """One line: done of total, rate, cost, errors, time left."""
-        rate = self.done / elapsed_s if elapsed_s > 0 else 0.0
-        parts = [f"{self.done:,} of {self.total:,}", f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"]
+        """One line: done of total, rate, cost, errors, time left, and what slows it."""
+        done, left = (self.called, self._asking_left) if self._asking_left else (self.done, self.total - self.done)
+        rate = done / elapsed_s if elapsed_s > 0 else 0.0
+        parts = [f"{self.done:,} of {self.total:,}"]
+        if rate > 0:
+            parts.append(f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second")
         if cost := self._cost():
             parts.append(f"${cost:,.2f}")
         if self.errors:
             parts.append(f"{self.errors:,} errors")
-        if rate > 0 and self.done < self.total:
-            parts.append(f"{time_text((self.total - self.done) / rate)} left")
+        if rate > 0 and left > 0:
+            parts.append(f"{time_text(left / rate)} left")
+        if slowed := self._slowed():
+            parts.append(slowed)
         return ", ".join(parts)
 
     def _show_bar(self, elapsed_s: float) -> None:

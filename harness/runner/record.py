@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
-from harness.records import WITHHELD, Candidate, RunStatus
+from harness.records import UNASKED, Candidate, RunStatus
 from harness.runner.request import RunRequest
 from harness.runs import FORMAT, RunMeta
 
@@ -30,6 +30,7 @@ class Execution:
     status: RunStatus
     reason: str | None
     counts: Mapping[str, Mapping[str, int]]
+    error_reasons: Mapping[str, Mapping[str, int]]
     calls: int
     retries: int
     cached: int
@@ -45,12 +46,12 @@ class Execution:
 def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, reason: str | None) -> RunStatus:
     """``incomplete`` when the run was stopped, ``invalid`` when too many rows of a candidate have no answer.
 
-    The share is of the rows that were asked: withheld items cannot fail.
+    The share is of the rows that were asked: those withheld or never asked cannot fail.
     """
     if reason is not None:
         return "incomplete"
     for outcomes in counts.values():
-        n_asked = sum(outcomes.values()) - outcomes.get(WITHHELD, 0)
+        n_asked = sum(outcomes.values()) - sum(outcomes.get(one, 0) for one in UNASKED)
         if outcomes.get("error", 0) > max_error_rate * n_asked:
             return "invalid"
     return "complete"
@@ -95,6 +96,7 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> dict[str, A
         "seed": request.seed,
         "max_error_rate": request.max_error_rate,
         "counts": done.counts,
+        "error_reasons": done.error_reasons,
         "calls": done.calls,
         "retries": done.retries,
         "cached": done.cached,

@@ -155,9 +155,12 @@ class RunSummary:
         calls: Calls made by this execution, repeated attempts included.
         cached: Answers taken from the response cache.
         cost_usd: List price of the calls of this execution.
-        errors: Rows without an answer.
+        errors: Rows that were asked and got no answer.
+        not_asked: Rows that nobody was asked for.
         reason: Why the run is incomplete: ``interrupted`` or ``budget``.
         is_reused: Whether the run was complete already, and nothing was done.
+        error_reasons: Per candidate with error rows, the most frequent reasons and how many rows each has.
+        answers_cost_usd: List price of all answers of the run, those from the journal included; None without a price.
     """
 
     run_id: str
@@ -169,9 +172,12 @@ class RunSummary:
     cost_usd: float
     wall_s: float
     errors: int = 0
+    not_asked: int = 0
     reason: str | None = None
     is_reused: bool = False
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    answers_cost_usd: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --json``."""

@@ -18,6 +18,8 @@ from harness.runs import ALL_OUTCOMES, prediction_schema
 from harness.runs.arrow import array_of
 
 BATCH_ROWS = 4096
+MOST_REASONS = 1000
+"""Different reasons that are counted; those that come after share one place."""
 TOKEN_COLUMNS = ("input_tokens", "cached_tokens", "output_tokens")
 
 
@@ -31,6 +33,7 @@ class Columns:
         self._emit = emit
         self._rows: list[Prediction] = []
         self.counts: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
         self.tokens = dict.fromkeys(TOKEN_COLUMNS, 0)
         self.cost_usd: float | None = None
 
@@ -51,6 +54,9 @@ class Columns:
             if decision is not None and decision != 0 and decision != 1:
                 raise ValueError(f"candidate '{row.candidate}' decided {decision!r}; allowed: 1, 0, None")
         self.counts[answer.outcome] += 1
+        if answer.outcome == "error":
+            reason = answer.error or "no reason given"
+            self.errors[reason if reason in self.errors or len(self.errors) < MOST_REASONS else "other"] += 1
         self._rows.append(row)
         if len(self._rows) >= BATCH_ROWS:
             self.flush()

@@ -35,6 +35,7 @@ from harness.runs import (
 )
 
 PARTIAL_PREFIX = ".partial-"
+SHOWN_REASONS = 3
 
 
 class RunWriter:
@@ -89,6 +90,16 @@ class RunWriter:
         """Rows per candidate and outcome."""
         pairs = zip(self._candidates, self._sinks, strict=True)
         return {name: dict(sorted(sink.columns.counts.items())) if sink else {} for name, sink in pairs}
+
+    @property
+    def error_reasons(self) -> dict[str, dict[str, int]]:
+        """Per candidate with error rows, the most frequent reasons and their rows, most frequent first."""
+        pairs = zip(self._candidates, self._sinks, strict=True)
+        errors = {name: sink.columns.errors for name, sink in pairs if sink and sink.columns.errors}
+        return {
+            name: dict(sorted(counted.items(), key=lambda one: (-one[1], one[0]))[:SHOWN_REASONS])
+            for name, counted in errors.items()
+        }
 
     @property
     def tokens(self) -> dict[str, int]:

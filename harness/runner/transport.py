@@ -138,7 +138,9 @@ class AiohttpTransport:
         try:
             document = orjson.loads(content)
         except orjson.JSONDecodeError:
-            raise TransportError("body", f"status {status} with a body that is no JSON document") from None
+            is_page = content.lstrip()[:1] == b"<"
+            found = "a web page instead of a JSON document" if is_page else "a body that is no JSON document"
+            raise TransportError("body", f"status {status} with {found}") from None
         return RawResponse(disguised_status(document) or status, answer_headers, content, document, latency_s)
 
     async def close(self) -> None:

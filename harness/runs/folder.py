@@ -10,6 +10,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+from harness.errors import HarnessError
+
 
 class RunFolder:
     """A folder of files, local or behind an fsspec address."""
@@ -21,7 +23,10 @@ class RunFolder:
         if is_remote(self.address):
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
-            self._filesystem, self._root = url_to_fs(self.address)
+            try:
+                self._filesystem, self._root = url_to_fs(self.address)
+            except (ImportError, ValueError) as error:
+                raise _unsupported(self.address, error) from None
         elif self.address.startswith("file://"):
             self._root = self.address.removeprefix("file://")
 
@@ -70,6 +75,23 @@ class RunFolder:
         """Delete a remote folder."""
         if self._filesystem.exists(self._root):
             self._filesystem.rm(self._root, recursive=True)
+
+
+def _unsupported(address: str, error: Exception) -> HarnessError:
+    """The words of fsspec name the package that an address needs: "Install s3fs to access S3"."""
+    scheme = address.partition("://")[0]
+    if isinstance(error, ImportError):
+        words = str(error).split()
+        package = words[1] if words[:1] == ["Install"] and len(words) > 1 else None
+        return HarnessError(
+            f"{address}: folders behind {scheme}:// need a package that is not installed: {error}",
+            next_step=f"pip install {package}" if package else "install that package, or name a local folder",
+        )
+    return HarnessError(
+        f"{address}: is no address that runs can be kept at: {error}",
+        allowed="a folder, or an address that fsspec knows (s3://, gs://, abfs://, ...)",
+        next_step="correct --runs-dir",
+    )
 
 
 def is_remote(address: str) -> bool:

@@ -16,11 +16,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.records import OUTCOMES, WITHHELD, Outcome, RunStatus
+from harness.records import NOT_ASKED, OUTCOMES, WITHHELD, Outcome, RunStatus
 
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
 FORMAT = 1
-ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD)
+ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED)
 """Code table of ``CandidateRows.outcomes``."""
 MISSING = -1
 OLD_PREFIX = ".old-"
@@ -56,6 +56,7 @@ class RunMeta:
     seed: int = 0
     max_error_rate: float = 0.0
     answers_cost_usd: float | None = None
+    error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
@@ -70,8 +71,13 @@ class RunMeta:
 
     @property
     def n_errors(self) -> int:
-        """Rows without an answer, over all candidates."""
+        """Rows that were asked and got no answer, over all candidates."""
         return sum(counts.get("error", 0) for counts in self.counts.values())
+
+    @property
+    def n_not_asked(self) -> int:
+        """Rows that nobody was asked for, over all candidates."""
+        return sum(counts.get(NOT_ASKED, 0) for counts in self.counts.values())
 
     def signature_fields(self, candidate: str) -> dict[str, Any]:
         """What can move this candidate's numbers, as far as the run knows."""

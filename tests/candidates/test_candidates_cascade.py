@@ -86,6 +86,11 @@ def test_cascade_error_stays_unless_a_later_stage_flags():
     assert (flagged.outcome, flagged.decisions) == ("ok", {"hate": 1, "spam": 1})
 
 
+def test_cascade_item_that_a_stage_has_no_decision_for_stays_open():
+    answer = run(Fixed("human", Answer("not_asked", error="no recorded decision")), Fixed("rules", ok(1, 0)))
+    assert (answer.outcome, answer.decisions) == ("not_asked", {"hate": 1, "spam": None})
+
+
 @pytest.mark.parametrize("outcome", ["refused", "blocked", "unparsed"])
 def test_cascade_failure_that_a_later_stage_makes_good_does_not_count(outcome):
     answer = run(Fixed("v1", Answer(outcome, {}, error="x")), Fixed("v2", ok(1, 0)))

@@ -38,7 +38,7 @@ def test_recorded_row_is_the_answer(tmp_path):
 
 def test_recorded_item_without_a_row_is_a_missing_pair(tmp_path):
     answer = local(recorded(tmp_path, {"id": "other", "decisions": {"hate": 1}}), item())
-    assert (answer.outcome, answer.error, answer.decisions) == ("error", "no recorded decision", {})
+    assert (answer.outcome, answer.error, answer.decisions) == ("not_asked", "no recorded decision", {})
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_recorded_withheld_item_without_a_row_stays_withheld(tmp_path):
     """It was an error: decisions recorded for the items with a text made the whole run invalid."""
     candidate = recorded(tmp_path, {"id": "i1", "decisions": {"hate": 1}})
     assert local(candidate, item(None, item_id="i2")).outcome == "withheld"
-    assert local(candidate, item(item_id="i2")).outcome == "error"
+    assert local(candidate, item(item_id="i2")).outcome == "not_asked"
 
 
 def test_recorded_threshold_turns_the_score_into_the_decision(tmp_path):

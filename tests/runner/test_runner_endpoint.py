@@ -135,6 +135,14 @@ def test_proxies_are_used_only_where_they_are_named(scheme, host, environment, p
     assert proxy_for(scheme, host, environment) == proxy
 
 
+@pytest.mark.parametrize("key", ["x", "none", "EMPTY"])
+def test_a_dummy_key_tears_no_word_apart(key):
+    """The key "x" made "e[key]ample" of every word, and said where the key was."""
+    endpoint = ready_endpoint("m", "http://host/v1", key)
+    assert endpoint.redact(f"an example of {key} in text") == f"an example of {key} in text"
+    assert endpoint.redact(f"bad header: Bearer {key}") == "bad header: [key]"
+
+
 def test_a_proxys_password_is_a_secret():
     model = Model("openai", base_url="https://host/v1")
     endpoint = endpoint_from_model("m", model, {"HTTPS_PROXY": "http://user:hidden-word@p:3128"})

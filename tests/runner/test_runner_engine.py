@@ -284,6 +284,36 @@ def test_the_same_400_from_the_start_stops_the_run(tmp_path):
     assert len(transport.calls) < 30
 
 
+def test_the_same_failure_of_every_first_item_stops_the_run(tmp_path):
+    """A wrong base_url that answers with a web page ended after long retries, invalid and without a reason."""
+    page = TransportError("body", "status 200 with a web page instead of a JSON document")
+    transport = FakeTransport(lambda text, attempt: page)
+    with pytest.raises(HarnessError, match=r"first 10 items all failed.*web page instead of") as caught:
+        run(make_request(tmp_path, FakeGolden(500), limits=Limits(concurrency=8, max_retries=2)), transport)
+    assert "check that host is up and that base_url" in str(caught.value)
+    assert len(transport.calls) < 100
+
+
+def test_a_server_without_service_says_why(tmp_path):
+    transport = FakeTransport(lambda text, attempt: failure(503, "we are closed"))
+    with pytest.raises(HarnessError, match=r"status 503 after 2 attempts \(the server says: we are closed\)"):
+        run(make_request(tmp_path, FakeGolden(500), limits=Limits(max_retries=1)), transport)
+
+
+def test_an_endpoint_that_ever_answered_is_not_given_up(tmp_path):
+    transport = FakeTransport(lambda text, attempt: None if text.endswith(" 0") else failure(503))
+    summary = run(make_request(tmp_path, limits=Limits(concurrency=4, max_retries=1)), transport)
+    assert (summary.status, summary.counts) == ("invalid", {"v1": {"error": 19, "ok": 1}})
+    assert summary.error_reasons == {"v1": {"status 503 after 2 attempts": 19}}
+    assert open_run(summary.path).meta.error_reasons == summary.error_reasons
+
+
+def test_rate_limits_alone_never_stop_a_run_early(tmp_path):
+    transport = FakeTransport(lambda text, attempt: failure(429, headers={"retry-after": "0"}))
+    summary = run(make_request(tmp_path, limits=Limits(max_retries=0)), transport)
+    assert summary.counts == {"v1": {"error": 20}}
+
+
 def test_different_400s_do_not_stop_the_run(tmp_path):
     transport = FakeTransport(lambda text, attempt: failure(400, "bad word " + text.replace(" ", "")))
     transport.script = lambda text, attempt: failure(400, "odd" if text[-1] in "13579" else "even")
@@ -359,7 +389,8 @@ def test_an_interrupted_run_is_stored_as_incomplete_and_adds_up(stopped):
     assert (summary.status, summary.reason) == ("incomplete", "interrupted")
     assert sum(summary.counts["v1"].values()) == 100
     assert summary.counts["v1"]["ok"] == len(transport.calls)  # what was under way could end
-    assert summary.counts["v2"] == {"error": 100}
+    assert summary.counts["v2"] == {"not_asked": 100}
+    assert (summary.errors, summary.not_asked) == (0, 200 - summary.calls)
     stored = open_run(summary.path)
     assert stored.texts("v1", "error")[99] == ["interrupted"]
     assert stored.item_ids == [f"c-{index:04d}" for index in range(100)]

@@ -98,6 +98,18 @@ def test_progress_is_one_line_at_intervals():
     ]
 
 
+def test_rate_and_time_left_are_of_the_rows_that_take_calls():
+    """Rows of rules raised the rate: "4 s left" stood there for minutes."""
+    clock, stream = Clock(), io.StringIO()
+    shown = Progress(300, stream, clock, lambda: 0.0, n_asking=200, slowed=lambda: "slowed by 429s, concurrency now 12")
+    for _ in range(100):
+        shown.add("ok", is_asking=False, is_called=False)
+    assert shown.line(10.0) == "100 of 300, slowed by 429s, concurrency now 12"
+    for _ in range(40):
+        shown.add("ok")
+    assert shown.line(40.0) == "140 of 300, 1.0 a second, 2 min 40 s left, slowed by 429s, concurrency now 12"
+
+
 def test_a_terminal_gets_a_bar():
     shown, clock, stream = progress(is_terminal=True)
     for _ in range(250):
@@ -180,6 +192,9 @@ def test_the_error_rate_is_of_the_rows_that_were_asked():
     assert status_of(counts, 0.005, None) == "invalid"
     assert status_of(counts, 0.04, None) == "complete"
     assert status_of({"v1": {"withheld": 10}}, 0.0, None) == "complete"
+    assert status_of({"v1": {"not_asked": 900, "ok": 96, "error": 4}}, 0.005, None) == "invalid"
+    assert status_of({"v1": {"not_asked": 10}}, 0.0, None) == "complete"
+    assert status_of({"v1": {"not_asked": 10}}, 0.0, "budget") == "incomplete"
 
 
 def test_another_version_of_the_harness_is_another_id(tmp_path):
