@@ -114,7 +114,7 @@ def gate_stored(
         across_versions=options.across_versions,
         is_second_look=options.is_second_look,
     )
-    if report.noise_floor:  # an A/A run tries no candidate
+    if report.is_aa:  # an A/A check tries no candidate
         return report
     return replace(report, reuse=record_gate(card, report, run.meta.fingerprints.get(candidate, {}), now=now))
 

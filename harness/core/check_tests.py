@@ -53,6 +53,7 @@ class _Tests(NamedTuple):
     smallest_margin: float
     unit: str
     caveat: str | None
+    discordance: float = math.nan
 
 
 def evaluate_check(
@@ -132,6 +133,7 @@ def evaluate_check(
         tests.unit if items_needed is not None else None,
         tests.smallest_margin,
         "; ".join(remarks) or None,
+        tests.discordance,
     )
 
 
@@ -166,6 +168,7 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
         smallest_provable_margin(n, psi, alpha=alpha),
         unit,
         None,
+        psi,
     )
 
 
@@ -176,20 +179,23 @@ def _precision_tests(
     result = _difference(evidence, "precision", alpha)
     smallest = precision_smallest_margin(c, alpha=alpha)
     needed = precision_items_needed(c, spec.limit, power=power, alpha=alpha)
-    flagged = float(c[[1, 2, 3, 5, 6, 7]].sum())
+    flagged, unit = float(c[[1, 2, 3, 5, 6, 7]].sum()), "flagged items"
+    psi = (float(c[[1, 2, 5, 6]].sum()) + 1) / (flagged + 2)
     is_beyond = result.value <= -spec.limit
     n_positives, n_flagged = float(c[4:].sum()), float(min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()))
-    for minimum, n_now, unit in (
+    for minimum, n_now, what in (
         (MIN_POSITIVES, n_positives, "violating items"),
         (MIN_FLAGGED, n_flagged, "flagged items"),
     ):
         if n_now < minimum:
-            nan, caveat = math.nan, f"fewer than {minimum} {unit}"
-            return _Tests(nan, nan, nan, result, is_beyond, minimum, n_now, smallest, unit, caveat)
+            nan, caveat = math.nan, f"fewer than {minimum} {what}"
+            # the shortage in flagged items too, so that a check names one unit, the plan's
+            grown = max(needed or 0, math.ceil(flagged * minimum / n_now)) if n_now > 0 else None
+            return _Tests(nan, nan, nan, result, is_beyond, grown, flagged, smallest, unit, caveat, psi)
     p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
     z = wgs_statistic(np.rint(c), pseudo_count=PSEUDO_COUNT)
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
-    return _Tests(p_value, worse, better, result, is_beyond, needed, flagged, smallest, "flagged items", None)
+    return _Tests(p_value, worse, better, result, is_beyond, needed, flagged, smallest, unit, None, psi)
 
 
 def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricResult:

@@ -18,6 +18,11 @@ from harness.core.results import MetricResult
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
 TIERS = ("critical", "guarded", "watch")
 GATE_METRICS = ("recall", "precision", "fpr", "failure_rate")
+CANDIDATE_UNDECIDED = "the candidate makes no decision in this category"
+BASELINE_UNDECIDED = "the baseline makes no decision in this category"
+NEITHER_DECIDES = "neither system makes a decision in this category"
+UNCOVERED = frozenset([CANDIDATE_UNDECIDED, NEITHER_DECIDES])
+"""Reasons that say the candidate does not do what the check asks about: no proof, and no lack of golden items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,8 @@ class CheckResult:
         items_unit: What items_needed counts.
         smallest_margin: Smallest margin provable with 80% power; NaN when not known.
         remark: What else a reader must know.
+        discordance: Share of the items on which the systems differ, as items_needed and smallest_margin assume it:
+            (differing + 1)/(items + 2); NaN for a floor.
     """
 
     spec: CheckSpec
@@ -138,6 +145,16 @@ class CheckResult:
     items_unit: str | None = None
     smallest_margin: float = math.nan
     remark: str | None = None
+    discordance: float = math.nan
+
+    @property
+    def is_uncovered(self) -> bool:
+        """Whether the check could not be evaluated because the candidate does not decide the category.
+
+        >>> not_evaluable(CheckSpec("hate", "recall", "watch", margin=0.05), NEITHER_DECIDES, 0).is_uncovered
+        True
+        """
+        return self.verdict == "NOT_EVALUABLE" and self.difference.reason in UNCOVERED
 
     def as_dict(self) -> dict[str, Any]:
         """Return the check as plain data, undefined numbers as None.
@@ -157,6 +174,7 @@ class CheckResult:
                 ("p_worse_holm", self.p_worse_holm),
                 ("p_better", self.p_better),
                 ("smallest_margin", self.smallest_margin),
+                ("discordance", self.discordance),
             )
         }
         return {
@@ -173,6 +191,7 @@ class CheckResult:
             "items_needed": self.items_needed,
             "items_unit": self.items_unit,
             "smallest_margin": plain["smallest_margin"],
+            "discordance": plain["discordance"],
             "p_better": plain["p_better"],
             "remark": self.remark,
         }

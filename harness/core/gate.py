@@ -18,6 +18,10 @@ from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict
 from harness.core.multiplicity import holm
 
 POOLED = "guarded (pooled)"
+"""Category of a pooled check."""
+TOGETHER = "guarded categories together"
+"""What a reader sees in its place."""
+EVERY_PASS = "every gated check passes"
 PoolKey = tuple[str, str]  # metric, kind
 
 
@@ -67,9 +71,10 @@ def decide_gate(
 ) -> GateResult:
     """Decide a gate from the paired counts of its checks.
 
-    PASS: every critical check passes, no critical or guarded check regresses, and the guarded categories pooled pass
-    for each metric. REGRESSION: a critical or guarded check does not pass and its p of "worse" is <= alpha after Holm
-    over all checks. INCONCLUSIVE: neither. Use alpha/2 at a second look on the same set.
+    PASS: every critical check passes, no critical or guarded check regresses, the guarded categories pooled pass for
+    each metric, and no guarded check is about a category that the candidate does not decide. REGRESSION: a critical or
+    guarded check does not pass and its p of "worse" is <= alpha after Holm over all checks. INCONCLUSIVE: neither. Use
+    alpha/2 at a second look on the same set.
 
     Args:
         checks: Each check with its evidence.
@@ -200,15 +205,31 @@ def _overall(results: Sequence[CheckResult], pools: Sequence[CheckResult]) -> tu
     if regressed:
         return "REGRESSION", f"worse: {', '.join(regressed)}"
     unproven = [_name(r) for r in results if r.spec.tier == "critical" and r.verdict != "PASS"]
-    unproven += [_name(pool) for pool in pools if pool.verdict != "PASS"]
+    unproven += [_name(r) for r in results if r.spec.tier == "guarded" and r.is_uncovered]
+    unproven += [name for pool in pools if pool.verdict != "PASS" for name in [_pool_name(pool, results)]]
     if unproven:
-        return "INCONCLUSIVE", f"not proven: {', '.join(unproven)}"
-    n_critical = sum(r.spec.tier == "critical" for r in results)
-    if n_critical + len(pools) == 0:
+        return "INCONCLUSIVE", f"not proven: {', '.join(dict.fromkeys(unproven))}"
+    gated = [result for result in results if result.spec.tier != "watch"]
+    if not gated:
         return "PASS", "nothing is gated: no check is critical or guarded"
+    n_critical = sum(result.spec.tier == "critical" for result in gated)
     parts = [f"{n_critical} critical"] if n_critical else []
-    parts += [f"{len(pools)} pooled guarded"] if pools else []
-    return "PASS", f"every gated check passes ({', '.join(parts)})"
+    if any(len(_members(pool, results)) > 1 for pool in pools):
+        parts.append(f"{TOGETHER}: PASS")
+    parts += [f"{_pool_name(pool, results)}: PASS" for pool in pools if len(_members(pool, results)) == 1]
+    whole = EVERY_PASS if all(result.verdict == "PASS" for result in gated) else "no gated check regresses"
+    return "PASS", f"{whole} ({', '.join(parts)})"
+
+
+def _members(pool: CheckResult, results: Sequence[CheckResult]) -> list[CheckResult]:
+    key = ("guarded", pool.spec.metric, pool.spec.kind)
+    return [result for result in results if (result.spec.tier, result.spec.metric, result.spec.kind) == key]
+
+
+def _pool_name(pool: CheckResult, results: Sequence[CheckResult]) -> str:
+    """A pool of one check is that check."""
+    members = _members(pool, results)
+    return _name(members[0] if len(members) == 1 else replace(pool, spec=replace(pool.spec, category=f"{TOGETHER},")))
 
 
 def _name(result: CheckResult) -> str:

@@ -13,12 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.checks import CheckEvidence, CheckSpec, Verdict
+from harness.core.checks import (
+    BASELINE_UNDECIDED,
+    CANDIDATE_UNDECIDED,
+    NEITHER_DECIDES,
+    CheckEvidence,
+    CheckSpec,
+    Verdict,
+)
 from harness.core.clusters import EffectiveCells, effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
-
-NO_DECISIONS = "a system makes no decision in this category"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +132,7 @@ def check_evidence(
         alpha: One-sided level; the t quantile of the effective n is that of 1 - 2·alpha.
 
     Returns:
-        Evidence; with a reason when a system makes no decision in the category.
+        Evidence; with a reason when a system makes no decision in the category. A floor asks about the candidate alone.
 
     Raises:
         ValueError: The category is unknown, or failures are needed and absent.
@@ -143,8 +148,11 @@ def check_evidence(
     """
     y_true, a, b = _columns(arrays, spec, categories)
     has_gold = y_true >= 0
-    if has_gold.any() and (not (a[has_gold] >= 0).any() or not (b[has_gold] >= 0).any()):
-        return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=NO_DECISIONS)
+    if has_gold.any():
+        by_a, by_b = bool((a[has_gold] >= 0).any()), bool((b[has_gold] >= 0).any())
+        if not by_a or not by_b:
+            reason = BASELINE_UNDECIDED if by_b else CANDIDATE_UNDECIDED if by_a else NEITHER_DECIDES
+            return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=reason)
     return _evidence(spec, effective_counts(**_effective_arguments(spec, y_true, a, b, arrays.clusters, alpha)), y_true)
 
 
@@ -179,7 +187,10 @@ def _columns(
     """Gold and decisions of a check; for failure_rate gold is 0 and the decisions say which system failed."""
     if spec.metric != "failure_rate":
         index = list(categories).index(spec.category)
-        return arrays.y_true[:, index], arrays.a[:, index], arrays.b[:, index]
+        y_true, a, b = arrays.y_true[:, index], arrays.a[:, index], arrays.b[:, index]
+        if spec.kind == "floor" and not (a >= 0).any():
+            return y_true, b, b  # a floor needs no baseline
+        return y_true, a, b
     if arrays.failed_a is None or arrays.failed_b is None:
         raise ValueError("a failure_rate check needs failed_a and failed_b")
     missing = missing_pairs(arrays).any(axis=1)

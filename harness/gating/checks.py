@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.core.checks import CheckSpec
+from harness.core.gate import POOLED, TOGETHER
 from harness.errors import HarnessError
 
 ALL_ITEMS = "*"
@@ -48,7 +49,7 @@ def resolve_checks(
 
 def check_name(spec: CheckSpec) -> str:
     """Category, metric and kind as one phrase; a gate names each check once."""
-    subject = "all items" if spec.category == ALL_ITEMS else spec.category
+    subject = {ALL_ITEMS: "all items", POOLED: f"{TOGETHER},"}.get(spec.category, spec.category)
     return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
 
 
@@ -66,6 +67,12 @@ def default_failure_check(n_items: int) -> CheckSpec:
 def is_implied(spec: CheckSpec, lines: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the check is the default one, written in no line."""
     return spec.metric == "failure_rate" and not any(line["metric"] == "failure_rate" for line in lines)
+
+
+def is_named(spec: CheckSpec, lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a line names the check's category, instead of ``*`` standing for it."""
+    asked = (spec.category, spec.metric)
+    return any((line["category"], line["metric"]) == asked and line.get(spec.kind) is not None for line in lines)
 
 
 def _expand(line: Mapping[str, Any], categories: Sequence[str]) -> list[CheckSpec]:

@@ -9,26 +9,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.checks import CheckResult, CheckSpec
-from harness.core.gate import POOLED, GateResult
-from harness.core.gate_arrays import GateArrays, gate_arrays
+from harness.core.gate import GateResult
+from harness.core.gate_arrays import gate_arrays, missing_pairs
 from harness.core.metrics import NO_ITEMS
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
 from harness.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
 from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
-from harness.gating.checks import ALL_ITEMS, check_name, gate_of, is_implied, resolve_checks
+from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
+from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.pairs import Pairs, System, pair_runs
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.records import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
 from harness.scoring import latency_percentiles, signature_of
+
+NOT_DECIDED = "not decided"
+MOST_NEEDED = 10_000
+"""Further items that a check may ask for; beyond, the number says only that nobody can tell."""
 
 
 def gate_runs(
@@ -65,7 +69,14 @@ def gate_runs(
     eval_data = candidate_run.meta.eval
     gate = gate_of(eval_data, candidate_run.meta.eval_name)
     pairs = pair_runs(baseline_run, baseline, candidate_run, candidate, positions=positions)
-    specs = resolve_checks(gate["checks"], pairs.categories, int(pairs.is_asked.sum()))
+    specs, left_out = split_checks(
+        resolve_checks(gate["checks"], pairs.categories, int(pairs.is_asked.sum())),
+        gate["checks"],
+        _coverage(pairs),
+        names=(baseline, candidate),
+        can_fail=not is_call_free(candidate_run.meta.fingerprints.get(candidate) or {})
+        or bool(pairs.candidate.has_failed.any()),
+    )
     alpha, seed = float(gate.get("alpha", 0.05)) / (2 if is_second_look else 1), int(eval_data.get("seed", 0))
     most = float(eval_data.get("max_error_rate", 0.005))
     arrays = pairs.arrays()
@@ -86,15 +97,21 @@ def gate_runs(
     ]
     if broken:
         result = replace(result, verdict="INVALID", reason="; ".join(broken))
-    result = replace(result, reason=_worded(result.reason, specs))
+    elif result.verdict != "INVALID":
+        result = with_coverage(result, left_out, gate["checks"])
+    result = replace(result, reason=result.reason.replace(f"{ALL_ITEMS} failure_rate", "all items failure rate"))
     flagged = Fallback(
         {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
         {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},
         {} if result.verdict == "INVALID" else dict(result.sensitivity),
     )
+    missing = missing_pairs(arrays).reshape(-1, pairs.n_repeats, len(pairs.categories))
     checks = tuple(
         CheckReport(
-            _in_items(check, pairs.n_repeats), *_levels(check.spec, pairs), is_implied(check.spec, gate["checks"])
+            _in_items(check, pairs.n_repeats),
+            *_levels(check.spec, pairs, missing),
+            is_implied(check.spec, gate["checks"]),
+            _n_missing(missing, check.spec, pairs),
         )
         for check in result.checks
     )
@@ -110,19 +127,22 @@ def gate_runs(
         seed=seed,
         golden_set=candidate_run.meta.golden_set,
         n_items=len(pairs.item_ids),
-        n_missing=_n_missing(arrays, pairs),
+        n_missing=int(missing.any(axis=(1, 2)).sum()),
         n_withheld=int(np.count_nonzero(~pairs.is_asked)),
         baseline=_side(baseline_run, baseline, source),
         candidate=_side(candidate_run, candidate, "this run"),
         fallback=flagged,
         flips=pairs.flips(),
         flip_rates=_flip_rates(pairs),
-        noise_floor=_noise_floor(pairs) if is_aa else {},
+        noise_floor=_noise_floor(pairs) if is_aa and baseline_run is not candidate_run else {},
         across=across,
         notes=(
-            *_notes(result, candidate_run, baseline_run, pairs, arrays, is_aa),
+            *_notes(result, candidate_run, baseline_run, int(missing.any(axis=(1, 2)).sum()), is_aa),
+            *coverage_notes(left_out),
             *([f"second look: judged at alpha {alpha:g}; a third needs a new gate set"] if is_second_look else []),
         ),
+        is_aa=is_aa,
+        left_out=left_out,
     )
 
 
@@ -138,16 +158,10 @@ def _refuse_sequential(run: Run) -> None:
         )
 
 
-def _worded(reason: str, specs: Sequence[CheckSpec]) -> str:
-    """The core's reason in the report's names: a pool of one check is that check."""
-    names = {f"{ALL_ITEMS} failure_rate": "all items failure rate"}
-    for metric in dict.fromkeys(spec.metric for spec in specs if spec.tier == "guarded"):
-        members = [spec for spec in specs if (spec.tier, spec.metric, spec.kind) == ("guarded", metric, "margin")]
-        if len(members) == 1:
-            names[f"{POOLED} {metric}"] = check_name(members[0])
-    for core_name, name in names.items():
-        reason = reason.replace(core_name, name)
-    return reason
+def _coverage(pairs: Pairs) -> dict[str, tuple[bool, bool]]:
+    """Per category, whether baseline and candidate decide on it."""
+    both = zip(pairs.baseline.decides.tolist(), pairs.candidate.decides.tolist(), strict=True)
+    return dict(zip(pairs.categories, both, strict=True))
 
 
 def _sides(pairs: Pairs) -> dict[str, System]:
@@ -158,11 +172,22 @@ def _broken_side(run: Run, candidate: str, system: System, most: float) -> list[
     """Why one side's rows are no basis for a verdict. Another candidate's failures in the same run do not count."""
     n_errors, n_rows = int(system.is_error.sum()), int(system.is_error.size)
     where = f"'{candidate}' of run {run.meta.run_id}"
-    if run.meta.status == "incomplete" and n_errors:
-        return [f"the run stopped before its end: {n_errors} of {n_rows} rows of {where} have no answer"]
+    n_missing = int(np.count_nonzero(_has_no_answer(run, candidate) & ~_is_withheld(run, candidate)))
+    if run.meta.status == "incomplete" and n_missing:
+        return [f"the run stopped before its end: {n_missing} of {n_rows} rows of {where} have no answer"]
     if system.error_rate > most:
         return [f"{n_errors} of {n_rows} rows of {where} have no answer, more than max_error_rate {most:g}"]
     return []
+
+
+def _has_no_answer(run: Run, candidate: str) -> NDArray[np.bool_]:
+    """Rows that are no answer, whatever kept it away."""
+    answers = [outcome_code(one) for one in ("ok", *FALLBACK_OUTCOMES)]
+    return np.asarray(~np.isin(run.candidate(candidate).outcomes, answers))
+
+
+def _is_withheld(run: Run, candidate: str) -> NDArray[np.bool_]:
+    return np.asarray(run.candidate(candidate).outcomes == outcome_code(WITHHELD))
 
 
 def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> list[str]:
@@ -178,24 +203,33 @@ def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> 
     return [f"lost coverage: '{candidate}' never decides on {', '.join(names)}, which the baseline does"]
 
 
-def _levels(spec: CheckSpec, pairs: Pairs) -> tuple[MetricResult, MetricResult]:
-    """The check's metric of baseline and candidate, each with its own 95% interval."""
+def _levels(spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_]) -> tuple[MetricResult, MetricResult]:
+    """The check's metric of baseline and candidate on the items of their difference, each with its own 95% interval."""
     kept, k = pairs.is_asked, pairs.n_repeats
     groups = None if pairs.groups is None else pairs.groups[kept]
+    both = (pairs.baseline, pairs.candidate)
     if spec.metric == "failure_rate":
-        return (_failure_level(spec, pairs, pairs.baseline), _failure_level(spec, pairs, pairs.candidate))
+        is_missing = missing.any(axis=2)
+        chosen = slice(None) if spec.category == ALL_ITEMS else [pairs.categories.index(spec.category)]
+        failed = (np.any(one.has_failed[kept, :k][:, :, chosen], axis=2) for one in both)
+        a, b = (_share_of_items(np.asarray(flags, dtype=np.bool_), np.asarray(is_missing), groups) for flags in failed)
+        return a, b
     column = pairs.categories.index(spec.category)
     gold = pairs.y_true[kept, column]
-    a, b = (one.declared[kept, :k, column] for one in (pairs.baseline, pairs.candidate))
-    return item_metric(spec.metric, gold, a, groups), item_metric(spec.metric, gold, b, groups)
+    found = []
+    for one in both:
+        if one.decides[column]:
+            paired = np.where(missing[:, :, column], MISSING, one.declared[kept, :k, column]).astype(np.int8)
+            found.append(item_metric(spec.metric, gold, paired, groups))
+        else:
+            found.append(MetricResult.undefined(NOT_DECIDED))
+    return found[0], found[1]
 
 
-def _failure_level(spec: CheckSpec, pairs: Pairs, system: System) -> MetricResult:
-    kept, k = pairs.is_asked, pairs.n_repeats
-    failed, is_error = system.has_failed[kept, :k], system.is_error[kept, :k]
-    chosen = slice(None) if spec.category == ALL_ITEMS else [pairs.categories.index(spec.category)]
-    flags = np.asarray(failed[:, :, chosen].any(axis=2), dtype=np.bool_)
-    return _share_of_items(flags, is_error, None if pairs.groups is None else pairs.groups[kept])
+def _n_missing(missing: NDArray[np.bool_], spec: CheckSpec, pairs: Pairs) -> int:
+    """Items of a check that lack an answer of either system in some repeat."""
+    chosen = missing if spec.metric == "failure_rate" else missing[:, :, [pairs.categories.index(spec.category)]]
+    return int(chosen.any(axis=(1, 2)).sum())
 
 
 def _share_of_items(
@@ -208,10 +242,12 @@ def _share_of_items(
 
 
 def _in_items(check: CheckResult, n_repeats: int) -> CheckResult:
-    """The same check with its counts in items instead of rows."""
-    if n_repeats == 1:
-        return check
+    """The same check with its counts in items, not rows; a number of items that nobody will label is not given."""
     needed = None if check.items_needed is None else math.ceil(check.items_needed / n_repeats)
+    if needed is not None and needed > MOST_NEEDED:
+        said = f"more than {MOST_NEEDED:,} more {check.items_unit} would be needed: too close to tell on this set"
+        remark = said if check.remark is None else f"{check.remark}; {said}"
+        check, needed = replace(check, items_unit=None, remark=remark), None
     return replace(
         check, n=round(check.n / n_repeats), difference=per_item(check.difference, n_repeats), items_needed=needed
     )
@@ -231,12 +267,13 @@ def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
 
 
 def is_same_system(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> bool:
-    """Whether this is an A/A run: one candidate, asked twice."""
-    is_twice = baseline_run.meta.run_id != candidate_run.meta.run_id
+    """Whether this is an A/A check: one candidate against itself, in one run or asked twice."""
+    if baseline_run.meta.run_id == candidate_run.meta.run_id:
+        return baseline == candidate
     before, after = (
         run.meta.fingerprints.get(name) for run, name in ((baseline_run, baseline), (candidate_run, candidate))
     )
-    return is_twice and before is not None and before == after
+    return before is not None and before == after
 
 
 def _noise_floor(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
@@ -251,38 +288,24 @@ def _noise_floor(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
     return found
 
 
-def _n_missing(arrays: GateArrays, pairs: Pairs) -> int:
-    """Asked items with gold on which a system gave no answer in some repeat."""
-    rows: NDArray[Any] = ((arrays.y_true != MISSING) & ((arrays.a == MISSING) | (arrays.b == MISSING)))[
-        :, pairs.baseline.decides & pairs.candidate.decides
-    ].any(axis=1)
-    return int(rows.reshape(-1, pairs.n_repeats).any(axis=1).sum())
-
-
 def _side(run: Run, candidate: str, source: str) -> GateSide:
     rows = run.candidate(candidate)
     outcomes = outcome_counts(rows)
-    has_failed, is_missing = (
-        np.isin(rows.outcomes, [outcome_code(one) for one in codes])
-        for codes in (FALLBACK_OUTCOMES, ("error", WITHHELD))
-    )
+    has_failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
     return GateSide(
         run_id=run.meta.run_id,
         candidate=candidate,
         signature=signature_of(run, candidate),
         outcomes=outcomes,
-        failure_rate=_share_of_items(has_failed, is_missing, run.clusters),
+        failure_rate=_share_of_items(has_failed, _has_no_answer(run, candidate), run.clusters),
         cost_usd=rows.total_cost_usd,
         latency_ms=latency_percentiles(rows),
         source=source,
     )
 
 
-def _notes(
-    result: GateResult, candidate_run: Run, baseline_run: Run, pairs: Pairs, arrays: GateArrays, is_aa: bool
-) -> tuple[str, ...]:
+def _notes(result: GateResult, candidate_run: Run, baseline_run: Run, n_missing: int, is_aa: bool) -> tuple[str, ...]:
     notes = []
-    n_missing = _n_missing(arrays, pairs)
     if n_missing and result.verdict != "INVALID":
         notes.append(
             f"{n_missing} items with a missing pair; the verdict is the same when they count against the candidate"
@@ -292,8 +315,12 @@ def _notes(
             f"the verdict rests on the declared fallback: with every failed answer wrong it is "
             f"{result.sensitivity['all_wrong']}"
         )
-    if is_aa:
-        notes.append("A/A run: one candidate asked twice, so every difference here is noise")
+    if is_aa and baseline_run.meta.run_id == candidate_run.meta.run_id:
+        notes.append(
+            "A/A check: one candidate against its own answers, so every difference is zero and nothing new is judged"
+        )
+    elif is_aa:
+        notes.append("A/A check: one candidate asked twice, so every difference here is noise")
     sampled: Mapping[str, int | None] = {
         run.meta.run_id: getattr(run.meta, "limit", None) for run in (candidate_run, baseline_run)
     }

@@ -5,6 +5,7 @@ Decides the shape of ``harness gate --json``; computes nothing.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
+from harness.gating.coverage import LeftOut
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
@@ -30,6 +32,7 @@ class CheckReport:
     baseline: MetricResult
     candidate: MetricResult
     is_implied: bool = False
+    n_missing: int = 0
 
     @property
     def name(self) -> str:
@@ -42,11 +45,25 @@ class CheckReport:
         result = self.result
         parts = ["gated in every eval"] if self.is_implied and result.verdict != "PASS" else []
         parts += [result.remark] if result.remark else []
+        if self.n_missing:
+            items = "1 item is" if self.n_missing == 1 else f"{self.n_missing:,} items are"
+            parts.append(f"{items} left out of both sides, since a system gave no answer")
+        return "; ".join([*parts, *self._outlook()])
+
+    def _outlook(self) -> list[str]:
+        """What this set can prove and what it lacks, with the assumption that the figures rest on."""
+        result, said = self.result, []
         if result.items_needed:
-            parts.append(f"about {result.items_needed:,} more {result.items_unit} would settle it")
-        if result.verdict == "INCONCLUSIVE" and result.smallest_margin == result.smallest_margin:
-            parts.append(f"smallest provable margin {100 * result.smallest_margin:.1f} points")
-        return "; ".join(parts)
+            said.append(f"about {result.items_needed:,} more {result.items_unit} would settle it")
+        if result.verdict == "INCONCLUSIVE" and not math.isnan(result.smallest_margin):
+            points = 100 * result.smallest_margin
+            said.append(f"smallest provable margin {'above 50' if points > 50 else f'{points:.1f}'} points")
+        if not said:
+            return []
+        if math.isnan(result.discordance):
+            return [f"{', '.join(said)} (at the value seen here)"]
+        share = 100 * result.discordance
+        return [f"{', '.join(said)} (at the discordance seen here, {share:.{0 if share >= 10 else 1}f}%)"]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness gate --json``."""
@@ -55,6 +72,7 @@ class CheckReport:
             "baseline": self.baseline.as_dict(),
             "candidate": self.candidate.as_dict(),
             "implied": self.is_implied,
+            "missing_pairs": self.n_missing,
         }
 
 
@@ -208,6 +226,8 @@ class GateReport:
     across: Across | None = None
     reuse: Reuse | None = None
     notes: tuple[str, ...] = ()
+    is_aa: bool = False
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -226,7 +246,7 @@ class GateReport:
         """How a test report shows a check: its failures are those that keep this gate from passing.
 
         What does not pass and does not block (``watch``; a guarded category whose pool passes) is skipped with its
-        message, so that it never reads as a success.
+        message, so that it never reads as a success. A guarded category that the candidate does not decide blocks.
         """
         verdict, spec = check.result.verdict, check.result.spec
         if self.verdict == "INVALID":
@@ -235,7 +255,8 @@ class GateReport:
             return "passed"
         if spec.tier == "watch":
             return "skipped"
-        if spec.tier == "guarded" and verdict != "REGRESSION" and check not in self.pooled:
+        is_alone = spec.tier == "guarded" and verdict != "REGRESSION" and check not in self.pooled
+        if is_alone and not check.result.is_uncovered:
             pools = {(pool.result.spec.metric, pool.result.spec.kind): pool.result.verdict for pool in self.pooled}
             return "skipped" if pools.get((spec.metric, spec.kind)) == "PASS" else "failure"
         return "failure"
@@ -243,8 +264,27 @@ class GateReport:
     @property
     def headline(self) -> str:
         """The verdict line: verdict, who against whom, why."""
-        pair = f"{self.candidate.candidate} against {self.baseline.candidate}"
-        return f"{self.verdict}: {pair}: {self.reason}"
+        return f"{self.verdict}: {self.pair}: {self.reason}"
+
+    @property
+    def pair(self) -> str:
+        """Who against whom; a candidate against itself is said to be that."""
+        if self.is_aa:
+            return f"A/A check, {self.candidate.candidate} against itself"
+        return f"{self.candidate.candidate} against {self.baseline.candidate}"
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a gated check was left out or could not be evaluated."""
+        unjudged = any(one.is_gap and one.spec.tier != "watch" for one in self.left_out)
+        return unjudged or any(
+            check.result.verdict == "NOT_EVALUABLE" and check.result.spec.tier != "watch" for check in self.checks
+        )
+
+    @property
+    def power(self) -> float:
+        """Chance of a PASS that a check's further items aim at, when the systems are equal."""
+        return 1 - 0.2 / max(1, len(self.checks))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness gate --json``."""
@@ -252,6 +292,7 @@ class GateReport:
             "verdict": self.verdict,
             "reason": self.reason,
             "checks": [check.as_dict() for check in self.checks],
+            "left_out": [one.as_dict() for one in self.left_out],
             "pooled": [check.as_dict() for check in self.pooled],
             "eval": self.eval_name,
             "alpha": self.alpha,

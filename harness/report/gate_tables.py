@@ -9,7 +9,7 @@ import math
 
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
-from harness.gating.plan import GatePlan, PlannedCheck
+from harness.gating.plan import DISCORDANCE, POWER, GatePlan, PlannedCheck
 from harness.gating.records import Across, CheckReport, GateReport, Split
 from harness.report import numbers
 from harness.report.tables import Table
@@ -20,7 +20,7 @@ METRIC_NAMES = {
     "fpr": "Over-blocking (FPR)",
     "failure_rate": "Failure rate",
 }
-CHECK_COLUMNS = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit", "Verdict")
+CHECK_COLUMNS = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit, pts", "Verdict")
 REMARKS = "What else"
 MOST_SPLITS = 60
 
@@ -31,7 +31,7 @@ def gate_tables(report: GateReport) -> list[Table]:
     tables = [check_table(checks, has_remarks=False)]
     remarks = tuple((check.name, check.result.verdict, check.message) for check in checks if check.message)
     if remarks:
-        tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks))
+        tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks, outlook_notes(report)))
     if report.across is not None:
         tables.append(across_table(report.across))
     if report.flip_rates:
@@ -41,20 +41,37 @@ def gate_tables(report: GateReport) -> list[Table]:
     return tables
 
 
-def check_table(checks: tuple[CheckReport, ...], title: str = "", *, has_remarks: bool = True) -> Table:
+def outlook_notes(report: GateReport) -> tuple[str, ...]:
+    """On what the numbers of further items rest, and why the plan's are others."""
+    if not any(check.result.items_needed for check in report.all_checks):
+        return ()
+    return (
+        f"Further items: for a power of {numbers.share(report.power)} per check, at the discordance seen here: "
+        "(differing items + 1)/(items + 2).",
+        f"harness gate --plan, before any call, assumes {numbers.share(DISCORDANCE, 0)} and "
+        f"{numbers.share(POWER, 0)}: its numbers are others.",
+    )
+
+
+def check_table(
+    checks: tuple[CheckReport, ...], title: str = "", *, has_remarks: bool = True, notes: tuple[str, ...] = ()
+) -> Table:
     """One row per check. Differences in points with the 90% interval whose end is the one-sided 95% bound."""
     note = (
         "Baseline and candidate with 95% intervals; differences in points with the 90% interval of the one-sided test."
     )
     columns = (*CHECK_COLUMNS, REMARKS) if has_remarks else CHECK_COLUMNS
     rows = tuple(check_row(check)[: len(columns)] for check in checks)
-    return Table(title, columns, rows, (note,), frozenset(["n", "Limit"]))
+    return Table(title, columns, rows, (note, *notes), frozenset(["n", "Limit, pts"]))
 
 
 def check_row(check: CheckReport) -> tuple[str, ...]:
     """One check as text."""
     result, spec = check.result, check.result.spec
-    difference = numbers.points_with_interval(result.difference) if spec.kind == "margin" else "against the floor"
+    difference = "vs floor"
+    if spec.kind == "margin":
+        is_known = not math.isnan(result.difference.value)
+        difference = numbers.points_with_interval(result.difference) if is_known else "n/a"
     return (
         check.name,
         spec.tier,
@@ -69,11 +86,11 @@ def check_row(check: CheckReport) -> tuple[str, ...]:
 
 
 def limit(check: CheckReport) -> str:
-    """Margin in points, or floor as a share."""
+    """Margin in points, or floor as a share, as short as a narrow column needs it."""
     spec = check.result.spec
     if spec.kind == "margin":
-        return f"{100 * spec.limit:g} points"
-    return f"{'at most' if spec.metric in ('fpr', 'failure_rate') else 'at least'} {100 * spec.limit:g}%"
+        return f"{100 * spec.limit:g}"
+    return f"{'≤' if spec.metric in ('fpr', 'failure_rate') else '≥'} {100 * spec.limit:g}%"
 
 
 def level(result: MetricResult) -> str:
@@ -155,7 +172,8 @@ def plan_table(plan: GatePlan) -> Table:
     rows = tuple(_plan_row(check) for check in plan.checks)
     notes = tuple(f"Assumed: {said}." for said in plan.assumptions)
     golden = plan.golden_set
-    title = f"What golden set {golden['name']} v{golden['version']} can prove for eval {plan.eval_name}"
+    name = f"golden set {golden['name']} v{golden['version']}"
+    title = f"What {name} can prove for eval {plan.eval_name}, at an assumed discordance of {100 * plan.discordance:g}%"
     return Table(title, columns, rows, notes, frozenset(columns[2:7]))
 
 

@@ -113,7 +113,9 @@ def test_guarded_categories_pass_pooled():
 def test_guarded_categories_that_fail_pooled_are_inconclusive():
     result = _gate((_spec("rare", tier="guarded"), SMALL))
     assert result.verdict == "INCONCLUSIVE"
-    assert POOLED in result.reason
+    assert result.reason == "not proven: rare recall"  # a pool of one check is that check
+    both = _gate(*((_spec(name, tier="guarded", margin=0.02), SMALL) for name in ("rare", "other")))
+    assert both.reason == "not proven: guarded categories together, recall"
 
 
 def test_guarded_regression_blocks():

@@ -37,6 +37,7 @@ def store_run(
     error_text: str | None = None,
     max_error_rate: float = 0.005,
     eval_name: str = "demo",
+    kind: str = "test",
 ) -> Run:
     """Write a run folder. Gold (n_items, n_categories); decisions (n_items[, n_repeats], n_categories); -1 is null."""
     gold = np.asarray(y_true, dtype=np.int8)
@@ -82,7 +83,7 @@ def store_run(
             "policy": {"name": "demo", "version": 1, "sha256": policy_sha, "path": "policy.yaml"},
             "golden_set": {"name": "demo", "version": 1, "sha256": "0" * 64, "path": str(card or "nowhere.yaml")},
         },
-        "fingerprints": {name: {"kind": "test", "name": name} for name in cubes},
+        "fingerprints": {name: {"kind": kind, "name": name} for name in cubes},
         "signatures": {name: {"set": "demo_v1@00000000"} for name in cubes},
         "calls": 0,
         "cached": 0,

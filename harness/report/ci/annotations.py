@@ -7,6 +7,7 @@ form is broken up wherever it occurs.
 from __future__ import annotations
 
 from harness.gating.checks import limit_text
+from harness.gating.coverage import coverage_notes
 from harness.gating.records import CheckReport, GateReport
 from harness.report.masking import printable, shorten
 
@@ -17,8 +18,8 @@ _LEVELS = {"error": "error", "failure": "error", "skipped": "warning"}
 
 
 def annotation_lines(report: GateReport) -> list[str]:
-    """Workflow commands, the verdict first; a PASS without remarks has a notice only."""
-    level = "notice" if report.verdict == "PASS" else "error"
+    """Workflow commands, the verdict first; a PASS without remarks has a notice only, one with gaps warns."""
+    level = ("warning" if report.has_gaps else "notice") if report.verdict == "PASS" else "error"
     lines = [command(level, f"Moderation gate: {report.verdict}", report.headline)]
     if report.verdict == "INVALID":
         return lines
@@ -29,6 +30,7 @@ def annotation_lines(report: GateReport) -> list[str]:
         lines.append(command(_LEVELS[report.status_of(check)], title, _message(check)))
     if len(open_checks) > MOST:
         lines.append(command("warning", "Moderation gate", f"{len(open_checks) - MOST} more checks did not pass"))
+    lines += [command("warning", "Moderation gate", f"{note}.") for note in _gap_notes(report)]
     if report.reuse is not None and report.reuse.warning:
         lines.append(command("warning", "Gate set", report.reuse.warning))
     return lines
@@ -54,6 +56,10 @@ def _message(check: CheckReport) -> str:
     spec = check.result.spec
     asked = f"{limit_text(spec)}, n={check.result.n:,}"
     return f"{spec.tier} check, {asked}. {check.message}".rstrip(" .") + "."
+
+
+def _gap_notes(report: GateReport) -> list[str]:
+    return coverage_notes([one for one in report.left_out if one.is_gap])
 
 
 def _broken_up(text: str) -> str:

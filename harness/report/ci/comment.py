@@ -10,7 +10,7 @@ import re
 
 from harness.gating.records import CheckReport, GateReport, GateSide
 from harness.report import numbers
-from harness.report.gate_tables import across_table, check_table, flip_table
+from harness.report.gate_tables import across_table, check_table, flip_table, outlook_notes
 from harness.report.masking import shorten
 from harness.report.tables import Table, markdown_text, to_markdown
 
@@ -21,9 +21,9 @@ MAX_LENGTH = 60_000
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.]+")
 _WWW = re.compile(r"(www)\.", re.IGNORECASE)
 MEANINGS = {
-    "PASS": "every gated check is proven",
+    "PASS": "what the gate asks is proven",
     "REGRESSION": "worse beyond doubt; do not ship",
-    "INCONCLUSIVE": "not proven; more golden items would settle it",
+    "INCONCLUSIVE": "not proven; each check says what it lacks",
     "INVALID": "the run cannot be trusted; run it again",
 }
 
@@ -40,7 +40,7 @@ def comment_markdown(report: GateReport) -> str:
 
 def summary_markdown(report: GateReport) -> str:
     """The job summary: every check."""
-    parts = [*_head(report), to_markdown(check_table(report.all_checks, "All checks"))]
+    parts = [*_head(report), to_markdown(check_table(report.all_checks, "All checks", notes=outlook_notes(report)))]
     if report.flip_rates:
         parts.append(to_markdown(flip_table(report)))
     return _joined([*parts, *_flips(report), *_foot(report)])
@@ -68,9 +68,11 @@ def _joined(parts: list[str]) -> str:
 
 def _head(report: GateReport) -> list[str]:
     golden = report.golden_set
-    pair = f"{report.candidate.candidate} against {report.baseline.candidate}"
+    meaning = MEANINGS.get(report.verdict, "")
+    if report.verdict == "PASS" and report.has_gaps:
+        meaning = "what could be evaluated is proven"
     title = f"## Moderation gate: {report.verdict}"
-    line = f"**{report.verdict}** ({MEANINGS.get(report.verdict, '')}): {markdown_text(f'{pair}: {report.reason}')}"
+    line = f"**{report.verdict}** ({meaning}): {markdown_text(f'{report.pair}: {report.reason}')}"
     where = (
         f"Eval {markdown_text(report.eval_name)}, "
         f"golden set {markdown_text(str(golden['name']))} v{markdown_text(str(golden['version']))}, "
@@ -84,11 +86,12 @@ def _changed(report: GateReport) -> list[str]:
     rest = len(report.all_checks) - len(shown)
     parts = []
     if shown:
-        parts.append(to_markdown(check_table(tuple(shown[:MOST_CATEGORIES]), "What changed")))
+        cut = tuple(shown[:MOST_CATEGORIES])
+        parts.append(to_markdown(check_table(cut, "What changed", notes=outlook_notes(report))))
     if len(shown) > MOST_CATEGORIES:
         parts.append(f"{len(shown) - MOST_CATEGORIES} more changed checks are in the job summary.")
     if rest:
-        parts.append(f"{rest} checks passed without a changed decision.")
+        parts.append(f"{rest} {'check' if rest == 1 else 'checks'} passed without a changed decision.")
     if report.across is not None:
         parts.append(to_markdown(across_table(report.across)))
     return parts

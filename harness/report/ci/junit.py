@@ -1,7 +1,8 @@
 """A gate as JUnit XML: a test case per check.
 
 Decides what a test report shows: what keeps the gate from passing is a failure whose type is the verdict, what does not
-pass and does not block is skipped with its message, an INVALID run is an error. INCONCLUSIVE is never a success.
+pass and does not block is skipped with its message, an INVALID run is an error. INCONCLUSIVE is never a success, and a
+check that was left out of the gate is skipped with the reason.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import unicodedata
 from xml.etree import ElementTree
 
 from harness.gating.checks import limit_text
+from harness.gating.coverage import LeftOut
 from harness.gating.records import SEVERAL, CheckReport, GateReport, Status
 from harness.report import numbers
 from harness.report.masking import printable
@@ -20,6 +22,7 @@ SUITE = "moderation gate"
 def junit_xml(report: GateReport) -> str:
     """The report as a JUnit document; well-formed whatever names and ids contain."""
     cases = [_verdict_case(report), *(_check_case(report, check) for check in report.all_checks)]
+    cases += [_left_out_case(report, one) for one in report.left_out]
     counted = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
     totals = {
         "tests": str(len(cases)),
@@ -84,6 +87,8 @@ def _verdict_case(report: GateReport) -> ElementTree.Element:
     status: Status = {"PASS": "passed", "INVALID": "error"}.get(report.verdict, "failure")  # type: ignore[assignment]
     case = ElementTree.Element("testcase", {"classname": xml_text(report.eval_name), "name": "verdict", "time": "0"})
     _mark(case, status, report.verdict, report.headline, report.headline)
+    if status == "passed" and report.has_gaps:
+        ElementTree.SubElement(case, "system-out").text = xml_text(report.headline)
     return case
 
 
@@ -98,6 +103,14 @@ def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
     else:
         message = f"{check.result.verdict}: {check.message}" if check.message else check.result.verdict
         _mark(case, status, check.result.verdict, message, describe(check))
+    return case
+
+
+def _left_out_case(report: GateReport, one: LeftOut) -> ElementTree.Element:
+    name = f"{one.name} ({limit_text(one.spec)})"
+    attributes = {"classname": xml_text(f"{report.eval_name}.{one.spec.tier}"), "name": xml_text(name), "time": "0"}
+    case = ElementTree.Element("testcase", attributes)
+    _mark(case, "skipped", "NOT_EVALUABLE", one.message, "")
     return case
 
 
