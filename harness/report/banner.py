@@ -15,7 +15,7 @@ from harness.report.words import NOT_ASKED, sentence
 from harness.runs import RunMeta
 
 UNDECIDED = "Do not decide on this report."
-AGAIN = "The command that made it asks again for what is missing."
+AGAIN = "Repeat the command that made the run: it asks again only for what is missing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def run_banner(meta: RunMeta, candidates: Sequence[str]) -> Banner | None:
     reason = f" It stopped: {sentence(meta.reason)}" if meta.reason else ""
     if meta.status == "incomplete":
         counted = "; ".join(_asked(meta, one, with_name=len(candidates) > 1) for one in candidates)
-        text = f"{counted}.{reason} The numbers say nothing about the rest (run {meta.run_id})."
+        text = f"{counted} (run {meta.run_id}).{reason}"
         return Banner("INCOMPLETE", text, f"{UNDECIDED} {AGAIN}")
     most = numbers.share(meta.max_error_rate)
     counted = "; ".join(_failed(meta, one) for one in meta.candidates if meta.counts.get(one, {}).get("error"))

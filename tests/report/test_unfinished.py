@@ -75,7 +75,7 @@ def test_every_format_begins_with_what_is_wrong(tmp_path, meta, word, says):
     top = page.split('<div class="bar-top">')[0].split("</style>")[1]
     assert f"<strong>{word}</strong>" in top
     assert says in top
-    assert "asks again for what is missing" in top
+    assert "asks again only for what is missing" in top
     markdown = (out / "report.md").read_text(encoding="utf-8")
     assert markdown.startswith(f"> **⚠ {word}.** ")
     cells = first_cells(out / "report.xlsx")
@@ -94,7 +94,7 @@ def test_one_candidate_of_a_stopped_run_gets_no_verdict(tmp_path):
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert document["verdict"]["word"] == "NO VERDICT"
     assert document["banners"][0]["sentence"].startswith(
-        "22 of 60 items were asked. It stopped: The budget of $0.10 is spent."
+        "22 of 60 items were asked (run community-0123456789ab). It stopped: The budget of $0.10 is spent."
     )
 
 

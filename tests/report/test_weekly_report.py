@@ -422,7 +422,7 @@ def test_a_broken_run_is_said_before_anything_else(tmp_path):
     done = run(
         *("--eval", EVAL, "--runs-dir", history.runs, "--text", "none", "--out", out, "--format", "html,md,xlsx,json")
     )
-    said = "A run of 2026-W43 is not in this report of 2026-W42. 50 of 200 items were asked."
+    said = f"A run of 2026-W43 is not in this report of 2026-W42. 50 of 200 items were asked (run {broken.name})."
     assert f"INCOMPLETE: {said}" in done.stderr
     assert "<strong>INCOMPLETE</strong>" in (out / "weekly.html").read_text(encoding="utf-8").split("bar-top")[-2]
     assert (out / "weekly.md").read_text(encoding="utf-8").startswith("**⚠ INCOMPLETE.** ")
