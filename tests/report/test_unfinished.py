@@ -15,6 +15,7 @@ from harness.cli.plot import command as plot_command
 from harness.cli.report import command as report_command
 from harness.report.banner import run_banner
 from harness.report.comparison_page.build import build_report
+from harness.report.comparison_page.source import OUTCOME_NAMES
 from harness.report.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
 from harness.runs import open_run
 
@@ -182,3 +183,13 @@ def test_every_candidate_has_its_own_verdict():
     assert [one.word for one in verdict.lines] == [word.replace("_", " ") for word in words]
     without = built(dataclasses.replace(source, gates={}))
     assert all(one.sentence == pair.headline for one, pair in zip(without.verdict.lines, without.pairs, strict=True))
+
+
+def test_items_without_a_decision_are_counted_in_the_head():
+    """A file of decisions on a sample makes a complete run; its report once spoke of all items."""
+    source = synthetic_source(60, 3, 1)
+    arm = source.arms[0]
+    arm.outcomes[20:] = OUTCOME_NAMES.index("not_asked")
+    arm.decisions[20:] = -1
+    source.scores["candidates"]["v1"]["outcomes"] = {"ok": 20, "not_asked": 40}
+    assert "v1 was never asked about 40 of 60 items: these are left out." in built(source).verdict.notes

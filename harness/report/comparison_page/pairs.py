@@ -24,8 +24,8 @@ from harness.report.comparison_page.data import (
     result_from,
 )
 from harness.report.comparison_page.input_changes import input_changes
-from harness.report.comparison_page.source import ReportSource
-from harness.report.words import plural, sentence
+from harness.report.comparison_page.source import OUTCOME_NAMES, ReportSource
+from harness.report.words import NOT_ASKED, plural, sentence
 
 ALPHA = 0.05
 SAME_WITHIN = 0.02
@@ -284,6 +284,14 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
         if pair.headline not in line.sentence:
             notes.append(pair.headline)
         notes += _target_notes(pair) if pair.baseline else []
+    if not source.banners:
+        for arm in source.arms:
+            n_not_asked = int((arm.outcomes == OUTCOME_NAMES.index(NOT_ASKED)).sum())
+            if n_not_asked:
+                items = plural(len(arm.outcomes), "item")
+                notes.append(
+                    f"{arm.id} was never asked about {numbers.count(n_not_asked)} of {items}: these are left out."
+                )
     for gate in source.gates.values():
         notes += [sentence(str(note)) for note in gate.get("notes") or ()]
     first = lines[0]
