@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.gate import gate_options, show_report, write_text
-from harness.cli.options import eval_argument, json_option, note, runs_dir_option
+from harness.cli.options import (
+    eval_argument,
+    interruptible,
+    json_option,
+    note,
+    runs_dir_option,
+    same_candidate,
+    wave_option,
+)
 
 if TYPE_CHECKING:
     from harness.errors import HarnessError
@@ -26,7 +34,7 @@ OUT = Path("reports/ci")
 @click.option(
     "--cached-only", "is_cached_only", is_flag=True, help="Replay: call nothing, fail if an answer is missing."
 )
-@click.option("--wave", metavar="LABEL", help="Ask the models again under this label.")
+@wave_option("Ask the models again under this label.")
 @click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars.")
 @click.option(
     "--cache",
@@ -80,13 +88,16 @@ def command(
     options = GateOptions(candidate, baseline, across_versions, is_cached_only, is_second_look)
     kind = ("github" if os.environ.get("GITHUB_ACTIONS") == "true" else None) if annotations == "auto" else annotations
     kind = None if kind == "none" else kind
+    stream = None if as_json else sys.stderr
     try:
-        report = gate_eval(
-            eval_path, options, run_options, os.environ, now=datetime.now(UTC), stream=None if as_json else sys.stderr
-        )
+        with interruptible():
+            report = gate_eval(eval_path, options, run_options, os.environ, now=datetime.now(UTC), stream=stream)
     except HarnessError as error:
         _write_failure(error, eval_path, out_dir, kind, as_json=as_json)
         raise
+    before, after = report.baseline, report.candidate
+    if (before.run_id, before.candidate) == (after.run_id, after.candidate):
+        note(same_candidate(after.candidate))
     _write_all(report, eval_path.stem, out_dir)
     show_report(report, as_json=as_json, annotations=kind)
     note(f"Written: {out_dir.as_posix()}/{eval_path.stem}.{{junit.xml,comment.md,summary.md,gate.json}}")

@@ -10,9 +10,11 @@ from harness.cli.options import (
     choose_pair,
     find_run,
     json_option,
+    note,
     print_json,
     run_argument,
     runs_dir_option,
+    same_candidate,
     text_option,
     warn_if_unfinished,
 )
@@ -66,6 +68,8 @@ def command(
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
     warn_if_unfinished(run, baseline_run)
     pair = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
+    if (baseline_run.meta.run_id, pair[0]) == (run.meta.run_id, pair[1]):
+        note(same_candidate(pair[1]))
     comparison = compare(baseline_run, pair[0], run, pair[1])
     if as_json:
         print_json(comparison.as_dict())

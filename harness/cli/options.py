@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 RUNS_DIR = "reports/runs"
 LATEST = "latest"
+WAVE = re.compile(r"[A-Za-z0-9._-]{1,40}")
+ISO_WEEK = re.compile(r"([0-9]{4})-?W([0-9]{1,2})", re.IGNORECASE)
 
 
 def runs_dir_option(function: F) -> F:
@@ -97,6 +102,43 @@ def gguf_option(function: F) -> F:
     )(function)
 
 
+def _wave(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A label that can stand in a file name, and a week that the calendar has."""
+    if value is None:
+        return None
+    if not WAVE.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is no label: 1 to 40 of the characters A-Z, a-z, 0-9, '.', '_' and '-', say 2026-W47."
+        )
+    week = ISO_WEEK.fullmatch(value)
+    if week is not None:
+        year, number = int(week[1]), int(week[2])
+        weeks = datetime.date(max(year, 1), 12, 28).isocalendar().week
+        if not 1 <= number <= weeks or year < 1:
+            raise click.BadParameter(f"{value!r} is no ISO week: {year} has the weeks {year}-W01 to {year}-W{weeks}.")
+    return value
+
+
+def wave_option(text: str) -> Callable[[F], F]:
+    """``--wave``: ask again under a label."""
+    return click.option("--wave", metavar="LABEL", callback=_wave, help=text)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End a run in order when Ctrl-C comes while nothing of the run has begun yet, or all of it has ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(going_on("interrupted"))
+        raise SystemExit(5) from None
+
+
+def going_on(reason: str | None) -> str:
+    """What to say of a run that stopped before its end."""
+    return f"The run is incomplete ({reason}): the same command goes on where it stopped."
+
+
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Everything about a run that a person may change, collected into ``options: RunOptions``."""
 
@@ -104,7 +146,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
     @click.option("--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories.")
     @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
-    @click.option("--wave", metavar="LABEL", help="Ask the models again under this label, say the ISO week 2026-W47.")
+    @wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
     @click.option(
         "--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars."
     )
@@ -153,9 +195,12 @@ def warn_if_unfinished(*runs: Run) -> None:
     for meta in {run.meta.run_id: run.meta for run in runs}.values():
         if meta.status != "complete":
             n_rows = meta.n_items * meta.repeats * len(meta.candidates)
+            missing = [f"{meta.n_errors:,} of {n_rows:,} rows have no answer"] if meta.n_errors else []
+            if meta.n_not_asked:
+                missing.append(f"{meta.n_not_asked:,} of {n_rows:,} rows were not asked yet")
             note(
-                f"Warning: run {meta.run_id} is {meta.status}: {meta.n_errors:,} of {n_rows:,} rows have no answer and "
-                "are left out. The command that made it asks again for what is missing."
+                f"Warning: run {meta.run_id} is {meta.status}: {' and '.join(missing) or 'it stopped before its end'}; "
+                "they are left out. The command that made it asks again for what is missing."
             )
 
 
@@ -178,3 +223,11 @@ def choose_pair(
             next_step="choose one with --candidate",
         )
     return str(before), after
+
+
+def same_candidate(name: str) -> str:
+    """What to say when a candidate of one run is compared with itself."""
+    return (
+        f"Note: this is an A/A comparison: '{name}' with its own rows of the same run. Every difference is 0 by "
+        "construction; for the noise of a second asking, run it again with --wave and compare the two runs."
+    )

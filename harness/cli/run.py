@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import eval_argument, json_option, note, print_json, run_options
+from harness.cli.options import eval_argument, going_on, interruptible, json_option, note, print_json, run_options
+from harness.records import NOT_ASKED
 
 if TYPE_CHECKING:
     from harness.execution import PreparedRun, RunOptions
@@ -46,15 +47,17 @@ def command(
     if is_early_stop:
         if is_dry_run:
             raise click.UsageError("--dry-run shows the whole run; leave --early-stop out.")
-        _run_early_stop(eval_path, options, baseline, as_json)
+        with interruptible():
+            _run_early_stop(eval_path, options, baseline, as_json)
         return
-    from harness.execution import execute, prepare_run
+    with interruptible():
+        from harness.execution import execute, prepare_run
 
-    prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
-    if is_dry_run:
-        _show_dry_run(prepared, as_json)
-        return
-    summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
+        prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
+        if is_dry_run:
+            _show_dry_run(prepared, as_json)
+            return
+        summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
     if as_json:
         print_json(summary.as_dict())
     else:
@@ -84,17 +87,27 @@ def show_summary(summary: RunSummary) -> None:
         click.echo(f"{head} already, nothing to do; {summary.path}")
     else:
         calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
-        cost = f"{numbers.usd(summary.cost_usd)}, {numbers.duration(summary.wall_s)}"
+        cost = f"{numbers.usd(summary.cost_usd)} spent, {numbers.duration(summary.wall_s)}"
         click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}; {summary.path}")
     for name, counts in summary.counts.items():
-        parts = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in counts.items() if n)
-        click.echo(f"  {name}: {parts}")
+        is_open = summary.status == "incomplete"
+        parts = [f"{numbers.count(n)} {outcome_words(one, is_open=is_open)}" for one, n in counts.items() if n]
+        click.echo(f"  {name}: {', '.join(parts)}")
+        for reason, n in summary.error_reasons.get(name, {}).items():
+            click.echo(f"    {numbers.count(n)} x error: {reason}")
     if summary.status == "incomplete":
-        note(f"The run is incomplete ({summary.reason}): the same command goes on where it stopped.")
+        note(going_on(summary.reason))
     elif summary.status == "invalid":
         note("Too many rows have no answer: no verdict can rest on this run. The same command asks only for those.")
     else:
         click.echo(f"Next: harness score {summary.run_id}")
+
+
+def outcome_words(outcome: str, *, is_open: bool = False) -> str:
+    """An outcome in the words of a summary; what a stop has left is not asked *yet*."""
+    if outcome != NOT_ASKED:
+        return outcome
+    return "not asked yet" if is_open else "not asked"
 
 
 def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, as_json: bool) -> None:

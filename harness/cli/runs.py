@@ -34,7 +34,7 @@ def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
     from harness.report import numbers
     from harness.report.tables import Table, to_terminal
 
-    columns = ("Run", "Made", "Status", "Golden set", "Items", "Candidates", "Cost")
+    columns = ("Run", "Made", "Status", "Golden set", "Items", "Candidates", "Spent")
     rows = [
         (
             meta.run_id,
@@ -50,7 +50,7 @@ def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
     if not rows:
         click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
         return
-    click.echo(to_terminal(Table("", columns, tuple(rows), (), frozenset({"Items", "Cost"}))))
+    click.echo(to_terminal(Table("", columns, tuple(rows), (), frozenset({"Items", "Spent"}))))
 
 
 @command.command("show")
@@ -68,6 +68,7 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     if as_json:
         print_json(_facts(run.meta))
         return
+    from harness.cli.run import outcome_words
     from harness.report import numbers
     from harness.report.tables import Table, render
 
@@ -83,7 +84,8 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
                 f"{meta.golden_set['name']} v{meta.golden_set['version']}, {numbers.count(meta.n_items)} items",
             ),
             ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
-            ("cost", numbers.usd(meta.cost_usd)),
+            ("spent", f"{numbers.usd(meta.cost_usd)} by the calls of its last execution"),
+            ("list price", f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included"),
             ("harness", meta.harness_version),
             ("folder", run.path),
         ),
@@ -99,12 +101,19 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     outcomes = sorted({outcome for counts in meta.counts.values() for outcome, n in counts.items() if n})
     counted = Table(
         "Outcomes",
-        ("Candidate", *outcomes),
+        ("Candidate", *(outcome_words(one, is_open=meta.status == "incomplete") for one in outcomes)),
         tuple((name, *(numbers.count(counts.get(one, 0)) for one in outcomes)) for name, counts in meta.counts.items()),
         (),
-        frozenset(outcomes),
+        frozenset(outcome_words(one, is_open=meta.status == "incomplete") for one in outcomes),
     )
-    click.echo(render([facts, inputs, counted], "terminal"))
+    tables = [facts, inputs, counted]
+    reasons = tuple(
+        (name, reason, numbers.count(n)) for name, most in meta.error_reasons.items() for reason, n in most.items()
+    )
+    if reasons:
+        title = "Most frequent errors"
+        tables.append(Table(title, ("Candidate", "Reason", "Rows"), reasons, (), frozenset({"Rows"})))
+    click.echo(render(tables, "terminal"))
 
 
 def _facts(meta: Any) -> dict[str, Any]:

@@ -112,13 +112,72 @@ def test_score_prints_a_table_and_json(in_team):
 def test_numbers_of_an_invalid_run_come_with_a_warning(in_team):
     """They came without a word, though no verdict can rest on them."""
     path = in_team / "evals" / "recorded.jsonl"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
-    assert run_two().exit_code == 5
+    failed = [json.dumps({"id": f"t-{n:04d}", "outcome": "error"}) + "\n" for n in (10, 11, 12)]
+    path.write_text("".join([*path.read_text().splitlines(keepends=True)[:9], *failed]))
+    first = run_two()
+    assert first.exit_code == 5
+    assert "3 x error: no reason given" in first.stdout
+    assert "no reason given" in invoke("runs", "show", "latest").stdout
     for command in (("score", "latest"), ("compare", "latest", "--candidate", "human")):
         result = invoke(*command, "--json")
         assert result.exit_code == 0
         assert "is invalid: 3 of 24 rows have no answer" in result.stderr
         json.loads(result.stdout)
+
+
+def test_reviewers_who_label_a_sample_make_no_run_invalid(in_team):
+    """Items without a recorded decision were errors: invalid, with the advice to run again."""
+    path = in_team / "evals" / "recorded.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
+    result = run_two()
+    assert result.exit_code == 0
+    assert "human: 3 not asked, 9 ok" in result.stdout
+    assert "not asked" in invoke("runs", "show", "latest").stdout
+    told = json.loads(invoke("score", "latest", "--json").stdout)["candidates"]["human"]
+    assert (told["outcomes"]["not_asked"], told["outcomes"]["error"]) == (3, 0)
+    assert told["failure_rate"]["n_excluded"] == 3
+    assert "nothing to do" in run_two().stdout
+
+
+@pytest.mark.parametrize("wave", ["", "a b", "../x", "x" * 41, "2026-W54", "2025-W53", "2026-W00"])
+def test_a_wave_is_a_label_or_a_week_that_there_is(in_team, wave):
+    result = run_two("--wave", wave)
+    assert result.exit_code == 2
+    assert "is no" in result.stderr
+
+
+@pytest.mark.parametrize("wave", ["2026-W53", "2026-W1", "before.v2_b"])
+def test_a_wave_may_be_any_label(in_team, wave):
+    assert run_two("--wave", wave).exit_code == 0
+
+
+def test_a_candidate_against_itself_is_said_to_be_one(in_team):
+    run_two()
+    result = invoke("compare", "latest", "--baseline", "rules", "--candidate", "rules")
+    assert result.exit_code == 0
+    assert "this is an A/A comparison: 'rules' with its own rows" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("run", "evals/team.yaml", "--candidate", "rules"), ("ci", "evals/team.yaml")])
+def test_ctrl_c_before_the_first_call_is_an_incomplete_run(in_team, monkeypatch, command):
+    """It ended with "Aborted!" and exit code 1."""
+    import harness.execution
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(harness.execution, "prepare_run", interrupted)
+    result = invoke(*command)
+    assert result.exit_code == 5
+    assert "The run is incomplete (interrupted): the same command goes on where it stopped." in result.stderr
+
+
+def test_what_was_spent_is_told_from_the_list_price(in_team):
+    run_two()
+    assert "Spent" in invoke("runs", "list").stdout
+    shown = invoke("runs", "show", "latest").stdout
+    assert "list price" in shown
+    assert "spent" in shown
 
 
 def test_a_split_is_reported_on_its_gate_part(in_team):

@@ -25,7 +25,8 @@ TOPICS = [
 GATED = describe(type_at(Check, ("metric",))).removeprefix("one of ").split(", ")
 PRINTED = sorted(
     {
-        *METRICS, *AVERAGED_METRICS, *PAIRED_METRICS, *COLUMNS, *SCORE_COLUMNS, *GATED, *OUTCOMES, "withheld", "not_asked",
+        *METRICS, *AVERAGED_METRICS, *PAIRED_METRICS, *COLUMNS, *SCORE_COLUMNS, *GATED, *OUTCOMES, "withheld",
+        "not_asked",
         "precision_at_prevalence", RECALL_AT, "any_violation", "macro average", "micro average", "flip_rate",
         "noise_floor", "p_non_inferior", "p_worse", "p_worse_holm", "p_holm", "items_needed", "on_failure", "all_wrong",
         "dropped", "critical", "guarded", "watch", "PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID",
