@@ -73,7 +73,7 @@ def cost_line(candidate: CandidateScore) -> str:
     if any(candidate.tokens.values()):
         tokens = {name: numbers.count(n) for name, n in candidate.tokens.items()}
         parts.append(f"{tokens['input_tokens']} input and {tokens['output_tokens']} output tokens")
-        parts.append(numbers.usd(candidate.cost_usd))
+        parts.append(f"list price {numbers.usd(candidate.cost_usd)}")
     return "; ".join(parts)
 
 

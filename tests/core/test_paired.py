@@ -292,7 +292,7 @@ def test_precision_interval_covers(n_designs):
 
 
 def test_precision_test_does_not_reject_a_candidate_that_drops_flags_at_random():
-    """The plain statistic called 61% of these "different": the candidate's flags are a random part of the baseline's."""
+    """The plain statistic called 61% of these different: the candidate flags a random part of the baseline's flags."""
     rng = np.random.default_rng(0)
     n_runs, n_flagged, rejected, outside = 400, 95, 0, 0
     for _ in range(n_runs):

@@ -202,8 +202,7 @@ def test_parsers_never_raise_and_never_invent_a_category(name, text):
         assert set(parsed.decisions.values()) <= {0, 1}
     else:
         assert parsed.reason
-        if text.strip():
-            assert parsed.reason != text
+        assert len(text) < 60 or text not in parsed.reason  # a short text may be one of our own reasons by chance
 
 
 @pytest.mark.parametrize("name", PARSERS)
