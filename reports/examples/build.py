@@ -113,8 +113,8 @@ def _stored() -> list[Run]:
     runs = ROOT / "reports" / "runs"
     if not runs.is_dir():
         return []
-    found = [meta for meta in list_runs(runs, "community") if meta.status == "complete" and meta.limit is None]
-    return [open_run(meta.run_id, runs) for meta in found]
+    found = [meta for meta in list_runs(runs, "community") if meta.status == "complete"]
+    return [open_run(meta.run_id, runs) for meta in sorted(found, key=lambda meta: meta.n_items)]
 
 
 def _empty(name: str, is_new: bool) -> Path:
