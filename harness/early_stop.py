@@ -42,7 +42,7 @@ from harness.records import Item
 from harness.runner import RunRequest, RunSummary, run_eval
 from harness.runner.dry_run import dry_run
 from harness.runner.request import Golden
-from harness.runs import Run, open_run
+from harness.runs import Run, cluster_codes, open_run
 from harness.yamlfile import read_yaml
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def run_early_stop(
     golden = request.golden
     specs = resolve_checks(gate_of(request.eval, request.eval_name)["checks"], golden.categories, len(golden))
     gate, left_out = sequential_gate(specs, alpha=float(request.eval["gate"].get("alpha", 0.05)))
-    clusters = _clusters(golden)
+    clusters = cluster_codes([item.group for item in golden.items()])
     order = seeded_order(golden.labels(), clusters, request.seed)
     sizes = look_sizes(order, clusters, gate.plan.fractions)
     so_far = _Progress([], [])
@@ -357,16 +357,3 @@ def _saved(request: RunRequest) -> tuple[int, float | None]:
     costs = [one.cost_usd for one in estimates]
     known = [cost for cost in costs if cost is not None]
     return sum(one.calls for one in estimates), sum(known) if len(known) == len(costs) else None
-
-
-def _clusters(golden: Golden) -> NDArray[np.int64] | None:
-    """Cluster code per item, an item without a group being its own; None when there are no groups."""
-    codes: dict[str, int] = {}
-    groups = [item.group for item in golden.items()]
-    if all(group is None for group in groups):
-        return None
-    found = [
-        len(groups) + index if group is None else codes.setdefault(group, len(codes))
-        for index, group in enumerate(groups)
-    ]
-    return np.unique(np.asarray(found, dtype=np.int64), return_inverse=True)[1].astype(np.int64)

@@ -31,7 +31,7 @@ def import_object(path: str, *, what: str) -> Any:
             allowed="package.module:callable of an installed package",
             next_step=f"install the package that provides '{missing}', or correct the path",
         ) from None
-    except Exception as error:
+    except Exception as error:  # the module is the user's own code: whatever it raises is theirs to mend
         raise HarnessError(
             f"{what} '{path}' cannot be imported: {type(error).__name__}: {str(error)[:200]}",
             allowed="a module that can be imported",

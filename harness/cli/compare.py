@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from harness.cli.options import (
     text_option,
     warn_if_unfinished,
 )
+
+if TYPE_CHECKING:
+    from harness.report.masking import TextMode
 
 
 @click.command("compare")
@@ -48,7 +52,7 @@ def command(
     metrics: tuple[str, ...],
     n_items: int,
     golden_card: Path | None,
-    text_mode: str,
+    text_mode: TextMode,
     runs_dir: str,
     output: str,
     as_json: bool,
@@ -82,7 +86,7 @@ def command(
         comparison,
         texts_of(run, text_mode, golden_card=golden_card),
         metrics=metrics or ("recall", "precision"),
-        text_mode=text_mode,  # type: ignore[arg-type]
+        text_mode=text_mode,
         n_items=n_items,
     )
     click.echo(verdict_sentence(comparison) + "\n")

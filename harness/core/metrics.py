@@ -26,7 +26,6 @@ class Metric(Protocol):
         self, tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
     ) -> MetricResult:
         """Return the metric with its interval."""
-        ...  # pragma: no cover
 
 
 def proportion(

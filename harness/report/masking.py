@@ -9,7 +9,6 @@ import unicodedata
 from typing import Literal
 
 TextMode = Literal["masked", "full", "none"]
-TEXT_MODES: tuple[TextMode, ...] = ("masked", "full", "none")
 
 WITHHELD_TEXT = "(withheld)"
 HIDDEN_TEXT = "(not shown)"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from harness.errors import HarnessError
-from harness.records import Answer, Request, Response, Usage
+from harness.records import Request, Response, Usage
 from harness.runner.budget import NO_USAGE, Budget, cost_usd, estimate, most_cost_usd, usage_of
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.endpoint import Endpoint
@@ -336,17 +336,6 @@ class Caller:
             found = f"the first {len(errors)} answers are all the same status 400: {errors[0]}"
             self.stop()
             raise _fatal(target.endpoint, route, found, "correct params or model in models.yaml, or the prompt")
-
-
-def error_answer(responses: Sequence[Response]) -> Answer | None:
-    """The answer of a candidate whose calls came to nothing: outcome ``error`` with the first error's text.
-
-    None when every response can be read.
-    """
-    for response in responses:
-        if response.error is not None:
-            return Answer(outcome="error", error=response.error)
-    return None
 
 
 def _fatal(endpoint: Endpoint, route: str, found: str, next_step: str) -> HarnessError:

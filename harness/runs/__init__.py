@@ -21,7 +21,7 @@ from harness.runs.layout import (
     prediction_schema,
     read_meta,
 )
-from harness.runs.reader import Run, latest_run, list_runs, open_run
+from harness.runs.reader import Run, cluster_codes, latest_run, list_runs, open_run
 from harness.runs.split import Part
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "RunFolder",
     "RunMeta",
     "TextColumn",
+    "cluster_codes",
     "is_remote",
     "item_schema",
     "latest_run",

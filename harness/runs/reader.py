@@ -124,15 +124,7 @@ class Run:
     @cached_property
     def clusters(self) -> NDArray[np.int64] | None:
         """Cluster code per item, an item without a group being its own; None when there are no groups."""
-        groups = self.groups
-        if all(group is None for group in groups):
-            return None
-        codes: dict[str, int] = {}
-        found = [
-            len(groups) + index if group is None else codes.setdefault(group, len(codes))
-            for index, group in enumerate(groups)
-        ]
-        return np.unique(np.asarray(found, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
+        return cluster_codes(self.groups)
 
     @cached_property
     def slices(self) -> Mapping[str, Mapping[str, NDArray[np.int64]]]:
@@ -265,6 +257,18 @@ def list_runs(runs_dir: str | Path, eval_name: str | None = None) -> list[RunMet
     )
     chosen = [meta for meta in found if eval_name is None or meta.eval_name == eval_name]
     return sorted(chosen, key=lambda meta: (meta.created_at, meta.run_id))
+
+
+def cluster_codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:
+    """Cluster code per item, an item without a group being its own; None when there are no groups."""
+    if all(group is None for group in groups):
+        return None
+    codes: dict[str, int] = {}
+    found = [
+        len(groups) + index if group is None else codes.setdefault(group, len(codes))
+        for index, group in enumerate(groups)
+    ]
+    return np.unique(np.asarray(found, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
 
 
 def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:

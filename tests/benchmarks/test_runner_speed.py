@@ -1,7 +1,7 @@
 """What a run costs beside the least a Python client can do: ratios to a floor measured in the same repetition.
 
 Needs the bench folder (MODERATION_BENCH, else ../shared/bench) and the environment its ``setup.sh base`` makes in
-BENCH_TMP. Run with ``make bench``; the figures are printed.
+BENCH_TMP. Run with ``make benchmarks``; the figures are printed.
 """
 
 import json

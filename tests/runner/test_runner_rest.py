@@ -9,7 +9,6 @@ from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, make_r
 from harness.errors import HarnessError
 from harness.records import Limits
 from harness.runner import default_cache_path
-from harness.runner.calls import error_answer
 from harness.runner.dry_run import dry_run
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.progress import Progress
@@ -219,14 +218,6 @@ def test_impossible_requests_are_refused(tmp_path, change, told):
 def test_a_request_without_candidates_is_refused(tmp_path):
     with pytest.raises(HarnessError, match="no candidates"):
         dataclasses.replace(make_request(tmp_path), candidates=[])
-
-
-def test_error_answers_carry_the_first_error():
-    from harness.records import Response
-
-    fine, broken = Response("k", 200, b"{}", 1.0), Response("k", 500, b"", 1.0, error="status 500 after 7 attempts")
-    assert error_answer([fine]) is None
-    assert error_answer([fine, broken]).error == "status 500 after 7 attempts"
 
 
 def test_the_usual_place_of_the_journal(monkeypatch, tmp_path):
