@@ -14,6 +14,7 @@ from harness.report.comparison_page.build import build_report
 from harness.report.comparison_page.page import write_html
 from harness.report.masking import mask
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright").expect
 pytestmark = pytest.mark.browser
 
 WHEN = "2026-11-23 09:30 UTC"
@@ -68,7 +69,7 @@ def total(page):
 def settled(page, action):
     before = page.get_attribute("#items", "data-ready")
     action()
-    page.wait_for_function("before => document.querySelector('#items').dataset.ready !== before", arg=before)
+    expect(page.locator("#items")).not_to_have_attribute("data-ready", before, timeout=90_000)
 
 
 def changed_ids(source, pair, name, column=None):
@@ -218,7 +219,7 @@ def test_deep_link_opens_an_item_beyond_the_filter(watched, report, source):
 
 def test_deep_link_to_no_item_says_so(watched, report):
     page = watched.open(report, "#item=nobody")
-    page.wait_for_function("document.querySelector('#count').textContent.includes('no item nobody')")
+    expect(page.locator("#count")).to_contain_text("no item nobody", timeout=90_000)
 
 
 def test_keyboard_opens_an_item_and_keeps_the_place(watched, report):
@@ -334,7 +335,6 @@ def test_missing_data_folder_is_said(browser, tmp_path, monkeypatch, source):
     path = written(source, tmp_path)
     (tmp_path / "report_data" / "codes.js").unlink()
     page = browser.new_page()
-    page.set_default_timeout(90_000)
     page.goto(path.as_uri())
-    page.wait_for_function("document.querySelector('#count').textContent.includes('keep the folder beside this page')")
+    expect(page.locator("#count")).to_contain_text("keep the folder beside this page", timeout=90_000)
     page.close()
