@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_PROGRESS_BAR ?= on
 
@@ -17,7 +18,7 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Error: no Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@# Debian ships venv without pip unless python3-venv is installed; add it where that is possible.
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { command -v apt-get >/dev/null && \
-	  { s=; [ "$$(id -u)" = 0 ] || s=sudo; $$s apt-get update -q && $$s apt-get install -q -y "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; }; } || \
+	  { $(AS_ROOT) apt-get update -q && $(AS_ROOT) apt-get install -q -y "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; }; } || \
 	  { echo "Error: $(PYTHON) cannot make virtual environments: install the venv package of your system."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
@@ -27,6 +28,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-local: requirements-local.lock $(VENV)/.installed
+	@# llama.cpp needs the OpenMP library, which a minimal Debian does not have; add it where that is possible.
+	@[ "$$(uname)" != Linux ] || $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || { command -v apt-get >/dev/null && \
+	  { $(AS_ROOT) apt-get update -q && $(AS_ROOT) apt-get install -q -y libgomp1; }; } || \
+	  { echo "Error: the system library libgomp is missing: install it (Debian: libgomp1; Fedora: libgomp) and type the same command again."; exit 1; }
 	@echo "Fetching the embedded model: 1.1 GB to download once, 2.4 GB on disk, 2 GB of memory while it runs."
 	$(PIP) install --require-hashes -r requirements-local.lock
 	@touch $@

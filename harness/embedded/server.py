@@ -28,6 +28,7 @@ from harness.errors import HarnessError
 
 CHILD = Path(__file__).with_name("child.py")
 INSTALL = "pip install '.[local]'"
+MISSING_LIBRARY = re.compile(r"ImportError: (\S+): cannot open shared object file")
 # The child gets these of the parent's environment and no more: the keys of hosted models are none of its business.
 KEPT_ENVIRONMENT = re.compile(
     r"PATH|HOME|USER|TMPDIR|TEMP|TMP|LANG|LC_\w+|LD_LIBRARY_PATH|DYLD_\w+|SYSTEMROOT|WINDIR|VIRTUAL_ENV|"
@@ -214,6 +215,11 @@ class EmbeddedServer:
     def _failure(self, what: str) -> HarnessError:
         path = self._weights.path if self._weights else ""
         words = self.last_words()
+        if missing := MISSING_LIBRARY.search(words):
+            raise HarnessError(
+                f"the embedded model cannot start: this system has no {missing[1]}, which llama.cpp needs",
+                next_step="install it (on Debian: apt-get install libgomp1) and type the same command again",
+            )
         return HarnessError(
             f"the embedded model {what}: {path}" + (f"\n  its last words:\n{words}" if words else ""),
             allowed="a GGUF file that llama.cpp can load, about 2 GB of free memory, "

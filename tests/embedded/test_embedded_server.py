@@ -153,6 +153,15 @@ def test_child_that_fails_is_reported_with_its_last_words_but_not_the_key(weight
     assert not server.is_running
 
 
+def test_system_library_that_is_missing_is_named_with_what_to_install(weights, command):
+    """On a minimal Debian the child ended with a traceback about libgomp, and the advice was to free memory."""
+    source = "raise ImportError('libgomp.so.1: cannot open shared object file: No such file or directory')"
+    with pytest.raises(HarnessError, match=r"this system has no libgomp\.so\.1") as caught:
+        EmbeddedServer(weights, command=command(source)).start()
+    assert "apt-get install libgomp1" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
 def test_child_killed_by_a_signal_is_reported_with_its_name(weights, command):
     source = "import os, signal; os.kill(os.getpid(), signal.SIGILL)"
     with pytest.raises(HarnessError, match="killed by SIGILL"):

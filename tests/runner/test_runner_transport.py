@@ -162,7 +162,7 @@ async def test_a_certificate_nobody_vouches_for_is_named(tmp_path):
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(TransportError) as caught:
-        await post(f"https://localhost:{port}/v1")
+        await post(f"https://127.0.0.1:{port}/v1")
     server.close()
     await server.wait_closed()
     assert caught.value.kind == "certificate"
