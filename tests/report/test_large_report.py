@@ -14,10 +14,11 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs the Python pac
 pytestmark = pytest.mark.slow
 
 BUILD = """
-import json, resource, sys, time
+import json, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from synthetic import synthetic_source
+from tests.peak import peak_megabytes
 from harness.report.comparison_page.build import build_report
 from harness.report.comparison_page.page import write_html
 
@@ -27,7 +28,7 @@ data = build_report(source, generated_at="now", version="0.1.0")
 files = write_html(source, data, Path(sys.argv[2]) / "report.html")
 print(json.dumps({
     "seconds": time.perf_counter() - started,
-    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "megabytes": peak_megabytes(),
     "files": len(files),
     "page_bytes": files[0].stat().st_size,
 }))
@@ -36,7 +37,9 @@ print(json.dumps({
 
 def build(folder, n_items):
     command = [sys.executable, "-c", BUILD, str(Path(__file__).parent), str(folder), str(n_items)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
+    )
 
 
 @pytest.fixture(scope="module")
