@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from harness.baselines import FOLDER, PROMOTED, resolve_baseline
 from harness.errors import HarnessError, IncompleteRunError
-from harness.gate_log import record_gate
+from harness.gate_log import GateEntry, earlier_looks, record_gate
 from harness.gating import GateReport, gate_runs
 from harness.runner import RunSummary, run_eval
 from harness.runs import Run, open_run
@@ -105,6 +105,8 @@ def gate_stored(
     """Gate a candidate of a stored run, and count it in the golden set's log."""
     candidate = options.candidate or default_candidate(run, options.baseline)
     baseline = resolve_baseline(options.baseline, run, candidate, runs_dir=runs_dir, root=root)
+    fingerprint, n_items = run.meta.fingerprints.get(candidate, {}), len(run.item_ids)
+    looks = earlier_looks(card, str(run.meta.golden_set.get("name")), fingerprint, run.meta.run_id, n_items)
     report = gate_runs(
         run,
         candidate,
@@ -112,11 +114,15 @@ def gate_stored(
         baseline.candidate,
         source=baseline.source,
         across_versions=options.across_versions,
-        is_second_look=options.is_second_look,
+        n_earlier_looks=max(len(looks), int(options.is_second_look)),
     )
     if report.is_aa:  # an A/A check tries no candidate
         return report
-    return replace(report, reuse=record_gate(card, report, run.meta.fingerprints.get(candidate, {}), now=now))
+    entry = GateEntry(
+        run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.get("hash"), report.n_items
+    )
+    notes = tuple(f"'{candidate}' was gated before: {look}" for look in looks)
+    return replace(report, notes=(*report.notes, *notes), reuse=record_gate(card, entry, now=now))
 
 
 def card_of(run: Run) -> Path | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,8 +23,9 @@ from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
+from harness.gate_log import GateEntry, record_gate
 from harness.gating.across import version_differences
-from harness.gating.checks import gate_of, resolve_checks
+from harness.gating.checks import check_name, gate_of, resolve_checks
 from harness.gating.looks import (
     LookVerdict,
     SequentialGate,
@@ -34,10 +36,11 @@ from harness.gating.looks import (
     look_tables,
     seeded_order,
     sequential_gate,
+    unjudged_checks,
     verdicts_of,
 )
 from harness.gating.pairs import Pairs, pair_runs
-from harness.gating.records import EARLY_STOP, EXIT_CODES
+from harness.gating.records import EARLY_STOP, EXIT_CODES, Reuse
 from harness.records import Item
 from harness.runner import RunRequest, RunSummary, run_eval
 from harness.runner.dry_run import dry_run
@@ -108,6 +111,7 @@ class SequentialReport:
     cost_usd: Mapping[str, float | None]
     checks: Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]
     notes: tuple[str, ...] = ()
+    reuse: Reuse | None = None
 
     @property
     def exit_code(self) -> int:
@@ -141,6 +145,7 @@ class SequentialReport:
                     for spec, verdict, difference in self.checks.values()
                 ],
                 "notes": list(self.notes),
+                "reuse": None if self.reuse is None else self.reuse.as_dict(),
             },
         }
 
@@ -161,10 +166,11 @@ def early_stop_eval(
     environment: Mapping[str, str],
     baseline: str | None,
     *,
+    now: datetime,
     stream: TextIO | None = None,
     on_look: Callable[[str], None] = lambda text: None,
 ) -> SequentialReport:
-    """Run an eval with early stopping: one candidate against its baseline.
+    """Run an eval with early stopping: one candidate against its baseline; the golden set's log counts it.
 
     Raises:
         HarnessError: More than one candidate is left to judge.
@@ -187,7 +193,7 @@ def early_stop_eval(
     def execute(request: RunRequest) -> RunSummary:
         return run_eval(request, stream=stream, wrap=prepared.transport)
 
-    return run_early_stop(
+    report = run_early_stop(
         prepared.request,
         wanted[0],
         baseline,
@@ -195,6 +201,17 @@ def early_stop_eval(
         baselines_root=eval_path.parent / FOLDER,
         on_look=on_look,
     )
+    golden, run = prepared.loaded.golden, open_run(report.run.path)
+    entry = GateEntry(
+        run.meta.run_id,
+        report.candidate,
+        run.meta.fingerprints.get(report.candidate, {}),
+        report.verdict,
+        golden.sha256,
+        len(run.item_ids),
+        is_sequential=True,
+    )
+    return replace(report, reuse=record_gate(golden.path, entry, now=now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +279,9 @@ def run_early_stop(
     if found is None or pairs is None or summary is None:
         raise AssertionError("a run has at least one look")
     stored = execute(part)
-    verdict, reason = _concluded(gate, found, so_far, pairs, summary, request.max_error_rate)
+    blind = unjudged_checks(gate, *so_far.history[-1])
+    checks = verdicts_of(gate, found, blind)
+    verdict, reason = _concluded(gate, found, checks, so_far, pairs, summary, request.max_error_rate)
     saved_calls, saved_usd = _saved(request)
     return SequentialReport(
         verdict=verdict,
@@ -276,8 +295,8 @@ def run_early_stop(
         baseline=reference or str(request.eval.get("baseline")),
         calls={"made": so_far.calls, "saved": saved_calls},
         cost_usd={"spent": so_far.cost_usd, "saved": saved_usd},
-        checks=verdicts_of(gate, found),
-        notes=left_out,
+        checks=checks,
+        notes=(*left_out, *(f"{check_name(spec)} could not be evaluated: {why}" for spec, why in blind.items())),
     )
 
 
@@ -322,7 +341,13 @@ def _baseline(run: Run, candidate: str, reference: str | None, request: RunReque
 
 
 def _concluded(
-    gate: SequentialGate, found: LookVerdict, so_far: _Progress, pairs: Pairs, summary: RunSummary, most: float
+    gate: SequentialGate,
+    found: LookVerdict,
+    checks: Mapping[str, tuple[CheckSpec, Verdict, MetricResult]],
+    so_far: _Progress,
+    pairs: Pairs,
+    summary: RunSummary,
+    most: float,
 ) -> tuple[Verdict, str]:
     if summary.reason is not None:
         return "INVALID", f"the run stopped before its end: {summary.reason}"
@@ -332,11 +357,7 @@ def _concluded(
     if not is_robust(gate, found.verdict, so_far.history):
         return "INVALID", f"{found.verdict} does not stand when missing pairs count against the candidate"
     where = f"sequential, look {found.look} of {len(gate.plan.fractions)}"
-    named = [
-        name
-        for name, (spec, verdict, _) in verdicts_of(gate, found).items()
-        if _is_reason(spec, verdict, found.verdict)
-    ]
+    named = [name for name, (spec, verdict, _) in checks.items() if _is_reason(spec, verdict, found.verdict)]
     if found.verdict == "PASS":
         return "PASS", f"every gated check passes ({where})"
     what = "worse" if found.verdict == "REGRESSION" else "not proven"

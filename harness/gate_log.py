@@ -1,19 +1,23 @@
-"""The log of a gate set: which distinct candidates were gated on it.
+"""The log of a gate set: which distinct candidates were gated on it, and how often one was looked at.
 
-Decides what counts as reuse. Every further candidate on the same items makes a lucky PASS likelier, so each is written
-down beside the golden set's card, append-only; the same candidate gated again does not count again.
+Decides what counts as reuse, and what as a further look. Every further candidate on the same items makes a lucky PASS
+likelier, so each is written down beside the golden set's card, append-only; the same candidate gated again does not
+count again. A candidate that is gated on more items than before, or after a sequential run, has had a look already.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.gating.records import GateReport, Reuse
+from harness.core.checks import Verdict
+from harness.gating.records import Reuse
 from harness.runner.request import canonical_json
 
 MOST_CANDIDATES = 10
@@ -30,35 +34,99 @@ def candidate_identity(fingerprint: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(fingerprint)).hexdigest()[:16]
 
 
-def record_gate(card: Path | None, report: GateReport, fingerprint: Mapping[str, Any], *, now: datetime) -> Reuse:
+@dataclass(frozen=True, slots=True)
+class GateEntry:
+    """One gate as the log knows it.
+
+    Attributes:
+        fingerprint: Everything that can change a decision of the candidate.
+        golden_set: Hash of the golden set.
+        n_items: Items the verdict rests on.
+        is_sequential: Whether the run stopped, or could have stopped, at an earlier look.
+    """
+
+    run_id: str
+    candidate: str
+    fingerprint: Mapping[str, Any]
+    verdict: Verdict
+    golden_set: str | None
+    n_items: int
+    is_sequential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An earlier look at the same candidate."""
+
+    run_id: str
+    n_items: int
+    verdict: str
+    is_sequential: bool
+
+    def __str__(self) -> str:
+        kind = "sequential run" if self.is_sequential else "run"
+        return f"{kind} {self.run_id}, {self.n_items} items, {self.verdict}"
+
+
+def earlier_looks(
+    card: Path | None, golden_set: str, fingerprint: Mapping[str, Any], run_id: str, n_items: int
+) -> list[Look]:
+    """The looks that a candidate has had before this one, oldest first.
+
+    A gate on the same number of items is no further look: it is the same data. The logs of the set's other versions
+    count, since a set that was enlarged is published as its next version.
+
+    Args:
+        card: The golden set's card; None when it is not at hand.
+        golden_set: Name of the golden set.
+        fingerprint: The candidate, by everything that can change a decision.
+        run_id: The run that is gated now.
+        n_items: Its items.
+    """
+    if card is None or not card.is_file():
+        return []
+    identity, found = candidate_identity(fingerprint), {}
+    version = re.compile(rf"{re.escape(golden_set)}_v\d+{re.escape(SUFFIX)}")
+    for path in {log_path(card), *(one for one in card.parent.iterdir() if version.fullmatch(one.name))}:
+        for entry in _read(path)[0]:
+            items = entry.get("items")
+            if entry["signature"] != identity or entry.get("run_id") == run_id or type(items) is not int:
+                continue
+            is_sequential = entry.get("sequential") is True
+            if items < n_items or (is_sequential and items <= n_items):
+                look = Look(str(entry.get("run_id")), items, str(entry.get("verdict")), is_sequential)
+                found[items] = (str(entry.get("time")), look)
+    return [look for _, look in sorted(found.values(), key=lambda one: one[0])]
+
+
+def record_gate(card: Path | None, gated: GateEntry, *, now: datetime) -> Reuse:
     """Write a gate down and count the distinct candidates so far, this one included.
 
     A folder that cannot be written to, or a card that is not at hand, is a warning: the verdict stands.
     """
-    identity = candidate_identity(fingerprint)
+    identity = candidate_identity(gated.fingerprint)
     if card is None or not card.is_file():
         return Reuse(1, "", "The golden set's card is not at hand: this gate is not counted")
     path = log_path(card)
     entries, n_damaged = _read(path)
     seen = {str(entry["signature"]) for entry in entries}
     warnings = [f"{path.name}: {n_damaged} lines cannot be read and are not counted"] if n_damaged else []
-    is_known = any(
-        entry["signature"] == identity and entry.get("run_id") == report.candidate.run_id for entry in entries
-    )
-    if not is_known and report.verdict != "INVALID":  # a broken run is repeated under its own id
+    is_known = any(entry["signature"] == identity and entry.get("run_id") == gated.run_id for entry in entries)
+    if not is_known and gated.verdict != "INVALID":  # a broken run is repeated under its own id
         entry = {
             "time": now.astimezone(UTC).isoformat(timespec="seconds"),
-            "run_id": report.candidate.run_id,
-            "candidate": report.candidate.candidate,
+            "run_id": gated.run_id,
+            "candidate": gated.candidate,
             "signature": identity,
-            "verdict": report.verdict,
-            "golden_set": report.golden_set.get("hash"),
-        }
+            "verdict": gated.verdict,
+            "golden_set": gated.golden_set,
+            "items": gated.n_items,
+        } | ({"sequential": True} if gated.is_sequential else {})
         try:
             _append(path, entry)
         except OSError as error:
             warnings.append(f"{path.name} cannot be written ({error.strerror or error}): this gate is not counted")
-    n_candidates = len(seen if report.verdict == "INVALID" else seen | {identity})
+    n_candidates = len(seen if gated.verdict == "INVALID" else seen | {identity})
     if n_candidates > MOST_CANDIDATES:
         warnings.append(
             f"{n_candidates} candidates were gated on this golden set: a lucky PASS gets likely, refresh the set "

@@ -22,7 +22,7 @@ def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--second-look",
             "is_second_look",
             is_flag=True,
-            help="Items were added after INCONCLUSIVE: judge at half of alpha.",
+            help="Judge at half of alpha, where the log cannot know of the first look.",
         ),
         click.option("--across-versions", is_flag=True, help="Allow another golden-set version; split the change."),
         click.option("--baseline", metavar="REF", help="A candidate of the run, RUN[:candidate], or promoted."),

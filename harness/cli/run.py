@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,10 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
     from harness.early_stop import early_stop_eval
     from harness.report.sequential_tables import sequential_lines
 
-    report = early_stop_eval(eval_path, options, os.environ, baseline, stream=sys.stderr, on_look=note)
+    now = datetime.now(UTC)
+    report = early_stop_eval(eval_path, options, os.environ, baseline, now=now, stream=sys.stderr, on_look=note)
+    if report.reuse is not None and report.reuse.warning:
+        note(f"Warning: {report.reuse.warning}")
     if as_json:
         print_json(report.as_dict())
     else:

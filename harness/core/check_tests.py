@@ -94,7 +94,7 @@ def evaluate_check(
     >>> evaluate_check(spec, evidence, alpha=0.05, n_checks=1, rng=np.random.default_rng(0)).verdict
     'PASS'
     """
-    reason = evidence.reason or _empty_denominator(spec, evidence.raw)
+    reason = evidence.reason or empty_denominator(spec, evidence.raw)
     if reason is not None:
         return not_evaluable(spec, reason, evidence.n_excluded)
     power = 1 - 0.2 / max(1, n_checks)
@@ -137,7 +137,20 @@ def evaluate_check(
     )
 
 
-def _empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
+def empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
+    """Why a check has nothing to be judged on.
+
+    Args:
+        spec: The check.
+        raw: Its 8 counts of items, cell = 4y + 2a + b.
+
+    Returns:
+        The reason; None where the denominator has items.
+
+    >>> import numpy as np
+    >>> empty_denominator(CheckSpec("hate", "recall", "watch", margin=0.05), np.array([9, 0, 0, 0, 0, 0, 0, 0]))
+    'no violating items'
+    """
     if spec.metric == "precision":
         n_a, n_b = raw[[2, 3, 6, 7]].sum(), raw[[1, 3, 5, 7]].sum()
         return NOTHING_FLAGGED if n_b == 0 or (n_a == 0 and spec.kind == "margin") else None

@@ -43,7 +43,7 @@ def gate_runs(
     *,
     source: str = "same run",
     across_versions: bool = False,
-    is_second_look: bool = False,
+    n_earlier_looks: int = 0,
     n_resamples: int = 10_000,
 ) -> GateReport:
     """Gate one candidate against a baseline, with the gate of the candidate's run.
@@ -55,7 +55,7 @@ def gate_runs(
         baseline: The candidate it is judged against.
         source: Where the baseline comes from, in the words of the report.
         across_versions: Allow another golden set, policy or item list; the shared items are gated on the new gold.
-        is_second_look: The set was enlarged after an INCONCLUSIVE gate of this candidate: alpha is halved.
+        n_earlier_looks: Gates of this candidate on fewer items, or in looks, before this one: each halves alpha.
         n_resamples: Tables of the precision test.
     """
     for run in (candidate_run, baseline_run):
@@ -77,7 +77,7 @@ def gate_runs(
         can_fail=not is_call_free(candidate_run.meta.fingerprints.get(candidate) or {})
         or bool(pairs.candidate.has_failed.any()),
     )
-    alpha, seed = float(gate.get("alpha", 0.05)) / (2 if is_second_look else 1), int(eval_data.get("seed", 0))
+    alpha, seed = float(gate.get("alpha", 0.05)) / 2**n_earlier_looks, int(eval_data.get("seed", 0))
     most = float(eval_data.get("max_error_rate", 0.005))
     arrays = pairs.arrays()
     result = gate_arrays(
@@ -139,11 +139,22 @@ def gate_runs(
         notes=(
             *_notes(result, candidate_run, baseline_run, int(missing.any(axis=(1, 2)).sum()), is_aa),
             *coverage_notes(left_out),
-            *([f"second look: judged at alpha {alpha:g}; a third needs a new gate set"] if is_second_look else []),
+            *_look_notes(n_earlier_looks, alpha),
         ),
         is_aa=is_aa,
         left_out=left_out,
     )
+
+
+def _look_notes(n_earlier: int, alpha: float) -> list[str]:
+    if n_earlier == 0:
+        return []
+    if n_earlier == 1:
+        return [f"second look: judged at alpha {alpha:g}; a third needs a new gate set"]
+    return [
+        f"look {n_earlier + 1} at this candidate: judged at alpha {alpha:g}, and even so a lucky PASS is likelier than "
+        "stated; more than two looks need a new gate set"
+    ]
 
 
 def _refuse_sequential(run: Run) -> None:

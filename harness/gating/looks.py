@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.check_tests import MIN_CLUSTERS
+from harness.core.check_tests import MIN_CLUSTERS, empty_denominator
 from harness.core.checks import CheckEvidence, CheckSpec, Verdict
 from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays, check_evidence, impute_against_candidate
@@ -163,6 +163,19 @@ def judge(gate: SequentialGate, looks: Sequence[Tables]) -> LookVerdict:
     return LookVerdict(len(looks), verdict, result.verdicts, differences)
 
 
+def unjudged_checks(gate: SequentialGate, arrays: GateArrays, categories: Sequence[str]) -> dict[CheckSpec, str]:
+    """The checks that had nothing to be judged on, with the reason."""
+    found = {}
+    for spec in gate.specs:
+        evidence = check_evidence(arrays, spec, categories, alpha=gate.alpha)
+        reason = evidence.reason or empty_denominator(spec, evidence.raw)
+        if reason is None and evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS:
+            reason = f"fewer than {MIN_CLUSTERS} clusters"
+        if reason is not None:
+            found[spec] = reason
+    return found
+
+
 def is_robust(gate: SequentialGate, verdict: Verdict, history: Sequence[tuple[GateArrays, Sequence[str]]]) -> bool:
     """Whether the verdict stays when every missing pair of every look counts against the candidate."""
     imputed = [look_tables(gate, impute_against_candidate(arrays), names) for arrays, names in history]
@@ -215,9 +228,18 @@ def _difference(spec: CheckSpec, cells: NDArray[np.float64], z: float) -> Metric
     return replace(plain, low=low, high=high)
 
 
-def verdicts_of(gate: SequentialGate, found: LookVerdict) -> Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]:
-    """Each asked check by name with its verdict and difference."""
+def verdicts_of(
+    gate: SequentialGate, found: LookVerdict, unjudged: Mapping[CheckSpec, str]
+) -> Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]:
+    """Each asked check by name with its verdict and difference; what could not be judged is NOT_EVALUABLE."""
     from harness.gating.checks import check_name
 
     rows = zip(gate.asked, found.checks, found.differences, strict=True)
-    return {check_name(spec): (spec, verdict, difference) for spec, verdict, difference in rows}
+    return {
+        check_name(spec): (
+            (spec, "NOT_EVALUABLE", MetricResult.undefined(unjudged[spec]))
+            if spec in unjudged
+            else (spec, verdict, difference)
+        )
+        for spec, verdict, difference in rows
+    }

@@ -27,6 +27,7 @@ def sequential_lines(report: Any) -> list[str]:
         "",
         to_terminal(Table("", COLUMNS, rows, (note,), frozenset(["Margin"]))),
         *(f"Note: {one}." for one in report.notes),
+        *([f"Candidates gated on this golden set so far: {report.reuse.n_candidates}."] if report.reuse else []),
         f"Run {report.run.run_id}: {report.run.path}",
         "What sequential means: harness explain sequential",
     ]

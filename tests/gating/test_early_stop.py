@@ -132,6 +132,43 @@ def test_command_reports_look_verdict_and_savings(folder):
     assert f"Stopped at look {found['look']} of 5" in text.stdout
 
 
+def test_a_full_gate_after_a_sequential_run_is_a_second_look(folder):
+    """The verdict was known and paid for: a plain gate at full alpha gave the candidate another chance unseen."""
+    path = write_eval(folder)
+    stop = CliRunner().invoke(main, ["run", str(path), "--candidate", "v2", "--early-stop"], catch_exceptions=False)
+    assert "Candidates gated on this golden set so far: 1." in stop.stdout
+    whole = json.loads(CliRunner().invoke(main, ["run", str(path), "--json"], catch_exceptions=False).stdout)
+    gated = CliRunner().invoke(main, ["gate", whole["run_id"], "--candidate", "v2", "--json"], catch_exceptions=False)
+    report = json.loads(gated.stdout)
+    assert report["alpha"] == 0.025
+    assert any(note.startswith("second look: ") for note in report["notes"])
+    assert any("'v2' was gated before: sequential run demo-" in note for note in report["notes"])
+    assert report["reuse"]["candidates_gated"] == 1
+
+
+def test_checks_without_data_are_named(folder):
+    path = write_eval(folder)
+    text = path.read_text()
+    precision = '    - {category: "*", metric: precision, margin: 0.05, tier: watch}\n'
+    path.write_text(
+        text.replace(
+            '    - {category: "*", metric: failure_rate', precision + '    - {category: "*", metric: failure_rate'
+        )
+    )
+    (folder / "evals" / "v2.jsonl").write_text(
+        "".join(f'{{"id": "i{at}", "decisions": {{"hate": 0}}}}\n' for at in range(400))
+    )
+    done = CliRunner().invoke(main, ["run", str(path), "--candidate", "v2", "--early-stop", "--json"])
+    found = json.loads(done.stdout)["sequential"]
+    verdicts = {one["metric"]: one["verdict"] for one in found["checks"]}
+    assert (found["verdict"], verdicts["recall"], verdicts["precision"]) == (
+        "REGRESSION",
+        "REGRESSION",
+        "NOT_EVALUABLE",
+    )
+    assert "hate precision could not be evaluated: nothing flagged" in found["notes"]
+
+
 def test_options_that_do_not_fit_together_are_wrong_usage(folder):
     path = write_eval(folder)
     assert CliRunner().invoke(main, ["run", str(path), "--baseline", "v1"]).exit_code == 2

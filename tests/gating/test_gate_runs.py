@@ -338,9 +338,12 @@ def test_a_second_look_halves_alpha(tmp_path):
     assert noninferiority_test(0, n_lost, 400, 0.05) <= 0.05
     run = stored(tmp_path, decided(GOLD, missed=n_lost))
     assert gate(run).verdict == "PASS"
-    second = gate(run, is_second_look=True)
+    second = gate(run, n_earlier_looks=1)
     assert (second.verdict, second.alpha) == ("REGRESSION", 0.025)
     assert any("second look" in note for note in second.notes)
+    third = gate(run, n_earlier_looks=2)
+    assert third.alpha == 0.0125
+    assert any("more than two looks need a new gate set" in note for note in third.notes)
 
 
 def test_repeated_failures_of_an_item_are_one_item(tmp_path):
