@@ -24,6 +24,7 @@ from harness.core.planning import (
     smallest_provable_margin,
 )
 from harness.gating.checks import gate_of, resolve_checks
+from harness.runs.split import is_dev
 
 if TYPE_CHECKING:
     from harness.evalspec import LoadedEval
@@ -108,9 +109,12 @@ def plan_eval(loaded: LoadedEval, *, discordance: float = DISCORDANCE) -> GatePl
     """What the golden set of an eval can prove about its gate; nothing is called."""
     spec, golden = loaded.eval.value, loaded.golden
     gate = gate_of(asdict(spec), spec.eval)
-    y_true, n_items = golden.labels(), len(golden)
+    y_true, groups = golden.labels(), [item.group for item in golden.items()]
+    if spec.split is not None:  # the gate judges its own part of the set alone
+        is_gated = ~is_dev(list(golden.ids()), groups, asdict(spec.split))
+        y_true, groups = y_true[is_gated], [group for group, kept in zip(groups, is_gated, strict=True) if kept]
+    n_items = len(groups)
     specs = resolve_checks(gate["checks"], golden.categories, n_items)
-    groups = [item.group for item in golden.items()]
     named = {group for group in groups if group is not None}
     n_groups = None if not named else len(named) + groups.count(None)
     alpha = float(gate["alpha"])
@@ -120,7 +124,14 @@ def plan_eval(loaded: LoadedEval, *, discordance: float = DISCORDANCE) -> GatePl
         alpha,
         discordance,
         plan_checks(y_true, golden.categories, specs, discordance=discordance, alpha=alpha),
-        assumptions(specs, discordance, n_groups, n_items),
+        (
+            *assumptions(specs, discordance, n_groups, n_items),
+            *(
+                []
+                if spec.split is None
+                else [f"only the gate part of the split counts, {n_items} of {len(golden)} items"]
+            ),
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from harness.cli.init import write_team_folder
+from harness.runs import open_run
 from tests.gating.small_eval import SECRET, write_eval
 from tests.gating.stored import decided, store_run
 
@@ -112,6 +113,18 @@ def test_plan_says_what_the_set_can_prove(tmp_path):
     table = invoke("gate", "--plan", path, "--discordance", "0.1").stdout
     assert "differ on 10.0% of the items" in table
     assert "264" in table  # the same table, discordance .10
+
+
+def test_plan_counts_the_gate_part_of_a_split_alone(tmp_path):
+    """Power was that of the whole set, and the gate then had little more than half of it."""
+    path = write_eval(tmp_path)
+    whole = json.loads(invoke("gate", "--plan", path, "--json").stdout)["checks"][0]["n"]
+    path.write_text(path.read_text() + "split: {dev: 0.4, by: item, seed: 7}\n")
+    plan = json.loads(invoke("gate", "--plan", path, "--json").stdout)
+    run = open_run(json.loads(invoke("run", path, "--json", "--runs-dir", tmp_path / "runs").stdout)["path"])
+    assert plan["checks"][0]["n"] == int((run.y_true == 1).sum()) < whole
+    assert plan["golden_set"]["n_items"] == len(run.item_ids)
+    assert any("only the gate part of the split counts" in one for one in plan["assumptions"])
 
 
 @pytest.mark.parametrize(("n", "margin"), [(30, 0.14), (60, 0.09), (100, 0.065), (200, 0.045), (400, 0.030)])
