@@ -287,8 +287,8 @@ def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -
     y_score = np.where(n_known > 0, np.where(known, scores, 0.0).sum(axis=1) / np.maximum(n_known, 1), np.nan)
     y_true = read.y_true[:, column]
     found = {
-        "average_precision": average_precision(y_true, y_score),
-        "auroc": auroc(y_true, y_score),
+        "average_precision": average_precision(y_true, y_score, clusters=clusters),
+        "auroc": auroc(y_true, y_score, clusters=clusters),
         RECALL_AT: recall_at_precision(y_true, y_score, 0.90),
     }
     if np.nanmin(y_score) >= 0 and np.nanmax(y_score) <= 1:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from harness.core.clusters import clustered_variance
+from harness.core.clusters import ONE_CLUSTER, clustered_variance
 from harness.core.intervals import check_confidence, normal_quantile
 from harness.core.metrics import NO_ITEMS, proportion
 from harness.core.ranking import ScoredItems, scored_items
@@ -73,7 +73,7 @@ def brier_score(
         kept_clusters = np.asarray(clusters)[(np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, np.float64))]
         n_clusters = np.unique(kept_clusters).size
     if n_clusters < 2:
-        return MetricResult(value, math.nan, math.nan, n, items.n_excluded, "an interval needs 2 clusters")
+        return MetricResult(value, math.nan, math.nan, n, items.n_excluded, ONE_CLUSTER)
     standard_error = math.sqrt(clustered_variance((errors - value) / n, kept_clusters))
     half = float(stdtrit(n_clusters - 1, 0.5 + confidence / 2)) * standard_error
     return MetricResult(value, max(0.0, value - half), min(1.0, value + half), n, items.n_excluded)

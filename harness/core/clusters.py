@@ -21,6 +21,8 @@ from harness.core.metrics import METRICS
 from harness.core.paired import paired_cells
 from harness.core.results import MetricResult
 
+ONE_CLUSTER = "an interval needs 2 clusters"
+
 
 def count_clusters(clusters: NDArray[Any]) -> int:
     """Number of distinct clusters.
@@ -241,7 +243,7 @@ def clustered_metric(
     if not plain.is_defined or size.factor == 1.0:
         return plain
     if size.n_clusters < 2:
-        return replace(plain, low=math.nan, high=math.nan, reason="an interval needs 2 clusters")
+        return replace(plain, low=math.nan, high=math.nan, reason=ONE_CLUSTER)
     k = size.factor
     scaled = METRICS[metric](tp * k, fp * k, fn * k, tn * k, confidence=confidence)
     return replace(plain, low=scaled.low, high=scaled.high)

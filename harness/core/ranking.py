@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from harness.core.clusters import ONE_CLUSTER, effective_n
 from harness.core.confusion import check_codes
 from harness.core.intervals import normal_quantile, wilson_interval
 from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES
@@ -71,26 +72,29 @@ def scored_items(y_true: NDArray[Any], y_score: NDArray[Any]) -> ScoredItems:
     return ScoredItems(y_true[kept] == 1, y_score[kept], int(kept.size - n_kept))
 
 
-def average_precision(y_true: NDArray[Any], y_score: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+def average_precision(
+    y_true: NDArray[Any], y_score: NDArray[Any], *, clusters: NDArray[Any] | None = None, confidence: float = 0.95
+) -> MetricResult:
     """Step-wise area under the precision-recall curve: sum of (R_k - R_{k-1})·P_k; tied scores form one step.
 
     Equal to the mean over violating items of the precision at their own score. Interval: logit(AP) ± z/sqrt(P·AP(1-AP))
-    with P violating items and AP clipped to [.5/P, 1 - .5/P].
+    with P violating items and AP clipped to [.5/P, 1 - .5/P]; with clusters P counts effective items.
 
     Args:
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         y_score: Score, float (n_items,); NaN missing.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
         A number in (0, 1], higher is better; n is the number of violating items. It depends on prevalence: never
-        compare it across sets. Undefined without violating items.
+        compare it across sets. Undefined without violating items; without interval in a single cluster.
 
     Raises:
         ValueError: Shapes differ, a gold code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
-        Boyd, Eng & Page (2013), ECML PKDD, section 3.2 (logit interval).
+        Boyd, Eng & Page (2013), ECML PKDD (logit interval). Korn & Graubard (1998), Survey Methodology 24:193-201.
 
     >>> import numpy as np
     >>> round(average_precision(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value, 4)
@@ -106,32 +110,96 @@ def average_precision(y_true: NDArray[Any], y_score: NDArray[Any], *, confidence
     hits = n_positives - np.searchsorted(positives, positives, side="left")
     false_alarms = negatives.size - np.searchsorted(negatives, positives, side="left")
     value = float(np.mean(hits / (hits + false_alarms)))
+    n_eff: float = n_positives
+    if clusters is not None:
+        influence = average_precision_influence(items.y_true, items.y_score)
+        factor = _cluster_factor(influence, _kept_clusters(y_true, y_score, clusters), confidence)
+        if math.isnan(factor):
+            return MetricResult(value, math.nan, math.nan, n_positives, items.n_excluded, ONE_CLUSTER)
+        n_eff *= factor
     clipped = min(1 - 0.5 / n_positives, max(0.5 / n_positives, value))
-    half = z / math.sqrt(n_positives * clipped * (1 - clipped))
+    half = z / math.sqrt(n_eff * clipped * (1 - clipped))
     low, high = float(expit(logit(clipped) - half)), float(expit(logit(clipped) + half))
     return MetricResult(value, min(low, value), max(high, value), n_positives, items.n_excluded)
 
 
-def auroc(y_true: NDArray[Any], y_score: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+def average_precision_influence(y_true: NDArray[Any], y_score: NDArray[Any]) -> NDArray[np.float64]:
+    """Influence of each item on average precision: its own precision, and what it does to the others'.
+
+    A violating item adds (its precision - AP)/P and raises the precision of every violating item at or below its score;
+    a non-violating item lowers theirs.
+
+    Args:
+        y_true: Whether the item violates, bool (n_items,).
+        y_score: Score, float (n_items,), none missing.
+
+    Returns:
+        Influence, float (n_items,), with the sum 0; all 0 without violating items.
+
+    References:
+        Woodruff (1971), JASA 66:411-414 (linearisation).
+
+    >>> import numpy as np
+    >>> found = average_precision_influence(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8]))
+    >>> [round(x, 4) for x in found.tolist()]
+    [0.0, -0.1111, -0.0278, 0.1389]
+    """
+    violating = np.asarray(y_true, dtype=bool)
+    positives, negatives = np.sort(y_score[violating]), np.sort(y_score[~violating])
+    n_positives = positives.size
+    if n_positives == 0:
+        return np.zeros(violating.shape)
+    hits = n_positives - np.searchsorted(positives, positives, side="left")
+    false_alarms = negatives.size - np.searchsorted(negatives, positives, side="left")
+    flagged = hits + false_alarms
+    precision = hits / flagged
+    raised = np.concatenate([[0.0], np.cumsum(false_alarms / flagged**2)])
+    lowered = np.concatenate([[0.0], np.cumsum(hits / flagged**2)])
+    at_or_below = np.searchsorted(positives, y_score, side="right")
+    first_of_tie = np.minimum(np.searchsorted(positives, y_score, side="left"), n_positives - 1)
+    own = precision[first_of_tie] - precision.mean()
+    return np.asarray(np.where(violating, own + raised[at_or_below], 0.0 - lowered[at_or_below]) / n_positives)
+
+
+def _kept_clusters(y_true: NDArray[Any], y_score: NDArray[Any], clusters: NDArray[Any]) -> NDArray[Any]:
+    """Cluster codes of the items that ``scored_items`` keeps."""
+    codes = np.asarray(clusters)
+    if codes.shape != np.shape(y_true):
+        raise ValueError(f"clusters must have shape {np.shape(y_true)}, got {codes.shape}")
+    return np.asarray(codes[(np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))])
+
+
+def _cluster_factor(influence: NDArray[np.float64], clusters: NDArray[Any], confidence: float) -> float:
+    """What an item is worth in its cluster, n_eff/n; NaN where all items are one cluster."""
+    size = effective_n(influence, np.ones(influence.shape, dtype=bool), clusters, confidence=confidence)
+    return math.nan if size.n > 1 and size.n_clusters < 2 else size.factor
+
+
+def auroc(
+    y_true: NDArray[Any], y_score: NDArray[Any], *, clusters: NDArray[Any] | None = None, confidence: float = 0.95
+) -> MetricResult:
     """Chance that a violating item outscores a non-violating one, ties counting half (Mann-Whitney).
 
     Interval: DeLong's standard error on the logit scale. Where that error is 0 or not defined (perfect separation, one
-    item of a class), the bound Var <= A(1-A)/min(P, N) gives the effective n of a Wilson interval.
+    item of a class), the bound Var <= A(1-A)/min(P, N) gives the effective n of a Wilson interval. With clusters the
+    variance is that of the clusters' summed components.
 
     Args:
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         y_score: Score, float (n_items,); NaN missing.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
-        A number in [0, 1], higher is better; n counts scored items; undefined when a class is absent.
+        A number in [0, 1], higher is better; n counts scored items; undefined when a class is absent; without interval
+        in a single cluster.
 
     Raises:
         ValueError: Shapes differ, a gold code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
         DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845. Birnbaum & Klose (1957), Annals of Mathematical
-        Statistics 28:933-945 (variance bound).
+        Statistics 28:933-945 (variance bound). Obuchowski (1997), Biometrics 53:567-578 (clustered components).
 
     >>> import numpy as np
     >>> auroc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value
@@ -147,22 +215,30 @@ def auroc(y_true: NDArray[Any], y_score: NDArray[Any], *, confidence: float = 0.
         return MetricResult.undefined(reason, n=n, n_excluded=items.n_excluded)
     of_positives = _share_below(positives, negatives)
     value = float(np.mean(of_positives))
+    factor = 1.0
+    if clusters is not None:
+        won = _share_below(items.y_score, negatives) - value
+        lost = 1 - _share_below(items.y_score, positives) - value
+        influence = np.where(items.y_true, won / n_positives, lost / n_negatives)
+        factor = _cluster_factor(influence, _kept_clusters(y_true, y_score, clusters), confidence)
+        if math.isnan(factor):
+            return MetricResult(value, math.nan, math.nan, n, items.n_excluded, ONE_CLUSTER)
     variance = 0.0
     if min(n_positives, n_negatives) > 1:
         of_negatives = 1 - _share_below(negatives, positives)
         variance = float(np.var(of_positives, ddof=1) / n_positives + np.var(of_negatives, ddof=1) / n_negatives)
-    low, high = _auroc_interval(value, variance, min(n_positives, n_negatives), z, confidence)
+    low, high = _auroc_interval(value, variance / factor, factor * min(n_positives, n_negatives), z, confidence)
     return MetricResult(value, low, high, n, items.n_excluded)
 
 
 def _share_below(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each sorted score, the share of the sorted others below it, ties counting half."""
+    """For each score, the share of the sorted others below it, ties counting half."""
     below = np.searchsorted(others, scores, side="left")
     below_or_tied = np.searchsorted(others, scores, side="right")
     return np.asarray((below + below_or_tied) / (2 * others.size), dtype=np.float64)
 
 
-def _auroc_interval(value: float, variance: float, n_smaller: int, z: float, confidence: float) -> Interval:
+def _auroc_interval(value: float, variance: float, n_smaller: float, z: float, confidence: float) -> Interval:
     spread = value * (1 - value)
     if variance <= 1e-18 or spread <= 1e-12:
         return wilson_interval(value * n_smaller, n_smaller, confidence=confidence)

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn import metrics as oracle
 
-from harness.core.ranking import auroc, average_precision, precision_recall_curve, roc_curve
+from harness.core.ranking import (
+    auroc,
+    average_precision,
+    average_precision_influence,
+    precision_recall_curve,
+    roc_curve,
+)
 
 RANKING = {"average_precision": average_precision, "auroc": auroc}
 SKLEARN = {"average_precision": oracle.average_precision_score, "auroc": oracle.roc_auc_score}
@@ -178,3 +184,77 @@ def test_auroc_interval_covers(n_positives, runs):
         result = auroc(y, s)
         covered += result.low <= truth <= result.high
     assert 0.925 <= covered / runs <= 0.98
+
+
+def clustered_scores(rng, n_clusters, size, shared):
+    """Items of one cluster share part of their score and all of their gold."""
+    gold = np.repeat((rng.random(n_clusters) < 0.3).astype(int), size)
+    own, common = rng.normal(size=n_clusters * size), np.repeat(rng.normal(size=n_clusters), size)
+    return gold, gold + np.sqrt(shared) * common + np.sqrt(1 - shared) * own, np.repeat(np.arange(n_clusters), size)
+
+
+@pytest.mark.parametrize("metric", [average_precision, auroc])
+def test_items_of_their_own_cluster_change_nothing(metric):
+    gold, scores, _ = clustered_scores(np.random.default_rng(1), 80, 1, 0.0)
+    assert metric(gold, scores, clusters=np.arange(80)) == metric(gold, scores)
+
+
+@pytest.mark.parametrize("metric", [average_precision, auroc])
+def test_a_set_that_holds_every_item_twice_proves_no_more(metric):
+    """Two copies of every item once halved the variance; now only the t quantile of fewer clusters is left."""
+    gold, scores, _ = clustered_scores(np.random.default_rng(2), 400, 1, 0.0)
+    once = metric(gold, scores)
+    twice = metric(np.tile(gold, 2), np.tile(scores, 2), clusters=np.tile(np.arange(400), 2))
+    assert twice.value == pytest.approx(once.value)
+    assert twice.high - twice.low == pytest.approx(once.high - once.low, rel=0.01)
+    naive = metric(np.tile(gold, 2), np.tile(scores, 2))
+    assert naive.high - naive.low < 0.75 * (once.high - once.low)
+
+
+@pytest.mark.parametrize("metric", [average_precision, auroc])
+def test_one_cluster_has_no_interval(metric):
+    gold, scores, _ = clustered_scores(np.random.default_rng(3), 40, 1, 0.0)
+    found = metric(gold, scores, clusters=np.zeros(40, dtype=int))
+    assert np.isnan(found.low)
+    assert found.reason == "an interval needs 2 clusters"
+
+
+def test_clusters_of_items_without_gold_or_score_do_not_count():
+    gold, scores, clusters = clustered_scores(np.random.default_rng(4), 30, 4, 0.5)
+    more = (
+        np.concatenate([gold, [-1, 1]]),
+        np.concatenate([scores, [0.5, np.nan]]),
+        np.concatenate([clusters, [900, 901]]),
+    )
+    expected = average_precision(gold, scores, clusters=clusters)
+    found = average_precision(more[0], more[1], clusters=more[2])
+    assert (found.low, found.high) == (expected.low, expected.high)
+
+
+def test_average_precision_influence_is_the_derivative_by_an_item_s_weight():
+    rng = np.random.default_rng(5)
+    gold, scores = rng.random(40) < 0.4, np.round(rng.random(40), 1)
+
+    def weighted(weights):
+        return oracle.average_precision_score(gold, scores, sample_weight=weights)
+
+    step = 1e-6
+    slopes = [
+        (weighted(1 + step * np.eye(40)[at]) - weighted(1 - step * np.eye(40)[at])) / (2 * step) for at in range(40)
+    ]
+    assert average_precision_influence(gold, scores) == pytest.approx(slopes, abs=1e-7)
+
+
+@pytest.mark.parametrize("n_rounds", [150, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("metric", "naive_below"), [(average_precision, 0.85), (auroc, 0.80)])
+def test_clustered_coverage_is_near_nominal(metric, naive_below, n_rounds):
+    rng = np.random.default_rng(6)
+    truth = np.mean([metric(*clustered_scores(rng, 4_000, 1, 0.8)[:2]).value for _ in range(20)])
+    hits, naive = 0, 0
+    for _ in range(n_rounds):
+        gold, scores, clusters = clustered_scores(rng, 150, 5, 0.8)
+        found, plain = metric(gold, scores, clusters=clusters), metric(gold, scores)
+        hits += found.low <= truth <= found.high
+        naive += plain.low <= truth <= plain.high
+    assert hits / n_rounds > 0.90 - 3 * np.sqrt(0.09 / n_rounds)
+    assert naive / n_rounds < naive_below
