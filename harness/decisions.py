@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records import MISSING_OUTCOMES, UNASKED, OnFailure, Outcome
+from harness.answers import MISSING_OUTCOMES, UNASKED, Outcome
+from harness.records import OnFailure
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
 FailurePolicy = Literal["no_flag", "flag", "review", "wrong", "dropped"]

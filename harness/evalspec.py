@@ -27,10 +27,11 @@ from harness.yamlfile import Document, read_yaml, require_name, require_names, t
 
 T = TypeVar("T")
 
-KINDS = ("prompt", "moderation", "rules", "classifier", "cascade", "recorded")
-_TAKES_CROSSWALK = ("prompt", "moderation", "classifier", "recorded")
-_TAKES_THRESHOLDS = ("prompt", "moderation", "classifier", "recorded")
-_NEEDS_MODELS = ("prompt", "moderation")
+KINDS = ("prompt", "moderation", "rules", "classifier", "cascade", "recorded", "plugin")
+_TAKES_CROSSWALK = ("prompt", "moderation", "classifier", "recorded", "plugin")
+_TAKES_THRESHOLDS = ("prompt", "moderation", "classifier", "recorded", "plugin")
+_TAKES_MODEL = ("prompt", "plugin")
+_NEEDS_MODELS = ("prompt", "moderation", "model")
 _ENTRY_POINT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -235,9 +236,10 @@ class _Resolver:
             self._add(
                 (*place, "model"), "is missing", "a name of the models file", "say which model answers the prompt"
             )
-        if kind != "prompt" and candidate.model is not None:
+        if kind not in _TAKES_MODEL and candidate.model is not None:
             hint = "write the model as 'moderation: NAME'" if kind == "moderation" else "remove it"
-            self._add((*place, "model"), f"is given for a {kind} candidate", "model only beside prompt", hint)
+            allowed = f"model only beside {' or '.join(_TAKES_MODEL)}"
+            self._add((*place, "model"), f"is given for a {kind} candidate", allowed, hint)
         if kind not in _TAKES_CROSSWALK and candidate.crosswalk is not None:
             self._add(
                 (*place, "crosswalk"),
@@ -252,6 +254,15 @@ class _Resolver:
                 f"thresholds with {', '.join(_TAKES_THRESHOLDS)}",
                 "remove it, or set thresholds on the candidates it uses",
             )
+        if kind != "plugin" and candidate.options:
+            self._add(
+                (*place, "options"), f"is given for a {kind} candidate", "options only beside plugin", "remove it"
+            )
+        if kind == "plugin" and value in KINDS:
+            self._add(
+                (*place, kind), f"is {shown(value)}, a kind of its own", "the name of an installed plugin",
+                f"write '{value}: ...' in place of 'plugin: {value}'",
+            )  # fmt: skip
         if kind == "classifier" and not _ENTRY_POINT.fullmatch(str(value)):
             self._add((*place, kind), f"is {shown(value)}", "package.module:callable", "name the callable to import")
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from harness.answers import Candidate
 from harness.candidates.build import build_candidates
 from harness.evalspec import LoadedEval, load_eval
-from harness.records import Candidate, Loaded, Policy
+from harness.records import Loaded, Policy
 from harness.runner import (
     Endpoint,
     InputFile,

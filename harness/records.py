@@ -6,10 +6,10 @@ Decides names, types and value ranges, nothing else. Records of files carry ``__
 from __future__ import annotations
 
 import datetime
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
@@ -19,22 +19,8 @@ Severity = Literal["low", "medium", "high", "critical"]
 CategoryKind = Literal["binary", "ordinal"]
 OnFailure = Literal["no_flag", "flag", "review"]
 Tier = Literal["critical", "guarded", "watch"]
-Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked"]
 RunStatus = Literal["complete", "incomplete", "invalid"]
 Label = Literal[0, 1] | None
-
-OUTCOMES: tuple[Outcome, ...] = ("ok", "unparsed", "refused", "blocked", "abstained", "error")
-"""Six different facts about a call. An item whose text is withheld is never asked: its row says ``withheld``."""
-
-WITHHELD: Outcome = "withheld"
-NOT_ASKED: Outcome = "not_asked"
-"""A row that nobody was asked for: the run stopped before it, or a file of decisions holds none for its item."""
-UNASKED: tuple[Outcome, ...] = (WITHHELD, NOT_ASKED)
-"""Rows that cannot fail: they enter no rate of errors or failures, and are shown only where there are any."""
-MISSING_OUTCOMES: tuple[Outcome, ...] = ("error", *UNASKED)
-"""Rows that are a missing pair: never a decision, never a "no"."""
-FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abstained")
-"""Outcomes that enter the metrics as the declared ``on_failure`` decision; ``error`` is a missing pair instead."""
 
 Proportion = Annotated[float, Ge(0.0), Le(1.0)]
 OpenProportion = Annotated[float, Gt(0.0), Lt(1.0)]
@@ -324,6 +310,8 @@ class CandidateSpec:
     classifier: str | None = None
     cascade: tuple[CascadeStage, ...] | None = None
     recorded: str | None = None
+    plugin: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     crosswalk: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     on_failure: OnFailure | None = None
@@ -380,101 +368,3 @@ class Eval:
     gate: Gate | None = None
     seed: int = 0
     description: str = ""
-
-
-# ------------------------------------------------------------------------------------------------- calls and answers
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call a candidate wants made: which model's endpoint, which route, and the exact body."""
-
-    model_id: str
-    route: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens a response says it used."""
-
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    output_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back for a request. ``error`` is set when no usable answer came back after all retries."""
-
-    key: str
-    status: int
-    body: bytes
-    latency_ms: float
-    is_cached: bool = False
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A candidate's reading of what came back: one outcome, and a decision and score per category.
-
-    A category that is absent from ``decisions`` was not decided (None); that is neither 0 nor an error.
-    """
-
-    outcome: Outcome
-    decisions: Mapping[str, int | None] = field(default_factory=dict)
-    scores: Mapping[str, float] = field(default_factory=dict)
-    rationale: str | None = None
-    error: str | None = None
-    latency_ms: float | None = None
-    cost_usd: float | None = None
-
-
-Decide = Generator[Sequence[Request], Sequence[Response], Answer]
-"""A decision in progress: yields batches of requests, is sent their responses, returns the answer."""
-
-
-class Candidate(Protocol):
-    """Anything that decides. Candidates do no I/O: the runner makes the calls they yield."""
-
-    @property
-    def id(self) -> str:
-        """Name in the eval file."""
-
-    @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        """Everything that can change a decision, as JSON: names, versions and hashes of inputs."""
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Categories it can decide; it says nothing about the others."""
-
-    @property
-    def needs_text(self) -> bool:
-        """False when it can decide an item that is withheld."""
-
-    @property
-    def models_used(self) -> tuple[str, ...]:
-        """Names in models.yaml that its requests may go to."""
-
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Called with each chunk of items before they are decided; for candidates that work in batches."""
-
-    def decide(self, item: Item) -> Decide:
-        """Decide one item; local candidates return without yielding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One row of a run: what one candidate made of one item in one repeat."""
-
-    candidate: str
-    item_id: str
-    repeat: int
-    answer: Answer
-    latency_ms: float | None
-    usage: Usage
-    cost_usd: float | None
-    is_cached: bool
-    response_key: str | None

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import __version__
+from harness.answers import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
@@ -26,7 +27,6 @@ from harness.core.sampled import weighted_ratio
 from harness.core.signature import signature
 from harness.core.thresholds import recall_at_precision
 from harness.decisions import MISSING, Decisions, decisions, generator, on_failure_of, outcome_code, outcome_counts
-from harness.records import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
 from harness.runs.split import described
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "records"},
+    {"errors", "records", "answers"},
     {"core"},
     {"textfile", "yamlfile", "schema", "rows", "tables", "sandbox", "policy", "golden", "prompts", "rules", "models"},
     {"evalspec", "runfolder", "runs", "embedded"},

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import TYPE_CHECKING, Any
 
+from harness.answers import Candidate
 from harness.candidates.cascade import CascadeCandidate, Stage
 from harness.candidates.chat import ChatCandidate
 from harness.candidates.classifier import ClassifierCandidate
+from harness.candidates.installed import InstalledCandidate, require_candidate
 from harness.candidates.moderation import ModerationCandidate
 from harness.candidates.names import NameIndex, crosswalk_of
 from harness.candidates.parsers import Parser, load_parser
@@ -23,8 +25,8 @@ from harness.candidates.recorded import RecordedCandidate, RecordedRows, read_re
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
 from harness.prompts import compile_prompt, header_document
-from harness.records import Candidate, CandidateSpec, Loaded, Model, Prompt
-from harness.textfile import listed, shortened, suggestion
+from harness.records import CandidateSpec, Loaded, Model, Prompt
+from harness.textfile import a, listed, shortened, suggestion
 
 if TYPE_CHECKING:
     from harness.evalspec import LoadedEval
@@ -235,6 +237,23 @@ def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> C
     return CascadeCandidate(candidate_id, stages, category_order=builder.loaded.policy.value.category_ids)
 
 
+def build_plugin(builder: Builder, candidate_id: str, spec: CandidateSpec) -> InstalledCandidate:
+    """A kind that another package brings: its entry point is called as the built-in ones are."""
+    name = spec.plugin or ""
+    build, version_of = find_plugin(GROUP, name, {}, what="plugin", hidden=KINDS)
+    if not callable(build):
+        raise HarnessError(
+            f"plugin '{name}' is {a(type(build).__name__)}",
+            allowed="a callable of (builder, candidate_id, spec)",
+            next_step="name a function or a class",
+        )
+    categories = builder.loaded.policy.value.category_ids
+    candidate = require_candidate(build(builder, candidate_id, spec), candidate_id, name, categories)
+    source = source_hash(name, build) if ":" in name else ""
+    origin = {"plugin": name, "version": version_of, "source": source, "options": dict(spec.options)}
+    return InstalledCandidate(candidate, {key: value for key, value in origin.items() if value})
+
+
 KINDS: dict[str, Callable[[Builder, str, CandidateSpec], Candidate]] = {
     "prompt": build_chat,
     "moderation": build_moderation,
@@ -242,6 +261,7 @@ KINDS: dict[str, Callable[[Builder, str, CandidateSpec], Candidate]] = {
     "classifier": build_classifier,
     "cascade": build_cascade,
     "recorded": build_recorded,
+    "plugin": build_plugin,
 }
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.candidates.build import Builder, parser_of
+from harness.candidates.build import GROUP, Builder, parser_of
+from harness.candidates.plugins import is_installed
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.evalspec import LoadedEval
 from harness.records import CandidateSpec, Loaded, Prompt
@@ -51,6 +52,10 @@ def check_candidates(loaded: LoadedEval) -> tuple[list[HarnessError], list[Doubt
         for what, imported in _imports(loaded, spec):
             if not _is_installed(imported):
                 doubts.append(_not_installed(document, name, what, imported))
+        if spec.plugin is not None and ":" not in spec.plugin and not is_installed(GROUP, spec.plugin):
+            found = f"candidate '{shortened(name)}' needs the plugin '{shortened(spec.plugin)}', which is not installed"
+            hint = f"install the package that provides it under the entry point {GROUP}, or correct the name"
+            doubts.append(Doubt(document.path, document.line(("candidates", name)), f"{found} here", hint))
         if _needs_import(loaded, spec):
             continue
         try:
@@ -74,6 +79,7 @@ def check_candidates(loaded: LoadedEval) -> tuple[list[HarnessError], list[Doubt
 def _imports(loaded: LoadedEval, spec: CandidateSpec) -> list[tuple[str, str]]:
     """What and where from a candidate imports itself."""
     found = [] if spec.classifier is None else [("classifier", spec.classifier)]
+    found += [] if spec.plugin is None or ":" not in spec.plugin else [("plugin", spec.plugin)]
     if spec.prompt is not None and ":" in (answer := loaded.prompts[spec.prompt].value.header.answer):
         found.append(("parser", answer))
     return found
@@ -81,7 +87,9 @@ def _imports(loaded: LoadedEval, spec: CandidateSpec) -> list[tuple[str, str]]:
 
 def _needs_import(loaded: LoadedEval, spec: CandidateSpec) -> bool:
     others = [loaded.eval.value.candidates[stage.use] for stage in spec.cascade or ()]
-    return bool(_imports(loaded, spec)) or any(_needs_import(loaded, other) for other in others)
+    return (
+        bool(_imports(loaded, spec)) or spec.plugin is not None or any(_needs_import(loaded, other) for other in others)
+    )
 
 
 def _is_installed(path: str) -> bool:

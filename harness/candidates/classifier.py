@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.answers import Answer, Decide
 from harness.candidates.names import NameIndex, map_scores
 from harness.errors import HarnessError
-from harness.records import Answer, Decide, Item
+from harness.records import Item
 from harness.textfile import listed, shortened
 
 DEFAULT_THRESHOLD = 0.5

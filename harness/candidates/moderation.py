@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.answers import Answer, Decide, Request, Response
 from harness.candidates.chat import encode_body
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.candidates.responses import read_document
-from harness.records import Answer, Decide, Item, Model, Request, Response
+from harness.records import Item, Model
 
 ROUTE = "/moderations"
 VERSION = 1

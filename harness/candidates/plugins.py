@@ -9,7 +9,7 @@ import functools
 import hashlib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -70,15 +70,25 @@ def _installed(group: str) -> Mapping[str, Any]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-def find_plugin(group: str, name: str, built_in: Mapping[str, Any], *, what: str) -> tuple[Any, str]:
-    """A built-in or installed plugin, and the version of what provides it; a built-in name cannot be taken over."""
+def is_installed(group: str, name: str) -> bool:
+    """Whether a package brings an entry point of that name; none of its code is run."""
+    return name in _installed(group)
+
+
+def find_plugin(
+    group: str, name: str, built_in: Mapping[str, Any], *, what: str, hidden: Collection[str] = ()
+) -> tuple[Any, str]:
+    """A built-in or installed plugin, and the version of what provides it; a built-in name cannot be taken over.
+
+    ``hidden`` names are entry points that go by another field, and are not offered.
+    """
     if name in built_in:
         return built_in[name], ""
     if ":" in name:
         return import_object(name, what=what), ""
-    point = _installed(group).get(name)
+    point = None if name in hidden else _installed(group).get(name)
     if point is None:
-        known = [*built_in, *_installed(group)]
+        known = [*built_in, *(one for one in _installed(group) if one not in hidden)]
         raise HarnessError(
             f"there is no {what} '{name}'",
             allowed=listed(dict.fromkeys(known), most=40),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.answers import NOT_ASKED
 from harness.cli.options import eval_argument, going_on, interruptible, json_option, note, print_json, run_options
-from harness.records import NOT_ASKED
 
 if TYPE_CHECKING:
     from harness.execution import PreparedRun, RunOptions

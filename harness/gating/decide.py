@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
@@ -26,7 +27,6 @@ from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.pairs import Pairs, System, pair_runs
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
-from harness.records import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
 from harness.scoring import latency_percentiles, signature_of
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.records import WITHHELD
+from harness.answers import WITHHELD
 from harness.report import numbers
 from harness.report.words import NOT_ASKED, sentence
 from harness.runs import RunMeta

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.records import WITHHELD
+from harness.answers import WITHHELD
 from harness.report import numbers
 
 NOT_ASKED = "not_asked"

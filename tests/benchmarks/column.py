@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from harness.records import Answer, Decide, Item, Limits, Request
+from harness.answers import Answer, Decide, Request
+from harness.records import Item, Limits
 from harness.runner import RunRequest, RunSummary, ready_endpoint, run_eval
 
 SYSTEM = (

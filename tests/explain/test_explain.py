@@ -6,13 +6,14 @@ from importlib import resources
 import pytest
 from click.testing import CliRunner
 
+from harness.answers import OUTCOMES
 from harness.cli.explain import command
 from harness.core.averages import AVERAGED_METRICS
 from harness.core.metrics import METRICS
 from harness.core.paired import PAIRED_METRICS
 from harness.errors import HarnessError
 from harness.explain import HEADER, page, pages
-from harness.records import OUTCOMES, Check
+from harness.records import Check
 from harness.report.score_tables import COLUMNS, SCORE_COLUMNS
 from harness.schema import describe, type_at
 from harness.scoring import RECALL_AT

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.answers import WITHHELD
 from harness.decisions import MISSING, decisions
-from harness.records import WITHHELD
 from harness.report import numbers
 from harness.report.masking import TextMode, printable, shorten, shown
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds

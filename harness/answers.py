@@ -1,0 +1,122 @@
+"""What passes between a candidate and whoever runs it: requests, responses, answers, and the row that comes of them.
+
+Decides the outcomes a row can have, and which of them are a failed answer, a missing pair or no call at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from harness.records import Item
+
+Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked"]
+
+OUTCOMES: tuple[Outcome, ...] = ("ok", "unparsed", "refused", "blocked", "abstained", "error")
+"""Six different facts about a call. An item whose text is withheld is never asked: its row says ``withheld``."""
+
+WITHHELD: Outcome = "withheld"
+NOT_ASKED: Outcome = "not_asked"
+"""A row that nobody was asked for: the run stopped before it, or a file of decisions holds none for its item."""
+UNASKED: tuple[Outcome, ...] = (WITHHELD, NOT_ASKED)
+"""Rows that cannot fail: they enter no rate of errors or failures, and are shown only where there are any."""
+MISSING_OUTCOMES: tuple[Outcome, ...] = ("error", *UNASKED)
+"""Rows that are a missing pair: never a decision, never a "no"."""
+FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abstained")
+"""Outcomes that enter the metrics as the declared ``on_failure`` decision; ``error`` is a missing pair instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call a candidate wants made: which model's endpoint, which route, and the exact body."""
+
+    model_id: str
+    route: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens a response says it used."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back for a request. ``error`` is set when no usable answer came back after all retries."""
+
+    key: str
+    status: int
+    body: bytes
+    latency_ms: float
+    is_cached: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A candidate's reading of what came back: one outcome, and a decision and score per category.
+
+    A category that is absent from ``decisions`` was not decided (None); that is neither 0 nor an error.
+    """
+
+    outcome: Outcome
+    decisions: Mapping[str, int | None] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    rationale: str | None = None
+    error: str | None = None
+    latency_ms: float | None = None
+    cost_usd: float | None = None
+
+
+Decide = Generator[Sequence[Request], Sequence[Response], Answer]
+"""A decision in progress: yields batches of requests, is sent their responses, returns the answer."""
+
+
+class Candidate(Protocol):
+    """Anything that decides. Candidates do no I/O: the runner makes the calls they yield."""
+
+    @property
+    def id(self) -> str:
+        """Name in the eval file."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that can change a decision, as JSON: names, versions and hashes of inputs."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories it can decide; it says nothing about the others."""
+
+    @property
+    def needs_text(self) -> bool:
+        """False when it can decide an item that is withheld."""
+
+    @property
+    def models_used(self) -> tuple[str, ...]:
+        """Names in models.yaml that its requests may go to."""
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Called with each chunk of items before they are decided; for candidates that work in batches."""
+
+    def decide(self, item: Item) -> Decide:
+        """Decide one item; local candidates return without yielding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One row of a run: what one candidate made of one item in one repeat."""
+
+    candidate: str
+    item_id: str
+    repeat: int
+    answer: Answer
+    latency_ms: float | None
+    usage: Usage
+    cost_usd: float | None
+    is_cached: bool
+    response_key: str | None

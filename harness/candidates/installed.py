@@ -1,0 +1,66 @@
+"""Candidates that another package brings.
+
+Decides what such a candidate must have, and what its fingerprint says beside its own: which plugin made it, in which
+version, with which options. What it decides is its own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.answers import Candidate, Decide
+from harness.errors import HarnessError
+from harness.records import Item
+
+PARTS = ("id", "fingerprint", "categories", "needs_text", "models_used", "prepare", "decide")
+"""What a candidate has: ``harness.answers.Candidate``."""
+
+
+class InstalledCandidate:
+    """A candidate of another package, with its origin in the fingerprint."""
+
+    def __init__(self, candidate: Candidate, origin: Mapping[str, Any]) -> None:
+        self._candidate = candidate
+        self._origin = origin
+        self.id = candidate.id
+        self.categories = tuple(candidate.categories)
+        self.needs_text = candidate.needs_text
+        self.models_used = tuple(candidate.models_used)
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that can change a decision, as JSON."""
+        return {**self._candidate.fingerprint, **self._origin}
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Let it prepare a chunk of items."""
+        self._candidate.prepare(items)
+
+    def decide(self, item: Item) -> Decide:
+        """Let it decide one item."""
+        return self._candidate.decide(item)
+
+
+def require_candidate(made: Any, candidate_id: str, plugin: str, categories: Sequence[str]) -> Candidate:
+    """What a plugin made, when it is a candidate of that name over categories of the policy.
+
+    Raises:
+        HarnessError: A part is missing, the id is another, or a category is none of the policy's.
+    """
+    lacking = [part for part in PARTS if not hasattr(made, part)]
+    found = None
+    if lacking:
+        found = f"returned a {type(made).__name__} without {', '.join(lacking)}"
+    elif made.id != candidate_id:
+        found = f"returned a candidate named '{made.id}'"
+    elif unknown := [name for name in made.categories if name not in categories]:
+        found = f"decides '{unknown[0]}', which the policy does not have"
+    if found is not None:
+        raise HarnessError(
+            f"plugin '{plugin}' {found}",
+            allowed=f"a candidate with {', '.join(PARTS)}: its id '{candidate_id}', its categories the policy's",
+            next_step="correct the plugin, or tell its maker",
+        )
+    candidate: Candidate = made
+    return candidate
