@@ -1,50 +1,31 @@
 """Every file of a team's folder, and every reference between them, checked without calling anything.
 
-Decides which file is what (by its top-level key, or by front matter) and what deserves a warning although it is
-allowed: leakage from a golden set into a prompt, duplicates, and categories without positives. What is an error is
-decided by the readers.
+Decides which file is what (by its top-level key, or by front matter) and in which order they are read. What is an error
+is decided by the readers, what deserves a warning although it is allowed by ``goldens.check`` and ``candidates.check``.
 """
 
 from __future__ import annotations
 
 import os
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.evalspec import LoadedEval, Shelf, load_eval
 from harness.golden import GoldenSet
-from harness.records import Item, Loaded, Policy, Prompt
-from harness.textfile import counted, listed, nearest, read_text, shortened
+from harness.goldens.check import Remark, check_items
+from harness.records import Loaded, Policy, Prompt
+from harness.textfile import listed, nearest, read_text, shortened
 from harness.yamlfile import KINDS, kind_of, read_yaml
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 T = TypeVar("T")
 
 DEFAULT_FOLDERS = ("evals", "golden_sets")
-MIN_QUOTED_CHARS = 20
-_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something allowed that probably should not be."""
-
-    path: str
-    line: int | None
-    found: str
-    next_step: str
-
-    def __str__(self) -> str:
-        where = self.path if self.line is None else f"{self.path}:{self.line}"
-        return f"{where}: {self.found}\n  {self.next_step}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +109,11 @@ class _Checker:
             if path not in self._golden:
                 self._read_golden(path)
         for golden in self._golden.values():
-            self._warn_about(golden)
+            policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
+            prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
+            errors, remarks = check_items(golden, None if policy is None else policy.value, prompts)
+            self.errors += errors
+            self.warnings += remarks
         return CheckReport(
             files={kind: len(paths) for kind, paths in self.found.items() if paths},
             n_items=sum(map(len, self._golden.values())),
@@ -218,61 +203,6 @@ class _Checker:
         self.errors += errors
         self.warnings += [Remark(str(doubt.path), doubt.line, doubt.found, doubt.next_step) for doubt in doubts]
 
-    def _warn_about(self, golden: GoldenSet) -> None:
-        policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
-        prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
-        leaks = _Leaks(prompts)
-        hashes = array("q")
-        slices = dict.fromkeys(golden.card.slices, False)
-        folder = None if golden.items_path is None else golden.items_path.parent
-        empty: list[str] = []
-        no_image: list[str] = []
-        try:
-            for item in golden.items():
-                hashes.append(hash(item.text) if item.text is not None else 0)
-                leaks.look(item)
-                for name, values in item.slices.items():
-                    slices[name] = slices[name] or bool(values)
-                if item.text is not None and not item.text.strip():
-                    empty.append(item.id)
-                if folder is not None and item.images:
-                    no_image += _missing_images(folder, item)
-        except HarnessError as error:
-            self._add(error)
-            return
-        card = str(golden.path)
-        if no_image:
-            self.errors.append(
-                FileError(
-                    str(golden.items_path),
-                    f"names {counted(len(no_image), 'image')} that cannot be found: {_some(no_image)}",
-                    field="images",
-                    allowed="image files beside the items",
-                    next_step="add the images or correct the names",
-                )
-            )
-        self.warnings += leaks.remarks(golden)
-        self.warnings += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
-        self.warnings += _without_positives(golden, None if policy is None else policy.value)
-        if empty:
-            self.warnings.append(
-                Remark(
-                    str(golden.items_path or golden.path),
-                    None,
-                    f"has {counted(len(empty), 'item')} with blank text ({_some(empty)})",
-                    "write null where a text is withheld, or remove the items",
-                )
-            )
-        for name in [name for name, is_seen in slices.items() if not is_seen]:
-            self.warnings.append(
-                Remark(
-                    card,
-                    None,
-                    f"declares the slice '{shortened(name)}', but no item has {shortened(golden.card.slices[name])}",
-                    "correct the path, or remove the slice",
-                )
-            )
-
     def _read(self, path: Path, read: Callable[[Path], T]) -> T | None:
         try:
             return read(path)
@@ -282,115 +212,6 @@ class _Checker:
 
     def _add(self, error: HarnessError) -> None:
         self.errors += error.errors if isinstance(error, GroupedError) else (error,)
-
-
-class _Leaks:
-    """Finds golden texts inside prompts."""
-
-    def __init__(self, prompts: Sequence[Loaded[Prompt]]) -> None:
-        self._prompts = prompts
-        self._examples: dict[str, list[int]] = {}
-        self._bodies = [_plain(" ".join(message.template for message in prompt.value.messages)) for prompt in prompts]
-        self._found: list[list[str]] = [[] for _ in prompts]
-        for at, prompt in enumerate(prompts):
-            for example in prompt.value.header.examples:
-                self._examples.setdefault(_plain(str(example["text"])), []).append(at)
-
-    def look(self, item: Item) -> None:
-        if not self._prompts or item.text is None:
-            return
-        text = _plain(item.text)
-        hits = set(self._examples.get(text, ()))
-        if len(text) >= MIN_QUOTED_CHARS:
-            hits.update(at for at, body in enumerate(self._bodies) if text in body)
-        for at in hits:
-            self._found[at].append(item.id)
-
-    def remarks(self, golden: GoldenSet) -> Iterator[Remark]:
-        for prompt, ids in zip(self._prompts, self._found, strict=True):
-            if ids:
-                yield Remark(
-                    str(prompt.path),
-                    None,
-                    f"shows the model {counted(len(ids), 'text')} of golden set '{golden.name}' ({_some(ids)})",
-                    "use examples that are not in the golden set: the score would measure memory",
-                )
-
-
-def _missing_images(folder: Path, item: Item) -> Iterator[str]:
-    for name in item.images:
-        if "://" not in name and not (folder / name).is_file():
-            yield f"{shortened(name)} (item {shortened(item.id)})"
-
-
-def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
-    """Texts that occur more than once: with contradicting labels, or without a common group."""
-    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    repeated = np.flatnonzero((counts[inverse] > 1) & (hashes != 0))
-    same: dict[str, list[tuple[int, Item]]] = {}
-    for index, item in zip(repeated.tolist(), golden.items(repeated.tolist()), strict=True):
-        if item.text is not None:
-            same.setdefault(item.text, []).append((index, item))
-    labels = golden.labels()
-    contradicting, apart = [], []
-    n_rows = 0
-    for members in same.values():
-        if len(members) < 2:
-            continue
-        rows = labels[[index for index, _ in members]]
-        ids = " = ".join(item.id for _, item in members[:4])
-        if bool(((rows == 1).any(axis=0) & (rows == 0).any(axis=0)).any()):
-            contradicting.append(ids)
-        if len({item.group for _, item in members}) > 1 or members[0][1].group is None:
-            apart.append(ids)
-            n_rows += len(members)
-    path = str(golden.items_path or golden.path)
-    remarks = []
-    if contradicting:
-        remarks.append(
-            Remark(
-                path,
-                None,
-                f"has {counted(len(contradicting), 'repeated text')} with different labels ({_some(contradicting)})",
-                "review the labels: no candidate can be right about both",
-            )
-        )
-    if apart:
-        remarks.append(
-            Remark(
-                path,
-                None,
-                f"has {counted(len(apart), 'repeated text')} without a common group, {n_rows:,} rows ({_some(apart)})",
-                "remove the copies, or give copies one group so that intervals count them together",
-            )
-        )
-    return remarks
-
-
-def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]:
-    positives = (golden.labels() == 1).sum(axis=0)
-    without = [name for name, count in zip(golden.categories, positives, strict=True) if count == 0]
-    remarks = []
-    if without:
-        remarks.append(
-            Remark(
-                str(golden.path),
-                None,
-                f"has no violating item for {listed(without)}",
-                "add items: recall and precision are undefined without them",
-            )
-        )
-    unlabelled = [] if policy is None else [name for name in policy.category_ids if name not in golden.categories]
-    if unlabelled:
-        remarks.append(
-            Remark(
-                str(golden.path),
-                None,
-                f"does not label {listed(unlabelled)} of policy '{golden.card.policy.name}'",
-                "label them, or use another golden set for these categories",
-            )
-        )
-    return remarks
 
 
 def _kind_of(path: Path, *, is_named: bool) -> str | None:
@@ -440,12 +261,3 @@ def _files_under(folder: Path) -> Iterable[Path]:
         for name in sorted(files):
             if Path(name).suffix in (".yaml", ".yml", ".md") and not name.startswith("."):
                 yield Path(parent) / name
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-def _some(ids: Sequence[str]) -> str:
-    more = f", ... ({len(ids):,} in all)" if len(ids) > _SHOWN else ""
-    return ", ".join(shortened(name) for name in ids[:_SHOWN]) + more

@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "records", "answers"},
     {"core"},
     {"textfile", "yamlfile", "schema", "rows", "tables", "sandbox", "policy", "golden", "prompts", "rules", "models"},
-    {"evalspec", "runfolder", "runs", "embedded"},
+    {"evalspec", "runs", "embedded", "goldens"},
     {"candidates"},
     {"runner", "decisions", "check"},
     {"scoring", "comparison", "baselines", "gating", "gate_log"},

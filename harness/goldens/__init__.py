@@ -1,0 +1,4 @@
+"""The care of golden sets.
+
+``check`` finds what a reader of rows allows and an analyst would not.
+"""

@@ -1,0 +1,223 @@
+"""What deserves a remark in a golden set although it is allowed, and the images it names that are not there.
+
+Decides leakage into prompts, duplicates, contradicting labels, categories without positives, blank texts and slices
+that no item has. What a row may hold is decided by its reader.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import FileError, GroupedError, HarnessError
+from harness.golden import GoldenSet
+from harness.records import Item, Loaded, Policy, Prompt
+from harness.textfile import counted, listed, shortened
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MIN_QUOTED_CHARS = 20
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something allowed that probably should not be."""
+
+    path: str
+    line: int | None
+    found: str
+    next_step: str
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.found}\n  {self.next_step}"
+
+
+def check_items(
+    golden: GoldenSet, policy: Policy | None, prompts: Sequence[Loaded[Prompt]]
+) -> tuple[list[HarnessError], list[Remark]]:
+    """Faults and remarks that only the items themselves can show; they are read once.
+
+    Args:
+        golden: The golden set.
+        policy: Its policy; None where that is not known.
+        prompts: Prompts that are put to it.
+    """
+    errors: list[HarnessError] = []
+    remarks: list[Remark] = []
+    leaks = _Leaks(prompts)
+    hashes = array("q")
+    slices = dict.fromkeys(golden.card.slices, False)
+    folder = None if golden.items_path is None else golden.items_path.parent
+    empty: list[str] = []
+    no_image: list[str] = []
+    try:
+        for item in golden.items():
+            hashes.append(hash(item.text) if item.text is not None else 0)
+            leaks.look(item)
+            for name, values in item.slices.items():
+                slices[name] = slices[name] or bool(values)
+            if item.text is not None and not item.text.strip():
+                empty.append(item.id)
+            if folder is not None and item.images:
+                no_image += _missing_images(folder, item)
+    except HarnessError as error:
+        return list(error.errors) if isinstance(error, GroupedError) else [error], []
+    card = str(golden.path)
+    if no_image:
+        errors.append(
+            FileError(
+                str(golden.items_path),
+                f"names {counted(len(no_image), 'image')} that cannot be found: {_some(no_image)}",
+                field="images",
+                allowed="image files beside the items",
+                next_step="add the images or correct the names",
+            )
+        )
+    remarks += leaks.remarks(golden)
+    remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
+    remarks += _without_positives(golden, policy)
+    if empty:
+        remarks.append(
+            Remark(
+                str(golden.items_path or golden.path),
+                None,
+                f"has {counted(len(empty), 'item')} with blank text ({_some(empty)})",
+                "write null where a text is withheld, or remove the items",
+            )
+        )
+    for name in [name for name, is_seen in slices.items() if not is_seen]:
+        remarks.append(
+            Remark(
+                card,
+                None,
+                f"declares the slice '{shortened(name)}', but no item has {shortened(golden.card.slices[name])}",
+                "correct the path, or remove the slice",
+            )
+        )
+    return errors, remarks
+
+
+class _Leaks:
+    """Finds golden texts inside prompts."""
+
+    def __init__(self, prompts: Sequence[Loaded[Prompt]]) -> None:
+        self._prompts = prompts
+        self._examples: dict[str, list[int]] = {}
+        self._bodies = [_plain(" ".join(message.template for message in prompt.value.messages)) for prompt in prompts]
+        self._found: list[list[str]] = [[] for _ in prompts]
+        for at, prompt in enumerate(prompts):
+            for example in prompt.value.header.examples:
+                self._examples.setdefault(_plain(str(example["text"])), []).append(at)
+
+    def look(self, item: Item) -> None:
+        if not self._prompts or item.text is None:
+            return
+        text = _plain(item.text)
+        hits = set(self._examples.get(text, ()))
+        if len(text) >= MIN_QUOTED_CHARS:
+            hits.update(at for at, body in enumerate(self._bodies) if text in body)
+        for at in hits:
+            self._found[at].append(item.id)
+
+    def remarks(self, golden: GoldenSet) -> Iterator[Remark]:
+        for prompt, ids in zip(self._prompts, self._found, strict=True):
+            if ids:
+                yield Remark(
+                    str(prompt.path),
+                    None,
+                    f"shows the model {counted(len(ids), 'text')} of golden set '{golden.name}' ({_some(ids)})",
+                    "use examples that are not in the golden set: the score would measure memory",
+                )
+
+
+def _missing_images(folder: Path, item: Item) -> Iterator[str]:
+    for name in item.images:
+        if "://" not in name and not (folder / name).is_file():
+            yield f"{shortened(name)} (item {shortened(item.id)})"
+
+
+def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
+    """Texts that occur more than once: with contradicting labels, or without a common group."""
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    repeated = np.flatnonzero((counts[inverse] > 1) & (hashes != 0))
+    same: dict[str, list[tuple[int, Item]]] = {}
+    for index, item in zip(repeated.tolist(), golden.items(repeated.tolist()), strict=True):
+        if item.text is not None:
+            same.setdefault(item.text, []).append((index, item))
+    labels = golden.labels()
+    contradicting, apart = [], []
+    n_rows = 0
+    for members in same.values():
+        if len(members) < 2:
+            continue
+        rows = labels[[index for index, _ in members]]
+        ids = " = ".join(item.id for _, item in members[:4])
+        if bool(((rows == 1).any(axis=0) & (rows == 0).any(axis=0)).any()):
+            contradicting.append(ids)
+        if len({item.group for _, item in members}) > 1 or members[0][1].group is None:
+            apart.append(ids)
+            n_rows += len(members)
+    path = str(golden.items_path or golden.path)
+    remarks = []
+    if contradicting:
+        remarks.append(
+            Remark(
+                path,
+                None,
+                f"has {counted(len(contradicting), 'repeated text')} with different labels ({_some(contradicting)})",
+                "review the labels: no candidate can be right about both",
+            )
+        )
+    if apart:
+        remarks.append(
+            Remark(
+                path,
+                None,
+                f"has {counted(len(apart), 'repeated text')} without a common group, {n_rows:,} rows ({_some(apart)})",
+                "remove the copies, or give copies one group so that intervals count them together",
+            )
+        )
+    return remarks
+
+
+def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]:
+    positives = (golden.labels() == 1).sum(axis=0)
+    without = [name for name, count in zip(golden.categories, positives, strict=True) if count == 0]
+    remarks = []
+    if without:
+        remarks.append(
+            Remark(
+                str(golden.path),
+                None,
+                f"has no violating item for {listed(without)}",
+                "add items: recall and precision are undefined without them",
+            )
+        )
+    unlabelled = [] if policy is None else [name for name in policy.category_ids if name not in golden.categories]
+    if unlabelled:
+        remarks.append(
+            Remark(
+                str(golden.path),
+                None,
+                f"does not label {listed(unlabelled)} of policy '{golden.card.policy.name}'",
+                "label them, or use another golden set for these categories",
+            )
+        )
+    return remarks
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f", ... ({len(ids):,} in all)" if len(ids) > _SHOWN else ""
+    return ", ".join(shortened(name) for name in ids[:_SHOWN]) + more
