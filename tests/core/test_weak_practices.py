@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from harness.core.averages import macro_average
 from harness.core.checks import CheckEvidence, CheckSpec
@@ -99,52 +101,69 @@ def _f1(tables, bit):
     return 2 * tp / (tables[..., 4:].sum(axis=-1) + tables[..., flagged].sum(axis=-1))
 
 
-def _ships(tables):
-    """P(ship) under the gate and simpler rules."""
+def _gate_ships(tables):
+    specs = [CheckSpec(f"c{i}", "recall", "critical", margin=0.05) for i in range(K)]
+    return np.mean(
+        [
+            decide_gate([(s, CheckEvidence(c, c)) for s, c in zip(specs, run, strict=True)], seed=0).verdict == "PASS"
+            for run in tables
+        ]
+    )
+
+
+def _rules_ship(tables):
+    """P(ship) under rules that are simpler than the gate."""
     f1_a, f1_b = _f1(tables, 2), _f1(tables, 1)
     lost, gained = tables[..., [1, 6]].sum(axis=-1), tables[..., [2, 5]].sum(axis=-1)
-    gate = [
-        decide_gate(
-            [
-                (CheckSpec(f"c{i}", "recall", "critical", margin=0.05), CheckEvidence(cells, cells))
-                for i, cells in enumerate(run)
-            ],
-            seed=0,
-        ).verdict
-        == "PASS"
-        for run in tables
-    ]
-    accuracy = (gained - lost).sum(axis=1) / tables.sum(axis=(1, 2))
+    n_positives, n = tables[..., 4:].sum(axis=-1), tables.sum(axis=(1, 2))
+    low_a, _ = proportion_confint(tables[..., [6, 7]].sum(axis=-1), n_positives, method="wilson")
+    _, high_b = proportion_confint(tables[..., [5, 7]].sum(axis=-1), n_positives, method="wilson")
+    accuracy = (gained - lost).sum(axis=1) / n
+    spread = ((gained + lost).sum(axis=1) / n - accuracy**2) / (n - 1)
+    half = stats.t.ppf(0.975, n - 1) * np.sqrt(spread)
+    pairs = zip(gained, lost, strict=True)
     return {
-        "gate": np.mean(gate),
-        "any category F1 lower": np.mean((f1_b >= f1_a).all(axis=1)),
-        "macro F1 lower": np.mean(f1_b.mean(axis=1) >= f1_a.mean(axis=1)),
-        "macro F1 drops > .01": np.mean(f1_b.mean(axis=1) >= f1_a.mean(axis=1) - 0.01),
-        "accuracy inside 1.5 points": np.mean(np.abs(accuracy) < 0.012),
-        "McNemar on accuracy": np.mean(
-            [
-                all(mcnemar_midp(int(g), int(x)) >= 0.05 for g, x in zip(*pair, strict=True))
-                for pair in zip(gained, lost, strict=True)
-            ]
+        "any category F1 is lower": (f1_b >= f1_a).all(axis=1).mean(),
+        "macro F1 is lower": (f1_b.mean(axis=1) >= f1_a.mean(axis=1)).mean(),
+        "macro F1 drops > .01": (f1_b.mean(axis=1) >= f1_a.mean(axis=1) - 0.01).mean(),
+        "any category F1 drops > .01": (f1_b >= f1_a - 0.01).all(axis=1).mean(),
+        "unpaired intervals are disjoint": (high_b >= low_a).all(axis=1).mean(),
+        "McNemar on accuracy p < .05": np.mean(
+            [all(mcnemar_midp(int(g), int(x)) >= 0.05 for g, x in zip(*one, strict=True)) for one in pairs]
         ),
+        "accuracy difference not inside 1.5 points": (np.abs(accuracy) + half < 0.015).mean(),
     }
 
 
 @pytest.mark.parametrize("n_runs", [25, pytest.param(250, marks=pytest.mark.slow)])
-def test_chance_to_ship_of_the_gate_and_of_simpler_rules(n_runs):
+def test_chance_to_ship_of_the_gate(n_runs):
     rng = np.random.default_rng(1)
-    equal, five, ten = (_ships(_tables(rng, loss, n_runs)) for loss in (0.0, 0.05, 0.10))
+    equal, five, ten = (_gate_ships(_tables(rng, loss, n_runs)) for loss in (0.0, 0.05, 0.10))
     slack = 0.03 if n_runs > 100 else 0.12
-    assert equal["gate"] >= 1 - slack
-    assert five["gate"] <= 0.05 + slack
-    assert ten["gate"] <= 0.0 + slack / 10
-    # the mean hides one category
-    assert five["macro F1 drops > .01"] >= 0.97
-    assert ten["macro F1 drops > .01"] >= 0.6
-    assert five["accuracy inside 1.5 points"] >= 0.97
-    assert ten["accuracy inside 1.5 points"] >= 0.97
-    # blocking on any drop never ships
-    assert equal["any category F1 lower"] <= 0.03 + slack
-    assert 0.3 <= equal["macro F1 lower"] <= 0.75
-    # one uncorrected test per category blocks equal systems
-    assert equal["McNemar on accuracy"] <= 0.9
+    assert equal >= 1 - slack
+    assert five <= 0.04 + slack
+    assert ten <= slack / 10
+
+
+# P(ship) when all are equal, one category loses its margin of 5 points, one loses 10. Where a figure rests on the
+# numbers of non-violating items and of their disagreements, which these tables fix at 9 to 1 and half a percent, the
+# published design had .09 and .94 (macro F1), and .71 and .14 (McNemar).
+SIMPLER_RULES = {
+    "any category F1 is lower": (0.00, 0.00, 0.00),
+    "macro F1 is lower": (0.50, 0.06, 0.00),
+    "macro F1 drops > .01": (1.00, 1.00, 0.87),
+    "any category F1 drops > .01": (0.62, 0.02, 0.00),
+    "unpaired intervals are disjoint": (1.00, 0.64, 0.00),
+    "McNemar on accuracy p < .05": (0.68, 0.01, 0.00),
+    "accuracy difference not inside 1.5 points": (1.00, 1.00, 1.00),
+}
+
+
+@pytest.mark.parametrize("n_runs", [300, pytest.param(4_000, marks=pytest.mark.slow)])
+def test_chance_to_ship_of_simpler_rules(n_runs):
+    """The mean hides a category, disjoint intervals let one through, and one uncorrected test each blocks equals."""
+    rng = np.random.default_rng(1)
+    found = [_rules_ship(_tables(rng, loss, n_runs)) for loss in (0.0, 0.05, 0.10)]
+    slack = 0.03 + 3 * (0.5 / np.sqrt(n_runs) if n_runs < 1_000 else 0)
+    for rule, expected in SIMPLER_RULES.items():
+        assert [one[rule] for one in found] == pytest.approx(expected, abs=slack), rule
