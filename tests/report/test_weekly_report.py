@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import re
 from pathlib import Path
 
@@ -12,11 +11,14 @@ from click.testing import CliRunner
 from weekly_cases import EVAL, MODEL, History
 
 from harness.cli import main
+from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
+from harness.report.weekly.data import Movement
 from harness.report.weekly.digest import LIMIT, digest
 from harness.report.weekly.renderers import RENDERERS
+from harness.report.weekly.sentences import summary_sentence
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "weekly"
 WHEN = "2026-11-23 09:30 UTC"
@@ -272,8 +274,7 @@ def test_formats_have_the_same_bytes_for_the_same_data(fallen, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["html", "md", "xlsx", "json"])
-def test_formats_are_the_expected_files(fallen, tmp_path, name):
-    """Rewrite the expected files with UPDATE_GOLDEN=1 after looking at the difference."""
+def test_formats_are_the_expected_files(fallen, tmp_path, name, assert_expected):
     path = RENDERERS[name](fallen, tmp_path, "masked")[0]
     text = cells_of(path) if name == "xlsx" else path.read_text(encoding="utf-8")
     text = re.sub(r"<style>.*?</style>", "<style></style>", text, flags=re.DOTALL)
@@ -282,11 +283,7 @@ def test_formats_are_the_expected_files(fallen, tmp_path, name):
     text = re.sub(r"small-[0-9a-f]{12}", "RUN", text)  # ids and signatures hold the harness's version
     text = re.sub(r"\bv:[\d.]+\w*", "v:VERSION", text)
     text = re.sub(r"\d\.\d{9,}(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", text)
-    expected = GOLDEN / f"{path.name}{'.txt' if name == 'xlsx' else ''}"
-    if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.mkdir(parents=True, exist_ok=True)
-        expected.write_text(text, encoding="utf-8")
-    assert text == expected.read_text(encoding="utf-8")
+    assert_expected(text, GOLDEN / f"{path.name}{'.txt' if name == 'xlsx' else ''}")
 
 
 def cells_of(path):
@@ -453,3 +450,17 @@ def test_a_broken_run_that_was_made_good_is_not_asked_for(tmp_path):
     data = built(history)
     assert not data.banners
     assert not any(one.text.startswith("Repeat ") for one in data.asks)
+
+
+def test_many_movements_begin_with_one_sentence():
+    """Fifteen sentences of figures in a row told nobody whether the week was good."""
+    result = MetricResult(0.5, 0.4, 0.6, 50)
+
+    def moved(metric, difference):
+        return Movement("2026-W45", "hate", "Hate", metric, 0.5, result, difference, 0.01, difference > 0, "chart", "")
+
+    rose = [moved("recall", 0.1)] * 6 + [moved("precision", 0.1)] * 9
+    assert summary_sentence(rose) == ("15 figures moved: recall rose in 6 categories; precision rose in 9 categories.")
+    assert summary_sentence([moved("recall", -0.1), *rose]) == (
+        "16 figures moved: recall fell in 1 category and rose in 6 categories; precision rose in 9 categories."
+    )

@@ -15,7 +15,6 @@ from harness.report.weekly.changes import OWN_KINDS, kind_of
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
 from harness.report.weekly.series import series_of
-from harness.report.words import plural
 from harness.runs import Run
 
 
@@ -105,9 +104,8 @@ def headline_of(
     is_comparable: bool,
 ) -> tuple[str, ...]:
     """The report in a few sentences: what moved, why, what stayed, and how the targets stand."""
-    found = [one.sentence for one in movements[: sentences.TOLD]]
-    if len(movements) > sentences.TOLD:
-        found.append(f"{plural(len(movements) - sentences.TOLD, 'further figure')} moved too.")
+    found = [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
+    found += [one.sentence for one in movements[: sentences.TOLD]]
     if not movements:
         found.append(sentences.nothing_moved(previous_week, is_comparable))
     found += causes[:3] if not is_comparable else causes[:1] if movements else ()

@@ -1,0 +1,22 @@
+"""What all tests share: how expected files are compared, and rewritten on purpose."""
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the expected files; look at the difference before commit"
+    )
+
+
+@pytest.fixture
+def assert_expected(request):
+    """Compare a text with an expected file; with ``--update-golden`` write it first."""
+
+    def compare(text, path):
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode("utf-8"))
+        assert text == path.read_bytes().decode("utf-8")
+
+    return compare
