@@ -110,6 +110,8 @@ def test_labels_may_lie_in_the_row_itself(tmp_path):
     card = CARD.replace("[hate, hate/threatening, spam]", "[hate, spam]") + "fields: {labels: .}\n"
     golden = loaded(write_project(tmp_path, card=card, items='{"id": "a", "text": "t", "hate": 1, "spam": null}\n'))
     assert golden.labels().tolist() == [[1, -1]]
+    with pytest.raises(FileError, match=r"items\.jsonl:1: field 'hate' is 2"):
+        loaded(write_project(tmp_path, card=card, items='{"id": "a", "text": "t", "hate": 2, "spam": null}\n'))
 
 
 LIST_CARD = CARD + "fields: {labels: categories}\nabsent_labels: negative\n"

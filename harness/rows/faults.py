@@ -61,7 +61,7 @@ class Faults:
             found.append((rows, self._error(rows, field_name, text, allowed, next_step)))
         for name, rows in self._unknown.items():
             next_step = suggestion(name, names, f"correct the rows, or declare the label in {card}")
-            where = f"{labels_field}.{name}"
+            where = label_field(labels_field, name)
             found.append((rows, self._error(rows, where, "is not a declared label", listed(names), next_step)))
         found.sort(key=lambda entry: entry[0].first[0])
         kept: list[HarnessError] = [error for _, error in found[:MAX_FAULTS]]
@@ -89,3 +89,12 @@ class Faults:
         noun = "rows" if None in lines else "lines"
         numbers = [str(index + 1 if line is None else line) for index, line in zip(rows.first, lines, strict=True)]
         return f"{noun} {', '.join(numbers)}" + (", ..." if rows.n > len(numbers) else "")
+
+
+def label_field(labels_field: str, name: str) -> str:
+    """Where a label stands in a row; labels that are plain columns have no field around them.
+
+    >>> label_field("labels", "hate"), label_field(".", "hate")
+    ('labels.hate', 'hate')
+    """
+    return name if labels_field == "." else f"{labels_field}.{name}"

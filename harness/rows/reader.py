@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.records import GoldenCard, Item
-from harness.rows.faults import Faults
+from harness.rows.faults import Faults, label_field
 from harness.textfile import listed, nearest, shortened, shown, suggestion
 
 ABSENT: Final = 0xFE  # the label is not in the row
@@ -132,9 +132,8 @@ class RowReader:
             elif type(value) is int and 0 <= value <= 1:
                 codes[at] = value
             else:
-                self._fault(
-                    index, f"{self._fields.labels}.{name}", f"is {shown(value)}", LABEL_ALLOWED, _label_hint(value)
-                )
+                where = label_field(self._fields.labels, name)
+                self._fault(index, where, f"is {shown(value)}", LABEL_ALLOWED, _label_hint(value))
         return codes
 
     def _check_rest(self, row: Row, index: int) -> None:
