@@ -16,7 +16,7 @@ LAYERS = [
     {"evalspec", "runs", "embedded", "goldens"},
     {"candidates"},
     {"runner", "decisions", "check"},
-    {"scoring", "comparison", "baselines", "gating", "gate_log"},
+    {"scoring", "comparison", "slice_changes", "baselines", "gating", "gate_log"},
     {"report", "execution", "shipped", "explain"},
     {"ci", "early_stop"},
     {"cli", "pytest_plugin"},

@@ -24,6 +24,7 @@ from harness.report.banner import Banner, banners_of
 from harness.report.comparison_page.source import Arm, InputText, ReportSource
 from harness.runs import Run
 from harness.scoring import score_candidate
+from harness.slice_changes import compare_slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +79,10 @@ def source_from_run(
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
         gates=_gates(chosen, n_resamples) if has_baseline else {},
+        slice_changes={
+            one.name: compare_slices(first.run, first.candidate, one.run, one.candidate)
+            for one in (chosen[1:] if has_baseline else ())
+        },
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
         reproduce=_commands(chosen, has_baseline),
