@@ -120,15 +120,15 @@ def compare(
     base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
     n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
     clusters = baseline_run.clusters if baseline_run.clusters is not None else np.arange(len(base.y_true))
-    paired: dict[str, _Pairs] = {}
+    paired: dict[str, Pairs] = {}
     for column, name in enumerate(baseline_run.categories):
         a, b = base.y_pred[:, :n_repeats, column], cand.y_pred[:, :n_repeats, column]
         if (a >= 0).any() and (b >= 0).any():
-            paired[name] = _Pairs(name, base.y_true[:, column], a, b, clusters)
+            paired[name] = Pairs(name, base.y_true[:, column], a, b, clusters)
     categories = {}
     for name, pairs in paired.items():
         fixed, broken = _flips(baseline_run.item_ids, pairs)
-        cells, metrics = _compare(pairs, seed, n_resamples)
+        cells, metrics = compare_metrics(pairs, seed, n_resamples)
         categories[name] = CategoryComparison(cells, metrics, {}, fixed, broken)
     not_compared = tuple(name for name in baseline_run.categories if name not in paired)
     return Comparison(
@@ -138,7 +138,9 @@ def compare(
         len(baseline_run.item_ids),
         f"Holm over {len(categories)} categories x recall, precision, fpr",
         _holm_over(categories),
-        None if len(paired) < 2 else CategoryComparison(*_compare(_pooled(paired), seed, n_resamples), {}, (), ()),
+        None
+        if len(paired) < 2
+        else CategoryComparison(*compare_metrics(_pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
         _notes(baseline_run, not_compared),
     )
@@ -177,7 +179,7 @@ def check_same_items(one: Run, other: Run) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
+class Pairs:
     """Gold (n,), decisions of both (n, n_repeats) and the cluster of each row (n,)."""
 
     name: str
@@ -187,10 +189,10 @@ class _Pairs:
     clusters: NDArray[np.int64]
 
 
-def _pooled(paired: Mapping[str, _Pairs]) -> _Pairs:
+def _pooled(paired: Mapping[str, Pairs]) -> Pairs:
     """All categories as one: every decision counts, an item's decisions stay in its cluster."""
     parts = list(paired.values())
-    return _Pairs(
+    return Pairs(
         "pooled",
         np.concatenate([one.y_true for one in parts]),
         np.concatenate([one.a for one in parts]),
@@ -199,28 +201,31 @@ def _pooled(paired: Mapping[str, _Pairs]) -> _Pairs:
     )
 
 
-def _compare(pairs: _Pairs, seed: int, n_resamples: int) -> tuple[dict[str, float], dict[str, PairedResult]]:
+def compare_metrics(
+    pairs: Pairs, seed: int, n_resamples: int, metrics: Sequence[str] = PAIRED_METRICS
+) -> tuple[dict[str, float], dict[str, PairedResult]]:
+    """Cells and results of one category; repeats of an item and items of a cluster count as what they are worth."""
     n_repeats = pairs.a.shape[1]
     is_paired = (pairs.a >= 0) & (pairs.b >= 0)
     a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
     gold, by_row = np.repeat(pairs.y_true, n_repeats), np.repeat(pairs.clusters, n_repeats)
     cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
     n_excluded = len(pairs.y_true) - round(float(cells.sum()))
-    metrics = {}
-    for metric in PAIRED_METRICS:
+    results = {}
+    for metric in metrics:
         effective = effective_counts(metric, gold, a.ravel(), b.ravel(), by_row, confidence=0.95).cells
         rng = generator(seed, f"{pairs.name}|{metric}")
         result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
         before, after = (repeated_metric(metric, pairs.y_true, one, clusters=pairs.clusters) for one in (a, b))
-        metrics[metric] = result._replace(
+        results[metric] = result._replace(
             baseline=replace(before, n=round(before.n / n_repeats), n_excluded=n_excluded),
             candidate=replace(after, n=round(after.n / n_repeats), n_excluded=n_excluded),
             difference=replace(result.difference, n=round(float(cells[_SUPPORT[metric]].sum()))),
         )
-    return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), metrics
+    return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
 
 
-def _flips(item_ids: Sequence[str], pairs: _Pairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _flips(item_ids: Sequence[str], pairs: Pairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Items the candidate gets right in more repeats than the baseline, and in fewer."""
     gold = pairs.y_true[:, None]
     is_paired = (gold >= 0) & (pairs.a >= 0) & (pairs.b >= 0)

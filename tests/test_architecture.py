@@ -17,6 +17,7 @@ LAYERS = [
     {"candidates"},
     {"runner", "decisions", "check"},
     {"scoring", "comparison", "baselines", "gating", "gate_log"},
+    {"slice_changes"},
     {"report", "execution", "shipped", "explain"},
     {"ci", "early_stop"},
     {"cli", "pytest_plugin"},

@@ -21,6 +21,7 @@ from harness.report.comparison_page.data import (
     Pair,
     ReportData,
 )
+from harness.report.comparison_page.heatmaps import HeatMaps
 from harness.report.comparison_page.source import ReportSource
 from harness.report.masking import TextMode, printable, shorten, shown
 from harness.report.tables import Table, markdown_text, to_markdown
@@ -62,7 +63,8 @@ def _head(data: ReportData) -> str:
     several = len(data.verdict.lines) > 1
     banners = [f"> **⚠ {one.word}.** {markdown_text(one.text)}" for one in data.banners]
     verdicts = [
-        f"**{markdown_text(f'{one.candidate}: {one.word}' if several else one.word)}.** {markdown_text(one.sentence)}"
+        f"**{markdown_text(f'{one.candidate}: {one.word}' if several else one.word)}.** "
+        f"{markdown_text(' '.join([one.sentence, *one.details]))}"
         for one in data.verdict.lines
     ]
     notes = "\n".join(f"- {markdown_text(note)}" for note in data.verdict.notes)
@@ -245,7 +247,7 @@ def _slices(data: ReportData) -> list[str]:
     """Recall and over-blocking of the last candidate by slice, over categories with enough items."""
     candidate = data.pairs[0].candidate
     names: Mapping[str, str] = dict(data.categories)
-    parts = []
+    parts = _slice_changes(data)
     for table in data.slices:
         rows = []
         for row in table.rows:
@@ -262,6 +264,34 @@ def _slices(data: ReportData) -> list[str]:
             title = f"Lowest recall of {candidate} by {table.name} (exploratory; 10 violating items or more)"
             columns = ("Value", "Items", "Category", "Recall")
             parts.append(to_markdown(_table(title, columns, rows[:MAX_SLICE_ROWS])))
+    return parts
+
+
+def _slice_changes(data: ReportData) -> list[str]:
+    """What stands out among the paired changes by slice, per candidate."""
+    maps = HeatMaps(data)
+    parts = []
+    for pair in data.pairs if maps.has_changes else ():
+        moved, n_more = maps.moved(pair.candidate)
+        lead = (
+            "nothing stands out"
+            if not moved
+            else f"{plural(len(moved) + n_more, 'cell')} of slice and category stand out"
+        )
+        if len(moved) + n_more == 1:
+            lead = "1 cell of slice and category stands out"
+        lines = [
+            f"### Change by slice: {markdown_text(pair.candidate)} against {markdown_text(str(pair.baseline))}",
+            "",
+            markdown_text(
+                f"Exploratory (Benjamini-Hochberg, 5% may be chance): {lead}. {maps.family(pair.candidate)}."
+            ),
+        ]
+        if moved:
+            lines += ["", *(f"- {markdown_text(one)}" for one in moved)]
+        if n_more:
+            lines.append(f"- {plural(n_more, 'more')}")
+        parts.append("\n".join(lines))
     return parts
 
 

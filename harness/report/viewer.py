@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from harness.errors import HarnessError
-from harness.report.comparison_page.cells import asset, sha256_source
+from harness.report.assets import asset, sha256_source
 from harness.report.comparison_page.page import environment
 from harness.report.masking import TextMode
 

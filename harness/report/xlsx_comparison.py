@@ -44,7 +44,7 @@ def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[
     if any(pair.checks for pair in data.pairs):
         found.append(_checks(data))
     items = _items(source, data, text_mode)
-    found += [items, *_slices(source), _outcomes(data)]
+    found += [items, *_slices(source), *_slice_changes(source), _outcomes(data)]
     return [*found, _about(data, items)]
 
 
@@ -54,6 +54,7 @@ def _summary(data: ReportData) -> Sheet:
     for one in data.verdict.lines:
         rows.append((f"Verdict, {one.candidate}" if several else "Verdict", one.word))
         rows.append(("In words", one.sentence))
+        rows += [("Also", text) for text in one.details]
     rows += [("Note", note) for note in data.verdict.notes]
     rows += [(f"{name} is", data.descriptions[name]) for name in data.candidates if data.descriptions.get(name)]
     rows += [(name, value) for name, value in data.facts]
@@ -254,6 +255,45 @@ def _slices(source: ReportSource) -> list[Sheet]:
         *(Column(head, "share", 10) for head in heads),
     )
     return [Sheet("Slices", columns, rows)]
+
+
+def _slice_changes(source: ReportSource) -> list[Sheet]:
+    """Candidate against baseline per slice value and category; q is empty where too few items were there to test."""
+    rows: list[tuple[Value, ...]] = [
+        (
+            candidate,
+            one.slice_name,
+            one.value,
+            one.category,
+            one.metric,
+            one.difference.n,
+            number(one.baseline.value),
+            number(one.candidate.value),
+            *(number(100 * end) for end in (one.difference.value, one.difference.low, one.difference.high)),
+            number(one.p_value),
+            number(one.q_value),
+        )
+        for candidate, changes in source.slice_changes.items()
+        for one in changes
+    ]
+    if not rows:
+        return []
+    columns = (
+        Column("Candidate", width=18),
+        Column("Slice", width=16),
+        Column("Value", width=24),
+        Column("Category", width=22),
+        Column("Metric", width=10),
+        Column("Items", "count", 8),
+        Column("Baseline", "share", 10),
+        Column("Candidate value", "share", 10),
+        Column("Difference, points", "points", 10),
+        Column("Difference low", "points", 10),
+        Column("Difference high", "points", 10),
+        Column("p", "p_value", 8),
+        Column("q (Benjamini-Hochberg, exploratory)", "p_value", 16),
+    )
+    return [Sheet("Slice changes", columns, rows)]
 
 
 def _outcomes(data: ReportData) -> Sheet:

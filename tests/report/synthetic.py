@@ -15,6 +15,7 @@ from harness.core.paired import CELL_NAMES, PAIRED_METRICS, compare_paired, pair
 from harness.core.ranking import auroc, average_precision
 from harness.records import Category, Policy, Prevalence, Target
 from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, InputText, ReportSource
+from harness.slice_changes import slice_changes
 
 CATEGORY_NAMES = [
     ("hate", "Hate and hateful behaviour", "high"),
@@ -190,6 +191,10 @@ def assembled(
         scores=scores,
         baseline=arms[0].id if comparisons else None,
         comparisons=comparisons,
+        slice_changes={
+            arm.id: slice_changes(categories, y_true, arms[0].decisions[:, None], arm.decisions[:, None], slices, None)
+            for arm in arms[1:]
+        },
         gates={one["candidate"]: _gated(one) for one in comparisons} if gate else {},
         inputs=inputs,
         facts=(("Run", "20261123-0900-5f3a"), ("Run on", "2026-11-23 09:00 UTC"), ("Model", "embedded")),

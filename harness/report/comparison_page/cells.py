@@ -6,19 +6,16 @@ Numbers are rounded by ``report.numbers``.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 
 from harness.core.results import MetricResult
 from harness.report import numbers
-from harness.report.comparison_page import heatmaps, items, svg
+from harness.report.assets import asset, sha256_source
+from harness.report.comparison_page import items, svg
 from harness.report.comparison_page.data import (
     ERROR_KINDS,
     METRIC_MEANINGS,
@@ -34,6 +31,7 @@ from harness.report.comparison_page.data import (
     TargetRow,
     VerdictLine,
 )
+from harness.report.comparison_page.heatmaps import HeatMaps
 from harness.report.comparison_page.pairs import SAME_WITHIN
 from harness.report.comparison_page.source import OUTCOME_NAMES
 from harness.report.masking import TextMode, printable
@@ -52,17 +50,6 @@ _CHANGE_WORDS = {
 }
 _UNITS = {"recall": "violating", "precision": "flagged", "fpr": "not violating", "f1": "involved"}
 _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
-
-
-@cache
-def asset(name: str) -> str:
-    """A style sheet or script of the page."""
-    return (resources.files("harness") / "templates" / "report" / name).read_text(encoding="utf-8")
-
-
-def sha256_source(text: str) -> str:
-    """The text's hash as a content security policy names it."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 class Page:
@@ -94,7 +81,7 @@ class Page:
         self.change_words = _CHANGE_WORDS
         self.same_within = f"{100 * SAME_WITHIN:g}"
         self.error_kinds = list(ERROR_KINDS.items())
-        self.few = heatmaps.FEW
+        self.maps = HeatMaps(data)
         self._limits: dict[tuple[int, str], float] = {}
 
     def _about(self, folder: str | None) -> Markup:
@@ -295,41 +282,9 @@ class Page:
         """Whether there is any calibration to show."""
         return bool(self.calibrated)
 
-    # ---------------------------------------------------------------------------------------------- heat maps
-
-    @property
-    def confusion_options(self) -> list[tuple[int, str]]:
-        """Candidates with a matrix."""
-        return [(index, one.candidate) for index, one in enumerate(self.data.confusions)]
-
-    @property
-    def first_confusion(self) -> int:
-        """The first compared candidate's matrix is shown first."""
-        return self._first([one.candidate for one in self.data.confusions])
-
     def _first(self, names: list[str]) -> int:
         wanted = self.data.pairs[0].candidate
         return names.index(wanted) if wanted in names else 0
-
-    @property
-    def slice_metric_options(self) -> list[tuple[str, str]]:
-        """Metrics of the slice tables."""
-        return [("recall", "Recall"), ("fpr", "False positive rate")]
-
-    @property
-    def slice_arm_options(self) -> list[tuple[int, str]]:
-        """Every candidate."""
-        return list(enumerate(self.data.candidates))
-
-    @property
-    def first_slice_arm(self) -> int:
-        """The first compared candidate is shown first."""
-        return self._first(list(self.data.candidates))
-
-    confusion_cell = staticmethod(heatmaps.confusion_cell)
-    slice_rows = staticmethod(heatmaps.slice_rows)
-    slice_scale = staticmethod(heatmaps.slice_scale)
-    slice_cell = staticmethod(heatmaps.slice_cell)
 
     # ---------------------------------------------------------------------------------- outcomes, cost, production
 

@@ -140,12 +140,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """The verdict on one candidate."""
+    """The verdict on one candidate, and what else there is to say about it."""
 
     candidate: str
     word: str
     tone: Literal["good", "bad", "open", "neutral"]
     sentence: str
+    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +253,28 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceCell:
+    """Candidate against baseline in one slice value and category; ``is_tested`` is false with few items."""
+
+    baseline: MetricResult
+    candidate: MetricResult
+    difference: MetricResult
+    p_value: float
+    q_value: float
+    is_tested: bool
+    is_moved: bool
+    """Stands out after Benjamini-Hochberg over every tested cell of the pair."""
+    is_worse: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRow:
-    """One value of a slice: metric -> candidate -> category -> result."""
+    """One value of a slice: metric -> candidate -> category -> result; ``changes`` alike, against the baseline."""
 
     value: str
     n_items: int
     results: Mapping[str, Mapping[str, Mapping[str, MetricResult]]]
+    changes: Mapping[str, Mapping[str, Mapping[str, SliceCell]]]
 
 
 @dataclass(frozen=True, slots=True)

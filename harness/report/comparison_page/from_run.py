@@ -24,6 +24,10 @@ from harness.report.banner import Banner, banners_of
 from harness.report.comparison_page.source import Arm, InputText, ReportSource
 from harness.runs import Run
 from harness.scoring import score_candidate
+from harness.slice_changes import compare_slices
+
+_NOT_SETTINGS = frozenset({"kind", "model", "prompt", "prompt_sha256", "rules", "rules_sha256", "sha256", "engine"})
+"""Parts of a fingerprint that the report shows as files or as the model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +82,10 @@ def source_from_run(
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
         gates=_gates(chosen, n_resamples) if has_baseline else {},
+        slice_changes={
+            one.name: compare_slices(first.run, first.candidate, one.run, one.candidate)
+            for one in (chosen[1:] if has_baseline else ())
+        },
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
         reproduce=_commands(chosen, has_baseline),
@@ -137,14 +145,22 @@ def _inputs(one: Choice) -> tuple[InputText, ...]:
         described = one.run.meta.inputs.get(key)
         if described is not None:
             found.append(_input(one.run, kind, key, described))
-    settings = one.run.meta.fingerprints.get(one.candidate, {}).get("model")
-    if isinstance(settings, Mapping):
-        text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        found.append(InputText("model", str(settings.get("model", "model")), text, sha256))
+    fingerprint = one.run.meta.fingerprints.get(one.candidate, {})
+    model = fingerprint.get("model")
+    if isinstance(model, Mapping):
+        found.append(_written("model", str(model.get("model", "model")), model))
+    kind = str(fingerprint.get("kind", ""))
+    settings = {name: value for name, value in fingerprint.items() if name not in _NOT_SETTINGS and value}
+    if settings:
+        found.append(_written("settings", str(fingerprint.get(kind) or kind) if kind != "prompt" else kind, settings))
     if "policy" in one.run.meta.inputs:
         found.append(_input(one.run, "policy", "policy", one.run.meta.inputs["policy"]))
     return tuple(found)
+
+
+def _written(kind: str, name: str, settings: Mapping[str, Any]) -> InputText:
+    text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
+    return InputText(kind, name, text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _input(run: Run, kind: str, key: str, described: Mapping[str, Any]) -> InputText:

@@ -5,7 +5,9 @@ Decides how a paired difference is named; the tests behind the names come with t
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -28,6 +30,7 @@ from harness.report.comparison_page.source import OUTCOME_NAMES, ReportSource
 from harness.report.words import NOT_ASKED, plural, sentence
 
 ALPHA = 0.05
+_NAME = "\0"
 SAME_WITHIN = 0.02
 """A difference whose whole interval lies within this distance of 0 is called "about the same"."""
 
@@ -258,9 +261,9 @@ def _listed(words: Sequence[str], shown: int = 4) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _target_notes(pair: Pair) -> list[str]:
+def _target_note(pair: Pair) -> str:
     """How the candidate stands against the policy's targets, which a comparison with the baseline does not say."""
-    notes = []
+    found = []
     for metric in ("recall", "precision"):
         states = [row.targets[metric].state for row in pair.rows if metric in row.targets]
         counted = {
@@ -270,20 +273,14 @@ def _target_notes(pair: Pair) -> list[str]:
         }
         parts = [f"{word} in {n}" for word, n in counted.items() if n]
         if parts:
-            notes.append(
-                f"The policy’s {metric} targets for {pair.candidate}: {', '.join(parts)} of {len(states)} categories."
-            )
-    return notes
+            found.append(f"{metric} {', '.join(parts)} of {plural(len(states), 'category', 'categories')}")
+    return f"The policy’s targets: {'; '.join(found)}." if found else ""
 
 
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     """Per candidate the gate's verdict in plain words, or what the comparison shows; then notes."""
-    lines = tuple(_line(source, pair) for pair in pairs)
+    lines = tuple(_with_details(_line(source, pair), pair) for pair in pairs)
     notes: list[str] = []
-    for pair, line in zip(pairs, lines, strict=True):
-        if pair.headline not in line.sentence:
-            notes.append(pair.headline)
-        notes += _target_notes(pair) if pair.baseline else []
     if not source.banners:
         for arm in source.arms:
             n_not_asked = int((arm.outcomes == OUTCOME_NAMES.index(NOT_ASKED)).sum())
@@ -292,10 +289,26 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
                 notes.append(
                     f"{arm.id} was never asked about {numbers.count(n_not_asked)} of {items}: these are left out."
                 )
-    for gate in source.gates.values():
-        notes += [sentence(str(note)) for note in gate.get("notes") or ()]
+    notes += _gate_notes(source)
     first = lines[0]
     return Verdict(first.word, first.tone, first.sentence, lines, tuple(dict.fromkeys(notes)))
+
+
+def _with_details(line: VerdictLine, pair: Pair) -> VerdictLine:
+    """The comparison in words where the gate's verdict does not say it, and the policy's targets."""
+    details = [pair.headline] if pair.headline not in line.sentence else []
+    if pair.baseline and (note := _target_note(pair)):
+        details.append(note)
+    return dataclasses.replace(line, details=tuple(details))
+
+
+def _gate_notes(source: ReportSource) -> list[str]:
+    """The gates' notes; those that differ only in the candidate's name are said once, for the candidates they name."""
+    alike: dict[str, list[str]] = {}
+    for candidate, gate in source.gates.items():
+        for note in gate.get("notes") or ():
+            alike.setdefault(re.sub(rf"(?<!\w){re.escape(candidate)}(?!\w)", _NAME, str(note)), []).append(candidate)
+    return [sentence(note.replace(_NAME, " / ".join(names))) for note, names in alike.items()]
 
 
 def _line(source: ReportSource, pair: Pair) -> VerdictLine:
@@ -305,12 +318,13 @@ def _line(source: ReportSource, pair: Pair) -> VerdictLine:
         tone, plain = _PLAIN_VERDICTS.get(word, ("neutral", "See the checks below"))
         text = plain.format(candidate=pair.candidate, baseline=pair.baseline or "The baseline")
         reason = str(gate.get("reason") or "").strip()
-        full = " ".join(part for part in (_ended(f"{text}: {reason}" if reason else text), _open_checks(pair)) if part)
-        return VerdictLine(pair.candidate, word.replace("_", " "), tone, full)  # type: ignore[arg-type]
+        parts = (_ended(text), sentence(reason) if reason else "", _open_checks(pair))
+        full = " ".join(part for part in parts if part)
+        return VerdictLine(pair.candidate, word.replace("_", " "), tone, full, ())  # type: ignore[arg-type]
     if source.banners:
-        return VerdictLine(pair.candidate, "NO VERDICT", "bad", pair.headline)
+        return VerdictLine(pair.candidate, "NO VERDICT", "bad", pair.headline, ())
     if pair.baseline is None:
-        return VerdictLine(pair.candidate, "SCORES", "neutral", pair.headline)
+        return VerdictLine(pair.candidate, "SCORES", "neutral", pair.headline, ())
     proven_better = any(pair.changes[metric]["better"] for metric in ("recall", "precision"))
     proven_worse = any(pair.changes[metric]["worse"] for metric in ("recall", "precision"))
     word, tone = {
@@ -319,7 +333,7 @@ def _line(source: ReportSource, pair: Pair) -> VerdictLine:
         (True, True): ("MIXED", "open"),
         (False, False): ("NO PROVEN CHANGE", "neutral"),
     }[(proven_better, proven_worse)]
-    return VerdictLine(pair.candidate, word, tone, pair.headline)  # type: ignore[arg-type]
+    return VerdictLine(pair.candidate, word, tone, pair.headline, ())  # type: ignore[arg-type]
 
 
 def _ended(text: str) -> str:

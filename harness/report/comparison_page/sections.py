@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.metrics import LOWER_IS_BETTER
 from harness.core.planning import smallest_provable_margin
 from harness.core.results import MetricResult
 from harness.report.comparison_page.data import (
@@ -21,6 +22,7 @@ from harness.report.comparison_page.data import (
     Production,
     ProductionRow,
     SensitivityRow,
+    SliceCell,
     SliceRow,
     SliceTable,
     result_from,
@@ -28,10 +30,12 @@ from harness.report.comparison_page.data import (
 from harness.report.comparison_page.pairs import category_name
 from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.words import per_1000
+from harness.slice_changes import SLICE_METRICS, SliceChange
 
 MAX_SLICE_VALUES = 40
 PLANNED_DISCORDANCE = 0.05
-SLICE_METRICS = ("recall", "fpr")
+SLICE_FDR = 0.05
+"""Share of chance findings that is accepted among the slice cells that stand out."""
 
 
 def confusions(source: ReportSource) -> tuple[Confusion, ...]:
@@ -72,6 +76,7 @@ def _confusion(source: ReportSource, arm: Arm) -> Confusion:
 def slice_tables(source: ReportSource) -> tuple[SliceTable, ...]:
     """Recall and FPR per slice value, category and candidate, largest values first."""
     tables = []
+    changes = _slice_cells(source)
     for name, values in source.slices.items():
         sized = sorted(values.items(), key=lambda one: (-len(one[1]), one[0]))
         rows = []
@@ -89,10 +94,33 @@ def slice_tables(source: ReportSource) -> tuple[SliceTable, ...]:
                     if found:
                         results[metric][arm.id] = found
             if any(results.values()):
-                rows.append(SliceRow(value, len(members), results))
+                rows.append(SliceRow(value, len(members), results, changes.get((name, value), {})))
         if rows:
             tables.append(SliceTable(name, tuple(rows), max(0, len(sized) - MAX_SLICE_VALUES)))
     return tuple(tables)
+
+
+def _slice_cells(source: ReportSource) -> dict[tuple[str, str], dict[str, dict[str, dict[str, SliceCell]]]]:
+    """(Slice, value) -> metric -> candidate -> category -> change."""
+    found: dict[tuple[str, str], dict[str, dict[str, dict[str, SliceCell]]]] = {}
+    for candidate, changes in source.slice_changes.items():
+        for one in changes:
+            metrics = found.setdefault((one.slice_name, one.value), {})
+            metrics.setdefault(one.metric, {}).setdefault(candidate, {})[one.category] = _slice_cell(one)
+    return found
+
+
+def _slice_cell(one: SliceChange) -> SliceCell:
+    return SliceCell(
+        baseline=one.baseline,
+        candidate=one.candidate,
+        difference=one.difference,
+        p_value=one.p_value,
+        q_value=one.q_value,
+        is_tested=not math.isnan(one.q_value),
+        is_moved=one.q_value <= SLICE_FDR,
+        is_worse=(one.difference.value < 0) != (one.metric in LOWER_IS_BETTER),
+    )
 
 
 def outcome_rows(source: ReportSource) -> tuple[OutcomeRow, ...]:

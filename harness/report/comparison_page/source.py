@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.records import Policy
 from harness.report.banner import Banner
 from harness.runs import ALL_OUTCOMES
+from harness.slice_changes import SliceChange
 
 OUTCOME_NAMES: tuple[str, ...] = ALL_OUTCOMES
 """Position in this table is the outcome's code in ``Arm.outcomes``."""
@@ -64,7 +65,8 @@ class InputText:
 class ReportSource:
     """Everything a comparison report is built from.
 
-    ``scores``, ``comparisons`` and ``gates`` (by candidate) have the shapes of ``--json``.
+    ``scores``, ``comparisons`` and ``gates`` (by candidate) have the shapes of ``--json``; ``slice_changes`` are by
+    candidate, against the baseline.
     """
 
     eval_name: str
@@ -79,6 +81,7 @@ class ReportSource:
     baseline: str | None = None
     comparisons: tuple[Mapping[str, Any], ...] = ()
     gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    slice_changes: Mapping[str, Sequence[SliceChange]] = field(default_factory=dict)
     agreement: Mapping[str, Any] | None = None
     inputs: Mapping[str, tuple[InputText, ...]] = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
