@@ -114,7 +114,7 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
         one = row.measures[metric]
         is_proven = one.change in ("better", "worse")
         draw_dot(axes, one.difference, position, 1, colour=colours.get(one.change, "#5b6470"), is_filled=is_proven)
-    category_axis(axes, [label_text(row.name) for row in rows])
+    category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows])
     ends = [abs(end) for end in axes.get_xlim()]
     axes.set_xlim(-max(ends), max(ends))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")
@@ -175,8 +175,10 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
             tables.append((table.name, kept))
     if not tables:
         raise HarnessError("this run has no slices", next_step="declare slices in the card and in the eval")
+    shown = {category for _, rows in tables for _, found in rows for category, one in found.items() if one.is_defined}
+    categories = [one for one in data.categories if one[0] in shown]
     heights = [len(rows) + 1.6 for _, rows in tables]
-    width = 2.4 + 0.95 * len(data.categories)
+    width = 2.4 + 0.95 * len(categories)
     figure, panels = pyplot.subplots(
         len(tables),
         1,
@@ -188,12 +190,12 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
     colours = pyplot.get_cmap("Blues" if metric == "recall" else "Oranges")
     for number, (panel, (name, rows)) in enumerate(zip(panels[:, 0], tables, strict=True)):
         for y, (_, found) in enumerate(rows):
-            for x, (category, _) in enumerate(data.categories):
+            for x, (category, _) in enumerate(categories):
                 draw_cell(panel, x, y, found.get(category), colours)
-        panel.set_xlim(-0.5, len(data.categories) - 0.5)
+        panel.set_xlim(-0.5, len(categories) - 0.5)
         panel.set_ylim(len(rows) - 0.5, -0.5)
         panel.set_yticks(range(len(rows)), [f"{label_text(row.value)} ({row.n_items:,})" for row, _ in rows])
-        names = [wrapped(text) for _, text in data.categories]
+        names = [wrapped(text) for _, text in categories]
         panel.set_xticks(range(len(names)), names if number == 0 else [""] * len(names), fontsize=7.5)
         panel.xaxis.tick_top()
         panel.tick_params(length=0)
