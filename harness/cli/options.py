@@ -49,10 +49,14 @@ def text_option(function: F) -> F:
         "--text",
         "text_mode",
         type=click.Choice(["masked", "full", "none"]),
-        default="masked",
-        show_default=True,
-        help="How item text is shown.",
+        callback=lambda _context, _parameter, value: value or default_text_mode(),
+        help="How item text is shown; default: masked, and none where CI is set.",
     )(function)
+
+
+def default_text_mode() -> str:
+    """Masked; none where CI is set, since logs and attachments of a build are read by many."""
+    return "none" if os.environ.get("CI") else "masked"
 
 
 def run_argument(function: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import find_run, note, run_argument, runs_dir_option
+from harness.cli.options import default_text_mode, find_run, note, run_argument, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.comparison_page.from_run import Choice
@@ -39,12 +39,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--format", "formats", default="html", show_default=True, callback=_formats, help="Formats, with commas: html,json."
 )
 @click.option("--out", "out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
-@click.option(
-    "--text",
-    "text_mode",
-    type=click.Choice(["masked", "full", "none"]),
-    help="How item text is shown; default: masked, and none where CI is set.",
-)
+@text_option
 @click.option(
     "--traffic",
     "items_per_day",
@@ -68,7 +63,7 @@ def command(
     baseline_run_name: str | None,
     formats: tuple[str, ...],
     out: Path | None,
-    text_mode: str | None,
+    text_mode: str,
     items_per_day: float,
     review_seconds: float,
     runs_dir: str,
@@ -116,7 +111,7 @@ def load_source(
     from harness.report.comparison_page.from_run import source_from_run
 
     chosen, has_baseline = choose(run, baseline, candidates, baseline_run)
-    mode = text_mode or ("none" if os.environ.get("CI") else "masked")
+    mode = text_mode or default_text_mode()
     texts = texts_of(run, mode)
     if mode != "none" and not texts:
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")

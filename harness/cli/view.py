@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import note, runs_dir_option
+from harness.cli.options import note, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.viewer import Viewer
@@ -28,9 +28,9 @@ ADDRESS = "127.0.0.1"
     show_default=True,
     help="Folder with saved reports.",
 )
-@click.option("--text", "text_mode", type=click.Choice(["masked", "full", "none"]), help="How item text is shown.")
+@text_option
 @runs_dir_option
-def command(port: int, reports_dir: Path, text_mode: str | None, runs_dir: str) -> None:
+def command(port: int, reports_dir: Path, text_mode: str, runs_dir: str) -> None:
     """Browse runs and reports, and compare any two, in a browser on this machine.
 
     Listens on 127.0.0.1 only and changes nothing. Stop it with Ctrl-C.

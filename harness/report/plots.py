@@ -1,61 +1,42 @@
 """Plots of a comparison report with matplotlib: one style, intervals always drawn, the same bytes for the same data.
 
-Decides how results look in a picture; what is drawn comes from ``ReportData``. matplotlib is imported when the first
-plot is made.
+Decides which results a picture shows; how they look is in ``plot_parts``. matplotlib is imported when the first plot
+is made.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.report.comparison_page.data import METRIC_NAMES, Pair, ReportData
 from harness.report.masking import printable, shorten
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from harness.report.plot_parts import (
+    COLOURS,
+    INK,
+    LINES,
+    arm_order,
+    axes_legend,
+    category_axis,
+    draw_cell,
+    draw_cross,
+    draw_dot,
+    figure_legend,
+    label_text,
+    panel_grid,
+    percent_axis,
+    square_panel,
+    style,
+    wrapped,
+)
+from harness.slice_changes import SMALL_CELL
 
 PlotFormat = Literal["png", "svg"]
 FORMATS: tuple[PlotFormat, ...] = ("png", "svg")
-COLOURS = ("#5b6470", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe-Ito, after a grey for the baseline; line styles repeat the distinction without colour."""
-LINES = ("--", "-", "-.", ":", "-", "--", "-.", ":")
-MARKERS = ("o", "o", "s", "D", "^", "v", "P", "X")
-FEW = 20
-_INK, _GRID = "#1b2027", "#d9dee5"
-_STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.titlesize": 11.0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": "#8a93a0",
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": False,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.8,
-    "text.color": _INK,
-    "text.parse_math": False,
-    "text.usetex": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "figure.dpi": 150.0,
-    "savefig.dpi": 150.0,
-    "svg.hashsalt": "moderation-harness",
-    "svg.fonttype": "path",
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "legend.handlelength": 3.2,
-    "path.simplify": False,
-}
 
 
 def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
@@ -94,18 +75,6 @@ def _warn(figure: Any, data: ReportData) -> None:
         figure.text(0.01, height, text, fontsize=9, fontweight="bold", color="#a83f00", in_layout=False)
 
 
-@contextmanager
-def style() -> Iterator[Any]:
-    """Pyplot in the style of all pictures, without touching anybody's settings."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    from matplotlib import pyplot
-
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **_STYLE}):
-        yield pyplot
-
-
 # ------------------------------------------------------------------------------------------------------- the plots
 
 
@@ -125,12 +94,12 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
     for number, (name, results) in enumerate(shown):
         for position, result in enumerate(results):
             y = position + (number - (len(shown) - 1) / 2) * step
-            _dot(axes, result, y, number + offset, label=name if position == 0 else None)
-    labels = [f"{_label(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows]
-    _category_axis(axes, labels)
-    _percent(axes.xaxis)
+            draw_dot(axes, result, y, number + offset, label=name if position == 0 else None)
+    labels = [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows]
+    category_axis(axes, labels)
+    percent_axis(axes.xaxis)
     axes.set_title(f"{METRIC_NAMES[metric]} with 95% intervals")
-    _legend(axes, [name for name, _ in shown], offset)
+    axes_legend(axes, [name for name, _ in shown], offset)
     return figure
 
 
@@ -139,13 +108,13 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     pair = _compared(data)
     rows = [row for row in pair.rows if metric in row.measures]
     figure, axes = pyplot.subplots(figsize=(8, 1.2 + 0.42 * len(rows)), layout="constrained")
-    axes.axvline(0, color=_INK, linewidth=1)
+    axes.axvline(0, color=INK, linewidth=1)
     colours = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
     for position, row in enumerate(rows):
         one = row.measures[metric]
         is_proven = one.change in ("better", "worse")
-        _dot(axes, one.difference, position, 1, colour=colours.get(one.change, "#5b6470"), is_filled=is_proven)
-    _category_axis(axes, [_label(row.name) for row in rows])
+        draw_dot(axes, one.difference, position, 1, colour=colours.get(one.change, "#5b6470"), is_filled=is_proven)
+    category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows])
     ends = [abs(end) for end in axes.get_xlim()]
     axes.set_xlim(-max(ends), max(ends))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")
@@ -160,8 +129,8 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
     scored = [one for one in data.scored if any(curve.points for curve in one.curves)]
     if not scored:
         raise HarnessError("no candidate of this run gives scores", next_step="plot another kind")
-    figure, panels = _grid(pyplot, len(scored))
-    order = _order(data)
+    figure, panels = panel_grid(pyplot, len(scored))
+    order = arm_order(data)
     for panel, one in zip(panels, scored, strict=False):
         for curve in one.curves:
             number = order[curve.candidate]
@@ -169,9 +138,9 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
                 panel.plot(
                     *zip(*curve.points, strict=True), color=COLOURS[number], linestyle=LINES[number], linewidth=1.4
                 )
-            _cross(panel, curve.recall, curve.precision, number)
-        _square(panel, one.name, "Recall", "Precision")
-    _figure_legend(figure, data, "Precision against recall; dots: where each candidate works, with 95% intervals")
+            draw_cross(panel, curve.recall, curve.precision, number)
+        square_panel(panel, one.name, "Recall", "Precision")
+    figure_legend(figure, data, "Precision against recall; dots: where each candidate works, with 95% intervals")
     return figure
 
 
@@ -180,16 +149,16 @@ def _reliability(pyplot: Any, data: ReportData, metric: str) -> Any:
     scored = [one for one in data.scored if one.calibration]
     if not scored:
         raise HarnessError("no candidate of this run gives scores in [0, 1]", next_step="plot another kind")
-    figure, panels = _grid(pyplot, len(scored))
-    order = _order(data)
+    figure, panels = panel_grid(pyplot, len(scored))
+    order = arm_order(data)
     for panel, one in zip(panels, scored, strict=False):
         panel.plot([0, 1], [0, 1], color="#8a93a0", linestyle=":", linewidth=1)
         for calibration in one.calibration:
             for row in calibration.bins:
                 stated = MetricResult(row.mean_score, math.nan, math.nan, 0)
-                _cross(panel, stated, row.observed, order[calibration.candidate])
-        _square(panel, one.name, "Stated score", "Observed share")
-    _figure_legend(figure, data, "Calibration with 95% intervals; on the dotted line a score means what it says")
+                draw_cross(panel, stated, row.observed, order[calibration.candidate])
+        square_panel(panel, one.name, "Stated score", "Observed share")
+    figure_legend(figure, data, "Calibration with 95% intervals; on the dotted line a score means what it says")
     return figure
 
 
@@ -206,8 +175,10 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
             tables.append((table.name, kept))
     if not tables:
         raise HarnessError("this run has no slices", next_step="declare slices in the card and in the eval")
+    shown = {category for _, rows in tables for _, found in rows for category, one in found.items() if one.is_defined}
+    categories = [one for one in data.categories if one[0] in shown]
     heights = [len(rows) + 1.6 for _, rows in tables]
-    width = 2.4 + 0.95 * len(data.categories)
+    width = 2.4 + 0.95 * len(categories)
     figure, panels = pyplot.subplots(
         len(tables),
         1,
@@ -219,19 +190,20 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
     colours = pyplot.get_cmap("Blues" if metric == "recall" else "Oranges")
     for number, (panel, (name, rows)) in enumerate(zip(panels[:, 0], tables, strict=True)):
         for y, (_, found) in enumerate(rows):
-            for x, (category, _) in enumerate(data.categories):
-                _cell(panel, x, y, found.get(category), colours)
-        panel.set_xlim(-0.5, len(data.categories) - 0.5)
+            for x, (category, _) in enumerate(categories):
+                draw_cell(panel, x, y, found.get(category), colours)
+        panel.set_xlim(-0.5, len(categories) - 0.5)
         panel.set_ylim(len(rows) - 0.5, -0.5)
-        panel.set_yticks(range(len(rows)), [f"{_label(row.value)} ({row.n_items:,})" for row, _ in rows])
-        names = [_wrapped(text) for _, text in data.categories]
+        panel.set_yticks(range(len(rows)), [f"{label_text(row.value)} ({row.n_items:,})" for row, _ in rows])
+        names = [wrapped(text) for _, text in categories]
         panel.set_xticks(range(len(names)), names if number == 0 else [""] * len(names), fontsize=7.5)
         panel.xaxis.tick_top()
         panel.tick_params(length=0)
         panel.spines[:].set_visible(False)
-        panel.set_title(_label(name), fontsize=9.5)
+        panel.set_title(label_text(name), fontsize=9.5)
     figure.suptitle(
-        f"{METRIC_NAMES[metric]} of {_label(candidate)} by slice, with 95% intervals; grey: fewer than {FEW} items",
+        f"{METRIC_NAMES[metric]} of {label_text(candidate)} by slice, with 95% intervals; "
+        f"grey: fewer than {SMALL_CELL} items",
         x=0.01,
         ha="left",
         fontsize=11,
@@ -249,155 +221,7 @@ PLOTS: dict[str, Callable[[Any, ReportData, str], Any]] = {
 }
 
 
-# ------------------------------------------------------------------------------------------------------ the parts
-
-
 def _compared(data: ReportData) -> Pair:
     if data.pairs[0].baseline is None:
         raise HarnessError("one candidate alone has no differences", next_step="choose a run with two candidates")
     return data.pairs[0]
-
-
-def _order(data: ReportData) -> dict[str, int]:
-    names = sorted(data.candidates, key=lambda name: name != data.baseline)
-    return {name: (number + (data.baseline is None)) % len(COLOURS) for number, name in enumerate(names)}
-
-
-def _label(text: str, width: int = 44) -> str:
-    return shorten(printable(text), width)
-
-
-def _wrapped(text: str) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(_label(text), 13)[:4])
-
-
-def _dot(
-    axes: Any,
-    result: MetricResult | None,
-    y: float,
-    number: int,
-    *,
-    label: str | None = None,
-    colour: str | None = None,
-    is_filled: bool = True,
-) -> None:
-    """A dot with its interval; an undefined value says so."""
-    colour = colour or COLOURS[number % len(COLOURS)]
-    if result is None or math.isnan(result.value):
-        axes.text(0.01, y, "n/a", transform=axes.get_yaxis_transform(), va="center", fontsize=7.5, color="#565f6b")
-        return
-    if not math.isnan(result.low):
-        axes.plot([result.low, result.high], [y, y], color=colour, linewidth=1.6, marker="|", markersize=6)
-    filled = colour if is_filled and number != 0 else "white"
-    axes.plot(
-        [result.value],
-        [y],
-        MARKERS[number % len(MARKERS)],
-        color=colour,
-        markerfacecolor=filled,
-        markersize=6,
-        label=label,
-    )
-
-
-def _cross(axes: Any, x: MetricResult, y: MetricResult, number: int) -> None:
-    """A point with its intervals in both directions."""
-    if math.isnan(x.value) or math.isnan(y.value):
-        return
-    colour = COLOURS[number]
-    if not math.isnan(x.low):
-        axes.plot([x.low, x.high], [y.value, y.value], color=colour, linewidth=1.3)
-    if not math.isnan(y.low):
-        axes.plot([x.value, x.value], [y.low, y.high], color=colour, linewidth=1.3)
-    axes.plot(
-        [x.value],
-        [y.value],
-        MARKERS[number],
-        color=colour,
-        markerfacecolor="white" if number == 0 else colour,
-        markersize=5,
-    )
-
-
-def _category_axis(axes: Any, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
-
-
-def _percent(axis: Any) -> None:
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-
-
-def _square(panel: Any, name: str, x_name: str, y_name: str) -> None:
-    panel.set_xlim(-0.02, 1.02)
-    panel.set_ylim(-0.02, 1.02)
-    panel.set_aspect("equal")
-    panel.grid()
-    _percent(panel.xaxis)
-    _percent(panel.yaxis)
-    panel.set_xlabel(x_name)
-    panel.set_ylabel(y_name)
-    panel.set_title(_wrapped_title(name), fontsize=9)
-
-
-def _wrapped_title(text: str) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(_label(text), 26))
-
-
-def _grid(pyplot: Any, n: int) -> tuple[Any, list[Any]]:
-    columns = min(n, 4)
-    rows = -(-n // columns)
-    figure, panels = pyplot.subplots(
-        rows, columns, figsize=(max(2.6 * columns, 6.0), 2.7 * rows + 0.7), layout="constrained", squeeze=False
-    )
-    flat = list(panels.flat)
-    for panel in flat[n:]:
-        panel.set_visible(False)
-    return figure, flat
-
-
-def _legend(axes: Any, names: Sequence[str], offset: int) -> None:
-    handles = [_handle(number + offset, name) for number, name in enumerate(names)]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.06), ncols=min(len(names), 4))
-
-
-def _handle(number: int, name: str) -> Any:
-    from matplotlib.lines import Line2D
-
-    number %= len(COLOURS)
-    return Line2D(
-        [],
-        [],
-        color=COLOURS[number],
-        marker=MARKERS[number],
-        linestyle=LINES[number],
-        markerfacecolor="white" if number == 0 else COLOURS[number],
-        label=_label(name, 30),
-    )
-
-
-def _figure_legend(figure: Any, data: ReportData, title: str) -> None:
-    order = _order(data)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", wrap=True)
-    figure.legend(handles=[_handle(order[name], name) for name in order], loc="outside lower left", ncols=4)
-
-
-def _cell(panel: Any, x: int, y: int, result: MetricResult | None, colours: Any) -> None:
-    from matplotlib.patches import Rectangle
-
-    if result is None or math.isnan(result.value):
-        panel.text(x, y, "·", ha="center", va="center", color="#8a93a0")
-        return
-    is_few = result.n < FEW
-    colour = "#eef1f5" if is_few else colours(0.08 + 0.55 * result.value)
-    panel.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=colour, edgecolor="white"))
-    ink = "#6b7480" if is_few else _INK
-    panel.text(x, y - 0.14, f"{100 * result.value:.0f}%", ha="center", va="center", fontsize=8.5, color=ink)
-    ends = f"{100 * result.low:.0f}–{100 * result.high:.0f} · n {result.n:,}"
-    panel.text(x, y + 0.24, ends, ha="center", va="center", fontsize=6.4, color=ink)

@@ -6,12 +6,19 @@ Decides layout and escaping; the words and numbers in the cells come from the bu
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.report.masking import printable
 
 TERMINAL_WIDTH = 128
+NARROWEST = 72
+COMFORTABLE = 100
+"""Columns from which the cells of a table stand well apart."""
+LONGEST_WORD = 14
+"""Words up to this length are never folded while the screen has room for them."""
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
 
 
@@ -37,19 +44,35 @@ def render(tables: Sequence[Table], output: str) -> str:
     return "\n\n".join(draw(table) for table in tables)
 
 
-def to_terminal(table: Table, width: int = TERMINAL_WIDTH) -> str:
-    """The table as plain text of at most ``width`` columns; cells cannot act on the terminal."""
+def terminal_width() -> int:
+    """Columns of a table: those of the screen where there is one, within bounds; a file or pipe gets the most."""
+    if not sys.stdout.isatty():
+        return TERMINAL_WIDTH
+    return max(NARROWEST, min(TERMINAL_WIDTH, shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns))
+
+
+def to_terminal(table: Table, width: int | None = None) -> str:
+    """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
-    for name in table.columns:
-        drawn.add_column(Text(printable(name)), justify="right" if name in table.numeric else "left", overflow="fold")
+    wide = terminal_width() if width is None else width
+    padding = 1 if wide >= COMFORTABLE else 0
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, padding))
+    for position, name in enumerate(table.columns):
+        words = [word for text in (name, *(row[position] for row in table.rows)) for word in printable(text).split()]
+        drawn.add_column(
+            Text(printable(name) if padding else "\n".join(printable(name).split())),
+            justify="right" if name in table.numeric else "left",
+            overflow="fold",
+            min_width=(longest := min(LONGEST_WORD, max(map(len, words), default=1))),
+            no_wrap=not padding and all(len(printable(row[position])) <= longest for row in table.rows),
+        )
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    console = Console(width=wide, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as captured:
         console.print(drawn)
     lines = [line.rstrip() for line in captured.get().splitlines()]

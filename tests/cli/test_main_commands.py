@@ -207,7 +207,8 @@ def test_score_as_markdown(in_team):
     assert invoke("score", "latest", "--format", "md").stdout.count("| harassment |") == 2
 
 
-def test_compare_masks_texts_by_default_and_reveals_them_on_purpose(in_team):
+def test_compare_masks_texts_by_default_and_reveals_them_on_purpose(in_team, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
     run_two()
     arguments = ("compare", "latest", "--baseline", "rules", "--candidate", "human")
     masked, full, hidden = (
@@ -219,6 +220,15 @@ def test_compare_masks_texts_by_default_and_reveals_them_on_purpose(in_team):
     assert "N••••• l•••• y••" in masked.stdout
     assert "Nobody likes you" in full.stdout
     assert "N•••••" not in hidden.stdout
+
+
+def test_compare_shows_no_text_where_ci_is_set(in_team, monkeypatch):
+    """The log of a build held masked texts, with their first letters, while every report left them out."""
+    monkeypatch.setenv("CI", "true")
+    run_two()
+    arguments = ("compare", "latest", "--baseline", "rules", "--candidate", "human")
+    assert "N•••••" not in invoke(*arguments).stdout
+    assert "N•••••" in invoke(*arguments, "--text", "masked").stdout
 
 
 def test_compare_json_has_the_contract_s_keys(in_team):

@@ -30,6 +30,7 @@ from harness.report.comparison_page.page import write_html
 from harness.report.comparison_page.pairs import change_of
 from harness.report.comparison_page.renderers import RENDERERS
 from harness.report.plots import PLOTS, plot
+from harness.slice_changes import SMALL_CELL
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison"
 WHEN = "2026-11-23 09:30 UTC"
@@ -276,6 +277,47 @@ def test_report_command_writes_what_it_names(runs, tmp_path):
     assert document["baseline"] == "v1"
     assert {one["kind"] for one in document["pairs"][0]["inputs"]} == {"prompt"}
     assert document["verdict"]["word"] in ("PASS", "REGRESSION", "INCONCLUSIVE", "INVALID")
+
+
+def test_a_moved_threshold_is_among_the_changed_inputs(source, tmp_path):
+    """A classifier has no prompt and no rules: the report said that nothing but the numbers had changed."""
+    path = store_run(source, tmp_path) / "run.json"
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    meta["fingerprints"] = {
+        name: {"kind": "classifier", "classifier": "team:score", "thresholds": {"hate": threshold}}
+        for name, threshold in (("v1", 0.5), ("v2", 0.8))
+    }
+    path.write_text(json.dumps(meta), encoding="utf-8")
+    invoke(report_command, "latest", "--runs-dir", tmp_path, "--format", "json", "--candidate", "v2", "--out", tmp_path)
+    pair = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["pairs"][0]
+    change = next(one for one in pair["inputs"] if one["kind"] == "settings")
+    assert (change["new_name"], change["n_added"], change["n_removed"]) == ("team:score", 1, 1)
+
+
+def test_report_command_compares_slices_with_the_baseline(runs, source, tmp_path):
+    invoke(report_command, "latest", "--runs-dir", runs, "--candidate", "v2", "--format", "json", "--out", tmp_path)
+    document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    shown = {
+        (table["name"], row["value"], category, metric): cell
+        for table in document["slices"]
+        for row in table["rows"]
+        for metric, candidates in row["changes"].items()
+        for category, cell in candidates["v2"].items()
+    }
+    expected = source.slice_changes["v2"]
+    assert len(shown) == len(expected) > 0
+    for one in expected:
+        cell = shown[one.slice_name, one.value, one.category, one.metric]
+        assert cell["difference"]["value"] == pytest.approx(one.difference.value)
+        assert cell["is_tested"] == (one.difference.n >= SMALL_CELL)
+
+
+def test_gate_notes_that_differ_in_the_name_alone_are_said_once(source):
+    gates = {
+        name: {**gate, "notes": [f"left out: spam ({name} makes no calls)"]} for name, gate in source.gates.items()
+    }
+    notes = built(dataclasses.replace(source, gates=gates)).verdict.notes
+    assert [note for note in notes if "spam" in note] == ["Left out: spam (v2 / v3 makes no calls)."]
 
 
 def test_report_command_agrees_with_compare(runs, source, tmp_path):

@@ -351,3 +351,16 @@ def test_missing_data_folder_is_said(browser, tmp_path, monkeypatch, source):
     page.goto(path.as_uri())
     expect(page.locator("#count")).to_contain_text("keep the folder beside this page", timeout=90_000)
     page.close()
+
+
+def test_slices_show_the_change_first_and_values_on_request(watched, report):
+    page = watched.open(report)
+    change, value = (page.locator(f'[data-when="slice_view={view}"]') for view in ("change", "value"))
+    expect(change).to_be_visible()
+    expect(value).to_be_hidden()
+    expect(change.get_by_role("heading", name="Change of recall by language")).to_be_visible()
+    page.locator('[name="slice_metric"][value="fpr"]').check(force=True)
+    expect(change.get_by_role("heading", name="Change of false positive rate by language")).to_be_visible()
+    page.locator('[name="slice_view"][value="value"]').check(force=True)
+    expect(change).to_be_hidden()
+    expect(value).to_be_visible()

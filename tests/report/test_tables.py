@@ -1,6 +1,6 @@
 import pytest
 
-from harness.report.tables import Table, markdown_text, render, to_markdown, to_terminal
+from harness.report.tables import TERMINAL_WIDTH, Table, markdown_text, render, to_markdown, to_terminal
 
 TABLE = Table("Recall", ("Category", "n"), (("hate", "12"), ("<b>|x", "3")), ("a note",), frozenset({"n"}))
 
@@ -48,3 +48,18 @@ def test_a_row_of_the_wrong_width_is_refused():
 
 def test_render_puts_a_blank_line_between_tables():
     assert render([TABLE, TABLE], "md").count("### Recall") == 2
+
+
+def test_a_narrow_screen_folds_between_words_and_not_within_them(monkeypatch):
+    """Tables were drawn 128 columns wide on every screen, and the terminal cut their lines anywhere."""
+    columns = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit, pts", "Verdict")
+    interval = "55.9% [48.0, 63.6]"
+    row = ("harassment recall", "critical", "152", interval, interval, interval, "3", "INCONCLUSIVE")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = to_terminal(Table("", columns, (row,))).splitlines()
+    assert max(map(len, lines)) <= 80
+    for word in ("harassment", "critical", "INCONCLUSIVE", "Difference", "Verdict"):
+        assert any(word in line for line in lines)
+    monkeypatch.setenv("COLUMNS", "300")
+    assert max(map(len, to_terminal(Table("", columns, (row,))).splitlines())) <= TERMINAL_WIDTH

@@ -26,6 +26,9 @@ from harness.runs import Run
 from harness.scoring import score_candidate
 from harness.slice_changes import compare_slices
 
+_NOT_SETTINGS = frozenset({"kind", "model", "prompt", "prompt_sha256", "rules", "rules_sha256", "sha256", "engine"})
+"""Parts of a fingerprint that the report shows as files or as the model."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
@@ -142,14 +145,22 @@ def _inputs(one: Choice) -> tuple[InputText, ...]:
         described = one.run.meta.inputs.get(key)
         if described is not None:
             found.append(_input(one.run, kind, key, described))
-    settings = one.run.meta.fingerprints.get(one.candidate, {}).get("model")
-    if isinstance(settings, Mapping):
-        text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        found.append(InputText("model", str(settings.get("model", "model")), text, sha256))
+    fingerprint = one.run.meta.fingerprints.get(one.candidate, {})
+    model = fingerprint.get("model")
+    if isinstance(model, Mapping):
+        found.append(_written("model", str(model.get("model", "model")), model))
+    kind = str(fingerprint.get("kind", ""))
+    settings = {name: value for name, value in fingerprint.items() if name not in _NOT_SETTINGS and value}
+    if settings:
+        found.append(_written("settings", str(fingerprint.get(kind) or kind) if kind != "prompt" else kind, settings))
     if "policy" in one.run.meta.inputs:
         found.append(_input(one.run, "policy", "policy", one.run.meta.inputs["policy"]))
     return tuple(found)
+
+
+def _written(kind: str, name: str, settings: Mapping[str, Any]) -> InputText:
+    text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
+    return InputText(kind, name, text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _input(run: Run, kind: str, key: str, described: Mapping[str, Any]) -> InputText:

@@ -182,9 +182,9 @@ class HeatMaps:
         return [self._sentence(*one) for one in cells[:MAX_MOVED]], max(0, len(cells) - MAX_MOVED)
 
     def _sentence(self, slice_name: str, value: str, category: str, metric: str, cell: SliceCell) -> str:
-        word = "▼ worse" if cell.is_worse else "▲ better"
+        direction, name = "▼ worse" if cell.is_worse else "▲ better", self.names.get(category, category)
         return (
-            f"{word}: {self.names.get(category, category)}, {slice_name} {value}: "
+            f"{direction}: {name}, {slice_name} {value}: "
             f"{METRIC_NAMES[metric].lower()} {numbers.share(cell.baseline.value)} to "
             f"{numbers.share(cell.candidate.value)} ({numbers.points(cell.difference.value)} "
             f"[{numbers.points(cell.difference.low)}, {numbers.points(cell.difference.high)}] points, "

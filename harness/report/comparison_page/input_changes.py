@@ -16,7 +16,7 @@ from harness.report.comparison_page.source import InputText
 MAX_LINES = 2_000
 MAX_WIDTH = 2_000
 CONTEXT = 3
-KINDS = ("prompt", "rules", "model", "policy")
+KINDS = ("prompt", "rules", "model", "settings", "policy")
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 
 

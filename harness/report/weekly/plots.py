@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report import plots
 from harness.report.masking import printable, shorten
+from harness.report.plot_parts import style
+from harness.report.plots import PlotFormat
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.weeks import weeks_between
 
@@ -20,7 +21,7 @@ MAX_PANELS = 24
 BLUE, RED, GREEN, AMBER, GREY = "#0072b2", "#d55e00", "#009e73", "#b07d00", "#8a93a0"
 
 
-def trend_plot(data: WeeklyData, metric: str, plot_format: plots.PlotFormat = "png") -> bytes | None:
+def trend_plot(data: WeeklyData, metric: str, plot_format: PlotFormat = "png") -> bytes | None:
     """One metric of every category over the weeks; None when there are no two weeks to draw."""
     names = {row.id: row.name for row in data.rows}
     shown = [one for one in data.series if one.metric == metric and one.category in names]
@@ -28,7 +29,7 @@ def trend_plot(data: WeeklyData, metric: str, plot_format: plots.PlotFormat = "p
         return None
     shown.sort(key=lambda one: not _moved(one, data.week))
     targets = {row.id: one.target for row in data.rows if (one := row.judgements.get(metric)) is not None}
-    with plots.style() as pyplot, warnings.catch_warnings():
+    with style() as pyplot, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a glyph the font lacks is drawn as a box
         figure = _figure(pyplot, data, metric, shown[:MAX_PANELS], len(shown), names, targets)
         try:
