@@ -67,7 +67,7 @@ def krippendorff_alpha(
         ValueError: Votes are malformed, or confidence is outside (0, 1).
 
     References:
-        Krippendorff (2004), Content Analysis, chapter 11.
+        Krippendorff (2004), Content Analysis.
 
     >>> import numpy as np
     >>> votes = np.array([[1, 1], [0, 0], [1, 0], [0, 0]])
@@ -109,7 +109,7 @@ def fleiss_kappa(
         ValueError: Votes are malformed, or confidence is outside (0, 1).
 
     References:
-        Fleiss (1971), Psychological Bulletin 76:378-382.
+        Fleiss (1971), Psychological Bulletin.
 
     >>> import numpy as np
     >>> votes = np.array([[1, 1], [0, 0], [1, 0], [0, 0]])
@@ -158,7 +158,7 @@ def cohen_kappa(
         ValueError: Votes are malformed, or confidence is outside (0, 1).
 
     References:
-        Cohen (1960), Educational and Psychological Measurement 20:37-46.
+        Cohen (1960), Educational and Psychological Measurement.
 
     >>> import numpy as np
     >>> kappa = cohen_kappa(np.array([1, 0, 1, 0]), np.array([1, 0, 0, 0]), rng=np.random.default_rng(0))
@@ -222,7 +222,7 @@ def positive_agreement(first: NDArray[Any], second: NDArray[Any], *, confidence:
         ValueError: A code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
-        Cicchetti & Feinstein (1990), Journal of Clinical Epidemiology 43:551-558.
+        Cicchetti & Feinstein (1990), Journal of Clinical Epidemiology.
 
     >>> import numpy as np
     >>> round(positive_agreement(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0])).value, 3)

@@ -73,7 +73,7 @@ def gold_against_majority(y_true: NDArray[Any], votes: NDArray[Any], *, confiden
         ValueError: A code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> import numpy as np
     >>> gold_against_majority(np.array([1, 0]), np.array([[1, 1], [1, 0]])).value
@@ -100,7 +100,7 @@ def human_ceiling(votes: NDArray[Any], metric: str, *, confidence: float = 0.95)
         ValueError: The metric is unknown, or a code is not -1, 0 or 1.
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201, for the clustered interval.
+        Korn & Graubard (1998), Survey Methodology, for the clustered interval.
 
     >>> import numpy as np
     >>> human_ceiling(np.array([[1, 1, 1], [1, 1, 0], [0, 0, 0]]), "recall").value
@@ -130,7 +130,7 @@ def dawid_skene(votes: NDArray[Any]) -> DawidSkene:
         ValueError: A code is not -1, 0 or 1.
 
     References:
-        Dawid & Skene (1979), Applied Statistics 28:20-28.
+        Dawid & Skene (1979), Applied Statistics.
 
     >>> import numpy as np
     >>> dawid_skene(np.array([[1, 1, 1], [0, 0, 1], [0, 0, 0], [1, 1, 0]])).probability.round(0).tolist()

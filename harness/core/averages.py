@@ -56,8 +56,8 @@ def macro_average(
         ValueError: The metric is unknown, shapes differ, or a code is not -1, 0 or 1.
 
     References:
-        Miller (2024), arXiv:2411.00640, section 2.2 (clustered SE). Takahashi et al. (2022), Applied Intelligence
-        52:4961-4972 (delta method for macro F1).
+        Miller (2024), arXiv:2411.00640 (clustered SE). Takahashi et al. (2022), Applied Intelligence (delta method for
+        macro F1).
 
     >>> import numpy as np
     >>> gold = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
@@ -117,7 +117,7 @@ def micro_average(
         ValueError: The metric is unknown, shapes differ, or a code is not -1, 0 or 1.
 
     References:
-        Takahashi et al. (2022), Applied Intelligence 52:4961-4972 (delta method for micro F1).
+        Takahashi et al. (2022), Applied Intelligence (delta method for micro F1).
 
     >>> import numpy as np
     >>> gold = np.array([[1, 0], [1, 0], [0, 1], [0, 0]])

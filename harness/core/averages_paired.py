@@ -59,7 +59,7 @@ def macro_difference(
         ValueError: The metric is unknown, shapes differ, or a code is not -1, 0 or 1.
 
     References:
-        Phipson & Smyth (2010) for the p-value; Efron & Tibshirani (1993), chapter 13, for the interval.
+        Phipson & Smyth (2010) for the p-value; Efron & Tibshirani (1993), for the interval.
 
     >>> import numpy as np
     >>> y = np.tile([[1, 0], [0, 1], [0, 0]], (30, 1))

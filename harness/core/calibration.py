@@ -54,7 +54,7 @@ def brier_score(
         ValueError: Shapes differ, a score is outside [0, 1], or confidence is outside (0, 1).
 
     References:
-        Brier (1950), Monthly Weather Review 78:1-3.
+        Brier (1950), Monthly Weather Review.
 
     >>> import numpy as np
     >>> round(brier_score(np.array([1, 0]), np.array([0.8, 0.4])).value, 2)
@@ -102,7 +102,7 @@ def calibration_error(
         ValueError: Shapes differ, a score is outside [0, 1], n_bins < 1, or confidence is outside (0, 1).
 
     References:
-        Kumar, Liang & Ma (2019), NeurIPS, section 5 (debiased estimator).
+        Kumar, Liang & Ma (2019), NeurIPS (debiased estimator).
 
     >>> import numpy as np
     >>> round(calibration_error(np.array([1, 0, 1, 1]), np.array([0.5, 0.5, 0.5, 0.5])).value, 4)
@@ -143,7 +143,7 @@ def reliability_table(
         ValueError: Shapes differ, a score is outside [0, 1], n_bins < 1, or confidence is outside (0, 1).
 
     References:
-        Murphy & Winkler (1977), Applied Statistics 26:41-47.
+        Murphy & Winkler (1977), Applied Statistics.
 
     >>> import numpy as np
     >>> [row.observed.n for row in reliability_table(np.array([1, 0, 1, 0]), np.array([0.9, 0.1, 0.9, 0.1]))]

@@ -63,7 +63,7 @@ def clustered_variance(influence: NDArray[np.float64], clusters: NDArray[Any] | 
         ValueError: The shapes differ.
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> round(clustered_variance(np.array([0.1, -0.1, 0.1, -0.1]), None), 6)
@@ -127,7 +127,7 @@ def effective_n(
         ValueError: Shapes differ, or confidence is outside (0, 1).
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> influence = np.array([0.1, 0.1, -0.1, -0.1])
@@ -171,7 +171,7 @@ def metric_influence(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) ->
         ValueError: The metric is unknown.
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201; linearisation as in Woodruff (1971), JASA 66:411-414.
+        Korn & Graubard (1998), Survey Methodology; linearisation as in Woodruff (1971), JASA.
 
     >>> import numpy as np
     >>> metric_influence("recall", np.array([1, 1, 0]), np.array([1, 0, 1]))[0].tolist()
@@ -227,7 +227,7 @@ def clustered_metric(
         ValueError: The metric is unknown, or shapes differ.
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> y = np.array([1, 1, 1, 1, 0, 0])
@@ -293,7 +293,7 @@ def effective_counts(
         ValueError: The metric is unknown, or shapes differ.
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> y, a, b = np.array([1, 1, 1, 1]), np.array([1, 1, 1, 1]), np.array([1, 1, 0, 0])

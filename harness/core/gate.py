@@ -90,7 +90,7 @@ def decide_gate(
         ValueError: Alpha is outside (0, 0.5), the seed is negative, or counts are malformed.
 
     References:
-        Berger (1982), Technometrics 24:295-300 (intersection-union). Holm (1979).
+        Berger (1982), Technometrics (intersection-union). Holm (1979).
 
     >>> import numpy as np
     >>> cells = np.array([900, 4, 5, 20, 30, 12, 11, 400])

@@ -81,7 +81,7 @@ def gate_arrays(
         ValueError: Shapes or codes are wrong, a check names an unknown category, or failures are needed and absent.
 
     References:
-        Berger (1982), Technometrics 24:295-300. Korn & Graubard (1998) for clusters.
+        Berger (1982), Technometrics. Korn & Graubard (1998) for clusters.
 
     >>> import numpy as np
     >>> gold = np.repeat([[1], [0]], [200, 300], axis=0)
@@ -138,7 +138,7 @@ def check_evidence(
         ValueError: The category is unknown, or failures are needed and absent.
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> gold = np.array([[1], [0]])

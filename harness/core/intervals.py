@@ -72,7 +72,7 @@ def wilson_interval(n_successes: float, n: float, *, confidence: float = 0.95) -
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212. Newcombe (1998), Statistics in Medicine 17:857-872, method 3.
+        Wilson (1927), JASA. Newcombe (1998), Statistics in Medicine 17:857-872, method 3.
 
     >>> [round(end, 4) for end in wilson_interval(81, 263)]
     [0.2553, 0.3662]
@@ -105,7 +105,7 @@ def jeffreys_interval(n_successes: float, n: float, *, confidence: float = 0.95)
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Brown, Cai & DasGupta (2001), Statistical Science 16:101-133, section 4.1.
+        Brown, Cai & DasGupta (2001), Statistical Science.
 
     >>> [round(end, 4) for end in jeffreys_interval(0, 20)]
     [0.0, 0.1166]
@@ -135,7 +135,7 @@ def clopper_pearson_interval(n_successes: float, n: float, *, confidence: float 
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Clopper & Pearson (1934), Biometrika 26:404-413. Newcombe (1998), method 5.
+        Clopper & Pearson (1934), Biometrika. Newcombe (1998).
 
     >>> [round(end, 4) for end in clopper_pearson_interval(81, 263)]
     [0.2527, 0.3676]
@@ -166,7 +166,7 @@ def clopper_pearson_lower(n_successes: float, n: float, *, confidence: float = 0
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Clopper & Pearson (1934), Biometrika 26:404-413.
+        Clopper & Pearson (1934), Biometrika.
 
     >>> round(clopper_pearson_lower(59, 59), 3)
     0.95
@@ -193,7 +193,7 @@ def clopper_pearson_upper(n_successes: float, n: float, *, confidence: float = 0
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Clopper & Pearson (1934), Biometrika 26:404-413.
+        Clopper & Pearson (1934), Biometrika.
 
     >>> round(clopper_pearson_upper(0, 59), 3)
     0.05
@@ -221,7 +221,7 @@ def effective_wilson(value: float, variance: float, n: float, *, confidence: flo
         ValueError: Value is outside [0, 1], or confidence is outside (0, 1).
 
     References:
-        Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Korn & Graubard (1998), Survey Methodology.
 
     >>> [round(end, 3) for end in effective_wilson(0.9, 0.0009, 500)]
     [0.826, 0.945]

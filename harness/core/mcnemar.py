@@ -31,7 +31,7 @@ def mcnemar_midp(n_gained: int, n_lost: int, *, alternative: Alternative = "two-
         ValueError: A count is negative, or the alternative is unknown.
 
     References:
-        Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology 13:91, equation 4.
+        Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology.
 
     >>> round(mcnemar_midp(1, 7), 4)
     0.0391
@@ -62,7 +62,7 @@ def mcnemar_exact(n_gained: int, n_lost: int, *, alternative: Alternative = "two
         ValueError: A count is negative, or the alternative is unknown.
 
     References:
-        Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology 13:91, equation 3.
+        Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology.
 
     >>> round(mcnemar_exact(1, 7), 4)
     0.0703

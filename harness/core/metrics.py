@@ -47,7 +47,7 @@ def proportion(
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> proportion(9, 10, "no items").value
     0.9
@@ -78,7 +78,7 @@ def recall(
         ValueError: A count is negative, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> recall(9, 0, 1, 0).value
     0.9
@@ -106,7 +106,7 @@ def precision(
         ValueError: A count is negative, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> precision(3, 1, 5, 0).value
     0.75
@@ -134,7 +134,7 @@ def specificity(
         ValueError: A count is negative, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> specificity(0, 1, 0, 99).value
     0.99
@@ -160,7 +160,7 @@ def fpr(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95,
         ValueError: A count is negative, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> fpr(0, 1, 0, 99).value
     0.01
@@ -186,7 +186,7 @@ def fnr(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95,
         ValueError: A count is negative, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> fnr(9, 0, 1, 0).value
     0.1
@@ -214,7 +214,7 @@ def agreement(
         ValueError: A count is negative, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> agreement(4, 1, 1, 14).value
     0.9
@@ -287,7 +287,7 @@ def fbeta(
         ValueError: A count is negative, beta <= 0, or confidence is outside (0, 1).
 
     References:
-        van Rijsbergen (1979), Information Retrieval, chapter 7. Korn & Graubard (1998) for the effective n.
+        van Rijsbergen (1979), Information Retrieval. Korn & Graubard (1998) for the effective n.
 
     >>> round(fbeta(8, 2, 4, 100, beta=2).value, 4)
     0.6897
@@ -324,7 +324,7 @@ def failure_rate(n_failed: float, n_items: float, *, confidence: float = 0.95, n
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Wilson (1927), JASA 22:209-212.
+        Wilson (1927), JASA.
 
     >>> failure_rate(3, 600).value
     0.005

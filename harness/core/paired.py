@@ -63,7 +63,7 @@ def paired_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDAr
         ValueError: Shapes differ, or a code is not -1, 0 or 1.
 
     References:
-        McNemar (1947), Psychometrika 12:153-157, for the discordant cells.
+        McNemar (1947), Psychometrika, for the discordant cells.
 
     >>> import numpy as np
     >>> paired_cells(np.array([1, 1, 0, -1]), np.array([1, 0, 0, 1]), np.array([0, 1, 0, 1])).tolist()
@@ -94,7 +94,7 @@ def paired_tables(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDA
         ValueError: Shapes differ, or a code is not -1, 0 or 1.
 
     References:
-        McNemar (1947), Psychometrika 12:153-157, for the discordant cells.
+        McNemar (1947), Psychometrika, for the discordant cells.
 
     >>> import numpy as np
     >>> paired_tables(np.array([[1]]), np.array([[0]]), np.array([[1]])).tolist()
@@ -206,7 +206,7 @@ def paired_difference(
         ValueError: The metric is unknown, the counts are malformed, or f1 is asked for without rng.
 
     References:
-        Tango (1998); Kosinski (2013), Statistics in Medicine 32:964-977; Efron & Tibshirani (1993), chapter 13.
+        Tango (1998); Kosinski (2013), Statistics in Medicine; Efron & Tibshirani (1993).
 
     >>> result = paired_difference([50, 1, 2, 3, 4, 5, 6, 70], "recall")
     >>> [round(x, 3) for x in (result.value, result.low, result.high)]

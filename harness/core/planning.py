@@ -42,7 +42,7 @@ def recall_power(n: int, margin: float, discordance: float, *, difference: float
         ValueError: An argument is out of range.
 
     References:
-        Hsueh, Liu & Chen (2001), Biometrics 57:478-483, for the exact distribution.
+        Hsueh, Liu & Chen (2001), Biometrics, for the exact distribution.
 
     >>> round(recall_power(161, 0.05, 0.05), 2)
     0.82
@@ -79,7 +79,7 @@ def recall_items_needed(
         ValueError: An argument is out of range.
 
     References:
-        Connor (1987), Biometrics 43:207-211, for the first guess.
+        Connor (1987), Biometrics, for the first guess.
 
     >>> recall_items_needed(0.05, 0.05)
     161
@@ -117,7 +117,7 @@ def smallest_provable_margin(n: int, discordance: float, *, power: float = 0.8, 
         ValueError: An argument is out of range.
 
     References:
-        Hsueh, Liu & Chen (2001), Biometrics 57:478-483, for the exact distribution.
+        Hsueh, Liu & Chen (2001), Biometrics, for the exact distribution.
 
     >>> round(smallest_provable_margin(200, 0.05), 3)
     0.044
@@ -151,7 +151,7 @@ def precision_items_needed(
         ValueError: The margin, power or alpha is outside (0, 1).
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977, for the variance.
+        Kosinski (2013), Statistics in Medicine, for the variance.
 
     >>> import numpy as np
     >>> precision_items_needed(np.array([900, 4, 5, 20, 30, 12, 11, 400]), 0.02)
@@ -182,7 +182,7 @@ def precision_smallest_margin(cells: NDArray[Any], *, power: float = 0.8, alpha:
         ValueError: Power or alpha is outside (0, 1).
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977, for the variance.
+        Kosinski (2013), Statistics in Medicine, for the variance.
 
     >>> import numpy as np
     >>> round(precision_smallest_margin(np.array([900, 4, 5, 20, 30, 12, 11, 400])), 3)
@@ -213,7 +213,7 @@ def floor_items_needed(proportion: float, floor: float, *, power: float = 0.8, a
         ValueError: An argument is out of range.
 
     References:
-        Clopper & Pearson (1934), Biometrika 26:404-413.
+        Clopper & Pearson (1934), Biometrika.
 
     >>> floor_items_needed(1.0, 0.95)
     59
@@ -262,7 +262,7 @@ def items_for_half_width(proportion: float, half_width: float, *, confidence: fl
         ValueError: An argument is out of range.
 
     References:
-        Newcombe (1998), Statistics in Medicine 17:857-872.
+        Newcombe (1998), Statistics in Medicine.
 
     >>> [items_for_half_width(0.9, h) for h in (0.05, 0.03, 0.02)]
     [139, 385, 865]

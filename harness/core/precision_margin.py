@@ -51,8 +51,8 @@ def precision_margin_test(
         ValueError: The margin or alpha is outside (0, 1), or n_resamples < 1.
 
     References:
-        Lloyd (2008), Biometrics 64:716-723 (estimated p-values). Kosinski (2013), Statistics in Medicine 32:964-977.
-        Phipson & Smyth (2010) for the count + 1.
+        Lloyd (2008), Biometrics (estimated p-values). Kosinski (2013), Statistics in Medicine. Phipson & Smyth (2010)
+        for the count + 1.
 
     >>> import numpy as np
     >>> cells = np.array([900, 4, 5, 20, 30, 12, 11, 400])
@@ -103,7 +103,7 @@ def null_table(cells: NDArray[Any], margin: float, pseudo_count: float) -> NDArr
         ValueError: The pseudo-count is not > 0.
 
     References:
-        Csiszar (1975), Annals of Probability 3:146-158 (I-projection by exponential tilting).
+        Csiszar (1975), Annals of Probability (I-projection by exponential tilting).
 
     >>> import numpy as np
     >>> q = null_table(np.array([900, 4, 5, 20, 30, 12, 11, 400]), 0.05, 1 / 6)

@@ -47,7 +47,7 @@ def koopman_interval(x1: float, n1: float, x0: float, n0: float, *, confidence: 
         ValueError: A count is out of range, or confidence is outside (0, 1).
 
     References:
-        Koopman (1984), Biometrics 40:513-517.
+        Koopman (1984), Biometrics.
 
     >>> [round(end, 3) for end in koopman_interval(36, 40, 16, 80)]
     [2.94, 7.152]
@@ -126,7 +126,7 @@ def precision_at_prevalence(
         ValueError: Prevalence is outside (0, 1), its interval does not contain it, or rng is missing.
 
     References:
-        Koopman (1984), Biometrics 40:513-517; Mercaldo, Lau & Zhou (2007), Statistics in Medicine 26:2170-2183.
+        Koopman (1984), Biometrics; Mercaldo, Lau & Zhou (2007), Statistics in Medicine.
 
     >>> result = precision_at_prevalence(90, 20, 10, 980, prevalence=0.01)
     >>> [round(x, 3) for x in (result.value, result.low, result.high)]
@@ -205,7 +205,7 @@ def production_from_flag_rate(
         ValueError: A production count is out of range, or confidence is outside (0, 1).
 
     References:
-        Rogan & Gladen (1978), American Journal of Epidemiology 107:71-76.
+        Rogan & Gladen (1978), American Journal of Epidemiology.
 
     >>> import numpy as np
     >>> estimate = production_from_flag_rate(

@@ -94,7 +94,7 @@ def average_precision(
         ValueError: Shapes differ, a gold code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
-        Boyd, Eng & Page (2013), ECML PKDD (logit interval). Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Boyd, Eng & Page (2013), ECML PKDD (logit interval). Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> round(average_precision(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value, 4)
@@ -137,7 +137,7 @@ def average_precision_influence(y_true: NDArray[Any], y_score: NDArray[Any]) -> 
         Influence, float (n_items,), with the sum 0; all 0 without violating items.
 
     References:
-        Woodruff (1971), JASA 66:411-414 (linearisation).
+        Woodruff (1971), JASA (linearisation).
 
     >>> import numpy as np
     >>> found = average_precision_influence(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8]))
@@ -198,8 +198,8 @@ def auroc(
         ValueError: Shapes differ, a gold code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
-        DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845. Birnbaum & Klose (1957), Annals of Mathematical
-        Statistics 28:933-945 (variance bound). Obuchowski (1997), Biometrics 53:567-578 (clustered components).
+        DeLong, DeLong & Clarke-Pearson (1988), Biometrics. Birnbaum & Klose (1957), Annals of Mathematical Statistics
+        (variance bound). Obuchowski (1997), Biometrics (clustered components).
 
     >>> import numpy as np
     >>> auroc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value
@@ -261,7 +261,7 @@ def precision_recall_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> Preci
         ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
 
     References:
-        Davis & Goadrich (2006), ICML, section 2.
+        Davis & Goadrich (2006), ICML.
 
     >>> import numpy as np
     >>> curve = precision_recall_curve(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
@@ -291,7 +291,7 @@ def roc_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> RocCurve:
         ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
 
     References:
-        Fawcett (2006), Pattern Recognition Letters 27:861-874, algorithm 1.
+        Fawcett (2006), Pattern Recognition Letters.
 
     >>> import numpy as np
     >>> roc_curve(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).tpr.tolist()

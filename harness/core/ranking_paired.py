@@ -48,7 +48,7 @@ def average_precision_difference(
         ValueError: Shapes differ, or confidence is outside (0, 1).
 
     References:
-        Boyd, Eng & Page (2013), ECML PKDD (coverage of the bootstrap). Efron & Tibshirani (1993), chapter 13.
+        Boyd, Eng & Page (2013), ECML PKDD (coverage of the bootstrap). Efron & Tibshirani (1993).
 
     >>> import numpy as np
     >>> y = np.array([0, 0, 1, 1])
@@ -140,7 +140,7 @@ def average_precision_permutation(
         ValueError: Shapes differ.
 
     References:
-        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39.
+        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology.
 
     >>> import numpy as np
     >>> y, s = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
@@ -186,7 +186,7 @@ def mean_permutation(
         ValueError: Shapes differ.
 
     References:
-        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39.
+        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology.
 
     >>> import numpy as np
     >>> mean_permutation(np.zeros(5), rng=np.random.default_rng(0), n_resamples=99)

@@ -42,7 +42,7 @@ def mean_decision(decisions: NDArray[Any]) -> NDArray[np.float64]:
         ValueError: A code is not -1, 0 or 1.
 
     References:
-        Miller (2024), arXiv:2411.00640, section 3.
+        Miller (2024), arXiv:2411.00640.
 
     >>> import numpy as np
     >>> mean_decision(np.array([[1, 0, 1, 1], [-1, -1, -1, -1]])).tolist()
@@ -70,7 +70,7 @@ def stack_repeats(y_true: NDArray[Any], decisions: NDArray[Any], clusters: NDArr
         ValueError: Shapes differ.
 
     References:
-        Miller (2024), arXiv:2411.00640, section 3.
+        Miller (2024), arXiv:2411.00640.
 
     >>> import numpy as np
     >>> stack_repeats(np.array([1, 0]), np.array([[1, 1], [0, 1]])).clusters.tolist()
@@ -108,7 +108,7 @@ def repeated_metric(
         ValueError: The metric is unknown, or shapes differ.
 
     References:
-        Miller (2024), arXiv:2411.00640, section 3; Korn & Graubard (1998).
+        Miller (2024), arXiv:2411.00640; Korn & Graubard (1998).
 
     >>> import numpy as np
     >>> repeated_metric("recall", np.array([1, 1, 0]), np.array([[1, 1], [1, 0], [0, 0]])).value
@@ -135,7 +135,7 @@ def flip_rate(decisions: NDArray[Any], *, confidence: float = 0.95) -> MetricRes
         ValueError: A code is not -1, 0 or 1, or confidence is outside (0, 1).
 
     References:
-        Miller (2024), arXiv:2411.00640, section 3 (within-item variance).
+        Miller (2024), arXiv:2411.00640 (within-item variance).
 
     >>> import numpy as np
     >>> flip_rate(np.array([[1, 1], [1, 0], [0, 0], [0, 0]])).value
@@ -177,7 +177,7 @@ def noise_floor(
         ValueError: The metric is unknown, shapes differ, or confidence is outside (0, 1).
 
     References:
-        Miller (2024), arXiv:2411.00640, section 3.
+        Miller (2024), arXiv:2411.00640.
 
     >>> import numpy as np
     >>> y = np.ones(100, dtype=int)

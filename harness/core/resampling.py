@@ -33,7 +33,7 @@ def resample_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generat
         ValueError: A count is negative, or n_resamples < 1.
 
     References:
-        Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 5.
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap.
 
     >>> import numpy as np
     >>> resample_cells(np.array([3, 0, 7]), 2, np.random.default_rng(0)).sum(axis=1).tolist()
@@ -66,7 +66,7 @@ def permute_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generato
         ValueError: n_resamples < 1.
 
     References:
-        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39.
+        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology.
 
     >>> import numpy as np
     >>> permute_cells(np.array([5, 0, 0, 0, 0, 0, 0, 5]), 1, np.random.default_rng(0)).tolist()
@@ -120,7 +120,7 @@ def percentile_interval(draws: NDArray[np.float64], *, confidence: float = 0.95)
         ValueError: Confidence is outside (0, 1).
 
     References:
-        Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap.
 
     >>> import numpy as np
     >>> [round(end, 6) for end in percentile_interval(np.arange(101.0), confidence=0.9)]
@@ -151,7 +151,7 @@ def cluster_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any], cluste
         ValueError: Shapes differ.
 
     References:
-        Davison & Hinkley (1997), Bootstrap Methods and their Application, section 3.8.
+        Davison & Hinkley (1997), Bootstrap Methods and their Application.
 
     >>> import numpy as np
     >>> y = np.array([1, 1, 0])
@@ -181,7 +181,7 @@ def resample_clusters(tables: NDArray[Any], n_resamples: int, rng: np.random.Gen
         ValueError: n_resamples < 1.
 
     References:
-        Davison & Hinkley (1997), Bootstrap Methods and their Application, section 3.8.
+        Davison & Hinkley (1997), Bootstrap Methods and their Application.
 
     >>> import numpy as np
     >>> resample_clusters(np.array([[1, 1], [1, 1]]), 1, np.random.default_rng(0)).tolist()
@@ -208,7 +208,7 @@ def resample_strata(strata: NDArray[Any], n_resamples: int, rng: np.random.Gener
         ValueError: A count is negative, or n_resamples < 1.
 
     References:
-        Davison & Hinkley (1997), Bootstrap Methods and their Application, section 3.2.
+        Davison & Hinkley (1997), Bootstrap Methods and their Application.
 
     >>> import numpy as np
     >>> resample_strata(np.array([[3, 1], [0, 6]]), 1, np.random.default_rng(0)).sum(axis=2).tolist()
@@ -232,7 +232,7 @@ def permute_clusters(tables: NDArray[Any], n_resamples: int, rng: np.random.Gene
         ValueError: n_resamples < 1.
 
     References:
-        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39.
+        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology.
 
     >>> import numpy as np
     >>> permute_clusters(np.array([[0, 0, 0, 0, 0, 0, 0, 4]]), 1, np.random.default_rng(0)).tolist()

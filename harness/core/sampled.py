@@ -69,7 +69,7 @@ def weighted_ratio(
             is negative or not finite.
 
     References:
-        Hajek (1971); Kish (1965), Survey Sampling; Korn & Graubard (1998), Survey Methodology 24:193-201.
+        Hajek (1971); Kish (1965), Survey Sampling; Korn & Graubard (1998), Survey Methodology.
 
     >>> import numpy as np
     >>> weighted_ratio(np.array([1, 0, 0]), np.array([1, 1, 0]), np.array([3.0, 1.0, 9.0])).value
@@ -122,7 +122,7 @@ def stratified_prevalence(
         ValueError: Shares do not add up to 1, or counts are out of range.
 
     References:
-        Cochran (1977), Sampling Techniques, section 5.3. Brown, Cai & DasGupta (2001) for Jeffreys' prior.
+        Cochran (1977), Sampling Techniques. Brown, Cai & DasGupta (2001) for Jeffreys' prior.
 
     >>> import numpy as np
     >>> strata = [Stratum(0.1, 80, 100, True), Stratum(0.9, 1, 100, False)]
@@ -159,7 +159,7 @@ def stratified_recall(
         ValueError: Shares do not add up to 1, or counts are out of range.
 
     References:
-        Cochran (1977), Sampling Techniques, section 6.11. Brown, Cai & DasGupta (2001) for Jeffreys' prior.
+        Cochran (1977), Sampling Techniques. Brown, Cai & DasGupta (2001) for Jeffreys' prior.
 
     >>> import numpy as np
     >>> strata = [Stratum(0.1, 80, 100, True), Stratum(0.9, 4, 400, False)]
@@ -218,7 +218,7 @@ def two_proportion_test(x1: float, n1: float, x0: float, n0: float) -> float:
         ValueError: A count is out of range.
 
     References:
-        Newcombe (1998), Statistics in Medicine 17:873-890.
+        Newcombe (1998), Statistics in Medicine.
 
     >>> round(two_proportion_test(56, 70, 48, 80), 4)
     0.008

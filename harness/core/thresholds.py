@@ -74,7 +74,7 @@ def certified_threshold(
         ValueError: An argument is out of range.
 
     References:
-        Angelopoulos et al. (2021), arXiv:2110.01052, section 2.
+        Angelopoulos et al. (2021), arXiv:2110.01052.
 
     >>> import numpy as np
     >>> certified_threshold(np.ones(29, dtype=int), np.linspace(0.1, 0.9, 29), min_recall=0.9).value
@@ -108,7 +108,7 @@ def conformal_threshold(y_true: NDArray[Any], y_score: NDArray[Any], *, min_reca
         ValueError: min_recall is outside (0, 1).
 
     References:
-        Angelopoulos et al. (2024), ICLR, arXiv:2208.02814, section 2.
+        Angelopoulos et al. (2024), ICLR, arXiv:2208.02814.
 
     >>> import numpy as np
     >>> conformal_threshold(np.ones(9, dtype=int), np.linspace(0.1, 0.9, 9), min_recall=0.9).value
@@ -152,7 +152,7 @@ def best_f1_threshold(y_true: NDArray[Any], y_score: NDArray[Any]) -> Threshold:
         ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
 
     References:
-        Lipton, Elkan & Naryanaswamy (2014), ECML PKDD, section 3.
+        Lipton, Elkan & Naryanaswamy (2014), ECML PKDD.
 
     >>> import numpy as np
     >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value
@@ -199,7 +199,7 @@ def cross_validated_f1(
         ValueError: Shapes differ, or n_folds < 2.
 
     References:
-        Stone (1974), JRSS B 36:111-147.
+        Stone (1974), JRSS B.
 
     >>> import numpy as np
     >>> y = np.tile([0, 1], 50)
@@ -294,7 +294,7 @@ def recall_at_precision(
         ValueError: min_precision is outside (0, 1], or shapes differ.
 
     References:
-        Davis & Goadrich (2006), ICML, section 2.
+        Davis & Goadrich (2006), ICML.
 
     >>> import numpy as np
     >>> recall_at_precision(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]), 0.9).value

@@ -45,7 +45,7 @@ def wgs_statistics(cells: NDArray[Any], difference: float = 0.0, *, pseudo_count
         ValueError: The difference is outside [-1, 1].
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977; Leisenring, Alonzo & Pepe (2000), Biometrics 56:345-351.
+        Kosinski (2013), Statistics in Medicine; Leisenring, Alonzo & Pepe (2000), Biometrics.
 
     >>> import numpy as np
     >>> round(float(wgs_statistics(np.array([50, 1, 2, 3, 4, 5, 6, 70]))), 4)
@@ -91,7 +91,7 @@ def wgs_statistic(cells: NDArray[Any], difference: float = 0.0, *, pseudo_count:
         ValueError: The difference is outside [-1, 1].
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977.
+        Kosinski (2013), Statistics in Medicine.
 
     >>> import numpy as np
     >>> round(wgs_statistic(np.array([50, 1, 2, 3, 4, 5, 6, 70])), 4)
@@ -114,7 +114,7 @@ def wgs_test(statistic: float, *, alternative: Literal["two-sided", "worse", "be
         ValueError: The alternative is unknown.
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977.
+        Kosinski (2013), Statistics in Medicine.
 
     >>> round(wgs_test(1.96), 3)
     0.05
@@ -146,7 +146,7 @@ def wgs_interval(cells: NDArray[Any], *, confidence: float = 0.95) -> Interval:
         ValueError: Confidence is outside (0, 1).
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977, for the statistic.
+        Kosinski (2013), Statistics in Medicine, for the statistic.
 
     >>> import numpy as np
     >>> [round(end, 3) for end in wgs_interval(np.array([50, 1, 2, 3, 4, 5, 6, 70]))]
@@ -184,7 +184,7 @@ def precision_difference_variance(cells: NDArray[Any]) -> float:
         A variance > 0 of the difference of precision.
 
     References:
-        Kosinski (2013), Statistics in Medicine 32:964-977, for the estimand.
+        Kosinski (2013), Statistics in Medicine, for the estimand.
 
     >>> import numpy as np
     >>> round(precision_difference_variance(np.array([900, 4, 5, 20, 30, 12, 11, 400])) ** 0.5, 4)
