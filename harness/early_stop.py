@@ -365,11 +365,10 @@ def _concluded(
 
 
 def _is_reason(spec: CheckSpec, verdict: Verdict, overall: Verdict) -> bool:
-    """Whether a check stands behind the verdict: a pool never regresses, a guarded check never has to be proven."""
-    is_pool = spec.category == POOLED
+    """Whether a check stands behind the verdict; a guarded check never has to be proven on its own."""
     if overall == "REGRESSION":
-        return verdict == "REGRESSION" and spec.tier != "watch" and not is_pool
-    return verdict != "PASS" and (spec.tier == "critical" or is_pool)
+        return verdict == "REGRESSION" and spec.tier != "watch"
+    return verdict != "PASS" and (spec.tier == "critical" or spec.category == POOLED)
 
 
 def _saved(request: RunRequest) -> tuple[int, float | None]:

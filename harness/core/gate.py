@@ -73,8 +73,8 @@ def decide_gate(
 
     PASS: every critical check passes, no critical or guarded check regresses, the guarded categories pooled pass for
     each metric, and no guarded check is about a category that the candidate does not decide. REGRESSION: a critical or
-    guarded check does not pass and its p of "worse" is <= alpha after Holm over all checks. INCONCLUSIVE: neither. Use
-    alpha/2 at a second look on the same set.
+    guarded check, or the guarded categories pooled, do not pass and their p of "worse" is <= alpha after Holm over all
+    checks and pools of several. INCONCLUSIVE: neither. Use alpha/2 at a second look on the same set.
 
     Args:
         checks: Each check with its evidence.
@@ -106,8 +106,13 @@ def decide_gate(
         rng = check_generator(seed, spec.check_id)
         return evaluate_check(spec, evidence, alpha=alpha, n_checks=n_checks, rng=rng, n_resamples=n_resamples)
 
-    results = _with_holm([evaluate(spec, evidence) for spec, evidence in checks], alpha)
+    results = [evaluate(spec, evidence) for spec, evidence in checks]
     pools = [evaluate(spec, evidence) for spec, evidence in _pools(checks, pooled)]
+    several = [at for at, pool in enumerate(pools) if len(_members(pool, results)) > 1]  # one alone is a check already
+    settled = _with_holm([*results, *(pools[at] for at in several)], alpha)
+    results = settled[:n_checks]
+    for at, pool in zip(several, settled[n_checks:], strict=True):
+        pools[at] = pool
     pool_passes: dict[PoolKey, bool] = {(pool.spec.metric, pool.spec.kind): pool.verdict == "PASS" for pool in pools}
     results = [_guarded_remark(result, pool_passes) for result in results]
     verdict, reason = _overall(results, pools)
@@ -202,6 +207,7 @@ def _summed(parts: Sequence[CheckEvidence]) -> CheckEvidence:
 
 def _overall(results: Sequence[CheckResult], pools: Sequence[CheckResult]) -> tuple[Verdict, str]:
     regressed = [_name(r) for r in results if r.verdict == "REGRESSION" and r.spec.tier != "watch"]
+    regressed += [_pool_name(pool, results) for pool in pools if pool.verdict == "REGRESSION"]
     if regressed:
         return "REGRESSION", f"worse: {', '.join(regressed)}"
     unproven = [_name(r) for r in results if r.spec.tier == "critical" and r.verdict != "PASS"]

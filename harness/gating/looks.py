@@ -94,7 +94,8 @@ def sequential_gate(
         if spec.tier == "guarded":
             guarded[spec.metric] = min(spec.limit, guarded.get(spec.metric, 1.0))
     pools = tuple(CheckSpec(POOLED, metric, "guarded", margin=limit) for metric, limit in guarded.items())
-    plan = sequential_plan(len(kept), fractions=fractions, alpha=alpha)
+    n_pooled = sum(sum(one.tier == "guarded" and one.metric == pool.metric for one in kept) > 1 for pool in pools)
+    plan = sequential_plan(len(kept) + n_pooled, fractions=fractions, alpha=alpha)
     left_out = tuple(f"{spec.category} {spec.metric} floor is not judged in a sequential run" for spec in floors)
     return SequentialGate(kept, pools, plan, alpha), left_out
 
@@ -150,7 +151,8 @@ def judge(gate: SequentialGate, looks: Sequence[Tables]) -> LookVerdict:
     n = len(gate.specs)
     own, pooled = result.verdicts[:n], result.verdicts[n:]
     regressed = any(
-        verdict == "REGRESSION" and spec.tier != "watch" for spec, verdict in zip(gate.specs, own, strict=True)
+        verdict == "REGRESSION" and spec.tier != "watch"
+        for spec, verdict in zip(gate.asked, result.verdicts, strict=True)
     )
     passed = all(verdict == "PASS" for spec, verdict in zip(gate.specs, own, strict=True) if spec.tier == "critical")
     verdict: Verdict = "INCONCLUSIVE"

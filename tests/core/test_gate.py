@@ -118,6 +118,29 @@ def test_guarded_categories_that_fail_pooled_are_inconclusive():
     assert both.reason == "not proven: guarded categories together, recall"
 
 
+def test_guarded_categories_that_are_worse_together_are_a_regression():
+    """A pool whose whole interval lay beyond the margin was called INCONCLUSIVE, as if more items could help."""
+    lossy = np.array([540, 0, 0, 0, 6, 0, 5, 49])  # 60 violating items, 5 lost and none gained
+    guarded = [(_spec(f"rare{i}", tier="guarded"), lossy) for i in range(8)]
+    result = _gate(*guarded)
+    assert {check.verdict for check in result.checks} == {"INCONCLUSIVE"}
+    assert result.pooled[0].verdict == "REGRESSION"
+    assert result.pooled[0].difference.high < -0.05
+    assert (result.verdict, result.reason) == ("REGRESSION", "worse: guarded categories together, recall")
+
+
+@pytest.mark.parametrize("n_runs", [30, pytest.param(300, marks=pytest.mark.slow)])
+def test_equal_guarded_categories_rarely_regress_with_their_pool_in_the_family(n_runs):
+    rng = np.random.default_rng(7)
+    found = []
+    for _ in range(n_runs):
+        tables = rng.multinomial(60, [0.05, 0.05, 0.05, 0.85], size=6)
+        cells = [np.concatenate([[540, 0, 0, 0], table]) for table in tables]
+        guarded = [(_spec(f"c{i}", tier="guarded"), one) for i, one in enumerate(cells)]
+        found.append(_gate(*guarded).verdict == "REGRESSION")
+    assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_runs)
+
+
 def test_guarded_regression_blocks():
     guarded = [(_spec(f"rare{i}", tier="guarded"), GOOD) for i in range(4)]
     assert _gate(*guarded, (_spec("bad", tier="guarded"), WORSE)).verdict == "REGRESSION"
