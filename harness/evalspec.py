@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from harness.errors import FileError, GroupedError, HarnessError, raise_all
+from harness.fromfile import require_name, require_names, to_record
 from harness.golden import GoldenSet, load_golden
 from harness.models import load_models
 from harness.policy import load_policy
@@ -23,7 +24,7 @@ from harness.records import CandidateSpec, Eval, Loaded, Model, Policy, Prompt, 
 from harness.rules import load_rules, rules_policy_faults
 from harness.schema import Loc
 from harness.textfile import a, listed, missing_hint, require_file, shortened, shown, suggestion
-from harness.yamlfile import Document, read_yaml, require_name, require_names, to_record
+from harness.yamlfile import Document, read_yaml
 
 T = TypeVar("T")
 

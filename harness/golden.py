@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from harness.errors import FileError, HarnessError, raise_all
+from harness.fromfile import require_name, require_names, to_record
 from harness.policy import implied_parents
 from harness.records import GoldenCard, Item, Policy
 from harness.rows import ABSENT, Faults, Row, RowReader, read_jsonl
 from harness.textfile import listed, missing_hint, read_text, require_file, shortened, suggestion
-from harness.yamlfile import Document, parse_yaml, require_name, require_names, to_record
+from harness.yamlfile import Document, parse_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

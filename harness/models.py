@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from annotated_types import MinLen
 
 from harness.errors import FileError, raise_all
+from harness.fromfile import to_record
 from harness.records import _FROM_FILE, Loaded, Model
 from harness.schema import Loc
 from harness.textfile import shortened
-from harness.yamlfile import Document, read_yaml, to_record
+from harness.yamlfile import Document, read_yaml
 
 OWN_PARAMS = ("model", "messages", "n", "stream")
 SECRET_PARAMS = ("api_key", "authorization", "headers", "extra_headers", "default_headers")

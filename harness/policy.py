@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError, raise_all
+from harness.fromfile import require_name, to_record
 from harness.records import Category, Loaded, Policy
 from harness.schema import Loc
 from harness.textfile import listed, shortened, shown, suggestion
-from harness.yamlfile import Document, read_yaml, require_name, to_record
+from harness.yamlfile import Document, read_yaml
 
 CATEGORY_ID = re.compile(r"[a-z0-9][a-z0-9_/-]*")
 CATEGORY_ID_ALLOWED = "lower-case letters, digits, '_', '-' and '/', beginning with a letter or digit"

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError, HarnessError, raise_all
+from harness.fromfile import require_name, require_names, to_record
 from harness.records import Category, Item, Loaded, Message, Policy, Prompt, PromptHeader
 from harness.sandbox import Template, check_template, compile_template
 from harness.textfile import TextFile, listed, read_text, shortened, shown, suggestion
-from harness.yamlfile import Document, parse_yaml, require_name, require_names, to_record
+from harness.yamlfile import Document, parse_yaml
 
 BUILT_IN_ANSWERS = ("json", "yes_no", "label", "llama_guard", "shieldgemma", "wildguard", "gpt_oss_safeguard")
 ROLES = ("system", "user", "assistant")

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import FileError, raise_all
+from harness.fromfile import require_name, require_names, to_record
 from harness.records import Loaded, Policy, Rule, RuleSet
 from harness.schema import Loc
 from harness.textfile import shortened
-from harness.yamlfile import Document, read_yaml, require_name, require_names, to_record
+from harness.yamlfile import Document, read_yaml
 
 MATCHERS = ("words", "phrases", "patterns")
 MAX_PATTERN_CHARS = 10_000
