@@ -50,7 +50,7 @@ def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
     if not rows:
         click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
         return
-    click.echo(to_terminal(Table("", columns, tuple(rows), (), frozenset({"Items", "Spent"}))))
+    click.echo(to_terminal(Table("", columns, tuple(rows), (), frozenset({"Items", "Spent"}), frozenset({"Run"}))))
 
 
 @command.command("show")

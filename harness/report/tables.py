@@ -24,13 +24,14 @@ _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under a heading; ``numeric`` columns align right."""
+    """Rows of text under a heading; ``numeric`` columns align right, ``whole`` ones are never folded (ids to copy)."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
     numeric: frozenset[str] = field(default_factory=frozenset)
+    whole: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -63,12 +64,14 @@ def to_terminal(table: Table, width: int | None = None) -> str:
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, padding))
     for position, name in enumerate(table.columns):
         words = [word for text in (name, *(row[position] for row in table.rows)) for word in printable(text).split()]
+        is_whole, longest = name in table.whole, max(map(len, words), default=1)
+        longest = longest if is_whole else min(LONGEST_WORD, longest)
         drawn.add_column(
             Text(printable(name) if padding else "\n".join(printable(name).split())),
             justify="right" if name in table.numeric else "left",
             overflow="fold",
-            min_width=(longest := min(LONGEST_WORD, max(map(len, words), default=1))),
-            no_wrap=not padding and all(len(printable(row[position])) <= longest for row in table.rows),
+            min_width=longest,
+            no_wrap=is_whole or (not padding and all(len(printable(row[position])) <= longest for row in table.rows)),
         )
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))

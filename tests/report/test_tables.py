@@ -63,3 +63,13 @@ def test_a_narrow_screen_folds_between_words_and_not_within_them(monkeypatch):
         assert any(word in line for line in lines)
     monkeypatch.setenv("COLUMNS", "300")
     assert max(map(len, to_terminal(Table("", columns, (row,))).splitlines())) <= TERMINAL_WIDTH
+
+
+def test_ids_are_never_folded():
+    """A run's id that was folded over two lines could not be copied."""
+    run_id = "community_weekly_of_a_large_team-0123456789ab"
+    wordy = "several words that have to be folded on a screen of this size"
+    table = Table("", ("Run", "Candidates", "Golden set"), ((run_id, wordy, wordy),), whole=frozenset({"Run"}))
+    lines = to_terminal(table, 80).splitlines()
+    assert any(line.startswith(run_id) for line in lines)
+    assert max(map(len, lines)) <= 80
