@@ -184,6 +184,12 @@ def find_run(runs_dir: str, name: str) -> Run:
     from harness.errors import HarnessError
     from harness.runs import list_runs, open_run
 
+    if name.endswith((".yaml", ".yml")):
+        raise HarnessError(
+            f"'{name}' is a file of an eval, and this command takes a run",
+            allowed=f"the id of a run, its folder, or {LATEST}",
+            next_step=f"make a run of it (harness run {name}), or see what it can prove (harness gate --plan {name})",
+        )
     if name != LATEST:
         return open_run(name, runs_dir)
     runs = list_runs(runs_dir)

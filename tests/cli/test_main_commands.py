@@ -297,3 +297,11 @@ def test_help_shows_an_example_on_a_line_of_its_own(name):
         text = invoke(*page, "--help").stdout
         assert "\\b" not in text
         assert any(line.startswith(f"    harness {name}") for line in text.splitlines()), text
+
+
+@pytest.mark.parametrize("command", ["score", "gate", "report", "compare"])
+def test_an_eval_in_place_of_a_run_is_told_apart(command):
+    result = CliRunner().invoke(main, [command, "evals/team.yaml"])
+    assert result.exit_code == 1
+    assert "'evals/team.yaml' is a file of an eval, and this command takes a run" in result.output
+    assert "harness run evals/team.yaml" in result.output
