@@ -368,3 +368,24 @@ def test_plot_command_takes_the_format_from_the_name(runs, tmp_path):
     out = tmp_path / "x" / "difference.svg"
     invoke(plot_command, "latest", "--runs-dir", runs, "--kind", "differences", "--out", out)
     assert out.read_bytes().startswith(b"<?xml")
+
+
+def test_the_verdict_names_categories_as_readers_know_them(source):
+    """The sentence for a director said ``self_harm recall``."""
+    first = source.categories[0]
+    policy = dataclasses.replace(
+        source.policy,
+        categories=tuple(
+            dataclasses.replace(one, name="Hate (all kinds)") if one.id == first else one
+            for one in source.policy.categories
+        ),
+    )
+    gate = {
+        **source.gates["v2"],
+        "reason": f"not proven: {first} recall, {first} precision floor, {first}_other recall",
+    }
+    data = built(dataclasses.replace(source, policy=policy, gates={**source.gates, "v2": gate}))
+    assert (
+        f"not proven: recall of Hate (all kinds), precision floor of Hate (all kinds), {first}_other recall"
+        in data.verdict.lines[0].sentence
+    )

@@ -67,7 +67,7 @@ def check_rows(gate: Mapping[str, Any] | None) -> tuple[CheckRow, ...]:
     rows = []
     for check in (*gate.get("checks", ()), *gate.get("pooled", ())):
         margin, floor = check.get("margin"), check.get("floor")
-        limit = f"margin {numbers.share(margin)}" if margin is not None else f"floor {numbers.share(floor)}"
+        limit = f"margin {100 * margin:g} points" if margin is not None else f"floor {numbers.share(floor)}"
         rows.append(
             CheckRow(
                 category=str(check["category"]),
@@ -311,13 +311,25 @@ def _gate_notes(source: ReportSource) -> list[str]:
     return [sentence(note.replace(_NAME, " / ".join(names))) for note, names in alike.items()]
 
 
+def _with_names(reason: str, source: ReportSource) -> str:
+    """A gate's reason in the readers' words: ``recall of Threats`` where it says ``threats recall``."""
+    ids = "|".join(re.escape(one) for one in sorted(source.categories, key=len, reverse=True))
+    checks = re.compile(rf"(?<![\w-])({ids}) (recall|precision|fpr)( floor)?(?![\w-])")
+
+    def named(found: re.Match[str]) -> str:
+        metric = {"fpr": "over-blocking"}.get(found[2], found[2])
+        return f"{metric}{found[3] or ''} of {category_name(source, found[1])}"
+
+    return checks.sub(named, reason) if ids else reason
+
+
 def _line(source: ReportSource, pair: Pair) -> VerdictLine:
     gate = source.gates.get(pair.candidate)
     if gate is not None:
         word = str(gate["verdict"])
         tone, plain = _PLAIN_VERDICTS.get(word, ("neutral", "See the checks below"))
         text = plain.format(candidate=pair.candidate, baseline=pair.baseline or "The baseline")
-        reason = str(gate.get("reason") or "").strip()
+        reason = _with_names(str(gate.get("reason") or "").strip(), source)
         full = " ".join(part for part in (_ended(f"{text}: {reason}" if reason else text), _open_checks(pair)) if part)
         return VerdictLine(pair.candidate, word.replace("_", " "), tone, full, ())  # type: ignore[arg-type]
     if source.banners:
