@@ -18,7 +18,7 @@ from harness.report.weekly.collect import collect
 from harness.report.weekly.data import Movement
 from harness.report.weekly.digest import LIMIT, digest
 from harness.report.weekly.renderers import RENDERERS
-from harness.report.weekly.sentences import summary_sentence
+from harness.report.weekly.sentences import summary_sentence, verdict_word
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "weekly"
 WHEN = "2026-11-23 09:30 UTC"
@@ -200,8 +200,8 @@ def test_asks_name_the_owner_of_the_policy(tmp_path):
     (ask,) = built(history).asks
     assert (ask.owner, ask.text) == (
         "no owner named in the policy",
-        "Recall of Hate is 60.0% [50.2, 69.1], at most 68.2% and so below its target of 80%: read the 40 missed items "
-        "and change prompt or rules.",
+        "Recall of Hate is 60.0%, with 95% confidence at most 68.2%, and so below its target of 80%: read the 40 "
+        "missed items and change prompt or rules.",
     )
 
 
@@ -450,6 +450,14 @@ def test_a_broken_run_that_was_made_good_is_not_asked_for(tmp_path):
     data = built(history)
     assert not data.banners
     assert not any(one.text.startswith("Repeat ") for one in data.asks)
+
+
+def test_better_is_not_good_while_targets_are_missed():
+    """A green BETTER stood above the sentence that no target was met."""
+    result = MetricResult(0.5, 0.4, 0.6, 50)
+    rose = Movement("2026-W45", "hate", "Hate", "recall", 0.4, result, 0.1, 0.01, True, "chart", "")
+    assert verdict_word([rose], "2026-W44", True, n_missed=1) == ("BETTER, BELOW TARGET", "open")
+    assert verdict_word([rose], "2026-W44", True, n_missed=0) == ("BETTER", "good")
 
 
 def test_many_movements_begin_with_one_sentence():

@@ -42,7 +42,7 @@ def test_the_real_regression_is_pointed_out_with_its_cause(runs):
     )
     (cause,) = data.causes
     assert "rule set platform v2 became v3 (1 line added, 13 removed)" in cause
-    assert cause.endswith("The frozen control profanity did not move: the cause is our change.")
+    assert cause.endswith("The frozen control profanity shows no drift: this points to our change.")
     assert data.asks[0].owner == "policy-adult"
     assert data.asks[0].text.startswith("Recall of Sexual content fell by 37.3 points: decide whether to roll back.")
     first = data.errors.clusters[0]

@@ -70,8 +70,8 @@ def _missed(rows: Sequence[CategoryRow]) -> Iterable[Ask]:
                 continue
             result = row.results[one.metric]
             text = (
-                f"{METRIC_NAMES[one.metric]} of {row.name} is {numbers.share_with_interval(result)}, at most "
-                f"{numbers.share(one.high)} and so below its target of {numbers.share(one.target, 0)}: "
+                f"{METRIC_NAMES[one.metric]} of {row.name} is {numbers.share(result.value)}, with 95% confidence at "
+                f"most {numbers.share(one.high)}, and so below its target of {numbers.share(one.target, 0)}: "
                 f"{_advice(one, row)}"
             )
             yield Ask(10 + _SEVERITY.get(row.severity, 2), _owner(row), text, row.id)

@@ -12,6 +12,8 @@ from harness.report.words import plural
 
 LIMIT = 2_000
 MAX_LINE = 420
+MOST_ASKS = 3
+"""Asks in the message, so that new errors have room; the report has all."""
 _ACTIVE = re.compile(r"([\\`*~]|(?<!\w)_|_(?!\w))")
 _MARKS = {"good": "🟢", "bad": "🔴", "open": "🟡", "neutral": "⚪"}
 
@@ -34,7 +36,9 @@ def digest(data: WeeklyData) -> str:
     optional: list[str] = []
     if data.asks:
         optional += ["", "**Asks**"]
-        optional += [f"- {chat_text(one.owner)}: {chat_text(one.text)}" for one in data.asks]
+        optional += [f"- {chat_text(one.owner)}: {chat_text(one.text)}" for one in data.asks[:MOST_ASKS]]
+        n_more = len(data.asks) - MOST_ASKS
+        optional += [f"- {plural(n_more, 'more ask')} in the report"] if n_more > 0 else []
     errors = data.errors
     if errors is not None and errors.is_new and errors.n_new:
         stands = [one for one in errors.clusters if one.stands_out]

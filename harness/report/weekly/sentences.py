@@ -166,13 +166,14 @@ def cause_sentence(
         elif kind == "own" and ours:
             text += " No vendor's model takes part, so the change is ours."
         return text
-    still = "decided every item as before" if control_identical else "did not move"
+    still = "decided every item as before" if control_identical else "shows no drift"
     if control_moved:
         moved = f"The frozen control {control} moved too ({listed(control_moved)})"
         ending = "not all of it is our change" if ours else "the model behind them or the items changed, not we"
         return f"{text} {moved}: {ending}."
     if ours:
-        return f"{text} The frozen control {control} {still}: the cause is our change."
+        ending = "the cause is our change" if control_identical else "this points to our change"
+        return f"{text} The frozen control {control} {still}: {ending}."
     return f"{text} The frozen control {control} {still}: look for what the runs do not record."
 
 
@@ -186,7 +187,7 @@ def verdict_word(
     if ("precision", False) in found:
         return ("MORE CAUGHT, LESS PRECISE", "open") if ("recall", True) in found else ("LESS PRECISE", "bad")
     if found:
-        return "BETTER", "good"
+        return ("BETTER, BELOW TARGET", "open") if n_missed else ("BETTER", "good")
     if previous is None:
         return "FIRST WEEK", "neutral"
     if not is_comparable:
