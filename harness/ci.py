@@ -16,6 +16,7 @@ from harness.baselines import FOLDER, PROMOTED, resolve_baseline
 from harness.errors import HarnessError, IncompleteRunError
 from harness.gate_log import GateEntry, earlier_looks, record_gate
 from harness.gating import GateReport, gate_runs
+from harness.gating.decide import is_same_system
 from harness.runner import RunSummary, run_eval
 from harness.runs import Run, open_run
 from harness.yamlfile import read_yaml
@@ -106,7 +107,9 @@ def gate_stored(
     candidate = options.candidate or default_candidate(run, options.baseline)
     baseline = resolve_baseline(options.baseline, run, candidate, runs_dir=runs_dir, root=root)
     fingerprint, n_items = run.meta.fingerprints.get(candidate, {}), len(run.item_ids)
-    looks = earlier_looks(card, str(run.meta.golden_set.get("name")), fingerprint, run.meta.run_id, n_items)
+    is_aa = is_same_system(baseline.run, baseline.candidate, run, candidate)  # tries no candidate: no look, not logged
+    name = str(run.meta.golden_set.get("name"))
+    looks = [] if is_aa else earlier_looks(card, name, fingerprint, run.meta.run_id, n_items)
     report = gate_runs(
         run,
         candidate,
@@ -116,7 +119,7 @@ def gate_stored(
         across_versions=options.across_versions,
         n_earlier_looks=max(len(looks), int(options.is_second_look)),
     )
-    if report.is_aa:  # an A/A check tries no candidate
+    if is_aa:
         return report
     entry = GateEntry(
         run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.get("hash"), report.n_items

@@ -146,6 +146,17 @@ def test_a_full_gate_after_a_sequential_run_is_a_second_look(folder):
     assert report["reuse"]["candidates_gated"] == 1
 
 
+def test_a_candidate_against_itself_is_no_further_look(folder):
+    """A promoted candidate was judged at half of alpha against its own answers, as if it were tried again."""
+    path = write_eval(folder)
+    CliRunner().invoke(main, ["run", str(path), "--candidate", "v2", "--early-stop"], catch_exceptions=False)
+    whole = json.loads(CliRunner().invoke(main, ["run", str(path), "--json"], catch_exceptions=False).stdout)
+    arguments = ["gate", whole["run_id"], "--candidate", "v2", "--baseline", "v2", "--json"]
+    report = json.loads(CliRunner().invoke(main, arguments, catch_exceptions=False).stdout)
+    assert report["alpha"] == 0.05
+    assert not any("look" in note for note in report["notes"])
+
+
 def test_checks_without_data_are_named(folder):
     path = write_eval(folder)
     text = path.read_text()

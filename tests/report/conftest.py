@@ -35,10 +35,12 @@ def browser():
         driver = sync_api.sync_playwright().start()
     except Exception as error:  # the package raises no class of its own when its driver cannot be started
         pytest.skip(f"the driver of playwright does not start ({error}); on Debian it needs libatomic1")
-    launched = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-    yield launched
-    launched.close()
-    driver.stop()
+    try:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield launched
+        launched.close()
+    finally:
+        driver.stop()
 
 
 def axe_in_packages():

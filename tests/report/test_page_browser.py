@@ -208,19 +208,6 @@ def test_metric_switch_shows_one_table(watched, report):
         assert metric in page.locator("#categories table:visible thead").inner_text()
 
 
-def test_slices_show_changes_first_and_values_on_request(watched, report):
-    page = watched.open(report)
-    slices = page.locator("#slices")
-    assert slices.get_by_role("heading", name="Change of recall by").first.is_visible()
-    assert slices.locator("caption, h3", has_text="language").first.is_visible()
-    slices.locator("label", has_text="Values of one candidate").click()
-    assert not slices.get_by_role("heading", name="Change of recall by").first.is_visible()
-    assert slices.locator("table:visible small").count() > 0
-    slices.locator("label", has_text="Change against the baseline").click()
-    slices.locator("label", has_text="False positive rate").click()
-    assert slices.get_by_role("heading", name="Change of false positive rate by").first.is_visible()
-
-
 def test_deep_link_opens_an_item_beyond_the_filter(watched, report, source):
     page = watched.open(report, "#item=c-000123")
     page.wait_for_selector("tr.detail")
