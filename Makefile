@@ -42,7 +42,7 @@ quickstart: $(VENV)/.installed-local
 	$(BIN)/harness quickstart
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow and not million"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not million"
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "slow or faults or million or model"
@@ -51,7 +51,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow and not million"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not million"
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .

@@ -78,8 +78,8 @@ def gate_once(
     cached_only: bool | None = None,
 ) -> GateReport:
     """Run and gate an eval, or give the report of this session."""
-    from harness.ci import GateOptions, gate_eval
-    from harness.execution import RunOptions
+    from harness.jobs.gate import GateOptions, gate_eval
+    from harness.jobs.run import RunOptions
 
     option = config.getoption
     is_cached_only = option("moderation_cached_only") if cached_only is None else cached_only
@@ -101,7 +101,7 @@ class EvalFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """One test for the verdict, and one per check that the eval asks; nothing is run yet."""
         from harness.errors import HarnessError
-        from harness.evalspec import load_eval
+        from harness.files.evals import load_eval
         from harness.gating.checks import check_name, gate_of, resolve_checks
 
         try:
@@ -121,7 +121,7 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Gate the eval (once per session) and judge this check."""
         from harness.errors import HarnessError
-        from harness.report.ci import describe
+        from harness.report.gate import describe
 
         try:
             report = gate_once(self.config, self.path)

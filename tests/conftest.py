@@ -1,6 +1,10 @@
 """What all tests share: how expected files are compared, and rewritten on purpose."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared", deadline=None)  # a busy machine is no failure; what is slow is found by benchmarks
+settings.load_profile("shared")
 
 
 def pytest_addoption(parser):

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from sklearn import metrics as sk
 
-from harness.execution import RunOptions, execute, prepare_run
+from harness.jobs.run import RunOptions, execute, prepare_run
+from harness.measure.score import score_run
 from harness.runs import open_run
-from harness.scoring import score_run
 from tests.public_sets import PUBLIC_SETS, datasets_folder, write_dataset
 
 THRESHOLD = 0.5

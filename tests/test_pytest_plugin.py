@@ -8,7 +8,7 @@ import pytest
 from tests.gating.small_eval import write_eval
 
 pytest_plugins = ["pytester"]
-for module in ("harness.execution", "harness.ci", "harness.report.ci", "harness.candidates.recorded"):
+for module in ("harness.jobs.run", "harness.jobs.gate", "harness.report.gate", "harness.candidates.recorded"):
     import_module(module)  # numpy loads once per process, and pytester puts sys.modules back as it found it
 IS_INSTALLED = any(one.value == "harness.pytest_plugin" for one in metadata.entry_points(group="pytest11"))
 

@@ -31,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from harness.execution import RunOptions, prepare_run
+from harness.jobs.run import RunOptions, prepare_run
 from harness.runner import run_eval
 from tests.public_sets import datasets_folder
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import TYPE_CHECKING, Any
 
-from harness.answers import Candidate
 from harness.candidates.cascade import CascadeCandidate, Stage
 from harness.candidates.chat import ChatCandidate
 from harness.candidates.classifier import ClassifierCandidate
@@ -24,12 +23,13 @@ from harness.candidates.plugins import find_plugin, import_object, source_hash
 from harness.candidates.recorded import RecordedCandidate, RecordedRows, read_recorded
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
-from harness.prompts import compile_prompt, header_document
+from harness.files.prompts import compile_prompt, header_document
+from harness.files.text import a, listed, shortened, suggestion
 from harness.records import CandidateSpec, Loaded, Model, Prompt
-from harness.textfile import a, listed, shortened, suggestion
+from harness.records.answers import Candidate
 
 if TYPE_CHECKING:
-    from harness.evalspec import LoadedEval
+    from harness.files.evals import LoadedEval
 
 GROUP = "harness.candidates"
 

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome
 from harness.candidates.responses import worst
 from harness.records import Item
+from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome
 
 VERSION = 3
 """Goes up when the same answers of the stages may be joined differently."""

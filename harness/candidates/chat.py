@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from harness.answers import Answer, Decide, Request, Response
 from harness.candidates.names import Crosswalk, NameIndex, apply_thresholds
 from harness.candidates.parsers import ParseContext, Parsed, Parser, Token
 from harness.candidates.parsers.text import looks_like_refusal
 from harness.candidates.responses import is_filtered, read_document, worst
 from harness.errors import HarnessError
 from harness.records import Item, Model, PromptHeader
+from harness.records.answers import Answer, Decide, Request, Response
 
 ROUTE = "/chat/completions"
 TOP_LOGPROBS = 20

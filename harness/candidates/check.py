@@ -15,10 +15,10 @@ from pathlib import Path
 from harness.candidates.build import GROUP, Builder, parser_of
 from harness.candidates.plugins import is_installed
 from harness.errors import FileError, GroupedError, HarnessError
-from harness.evalspec import LoadedEval
+from harness.files.evals import LoadedEval
+from harness.files.text import counted, shortened
+from harness.files.yaml import Document, read_yaml
 from harness.records import CandidateSpec, Loaded, Prompt
-from harness.textfile import counted, shortened
-from harness.yamlfile import Document, read_yaml
 
 
 @dataclass(frozen=True, slots=True)

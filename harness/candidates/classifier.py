@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.answers import Answer, Decide
 from harness.candidates.names import NameIndex, map_scores
 from harness.errors import HarnessError
+from harness.files.text import listed, shortened
 from harness.records import Item
-from harness.textfile import listed, shortened
+from harness.records.answers import Answer, Decide
 
 DEFAULT_THRESHOLD = 0.5
 ONE_SCORE = "score"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.answers import Candidate, Decide
 from harness.errors import HarnessError
 from harness.records import Item
+from harness.records.answers import Candidate, Decide
 
 PARTS = ("id", "fingerprint", "categories", "needs_text", "models_used", "prepare", "decide")
-"""What a candidate has: ``harness.answers.Candidate``."""
+"""What a candidate has: ``harness.records.answers.Candidate``."""
 
 
 class InstalledCandidate:

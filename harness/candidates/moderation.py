@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.answers import Answer, Decide, Request, Response
 from harness.candidates.chat import encode_body
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.candidates.responses import read_document
 from harness.records import Item, Model
+from harness.records.answers import Answer, Decide, Request, Response
 
 ROUTE = "/moderations"
 VERSION = 1

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.textfile import listed, suggestion
+from harness.files.text import listed, suggestion
 
 
 def import_object(path: str, *, what: str) -> Any:

@@ -18,11 +18,11 @@ from typing import Any
 
 import orjson
 
-from harness.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Outcome
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
+from harness.files.text import listed, require_file, shortened, shown, suggestion
 from harness.records import Item
-from harness.textfile import listed, require_file, shortened, shown, suggestion
+from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Outcome
 
 FIELDS = ("id", "decisions", "scores", "outcome", "latency_ms", "cost_usd", "rationale")
 NO_DECISION = "no recorded decision"

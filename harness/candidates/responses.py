@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from harness.answers import Answer, Outcome, Response
+from harness.records.answers import Answer, Outcome, Response
 
 FILTER_CODES = frozenset(
     {

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from harness.answers import Answer, Decide
 from harness.candidates.matcher import PatternSet, PhraseTree
 from harness.candidates.normalise import forms, tokens
 from harness.errors import HarnessError
 from harness.records import Item, Rule, RuleSet
+from harness.records.answers import Answer, Decide
 
 VERSION = 1
 """Goes up when the same rule set may decide differently."""

@@ -42,8 +42,8 @@ def set_command(
     Example:
       harness baseline set latest --candidate v2 --reason "shipped on 3 March"
     """
-    from harness.baselines import promote, read_promotion
     from harness.errors import HarnessError
+    from harness.gating.baselines import promote, read_promotion
 
     run = find_run(runs_dir, run_name)
     if candidate is None and len(run.candidates) != 1:
@@ -75,9 +75,9 @@ def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> N
       harness baseline show
       harness baseline show community --json
     """
-    from harness.baselines import promoted, read_promotion
-    from harness.report import numbers
-    from harness.report.tables import Table, to_terminal
+    from harness.gating.baselines import promoted, read_promotion
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table, to_terminal
 
     if eval_name is not None:
         promoted(eval_name, baselines_dir)

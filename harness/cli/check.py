@@ -31,9 +31,9 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
       harness check
       harness check evals/community.yaml golden_sets/community_v1.yaml
     """
-    from harness.check import check_paths
     from harness.errors import raise_all
-    from harness.textfile import counted
+    from harness.files.text import counted
+    from harness.jobs.check import check_paths
 
     report = check_paths(paths)
     if as_json:

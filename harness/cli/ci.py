@@ -80,9 +80,9 @@ def command(
       harness ci evals/community.yaml --candidate v2 --baseline promoted
       harness ci evals/community.yaml --cached-only --cache responses.sqlite
     """
-    from harness.ci import GateOptions, gate_eval
     from harness.errors import HarnessError
-    from harness.execution import RunOptions
+    from harness.jobs.gate import GateOptions, gate_eval
+    from harness.jobs.run import RunOptions
 
     run_options = RunOptions(runs_dir, cache_path, wave=wave, max_cost_usd=max_cost_usd)
     options = GateOptions(candidate, baseline, across_versions, is_cached_only, is_second_look)
@@ -107,7 +107,7 @@ def command(
 def _write_all(report: GateReport, name: str, out_dir: Path) -> None:
     import json
 
-    from harness.report.ci import comment_markdown, junit_xml, summary_markdown
+    from harness.report.gate import comment_markdown, junit_xml, summary_markdown
 
     text = summary_markdown(report)
     write_text(out_dir / f"{name}.junit.xml", junit_xml(report))
@@ -122,7 +122,7 @@ def _write_failure(
     error: HarnessError, eval_path: Path, out_dir: Path, annotations: str | None, *, as_json: bool
 ) -> None:
     """A run that came to nothing must not look like a job without results."""
-    from harness.report.ci import failure_annotation, failure_junit, failure_markdown
+    from harness.report.gate import failure_annotation, failure_junit, failure_markdown
 
     name, text = eval_path.stem, str(error)
     write_text(out_dir / f"{name}.junit.xml", failure_junit(name, text))

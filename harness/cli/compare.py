@@ -21,7 +21,7 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.report.masking import TextMode
+    from harness.report.parts.masking import TextMode
 
 
 @click.command("compare")
@@ -66,7 +66,7 @@ def command(
       harness compare latest --baseline v1 --candidate v2
       harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
     """
-    from harness.comparison import compare
+    from harness.measure.compare import compare
 
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
@@ -79,8 +79,8 @@ def command(
         print_json(comparison.as_dict())
         return
     from harness.cli.texts import texts_of
-    from harness.report.comparison_tables import comparison_tables, verdict_sentence
-    from harness.report.tables import render
+    from harness.report.comparison.terminal import comparison_tables, verdict_sentence
+    from harness.report.parts.tables import render
 
     tables = comparison_tables(
         comparison,

@@ -21,7 +21,7 @@ def command(topic: str | None, as_json: bool) -> None:
       harness explain gate
       harness explain average_precision
     """
-    from harness.explain import page, pages
+    from harness.report.explain import page, pages
 
     if topic is not None:
         found = page(topic)

@@ -94,7 +94,7 @@ def command(
     if plan_path is not None:
         _show_plan(plan_path, discordance, as_json)
         return
-    from harness.ci import GateOptions, card_of, gate_stored
+    from harness.jobs.gate import GateOptions, card_of, gate_stored
 
     run = find_run(runs_dir, str(run_name))
     options = GateOptions(candidate, baseline, across_versions, is_second_look=is_second_look)
@@ -107,9 +107,9 @@ def command(
 
 def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
     """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
-    from harness.report.ci import annotation_lines, log_safe
-    from harness.report.gate_tables import gate_tables
-    from harness.report.tables import render
+    from harness.report.gate import annotation_lines, log_safe
+    from harness.report.gate.tables import gate_tables
+    from harness.report.parts.tables import render
 
     if as_json:
         print_json(report.as_dict())
@@ -137,7 +137,7 @@ def write_outputs(
     report: GateReport, *, junit: Path | None = None, summary: Path | None = None, comment: Path | None = None
 ) -> None:
     """Write the files that were asked for."""
-    from harness.report.ci import comment_markdown, junit_xml, summary_markdown
+    from harness.report.gate import comment_markdown, junit_xml, summary_markdown
 
     for path, text in ((junit, junit_xml), (summary, summary_markdown), (comment, comment_markdown)):
         if path is not None:
@@ -160,14 +160,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _show_plan(eval_path: Path, discordance: float, as_json: bool) -> None:
-    from harness.evalspec import load_eval
+    from harness.files.evals import load_eval
     from harness.gating.plan import plan_eval
 
     plan = plan_eval(load_eval(eval_path), discordance=discordance)
     if as_json:
         print_json(plan.as_dict())
         return
-    from harness.report.gate_tables import plan_table
-    from harness.report.tables import to_terminal
+    from harness.report.gate.tables import plan_table
+    from harness.report.parts.tables import to_terminal
 
     click.echo(to_terminal(plan_table(plan)))

@@ -16,7 +16,7 @@ RENAMED = {"gitignore": ".gitignore", "github": ".github", "gitlab-ci.yml": ".gi
 
 def write_team_folder(target: Path) -> list[Path]:
     """Copy the templates into ``target``; refuse to overwrite anything. Returns the files written."""
-    template = resources.files("harness") / "templates" / "team"
+    template = resources.files("harness") / "jobs" / "team"
     pairs = [(source, target / relative) for source, relative in _files(template, Path())]
     taken = [str(path) for _, path in pairs if path.exists()]
     if taken:

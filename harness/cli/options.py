@@ -171,7 +171,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         runs_dir: str,
         **kwargs: Any,
     ) -> Any:
-        from harness.execution import RunOptions
+        from harness.jobs.run import RunOptions
 
         options = RunOptions(runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf)
         return function(*args, options=options, **kwargs)

@@ -10,7 +10,7 @@ import click
 from harness.cli.options import find_run, note, run_argument, runs_dir_option
 
 if TYPE_CHECKING:
-    from harness.report.plots import PlotFormat
+    from harness.report.comparison.plots import PlotFormat
 
 KINDS = ("categories", "differences", "curves", "reliability", "slices")
 
@@ -51,8 +51,8 @@ def command(
     """
     from harness import __version__
     from harness.cli.report import load_source
-    from harness.report.comparison_page.build import build_report
-    from harness.report.plots import plot
+    from harness.report.comparison.build import build_report
+    from harness.report.comparison.plots import plot
 
     chosen = _format(out, plot_format)
     run = find_run(runs_dir, run_name)
@@ -70,7 +70,7 @@ def command(
 
 def _format(out: Path | None, wanted: str | None) -> PlotFormat:
     """The format that the file's name promises; a name that promises another one is refused."""
-    from harness.report.plots import FORMATS
+    from harness.report.comparison.plots import FORMATS
 
     ending = out.suffix.lower().removeprefix(".") if out is not None else wanted or "png"
     if ending not in FORMATS or wanted not in (None, ending):

@@ -12,7 +12,7 @@ import click
 from harness.cli.options import cache_option, find_run, gguf_option, interruptible, note, runs_dir_option, typed_name
 
 if TYPE_CHECKING:
-    from harness.execution import PreparedRun
+    from harness.jobs.run import PreparedRun
     from harness.runs import Run
 
 EVAL = "evals/community.yaml"
@@ -42,8 +42,8 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
       harness quickstart --full
     """
     from harness.cli.run import announce_model, show_summary, show_weights
-    from harness.execution import RunOptions, execute, prepare_run
-    from harness.shipped import shipped_root
+    from harness.files.shipped import shipped_root
+    from harness.jobs.run import RunOptions, execute, prepare_run
 
     options = RunOptions(
         runs_dir, cache_path, (BASELINE, CANDIDATE, RULES), None if full else limit, is_balanced=not full
@@ -59,7 +59,7 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
 
 
 def _announce(prepared: PreparedRun) -> None:
-    from harness.report import numbers
+    from harness.report.parts import numbers
     from harness.runner.dry_run import dry_run
 
     golden, request = prepared.loaded.golden, prepared.request
@@ -85,11 +85,11 @@ def _announce(prepared: PreparedRun) -> None:
 
 def _show(run: Run) -> None:
     from harness.cli.texts import texts_of
-    from harness.comparison import compare
-    from harness.report.comparison_tables import flip_tables, verdict_sentence
-    from harness.report.score_tables import READING, macro_notes, outcome_line, overview_tables
-    from harness.report.tables import to_terminal
-    from harness.scoring import score_run
+    from harness.measure.compare import compare
+    from harness.measure.score import score_run
+    from harness.report.comparison.terminal import flip_tables, verdict_sentence
+    from harness.report.parts.tables import to_terminal
+    from harness.report.scores import READING, macro_notes, outcome_line, overview_tables
 
     score = score_run(run, with_slices=False)
     for table in overview_tables(score):

@@ -12,8 +12,8 @@ import click
 from harness.cli.options import default_text_mode, find_run, note, run_argument, runs_dir_option, text_option
 
 if TYPE_CHECKING:
-    from harness.report.comparison_page.from_run import Choice
-    from harness.report.comparison_page.source import ReportSource
+    from harness.report.comparison.from_run import Choice
+    from harness.report.comparison.source import ReportSource
     from harness.runs import Run
 
 MAX_CANDIDATES = 8
@@ -21,7 +21,7 @@ MAX_CANDIDATES = 8
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    from harness.report.comparison_page.renderers import RENDERERS
+    from harness.report.comparison.renderers import RENDERERS
 
     wanted = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
     unknown = [one for one in wanted if one not in RENDERERS]
@@ -79,8 +79,8 @@ def command(
       harness report latest --text none
     """
     from harness import __version__
-    from harness.report.comparison_page.build import build_report
-    from harness.report.comparison_page.renderers import RENDERERS
+    from harness.report.comparison.build import build_report
+    from harness.report.comparison.renderers import RENDERERS
 
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
@@ -108,7 +108,7 @@ def load_source(
 ) -> tuple[ReportSource, Any]:
     """The source of a report over stored runs, and how text is shown in it."""
     from harness.cli.texts import texts_of
-    from harness.report.comparison_page.from_run import source_from_run
+    from harness.report.comparison.from_run import source_from_run
 
     chosen, has_baseline = choose(run, baseline, candidates, baseline_run)
     mode = text_mode or default_text_mode()
@@ -122,7 +122,7 @@ def load_source(
 def choose(run: Run, baseline: str | None, candidates: tuple[str, ...], baseline_run: Run) -> tuple[list[Choice], bool]:
     """Who is in the report: the baseline first; one candidate alone has none."""
     from harness.errors import HarnessError
-    from harness.report.comparison_page.from_run import choices
+    from harness.report.comparison.from_run import choices
 
     there = baseline_run.candidates
     declared = run.meta.eval.get("baseline")

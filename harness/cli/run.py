@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.answers import NOT_ASKED
 from harness.cli.options import eval_argument, going_on, interruptible, json_option, note, print_json, run_options
+from harness.records.answers import NOT_ASKED
 
 if TYPE_CHECKING:
-    from harness.execution import PreparedRun, RunOptions
+    from harness.jobs.run import PreparedRun, RunOptions
     from harness.runner import RunSummary
 
 
@@ -52,7 +52,7 @@ def command(
             _run_early_stop(eval_path, options, baseline, as_json)
         return
     with interruptible():
-        from harness.execution import execute, prepare_run
+        from harness.jobs.run import execute, prepare_run
 
         prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
         if is_dry_run:
@@ -81,7 +81,7 @@ def show_weights(done_bytes: int, total_bytes: int, what: str) -> None:
 
 def show_summary(summary: RunSummary) -> None:
     """Print what a run came to and what to type next."""
-    from harness.report import numbers
+    from harness.report.parts import numbers
 
     head = f"Run {summary.run_id}: {summary.status}"
     if summary.is_reused:
@@ -112,8 +112,8 @@ def outcome_words(outcome: str, *, is_open: bool = False) -> str:
 
 
 def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, as_json: bool) -> None:
-    from harness.early_stop import early_stop_eval
-    from harness.report.sequential_tables import sequential_lines
+    from harness.jobs.early_stop import early_stop_eval
+    from harness.report.gate.sequential import sequential_lines
 
     now = datetime.now(UTC)
     report = early_stop_eval(eval_path, options, os.environ, baseline, now=now, stream=sys.stderr, on_look=note)
@@ -133,8 +133,8 @@ def _show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
     if as_json:
         print_json({name: one.as_dict() for name, one in estimates.items()})
         return
-    from harness.report import numbers
-    from harness.report.tables import Table, to_terminal
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table, to_terminal
 
     columns = ("Candidate", "Items", "Calls to make", "Answers at hand", "Input tokens", "Output tokens", "Cost")
     rows = []

@@ -31,8 +31,8 @@ def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
     if as_json:
         print_json([_facts(meta) for meta in found])
         return
-    from harness.report import numbers
-    from harness.report.tables import Table, to_terminal
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table, to_terminal
 
     columns = ("Run", "Made", "Status", "Golden set", "Items", "Candidates", "Spent")
     rows = [
@@ -69,8 +69,8 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
         print_json(_facts(run.meta))
         return
     from harness.cli.run import outcome_words
-    from harness.report import numbers
-    from harness.report.tables import Table, render
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table, render
 
     meta = run.meta
     facts = Table(

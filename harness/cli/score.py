@@ -28,7 +28,7 @@ def command(
       harness score latest --slice language
       harness score community-3f9a1c2e0b7d --json > score.json
     """
-    from harness.scoring import score_run
+    from harness.measure.score import score_run
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
@@ -41,8 +41,8 @@ def command(
         raise HarnessError(
             f"run {run.meta.run_id} has no slice '{slice_name}'", allowed=", ".join(run.slices) or "none"
         )
-    from harness.report.score_tables import READING, score_tables
-    from harness.report.tables import render
+    from harness.report.parts.tables import render
+    from harness.report.scores import READING, score_tables
 
     golden = score.golden_set
     part = f" of part '{golden['part']}' (of {golden['n_items_in_run']} that were run)" if "part" in golden else ""

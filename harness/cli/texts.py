@@ -22,7 +22,7 @@ def texts_of(
     """
     if text_mode == "none":
         return {}
-    from harness.golden import load_golden
+    from harness.files.golden.sets import load_golden
 
     for card in [golden_card] if golden_card else likely_cards(run):
         try:
@@ -45,7 +45,7 @@ def texts_of(
 
 def likely_cards(run: Run) -> list[Path]:
     """Where the run says its golden set was, and where the shipped sets are."""
-    from harness.shipped import shipped_root
+    from harness.files.shipped import shipped_root
 
     path = run.meta.inputs.get("golden_set", {}).get("path")
     cards = [Path(path), shipped_root() / "golden_sets" / Path(path).name] if path else []

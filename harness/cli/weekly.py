@@ -12,7 +12,7 @@ import click
 from harness.cli.options import note, print_json, runs_dir_option
 
 if TYPE_CHECKING:
-    from harness.golden import GoldenSet
+    from harness.files.golden.sets import GoldenSet
     from harness.report.weekly.collect import WeeklySource
     from harness.runs import Run
 
@@ -115,7 +115,7 @@ def _eval_name(given: str) -> str:
     path = Path(given)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
         return given
-    from harness.yamlfile import read_yaml
+    from harness.files.yaml import read_yaml
 
     return str(read_yaml(path, what="eval").data.get("eval") or given)
 
@@ -150,7 +150,7 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
 def _golden(run: Run, golden_card: Path | None) -> GoldenSet | None:
     from harness.cli.texts import likely_cards
     from harness.errors import HarnessError
-    from harness.golden import load_golden
+    from harness.files.golden.sets import load_golden
 
     for card in [golden_card] if golden_card else likely_cards(run):
         try:

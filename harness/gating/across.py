@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from harness.core.clusters import clustered_metric
 from harness.core.results import MetricResult
-from harness.decisions import MISSING, decisions
 from harness.errors import HarnessError
 from harness.gating.records import Across, Split
+from harness.measure.decisions import MISSING, decisions
 from harness.runs import Run
 
 SPLIT_METRICS = ("recall", "precision", "fpr")

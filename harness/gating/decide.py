@@ -13,22 +13,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
 from harness.core.metrics import NO_ITEMS
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
-from harness.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
 from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.pairs import Pairs, System, pair_runs
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
+from harness.measure.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
+from harness.measure.score import latency_percentiles, signature_of
+from harness.records.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
-from harness.scoring import latency_percentiles, signature_of
 
 NOT_DECIDED = "not decided"
 MOST_NEEDED = 10_000

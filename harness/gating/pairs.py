@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.answers import WITHHELD
 from harness.core.gate_arrays import GateArrays
-from harness.decisions import MISSING, decisions, on_failure_of, outcome_code
 from harness.gating.records import Flips
+from harness.measure.decisions import MISSING, decisions, on_failure_of, outcome_code
+from harness.records.answers import WITHHELD
 from harness.runs import Run
 
 

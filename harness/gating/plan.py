@@ -27,7 +27,7 @@ from harness.gating.checks import gate_of, resolve_checks
 from harness.runs.split import is_dev
 
 if TYPE_CHECKING:
-    from harness.evalspec import LoadedEval
+    from harness.files.evals import LoadedEval
 
 DISCORDANCE = 0.05
 ASSUMED_PRECISION = 0.8

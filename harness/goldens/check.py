@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import FileError, GroupedError, HarnessError
-from harness.golden import GoldenSet
+from harness.files.golden.sets import GoldenSet
+from harness.files.text import counted, listed, shortened
 from harness.records import Item, Loaded, Policy, Prompt
-from harness.textfile import counted, listed, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from harness.errors import HarnessError
-from harness.report.assets import asset, sha256_source
-from harness.report.comparison_page.page import environment
-from harness.report.masking import TextMode
+from harness.report.comparison.page import environment
+from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.masking import TextMode
 
 if TYPE_CHECKING:
-    from harness.report.comparison_page.source import ReportSource
+    from harness.report.comparison.source import ReportSource
     from harness.runs import Run, RunMeta
 
 _FORMS = "form-action 'self'; base-uri 'none'"
@@ -165,8 +165,8 @@ class Viewer:
 
     def _made(self, before: tuple[str, str | None], after: tuple[str, str | None]) -> str:
         """Folder of the report on these two, made when it is first asked for."""
-        from harness.report.comparison_page.build import build_report
-        from harness.report.comparison_page.page import write_html
+        from harness.report.comparison.build import build_report
+        from harness.report.comparison.page import write_html
         from harness.runs import open_run
 
         key = hashlib.sha256(ascii((before, after)).encode()).hexdigest()[:24]

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from harness.answers import Usage
 from harness.errors import HarnessError
 from harness.records import Price
+from harness.records.answers import Usage
 from harness.runner.endpoint import Endpoint
 
 BYTES_PER_TOKEN = 4

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from harness.answers import Request, Response, Usage
 from harness.errors import HarnessError
+from harness.records.answers import Request, Response, Usage
 from harness.runner.budget import NO_USAGE, Budget, cost_usd, estimate, most_cost_usd, usage_of
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.endpoint import Endpoint

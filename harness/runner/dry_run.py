@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.answers import Candidate, Request, Response, Usage
 from harness.records import Item
+from harness.records.answers import Candidate, Request, Response, Usage
 from harness.runner.budget import cost_usd, estimate
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.request import RunRequest

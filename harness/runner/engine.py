@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
-from harness.answers import NOT_ASKED, Answer, Candidate, Prediction
 from harness.errors import HarnessError
 from harness.records import Item
+from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction
 from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
 from harness.runner.calls import Caller, Reply, Stopped
 from harness.runner.endpoint import Endpoint

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness import __version__
-from harness.answers import NOT_ASKED, Prediction
 from harness.records import Item
+from harness.records.answers import NOT_ASKED, Prediction
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller

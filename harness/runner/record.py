@@ -15,9 +15,9 @@ from importlib import metadata
 from typing import Any
 
 from harness import __version__
-from harness.answers import UNASKED, Candidate
 from harness.core.signature import SIGNATURE_FIELDS
 from harness.records import RunStatus
+from harness.records.answers import UNASKED, Candidate
 from harness.runner.request import RunRequest
 from harness.runs import FORMAT, RunMeta
 

@@ -15,9 +15,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from harness.answers import Candidate
 from harness.errors import HarnessError
 from harness.records import Item, RunStatus
+from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
 

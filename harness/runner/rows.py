@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.answers import Prediction
+from harness.records.answers import Prediction
 from harness.runs import ALL_OUTCOMES, prediction_schema
 from harness.runs.arrow import array_of
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from harness.answers import Prediction
 from harness.records import Item
+from harness.records.answers import Prediction
 from harness.runner.rows import BATCH_ROWS, Columns
 from harness.runs import item_schema, prediction_schema
 from harness.runs.arrow import array_of, label_array

@@ -15,9 +15,9 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.answers import NOT_ASKED, OUTCOMES, WITHHELD, Outcome
 from harness.errors import HarnessError
 from harness.records import RunStatus
+from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Outcome
 
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
 FORMAT = 1

@@ -19,10 +19,10 @@ import yaml
 
 from harness import __version__
 from harness.cli.report import load_source
-from harness.execution import RunOptions, prepare_run
-from harness.golden import load_golden
-from harness.report.comparison_page.build import build_report
-from harness.report.comparison_page.renderers import RENDERERS
+from harness.files.golden.sets import load_golden
+from harness.jobs.run import RunOptions, prepare_run
+from harness.report.comparison.build import build_report
+from harness.report.comparison.renderers import RENDERERS
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
 from harness.report.weekly.renderers import RENDERERS as WEEKLY_RENDERERS

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from harness.answers import Answer, Decide, Request
 from harness.records import Item, Limits
+from harness.records.answers import Answer, Decide, Request
 from harness.runner import RunRequest, RunSummary, ready_endpoint, run_eval
 
 SYSTEM = (

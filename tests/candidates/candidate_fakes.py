@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from harness.answers import Answer, Response
-from harness.prompts import compile_prompt
+from harness.files.prompts import compile_prompt
 from harness.records import Category, Item, Message, Policy, Prompt, PromptHeader
+from harness.records.answers import Answer, Response
 
 CROSSWALKS = {
     "omni": {"hate": ("hate", "hate/threatening"), "scams": ("illicit",), "threats": ("hate/threatening", "violence")},

@@ -12,7 +12,7 @@ from harness.candidates.build import GROUP, KINDS, build_candidates
 from harness.candidates.parsers import GROUP as PARSER_GROUP
 from harness.candidates.parsers import PARSERS, Parser, load_parser
 from harness.errors import HarnessError
-from harness.evalspec import load_eval
+from harness.files.evals import load_eval
 
 POLICY = {
     "policy": "tiny",

@@ -3,8 +3,8 @@ from candidate_fakes import drive, item
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.answers import Answer, Request
 from harness.candidates.cascade import CascadeCandidate, Stage
+from harness.records.answers import Answer, Request
 
 
 class Fixed:

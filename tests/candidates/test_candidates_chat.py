@@ -4,11 +4,11 @@ import orjson
 import pytest
 from candidate_fakes import answered, completion, drive, item, policy, prompt
 
-from harness.answers import Response
 from harness.candidates.chat import ChatCandidate, encode_body
 from harness.candidates.parsers import PARSERS
 from harness.errors import HarnessError
 from harness.records import Model
+from harness.records.answers import Response
 
 OPENAI = Model("openai", model="acme-mod-1", api_key_env="ACME_KEY", params={"temperature": 0, "max_tokens": 50})
 ELSEWHERE = Model("openai", base_url="https://llm.example.com/v1", model="acme-mod-1")

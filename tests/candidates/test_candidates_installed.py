@@ -10,7 +10,7 @@ from harness.cli import main
 from tests.gating.small_eval import write_eval
 
 CODE = """
-from harness.answers import Answer
+from harness.records.answers import Answer
 
 
 class Guard:

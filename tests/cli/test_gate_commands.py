@@ -217,7 +217,7 @@ def test_a_read_only_set_does_not_stop_the_gate(tmp_path, monkeypatch):
     def refuse(*args):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("harness.gate_log._append", refuse)
+    monkeypatch.setattr("harness.gating.log._append", refuse)
     result = invoke("ci", write_eval(tmp_path))
     assert result.exit_code == 0
     assert "Warning: demo_v1.gates.jsonl cannot be written" in result.stderr

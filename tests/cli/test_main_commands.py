@@ -161,12 +161,12 @@ def test_a_candidate_against_itself_is_said_to_be_one(in_team):
 @pytest.mark.parametrize("command", [("run", "evals/team.yaml", "--candidate", "rules"), ("ci", "evals/team.yaml")])
 def test_ctrl_c_before_the_first_call_is_an_incomplete_run(in_team, monkeypatch, command):
     """It ended with "Aborted!" and exit code 1."""
-    import harness.execution
+    import harness.jobs.run
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(harness.execution, "prepare_run", interrupted)
+    monkeypatch.setattr(harness.jobs.run, "prepare_run", interrupted)
     result = invoke(*command)
     assert result.exit_code == 5
     assert "The run is incomplete (interrupted): the same command goes on where it stopped." in result.stderr

@@ -8,8 +8,8 @@ import pytest
 
 from harness.gating import gate_runs
 from harness.gating.coverage import is_call_free
-from harness.report.ci import annotation_lines, comment_markdown, junit_xml
-from harness.report.gate_tables import check_row, gate_tables
+from harness.report.gate import annotation_lines, comment_markdown, junit_xml
+from harness.report.gate.tables import check_row, gate_tables
 from tests.gating.stored import decided, store_run
 
 NAMES = ("insult", "racism", "toxic")

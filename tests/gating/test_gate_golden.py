@@ -16,7 +16,7 @@ HERE = Path(__file__).parent.parent / "golden" / "gate"
 def outputs(tmp_path, monkeypatch):
     """A candidate that loses hate, holds spam, over-blocks a little, and refuses twice."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.scoring.__version__", "0.0.0")
+    monkeypatch.setattr("harness.measure.score.__version__", "0.0.0")
     gold = np.stack([np.arange(700) < 300, (np.arange(700) >= 300) & (np.arange(700) < 360)], axis=1).astype(np.int8)
     after = np.stack([decided(gold[:, 0], missed=45, blocked=3), decided(gold[:, 1], missed=1)], axis=1)
     before = np.stack([decided(gold[:, 0], missed=5, start=60), decided(gold[:, 1])], axis=1)

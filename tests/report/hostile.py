@@ -8,7 +8,7 @@ import numpy as np
 from synthetic import assembled
 
 from harness.records import Category, Policy, Prevalence
-from harness.report.comparison_page.source import Arm, ReportSource
+from harness.report.comparison.source import Arm, ReportSource
 
 ATTACKS = [
     "<script>alert(1)</script>",

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.report.comparison_page.source import OUTCOME_NAMES, ReportSource
+from harness.report.comparison.source import OUTCOME_NAMES, ReportSource
 from harness.runs import item_schema, prediction_schema
 
 
@@ -74,7 +74,7 @@ def _policy(category: str) -> dict[str, object]:
 
 def _golden(source: ReportSource, folder: Path) -> tuple[Path, str]:
     """Card and items; the hash is the one the reader of golden sets computes."""
-    from harness.golden import load_golden
+    from harness.files.golden.sets import load_golden
 
     folder.mkdir()
     lines = [

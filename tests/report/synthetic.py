@@ -13,9 +13,9 @@ from harness.core.averages import macro_average
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, compare_paired, paired_cells
 from harness.core.ranking import auroc, average_precision
+from harness.measure.slices import slice_changes
 from harness.records import Category, Policy, Prevalence, Target
-from harness.report.comparison_page.source import OUTCOME_NAMES, Arm, InputText, ReportSource
-from harness.slice_changes import slice_changes
+from harness.report.comparison.source import OUTCOME_NAMES, Arm, InputText, ReportSource
 
 CATEGORY_NAMES = [
     ("hate", "Hate and hateful behaviour", "high"),

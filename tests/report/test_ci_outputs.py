@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from harness.gate_log import Reuse
 from harness.gating import gate_runs
-from harness.report.ci import (
+from harness.gating.log import Reuse
+from harness.report.gate import (
     annotation_lines,
     comment_markdown,
     failure_annotation,
@@ -18,7 +18,7 @@ from harness.report.ci import (
     log_safe,
     summary_markdown,
 )
-from harness.report.ci.comment import MAX_LENGTH, marker
+from harness.report.gate.comment import MAX_LENGTH, marker
 from tests.gating.stored import RECALL, decided, store_run
 
 GOLD = np.array([1] * 300 + [0] * 300)

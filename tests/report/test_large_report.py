@@ -19,8 +19,8 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from synthetic import synthetic_source
 from tests.peak import peak_megabytes
-from harness.report.comparison_page.build import build_report
-from harness.report.comparison_page.page import write_html
+from harness.report.comparison.build import build_report
+from harness.report.comparison.page import write_html
 
 source = synthetic_source(int(sys.argv[3]), 20, 4)
 started = time.perf_counter()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.masking import mask, printable, shorten, shown
+from harness.report.parts.masking import mask, printable, shorten, shown
 
 
 def test_mask_keeps_the_first_letter_of_each_word():

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from harness.core.results import MetricResult
-from harness.report import numbers
+from harness.report.parts import numbers
 
 UNDEFINED = MetricResult.undefined("nothing flagged")
 

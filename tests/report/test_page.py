@@ -22,15 +22,15 @@ from harness.cli.plot import command as plot_command
 from harness.cli.report import command as report_command
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
-from harness.report.comparison_page import page as page_module
-from harness.report.comparison_page.build import build_report
-from harness.report.comparison_page.input_changes import diff_lines
-from harness.report.comparison_page.items import item_blocks
-from harness.report.comparison_page.page import write_html
-from harness.report.comparison_page.pairs import change_of
-from harness.report.comparison_page.renderers import RENDERERS
-from harness.report.plots import PLOTS, plot
-from harness.slice_changes import SMALL_CELL
+from harness.measure.slices import SMALL_CELL
+from harness.report.comparison import page as page_module
+from harness.report.comparison.build import build_report
+from harness.report.comparison.input_changes import diff_lines
+from harness.report.comparison.items import item_blocks
+from harness.report.comparison.page import write_html
+from harness.report.comparison.pairs import change_of
+from harness.report.comparison.plots import PLOTS, plot
+from harness.report.comparison.renderers import RENDERERS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "comparison"
 WHEN = "2026-11-23 09:30 UTC"
@@ -145,7 +145,7 @@ def test_wrong_selection_and_confusion_by_hand():
     y_true = np.array([[1, 0], [1, 0], [1, 1], [0, 0], [-1, 1]], dtype=np.int8)
     decided = np.array([[0, 1], [1, 1], [0, 1], [0, 1], [0, 0]], dtype=np.int8)
     arm = dataclasses.replace(source.arms[0], decisions=decided, outcomes=np.zeros(5, dtype=np.uint8))
-    from harness.report.comparison_page.sections import confusions
+    from harness.report.comparison.sections import confusions
 
     matrix = confusions(dataclasses.replace(source, y_true=y_true, arms=(arm,)))[0]
     assert matrix.cells == ((1, 1), (0, 1))  # item 0 is missed for one and flagged as the other; item 2 is caught as 1

@@ -9,10 +9,10 @@ import pytest
 from hostile import ATTACKS, hostile_source
 from synthetic import synthetic_source
 
-from harness.report.comparison_page import page as page_module
-from harness.report.comparison_page.build import build_report
-from harness.report.comparison_page.page import write_html
-from harness.report.masking import mask
+from harness.report.comparison import page as page_module
+from harness.report.comparison.build import build_report
+from harness.report.comparison.page import write_html
+from harness.report.parts.masking import mask
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright").expect
 pytestmark = pytest.mark.browser

@@ -11,8 +11,8 @@ from synthetic import synthetic_source
 from weekly_cases import History
 
 from harness.cli import COMMANDS, main
-from harness.report.comparison_page.build import build_report
-from harness.report.comparison_page.page import render_page as comparison_page
+from harness.report.comparison.build import build_report
+from harness.report.comparison.page import render_page as comparison_page
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
 from harness.report.weekly.page import render_page as weekly_page
@@ -22,7 +22,7 @@ NAMED = re.compile(
     r"(?:`|<code>|<pre>|\brun: |\bsee: |\bwith: |\bmake one: |^\s*(?:- run: )?)harness ([a-z]+)(?: ([a-z]+))?", re.M
 )
 PLACES = [
-    *sorted(one for one in (PACKAGE / "templates").rglob("*") if one.is_file()),
+    *sorted(one for one in (PACKAGE / "report/templates").rglob("*") if one.is_file()),
     *sorted((PACKAGE / "explain").glob("*.md")),
     *sorted((PACKAGE / "report").rglob("*.py")),
     *sorted((PACKAGE / "cli").rglob("*.py")),
@@ -85,5 +85,5 @@ def test_links_of_the_weekly_report_have_their_targets(tmp_path, weeks):
 
 def test_text_differences_hold_their_hidden_labels():
     """Hidden labels of a long difference once stretched the page by thousands of pixels."""
-    css = (PACKAGE / "templates/report/report.css").read_text(encoding="utf-8")
+    css = (PACKAGE / "report/templates/report.css").read_text(encoding="utf-8")
     assert re.search(r"^\.diffbox \{[^}]*position: relative", css, re.M)

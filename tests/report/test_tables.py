@@ -1,6 +1,6 @@
 import pytest
 
-from harness.report.tables import TERMINAL_WIDTH, Table, markdown_text, render, to_markdown, to_terminal
+from harness.report.parts.tables import TERMINAL_WIDTH, Table, markdown_text, render, to_markdown, to_terminal
 
 TABLE = Table("Recall", ("Category", "n"), (("hate", "12"), ("<b>|x", "3")), ("a note",), frozenset({"n"}))
 

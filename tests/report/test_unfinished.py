@@ -13,10 +13,10 @@ from synthetic import synthetic_source
 
 from harness.cli.plot import command as plot_command
 from harness.cli.report import command as report_command
-from harness.report.banner import run_banner
-from harness.report.comparison_page.build import build_report
-from harness.report.comparison_page.source import OUTCOME_NAMES
-from harness.report.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
+from harness.report.comparison.build import build_report
+from harness.report.comparison.source import OUTCOME_NAMES
+from harness.report.parts.banner import run_banner
+from harness.report.parts.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
 from harness.runs import open_run
 
 INCOMPLETE = {"status": "incomplete", "reason": "the budget of $0.10 is spent"}

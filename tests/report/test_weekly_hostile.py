@@ -13,7 +13,7 @@ from hostile import ATTACKS
 from weekly_cases import EVAL, MODEL, History
 
 from harness.core.results import MetricResult
-from harness.report.comparison_page.renderers import RENDERERS as COMPARISON_RENDERERS
+from harness.report.comparison.renderers import RENDERERS as COMPARISON_RENDERERS
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
 from harness.report.weekly.digest import LIMIT, digest
@@ -174,7 +174,7 @@ def test_plots_draw_hostile_names_as_text(data, tmp_path, name):
 def test_comparison_formats_survive_attacks(tmp_path, name):
     from hostile import hostile_source
 
-    from harness.report.comparison_page.build import build_report
+    from harness.report.comparison.build import build_report
 
     source = hostile_source()
     data = build_report(source, generated_at="now", version="0.1.0")
@@ -197,7 +197,7 @@ def test_comparison_formats_survive_attacks(tmp_path, name):
 def test_comparison_formats_have_the_same_bytes(tmp_path, name):
     from synthetic import synthetic_source
 
-    from harness.report.comparison_page.build import build_report
+    from harness.report.comparison.build import build_report
 
     source = synthetic_source(60, 3, 3)
     data = build_report(source, generated_at="now", version="0.1.0")

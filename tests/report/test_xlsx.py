@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.results import MetricResult
-from harness.report.xlsx import Column, Sheet, number, proportion, safe_text, workbook_bytes, write_workbook
+from harness.report.parts.xlsx import Column, Sheet, number, proportion, safe_text, workbook_bytes, write_workbook
 
 COLUMNS = (Column("Text", width=20), Column("Share", "share"), Column("Count", "count"), Column("Long", "long", 30))
 

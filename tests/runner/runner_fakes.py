@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import numpy as np
 import orjson
 
-from harness.answers import Answer, Request
 from harness.records import Item, Limits, Price
+from harness.records.answers import Answer, Request
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.local import Surroundings, run_local
 from harness.runner.request import InputFile, RunRequest

@@ -3,9 +3,9 @@
 import pytest
 from runner_fakes import PRICE, FakeGolden, FakeTransport, answer, failure, make_request, run
 
-from harness.answers import Usage
 from harness.errors import HarnessError
 from harness.records import Limits, Price
+from harness.records.answers import Usage
 from harness.runner.budget import cost_usd, estimate, most_cost_usd, usage_of
 from harness.runs import open_run
 

@@ -11,9 +11,9 @@ import orjson
 import pytest
 from runner_fakes import NOW, Asking, FakeTransport, answer, make_request, run
 
-from harness.answers import Answer
 from harness.errors import HarnessError
 from harness.records import Limits
+from harness.records.answers import Answer
 from harness.runner.cache import APPLICATION_ID, MIGRATIONS, Keys, ResponseCache, Stored
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.transport import RawResponse

@@ -17,9 +17,9 @@ from runner_fakes import (
     verdict,
 )
 
-from harness.answers import Answer
 from harness.errors import HarnessError
 from harness.records import Limits
+from harness.records.answers import Answer
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.engine import groups_of, worker_count
 from harness.runner.transport import TransportError

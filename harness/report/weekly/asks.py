@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.gate_log import MOST_CANDIDATES
-from harness.report import numbers
+from harness.gating.log import MOST_CANDIDATES
+from harness.report.parts import numbers
+from harness.report.parts.words import plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
 from harness.report.weekly.sentences import listed, points_text
-from harness.report.words import plural
 from harness.runs import RunMeta
 
 ENGINEERING = "engineering"

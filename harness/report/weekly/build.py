@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.comparison import Comparison, check_same_items, compare
 from harness.core.metrics import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.across import shared_positions, split_change
-from harness.report.banner import UNDECIDED, Banner, run_banner
-from harness.report.comparison_page.pairs import SAME_WITHIN
-from harness.report.masking import TextMode
+from harness.measure.compare import Comparison, check_same_items, compare
+from harness.measure.score import signature_of
+from harness.report.comparison.pairs import SAME_WITHIN
+from harness.report.parts.banner import UNDECIDED, Banner, run_banner
+from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences
 from harness.report.weekly.asks import build_asks
 from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
@@ -38,7 +39,6 @@ from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import week_of, weeks_between
 from harness.runs import Run
-from harness.scoring import signature_of
 
 PROVEN = 0.05
 SPLIT_SHOWN = 0.005

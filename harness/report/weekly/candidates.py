@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.core.results import MetricResult
-from harness.report.comparison_page.data import result_from
+from harness.report.comparison.data import result_from
+from harness.report.parts.words import n_answered, outcome_words, per_1000
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow, HistoryRow
 from harness.report.weekly.summaries import metric
-from harness.report.words import n_answered, outcome_words, per_1000
 from harness.runs import RunMeta
 
 KIND_WORDS = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.decisions import decisions
-from harness.report import numbers
+from harness.measure.decisions import decisions
+from harness.report.parts import numbers
 from harness.report.weekly import sentences
 from harness.report.weekly.changes import OWN_KINDS, kind_of
 from harness.report.weekly.collect import WeeklySource

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 
-from harness.report import numbers
-from harness.report.comparison_page.input_changes import diff_lines
+from harness.report.comparison.input_changes import diff_lines
+from harness.report.parts import numbers
 from harness.report.weekly.data import Change
 from harness.runs import Run, RunMeta
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.answers import FALLBACK_OUTCOMES
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.sampled import two_proportion_test
-from harness.decisions import MISSING, decisions, outcome_code
+from harness.measure.decisions import MISSING, decisions, outcome_code
+from harness.records.answers import FALLBACK_OUTCOMES
 from harness.report.weekly.control import Q
 from harness.report.weekly.data import Cluster, Errors, Example, Part
 from harness.runs import Run

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.core.results import MetricResult
-from harness.report.banner import Banner
+from harness.report.parts.banner import Banner
 
 TargetVerdict = Literal["met", "missed", "open"]
 Tone = Literal["good", "bad", "open", "neutral"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.report import numbers
-from harness.report.masking import printable, shorten
+from harness.report.parts import numbers
+from harness.report.parts.masking import printable, shorten
+from harness.report.parts.words import plural
 from harness.report.weekly.data import KIND_NAMES, WeeklyData
-from harness.report.words import plural
 
 LIMIT = 2_000
 MAX_LINE = 420

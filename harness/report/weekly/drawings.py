@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from harness.core.results import MetricResult
-from harness.report import numbers
-from harness.report.comparison_page.svg import proportion_scale, tag
-from harness.report.masking import printable
+from harness.report.comparison.svg import proportion_scale, tag
+from harness.report.parts import numbers
+from harness.report.parts.masking import printable
+from harness.report.parts.words import plural
 from harness.report.weekly.data import Point, Series
 from harness.report.weekly.weeks import weeks_between
-from harness.report.words import plural
 
 WIDTH, HEIGHT = 340.0, 178.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 10.0, 10.0, 26.0

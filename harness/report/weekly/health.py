@@ -17,9 +17,9 @@ import numpy as np
 from harness.core.agreement import krippendorff_alpha
 from harness.core.planning import recall_items_needed, smallest_provable_margin
 from harness.core.results import MetricResult
-from harness.decisions import MISSING, decisions, generator
-from harness.gate_log import log_path
-from harness.golden import GoldenSet
+from harness.files.golden.sets import GoldenSet
+from harness.gating.log import log_path
+from harness.measure.decisions import MISSING, decisions, generator
 from harness.report.weekly.data import GoldRow
 from harness.runs import Run
 

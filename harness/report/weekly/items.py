@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.answers import WITHHELD
-from harness.decisions import MISSING, decisions
-from harness.report import numbers
-from harness.report.masking import TextMode, printable, shorten, shown
+from harness.measure.decisions import MISSING, decisions
+from harness.records.answers import WITHHELD
+from harness.report.parts import numbers
+from harness.report.parts.masking import TextMode, printable, shorten, shown
+from harness.report.parts.words import NOT_ASKED, outcome_words
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import KIND_NAMES, Example, ItemRow
-from harness.report.words import NOT_ASKED, outcome_words
 from harness.runs import ALL_OUTCOMES, Run
 
 MAX_ROWS = 30_000

@@ -17,8 +17,9 @@ import jinja2
 from markupsafe import Markup
 
 from harness.core.results import MetricResult
-from harness.report import numbers
-from harness.report.masking import TextMode, printable
+from harness.report.parts import numbers
+from harness.report.parts.masking import TextMode, printable
+from harness.report.parts.words import plural
 from harness.report.weekly import drawings
 from harness.report.weekly.data import (
     KIND_NAMES,
@@ -32,7 +33,6 @@ from harness.report.weekly.data import (
     Series,
     WeeklyData,
 )
-from harness.report.words import plural
 
 MAX_CHARTS = 30
 _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
@@ -41,7 +41,7 @@ _VERDICTS = {"met": "✓ met", "missed": "✗ missed", "open": "? cannot tell ye
 
 @cache
 def _asset(name: str) -> str:
-    return (resources.files("harness") / "templates" / "report" / name).read_text(encoding="utf-8")
+    return (resources.files("harness") / "report" / "templates" / name).read_text(encoding="utf-8")
 
 
 def _sha256(text: str) -> str:
@@ -234,7 +234,7 @@ class WeeklyPage:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness", "templates/report"),
+        loader=jinja2.PackageLoader("harness.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

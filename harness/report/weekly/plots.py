@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.masking import printable, shorten
-from harness.report.plot_parts import style
-from harness.report.plots import PlotFormat
+from harness.report.comparison.plots import PlotFormat
+from harness.report.parts.masking import printable, shorten
+from harness.report.parts.plots import style
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.weeks import weeks_between
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness.report.masking import TextMode
+from harness.report.parts.masking import TextMode
 from harness.report.weekly.data import METRIC_NAMES, WeeklyData
 
 Renderer = Callable[[WeeklyData, Path, TextMode], list[Path]]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.results import MetricResult
-from harness.report import numbers
+from harness.report.parts import numbers
+from harness.report.parts.words import plural
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
-from harness.report.words import plural
 
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""

@@ -18,10 +18,10 @@ import orjson
 
 from harness import __version__
 from harness.core.results import MetricResult
-from harness.report.comparison_page.data import result_from
+from harness.measure.score import score_run
+from harness.report.comparison.data import result_from
 from harness.runs import Run, RunMeta
 from harness.runs.folder import is_remote
-from harness.scoring import score_run
 
 FORMAT = 1
 CACHE_FILE = ".weekly.sqlite"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.report import numbers
-from harness.report.masking import TextMode
+from harness.report.parts import numbers
+from harness.report.parts.masking import TextMode
+from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 from harness.report.weekly.data import KIND_NAMES, METRIC_NAMES, WeeklyData
-from harness.report.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
 _MARKS: Any = (

@@ -1,0 +1,119 @@
+"""A tree of plain values with line numbers -> a frozen record.
+
+Decides how what a record's type refuses, or a name that is not there, becomes a message with file, line and field. What
+a record's values mean together is left to the reader of that record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import orjson
+
+from harness.errors import FileError, raise_all
+from harness.files.schema import Loc, describe, field_names, type_at
+from harness.files.text import listed, shortened, shown, suggestion
+from harness.files.yaml import Document
+
+T = TypeVar("T")
+
+_SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
+
+
+def to_record(
+    document: Document,
+    record: type[T],
+    tree: Any = None,
+    *,
+    what: str,
+    translate: Callable[[Loc], Loc] = lambda loc: loc,
+) -> T:
+    """Validate a tree into a frozen record; every fault is reported at its line.
+
+    Args:
+        document: The file, for positions.
+        record: A dataclass of ``records``.
+        tree: What to validate when it is not ``document.data`` itself.
+        what: Noun of the file, for messages.
+        translate: Location in ``tree`` -> location in the file.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    data = document.data if tree is None else tree
+    try:
+        return TypeAdapter(record).validate_json(orjson.dumps(data))
+    except ValidationError as invalid:
+        found = invalid.errors(include_url=False, include_context=False)
+    errors = []
+    for fault in found:
+        loc = tuple(part for part in fault["loc"] if part != "[key]")
+        if fault["type"] == "too_short" and fault["input"]:
+            continue  # pydantic counts only the entries that passed; theirs are reported on their own
+        errors.append(_to_error(document, record, loc, translate(loc), fault["type"], fault["input"], what))
+    errors.sort(key=lambda error: error.line or 0)
+    raise_all(errors)
+    raise AssertionError("pydantic reported no fault")
+
+
+def _to_error(
+    document: Document, record: type[Any], loc: Loc, place: Loc, kind: str, value: Any, what: str
+) -> FileError:
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = field_names(type_at(record, loc[:-1]))
+        return document.error(
+            place,
+            "is not a known field",
+            allowed=listed(known, most=40),
+            next_step=suggestion(str(loc[-1]), known, "remove it, or move it to the part it belongs to"),
+        )
+    allowed = describe(type_at(record, loc))
+    if kind in ("missing", "missing_argument"):
+        return document.error(place, "is missing", allowed=allowed, next_step=f"add it to the {what}")
+    is_secret = any(_SECRET.search(str(part)) for part in place)
+    text = "a value that is not shown" if is_secret and value is not None else shown(value)
+    if kind == "string_type" and isinstance(value, int | float):
+        hint = "put it in quotes" if not isinstance(value, bool) else "put it in quotes if it is text"
+    elif kind == "tuple_type" and isinstance(value, str):
+        hint = f"write a list: [{'...' if is_secret else shortened(value)}]"
+    elif kind == "int_type" and isinstance(value, str) and value.isdigit():
+        hint = "write it without quotes"
+    elif kind == "literal_error" and isinstance(value, str):
+        hint = suggestion(value, allowed.removeprefix("one of ").split(", "), "correct the value")
+    else:
+        hint = "correct the value"
+    return document.error(place, f"is {text}", allowed=allowed, next_step=hint)
+
+
+def require_names(
+    document: Document,
+    loc: Loc,
+    names: Sequence[str],
+    known: Sequence[str],
+    *,
+    noun: str,
+    where: str,
+) -> list[FileError]:
+    """One error per name that is not known; the allowed names and the nearest one are given."""
+    return [
+        document.error(
+            loc,
+            f"names the {noun} '{shortened(name)}', which {where} does not have",
+            allowed=listed(known),
+            next_step=suggestion(name, known, f"correct the name, or add it to {where}"),
+        )
+        for name in names
+        if name not in known
+    ]
+
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+NAME_ALLOWED = "letters, digits, '_', '-' and '.', beginning with a letter or digit, at most 100 characters"
+
+
+def require_name(document: Document, loc: Loc, name: str) -> list[FileError]:
+    """Names become folder names, columns and signatures, so they are plain."""
+    if NAME.fullmatch(name) and len(name) <= 100:
+        return []
+    return [document.error(loc, f"is '{shortened(name)}'", allowed=NAME_ALLOWED, next_step="rename it")]

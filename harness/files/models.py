@@ -1,0 +1,192 @@
+"""Models file -> endpoints by name.
+
+Decides which endpoints are well formed. Keys are only ever the *name* of an environment variable: whatever looks like
+a key is refused, and messages do not repeat it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
+
+from annotated_types import MinLen
+
+from harness.errors import FileError, raise_all
+from harness.files.decode import to_record
+from harness.files.schema import Loc
+from harness.files.text import shortened
+from harness.files.yaml import Document, read_yaml
+from harness.records import FROM_FILE, Loaded, Model
+
+OWN_PARAMS = ("model", "messages", "n", "stream")
+SECRET_PARAMS = ("api_key", "authorization", "headers", "extra_headers", "default_headers")
+
+_ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
+_KEY_LIKE = re.compile(r"(?i)(sk|pk|rk|key|hf|gsk|xai|ghp|glpat)[-_][A-Za-z0-9_-]{6,}|bearer\s+\S+|AIza[\w-]{10,}")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelsFile:
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    models: Annotated[Mapping[str, Model], MinLen(1)]
+
+
+def load_models(path: str | Path) -> Loaded[Mapping[str, Model]]:
+    """Read and check a models file; model name -> endpoint, in the order of the file."""
+    document = read_yaml(Path(path), what="models file", kind="models")
+    models = to_record(document, _ModelsFile, what="models file").models
+    errors: list[FileError] = []
+    for name, model in models.items():
+        place: Loc = ("models", name)
+        if not _MODEL_NAME.fullmatch(name) or len(name) > 100:
+            errors.append(
+                document.error(
+                    place,
+                    "is not a name" if looks_like_key(name) else f"is '{shortened(name)}'",
+                    allowed="letters, digits and any of _ - . : /, beginning with a letter or digit",
+                    next_step="rename the model",
+                    key="models",
+                )
+            )
+        errors += _endpoint_faults(document, place, model)
+        errors += _key_faults(document, place, model)
+        errors += _param_faults(document, place, model)
+    raise_all(errors)
+    return Loaded(models, document.path, document.sha256)
+
+
+def looks_like_key(text: str) -> bool:
+    """True for text shaped like an API key."""
+    return bool(_KEY_LIKE.match(text)) or (len(text) >= 32 and not _ENV_NAME.fullmatch(text) and text.isalnum())
+
+
+def _endpoint_faults(document: Document, place: Loc, model: Model) -> list[FileError]:
+    errors = []
+    if model.base_url is not None:
+        errors += _url_faults(document, (*place, "base_url"), model.base_url)
+    if model.provider == "embedded":
+        for name in ("base_url", "api_key_env", "api_version"):
+            if getattr(model, name) is not None:
+                errors.append(
+                    document.error(
+                        (*place, name),
+                        "is given for the embedded model",
+                        allowed="no endpoint with 'provider: embedded'",
+                        next_step="remove it, or write 'provider: openai'",
+                    )
+                )
+        return errors
+    if model.gguf is not None:
+        errors.append(
+            document.error(
+                (*place, "gguf"),
+                f"is given with 'provider: {model.provider}'",
+                allowed="gguf only with 'provider: embedded'",
+                next_step="remove it",
+            )
+        )
+    required = ("base_url", "api_version", "model") if model.provider == "azure" else ("model",)
+    examples = {
+        "base_url": "the resource's URL, such as https://NAME.openai.azure.com",
+        "api_version": "the API version, such as 2024-10-21",
+        "model": "the name the endpoint knows the model by",
+    }
+    errors += [
+        document.error(
+            (*place, name),
+            f"is missing, and 'provider: {model.provider}' needs it",
+            allowed=examples[name],
+            next_step=f"add '{name}: ...'",
+        )
+        for name in required
+        if not getattr(model, name)
+    ]
+    return errors
+
+
+def _url_faults(document: Document, place: Loc, url: str) -> list[FileError]:
+    allowed = "a URL with http:// or https:// and a host, without user, password, query or fragment"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return [document.error(place, "is not a URL", allowed=allowed, next_step="correct the URL")]
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        return [
+            document.error(
+                place,
+                "holds a user name or password (not shown)",
+                allowed=allowed,
+                next_step="put the key in an environment variable and name it in api_key_env",
+            )
+        ]
+    if parts.query or parts.fragment:
+        return [
+            document.error(
+                place,
+                "has a query or fragment (not shown)",
+                allowed=allowed,
+                next_step="remove what follows '?' or '#'",
+            )
+        ]
+    if parts.scheme not in ("http", "https") or not host or any(char.isspace() for char in url):
+        return [document.error(place, f"is '{shortened(url)}'", allowed=allowed, next_step="correct the URL")]
+    return []
+
+
+def _key_faults(document: Document, place: Loc, model: Model) -> list[FileError]:
+    name = model.api_key_env
+    if name is None or (_ENV_NAME.fullmatch(name) and len(name) <= 100):
+        return []
+    if looks_like_key(name):
+        found = f"looks like a key itself ('{name[:3]}...', {len(name)} characters)"
+        next_step = "replace the key, since it stands in a file; put it in a variable and write the variable's name"
+    else:
+        found = f"is not a variable name ('{shortened(name[:3])}...', {len(name)} characters)"
+        next_step = "write the name of the variable that holds the key"
+    return [
+        document.error(
+            (*place, "api_key_env"),
+            found,
+            allowed="the name of an environment variable: A-Z, 0-9 and '_', such as OPENAI_API_KEY",
+            next_step=next_step,
+        )
+    ]
+
+
+def _param_faults(document: Document, place: Loc, model: Model) -> list[FileError]:
+    errors = []
+    for name, value in model.params.items():
+        here = (*place, "params", name)
+        if name in OWN_PARAMS:
+            errors.append(
+                document.error(
+                    here,
+                    "is set by the harness",
+                    allowed=f"any parameter but {', '.join(OWN_PARAMS)}",
+                    next_step="write 'model:' beside params" if name == "model" else "remove it",
+                )
+            )
+        elif name.lower() in SECRET_PARAMS or looks_like_key(name) or _holds_key(value):
+            errors.append(
+                document.error(
+                    here if not looks_like_key(name) else (*place, "params"),
+                    "would put a key into requests and runs (not shown)",
+                    allowed="parameters of the request body; keys only through api_key_env",
+                    next_step="remove it and name the key's variable in api_key_env",
+                )
+            )
+    return errors
+
+
+def _holds_key(value: Any) -> bool:
+    if isinstance(value, str):
+        return looks_like_key(value)
+    if isinstance(value, Mapping):
+        return any(str(name).lower() in SECRET_PARAMS or _holds_key(part) for name, part in value.items())
+    return isinstance(value, list | tuple) and any(_holds_key(part) for part in value)

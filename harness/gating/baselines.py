@@ -1,0 +1,266 @@
+"""Baselines: a stored run's candidate that somebody promoted on purpose, kept as a small folder for version control.
+
+Decides what a baseline keeps (per-item decisions and scores; no texts, rationales or response keys), who, when and why,
+and what a baseline reference on the command line means. The folder opens like any run. Whether a baseline may be
+compared with a run is decided in ``gating.across``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import HarnessError
+from harness.gating.records import EARLY_STOP
+from harness.measure.score import signature_of
+from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, open_run
+
+BASELINE_FILE = "baseline.json"
+FOLDER = "baselines"
+DEFAULT_ROOT = Path("evals") / FOLDER
+PROMOTED = "promoted"
+TEXT_COLUMNS = ("rationale", "response_key", "error")
+"""Columns that could carry words of an item or of an answer; kept as columns, without values."""
+MAX_REASON = 500
+_OF_CANDIDATES = ("counts", "fingerprints", "signatures")
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The content of ``baseline.json``: who promoted which candidate of which run, when and why."""
+
+    run_id: str
+    candidate: str
+    who: str
+    when: str
+    why: str
+    signature: str
+    golden_set: Mapping[str, Any]
+    previous: Mapping[str, str] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness baseline show --json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a candidate is gated against, and where it comes from in the words of the report."""
+
+    run: Run
+    candidate: str
+    source: str
+
+
+def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root: Path = DEFAULT_ROOT) -> Path:
+    """Write the baseline folder ``root/<eval>`` and return it.
+
+    Args:
+        run: A complete run.
+        candidate: The candidate to promote.
+        who: Person or team that decides.
+        why: The reason, one line.
+        now: Time of the decision, with a time zone.
+        root: Folder of the baselines, beside the eval files.
+
+    Raises:
+        HarnessError: The run is not complete, the candidate is unknown, reason or name is missing, or the folder cannot
+            be written.
+    """
+    _check_words(who, why)
+    if candidate not in run.candidates:
+        raise HarnessError(
+            f"run {run.meta.run_id} has no candidate '{candidate}'",
+            allowed=", ".join(run.candidates),
+            next_step="choose one with --candidate",
+        )
+    if run.meta.status != "complete":
+        raise HarnessError(
+            f"run {run.meta.run_id} is {run.meta.status}: a baseline must be a complete run",
+            allowed="a run with status complete",
+            next_step="run it again; what was answered is kept",
+        )
+    if run.meta.eval.get(EARLY_STOP):
+        raise HarnessError(
+            f"run {run.meta.run_id} was made with --early-stop: a baseline must cover the whole golden set",
+            allowed="a run without --early-stop",
+            next_step="run the eval without --early-stop; answers at hand cost nothing",
+        )
+    folder = root / run.meta.eval_name
+    before = read_promotion(folder)
+    promotion = Promotion(
+        run_id=run.meta.run_id,
+        candidate=candidate,
+        who=who.strip(),
+        when=now.astimezone(UTC).isoformat(timespec="seconds"),
+        why=why.strip(),
+        signature=signature_of(run, candidate),
+        golden_set=run.meta.golden_set,
+        previous=None if before is None else {name: getattr(before, name) for name in ("run_id", "candidate", "when")},
+    )
+    partial = root / f".partial-{run.meta.eval_name}"
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _write(partial / META_FILE, _reduced_meta(run, candidate))
+        _copy_items(run, partial)
+        _copy_predictions(run, candidate, partial)
+        _write(partial / BASELINE_FILE, promotion.as_dict())
+        _replace(partial, folder)
+    except OSError as error:
+        raise HarnessError(
+            f"{folder}: the baseline cannot be written: {error.strerror or error}",
+            allowed="a folder that can be written to",
+            next_step="check its permissions, or name another with --folder",
+        ) from None
+    return folder
+
+
+def read_promotion(folder: Path) -> Promotion | None:
+    """The promotion record of a baseline folder; None when there is none."""
+    path = folder / BASELINE_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Promotion(**{one.name: content[one.name] for one in fields(Promotion) if one.name in content})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise HarnessError(
+            f"{path}: no record of a promotion: {error}",
+            allowed="the file that 'harness baseline set' wrote",
+            next_step="restore it from version control, or promote a run again",
+        ) from None
+
+
+def promoted(eval_name: str, root: Path = DEFAULT_ROOT) -> Baseline:
+    """The promoted baseline of an eval.
+
+    Raises:
+        HarnessError: Nothing was promoted yet.
+    """
+    folder = root / eval_name
+    promotion = read_promotion(folder)
+    if promotion is None:
+        raise HarnessError(
+            f"{folder.as_posix()}: eval '{eval_name}' has no promoted baseline",
+            allowed="a folder that 'harness baseline set' wrote",
+            next_step='promote a run: harness baseline set RUN --candidate ID --reason "..."',
+        )
+    source = f"promoted {promotion.when[:10]} by {promotion.who}: {promotion.why}"
+    return Baseline(open_run(folder), promotion.candidate, source)
+
+
+def resolve_baseline(
+    reference: str | None, run: Run, candidate: str, *, runs_dir: str | Path, root: Path = DEFAULT_ROOT
+) -> Baseline:
+    """What ``--baseline REF`` means: a candidate of the same run, ``promoted``, or ``RUN[:candidate]``.
+
+    Without a reference: the eval's baseline when it is another candidate of this run, else the promoted baseline.
+    """
+    if reference is None:
+        declared = run.meta.eval.get("baseline")
+        if declared in run.candidates and declared != candidate:
+            return Baseline(run, str(declared), "same run")
+        return promoted(run.meta.eval_name, root)
+    if reference in run.candidates:
+        return Baseline(run, reference, "same run")
+    if reference == PROMOTED:
+        return promoted(run.meta.eval_name, root)
+    address, separator, named = reference.rpartition(":")
+    if separator and address and "/" not in named and "\\" not in named and not Path(reference).is_dir():
+        other = open_run(address, runs_dir)
+        if named not in other.candidates:
+            raise HarnessError(
+                f"run {other.meta.run_id} has no candidate '{named}'", allowed=", ".join(other.candidates)
+            )
+        return Baseline(other, named, f"run {other.meta.run_id}")
+    try:
+        other = open_run(reference, runs_dir)
+    except HarnessError as error:
+        raise HarnessError(
+            f"--baseline {reference}: {error.message}",
+            allowed=f"a candidate of this run ({', '.join(run.candidates)}), RUN[:candidate], or {PROMOTED}",
+            next_step="list the runs with: harness runs list",
+        ) from None
+    return Baseline(other, _only_candidate(other, candidate), f"run {other.meta.run_id}")
+
+
+def _only_candidate(run: Run, gated: str) -> str:
+    """The candidate meant when only a run is named: its only one, the one of the same name, or its eval's baseline."""
+    if len(run.candidates) == 1:
+        return str(run.candidates[0])
+    for name in (gated, run.meta.eval.get("baseline")):
+        if name in run.candidates:
+            return str(name)
+    raise HarnessError(
+        f"run {run.meta.run_id} has {len(run.candidates)} candidates",
+        allowed=", ".join(run.candidates),
+        next_step=f"name one: --baseline {run.meta.run_id}:ID",
+    )
+
+
+def _check_words(who: str, why: str) -> None:
+    for name, value in (("--by", who), ("--reason", why)):
+        if not value.strip():
+            raise HarnessError(f"{name} is empty", allowed="a few words", next_step="say who promotes it, and why")
+        if len(value) > MAX_REASON:
+            raise HarnessError(f"{name} has {len(value)} characters", allowed=f"at most {MAX_REASON}")
+
+
+def _reduced_meta(run: Run, candidate: str) -> dict[str, Any]:
+    """run.json with one candidate and without stored inputs."""
+    meta: dict[str, Any] = {one.name: getattr(run.meta, one.name) for one in fields(run.meta)}
+    for name in _OF_CANDIDATES:
+        meta[name] = {candidate: dict(meta[name][candidate])} if candidate in meta[name] else {}
+    specs = {name: spec for name, spec in run.meta.eval["candidates"].items() if name == candidate}
+    kept = {
+        kind: {name: value for name, value in entry.items() if name != "stored"}
+        for kind, entry in run.meta.inputs.items()
+        if ":" not in kind or kind.partition(":")[2] == candidate
+    }
+    return {
+        **meta,
+        "candidates": [candidate],
+        "categories": list(run.categories),
+        "eval": {**run.meta.eval, "candidates": specs, "baseline": candidate},
+        "inputs": kept,
+        "limits": {},
+    }
+
+
+def _copy_items(run: Run, target: Path) -> None:
+    table = pq.read_table(RunFolder(run.path).source(ITEMS_FILE))
+    pq.write_table(table, target / ITEMS_FILE, compression="zstd")
+
+
+def _copy_predictions(run: Run, candidate: str, target: Path) -> None:
+    filters = [("candidate", "==", candidate)]
+    table = pq.read_table(RunFolder(run.path).source(PREDICTIONS_FILE), filters=filters)
+    for name in TEXT_COLUMNS:
+        at = table.schema.get_field_index(name)
+        if at >= 0:
+            table = table.set_column(at, table.schema.field(at), pa.nulls(table.num_rows, pa.string()))
+    pq.write_table(table, target / PREDICTIONS_FILE, compression="zstd", use_dictionary=["candidate", "outcome"])
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _replace(partial: Path, folder: Path) -> None:
+    """Put the new folder where the old one was; the old one goes last."""
+    old = folder.with_name(f".old-{folder.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(partial, folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,263 @@
+"""Every file of a team's folder, and every reference between them, checked without calling anything.
+
+Decides which file is what (by its top-level key, or by front matter) and in which order they are read. What is an error
+is decided by the readers, what deserves a warning although it is allowed by ``goldens.check`` and ``candidates.check``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from harness.errors import FileError, GroupedError, HarnessError
+from harness.files.evals import LoadedEval, Shelf, load_eval
+from harness.files.golden.sets import GoldenSet
+from harness.files.text import listed, nearest, read_text, shortened
+from harness.files.yaml import KINDS, kind_of, read_yaml
+from harness.goldens.check import Remark, check_items
+from harness.records import Loaded, Policy, Prompt
+
+if TYPE_CHECKING:
+    pass
+
+T = TypeVar("T")
+
+DEFAULT_FOLDERS = ("evals", "golden_sets")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was checked and what was found. ``skipped`` files are none of ours."""
+
+    files: Mapping[str, int]
+    n_items: int
+    errors: tuple[HarnessError, ...]
+    warnings: tuple[Remark, ...]
+    skipped: tuple[Path, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        """True when there are no errors; warnings do not count."""
+        return not self.errors
+
+
+def check_paths(paths: Sequence[str | Path] = (), *, root: Path | None = None) -> CheckReport:
+    """Check files and folders; with no paths, ``evals/`` and ``golden_sets/`` under ``root``."""
+    base = root or Path()
+    given = [Path(path) for path in paths] or [base / name for name in DEFAULT_FOLDERS if (base / name).is_dir()]
+    checker = _Checker()
+    if not given:
+        checker.errors.append(_no_project(base))
+    for path in given:
+        if path.name in DEFAULT_FOLDERS and not path.exists():
+            checker.errors.append(_no_project(path.parent, path.name))
+        else:
+            checker.collect(path)
+    return checker.report()
+
+
+def _no_project(folder: Path, *names: str) -> FileError:
+    where = "this folder" if folder == Path() else str(folder)
+    return FileError(
+        where,
+        f"has no {' or '.join(f'{name}/' for name in names or DEFAULT_FOLDERS)}",
+        allowed="the folder of a project, or files and folders to check",
+        next_step="go to the project's folder, name a path, or begin a project with 'harness init DIR'",
+    )
+
+
+class _Checker:
+    """Sorts files by kind, then reads them in the order of their references."""
+
+    def __init__(self) -> None:
+        self.errors: list[HarnessError] = []
+        self.warnings: list[Remark] = []
+        self.skipped: list[Path] = []
+        self.found: dict[str, list[Path]] = {kind: [] for kind in (*KINDS, "prompt")}
+        self.shelf = Shelf()
+        self._policies: dict[tuple[str, int], Loaded[Policy]] = {}
+        self._broken_policies: set[str | None] = set()  # names; None for a file that does not say
+        self._golden: dict[Path, GoldenSet] = {}
+        self._pairs: dict[tuple[Path, Path], tuple[GoldenSet, Loaded[Prompt]]] = {}
+
+    def collect(self, path: Path) -> None:
+        if path.is_dir():
+            for file in _files_under(path):
+                self._sort(file, is_named=False)
+        else:
+            self._sort(path, is_named=True)
+
+    def report(self) -> CheckReport:
+        for path in self.found["policy"]:
+            self._read_policy(path)
+        for path in self.found["prompt"]:
+            self._check_prompt(path)
+        for path in self.found["rule_set"]:
+            self._read(path, self.shelf.rules)
+        for path in self.found["models"]:
+            self._read(path, self.shelf.models)
+        for path in self.found["eval"]:
+            loaded = self._read(path, lambda path: load_eval(path, shelf=self.shelf))
+            if loaded is not None:
+                self._note_eval(loaded)
+            else:
+                self._note_policy_of(path)
+        for path in self.found["golden_set"]:
+            if path not in self._golden:
+                self._read_golden(path)
+        for golden in self._golden.values():
+            policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
+            prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
+            errors, remarks = check_items(golden, None if policy is None else policy.value, prompts)
+            self.errors += errors
+            self.warnings += remarks
+        return CheckReport(
+            files={kind: len(paths) for kind, paths in self.found.items() if paths},
+            n_items=sum(map(len, self._golden.values())),
+            errors=tuple({str(error): error for error in self.errors}.values()),
+            warnings=tuple(dict.fromkeys(self.warnings)),
+            skipped=tuple(self.skipped),
+        )
+
+    def _sort(self, path: Path, *, is_named: bool) -> None:
+        path = Path(os.path.normpath(path))
+        if any(path in paths for paths in self.found.values()):
+            return
+        try:
+            kind = _kind_of(path, is_named=is_named)
+        except HarnessError as error:
+            self._add(error)
+            return
+        if kind is None:
+            self.skipped.append(path)
+        else:
+            self.found[kind].append(path)
+
+    def _read_golden(self, path: Path) -> None:
+        try:
+            name = read_yaml(path, what="golden set card").data.get("policy")
+        except HarnessError as error:
+            self._add(error)
+            return
+        key = (name.get("name"), name.get("version")) if isinstance(name, dict) else None
+        policy = self._policies.get(key) if key is not None else None  # type: ignore[arg-type]
+        golden = self._read(path, lambda path: self.shelf.golden(path, policy))
+        if golden is None:
+            return
+        self._golden[path] = golden
+        is_broken = bool(self._broken_policies & {None, golden.card.policy.name})
+        if policy is None and not is_broken:
+            self.warnings.append(
+                Remark(
+                    str(path),
+                    None,
+                    f"is labelled under policy '{golden.card.policy.name}' version {golden.card.policy.version}, "
+                    "which was not found, so its categories were not checked",
+                    "check it together with the policy's folder",
+                )
+            )
+
+    def _read_policy(self, path: Path) -> None:
+        policy = self._read(path, self.shelf.policy)
+        if policy is not None:
+            self._policies[(policy.value.policy, policy.value.version)] = policy
+            return
+        try:
+            name = read_yaml(path, what="policy").data.get("policy")
+        except HarnessError:
+            name = None
+        self._broken_policies.add(name if isinstance(name, str) else None)
+
+    def _note_policy_of(self, path: Path) -> None:
+        """The policy of an eval with an error: its golden set is checked against it all the same."""
+        try:
+            name = read_yaml(path, what="eval").data.get("policy")
+        except HarnessError:
+            return
+        if isinstance(name, str) and name:
+            policy = Path(os.path.normpath(path.parent / name))
+            if policy.is_file():
+                self._read_policy(policy)
+            else:
+                self._broken_policies.add(None)
+
+    def _check_prompt(self, path: Path) -> None:
+        from harness.candidates.check import check_parser  # candidates import what is slow to load
+
+        prompt = self._read(path, self.shelf.prompt)
+        self.errors += [] if prompt is None else check_parser(prompt)
+
+    def _note_eval(self, loaded: LoadedEval) -> None:
+        from harness.candidates.check import check_candidates
+
+        golden = loaded.golden
+        self._golden.setdefault(golden.path, golden)
+        policy = loaded.policy.value
+        self._policies.setdefault((policy.policy, policy.version), loaded.policy)
+        for prompt in loaded.prompts.values():
+            self._pairs[(golden.path, prompt.path)] = (golden, prompt)
+        errors, doubts = check_candidates(loaded)
+        self.errors += errors
+        self.warnings += [Remark(str(doubt.path), doubt.line, doubt.found, doubt.next_step) for doubt in doubts]
+
+    def _read(self, path: Path, read: Callable[[Path], T]) -> T | None:
+        try:
+            return read(path)
+        except HarnessError as error:
+            self._add(error)
+            return None
+
+    def _add(self, error: HarnessError) -> None:
+        self.errors += error.errors if isinstance(error, GroupedError) else (error,)
+
+
+def _kind_of(path: Path, *, is_named: bool) -> str | None:
+    """Kind of a file; None for a file that is none of ours and was not named."""
+    if path.suffix == ".md":
+        text = read_text(path, what="prompt") if is_named or path.stat().st_size else None
+        if is_named or (text is not None and _has_prompt_header(text.text)):
+            return "prompt"
+        return None
+    if path.suffix not in (".yaml", ".yml"):
+        if path.exists() and not is_named:
+            return None
+        read_text(path, what="file to check", limit=2**63)
+        raise FileError(
+            str(path),
+            f"ends in '{shortened(path.suffix)}'",
+            allowed=".yaml, .yml or .md (items are checked through their card)",
+            next_step="name the card, the eval, or a folder",
+        )
+    keys = read_yaml(path, what="file of this project").data
+    kind = kind_of(keys)
+    if kind is not None:
+        return kind
+    near = next((key for key in keys if nearest(key, KINDS)), None)
+    if near is None and not is_named:
+        return None
+    raise FileError(
+        str(path),
+        f"has the top-level fields {listed(keys)}",
+        allowed=f"one of {', '.join(KINDS)} among them, which says what the file is",
+        next_step="add the field" if near is None else f"did you mean '{nearest(near, KINDS)}' for '{near}'?",
+    )
+
+
+def _has_prompt_header(text: str) -> bool:
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        return False
+    end = next((at for at, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), len(lines))
+    return any(line.startswith("prompt:") for line in lines[1:end])
+
+
+def _files_under(folder: Path) -> Iterable[Path]:
+    """YAML and Markdown files, in a fixed order; hidden folders and links to folders are left out."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if Path(name).suffix in (".yaml", ".yml", ".md") and not name.startswith("."):
+                yield Path(parent) / name

@@ -1,0 +1,379 @@
+"""``run --early-stop``: asks a growing part of the golden set, and stops when the gate's answer is clear.
+
+Decides what each look asks (a prefix of a seeded order; the journal makes earlier answers free), and what is reported:
+the sequential verdict, the look, calls and money saved. Order, boundaries and verdicts are ``gating.looks``'. The looks
+themselves leave no run behind but the last one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.checks import CheckSpec, Verdict
+from harness.core.gate import POOLED
+from harness.core.gate_arrays import GateArrays
+from harness.core.results import MetricResult
+from harness.errors import HarnessError
+from harness.files.yaml import read_yaml
+from harness.gating.across import version_differences
+from harness.gating.baselines import FOLDER, Baseline, promoted, resolve_baseline
+from harness.gating.checks import check_name, gate_of, resolve_checks
+from harness.gating.log import GateEntry, record_gate
+from harness.gating.looks import (
+    LookVerdict,
+    SequentialGate,
+    Tables,
+    is_robust,
+    judge,
+    look_sizes,
+    look_tables,
+    seeded_order,
+    sequential_gate,
+    unjudged_checks,
+    verdicts_of,
+)
+from harness.gating.pairs import Pairs, pair_runs
+from harness.gating.records import EARLY_STOP, EXIT_CODES, Reuse
+from harness.records import Item
+from harness.runner import RunRequest, RunSummary, run_eval
+from harness.runner.dry_run import dry_run
+from harness.runner.request import Golden
+from harness.runs import Run, cluster_codes, open_run
+
+if TYPE_CHECKING:
+    from harness.jobs.run import RunOptions
+
+Execute = Callable[[RunRequest], RunSummary]
+
+
+class GoldenPart:
+    """Some items of a golden set, as a golden set for the runner."""
+
+    def __init__(self, whole: Golden, positions: NDArray[np.int64]) -> None:
+        self._whole = whole
+        self._positions = positions
+        self.name = whole.name
+        self.version = whole.version
+        self.sha256 = whole.sha256
+        self.categories = whole.categories
+        self.card = getattr(whole, "card", None)
+
+    def __len__(self) -> int:
+        return int(self._positions.size)
+
+    def ids(self) -> list[str]:
+        """Ids of the part, in golden order."""
+        ids = list(self._whole.ids())
+        return [ids[position] for position in self._positions.tolist()]
+
+    def items(self, indices: Sequence[int] | None = None) -> Iterator[Item]:
+        """Items at the indices of the part."""
+        chosen = self._positions if indices is None else self._positions[np.asarray(indices, dtype=np.int64)]
+        return self._whole.items(chosen.tolist())
+
+    def labels(self) -> NDArray[np.int8]:
+        """Gold of the part."""
+        return self._whole.labels()[self._positions]
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialReport:
+    """What a run with early stopping came to.
+
+    Attributes:
+        verdict: PASS, REGRESSION, INCONCLUSIVE, or INVALID.
+        reason: One sentence.
+        look: The look at which it ended, of ``n_looks``.
+        n_items: Items asked, of ``n_items_in_set``.
+        calls: Calls made, and calls that stopping saved.
+        cost_usd: Money spent, and an estimate of what stopping saved; None without a price.
+        checks: Verdict and difference per check; the interval is valid at every look together.
+    """
+
+    verdict: Verdict
+    reason: str
+    look: int
+    n_looks: int
+    n_items: int
+    n_items_in_set: int
+    run: RunSummary
+    candidate: str
+    baseline: str
+    calls: Mapping[str, int]
+    cost_usd: Mapping[str, float | None]
+    checks: Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]
+    notes: tuple[str, ...] = ()
+    reuse: Reuse | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of DESIGN's table."""
+        return EXIT_CODES[self.verdict]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness run --early-stop --json``."""
+        return {
+            **self.run.as_dict(),
+            "sequential": {
+                "verdict": self.verdict,
+                "reason": self.reason,
+                "look": self.look,
+                "looks": self.n_looks,
+                "items_asked": self.n_items,
+                "items_in_set": self.n_items_in_set,
+                "candidate": self.candidate,
+                "baseline": self.baseline,
+                "calls": dict(self.calls),
+                "cost_usd": dict(self.cost_usd),
+                "checks": [
+                    {
+                        "category": spec.category,
+                        "metric": spec.metric,
+                        "tier": spec.tier,
+                        "margin": spec.margin,
+                        "verdict": verdict,
+                        "difference": difference.as_dict(),
+                    }
+                    for spec, verdict, difference in self.checks.values()
+                ],
+                "notes": list(self.notes),
+                "reuse": None if self.reuse is None else self.reuse.as_dict(),
+            },
+        }
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known so far."""
+
+    looks: list[Tables]
+    history: list[tuple[GateArrays, tuple[str, ...]]]
+    calls: int = 0
+    cost_usd: float = 0.0
+
+
+def early_stop_eval(
+    eval_path: Path,
+    options: RunOptions,
+    environment: Mapping[str, str],
+    baseline: str | None,
+    *,
+    now: datetime,
+    stream: TextIO | None = None,
+    on_look: Callable[[str], None] = lambda text: None,
+) -> SequentialReport:
+    """Run an eval with early stopping: one candidate against its baseline; the golden set's log counts it.
+
+    Raises:
+        HarnessError: More than one candidate is left to judge.
+    """
+    from harness.jobs.gate import GateOptions, needed_candidates
+    from harness.jobs.run import prepare_run
+
+    named = load_candidates(eval_path)
+    declared = baseline if baseline is not None else named.baseline
+    wanted = [name for name in options.candidates or named.names if name != declared]
+    if len(wanted) != 1:
+        raise HarnessError(
+            f"{eval_path}: {len(wanted)} candidates to judge beside the baseline",
+            allowed=", ".join(wanted or named.names),
+            next_step="choose one with --candidate",
+        )
+    needed = needed_candidates(eval_path, GateOptions(wanted[0], baseline))
+    prepared = prepare_run(eval_path, replace(options, candidates=needed), environment)
+
+    def execute(request: RunRequest) -> RunSummary:
+        return run_eval(request, stream=stream, wrap=prepared.transport)
+
+    report = run_early_stop(
+        prepared.request,
+        wanted[0],
+        baseline,
+        execute=execute,
+        baselines_root=eval_path.parent / FOLDER,
+        on_look=on_look,
+    )
+    golden, run = prepared.loaded.golden, open_run(report.run.path)
+    entry = GateEntry(
+        run.meta.run_id,
+        report.candidate,
+        run.meta.fingerprints.get(report.candidate, {}),
+        report.verdict,
+        golden.sha256,
+        len(run.item_ids),
+        is_sequential=True,
+    )
+    return replace(report, reuse=record_gate(golden.path, entry, now=now))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCandidates:
+    """The candidates of an eval file and its baseline."""
+
+    names: tuple[str, ...]
+    baseline: str | None
+
+
+def load_candidates(eval_path: Path) -> NamedCandidates:
+    """What an eval file calls its candidates; nothing else of it is read."""
+    data = read_yaml(eval_path, what="eval").data
+    named = data.get("candidates")
+    names = tuple(named) if isinstance(named, dict) else ()
+    return NamedCandidates(names, data.get("baseline") or next(iter(names), None))
+
+
+def run_early_stop(
+    request: RunRequest,
+    candidate: str,
+    reference: str | None,
+    *,
+    execute: Execute,
+    baselines_root: Path,
+    on_look: Callable[[str], None] = lambda text: None,
+) -> SequentialReport:
+    """Run a request in five looks, and stop when the gate passes or regresses.
+
+    Args:
+        request: The run of the whole golden set.
+        candidate: The candidate to judge; its baseline is another candidate of the request, or stored.
+        reference: The baseline as ``gate --baseline`` takes it.
+        execute: Carries out a request.
+        baselines_root: Folder of the promoted baselines.
+        on_look: Told about every look.
+
+    Raises:
+        HarnessError: The gate cannot be judged sequentially, the baseline is over another golden set, or ``--limit`` is
+            set.
+    """
+    if request.limit is not None:
+        raise HarnessError("--early-stop and --limit exclude one another", next_step="leave one of them out")
+    golden = request.golden
+    specs = resolve_checks(gate_of(request.eval, request.eval_name)["checks"], golden.categories, len(golden))
+    gate, left_out = sequential_gate(specs, alpha=float(request.eval["gate"].get("alpha", 0.05)))
+    clusters = cluster_codes([item.group for item in golden.items()])
+    order = seeded_order(golden.labels(), clusters, request.seed)
+    sizes = look_sizes(order, clusters, gate.plan.fractions)
+    so_far = _Progress([], [])
+    found, pairs, summary = None, None, None
+    with tempfile.TemporaryDirectory(prefix="harness-looks-") as folder:
+        for number, size in enumerate(sizes, start=1):
+            part = _part(request, order[:size], number, len(sizes))
+            summary = execute(replace(part, runs_dir=folder))
+            so_far.calls += summary.calls
+            so_far.cost_usd += summary.cost_usd
+            pairs = _pairs(open_run(summary.path), candidate, reference, request, baselines_root)
+            so_far.history.append((pairs.arrays(), pairs.categories))
+            so_far.looks.append(look_tables(gate, pairs.arrays(), pairs.categories))
+            found = judge(gate, so_far.looks)
+            on_look(f"Look {number} of {len(sizes)}: {size:,} of {len(golden):,} items, {found.verdict}")
+            if found.verdict != "INCONCLUSIVE" or summary.reason is not None:
+                break
+    if found is None or pairs is None or summary is None:
+        raise AssertionError("a run has at least one look")
+    stored = execute(part)
+    blind = unjudged_checks(gate, *so_far.history[-1])
+    checks = verdicts_of(gate, found, blind)
+    verdict, reason = _concluded(gate, found, checks, so_far, pairs, summary, request.max_error_rate)
+    saved_calls, saved_usd = _saved(request)
+    return SequentialReport(
+        verdict=verdict,
+        reason=reason,
+        look=found.look,
+        n_looks=len(sizes),
+        n_items=sizes[found.look - 1],
+        n_items_in_set=len(golden),
+        run=stored,
+        candidate=candidate,
+        baseline=reference or str(request.eval.get("baseline")),
+        calls={"made": so_far.calls, "saved": saved_calls},
+        cost_usd={"spent": so_far.cost_usd, "saved": saved_usd},
+        checks=checks,
+        notes=(*left_out, *(f"{check_name(spec)} could not be evaluated: {why}" for spec, why in blind.items())),
+    )
+
+
+def _part(request: RunRequest, chosen: NDArray[np.int64], look: int, n_looks: int) -> RunRequest:
+    """The request of one look; what it is becomes part of the run's id and of run.json."""
+    facts = {"look": look, "looks": n_looks, "items": int(chosen.size), "items_in_set": len(request.golden)}
+    return replace(
+        request,
+        golden=GoldenPart(request.golden, np.sort(chosen)),
+        eval={**request.eval, EARLY_STOP: {**facts, "seed": request.seed}},
+    )
+
+
+def _pairs(run: Run, candidate: str, reference: str | None, request: RunRequest, root: Path) -> Pairs:
+    baseline = _baseline(run, candidate, reference, request, root)
+    if baseline.run is run:
+        return pair_runs(run, baseline.candidate, run, candidate)
+    found = version_differences(baseline.run, run)
+    if found:
+        raise HarnessError(
+            f"the baseline (run {baseline.run.meta.run_id}) is over another golden set: {'; '.join(found)}",
+            allowed="the same golden set and policy",
+            next_step="run the baseline again on this golden set and promote it",
+        )
+    place = {item_id: index for index, item_id in enumerate(baseline.run.item_ids)}
+    missing = [item_id for item_id in run.item_ids if item_id not in place]
+    if missing:
+        raise HarnessError(
+            f"the baseline (run {baseline.run.meta.run_id}) lacks {len(missing)} items, the first '{missing[0]}'",
+            allowed="a baseline over the whole golden set",
+            next_step="run the baseline without --limit and promote it",
+        )
+    at_baseline = np.asarray([place[item_id] for item_id in run.item_ids], dtype=np.int64)
+    positions = (at_baseline, np.arange(len(run.item_ids), dtype=np.int64))
+    return pair_runs(baseline.run, baseline.candidate, run, candidate, positions=positions)
+
+
+def _baseline(run: Run, candidate: str, reference: str | None, request: RunRequest, root: Path) -> Baseline:
+    if reference is None and request.eval.get("baseline") in (None, candidate):
+        return promoted(request.eval_name, root)
+    return resolve_baseline(reference, run, candidate, runs_dir=request.runs_dir, root=root)
+
+
+def _concluded(
+    gate: SequentialGate,
+    found: LookVerdict,
+    checks: Mapping[str, tuple[CheckSpec, Verdict, MetricResult]],
+    so_far: _Progress,
+    pairs: Pairs,
+    summary: RunSummary,
+    most: float,
+) -> tuple[Verdict, str]:
+    if summary.reason is not None:
+        return "INVALID", f"the run stopped before its end: {summary.reason}"
+    for name, system in (("baseline", pairs.baseline), ("candidate", pairs.candidate)):
+        if system.error_rate > most:
+            return "INVALID", f"{system.error_rate:.1%} of the {name}'s rows have no answer, more than {most:g}"
+    if not is_robust(gate, found.verdict, so_far.history):
+        return "INVALID", f"{found.verdict} does not stand when missing pairs count against the candidate"
+    where = f"sequential, look {found.look} of {len(gate.plan.fractions)}"
+    named = [name for name, (spec, verdict, _) in checks.items() if _is_reason(spec, verdict, found.verdict)]
+    if found.verdict == "PASS":
+        return "PASS", f"every gated check passes ({where})"
+    what = "worse" if found.verdict == "REGRESSION" else "not proven"
+    return found.verdict, f"{what}: {', '.join(named)} ({where})"
+
+
+def _is_reason(spec: CheckSpec, verdict: Verdict, overall: Verdict) -> bool:
+    """Whether a check stands behind the verdict; a guarded check never has to be proven on its own."""
+    if overall == "REGRESSION":
+        return verdict == "REGRESSION" and spec.tier != "watch"
+    return verdict != "PASS" and (spec.tier == "critical" or spec.category == POOLED)
+
+
+def _saved(request: RunRequest) -> tuple[int, float | None]:
+    """What a run of the whole set would still ask for."""
+    estimates = dry_run(request).values()
+    costs = [one.cost_usd for one in estimates]
+    known = [cost for cost in costs if cost is not None]
+    return sum(one.calls for one in estimates), sum(known) if len(known) == len(costs) else None

@@ -1,0 +1,191 @@
+"""From an eval file to a stored run: the one path that ``harness run``, ``quickstart`` and ``ci`` share.
+
+Decides how what was loaded becomes a run request: candidates, endpoints, inputs and the resolved eval. Reading is left
+to the readers, deciding to ``candidates``, carrying out to ``runner``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from harness.candidates.build import build_candidates
+from harness.files.evals import LoadedEval, load_eval
+from harness.records import Loaded, Policy
+from harness.records.answers import Candidate
+from harness.runner import (
+    Endpoint,
+    InputFile,
+    RunRequest,
+    RunSummary,
+    default_cache_path,
+    endpoint_from_model,
+    run_eval,
+)
+from harness.runner.transport import Transport
+
+if TYPE_CHECKING:
+    from harness.embedded import EmbeddedServer
+    from harness.embedded.weights import Progress
+
+RUNS_DIR = "reports/runs"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person may change about a run without editing the eval."""
+
+    runs_dir: str | Path = RUNS_DIR
+    cache_path: Path | None = None
+    candidates: tuple[str, ...] = ()
+    limit: int | None = None
+    is_balanced: bool = False
+    repeats: int | None = None
+    wave: str | None = None
+    max_cost_usd: float | None = None
+    gguf: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A run request with the embedded servers its calls may start."""
+
+    loaded: LoadedEval
+    request: RunRequest
+    servers: Mapping[str, EmbeddedServer] = field(default_factory=dict)
+
+    def transport(self, inner: Transport, on_start: Callable[[], None] | None = None) -> Transport:
+        """The transport of this run around one that makes HTTP calls."""
+        if not self.servers:
+            return inner
+        from harness.runner.embedded import EmbeddedTransport
+
+        return EmbeddedTransport(inner, self.servers, on_start)
+
+
+def prepare_run(
+    eval_path: Path, options: RunOptions, environment: Mapping[str, str], *, on_progress: Progress | None = None
+) -> PreparedRun:
+    """Load an eval with everything it names and make the request of its run.
+
+    ``on_progress`` is told when weights of the embedded model are joined or downloaded.
+
+    Raises:
+        HarnessError: A file is at fault, a candidate is unknown, a key is missing.
+    """
+    loaded = load_eval(eval_path)
+    spec = loaded.eval.value
+    candidates = build_candidates(loaded, options.candidates or None)
+    endpoints, servers = _endpoints(loaded, candidates, environment, options.gguf, on_progress)
+    request = RunRequest(
+        eval_name=spec.eval,
+        eval=resolved_eval(loaded, [candidate.id for candidate in candidates]),
+        candidates=candidates,
+        golden=loaded.golden,
+        endpoints=endpoints,
+        inputs=_inputs(loaded, candidates),
+        runs_dir=options.runs_dir,
+        cache_path=options.cache_path or default_cache_path(),
+        repeats=options.repeats or spec.repeats,
+        limit=options.limit,
+        is_balanced=options.is_balanced,
+        wave=options.wave,
+        seed=spec.seed,
+        max_error_rate=spec.max_error_rate,
+        max_cost_usd=options.max_cost_usd,
+        policy=policy_facts(loaded.policy),
+        slice_names=spec.slices,
+    )
+    return PreparedRun(loaded, request, servers)
+
+
+def execute(
+    prepared: PreparedRun, *, stream: TextIO | None = None, on_start: Callable[[], None] | None = None
+) -> RunSummary:
+    """Run a prepared request on this machine."""
+    return run_eval(prepared.request, stream=stream, wrap=lambda inner: prepared.transport(inner, on_start))
+
+
+def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:
+    """The eval as plain data, with every default written out and only the chosen candidates."""
+    data = dataclasses.asdict(loaded.eval.value)
+    data["candidates"] = {name: spec for name, spec in data["candidates"].items() if name in chosen}
+    data["baseline"] = data["baseline"] or next(iter(loaded.eval.value.candidates))
+    return data
+
+
+def policy_facts(policy: Loaded[Policy]) -> dict[str, Any]:
+    """What reports need of the policy, as plain data."""
+    categories = {
+        one.id: {
+            "name": one.name,
+            "severity": one.severity,
+            "parent": one.parent,
+            "owner": one.owner,
+            "prevalence": None if one.prevalence is None else _dated(dataclasses.asdict(one.prevalence)),
+            "target": None if one.target is None else dataclasses.asdict(one.target),
+        }
+        for one in policy.value.categories
+    }
+    return {"name": policy.value.policy, "version": policy.value.version, "categories": categories}
+
+
+def _dated(prevalence: dict[str, Any]) -> dict[str, Any]:
+    return {**prevalence, "date": prevalence["date"].isoformat()}
+
+
+def _endpoints(
+    loaded: LoadedEval,
+    candidates: Sequence[Candidate],
+    environment: Mapping[str, str],
+    gguf: Path | None,
+    on_progress: Progress | None,
+) -> tuple[dict[str, Endpoint], dict[str, EmbeddedServer]]:
+    endpoints: dict[str, Endpoint] = {}
+    servers: dict[str, EmbeddedServer] = {}
+    models = loaded.models.value if loaded.models is not None else {}
+    for model_id in sorted({name for candidate in candidates for name in getattr(candidate, "models_used", ())}):
+        model = models[model_id]
+        if model.provider == "embedded":
+            from harness.runner.embedded import embedded_endpoint
+
+            chosen = model if gguf is None else dataclasses.replace(model, gguf=str(gguf))
+            endpoints[model_id], servers[model_id] = embedded_endpoint(model_id, chosen, on_progress)
+        else:
+            endpoints[model_id] = endpoint_from_model(model_id, model, environment)
+    return endpoints, servers
+
+
+def _inputs(loaded: LoadedEval, candidates: Sequence[Candidate]) -> dict[str, InputFile]:
+    """Every file that went into the run, by kind; texts of the golden set stay where they are."""
+    policy, golden = loaded.policy, loaded.golden
+    inputs = {
+        "policy": _input(policy, policy.value.policy, policy.value.version),
+        "golden_set": InputFile(golden.name, golden.version, golden.sha256, shown_path(golden.path)),
+    }
+    for candidate in candidates:
+        spec = loaded.eval.value.candidates[candidate.id]
+        if spec.prompt is not None:
+            prompt = loaded.prompts[spec.prompt]
+            inputs[f"prompt:{candidate.id}"] = _input(prompt, prompt.value.header.prompt, prompt.value.header.version)
+        if spec.rules is not None:
+            rules = loaded.rules[spec.rules]
+            inputs[f"rules:{candidate.id}"] = _input(rules, rules.value.rule_set, rules.value.version)
+    return inputs
+
+
+def _input(loaded: Loaded[Any], name: str, version: int | None) -> InputFile:
+    return InputFile(name, version, loaded.sha256, shown_path(loaded.path), loaded.path.read_bytes())
+
+
+def shown_path(path: Path) -> str:
+    """A path below the current folder as written from there, any other by its name: no path of one machine."""
+    relative = os.path.relpath(path)
+    return path.name if relative.startswith("..") else Path(relative).as_posix()
+
+
+__all__ = ["RUNS_DIR", "PreparedRun", "RunOptions", "execute", "load_eval", "policy_facts", "prepare_run", "shown_path"]

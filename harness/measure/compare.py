@@ -1,0 +1,273 @@
+"""Pairs two candidates item by item: rows -> eight-cell tables -> core.
+
+Decides which rows make a pair, what counts as fixed and broken, and the shape of a comparison. The tests are in
+``core.paired``; whether a difference may ship is ``gate``'s business.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.clusters import effective_counts
+from harness.core.multiplicity import holm
+from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
+from harness.core.repeats import repeated_metric
+from harness.errors import HarnessError
+from harness.measure.decisions import MISSING, decisions, generator, outcome_counts
+from harness.measure.score import golden_facts, has_weights, latency_percentiles, signature_of
+from harness.runs import Run
+
+_SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
+"""Cells that a metric's difference is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryComparison:
+    """Two candidates on one category."""
+
+    cells: Mapping[str, float]
+    metrics: Mapping[str, PairedResult]
+    p_holm: Mapping[str, float]
+    fixed: tuple[str, ...]
+    broken: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness compare --json``."""
+        out: dict[str, Any] = {"cells": {name: _plain(value) for name, value in self.cells.items()}}
+        for name, result in self.metrics.items():
+            out[name] = {
+                "baseline": result.baseline.as_dict(),
+                "candidate": result.candidate.as_dict(),
+                "difference": result.difference.as_dict(),
+                "p_value": _number(result.p_value),
+                "p_holm": _number(self.p_holm.get(name, math.nan)),
+            }
+        return {**out, "fixed": list(self.fixed), "broken": list(self.broken)}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two candidates: where it comes from and what it cost."""
+
+    run_id: str
+    candidate: str
+    outcomes: Mapping[str, int]
+    cost_usd: float | None
+    latency_ms: Mapping[str, float | None]
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A paired comparison of two candidates on the same items.
+
+    ``pooled`` counts every decision of every category together, an item's decisions being one cluster. ``not_compared``
+    names the categories that one of the two does not decide on, or has no answer for.
+    """
+
+    baseline: Side
+    candidate: Side
+    golden_set: Mapping[str, Any]
+    n_items: int
+    family: str
+    categories: Mapping[str, CategoryComparison]
+    pooled: CategoryComparison | None = None
+    not_compared: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness compare --json``."""
+        sides = {"baseline": self.baseline, "candidate": self.candidate}
+        return {
+            "baseline": self.baseline.candidate,
+            "candidate": self.candidate.candidate,
+            "runs": {name: side.run_id for name, side in sides.items()},
+            "golden_set": dict(self.golden_set),
+            "n_items": self.n_items,
+            "family": self.family,
+            "categories": {name: category.as_dict() for name, category in self.categories.items()},
+            "pooled": None if self.pooled is None else self.pooled.as_dict(),
+            "not_compared": list(self.not_compared),
+            "notes": list(self.notes),
+            "outcomes": {name: dict(side.outcomes) for name, side in sides.items()},
+            "cost": {name: side.cost_usd for name, side in sides.items()},
+            "latency": {name: dict(side.latency_ms) for name, side in sides.items()},
+            "signature": {name: side.signature for name, side in sides.items()},
+        }
+
+    def changed(self, metric: str, alpha: float = 0.05) -> tuple[list[str], list[str]]:
+        """Categories proven better and proven worse on a metric, Holm-corrected over the comparison's family."""
+        better: list[str] = []
+        worse: list[str] = []
+        for name, category in self.categories.items():
+            if category.p_holm.get(metric, math.nan) <= alpha:
+                rises = category.metrics[metric].difference.value > 0
+                (better if rises == (metric != "fpr") else worse).append(name)
+        return better, worse
+
+
+def compare(
+    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, *, seed: int = 0, n_resamples: int = 10_000
+) -> Comparison:
+    """Compare two candidates of one run, or of two runs over the same items of the same golden set."""
+    check_same_items(baseline_run, candidate_run)
+    base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
+    n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
+    clusters = baseline_run.clusters if baseline_run.clusters is not None else np.arange(len(base.y_true))
+    paired: dict[str, Pairs] = {}
+    for column, name in enumerate(baseline_run.categories):
+        a, b = base.y_pred[:, :n_repeats, column], cand.y_pred[:, :n_repeats, column]
+        if (a >= 0).any() and (b >= 0).any():
+            paired[name] = Pairs(name, base.y_true[:, column], a, b, clusters)
+    categories = {}
+    for name, pairs in paired.items():
+        fixed, broken = _flips(baseline_run.item_ids, pairs)
+        cells, metrics = compare_metrics(pairs, seed, n_resamples)
+        categories[name] = CategoryComparison(cells, metrics, {}, fixed, broken)
+    not_compared = tuple(name for name in baseline_run.categories if name not in paired)
+    return Comparison(
+        _side(baseline_run, baseline),
+        _side(candidate_run, candidate),
+        golden_facts(baseline_run),
+        len(baseline_run.item_ids),
+        f"Holm over {len(categories)} categories x recall, precision, fpr",
+        _holm_over(categories),
+        None
+        if len(paired) < 2
+        else CategoryComparison(*compare_metrics(_pooled(paired), seed, n_resamples), {}, (), ()),
+        not_compared,
+        _notes(baseline_run, not_compared),
+    )
+
+
+def _notes(run: Run, not_compared: Sequence[str]) -> tuple[str, ...]:
+    """What the numbers leave out."""
+    notes = []
+    if not_compared:
+        notes.append(f"not compared, since one of the two has no decision there: {', '.join(not_compared)}")
+    if has_weights(run.weights):
+        notes.append("every item counts once, whatever its weight: the differences are those on this set")
+    return tuple(notes)
+
+
+def check_same_items(one: Run, other: Run) -> None:
+    """Refuse two runs that do not hold the same items of the same golden set, naming the difference."""
+    if one is other:
+        return
+    for what in ("name", "version", "hash"):
+        if one.meta.golden_set[what] != other.meta.golden_set[what]:
+            raise HarnessError(
+                f"runs {one.meta.run_id} and {other.meta.run_id} differ in the golden set's {what}: "
+                f"{one.meta.golden_set[what]} and {other.meta.golden_set[what]}",
+                allowed="two runs over the same golden-set version",
+                next_step="run both candidates over the same golden set",
+            )
+    if list(one.item_ids) != list(other.item_ids):
+        only_one, only_other = set(one.item_ids) - set(other.item_ids), set(other.item_ids) - set(one.item_ids)
+        raise HarnessError(
+            f"runs {one.meta.run_id} and {other.meta.run_id} hold different items: "
+            f"{len(only_one)} only in the first, {len(only_other)} only in the second",
+            allowed="the same item ids",
+            next_step="use the same --limit (or none) and the same split in both runs",
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Gold (n,), decisions of both (n, n_repeats) and the cluster of each row (n,)."""
+
+    name: str
+    y_true: NDArray[np.int8]
+    a: NDArray[np.int8]
+    b: NDArray[np.int8]
+    clusters: NDArray[np.int64]
+
+
+def _pooled(paired: Mapping[str, Pairs]) -> Pairs:
+    """All categories as one: every decision counts, an item's decisions stay in its cluster."""
+    parts = list(paired.values())
+    return Pairs(
+        "pooled",
+        np.concatenate([one.y_true for one in parts]),
+        np.concatenate([one.a for one in parts]),
+        np.concatenate([one.b for one in parts]),
+        np.concatenate([one.clusters for one in parts]),
+    )
+
+
+def compare_metrics(
+    pairs: Pairs, seed: int, n_resamples: int, metrics: Sequence[str] = PAIRED_METRICS
+) -> tuple[dict[str, float], dict[str, PairedResult]]:
+    """Cells and results of one category; repeats of an item, and items of a cluster, count as what they are worth."""
+    n_repeats = pairs.a.shape[1]
+    is_paired = (pairs.a >= 0) & (pairs.b >= 0)
+    a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
+    gold, by_row = np.repeat(pairs.y_true, n_repeats), np.repeat(pairs.clusters, n_repeats)
+    cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
+    n_excluded = len(pairs.y_true) - round(float(cells.sum()))
+    results = {}
+    for metric in metrics:
+        effective = effective_counts(metric, gold, a.ravel(), b.ravel(), by_row, confidence=0.95).cells
+        rng = generator(seed, f"{pairs.name}|{metric}")
+        result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
+        before, after = (repeated_metric(metric, pairs.y_true, one, clusters=pairs.clusters) for one in (a, b))
+        results[metric] = result._replace(
+            baseline=replace(before, n=round(before.n / n_repeats), n_excluded=n_excluded),
+            candidate=replace(after, n=round(after.n / n_repeats), n_excluded=n_excluded),
+            difference=replace(result.difference, n=round(float(cells[_SUPPORT[metric]].sum()))),
+        )
+    return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
+
+
+def _flips(item_ids: Sequence[str], pairs: Pairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Items the candidate gets right in more repeats than the baseline, and in fewer."""
+    gold = pairs.y_true[:, None]
+    is_paired = (gold >= 0) & (pairs.a >= 0) & (pairs.b >= 0)
+    gain = ((pairs.b == gold) & is_paired).sum(axis=1) - ((pairs.a == gold) & is_paired).sum(axis=1)
+    return (
+        tuple(item_ids[int(index)] for index in np.flatnonzero(gain > 0)),
+        tuple(item_ids[int(index)] for index in np.flatnonzero(gain < 0)),
+    )
+
+
+def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, CategoryComparison]:
+    tested = [
+        (name, metric, category.metrics[metric].p_value)
+        for name, category in categories.items()
+        for metric in ("recall", "precision", "fpr")
+        if not math.isnan(category.metrics[metric].p_value)
+    ]
+    adjusted = holm(np.array([p for *_, p in tested])) if tested else np.array([])
+    by_category: dict[str, dict[str, float]] = {name: {} for name in categories}
+    for (name, metric, _), p in zip(tested, adjusted, strict=True):
+        by_category[name][metric] = float(p)
+    return {
+        name: CategoryComparison(one.cells, one.metrics, by_category[name], one.fixed, one.broken)
+        for name, one in categories.items()
+    }
+
+
+def _side(run: Run, candidate: str) -> Side:
+    rows = run.candidate(candidate)
+    return Side(
+        run.meta.run_id,
+        candidate,
+        outcome_counts(rows),
+        rows.total_cost_usd,
+        latency_percentiles(rows),
+        signature_of(run, candidate),
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if value.is_integer() else value

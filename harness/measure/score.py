@@ -1,0 +1,381 @@
+"""Scores a stored run: rows -> arrays -> core, per candidate, category and slice.
+
+Decides which numbers a score holds and their shape; the formulas are in ``core``, the meaning of failed rows in
+``decisions``, the wording in ``report``. Needs no key, no network and no golden-set file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import __version__
+from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
+from harness.core.calibration import brier_score
+from harness.core.confusion import confusion_counts
+from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND, failure_rate
+from harness.core.prevalence import precision_at_prevalence
+from harness.core.ranking import auroc, average_precision
+from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
+from harness.core.results import Interval, MetricResult
+from harness.core.sampled import weighted_ratio
+from harness.core.signature import signature
+from harness.core.thresholds import recall_at_precision
+from harness.measure.decisions import (
+    MISSING,
+    Decisions,
+    decisions,
+    generator,
+    on_failure_of,
+    outcome_code,
+    outcome_counts,
+)
+from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
+from harness.runs import CandidateRows, Run
+from harness.runs.split import described
+
+CATEGORY_METRICS = ("precision", "recall", "f1", "fpr")
+SENSITIVITY_METRICS = ("precision", "recall", "f1")
+RECALL_AT = "recall_at_precision_0.90"
+SLICE_METRICS = ("precision", "recall", "f1", "fpr", "agreement")
+NOT_COVERED = "not covered"
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryScore:
+    """One candidate on one category.
+
+    ``metrics`` count every item once. ``weighted`` holds the same for the population that the items' weights stand for;
+    it is empty where all weights are equal.
+    """
+
+    tp: float
+    fp: float
+    fn: float
+    tn: float
+    metrics: Mapping[str, MetricResult]
+    sensitivity: Mapping[str, Mapping[str, MetricResult]]
+    weighted: Mapping[str, MetricResult] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness score --json``."""
+        out: dict[str, Any] = {name: _plain(getattr(self, name)) for name in ("tp", "fp", "fn", "tn")}
+        out.update({name: result.as_dict() for name, result in self.metrics.items() if name != RECALL_AT})
+        if RECALL_AT in self.metrics:
+            out["recall_at"] = {RECALL_AT.removeprefix("recall_at_"): self.metrics[RECALL_AT].as_dict()}
+        if self.sensitivity:
+            out["sensitivity"] = {
+                policy: {name: result.as_dict() for name, result in metrics.items()}
+                for policy, metrics in self.sensitivity.items()
+            }
+        if self.weighted:
+            out["weighted"] = {name: result.as_dict() for name, result in self.weighted.items()}
+        return out
+
+
+_NO_SCORES = MetricResult.undefined("no scores").as_dict()
+_SHAPE: dict[str, Any] = {
+    **dict.fromkeys(("tp", "fp", "fn", "tn", *CATEGORY_METRICS)),
+    **dict.fromkeys(("average_precision", "auroc", "brier"), _NO_SCORES),
+    "recall_at": {"precision_0.90": _NO_SCORES},
+    "precision_at_prevalence": MetricResult.undefined("the policy states no prevalence").as_dict(),
+}
+"""Every key of a category in ``harness score --json``, in the contract's order; what was not measured says why."""
+
+
+SliceScores = Mapping[str, Mapping[str, Mapping[str, CategoryScore]]]
+"""Slice name -> value -> category."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateScore:
+    """Everything scored about one candidate."""
+
+    outcomes: Mapping[str, int]
+    on_failure: str
+    failure_rate: MetricResult
+    n_fallback: int
+    categories: Mapping[str, CategoryScore]
+    any_violation: CategoryScore
+    macro: Mapping[str, MetricResult]
+    micro: Mapping[str, MetricResult]
+    slices: SliceScores
+    latency_ms: Mapping[str, float | None]
+    tokens: Mapping[str, int]
+    cost_usd: float | None
+    signature: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness score --json``."""
+        return {
+            "outcomes": dict(self.outcomes),
+            "on_failure": self.on_failure,
+            "failure_rate": self.failure_rate.as_dict(),
+            "n_fallback": self.n_fallback,
+            "categories": {name: _SHAPE | category.as_dict() for name, category in self.categories.items()},
+            "any_violation": self.any_violation.as_dict(),
+            "macro": {name: result.as_dict() for name, result in self.macro.items()},
+            "micro": {name: result.as_dict() for name, result in self.micro.items()},
+            "slices": {
+                name: {
+                    value: {category: score.as_dict() for category, score in categories.items()}
+                    for value, categories in values.items()
+                }
+                for name, values in self.slices.items()
+            },
+            "latency_ms": dict(self.latency_ms),
+            "tokens": dict(self.tokens),
+            "cost_usd": self.cost_usd,
+            "signature": self.signature,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunScore:
+    """The scores of every candidate of a run."""
+
+    run_id: str
+    golden_set: Mapping[str, Any]
+    candidates: Mapping[str, CandidateScore]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness score --json``."""
+        return {
+            "run_id": self.run_id,
+            "golden_set": dict(self.golden_set),
+            "candidates": {name: score.as_dict() for name, score in self.candidates.items()},
+        }
+
+
+def score_run(run: Run, *, with_slices: bool = True) -> RunScore:
+    """Score every candidate of a run."""
+    scores = {name: score_candidate(run, name, with_slices=with_slices) for name in run.candidates}
+    return RunScore(run.meta.run_id, golden_facts(run), scores)
+
+
+def golden_facts(run: Run) -> dict[str, Any]:
+    """What was measured on: the golden set and, under a split, the part of the run's items that the numbers are of."""
+    facts = dict(run.meta.golden_set)
+    if run.part != "all":
+        facts |= {"n_items": len(run.item_ids), "part": run.part, "n_items_in_run": run.meta.n_items}
+    return facts
+
+
+def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> CandidateScore:
+    """Score one candidate of a run."""
+    rows = run.candidate(candidate)
+    read = decisions(run, candidate)
+    outcomes = outcome_counts(rows)
+    return CandidateScore(
+        outcomes=outcomes,
+        on_failure=on_failure_of(run, candidate),
+        failure_rate=_failure_rate(rows),
+        n_fallback=read.n_fallback,
+        categories=_categories(run, candidate, read),
+        any_violation=_any_violation(run, read),
+        macro=_averages(macro_average, read, run.clusters),
+        micro=_averages(micro_average, read, run.clusters),
+        slices=_slices(run, read) if with_slices else {},
+        latency_ms=latency_percentiles(rows),
+        tokens={name: int(values.sum()) for name, values in rows.tokens.items()},
+        cost_usd=rows.total_cost_usd,
+        signature=signature_of(run, candidate),
+    )
+
+
+def _failure_rate(rows: CandidateRows) -> MetricResult:
+    """Share of answered rows without a usable decision; repeats are averaged within the item."""
+    n_repeats = rows.outcomes.shape[1]
+    failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
+    answered = failed | (rows.outcomes == outcome_code("ok"))
+    n_excluded = int(np.isin(rows.outcomes, [outcome_code("error"), outcome_code(NOT_ASKED)]).sum())
+    if n_repeats == 1:
+        return failure_rate(int(failed.sum()), int(answered.sum()), n_excluded=n_excluded)
+    codes = np.where(answered, failed, MISSING).astype(np.int8)
+    if not answered.any():
+        return failure_rate(0, 0, n_excluded=n_excluded)
+    share = repeated_metric("recall", np.ones(len(codes), dtype=np.int8), codes)
+    return replace(share, n=round(share.n / n_repeats), n_excluded=round(n_excluded / n_repeats))
+
+
+def _categories(run: Run, candidate: str, read: Decisions) -> dict[str, CategoryScore]:
+    others: dict[str, Decisions] = {}
+    if read.n_fallback:
+        others = {"all_wrong": decisions(run, candidate, "wrong"), "dropped": decisions(run, candidate, "dropped")}
+    return {name: _category(run, name, column, read, others) for column, name in enumerate(run.categories)}
+
+
+def _category(run: Run, name: str, column: int, read: Decisions, others: Mapping[str, Decisions]) -> CategoryScore:
+    if not read.is_covered[column]:
+        undefined = MetricResult.undefined(NOT_COVERED, n_excluded=len(run.item_ids))
+        return CategoryScore(0, 0, 0, 0, dict.fromkeys(CATEGORY_METRICS, undefined), {})
+    score = _count(read, column, CATEGORY_METRICS, run.clusters)
+    metrics = {**score.metrics, **_ranking(read, column, run.clusters)}
+    prevalence = run.prevalence(name)
+    if prevalence is not None:
+        metrics["precision_at_prevalence"] = _at_prevalence(score, prevalence, generator(run.meta.seed, f"{name}|pi"))
+    if read.y_pred.shape[1] > 1:
+        metrics["flip_rate"] = flip_rate(read.y_pred[:, :, column])
+    sensitivity = {
+        policy: _count(other, column, SENSITIVITY_METRICS, run.clusters).metrics for policy, other in others.items()
+    }
+    return replace(
+        score, metrics=metrics, sensitivity=sensitivity, weighted=_weighted(read, column, run.clusters, run.weights)
+    )
+
+
+def _count(read: Decisions, column: int, names: tuple[str, ...], clusters: NDArray[np.int64] | None) -> CategoryScore:
+    """Counts and metrics of one column; repeats are averaged within the item, so n counts items and not calls."""
+    y_true, y_pred = read.y_true[:, column], read.y_pred[:, :, column]
+    n_repeats = y_pred.shape[1]
+    gold = np.repeat(y_true[:, None], n_repeats, axis=1)
+    counts = confusion_counts(gold.reshape(-1, 1), y_pred.reshape(-1, 1)).category(0)
+    tp, fp, fn, tn = (_plain(value / n_repeats) for value in counts)
+    metrics = {name: repeated_metric(name, y_true, y_pred, clusters=clusters) for name in names}
+    if n_repeats > 1:
+        metrics = {
+            name: replace(one, n=round(one.n / n_repeats), n_excluded=round(one.n_excluded / n_repeats))
+            for name, one in metrics.items()
+        }
+    return CategoryScore(tp, fp, fn, tn, metrics, {})
+
+
+def _weighted(
+    read: Decisions, column: int, clusters: NDArray[np.int64] | None, weights: NDArray[np.float64]
+) -> dict[str, MetricResult]:
+    """Hajek ratios under the items' weights; F1 = 2J/(1 + J) of the weighted share J of TP among TP, FP and FN."""
+    if not has_weights(weights):
+        return {}
+    n_repeats = read.y_pred.shape[1]
+    rows = stack_repeats(read.y_true[:, column], read.y_pred[:, :, column], clusters)
+    is_paired = (rows.y_true >= 0) & (rows.y_pred >= 0)
+    gold, flagged = (rows.y_true == 1) & is_paired, (rows.y_pred == 1) & is_paired
+    parts = {
+        "precision": (gold & flagged, flagged, NOTHING_FLAGGED),
+        "recall": (gold & flagged, gold, NO_POSITIVES),
+        "f1": (gold & flagged, gold | flagged, NOTHING_TO_FIND),
+        "fpr": (flagged & ~gold, is_paired & ~gold, NO_NEGATIVES),
+    }
+    n_excluded = int(np.count_nonzero(~is_paired))
+    found = {}
+    for name, (numerator, denominator, reason) in parts.items():
+        one = weighted_ratio(
+            numerator,
+            denominator,
+            np.tile(weights, n_repeats),
+            clusters=None if clusters is None and n_repeats == 1 else rows.clusters,
+            reason=reason,
+        )
+        if name == "f1":
+            one = replace(one, value=_f1(one.value), low=_f1(one.low), high=_f1(one.high))
+        found[name] = replace(one, n=round(one.n / n_repeats), n_excluded=round(n_excluded / n_repeats))
+    return found
+
+
+def has_weights(weights: NDArray[np.float64]) -> bool:
+    """Whether some items stand for more of the population than others."""
+    return bool(weights.size) and bool((weights != weights[0]).any())
+
+
+def _f1(jaccard: float) -> float:
+    return 2 * jaccard / (1 + jaccard)
+
+
+def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -> dict[str, MetricResult]:
+    """How well the scores rank and how well they are calibrated; repeats are averaged within the item first."""
+    scores = read.y_score[:, :, column]
+    known = ~np.isnan(scores)
+    if not known.any():
+        return {}
+    n_known = known.sum(axis=1)
+    y_score = np.where(n_known > 0, np.where(known, scores, 0.0).sum(axis=1) / np.maximum(n_known, 1), np.nan)
+    y_true = read.y_true[:, column]
+    found = {
+        "average_precision": average_precision(y_true, y_score, clusters=clusters),
+        "auroc": auroc(y_true, y_score, clusters=clusters),
+        RECALL_AT: recall_at_precision(y_true, y_score, 0.90),
+    }
+    if np.nanmin(y_score) >= 0 and np.nanmax(y_score) <= 1:
+        found["brier"] = brier_score(y_true, y_score, clusters=clusters)
+    return found
+
+
+def _at_prevalence(score: CategoryScore, prevalence: Mapping[str, Any], rng: np.random.Generator) -> MetricResult:
+    low, high = prevalence.get("low"), prevalence.get("high")
+    interval = None if low is None or high is None else Interval(low, high)
+    return precision_at_prevalence(
+        score.tp, score.fp, score.fn, score.tn, prevalence=prevalence["value"], prevalence_interval=interval, rng=rng
+    )
+
+
+def _averages(
+    average: Callable[..., MetricResult], read: Decisions, groups: NDArray[np.int64] | None
+) -> dict[str, MetricResult]:
+    n_items, n_repeats, n_categories = read.y_pred.shape
+    y_true = np.repeat(read.y_true, n_repeats, axis=0)
+    y_pred = read.y_pred.reshape(n_items * n_repeats, n_categories)
+    clusters = groups if groups is not None or n_repeats == 1 else np.arange(n_items)
+    by_row = None if clusters is None else np.repeat(clusters, n_repeats)
+    results = {metric: average(y_true, y_pred, metric=metric, clusters=by_row) for metric in AVERAGED_METRICS}
+    return {
+        metric: replace(one, n=round(one.n / n_repeats), n_excluded=round(one.n_excluded / n_repeats))
+        for metric, one in results.items()
+    }
+
+
+def _any_violation(run: Run, read: Decisions) -> CategoryScore:
+    """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0."""
+    covered = read.is_covered
+    y_true, y_pred = _any(read.y_true[:, covered], axis=1), _any(read.y_pred[:, :, covered], axis=2)
+    no_score = np.full((*y_pred.shape, 1), np.nan)
+    single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), read.n_fallback)
+    return _count(single, 0, CATEGORY_METRICS, run.clusters)
+
+
+def _any(labels: NDArray[np.int8], axis: int) -> NDArray[np.int8]:
+    has_positive = (labels == 1).any(axis=axis)
+    is_unknown = (labels == MISSING).any(axis=axis) | (labels.shape[axis] == 0)
+    return np.where(has_positive, 1, np.where(is_unknown, MISSING, 0)).astype(np.int8)
+
+
+def _slices(run: Run, read: Decisions) -> SliceScores:
+    found: dict[str, dict[str, dict[str, CategoryScore]]] = {}
+    for name, values in run.slices.items():
+        found[name] = {}
+        for value, members in sorted(values.items()):
+            part = replace(
+                read, y_true=read.y_true[members], y_pred=read.y_pred[members], y_score=read.y_score[members]
+            )
+            clusters = None if run.clusters is None else run.clusters[members]
+            found[name][value] = {
+                category: _count(part, column, SLICE_METRICS, clusters)
+                for column, category in enumerate(run.categories)
+                if read.is_covered[column]
+            }
+    return found
+
+
+def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
+    """Percentiles of the latency in milliseconds, over the rows that were asked; None without any."""
+    known = rows.latency_ms[~np.isnan(rows.latency_ms)]
+    if not known.size:
+        return {"p50": None, "p95": None, "p99": None}
+    return {f"p{q}": float(np.percentile(known, q)) for q in (50, 95, 99)}
+
+
+def signature_of(run: Run, candidate: str) -> str:
+    """All that can move this candidate's numbers, in the fixed order of the signature."""
+    fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
+    if run.part != "all":
+        fields["split"] = described(run.part, run.meta.eval["split"])
+    if has_weights(run.weights):
+        fields["weights"] = "unused"
+    return signature({**fields, "unparsed": on_failure_of(run, candidate), "ci": "wilson95", "v": __version__})
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else float(value)

@@ -1,0 +1,104 @@
+"""The paired change within each slice value and category: which parts of the traffic moved.
+
+Exploratory by nature: many cells are looked at, so the family is corrected with Benjamini-Hochberg and cells of few
+items are shown but not tested. No verdict rests on it; the gate does not read it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.multiplicity import benjamini_hochberg
+from harness.core.results import MetricResult
+from harness.measure.compare import Pairs, check_same_items, compare_metrics
+from harness.measure.decisions import decisions
+from harness.runs import Run
+
+SLICE_METRICS = ("recall", "fpr")
+SMALL_CELL = 20
+"""Cells with fewer items behind them are shown, never tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceChange:
+    """One metric of one category within one slice value.
+
+    Attributes:
+        slice_name: The slice, such as language.
+        value: Its value, such as de.
+        category: Category id.
+        metric: One of ``SLICE_METRICS``.
+        baseline: The baseline's value there.
+        candidate: The candidate's value there.
+        difference: Candidate minus baseline on the same items.
+        p_value: Two-sided p of "no difference"; NaN when undefined.
+        q_value: After Benjamini-Hochberg over all tested cells of the pair; NaN where the cell was not tested.
+    """
+
+    slice_name: str
+    value: str
+    category: str
+    metric: str
+    baseline: MetricResult
+    candidate: MetricResult
+    difference: MetricResult
+    p_value: float
+    q_value: float = math.nan
+
+
+def compare_slices(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> tuple[SliceChange, ...]:
+    """Every slice value and category in which both candidates decide something."""
+    check_same_items(baseline_run, candidate_run)
+    base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
+    n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
+    return slice_changes(
+        baseline_run.categories,
+        base.y_true,
+        base.y_pred[:, :n_repeats],
+        cand.y_pred[:, :n_repeats],
+        baseline_run.slices,
+        baseline_run.clusters,
+    )
+
+
+def slice_changes(
+    categories: Sequence[str],
+    y_true: NDArray[np.int8],
+    a: NDArray[np.int8],
+    b: NDArray[np.int8],
+    slices: Mapping[str, Mapping[str, NDArray[np.int64]]],
+    clusters: NDArray[np.int64] | None,
+) -> tuple[SliceChange, ...]:
+    """The changes from arrays: gold (n, k), decisions (n, n_repeats, k), item positions per slice value."""
+    codes = np.arange(len(y_true)) if clusters is None else clusters
+    is_paired = (a >= 0) & (b >= 0)
+    found = []
+    for name, values in slices.items():
+        for value, members in sorted(values.items()):
+            for column, category in enumerate(categories):
+                if not is_paired[members, :, column].any():
+                    continue
+                pairs = Pairs(
+                    category, y_true[members, column], a[members, :, column], b[members, :, column], codes[members]
+                )
+                _, results = compare_metrics(pairs, 0, 1, SLICE_METRICS)
+                found += [
+                    SliceChange(name, value, category, metric, one.baseline, one.candidate, one.difference, one.p_value)
+                    for metric, one in results.items()
+                    if one.difference.is_defined
+                ]
+    return _corrected(found)
+
+
+def _corrected(found: Sequence[SliceChange]) -> tuple[SliceChange, ...]:
+    tested = [
+        index for index, one in enumerate(found) if one.difference.n >= SMALL_CELL and not math.isnan(one.p_value)
+    ]
+    q_values = benjamini_hochberg([found[index].p_value for index in tested]).tolist() if tested else []
+    known = dict(zip(tested, q_values, strict=True))
+    return tuple(replace(one, q_value=known.get(index, math.nan)) for index, one in enumerate(found))

@@ -1,0 +1,74 @@
+"""The nouns of the project as frozen dataclasses.
+
+Decides names, types and value ranges, nothing else. Records of files carry ``__pydantic_config__`` for their readers.
+``answers`` holds what passes between a candidate and whoever runs it.
+"""
+
+from harness.records.base import (
+    FROM_FILE,
+    CategoryKind,
+    Label,
+    Loaded,
+    NonEmpty,
+    NonNegative,
+    OnFailure,
+    OpenProportion,
+    PositiveInt,
+    Proportion,
+    RunStatus,
+    Severity,
+    Tier,
+)
+from harness.records.candidates import (
+    Limits,
+    Message,
+    Model,
+    NormalisationStep,
+    Price,
+    Prompt,
+    PromptHeader,
+    Rule,
+    RuleSet,
+)
+from harness.records.evals import CandidateSpec, CascadeStage, Check, Eval, Gate, Split
+from harness.records.golden import FieldPaths, GoldenCard, Item, PolicyRef
+from harness.records.policy import Category, Policy, Prevalence, Target
+
+__all__ = [
+    "FROM_FILE",
+    "CandidateSpec",
+    "CascadeStage",
+    "Category",
+    "CategoryKind",
+    "Check",
+    "Eval",
+    "FieldPaths",
+    "Gate",
+    "GoldenCard",
+    "Item",
+    "Label",
+    "Limits",
+    "Loaded",
+    "Message",
+    "Model",
+    "NonEmpty",
+    "NonNegative",
+    "NormalisationStep",
+    "OnFailure",
+    "OpenProportion",
+    "Policy",
+    "PolicyRef",
+    "PositiveInt",
+    "Prevalence",
+    "Price",
+    "Prompt",
+    "PromptHeader",
+    "Proportion",
+    "Rule",
+    "RuleSet",
+    "RunStatus",
+    "Severity",
+    "Split",
+    "Target",
+    "Tier",
+]

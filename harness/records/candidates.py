@@ -1,0 +1,117 @@
+"""What candidates are made of: prompts, rule sets and models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, MinLen
+
+from harness.records.base import FROM_FILE, NonEmpty, NonNegative, PositiveInt, Proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt: role and Jinja source."""
+
+    role: Literal["system", "user", "assistant"]
+    template: str
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PromptHeader:
+    """Front matter of a prompt file."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    prompt: NonEmpty
+    answer: NonEmpty
+    version: PositiveInt | None = None
+    per: Literal["item", "category"] = "item"
+    categories: tuple[str, ...] | None = None
+    labels: Mapping[str, tuple[str, ...]] | None = None
+    examples: tuple[Mapping[str, Any], ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt file: how to ask, and how to read the answer."""
+
+    header: PromptHeader
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One deterministic rule; per category the first rule that matches decides."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    id: NonEmpty
+    category: NonEmpty
+    decision: Literal["flag", "allow"] = "flag"
+    words: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    note: str = ""
+
+
+NormalisationStep = Literal[
+    "nfkc", "casefold", "strip_zero_width", "strip_diacritics", "leetspeak", "collapse_repeats", "join_spaced_letters"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Ordered rules and the normalisation that precedes them."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    rule_set: NonEmpty
+    version: PositiveInt
+    rules: Annotated[tuple[Rule, ...], MinLen(1)]
+    normalise: tuple[NormalisationStep, ...] = ("nfkc", "casefold", "strip_zero_width")
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    input_per_mtok: NonNegative
+    output_per_mtok: NonNegative
+    cached_input_per_mtok: NonNegative | None = None
+    batch_discount: Proportion = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an endpoint may be asked, and how patiently."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    concurrency: PositiveInt = 16
+    rpm: PositiveInt | None = None
+    tpm: PositiveInt | None = None
+    timeout_s: Annotated[float, Gt(0)] = 60.0
+    item_timeout_s: Annotated[float, Gt(0)] = 300.0
+    max_retries: Annotated[int, Ge(0)] = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An endpoint and how to ask it. Keys are only ever the *name* of an environment variable."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    provider: Literal["openai", "azure", "embedded"]
+    base_url: str | None = None
+    api_key_env: str | None = None
+    api_version: str | None = None
+    model: str | None = None
+    gguf: str | None = None
+    structured_output: Literal["auto", "json_schema", "json_object", "none"] = "auto"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    price: Price | None = None
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,92 @@
+"""The eval: candidates, baseline, split and gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import MinLen
+
+from harness.records.base import FROM_FILE, NonEmpty, OnFailure, OpenProportion, PositiveInt, Proportion, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeStage:
+    """One stage of a cascade: a candidate, and the categories it settles when it flags them."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    use: NonEmpty
+    decide: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSpec:
+    """What an eval says about one candidate: exactly one kind's fields are set."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    prompt: str | None = None
+    model: str | None = None
+    moderation: str | None = None
+    rules: str | None = None
+    classifier: str | None = None
+    cascade: tuple[CascadeStage, ...] | None = None
+    recorded: str | None = None
+    plugin: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    crosswalk: str | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    on_failure: OnFailure | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Deterministic dev / gate split: thresholds are chosen on dev, everything is reported on gate."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    dev: OpenProportion
+    by: Literal["item", "group"] = "group"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a gate: category x metric with a margin or a floor, and a tier."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    category: NonEmpty
+    metric: Literal["recall", "precision", "fpr", "failure_rate"]
+    tier: Tier = "guarded"
+    margin: OpenProportion | None = None
+    floor: OpenProportion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The checks a candidate must pass before rollout."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    checks: Annotated[tuple[Check, ...], MinLen(1)]
+    alpha: OpenProportion = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Eval:
+    """Golden set, candidates, baseline and gate of one evaluation."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    eval: NonEmpty
+    policy: NonEmpty
+    golden_set: NonEmpty
+    candidates: Annotated[Mapping[str, CandidateSpec], MinLen(1)]
+    baseline: str | None = None
+    models: str = "models.yaml"
+    on_failure: OnFailure = "no_flag"
+    repeats: PositiveInt = 1
+    slices: tuple[str, ...] | None = None
+    split: Split | None = None
+    max_error_rate: Proportion = 0.005
+    gate: Gate | None = None
+    seed: int = 0
+    description: str = ""

@@ -1,0 +1,78 @@
+"""Golden sets: the card and the item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import MinLen
+
+from harness.records.base import FROM_FILE, NonEmpty, PositiveInt
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRef:
+    """The policy version a golden set was labelled under."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    name: NonEmpty
+    version: PositiveInt
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPaths:
+    """Dotted paths of an item's parts inside a row."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    id: str = "id"
+    text: str = "text"
+    labels: str = "labels"
+    images: str = "images"
+    context: str = "context"
+    votes: str = "votes"
+    weight: str = "weight"
+    group: str = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCard:
+    """What a golden set declares about itself."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    golden_set: NonEmpty
+    version: PositiveInt
+    policy: PolicyRef
+    items: NonEmpty
+    labels: Annotated[tuple[str, ...], MinLen(1)]
+    absent_labels: Literal["unknown", "negative"] = "unknown"
+    fields: FieldPaths = field(default_factory=FieldPaths)
+    slices: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    revision: str | None = None
+    split: str | None = None
+    source: str | None = None
+    licence: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled item. ``labels`` holds 1, 0 or None (nobody labelled it) for each category of the golden set."""
+
+    id: str
+    text: str | None
+    labels: Mapping[str, int | None]
+    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group: str | None = None
+    weight: float = 1.0
+    images: tuple[str, ...] = ()
+    context: Any = None
+    votes: tuple[Mapping[str, Any], ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_withheld(self) -> bool:
+        """True when there is nothing a candidate could be shown."""
+        return self.text is None and not self.images

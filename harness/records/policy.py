@@ -1,0 +1,76 @@
+"""The policy: categories, prevalence, targets and crosswalks."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import MinLen
+
+from harness.records.base import FROM_FILE, CategoryKind, NonEmpty, OpenProportion, PositiveInt, Proportion, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Prevalence:
+    """Share of production items that violate a category, and where the figure comes from."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    value: OpenProportion
+    source: NonEmpty
+    date: datetime.date
+    low: OpenProportion | None = None
+    high: OpenProportion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Quality the policy asks for, judged on the interval's bound."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    recall: Proportion | None = None
+    precision: Proportion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One policy category; the positive class is *violating*."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    id: NonEmpty
+    name: NonEmpty
+    definition: NonEmpty
+    allowed: tuple[str, ...] = ()
+    severity: Severity = "medium"
+    parent: str | None = None
+    kind: CategoryKind = "binary"
+    levels: tuple[str, ...] = ()
+    cut: str | None = None
+    owner: str | None = None
+    prevalence: Prevalence | None = None
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A versioned set of categories with crosswalks from other taxonomies."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    policy: NonEmpty
+    version: PositiveInt
+    categories: Annotated[tuple[Category, ...], MinLen(1)]
+    description: str = ""
+    crosswalks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def category_ids(self) -> tuple[str, ...]:
+        """Ids in the order of the file."""
+        return tuple(category.id for category in self.categories)
+
+    def category(self, category_id: str) -> Category:
+        """The category with this id; KeyError when there is none."""
+        for category in self.categories:
+            if category.id == category_id:
+                return category
+        raise KeyError(category_id)

@@ -1,0 +1,81 @@
+"""Builds ``ReportData``: pure, no clock, no files."""
+
+from __future__ import annotations
+
+from harness.report.comparison.data import Pair, ReportData
+from harness.report.comparison.pairs import build_pair, build_single, build_verdict, category_name
+from harness.report.comparison.scored import scored_categories
+from harness.report.comparison.sections import (
+    confusions,
+    economics,
+    gold_quality,
+    outcome_rows,
+    production,
+    sensitivity_rows,
+    slice_tables,
+)
+from harness.report.comparison.source import ReportSource
+
+ITEMS_PER_DAY = 1_000_000.0
+REVIEW_SECONDS = 30.0
+
+
+def build_report(
+    source: ReportSource,
+    *,
+    generated_at: str,
+    version: str,
+    items_per_day: float = ITEMS_PER_DAY,
+    review_seconds: float = REVIEW_SECONDS,
+) -> ReportData:
+    """Everything the report says, as one tree.
+
+    Args:
+        source: Arrays, texts and results.
+        generated_at: Time of writing as text; the caller reads the clock.
+        version: Version of the harness.
+        items_per_day: Traffic of the production view.
+        review_seconds: Time a reviewer spends on one flagged item.
+    """
+    pairs: list[Pair] = [build_pair(source, comparison) for comparison in source.comparisons]
+    if not pairs:
+        pairs = [build_single(source, arm.id) for arm in source.arms]
+    names = tuple(arm.id for arm in source.arms)
+    compared = ", ".join(pair.candidate for pair in pairs)
+    baseline = source.baseline if source.comparisons else None
+    title = f"{source.eval_name}: {compared}" + (f" against {baseline}" if baseline else "")
+    scored = source.scores["candidates"]
+    return ReportData(
+        banners=source.banners,
+        title=title,
+        eval_name=source.eval_name,
+        run_id=str(source.scores["run_id"]),
+        generated_at=generated_at,
+        version=version,
+        golden_set=dict(source.scores["golden_set"]),
+        policy_name=source.policy.policy,
+        policy_version=source.policy.version,
+        n_items=len(source.item_ids),
+        n_repeats=source.n_repeats,
+        baseline=baseline,
+        candidates=names,
+        descriptions={arm.id: arm.description for arm in source.arms},
+        categories=tuple((one, category_name(source, one)) for one in source.categories),
+        verdict=build_verdict(source, pairs),
+        facts=source.facts,
+        pairs=tuple(pairs),
+        outcomes=outcome_rows(source),
+        sensitivity=sensitivity_rows(source),
+        scored=scored_categories(source),
+        confusions=confusions(source),
+        slices=slice_tables(source),
+        economics=economics(source),
+        production=production(source, items_per_day, review_seconds),
+        gold=gold_quality(source),
+        inputs={
+            candidate: tuple((one.kind, one.name, one.sha256) for one in files)
+            for candidate, files in source.inputs.items()
+        },
+        signatures={name: str(scored[name].get("signature") or "") for name in names},
+        reproduce=source.reproduce,
+    )

@@ -1,0 +1,390 @@
+"""What the page's template reads: the report's values as cells, drawings, labels and links.
+
+Decides what the page may load: nothing but itself and its folder, which a content security policy with hashes says.
+Numbers are rounded by ``report.numbers``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.core.results import MetricResult
+from harness.report.comparison import items, svg
+from harness.report.comparison.data import (
+    ERROR_KINDS,
+    METRIC_MEANINGS,
+    METRIC_NAMES,
+    CategoryRow,
+    CheckRow,
+    Economics,
+    Measure,
+    OutcomeRow,
+    Pair,
+    ReportData,
+    ScoredCategory,
+    TargetRow,
+    VerdictLine,
+)
+from harness.report.comparison.heatmaps import HeatMaps
+from harness.report.comparison.pairs import SAME_WITHIN
+from harness.report.comparison.source import OUTCOME_NAMES
+from harness.report.parts import numbers
+from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.masking import TextMode, printable
+from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words
+
+_ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
+_VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
+_CHANGE_WORDS = {
+    "better": "▲ better, proven",
+    "worse": "▼ worse, proven",
+    "leans_better": "△ maybe better",
+    "leans_worse": "▽ maybe worse",
+    "same": "= about the same",
+    "unclear": "? cannot tell",
+    "undefined": "– not defined",
+}
+_UNITS = {"recall": "violating", "precision": "flagged", "fpr": "not violating", "f1": "involved"}
+_TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
+
+
+class Page:
+    """What the template reads: the data, and its values as cells."""
+
+    def __init__(
+        self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None
+    ) -> None:
+        self.data = data
+        self.text_mode = text_mode
+        self.blocks = [(name, Markup(content)) for name, content in blocks]
+        self.css = Markup(asset("report.css"))
+        self.script = Markup(asset("items.js") + asset("page.js"))
+        scripts = sha256_source(self.script) + (" 'self' file:" if folder else "")
+        self.policy = (
+            f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "
+            "base-uri 'none'; form-action 'none'"
+        )
+        order = [data.baseline, *(name for name in data.candidates if name != data.baseline)]
+        shown = [name for name in order if name is not None]
+        first = 0 if data.baseline else 1
+        self._class_of = {name: svg.ARM_CLASSES[(first + index) % 8] for index, name in enumerate(shown)}
+        self.column = {one: index for index, (one, _) in enumerate(data.categories)}
+        self.about = self._about(folder)
+        self.metrics = list(METRIC_NAMES.items())
+        self.metric_names, self.meanings = METRIC_NAMES, METRIC_MEANINGS
+        self.metric_options = self.metrics
+        self.pair_options = [(index, pair.candidate) for index, pair in enumerate(data.pairs)]
+        self.change_words = _CHANGE_WORDS
+        self.same_within = f"{100 * SAME_WITHIN:g}"
+        self.error_kinds = list(ERROR_KINDS.items())
+        self.maps = HeatMaps(data)
+        self._limits: dict[tuple[int, str], float] = {}
+
+    def _about(self, folder: str | None) -> Markup:
+        data = self.data
+        position = {name: index for index, name in enumerate(data.candidates)}
+        about = {
+            "n": data.n_items,
+            "chunk": items.CHUNK,
+            "folder": folder,
+            "categories": [{"name": printable(name)} for _, name in data.categories],
+            "candidates": [printable(name) for name in data.candidates],
+            "pairs": [
+                {
+                    "baseline": None if pair.baseline is None else position[pair.baseline],
+                    "candidate": position[pair.candidate],
+                }
+                for pair in data.pairs
+            ],
+            "n_changes": sum(pair.baseline is not None for pair in data.pairs),
+            "outcomes": list(OUTCOME_NAMES),
+        }
+        text = json.dumps(about, ensure_ascii=True, separators=(",", ":"))
+        return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+    # ------------------------------------------------------------------------------------------------ the head
+
+    @property
+    def heading(self) -> str:
+        """What is compared."""
+        names = ", ".join(pair.candidate for pair in self.data.pairs)
+        return f"{names} against {self.data.baseline}" if self.data.baseline else names
+
+    @staticmethod
+    def icon(line: VerdictLine) -> str:
+        """A sign beside the verdict, so that colour is never alone."""
+        return _ICONS[line.tone]
+
+    @property
+    def sections(self) -> list[tuple[str, str]]:
+        """Links at the top: the sections that are there."""
+        data = self.data
+        possible: list[tuple[str, str, object]] = [
+            ("categories", "Categories", True),
+            ("checks", "Checks", self.has_other_checks),
+            ("inputs", "Inputs", self.has_inputs),
+            ("items", "Items", True),
+            ("curves", "Curves", data.scored),
+            ("calibration", "Calibration", self.has_calibration),
+            ("confusion", "Confusion", data.confusions),
+            ("slices", "Slices", data.slices),
+            ("outcomes", "Outcomes", True),
+            ("sensitivity", "Failures", data.sensitivity),
+            ("cost", "Cost", data.economics),
+            ("production", "Production", data.production),
+            ("gold", "Golden set", True),
+            ("reproduce", "Reproduce", True),
+        ]
+        return [(name, text) for name, text, has_data in possible if has_data]
+
+    @property
+    def tiles(self) -> list[tuple[str, str, str]]:
+        """A few facts: name, value, remark."""
+        data = self.data
+        golden = f"{data.golden_set.get('name')} v{data.golden_set.get('version')}"
+        tiles = [("Items", numbers.count(data.n_items), golden)]
+        tiles.append(("Categories", str(len(data.pairs[0].rows)), f"policy {data.policy_name} v{data.policy_version}"))
+        if data.baseline:
+            first = data.pairs[0]
+            tiles.append(("Items fixed", numbers.count(first.n_fixed), f"by {first.candidate}"))
+            tiles.append(("Items broken", numbers.count(first.n_broken), f"by {first.candidate}"))
+        shown = [data.baseline, data.pairs[0].candidate] if data.baseline else [data.pairs[0].candidate]
+        for row in data.outcomes:
+            if row.candidate in shown:
+                n_failed = sum(failed_counts(row.counts).values())
+                tiles.append((f"Failed calls, {row.candidate}", numbers.count(n_failed), self._failures(row)))
+                if n_not_asked := row.counts.get(NOT_ASKED, 0):
+                    total = f"of {numbers.count(sum(row.counts.values()))}"
+                    tiles.append((f"Not asked, {row.candidate}", numbers.count(n_not_asked), total))
+        tiles += [
+            (f"Cost, {one.candidate}", numbers.usd(one.cost_per_1000_usd), "per 1,000 answered items")
+            for one in data.economics
+            if one.candidate == data.pairs[0].candidate and one.cost_per_1000_usd is not None
+        ]
+        return tiles
+
+    @staticmethod
+    def _failures(row: OutcomeRow) -> str:
+        failed = [f"{n:,} {outcome_words(name)}" for name, n in failed_counts(row.counts).items()]
+        return ", ".join(failed) or "every call answered"
+
+    def marker(self, candidate: str) -> Markup:
+        """The mark of a candidate in every drawing."""
+        return Markup(
+            '<svg viewBox="0 0 22 14" width="22" height="14" aria-hidden="true">'
+            f'<line x1="1" x2="21" y1="7" y2="7" class="curve {self._class_of[candidate]}"/>'
+            f'<circle cx="11" cy="7" r="4" class="dot {self._class_of[candidate]}"/></svg>'
+        )
+
+    # ------------------------------------------------------------------------------------------------ categories
+
+    def _limit(self, pair: Pair, metric: str) -> float:
+        key = (self.data.pairs.index(pair), metric)
+        if key not in self._limits:
+            self._limits[key] = svg.scale_limit(
+                [row.measures[metric].difference for row in pair.rows if metric in row.measures]
+            )
+        return self._limits[key]
+
+    def limit(self, pair: Pair, metric: str) -> str:
+        """End of the difference scale, in points."""
+        return f"{100 * self._limit(pair, metric):g}"
+
+    def _scale(self, pair: Pair, metric: str) -> tuple[float, float]:
+        measures = [row.measures[metric] for row in pair.rows if metric in row.measures]
+        return svg.proportion_scale([result for one in measures for result in (one.baseline, one.candidate)])
+
+    def scale(self, pair: Pair, metric: str) -> str:
+        """Ends of the value scale: ``60 to 100%``."""
+        low, high = self._scale(pair, metric)
+        return f"{100 * low:.0f} to {100 * high:.0f}%"
+
+    def whiskers(self, pair: Pair, one: Measure) -> Markup:
+        """Both values with their intervals."""
+        drawn = [] if pair.baseline is None else [(one.baseline, self._class_of[pair.baseline])]
+        return svg.whiskers([*drawn, (one.candidate, self._class_of[pair.candidate])], self._scale(pair, one.metric))
+
+    def difference(self, pair: Pair, one: Measure) -> Markup:
+        """The difference with its interval."""
+        return svg.difference(one.difference, self._limit(pair, one.metric), _TONES.get(one.change, "t-neutral"))
+
+    @staticmethod
+    def has_checks(pair: Pair, metric: str) -> bool:
+        """Whether the gate checks this metric in any category."""
+        return any(check.metric == metric for row in pair.rows for check in row.checks)
+
+    @staticmethod
+    def other_checks(pair: Pair) -> list[CheckRow]:
+        """Checks that no table of categories shows."""
+        shown = {(row.id, metric) for row in pair.rows for metric in row.measures}
+        return [check for check in pair.checks if (check.category, check.metric) not in shown]
+
+    @property
+    def has_other_checks(self) -> bool:
+        """Whether any pair has such checks."""
+        return any(self.other_checks(pair) for pair in self.data.pairs)
+
+    @staticmethod
+    def unit(metric: str) -> str:
+        """What the support of a metric counts."""
+        return _UNITS[metric]
+
+    @staticmethod
+    def target_words(row: TargetRow) -> str:
+        """The policy's target and whether the interval reaches it."""
+        words = {"met": "✓ target {}: met", "missed": "✗ target {}: missed", "open": "? target {}: not proven"}
+        return words[row.state].format(numbers.share(row.target, 0))
+
+    @staticmethod
+    def verdict_icon(verdict: str) -> str:
+        """A sign beside a check's verdict."""
+        return _VERDICT_ICONS.get(verdict, "·")
+
+    @staticmethod
+    def moved(pair: Pair) -> list[tuple[CategoryRow, Measure]]:
+        """Recall and precision that moved, proven ones first."""
+        rank = {"worse": 0, "better": 1, "leans_worse": 2, "leans_better": 3}
+        found = [
+            (row, row.measures[metric])
+            for row in pair.rows
+            for metric in ("recall", "precision")
+            if metric in row.measures and row.measures[metric].change in rank
+        ]
+        return sorted(found, key=lambda one: rank[one[1].change])
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether any pair has input files to compare."""
+        return any(pair.inputs for pair in self.data.pairs)
+
+    # --------------------------------------------------------------------------------------------------- charts
+
+    def precision_recall(self, one: ScoredCategory) -> Markup:
+        """Curves of one category."""
+        return svg.precision_recall(one.name, one.curves, self._class_of)
+
+    def reliability(self, one: ScoredCategory) -> Markup:
+        """Calibration of one category."""
+        return svg.reliability(one.name, one.calibration, self._class_of)
+
+    @property
+    def calibrated(self) -> list[str]:
+        """Candidates whose scores can be read as probabilities."""
+        found = {c.candidate for one in self.data.scored for c in one.calibration}
+        return [name for name in self.data.candidates if name in found]
+
+    @property
+    def has_calibration(self) -> bool:
+        """Whether there is any calibration to show."""
+        return bool(self.calibrated)
+
+    def _first(self, names: list[str]) -> int:
+        wanted = self.data.pairs[0].candidate
+        return names.index(wanted) if wanted in names else 0
+
+    # ---------------------------------------------------------------------------------- outcomes, cost, production
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Outcomes that occur, and how they are called."""
+        found = {name for row in self.data.outcomes for name in row.counts}
+        return [(name, outcome_words(name)) for name in OUTCOME_NAMES if name in found]
+
+    @staticmethod
+    def _outcome_class(name: str) -> str:
+        return f"o{OUTCOME_NAMES.index(name)}" if name in OUTCOME_NAMES else "o4"
+
+    def outcome_bar(self, row: OutcomeRow) -> Markup:
+        """One bar of outcomes."""
+        return svg.stacked(row.counts, {name: self._outcome_class(name) for name in row.counts})
+
+    def outcome_key(self, name: str) -> Markup:
+        """The colour of an outcome."""
+        return Markup(
+            '<svg viewBox="0 0 10 10" width="10" height="10" aria-hidden="true">'
+            f'<rect width="10" height="10" class="{self._outcome_class(name)}"/></svg>'
+        )
+
+    def latency(self, row: Economics) -> Markup:
+        """Latency range on a scale shared by the candidates."""
+        known = [value for one in self.data.economics for value in one.latency_ms.values() if value is not None]
+        return svg.latency_range(row, max(known, default=0.0), self._class_of[row.candidate])
+
+    def cost_quality(self) -> Markup:
+        """Macro F1 against cost."""
+        return svg.cost_quality(self.data.economics, self._class_of)
+
+    @property
+    def produced(self) -> list[str]:
+        """Candidates of the production view."""
+        rows = self.data.production.rows if self.data.production else ()
+        return list(dict.fromkeys(row.candidate for row in rows))
+
+    @property
+    def prevalence_source(self) -> str | None:
+        """Where every prevalence comes from; None when they differ."""
+        sources = {row.source for row in self.data.production.rows} if self.data.production else set()
+        return sources.pop() if len(sources) == 1 else None
+
+    @property
+    def production_options(self) -> list[tuple[int, str]]:
+        """Candidates of the production view, numbered."""
+        return list(enumerate(self.produced))
+
+    @property
+    def first_production(self) -> int:
+        """The first compared candidate is shown first."""
+        return self._first(self.produced)
+
+    def share_cell(self, label: str, result: MetricResult, unit: str = "items") -> Markup:
+        """A share of traffic as a number a day; the page's script works it out again for other traffic."""
+        assert self.data.production is not None
+        factor = self.data.production.items_per_day
+        if unit == "hours":
+            factor *= self.data.production.review_seconds / 3600
+        value, low, high = (_amount(part * factor) for part in (result.value, result.low, result.high))
+        shares = " ".join(repr(float(part)) for part in (result.value, result.low, result.high))
+        return Markup(
+            '<td class="r" data-label="{}"><span class="num" data-share="{}" data-unit="{}">'
+            "<b>{}</b> [{}, {}]</span></td>"
+        ).format(label, shares, unit, value, low, high)
+
+    # ------------------------------------------------------------------------------------- golden set, signature
+
+    @property
+    def has_margins(self) -> bool:
+        """Whether the smallest provable margin is known."""
+        return any(row.provable_margin is not None for row in self.data.gold.rows)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether votes gave an agreement."""
+        return any(row.alpha is not None for row in self.data.gold.rows)
+
+    @property
+    def provenance(self) -> list[tuple[str, str]]:
+        """What was run on what."""
+        data = self.data
+        golden: Mapping[str, Any] = data.golden_set
+        rows = [
+            ("Run", data.run_id),
+            ("Golden set", f"{golden.get('name')} version {golden.get('version')}, sha256 {golden.get('hash')}"),
+            ("Policy", f"{data.policy_name} version {data.policy_version}"),
+        ]
+        return rows + [one for one in data.facts if one[0] != "Run"]
+
+    @property
+    def input_files(self) -> list[tuple[str, str, str, str]]:
+        """Candidate, kind, name and hash of every input."""
+        return [(candidate, *one) for candidate, files in self.data.inputs.items() for one in files]
+
+
+def _amount(value: float) -> str:
+    """A number a day as a reader wants it: whole from 100 up, else up to two decimals (as the page's script does)."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text

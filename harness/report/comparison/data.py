@@ -1,0 +1,417 @@
+"""``ReportData``: everything a comparison report says, before any format.
+
+Renderers (HTML, Markdown, spreadsheet, JSON) read this tree and nothing else. Every number is a ``MetricResult`` or a
+count; rounding and wording belong to the renderers. A section without data is None or empty and is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.core.results import MetricResult
+from harness.report.parts.banner import Banner
+
+Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined"]
+"""Direction of a paired difference: proven (Holm-corrected), only its own interval excludes 0, within the margin of
+"about the same", cannot be told, or not defined."""
+
+METRIC_NAMES = {"recall": "Recall", "precision": "Precision", "fpr": "False positive rate", "f1": "F1"}
+METRIC_MEANINGS = {
+    "recall": "share of violating items that were flagged",
+    "precision": "share of flagged items that violate",
+    "fpr": "share of non-violating items that were flagged (over-blocking)",
+    "f1": "balance of precision and recall",
+}
+ERROR_KINDS = {
+    "fp": "false positive",
+    "fn": "false negative",
+    "ws": "wrong selection",
+    "te": "technical",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One check of the gate."""
+
+    category: str
+    metric: str
+    tier: str
+    limit: str
+    n: int | None
+    verdict: str
+    difference: MetricResult | None
+    items_needed: int | None
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One metric of one category: both values, the paired difference and what it shows."""
+
+    metric: str
+    baseline: MetricResult | None
+    candidate: MetricResult
+    difference: MetricResult | None
+    p_value: float | None
+    p_holm: float | None
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A quality target of the policy, judged on the bound of the candidate's interval: met, missed or open."""
+
+    target: float
+    state: Literal["met", "missed", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryRow:
+    """One category of a comparison."""
+
+    id: str
+    name: str
+    severity: str
+    n_violating: int
+    n_not_violating: int
+    n_unlabelled: int
+    targets: Mapping[str, TargetRow]
+    """Metric -> what the policy asks of the candidate."""
+    measures: Mapping[str, Measure]
+    fixed: tuple[str, ...]
+    broken: tuple[str, ...]
+    checks: tuple[CheckRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """One line of a text diff: ``kind`` is same, removed, added or gap; ``parts`` are (is_changed, text)."""
+
+    kind: str
+    old: int | None
+    new: int | None
+    parts: tuple[tuple[bool, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InputChange:
+    """One input of both candidates, and how it differs."""
+
+    kind: str
+    old_name: str | None
+    new_name: str | None
+    old_sha256: str | None
+    new_sha256: str | None
+    n_added: int
+    n_removed: int
+    lines: tuple[DiffLine, ...]
+    remark: str
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the texts differ."""
+        return self.old_sha256 != self.new_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A baseline and a candidate, or one candidate alone (``baseline`` None)."""
+
+    baseline: str | None
+    candidate: str
+    headline: str
+    family: str
+    rows: tuple[CategoryRow, ...]
+    changes: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """Metric -> change -> category ids."""
+    inputs: tuple[InputChange, ...]
+    verdict: str | None
+    checks: tuple[CheckRow, ...]
+    n_fixed: int
+    n_broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """The verdict on one candidate, and what else there is to say about it."""
+
+    candidate: str
+    word: str
+    tone: Literal["good", "bad", "open", "neutral"]
+    sentence: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first thing a reader sees: one line per candidate (``word`` to ``sentence`` are the first's), then notes."""
+
+    word: str
+    tone: Literal["good", "bad", "open", "neutral"]
+    sentence: str
+    lines: tuple[VerdictLine, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What came of the calls of one candidate; the counts add up to the rows of the run."""
+
+    candidate: str
+    counts: Mapping[str, int]
+    failure_rate: MetricResult | None
+    on_failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivityRow:
+    """One metric of one category under three readings of failed answers: as declared, all wrong, all dropped."""
+
+    candidate: str
+    category: str
+    name: str
+    metric: str
+    declared: MetricResult
+    all_wrong: MetricResult
+    dropped: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A precision-recall curve, thinned for drawing, and the point at which the candidate works."""
+
+    candidate: str
+    points: tuple[tuple[float, float], ...]
+    average_precision: MetricResult | None
+    recall: MetricResult
+    precision: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRow:
+    """What flagging ``score >= threshold`` would do on these items."""
+
+    threshold: float
+    precision: MetricResult
+    recall: MetricResult
+    fpr: MetricResult
+    n_flagged: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityRow:
+    """One bin: mean stated score against the share that violates."""
+
+    mean_score: float
+    observed: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Whether the scores of one candidate can be read as probabilities."""
+
+    candidate: str
+    bins: tuple[ReliabilityRow, ...]
+    brier: MetricResult
+    calibration_error: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCategory:
+    """Everything that rests on scores, for one category."""
+
+    id: str
+    name: str
+    curves: tuple[Curve, ...]
+    thresholds: Mapping[str, tuple[ThresholdRow, ...]]
+    calibration: tuple[Calibration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Which category a candidate chose for items of each category.
+
+    ``cells[g][p]``: items violating g that were flagged as p. On the diagonal they are caught; off it, g was missed and
+    p does not apply (wrong selection). ``missed[g]``: nothing at all was flagged. ``clean[p]``: items without any
+    violation that were flagged as p. ``n_wrong_selection``: items that violate, were flagged, and never rightly.
+    """
+
+    candidate: str
+    cells: tuple[tuple[int, ...], ...]
+    missed: tuple[int, ...]
+    support: tuple[int, ...]
+    clean: tuple[int, ...]
+    n_clean: int
+    n_wrong_selection: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCell:
+    """Candidate against baseline in one slice value and category; ``is_tested`` is false with few items."""
+
+    baseline: MetricResult
+    candidate: MetricResult
+    difference: MetricResult
+    p_value: float
+    q_value: float
+    is_tested: bool
+    is_moved: bool
+    """Stands out after Benjamini-Hochberg over every tested cell of the pair."""
+    is_worse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """One value of a slice: metric -> candidate -> category -> result; ``changes`` alike, against the baseline."""
+
+    value: str
+    n_items: int
+    results: Mapping[str, Mapping[str, Mapping[str, MetricResult]]]
+    changes: Mapping[str, Mapping[str, Mapping[str, SliceCell]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceTable:
+    """One slice; values beyond the largest are left out and counted."""
+
+    name: str
+    rows: tuple[SliceRow, ...]
+    n_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Economics:
+    """Latency, tokens and money of one candidate."""
+
+    candidate: str
+    latency_ms: Mapping[str, float | None]
+    tokens: Mapping[str, int]
+    cost_usd: float | None
+    cost_per_1000_usd: float | None
+    macro_f1: MetricResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionRow:
+    """One category of one candidate at production prevalence; rates are shares of all traffic."""
+
+    candidate: str
+    category: str
+    name: str
+    prevalence: float
+    source: str
+    precision: MetricResult
+    flagged: MetricResult
+    wrongly_flagged: MetricResult
+    missed: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """The production view at a stated traffic and review time."""
+
+    items_per_day: float
+    review_seconds: float
+    rows: tuple[ProductionRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRow:
+    """What the golden set holds for one category."""
+
+    id: str
+    name: str
+    n_violating: int
+    n_not_violating: int
+    n_unlabelled: int
+    provable_margin: float | None
+    alpha: MetricResult | None
+    n_votes: int | None
+    gold_against_majority: MetricResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldQuality:
+    """How far the golden set carries."""
+
+    rows: tuple[GoldRow, ...]
+    n_withheld: int
+    n_all_disagree: int
+    """Labels that every candidate contradicts: the first to look at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """The comparison report; ``banners`` come before anything else."""
+
+    banners: tuple[Banner, ...]
+    title: str
+    eval_name: str
+    run_id: str
+    generated_at: str
+    version: str
+    golden_set: Mapping[str, Any]
+    policy_name: str
+    policy_version: int
+    n_items: int
+    n_repeats: int
+    baseline: str | None
+    candidates: tuple[str, ...]
+    descriptions: Mapping[str, str]
+    categories: tuple[tuple[str, str], ...]
+    verdict: Verdict
+    facts: tuple[tuple[str, str], ...]
+    pairs: tuple[Pair, ...]
+    outcomes: tuple[OutcomeRow, ...]
+    sensitivity: tuple[SensitivityRow, ...]
+    scored: tuple[ScoredCategory, ...]
+    confusions: tuple[Confusion, ...]
+    slices: tuple[SliceTable, ...]
+    economics: tuple[Economics, ...]
+    production: Production | None
+    gold: GoldQuality
+    inputs: Mapping[str, tuple[tuple[str, str, str], ...]]
+    """Candidate -> (kind, name, sha256) of its inputs."""
+    signatures: Mapping[str, str]
+    reproduce: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, undefined numbers as None."""
+        plain = _plain(self)
+        assert isinstance(plain, dict)
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, MetricResult):
+        return value.as_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def result_from(plain: Mapping[str, Any] | None) -> MetricResult | None:
+    """A ``MetricResult`` from its ``--json`` form; None stays None."""
+    if plain is None:
+        return None
+    value, low, high = (
+        math.nan if plain.get(name) is None else float(plain[name]) for name in ("value", "low", "high")
+    )
+    return MetricResult(
+        value, low, high, int(plain.get("n") or 0), int(plain.get("n_excluded") or 0), plain.get("reason")
+    )

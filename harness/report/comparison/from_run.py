@@ -1,0 +1,226 @@
+"""A stored run (or two over the same items) -> ``ReportSource``.
+
+Decides what is scored and compared for a report, and how candidates of two runs are told apart. Texts come from the
+caller: a run holds none.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.gating.decide import gate_runs
+from harness.measure.compare import compare
+from harness.measure.decisions import decisions
+from harness.measure.score import score_candidate
+from harness.measure.slices import compare_slices
+from harness.records import Category, Policy, Prevalence, Target
+from harness.report.comparison.source import Arm, InputText, ReportSource
+from harness.report.parts import numbers
+from harness.report.parts.banner import Banner, banners_of
+from harness.runs import Run
+
+_NOT_SETTINGS = frozenset({"kind", "model", "prompt", "prompt_sha256", "rules", "rules_sha256", "sha256", "engine"})
+"""Parts of a fingerprint that the report shows as files or as the model."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """One candidate of one run, and the name it goes by in the report."""
+
+    run: Run
+    candidate: str
+    name: str
+
+
+def choices(run: Run, baseline: str | None, candidates: Sequence[str], baseline_run: Run | None = None) -> list[Choice]:
+    """The baseline (if any) first, then the candidates; a name used twice gets its run's id."""
+    found = [] if baseline is None else [(baseline_run or run, baseline)]
+    found += [(run, one) for one in candidates if baseline is None or (run, one) != found[0]]
+    names = [candidate for _, candidate in found]
+    return [
+        Choice(of, candidate, candidate if names.count(candidate) == 1 else f"{candidate} ({of.meta.run_id})")
+        for of, candidate in found
+    ]
+
+
+def source_from_run(
+    chosen: Sequence[Choice], texts: Mapping[str, str | None], *, has_baseline: bool, n_resamples: int = 10_000
+) -> ReportSource:
+    """Score and compare what was chosen; with a baseline the others are compared with it, and the first is gated.
+
+    Args:
+        chosen: Candidates, the baseline first.
+        texts: Text per item id; an item that is not there shows as withheld only when the run says so.
+        has_baseline: Whether the first of ``chosen`` is a baseline.
+        n_resamples: Resamples of the paired bootstrap and of the gate's precision test.
+    """
+    run = chosen[-1].run
+    first = chosen[0]
+    scores = {one.name: score_candidate(one.run, one.candidate).as_dict() for one in chosen}
+    comparisons = []
+    for one in chosen[1:] if has_baseline else ():
+        compared = compare(first.run, first.candidate, one.run, one.candidate, n_resamples=n_resamples).as_dict()
+        comparisons.append({**compared, "baseline": first.name, "candidate": one.name})
+    withheld = run.is_withheld
+    return ReportSource(
+        eval_name=run.meta.eval_name,
+        policy=policy_of(run),
+        item_ids=run.item_ids,
+        texts=[None if withheld[index] else texts.get(one, "") for index, one in enumerate(run.item_ids)],
+        categories=run.categories,
+        y_true=run.y_true,
+        slices=run.slices,
+        arms=tuple(_arm(one) for one in chosen),
+        scores={"run_id": run.meta.run_id, "golden_set": dict(run.meta.golden_set), "candidates": scores},
+        baseline=first.name if has_baseline else None,
+        comparisons=tuple(comparisons),
+        gates=_gates(chosen, n_resamples) if has_baseline else {},
+        slice_changes={
+            one.name: compare_slices(first.run, first.candidate, one.run, one.candidate)
+            for one in (chosen[1:] if has_baseline else ())
+        },
+        inputs={one.name: _inputs(one) for one in chosen},
+        facts=_facts(chosen),
+        reproduce=_commands(chosen, has_baseline),
+        banners=_banners(chosen),
+        n_repeats=run.meta.repeats,
+    )
+
+
+def _banners(chosen: Sequence[Choice]) -> tuple[Banner, ...]:
+    names: dict[Run, list[str]] = {}
+    for one in chosen:
+        names.setdefault(one.run, []).append(one.candidate)
+    return banners_of((run.meta, found) for run, found in names.items())
+
+
+def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, dict[str, Any]]:
+    """What the gate of its own eval says about each candidate; empty without one."""
+    first = chosen[0]
+    return {
+        one.name: gate_runs(one.run, one.candidate, first.run, first.candidate, n_resamples=n_resamples).as_dict()
+        for one in chosen[1:]
+        if (one.run.meta.eval.get("gate") or {}).get("checks")
+    }
+
+
+def _arm(one: Choice) -> Arm:
+    rows = one.run.candidate(one.candidate)
+    read = decisions(one.run, one.candidate)
+    has_scores = not np.isnan(rows.y_score).all()
+    rationales = [texts[0] for texts in one.run.texts(one.candidate, "rationale")]
+    return Arm(
+        id=one.name,
+        outcomes=rows.outcomes[:, 0].astype(np.uint8),
+        decisions=read.y_pred[:, 0, :],
+        scores=read.y_score[:, 0, :] if has_scores else None,
+        rationales=rationales if any(rationales) else None,
+        description=_description(one),
+    )
+
+
+def _description(one: Choice) -> str:
+    """Prompt, rules and model of a candidate, as far as the eval says."""
+    spec: Mapping[str, Any] = one.run.meta.eval["candidates"].get(one.candidate, {})
+    kinds = ("prompt", "rules", "moderation", "classifier", "recorded")
+    parts = [f"{kind} {str(spec[kind]).rsplit('/', 1)[-1]}" for kind in kinds if spec.get(kind)]
+    if spec.get("cascade"):
+        parts.append("cascade of " + ", ".join(str(stage.get("use")) for stage in spec["cascade"]))
+    if spec.get("model"):
+        parts.append(f"model {spec['model']}")
+    return ", ".join([*parts, *([str(spec["description"])] if spec.get("description") else [])])
+
+
+def _inputs(one: Choice) -> tuple[InputText, ...]:
+    found = []
+    for kind in ("prompt", "rules"):
+        key = f"{kind}:{one.candidate}"
+        described = one.run.meta.inputs.get(key)
+        if described is not None:
+            found.append(_input(one.run, kind, key, described))
+    fingerprint = one.run.meta.fingerprints.get(one.candidate, {})
+    model = fingerprint.get("model")
+    if isinstance(model, Mapping):
+        found.append(_written("model", str(model.get("model", "model")), model))
+    kind = str(fingerprint.get("kind", ""))
+    settings = {name: value for name, value in fingerprint.items() if name not in _NOT_SETTINGS and value}
+    if settings:
+        found.append(_written("settings", str(fingerprint.get(kind) or kind) if kind != "prompt" else kind, settings))
+    if "policy" in one.run.meta.inputs:
+        found.append(_input(one.run, "policy", "policy", one.run.meta.inputs["policy"]))
+    return tuple(found)
+
+
+def _written(kind: str, name: str, settings: Mapping[str, Any]) -> InputText:
+    text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
+    return InputText(kind, name, text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _input(run: Run, kind: str, key: str, described: Mapping[str, Any]) -> InputText:
+    name = str(described.get("path") or described.get("name") or key)
+    return InputText(kind, name, run.input_text(key) or "", str(described.get("sha256") or ""))
+
+
+def policy_of(run: Run) -> Policy:
+    """What the run keeps of its policy, as a record."""
+    facts = run.meta.policy
+    stored: Mapping[str, Mapping[str, Any]] = facts.get("categories", {})
+    return Policy(
+        policy=str(facts.get("name", "")),
+        version=int(facts.get("version", 0)),
+        categories=tuple(_category(one, stored.get(one, {})) for one in run.categories),
+    )
+
+
+def _category(category: str, stored: Mapping[str, Any]) -> Category:
+    prevalence, target = stored.get("prevalence"), stored.get("target")
+    return Category(
+        id=category,
+        name=str(stored.get("name") or category),
+        definition=str(stored.get("definition") or category),
+        severity=stored.get("severity") or "medium",
+        prevalence=_prevalence(prevalence) if prevalence else None,
+        target=Target(target.get("recall"), target.get("precision")) if target else None,
+    )
+
+
+def _prevalence(stored: Mapping[str, Any]) -> Prevalence:
+    date = stored.get("date")
+    return Prevalence(
+        value=float(stored["value"]),
+        source=str(stored.get("source", "")),
+        date=date if isinstance(date, datetime.date) else datetime.date.fromisoformat(str(date)),
+        low=stored.get("low"),
+        high=stored.get("high"),
+    )
+
+
+def _facts(chosen: Sequence[Choice]) -> tuple[tuple[str, str], ...]:
+    facts = []
+    for run in dict.fromkeys(one.run for one in chosen):
+        meta = run.meta
+        made = meta.created_at[:16].replace("T", " ")
+        facts.append(("Run", f"{meta.run_id}, made {made} UTC, {meta.status}"))
+        facts.append(("Calls", f"{numbers.count(meta.calls)}, and {numbers.count(meta.cached)} taken from the cache"))
+        if meta.limit is not None:
+            facts.append(("Sample", f"{numbers.count(meta.limit)} items of the golden set, seed {meta.seed}"))
+        facts.append(("Versions", ", ".join(f"{name} {version}" for name, version in sorted(meta.packages.items()))))
+    return tuple(one for one in facts if one[1])
+
+
+def _commands(chosen: Sequence[Choice], has_baseline: bool) -> tuple[str, ...]:
+    first, run = chosen[0], chosen[-1].run
+    command = f"harness report {run.meta.run_id}"
+    if has_baseline:
+        command += f" --baseline {first.candidate}"
+        if first.run is not run:
+            command += f" --baseline-run {first.run.meta.run_id}"
+    shown = chosen[1:] if has_baseline else chosen
+    return (command + "".join(f" --candidate {one.candidate}" for one in shown),)

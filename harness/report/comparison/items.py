@@ -1,0 +1,139 @@
+"""Packs the item table for the browser: codes in two bits, texts in compressed pieces that load when they are needed.
+
+Decides the layout of the blocks and what of a text may travel under ``--text``; the page decides what is on screen.
+Every block is base64, so no text stands in a file in clear, and nothing in a block can end a script element.
+
+Layout (the reader is ``report/templates/items.js``): block ``index`` is JSON; block ``codes`` holds columns of two-bit
+codes, four items a byte, lowest bits first: gold per category, then decisions per candidate and category, then changes
+per pair and category (0 none, 1 fixed, 2 broken), then one byte per item and candidate for the outcome. Blocks
+``items-K`` are JSON for ``CHUNK`` items each. A block is plain or deflated, as its first letter says.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from harness.report.comparison.sections import all_disagree
+from harness.report.comparison.source import ReportSource
+from harness.report.parts.masking import TextMode, printable
+
+CHUNK = 1_000
+TEXT_WIDTHS = (4_000, 600, 200)
+"""Characters of a text that travel; the smaller widths keep a report of a few thousand long items in one file."""
+RATIONALE_SHARE = 4
+COMPRESS_FROM = 20_000
+"""Bytes from which a block is deflated; small reports stay independent of the compressor's version."""
+
+Block = tuple[str, str]
+
+
+def item_blocks(source: ReportSource, text_mode: TextMode, width: int = TEXT_WIDTHS[0]) -> Iterator[Block]:
+    """Name and content of every block, one at a time; texts are cut at ``width``, rationales at a quarter of it."""
+    yield "index", _encoded(orjson.dumps(_index(source, text_mode)))
+    yield "codes", _encoded(_codes(source))
+    for number, start in enumerate(range(0, len(source.item_ids), CHUNK)):
+        yield f"items-{number}", _encoded(orjson.dumps(_chunk(source, start, text_mode, width)))
+
+
+def _encoded(content: bytes) -> str:
+    if len(content) < COMPRESS_FROM:
+        return "p" + base64.b64encode(content).decode("ascii")
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return "z" + base64.b64encode(packer.compress(content) + packer.flush()).decode("ascii")
+
+
+def _index(source: ReportSource, text_mode: TextMode) -> dict[str, Any]:
+    slices = []
+    for name, values in source.slices.items():
+        shown = sorted(values)
+        members: list[list[int]] = [[] for _ in source.item_ids]
+        for number, value in enumerate(shown):
+            for index in values[value].tolist():
+                members[index].append(number)
+        combinations: dict[tuple[int, ...], int] = {}
+        codes = [combinations.setdefault(tuple(one), len(combinations)) for one in members]
+        slices.append(
+            {
+                "name": printable(name),
+                "values": [printable(value) for value in shown],
+                "sets": [list(one) for one in combinations],
+                "of": codes,
+            }
+        )
+    return {
+        "ids": [printable(one) for one in source.item_ids],
+        "mode": text_mode,
+        "slices": slices,
+        "withheld": [index for index, text in enumerate(source.texts) if text is None],
+        "suspect": np.flatnonzero(all_disagree(source).any(axis=1)).tolist(),
+    }
+
+
+def _codes(source: ReportSource) -> bytes:
+    columns = [source.y_true[:, column] for column in range(len(source.categories))]
+    for arm in source.arms:
+        columns += [arm.decisions[:, column] for column in range(len(source.categories))]
+    position = {one: index for index, one in enumerate(source.item_ids)}
+    for comparison in source.comparisons:
+        for category in source.categories:
+            change = np.zeros(len(source.item_ids), dtype=np.int8)
+            compared = comparison["categories"].get(category, {})
+            for code, name in ((1, "fixed"), (2, "broken")):
+                change[[position[one] for one in compared.get(name, ())]] = code
+            columns.append(change)
+    packed = [_two_bits(column) for column in columns]
+    return b"".join([*packed, *(arm.outcomes.astype(np.uint8).tobytes() for arm in source.arms)])
+
+
+def _two_bits(column: NDArray[np.int8]) -> bytes:
+    """Four items a byte; missing (-1) is stored as 3."""
+    padded = np.zeros(-(-column.size // 4) * 4, dtype=np.uint8)
+    padded[: column.size] = column.astype(np.int16) & 3
+    parts = padded.reshape(-1, 4)
+    return np.asarray(parts[:, 0] | parts[:, 1] << 2 | parts[:, 2] << 4 | parts[:, 3] << 6, dtype=np.uint8).tobytes()
+
+
+def _chunk(source: ReportSource, start: int, text_mode: TextMode, width: int) -> dict[str, Any]:
+    end = min(start + CHUNK, len(source.item_ids))
+    content: dict[str, Any] = {}
+    if text_mode != "none":
+        content["t"] = [_cut(text, width) for text in source.texts[start:end]]
+        content["r"] = [
+            _rationales(arm.rationales, start, end, max(width // RATIONALE_SHARE, 100)) for arm in source.arms
+        ]
+    content["s"] = [_scores(arm.scores, start, end) for arm in source.arms]
+    return content
+
+
+def _rationales(rationales: Sequence[str | None] | None, start: int, end: int, width: int) -> list[str | None] | None:
+    if rationales is None:
+        return None
+    return [_cut(text, width) for text in rationales[start:end]]
+
+
+def _cut(text: str | None, width: int) -> str | None:
+    if text is None:
+        return None
+    if len(text) <= width:
+        return printable(text)
+    return f"{printable(text[:width])}… (cut: {len(text):,} characters)"
+
+
+def _scores(scores: NDArray[Any] | None, start: int, end: int) -> list[list[int | None]] | None:
+    """Scores in hundredths, which is what a reader sees; None where there is none."""
+    if scores is None:
+        return None
+    part = np.asarray(scores[start:end], dtype=np.float64)
+    known = ~np.isnan(part)
+    hundredths = np.round(100 * np.where(known, part, 0)).astype(np.int64)
+    return [
+        [value if is_known else None for value, is_known in zip(row, mask, strict=True)]
+        for row, mask in zip(hundredths.tolist(), known.tolist(), strict=True)
+    ]

@@ -1,0 +1,316 @@
+"""The comparison report as Markdown: verdict, categories, checks, inputs, items, failures, cost, gold, signature.
+
+Decides order and length for a reader of a pull request or a wiki page; numbers are rounded by ``report.numbers``,
+tables escaped by ``report.tables``. Sections that have no data are absent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from harness.core.results import MetricResult
+from harness.report.comparison.data import (
+    METRIC_NAMES,
+    CategoryRow,
+    InputChange,
+    Measure,
+    Pair,
+    ReportData,
+)
+from harness.report.comparison.heatmaps import HeatMaps
+from harness.report.comparison.source import ReportSource
+from harness.report.parts import numbers
+from harness.report.parts.masking import TextMode, printable, shorten, shown
+from harness.report.parts.tables import Table, markdown_text, to_markdown
+from harness.report.parts.words import outcome_words, plural
+
+SHOWN_METRICS = ("recall", "precision", "fpr")
+MAX_ITEMS = 10
+MAX_DIFF_LINES = 60
+MAX_SLICE_ROWS = 15
+TEXT_WIDTH = 160
+CHANGE_WORDS = {
+    "better": "▲ better, proven",
+    "worse": "▼ worse, proven",
+    "leans_better": "△ maybe better",
+    "leans_worse": "▽ maybe worse",
+    "same": "about the same",
+    "unclear": "cannot tell",
+    "undefined": "not defined",
+}
+_FENCE = re.compile(r"`{3,}")
+
+
+def write_markdown(source: ReportSource, data: ReportData, path: Path, text_mode: TextMode) -> Path:
+    """Write the report."""
+    path.write_text(markdown_report(source, data, text_mode), encoding="utf-8")
+    return path
+
+
+def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode) -> str:
+    """The report as text."""
+    parts = [_head(data)]
+    for pair in data.pairs:
+        parts += _pair(source, data, pair, text_mode)
+    parts += [_outcomes(data), *_economics(data), *_production(data), *_slices(data), _gold(data), _about(data)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(data: ReportData) -> str:
+    several = len(data.verdict.lines) > 1
+    banners = [f"> **⚠ {one.word}.** {markdown_text(one.text)}" for one in data.banners]
+    verdicts = [
+        f"**{markdown_text(f'{one.candidate}: {one.word}' if several else one.word)}.** "
+        f"{markdown_text(' '.join([one.sentence, *one.details]))}"
+        for one in data.verdict.lines
+    ]
+    notes = "\n".join(f"- {markdown_text(note)}" for note in data.verdict.notes)
+    facts = (
+        f"{plural(data.n_items, 'item')} of {data.golden_set.get('name')} v{data.golden_set.get('version')}, "
+        f"policy {data.policy_name} v{data.policy_version}, run {data.run_id}, written {data.generated_at}"
+    )
+    parts = [*banners, f"# {markdown_text(data.title)}", *verdicts, notes, markdown_text(facts)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMode) -> list[str]:
+    heading = f"{pair.candidate} against {pair.baseline}" if pair.baseline else pair.candidate
+    parts = [f"## {markdown_text(heading)}"]
+    parts += [
+        _metric_table(pair, metric) for metric in SHOWN_METRICS if any(metric in row.measures for row in pair.rows)
+    ]
+    if pair.family:
+        parts.append(markdown_text(f"Proven: Holm-corrected ({pair.family}). Brackets are 95% intervals."))
+    if pair.checks:
+        parts.append(_checks(pair))
+    parts += [_input(change) for change in pair.inputs if change.is_changed]
+    if pair.baseline:
+        parts += _items(source, pair, text_mode)
+    return parts
+
+
+def _metric_table(pair: Pair, metric: str) -> str:
+    rows = [(row, row.measures[metric]) for row in pair.rows if metric in row.measures]
+    if pair.baseline is None:
+        cells = [(row.name, str(one.candidate.n), numbers.share_with_interval(one.candidate)) for row, one in rows]
+        return to_markdown(_table(METRIC_NAMES[metric], ("Category", "n", pair.candidate), cells))
+    columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", "Fixed", "Broken")
+    return to_markdown(_table(METRIC_NAMES[metric], columns, [_measured(row, one) for row, one in rows]))
+
+
+def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
+    return (
+        row.name,
+        numbers.count(one.candidate.n),
+        _share(one.baseline),
+        _share(one.candidate),
+        "n/a" if one.difference is None else numbers.points_with_interval(one.difference),
+        CHANGE_WORDS[one.change],
+        numbers.count(len(row.fixed)),
+        numbers.count(len(row.broken)),
+    )
+
+
+def _share(result: MetricResult | None) -> str:
+    return "n/a" if result is None else numbers.share_with_interval(result)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[Sequence[str]]) -> Table:
+    texts = ("Category", "Value", "Candidate", "Check", "Tier", "Verdict", "Remark", "Item", "Text", "Change", "")
+    return Table(title, columns, tuple(tuple(row) for row in rows), (), frozenset(c for c in columns if c not in texts))
+
+
+def _checks(pair: Pair) -> str:
+    rows = []
+    for check in pair.checks:
+        needed = f"{plural(check.items_needed, 'more item')} needed" if check.items_needed else ""
+        remark = "; ".join(one for one in (needed, check.remark) if one)
+        difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
+        name = f"{check.category}, {check.metric.replace('_', ' ')}"
+        rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
+    return to_markdown(_table("Gate", ("Check", "Tier", "Limit", "Difference, points", "Verdict", "Remark"), rows))
+
+
+def _input(change: InputChange) -> str:
+    """A text difference in a fence that its lines cannot close."""
+    names = [name for name in (change.old_name, change.new_name) if name]
+    title = f"{change.kind.capitalize()}: {' → '.join(dict.fromkeys(names))}"
+    counted = f"{plural(change.n_added, 'line')} added, {numbers.count(change.n_removed)} removed"
+    remark = f"; {change.remark}" if change.remark else ""
+    head = f"### {markdown_text(title)}\n\n{markdown_text(counted + remark)}"
+    if not change.lines:
+        return head
+    signs = {"added": "+", "removed": "-", "same": " ", "gap": "@@"}
+    lines = [
+        signs[line.kind] + printable("".join(text for _, text in line.parts)) for line in change.lines[:MAX_DIFF_LINES]
+    ]
+    rest = len(change.lines) - len(lines)
+    longest = max((len(found) for line in lines for found in _FENCE.findall(line)), default=2)
+    fence = "`" * max(3, longest + 1)
+    more = [markdown_text(f"and {plural(rest, 'more line')}; see the HTML report.")] if rest > 0 else []
+    return "\n\n".join([head, "\n".join([f"{fence}diff", *lines, fence]), *more])
+
+
+def _items(source: ReportSource, pair: Pair, text_mode: TextMode) -> list[str]:
+    """A few fixed and broken items; the page and the spreadsheet hold all."""
+    place = {item_id: index for index, item_id in enumerate(source.item_ids)}
+    columns = ("Category", "Item", "Text") if text_mode != "none" else ("Category", "Item")
+    parts = []
+    for title, which in (("Broken", "broken"), ("Fixed", "fixed")):
+        found = [(row.name, item_id) for row in pair.rows for item_id in getattr(row, which)]
+        if not found:
+            continue
+        rows: list[tuple[str, ...]] = []
+        for name, item_id in _round_robin(found, MAX_ITEMS):
+            text = shown(source.texts[place[item_id]], text_mode, TEXT_WIDTH)
+            rows.append((name, shorten(item_id, 60), text)[: len(columns)])
+        head = f"{title}: {numbers.count(len(rows))} of {numbers.count(len(found))}"
+        parts.append(to_markdown(_table(head, columns, rows)))
+    return parts
+
+
+def _round_robin(found: Sequence[tuple[str, str]], n: int) -> list[tuple[str, str]]:
+    """The first of every category, then the second: no category crowds out the others."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for position, (name, item_id) in enumerate(found):
+        seen[name] = seen.get(name, 0) + 1
+        ranked.append((seen[name], position, (name, item_id)))
+    return [one for _, _, one in sorted(ranked)[:n]]
+
+
+def _outcomes(data: ReportData) -> str:
+    names = list(dict.fromkeys(name for row in data.outcomes for name in row.counts))
+    rows = [
+        (
+            row.candidate,
+            *(numbers.count(row.counts.get(name, 0)) for name in names),
+            "n/a" if row.failure_rate is None else numbers.share_with_interval(row.failure_rate, 2),
+        )
+        for row in data.outcomes
+    ]
+    return to_markdown(
+        _table("What came of the calls", ("Candidate", *map(outcome_words, names), "Failure rate"), rows)
+    )
+
+
+def _economics(data: ReportData) -> list[str]:
+    if not data.economics:
+        return []
+    rows = [
+        (
+            row.candidate,
+            numbers.milliseconds(row.latency_ms.get("p50")),
+            numbers.milliseconds(row.latency_ms.get("p95")),
+            numbers.count(row.tokens.get("input_tokens", 0)),
+            numbers.count(row.tokens.get("output_tokens", 0)),
+            numbers.usd(row.cost_per_1000_usd),
+        )
+        for row in data.economics
+    ]
+    columns = ("Candidate", "Median", "p95", "Input tokens", "Output tokens", "Cost per 1,000 answered items")
+    return [to_markdown(_table("Latency and cost", columns, rows))]
+
+
+def _production(data: ReportData) -> list[str]:
+    if data.production is None:
+        return []
+    traffic, hours = data.production.items_per_day, data.production.review_seconds / 3600
+    rows = [
+        (
+            row.candidate,
+            row.name,
+            numbers.share(row.prevalence, 2),
+            _share(row.precision),
+            _amount(row.flagged, traffic),
+            _amount(row.flagged, traffic * hours),
+            _amount(row.missed, traffic),
+        )
+        for row in data.production.rows
+    ]
+    columns = ("Candidate", "Category", "Prevalence", "Precision", "Flags a day", "Reviewer hours", "Missed a day")
+    table = to_markdown(_table(f"In production, at {numbers.count(traffic)} items a day", columns, rows))
+    sources = sorted({row.source for row in data.production.rows})
+    return [f"{table}\n\n{markdown_text('Prevalence: ' + '; '.join(sources))}"]
+
+
+def _amount(result: MetricResult, factor: float) -> str:
+    """A share of traffic as whole numbers, with its interval."""
+    value, low, high = (numbers.count(round(end * factor)) for end in (result.value, result.low, result.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _slices(data: ReportData) -> list[str]:
+    """Recall and over-blocking of the last candidate by slice, over categories with enough items."""
+    candidate = data.pairs[0].candidate
+    names: Mapping[str, str] = dict(data.categories)
+    parts = _slice_changes(data)
+    for table in data.slices:
+        rows = []
+        for row in table.rows:
+            recall = row.results.get("recall", {}).get(candidate, {})
+            worst = min(
+                ((one.value, category, one) for category, one in recall.items() if one.n >= 10 and one.is_defined),
+                key=lambda one: (one[0], one[1]),
+                default=None,
+            )
+            if worst is not None and not math.isnan(worst[0]):
+                share = f"{numbers.share_with_interval(worst[2])}, n {numbers.count(worst[2].n)}"
+                rows.append((row.value, numbers.count(row.n_items), names.get(worst[1], worst[1]), share))
+        if rows:
+            title = f"Lowest recall of {candidate} by {table.name} (exploratory; 10 violating items or more)"
+            columns = ("Value", "Items", "Category", "Recall")
+            parts.append(to_markdown(_table(title, columns, rows[:MAX_SLICE_ROWS])))
+    return parts
+
+
+def _slice_changes(data: ReportData) -> list[str]:
+    """What stands out among the paired changes by slice, per candidate."""
+    maps = HeatMaps(data)
+    parts = []
+    for pair in data.pairs if maps.has_changes else ():
+        moved, n_more = maps.moved(pair.candidate)
+        n_moved = len(moved) + n_more
+        lead = f"{plural(n_moved, 'cell')} of slice and category {'stands' if n_moved == 1 else 'stand'} out"
+        lead = lead if moved else "nothing stands out"
+        lines = [
+            f"### Change by slice: {markdown_text(pair.candidate)} against {markdown_text(str(pair.baseline))}",
+            "",
+            markdown_text(
+                f"Exploratory (Benjamini-Hochberg, one in ten may be chance): {lead}. {maps.family(pair.candidate)}."
+            ),
+        ]
+        if moved:
+            lines += ["", *(f"- {markdown_text(one)}" for one in moved)]
+        if n_more:
+            lines.append(f"- {plural(n_more, 'more')}")
+        parts.append("\n".join(lines))
+    return parts
+
+
+def _gold(data: ReportData) -> str:
+    rows = [
+        (
+            row.name,
+            numbers.count(row.n_violating),
+            numbers.count(row.n_not_violating),
+            numbers.count(row.n_unlabelled),
+            "none" if row.provable_margin is None else f"{numbers.points(row.provable_margin).lstrip('+')} points",
+            "" if row.alpha is None else numbers.score_with_interval(row.alpha),
+        )
+        for row in data.gold.rows
+    ]
+    columns = ("Category", "Violating", "Not violating", "Unlabelled", "Smallest provable loss of recall", "Agreement")
+    if not any(row[-1] for row in rows):
+        rows, columns = [row[:-1] for row in rows], columns[:-1]  # type: ignore[misc, assignment]
+    return to_markdown(_table("Golden set", columns, rows))
+
+
+def _about(data: ReportData) -> str:
+    lines = ["### Reproduce", *(f"- {markdown_text(command)}" for command in data.reproduce)]
+    lines += [f"- {markdown_text(f'{name}: {signature}')}" for name, signature in data.signatures.items() if signature]
+    lines.append(f"- moderation-harness {markdown_text(data.version)}")
+    return "\n".join([lines[0], "", *lines[1:]])

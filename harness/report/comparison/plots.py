@@ -1,0 +1,227 @@
+"""Plots of a comparison report with matplotlib: one style, intervals always drawn, the same bytes for the same data.
+
+Decides which results a picture shows; how they look is in ``plot_parts``. matplotlib is imported when the first plot
+is made.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from harness.core.results import MetricResult
+from harness.errors import HarnessError
+from harness.measure.slices import SMALL_CELL
+from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData
+from harness.report.parts.masking import printable, shorten
+from harness.report.parts.plots import (
+    COLOURS,
+    INK,
+    LINES,
+    arm_order,
+    axes_legend,
+    category_axis,
+    draw_cell,
+    draw_cross,
+    draw_dot,
+    figure_legend,
+    label_text,
+    panel_grid,
+    percent_axis,
+    square_panel,
+    style,
+    wrapped,
+)
+
+PlotFormat = Literal["png", "svg"]
+FORMATS: tuple[PlotFormat, ...] = ("png", "svg")
+
+
+def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
+    """Draw one plot.
+
+    Args:
+        data: The report.
+        kind: A name in ``PLOTS``.
+        plot_format: png or svg.
+        metric: For the plots that show one metric.
+
+    Raises:
+        HarnessError: There is no such plot, or the report has no data for it.
+    """
+    if kind not in PLOTS:
+        raise HarnessError(f"no plot '{kind}'", allowed=", ".join(PLOTS))
+    with style() as pyplot:
+        figure = PLOTS[kind](pyplot, data, metric)
+        try:
+            _warn(figure, data)
+            buffer = io.BytesIO()
+            metadata: Mapping[str, Any] = (
+                {"Software": None} if plot_format == "png" else {"Date": None, "Creator": None}
+            )
+            figure.savefig(buffer, format=plot_format, metadata=metadata, bbox_inches="tight", facecolor="white")
+        finally:
+            pyplot.close(figure)
+    return buffer.getvalue()
+
+
+def _warn(figure: Any, data: ReportData) -> None:
+    """What a reader must know first, above the picture: it travels without its report."""
+    for position, one in enumerate(data.banners):
+        height = 1.02 + 0.05 * position
+        text = shorten(printable(f"{one.word}: {one.sentence}"), 110)
+        figure.text(0.01, height, text, fontsize=9, fontweight="bold", color="#a83f00", in_layout=False)
+
+
+# ------------------------------------------------------------------------------------------------------- the plots
+
+
+def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
+    """Both values of every category as dots with intervals."""
+    first = data.pairs[0]
+    rows = [row for row in first.rows if metric in row.measures]
+    shown: list[tuple[str, list[MetricResult | None]]] = []
+    if first.baseline is not None:
+        shown.append((first.baseline, [row.measures[metric].baseline for row in rows]))
+    for pair in data.pairs:
+        by_id = {row.id: row.measures.get(metric) for row in pair.rows}
+        shown.append((pair.candidate, [one.candidate if (one := by_id.get(row.id)) else None for row in rows]))
+    step = max(0.16, min(0.3, 0.7 / len(shown)))
+    figure, axes = pyplot.subplots(figsize=(8, 1.2 + len(rows) * max(0.42, 0.2 * len(shown))), layout="constrained")
+    offset = 0 if first.baseline is not None else 1
+    for number, (name, results) in enumerate(shown):
+        for position, result in enumerate(results):
+            y = position + (number - (len(shown) - 1) / 2) * step
+            draw_dot(axes, result, y, number + offset, label=name if position == 0 else None)
+    labels = [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows]
+    category_axis(axes, labels)
+    percent_axis(axes.xaxis)
+    axes.set_title(f"{METRIC_NAMES[metric]} with 95% intervals")
+    axes_legend(axes, [name for name, _ in shown], offset)
+    return figure
+
+
+def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
+    """Paired differences of the first comparison as a forest."""
+    pair = _compared(data)
+    rows = [row for row in pair.rows if metric in row.measures]
+    figure, axes = pyplot.subplots(figsize=(8, 1.2 + 0.42 * len(rows)), layout="constrained")
+    axes.axvline(0, color=INK, linewidth=1)
+    colours = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
+    for position, row in enumerate(rows):
+        one = row.measures[metric]
+        is_proven = one.change in ("better", "worse")
+        draw_dot(axes, one.difference, position, 1, colour=colours.get(one.change, "#5b6470"), is_filled=is_proven)
+    category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows])
+    ends = [abs(end) for end in axes.get_xlim()]
+    axes.set_xlim(-max(ends), max(ends))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")
+    side = "better is left" if metric == "fpr" else "better is right"
+    axes.set_xlabel(f"Difference in points, {pair.candidate} minus {pair.baseline} ({side}); filled: proven")
+    axes.set_title(f"{METRIC_NAMES[metric]}: paired difference with 95% interval")
+    return figure
+
+
+def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
+    """Precision against recall, one panel per category, with the points at which the candidates work."""
+    scored = [one for one in data.scored if any(curve.points for curve in one.curves)]
+    if not scored:
+        raise HarnessError("no candidate of this run gives scores", next_step="plot another kind")
+    figure, panels = panel_grid(pyplot, len(scored))
+    order = arm_order(data)
+    for panel, one in zip(panels, scored, strict=False):
+        for curve in one.curves:
+            number = order[curve.candidate]
+            if curve.points:
+                panel.plot(
+                    *zip(*curve.points, strict=True), color=COLOURS[number], linestyle=LINES[number], linewidth=1.4
+                )
+            draw_cross(panel, curve.recall, curve.precision, number)
+        square_panel(panel, one.name, "Recall", "Precision")
+    figure_legend(figure, data, "Precision against recall; dots: where each candidate works, with 95% intervals")
+    return figure
+
+
+def _reliability(pyplot: Any, data: ReportData, metric: str) -> Any:
+    """Stated score against observed share, one panel per category."""
+    scored = [one for one in data.scored if one.calibration]
+    if not scored:
+        raise HarnessError("no candidate of this run gives scores in [0, 1]", next_step="plot another kind")
+    figure, panels = panel_grid(pyplot, len(scored))
+    order = arm_order(data)
+    for panel, one in zip(panels, scored, strict=False):
+        panel.plot([0, 1], [0, 1], color="#8a93a0", linestyle=":", linewidth=1)
+        for calibration in one.calibration:
+            for row in calibration.bins:
+                stated = MetricResult(row.mean_score, math.nan, math.nan, 0)
+                draw_cross(panel, stated, row.observed, order[calibration.candidate])
+        square_panel(panel, one.name, "Stated score", "Observed share")
+    figure_legend(figure, data, "Calibration with 95% intervals; on the dotted line a score means what it says")
+    return figure
+
+
+def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
+    """One heat map per slice, of the first compared candidate; cells of few items are grey."""
+    if metric not in ("recall", "fpr"):
+        raise HarnessError(f"slices are not plotted for {metric}", allowed="recall, fpr")
+    candidate = data.pairs[0].candidate
+    tables = []
+    for table in data.slices:
+        rows = [(row, row.results.get(metric, {}).get(candidate, {})) for row in table.rows]
+        kept = [(row, found) for row, found in rows if any(one.is_defined for one in found.values())]
+        if kept:
+            tables.append((table.name, kept))
+    if not tables:
+        raise HarnessError("this run has no slices", next_step="declare slices in the card and in the eval")
+    shown = {category for _, rows in tables for _, found in rows for category, one in found.items() if one.is_defined}
+    categories = [one for one in data.categories if one[0] in shown]
+    heights = [len(rows) + 1.6 for _, rows in tables]
+    width = 2.4 + 0.95 * len(categories)
+    figure, panels = pyplot.subplots(
+        len(tables),
+        1,
+        figsize=(max(7.0, width), 0.44 * sum(heights) + 1.6),
+        height_ratios=heights,
+        layout="constrained",
+        squeeze=False,
+    )
+    colours = pyplot.get_cmap("Blues" if metric == "recall" else "Oranges")
+    for number, (panel, (name, rows)) in enumerate(zip(panels[:, 0], tables, strict=True)):
+        for y, (_, found) in enumerate(rows):
+            for x, (category, _) in enumerate(categories):
+                draw_cell(panel, x, y, found.get(category), colours)
+        panel.set_xlim(-0.5, len(categories) - 0.5)
+        panel.set_ylim(len(rows) - 0.5, -0.5)
+        panel.set_yticks(range(len(rows)), [f"{label_text(row.value)} ({row.n_items:,})" for row, _ in rows])
+        names = [wrapped(text) for _, text in categories]
+        panel.set_xticks(range(len(names)), names if number == 0 else [""] * len(names), fontsize=7.5)
+        panel.xaxis.tick_top()
+        panel.tick_params(length=0)
+        panel.spines[:].set_visible(False)
+        panel.set_title(label_text(name), fontsize=9.5)
+    figure.suptitle(
+        f"{METRIC_NAMES[metric]} of {label_text(candidate)} by slice, with 95% intervals; "
+        f"grey: fewer than {SMALL_CELL} items",
+        x=0.01,
+        ha="left",
+        fontsize=11,
+        fontweight="bold",
+    )
+    return figure
+
+
+PLOTS: dict[str, Callable[[Any, ReportData, str], Any]] = {
+    "categories": _categories,
+    "differences": _differences,
+    "curves": _curves,
+    "reliability": _reliability,
+    "slices": _slices,
+}
+
+
+def _compared(data: ReportData) -> Pair:
+    if data.pairs[0].baseline is None:
+        raise HarnessError("one candidate alone has no differences", next_step="choose a run with two candidates")
+    return data.pairs[0]

@@ -1,0 +1,136 @@
+"""What rests on scores: precision-recall curves, threshold tables, calibration.
+
+Decides how curves are thinned and which thresholds are tabulated; the formulas are in ``core``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core import metrics
+from harness.core.calibration import brier_score, calibration_error, reliability_table
+from harness.core.ranking import precision_recall_curve
+from harness.core.results import MetricResult
+from harness.report.comparison.data import (
+    Calibration,
+    Curve,
+    ReliabilityRow,
+    ScoredCategory,
+    ThresholdRow,
+    result_from,
+)
+from harness.report.comparison.pairs import category_name
+from harness.report.comparison.source import Arm, ReportSource
+
+MAX_CURVE_POINTS = 100
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FEW_VALUES = 12
+
+
+def scored_categories(source: ReportSource) -> tuple[ScoredCategory, ...]:
+    """Categories in which at least one candidate gives scores and an item violates."""
+    found = []
+    for column, category in enumerate(source.categories):
+        y_true = source.y_true[:, column]
+        if not (y_true == 1).any():
+            continue
+        curves: list[Curve] = []
+        thresholds: dict[str, tuple[ThresholdRow, ...]] = {}
+        calibration: list[Calibration] = []
+        for arm in source.arms:
+            scored = source.scores["candidates"][arm.id]["categories"].get(category)
+            if scored is None:
+                continue
+            y_score = scores_of(arm, column)
+            if y_score is not None:
+                thresholds[arm.id] = threshold_rows(y_true, y_score)
+                if _are_probabilities(y_score):
+                    calibration.append(_calibration(arm.id, y_true, y_score))
+            curves.append(_curve(arm.id, y_true, y_score, scored))
+        if thresholds:
+            found.append(
+                ScoredCategory(category, category_name(source, category), tuple(curves), thresholds, tuple(calibration))
+            )
+    return tuple(found)
+
+
+def scores_of(arm: Arm, column: int) -> NDArray[np.float64] | None:
+    """One category's scores; None when there is none, or nothing but the decision repeated as 0 and 1."""
+    if arm.scores is None:
+        return None
+    y_score = np.asarray(arm.scores[:, column], dtype=np.float64)
+    known = y_score[~np.isnan(y_score)]
+    if not known.size or np.isin(known, (0.0, 1.0)).all():
+        return None
+    return y_score
+
+
+def _are_probabilities(y_score: NDArray[np.float64]) -> bool:
+    known = y_score[~np.isnan(y_score)]
+    return bool(known.min() >= 0 and known.max() <= 1)
+
+
+def _curve(
+    candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: Mapping[str, Any]
+) -> Curve:
+    points: tuple[tuple[float, float], ...] = ()
+    if y_score is not None:
+        curve = precision_recall_curve(y_true, y_score)
+        if not np.isnan(curve.recall).any():
+            points = _thinned(curve.recall[:-1], curve.precision[:-1])
+    recall, precision = result_from(scored["recall"]), result_from(scored["precision"])
+    assert recall is not None
+    assert precision is not None
+    return Curve(candidate, points, result_from(scored.get("average_precision")), recall, precision)
+
+
+def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """At most ``MAX_CURVE_POINTS`` points, evenly spread over recall, both ends kept; recall ascends.
+
+    Of the thresholds that reach the same recall the highest counts: it has the best precision.
+    """
+    recall, first = np.unique(recall[::-1], return_index=True)
+    precision = precision[::-1][first]
+    if recall.size > MAX_CURVE_POINTS:
+        wanted = np.linspace(recall[0], recall[-1], MAX_CURVE_POINTS)
+        kept = np.unique(np.clip(np.searchsorted(recall, wanted), 0, recall.size - 1))
+        kept = np.unique(np.concatenate([[0], kept, [recall.size - 1]]))
+        recall, precision = recall[kept], precision[kept]
+    return tuple((round(float(r), 4), round(float(p), 4)) for r, p in zip(recall, precision, strict=True))
+
+
+def threshold_rows(y_true: NDArray[np.int8], y_score: NDArray[np.float64]) -> tuple[ThresholdRow, ...]:
+    """Precision, recall and FPR at round thresholds; at every score when there are few distinct ones."""
+    known = (y_true >= 0) & ~np.isnan(y_score)
+    gold, score = y_true[known] == 1, y_score[known]
+    if not score.size:
+        return ()
+    distinct = np.unique(score)
+    if distinct.size <= FEW_VALUES:
+        chosen = distinct
+    elif distinct[0] >= 0 and distinct[-1] <= 1:
+        chosen = np.array(THRESHOLDS)
+    else:
+        chosen = np.unique(np.quantile(score, THRESHOLDS))
+    positives, negatives = np.sort(score[gold]), np.sort(score[~gold])
+    rows = []
+    for threshold in chosen:
+        tp = positives.size - int(np.searchsorted(positives, threshold))
+        fp = negatives.size - int(np.searchsorted(negatives, threshold))
+        counts = (float(tp), float(fp), float(positives.size - tp), float(negatives.size - fp))
+        rows.append(
+            ThresholdRow(
+                float(threshold), metrics.precision(*counts), metrics.recall(*counts), metrics.fpr(*counts), tp + fp
+            )
+        )
+    return tuple(rows)
+
+
+def _calibration(candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64]) -> Calibration:
+    bins = tuple(ReliabilityRow(one.mean_score, one.observed) for one in reliability_table(y_true, y_score))
+    brier: MetricResult = brier_score(y_true, y_score)
+    return Calibration(candidate, bins, brier, calibration_error(y_true, y_score))

@@ -1,0 +1,269 @@
+"""Sections that read scores and decisions without scores: confusion, slices, outcomes, money, production, gold.
+
+Decides what each table holds; wording and drawing belong to the page.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from harness.core.metrics import LOWER_IS_BETTER
+from harness.core.planning import smallest_provable_margin
+from harness.core.results import MetricResult
+from harness.measure.slices import SLICE_METRICS, SliceChange
+from harness.report.comparison.data import (
+    Confusion,
+    Economics,
+    GoldQuality,
+    GoldRow,
+    OutcomeRow,
+    Production,
+    ProductionRow,
+    SensitivityRow,
+    SliceCell,
+    SliceRow,
+    SliceTable,
+    result_from,
+)
+from harness.report.comparison.pairs import category_name
+from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
+from harness.report.parts.words import per_1000
+
+MAX_SLICE_VALUES = 40
+PLANNED_DISCORDANCE = 0.05
+SLICE_FDR = 0.10
+"""Share of chance findings that is accepted among the slice cells that stand out."""
+
+
+def confusions(source: ReportSource) -> tuple[Confusion, ...]:
+    """One matrix per candidate; none with a single category, or when nothing was flagged."""
+    if len(source.categories) < 2:
+        return ()
+    found = [_confusion(source, arm) for arm in source.arms]
+    return tuple(one for one in found if any(map(any, one.cells)) or any(one.clean))
+
+
+def _confusion(source: ReportSource, arm: Arm) -> Confusion:
+    gold, flagged = source.y_true == 1, arm.decisions == 1
+    is_decided = (arm.decisions >= 0).any(axis=1)
+    wrong = flagged & (source.y_true == 0)
+    anything = flagged.any(axis=1)
+    cells, missed, support = [], [], []
+    for column in range(len(source.categories)):
+        violating = gold[:, column] & is_decided
+        caught = violating & flagged[:, column]
+        row = wrong[violating & ~flagged[:, column]].sum(axis=0)
+        row[column] = caught.sum()
+        cells.append(tuple(int(value) for value in row))
+        missed.append(int((violating & ~anything).sum()))
+        support.append(int(violating.sum()))
+    clean = is_decided & ~gold.any(axis=1) & (source.y_true == 0).any(axis=1)
+    is_wrong_selection = is_decided & gold.any(axis=1) & wrong.any(axis=1) & ~(gold & flagged).any(axis=1)
+    return Confusion(
+        candidate=arm.id,
+        cells=tuple(cells),
+        missed=tuple(missed),
+        support=tuple(support),
+        clean=tuple(int(value) for value in (flagged & (source.y_true == 0))[clean].sum(axis=0)),
+        n_clean=int(clean.sum()),
+        n_wrong_selection=int(is_wrong_selection.sum()),
+    )
+
+
+def slice_tables(source: ReportSource) -> tuple[SliceTable, ...]:
+    """Recall and FPR per slice value, category and candidate, largest values first."""
+    tables = []
+    changes = _slice_cells(source)
+    for name, values in source.slices.items():
+        sized = sorted(values.items(), key=lambda one: (-len(one[1]), one[0]))
+        rows = []
+        for value, members in sized[:MAX_SLICE_VALUES]:
+            results: dict[str, dict[str, dict[str, MetricResult]]] = {}
+            for metric in SLICE_METRICS:
+                results[metric] = {}
+                for arm in source.arms:
+                    scored = source.scores["candidates"][arm.id].get("slices", {}).get(name, {}).get(value, {})
+                    found = {
+                        category: result
+                        for category, one in scored.items()
+                        if (result := result_from(one.get(metric))) is not None
+                    }
+                    if found:
+                        results[metric][arm.id] = found
+            if any(results.values()):
+                rows.append(SliceRow(value, len(members), results, changes.get((name, value), {})))
+        if rows:
+            tables.append(SliceTable(name, tuple(rows), max(0, len(sized) - MAX_SLICE_VALUES)))
+    return tuple(tables)
+
+
+def _slice_cells(source: ReportSource) -> dict[tuple[str, str], dict[str, dict[str, dict[str, SliceCell]]]]:
+    """(Slice, value) -> metric -> candidate -> category -> change."""
+    found: dict[tuple[str, str], dict[str, dict[str, dict[str, SliceCell]]]] = {}
+    for candidate, changes in source.slice_changes.items():
+        for one in changes:
+            metrics = found.setdefault((one.slice_name, one.value), {})
+            metrics.setdefault(one.metric, {}).setdefault(candidate, {})[one.category] = _slice_cell(one)
+    return found
+
+
+def _slice_cell(one: SliceChange) -> SliceCell:
+    return SliceCell(
+        baseline=one.baseline,
+        candidate=one.candidate,
+        difference=one.difference,
+        p_value=one.p_value,
+        q_value=one.q_value,
+        is_tested=not math.isnan(one.q_value),
+        is_moved=one.q_value <= SLICE_FDR,
+        is_worse=(one.difference.value < 0) != (one.metric in LOWER_IS_BETTER),
+    )
+
+
+def outcome_rows(source: ReportSource) -> tuple[OutcomeRow, ...]:
+    """Outcomes per candidate, in the order of the code table; they add up to items x repeats."""
+    rows = []
+    for arm in source.arms:
+        scored = source.scores["candidates"][arm.id]
+        counted = {str(name): int(n) for name, n in scored["outcomes"].items()}
+        total = len(source.item_ids) * source.n_repeats
+        if sum(counted.values()) != total:
+            raise AssertionError(f"outcomes of {arm.id} add up to {sum(counted.values())}, not {total}")
+        order = [*OUTCOME_NAMES, *sorted(set(counted) - set(OUTCOME_NAMES))]
+        counts = {name: counted[name] for name in order if counted.get(name)}
+        rows.append(OutcomeRow(arm.id, counts, result_from(scored.get("failure_rate")), scored.get("on_failure")))
+    return tuple(rows)
+
+
+def sensitivity_rows(source: ReportSource) -> tuple[SensitivityRow, ...]:
+    """Recall and precision under the three readings of failed answers, where a candidate has any."""
+    rows = []
+    for arm in source.arms:
+        for category, scored in source.scores["candidates"][arm.id]["categories"].items():
+            readings = scored.get("sensitivity") or {}
+            for metric in ("recall", "precision"):
+                found = [
+                    result_from(one.get(metric))
+                    for one in (scored, readings.get("all_wrong") or {}, readings.get("dropped") or {})
+                ]
+                declared, all_wrong, dropped = found
+                if declared is None or all_wrong is None or dropped is None:
+                    continue
+                name = category_name(source, category)
+                rows.append(SensitivityRow(arm.id, category, name, metric, declared, all_wrong, dropped))
+    return tuple(rows)
+
+
+def economics(source: ReportSource) -> tuple[Economics, ...]:
+    """Latency, tokens and cost; empty when nothing was timed, counted or priced."""
+    rows = []
+    for arm in source.arms:
+        scored = source.scores["candidates"][arm.id]
+        cost = scored.get("cost_usd")
+        rows.append(
+            Economics(
+                candidate=arm.id,
+                latency_ms=dict(scored.get("latency_ms") or {}),
+                tokens={name: int(n) for name, n in (scored.get("tokens") or {}).items()},
+                cost_usd=cost,
+                cost_per_1000_usd=per_1000(cost, scored["outcomes"]),
+                macro_f1=result_from((scored.get("macro") or {}).get("f1")),
+            )
+        )
+    has_data = any(
+        any(value is not None for value in row.latency_ms.values()) or any(row.tokens.values()) or row.cost_usd
+        for row in rows
+    )
+    return tuple(rows) if has_data else ()
+
+
+def production(source: ReportSource, items_per_day: float, review_seconds: float) -> Production | None:
+    """What the candidates would do to a day's traffic; None when the policy states no prevalence."""
+    rows = []
+    for arm in source.arms:
+        for category, scored in source.scores["candidates"][arm.id]["categories"].items():
+            try:
+                stated = source.policy.category(category).prevalence
+            except KeyError:
+                stated = None
+            recall, fpr = result_from(scored.get("recall")), result_from(scored.get("fpr"))
+            precision = result_from(scored.get("precision_at_prevalence"))
+            if stated is None or recall is None or fpr is None or precision is None:
+                continue
+            if not (recall.is_defined and fpr.is_defined):
+                continue
+            share = stated.value
+            rows.append(
+                ProductionRow(
+                    candidate=arm.id,
+                    category=category,
+                    name=category_name(source, category),
+                    prevalence=share,
+                    source=f"{stated.source}, {stated.date.isoformat()}",
+                    precision=precision,
+                    flagged=_combined(share, recall, 1 - share, fpr),
+                    wrongly_flagged=_combined(0.0, recall, 1 - share, fpr),
+                    missed=MetricResult(
+                        share * (1 - recall.value), share * (1 - recall.high), share * (1 - recall.low), recall.n
+                    ),
+                )
+            )
+    return Production(items_per_day, review_seconds, tuple(rows)) if rows else None
+
+
+def _combined(a: float, one: MetricResult, b: float, other: MetricResult) -> MetricResult:
+    """Weighted sum; its ends join the ends of both intervals, which is cautious."""
+    return MetricResult(
+        a * one.value + b * other.value, a * one.low + b * other.low, a * one.high + b * other.high, one.n + other.n
+    )
+
+
+def gold_quality(source: ReportSource) -> GoldQuality:
+    """Labels per category, agreement where votes exist, and labels that every candidate contradicts."""
+    agreed: dict[str, Any] = dict((source.agreement or {}).get("categories", {}))
+    rows = []
+    for column, category in enumerate(source.categories):
+        gold = source.y_true[:, column]
+        one = agreed.get(category, {})
+        rows.append(
+            GoldRow(
+                id=category,
+                name=category_name(source, category),
+                n_violating=int((gold == 1).sum()),
+                n_not_violating=int((gold == 0).sum()),
+                n_unlabelled=int((gold < 0).sum()),
+                provable_margin=_provable_margin(int((gold == 1).sum())),
+                alpha=result_from(one.get("krippendorff_alpha")),
+                n_votes=one.get("n_votes"),
+                gold_against_majority=result_from(one.get("gold_against_majority"))
+                if isinstance(one.get("gold_against_majority"), dict)
+                else None,
+            )
+        )
+    return GoldQuality(
+        rows=tuple(rows),
+        n_withheld=sum(text is None for text in source.texts),
+        n_all_disagree=int(all_disagree(source).any(axis=1).sum()),
+    )
+
+
+def _provable_margin(n_violating: int) -> float | None:
+    """Smallest recall margin these items can prove at 80% power; None when there is none below 50 points."""
+    if n_violating == 0:
+        return None
+    margin = smallest_provable_margin(n_violating, PLANNED_DISCORDANCE)
+    return None if math.isnan(margin) or margin > 0.5 else margin
+
+
+def all_disagree(source: ReportSource) -> Any:
+    """Where every candidate that decides contradicts the gold, bool (n_items, n_categories); needs two deciders."""
+    n_deciding = np.zeros(source.y_true.shape, dtype=np.int16)
+    n_against = np.zeros(source.y_true.shape, dtype=np.int16)
+    for arm in source.arms:
+        is_decided = (arm.decisions >= 0) & (source.y_true >= 0)
+        n_deciding += is_decided
+        n_against += is_decided & (arm.decisions != source.y_true)
+    return (n_deciding >= 2) & (n_against == n_deciding)

@@ -1,0 +1,97 @@
+"""What a comparison report is made of: arrays per candidate, texts, and the results of scoring and comparing.
+
+Plain containers, so that a report can be built from a stored run, from two runs, or from made-up data in a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.measure.slices import SliceChange
+from harness.records import Policy
+from harness.report.parts.banner import Banner
+from harness.runs import ALL_OUTCOMES
+
+OUTCOME_NAMES: tuple[str, ...] = ALL_OUTCOMES
+"""Position in this table is the outcome's code in ``Arm.outcomes``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """What one candidate did with every item, in the order of the golden set.
+
+    Attributes:
+        id: Name of the candidate.
+        outcomes: Codes of ``OUTCOME_NAMES``, uint8 (n_items,).
+        decisions: Decisions as scored (the fallback is applied), int8 (n_items, n_categories): 1, 0, -1 missing.
+        scores: Scores, float (n_items, n_categories), NaN missing; None when the candidate gives none.
+        rationales: Rationale per item, or None when the candidate gives none.
+        latency_ms: Latency per item, NaN unknown; None when nothing was timed.
+        description: One line for readers: prompt, model, rules.
+    """
+
+    id: str
+    outcomes: NDArray[np.uint8]
+    decisions: NDArray[np.int8]
+    scores: NDArray[Any] | None = None
+    rationales: Sequence[str | None] | None = None
+    latency_ms: NDArray[Any] | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InputText:
+    """One input file as it was when the run was made.
+
+    Attributes:
+        kind: What it is: prompt, rules, policy, model.
+        name: Name for readers, usually the file's.
+        text: The whole text.
+        sha256: Hash of the file's bytes.
+    """
+
+    kind: str
+    name: str
+    text: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportSource:
+    """Everything a comparison report is built from.
+
+    ``scores``, ``comparisons`` and ``gates`` (by candidate) have the shapes of ``--json``; ``slice_changes`` are by
+    candidate, against the baseline.
+    """
+
+    eval_name: str
+    policy: Policy
+    item_ids: Sequence[str]
+    texts: Sequence[str | None]
+    categories: tuple[str, ...]
+    y_true: NDArray[np.int8]
+    slices: Mapping[str, Mapping[str, NDArray[np.int64]]]
+    arms: tuple[Arm, ...]
+    scores: Mapping[str, Any]
+    baseline: str | None = None
+    comparisons: tuple[Mapping[str, Any], ...] = ()
+    gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    slice_changes: Mapping[str, Sequence[SliceChange]] = field(default_factory=dict)
+    agreement: Mapping[str, Any] | None = None
+    inputs: Mapping[str, tuple[InputText, ...]] = field(default_factory=dict)
+    facts: tuple[tuple[str, str], ...] = ()
+    reproduce: tuple[str, ...] = ()
+    banners: tuple[Banner, ...] = ()
+    n_repeats: int = 1
+
+    def arm(self, candidate: str) -> Arm:
+        """The candidate's arm; KeyError when there is none."""
+        for arm in self.arms:
+            if arm.id == candidate:
+                return arm
+        raise KeyError(candidate)

@@ -1,0 +1,20 @@
+"""A gate's report where continuous integration shows it: JUnit, annotations, job summary, pull-request comment.
+
+Every text here is hostile until escaped: category names and item ids come from files, and item text is never shown.
+"""
+
+from harness.report.gate.annotations import annotation_lines, failure_annotation, log_safe
+from harness.report.gate.comment import comment_markdown, failure_markdown, summary_markdown
+from harness.report.gate.junit import describe, failure_junit, junit_xml
+
+__all__ = [
+    "annotation_lines",
+    "comment_markdown",
+    "describe",
+    "failure_annotation",
+    "failure_junit",
+    "failure_markdown",
+    "junit_xml",
+    "log_safe",
+    "summary_markdown",
+]

@@ -1,0 +1,33 @@
+"""A run with early stopping in words: the sequential verdict, where it stopped, and what that saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.report.parts import numbers
+from harness.report.parts.tables import Table, to_terminal
+
+COLUMNS = ("Check", "Tier", "Margin", "Difference so far", "Verdict")
+
+
+def sequential_lines(report: Any) -> list[str]:
+    """The lines of a ``SequentialReport`` for the terminal."""
+    rows = tuple(
+        (name, spec.tier, f"{100 * spec.limit:g} points", numbers.points_with_interval(difference), verdict)
+        for name, (spec, verdict, difference) in report.checks.items()
+    )
+    note = "Differences in points; their intervals hold at every look together, so they are wider than a single one's."
+    share = f"{numbers.count(report.n_items)} of {numbers.count(report.n_items_in_set)} items"
+    made, saved = report.calls["made"], report.calls["saved"]
+    spent, kept = numbers.usd(report.cost_usd["spent"]), numbers.usd(report.cost_usd["saved"])
+    return [
+        f"{report.verdict} (sequential): {report.candidate} against {report.baseline}: {report.reason}",
+        f"Stopped at look {report.look} of {report.n_looks}, after {share}.",
+        f"Calls: {numbers.count(made)} made, {numbers.count(saved)} saved; cost: {spent} spent, {kept} saved.",
+        "",
+        to_terminal(Table("", COLUMNS, rows, (note,), frozenset(["Margin"]))),
+        *(f"Note: {one}." for one in report.notes),
+        *([f"Candidates gated on this golden set so far: {report.reuse.n_candidates}."] if report.reuse else []),
+        f"Run {report.run.run_id}: {report.run.path}",
+        "What sequential means: harness explain sequential",
+    ]

@@ -1,0 +1,191 @@
+"""A gate as tables: every check with what was asked, measured and decided.
+
+Decides words and order; the verdicts are the report's own.
+"""
+
+from __future__ import annotations
+
+import math
+
+from harness.core.results import MetricResult
+from harness.gating.checks import check_name
+from harness.gating.plan import DISCORDANCE, POWER, GatePlan, PlannedCheck
+from harness.gating.records import Across, CheckReport, GateReport, Split
+from harness.report.parts import numbers
+from harness.report.parts.tables import Table
+
+METRIC_NAMES = {
+    "recall": "Recall",
+    "precision": "Precision",
+    "fpr": "Over-blocking (FPR)",
+    "failure_rate": "Failure rate",
+}
+CHECK_COLUMNS = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit, pts", "Verdict")
+REMARKS = "What else"
+MOST_SPLITS = 60
+
+
+def gate_tables(report: GateReport) -> list[Table]:
+    """All checks, the split across versions if there is one, and the flip rates where items were asked repeatedly."""
+    checks = report.all_checks
+    tables = [check_table(checks, has_remarks=False)]
+    remarks = tuple((check.name, check.result.verdict, check.message) for check in checks if check.message)
+    if remarks:
+        tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks, outlook_notes(report)))
+    if report.across is not None:
+        tables.append(across_table(report.across))
+    if report.flip_rates:
+        tables.append(flip_table(report))
+    if report.noise_floor:
+        tables.append(noise_table(report))
+    return tables
+
+
+def outlook_notes(report: GateReport) -> tuple[str, ...]:
+    """On what the numbers of further items rest, and why the plan's are others."""
+    if not any(check.result.items_needed for check in report.all_checks):
+        return ()
+    return (
+        f"Further items: for a power of {numbers.share(report.power)} per check, at the discordance seen here: "
+        "(differing items + 1)/(items + 2).",
+        f"harness gate --plan, before any call, assumes {numbers.share(DISCORDANCE, 0)} and "
+        f"{numbers.share(POWER, 0)}: its numbers are others.",
+    )
+
+
+def check_table(
+    checks: tuple[CheckReport, ...], title: str = "", *, has_remarks: bool = True, notes: tuple[str, ...] = ()
+) -> Table:
+    """One row per check. Differences in points with the 90% interval whose end is the one-sided 95% bound."""
+    note = (
+        "Baseline and candidate with 95% intervals; differences in points with the 90% interval of the one-sided test."
+    )
+    columns = (*CHECK_COLUMNS, REMARKS) if has_remarks else CHECK_COLUMNS
+    rows = tuple(check_row(check)[: len(columns)] for check in checks)
+    return Table(title, columns, rows, (note, *notes), frozenset(["n", "Limit, pts"]))
+
+
+def check_row(check: CheckReport) -> tuple[str, ...]:
+    """One check as text."""
+    result, spec = check.result, check.result.spec
+    difference = "vs floor"
+    if spec.kind == "margin":
+        is_known = not math.isnan(result.difference.value)
+        difference = numbers.points_with_interval(result.difference) if is_known else "n/a"
+    return (
+        check.name,
+        spec.tier,
+        numbers.count(result.n),
+        level(check.baseline),
+        level(check.candidate),
+        difference,
+        limit(check),
+        result.verdict,
+        check.message,
+    )
+
+
+def limit(check: CheckReport) -> str:
+    """Margin in points, or floor as a share, as short as a narrow column needs it."""
+    spec = check.result.spec
+    if spec.kind == "margin":
+        return f"{100 * spec.limit:g}"
+    return f"{'≤' if spec.metric in ('fpr', 'failure_rate') else '≥'} {100 * spec.limit:g}%"
+
+
+def level(result: MetricResult) -> str:
+    """One system's value; a pooled check has none of its own."""
+    return (
+        ""
+        if math.isnan(result.value) and result.reason == "several categories"
+        else numbers.share_with_interval(result)
+    )
+
+
+def across_table(across: Across) -> Table:
+    """Four cells per category and metric, and the split of the change."""
+    columns = (
+        "Category",
+        "Metric",
+        "Old candidate, old gold",
+        "Old candidate, new gold",
+        "New candidate, old gold",
+        "New candidate, new gold",
+        "Labels",
+        "Candidate",
+    )
+    rows = tuple(_split_row(split) for split in across.splits[:MOST_SPLITS])
+    notes = [f"{'; '.join(across.differences) or 'no difference'}. Over {numbers.count(across.n_shared)} shared items."]
+    notes.append(
+        "Labels: what new labels did to the old candidate. Candidate: what the new candidate did, on the new labels."
+    )
+    if len(across.splits) > MOST_SPLITS:
+        notes.append(f"{len(across.splits) - MOST_SPLITS} more rows in --json")
+    return Table(
+        "Across versions: change split into labels and candidate", columns, rows, tuple(notes), frozenset(columns[2:])
+    )
+
+
+def _split_row(split: Split) -> tuple[str, ...]:
+    cells = (split.old_on_old, split.old_on_new, split.new_on_old, split.new_on_new)
+    return (
+        split.category,
+        METRIC_NAMES[split.metric],
+        *(numbers.share(cell.value) for cell in cells),
+        numbers.points(split.label_change),
+        numbers.points(split.candidate_change),
+    )
+
+
+def flip_table(report: GateReport) -> Table:
+    """How often each system disagrees with itself: the noise floor of every difference."""
+    undefined = MetricResult.undefined("not decided")
+    rows = tuple(
+        (name, *(numbers.share_with_interval(sides.get(side, undefined)) for side in ("baseline", "candidate")))
+        for name, sides in report.flip_rates.items()
+    )
+    columns = ("Category", report.baseline.candidate, report.candidate.candidate)
+    return Table("Flip rate: chance that two calls on one item disagree", columns, rows, (), frozenset(columns[1:]))
+
+
+def noise_table(report: GateReport) -> Table:
+    """What two runs of one system differ by: no smaller difference means anything."""
+    columns = ("Category", "Recall", "Over-blocking (FPR)")
+    rows = tuple(
+        (name, *(f"±{noise_points(metrics[one])}" for one in ("recall", "fpr")))
+        for name, metrics in report.noise_floor.items()
+    )
+    title = "Noise floor in points: differences between two runs of one candidate"
+    return Table(title, columns, rows, (), frozenset(columns[1:]))
+
+
+def noise_points(result: MetricResult) -> str:
+    """A half-width in points with the ends that follow from its flip rate."""
+    if math.isnan(result.value):
+        return f"n/a ({result.reason})"
+    return f"{100 * result.value:.1f} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
+
+
+def plan_table(plan: GatePlan) -> Table:
+    """What the golden set can prove, per check."""
+    columns = ("Check", "Tier", "Items", "Limit", "Power", "Smallest margin", "Needed for 80%", "Enough")
+    rows = tuple(_plan_row(check) for check in plan.checks)
+    notes = tuple(f"Assumed: {said}." for said in plan.assumptions)
+    golden = plan.golden_set
+    name = f"golden set {golden['name']} v{golden['version']}"
+    title = f"What {name} can prove for eval {plan.eval_name}, at an assumed discordance of {100 * plan.discordance:g}%"
+    return Table(title, columns, rows, notes, frozenset(columns[2:7]))
+
+
+def _plan_row(check: PlannedCheck) -> tuple[str, ...]:
+    spec = check.spec
+    return (
+        check_name(spec),
+        spec.tier,
+        f"{numbers.count(check.n)} {check.unit}",
+        f"{100 * spec.limit:g}{' points' if spec.kind == 'margin' else '%'}",
+        numbers.share(check.power, 0),
+        "n/a" if math.isnan(check.smallest_margin) else f"{100 * check.smallest_margin:.1f} points",
+        "out of reach" if check.needed is None else numbers.count(check.needed),
+        "yes" if check.can_pass else "no",
+    )

@@ -1,0 +1,1 @@
+"""Parts of every report: numbers, words, masked texts, tables, sheets and plots."""

@@ -1,0 +1,19 @@
+"""Style sheets and scripts of the pages, and their hashes for a content security policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+
+
+@cache
+def asset(name: str) -> str:
+    """A style sheet or script of the page."""
+    return (resources.files("harness") / "report" / "templates" / name).read_text(encoding="utf-8")
+
+
+def sha256_source(text: str) -> str:
+    """The text's hash as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

@@ -1,0 +1,78 @@
+"""The first line of a report whose numbers are no basis for a decision: what is wrong, and what to do.
+
+Decides which runs need one; every format prints it before anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.records.answers import WITHHELD
+from harness.report.parts import numbers
+from harness.report.parts.words import NOT_ASKED, sentence
+from harness.runs import RunMeta
+
+UNDECIDED = "Do not decide on this report."
+AGAIN = "Repeat the command that made the run: it asks again only for what is missing."
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One warning: a word in capitals, what is wrong, and what to do."""
+
+    word: str
+    sentence: str
+    advice: str
+    tone: Literal["bad", "open"] = "bad"
+
+    @property
+    def text(self) -> str:
+        """What is wrong and what to do."""
+        return f"{self.sentence} {self.advice}"
+
+
+def run_banner(meta: RunMeta, candidates: Sequence[str]) -> Banner | None:
+    """The warning that a run which is not complete needs; None for a complete one.
+
+    Args:
+        meta: The run.
+        candidates: Those that are reported.
+    """
+    if meta.status == "complete":
+        return None
+    reason = f" It stopped: {sentence(meta.reason)}" if meta.reason else ""
+    if meta.status == "incomplete":
+        counted = "; ".join(_asked(meta, one, with_name=len(candidates) > 1) for one in candidates)
+        text = f"{counted} (run {meta.run_id}).{reason}"
+        return Banner("INCOMPLETE", text, f"{UNDECIDED} {AGAIN}")
+    most = numbers.share(meta.max_error_rate)
+    counted = "; ".join(_failed(meta, one) for one in meta.candidates if meta.counts.get(one, {}).get("error"))
+    text = f"{counted or 'Too many rows have no answer'}. More than {most} is allowed (run {meta.run_id})."
+    advice = f"{UNDECIDED} See why: harness runs show {meta.run_id}. {AGAIN}"
+    return Banner("INVALID", text + reason, advice)
+
+
+def banners_of(runs: Iterable[tuple[RunMeta, Sequence[str]]]) -> tuple[Banner, ...]:
+    """The warnings of several runs, each with its reported candidates."""
+    return tuple(found for meta, names in runs if (found := run_banner(meta, names)) is not None)
+
+
+def _asked(meta: RunMeta, candidate: str, *, with_name: bool) -> str:
+    """``379 of 2,000 items were asked``; rows of one item are counted apart where it is asked several times."""
+    counts = meta.counts.get(candidate, {})
+    total = sum(counts.values()) - counts.get(WITHHELD, 0)
+    n_asked, n_errors = total - counts.get(NOT_ASKED, 0), counts.get("error", 0)
+    noun = "items" if meta.repeats == 1 else f"rows ({numbers.count(meta.repeats)} per item)"
+    whose = f"{candidate}: " if with_name else ""
+    if not counts.get(NOT_ASKED, 0):
+        return f"{whose}{numbers.count(total - n_errors)} of {numbers.count(total)} {noun} have an answer"
+    failed = f", {numbers.count(n_errors)} of them without an answer" if n_errors else ""
+    return f"{whose}{numbers.count(n_asked)} of {numbers.count(total)} {noun} were asked{failed}"
+
+
+def _failed(meta: RunMeta, candidate: str) -> str:
+    counts = meta.counts[candidate]
+    n_asked = sum(counts.values()) - counts.get(WITHHELD, 0) - counts.get(NOT_ASKED, 0)
+    return f"{numbers.count(counts['error'])} of {numbers.count(n_asked)} rows of {candidate} have no answer"

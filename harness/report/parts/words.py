@@ -1,0 +1,53 @@
+"""Small words of all reports: plurals, sentences, and how outcomes are named and counted.
+
+Decides which outcomes hold an answer and which count as failed; numbers are rounded by ``report.numbers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.records.answers import WITHHELD
+from harness.report.parts import numbers
+
+NOT_ASKED = "not_asked"
+UNANSWERED = frozenset({"error", WITHHELD, NOT_ASKED})
+"""Outcomes of rows that hold no answer: nothing was decided, timed or paid for."""
+NOT_FAILED = frozenset({"ok", WITHHELD, NOT_ASKED})
+
+
+def plural(n: float, noun: str, several: str | None = None) -> str:
+    """``1 target``, ``2 targets``."""
+    return f"{numbers.count(n)} {noun if n == 1 else several or noun + 's'}"
+
+
+def sentence(text: str) -> str:
+    """A note as a sentence of its own: a capital and a full stop.
+
+    >>> sentence("run a is a sample of 100 items")
+    'Run a is a sample of 100 items.'
+    """
+    clean = text.strip()
+    capital = clean[:1].upper() + clean[1:]
+    return capital if not capital or capital[-1] in ".!?" else f"{capital}."
+
+
+def outcome_words(name: str) -> str:
+    """An outcome as readers see it: ``not asked``."""
+    return name.replace("_", " ")
+
+
+def n_answered(counts: Mapping[str, int]) -> int:
+    """Rows with an answer, usable or not."""
+    return sum(n for name, n in counts.items() if name not in UNANSWERED)
+
+
+def failed_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Outcomes that count as failed; rows that were withheld or never asked did not fail."""
+    return {name: n for name, n in counts.items() if name not in NOT_FAILED}
+
+
+def per_1000(amount: float | None, counts: Mapping[str, int]) -> float | None:
+    """An amount per 1,000 answered rows; None where nothing was answered or the amount is not known."""
+    answered = n_answered(counts)
+    return None if amount is None or not answered else 1000 * amount / answered

@@ -1,0 +1,243 @@
+"""Spreadsheets: tables as an xlsx file that cannot execute anything and has the same bytes for the same tables.
+
+Decides styles, widths and what a cell may hold. Every text is written as a string; one that a spreadsheet could take
+for a formula, also after a detour through CSV, begins with an apostrophe. Which tables there are is up to the callers.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.core.results import MetricResult
+from harness.report.parts.masking import printable, shorten
+
+Kind = Literal["text", "count", "share", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
+Value = str | float | int | None
+FORMATS: dict[Kind, str] = {
+    "text": "@",
+    "long": "@",
+    "clip": "@",
+    "count": "#,##0",
+    "share": "0.0%",
+    "points": "+0.0;-0.0;0.0",
+    "number": "0.000",
+    "p_value": '[<0.001]"<0.001";0.000',
+    "money": "$#,##0.0000",
+    "milliseconds": "#,##0",
+}
+MAX_CELL = 32_000
+MAX_ROWS = 1_048_575
+TITLE_ROWS = 2
+LINE = 14.0
+"""Height of one line of a row, in points."""
+_DANGEROUS = "=+-@\t\r\n|%＝＋－＠'"
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MODIFIED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</dcterms:)")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its head, what its cells hold, and its width in characters."""
+
+    head: str
+    kind: Kind = "text"
+    width: float = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: a title line, a head that stays in view, and rows.
+
+    Attributes:
+        name: Name on the tab.
+        columns: The columns.
+        rows: Values, one per column; None is an empty cell.
+        title: First line of the sheet; empty for a sheet that begins with its head, ready for a pivot.
+        marks: Cell text -> tone, for verdicts that stand out.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: Iterable[Sequence[Value]]
+    title: str = ""
+    marks: tuple[tuple[str, Literal["good", "bad", "open"]], ...] = ()
+
+
+def safe_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, and that XML can hold.
+
+    >>> safe_text("=1+1"), safe_text("fine")
+    ("'=1+1", 'fine')
+    """
+    clean = _NO_XML.sub("�", printable(shorten(text, MAX_CELL)))
+    return f"'{clean}" if clean.lstrip(" \u00a0")[:1] and clean.lstrip(" \u00a0")[0] in _DANGEROUS else clean
+
+
+def proportion(result: MetricResult | None) -> tuple[Value, Value, Value, Value]:
+    """Value, both interval ends and n as cells; undefined numbers are empty."""
+    if result is None:
+        return None, None, None, None
+    return number(result.value), number(result.low), number(result.high), result.n
+
+
+def number(value: float | None) -> Value:
+    """A number as a cell; NaN is empty."""
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def write_workbook(sheets: Sequence[Sheet], path: Path, *, title: str) -> Path:
+    """Write the sheets; the file holds neither clock nor machine."""
+    path.write_bytes(workbook_bytes(sheets, title=title))
+    return path
+
+
+def workbook_bytes(sheets: Sequence[Sheet], *, title: str) -> bytes:
+    """The sheets as the bytes of an xlsx file."""
+    from openpyxl import Workbook
+
+    tables = [(sheet, _checked(sheet)) for sheet in sheets]
+    book = Workbook(write_only=True)
+    book.properties.title = safe_text(title)
+    book.properties.creator = "moderation-harness"
+    styles = _styles(book)
+    names: list[str] = []
+    for sheet, rows in tables:
+        names.append(_sheet_name(sheet.name, names))
+        _write(book, names[-1], sheet, rows, styles)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return _stable(buffer.getvalue())
+
+
+def _checked(sheet: Sheet) -> list[Sequence[Value]]:
+    """The rows, before anything is written."""
+    rows = list(sheet.rows)
+    if len(rows) > MAX_ROWS - TITLE_ROWS:
+        raise ValueError(f"sheet {sheet.name} has {len(rows)} rows; a spreadsheet holds {MAX_ROWS}")
+    for row in rows:
+        if len(row) != len(sheet.columns):
+            raise ValueError(f"a row of {len(row)} cells in a sheet of {len(sheet.columns)} columns")
+    return rows
+
+
+def _sheet_name(name: str, taken: Sequence[str]) -> str:
+    """A name that Excel accepts, once."""
+    clean = re.sub(r"[\[\]:*?/\\']", " ", printable(name)).strip()[:31] or "Sheet"
+    number_ = 2
+    found = clean
+    while found.lower() in [one.lower() for one in taken]:
+        found = f"{clean[:28]} {number_}"
+        number_ += 1
+    return found
+
+
+def _styles(book: Any) -> dict[str, Any]:
+    from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
+
+    line = Border(bottom=Side(style="thin", color="D9DEE5"))
+    styles: dict[str, Any] = {}
+    for kind, number_format in FORMATS.items():
+        is_text = number_format == "@"
+        align = Alignment(
+            vertical="top",
+            wrap_text=kind in ("long", "clip"),
+            horizontal="left" if is_text else None,
+            indent=int(is_text),
+        )
+        styles[kind] = NamedStyle(f"h_{kind}", font=Font(name="Calibri", size=10), number_format=number_format)
+        styles[kind].alignment = align
+    styles["head"] = NamedStyle("h_head", font=Font(name="Calibri", size=10, bold=True), border=line)
+    styles["head"].fill = PatternFill("solid", fgColor="EEF1F5")
+    styles["head"].alignment = Alignment(vertical="top", wrap_text=True, horizontal="left", indent=1)
+    styles["head_number"] = NamedStyle("h_head_number", font=Font(name="Calibri", size=10, bold=True), border=line)
+    styles["head_number"].fill = PatternFill("solid", fgColor="EEF1F5")
+    styles["head_number"].alignment = Alignment(vertical="top", wrap_text=True, horizontal="right")
+    styles["title"] = NamedStyle("h_title", font=Font(name="Calibri", size=13, bold=True))
+    for tone, (ink, fill) in {
+        "good": ("00704F", "E2F3EC"),
+        "bad": ("A83F00", "FBE9DF"),
+        "open": ("7A5200", "FBF1D9"),
+    }.items():
+        styles[tone] = NamedStyle(f"h_{tone}", font=Font(name="Calibri", size=10, bold=True, color=ink))
+        styles[tone].fill = PatternFill("solid", fgColor=fill)
+        styles[tone].alignment = Alignment(vertical="top", horizontal="left", indent=1)
+    for style in styles.values():
+        book.add_named_style(style)
+    return styles
+
+
+def _write(book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], styles: dict[str, Any]) -> None:
+    from openpyxl.utils import get_column_letter
+
+    page = book.create_sheet(name)
+    first = TITLE_ROWS + 1 if sheet.title else 1
+    for position, column in enumerate(sheet.columns, start=1):
+        page.column_dimensions[get_column_letter(position)].width = column.width
+    page.freeze_panes = f"B{first + 1}"
+    page.page_setup.orientation = "landscape"
+    page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
+    page.sheet_properties.pageSetUpPr.fitToPage = True
+    page.print_title_rows = f"{first}:{first}"
+    marks = dict(sheet.marks)
+    make = _cells(page, styles, marks)
+    if sheet.title:
+        page.append([make(sheet.title, "title")])
+        page.append([])
+    page.row_dimensions[first].height = LINE * max(_lines(column.head, column.width) for column in sheet.columns) + 2
+    page.append([make(one.head, "head" if FORMATS[one.kind] == "@" else "head_number") for one in sheet.columns])
+    for number_, row in enumerate(rows, start=first + 1):
+        pairs = list(zip(row, sheet.columns, strict=True))
+        lines = [_lines(value, column.width) for value, column in pairs if column.kind == "long"]
+        page.row_dimensions[number_].height = LINE * max([1, *lines]) + 1
+        page.append([make(value, column.kind) for value, column in pairs])
+    n_rows = len(rows)
+    page.auto_filter.ref = f"A{first}:{get_column_letter(len(sheet.columns))}{max(first + n_rows, first + 1)}"
+
+
+def _lines(value: Value, width: float) -> int:
+    """Lines that a wrapped text takes, roughly."""
+    return min(20, max(1, math.ceil(len(value) / max(width, 4)))) if isinstance(value, str) else 1
+
+
+def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str]) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+
+    def make(value: Value, kind: str) -> Any:
+        if value is None or value == "":
+            return None
+        if isinstance(value, str):
+            cell = WriteOnlyCell(page, value="")
+            cell._value, cell.data_type = safe_text(value), "s"  # never guessed: no formula, no link, no date
+            cell.style = styles[marks.get(value, kind)].name
+            return cell
+        cell = WriteOnlyCell(page, value=value)
+        cell.style = styles[kind].name
+        return cell
+
+    return make
+
+
+def _stable(content: bytes) -> bytes:
+    """The same archive without times: entries in a fixed order, at a fixed date."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target,
+    ):
+        for name in sorted(source.namelist(), key=lambda one: (one != "[Content_Types].xml", one)):
+            part = source.read(name)
+            if name == "docProps/core.xml":
+                part = _MODIFIED.sub(rb"\g<1>2000-01-01T00:00:00Z\g<3>", part)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            target.writestr(entry, part)
+    return out.getvalue()

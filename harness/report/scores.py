@@ -1,0 +1,198 @@
+"""The score of a run as tables a policy manager can read."""
+
+from __future__ import annotations
+
+from harness.core.results import MetricResult
+from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
+from harness.report.parts import numbers
+from harness.report.parts.tables import Table
+
+COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "fpr": "Over-blocking (FPR)"}
+READING = (
+    "Recall: of what violates, the share that was flagged. Precision: of what was flagged, the share that violates.\n"
+    "Over-blocking: of what does not violate, the share that was flagged. In brackets: 95% intervals."
+)
+SCORE_COLUMNS = {"average_precision": "Average precision", "auroc": "AUROC", "brier": "Brier"}
+WEIGHTS_NOTE = "All other tables, comparisons and gates count every item once, whatever its weight."
+MISSING = MetricResult.undefined("not measured")
+
+
+def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:
+    """Per candidate: categories, scores where they exist, failures, and slices on request."""
+    tables: list[Table] = []
+    for name, candidate in score.candidates.items():
+        tables.append(_category_table(name, candidate))
+        if any("average_precision" in category.metrics for category in candidate.categories.values()):
+            tables.append(_ranking_table(name, candidate))
+        if any(category.weighted for category in candidate.categories.values()):
+            tables.append(_weighted_table(name, candidate))
+        sensitivity = _sensitivity_table(name, candidate)
+        if sensitivity.rows:
+            tables.append(sensitivity)
+        if with_slices:
+            tables.extend(_slice_tables(name, candidate, slice_name))
+    return tables
+
+
+def overview_tables(score: RunScore) -> list[Table]:
+    """Recall and precision of all candidates side by side: the shortest answer to "which one is better where"."""
+    names = list(score.candidates)
+    first = next(iter(score.candidates.values()))
+    tables = []
+    for metric in ("recall", "precision"):
+        rows = [
+            (
+                category,
+                *(
+                    numbers.share_with_interval(score.candidates[name].categories[category].metrics[metric])
+                    for name in names
+                ),
+            )
+            for category in first.categories
+        ]
+        rows.append(
+            ("macro average", *(numbers.share_with_interval(score.candidates[name].macro[metric]) for name in names))
+        )
+        tables.append(Table(COLUMNS[metric], ("Category", *names), tuple(rows), (), frozenset(names)))
+    return tables
+
+
+def outcome_line(candidate: CandidateScore) -> str:
+    """How the calls ended, in one line whose numbers add up to the items."""
+    parts = [f"{numbers.count(n)} {outcome}" for outcome, n in candidate.outcomes.items() if n or outcome == "ok"]
+    total = numbers.count(sum(candidate.outcomes.values()))
+    return f"{total} rows: {', '.join(parts)}; failure rate {numbers.share_with_interval(candidate.failure_rate)}"
+
+
+def cost_line(candidate: CandidateScore) -> str:
+    """Latency, tokens and cost in one line."""
+    latency = candidate.latency_ms
+    parts = []
+    if latency["p50"] is not None:
+        parts.append("latency " + ", ".join(f"{name} {numbers.milliseconds(value)}" for name, value in latency.items()))
+    if any(candidate.tokens.values()):
+        tokens = {name: numbers.count(n) for name, n in candidate.tokens.items()}
+        parts.append(f"{tokens['input_tokens']} input and {tokens['output_tokens']} output tokens")
+        parts.append(f"list price {numbers.usd(candidate.cost_usd)}")
+    return "; ".join(parts)
+
+
+def _category_table(name: str, candidate: CandidateScore) -> Table:
+    rows = [_row(category, score) for category, score in candidate.categories.items()]
+    n_covered = sum(score.metrics["recall"].reason != NOT_COVERED for score in candidate.categories.values())
+    scope = "" if n_covered == len(candidate.categories) else f" of {n_covered} covered"
+    rows.append(_row(f"any violation{scope}", candidate.any_violation))
+    for label, averages in (("macro average", candidate.macro), ("micro average", candidate.micro)):
+        cells = [numbers.share_with_interval(averages[metric]) if metric in averages else "" for metric in COLUMNS]
+        rows.append((label, "", *cells))
+    notes = [
+        outcome_line(candidate),
+        cost_line(candidate),
+        *_failure_notes(candidate),
+        *macro_notes(candidate),
+        candidate.signature,
+    ]
+    return Table(
+        f"{name}",
+        ("Category", "Violating / all", *COLUMNS.values()),
+        tuple(rows),
+        tuple(note for note in notes if note),
+        frozenset(["Violating / all", *COLUMNS.values()]),
+    )
+
+
+def _row(category: str, score: CategoryScore) -> tuple[str, ...]:
+    violating, total = score.tp + score.fn, score.tp + score.fn + score.fp + score.tn
+    support = f"{numbers.count(violating)} / {numbers.count(total)}"
+    return (category, support, *(numbers.share_with_interval(score.metrics[metric]) for metric in COLUMNS))
+
+
+def _failure_notes(candidate: CandidateScore) -> list[str]:
+    if not candidate.n_fallback:
+        return []
+    how = {
+        "no_flag": "count as not flagged, as production would treat them",
+        "flag": "count as flagged, as production would treat them",
+        "review": "go to human review and count as not flagged",
+    }[candidate.on_failure]
+    return [
+        f"rows without a usable decision: {candidate.n_fallback:,}; they {how} (on_failure: {candidate.on_failure})"
+    ]
+
+
+def macro_notes(candidate: CandidateScore) -> list[str]:
+    """Over how many categories an average is, where it is not over all."""
+    reasons = {f"{metric} over {result.reason}" for metric, result in candidate.macro.items() if result.reason}
+    return [f"macro average: {'; '.join(sorted(reasons))}"] if reasons else []
+
+
+def _ranking_table(name: str, candidate: CandidateScore) -> Table:
+    rows = tuple(
+        (category, *(numbers.score_with_interval(score.metrics.get(metric, MISSING)) for metric in SCORE_COLUMNS))
+        for category, score in candidate.categories.items()
+        if "average_precision" in score.metrics
+    )
+    return Table(
+        f"{name}: how well its scores rank",
+        ("Category", *SCORE_COLUMNS.values()),
+        rows,
+        (),
+        frozenset(SCORE_COLUMNS.values()),
+    )
+
+
+def _weighted_table(name: str, candidate: CandidateScore) -> Table:
+    rows = tuple(
+        (category, *(numbers.share_with_interval(score.weighted[metric]) for metric in COLUMNS))
+        for category, score in candidate.categories.items()
+        if score.weighted
+    )
+    return Table(
+        f"{name}: weighted, for the population that the items stand for",
+        ("Category", *COLUMNS.values()),
+        rows,
+        (WEIGHTS_NOTE,),
+        frozenset(COLUMNS.values()),
+    )
+
+
+def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:
+    rows = [
+        (
+            category,
+            metric,
+            numbers.share(score.metrics[metric].value),
+            numbers.share(score.sensitivity["all_wrong"][metric].value),
+            numbers.share(score.sensitivity["dropped"][metric].value),
+        )
+        for category, score in candidate.categories.items()
+        if score.sensitivity
+        for metric in ("recall", "precision")
+    ]
+    rows = [row for row in rows if len(set(row[2:])) > 1]
+    columns = ("Category", "Metric", "As deployed", "If every failure were wrong", "If failures were dropped")
+    return Table(f"{name}: what the failed rows could change", columns, tuple(rows), (), frozenset(columns[2:]))
+
+
+def _slice_tables(name: str, candidate: CandidateScore, chosen: str | None) -> list[Table]:
+    """One table per slice; categories that neither occur nor were flagged in a value are left out and counted."""
+    columns = ("Value", "Category", "Violating / all", "Precision", "Recall", "Over-blocking (FPR)")
+    tables = []
+    for slice_name, values in candidate.slices.items():
+        if chosen not in (None, slice_name):
+            continue
+        rows, n_left_out = [], 0
+        for value, categories in values.items():
+            for category, score in categories.items():
+                if not score.tp + score.fn + score.fp:
+                    n_left_out += 1
+                    continue
+                support = (
+                    f"{numbers.count(score.tp + score.fn)} / {numbers.count(score.tp + score.fn + score.fp + score.tn)}"
+                )
+                cells = (numbers.short_share(score.metrics[one]) for one in ("precision", "recall", "fpr"))
+                rows.append((value, category, support, *cells))
+        notes = (f"{numbers.count(n_left_out)} rows without a violating or a flagged item are left out",)
+        title = f"{name}: by {slice_name} (exploratory)"
+        tables.append(Table(title, columns, tuple(rows), notes if n_left_out else (), frozenset(columns[2:])))
+    return tables
