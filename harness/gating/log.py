@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.core.checks import Verdict
 from harness.gating.records import Reuse
-from harness.runner.request import canonical_json
+from harness.runs import canonical_json
 
 MOST_CANDIDATES = 10
 SUFFIX = ".gates.jsonl"

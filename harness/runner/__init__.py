@@ -1,7 +1,8 @@
 """Runs an eval: candidates over a golden set, from request to run folder.
 
 Decides the entry points; the parts are ``request`` (what is asked), ``local`` and ``engine`` (how it is carried out),
-``calls`` with ``endpoint``, ``transport``, ``retry``, ``limits``, ``cache`` and ``budget`` (one call), and ``store``.
+``calls`` with ``endpoint``, ``transport``, ``retry``, ``limits``, ``cache`` and ``budget`` (one call). The run's folder
+is written by ``runs.writer``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
-from harness.runner.request import Golden, InputFile, RunRequest, RunSummary
+from harness.runner.request import Golden, RunRequest, RunSummary
 from harness.runner.transport import Transport
+from harness.runs import InputFile
 
 __all__ = [
     "Endpoint",

@@ -1,7 +1,7 @@
 """One run on this machine, from request to folder.
 
 Decides the frame: is it done already, who is told to stop on an interrupt, and what is left behind when it fails. The
-work is done by ``engine``, ``calls`` and ``store``; what run.json says is decided by ``record``.
+work is done by ``engine``, ``calls`` and ``runs.writer``; what run.json says is decided by ``record``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from harness.runner.engine import GRACE_S, Engine
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
 from harness.runner.request import RunRequest, RunSummary
-from harness.runner.store import RunWriter
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
+from harness.runs.writer import RunWriter
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -20,6 +19,7 @@ from harness.records import Item, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
+from harness.runs import InputFile, canonical_json
 
 ID_DIGITS = 12
 
@@ -54,17 +54,6 @@ class Golden(Protocol):
 
     def labels(self) -> NDArray[np.int8]:
         """Gold, int8 (n_items, n_categories): 1, 0, or -1 missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """A file that went into a run. ``content`` is kept in the run folder; golden texts are never given here."""
-
-    name: str
-    version: int | str | None
-    sha256: str
-    path: str
-    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,21 +172,3 @@ class RunSummary:
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --json``."""
         return {name: getattr(self, name) for name in self.__slots__}
-
-
-def canonical_json(content: Any, *, is_indented: bool = False) -> bytes:
-    """JSON with sorted keys: the same content gives the same bytes."""
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-    if is_indented:
-        options |= orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(content, default=_plain, option=options)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if isinstance(value, Path):
-        return value.as_posix()
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

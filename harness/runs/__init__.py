@@ -1,9 +1,11 @@
-"""Stored runs: what a run folder holds, and how it is read back.
+"""Stored runs: what a run folder holds, how it is written, and how it is read back.
 
-Decides what others see of it; ``layout`` names fields and columns, ``reader`` opens runs, ``folder`` finds bytes,
-``arrow`` moves columns between Python lists, Arrow and numpy, ``split`` tells dev items from gate items.
+Decides what others see of it; ``layout`` names fields and columns, ``writer`` makes run folders from ``tables`` and
+``columns``, ``reader`` opens them, ``folder`` finds bytes, ``arrow`` moves columns between lists, Arrow and numpy,
+``split`` tells dev items from gate items.
 """
 
+from harness.runs.canonical import canonical_json
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -15,6 +17,7 @@ from harness.runs.layout import (
     OLD_PREFIX,
     PREDICTIONS_FILE,
     CandidateRows,
+    InputFile,
     RunMeta,
     TextColumn,
     item_schema,
@@ -34,11 +37,13 @@ __all__ = [
     "OLD_PREFIX",
     "PREDICTIONS_FILE",
     "CandidateRows",
+    "InputFile",
     "Part",
     "Run",
     "RunFolder",
     "RunMeta",
     "TextColumn",
+    "canonical_json",
     "cluster_codes",
     "is_remote",
     "item_schema",

@@ -1,6 +1,6 @@
 """A folder of files, on this machine or behind an fsspec address.
 
-Decides only how bytes are found, read and put; what the files mean is left to ``reader`` and ``runner.store``. fsspec
+Decides only how bytes are found, read and put; what the files mean is left to ``reader`` and ``writer``. fsspec
 is imported where an address has a scheme, and nowhere else.
 """
 

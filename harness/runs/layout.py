@@ -1,6 +1,6 @@
 """The layout of a stored run: the fields of ``run.json``, the columns of its two tables, and rows as arrays.
 
-Decides names and types; files are opened by ``reader`` and written by ``runner.store``.
+Decides names and types; files are opened by ``reader`` and written by ``writer``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,17 @@ MISSING = -1
 OLD_PREFIX = ".old-"
 """A run that is being replaced is set aside under this name until its successor stands."""
 TextColumn = Literal["rationale", "error", "response_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that went into a run. ``content`` is kept in the run folder; golden texts are never given here."""
+
+    name: str
+    version: int | str | None
+    sha256: str
+    path: str
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from harness.records import Item, Limits, Price
 from harness.records.answers import Answer, Request
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.local import Surroundings, run_local
-from harness.runner.request import InputFile, RunRequest
+from harness.runner.request import RunRequest
 from harness.runner.transport import RawResponse
+from harness.runs import InputFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

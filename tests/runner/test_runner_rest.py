@@ -13,10 +13,9 @@ from harness.runner.dry_run import dry_run
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.progress import Progress
 from harness.runner.record import status_of
-from harness.runner.request import InputFile
 from harness.runner.sample import sample_indices
-from harness.runner.store import RunWriter
-from harness.runs import open_run
+from harness.runs import InputFile, open_run
+from harness.runs.writer import RunWriter
 
 
 def test_a_dry_run_counts_and_calls_nobody(tmp_path):

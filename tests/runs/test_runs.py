@@ -12,9 +12,9 @@ from runner_fakes import Asking, FakeGolden, FakeTransport, Local, failure, make
 
 from harness.errors import HarnessError
 from harness.records import Limits
-from harness.runner.rows import BATCH_ROWS
-from harness.runner.tables import GROUP_BATCHES
 from harness.runs import ALL_OUTCOMES, RunFolder, latest_run, list_runs, open_run, read_meta
+from harness.runs.columns import BATCH_ROWS
+from harness.runs.tables import GROUP_BATCHES
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Writes a run folder: streaming, complete or not there at all.
 
 Decides how rows become files and how a folder appears: everything is written to ``.partial-<run_id>/`` and renamed at
-the end. A folder that is replaced is set aside until its successor stands. Reading is left to ``runs``.
+the end. A folder that is replaced is set aside until its successor stands. Reading is left to ``reader``.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.runner.request import InputFile, canonical_json
-from harness.runner.rows import TOKEN_COLUMNS
-from harness.runner.tables import GroupFile, ItemFile, Sink
-from harness.runs import (
+from harness.runs.canonical import canonical_json
+from harness.runs.columns import TOKEN_COLUMNS
+from harness.runs.folder import RunFolder
+from harness.runs.layout import (
     INPUTS_FOLDER,
     ITEMS_FILE,
     META_FILE,
     OLD_PREFIX,
     PREDICTIONS_FILE,
-    RunFolder,
+    InputFile,
     prediction_schema,
 )
+from harness.runs.tables import GroupFile, ItemFile, Sink
 
 PARTIAL_PREFIX = ".partial-"
 SHOWN_REASONS = 3

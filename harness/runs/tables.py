@@ -1,6 +1,6 @@
 """The two tables of a run folder, written batch by batch.
 
-Decides row groups, columns and compression. Which folder they lie in is decided by ``store``.
+Decides row groups, columns and compression. Which folder they lie in is decided by ``writer``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from harness.records import Item
 from harness.records.answers import Prediction
-from harness.runner.rows import BATCH_ROWS, Columns
-from harness.runs import item_schema, prediction_schema
 from harness.runs.arrow import array_of, label_array
+from harness.runs.columns import BATCH_ROWS, Columns
+from harness.runs.layout import item_schema, prediction_schema
 
 GROUP_BATCHES = 4
 DICTIONARY_COLUMNS = ["candidate", "outcome", "error", "group"]

@@ -1,0 +1,93 @@
+"""Rows of one candidate as batches of columns.
+
+Decides what a row may hold and how rows are counted and batched. Files are left to ``tables``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from harness.records.answers import Prediction
+from harness.runs.arrow import array_of
+from harness.runs.layout import ALL_OUTCOMES, prediction_schema
+
+BATCH_ROWS = 4096
+MOST_REASONS = 1000
+"""Different reasons that are counted; those that come after share one place."""
+TOKEN_COLUMNS = ("input_tokens", "cached_tokens", "output_tokens")
+
+
+class Columns:
+    """Collects rows of one candidate and hands them on as record batches."""
+
+    def __init__(self, categories: Sequence[str], emit: Callable[[pa.RecordBatch], None]) -> None:
+        self._categories = tuple(categories)
+        self._known = frozenset(categories)
+        self._schema = prediction_schema(categories)
+        self._emit = emit
+        self._rows: list[Prediction] = []
+        self.counts: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.tokens = dict.fromkeys(TOKEN_COLUMNS, 0)
+        self.cost_usd: float | None = None
+
+    def add(self, row: Prediction) -> None:
+        """Add one row.
+
+        Raises:
+            ValueError: The answer names an outcome or a category that does not exist, or a decision other than 1, 0
+                and None: a fault of the candidate's code.
+        """
+        answer = row.answer
+        if answer.outcome not in ALL_OUTCOMES:
+            raise ValueError(f"candidate '{row.candidate}' gave the outcome '{answer.outcome}'")
+        unknown = (answer.decisions.keys() | answer.scores.keys()) - self._known
+        if unknown:
+            raise ValueError(f"candidate '{row.candidate}' decided on unknown categories: {', '.join(sorted(unknown))}")
+        for decision in answer.decisions.values():
+            if decision is not None and decision != 0 and decision != 1:
+                raise ValueError(f"candidate '{row.candidate}' decided {decision!r}; allowed: 1, 0, None")
+        self.counts[answer.outcome] += 1
+        if answer.outcome == "error":
+            reason = answer.error or "no reason given"
+            self.errors[reason if reason in self.errors or len(self.errors) < MOST_REASONS else "other"] += 1
+        self._rows.append(row)
+        if len(self._rows) >= BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what there is."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        answers = [row.answer for row in rows]
+        decisions = [answer.decisions for answer in answers]
+        scores = [answer.scores for answer in answers]
+        usages = [row.usage for row in rows]
+        for column in TOKEN_COLUMNS:
+            self.tokens[column] += sum(getattr(usage, column) for usage in usages)
+        costs = [row.cost_usd for row in rows if row.cost_usd is not None]
+        if costs:
+            self.cost_usd = (self.cost_usd or 0.0) + math.fsum(costs)
+        columns: list[list[Any]] = [
+            [row.candidate for row in rows],
+            [row.item_id for row in rows],
+            [row.repeat for row in rows],
+            [answer.outcome for answer in answers],
+            *([one.get(category) for one in decisions] for category in self._categories),
+            *([one.get(category) for one in scores] for category in self._categories),
+            [answer.rationale for answer in answers],
+            [row.latency_ms for row in rows],
+            *([getattr(usage, column) for usage in usages] for column in TOKEN_COLUMNS),
+            [row.cost_usd for row in rows],
+            [row.is_cached for row in rows],
+            [row.response_key for row in rows],
+            [answer.error for answer in answers],
+        ]
+        arrays = [array_of(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)]
+        self._emit(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
