@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -292,7 +293,8 @@ def test_the_readme_s_command_reference_is_up_to_date():
 def test_help_shows_an_example_on_a_line_of_its_own(name):
     """Once every example block was rewrapped into one paragraph, because the docstrings were raw."""
     command = main.get_command(None, name)
-    pages = [(name,)] if not hasattr(command, "commands") else [(name, one) for one in command.commands]
+    is_group = isinstance(command, click.Group)
+    pages = [(name, one) for one in command.list_commands(click.Context(command))] if is_group else [(name,)]
     for page in pages:
         text = invoke(*page, "--help").stdout
         assert "\\b" not in text

@@ -1,0 +1,41 @@
+"""Arguments and options that the subcommands of ``harness golden`` share, and how they find what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from harness.files.golden.sets import GoldenSet
+    from harness.records import Loaded, Policy
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def card_argument(function: F) -> F:
+    """``CARD``: the card of a golden set."""
+    return click.argument("card_path", metavar="CARD", type=click.Path(path_type=Path))(function)
+
+
+def policy_option(function: F) -> F:
+    """``--policy``: the policy the labels are judged under, where it cannot be found beside the card."""
+    return click.option(
+        "--policy",
+        "policy_path",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        help="The policy file; default: the one the card names, in the folders around it.",
+    )(function)
+
+
+def load_with_policy(card_path: Path, policy_path: Path | None) -> tuple[GoldenSet, Loaded[Policy] | None]:
+    """The golden set of a card with its policy: the one that was named, else the one the card names, else none."""
+    from harness.files.golden.policies import policy_of_card
+    from harness.files.golden.sets import load_golden
+    from harness.files.policy import load_policy
+
+    policy = policy_of_card(card_path) if policy_path is None else load_policy(policy_path)
+    return load_golden(card_path, None if policy is None else policy.value), policy
