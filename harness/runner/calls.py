@@ -24,8 +24,9 @@ from harness.runner.budget import NO_USAGE, Budget, cost_usd, estimate, most_cos
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.endpoint import Endpoint
 from harness.runner.limits import Limiter
-from harness.runner.retry import Decision, Fatal, GiveUp, Wait, decide, describe, is_content_block, retry_after_s
+from harness.runner.retry import Decision, Fatal, GiveUp, Wait, decide, describe, is_content_block
 from harness.runner.transport import RawResponse, Transport, TransportError, holds_answer
+from harness.runner.waits import retry_after_s
 
 SAME_ERRORS = 10
 """So many equal failures and nothing else from an endpoint, and it is the set-up that is wrong, not the items."""

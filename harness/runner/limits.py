@@ -22,7 +22,7 @@ RAMP_PER_S = 1500.0
 CUT = 0.8
 COOLDOWN_S = 1.0
 CALM_AFTER_5XX_S = 5.0
-PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
+PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.5, 120.0
 HISTORY_LENGTH = 200
 RECENT_ANSWERS = 32
 SIZEABLE = 0.25
@@ -108,7 +108,7 @@ class Limiter:
     def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
         """A 429: when it is more than an accident, pause everything for as long as it asks, and cut once per burst."""
         now = self._clock()
-        wait_s = PAUSE_S if asked_s is None else asked_s
+        wait_s = PAUSE_S if asked_s is None else max(asked_s, SHORTEST_PAUSE_S)
         self.n_429 += 1
         self._recent.append("429")
         self._learn(headers)

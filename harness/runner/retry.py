@@ -1,7 +1,7 @@
 """What happens after an attempt that gave no answer: wait and try again, give up, or stop the run.
 
-Pure decisions from a status or failure, the attempt's number, headers and a generator of random numbers. Full-jitter
-exponential backoff; a server's Retry-After is a lower bound. Who waits and who counts is left to ``calls``.
+Pure decisions from a status or failure, the attempt's number, headers and a generator of random numbers. How
+long to wait is decided by ``waits``, who waits and who counts by ``calls``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from harness.records import Limits
 from harness.runner.transport import RawResponse, TransportError
+from harness.runner.waits import backoff_s, floor_s, retry_after_s
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 FATAL_STATUSES = {
@@ -30,8 +30,6 @@ QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "bi
 CONTENT_CODES = frozenset(
     {"content_filter", "content_policy_violation", "moderation_blocked", "ResponsibleAIPolicyViolation"}
 )
-BASE_S = 0.5
-CAP_S = 60.0
 RATE_LIMIT_FACTOR = 5
 """A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
 
@@ -95,10 +93,11 @@ def decide(
         allowed = limits.max_retries * (RATE_LIMIT_FACTOR if status == 429 else 1)
         if attempt > allowed:
             return GiveUp(f"status {status} after {_attempts(attempt)}")
-        asked = retry_after_s(failure.headers, now)
+        asked = retry_after_s(failure.headers, now, failure.body)
+        least = floor_s(attempt, rng) if status == 429 else backoff_s(attempt, rng)
         if asked is None:
-            return Wait(backoff_s(attempt, rng))
-        return Wait(asked + rng.uniform(0.0, min(0.1 * asked, 1.0)))
+            return Wait(least)
+        return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))
     if is_content_block(failure):
         return PassOn()
     if status in FATAL_STATUSES or 300 <= status < 400:
@@ -108,28 +107,6 @@ def decide(
             "correct base_url, model or api_key_env in models.yaml, or the key itself",
         )
     return PassOn()
-
-
-def backoff_s(attempt: int, rng: random.Random) -> float:
-    """Full jitter: uniform between 0 and a bound that doubles with every attempt, up to a minute."""
-    return rng.uniform(0.0, min(CAP_S, BASE_S * 2.0 ** min(attempt - 1, 30)))
-
-
-def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to wait: ``retry-after-ms``, then ``retry-after`` as seconds or as an HTTP date."""
-    text = headers.get("retry-after-ms")
-    if text is not None and (milliseconds := _number(text)) is not None:
-        return milliseconds / 1000.0
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    if (seconds := _number(text)) is not None:
-        return seconds
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
 
 def is_content_block(answer: RawResponse) -> bool:
@@ -188,11 +165,3 @@ def _codes(document: Mapping[str, Any]) -> set[str]:
 
 def _attempts(attempt: int) -> str:
     return f"{attempt} attempt{'s' if attempt > 1 else ''}"
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0.0 <= value < 86_400.0 else None

@@ -8,16 +8,12 @@ import pytest
 
 from harness.records import Limits
 from harness.runner.retry import (
-    BASE_S,
-    CAP_S,
     Fatal,
     GiveUp,
     PassOn,
     Wait,
-    backoff_s,
     decide,
     is_content_block,
-    retry_after_s,
 )
 from harness.runner.transport import RawResponse, TransportError
 
@@ -82,32 +78,6 @@ def test_a_rate_limit_is_given_more_attempts_than_a_fault():
 def test_no_retries_means_none():
     limits = Limits(max_retries=0)
     assert decided(reply(429), 1, limits=limits) == GiveUp("status 429 after 1 attempt")
-
-
-@pytest.mark.parametrize("attempt", range(1, 12))
-def test_backoff_is_full_jitter_under_a_bound_that_doubles(attempt):
-    drawn = [backoff_s(attempt, random.Random(seed)) for seed in range(200)]
-    bound = min(CAP_S, BASE_S * 2 ** (attempt - 1))
-    assert 0 <= min(drawn) < 0.1 * bound
-    assert 0.9 * bound < max(drawn) <= bound
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after": "Mon, 23 Nov 2026 12:00:30 GMT"}, 30.0),
-        ({"retry-after": "Mon, 23 Nov 2026 11:00:00 GMT"}, 0.0),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "-3"}, None),
-        ({"retry-after": "nan"}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after_is_read_in_all_its_forms(headers, seconds):
-    assert retry_after_s(headers, NOW) == seconds
 
 
 def test_retry_after_is_a_lower_bound():

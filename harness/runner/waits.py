@@ -1,0 +1,114 @@
+"""How long to wait before asking again: the runner's own backoff, and what servers ask for in all their forms.
+
+Decides seconds from an attempt's number, headers and the body of a refusal. A server's wish is a lower bound under a
+floor of the runner's own, so that ``Retry-After: 0`` never becomes a loop without a pause. A date is read against the
+server's own clock (its ``Date`` header), never against this machine's alone. Whether to ask again is left to ``retry``.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from harness.runner.buckets import duration_s
+
+BASE_S = 0.5
+CAP_S = 60.0
+MOST_ASKED_S = 366 * 86_400.0
+"""A longer wait than a year is a fault of the server, and as good as none."""
+MOST_UNDATED_S = 60.0
+"""How far a date may lie ahead of this machine's clock when the server does not say what time it has."""
+_PROSE = re.compile(
+    rb"(?i)(?:try again|retry|retryDelay\"?\s*:?\s*\"?)(?: again)?(?: in| after)?\s*"
+    rb"((?:\d+(?:\.\d+)?\s?(?:ms|s|m|h|d)(?:ec(?:onds?)?|in(?:utes?)?|ours?|ays?)?)+)\b"
+)
+_READ_BYTES = 4096
+
+
+def backoff_s(attempt: int, rng: random.Random) -> float:
+    """Full jitter: uniform between 0 and a bound that doubles with every attempt, up to a minute."""
+    return rng.uniform(0.0, bound_s(attempt))
+
+
+def floor_s(attempt: int, rng: random.Random) -> float:
+    """The least wait after a 429 whatever the server asks: the upper half of the same bound.
+
+    >>> 0.25 <= floor_s(1, random.Random(0)) <= 0.5
+    True
+    """
+    bound = bound_s(attempt)
+    return rng.uniform(bound / 2.0, bound)
+
+
+def bound_s(attempt: int) -> float:
+    """Most that the runner's own backoff waits after this attempt."""
+    return min(CAP_S, BASE_S * 2.0 ** min(attempt - 1, 30))
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime, body: bytes = b"") -> float | None:
+    """Seconds the server asks to wait; None when it says nothing that makes sense.
+
+    Read in this order: ``retry-after-ms``; ``retry-after`` as seconds, a duration or an HTTP date; the body's own words
+    ("Please try again in 7m12s", ``"retryDelay": "34s"``).
+
+    >>> from datetime import datetime, UTC
+    >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    >>> retry_after_s({"retry-after": "-1"}, noon), retry_after_s({"retry-after": "6m0s"}, noon)
+    (None, 360.0)
+    >>> retry_after_s({}, noon, b'{"error": {"message": "Limit reached. Please try again in 7m12s."}}')
+    432.0
+    """
+    text = headers.get("retry-after-ms")
+    if text is not None and (milliseconds := _sensible(_number(text), 1000.0)) is not None:
+        return milliseconds
+    text = headers.get("retry-after")
+    if text is not None:
+        asked = _sensible(duration_s(text), 1.0)
+        if asked is None:
+            asked = _until(text, headers.get("date"), now)
+        if asked is not None:
+            return asked
+    found = _PROSE.search(body[:_READ_BYTES]) if body else None
+    if found is None:
+        return None
+    units = re.findall(r"(\d+(?:\.\d+)?)\s?(ms|s|m|h|d)", found[1].decode().lower())
+    return _sensible(duration_s("".join(number + unit for number, unit in units)), 1.0)
+
+
+def _until(text: str, server_time: str | None, now: datetime) -> float | None:
+    """Seconds until an HTTP date by the server's clock; by this machine's only where that gives a short wait."""
+    date, said = _date(text), _date(server_time)
+    if date is None:
+        return None
+    seconds = (date - (now if said is None else said)).total_seconds()
+    if said is None and seconds > MOST_UNDATED_S:
+        return None
+    return _sensible(max(0.0, seconds), 1.0)
+
+
+def _date(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _sensible(value: float | None, unit: float) -> float | None:
+    if value is None or not math.isfinite(value) or value < 0.0:
+        return None
+    seconds = value / unit
+    return seconds if seconds <= MOST_ASKED_S else None
