@@ -9,7 +9,10 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_PROGRESS_BAR ?= on
 
-.PHONY: help setup quickstart test test-slow check format lock docs examples benchmarks clean
+# COVERAGE=1 measures which lines the tests reach, and names the modules below 80%.
+TESTS := $(BIN)/python -m pytest $(if $(COVERAGE),--cov --cov-report=json:.coverage.json)
+
+.PHONY: help setup quickstart test test-slow check lint smoke format lock docs examples benchmarks clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -42,16 +45,27 @@ quickstart: $(VENV)/.installed-local
 	$(BIN)/harness quickstart
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not million"
+	$(TESTS) -n auto --dist loadfile -m "not slow and not million"
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "slow or faults or million or model"
 
-check: $(VENV)/.installed
+# What continuous integration runs: the checks that need seconds first, the tests last.
+check:
+	$(MAKE) lint
+	$(MAKE) smoke
+	$(MAKE) test
+
+lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not million"
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+	$(BIN)/python -m tests.command_reference --check
+
+smoke: $(VENV)/.installed
+	tests/smoke.sh $(BIN)/python $(VENV)-smoke
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
@@ -75,4 +89,4 @@ benchmarks: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/benchmarks -m "" -s
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-smoke .coverage .coverage.json .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,12 @@
-"""The README's command reference, generated from the commands themselves: ``python -m tests.command_reference``."""
+"""The README's command reference, generated from the commands themselves: ``python -m tests.command_reference``.
+
+``--check`` writes nothing and fails where the README is behind. It needs a process of its own: click keeps the help
+option of a command as its first caller wanted it.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -46,4 +51,9 @@ def with_reference(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_reference(README.read_text(encoding="utf-8")), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    wanted = with_reference(text)
+    if "--check" not in sys.argv:
+        README.write_text(wanted, encoding="utf-8")
+    elif wanted != text:
+        sys.exit("The command reference of README.md is not up to date: make docs")

@@ -1,5 +1,8 @@
 """What all tests share: how expected files are compared, and rewritten on purpose."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -24,3 +27,22 @@ def assert_expected(request):
         assert text == path.read_bytes().decode("utf-8")
 
     return compare
+
+
+LEAST_COVERED = 80
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Where coverage is measured: the whole, and each module below 80%."""
+    path = Path(config.rootpath) / ".coverage.json"
+    if not config.pluginmanager.hasplugin("_cov") or not path.is_file():
+        return
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    shares = {name: one["summary"]["percent_covered"] for name, one in measured["files"].items()}
+    low = sorted((share, name) for name, share in shares.items() if share < LEAST_COVERED)
+    terminalreporter.section("coverage")
+    terminalreporter.write_line(f"{measured['totals']['percent_covered']:.1f}% of the lines in {len(shares)} modules")
+    for share, name in low:
+        terminalreporter.write_line(f"below {LEAST_COVERED}%: {name} {share:.0f}%")
+    if not low:
+        terminalreporter.write_line(f"no module is below {LEAST_COVERED}%")
