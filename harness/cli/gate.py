@@ -120,6 +120,7 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
             "",
             *render(gate_tables(report), "terminal").split("\n"),
             "",
+            *([f"Must-catch items: {report.must_catch.message}."] if report.must_catch is not None else []),
             *(f"Note: {one}." for one in report.notes),
         ]
         if report.reuse is not None:

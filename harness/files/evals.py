@@ -18,6 +18,7 @@ from harness.errors import FileError, GroupedError, HarnessError, raise_all
 from harness.files.decode import require_name, require_names, to_record
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.models import load_models
+from harness.files.must_catch import WHAT, load_must_catch
 from harness.files.policy import load_policy
 from harness.files.prompts import load_prompt, prompt_policy_faults
 from harness.files.rules import load_rules, rules_policy_faults
@@ -47,6 +48,7 @@ class LoadedEval:
     rules: Mapping[str, Loaded[RuleSet]]
     models: Loaded[Mapping[str, Model]] | None
     recorded: Mapping[str, Path] = field(default_factory=dict)
+    must_catch: Loaded[tuple[str, ...]] | None = None
 
 
 class Shelf:
@@ -126,6 +128,10 @@ class _Resolver:
             golden = self._load(
                 ("golden_set",), spec.golden_set, "golden set card", lambda path: self.shelf.golden(path, policy)
             )
+        must_catch = None
+        if golden is not None:
+            must_catch = self._load_must_catch(golden)
+            golden = golden if must_catch is None else golden.with_must_catch(must_catch.value)
         prompts = self._load_each("prompt", "prompt", self.shelf.prompt)
         rules = self._load_each("rules", "rule set", self.shelf.rules)
         recorded = self._load_each("recorded", "file of recorded decisions", _existing)
@@ -160,6 +166,7 @@ class _Resolver:
             rules=rules,
             models=models,
             recorded=recorded,
+            must_catch=must_catch,
         )
 
     def _place(self, error: HarnessError) -> tuple[bool, int]:
@@ -204,6 +211,12 @@ class _Resolver:
             if value is not None:
                 found[written] = value
         return found
+
+    def _load_must_catch(self, golden: GoldenSet) -> Loaded[tuple[str, ...]] | None:
+        """The eval's own list of ids."""
+        if self.spec.must_catch is None:
+            return None
+        return self._load(("must_catch",), self.spec.must_catch, WHAT, lambda path: load_must_catch(path, golden))
 
     def _load_models(self) -> Loaded[Mapping[str, Model]] | None:
         users = [

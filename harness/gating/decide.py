@@ -23,6 +23,7 @@ from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
+from harness.gating.must_catch import must_catch_of, with_must_catch
 from harness.gating.pairs import Pairs, System, pair_runs
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.measure.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
@@ -99,6 +100,8 @@ def gate_runs(
         result = replace(result, verdict="INVALID", reason="; ".join(broken))
     elif result.verdict != "INVALID":
         result = with_coverage(result, left_out, gate["checks"])
+    must_catch = must_catch_of(candidate_run, candidate, baseline_run, baseline)
+    result = with_must_catch(result, must_catch)
     result = replace(result, reason=result.reason.replace(f"{ALL_ITEMS} failure_rate", "all items failure rate"))
     flagged = Fallback(
         {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
@@ -143,6 +146,7 @@ def gate_runs(
         ),
         is_aa=is_aa,
         left_out=left_out,
+        must_catch=must_catch,
     )
 
 

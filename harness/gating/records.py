@@ -15,6 +15,7 @@ from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
 from harness.gating.coverage import LeftOut
+from harness.gating.must_catch import MustCatch
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
@@ -228,6 +229,7 @@ class GateReport:
     notes: tuple[str, ...] = ()
     is_aa: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    must_catch: MustCatch | None = None
 
     @property
     def exit_code(self) -> int:
@@ -312,5 +314,6 @@ class GateReport:
             },
             "across_versions": None if self.across is None else self.across.as_dict(),
             "reuse": None if self.reuse is None else self.reuse.as_dict(),
+            "must_catch": None if self.must_catch is None else self.must_catch.as_dict(),
             "notes": list(self.notes),
         }

@@ -255,6 +255,11 @@ def run_early_stop(
     """
     if request.limit is not None:
         raise HarnessError("--early-stop and --limit exclude one another", next_step="leave one of them out")
+    if getattr(request.golden, "must_catch", ()):
+        raise HarnessError(
+            "--early-stop cannot judge must-catch items: a run that stops early leaves some of them unasked",
+            next_step="run it without --early-stop, or leave must_catch out",
+        )
     golden = request.golden
     specs = resolve_checks(gate_of(request.eval, request.eval_name)["checks"], golden.categories, len(golden))
     gate, left_out = sequential_gate(specs, alpha=float(request.eval["gate"].get("alpha", 0.05)))

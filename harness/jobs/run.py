@@ -167,6 +167,10 @@ def _inputs(loaded: LoadedEval, candidates: Sequence[Candidate]) -> dict[str, In
         "policy": _input(policy, policy.value.policy, policy.value.version),
         "golden_set": InputFile(golden.name, golden.version, golden.sha256, shown_path(golden.path)),
     }
+    if loaded.must_catch is not None:
+        content = "\n".join(loaded.must_catch.value).encode("utf-8", "surrogatepass")
+        path = shown_path(loaded.must_catch.path)
+        inputs["must_catch"] = InputFile(loaded.must_catch.path.name, None, loaded.must_catch.sha256, path, content)
     for candidate in candidates:
         spec = loaded.eval.value.candidates[candidate.id]
         if spec.prompt is not None:

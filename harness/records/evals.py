@@ -87,6 +87,7 @@ class Eval:
     slices: tuple[str, ...] | None = None
     split: Split | None = None
     max_error_rate: Proportion = 0.005
+    must_catch: str | None = None
     gate: Gate | None = None
     seed: int = 0
     description: str = ""

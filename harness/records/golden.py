@@ -50,6 +50,7 @@ class GoldenCard:
     slices: Mapping[str, str] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    must_catch: str = "must_catch"
     revision: str | None = None
     split: str | None = None
     source: str | None = None
@@ -71,6 +72,7 @@ class Item:
     context: Any = None
     votes: tuple[Mapping[str, Any], ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    must_catch: bool = False
 
     @property
     def is_withheld(self) -> bool:

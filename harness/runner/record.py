@@ -85,6 +85,7 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> dict[str, A
             "hash": golden.sha256,
             "n_items": done.n_items,
             "n_items_in_set": len(golden),
+            "n_must_catch": len(getattr(golden, "must_catch", ())),
         },
         "policy": request.policy,
         "categories": list(golden.categories),

@@ -136,6 +136,7 @@ def item_schema(categories: Sequence[str], slices: Sequence[str]) -> pa.Schema:
             *((f"slice.{name}", pa.list_(pa.string())) for name in slices),
             ("withheld", pa.bool_()),
             ("text_sha256", pa.string()),
+            ("must_catch", pa.bool_()),
         ]
     )
 

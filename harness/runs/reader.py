@@ -116,6 +116,14 @@ class Run:
         return flags
 
     @cached_property
+    def must_catch(self) -> NDArray[np.bool_]:
+        """Items that no candidate may miss; runs of earlier versions have none."""
+        if "must_catch" not in self._items.column_names:
+            return np.zeros(len(self.item_ids), dtype=np.bool_)
+        flags: NDArray[np.bool_] = numpy_of(self._items["must_catch"])
+        return flags
+
+    @cached_property
     def groups(self) -> list[str | None]:
         """Group per item (thread, template); None for none."""
         groups: list[str | None] = self._items["group"].to_pylist()

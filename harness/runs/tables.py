@@ -105,7 +105,7 @@ class ItemFile:
         text = item.text
         digest = None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         slices = [list(item.slices.get(name, ())) for name in self._slices]
-        self._items.append((item.id, item.group, item.weight, *slices, item.is_withheld, digest))
+        self._items.append((item.id, item.group, item.weight, *slices, item.is_withheld, digest, item.must_catch))
         self._labels.append(labels)
         if len(self._items) >= BATCH_ROWS:
             self._flush()

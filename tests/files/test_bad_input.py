@@ -476,7 +476,7 @@ def test_one_fault_of_many_rows_is_one_message(tmp_path):
         load_golden(folder / "card.yaml", None)
     assert str(caught.value).split("\n") == [
         f"{folder}/items.jsonl:1: field 'lang' is not a known field (in 12 rows: lines 1, 2, 3, ...)",
-        "  allowed: context, group, id, images, labels, meta, text, votes, weight",
+        "  allowed: context, group, id, images, labels, meta, must_catch, text, votes, weight",
         "  move it under 'meta', or leave it out with 'ignore: [lang]' in the card",
         f"{folder}/items.jsonl:1: field 'weight' is 0 (in 2 rows: lines 1, 2)",
         "  allowed: a finite number above 0",

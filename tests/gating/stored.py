@@ -38,6 +38,7 @@ def store_run(
     max_error_rate: float = 0.005,
     eval_name: str = "demo",
     kind: str = "test",
+    must_catch: list[bool] | None = None,
 ) -> Run:
     """Write a run folder. Gold (n_items, n_categories); decisions (n_items[, n_repeats], n_categories); -1 is null."""
     gold = np.asarray(y_true, dtype=np.int8)
@@ -49,7 +50,7 @@ def store_run(
     shown = texts or [f"text of {item_id}" for item_id in item_ids]
     folder = home / run_id
     folder.mkdir(parents=True, exist_ok=True)
-    _write_items(folder, gold, categories, item_ids, shown, groups)
+    _write_items(folder, gold, categories, item_ids, shown, groups, must_catch)
     named = {
         name: np.asarray((outcomes or {}).get(name, np.full((n_items, n_repeats), "ok")), dtype=object).reshape(
             n_items, n_repeats
@@ -107,7 +108,7 @@ def _nullable(values: np.ndarray) -> pa.Array:
     return pa.array(values, type=pa.int8(), mask=values < 0)
 
 
-def _write_items(folder, gold, categories, ids, texts, groups) -> None:
+def _write_items(folder, gold, categories, ids, texts, groups, must_catch) -> None:
     digests = [
         None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts
     ]
@@ -118,6 +119,7 @@ def _write_items(folder, gold, categories, ids, texts, groups) -> None:
         pa.array([1.0] * len(ids)),
         pa.array([text is None for text in texts]),
         pa.array(digests, type=pa.string()),
+        pa.array(must_catch or [False] * len(ids)),
     ]
     pq.write_table(pa.Table.from_arrays(columns, schema=item_schema(categories, ())), folder / "items.parquet")
 

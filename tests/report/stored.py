@@ -118,6 +118,7 @@ def _items(source: ReportSource, path: Path) -> None:
     columns["text_sha256"] = [
         None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in source.texts
     ]
+    columns["must_catch"] = [False] * n_items
     pq.write_table(pa.table(columns, schema=schema), path)
 
 

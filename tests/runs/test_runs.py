@@ -55,6 +55,7 @@ def test_columns_are_those_of_the_format(stored):
         "slice.language",
         "withheld",
         "text_sha256",
+        "must_catch",
     ]
 
 
@@ -122,6 +123,7 @@ def test_run_json_says_what_went_in(stored):
         "hash": meta.golden_set["hash"],
         "n_items": 30,
         "n_items_in_set": 30,
+        "n_must_catch": 0,
     }
     assert meta.inputs["policy"] == {
         "name": "community",

@@ -28,6 +28,10 @@ LABELS_ALLOWED = (
 Row = dict[str, Any]
 _MISSING: Final = object()
 _SCALARS = (str, int, float)
+_YES_NO: Final[Mapping[Any, bool]] = {
+    **dict.fromkeys(("true", "yes", "y", "x", "1", True), True),
+    **dict.fromkeys(("false", "no", "n", "", "0", "nan", False, None), False),
+}
 
 
 class RowReader:
@@ -52,11 +56,13 @@ class RowReader:
             _nothing if path.split(".")[0] in card.ignore else _getter(path)
             for path in (fields.images, fields.context, fields.votes, fields.weight, fields.group)
         )
+        self._get_must_catch = _nothing if card.must_catch.split(".")[0] in card.ignore else _getter(card.must_catch)
+        self.must_catch: set[int] = set()
         self._slices = tuple((name, path, _getter(path)) for name, path in card.slices.items())
         paths = [
             getattr(fields, name) for name in ("id", "text", "labels", "images", "context", "votes", "weight", "group")
         ]
-        tops = {path.split(".")[0] for path in [*paths, *card.slices.values()] if path != "."}
+        tops = {path.split(".")[0] for path in [*paths, card.must_catch, *card.slices.values()] if path != "."}
         self.parts = frozenset(tops | {"meta"} | (set(self.file_labels) if self._is_flat else set())) - {*card.ignore}
         self.known = self.parts | {*card.ignore}
         self._takes_lists = card.absent_labels == "negative"
@@ -162,9 +168,24 @@ class RowReader:
             self._fault(
                 index, self._fields.group, f"is {shown(group)}", "a string or a whole number", "correct the group"
             )
+        must_catch = self._get_must_catch(row)
+        if must_catch is not _MISSING:
+            self._note_must_catch(must_catch, row, index)
         votes = self._get_votes(row)
         if votes is not _MISSING and votes is not None:
             self._check_votes(votes, index)
+
+    def _note_must_catch(self, value: Any, row: Row, index: int) -> None:
+        """True for an item that no candidate may miss; tables write it as 1, 0 or words."""
+        said = _YES_NO.get(value.strip().casefold() if type(value) is str else value) if _is_plain(value) else None
+        if said is None:
+            hint = "write true, or leave the field out"
+            self._fault(index, self._card.must_catch, f"is {shown(value)}", "true or false", hint)
+        elif said and type(self._get_text(row)) is not str and not _is_filled_list(self._get_images(row)):
+            hint = "restore the text, or leave the field out"
+            self._fault(index, self._card.must_catch, "is true for a withheld text", "true for shown items", hint)
+        elif said:
+            self.must_catch.add(index)
 
     def _check_votes(self, votes: Any, index: int) -> None:
         field, allowed = self._fields.votes, 'a list of {"annotator": NAME, "labels": {LABEL: 1|0|null}}'
@@ -357,6 +378,14 @@ def _either(first: int | None, second: int | None) -> int | None:
     if first == 1 or second == 1:
         return 1
     return None if first is None or second is None else 0
+
+
+def _is_filled_list(value: Any) -> bool:
+    return type(value) is list and bool(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, _SCALARS)
 
 
 def _without(mapping: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,6 +60,7 @@ class GoldenSet:
     _labels: NDArray[np.int8]
     _index: Mapping[str, int]
     _ids: tuple[str, ...]
+    must_catch: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -71,7 +72,8 @@ class GoldenSet:
         positions = range(len(self)) if indices is None else indices
         build = self._reader.item
         for index, row in zip(positions, self._source.rows(indices), strict=True):
-            yield build(row, bytes(codes[index * width : (index + 1) * width]))
+            item = build(row, bytes(codes[index * width : (index + 1) * width]))
+            yield replace(item, must_catch=True) if index in self.must_catch else item
 
     def item(self, index: int) -> Item:
         """The item at a position."""
@@ -84,6 +86,10 @@ class GoldenSet:
     def labels(self) -> NDArray[np.int8]:
         """Gold labels, shape (n_items, n_categories), -1 where nobody labelled; read-only."""
         return self._labels
+
+    def with_must_catch(self, ids: Iterable[str]) -> GoldenSet:
+        """The same set with further items that no candidate may miss."""
+        return replace(self, must_catch=self.must_catch | {self._index[item_id] for item_id in ids})
 
     def index_of(self, item_id: str) -> int:
         """Position of an id; KeyError when the set does not have it."""
@@ -126,6 +132,15 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         source = table
     n_rows = len(reader.codes) // len(reader.file_labels)
     labels, n_implied = _resolve(card, policy, categories, reader, faults, n_rows)
+    for index in sorted(reader.must_catch):
+        if not (labels[index] == 1).any():
+            faults.add(
+                index,
+                card.must_catch,
+                "is true for an item that violates nothing by its labels",
+                "true for items with a label of 1",
+                "correct the labels, or leave the field out: there is nothing to catch",
+            )
     faults.raise_all(reader.file_labels, card.fields.labels, str(path))
     if n_rows == 0:
         raise FileError(
@@ -150,6 +165,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         _labels=labels,
         _index=index_of,
         _ids=tuple(index_of),
+        must_catch=frozenset(reader.must_catch),
     )
 
 

@@ -23,6 +23,14 @@ def annotation_lines(report: GateReport) -> list[str]:
     lines = [command(level, f"Moderation gate: {report.verdict}", report.headline)]
     if report.verdict == "INVALID":
         return lines
+    if report.must_catch is not None:
+        lines += [
+            command("error", f"Must-catch item missed: {one.item_id}", report.must_catch.described(one))
+            for one in report.must_catch.missed[:MOST]
+        ]
+        if len(report.must_catch.missed) > MOST:
+            more = len(report.must_catch.missed) - MOST
+            lines.append(command("error", "Moderation gate", f"{more} more must-catch items were missed"))
     open_checks = [check for check in report.all_checks if report.status_of(check) != "passed"]
     open_checks.sort(key=lambda check: report.status_of(check) != "failure")
     for check in open_checks[:MOST]:

@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 
 from harness.gating.records import CheckReport, GateReport, GateSide
-from harness.report.gate.tables import across_table, check_table, flip_table, outlook_notes
+from harness.report.gate.tables import (
+    across_table,
+    check_table,
+    flip_table,
+    must_catch_rows,
+    must_catch_table,
+    outlook_notes,
+)
 from harness.report.parts import numbers
 from harness.report.parts.masking import shorten
 from harness.report.parts.tables import Table, markdown_text, to_markdown
@@ -35,12 +42,22 @@ def marker(eval_name: str) -> str:
 
 def comment_markdown(report: GateReport) -> str:
     """The comment on a pull request: only what changed."""
-    return _joined([marker(report.eval_name), *_head(report), *_changed(report), *_flips(report), *_foot(report)])
+    return _joined(
+        [
+            marker(report.eval_name),
+            *_head(report),
+            *_must_catch(report),
+            *_changed(report),
+            *_flips(report),
+            *_foot(report),
+        ]
+    )
 
 
 def summary_markdown(report: GateReport) -> str:
     """The job summary: every check."""
-    parts = [*_head(report), to_markdown(check_table(report.all_checks, "All checks", notes=outlook_notes(report)))]
+    parts = [*_head(report), *_must_catch(report)]
+    parts += [to_markdown(check_table(report.all_checks, "All checks", notes=outlook_notes(report)))]
     if report.flip_rates:
         parts.append(to_markdown(flip_table(report)))
     return _joined([*parts, *_flips(report), *_foot(report)])
@@ -95,6 +112,14 @@ def _changed(report: GateReport) -> list[str]:
     if report.across is not None:
         parts.append(to_markdown(across_table(report.across)))
     return parts
+
+
+def _must_catch(report: GateReport) -> list[str]:
+    if report.must_catch is None:
+        return []
+    if must_catch_rows(report.must_catch):
+        return [to_markdown(must_catch_table(report.must_catch, most=MOST_CATEGORIES))]
+    return [f"Must-catch items: {markdown_text(report.must_catch.message)}."]
 
 
 def _is_changed(report: GateReport, check: CheckReport) -> bool:

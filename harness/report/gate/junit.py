@@ -22,6 +22,7 @@ SUITE = "moderation gate"
 def junit_xml(report: GateReport) -> str:
     """The report as a JUnit document; well-formed whatever names and ids contain."""
     cases = [_verdict_case(report), *(_check_case(report, check) for check in report.all_checks)]
+    cases += _must_catch_cases(report)
     cases += [_left_out_case(report, one) for one in report.left_out]
     counted = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
     totals = {
@@ -104,6 +105,24 @@ def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
         message = f"{check.result.verdict}: {check.message}" if check.message else check.result.verdict
         _mark(case, status, check.result.verdict, message, describe(check))
     return case
+
+
+def _must_catch_cases(report: GateReport) -> list[ElementTree.Element]:
+    """One case for the list, and one for each item that was missed or not answered."""
+    must_catch = report.must_catch
+    if must_catch is None:
+        return []
+    cases = []
+    own = [("all items", "passed" if not (must_catch.missed or must_catch.unknown) else "skipped", must_catch.message)]
+    own += [(one.item_id, "failure", must_catch.described(one)) for one in must_catch.missed]
+    own += [(one.item_id, "skipped", must_catch.described(one)) for one in must_catch.unknown]
+    for name, status, message in own:
+        attributes = {"classname": xml_text(f"{report.eval_name}.must_catch"), "name": xml_text(name), "time": "0"}
+        case = ElementTree.Element("testcase", attributes)
+        said: Status = "skipped" if report.verdict == "INVALID" else status  # type: ignore[assignment]
+        _mark(case, said, "must_catch", message, message)
+        cases.append(case)
+    return cases
 
 
 def _left_out_case(report: GateReport, one: LeftOut) -> ElementTree.Element:

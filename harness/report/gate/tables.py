@@ -9,6 +9,7 @@ import math
 
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
+from harness.gating.must_catch import MustCatch
 from harness.gating.plan import DISCORDANCE, POWER, GatePlan, PlannedCheck
 from harness.gating.records import Across, CheckReport, GateReport, Split
 from harness.report.parts import numbers
@@ -32,6 +33,8 @@ def gate_tables(report: GateReport) -> list[Table]:
     remarks = tuple((check.name, check.result.verdict, check.message) for check in checks if check.message)
     if remarks:
         tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks, outlook_notes(report)))
+    if report.must_catch is not None and must_catch_rows(report.must_catch):
+        tables.append(must_catch_table(report.must_catch))
     if report.across is not None:
         tables.append(across_table(report.across))
     if report.flip_rates:
@@ -100,6 +103,27 @@ def level(result: MetricResult) -> str:
         if math.isnan(result.value) and result.reason == "several categories"
         else numbers.share_with_interval(result)
     )
+
+
+def must_catch_rows(must_catch: MustCatch) -> tuple[tuple[str, str, str], ...]:
+    """Items that were missed or not answered, each with what it violates."""
+    return tuple(
+        (one.item_id, one.result if one.result == "missed" else "no answer", must_catch.described(one))
+        for one in (*must_catch.missed, *must_catch.unknown)
+    )
+
+
+def must_catch_table(must_catch: MustCatch, *, most: int = MOST_SPLITS) -> Table:
+    """Must-catch items that were not caught; every one is named, up to a length that a page can hold."""
+    rows = must_catch_rows(must_catch)
+    notes = ["A missed must-catch item fails the gate whatever the statistics: caught means that more than half of the "
+             "answers flag at least one category the item violates."]  # fmt: skip
+    if len(rows) > most:
+        notes.append(f"{len(rows) - most} more in --json")
+    if must_catch.n_not_in_run:
+        notes.append(f"{must_catch.n_not_in_run} must-catch items are not in this run: run all items to judge them.")
+    title = f"Must-catch items not caught: {len(rows)} of {must_catch.n}"
+    return Table(title, ("Item", "Result", "What it violates"), rows[:most], tuple(notes))
 
 
 def across_table(across: Across) -> Table:
