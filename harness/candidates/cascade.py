@@ -19,11 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.candidates.responses import worst
-from harness.records import Item
+from harness.errors import HarnessError
+from harness.files.kinds import Kind, SpecCheck
+from harness.files.text import listed, shortened
+from harness.records import CandidateSpec, CascadeStage, Item, Policy
 from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome
+
+if TYPE_CHECKING:
+    from harness.candidates.build import Builder
 
 VERSION = 3
 """Goes up when the same answers of the stages may be joined differently."""
@@ -45,6 +51,8 @@ class Stage:
 
 class CascadeCandidate:
     """Stages in order."""
+
+    has_follow_ups = True
 
     def __init__(self, candidate_id: str, stages: Sequence[Stage], *, category_order: Sequence[str]) -> None:
         self.id = candidate_id
@@ -118,3 +126,49 @@ class CascadeCandidate:
 def _said(stage: Stage, answer: Answer) -> str:
     name = f"stage {stage.candidate.id}"
     return f"{name}: {answer.rationale}" if answer.rationale else name
+
+
+def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> CascadeCandidate:
+    """Other candidates of the eval in turn."""
+    stages = []
+    for stage in spec.value:
+        candidate = builder.candidate(stage.use)
+        unknown = [name for name in stage.decide or () if name not in candidate.categories]
+        if unknown:
+            raise HarnessError(
+                f"candidate '{candidate_id}': stage '{stage.use}' is to decide '{unknown[0]}', which it does not cover",
+                allowed=listed(candidate.categories),
+                next_step="correct 'decide', or leave it out",
+            )
+        stages.append(Stage(candidate, stage.decide))
+    return CascadeCandidate(candidate_id, stages, category_order=builder.category_ids)
+
+
+def _check(check: SpecCheck) -> None:
+    others = [name for name in check.candidates if name != check.name]
+    used: list[str] = []
+    for at, stage in enumerate(check.spec.value):
+        place = ("cascade", at, "use")
+        check.require(place, [stage.use], others, noun="candidate", where="this eval (beside itself)")
+        if stage.use in used:
+            check.add(place, f"is '{shortened(stage.use)}' a second time", "each candidate once", "remove the stage")
+        used.append(stage.use)
+        if stage.decide is not None and not stage.decide:
+            here = ("cascade", at, "decide")
+            check.add(here, "is an empty list", "categories of the policy", "remove it to settle all")
+
+
+def _check_policy(check: SpecCheck, policy: Policy) -> None:
+    where = f"policy '{policy.policy}'"
+    for at, stage in enumerate(check.spec.value):
+        here = ("cascade", at, "decide")
+        check.require(here, stage.decide or (), policy.category_ids, noun="category", where=where)
+
+
+CASCADE = Kind(
+    build_cascade,
+    value=tuple[CascadeStage, ...],
+    check=_check,
+    check_policy=_check_policy,
+    uses=lambda spec: [stage.use for stage in spec.value],
+)

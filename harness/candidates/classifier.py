@@ -8,14 +8,21 @@ fingerprint. A text on which the callable fails is an ``error`` row; a result of
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from typing import TYPE_CHECKING, Any
 
 from harness.candidates.names import NameIndex, map_scores
 from harness.errors import HarnessError
-from harness.files.text import listed, shortened
-from harness.records import Item
+from harness.files.doors import import_object, source_hash
+from harness.files.kinds import Kind, SpecCheck
+from harness.files.text import listed, shortened, shown
+from harness.records import CandidateSpec, Item
 from harness.records.answers import Answer, Decide
+
+if TYPE_CHECKING:
+    from harness.candidates.build import Builder
 
 DEFAULT_THRESHOLD = 0.5
 ONE_SCORE = "score"
@@ -157,3 +164,58 @@ def _score(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) and 0 <= number <= 1 else None
+
+
+def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ClassifierCandidate:
+    """A Python callable. Without a crosswalk, thresholds name the categories it decides; all of the policy if none."""
+    path = spec.value
+    classify = import_object(path, what="classifier", folder=builder.loaded.folder)
+    if not callable(classify):
+        raise HarnessError(
+            f"classifier '{path}' is a {type(classify).__name__}",
+            allowed="a callable of a list of texts",
+            next_step="name a function",
+        )
+    names = builder.names(spec)
+    builder.require_decided(candidate_id, spec, names)
+    single = None
+    if spec.crosswalk is None:
+        categories = [name for name in names.categories if not spec.thresholds or name in spec.thresholds]
+        names = NameIndex(categories)
+        single = categories[0] if len(categories) == 1 else None
+    return ClassifierCandidate(
+        candidate_id,
+        path,
+        classify,
+        names,
+        single=single,
+        thresholds=spec.thresholds,
+        inputs={**_package(path), "source": source_hash(path, classify), **builder.mapping(spec)},
+    )
+
+
+def _package(path: str) -> Mapping[str, str]:
+    """Name and version of the installed package behind a callable, where there is one."""
+    top = path.partition(":")[0].partition(".")[0]
+    names = sorted(packages_distributions().get(top, ()))
+    try:
+        return {"package": f"{names[0]}=={version(names[0])}"} if names else {}
+    except PackageNotFoundError:
+        return {}
+
+
+_CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+def _check(check: SpecCheck) -> None:
+    value = check.spec.value
+    if not _CALLABLE.fullmatch(value):
+        check.add(("classifier",), f"is {shown(value)}", "package.module:callable", "name the callable to import")
+
+
+CLASSIFIER = Kind(
+    build_classifier,
+    takes=frozenset(("crosswalk", "thresholds")),
+    check=_check,
+    imports=lambda loaded, spec: [("classifier", spec.value)],
+)

@@ -7,11 +7,18 @@ version, with which options. What it decides is its own affair.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.candidates.kinds import KINDS
 from harness.errors import HarnessError
-from harness.records import Item
+from harness.files.doors import Door, source_hash
+from harness.files.kinds import GROUP, Kind, SpecCheck, kinds
+from harness.files.text import a, shown
+from harness.records import CandidateSpec, Item
 from harness.records.answers import Candidate, Decide
+
+if TYPE_CHECKING:
+    from harness.candidates.build import Builder
 
 PARTS = ("id", "fingerprint", "categories", "needs_text", "models_used", "prepare", "decide")
 """What a candidate has: ``harness.records.answers.Candidate``."""
@@ -64,3 +71,44 @@ def require_candidate(made: Any, candidate_id: str, plugin: str, categories: Seq
         )
     candidate: Candidate = made
     return candidate
+
+
+def build_plugin(builder: Builder, candidate_id: str, spec: CandidateSpec) -> InstalledCandidate:
+    """A candidate of another package: its entry point is called as the builders of the project's own kinds are."""
+    name = spec.value
+    build, version = PLUGINS.load(name, folder=builder.loaded.folder)
+    if isinstance(build, Kind):
+        build = build.build
+    if not callable(build):
+        raise HarnessError(
+            f"plugin '{name}' is {a(type(build).__name__)}",
+            allowed="a callable of (builder, candidate_id, spec)",
+            next_step="name a function or a class",
+        )
+    candidate = require_candidate(build(builder, candidate_id, spec), candidate_id, name, builder.category_ids)
+    source = source_hash(name, build) if ":" in name else ""
+    origin = {"plugin": name, "version": version, "source": source, "options": dict(spec.options)}
+    return InstalledCandidate(candidate, {key: value for key, value in origin.items() if value})
+
+
+PLUGINS = Door(GROUP, "plugin", {}, hidden=KINDS)
+
+
+def _check(check: SpecCheck) -> None:
+    value = check.spec.value
+    if value in kinds():
+        check.add(
+            ("plugin",),
+            f"is {shown(value)}, a kind of its own",
+            "the name of an installed plugin",
+            f"write '{value}: ...' in place of 'plugin: {value}'",
+        )
+
+
+PLUGIN = Kind(
+    build_plugin,
+    takes=frozenset(("model", "crosswalk", "thresholds", "options")),
+    check=_check,
+    models=lambda spec: [("model", spec.model)] if spec.model else [],
+    imports=lambda loaded, spec: [("plugin", spec.value)] if ":" in spec.value else [],
+)

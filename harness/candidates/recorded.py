@@ -14,15 +14,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
-from harness.files.text import listed, require_file, shortened, shown, suggestion
-from harness.records import Item
+from harness.files.kinds import Doubt, Kind, NamedFile
+from harness.files.text import counted, listed, require_file, shortened, shown, suggestion
+from harness.records import CandidateSpec, Item
 from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Outcome
+
+if TYPE_CHECKING:
+    from harness.candidates.build import Builder
+    from harness.files.evals import LoadedEval
 
 FIELDS = ("id", "decisions", "scores", "outcome", "latency_ms", "cost_usd", "rationale")
 NO_DECISION = "no recorded decision"
@@ -77,6 +82,11 @@ class RecordedCandidate:
             "thresholds": self._thresholds,
             **(inputs or {}),
         }
+
+    @property
+    def rows(self) -> RecordedRows:
+        """The file's rows."""
+        return self._rows
 
     def check_ids(self, known: Iterable[str]) -> None:
         """Raise when the file decides about items that the golden set does not have."""
@@ -208,3 +218,35 @@ def _checked(path: Path, number: int, line: bytes, names: NameIndex, thresholds:
                 raise fault(f"has no score for '{category}', which has a threshold", "a score in every row that is ok",
                             "add the score, or remove the threshold", "scores")  # fmt: skip
     return row
+
+
+def build_recorded(builder: Builder, candidate_id: str, spec: CandidateSpec) -> RecordedCandidate:
+    """Recorded decisions about items of the golden set."""
+    names = builder.names(spec)
+    builder.require_decided(candidate_id, spec, names)
+    rows = read_recorded(builder.loaded.recorded[spec.value], names, spec.thresholds)
+    candidate = RecordedCandidate(candidate_id, rows, names, thresholds=spec.thresholds, inputs=builder.mapping(spec))
+    candidate.check_ids(builder.loaded.golden.ids())
+    return candidate
+
+
+def _missing_decisions(loaded: LoadedEval, candidate: RecordedCandidate) -> Sequence[Doubt]:
+    """A remark when recorded decisions cover only a part of the items that can be decided."""
+    rows, golden = candidate.rows, loaded.golden
+    missing = [index for index, item_id in enumerate(golden.ids()) if item_id not in rows.lines]
+    n_missing = sum(1 for item in golden.items(missing) if not item.is_withheld)
+    if not n_missing:
+        return ()
+    found = f"decides {len(golden) - len(missing):,} of {counted(len(golden), 'item')} of golden set '{golden.name}'"
+    hint = (
+        f"add the decisions for the other {n_missing:,}: a run has no decision of '{shortened(candidate.id)}' for them"
+    )
+    return (Doubt(rows.path, None, found, hint),)
+
+
+RECORDED = Kind(
+    build_recorded,
+    takes=frozenset(("crosswalk", "thresholds")),
+    file=NamedFile("file of recorded decisions", lambda shelf, path: path),
+    doubts=_missing_decisions,
+)

@@ -10,13 +10,18 @@ normalised forms. The rationale names the rules that decided and never quotes th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.candidates.matcher import PatternSet, PhraseTree
 from harness.candidates.normalise import forms, tokens
 from harness.errors import HarnessError
-from harness.records import Item, Rule, RuleSet
+from harness.files.kinds import Kind, NamedFile
+from harness.files.rules import rules_policy_faults
+from harness.records import CandidateSpec, Item, Rule, RuleSet
 from harness.records.answers import Answer, Decide
+
+if TYPE_CHECKING:
+    from harness.candidates.build import Builder
 
 VERSION = 1
 """Goes up when the same rule set may decide differently."""
@@ -143,3 +148,26 @@ def _rebuilt(
     candidate_id: str, rules: RuleSet, order: Sequence[str] | None, inputs: Mapping[str, Any] | None
 ) -> RuleSetCandidate:
     return RuleSetCandidate(candidate_id, rules, category_order=order, inputs=inputs)
+
+
+def build_rules(builder: Builder, candidate_id: str, spec: CandidateSpec) -> RuleSetCandidate:
+    """A rule set over the categories of the policy."""
+    rules = builder.loaded.rules[spec.value]
+    name = f"{rules.value.rule_set}_v{rules.value.version}"
+    return RuleSetCandidate(
+        candidate_id,
+        rules.value,
+        category_order=builder.category_ids,
+        inputs={"rules": f"{name}@{rules.sha256[:8]}", "sha256": rules.sha256},
+    )
+
+
+RULES = Kind(
+    build_rules,
+    file=NamedFile(
+        "rule set",
+        lambda shelf, path: shelf.rules(path),
+        rules_policy_faults,
+        lambda rules: (rules.value.rule_set, rules.value.version),
+    ),
+)

@@ -7,48 +7,61 @@ and running them is left to ``candidates`` and the runner.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from harness.errors import FileError, GroupedError, HarnessError, raise_all
+from harness.files.candidate_specs import check_against_policy, check_models, check_spec, check_uses, spec_trees, typed
 from harness.files.decode import require_name, require_names, to_record
 from harness.files.golden.sets import GoldenSet, load_golden
+from harness.files.kinds import SpecCheck, kind_named
 from harness.files.models import load_models
 from harness.files.must_catch import WHAT, load_must_catch
 from harness.files.policy import load_policy
-from harness.files.prompts import load_prompt, prompt_policy_faults
-from harness.files.rules import load_rules, rules_policy_faults
+from harness.files.prompts import load_prompt
+from harness.files.rules import load_rules
 from harness.files.schema import Loc
-from harness.files.text import a, listed, missing_hint, require_file, shortened, shown, suggestion
+from harness.files.text import a, listed, missing_hint, require_file, shortened, suggestion
 from harness.files.yaml import Document, read_yaml
-from harness.records import CandidateSpec, Eval, Loaded, Model, Policy, Prompt, RuleSet
+from harness.records import Eval, Loaded, Model, Policy, Prompt, RuleSet
 
 T = TypeVar("T")
-
-KINDS = ("prompt", "moderation", "rules", "classifier", "cascade", "recorded", "plugin")
-_TAKES_CROSSWALK = ("prompt", "moderation", "classifier", "recorded", "plugin")
-_TAKES_THRESHOLDS = ("prompt", "moderation", "classifier", "recorded", "plugin")
-_TAKES_MODEL = ("prompt", "plugin")
-_NEEDS_MODELS = ("prompt", "moderation", "model")
-_ENTRY_POINT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedEval:
-    """An eval and all it names; prompts, rules and recorded decisions are keyed by the path as written."""
+    """An eval and all it names; ``named`` holds what candidates of each kind name, by the path as written."""
 
     eval: Loaded[Eval]
     policy: Loaded[Policy]
     golden: GoldenSet
-    prompts: Mapping[str, Loaded[Prompt]]
-    rules: Mapping[str, Loaded[RuleSet]]
     models: Loaded[Mapping[str, Model]] | None
-    recorded: Mapping[str, Path] = field(default_factory=dict)
     must_catch: Loaded[tuple[str, ...]] | None = None
+    named: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def prompts(self) -> Mapping[str, Loaded[Prompt]]:
+        """Prompts by path."""
+        return self.named.get("prompt", {})
+
+    @property
+    def rules(self) -> Mapping[str, Loaded[RuleSet]]:
+        """Rule sets by path."""
+        return self.named.get("rules", {})
+
+    @property
+    def recorded(self) -> Mapping[str, Path]:
+        """Files of recorded decisions by path."""
+        return self.named.get("recorded", {})
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the eval's paths start from."""
+        return self.eval.path.parent
 
 
 class Shelf:
@@ -100,26 +113,38 @@ def load_eval(path: str | Path, *, shelf: Shelf | None = None) -> LoadedEval:
         shelf: Files already read, when several evals are checked together.
     """
     document = read_yaml(Path(path), what="eval", kind="eval")
-    spec = to_record(document, Eval, what="eval")
-    return _Resolver(document, spec, shelf or Shelf()).resolve()
+    tree, faults = spec_trees(document)
+    spec = to_record(document, Eval, tree, what="eval")
+    values = {name: typed(document, name, one) for name, one in spec.candidates.items() if one.kind}
+    candidates = {
+        name: dataclasses.replace(one, value=values[name]) if one.kind else one for name, one in spec.candidates.items()
+    }
+    spec = dataclasses.replace(spec, candidates=candidates)
+    return _Resolver(document, spec, shelf or Shelf(), faults).resolve()
 
 
 class _Resolver:
     """Follows the references of one eval and collects every fault before raising."""
 
-    def __init__(self, document: Document, spec: Eval, shelf: Shelf) -> None:
+    def __init__(self, document: Document, spec: Eval, shelf: Shelf, faults: Sequence[HarnessError]) -> None:
         self.document = document
         self.spec = spec
         self.shelf = shelf
-        self.errors: list[HarnessError] = []
+        self.errors: list[HarnessError] = list(faults)
+        self.checks = {
+            name: SpecCheck(document, name, one, spec.candidates, self.errors)
+            for name, one in spec.candidates.items()
+            if one.kind
+        }
 
     def resolve(self) -> LoadedEval:
         spec, document = self.spec, self.document
         self.errors += require_name(document, ("eval",), spec.eval)
-        for name, candidate in spec.candidates.items():
+        for name in spec.candidates:
             self.errors += require_name(document, ("candidates", name), name)
-            self._check_kind(name, candidate)
-        self._check_cascades()
+            if name in self.checks:
+                check_spec(self.checks[name])
+        check_uses(self.checks, spec.candidates)
         self._check_baseline()
         self._check_gate_shape()
         policy = self._load(("policy",), spec.policy, "policy", self.shelf.policy)
@@ -132,17 +157,19 @@ class _Resolver:
         if golden is not None:
             must_catch = self._load_must_catch(golden)
             golden = golden if must_catch is None else golden.with_must_catch(must_catch.value)
-        prompts = self._load_each("prompt", "prompt", self.shelf.prompt)
-        rules = self._load_each("rules", "rule set", self.shelf.rules)
-        recorded = self._load_each("recorded", "file of recorded decisions", _existing)
+        named = self._load_named()
         models = self._load_models()
-        if models is not None:
-            self._check_models(models.value)
+        for check in self.checks.values() if models is not None else ():
+            check_models(check, models.value if models is not None else {}, spec.models)
         if policy is not None:
-            self._check_against_policy(policy.value, prompts)
+            for check in self.checks.values():
+                check_against_policy(check, policy.value)
+            self._check_gate_categories(policy.value)
             slices = None if golden is None else list(golden.card.slices)
-            for rule_set in rules.values():
-                self.errors += rules_policy_faults(rule_set, policy.value, slices)
+            for name, files in named.items():
+                about = kind_named(name).file
+                for one in files.values():
+                    self.errors += () if about is None else about.fits(one, policy.value, slices)
         if golden is not None and spec.slices is not None:
             for at, name in enumerate(spec.slices):
                 self.errors += require_names(
@@ -162,11 +189,9 @@ class _Resolver:
             eval=Loaded(resolved, document.path, document.sha256),
             policy=policy,
             golden=golden,
-            prompts=prompts,
-            rules=rules,
             models=models,
-            recorded=recorded,
             must_catch=must_catch,
+            named=named,
         )
 
     def _place(self, error: HarnessError) -> tuple[bool, int]:
@@ -199,17 +224,22 @@ class _Resolver:
             self.errors.append(error)
         return None
 
-    def _load_each(self, kind: str, what: str, load: Callable[[Path], T]) -> dict[str, T]:
-        found: dict[str, T] = {}
-        tried: set[str] = set()
-        for name, candidate in self.spec.candidates.items():
-            written = getattr(candidate, kind)
-            if written is None or written in tried:
+    def _load_named(self) -> dict[str, dict[str, Any]]:
+        """What the candidates name, by kind and path: each path is read once."""
+        found: dict[str, dict[str, Any]] = {}
+        tried: set[tuple[str, str]] = set()
+        for name, check in self.checks.items():
+            kind, written = check.spec.kind, check.spec.value
+            about = kind_named(kind).file
+            if about is None or (kind, written) in tried:
                 continue
-            tried.add(written)
-            value = self._load(("candidates", name, kind), written, what, load)
+            tried.add((kind, written))
+            files = found.setdefault(kind, {})
+            value = self._load(
+                ("candidates", name, kind), written, about.what, functools.partial(about.read, self.shelf)
+            )
             if value is not None:
-                found[written] = value
+                files[written] = value
         return found
 
     def _load_must_catch(self, golden: GoldenSet) -> Loaded[tuple[str, ...]] | None:
@@ -219,102 +249,13 @@ class _Resolver:
         return self._load(("must_catch",), self.spec.must_catch, WHAT, lambda path: load_must_catch(path, golden))
 
     def _load_models(self) -> Loaded[Mapping[str, Model]] | None:
-        users = [
-            name
-            for name, candidate in self.spec.candidates.items()
-            if any(getattr(candidate, kind) is not None for kind in _NEEDS_MODELS)
-        ]
+        users = [name for name, check in self.checks.items() if kind_named(check.spec.kind).models(check.spec)]
         if not users:
             return None
         loc: Loc = ("models",) if "models" in self.document.data else ("candidates", users[0])
         return self._load(loc, self.spec.models, "models file", self.shelf.models)
 
-    # -------------------------------------------------------------------------------------------------- candidates
-
-    def _check_kind(self, name: str, candidate: CandidateSpec) -> None:
-        place: Loc = ("candidates", name)
-        kinds = [kind for kind in KINDS if getattr(candidate, kind) is not None]
-        if len(kinds) != 1:
-            self._add(
-                place,
-                "has no kind" if not kinds else f"has {len(kinds)} kinds: {', '.join(kinds)}",
-                f"exactly one of {', '.join(KINDS)}",
-                "say what decides" if not kinds else "make one candidate of each",
-            )
-            return
-        kind = kinds[0]
-        value = getattr(candidate, kind)
-        if value in ("", ()):
-            self._add((*place, kind), f"is {shown(value)}", f"what the {kind} is", "fill it in")
-        if kind == "prompt" and not candidate.model:
-            self._add(
-                (*place, "model"), "is missing", "a name of the models file", "say which model answers the prompt"
-            )
-        if kind not in _TAKES_MODEL and candidate.model is not None:
-            hint = "write the model as 'moderation: NAME'" if kind == "moderation" else "remove it"
-            allowed = f"model only beside {' or '.join(_TAKES_MODEL)}"
-            self._add((*place, "model"), f"is given for a {kind} candidate", allowed, hint)
-        if kind not in _TAKES_CROSSWALK and candidate.crosswalk is not None:
-            self._add(
-                (*place, "crosswalk"),
-                f"is given for a {kind} candidate",
-                f"crosswalk with {', '.join(_TAKES_CROSSWALK)}",
-                "remove it: its categories are the policy's already",
-            )
-        if kind not in _TAKES_THRESHOLDS and candidate.thresholds:
-            self._add(
-                (*place, "thresholds"),
-                f"is given for a {kind} candidate, which has no scores of its own",
-                f"thresholds with {', '.join(_TAKES_THRESHOLDS)}",
-                "remove it, or set thresholds on the candidates it uses",
-            )
-        if kind != "plugin" and candidate.options:
-            self._add(
-                (*place, "options"), f"is given for a {kind} candidate", "options only beside plugin", "remove it"
-            )
-        if kind == "plugin" and value in KINDS:
-            self._add(
-                (*place, kind), f"is {shown(value)}, a kind of its own", "the name of an installed plugin",
-                f"write '{value}: ...' in place of 'plugin: {value}'",
-            )  # fmt: skip
-        if kind == "classifier" and not _ENTRY_POINT.fullmatch(str(value)):
-            self._add((*place, kind), f"is {shown(value)}", "package.module:callable", "name the callable to import")
-
-    def _check_cascades(self) -> None:
-        candidates = self.spec.candidates
-        names = list(candidates)
-        uses: dict[str, list[str]] = {}
-        for name, candidate in candidates.items():
-            stages = candidate.cascade or ()
-            uses[name] = [stage.use for stage in stages]
-            for at, stage in enumerate(stages):
-                place: Loc = ("candidates", name, "cascade", at, "use")
-                others = [other for other in names if other != name]
-                self.errors += require_names(
-                    self.document, place, [stage.use], others, noun="candidate", where="this eval (beside itself)"
-                )
-                if stage.use in uses[name][:at]:
-                    self._add(
-                        place, f"is '{shortened(stage.use)}' a second time", "each candidate once", "remove the stage"
-                    )
-                if stage.decide is not None and not stage.decide:
-                    self._add(
-                        (*place[:-1], "decide"),
-                        "is an empty list",
-                        "categories of the policy",
-                        "remove it to settle all",
-                    )
-        reported: set[str] = set()
-        for start in names:
-            circle = _circle(start, uses)
-            if circle and not reported & set(circle):
-                reported |= set(circle)
-                self._add(
-                    ("candidates", start, "cascade"),
-                    f"closes a circle: {' -> '.join(map(shortened, circle[:10]))}",
-                    "cascades without circles",
-                    "remove one of the stages",
-                )
+    # ----------------------------------------------------------------------------------------------- the eval itself
 
     def _check_baseline(self) -> None:
         names = list(self.spec.candidates)
@@ -334,49 +275,8 @@ class _Resolver:
                     "add one" if check.margin is None else "make two checks of it",
                 )
 
-    # ------------------------------------------------------------------------------------------------ cross-checks
-
-    def _check_models(self, models: Mapping[str, Model]) -> None:
-        for name, candidate in self.spec.candidates.items():
-            for kind in ("model", "moderation"):
-                wanted = getattr(candidate, kind)
-                if not wanted:
-                    continue
-                place: Loc = ("candidates", name, kind)
-                self.errors += require_names(
-                    self.document, place, [wanted], list(models), noun="model", where=self.spec.models
-                )
-                if kind == "moderation" and wanted in models and models[wanted].provider == "embedded":
-                    self._add(
-                        place,
-                        f"is '{shortened(wanted)}', an embedded model",
-                        "an endpoint with a /v1/moderations route",
-                        "use the embedded model with a prompt",
-                    )
-
-    def _check_against_policy(self, policy: Policy, prompts: Mapping[str, Loaded[Prompt]]) -> None:
-        ids, where, document = policy.category_ids, f"policy '{policy.policy}'", self.document
-        for name, candidate in self.spec.candidates.items():
-            place: Loc = ("candidates", name)
-            if candidate.crosswalk is not None:
-                self.errors += require_names(
-                    document,
-                    (*place, "crosswalk"),
-                    [candidate.crosswalk],
-                    list(policy.crosswalks),
-                    noun="crosswalk",
-                    where=where,
-                )
-            for category, threshold in candidate.thresholds.items():
-                here = (*place, "thresholds", category)
-                self.errors += require_names(document, here, [category], ids, noun="category", where=where)
-                if not 0 <= threshold <= 1:
-                    self._add(here, f"is {threshold:g}", "a score from 0 to 1", "correct the threshold")
-            for at, stage in enumerate(candidate.cascade or ()):
-                here = (*place, "cascade", at, "decide")
-                self.errors += require_names(document, here, stage.decide or (), ids, noun="category", where=where)
-        for prompt in prompts.values():
-            self.errors += prompt_policy_faults(prompt, policy)
+    def _check_gate_categories(self, policy: Policy) -> None:
+        ids, where = policy.category_ids, f"policy '{policy.policy}'"
         for at, check in enumerate(self.spec.gate.checks if self.spec.gate else ()):
             if check.category != "*" and check.category not in ids:
                 self._add(
@@ -388,25 +288,6 @@ class _Resolver:
 
     def _add(self, loc: Loc, found: str, allowed: str, next_step: str) -> None:
         self.errors.append(self.document.error(loc, found, allowed=allowed, next_step=next_step))
-
-
-def _existing(path: Path) -> Path:
-    return path
-
-
-def _circle(start: str, uses: Mapping[str, Sequence[str]]) -> list[str]:
-    """A way from ``start`` back to itself, or nothing."""
-    paths = [[start]]
-    seen: set[str] = set()
-    while paths:
-        path = paths.pop()
-        for name in uses.get(path[-1], ()):
-            if name == start and len(path) > 1:
-                return [*path, start]
-            if name not in seen:
-                seen.add(name)
-                paths.append([*path, name])
-    return []
 
 
 def _once_each(errors: Sequence[HarnessError]) -> list[HarnessError]:

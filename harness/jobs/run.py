@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.candidates.build import build_candidates
 from harness.files.evals import LoadedEval, load_eval
+from harness.files.kinds import kind_of
 from harness.records import Loaded, Policy
 from harness.records.answers import Candidate
 from harness.runner import (
@@ -112,8 +113,9 @@ def execute(
 
 def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:
     """The eval as plain data, with every default written out and only the chosen candidates."""
-    data = dataclasses.asdict(loaded.eval.value)
-    data["candidates"] = {name: spec for name, spec in data["candidates"].items() if name in chosen}
+    data = dataclasses.asdict(dataclasses.replace(loaded.eval.value, candidates={}))
+    specs = loaded.eval.value.candidates
+    data["candidates"] = {name: spec.as_dict() for name, spec in specs.items() if name in chosen}
     data["baseline"] = data["baseline"] or next(iter(loaded.eval.value.candidates))
     return data
 
@@ -173,12 +175,10 @@ def _inputs(loaded: LoadedEval, candidates: Sequence[Candidate]) -> dict[str, In
         inputs["must_catch"] = InputFile(loaded.must_catch.path.name, None, loaded.must_catch.sha256, path, content)
     for candidate in candidates:
         spec = loaded.eval.value.candidates[candidate.id]
-        if spec.prompt is not None:
-            prompt = loaded.prompts[spec.prompt]
-            inputs[f"prompt:{candidate.id}"] = _input(prompt, prompt.value.header.prompt, prompt.value.header.version)
-        if spec.rules is not None:
-            rules = loaded.rules[spec.rules]
-            inputs[f"rules:{candidate.id}"] = _input(rules, rules.value.rule_set, rules.value.version)
+        about = kind_of(spec).file
+        if about is not None and about.version is not None:
+            file = loaded.named[spec.kind][spec.value]
+            inputs[f"{spec.kind}:{candidate.id}"] = _input(file, *about.version(file))
     return inputs
 
 

@@ -30,12 +30,13 @@ from harness.records.candidates import (
     Rule,
     RuleSet,
 )
-from harness.records.evals import CandidateSpec, CascadeStage, Check, Eval, Gate, Split
+from harness.records.evals import SHARED_FIELDS, CandidateSpec, CascadeStage, Check, Eval, Gate, Split
 from harness.records.golden import FieldPaths, GoldenCard, Item, PolicyRef
 from harness.records.policy import Category, Policy, Prevalence, Target
 
 __all__ = [
     "FROM_FILE",
+    "SHARED_FIELDS",
     "CandidateSpec",
     "CascadeStage",
     "Category",

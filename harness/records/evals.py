@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
@@ -20,24 +20,43 @@ class CascadeStage:
     decide: tuple[str, ...] | None = None
 
 
+SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "on_failure", "description")
+"""Fields that an eval may give beside a candidate's kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateSpec:
-    """What an eval says about one candidate: exactly one kind's fields are set."""
+    """What an eval says about one candidate.
+
+    ``kind`` is the name of the field that says what decides (``rules``, ``prompt``, ...), ``value`` what stands there.
+    """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
-    prompt: str | None = None
+    kind: str
+    value: Any
     model: str | None = None
-    moderation: str | None = None
-    rules: str | None = None
-    classifier: str | None = None
-    cascade: tuple[CascadeStage, ...] | None = None
-    recorded: str | None = None
-    plugin: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     crosswalk: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     on_failure: OnFailure | None = None
     description: str = ""
+
+    def of(self, kind: str) -> Any:
+        """The value when it is of this kind, else None."""
+        return self.value if self.kind == kind else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data as an eval writes it, with the defaults written out."""
+        shared = {name: getattr(self, name) for name in SHARED_FIELDS}
+        return {self.kind: _plain(self.value), **{name: _plain(value) for name, value in shared.items()}}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True, slots=True)

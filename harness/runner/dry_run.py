@@ -106,8 +106,8 @@ def _count_item(
 
 
 def _may_ask_again(candidate: Candidate) -> bool:
-    """Whether what is asked next may hang on the answer: cascades, and candidates that say so."""
-    return candidate.fingerprint.get("kind") == "cascade" or bool(getattr(candidate, "has_follow_ups", False))
+    """Whether what is asked next may hang on the answer, as the candidate says."""
+    return bool(getattr(candidate, "has_follow_ups", False))
 
 
 def _add_call(request: RunRequest, one: Request, total: CandidateEstimate) -> None:

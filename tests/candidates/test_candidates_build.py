@@ -1,15 +1,12 @@
 import sys
-import tomllib
-from importlib import import_module
-from pathlib import Path
 
 import orjson
 import pytest
 import yaml
 from candidate_fakes import local
 
-from harness.candidates.build import GROUP, KINDS, build_candidates
-from harness.candidates.parsers import GROUP as PARSER_GROUP
+from harness.candidates.build import build_candidates
+from harness.candidates.kinds import KINDS
 from harness.candidates.parsers import PARSERS, Parser, load_parser
 from harness.errors import HarnessError
 from harness.files.evals import load_eval
@@ -35,23 +32,27 @@ CANDIDATES = {
     "guard": {"prompt": "guard.md", "model": "acme", "crosswalk": "guard"},
     "omni": {"moderation": "acme", "crosswalk": "omni", "thresholds": {"hate": 0.4}},
     "rules": {"rules": "words.yaml"},
-    "clf": {"classifier": "test_candidates_build:constant", "thresholds": {"hate": 0.5}},
+    "clf": {"classifier": "code_beside_the_eval:constant", "thresholds": {"hate": 0.5}},
     "humans": {"recorded": "humans.jsonl"},
     "cascade": {"cascade": [{"use": "rules", "decide": ["spam"]}, {"use": "v1"}]},
 }
 
 
+CODE = """
 def constant(texts):
     return [0.7 for _ in texts]
 
 
 NOT_CALLABLE = 7
+"""
 
 
 @pytest.fixture
 def folder(tmp_path):
     for name, content in (("policy", POLICY), ("card", CARD), ("models", MODELS), ("words", RULES)):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    (tmp_path / "code_beside_the_eval.py").write_text(CODE)
+    sys.modules.pop("code_beside_the_eval", None)
     (tmp_path / "short.md").write_text(PROMPT.format(answer="json"))
     (tmp_path / "guard.md").write_text(PROMPT.format(answer="llama_guard"))
     (tmp_path / "tiny.jsonl").write_text('{"id": "i1", "text": "follow me", "labels": {"hate": 0, "spam": 1}}\n')
@@ -115,9 +116,8 @@ def test_build_fingerprint_follows_its_inputs(folder, name, old, new, changed):
     assert {name for name in before if before[name] != after[name]} == changed
 
 
-def test_build_fingerprint_follows_code_that_is_edited_in_place(folder, monkeypatch):
+def test_build_fingerprint_follows_code_that_is_edited_in_place(folder):
     """It named only the path and an installed version: a changed callable found its old run and was not run again."""
-    monkeypatch.syspath_prepend(str(folder))
     module = folder / "our_own_code.py"
     prints = []
     for threshold in (1, 2):
@@ -138,7 +138,7 @@ def test_build_only_the_chosen_in_the_order_of_the_file(folder):
     [
         ({"h": {"recorded": "humans.jsonl", "thresholds": {"spam": 0.5}}}, "field 'scores' has no score"),
         ({"c": {"classifier": "no_such_package:f"}}, "no module 'no_such_package'"),
-        ({"c": {"classifier": "test_candidates_build:NOT_CALLABLE"}}, "is a int"),
+        ({"c": {"classifier": "code_beside_the_eval:NOT_CALLABLE"}}, "is a int"),
         ({"g": {"prompt": "guard.md", "model": "acme"}}, "crosswalk"),
         ({"o": {"moderation": "acme", "crosswalk": "omni", "thresholds": {"spam": 0.5}}}, "threshold for 'spam'"),
         (CANDIDATES | {"cascade": {"cascade": [{"use": "rules", "decide": ["hate"]}]}}, "to decide 'hate'"),
@@ -163,22 +163,20 @@ def test_build_recorded_ids_must_be_in_the_golden_set(folder):
 # ---------------------------------------------------------------------------------------------------- entry points
 
 
-@pytest.mark.parametrize(("group", "registry"), [(GROUP, KINDS), (PARSER_GROUP, PARSERS)])
-def test_built_in_kinds_use_the_door_of_plugins(group, registry):
-    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
-    points = declared["project"]["entry-points"][group]
-    assert list(points) == list(registry)
-    for name, path in points.items():
-        module, _, attribute = path.partition(":")
-        assert getattr(import_module(module), attribute) is registry[name]
+@pytest.mark.parametrize("door", [KINDS, PARSERS], ids=lambda door: door.group)
+def test_built_in_ones_come_in_by_the_door_of_plugins(door):
+    for name, path in door.own.items():
+        point = door.entry(name)
+        assert (point.name, point.value, point.group) == (name, path, door.group)
+        assert point.load() is door[name]
 
 
-def test_parser_may_be_a_callable_of_a_package():
-    parser = load_parser("test_candidates_build:constant")
+def test_parser_may_be_a_callable_beside_the_eval(folder):
+    parser = load_parser("code_beside_the_eval:constant", folder=folder)
     assert isinstance(parser, Parser)
-    assert parser.parse is constant
+    assert parser.parse is sys.modules["code_beside_the_eval"].constant
     with pytest.raises(HarnessError, match="is a int"):
-        load_parser("test_candidates_build:NOT_CALLABLE")
+        load_parser("code_beside_the_eval:NOT_CALLABLE", folder=folder)
 
 
 def test_unknown_parser_lists_the_known_ones():

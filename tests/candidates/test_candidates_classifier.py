@@ -8,8 +8,8 @@ from candidate_fakes import CROSSWALKS, item, local
 from harness.candidates.adapters import alt_profanity_check
 from harness.candidates.classifier import ClassifierCandidate
 from harness.candidates.names import NameIndex
-from harness.candidates.plugins import import_object
 from harness.errors import HarnessError
+from harness.files.doors import import_object
 
 
 def lengths(texts):
@@ -97,7 +97,7 @@ def test_classifier_of_the_wrong_shape_is_the_users_to_mend(classify, categories
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("no_such_package.x:f", "no module 'no_such_package'"), ("math:no_such", "math has no 'no_such'")],
+    [("no_such_package.x:f", "no module 'no_such_package'"), ("numpy:no_such", "numpy has no 'no_such'")],
 )
 def test_classifier_that_cannot_be_imported(path, message):
     with pytest.raises(HarnessError, match=message):

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from harness.candidates import plugins
 from harness.cli import main
+from harness.files import doors
 from tests.gating.small_eval import write_eval
 
 CODE = """
@@ -60,9 +60,9 @@ def acme(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "journal.sqlite"))
-    plugins._installed.cache_clear()
+    doors._installed.cache_clear()
     yield site
-    plugins._installed.cache_clear()
+    doors._installed.cache_clear()
 
 
 def with_candidate(folder, text):

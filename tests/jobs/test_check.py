@@ -182,9 +182,9 @@ def test_what_a_run_cannot_build_is_an_error_of_the_evals_line(tmp_path):
     assert "eval.yaml:6: field 'candidates.omni' cannot be built: candidate 'omni' has a threshold" in str(error)
 
 
-def test_code_of_a_user_is_looked_for_and_not_imported(tmp_path, monkeypatch):
-    (tmp_path / "own_code.py").write_text("raise SystemExit('imported')\n")
-    monkeypatch.syspath_prepend(tmp_path)
+def test_code_of_a_user_is_looked_for_and_not_imported(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "own_code.py").write_text("raise SystemExit('imported')\n")
     answer = PROMPT.replace("answer: json", "answer: own_code:parse")
     folder = write_project(tmp_path / "project", prompt=answer)
     report = check_paths([folder])

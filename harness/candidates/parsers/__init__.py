@@ -1,36 +1,39 @@
 """Parsers of answers, by the name a prompt gives under ``answer``.
 
-The built-in ones are entry points of the group ``harness.parsers`` like any other.
+A new parser is one file and one line in the table; another package lists its own under the entry point group
+``harness.parsers``, and both come in by the same door.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, Token
-from harness.candidates.parsers.guards import GPT_OSS_SAFEGUARD, LLAMA_GUARD, WILDGUARD
-from harness.candidates.parsers.json_answer import JSON
-from harness.candidates.parsers.label import LABEL
-from harness.candidates.parsers.yes_no import SHIELDGEMMA, YES_NO
-from harness.candidates.plugins import find_plugin, source_hash
 from harness.errors import HarnessError
+from harness.files.doors import Door, source_hash
 
 GROUP = "harness.parsers"
 
-PARSERS: dict[str, Parser] = {
-    "json": JSON,
-    "yes_no": YES_NO,
-    "label": LABEL,
-    "llama_guard": LLAMA_GUARD,
-    "shieldgemma": SHIELDGEMMA,
-    "wildguard": WILDGUARD,
-    "gpt_oss_safeguard": GPT_OSS_SAFEGUARD,
-}
+PARSERS = Door(
+    GROUP,
+    "parser",
+    {
+        "json": "harness.candidates.parsers.json_answer:JSON",
+        "yes_no": "harness.candidates.parsers.yes_no:YES_NO",
+        "label": "harness.candidates.parsers.label:LABEL",
+        "llama_guard": "harness.candidates.parsers.guards:LLAMA_GUARD",
+        "shieldgemma": "harness.candidates.parsers.yes_no:SHIELDGEMMA",
+        "wildguard": "harness.candidates.parsers.guards:WILDGUARD",
+        "gpt_oss_safeguard": "harness.candidates.parsers.guards:GPT_OSS_SAFEGUARD",
+    },
+)
 
 __all__ = ["GROUP", "PARSERS", "ParseContext", "Parsed", "Parser", "Token", "load_parser"]
 
 
-def load_parser(name: str) -> Parser:
+def load_parser(name: str, *, folder: Path | None = None) -> Parser:
     """The parser a prompt names: built in, installed, or ``package.module:callable``."""
-    found, version = find_plugin(GROUP, name, PARSERS, what="parser")
+    found, version = PARSERS.load(name, folder=folder)
     if isinstance(found, Parser):
         return found
     if not callable(found):

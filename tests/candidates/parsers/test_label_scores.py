@@ -5,8 +5,8 @@ import math
 import pytest
 
 from harness.candidates.names import NameIndex
-from harness.candidates.parsers import LABEL
 from harness.candidates.parsers.base import ParseContext, Token
+from harness.candidates.parsers.label import LABEL
 from harness.records import PromptHeader
 
 LABELS = {"ok": (), "insult": ("harassment",), "hate": ("hate",), "harass": ("harassment",)}
