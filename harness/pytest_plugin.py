@@ -2,12 +2,17 @@
 
 ``pytest --moderation-eval evals/x.yaml`` collects one test per check; the fixture ``moderation_gate`` gives the whole
 report to a test of one's own. Decides how verdicts become test results: what keeps the gate from passing fails with its
-message, what does not pass and does not block is skipped. The harness is imported only when a gate is asked for.
+message, what does not pass and does not block is skipped. Under pytest-xdist one worker gates and the others take its
+report, so that ``-n 4`` asks, pays and logs as often as ``-n 0``. The harness is imported only when a gate is asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +25,9 @@ if TYPE_CHECKING:
     from harness.gating.records import CheckReport
 
 GATES = pytest.StashKey[dict[tuple[Any, ...], Any]]()
+SHARED = pytest.StashKey[Path]()
+"""Folder in which the workers of one session leave their reports; only its owner can read it."""
+SHARED_INPUT = "moderation_gates"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,8 +64,26 @@ def moderation_gate(request: pytest.FixtureRequest) -> Callable[..., GateReport]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Hang the evals of the command line below the session."""
+    """Begin without reports; a worker is told where the session's are."""
     session.config.stash[GATES] = {}
+    shared = getattr(session.config, "workerinput", {}).get(SHARED_INPUT)
+    if shared is not None:
+        session.config.stash[SHARED] = Path(shared)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the reports of this session are."""
+    stash = node.config.stash
+    if SHARED not in stash:
+        stash[SHARED] = Path(tempfile.mkdtemp(prefix="moderation-gates-"))
+    node.workerinput[SHARED_INPUT] = str(stash[SHARED])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the reports; a worker leaves them to the others."""
+    if SHARED in config.stash and not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash[SHARED], ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,22 +103,58 @@ def gate_once(
     baseline: str | None = None,
     cached_only: bool | None = None,
 ) -> GateReport:
-    """Run and gate an eval, or give the report of this session."""
-    from harness.jobs.gate import GateOptions, gate_eval
-    from harness.jobs.run import RunOptions
+    """Run and gate an eval, or give the report of this session.
 
+    Raises:
+        HarnessError: The eval came to nothing; said again to every test that asks.
+    """
     option = config.getoption
     is_cached_only = option("moderation_cached_only") if cached_only is None else cached_only
     candidate, baseline = candidate or option("moderation_candidate"), baseline or option("moderation_baseline")
-    key = (eval_path.absolute(), candidate, baseline, is_cached_only)
+    key = (str(eval_path.absolute()), candidate, baseline, is_cached_only)
     gates = config.stash[GATES]
     if key not in gates:
-        cache = option("moderation_cache") or os.environ.get("HARNESS_CACHE")
-        run_options = RunOptions(option("moderation_runs_dir"), Path(cache) if cache else None)
-        options = GateOptions(candidate, baseline, is_cached_only=is_cached_only)
-        gates[key] = gate_eval(eval_path, options, run_options, os.environ, now=datetime.now(UTC))
-    report: GateReport = gates[key]
+        if SHARED in config.stash:
+            gates[key] = _shared(config, key, config.stash[SHARED])
+        else:
+            gates[key] = _gate(config, key)
+    found = gates[key]
+    if isinstance(found, str):
+        from harness.errors import HarnessError
+
+        raise HarnessError(found)
+    report: GateReport = found
     return report
+
+
+def _shared(config: pytest.Config, key: tuple[Any, ...], folder: Path) -> GateReport | str:
+    """What the first worker came to; the others wait for it."""
+    from filelock import FileLock
+
+    path = folder / hashlib.sha256(repr(key).encode()).hexdigest()
+    with FileLock(f"{path}.lock"):
+        if path.is_file():
+            found: GateReport | str = pickle.loads(path.read_bytes())
+            return found
+        found = _gate(config, key)
+        path.write_bytes(pickle.dumps(found))
+        return found
+
+
+def _gate(config: pytest.Config, key: tuple[Any, ...]) -> GateReport | str:
+    """The report of an eval, or why there is none."""
+    from harness.errors import HarnessError
+    from harness.jobs.gate import GateOptions, gate_eval
+    from harness.jobs.run import RunOptions
+
+    eval_path, candidate, baseline, is_cached_only = key
+    cache = config.getoption("moderation_cache") or os.environ.get("HARNESS_CACHE")
+    run_options = RunOptions(config.getoption("moderation_runs_dir"), Path(cache) if cache else None)
+    options = GateOptions(candidate, baseline, is_cached_only=is_cached_only)
+    try:
+        return gate_eval(Path(eval_path), options, run_options, os.environ, now=datetime.now(UTC))
+    except HarnessError as error:
+        return str(error)
 
 
 class EvalFile(pytest.File):

@@ -73,3 +73,22 @@ def test_a_replay_without_answers_fails_clearly(pytester, run_pytest):
     done = run_pytest("--moderation-eval", str(path), "--moderation-cached-only")
     assert done.ret == 1
     assert "answers are missing from the journal" in done.stdout.str()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_workers_share_one_gate(pytester, monkeypatch, workers):
+    """Each worker once ran the eval itself: all but one failed with "under way in another process"."""
+    monkeypatch.setenv("HARNESS_CACHE", str(pytester.path / "journal.sqlite"))
+    monkeypatch.setenv("TMPDIR", str(pytester.mkdir("temporary")))
+    path = write_eval(pytester.path, missed=0)
+    (pytester.path / "test_own.py").write_text(
+        "import pytest\n@pytest.mark.parametrize('at', range(4))\n"
+        "def test_gate(moderation_gate, at):\n    assert moderation_gate().verdict == 'PASS'\n"
+    )
+    plugin = () if IS_INSTALLED else ("-p", "harness.pytest_plugin")
+    done = pytester.runpytest_subprocess(
+        "-n", workers, "-p", "no:asyncio", "-p", "no:cacheprovider", *plugin, "--moderation-eval", str(path)
+    )
+    done.assert_outcomes(passed=6, skipped=1)
+    assert len((pytester.path / "golden_sets" / "demo_v1.gates.jsonl").read_text().splitlines()) == 1
+    assert not list((pytester.path / "temporary").glob("moderation-gates-*"))

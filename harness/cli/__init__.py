@@ -76,7 +76,10 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HarnessError as error:
-            click.echo(f"Error: {error}", err=True)
+            from harness.report.parts.masking import log_safe  # what a server or a file said must not act here
+
+            lines = f"Error: {error}".split("\n")
+            click.echo("\n".join(log_safe(line) for line in lines), err=True)
             ctx.exit(error.exit_code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,13 +110,12 @@ def _write_all(report: GateReport, name: str, out_dir: Path) -> None:
 
     from harness.report.gate import comment_markdown, junit_xml, summary_markdown
 
-    text = summary_markdown(report)
     write_text(out_dir / f"{name}.junit.xml", junit_xml(report))
     write_text(out_dir / f"{name}.comment.md", comment_markdown(report))
-    write_text(out_dir / f"{name}.summary.md", text)
+    write_text(out_dir / f"{name}.summary.md", summary_markdown(report))
     content = json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(out_dir / f"{name}.gate.json", content + "\n")
-    _append_job_summary(text)
+    _append_job_summary(lambda limit: summary_markdown(report, limit=limit))
 
 
 def _write_failure(
@@ -127,17 +127,20 @@ def _write_failure(
     name, text = eval_path.stem, str(error)
     write_text(out_dir / f"{name}.junit.xml", failure_junit(name, text))
     write_text(out_dir / f"{name}.comment.md", failure_markdown(name, text))
-    _append_job_summary(failure_markdown(name, text))
+    _append_job_summary(lambda limit: failure_markdown(name, text)[:limit])
     if annotations == "github":
         click.echo(failure_annotation(name, text), err=as_json)
 
 
-def _append_job_summary(text: str) -> None:
+def _append_job_summary(text: Callable[[int], str]) -> None:
+    """Add to the summary of this step what is left of its room: a summary that is too long is not shown at all."""
+    from harness.report.gate import SUMMARY_BYTES
+
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
     try:
         with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
+            file.write(text(max(0, SUMMARY_BYTES - file.tell())))
     except OSError as error:
         note(f"Warning: the job summary cannot be written: {error.strerror or error}")

@@ -107,8 +107,9 @@ def command(
 
 def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
     """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
-    from harness.report.gate import annotation_lines, log_safe
+    from harness.report.gate import annotation_lines
     from harness.report.gate.tables import gate_tables
+    from harness.report.parts.masking import log_safe
     from harness.report.parts.tables import render
 
     if as_json:

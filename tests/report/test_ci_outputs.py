@@ -15,10 +15,11 @@ from harness.report.gate import (
     failure_junit,
     failure_markdown,
     junit_xml,
-    log_safe,
     summary_markdown,
 )
-from harness.report.gate.comment import MAX_LENGTH, marker
+from harness.report.gate.comment import COMMENT_CHARACTERS, SUMMARY_BYTES, marker
+from harness.report.gate.fitting import Block, fitted
+from harness.report.parts.masking import log_safe
 from tests.gating.stored import RECALL, decided, store_run
 
 GOLD = np.array([1] * 300 + [0] * 300)
@@ -144,14 +145,57 @@ def test_many_items_are_cut_and_counted(tmp_path):
     assert "and 50 more" in comment_markdown(report)
 
 
-def test_a_huge_report_fits_a_comment(tmp_path):
+@pytest.fixture(scope="module")
+def huge(tmp_path_factory):
     gold = np.ones((40, 100))
     names = tuple(f"category_{column}_{'x' * 60}" for column in range(100))
-    ids = [f"{index}-{'y' * 500}" for index in range(40)]
-    run = store_run(tmp_path, gold, {"v1": gold, "v2": np.zeros_like(gold)}, categories=names, ids=ids)
-    report = gate_runs(run, "v2", run, "v1")
-    assert len(comment_markdown(report)) <= MAX_LENGTH + 100
-    assert len(annotation_lines(report)) <= 42
+    ids = [f"{index}-{'😀' * 500}" for index in range(40)]
+    home = tmp_path_factory.mktemp("huge")
+    run = store_run(home, gold, {"v1": gold, "v2": np.zeros_like(gold)}, categories=names, ids=ids)
+    return gate_runs(run, "v2", run, "v1", n_resamples=200)
+
+
+def test_a_huge_report_fits_a_comment_and_keeps_head_and_foot(huge):
+    """It was once cut wherever it was too long: inside <details>, and without cost and signature."""
+    text = comment_markdown(huge)
+    assert len(text.encode("utf-16-le")) // 2 <= COMMENT_CHARACTERS
+    assert text.startswith("<!-- moderation-harness:demo -->\n\n## Moderation gate: REGRESSION: ")
+    assert text.count("<details>") == text.count("</details>") == 1
+    assert text.index("### Cost and latency") < text.index("Signature: ")
+    assert re.search(r"\(\d+ more rows in the job's JSON\)", text)
+
+
+@pytest.mark.parametrize("limit", [SUMMARY_BYTES, 60_000, 9_000])
+def test_a_job_summary_keeps_head_and_foot_at_any_limit_that_holds_them(huge, limit):
+    text = summary_markdown(huge, limit=limit)
+    assert len(text.encode()) <= limit
+    assert text.startswith("## Moderation gate: REGRESSION: ")
+    assert text.count("<details>") == text.count("</details>")
+    assert "Signature: " in text
+
+
+def test_where_not_even_the_foot_fits_the_head_stands_alone():
+    blocks = [Block("head of a table", ("row",) * 9)]
+    assert fitted(["why"], blocks, ["f" * 100], limit=50, size=len) == "why\n"
+    assert fitted(["w" * 51], blocks, [], limit=50, size=len) == ""
+
+
+@pytest.mark.parametrize("limit", range(60, 400, 7))
+def test_blocks_share_what_is_left_and_never_pass_the_limit(limit):
+    blocks = [Block("a" * 10, tuple("r" * 9 for _ in range(n)), "z", rest="elsewhere") for n in (30, 0, 3)]
+    text = fitted(["head"], blocks, ["foot"], limit=limit, size=len)
+    assert len(text) <= limit
+    assert text.startswith("head\n\n")
+    assert text.endswith("\n\nfoot\n")
+    assert text.count("a" * 10) == text.count("z")
+
+
+def test_ten_annotations_at_most_and_the_last_counts_the_rest(huge):
+    """GitHub shows ten of a level a step and drops the others without a word."""
+    lines = annotation_lines(huge)
+    assert len(lines) == 10
+    assert lines[0].startswith("::error title=Moderation gate%3A REGRESSION::")
+    assert re.match(r"::error title=Moderation gate::\d+ more checks and remarks", lines[-1])
 
 
 @pytest.fixture(params=ATTACKS, ids=range(len(ATTACKS)))

@@ -3,11 +3,12 @@
 Every text here is hostile until escaped: category names and item ids come from files, and item text is never shown.
 """
 
-from harness.report.gate.annotations import annotation_lines, failure_annotation, log_safe
-from harness.report.gate.comment import comment_markdown, failure_markdown, summary_markdown
+from harness.report.gate.annotations import annotation_lines, failure_annotation
+from harness.report.gate.comment import SUMMARY_BYTES, comment_markdown, failure_markdown, summary_markdown
 from harness.report.gate.junit import describe, failure_junit, junit_xml
 
 __all__ = [
+    "SUMMARY_BYTES",
     "annotation_lines",
     "comment_markdown",
     "describe",
@@ -15,6 +16,5 @@ __all__ = [
     "failure_junit",
     "failure_markdown",
     "junit_xml",
-    "log_safe",
     "summary_markdown",
 ]

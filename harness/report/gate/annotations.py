@@ -9,39 +9,43 @@ from __future__ import annotations
 from harness.gating.checks import limit_text
 from harness.gating.coverage import coverage_notes
 from harness.gating.records import CheckReport, GateReport
-from harness.report.parts.masking import printable, shorten
+from harness.report.parts.masking import broken_up, printable, shorten
 
 MAX_MESSAGE = 900
-MOST = 40
-"""GitHub shows few annotations per step; the worst come first and the rest are counted."""
+MOST = 10
+"""GitHub shows ten annotations of a level per step and drops the rest unsaid; so ten in all, and the last counts."""
 _LEVELS = {"error": "error", "failure": "error", "skipped": "warning"}
+_ORDER = ("error", "warning", "notice")
 
 
 def annotation_lines(report: GateReport) -> list[str]:
-    """Workflow commands, the verdict first; a PASS without remarks has a notice only, one with gaps warns."""
+    """Workflow commands, the verdict first, then the worst; what does not fit is counted in the last.
+
+    A PASS without remarks has a notice only, one with gaps warns.
+    """
     level = ("warning" if report.has_gaps else "notice") if report.verdict == "PASS" else "error"
-    lines = [command(level, f"Moderation gate: {report.verdict}", report.headline)]
-    if report.verdict == "INVALID":
-        return lines
-    if report.must_catch is not None:
-        lines += [
-            command("error", f"Must-catch item missed: {one.item_id}", report.must_catch.described(one))
-            for one in report.must_catch.missed[:MOST]
-        ]
-        if len(report.must_catch.missed) > MOST:
-            more = len(report.must_catch.missed) - MOST
-            lines.append(command("error", "Moderation gate", f"{more} more must-catch items were missed"))
-    open_checks = [check for check in report.all_checks if report.status_of(check) != "passed"]
-    open_checks.sort(key=lambda check: report.status_of(check) != "failure")
-    for check in open_checks[:MOST]:
-        title = f"{check.name}: {check.result.verdict}"
-        lines.append(command(_LEVELS[report.status_of(check)], title, _message(check)))
-    if len(open_checks) > MOST:
-        lines.append(command("warning", "Moderation gate", f"{len(open_checks) - MOST} more checks did not pass"))
-    lines += [command("warning", "Moderation gate", f"{note}.") for note in _gap_notes(report)]
+    wanted = [(level, f"Moderation gate: {report.verdict}", report.headline)]
+    if report.verdict != "INVALID":
+        wanted += sorted(_remarks(report), key=lambda one: _ORDER.index(one[0]))
+    if len(wanted) > MOST:
+        rest = wanted[MOST - 1 :]
+        said = f"{len(rest)} more checks and remarks; the job summary has every check."
+        wanted = [*wanted[: MOST - 1], (rest[0][0], "Moderation gate", said)]
+    return [command(*one) for one in wanted]
+
+
+def _remarks(report: GateReport) -> list[tuple[str, str, str]]:
+    remarks = [("warning", "Moderation gate", f"{note}.") for note in _gap_notes(report)]
     if report.reuse is not None and report.reuse.warning:
-        lines.append(command("warning", "Gate set", report.reuse.warning))
-    return lines
+        remarks.append(("warning", "Gate set", report.reuse.warning))
+    if (must_catch := report.must_catch) is not None:
+        for one in must_catch.missed:
+            remarks.append(("error", f"Must-catch item missed: {one.item_id}", must_catch.described(one)))
+    for check in report.all_checks:
+        status = report.status_of(check)
+        if status != "passed":
+            remarks.append((_LEVELS[status], f"{check.name}: {check.result.verdict}", _message(check)))
+    return remarks
 
 
 def failure_annotation(eval_name: str, message: str) -> str:
@@ -51,13 +55,7 @@ def failure_annotation(eval_name: str, message: str) -> str:
 
 def command(level: str, title: str, message: str) -> str:
     """One workflow command with escaped title and message."""
-    return f"::{level} title={_property(title)}::{_data(shorten(_broken_up(message), MAX_MESSAGE))}"
-
-
-def log_safe(text: str) -> str:
-    """Text for one line of a CI log, in which no workflow command can begin."""
-    shown = _broken_up(printable(text))
-    return shown.replace("::", ": :", 1) if shown.lstrip().startswith("::") else shown
+    return f"::{level} title={_property(title)}::{_data(shorten(broken_up(message), MAX_MESSAGE))}"
 
 
 def _message(check: CheckReport) -> str:
@@ -70,13 +68,9 @@ def _gap_notes(report: GateReport) -> list[str]:
     return coverage_notes([one for one in report.left_out if one.is_gap])
 
 
-def _broken_up(text: str) -> str:
-    return text.replace("##[", "## [")
-
-
 def _data(text: str) -> str:
     return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _data(_broken_up(text)).replace(":", "%3A").replace(",", "%2C")
+    return _data(broken_up(text)).replace(":", "%3A").replace(",", "%2C")

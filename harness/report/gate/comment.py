@@ -1,7 +1,8 @@
 """A gate as Markdown: the comment on a pull request, and the job summary.
 
-Decides what a reviewer needs at a glance: the verdict in one line, only the categories that changed, fixed and broken
+Decides what a reviewer needs at a glance: the verdict and why in the first line, only the categories that changed, fixed and broken
 items by id, cost, latency and signature. Item text never appears. A marker lets a workflow find its own comment again.
+What is too long for the place gives way in the middle: verdict, cost and signature always stand.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 
 from harness.gating.records import CheckReport, GateReport, GateSide
+from harness.report.gate.fitting import Block, fitted, table_block
 from harness.report.gate.tables import (
     across_table,
     check_table,
@@ -23,8 +25,11 @@ from harness.report.parts.tables import Table, markdown_text, to_markdown
 
 MARKER = "<!-- moderation-harness:{name} -->"
 MOST_IDS, MOST_CATEGORIES, ID_WIDTH = 10, 40, 80
-MAX_LENGTH = 60_000
-"""A comment on GitHub holds 65,536 characters."""
+MOST_NOTES, NOTE_WIDTH, NAME_WIDTH, SIGNATURE_WIDTH = 10, 600, 120, 1_500
+COMMENT_CHARACTERS = 65_536
+"""What a comment on GitHub holds; counted as it counts, in UTF-16."""
+SUMMARY_BYTES = 1_048_576
+"""What the job summary of one step on GitHub holds; beyond it none of it is shown."""
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.]+")
 _WWW = re.compile(r"(www)\.", re.IGNORECASE)
 MEANINGS = {
@@ -42,32 +47,35 @@ def marker(eval_name: str) -> str:
 
 def comment_markdown(report: GateReport) -> str:
     """The comment on a pull request: only what changed."""
-    return _joined(
-        [
-            marker(report.eval_name),
-            *_head(report),
-            *_must_catch(report),
-            *_changed(report),
-            *_flips(report),
-            *_foot(report),
-        ]
-    )
+    head = [marker(report.eval_name), *_head(report)]
+    blocks = [*_must_catch(report), *_changed(report), *_flips(report)]
+    return fitted(head, blocks, _foot(report), limit=COMMENT_CHARACTERS, size=_utf16_length)
 
 
-def summary_markdown(report: GateReport) -> str:
-    """The job summary: every check."""
-    parts = [*_head(report), *_must_catch(report)]
-    parts += [to_markdown(check_table(report.all_checks, "All checks", notes=outlook_notes(report)))]
+def summary_markdown(report: GateReport, *, limit: int = SUMMARY_BYTES) -> str:
+    """The job summary: every check, in at most ``limit`` bytes."""
+    checks = check_table(report.all_checks, "All checks", notes=outlook_notes(report))
+    blocks = [*_must_catch(report), table_block(checks)]
     if report.flip_rates:
-        parts.append(to_markdown(flip_table(report)))
-    return _joined([*parts, *_flips(report), *_foot(report)])
+        blocks.append(table_block(flip_table(report)))
+    return fitted(_head(report), [*blocks, *_flips(report)], _foot(report), limit=limit, size=_utf8_length)
 
 
 def failure_markdown(eval_name: str, message: str) -> str:
-    """The comment of a run that came to nothing."""
-    said = "\n\n".join(markdown_text(line.strip()) for line in message.split("\n") if line.strip())
-    head = f"**INVALID** ({MEANINGS['INVALID']}): no verdict."
-    return _joined([marker(eval_name), "## Moderation gate: INVALID", head, said])
+    """The comment of a run that came to nothing: why, in the first line."""
+    lines = [line.strip() for line in message.split("\n") if line.strip()] or ["no reason was given"]
+    said = [markdown_text(shorten(line, NOTE_WIDTH)) for line in lines]
+    head = [marker(eval_name), f"## Moderation gate: INVALID: {said[0]}", f"({MEANINGS['INVALID']}): no verdict."]
+    block = Block(said[1], tuple(f"\n{line}" for line in said[2:])) if said[1:] else Block("")
+    return fitted(head, [block], [], limit=COMMENT_CHARACTERS, size=_utf16_length)
+
+
+def _utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _utf8_length(text: str) -> int:
+    return len(text.encode("utf-8", "backslashreplace"))
 
 
 def item_id(text: str) -> str:
@@ -75,71 +83,72 @@ def item_id(text: str) -> str:
     return _WWW.sub(r"\1\.", markdown_text(shorten(text, ID_WIDTH)))
 
 
-def _joined(parts: list[str]) -> str:
-    text = "\n\n".join(part for part in parts if part) + "\n"
-    if len(text) <= MAX_LENGTH:
-        return text
-    cut = text[:MAX_LENGTH].rsplit("\n", 1)[0]
-    return f"{cut}\n\n(cut: the rest is in the job's JSON)\n"
-
-
 def _head(report: GateReport) -> list[str]:
     golden = report.golden_set
     meaning = MEANINGS.get(report.verdict, "")
     if report.verdict == "PASS" and report.has_gaps:
         meaning = "what could be evaluated is proven"
-    title = f"## Moderation gate: {report.verdict}"
-    line = f"**{report.verdict}** ({meaning}): {markdown_text(f'{report.pair}: {report.reason}')}"
+    title = f"## Moderation gate: {report.verdict}: {_said(report.reason, NOTE_WIDTH)}"
+    line = f"**{report.verdict}** ({meaning}): {_said(report.pair)}."
     where = (
-        f"Eval {markdown_text(report.eval_name)}, "
-        f"golden set {markdown_text(str(golden['name']))} v{markdown_text(str(golden['version']))}, "
-        f"{numbers.count(report.n_items)} items. Baseline: {markdown_text(report.baseline.source)}."
+        f"Eval {_said(report.eval_name)}, "
+        f"golden set {_said(str(golden['name']))} v{_said(str(golden['version']))}, "
+        f"{numbers.count(report.n_items)} items. Baseline: {_said(report.baseline.source)}."
     )
-    return [title, line, where, *(f"Note: {markdown_text(note)}." for note in report.notes)]
+    notes = [f"Note: {_said(note, NOTE_WIDTH)}." for note in report.notes[:MOST_NOTES]]
+    if len(report.notes) > MOST_NOTES:
+        notes.append(f"({len(report.notes) - MOST_NOTES} more notes in the job's JSON)")
+    return [title, line, where, *notes]
 
 
-def _changed(report: GateReport) -> list[str]:
+def _said(text: str, width: int = NAME_WIDTH) -> str:
+    return markdown_text(shorten(text, width))
+
+
+def _changed(report: GateReport) -> list[Block]:
     shown = [check for check in report.all_checks if _is_changed(report, check)]
     rest = len(report.all_checks) - len(shown)
-    parts = []
+    blocks = []
     if shown:
         cut = tuple(shown[:MOST_CATEGORIES])
-        parts.append(to_markdown(check_table(cut, "What changed", notes=outlook_notes(report))))
+        blocks.append(table_block(check_table(cut, "What changed", notes=outlook_notes(report))))
     if len(shown) > MOST_CATEGORIES:
-        parts.append(f"{len(shown) - MOST_CATEGORIES} more changed checks are in the job summary.")
+        blocks.append(Block(f"{len(shown) - MOST_CATEGORIES} more changed checks are in the job summary."))
     if rest:
-        parts.append(f"{rest} {'check' if rest == 1 else 'checks'} passed without a changed decision.")
+        blocks.append(Block(f"{rest} {'check' if rest == 1 else 'checks'} passed without a changed decision."))
     if report.across is not None:
-        parts.append(to_markdown(across_table(report.across)))
-    return parts
+        blocks.append(table_block(across_table(report.across)))
+    return blocks
 
 
-def _must_catch(report: GateReport) -> list[str]:
+def _must_catch(report: GateReport) -> list[Block]:
     if report.must_catch is None:
         return []
     if must_catch_rows(report.must_catch):
-        return [to_markdown(must_catch_table(report.must_catch, most=MOST_CATEGORIES))]
-    return [f"Must-catch items: {markdown_text(report.must_catch.message)}."]
+        return [table_block(must_catch_table(report.must_catch, most=MOST_CATEGORIES))]
+    return [Block(f"Must-catch items: {_said(report.must_catch.message, NOTE_WIDTH)}.")]
 
 
 def _is_changed(report: GateReport, check: CheckReport) -> bool:
     return check.result.verdict != "PASS" or check.result.spec.category in report.flips
 
 
-def _flips(report: GateReport) -> list[str]:
+def _flips(report: GateReport) -> list[Block]:
     rows = []
     for category, flips in list(report.flips.items())[:MOST_CATEGORIES]:
         for what, ids in (("fixed", flips.fixed), ("broken", flips.broken)):
             if ids:
                 rows.append((category, what, numbers.count(len(ids)), ids))
     if not rows:
-        return ["No decision changed."]
-    lines = ["| Category | Items | Count | Ids |", "| --- | --- | ---: | --- |"]
+        return [Block("No decision changed.")]
+    lines = []
     for category, what, n, ids in rows:
         listed = ", ".join(item_id(one) for one in ids[:MOST_IDS])
         more = f", and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
         lines.append(f"| {markdown_text(category)} | {what} | {n} | {listed}{more} |")
-    return ["\n".join(["<details><summary>Fixed and broken items</summary>", "", *lines, "", "</details>"])]
+    opening = "<details><summary>Fixed and broken items</summary>\n\n"
+    header = "| Category | Items | Count | Ids |\n| --- | --- | ---: | --- |"
+    return [Block(opening + header, tuple(lines), "\n</details>")]
 
 
 def _foot(report: GateReport) -> list[str]:
@@ -148,12 +157,13 @@ def _foot(report: GateReport) -> list[str]:
     parts = [to_markdown(Table("Cost and latency", columns, rows, (), frozenset(columns[2:])))]
     if report.reuse is not None:
         counted = f"Candidates gated on this golden set so far: {report.reuse.n_candidates}."
-        parts.append(f"{counted} {markdown_text(report.reuse.warning or '')}".strip())
-    parts.append(f"Signature: {markdown_text(report.candidate.signature)}")
+        parts.append(f"{counted} {_said(report.reuse.warning or '', NOTE_WIDTH)}".strip())
+    parts.append(f"Signature: {_said(report.candidate.signature, SIGNATURE_WIDTH)}")
     return parts
 
 
 def _operations_row(side: GateSide) -> tuple[str, ...]:
     outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
     latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95"))
-    return (side.candidate, outcomes, numbers.share(side.failure_rate.value), numbers.usd(side.cost_usd), *latency)
+    failed, cost = numbers.share(side.failure_rate.value), numbers.usd(side.cost_usd)
+    return (shorten(side.candidate, NAME_WIDTH), outcomes, failed, cost, *latency)

@@ -34,6 +34,17 @@ def _visible(character: str) -> str:
     return character
 
 
+def log_safe(text: str) -> str:
+    """Text for one line of a terminal or a CI log, in which no workflow command can begin."""
+    shown = broken_up(printable(text))
+    return shown.replace("::", ": :", 1) if shown.lstrip().startswith("::") else shown
+
+
+def broken_up(text: str) -> str:
+    """Text without the older form of a workflow command, which acts wherever it stands in a line."""
+    return text.replace("##[", "## [")
+
+
 def mask(text: str) -> str:
     """Every word as its first letter and a dot for each further one: ``you idiot`` becomes ``y•• i••••``."""
     masked, is_inside = [], False

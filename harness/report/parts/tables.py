@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.report.parts.masking import printable
+from harness.report.parts.masking import log_safe, printable
 
 TERMINAL_WIDTH = 128
 NARROWEST = 72
@@ -80,7 +80,7 @@ def to_terminal(table: Table, width: int | None = None) -> str:
         console.print(drawn)
     lines = [line.rstrip() for line in captured.get().splitlines()]
     title = [printable(table.title)] if table.title else []
-    return "\n".join([*title, *lines, *(printable(note) for note in table.notes)])
+    return "\n".join(log_safe(line) for line in (*title, *lines, *table.notes))
 
 
 def to_markdown(table: Table) -> str:
