@@ -3,7 +3,7 @@
 ``pytest --moderation-eval evals/x.yaml`` collects one test per check; the fixture ``moderation_gate`` gives the whole
 report to a test of one's own. Decides how verdicts become test results: what keeps the gate from passing fails with its
 message, what does not pass and does not block is skipped. Under pytest-xdist one worker gates and the others take its
-report, so that ``-n 4`` asks, pays and logs as often as ``-n 0``. The harness is imported only when a gate is asked for.
+report: ``-n 4`` asks, pays and logs as often as ``-n 0``. The harness is imported only when a gate is asked for.
 """
 
 from __future__ import annotations

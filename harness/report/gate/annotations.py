@@ -39,8 +39,8 @@ def _remarks(report: GateReport) -> list[tuple[str, str, str]]:
     if report.reuse is not None and report.reuse.warning:
         remarks.append(("warning", "Gate set", report.reuse.warning))
     if (must_catch := report.must_catch) is not None:
-        for one in must_catch.missed:
-            remarks.append(("error", f"Must-catch item missed: {one.item_id}", must_catch.described(one)))
+        title = "Must-catch item missed: {}".format
+        remarks += [("error", title(one.item_id), must_catch.described(one)) for one in must_catch.missed]
     for check in report.all_checks:
         status = report.status_of(check)
         if status != "passed":
