@@ -1,8 +1,8 @@
 """A gate as Markdown: the comment on a pull request, and the job summary.
 
 Decides what a reviewer needs at a glance: the verdict and why in the first line, only the categories that changed,
-fixed and broken items by id, cost, latency and signature. Item text never appears. A marker lets a workflow find its own
-comment again. What is too long for the place gives way in the middle: verdict, cost and signature always stand.
+fixed and broken items by id, cost, latency and signature; item text never. A marker lets a workflow find its comment
+again. What is too long for the place gives way in the middle: verdict, cost and signature always stand.
 """
 
 from __future__ import annotations
