@@ -53,7 +53,7 @@ def set_command(
             next_step="choose one with --candidate",
         )
     chosen = candidate or run.candidates[0]
-    folder = promote(run, chosen, who=by or _login(), why=reason, now=datetime.now(UTC), root=baselines_dir)
+    folder = promote(run, chosen, who=by or login(), why=reason, now=datetime.now(UTC), root=baselines_dir)
     promotion = read_promotion(folder)
     if as_json:
         print_json({"folder": folder.as_posix(), **(promotion.as_dict() if promotion else {})})
@@ -114,7 +114,8 @@ def _names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _login() -> str:
+def login() -> str:
+    """The author that version control names, else the login; empty for neither."""
     import getpass
 
     author = os.environ.get("GIT_AUTHOR_NAME")

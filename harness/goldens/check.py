@@ -17,6 +17,7 @@ import numpy as np
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted, listed, shortened
+from harness.goldens.published import changed_since_published
 from harness.records import Item, Loaded, Policy, Prompt
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def check_items(
     except HarnessError as error:
         return list(error.errors) if isinstance(error, GroupedError) else [error], []
     card = str(golden.path)
+    changed = changed_since_published(golden)
+    errors += [changed] if changed is not None else []
     if no_image:
         errors.append(
             FileError(

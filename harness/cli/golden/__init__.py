@@ -12,6 +12,9 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Look for what is wrong with the items and labels of a golden set."),
+    "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),
+    "diff": ("diff", "Show what changed between two versions of a golden set, and what it does to stored runs."),
+    "stale": ("stale", "List the labels that a new version of the policy may judge otherwise."),
 }
 """Subcommand -> module of this package and its one-line help (a test holds it equal to the command's own)."""
 

@@ -39,3 +39,23 @@ def load_with_policy(card_path: Path, policy_path: Path | None) -> tuple[GoldenS
 
     policy = policy_of_card(card_path) if policy_path is None else load_policy(policy_path)
     return load_golden(card_path, None if policy is None else policy.value), policy
+
+
+def author_option(function: F) -> F:
+    """``--author``: who decides or releases; written into the log, shown in no page that is shared."""
+    return click.option(
+        "--author",
+        envvar="HARNESS_AUTHOR",
+        metavar="NAME",
+        callback=_author,
+        help="Name in the log; default: the author version control names, else your login.",
+    )(function)
+
+
+def _author(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    from harness.cli.baseline import login
+
+    name = (value or login()).strip()
+    if not name or len(name) > 80 or not name.isprintable():
+        raise click.BadParameter("a name is 1 to 80 printable characters.")
+    return name
