@@ -137,7 +137,7 @@ def _require_reviewed(golden: GoldenSet, old: Policy, options: ReleaseOptions, s
             f"{golden.path}: {len(left):,} of {len(stale):,} labels that policy version {options.policy.version} "
             f"touches were not reviewed under it: {named}",
             allowed="a review of every stale label under the new policy",
-            next_step=f"review them: harness review {golden.path} --new-policy FILE; or publish as it is (--accept-stale)",
+            next_step=f"review them (harness review {golden.path} --new-policy FILE), or use --accept-stale",
         )
 
 
@@ -171,7 +171,7 @@ def _applied(
                 last.time,
                 one.reason,
                 last.policy,
-            )  # fmt: skip
+            )
         )
     return after, tuple(changes), n_confirmed
 
@@ -249,8 +249,11 @@ def _publish(
             try:
                 os.link(made[kind], path)
             except OSError as error:
-                raise FileError(str(path), f"cannot be written: {error.strerror or error}",
-                                next_step="remove what this release began to write, and release again") from None  # fmt: skip
+                raise FileError(
+                    str(path),
+                    f"cannot be written: {error.strerror or error}",
+                    next_step="remove what this release began to write, and release again",
+                ) from None
     return Release(named["card"], named["items"], named["record"], named["changelog"], version, len(golden), changes,
                    n_confirmed, tuple(still_open))  # fmt: skip
 
@@ -262,7 +265,8 @@ def changelog(golden: GoldenSet, record: dict[str, Any], changes: Sequence[Chang
     lines = [
         f"# {golden.name} version {record['version']}",
         "",
-        f"Released {record['time']} by {record['author']} from version {golden.version}: {record['note'] or 'no note'}.",
+        f"Released {record['time']} by {record['author']} from version {golden.version}: "
+        f"{record['note'] or 'no note'}.",
         f"Policy {policy['name']} version {policy['version']}{moved}. {len(golden):,} items, {len(changes):,} labels "
         f"changed, {record['decisions']['confirmed']:,} confirmed, {len(record['open']):,} open.",
     ]
@@ -300,7 +304,8 @@ def _require_known(golden: GoldenSet, categories: Sequence[str], log: Path, said
     if strange:
         raise FileError(
             str(log),
-            f"decides on what version {golden.version} does not have: {listed(map(shortened, strange), most=MOST_NAMED)}",
+            f"decides on what version {golden.version} does not have: "
+            f"{listed(map(shortened, strange), most=MOST_NAMED)}",
             allowed=f"items of {golden.path.name}, and categories {listed(categories)}",
             next_step="check that the log belongs to this card",
         )

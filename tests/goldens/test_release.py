@@ -107,7 +107,7 @@ def test_open_decisions_stop_a_release_unless_they_are_left_open(tmp_path):
     _decide(card, ("i1", "hate", 0), ("i2", "hate", 1), reviewers=2)
     DecisionLog(log_path(card)).append([new_decision("label", "ben", "i1", "hate", 0, policy="demo v1", reviewers=2)])
     golden, policy = load(card)
-    with pytest.raises(HarnessError, match="1 decisions are open .1 another reviewer is awaited.: i2"):
+    with pytest.raises(HarnessError, match=r"1 decisions are open .1 another reviewer is awaited.: i2"):
         release(golden, policy, OPTIONS)
     made = release(golden, policy, replace(OPTIONS, leaves_open=True))
     assert [one.item for one in made.changes] == ["i1"]
