@@ -17,6 +17,7 @@ class FakeMeta:
     eval: dict[str, Any] = field(default_factory=lambda: {"on_failure": "no_flag", "candidates": {}})
     golden_set: dict[str, Any] = field(default_factory=dict)
     fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     seed: int = 0
 
     def signature_fields(self, candidate: str) -> dict[str, Any]:
@@ -41,6 +42,7 @@ class FakeRun:
         n_items, n_categories = self.y_true.shape
         self.categories = self.categories or tuple(f"c{column}" for column in range(n_categories))
         self.item_ids = [f"i{index}" for index in range(n_items)]
+        self.text_hashes = [f"hash of {item_id}" for item_id in self.item_ids]
         self.candidates = tuple(self.rows)
         self.weights = self.weights if self.weights.size else np.ones(n_items)
         self.meta.golden_set = {"name": "fake", "version": 1, "hash": "0" * 64, "n_items": n_items}

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, not_evaluable
-from harness.core.intervals import clopper_pearson_lower, clopper_pearson_upper
 from harness.core.mcnemar import mcnemar_midp
-from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
+from harness.core.metric_table import LOWER_IS_BETTER, unit_of
+from harness.core.metrics import NO_ITEMS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
 from harness.core.noninferiority import below_floor_test, floor_test, noninferiority_test
 from harness.core.paired import discordance, paired_difference
 from harness.core.planning import (
     floor_items_needed,
+    further_items,
+    joint_power,
     precision_items_needed,
     precision_smallest_margin,
     recall_items_needed,
@@ -27,14 +29,15 @@ from harness.core.planning import (
 )
 from harness.core.precision_margin import precision_margin_test
 from harness.core.results import MetricResult
+from harness.core.targets import target_state
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 
-# metric -> (shared-denominator metric of ``paired``, unit of items_needed, reason when the denominator is empty);
+# metric -> (shared-denominator metric of ``paired``, reason when the denominator is empty);
 # failure_rate is counted like fpr, with every item "not violating" and a failure "flagged"
 _MATCHED = {
-    "recall": ("recall", "violating items", NO_POSITIVES),
-    "fpr": ("fpr", "non-violating items", NO_NEGATIVES),
-    "failure_rate": ("fpr", "items", "no items"),
+    "recall": ("recall", NO_POSITIVES),
+    "fpr": ("fpr", NO_NEGATIVES),
+    "failure_rate": ("fpr", NO_ITEMS),
 }
 MIN_CLUSTERS = 15
 MIN_POSITIVES, MIN_FLAGGED = 20, 10  # below these the calibration of the precision test is unproven
@@ -97,7 +100,7 @@ def evaluate_check(
     reason = evidence.reason or empty_denominator(spec, evidence.raw)
     if reason is not None:
         return not_evaluable(spec, reason, evidence.n_excluded)
-    power = 1 - 0.2 / max(1, n_checks)
+    power = joint_power(n_checks)
     if spec.kind == "floor":
         tests = _floor_tests(spec, evidence, alpha, power)
     elif spec.metric == "precision":
@@ -117,7 +120,7 @@ def evaluate_check(
     elif not is_passed and tests.is_at_or_beyond_limit:
         remarks.append("if the observed value is real, no number of items will give PASS")
     elif not is_passed and tests.needed is not None:
-        items_needed = max(0, math.ceil((tests.needed - tests.n_now) * evidence.scale))
+        items_needed = further_items(tests.needed, tests.n_now, evidence.scale)
         if items_needed == 0:
             remarks.append("enough items if the systems are equal")
     return CheckResult(
@@ -154,12 +157,12 @@ def empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
     if spec.metric == "precision":
         n_a, n_b = raw[[2, 3, 6, 7]].sum(), raw[[1, 3, 5, 7]].sum()
         return NOTHING_FLAGGED if n_b == 0 or (n_a == 0 and spec.kind == "margin") else None
-    metric, _, reason = _MATCHED[spec.metric]
+    metric, reason = _MATCHED[spec.metric]
     return reason if discordance(raw, metric).n == 0 else None
 
 
 def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
-    metric, unit, _ = _MATCHED[spec.metric]
+    metric, _ = _MATCHED[spec.metric]
     exact = discordance(evidence.cells, metric)
     n = max(1, round(exact.n))
     gained = min(n, round(exact.gained))
@@ -179,7 +182,7 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
         needed,
         exact.n,
         smallest_provable_margin(n, psi, alpha=alpha),
-        unit,
+        unit_of(spec.metric),
         None,
         psi,
     )
@@ -192,7 +195,7 @@ def _precision_tests(
     result = _difference(evidence, "precision", alpha)
     smallest = precision_smallest_margin(c, alpha=alpha)
     needed = precision_items_needed(c, spec.limit, power=power, alpha=alpha)
-    flagged, unit = float(c[[1, 2, 3, 5, 6, 7]].sum()), "flagged items"
+    flagged, unit = float(c[[1, 2, 3, 5, 6, 7]].sum()), unit_of("precision")
     psi = (float(c[[1, 2, 5, 6]].sum()) + 1) / (flagged + 2)
     is_beyond = result.value <= -spec.limit
     n_positives, n_flagged = float(c[4:].sum()), float(min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()))
@@ -220,20 +223,20 @@ def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricRes
 def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
     """The candidate alone against a floor; for fpr and failure_rate the share of correct items against 1 - limit."""
     c, raw = np.asarray(evidence.cells, dtype=np.float64), np.asarray(evidence.raw, dtype=np.float64)
-    successes, trials, unit = {
-        "recall": ([5, 7], [4, 5, 6, 7], "violating items"),
-        "precision": ([5, 7], [1, 3, 5, 7], "flagged items"),
-        "fpr": ([0, 2], [0, 1, 2, 3], "non-violating items"),
-        "failure_rate": ([0, 2], [0, 1, 2, 3], "items"),
+    successes, trials = {
+        "recall": ([5, 7], [4, 5, 6, 7]),
+        "precision": ([5, 7], [1, 3, 5, 7]),
+        "fpr": ([0, 2], [0, 1, 2, 3]),
+        "failure_rate": ([0, 2], [0, 1, 2, 3]),
     }[spec.metric]
     k, n = float(c[successes].sum()), float(c[trials].sum())
-    is_upper_limit = spec.metric in ("fpr", "failure_rate")
+    is_upper_limit = spec.metric in LOWER_IS_BETTER
     floor = 1 - spec.limit if is_upper_limit else spec.limit
-    low, high = clopper_pearson_lower(k, n, confidence=1 - alpha), clopper_pearson_upper(k, n, confidence=1 - alpha)
+    state, low, high = target_state(k, n, floor, alpha=alpha)
     value = float(raw[successes].sum()) / float(raw[trials].sum())
     shown = (1 - value, 1 - high, 1 - low) if is_upper_limit else (value, low, high)
     p_value = floor_test(k, n, floor)
-    needed = floor_items_needed(value, floor, power=power, alpha=alpha) if p_value > alpha else None
+    needed = floor_items_needed(value, floor, power=power, alpha=alpha) if state != "met" else None
     result = MetricResult(*shown, round(float(raw[trials].sum())), evidence.n_excluded)
     p_worse = below_floor_test(k, n, floor)
-    return _Tests(p_value, p_worse, math.nan, result, value <= floor, needed, n, math.nan, unit, None)
+    return _Tests(p_value, p_worse, math.nan, result, value <= floor, needed, n, math.nan, unit_of(spec.metric), None)

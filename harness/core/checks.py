@@ -13,11 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.metric_table import metrics_on
 from harness.core.results import MetricResult
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
 TIERS = ("critical", "guarded", "watch")
-GATE_METRICS = ("recall", "precision", "fpr", "failure_rate")
+GATE_METRICS = metrics_on("gate")
 CANDIDATE_UNDECIDED = "the candidate makes no decision in this category"
 BASELINE_UNDECIDED = "the baseline makes no decision in this category"
 NEITHER_DECIDES = "neither system makes a decision in this category"

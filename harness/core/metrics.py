@@ -341,4 +341,3 @@ METRICS: dict[str, Metric] = {
     "specificity": specificity,
     "agreement": agreement,
 }
-LOWER_IS_BETTER = frozenset({"fpr", "fnr", "failure_rate"})

@@ -20,6 +20,47 @@ from harness.core.wgs import precision_difference_variance
 _STEP = 1.03
 _HOLD = (1.0, 1.03, 1.06)  # power is saw-toothed in n, so it must hold at n, 1.03n and 1.06n
 _MAX_ITEMS = 1_000_000
+POWER = 0.8
+"""Wanted chance to pass of a question that is planned for on its own."""
+PLANNED_DISCORDANCE = 0.05
+"""Share of the items on which two equal systems are assumed to differ before anything was asked."""
+MOST_FURTHER = 10_000
+"""Further items that a question may ask for; beyond, the number says only that nobody can tell."""
+
+
+def joint_power(n_checks: int) -> float:
+    """Power for each of several checks that gives all of them together 80%: 1 - .2/n_checks.
+
+    Args:
+        n_checks: Checks that must pass together.
+
+    Returns:
+        A probability in [0.8, 1).
+
+    References:
+        Bonferroni's inequality on the chances to fail.
+
+    >>> joint_power(1), joint_power(16)
+    (0.8, 0.9875)
+    """
+    return 1 - (1 - POWER) / max(1, n_checks)
+
+
+def further_items(needed: int, n_now: float, scale: float = 1.0) -> int:
+    """Items to add to the denominator: what is needed beyond what there is, in items instead of effective items.
+
+    Args:
+        needed: Effective items needed in all.
+        n_now: Effective items there are.
+        scale: Items per effective item, >= 1.
+
+    Returns:
+        A number >= 0.
+
+    >>> further_items(161, 60), further_items(161, 60, 1.5)
+    (101, 152)
+    """
+    return max(0, math.ceil((needed - n_now) * scale - 1e-9))
 
 
 def recall_power(n: int, margin: float, discordance: float, *, difference: float = 0.0, alpha: float = 0.05) -> float:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.core.metric_table import CONFIDENCE, INTERVAL_METHODS
+
 # order of the fields; the version is last
 SIGNATURE_FIELDS: tuple[str, ...] = (
     "set",
@@ -44,32 +46,6 @@ SIGNATURE_FIELDS: tuple[str, ...] = (
 )
 _ESCAPES = {"%": "%25", "|": "%7C", "\n": "%0A", "\r": "%0D"}
 
-# metric -> method of its interval
-INTERVAL_METHODS: dict[str, str] = {
-    "recall": "wilson",
-    "precision": "wilson",
-    "fpr": "wilson",
-    "fnr": "wilson",
-    "specificity": "wilson",
-    "agreement": "wilson",
-    "failure_rate": "wilson",
-    "f1": "wilson-direct",
-    "average_precision": "logit",
-    "auroc": "delong-logit",
-    "brier": "t",
-    "calibration_error": "normal",
-    "macro": "linearised",
-    "micro": "linearised",
-    "precision_at_prevalence": "koopman",
-    "recall_difference": "tango",
-    "fpr_difference": "tango",
-    "precision_difference": "wgs",
-    "f1_difference": "bootstrap",
-    "macro_difference": "bootstrap",
-    "average_precision_difference": "bootstrap",
-    "krippendorff_alpha": "bootstrap",
-}
-
 
 def signature(fields: Mapping[str, object]) -> str:
     """Join the facts behind a number: ``set:toxicity_v3@3f9a|policy:2025-02|...|ci:wilson95|v:0.3.0``.
@@ -100,11 +76,11 @@ def signature(fields: Mapping[str, object]) -> str:
     return "|".join(parts)
 
 
-def interval_name(metric: str, confidence: float) -> str:
+def interval_name(metric: str, confidence: float = CONFIDENCE) -> str:
     """Name of a metric's interval for the ``ci`` field.
 
     Args:
-        metric: A name in ``INTERVAL_METHODS``.
+        metric: A name in ``metric_table.METRIC_TABLE``.
         confidence: Two-sided level, in (0, 1).
 
     Returns:

@@ -53,11 +53,6 @@ def check_name(spec: CheckSpec) -> str:
     return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
 
 
-def limit_text(spec: CheckSpec) -> str:
-    """What the check asks: ``margin 5 points`` or ``floor 80%``."""
-    return f"margin {100 * spec.limit:g} points" if spec.kind == "margin" else f"floor {100 * spec.limit:g}%"
-
-
 def default_failure_check(n_items: int) -> CheckSpec:
     """The failure rate is always gated: half a point, as soon as the set is large enough to prove it."""
     tier = "guarded" if n_items >= FAILURE_MIN_ITEMS else "watch"

@@ -17,23 +17,24 @@ from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
 from harness.core.metrics import NO_ITEMS
+from harness.core.planning import MOST_FURTHER
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
-from harness.gating.across import item_metric, per_item, require_same, shared_positions, split_change
+from harness.gating.across import item_metric, per_item, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.must_catch import must_catch_of, with_must_catch
-from harness.gating.pairs import Pairs, System, pair_runs
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
-from harness.measure.decisions import MISSING, on_failure_of, outcome_code, outcome_counts
+from harness.measure.comparable import require_same, shared_positions
+from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
+from harness.measure.pairs import Pairs, System, pair_runs
 from harness.measure.score import latency_percentiles, signature_of
+from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
 
 NOT_DECIDED = "not decided"
-MOST_NEEDED = 10_000
-"""Further items that a check may ask for; beyond, the number says only that nobody can tell."""
 
 
 def gate_runs(
@@ -66,7 +67,11 @@ def gate_runs(
         positions = shared_positions(baseline_run, candidate_run)
         across = split_change(baseline_run, baseline, candidate_run, candidate, positions)
     else:
-        require_same(baseline_run, candidate_run)
+        require_same(
+            baseline_run,
+            candidate_run,
+            next_step="run the baseline again on this golden set and promote it, or gate with --across-versions",
+        )
     eval_data = candidate_run.meta.eval
     gate = gate_of(eval_data, candidate_run.meta.eval_name)
     pairs = pair_runs(baseline_run, baseline, candidate_run, candidate, positions=positions)
@@ -259,8 +264,8 @@ def _share_of_items(
 def _in_items(check: CheckResult, n_repeats: int) -> CheckResult:
     """The same check with its counts in items, not rows; a number of items that nobody will label is not given."""
     needed = None if check.items_needed is None else math.ceil(check.items_needed / n_repeats)
-    if needed is not None and needed > MOST_NEEDED:
-        said = f"more than {MOST_NEEDED:,} more {check.items_unit} would be needed: too close to tell on this set"
+    if needed is not None and needed > MOST_FURTHER:
+        said = f"more than {MOST_FURTHER:,} more {check.items_unit} would be needed: too close to tell on this set"
         remark = said if check.remark is None else f"{check.remark}; {said}"
         check, needed = replace(check, items_unit=None, remark=remark), None
     return replace(

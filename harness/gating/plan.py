@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from harness.core.check_tests import MIN_FLAGGED
 from harness.core.checks import CheckSpec
+from harness.core.metric_table import LOWER_IS_BETTER, unit_of
 from harness.core.planning import (
+    PLANNED_DISCORDANCE,
+    POWER,
     floor_items_needed,
     precision_smallest_margin,
     recall_items_needed,
@@ -29,16 +32,8 @@ from harness.runs.split import is_dev
 if TYPE_CHECKING:
     from harness.files.evals import LoadedEval
 
-DISCORDANCE = 0.05
 ASSUMED_PRECISION = 0.8
-POWER = 0.8
 MOST_ITEMS = 1_000_000
-UNITS = {
-    "recall": "violating items",
-    "precision": "flagged items",
-    "fpr": "non-violating items",
-    "failure_rate": "items",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,7 @@ class GatePlan:
         }
 
 
-def plan_eval(loaded: LoadedEval, *, discordance: float = DISCORDANCE) -> GatePlan:
+def plan_eval(loaded: LoadedEval, *, discordance: float = PLANNED_DISCORDANCE) -> GatePlan:
     """What the golden set of an eval can prove about its gate; nothing is called."""
     spec, golden = loaded.eval.value, loaded.golden
     gate = gate_of(asdict(spec), spec.eval)
@@ -140,7 +135,7 @@ def plan_checks(
     categories: Sequence[str],
     specs: Sequence[CheckSpec],
     *,
-    discordance: float = DISCORDANCE,
+    discordance: float = PLANNED_DISCORDANCE,
     alpha: float = 0.05,
 ) -> tuple[PlannedCheck, ...]:
     """Power and smallest margin of each check when baseline and candidate are equal and differ on that share."""
@@ -187,7 +182,7 @@ def _denominator(y_true: NDArray[np.int8], categories: Sequence[str], spec: Chec
 
 
 def _matched(spec: CheckSpec, n: int, discordance: float, alpha: float) -> PlannedCheck:
-    unit, margin = UNITS[spec.metric], spec.limit
+    unit, margin = unit_of(spec.metric), spec.limit
     psi = discordance if spec.metric != "failure_rate" else min(discordance, margin)
     needed = recall_items_needed(margin, psi, power=POWER, alpha=alpha)
     if n == 0:
@@ -198,7 +193,7 @@ def _matched(spec: CheckSpec, n: int, discordance: float, alpha: float) -> Plann
 
 def _precision(spec: CheckSpec, n: int, discordance: float, alpha: float) -> PlannedCheck:
     cells = _assumed_cells(n, discordance)
-    unit = "flagged items (assumed)"
+    unit = f"{unit_of('precision')} (assumed)"
     needed = _precision_needed(spec.limit, discordance, alpha)
     if n == 0:
         return PlannedCheck(spec, 0, math.nan, math.nan, needed, unit)
@@ -244,7 +239,7 @@ def _precision_power(cells: NDArray[np.float64], margin: float, alpha: float) ->
 
 
 def _floor(spec: CheckSpec, n: int, alpha: float) -> PlannedCheck:
-    is_upper_limit = spec.metric in ("fpr", "failure_rate")
+    is_upper_limit = spec.metric in LOWER_IS_BETTER
     floor = 1 - spec.limit if is_upper_limit else spec.limit
     needed = floor_items_needed((1 + floor) / 2, floor, power=POWER, alpha=alpha)
-    return PlannedCheck(spec, n, math.nan, math.nan, needed, UNITS[spec.metric])
+    return PlannedCheck(spec, n, math.nan, math.nan, needed, unit_of(spec.metric))

@@ -16,6 +16,7 @@ from harness.core.results import MetricResult
 from harness.gating.checks import check_name
 from harness.gating.coverage import LeftOut
 from harness.gating.must_catch import MustCatch
+from harness.measure.pairs import Flips
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
@@ -130,14 +131,6 @@ class Fallback:
             "verdicts": {"as_declared": verdict, **self.verdicts},
             "decides": self.decides(verdict),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Flips:
-    """Items of one category whose decision became right, or wrong."""
-
-    fixed: tuple[str, ...]
-    broken: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from harness.core.gate_arrays import GateArrays
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.files.yaml import read_yaml
-from harness.gating.across import version_differences
 from harness.gating.baselines import FOLDER, Baseline, promoted, resolve_baseline
 from harness.gating.checks import check_name, gate_of, resolve_checks
 from harness.gating.log import GateEntry, record_gate
@@ -40,8 +39,9 @@ from harness.gating.looks import (
     unjudged_checks,
     verdicts_of,
 )
-from harness.gating.pairs import Pairs, pair_runs
 from harness.gating.records import EARLY_STOP, EXIT_CODES, Reuse
+from harness.measure.comparable import version_differences
+from harness.measure.pairs import Pairs, pair_runs
 from harness.records import Item
 from harness.runner import RunRequest, RunSummary, run_eval
 from harness.runner.dry_run import dry_run

@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.core.clusters import effective_counts
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
 from harness.core.repeats import repeated_metric
-from harness.errors import HarnessError
-from harness.measure.decisions import MISSING, decisions, generator, outcome_counts
+from harness.measure.comparable import require_same
+from harness.measure.decisions import generator, outcome_counts
+from harness.measure.pairs import CategoryPairs, Flips, pair_runs
 from harness.measure.score import golden_facts, has_weights, latency_percentiles, signature_of
+from harness.records import MISSING
 from harness.runs import Run
 
 _SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
@@ -116,20 +117,16 @@ def compare(
     baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, *, seed: int = 0, n_resamples: int = 10_000
 ) -> Comparison:
     """Compare two candidates of one run, or of two runs over the same items of the same golden set."""
-    check_same_items(baseline_run, candidate_run)
-    base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
-    n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
-    clusters = baseline_run.clusters if baseline_run.clusters is not None else np.arange(len(base.y_true))
-    paired: dict[str, Pairs] = {}
-    for column, name in enumerate(baseline_run.categories):
-        a, b = base.y_pred[:, :n_repeats, column], cand.y_pred[:, :n_repeats, column]
-        if (a >= 0).any() and (b >= 0).any():
-            paired[name] = Pairs(name, base.y_true[:, column], a, b, clusters)
+    require_same(baseline_run, candidate_run)
+    pairs = pair_runs(baseline_run, baseline, candidate_run, candidate)
+    columns = (pairs.category(column) for column in range(len(pairs.categories)))
+    paired = {one.name: one for one in columns if one.is_decided}
+    flips, none = pairs.flips(), Flips((), ())
     categories = {}
-    for name, pairs in paired.items():
-        fixed, broken = _flips(baseline_run.item_ids, pairs)
-        cells, metrics = compare_metrics(pairs, seed, n_resamples)
-        categories[name] = CategoryComparison(cells, metrics, {}, fixed, broken)
+    for name, one in paired.items():
+        moved = flips.get(name, none)
+        cells, metrics = compare_metrics(one, seed, n_resamples)
+        categories[name] = CategoryComparison(cells, metrics, {}, moved.fixed, moved.broken)
     not_compared = tuple(name for name in baseline_run.categories if name not in paired)
     return Comparison(
         _side(baseline_run, baseline),
@@ -156,43 +153,10 @@ def _notes(run: Run, not_compared: Sequence[str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def check_same_items(one: Run, other: Run) -> None:
-    """Refuse two runs that do not hold the same items of the same golden set, naming the difference."""
-    if one is other:
-        return
-    for what in ("name", "version", "hash"):
-        if one.meta.golden_set[what] != other.meta.golden_set[what]:
-            raise HarnessError(
-                f"runs {one.meta.run_id} and {other.meta.run_id} differ in the golden set's {what}: "
-                f"{one.meta.golden_set[what]} and {other.meta.golden_set[what]}",
-                allowed="two runs over the same golden-set version",
-                next_step="run both candidates over the same golden set",
-            )
-    if list(one.item_ids) != list(other.item_ids):
-        only_one, only_other = set(one.item_ids) - set(other.item_ids), set(other.item_ids) - set(one.item_ids)
-        raise HarnessError(
-            f"runs {one.meta.run_id} and {other.meta.run_id} hold different items: "
-            f"{len(only_one)} only in the first, {len(only_other)} only in the second",
-            allowed="the same item ids",
-            next_step="use the same --limit (or none) and the same split in both runs",
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Gold (n,), decisions of both (n, n_repeats) and the cluster of each row (n,)."""
-
-    name: str
-    y_true: NDArray[np.int8]
-    a: NDArray[np.int8]
-    b: NDArray[np.int8]
-    clusters: NDArray[np.int64]
-
-
-def _pooled(paired: Mapping[str, Pairs]) -> Pairs:
+def _pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
     """All categories as one: every decision counts, an item's decisions stay in its cluster."""
     parts = list(paired.values())
-    return Pairs(
+    return CategoryPairs(
         "pooled",
         np.concatenate([one.y_true for one in parts]),
         np.concatenate([one.a for one in parts]),
@@ -202,7 +166,7 @@ def _pooled(paired: Mapping[str, Pairs]) -> Pairs:
 
 
 def compare_metrics(
-    pairs: Pairs, seed: int, n_resamples: int, metrics: Sequence[str] = PAIRED_METRICS
+    pairs: CategoryPairs, seed: int, n_resamples: int, metrics: Sequence[str] = PAIRED_METRICS
 ) -> tuple[dict[str, float], dict[str, PairedResult]]:
     """Cells and results of one category; repeats of an item, and items of a cluster, count as what they are worth."""
     n_repeats = pairs.a.shape[1]
@@ -223,17 +187,6 @@ def compare_metrics(
             difference=replace(result.difference, n=round(float(cells[_SUPPORT[metric]].sum()))),
         )
     return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
-
-
-def _flips(item_ids: Sequence[str], pairs: Pairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Items the candidate gets right in more repeats than the baseline, and in fewer."""
-    gold = pairs.y_true[:, None]
-    is_paired = (gold >= 0) & (pairs.a >= 0) & (pairs.b >= 0)
-    gain = ((pairs.b == gold) & is_paired).sum(axis=1) - ((pairs.a == gold) & is_paired).sum(axis=1)
-    return (
-        tuple(item_ids[int(index)] for index in np.flatnonzero(gain > 0)),
-        tuple(item_ids[int(index)] for index in np.flatnonzero(gain < 0)),
-    )
 
 
 def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, CategoryComparison]:

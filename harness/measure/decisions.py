@@ -7,21 +7,20 @@ Scoring, comparison and gate all read a run through this module, so they can nev
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.records import OnFailure
+from harness.records import MISSING, OnFailure
 from harness.records.answers import MISSING_OUTCOMES, UNASKED, Outcome
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
-FailurePolicy = Literal["no_flag", "flag", "review", "wrong", "dropped"]
-"""The three declared fallbacks, and the two sensitivity readings: all failures wrong, failures dropped."""
-
-MISSING = -1
-_FALLBACK_DECISION: dict[str, int] = {"no_flag": 0, "review": 0, "flag": 1, "dropped": MISSING}
+FailureReading = Literal["all_wrong", "dropped"]
+"""The two other readings of failed answers, beside the declared fallback: each one wrong, each one left out."""
+FAILURE_READINGS: tuple[FailureReading, ...] = ("all_wrong", "dropped")
+_FALLBACK_DECISION: dict[OnFailure, int] = {"no_flag": 0, "review": 0, "flag": 1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,14 +32,32 @@ class Decisions:
         y_pred: Decisions, int8 (n_items, n_repeats, n_categories), same codes; -1 is a missing pair.
         y_score: Scores, float (n_items, n_repeats, n_categories); NaN missing.
         is_covered: Whether the candidate decides on the category at all, bool (n_categories,).
-        n_fallback: Rows whose decision in some category is the fallback's.
+        has_failed: Where the declared fallback stands in for a decision, bool, the shape of ``y_pred``.
     """
 
     y_true: NDArray[np.int8]
     y_pred: NDArray[np.int8]
     y_score: NDArray[np.float64]
     is_covered: NDArray[np.bool_]
-    n_fallback: int
+    has_failed: NDArray[np.bool_]
+
+    @property
+    def n_fallback(self) -> int:
+        """Rows whose decision in some category is the fallback's."""
+        return int(self.has_failed.any(axis=2).sum())
+
+    def under(self, reading: FailureReading) -> Decisions:
+        """The same decisions under another reading of failed answers."""
+        return replace(self, y_pred=read_failures(self.y_pred, self.has_failed, self.y_true, reading))
+
+
+def read_failures(
+    y_pred: NDArray[np.int8], has_failed: NDArray[np.bool_], y_true: NDArray[np.int8], reading: FailureReading
+) -> NDArray[np.int8]:
+    """Decisions (n_items, n_repeats, n_categories) with the failed ones all wrong, or left out."""
+    gold = y_true[:, None, :]
+    other = np.where(gold == MISSING, MISSING, 1 - gold) if reading == "all_wrong" else MISSING
+    return np.asarray(np.where(has_failed, other, y_pred), dtype=np.int8)
 
 
 def on_failure_of(run: Run, candidate: str) -> OnFailure:
@@ -50,27 +67,22 @@ def on_failure_of(run: Run, candidate: str) -> OnFailure:
     return declared
 
 
-def decisions(run: Run, candidate: str, policy: FailurePolicy | None = None) -> Decisions:
-    """Read one candidate's rows under a failure policy; None takes the one the eval declares.
+def decisions(run: Run, candidate: str) -> Decisions:
+    """Read one candidate's rows under the fallback that the eval declares.
 
     ``error``, ``withheld`` and ``not_asked`` rows are missing pairs. In every other row a category that the candidate
     decides on, but not here, takes the fallback. A category it does not decide on stays missing: it is not covered.
     """
     rows = run.candidate(candidate)
-    chosen = policy or on_failure_of(run, candidate)
     y_pred = rows.y_pred.copy()
     is_missing = np.isin(rows.outcomes, [outcome_code(one) for one in MISSING_OUTCOMES])
     y_pred[is_missing] = MISSING
     is_covered = _covered(run, candidate, y_pred)
     takes_fallback = (y_pred == MISSING) & is_covered & ~is_missing[:, :, None]
-    if chosen == "wrong":
-        gold = np.broadcast_to(run.y_true[:, None, :], y_pred.shape)
-        y_pred = np.where(takes_fallback, np.where(gold == MISSING, MISSING, 1 - gold), y_pred).astype(np.int8)
-    else:
-        y_pred[takes_fallback] = _FALLBACK_DECISION[chosen]
+    y_pred[takes_fallback] = _FALLBACK_DECISION[on_failure_of(run, candidate)]
     y_score = rows.y_score.astype(np.float64)
     y_score[is_missing] = np.nan
-    return Decisions(run.y_true, y_pred, y_score, is_covered, int(takes_fallback.any(axis=2).sum()))
+    return Decisions(run.y_true, y_pred, y_score, is_covered, takes_fallback)
 
 
 def _covered(run: Run, candidate: str, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]:

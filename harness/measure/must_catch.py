@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.measure.decisions import MISSING, decisions
+from harness.measure.decisions import decisions
+from harness.records import MISSING
 from harness.runs import ALL_OUTCOMES, Run
 
 Catch = Literal["caught", "missed", "unknown"]

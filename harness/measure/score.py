@@ -17,31 +17,34 @@ from harness import __version__
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
+from harness.core.metric_table import metrics_on
 from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND, failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
 from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
 from harness.core.results import Interval, MetricResult
 from harness.core.sampled import weighted_ratio
-from harness.core.signature import signature
+from harness.core.signature import interval_name, signature
 from harness.core.thresholds import recall_at_precision
 from harness.measure.decisions import (
-    MISSING,
+    FAILURE_READINGS,
     Decisions,
+    FailureReading,
     decisions,
     generator,
     on_failure_of,
     outcome_code,
     outcome_counts,
 )
+from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
 from harness.runs.split import described
 
-CATEGORY_METRICS = ("precision", "recall", "f1", "fpr")
+CATEGORY_METRICS = metrics_on("score")
 SENSITIVITY_METRICS = ("precision", "recall", "f1")
 RECALL_AT = "recall_at_precision_0.90"
-SLICE_METRICS = ("precision", "recall", "f1", "fpr", "agreement")
+SLICE_METRICS = (*CATEGORY_METRICS, "agreement")
 NOT_COVERED = "not covered"
 
 
@@ -203,13 +206,15 @@ def _failure_rate(rows: CandidateRows) -> MetricResult:
 
 
 def _categories(run: Run, candidate: str, read: Decisions) -> dict[str, CategoryScore]:
-    others: dict[str, Decisions] = {}
+    others: dict[FailureReading, Decisions] = {}
     if read.n_fallback:
-        others = {"all_wrong": decisions(run, candidate, "wrong"), "dropped": decisions(run, candidate, "dropped")}
+        others = {reading: read.under(reading) for reading in FAILURE_READINGS}
     return {name: _category(run, name, column, read, others) for column, name in enumerate(run.categories)}
 
 
-def _category(run: Run, name: str, column: int, read: Decisions, others: Mapping[str, Decisions]) -> CategoryScore:
+def _category(
+    run: Run, name: str, column: int, read: Decisions, others: Mapping[FailureReading, Decisions]
+) -> CategoryScore:
     if not read.is_covered[column]:
         undefined = MetricResult.undefined(NOT_COVERED, n_excluded=len(run.item_ids))
         return CategoryScore(0, 0, 0, 0, dict.fromkeys(CATEGORY_METRICS, undefined), {})
@@ -220,7 +225,7 @@ def _category(run: Run, name: str, column: int, read: Decisions, others: Mapping
         metrics["precision_at_prevalence"] = _at_prevalence(score, prevalence, generator(run.meta.seed, f"{name}|pi"))
     if read.y_pred.shape[1] > 1:
         metrics["flip_rate"] = flip_rate(read.y_pred[:, :, column])
-    sensitivity = {
+    sensitivity: dict[str, Mapping[str, MetricResult]] = {
         policy: _count(other, column, SENSITIVITY_METRICS, run.clusters).metrics for policy, other in others.items()
     }
     return replace(
@@ -331,8 +336,9 @@ def _any_violation(run: Run, read: Decisions) -> CategoryScore:
     """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0."""
     covered = read.is_covered
     y_true, y_pred = _any(read.y_true[:, covered], axis=1), _any(read.y_pred[:, :, covered], axis=2)
+    has_failed: NDArray[np.bool_] = np.any(read.has_failed, axis=2, keepdims=True)
     no_score = np.full((*y_pred.shape, 1), np.nan)
-    single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), read.n_fallback)
+    single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), has_failed)
     return _count(single, 0, CATEGORY_METRICS, run.clusters)
 
 
@@ -348,7 +354,11 @@ def _slices(run: Run, read: Decisions) -> SliceScores:
         found[name] = {}
         for value, members in sorted(values.items()):
             part = replace(
-                read, y_true=read.y_true[members], y_pred=read.y_pred[members], y_score=read.y_score[members]
+                read,
+                y_true=read.y_true[members],
+                y_pred=read.y_pred[members],
+                y_score=read.y_score[members],
+                has_failed=read.has_failed[members],
             )
             clusters = None if run.clusters is None else run.clusters[members]
             found[name][value] = {
@@ -374,7 +384,9 @@ def signature_of(run: Run, candidate: str) -> str:
         fields["split"] = described(run.part, run.meta.eval["split"])
     if has_weights(run.weights):
         fields["weights"] = "unused"
-    return signature({**fields, "unparsed": on_failure_of(run, candidate), "ci": "wilson95", "v": __version__})
+    return signature(
+        {**fields, "unparsed": on_failure_of(run, candidate), "ci": interval_name("recall"), "v": __version__}
+    )
 
 
 def _plain(value: float) -> float | int:

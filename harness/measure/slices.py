@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.results import MetricResult
-from harness.measure.compare import Pairs, check_same_items, compare_metrics
+from harness.measure.comparable import require_same
+from harness.measure.compare import compare_metrics
 from harness.measure.decisions import decisions
+from harness.measure.pairs import CategoryPairs
 from harness.runs import Run
 
 SLICE_METRICS = ("recall", "fpr")
@@ -53,7 +55,7 @@ class SliceChange:
 
 def compare_slices(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> tuple[SliceChange, ...]:
     """Every slice value and category in which both candidates decide something."""
-    check_same_items(baseline_run, candidate_run)
+    require_same(baseline_run, candidate_run)
     base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
     n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
     return slice_changes(
@@ -83,7 +85,7 @@ def slice_changes(
             for column, category in enumerate(categories):
                 if not is_paired[members, :, column].any():
                     continue
-                pairs = Pairs(
+                pairs = CategoryPairs(
                     category, y_true[members, column], a[members, :, column], b[members, :, column], codes[members]
                 )
                 _, results = compare_metrics(pairs, 0, 1, SLICE_METRICS)

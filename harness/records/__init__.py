@@ -6,6 +6,7 @@ Decides names, types and value ranges, nothing else. Records of files carry ``__
 
 from harness.records.base import (
     FROM_FILE,
+    MISSING,
     CategoryKind,
     Label,
     Loaded,
@@ -36,6 +37,7 @@ from harness.records.policy import Category, Policy, Prevalence, Target
 
 __all__ = [
     "FROM_FILE",
+    "MISSING",
     "SHARED_FIELDS",
     "CandidateSpec",
     "CascadeStage",

@@ -16,6 +16,8 @@ OnFailure = Literal["no_flag", "flag", "review"]
 Tier = Literal["critical", "guarded", "watch"]
 RunStatus = Literal["complete", "incomplete", "invalid"]
 Label = Literal[0, 1] | None
+MISSING = -1
+"""Code of a label or decision that is not there, wherever labels and decisions are arrays."""
 
 Proportion = Annotated[float, Ge(0.0), Le(1.0)]
 OpenProportion = Annotated[float, Gt(0.0), Lt(1.0)]

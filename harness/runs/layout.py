@@ -23,7 +23,6 @@ META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parq
 FORMAT = 1
 ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED)
 """Code table of ``CandidateRows.outcomes``."""
-MISSING = -1
 OLD_PREFIX = ".old-"
 """A run that is being replaced is set aside under this name until its successor stands."""
 TextColumn = Literal["rationale", "error", "response_key"]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
+from harness.records import MISSING
 from harness.runs.arrow import number_array, numpy_of
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
@@ -24,7 +25,6 @@ from harness.runs.layout import (
     INPUTS_FOLDER,
     ITEMS_FILE,
     META_FILE,
-    MISSING,
     OLD_PREFIX,
     PREDICTIONS_FILE,
     CandidateRows,

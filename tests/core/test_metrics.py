@@ -6,12 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from harness.core.averages import AVERAGED_METRICS
+from harness.core.checks import GATE_METRICS
 from harness.core.clusters import CLUSTERED_METRICS, clustered_metric
 from harness.core.confusion import confusion_counts
 from harness.core.intervals import wilson_interval
-from harness.core.metrics import LOWER_IS_BETTER, METRICS, f1, failure_rate, fbeta
+from harness.core.metric_table import INTERVAL_METHODS, LOWER_IS_BETTER, METRIC_TABLE, metrics_on
+from harness.core.metrics import METRICS, f1, failure_rate, fbeta
+from harness.core.paired import PAIRED_METRICS
 from harness.core.results import MetricResult
-from harness.core.signature import INTERVAL_METHODS
 
 four_counts = st.tuples(*[st.integers(0, 400)] * 4)
 # every metric is in exactly one of these lists; the reason is what it says when its denominator is empty
@@ -30,7 +33,8 @@ def test_every_metric_belongs_to_one_property_list():
 def test_registry_tables_agree():
     assert set(METRICS) == set(CLUSTERED_METRICS)
     assert set(METRICS) <= set(INTERVAL_METHODS)
-    assert set(METRICS) >= LOWER_IS_BETTER - {"failure_rate"}
+    assert set(METRICS) | set(metrics_on("ranking")) >= LOWER_IS_BETTER - {"failure_rate", "calibration_error"}
+    assert set(METRIC_TABLE) >= set(METRICS) | set(PAIRED_METRICS) | set(GATE_METRICS) | set(AVERAGED_METRICS)
 
 
 def _sklearn(name, y, b):

@@ -184,5 +184,5 @@ def test_a_row_of_the_table_is_short(tmp_path):
     checks = [line(metric="precision", tier="watch"), line(floor=0.8, tier="watch")]
     run = store_run(tmp_path, gold, {"v1": decided(gold), "v2": np.zeros(60)}, checks=checks)
     precision, recall = (check_row(check) for check in gate_runs(run, "v2", run, "v1").checks[:2])
-    assert precision[5:7] == ("n/a", "5")
-    assert recall[5:7] == ("vs floor", "≥ 80%")
+    assert precision[5:7] == ("n/a", "margin 5 points")
+    assert recall[5:7] == ("vs floor", "floor 80%")

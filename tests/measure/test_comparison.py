@@ -70,14 +70,14 @@ def test_a_category_only_one_of_them_decides_is_left_out():
 
 def test_runs_over_different_items_are_refused_by_name():
     one, other = _run(), FakeRun(GOLD[:5], {"b": rows_of(AFTER[:5])})
-    with pytest.raises(HarnessError, match="hold different items: 5 only in the first, 0 only in the second"):
+    with pytest.raises(HarnessError, match="items: 5 removed"):
         compare(one, "a", other, "b")
 
 
 def test_runs_over_different_golden_versions_are_refused():
     one, other = _run(), _run()
     other.meta.golden_set["version"] = 2
-    with pytest.raises(HarnessError, match="golden set's version: 1 and 2"):
+    with pytest.raises(HarnessError, match=r"golden set \S+ v1 became \S+ v2"):
         compare(one, "a", other, "b")
 
 

@@ -129,7 +129,7 @@ def test_score_json_names_what_was_not_measured():
         "categories"
     ]["c0"]
     assert list(category)[:13] == [
-        "tp", "fp", "fn", "tn", "precision", "recall", "f1", "fpr", "average_precision", "auroc", "brier", "recall_at",
+        "tp", "fp", "fn", "tn", "recall", "precision", "fpr", "f1", "average_precision", "auroc", "brier", "recall_at",
         "precision_at_prevalence",
     ]  # fmt: skip
     assert (category["auroc"]["value"], category["auroc"]["reason"]) == (None, "no scores")
@@ -152,7 +152,7 @@ def test_score_json_has_the_contract_s_keys():
         "cost_usd",
         "signature",
     } <= set(candidate)
-    assert {"tp", "fp", "fn", "tn", "precision", "recall", "f1", "fpr", "average_precision", "auroc", "brier"} <= set(
+    assert {"tp", "fp", "fn", "tn", "recall", "precision", "fpr", "f1", "average_precision", "auroc", "brier"} <= set(
         candidate["categories"]["c0"]
     )
     assert set(candidate["latency_ms"]) == {"p50", "p95", "p99"}

@@ -52,7 +52,7 @@ def test_render_puts_a_blank_line_between_tables():
 
 def test_a_narrow_screen_folds_between_words_and_not_within_them(monkeypatch):
     """Tables were drawn 128 columns wide on every screen, and the terminal cut their lines anywhere."""
-    columns = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit, pts", "Verdict")
+    columns = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit", "Verdict")
     interval = "55.9% [48.0, 63.6]"
     row = ("harassment recall", "critical", "152", interval, interval, interval, "3", "INCONCLUSIVE")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from harness.core.intervals import wilson_interval
 from harness.core.results import MetricResult
 from harness.core.sampled import two_proportion_test
+from harness.core.targets import effective_items
 from harness.errors import HarnessError
-from harness.report.weekly.control import chart_p_value, control_limits, effective_items, pooled
+from harness.report.weekly.control import chart_p_value, control_limits, pooled
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import parse_week, week_of, weeks_between, weeks_until
 from harness.runs import RunMeta

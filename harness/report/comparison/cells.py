@@ -12,11 +12,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
 from harness.report.comparison import items, svg
 from harness.report.comparison.data import (
     ERROR_KINDS,
-    METRIC_MEANINGS,
     METRIC_NAMES,
     CategoryRow,
     CheckRow,

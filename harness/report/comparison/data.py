@@ -14,20 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from harness.core.metric_table import METRIC_TITLES, metrics_on, unit_of
 from harness.core.results import MetricResult
+from harness.core.targets import TargetState
 from harness.report.parts.banner import Banner
 
 Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined"]
 """Direction of a paired difference: proven (Holm-corrected), only its own interval excludes 0, within the margin of
 "about the same", cannot be told, or not defined."""
 
-METRIC_NAMES = {"recall": "Recall", "precision": "Precision", "fpr": "False positive rate", "f1": "F1"}
-METRIC_MEANINGS = {
-    "recall": "share of violating items that were flagged",
-    "precision": "share of flagged items that violate",
-    "fpr": "share of non-violating items that were flagged (over-blocking)",
-    "f1": "balance of precision and recall",
-}
+METRIC_NAMES = {name: METRIC_TITLES[name] for name in metrics_on("compare")}
 ERROR_KINDS = {
     "fp": "false positive",
     "fn": "false negative",
@@ -63,13 +59,23 @@ class Measure:
     p_holm: float | None
     change: Change
 
+    @property
+    def n(self) -> int:
+        """Items the row is about: of the paired difference, or of the candidate where nothing is compared."""
+        return self.candidate.n if self.difference is None else self.difference.n
+
+    @property
+    def unit(self) -> str:
+        """What ``n`` counts."""
+        return unit_of(self.metric, is_paired=self.difference is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
-    """A quality target of the policy, judged on the bound of the candidate's interval: met, missed or open."""
+    """A quality target of the policy, judged by the rule of ``core.targets``: met, missed or open."""
 
     target: float
-    state: Literal["met", "missed", "open"]
+    state: TargetState
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _metric_table(pair: Pair, metric: str) -> str:
 def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
     return (
         row.name,
-        numbers.count(one.candidate.n),
+        numbers.count(one.n),
         _share(one.baseline),
         _share(one.candidate),
         "n/a" if one.difference is None else numbers.points_with_interval(one.difference),

@@ -9,9 +9,10 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from harness.core.metrics import LOWER_IS_BETTER
+from harness.core.metric_table import LOWER_IS_BETTER
+from harness.core.targets import judge_target
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -67,7 +68,7 @@ def check_rows(gate: Mapping[str, Any] | None) -> tuple[CheckRow, ...]:
     rows = []
     for check in (*gate.get("checks", ()), *gate.get("pooled", ())):
         margin, floor = check.get("margin"), check.get("floor")
-        limit = f"margin {100 * margin:g} points" if margin is not None else f"floor {numbers.share(floor)}"
+        limit = numbers.limit("margin", margin) if margin is not None else numbers.limit("floor", float(floor))
         rows.append(
             CheckRow(
                 category=str(check["category"]),
@@ -176,7 +177,7 @@ def _row(
 
 
 def _targets(source: ReportSource, category: str, measures: Mapping[str, Measure]) -> dict[str, TargetRow]:
-    """Targets judged on the interval's bound: met when all of it reaches the target, missed when none of it does."""
+    """What the policy asks of the category, judged as gates and the weekly report judge it."""
     try:
         asked = source.policy.category(category).target
     except KeyError:
@@ -186,12 +187,7 @@ def _targets(source: ReportSource, category: str, measures: Mapping[str, Measure
         if target is None or metric not in measures:
             continue
         result = measures[metric].candidate
-        state: Literal["met", "missed", "open"] = "open"
-        if result.low >= target:
-            state = "met"
-        elif result.high < target:
-            state = "missed"
-        found[metric] = TargetRow(target, state)
+        found[metric] = TargetRow(target, judge_target(metric, result, target).state)
     return found
 
 

@@ -95,7 +95,7 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
         for position, result in enumerate(results):
             y = position + (number - (len(shown) - 1) / 2) * step
             draw_dot(axes, result, y, number + offset, label=name if position == 0 else None)
-    labels = [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows]
+    labels = [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows]
     category_axis(axes, labels)
     percent_axis(axes.xaxis)
     axes.set_title(f"{METRIC_NAMES[metric]} with 95% intervals")
@@ -114,7 +114,7 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
         one = row.measures[metric]
         is_proven = one.change in ("better", "worse")
         draw_dot(axes, one.difference, position, 1, colour=colours.get(one.change, "#5b6470"), is_filled=is_proven)
-    category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].candidate.n:,})" for row in rows])
+    category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows])
     ends = [abs(end) for end in axes.get_xlim()]
     axes.set_xlim(-max(ends), max(ends))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.metrics import LOWER_IS_BETTER
+from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.planning import smallest_provable_margin
 from harness.core.results import MetricResult
 from harness.measure.slices import SLICE_METRICS, SliceChange

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.core.metric_table import METRIC_TITLES
 from harness.measure.compare import Comparison
 from harness.report.parts import numbers
 from harness.report.parts.masking import TextMode, shown
 from harness.report.parts.tables import Table
 
-METRIC_NAMES = {"recall": "Recall", "precision": "Precision", "fpr": "Over-blocking (FPR)", "f1": "F1"}
 TEXT_WIDTH = 70
 
 
@@ -25,7 +25,7 @@ def verdict_sentence(comparison: Comparison) -> str:
         if worse:
             said.append(f"worse in {', '.join(worse)}")
         said.append(f"no proven difference in {n_open} of {len(comparison.categories)} categories")
-        parts.append(f"{METRIC_NAMES[metric]}: {'; '.join(said)}")
+        parts.append(f"{METRIC_TITLES[metric]}: {'; '.join(said)}")
     pair = f"{comparison.candidate.candidate} against {comparison.baseline.candidate}"
     who = f"{pair} on {numbers.count(comparison.n_items)} items"
     return f"{who}.{_pooled_sentence(comparison)} By category: {'. '.join(parts)}."
@@ -86,7 +86,7 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
             )
         )
     note = "95% intervals; fixed and broken count items whose decision became right or wrong, violating or not."
-    return Table(METRIC_NAMES[metric], columns, tuple(rows), (note,), frozenset(columns[1:]))
+    return Table(METRIC_TITLES[metric], columns, tuple(rows), (note,), frozenset(columns[1:]))
 
 
 def _operations_table(comparison: Comparison) -> Table:

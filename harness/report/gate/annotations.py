@@ -6,9 +6,9 @@ form is broken up wherever it occurs.
 
 from __future__ import annotations
 
-from harness.gating.checks import limit_text
 from harness.gating.coverage import coverage_notes
 from harness.gating.records import CheckReport, GateReport
+from harness.report.parts import numbers
 from harness.report.parts.masking import broken_up, printable, shorten
 
 MAX_MESSAGE = 900
@@ -60,7 +60,7 @@ def command(level: str, title: str, message: str) -> str:
 
 def _message(check: CheckReport) -> str:
     spec = check.result.spec
-    asked = f"{limit_text(spec)}, n={check.result.n:,}"
+    asked = f"{numbers.limit(spec.kind, spec.limit)}, n={check.result.n:,}"
     return f"{spec.tier} check, {asked}. {check.message}".rstrip(" .") + "."
 
 

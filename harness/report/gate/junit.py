@@ -10,7 +10,6 @@ from __future__ import annotations
 import unicodedata
 from xml.etree import ElementTree
 
-from harness.gating.checks import limit_text
 from harness.gating.coverage import LeftOut
 from harness.gating.records import SEVERAL, CheckReport, GateReport, Status
 from harness.report.parts import numbers
@@ -67,7 +66,7 @@ def xml_text(text: str) -> str:
 def describe(check: CheckReport) -> str:
     """One check in a few lines: what was asked, what was measured, what is missing."""
     spec, result = check.result.spec, check.result
-    asked = f"{spec.tier}, {limit_text(spec)}, n={numbers.count(result.n)}"
+    asked = f"{spec.tier}, {numbers.limit(spec.kind, spec.limit)}, n={numbers.count(result.n)}"
     lines = [f"{result.verdict}: {check.name}, {asked}"]
     if check.baseline.reason != SEVERAL:
         lines.append(f"baseline {numbers.share_with_interval(check.baseline)}")
@@ -95,7 +94,7 @@ def _verdict_case(report: GateReport) -> ElementTree.Element:
 
 def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
     spec = check.result.spec
-    name = f"{check.name} ({limit_text(spec)})"
+    name = f"{check.name} ({numbers.limit(spec.kind, spec.limit)})"
     attributes = {"classname": xml_text(f"{report.eval_name}.{spec.tier}"), "name": xml_text(name), "time": "0"}
     case = ElementTree.Element("testcase", attributes)
     status = report.status_of(check)
@@ -126,7 +125,7 @@ def _must_catch_cases(report: GateReport) -> list[ElementTree.Element]:
 
 
 def _left_out_case(report: GateReport, one: LeftOut) -> ElementTree.Element:
-    name = f"{one.name} ({limit_text(one.spec)})"
+    name = f"{one.name} ({numbers.limit(one.spec.kind, one.spec.limit)})"
     attributes = {"classname": xml_text(f"{report.eval_name}.{one.spec.tier}"), "name": xml_text(name), "time": "0"}
     case = ElementTree.Element("testcase", attributes)
     _mark(case, "skipped", "NOT_EVALUABLE", one.message, "")

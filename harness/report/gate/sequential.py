@@ -13,7 +13,7 @@ COLUMNS = ("Check", "Tier", "Margin", "Difference so far", "Verdict")
 def sequential_lines(report: Any) -> list[str]:
     """The lines of a ``SequentialReport`` for the terminal."""
     rows = tuple(
-        (name, spec.tier, f"{100 * spec.limit:g} points", numbers.points_with_interval(difference), verdict)
+        (name, spec.tier, numbers.limit(spec.kind, spec.limit), numbers.points_with_interval(difference), verdict)
         for name, (spec, verdict, difference) in report.checks.items()
     )
     note = "Differences in points; their intervals hold at every look together, so they are wider than a single one's."

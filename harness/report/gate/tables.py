@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import math
 
+from harness.core.metric_table import METRIC_TITLES
+from harness.core.planning import PLANNED_DISCORDANCE, POWER
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
 from harness.gating.must_catch import MustCatch
-from harness.gating.plan import DISCORDANCE, POWER, GatePlan, PlannedCheck
+from harness.gating.plan import GatePlan, PlannedCheck
 from harness.gating.records import Across, CheckReport, GateReport, Split
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 
-METRIC_NAMES = {
-    "recall": "Recall",
-    "precision": "Precision",
-    "fpr": "Over-blocking (FPR)",
-    "failure_rate": "Failure rate",
-}
-CHECK_COLUMNS = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit, pts", "Verdict")
+CHECK_COLUMNS = ("Check", "Tier", "n", "Baseline", "Candidate", "Difference", "Limit", "Verdict")
 REMARKS = "What else"
 MOST_SPLITS = 60
 
@@ -51,7 +47,7 @@ def outlook_notes(report: GateReport) -> tuple[str, ...]:
     return (
         f"Further items: for a power of {numbers.share(report.power)} per check, at the discordance seen here: "
         "(differing items + 1)/(items + 2).",
-        f"harness gate --plan, before any call, assumes {numbers.share(DISCORDANCE, 0)} and "
+        f"harness gate --plan, before any call, assumes {numbers.share(PLANNED_DISCORDANCE, 0)} and "
         f"{numbers.share(POWER, 0)}: its numbers are others.",
     )
 
@@ -65,7 +61,7 @@ def check_table(
     )
     columns = (*CHECK_COLUMNS, REMARKS) if has_remarks else CHECK_COLUMNS
     rows = tuple(check_row(check)[: len(columns)] for check in checks)
-    return Table(title, columns, rows, (note, *notes), frozenset(["n", "Limit, pts"]))
+    return Table(title, columns, rows, (note, *notes), frozenset(["n"]))
 
 
 def check_row(check: CheckReport) -> tuple[str, ...]:
@@ -82,18 +78,10 @@ def check_row(check: CheckReport) -> tuple[str, ...]:
         level(check.baseline),
         level(check.candidate),
         difference,
-        limit(check),
+        numbers.limit(spec.kind, spec.limit),
         result.verdict,
         check.message,
     )
-
-
-def limit(check: CheckReport) -> str:
-    """Margin in points, or floor as a share, as short as a narrow column needs it."""
-    spec = check.result.spec
-    if spec.kind == "margin":
-        return f"{100 * spec.limit:g}"
-    return f"{'≤' if spec.metric in ('fpr', 'failure_rate') else '≥'} {100 * spec.limit:g}%"
 
 
 def level(result: MetricResult) -> str:
@@ -154,7 +142,7 @@ def _split_row(split: Split) -> tuple[str, ...]:
     cells = (split.old_on_old, split.old_on_new, split.new_on_old, split.new_on_new)
     return (
         split.category,
-        METRIC_NAMES[split.metric],
+        METRIC_TITLES[split.metric],
         *(numbers.share(cell.value) for cell in cells),
         numbers.points(split.label_change),
         numbers.points(split.candidate_change),
@@ -207,7 +195,7 @@ def _plan_row(check: PlannedCheck) -> tuple[str, ...]:
         check_name(spec),
         spec.tier,
         f"{numbers.count(check.n)} {check.unit}",
-        f"{100 * spec.limit:g}{' points' if spec.kind == 'margin' else '%'}",
+        numbers.limit(spec.kind, spec.limit),
         numbers.share(check.power, 0),
         "n/a" if math.isnan(check.smallest_margin) else f"{100 * check.smallest_margin:.1f} points",
         "out of reach" if check.needed is None else numbers.count(check.needed),

@@ -6,6 +6,7 @@ Decides digits, units and how an undefined number reads; never computes a statis
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from harness.core.results import MetricResult
 
@@ -48,6 +49,15 @@ def points(value: float, digits: int = 1) -> str:
         return "n/a"
     text = f"{100 * value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text
+
+
+def limit(kind: Literal["margin", "floor"], value: float) -> str:
+    """What a check asks: ``margin 5 points`` or ``floor 80%``."""
+    return f"margin {_plain_percent(value)} points" if kind == "margin" else f"floor {_plain_percent(value)}%"
+
+
+def _plain_percent(value: float) -> str:
+    return f"{100 * value:.6g}"
 
 
 def score(value: float | None, digits: int = 3) -> str:

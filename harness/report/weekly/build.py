@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.core.metrics import LOWER_IS_BETTER
+from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
-from harness.gating.across import shared_positions, split_change
-from harness.measure.compare import Comparison, check_same_items, compare
+from harness.gating.across import split_change
+from harness.measure.comparable import require_same, shared_positions
+from harness.measure.compare import Comparison, compare
 from harness.measure.score import signature_of
 from harness.report.comparison.pairs import SAME_WITHIN
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
@@ -154,7 +155,7 @@ def _banners(source: WeeklySource) -> tuple[Banner, ...]:
 def _paired(before: Run, run: Run, candidate: str) -> Comparison | None:
     """The candidate against itself last time, item by item; None where the items differ."""
     try:
-        check_same_items(before, run)
+        require_same(before, run)
     except HarnessError:
         return None
     return compare(before, candidate, run, candidate, n_resamples=200)  # only tests of McNemar and WGS are read

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.sampled import two_proportion_test
-from harness.measure.decisions import MISSING, decisions, outcome_code
+from harness.measure.decisions import decisions, outcome_code
+from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES
 from harness.report.weekly.control import Q
 from harness.report.weekly.data import Cluster, Errors, Example, Part

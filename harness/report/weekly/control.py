@@ -9,32 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.core.intervals import normal_quantile
 from harness.core.results import Interval, MetricResult
 from harness.core.sampled import two_proportion_test
+from harness.core.targets import effective_items
 
 Q = 0.10
 """Share of false flags that Benjamini-Hochberg allows among a week's flags."""
 WEEKS_BEFORE = 4
 LIMIT_SIGMA = 3.0
-_Z95 = normal_quantile(0.95)
-
-
-def effective_items(result: MetricResult) -> float:
-    """Items that a Wilson interval of this width stands for: n without clusters, fewer with them; 0 when undefined.
-
-    Solves half = z/(1+u)·sqrt(p(1-p)u/z² + u²/4z²), u = z²/n, for n; the half-width carries what clusters cost.
-    """
-    if math.isnan(result.value) or math.isnan(result.low) or result.n == 0:
-        return 0.0
-    half = (result.high - result.low) / 2
-    variance = result.value * (1 - result.value)
-    a, b, c = half**2 - 0.25, 2 * half**2 - variance, half**2
-    if abs(a) < 1e-12:
-        return float(result.n)
-    root = math.sqrt(max(b * b - 4 * a * c, 0.0))
-    u = max((-b - root) / (2 * a), (-b + root) / (2 * a))
-    return min(_Z95**2 / u, float(result.n)) if u > 0 else float(result.n)
 
 
 def pooled(results: Sequence[MetricResult]) -> tuple[float, float]:

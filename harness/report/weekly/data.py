@@ -12,16 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
+from harness.core.targets import TargetState
 from harness.report.parts.banner import Banner
 
-TargetVerdict = Literal["met", "missed", "open"]
 Tone = Literal["good", "bad", "open", "neutral"]
-METRIC_NAMES = {"recall": "Recall", "precision": "Precision"}
-METRIC_MEANINGS = {
-    "recall": "share of violating items that were flagged",
-    "precision": "share of flagged items that violate, on this golden set",
-}
+METRIC_NAMES = {name: METRIC_TITLES[name] for name in metrics_on("weekly")}
 KIND_NAMES = {"fn": "missed", "fp": "flagged wrongly", "ws": "flagged as something else", "te": "no usable decision"}
 
 
@@ -31,7 +28,7 @@ class Judgement:
 
     metric: str
     target: float
-    verdict: TargetVerdict
+    verdict: TargetState
     low: float
     high: float
     more: int | None

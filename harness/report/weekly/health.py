@@ -19,7 +19,8 @@ from harness.core.planning import recall_items_needed, smallest_provable_margin
 from harness.core.results import MetricResult
 from harness.files.golden.sets import GoldenSet
 from harness.gating.log import log_path
-from harness.measure.decisions import MISSING, decisions, generator
+from harness.measure.decisions import decisions, generator
+from harness.records import MISSING
 from harness.report.weekly.data import GoldRow
 from harness.runs import Run
 

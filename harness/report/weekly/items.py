@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.decisions import MISSING, decisions
+from harness.measure.decisions import decisions
+from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.report.parts import numbers
 from harness.report.parts.masking import TextMode, printable, shorten, shown

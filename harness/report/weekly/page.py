@@ -16,6 +16,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
 from harness.report.parts import numbers
 from harness.report.parts.masking import TextMode, printable
@@ -23,7 +24,6 @@ from harness.report.parts.words import plural
 from harness.report.weekly import drawings
 from harness.report.weekly.data import (
     KIND_NAMES,
-    METRIC_MEANINGS,
     METRIC_NAMES,
     Ask,
     CategoryRow,

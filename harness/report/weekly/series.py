@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.core.multiplicity import benjamini_hochberg
+from harness.core.targets import effective_items
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.control import (
     WEEKS_BEFORE,
     Q,
     chart_p_value,
     control_limits,
-    effective_items,
     pooled,
 )
 from harness.report.weekly.data import METRIC_NAMES, Point, Series

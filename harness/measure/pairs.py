@@ -1,7 +1,7 @@
-"""Evidence of a gate: two candidates' rows on the same items, as the arrays the core decides on.
+"""Two candidates' rows on the same items, as the arrays the core decides on.
 
-Decides which rows make a pair (withheld items are none, repeats of an item are one cluster), and the two other readings
-of failed answers. All readings come from ``decisions``, so that gate, score and comparison cannot disagree.
+Decides which rows make a pair (withheld items are none, repeats of an item are one cluster) and which items count as
+fixed and broken. All readings come from ``decisions``, so that gate, score and comparison cannot disagree.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.gate_arrays import GateArrays
-from harness.gating.records import Flips
-from harness.measure.decisions import MISSING, decisions, on_failure_of, outcome_code
+from harness.measure.decisions import FAILURE_READINGS, decisions, outcome_code, read_failures
+from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.runs import Run
 
@@ -47,11 +47,29 @@ class System:
         asked = self.is_error[~self.is_withheld]
         return float(asked.mean()) if asked.size else 0.0
 
-    def reading(self, policy: str, y_true: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Decisions under another reading of failed answers: ``all_wrong`` or ``dropped``."""
-        gold = y_true[:, None, :]
-        other = np.where(gold == MISSING, MISSING, 1 - gold) if policy == "all_wrong" else MISSING
-        return np.asarray(np.where(self.has_failed, other, self.declared), dtype=np.int8)
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """Items of one category whose decision became right, or wrong."""
+
+    fixed: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CategoryPairs:
+    """One category of two systems: gold (n,), decisions of both (n, n_repeats) and the cluster of each item (n,)."""
+
+    name: str
+    y_true: NDArray[np.int8]
+    a: NDArray[np.int8]
+    b: NDArray[np.int8]
+    clusters: NDArray[np.int64]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether both systems decide on the category at all."""
+        return bool((self.a != MISSING).any() and (self.b != MISSING).any())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,19 +110,28 @@ class Pairs:
         if not self._flat(self.baseline.has_failed).any() and not self._flat(self.candidate.has_failed).any():
             return {}
         return {
-            policy: (
-                self._flat(self.baseline.reading(policy, self.y_true)),
-                self._flat(self.candidate.reading(policy, self.y_true)),
+            reading: (
+                self._flat(read_failures(self.baseline.declared, self.baseline.has_failed, self.y_true, reading)),
+                self._flat(read_failures(self.candidate.declared, self.candidate.has_failed, self.y_true, reading)),
             )
-            for policy in ("all_wrong", "dropped")
+            for reading in FAILURE_READINGS
         }
+
+    def category(self, column: int) -> CategoryPairs:
+        """One category over all items, an item being its own cluster where there are no groups."""
+        k = self.n_repeats
+        return CategoryPairs(
+            self.categories[column],
+            self.y_true[:, column],
+            self.baseline.declared[:, :k, column],
+            self.candidate.declared[:, :k, column],
+            np.arange(len(self.item_ids)) if self.groups is None else self.groups,
+        )
 
     def flips(self) -> dict[str, Flips]:
         """Per category, the items right in more repeats than before, and in fewer; categories without any left out."""
         k = self.n_repeats
-        a, b, gold = self.baseline.declared[:, :k], self.candidate.declared[:, :k], self.y_true[:, None, :]
-        is_paired = (gold != MISSING) & (a != MISSING) & (b != MISSING)
-        gain = (((b == gold) & is_paired).sum(axis=1)) - (((a == gold) & is_paired).sum(axis=1))
+        gain = gained_repeats(self.y_true[:, None, :], self.baseline.declared[:, :k], self.candidate.declared[:, :k])
         found = {}
         for column, name in enumerate(self.categories):
             fixed, broken = np.flatnonzero(gain[:, column] > 0), np.flatnonzero(gain[:, column] < 0)
@@ -126,15 +153,19 @@ class Pairs:
         return np.repeat(codes[kept], k).astype(np.int64)
 
 
+def gained_repeats(gold: NDArray[np.int8], a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Per item (and category), in how many more repeats the second system is right; pairs alone count."""
+    is_paired = (gold != MISSING) & (a != MISSING) & (b != MISSING)
+    return np.asarray(((b == gold) & is_paired).sum(axis=1) - ((a == gold) & is_paired).sum(axis=1))
+
+
 def read_system(run: Run, candidate: str, positions: NDArray[np.int64] | None = None) -> System:
     """Read one candidate's rows, at the positions of the chosen items."""
     chosen = slice(None) if positions is None else positions
-    passed, flagged = decisions(run, candidate, "no_flag").y_pred, decisions(run, candidate, "flag").y_pred
-    outcomes = run.candidate(candidate).outcomes
-    declared = flagged if on_failure_of(run, candidate) == "flag" else passed
+    read, outcomes = decisions(run, candidate), run.candidate(candidate).outcomes
     return System(
-        declared=declared[chosen],
-        has_failed=(passed != flagged)[chosen],
+        declared=read.y_pred[chosen],
+        has_failed=read.has_failed[chosen],
         is_error=(outcomes == outcome_code("error"))[chosen],
         is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
     )
