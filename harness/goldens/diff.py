@@ -21,8 +21,8 @@ from harness.files.golden.sets import GoldenSet
 from harness.gating.across import SPLIT_METRICS, item_metric
 from harness.goldens.policy_change import CategoryChange, category_changes
 from harness.goldens.published import releases
-from harness.measure.decisions import MISSING, decisions
-from harness.records import Policy
+from harness.measure.decisions import decisions
+from harness.records import MISSING, Policy
 from harness.runs import Run, list_runs, open_run
 
 _WATCHED = ("text", "images", "context", "weight", "group", "must_catch")
