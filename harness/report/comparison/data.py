@@ -409,15 +409,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return value
-
-
-def result_from(plain: Mapping[str, Any] | None) -> MetricResult | None:
-    """A ``MetricResult`` from its ``--json`` form; None stays None."""
-    if plain is None:
-        return None
-    value, low, high = (
-        math.nan if plain.get(name) is None else float(plain[name]) for name in ("value", "low", "high")
-    )
-    return MetricResult(
-        value, low, high, int(plain.get("n") or 0), int(plain.get("n_excluded") or 0), plain.get("reason")
-    )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.core.metric_table import LOWER_IS_BETTER
+from harness.core.results import result_from
 from harness.core.targets import judge_target
 from harness.report.comparison.data import (
     METRIC_NAMES,
@@ -23,7 +24,6 @@ from harness.report.comparison.data import (
     TargetRow,
     Verdict,
     VerdictLine,
-    result_from,
 )
 from harness.report.comparison.input_changes import input_changes
 from harness.report.comparison.source import OUTCOME_NAMES, ReportSource

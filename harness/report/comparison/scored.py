@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from harness.core import metrics
 from harness.core.calibration import brier_score, calibration_error, reliability_table
 from harness.core.ranking import precision_recall_curve
-from harness.core.results import MetricResult
+from harness.core.results import MetricResult, result_from
 from harness.report.comparison.data import (
     Calibration,
     Curve,
     ReliabilityRow,
     ScoredCategory,
     ThresholdRow,
-    result_from,
 )
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import Arm, ReportSource

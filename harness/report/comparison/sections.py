@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.planning import smallest_provable_margin
-from harness.core.results import MetricResult
+from harness.core.results import MetricResult, result_from
 from harness.measure.slices import SLICE_METRICS, SliceChange
 from harness.report.comparison.data import (
     Confusion,
@@ -26,7 +26,6 @@ from harness.report.comparison.data import (
     SliceCell,
     SliceRow,
     SliceTable,
-    result_from,
 )
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.report.comparison.data import METRIC_NAMES, ReportData, result_from
+from harness.core.results import result_from
+from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.parts import numbers

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.core.results import MetricResult
-from harness.report.comparison.data import result_from
+from harness.core.results import MetricResult, result_from
 from harness.report.parts.words import n_answered, outcome_words, per_1000
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource

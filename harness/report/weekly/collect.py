@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.core.results import MetricResult
+from harness.core.results import MetricResult, result_from
 from harness.errors import HarnessError
-from harness.report.comparison.data import result_from
 from harness.report.weekly.changes import fingerprint_of
 from harness.report.weekly.summaries import SummaryCache, run_key, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until

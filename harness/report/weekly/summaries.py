@@ -17,9 +17,8 @@ from typing import Any
 import orjson
 
 from harness import __version__
-from harness.core.results import MetricResult
+from harness.core.results import MetricResult, result_from
 from harness.measure.score import score_run
-from harness.report.comparison.data import result_from
 from harness.runs import Run, RunMeta
 from harness.runs.folder import is_remote
 
