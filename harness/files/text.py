@@ -156,6 +156,15 @@ def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     return otherwise if near is None else f"did you mean '{near}'?"
 
 
+def words(text: str) -> tuple[str, ...]:
+    """A table of words, written as one text.
+
+    >>> words("one two")
+    ('one', 'two')
+    """
+    return tuple(text.split())
+
+
 def counted(n: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: ``1 item``, ``1,200 items``."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

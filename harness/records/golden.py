@@ -49,6 +49,13 @@ class GoldenCard:
     fields: FieldPaths = field(default_factory=FieldPaths)
     slices: Mapping[str, str] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
+    label_values: Mapping[str, Literal[0, 1] | None] = field(default_factory=dict)
+    cut: float | Mapping[str, float] | None = None
+    separator: NonEmpty | None = None
+    id: Literal["row"] | None = None
+    modalities: Mapping[str, str] = field(default_factory=dict)
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
+    encoding: str | None = None
     ignore: tuple[str, ...] = ()
     must_catch: str = "must_catch"
     revision: str | None = None
@@ -73,8 +80,9 @@ class Item:
     votes: tuple[Mapping[str, Any], ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     must_catch: bool = False
+    modalities: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_withheld(self) -> bool:
         """True when there is nothing a candidate could be shown."""
-        return self.text is None and not self.images
+        return self.text is None and not self.images and not any(self.modalities.values())

@@ -44,9 +44,32 @@ def test_set_holds_labels_and_streams_items(tmp_path):
     assert list(golden.items()) == [first, second, third]
 
 
-def test_hash_is_over_card_and_items(tmp_path):
-    golden = loaded(write_project(tmp_path))
-    assert golden.sha256 == hashlib.sha256(CARD.encode() + ITEMS.encode()).hexdigest()
+IDENTITY = hashlib.sha256(
+    b'{"golden_set": "community", "labels": ["hate", "hate/threatening", "spam"], '
+    b'"policy": {"name": "community", "version": 3}, "slices": {"language": "meta.lang"}, "version": 1}'
+    + ITEMS.encode()
+).hexdigest()
+
+
+def test_hash_is_over_items_and_what_the_card_declares_of_them(tmp_path):
+    """Once a comment in the card broke a promoted baseline."""
+    assert loaded(write_project(tmp_path)).sha256 == IDENTITY
+    card = "# reviewed\n" + CARD + "source: us\nlicence: MIT\ndescription: a few rows\nignore: [note]\n"
+    assert loaded(write_project(tmp_path, card=card)).sha256 == IDENTITY
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "absent_labels: negative",
+        "rename: {spam: hate}",
+        "label_values: {-1: null}",
+        "cut: 0.5",
+        "id: row\nignore: [id]",
+    ],
+)
+def test_what_can_change_a_label_changes_the_hash(tmp_path, more):
+    assert loaded(write_project(tmp_path, card=CARD + more + "\n")).sha256 != IDENTITY
 
 
 def test_labels_cannot_be_changed(tmp_path):
@@ -263,15 +286,20 @@ def test_csv_by_its_columns(tmp_path):
         (b"id,text,labels.hate\n1,\xff,0\n", r"items.csv:2: has a byte that is not UTF-8"),
         ("id,text,labels.hate\n1,x,0,1\n", r"items.csv:2: has 4 cells"),
         ("id,text,labels.hate\n1\n", r"items.csv:2: has 1 cell\n  allowed: 3 cells"),
-        ("id;text;labels.hate\n1;a, b;0\n", r"items.csv:1: .*the separator looks like ';'\n.*\n  save .* with commas"),
+        (
+            "id;text;labels.hate\n1;a, b;0\n",
+            r"items.csv:1: .*looks like ';'\n.*\n  write in .*\n    delimiter: \";\"\n",
+        ),
         ("id\ttext\tlabels.hate\n1\tx\t0\n", r"items.csv:1: .*the separator looks like a tab"),
         ("id,text,labels.hate\n1,x,0\n".encode("utf-16"), r"items.csv:1: looks like UTF-16\n.*\n  save .* as UTF-8"),
         (
             "id,text,hate,spam,lang\n1,x,0,1,en\n",
             r"items.csv:1: has columns that are no part of an item: hate, spam, lang\n"
             r"  allowed: labels.LABEL, meta.NAME, .*id.*\n"
-            r"  rename to labels.hate, labels.spam, or write 'fields: {labels: .}' in .*card.yaml for plain .*\n"
-            r"  rename to meta.lang, or leave out with 'ignore: \[lang\]' in .*card.yaml",
+            r"  write in .*card.yaml:\n"
+            r"    fields: {labels: .}\n    slices: {language: meta.lang, lang: lang}\n"
+            r"  or rename to meta.hate, meta.spam, meta.lang\n"
+            r"  or make a card and items of it: harness golden import .*items.csv",
         ),
         ("id,text,labels,labels.hate\n1,x,,0\n", r"has the column 'labels' and others that begin with 'labels.'"),
         ("id,text,labels.hate,weight\n1,x,0,heavy\n", r"items.csv:2: field 'weight' is 'heavy'"),

@@ -1,9 +1,11 @@
-"""JSONL files: one pass that hashes, splits at LF, parses and checks; afterwards rows by byte offset."""
+"""JSONL files: one pass that hashes, splits at LF, parses and checks; afterwards rows by byte offset.
+
+A file that begins with ``[`` is a JSON array, whatever its name says (``json_array``).
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from array import array
 from collections import Counter
@@ -16,13 +18,16 @@ import orjson
 
 from harness.errors import FileError
 from harness.files.golden.faults import Faults
-from harness.files.golden.rows import Row, RowReader
+from harness.files.golden.fields import Row
+from harness.files.golden.rows import RowReader
+from harness.files.golden.stamp import Stamp, require_unchanged, stamp_of
 from harness.files.text import decode, refuse_utf16, shortened
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
 MAX_LINE_BYTES = 16_000_000
+_CHUNK = 1_000
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -32,33 +37,24 @@ class Jsonl:
 
     path: Path
     offsets: array[int]
-    stamp: tuple[int, int]
+    stamp: Stamp
 
     def rows(self, indices: Sequence[int] | None) -> Iterator[Row]:
-        """Rows at the indices, or all of them in order."""
+        """Rows at the indices, or all of them in order; none that was read after the file changed."""
+        offsets, loads = self.offsets, orjson.loads
         with self.path.open("rb", buffering=0 if indices is not None else 1 << 20) as file:
-            if _stamp(file.fileno()) != self.stamp:
-                raise FileError(
-                    str(self.path),
-                    "changed while it was in use",
-                    allowed="the file as it was checked",
-                    next_step="start again; a published golden set never changes",
-                )
-            loads = orjson.loads
+            require_unchanged(self.path, file.fileno(), self.stamp)
             if indices is None:
-                file.seek(self.offsets[0])
-                for _, line in zip(range(len(self.offsets) - 1), file, strict=False):
-                    yield loads(line)
-            else:
-                offsets = self.offsets
-                for index in indices:
-                    file.seek(offsets[index])
-                    yield loads(file.read(offsets[index + 1] - offsets[index]))
-
-
-def _stamp(handle: int) -> tuple[int, int]:
-    status = os.fstat(handle)
-    return status.st_size, status.st_mtime_ns
+                file.seek(offsets[0])
+            wanted: Sequence[int] = range(len(offsets) - 1) if indices is None else indices
+            for start in range(0, len(wanted), _CHUNK):
+                rows = []
+                for index in wanted[start : start + _CHUNK]:
+                    if indices is not None:
+                        file.seek(offsets[index])
+                    rows.append(loads(file.read(offsets[index + 1] - offsets[index])))
+                require_unchanged(self.path, self.path, self.stamp)
+                yield from rows
 
 
 def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> Jsonl:
@@ -68,7 +64,7 @@ def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> 
     blank: int | None = None
     loads, add, update, most = orjson.loads, reader.add, hasher.update, MAX_LINE_BYTES
     with path.open("rb", buffering=1 << 20) as file:
-        stamp = _stamp(file.fileno())
+        stamp = stamp_of(file.fileno())
         while line := file.readline(most + 1):
             update(line)
             start, size = at, len(line)

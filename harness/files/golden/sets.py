@@ -7,33 +7,38 @@ holds one offset, one id and one byte per category for each row; the rows themse
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.errors import FileError, HarnessError, raise_all
-from harness.files.decode import require_name, require_names, to_record
+from harness.errors import FileError
+from harness.files.golden.card import HUB, TEXT_TABLES, items_path_of, read_card
 from harness.files.golden.faults import Faults
+from harness.files.golden.fields import Row
+from harness.files.golden.items import ItemBuilder
+from harness.files.golden.json_array import is_json_array, read_json_array
 from harness.files.golden.jsonl import read_jsonl
-from harness.files.golden.rows import ABSENT, Row, RowReader
+from harness.files.golden.propose import import_hint
+from harness.files.golden.rows import RowReader
+from harness.files.golden.values import ABSENT, UNKNOWN
 from harness.files.policy import implied_parents
-from harness.files.text import listed, missing_hint, read_text, require_file, shortened, suggestion
-from harness.files.yaml import Document, parse_yaml
-from harness.records import GoldenCard, Item, Policy
+from harness.files.yaml import Document
+from harness.records import FieldPaths, GoldenCard, Item, Policy, PolicyRef
 
 if TYPE_CHECKING:
+    from hashlib import _Hash
+
     from numpy.typing import NDArray
 
-SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
-_HUB = re.compile(r"hub:\s*(\S+)")
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_REVISION = re.compile(r"[0-9a-f]{40}")
+    from harness.files.golden.delimited import Delimited
+    from harness.files.golden.tables import Table
 
 
 class Source(Protocol):
@@ -56,7 +61,7 @@ class GoldenSet:
     items_path: Path | None
     n_implied: Mapping[str, int]
     _source: Source
-    _reader: RowReader
+    _builder: ItemBuilder
     _labels: NDArray[np.int8]
     _index: Mapping[str, int]
     _ids: tuple[str, ...]
@@ -70,9 +75,9 @@ class GoldenSet:
         width = len(self.categories)
         codes = self._labels.reshape(-1).view(np.uint8).data
         positions = range(len(self)) if indices is None else indices
-        build = self._reader.item
+        build = self._builder.item
         for index, row in zip(positions, self._source.rows(indices), strict=True):
-            item = build(row, bytes(codes[index * width : (index + 1) * width]))
+            item = build(row, bytes(codes[index * width : (index + 1) * width]), index)
             yield replace(item, must_catch=True) if index in self.must_catch else item
 
     def item(self, index: int) -> Item:
@@ -105,51 +110,21 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         cache_dir: Where tables (CSV, Parquet, hub) keep their memory-mapped form; the user's cache folder by default.
     """
     path = Path(card_path)
-    file = read_text(path, what="golden set card")
-    document = parse_yaml(file, what="golden set card", kind="golden_set")
-    card = to_record(document, GoldenCard, what="golden set card")
-    raise_all(_card_faults(document, card, policy))
+    document, card = read_card(path, policy)
     categories = tuple(dict.fromkeys(card.rename.get(name, name) for name in card.labels))
-    hasher = hashlib.sha256(path.read_bytes())
-    if _HUB.fullmatch(card.items):
-        items_path = None
-    else:
-        items_path = Path(os.path.normpath(path.parent / card.items))
-        _require_items(document, items_path)
-    source: Source
-    if items_path is not None and items_path.suffix in (".jsonl", ".ndjson"):
-        faults = Faults(lambda index: (str(items_path), index + 1))
-        reader = RowReader(card, categories, faults)
-        source = read_jsonl(items_path, reader, faults, hasher)
-    else:
-        from harness.files.golden.tables import open_table
-
-        table = open_table(card, document, items_path, hasher, cache_dir)
-        faults = Faults(table.where)
-        reader = RowReader(card, categories, faults)
-        for index, row in enumerate(table.rows(None)):
-            reader.add(row, index)
-        source = table
+    hasher = hashlib.sha256(identity_of(card))
+    items_path = items_path_of(document, card)
+    is_text = items_path is not None and items_path.suffix in TEXT_TABLES
+    source, reader = _read(card, document, items_path, hasher, cache_dir, is_text=is_text)
     n_rows = len(reader.codes) // len(reader.file_labels)
-    labels, n_implied = _resolve(card, policy, categories, reader, faults, n_rows)
-    for index in sorted(reader.must_catch):
-        if not (labels[index] == 1).any():
-            faults.add(
-                index,
-                card.must_catch,
-                "is true for an item that violates nothing by its labels",
-                "true for items with a label of 1",
-                "correct the labels, or leave the field out: there is nothing to catch",
-            )
-    faults.raise_all(reader.file_labels, card.fields.labels, str(path))
+    labels, n_implied = _resolve(card, policy, categories, reader, n_rows)
+    _check_must_catch(card, reader, labels)
+    reader.faults.raise_all()
     if n_rows == 0:
         raise FileError(
             str(items_path or card.items), "has no items", allowed="at least one row", next_step="add the items"
         )
-    reader.faults = None
-    reader.codes = bytearray()
     index_of = reader.ids
-    reader.ids = {}
     labels.setflags(write=False)
     return GoldenSet(
         name=card.golden_set,
@@ -161,11 +136,91 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         items_path=items_path,
         n_implied=n_implied,
         _source=source,
-        _reader=reader,
+        _builder=ItemBuilder(card, categories, is_text=is_text),
         _labels=labels,
         _index=index_of,
         _ids=tuple(index_of),
         must_catch=frozenset(reader.must_catch),
+    )
+
+
+def _check_must_catch(card: GoldenCard, reader: RowReader, labels: NDArray[np.int8]) -> None:
+    for index in sorted(reader.must_catch):
+        if not (labels[index] == 1).any():
+            reader.faults.add(
+                index,
+                card.must_catch,
+                "is true for an item that violates nothing by its labels",
+                "true for items with a label of 1",
+                "correct the labels, or leave the field out: there is nothing to catch",
+            )
+
+
+def identity_of(card: GoldenCard) -> bytes:
+    """What of a card can change a label or a decision, as bytes for the set's hash.
+
+    Comments, source, licence, description, ignored fields and the name of the items' file change none; slices do, since
+    rules may depend on them. The items themselves are hashed as they are.
+    """
+    left_out = {"source", "licence", "description", "ignore", "must_catch"}
+    if not HUB.fullmatch(card.items):
+        left_out.add("items")
+    declared = {}
+    for part in dataclasses.fields(card):  # a default adds nothing, so that a field of a later version changes no hash
+        default = part.default if part.default_factory is dataclasses.MISSING else part.default_factory()
+        value = getattr(card, part.name)
+        if part.name not in left_out and value != default:
+            declared[part.name] = dataclasses.asdict(value) if isinstance(value, PolicyRef | FieldPaths) else value
+    return json.dumps(declared, sort_keys=True).encode()
+
+
+def _read(
+    card: GoldenCard,
+    document: Document,
+    items_path: Path | None,
+    hasher: _Hash,
+    cache_dir: Path | None,
+    *,
+    is_text: bool,
+) -> tuple[Source, RowReader]:
+    """Open the items by their kind and check every row."""
+    where: Callable[[int], tuple[str, int | None]]
+    if items_path is not None and items_path.suffix in (".jsonl", ".ndjson", ".json"):
+        lines = array("q")
+        is_array = is_json_array(items_path)
+        if items_path.suffix == ".json" and not is_array:
+            raise _no_array(items_path)
+        where = (
+            (lambda index: (str(items_path), lines[index]))
+            if is_array
+            else (lambda index: (str(items_path), index + 1))
+        )
+        reader = RowReader(card, Faults(where, card, str(document.path)))
+        if is_array:
+            return read_json_array(items_path, reader, lines, hasher), reader
+        return read_jsonl(items_path, reader, reader.faults, hasher), reader
+    source: Delimited | Table
+    if items_path is not None and is_text:
+        from harness.files.golden.delimited import open_delimited
+
+        source = open_delimited(items_path, card, document.path, hasher)
+    else:
+        from harness.files.golden.tables import open_table
+
+        source = open_table(card, document, items_path, hasher, cache_dir)
+    reader = RowReader(card, Faults(source.where, card, str(document.path)), is_text=is_text)
+    for index, row in enumerate(source.rows(None)):
+        reader.add(row, index)
+    return source, reader
+
+
+def _no_array(path: Path) -> FileError:
+    return FileError(
+        str(path),
+        "is no JSON array",
+        line=1,
+        allowed="an array of objects, [{...}, {...}], or one object per line in a file ending in .jsonl",
+        next_step=import_hint(path).removeprefix("or "),
     )
 
 
@@ -177,7 +232,6 @@ def _resolve(
     policy: Policy | None,
     categories: Sequence[str],
     reader: RowReader,
-    faults: Faults,
     n_rows: int,
 ) -> tuple[NDArray[np.int8], Mapping[str, int]]:
     """File labels -> categories: merge renamed labels, imply parents, fill absent labels.
@@ -187,6 +241,8 @@ def _resolve(
     """
     written = np.frombuffer(reader.codes, dtype=np.int8).reshape(n_rows, len(reader.file_labels))
     absent = np.int8(ABSENT - 256)
+    has_unknown = None in card.label_values.values()
+    is_declared_unknown = np.zeros((n_rows, len(categories) if has_unknown else 0), dtype=np.bool_)
     labels = np.empty((n_rows, len(categories)), dtype=np.int8)
     for at, category in enumerate(categories):
         columns = [i for i, name in enumerate(reader.file_labels) if card.rename.get(name, name) == category]
@@ -196,7 +252,13 @@ def _resolve(
         for column in columns:
             codes = written[:, column]
             is_expected = column not in own or len(columns) == 1
-            is_null = (codes == -1) | ((codes == absent) & ~is_settled) if is_expected else codes == -1
+            is_null = codes == -1
+            if has_unknown:
+                is_unknown = codes == np.int8(UNKNOWN - 256)
+                is_declared_unknown[:, at] |= is_unknown
+                is_null |= is_unknown
+            if is_expected:
+                is_null |= (codes == absent) & ~is_settled
             merged[is_null & (merged == 0)] = -1
             merged[codes == 1] = 1
         labels[:, at] = merged
@@ -210,7 +272,7 @@ def _resolve(
             is_child = labels[:, column_of[child]] == 1
             parents = labels[:, column_of[parent]]
             for row in np.flatnonzero(is_child & (parents == 0)):
-                faults.add(
+                reader.faults.add(
                     int(row),
                     f"{card.fields.labels}",
                     f"has '{child}' 1 and its parent '{parent}' 0",
@@ -222,158 +284,5 @@ def _resolve(
                 n_implied[parent] = n_implied.get(parent, 0) + int(is_implied.sum())
                 parents[is_implied] = 1
     if card.absent_labels == "negative":
-        labels[labels == -1] = 0
+        labels[(labels == -1) & ~is_declared_unknown if has_unknown else labels == -1] = 0
     return labels, n_implied
-
-
-# ----------------------------------------------------------------------------------------------------------- card
-
-
-def _card_faults(document: Document, card: GoldenCard, policy: Policy | None) -> list[HarnessError]:
-    errors: list[HarnessError] = [*require_name(document, ("golden_set",), card.golden_set)]
-    errors += _label_faults(document, card)
-    for name, path in card.slices.items():
-        errors += require_name(document, ("slices", name), name)
-        errors += _path_fault(document, ("slices", name), path)
-    for name in ("id", "text", "labels", "images", "context", "votes", "weight", "group"):
-        path = getattr(card.fields, name)
-        if name != "labels" or path != ".":
-            errors += _path_fault(document, ("fields", name), path)
-    errors += _items_faults(document, card)
-    errors += _ignore_faults(document, card)
-    if policy is None:
-        return errors
-    if (card.policy.name, card.policy.version) != (policy.policy, policy.version):
-        errors.append(
-            document.error(
-                ("policy",),
-                f"is '{shortened(card.policy.name)}' version {card.policy.version}",
-                allowed=f"the policy in use: '{policy.policy}' version {policy.version}",
-                next_step="use the policy the items were labelled under, or review the labels and release a new "
-                "version of the golden set",
-            )
-        )
-        return errors
-    ids, where = policy.category_ids, f"policy '{policy.policy}'"
-    for at, name in enumerate(card.labels):
-        if card.rename.get(name, name) not in ids and name not in card.rename:
-            errors += require_names(document, ("labels", at), [name], ids, noun="category", where=where)
-    for name, target in card.rename.items():
-        errors += require_names(document, ("rename", name), [target], ids, noun="category", where=where)
-    return errors
-
-
-def _label_faults(document: Document, card: GoldenCard) -> list[FileError]:
-    errors = []
-    for at, name in enumerate(card.labels):
-        if not name or name in card.labels[:at]:
-            errors.append(
-                document.error(
-                    ("labels", at),
-                    "is an empty name" if not name else f"is '{shortened(name)}' a second time",
-                    allowed="each label once",
-                    next_step="remove the entry",
-                )
-            )
-    targets = {card.rename.get(name, name) for name in card.labels}
-    for name, target in card.rename.items():
-        if target not in targets:
-            errors.append(
-                document.error(
-                    ("rename", name),
-                    f"renames to '{shortened(target)}', which is not among the labels",
-                    allowed=listed([*card.labels]),
-                    next_step=suggestion(name, card.labels, f"add '{shortened(name)}' or the new name to labels"),
-                )
-            )
-    return errors
-
-
-def _ignore_faults(document: Document, card: GoldenCard) -> list[FileError]:
-    """What the set cannot do without is not ignored; images, context, votes, weight and group may be."""
-    fields = card.fields
-    read = [fields.id, fields.text, fields.labels, *card.slices.values()]
-    needed = {path.split(".")[0] for path in read} | {"meta"} | (set(card.labels) if fields.labels == "." else set())
-    return [
-        document.error(
-            ("ignore", at),
-            f"is '{shortened(name)}', which the card reads",
-            allowed="fields of the rows that the card does not read",
-            next_step="remove it from 'ignore'",
-        )
-        for at, name in enumerate(card.ignore)
-        if name in needed
-    ]
-
-
-def _path_fault(document: Document, loc: tuple[str, str], path: str) -> list[FileError]:
-    if path and all(path.split(".")):
-        return []
-    return [
-        document.error(
-            loc,
-            f"is '{shortened(path)}'",
-            allowed="a dotted path inside a row, such as meta.lang",
-            next_step="correct the path",
-        )
-    ]
-
-
-def _items_faults(document: Document, card: GoldenCard) -> list[FileError]:
-    hub = _HUB.fullmatch(card.items)
-    if hub is None:
-        errors = [
-            document.error(
-                (name,),
-                f"is given for the file '{shortened(card.items)}'",
-                allowed=f"{name} only with 'items: hub:ORG/NAME'",
-                next_step="remove it",
-            )
-            for name in ("revision", "split")
-            if getattr(card, name) is not None
-        ]
-        if Path(card.items).suffix not in SUFFIXES or "://" in card.items:
-            errors.append(
-                document.error(
-                    ("items",),
-                    f"is '{shortened(card.items)}'",
-                    allowed=f"a file ending in {', '.join(SUFFIXES)}, or hub:ORG/NAME with revision and split",
-                    next_step="convert the items to JSONL",
-                )
-            )
-        return errors
-    errors = []
-    if not _HUB_NAME.fullmatch(hub[1]):
-        errors.append(
-            document.error(
-                ("items",), f"is '{shortened(card.items)}'", allowed="hub:ORG/NAME", next_step="correct the name"
-            )
-        )
-    if card.revision is None or not _REVISION.fullmatch(card.revision):
-        errors.append(
-            document.error(
-                ("revision",),
-                "is missing" if card.revision is None else f"is '{shortened(card.revision)}'",
-                allowed="the full commit (40 hexadecimal digits): branches and tags move",
-                next_step="copy the commit from the dataset's history page",
-            )
-        )
-    if not card.split:
-        errors.append(
-            document.error(
-                ("split",), "is missing", allowed="the split to read, such as test", next_step="add 'split: NAME'"
-            )
-        )
-    return errors
-
-
-def _require_items(document: Document, items_path: Path) -> None:
-    try:
-        require_file(items_path, what="file of items")
-    except FileError as error:
-        raise document.error(
-            ("items",),
-            f"names {shortened(items_path)}, which {error.found}",
-            allowed="the items file, relative to the card",
-            next_step=missing_hint(items_path) or "check the path",
-        ) from None

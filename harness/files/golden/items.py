@@ -1,0 +1,94 @@
+"""A checked row of a golden set -> an ``Item``. What a row may hold was decided when the set was loaded (``rows``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.files.golden.fields import MISSING, Fields, Row, slice_values
+from harness.files.golden.values import NULL, UNKNOWN, LabelValues
+from harness.records import GoldenCard, Item
+
+_MOST_LABEL_SETS = 50_000
+
+
+class ItemBuilder:
+    """Builds the items of one card."""
+
+    def __init__(self, card: GoldenCard, categories: Sequence[str], *, is_text: bool = False) -> None:
+        self.categories = tuple(categories)
+        self._card, self._is_text = card, is_text
+        self._fields = Fields(card)
+        self._rename = dict(card.rename)
+        self._values = LabelValues(card, is_text=is_text)
+        self._has_row_ids = card.id == "row"
+        self._hidden = tuple(
+            tuple(path.split(".")[1:])
+            for path in (card.fields.labels, card.fields.votes, card.fields.weight)
+            if path.startswith("meta.")
+        )
+        self._label_sets: dict[bytes, Mapping[str, int | None]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _build, (self._card, self.categories, self._is_text)  # getters are closures; workers build their own
+
+    def item(self, row: Row, codes: bytes, index: int) -> Item:
+        """The item of the row at ``index``; ``codes`` are its final labels (int8, -1 for null)."""
+        labels = self._label_sets.get(codes)
+        if labels is None:
+            if len(self._label_sets) > _MOST_LABEL_SETS:
+                self._label_sets.clear()
+            labels = {name: None if code == NULL else code for name, code in zip(self.categories, codes, strict=True)}
+            self._label_sets[codes] = labels
+        get = self._fields
+        text, images, context = get.text(row), get.images(row), get.context(row)
+        group, weight, votes = get.group(row), get.weight(row), get.votes(row)
+        meta: Mapping[str, Any] = row.get("meta") or {}
+        for path in self._hidden:
+            meta = _without(meta, path)
+        return Item(
+            id=str(index + 1) if self._has_row_ids else str(get.id(row)),
+            text=text if type(text) is str else None,
+            labels=labels,
+            slices={name: slice_values(value(row)) or () for name, _, value in get.slices},
+            group=None if group is MISSING or group is None else str(group),
+            weight=1.0 if weight is MISSING or weight is None else float(weight),
+            images=tuple(images) if type(images) is list else (),
+            context=None if context is MISSING else context,
+            votes=() if votes is MISSING or votes is None else tuple(map(self._vote, votes)),
+            meta=meta,
+            modalities={
+                name: part
+                for name, _, value in get.modalities
+                if (part := value(row)) is not MISSING and part is not None
+            },
+        )
+
+    def _vote(self, vote: Mapping[str, Any]) -> Mapping[str, Any]:
+        labels: dict[str, int | None] = {}
+        for name, value in vote["labels"].items():
+            category = self._rename.get(name, name)
+            code = self._values.code(name, value)
+            label = None if code in (NULL, UNKNOWN) else code
+            labels[category] = label if category not in labels else _either(labels[category], label)
+        return {**vote, "annotator": str(vote["annotator"]), "labels": labels}
+
+
+def _build(card: GoldenCard, categories: Sequence[str], is_text: bool) -> ItemBuilder:
+    return ItemBuilder(card, categories, is_text=is_text)
+
+
+def _either(first: int | None, second: int | None) -> int | None:
+    """Three-valued or: 1 beats null beats 0."""
+    if first == 1 or second == 1:
+        return 1
+    return None if first is None or second is None else 0
+
+
+def _without(mapping: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+    if path[0] not in mapping:
+        return mapping
+    if len(path) == 1:
+        return {name: value for name, value in mapping.items() if name != path[0]}
+    inner = mapping[path[0]]
+    return {**mapping, path[0]: _without(inner, path[1:])} if isinstance(inner, dict) else mapping
