@@ -41,7 +41,10 @@ class _Proposal:
         self.rename: dict[str, str] = dict(card.rename)
         self.values: list[Any] = []
         self.extra: list[str] = []
-        read = {path.split(".")[0] for path in read_paths(card, "images", "context", "votes", "weight", "group", "must_catch")}
+        read = {
+            path.split(".")[0]
+            for path in read_paths(card, "images", "context", "votes", "weight", "group", "must_catch")
+        }
         read |= {"meta", *card.ignore} | ({*label_names(card)} if card.fields.labels == "." else set())
         self.left = [name for name in samples if name.split(".")[0] not in read]
         self.ignored = [name for name in self.left if guess.is_index(name, samples[name])]

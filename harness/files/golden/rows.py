@@ -260,7 +260,9 @@ class RowReader:
             self.must_catch.add(index)
 
     def _has_modality(self, row: Row) -> bool:
-        return any(part not in (MISSING, None, "", []) for part in (value(row) for _, _, value in self.fields.modalities))
+        return any(
+            part not in (MISSING, None, "", []) for part in (value(row) for _, _, value in self.fields.modalities)
+        )
 
     def _check_votes(self, votes: Any, index: int) -> None:
         field, allowed = self._paths.votes, 'a list of {"annotator": NAME, "labels": {LABEL: 1|0|null}}'
