@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     type=click.Choice(["recall", "precision", "fpr", "f1"]),
     help="Tables to show; default: recall and precision.",
 )
-@click.option("--items", "n_items", default=5, show_default=True, help="Fixed and broken items shown per category.")
+@click.option(
+    "--items", "n_items", default=5, show_default=True, help="Changed items shown per category and direction."
+)
 @click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
@@ -59,13 +61,15 @@ def command(
 ) -> None:
     """Compare two candidates item by item.
 
-    Both values per category, the paired difference with its interval and p-value, and the items fixed and broken.
+    Both values per category, the paired difference with its interval and p-value, and the items newly caught,
+    missed or wrongly flagged.
 
     \b
     Examples:
       harness compare latest --baseline v1 --candidate v2
       harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
     """
+    from harness.gating.findings import decide, evidence_of, pair_findings
     from harness.measure.compare import compare
 
     run = find_run(runs_dir, run_name)
@@ -75,11 +79,15 @@ def command(
     if (baseline_run.meta.run_id, pair[0]) == (run.meta.run_id, pair[1]):
         note(same_candidate(pair[1]))
     comparison = compare(baseline_run, pair[0], run, pair[1])
+    names = (pair[0], pair[1] if pair[0] != pair[1] else f"{pair[1]} ({run.meta.run_id})")
+    findings = pair_findings(evidence_of(baseline_run, pair[0], run, pair[1], comparison=comparison, names=names))
+    decision = decide(names[1], names[0], findings)
     if as_json:
-        print_json(comparison.as_dict())
+        findings_json = [one.as_dict() for one in findings]
+        print_json({**comparison.as_dict(), "findings": findings_json, "decision": decision.as_dict()})
         return
     from harness.cli.texts import texts_of
-    from harness.report.comparison.terminal import comparison_tables, verdict_sentence
+    from harness.report.comparison.terminal import comparison_tables, decision_lines
     from harness.report.parts.tables import render
 
     tables = comparison_tables(
@@ -89,7 +97,7 @@ def command(
         text_mode=text_mode,
         n_items=n_items,
     )
-    click.echo(verdict_sentence(comparison) + "\n")
+    click.echo("\n".join(decision_lines(decision, comparison)) + "\n")
     click.echo(render(tables, output))
     for one in comparison.notes:
         click.echo(f"\nNote: {one}.")

@@ -108,15 +108,20 @@ def command(
 def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
     """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
     from harness.report.gate import annotation_lines
+    from harness.report.gate.head import decision_of
     from harness.report.gate.tables import gate_tables
+    from harness.report.parts.finding_words import decision_sentence, screen_lines
     from harness.report.parts.masking import log_safe
     from harness.report.parts.tables import render
 
     if as_json:
         print_json(report.as_dict())
     else:
+        decision = decision_of(report)
+        told = [] if decision is None else [decision_sentence(decision), *screen_lines(decision)]
         lines = [
             report.headline,
+            *told,
             f"Baseline: {report.baseline.candidate}, {report.baseline.source}.",
             "",
             *render(gate_tables(report), "terminal").split("\n"),

@@ -85,9 +85,10 @@ def _announce(prepared: PreparedRun) -> None:
 
 def _show(run: Run) -> None:
     from harness.cli.texts import texts_of
+    from harness.gating.findings import decide, evidence_of, pair_findings
     from harness.measure.compare import compare
     from harness.measure.score import score_run
-    from harness.report.comparison.terminal import flip_tables, verdict_sentence
+    from harness.report.comparison.terminal import decision_lines, flip_tables
     from harness.report.parts.tables import to_terminal
     from harness.report.scores import READING, macro_notes, outcome_line, overview_tables
 
@@ -98,7 +99,8 @@ def _show(run: Run) -> None:
     for name, candidate in score.candidates.items():
         click.echo("\n".join([f"{name}: {outcome_line(candidate)}", *(f"  {one}" for one in macro_notes(candidate))]))
     comparison = compare(run, BASELINE, run, CANDIDATE)
-    click.echo(f"\n{verdict_sentence(comparison)}")
+    findings = pair_findings(evidence_of(run, BASELINE, run, CANDIDATE, comparison=comparison))
+    click.echo("\n" + "\n".join(decision_lines(decide(CANDIDATE, BASELINE, findings), comparison)))
     n_seen = len(run.slices.get("use", {}).get("wording", ()))
     if n_seen:
         click.echo(

@@ -24,6 +24,8 @@ from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
+from harness.gating.findings import evidence_of, pair_findings
+from harness.gating.findings.stored import check_facts
 from harness.gating.must_catch import must_catch_of, with_must_catch
 from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.measure.comparable import require_same, shared_positions
@@ -47,6 +49,7 @@ def gate_runs(
     across_versions: bool = False,
     n_earlier_looks: int = 0,
     n_resamples: int = 10_000,
+    with_findings: bool = True,
 ) -> GateReport:
     """Gate one candidate against a baseline, with the gate of the candidate's run.
 
@@ -59,6 +62,7 @@ def gate_runs(
         across_versions: Allow another golden set, policy or item list; the shared items are gated on the new gold.
         n_earlier_looks: Gates of this candidate on fewer items, or in looks, before this one: each halves alpha.
         n_resamples: Tables of the precision test.
+        with_findings: Decide the findings too; a report that made the comparison already does so itself.
     """
     for run in (candidate_run, baseline_run):
         _refuse_sequential(run)
@@ -125,7 +129,7 @@ def gate_runs(
     )
     several = MetricResult.undefined(SEVERAL)
     is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
-    return GateReport(
+    report = GateReport(
         verdict=result.verdict,
         reason=result.reason,
         checks=checks,
@@ -153,6 +157,13 @@ def gate_runs(
         left_out=left_out,
         must_catch=must_catch,
     )
+    if not with_findings or across is not None:
+        return report
+    names = baseline, candidate if candidate != baseline else f"{candidate} ({candidate_run.meta.run_id})"
+    evidence = evidence_of(
+        baseline_run, baseline, candidate_run, candidate, checks=check_facts(report.all_checks), names=names
+    )
+    return replace(report, findings=pair_findings(evidence))
 
 
 def _look_notes(n_earlier: int, alpha: float) -> list[str]:

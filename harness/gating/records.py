@@ -15,6 +15,7 @@ from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
 from harness.gating.coverage import LeftOut
+from harness.gating.findings.records import Finding
 from harness.gating.must_catch import MustCatch
 from harness.measure.pairs import Flips
 
@@ -223,6 +224,7 @@ class GateReport:
     is_aa: bool = False
     left_out: tuple[LeftOut, ...] = ()
     must_catch: MustCatch | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -297,7 +299,14 @@ class GateReport:
             "baseline": self.baseline.as_dict(),
             "candidate": self.candidate.as_dict(),
             "fallback": self.fallback.as_dict(self.verdict),
-            "flips": {name: {"fixed": list(one.fixed), "broken": list(one.broken)} for name, one in self.flips.items()},
+            "flips": {
+                name: {
+                    "fixed": list(one.fixed),
+                    "broken": list(one.broken),
+                    "newly": {what: list(ids) for what, ids in one.newly.items()},
+                }
+                for name, one in self.flips.items()
+            },
             "flip_rates": {
                 name: {side: rate.as_dict() for side, rate in sides.items()} for name, sides in self.flip_rates.items()
             },
@@ -309,4 +318,5 @@ class GateReport:
             "reuse": None if self.reuse is None else self.reuse.as_dict(),
             "must_catch": None if self.must_catch is None else self.must_catch.as_dict(),
             "notes": list(self.notes),
+            "findings": [one.as_dict() for one in self.findings],
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,19 @@ _SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5,
 
 @dataclass(frozen=True, slots=True)
 class CategoryComparison:
-    """Two candidates on one category."""
+    """Two candidates on one category.
+
+    ``newly`` says what became of the items, by gold label and direction: ``caught`` and ``missed`` ones violate and
+    move recall; ``wrongly_flagged`` and ``cleared`` ones do not violate and move precision and FPR. The first and last
+    are ``fixed``, the two others ``broken``.
+    """
 
     cells: Mapping[str, float]
     metrics: Mapping[str, PairedResult]
     p_holm: Mapping[str, float]
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
+    newly: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
@@ -49,7 +55,8 @@ class CategoryComparison:
                 "p_value": _number(result.p_value),
                 "p_holm": _number(self.p_holm.get(name, math.nan)),
             }
-        return {**out, "fixed": list(self.fixed), "broken": list(self.broken)}
+        newly = {name: list(ids) for name, ids in self.newly.items()}
+        return {**out, "fixed": list(self.fixed), "broken": list(self.broken), "newly": newly}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ def compare(
     for name, one in paired.items():
         moved = flips.get(name, none)
         cells, metrics = compare_metrics(one, seed, n_resamples)
-        categories[name] = CategoryComparison(cells, metrics, {}, moved.fixed, moved.broken)
+        categories[name] = CategoryComparison(cells, metrics, {}, moved.fixed, moved.broken, moved.newly)
     not_compared = tuple(name for name in baseline_run.categories if name not in paired)
     return Comparison(
         _side(baseline_run, baseline),
@@ -137,7 +144,7 @@ def compare(
         _holm_over(categories),
         None
         if len(paired) < 2
-        else CategoryComparison(*compare_metrics(_pooled(paired), seed, n_resamples), {}, (), ()),
+        else CategoryComparison(*compare_metrics(pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
         _notes(baseline_run, not_compared),
     )
@@ -153,7 +160,7 @@ def _notes(run: Run, not_compared: Sequence[str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
+def pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
     """All categories as one: every decision counts, an item's decisions stay in its cluster."""
     parts = list(paired.values())
     return CategoryPairs(
@@ -200,10 +207,7 @@ def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, Catego
     by_category: dict[str, dict[str, float]] = {name: {} for name in categories}
     for (name, metric, _), p in zip(tested, adjusted, strict=True):
         by_category[name][metric] = float(p)
-    return {
-        name: CategoryComparison(one.cells, one.metrics, by_category[name], one.fixed, one.broken)
-        for name, one in categories.items()
-    }
+    return {name: replace(one, p_holm=by_category[name]) for name, one in categories.items()}
 
 
 def _side(run: Run, candidate: str) -> Side:

@@ -6,8 +6,8 @@ fixed and broken. All readings come from ``decisions``, so that gate, score and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,15 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """Items of one category whose decision became right, or wrong."""
+    """Items of one category whose decision became right, or wrong.
+
+    ``newly`` parts them by gold label and direction: ``caught`` and ``missed`` ones violate and move recall;
+    ``wrongly_flagged`` and ``cleared`` ones do not violate and move precision and FPR.
+    """
 
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
+    newly: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,11 +139,9 @@ class Pairs:
         gain = gained_repeats(self.y_true[:, None, :], self.baseline.declared[:, :k], self.candidate.declared[:, :k])
         found = {}
         for column, name in enumerate(self.categories):
-            fixed, broken = np.flatnonzero(gain[:, column] > 0), np.flatnonzero(gain[:, column] < 0)
-            if fixed.size or broken.size:
-                found[name] = Flips(
-                    tuple(self.item_ids[index] for index in fixed), tuple(self.item_ids[index] for index in broken)
-                )
+            one = flips_of(self.item_ids, self.y_true[:, column], gain[:, column])
+            if one.fixed or one.broken:
+                found[name] = one
         return found
 
     def _flat(self, cube: NDArray[Any]) -> NDArray[Any]:
@@ -151,6 +154,23 @@ class Pairs:
             return None
         codes = np.arange(kept.size) if self.groups is None else self.groups
         return np.repeat(codes[kept], k).astype(np.int64)
+
+
+def flips_of(item_ids: Sequence[str], y_true: NDArray[np.int8], gain: NDArray[np.int64]) -> Flips:
+    """What became of the items of one category: gold (n,) and in how many more repeats each is right (n,)."""
+    is_fixed, is_broken, violates = gain > 0, gain < 0, y_true == 1
+    chosen = {
+        "caught": is_fixed & violates,
+        "missed": is_broken & violates,
+        "wrongly_flagged": is_broken & ~violates,
+        "cleared": is_fixed & ~violates,
+    }
+    newly = {name: _ids(item_ids, mask) for name, mask in chosen.items()}
+    return Flips(_ids(item_ids, is_fixed), _ids(item_ids, is_broken), newly)
+
+
+def _ids(item_ids: Sequence[str], mask: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(item_ids[index] for index in np.flatnonzero(mask).tolist())
 
 
 def gained_repeats(gold: NDArray[np.int8], a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int64]:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.results import MetricResult
 from harness.measure.comparable import require_same
-from harness.measure.compare import compare_metrics
+from harness.measure.compare import compare_metrics, pooled
 from harness.measure.decisions import decisions
 from harness.measure.pairs import CategoryPairs
 from harness.runs import Run
 
 SLICE_METRICS = ("recall", "fpr")
+ALL_CATEGORIES = "*"
+"""Category of a cell that counts the decisions of every category together, an item's being one cluster."""
 SMALL_CELL = 20
 """Cells with fewer items behind them are shown, never tested."""
 
@@ -33,7 +35,7 @@ class SliceChange:
     Attributes:
         slice_name: The slice, such as language.
         value: Its value, such as de.
-        category: Category id.
+        category: Category id, or ``ALL_CATEGORIES``.
         metric: One of ``SLICE_METRICS``.
         baseline: The baseline's value there.
         candidate: The candidate's value there.
@@ -82,12 +84,16 @@ def slice_changes(
     found = []
     for name, values in slices.items():
         for value, members in sorted(values.items()):
-            for column, category in enumerate(categories):
-                if not is_paired[members, :, column].any():
-                    continue
-                pairs = CategoryPairs(
+            paired = {
+                category: CategoryPairs(
                     category, y_true[members, column], a[members, :, column], b[members, :, column], codes[members]
                 )
+                for column, category in enumerate(categories)
+                if is_paired[members, :, column].any()
+            }
+            if len(paired) > 1:
+                paired[ALL_CATEGORIES] = pooled(paired)
+            for category, pairs in paired.items():
                 _, results = compare_metrics(pairs, 0, 1, SLICE_METRICS)
                 found += [
                     SliceChange(name, value, category, metric, one.baseline, one.candidate, one.difference, one.p_value)

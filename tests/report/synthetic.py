@@ -13,6 +13,11 @@ from harness.core.averages import macro_average
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, compare_paired, paired_cells
 from harness.core.ranking import auroc, average_precision
+from harness.core.results import result_from
+from harness.gating.findings.pair import About, Cell, CheckFact, PairEvidence
+from harness.gating.findings.stored import NEWLY
+from harness.gating.findings.targets import target_facts
+from harness.measure.pairs import flips_of, gained_repeats
 from harness.measure.slices import slice_changes
 from harness.records import Category, Policy, Prevalence, Target
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, InputText, ReportSource
@@ -179,6 +184,12 @@ def assembled(
             InputText("prompt", f"prompts/community_v{position + 1}.md", text, _sha256(text)),
             InputText("policy", "policies/community.yaml", "policy: community\n", "ab" * 32),
         )
+    gates = {one["candidate"]: _gated(one) for one in comparisons} if gate else {}
+    changes = {
+        arm.id: slice_changes(categories, y_true, arms[0].decisions[:, None], arm.decisions[:, None], slices, None)
+        for arm in arms[1:]
+    }
+    about = {one.id: About(one.name, one.severity, one.owner) for one in policy.categories}
     return ReportSource(
         eval_name=name,
         policy=policy,
@@ -191,15 +202,71 @@ def assembled(
         scores=scores,
         baseline=arms[0].id if comparisons else None,
         comparisons=comparisons,
-        slice_changes={
-            arm.id: slice_changes(categories, y_true, arms[0].decisions[:, None], arm.decisions[:, None], slices, None)
-            for arm in arms[1:]
-        },
-        gates={one["candidate"]: _gated(one) for one in comparisons} if gate else {},
+        slice_changes=changes,
+        evidence={one["candidate"]: _evidence(one, about, policy, changes, gates, scores) for one in comparisons}
+        or {arms[0].id: _alone(arms[0].id, about, policy, scores)},
+        gates=gates,
         inputs=inputs,
         facts=(("Run", "20261123-0900-5f3a"), ("Run on", "2026-11-23 09:00 UTC"), ("Model", "embedded")),
         reproduce=("harness run evals/community.yaml", "harness report runs/20261123-0900-5f3a --baseline v1"),
     )
+
+
+def _evidence(one, about, policy, changes, gates, scores):
+    """What the findings of a made-up comparison rest on."""
+    candidate = one["candidate"]
+    cells = tuple(
+        Cell(
+            category,
+            metric,
+            *(result_from(compared[metric][side]) for side in ("baseline", "candidate", "difference")),
+            np.nan if compared[metric]["p_value"] is None else compared[metric]["p_value"],
+            np.nan if compared[metric]["p_holm"] is None else compared[metric]["p_holm"],
+            {name: len(compared["newly"][name]) for name in NEWLY[metric]},
+        )
+        for category, compared in one["categories"].items()
+        for metric in NEWLY
+    )
+    checks = tuple(
+        CheckFact(
+            check["category"],
+            check["metric"],
+            check["tier"],
+            check["verdict"],
+            check["margin"],
+            "margin",
+            result_from(check["difference"]),
+            check["items_needed"],
+        )
+        for check in gates.get(candidate, {}).get("checks", ())
+        if check["verdict"] != "PASS"
+    )
+    alone = _alone(candidate, about, policy, scores)
+    return PairEvidence(
+        one["baseline"],
+        candidate,
+        about,
+        cells,
+        changes[candidate],
+        alone.outcomes,
+        targets=alone.targets,
+        checks=checks,
+    )
+
+
+def _alone(candidate, about, policy, scores):
+    scored = scores["candidates"][candidate]
+    results = {
+        (category, metric): result_from(one[metric])
+        for category, one in scored["categories"].items()
+        for metric in ("recall", "precision")
+    }
+    targets = {
+        one.id: {"recall": one.target.recall, "precision": one.target.precision}
+        for one in policy.categories
+        if one.target
+    }
+    return PairEvidence(None, candidate, about, outcomes=scored["outcomes"], targets=target_facts(targets, results))
 
 
 def _sha256(text: str) -> str:
@@ -301,6 +368,8 @@ def _compared(a: Arm, b: Arm, categories: tuple[str, ...], y_true: Any, item_ids
         paired = (gold >= 0) & (one >= 0) & (other >= 0)
         found[category]["fixed"] = [item_ids[i] for i in np.flatnonzero(paired & (other == gold) & (one != gold))]
         found[category]["broken"] = [item_ids[i] for i in np.flatnonzero(paired & (one == gold) & (other != gold))]
+        flips = flips_of(item_ids, gold, gained_repeats(gold[:, None], one[:, None], other[:, None]))
+        found[category]["newly"] = {name: list(ids) for name, ids in flips.newly.items()}
     for (category, metric, _), p in zip(tested, holm(np.array([p for *_, p in tested])), strict=True):
         found[category][metric]["p_holm"] = float(p)
     return {

@@ -122,7 +122,9 @@ def test_comment_begins_with_its_marker_and_one_verdict_line(case):
     _, report = case
     lines = comment_markdown(report).splitlines()
     assert lines[0] == "<!-- moderation-harness:demo -->"
-    assert [line for line in lines if line.startswith(f"**{report.verdict}**")]
+    assert len([line for line in lines if line.startswith(f"The gate: **{report.verdict}**")]) == 1
+    if report.findings:
+        assert lines[4].startswith("**")  # the decision comes first
     assert "Signature: set:demo" in comment_markdown(report)
     assert "### Cost and latency" in comment_markdown(report)
 
@@ -136,7 +138,7 @@ def test_comment_shows_only_what_changed(tmp_path):
     text = comment_markdown(report)
     assert "| hate recall |" in text
     assert "| spam recall |" not in text
-    assert "| hate | broken | 2 | i0, i1 |" in text
+    assert "| hate | newly missed | 2 | i0, i1 |" in text
     assert "| spam recall |" in summary_markdown(report)
 
 
@@ -245,7 +247,7 @@ def test_markdown_shows_attacks_as_text(attacked):
     for text in (comment_markdown(report), summary_markdown(report)):
         bare = re.sub(r"\\.", "", text)  # without what is escaped
         bare = bare.replace(marker(report.eval_name), "", 1)
-        bare = bare.replace("<details><summary>Fixed and broken items</summary>", "").replace("</details>", "", 1)
+        bare = bare.replace("<details><summary>Items whose decision changed</summary>", "").replace("</details>", "", 1)
         assert not re.search(r"[<>]|!\[|\]\(|@\w|https?://|`", bare)
         assert text.count("<!--") <= 1
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]", text)

@@ -62,6 +62,7 @@ def build_report(
         descriptions={arm.id: arm.description for arm in source.arms},
         categories=tuple((one, category_name(source, one)) for one in source.categories),
         verdict=build_verdict(source, pairs),
+        findings=tuple(one for pair in pairs for one in pair.decision.findings),
         facts=source.facts,
         pairs=tuple(pairs),
         outcomes=outcome_rows(source),

@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
+from harness.gating.findings.pair import SAME_WITHIN
+from harness.gating.findings.stored import NEWLY
 from harness.report.comparison import items, svg
 from harness.report.comparison.data import (
     ERROR_KINDS,
@@ -30,10 +32,10 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.pairs import SAME_WITHIN
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.parts import numbers
 from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, printable
 from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words
 
@@ -48,6 +50,9 @@ _CHANGE_WORDS = {
     "unclear": "? cannot tell",
     "undefined": "– not defined",
 }
+_SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
+MATRIX_FROM, MOST_COLUMNS, MOST_TILED = 3, 12, 3
+"""Candidates from which a matrix is drawn; its categories; candidates whose facts still fit into tiles."""
 _UNITS = {"recall": "violating", "precision": "flagged", "fpr": "not violating", "f1": "involved"}
 _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
 
@@ -141,6 +146,46 @@ class Page:
         ]
         return [(name, text) for name, text, has_data in possible if has_data]
 
+    @staticmethod
+    def newly(row: CategoryRow, metric: str) -> list[tuple[str, str, int]]:
+        """What became of the items that a metric counts: name, words, how many; what counts against it first."""
+        found = {name: len(getattr(row.newly, name)) for name in NEWLY_WORDS}
+        shown = NEWLY.get(metric) or tuple(NEWLY_WORDS)
+        return [(name, NEWLY_WORDS[name], found[name]) for name in shown]
+
+    @property
+    def matrix_names(self) -> list[str]:
+        """Heads of the matrix of candidates: the categories."""
+        return [row.name for row in self.data.pairs[0].rows][:MOST_COLUMNS]
+
+    @property
+    def matrix(self) -> list[dict[str, Any]]:
+        """Candidates by category, where there are three or more: those that may ship first, then by harm and gains."""
+        if len(self.data.pairs) < MATRIX_FROM or self.data.baseline is None:
+            return []
+        rank = {"ship": 0, "better": 0, "look": 1, "mixed": 1, "same": 2, "wait": 2, "worse": 3, "no": 4, "invalid": 5}
+        found = []
+        for pair, line in zip(self.data.pairs, self.data.verdict.lines, strict=True):
+            cells = []
+            for row in pair.rows[:MOST_COLUMNS]:
+                one = row.measures.get("recall")
+                sign = "" if one is None else _SIGNS.get(one.change, "")
+                value = "n/a" if one is None else numbers.share(one.candidate.value)
+                cells.append((f"{value} {sign}".strip(), "" if one is None else f"c-{one.change}"))
+            n_harms, n_gains = len(pair.decision.harms), len(pair.decision.of("gain"))
+            order = (rank.get(pair.decision.answer, 3), n_harms, -n_gains)
+            found.append(
+                {
+                    "candidate": pair.candidate,
+                    "word": line.word,
+                    "n_harms": n_harms,
+                    "n_gains": n_gains,
+                    "cells": cells,
+                    "order": order,
+                }
+            )
+        return sorted(found, key=lambda one: one["order"])
+
     @property
     def tiles(self) -> list[tuple[str, str, str]]:
         """A few facts: name, value, remark."""
@@ -149,10 +194,14 @@ class Page:
         tiles = [("Items", numbers.count(data.n_items), golden)]
         tiles.append(("Categories", str(len(data.pairs[0].rows)), f"policy {data.policy_name} v{data.policy_version}"))
         if data.baseline:
-            first = data.pairs[0]
-            tiles.append(("Items fixed", numbers.count(first.n_fixed), f"by {first.candidate}"))
-            tiles.append(("Items broken", numbers.count(first.n_broken), f"by {first.candidate}"))
-        shown = [data.baseline, data.pairs[0].candidate] if data.baseline else [data.pairs[0].candidate]
+            better = {pair.candidate: numbers.count(pair.n_fixed) for pair in data.pairs}
+            worse = {pair.candidate: numbers.count(pair.n_broken) for pair in data.pairs}
+            for title, found in (("Items now right", better), ("Items now wrong", worse)):
+                if len(found) == 1:
+                    tiles.append((title, next(iter(found.values())), f"{next(iter(found))}, in some category"))
+                elif len(found) <= MOST_TILED:
+                    tiles.append((title, " · ".join(found.values()), " · ".join(found)))
+        shown = list(data.candidates) if len(data.candidates) <= MOST_TILED else []
         for row in data.outcomes:
             if row.candidate in shown:
                 n_failed = sum(failed_counts(row.counts).values())
@@ -163,7 +212,7 @@ class Page:
         tiles += [
             (f"Cost, {one.candidate}", numbers.usd(one.cost_per_1000_usd), "per 1,000 answered items")
             for one in data.economics
-            if one.candidate == data.pairs[0].candidate and one.cost_per_1000_usd is not None
+            if one.candidate in shown and one.cost_per_1000_usd is not None
         ]
         return tiles
 

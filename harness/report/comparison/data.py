@@ -17,6 +17,7 @@ import numpy as np
 from harness.core.metric_table import METRIC_TITLES, metrics_on, unit_of
 from harness.core.results import MetricResult
 from harness.core.targets import TargetState
+from harness.gating.findings import Decision, Finding
 from harness.report.parts.banner import Banner
 
 Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined"]
@@ -93,6 +94,7 @@ class CategoryRow:
     measures: Mapping[str, Measure]
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
+    newly: NewlyItems
     checks: tuple[CheckRow, ...]
 
 
@@ -127,12 +129,22 @@ class InputChange:
 
 
 @dataclass(frozen=True, slots=True)
+class NewlyItems:
+    """Items whose decision changed, by gold label and direction; the first two move recall, the others precision."""
+
+    caught: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    wrongly_flagged: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A baseline and a candidate, or one candidate alone (``baseline`` None)."""
 
     baseline: str | None
     candidate: str
-    headline: str
+    decision: Decision
     family: str
     rows: tuple[CategoryRow, ...]
     changes: Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -146,13 +158,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """The verdict on one candidate, and what else there is to say about it."""
+    """The decision about one candidate in words: ship or not, then gains, harm, what cannot be told, the next step."""
 
     candidate: str
     word: str
     tone: Literal["good", "bad", "open", "neutral"]
     sentence: str
-    details: tuple[str, ...]
+    details: tuple[tuple[str, tuple[str, ...]], ...]
+    """Heading -> sentences, those of harm before those of gains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +386,7 @@ class ReportData:
     descriptions: Mapping[str, str]
     categories: tuple[tuple[str, str], ...]
     verdict: Verdict
+    findings: tuple[Finding, ...]
     facts: tuple[tuple[str, str], ...]
     pairs: tuple[Pair, ...]
     outcomes: tuple[OutcomeRow, ...]
@@ -396,7 +410,7 @@ class ReportData:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, MetricResult):
+    if isinstance(value, MetricResult | Finding | Decision):
         return value.as_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}

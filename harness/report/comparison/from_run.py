@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from harness.gating.decide import gate_runs
+from harness.gating.findings.stored import check_facts, evidence_alone, evidence_of
+from harness.gating.records import GateReport
 from harness.measure.compare import compare
 from harness.measure.decisions import decisions
 from harness.measure.score import score_candidate
@@ -64,10 +66,25 @@ def source_from_run(
     run = chosen[-1].run
     first = chosen[0]
     scores = {one.name: score_candidate(one.run, one.candidate).as_dict() for one in chosen}
-    comparisons = []
+    comparisons, slice_changes, evidence = [], {}, {}
+    gates = _gates(chosen, n_resamples) if has_baseline else {}
     for one in chosen[1:] if has_baseline else ():
-        compared = compare(first.run, first.candidate, one.run, one.candidate, n_resamples=n_resamples).as_dict()
-        comparisons.append({**compared, "baseline": first.name, "candidate": one.name})
+        compared = compare(first.run, first.candidate, one.run, one.candidate, n_resamples=n_resamples)
+        slice_changes[one.name] = compare_slices(first.run, first.candidate, one.run, one.candidate)
+        comparisons.append({**compared.as_dict(), "baseline": first.name, "candidate": one.name})
+        gate = gates.get(one.name)
+        evidence[one.name] = evidence_of(
+            first.run,
+            first.candidate,
+            one.run,
+            one.candidate,
+            comparison=compared,
+            slices=slice_changes[one.name],
+            checks=() if gate is None else check_facts(gate.all_checks),
+            names=(first.name, one.name),
+        )
+    if not has_baseline:
+        evidence = {one.name: evidence_alone(one.run, one.candidate, one.name) for one in chosen}
     withheld = run.is_withheld
     return ReportSource(
         eval_name=run.meta.eval_name,
@@ -81,11 +98,9 @@ def source_from_run(
         scores={"run_id": run.meta.run_id, "golden_set": dict(run.meta.golden_set), "candidates": scores},
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
-        gates=_gates(chosen, n_resamples) if has_baseline else {},
-        slice_changes={
-            one.name: compare_slices(first.run, first.candidate, one.run, one.candidate)
-            for one in (chosen[1:] if has_baseline else ())
-        },
+        gates={name: gate.as_dict() for name, gate in gates.items()},
+        slice_changes=slice_changes,
+        evidence=evidence,
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
         reproduce=_commands(chosen, has_baseline),
@@ -101,11 +116,13 @@ def _banners(chosen: Sequence[Choice]) -> tuple[Banner, ...]:
     return banners_of((run.meta, found) for run, found in names.items())
 
 
-def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, dict[str, Any]]:
+def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, GateReport]:
     """What the gate of its own eval says about each candidate; empty without one."""
     first = chosen[0]
     return {
-        one.name: gate_runs(one.run, one.candidate, first.run, first.candidate, n_resamples=n_resamples).as_dict()
+        one.name: gate_runs(
+            one.run, one.candidate, first.run, first.candidate, n_resamples=n_resamples, with_findings=False
+        )
         for one in chosen[1:]
         if (one.run.meta.eval.get("gate") or {}).get("checks")
     }

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.core.results import MetricResult
+from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -19,13 +20,15 @@ from harness.report.comparison.data import (
     Measure,
     Pair,
     ReportData,
+    VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.source import ReportSource
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, printable, shorten, shown
 from harness.report.parts.tables import Table, markdown_text, to_markdown
-from harness.report.parts.words import outcome_words, plural
+from harness.report.parts.words import capital, outcome_words, plural
 
 SHOWN_METRICS = ("recall", "precision", "fpr")
 MAX_ITEMS = 10
@@ -62,11 +65,7 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
 def _head(data: ReportData) -> str:
     several = len(data.verdict.lines) > 1
     banners = [f"> **⚠ {one.word}.** {markdown_text(one.text)}" for one in data.banners]
-    verdicts = [
-        f"**{markdown_text(f'{one.candidate}: {one.word}' if several else one.word)}.** "
-        f"{markdown_text(' '.join([one.sentence, *one.details]))}"
-        for one in data.verdict.lines
-    ]
+    verdicts = [_decision(one, several) for one in data.verdict.lines]
     notes = "\n".join(f"- {markdown_text(note)}" for note in data.verdict.notes)
     facts = (
         f"{plural(data.n_items, 'item')} of {data.golden_set.get('name')} v{data.golden_set.get('version')}, "
@@ -74,6 +73,22 @@ def _head(data: ReportData) -> str:
     )
     parts = [*banners, f"# {markdown_text(data.title)}", *verdicts, notes, markdown_text(facts)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _decision(line: VerdictLine, several: bool) -> str:
+    """Ship or not and why, gains, harm, what cannot be told, and the next step."""
+    word = f"{line.candidate}: {line.word}" if several else line.word
+    return "\n\n".join([f"**{markdown_text(word)}.** {markdown_text(line.sentence)}", *screen_lists(line.details)])
+
+
+def screen_lists(parts: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """The parts of a first screen as Markdown: a heading, and a list where it has more than one sentence."""
+    found = []
+    for name, said in parts:
+        head = f"**{markdown_text(name)}:**"
+        rows = "\n".join(f"- {markdown_text(one)}" for one in said)
+        found.append(f"{head} {markdown_text(said[0])}" if len(said) == 1 else f"{head}\n{rows}")
+    return found
 
 
 def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMode) -> list[str]:
@@ -97,7 +112,8 @@ def _metric_table(pair: Pair, metric: str) -> str:
     if pair.baseline is None:
         cells = [(row.name, str(one.candidate.n), numbers.share_with_interval(one.candidate)) for row, one in rows]
         return to_markdown(_table(METRIC_NAMES[metric], ("Category", "n", pair.candidate), cells))
-    columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", "Fixed", "Broken")
+    newly = [capital(NEWLY_WORDS[name]) for name in NEWLY[metric]]
+    columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", *newly)
     return to_markdown(_table(METRIC_NAMES[metric], columns, [_measured(row, one) for row, one in rows]))
 
 
@@ -109,8 +125,7 @@ def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
         _share(one.candidate),
         "n/a" if one.difference is None else numbers.points_with_interval(one.difference),
         CHANGE_WORDS[one.change],
-        numbers.count(len(row.fixed)),
-        numbers.count(len(row.broken)),
+        *(numbers.count(len(getattr(row.newly, name))) for name in NEWLY[one.metric]),
     )
 
 
@@ -155,12 +170,13 @@ def _input(change: InputChange) -> str:
 
 
 def _items(source: ReportSource, pair: Pair, text_mode: TextMode) -> list[str]:
-    """A few fixed and broken items; the page and the spreadsheet hold all."""
+    """A few items whose decision changed, by gold label; the page and the spreadsheet hold all."""
     place = {item_id: index for index, item_id in enumerate(source.item_ids)}
     columns = ("Category", "Item", "Text") if text_mode != "none" else ("Category", "Item")
     parts = []
-    for title, which in (("Broken", "broken"), ("Fixed", "fixed")):
-        found = [(row.name, item_id) for row in pair.rows for item_id in getattr(row, which)]
+    for which in ("missed", "wrongly_flagged", "caught", "cleared"):
+        title = capital(NEWLY_WORDS[which])
+        found = [(row.name, item_id) for row in pair.rows for item_id in getattr(row.newly, which)]
         if not found:
             continue
         rows: list[tuple[str, ...]] = []

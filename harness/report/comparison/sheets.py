@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from harness.core.results import result_from
+from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.parts import numbers
+from harness.report.parts.finding_sheet import findings_sheet
+from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, shown
-from harness.report.parts.words import outcome_words
+from harness.report.parts.words import capital, outcome_words
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 
 MAX_ITEM_ROWS = 30_000
@@ -29,8 +32,8 @@ _MARKS: Any = (
     ("NOT EVALUABLE", "open"),
     (CHANGE_WORDS["better"], "good"),
     (CHANGE_WORDS["worse"], "bad"),
-    ("fixed", "good"),
-    ("broken", "bad"),
+    *((NEWLY_WORDS[name], "good") for name in ("caught", "cleared")),
+    *((NEWLY_WORDS[name], "bad") for name in ("missed", "wrongly_flagged")),
 )
 
 
@@ -41,7 +44,7 @@ def write_xlsx(source: ReportSource, data: ReportData, path: Path, text_mode: Te
 
 def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[Sheet]:
     """Summary, categories, checks, items, slices, outcomes, about; a sheet without rows is left out."""
-    found = [_summary(data), _categories(data)]
+    found = [_summary(data), *findings_sheet(data.findings), _categories(data)]
     if any(pair.checks for pair in data.pairs):
         found.append(_checks(data))
     items = _items(source, data, text_mode)
@@ -55,7 +58,7 @@ def _summary(data: ReportData) -> Sheet:
     for one in data.verdict.lines:
         rows.append((f"Verdict, {one.candidate}" if several else "Verdict", one.word))
         rows.append(("In words", one.sentence))
-        rows += [("Also", text) for text in one.details]
+        rows += [(heading, text) for heading, said in one.details for text in said]
     rows += [("Note", note) for note in data.verdict.notes]
     rows += [(f"{name} is", data.descriptions[name]) for name in data.candidates if data.descriptions.get(name)]
     rows += [(name, value) for name, value in data.facts]
@@ -84,8 +87,7 @@ def _categories(data: ReportData) -> Sheet:
         Column("high", "points", 8),
         Column("p (Holm)", "p_value", 9),
         Column("Change", width=18),
-        Column("Fixed", "count", 8),
-        Column("Broken", "count", 8),
+        *(Column(capital(words), "count", 10) for words in NEWLY_WORDS.values()),
     )
     return Sheet("Categories", columns, list(_category_rows(data)), marks=_MARKS)
 
@@ -114,8 +116,10 @@ def _category_rows(data: ReportData) -> Iterator[tuple[Value, ...]]:
                     *points,
                     number(one.p_holm),
                     CHANGE_WORDS[one.change] if pair.baseline else "",
-                    len(row.fixed),
-                    len(row.broken),
+                    *(
+                        len(getattr(row.newly, name)) if metric not in NEWLY or name in NEWLY[metric] else None
+                        for name in NEWLY_WORDS
+                    ),
                 )
 
 
@@ -184,8 +188,12 @@ def _item_rows(
     source: ReportSource, data: ReportData, text_mode: TextMode, slices: list[str]
 ) -> Iterator[tuple[Value, ...]]:
     changes = [
-        {(item, row.id): "fixed" for row in pair.rows for item in row.fixed}
-        | {(item, row.id): "broken" for row in pair.rows for item in row.broken}
+        {
+            (item, row.id): words
+            for row in pair.rows
+            for name, words in NEWLY_WORDS.items()
+            for item in getattr(row.newly, name)
+        }
         for pair in data.pairs
         if pair.baseline is not None
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.gating.findings import PairEvidence
 from harness.measure.slices import SliceChange
 from harness.records import Policy
 from harness.report.parts.banner import Banner
@@ -66,7 +67,7 @@ class ReportSource:
     """Everything a comparison report is built from.
 
     ``scores``, ``comparisons`` and ``gates`` (by candidate) have the shapes of ``--json``; ``slice_changes`` are by
-    candidate, against the baseline.
+    candidate, against the baseline, and so is ``evidence``, from which the findings are decided.
     """
 
     eval_name: str
@@ -82,6 +83,7 @@ class ReportSource:
     comparisons: tuple[Mapping[str, Any], ...] = ()
     gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     slice_changes: Mapping[str, Sequence[SliceChange]] = field(default_factory=dict)
+    evidence: Mapping[str, PairEvidence] = field(default_factory=dict)
     agreement: Mapping[str, Any] | None = None
     inputs: Mapping[str, tuple[InputText, ...]] = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()

@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.core.metric_table import METRIC_TITLES
+from harness.gating.findings import Decision
+from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import NEWLY_WORDS, decision_sentence, decision_word, screen_lines
 from harness.report.parts.masking import TextMode, shown
 from harness.report.parts.tables import Table
+from harness.report.parts.words import capital, plural
 
 TEXT_WIDTH = 70
 
 
-def verdict_sentence(comparison: Comparison) -> str:
-    """Which categories got better or worse on recall and precision, in one sentence."""
-    parts = []
-    for metric in ("recall", "precision"):
-        better, worse = comparison.changed(metric)
-        n_open = len(comparison.categories) - len(better) - len(worse)
-        said = []
-        if better:
-            said.append(f"better in {', '.join(better)}")
-        if worse:
-            said.append(f"worse in {', '.join(worse)}")
-        said.append(f"no proven difference in {n_open} of {len(comparison.categories)} categories")
-        parts.append(f"{METRIC_TITLES[metric]}: {'; '.join(said)}")
-    pair = f"{comparison.candidate.candidate} against {comparison.baseline.candidate}"
-    who = f"{pair} on {numbers.count(comparison.n_items)} items"
-    return f"{who}.{_pooled_sentence(comparison)} By category: {'. '.join(parts)}."
+def decision_lines(decision: Decision, comparison: Comparison) -> list[str]:
+    """The first screen: ship or not and why, harm, gains, what cannot be told, next step; then all together."""
+    word, _ = decision_word(decision)
+    pair = f"{decision.candidate} against {decision.baseline} on {plural(comparison.n_items, 'item')}"
+    lines = [f"{word}: {pair}.", decision_sentence(decision), *screen_lines(decision)]
+    pooled = _pooled_sentence(comparison)
+    return [*lines, pooled.strip()] if pooled else lines
 
 
 def _pooled_sentence(comparison: Comparison) -> str:
@@ -67,7 +62,9 @@ def comparison_tables(
 
 def _metric_table(comparison: Comparison, metric: str) -> Table:
     base, cand = comparison.baseline.candidate, comparison.candidate.candidate
-    columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", "Fixed", "Broken")
+    newly = NEWLY.get(metric, ())
+    heads = tuple(capital(NEWLY_WORDS[name]) for name in newly)
+    columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", *heads)
     rows = []
     pooled = {} if comparison.pooled is None else {"all together": comparison.pooled}
     for name, category in {**comparison.categories, **pooled}.items():
@@ -81,11 +78,13 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
                 numbers.points_with_interval(result.difference) if result.difference.is_defined else "n/a",
                 numbers.p_value(result.p_value),
                 numbers.p_value(category.p_holm.get(metric)) if category.p_holm else "",
-                "" if category is comparison.pooled else numbers.count(len(category.fixed)),
-                "" if category is comparison.pooled else numbers.count(len(category.broken)),
+                *(
+                    "" if category is comparison.pooled else numbers.count(len(category.newly.get(one, ())))
+                    for one in newly
+                ),
             )
         )
-    note = "95% intervals; fixed and broken count items whose decision became right or wrong, violating or not."
+    note = "95% intervals; the last columns count the items that this metric counts and whose decision changed."
     return Table(METRIC_TITLES[metric], columns, tuple(rows), (note,), frozenset(columns[1:]))
 
 
@@ -102,19 +101,19 @@ def _operations_table(comparison: Comparison) -> Table:
 def flip_tables(
     comparison: Comparison, texts: Mapping[str, str | None], text_mode: TextMode, n_items: int
 ) -> list[Table]:
-    """The first ``n_items`` fixed and broken items of every category."""
+    """The first ``n_items`` items of every category whose decision changed, by gold label and direction."""
     tables = []
-    for title, field in (("Fixed", "fixed"), ("Broken", "broken")):
+    for name in ("missed", "wrongly_flagged", "caught", "cleared"):
         rows: list[tuple[str, ...]] = []
         total = 0
-        for name, category in comparison.categories.items():
-            ids: tuple[str, ...] = getattr(category, field)
+        for category, compared in comparison.categories.items():
+            ids = compared.newly.get(name, ())
             total += len(ids)
-            rows.extend((name, item_id, _text(texts, item_id, text_mode)) for item_id in ids[:n_items])
+            rows.extend((category, item_id, _text(texts, item_id, text_mode)) for item_id in ids[:n_items])
         if rows:
             note = f"{numbers.count(len(rows))} of {numbers.count(total)} shown"
-            who = comparison.candidate.candidate
-            tables.append(Table(f"{title} by {who}", ("Category", "Item", "Text"), tuple(rows), (note,)))
+            title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate}"
+            tables.append(Table(title, ("Category", "Item", "Text"), tuple(rows), (note,)))
     return tables
 
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 from harness.gating.coverage import coverage_notes
 from harness.gating.records import CheckReport, GateReport
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import figure, finding_sentence
 from harness.report.parts.masking import broken_up, printable, shorten
+from harness.report.parts.words import capital
 
 MAX_MESSAGE = 900
+MOST_TOLD = 3
+"""Findings of harm that are annotated; the comment and the JSON have more."""
 MOST = 10
 """GitHub shows ten annotations of a level per step and drops the rest unsaid; so ten in all, and the last counts."""
 _LEVELS = {"error": "error", "failure": "error", "skipped": "warning"}
@@ -24,7 +28,10 @@ def annotation_lines(report: GateReport) -> list[str]:
     A PASS without remarks has a notice only, one with gaps warns.
     """
     level = ("warning" if report.has_gaps else "notice") if report.verdict == "PASS" else "error"
+    harms = [one for one in report.findings if one.kind in ("invalid", "harm", "open")]
+    level = "warning" if level == "notice" and harms else level
     wanted = [(level, f"Moderation gate: {report.verdict}", report.headline)]
+    wanted += [("warning", f"{capital(one.kind)}: {figure(one)}", finding_sentence(one)) for one in harms[:MOST_TOLD]]
     if report.verdict != "INVALID":
         wanted += sorted(_remarks(report), key=lambda one: _ORDER.index(one[0]))
     if len(wanted) > MOST:

@@ -1,16 +1,18 @@
 """A gate as Markdown: the comment on a pull request, and the job summary.
 
-Decides what a reviewer needs at a glance: the verdict and why in the first line, only the categories that changed,
-fixed and broken items by id, cost, latency and signature; item text never. A marker lets a workflow find its comment
-again. What is too long for the place gives way in the middle: verdict, cost and signature always stand.
+Decides what a reviewer needs at a glance: ship or not and why, harm before gains, only the checks that changed, the
+items whose decision changed by id, cost, latency and signature; item text never. A marker lets a workflow find its
+comment again. What is too long for the place gives way in the middle: verdict, cost and signature always stand.
 """
 
 from __future__ import annotations
 
 import re
 
+from harness.gating.findings.stored import NEWLY
 from harness.gating.records import CheckReport, GateReport, GateSide
 from harness.report.gate.fitting import Block, fitted, table_block
+from harness.report.gate.head import decision_of
 from harness.report.gate.tables import (
     across_table,
     check_table,
@@ -20,10 +22,13 @@ from harness.report.gate.tables import (
     outlook_notes,
 )
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import NEWLY_WORDS, decision_sentence, decision_word, screen
 from harness.report.parts.masking import shorten
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 
 MARKER = "<!-- moderation-harness:{name} -->"
+MOST_TOLD = 5
+"""Findings of a kind that the head of a comment tells; the JSON has all."""
 MOST_IDS, MOST_CATEGORIES, ID_WIDTH = 10, 40, 80
 MOST_NOTES, NOTE_WIDTH, NAME_WIDTH, SIGNATURE_WIDTH = 10, 600, 120, 1_500
 COMMENT_CHARACTERS = 65_536
@@ -89,7 +94,7 @@ def _head(report: GateReport) -> list[str]:
     if report.verdict == "PASS" and report.has_gaps:
         meaning = "what could be evaluated is proven"
     title = f"## Moderation gate: {report.verdict}: {_said(report.reason, NOTE_WIDTH)}"
-    line = f"**{report.verdict}** ({meaning}): {_said(report.pair)}."
+    line = f"The gate: **{report.verdict}** ({meaning}): {_said(report.pair)}."
     where = (
         f"Eval {_said(report.eval_name)}, "
         f"golden set {_said(str(golden['name']))} v{_said(str(golden['version']))}, "
@@ -98,7 +103,20 @@ def _head(report: GateReport) -> list[str]:
     notes = [f"Note: {_said(note, NOTE_WIDTH)}." for note in report.notes[:MOST_NOTES]]
     if len(report.notes) > MOST_NOTES:
         notes.append(f"({len(report.notes) - MOST_NOTES} more notes in the job's JSON)")
-    return [title, line, where, *notes]
+    return [title, *_decision(report), line, where, *notes]
+
+
+def _decision(report: GateReport) -> list[str]:
+    """Ship or not and why, then harm, gains, what cannot be told, the next step."""
+    decision = decision_of(report)
+    if decision is None:
+        return []
+    first = f"**{markdown_text(decision_word(decision)[0])}.** {_said(decision_sentence(decision), NOTE_WIDTH)}"
+    parts = [first]
+    for name, said in screen(decision, MOST_TOLD):
+        rows = "\n".join(f"- {_said(one, NOTE_WIDTH)}" for one in said)
+        parts.append(f"**{name}:** {_said(said[0], NOTE_WIDTH)}" if len(said) == 1 else f"**{name}:**\n\n{rows}")
+    return parts
 
 
 def _said(text: str, width: int = NAME_WIDTH) -> str:
@@ -130,15 +148,18 @@ def _must_catch(report: GateReport) -> list[Block]:
 
 
 def _is_changed(report: GateReport, check: CheckReport) -> bool:
-    return check.result.verdict != "PASS" or check.result.spec.category in report.flips
+    """Whether a check did not pass, or the items that its own metric counts changed."""
+    flips, metric = report.flips.get(check.result.spec.category), check.result.spec.metric
+    return check.result.verdict != "PASS" or (
+        flips is not None and any(flips.newly.get(name) for name in NEWLY.get(metric, ()))
+    )
 
 
 def _flips(report: GateReport) -> list[Block]:
     rows = []
     for category, flips in list(report.flips.items())[:MOST_CATEGORIES]:
-        for what, ids in (("fixed", flips.fixed), ("broken", flips.broken)):
-            if ids:
-                rows.append((category, what, numbers.count(len(ids)), ids))
+        found = [(name, flips.newly.get(name, ())) for name in ("missed", "wrongly_flagged", "caught", "cleared")]
+        rows += [(category, NEWLY_WORDS[name], numbers.count(len(ids)), ids) for name, ids in found if ids]
     if not rows:
         return [Block("No decision changed.")]
     lines = []
@@ -146,7 +167,7 @@ def _flips(report: GateReport) -> list[Block]:
         listed = ", ".join(item_id(one) for one in ids[:MOST_IDS])
         more = f", and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
         lines.append(f"| {markdown_text(category)} | {what} | {n} | {listed}{more} |")
-    opening = "<details><summary>Fixed and broken items</summary>\n\n"
+    opening = "<details><summary>Items whose decision changed</summary>\n\n"
     header = "| Category | Items | Count | Ids |\n| --- | --- | ---: | --- |"
     return [Block(opening + header, tuple(lines), "\n</details>")]
 

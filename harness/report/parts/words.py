@@ -5,7 +5,7 @@ Decides which outcomes hold an answer and which count as failed; numbers are rou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.records.answers import WITHHELD
 from harness.report.parts import numbers
@@ -19,6 +19,23 @@ NOT_FAILED = frozenset({"ok", WITHHELD, NOT_ASKED})
 def plural(n: float, noun: str, several: str | None = None) -> str:
     """``1 target``, ``2 targets``."""
     return f"{numbers.count(n)} {noun if n == 1 else several or noun + 's'}"
+
+
+def listed(words: Sequence[str], shown: int = 3) -> str:
+    """``a, b and c``; beyond ``shown`` the rest is counted.
+
+    >>> listed(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    found = list(words)
+    if len(found) > shown:
+        found = [*found[:shown], f"{len(words) - shown} more"]
+    return "".join(found) if len(found) < 2 else f"{', '.join(found[:-1])} and {found[-1]}"
+
+
+def capital(text: str) -> str:
+    """The first letter in upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:

@@ -104,6 +104,16 @@ const H = (() => {
     }
     return { fixed, broken };
   }
+  // by gold label and direction: the first two move recall, the others precision
+  const NEWLY = {
+    caught: ["fixed", 1, "newly caught"],
+    missed: ["broken", 1, "newly missed"],
+    wrongly_flagged: ["broken", 0, "newly wrongly flagged"],
+    cleared: ["fixed", 0, "no longer wrongly flagged"],
+  };
+  const newly = (name, found, i) => found[NEWLY[name][0]].some((c) => gold(c, i) === NEWLY[name][1]);
+  const newlyWords = (side, c, i) =>
+    Object.values(NEWLY).find((one) => one[0] === side && one[1] === gold(c, i))?.[2] ?? side;
   function errs(arm, i) {
     for (const c of columns()) {
       const g = gold(c, i);
@@ -130,11 +140,14 @@ const H = (() => {
       } else if (state.change === "both") {
         if (p.baseline === null || !errs(p.candidate, i) || !errs(p.baseline, i)) return false;
       } else {
-        const { fixed, broken } = changes(i);
+        const found = changes(i),
+          { fixed, broken } = found;
+        if (state.change in NEWLY && !newly(state.change, found, i)) return false;
         if (state.change === "fixed" && !fixed.length) return false;
         if (state.change === "broken" && !broken.length) return false;
         if (state.change === "changed" && !fixed.length && !broken.length) return false;
-        if (state.change === "fixed" || (state.change === "changed" && !broken.length)) side = p.baseline;
+        const isGain = NEWLY[state.change]?.[0] === "fixed" || state.change === "fixed";
+        if (isGain || (state.change === "changed" && !broken.length)) side = p.baseline;
       }
     }
     return !state.kind || kinds(side, state.category, i).has(state.kind);
@@ -346,8 +359,8 @@ const H = (() => {
     }
     const { fixed, broken } = changes(i),
       what = el("td", { "data-label": "What changed" });
-    for (const c of fixed) what.append(el("span", { class: "chip fixed" }, `✓ fixed: ${categories[c].name}`));
-    for (const c of broken) what.append(el("span", { class: "chip broken" }, `✗ broken: ${categories[c].name}`));
+    for (const c of fixed) what.append(el("span", { class: "chip fixed" }, `✓ ${newlyWords("fixed", c, i)}: ${categories[c].name}`));
+    for (const c of broken) what.append(el("span", { class: "chip broken" }, `✗ ${newlyWords("broken", c, i)}: ${categories[c].name}`));
     const cells = [el("td", { "data-label": "Item" }, id), text, el("td", { "data-label": "Gold" }, goldCell(i))];
     if (p.baseline !== null) cells.push(el("td", { "data-label": candidates[p.baseline] }, decided(p.baseline, i)));
     cells.push(el("td", { "data-label": candidates[p.candidate] }, decided(p.candidate, i)));

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
-from harness.report.parts.words import plural
+from harness.report.parts.words import listed, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
-from harness.report.weekly.sentences import listed, points_text
+from harness.report.weekly.sentences import points_text
 from harness.runs import RunMeta
 
 ENGINEERING = "engineering"

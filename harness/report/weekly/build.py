@@ -10,10 +10,10 @@ from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.across import split_change
+from harness.gating.findings.pair import SAME_WITHIN
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.compare import Comparison, compare
 from harness.measure.score import signature_of
-from harness.report.comparison.pairs import SAME_WITHIN
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.measure.decisions import decisions
 from harness.report.parts import numbers
+from harness.report.parts.words import listed
 from harness.report.weekly import sentences
 from harness.report.weekly.changes import OWN_KINDS, kind_of
 from harness.report.weekly.collect import WeeklySource
@@ -42,7 +43,7 @@ def causes_of(
         other = [one for one in changes if one.kind == "golden_set"]
         found = [sentences.golden_sentence(other, since, n_split)]
         if ours:
-            found.append(f"The candidate changed as well: {sentences.listed([one.phrase for one in ours], 4)}.")
+            found.append(f"The candidate changed as well: {listed([one.phrase for one in ours], 4)}.")
         else:
             found.append("None of the candidate's own inputs changed.")
         largest = sorted(splits, key=lambda one: -max(abs(one.by_labels), abs(one.by_candidate)))[:3]

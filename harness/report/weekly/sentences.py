@@ -9,29 +9,16 @@ from collections.abc import Sequence
 
 from harness.core.results import MetricResult
 from harness.report.parts import numbers
-from harness.report.parts.words import plural
+from harness.report.parts.words import capital, listed, plural
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""
 
 
-def listed(words: Sequence[str], shown: int = TOLD) -> str:
-    """``a, b and c``; beyond ``shown`` the rest is counted."""
-    found = list(words)
-    if len(found) > shown:
-        found = [*found[:shown], f"{len(words) - shown} more"]
-    return "".join(found) if len(found) < 2 else f"{', '.join(found[:-1])} and {found[-1]}"
-
-
 def weeks_phrase(weeks: Sequence[str]) -> str:
     """What a value is compared with: the week before, or several weeks together."""
     return f"in {weeks[0]}" if len(weeks) == 1 else f"over the {len(weeks)} weeks before"
-
-
-def capital(text: str) -> str:
-    """The first letter in upper case, the rest as it is."""
-    return text[:1].upper() + text[1:]
 
 
 def points_text(difference: float) -> str:

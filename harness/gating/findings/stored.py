@@ -1,0 +1,191 @@
+"""The evidence of findings from two stored runs.
+
+Decides which numbers the findings read: those of the comparison and of its slices, never numbers of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.core.gate import POOLED
+from harness.core.results import MetricResult
+from harness.gating.checks import ALL_ITEMS
+from harness.gating.findings.pair import About, Cell, CheckFact, PairEvidence
+from harness.gating.findings.targets import target_facts
+from harness.measure.compare import CategoryComparison, Comparison, compare
+from harness.measure.decisions import decisions, outcome_code, outcome_counts
+from harness.measure.must_catch import must_catch_items
+from harness.measure.score import score_candidate
+from harness.measure.slices import SliceChange, compare_slices
+from harness.records.answers import FALLBACK_OUTCOMES
+from harness.runs import Run
+
+if TYPE_CHECKING:
+    from harness.gating.records import CheckReport
+
+NEWLY = {
+    "recall": ("missed", "caught"),
+    "precision": ("wrongly_flagged", "cleared"),
+    "fpr": ("wrongly_flagged", "cleared"),
+}
+"""Metric -> what newly counts against it, and what no longer does."""
+
+
+def evidence_of(
+    baseline_run: Run,
+    baseline: str,
+    candidate_run: Run,
+    candidate: str,
+    *,
+    comparison: Comparison | None = None,
+    slices: Sequence[SliceChange] | None = None,
+    checks: Sequence[CheckFact] = (),
+    names: tuple[str, str] | None = None,
+) -> PairEvidence:
+    """Everything two stored candidates on the same items say.
+
+    Args:
+        baseline_run: The run that holds the baseline.
+        baseline: Its name there.
+        candidate_run: The run that holds the candidate.
+        candidate: Its name there.
+        comparison: Their comparison, where it was made already.
+        slices: Their slices, likewise.
+        checks: Checks of the gate that did not pass.
+        names: How the two are called in the report, where that differs.
+    """
+    compared = comparison or compare(baseline_run, baseline, candidate_run, candidate, n_resamples=1)
+    by_slice = compare_slices(baseline_run, baseline, candidate_run, candidate) if slices is None else slices
+    before, after = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
+    decided = np.asarray((after.y_pred >= 0).any(axis=(0, 1)))
+    decided_before = np.asarray((before.y_pred >= 0).any(axis=(0, 1)))
+    shown = names or (baseline, candidate)
+    runs = dict.fromkeys((baseline_run, candidate_run))
+    return PairEvidence(
+        baseline=shown[0],
+        candidate=shown[1],
+        about=about_of(candidate_run),
+        cells=cells_of(compared.categories),
+        slices=tuple(by_slice),
+        outcomes=outcome_counts(candidate_run.candidate(candidate)),
+        **_failures(baseline_run, baseline, candidate_run, candidate),
+        lost=tuple(
+            name
+            for name, was, still in zip(candidate_run.categories, decided_before, decided, strict=True)
+            if was and not still
+        ),
+        decides=bool(decided.any()),
+        targets=target_facts(
+            targets_of(candidate_run),
+            {
+                (category, metric): result.candidate
+                for category, one in compared.categories.items()
+                for metric, result in one.metrics.items()
+            },
+        ),
+        must_catch=_must_catch(candidate_run, candidate),
+        broken=tuple((run.meta.run_id, str(run.meta.status)) for run in runs if run.meta.status != "complete"),
+        checks=tuple(checks),
+    )
+
+
+def evidence_alone(run: Run, candidate: str, name: str | None = None) -> PairEvidence:
+    """What one candidate alone says: its targets, its answers, and whether it decides anything."""
+    scored = score_candidate(run, candidate, with_slices=False)
+    results = {
+        (category, metric): result
+        for category, one in scored.categories.items()
+        for metric, result in one.metrics.items()
+    }
+    return PairEvidence(
+        baseline=None,
+        candidate=name or candidate,
+        about=about_of(run),
+        outcomes=outcome_counts(run.candidate(candidate)),
+        decides=bool((decisions(run, candidate).y_pred >= 0).any()),
+        targets=target_facts(targets_of(run), results),
+        must_catch=_must_catch(run, candidate),
+        broken=() if run.meta.status == "complete" else ((run.meta.run_id, str(run.meta.status)),),
+    )
+
+
+def _must_catch(run: Run, candidate: str) -> tuple[str, ...]:
+    return tuple(one.item_id for one in must_catch_items(run, candidate) if one.result == "missed")
+
+
+def about_of(run: Run) -> dict[str, About]:
+    """What the policy of a run says about its categories."""
+    stated: Mapping[str, Any] = run.meta.policy.get("categories", {})
+    return {
+        one: About(
+            str(stated.get(one, {}).get("name") or one),
+            str(stated.get(one, {}).get("severity") or ""),
+            stated.get(one, {}).get("owner"),
+        )
+        for one in run.categories
+    }
+
+
+def targets_of(run: Run) -> dict[str, dict[str, float]]:
+    """The targets that the policy of a run states: category -> metric -> target."""
+    stated: Mapping[str, Any] = run.meta.policy.get("categories", {})
+    return {one: dict(stated.get(one, {}).get("target") or {}) for one in run.categories}
+
+
+def check_facts(checks: Sequence[CheckReport]) -> tuple[CheckFact, ...]:
+    """Checks of a gate that did not pass, as findings read them."""
+    return tuple(
+        CheckFact(
+            None if one.result.spec.category in (POOLED, ALL_ITEMS) else one.result.spec.category,
+            one.result.spec.metric,
+            one.result.spec.tier,
+            one.result.verdict,
+            one.result.spec.limit,
+            one.result.spec.kind,
+            one.result.difference,
+            one.result.items_needed,
+        )
+        for one in checks
+        if one.result.verdict != "PASS"
+    )
+
+
+def cells_of(categories: Mapping[str, CategoryComparison]) -> tuple[Cell, ...]:
+    """The cells of a comparison."""
+    return tuple(
+        Cell(
+            category,
+            metric,
+            one.metrics[metric].baseline,
+            one.metrics[metric].candidate,
+            one.metrics[metric].difference,
+            one.metrics[metric].p_value,
+            one.p_holm.get(metric, float("nan")),
+            {name: len(one.newly.get(name, ())) for name in NEWLY[metric]},
+        )
+        for category, one in categories.items()
+        for metric in NEWLY
+        if metric in one.metrics
+    )
+
+
+def _failures(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> dict[str, Any]:
+    """Failed answers of both on rows that both were asked."""
+    codes = [outcome_code(one) for one in FALLBACK_OUTCOMES]
+    asked_codes = [*codes, outcome_code("ok")]
+    rows = [run.candidate(name).outcomes for run, name in ((baseline_run, baseline), (candidate_run, candidate))]
+    n_repeats = min(one.shape[1] for one in rows)
+    a, b = (one[:, :n_repeats] for one in rows)
+    asked = np.isin(a, asked_codes) & np.isin(b, asked_codes)
+    failed_a, failed_b = np.isin(a, codes) & asked, np.isin(b, codes) & asked
+    n = int(asked.sum())
+    if not n:
+        return {}
+    rates = tuple(MetricResult(float(one.sum()) / n, float("nan"), float("nan"), n) for one in (failed_a, failed_b))
+    return {
+        "failures": (int((failed_b & ~failed_a).sum()), int((failed_a & ~failed_b).sum()), n),
+        "rates": rates,
+    }

@@ -1,0 +1,372 @@
+"""Findings in words: plain ones first, the statistics in brackets behind them.
+
+Decides wording only; what is a finding, and of which kind, is decided in ``gating.findings``. A sentence is made from
+its finding, and nobody edits it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.core.metric_table import METRIC_TABLE
+from harness.core.results import MetricResult
+from harness.gating.findings import Decision, Finding
+from harness.measure.slices import SMALL_CELL
+from harness.report.parts import numbers
+from harness.report.parts.words import capital, listed, outcome_words, plural
+
+METRIC_WORDS = {name: facts.words for name, facts in METRIC_TABLE.items()}
+NEWLY_WORDS = {
+    "caught": "newly caught",
+    "missed": "newly missed",
+    "wrongly_flagged": "newly wrongly flagged",
+    "cleared": "no longer wrongly flagged",
+}
+NO_OWNER = "no owner named in the policy"
+TOLD = 5
+"""Findings of a kind that a first screen tells; the rest is counted."""
+_VERBS = {
+    ("recall", True): "catches more {}",
+    ("recall", False): "misses more {}",
+    ("precision", True): "is right more often when it flags {}",
+    ("precision", False): "is wrong more often when it flags {}",
+    ("fpr", True): "flags fewer harmless items as {}",
+    ("fpr", False): "flags more harmless items as {}",
+}
+_OF = {
+    "recall": ("violating items", "it catches {} instead of {}"),
+    "precision": ("items it flags", "{} are right instead of {}"),
+    "fpr": ("harmless items", "it flags {} instead of {}"),
+}
+
+
+def finding_sentence(one: Finding) -> str:
+    """The finding as one sentence."""
+    return capital(_FACTS[one.fact](one))
+
+
+def place(one: Finding) -> str:
+    """Category and slice: ``Self-harm (critical) in language ar``."""
+    name = one.name or "violations, all categories together,"
+    if one.severity == "critical":
+        name += " (critical)"
+    return name if one.slice is None else f"{name} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
+
+
+def figure(one: Finding) -> str:
+    """What the finding is about: ``recall of Hate in language ar``."""
+    where = one.name or "all categories together"
+    where = where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
+    return f"{METRIC_WORDS.get(one.metric, one.metric)} of {where}" if one.metric else where
+
+
+def in_plain(metric: str, before: MetricResult, after: MetricResult) -> str:
+    """``of 100 violating items it catches 85 instead of 78``; shares of a difference under a point are out of 1,000."""
+    noun, words = _OF[metric]
+    for of in (100, 1_000):
+        was, now = (round(of * one.value) for one in (before, after))
+        if was != now:
+            return f"of {of:,} {noun} {words.format(f'{now:,}', f'{was:,}')}"
+    return f"{METRIC_WORDS[metric]} is {numbers.share(after.value, 2)} instead of {numbers.share(before.value, 2)}"
+
+
+def statistics(one: Finding) -> str:
+    """Values, difference with its interval, support, and how sure: the text in brackets."""
+    parts = []
+    if one.before is not None and one.after is not None and one.after.is_defined and one.before.is_defined:
+        parts.append(f"{numbers.share(one.before.value)} to {numbers.share(one.after.value)}")
+    if one.difference is not None and one.difference.is_defined:
+        parts.append(f"{numbers.points_with_interval(one.difference)} points")
+        parts.append(f"n {numbers.count(one.difference.n)}")
+    if one.evidence.adjusted is not None:
+        sure = {"proven": "proven", "likely": "likely, exploratory"}.get(one.evidence.proof, "")
+        parts.append(f"{sure}, {'p' if one.evidence.proof == 'proven' else 'q'} {_equals(one.evidence.adjusted)}")
+    return ", ".join(parts)
+
+
+def newly_text(one: Finding) -> str:
+    """``33 newly missed, 12 newly caught``; empty without counts."""
+    return ", ".join(f"{numbers.count(n)} {NEWLY_WORDS[name]}" for name, n in one.evidence.newly.items())
+
+
+def _equals(value: float) -> str:
+    text = numbers.p_value(value)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _moved(one: Finding) -> str:
+    assert one.metric is not None
+    assert one.difference is not None
+    better = one.kind == "gain"
+    text = _VERBS[one.metric, better].format(place(one))
+    if one.before is not None and one.after is not None:
+        text += f": {in_plain(one.metric, one.before, one.after)}"
+    told = "; ".join(part for part in (statistics(one), newly_text(one)) if part)
+    return f"{text} ({told})."
+
+
+def _target(one: Finding) -> str:
+    assert one.after is not None
+    told, metric = one.evidence, METRIC_WORDS[str(one.metric)]
+    asked = numbers.share(told.target, 0)
+    value = numbers.share(one.after.value)
+    if one.fact == "target_missed":
+        bound = f", with 95% confidence at most {numbers.share(told.bound)}"
+        return f"{metric} of {place(one)} misses the policy’s target of {asked}: it is {value}{bound} (n {told.n:,})."
+    more = f"; about {_further(one)} would settle it" if told.more else ""
+    return f"whether {metric} of {place(one)} meets its target of {asked} cannot be told ({value}, n {told.n:,}){more}."
+
+
+_UNITS = {"recall": "violating item", "precision": "flagged item", "fpr": "harmless item", "failure_rate": "item"}
+
+
+def _further(one: Finding) -> str:
+    """``157 more violating items``."""
+    unit = _UNITS.get(str(one.metric), "item")
+    return plural(one.evidence.more or 0, f"more {unit}")
+
+
+def _must_catch(one: Finding) -> str:
+    items = plural(one.evidence.n or 0, "item")
+    ids = listed(one.evidence.names, 5)
+    return f"misses {items} that must be caught, whatever the statistics say: {ids}."
+
+
+def _failures(one: Finding) -> str:
+    assert one.before is not None
+    assert one.after is not None
+    more = f"{plural(one.evidence.n or 0, 'answer')} of {numbers.count(one.evidence.n_of or 0)} newly fail"
+    return (
+        f"more answers cannot be used: {numbers.share(one.after.value, 2)} instead of "
+        f"{numbers.share(one.before.value, 2)} ({more}, p {_equals(one.evidence.p_value or 1.0)})."
+    )
+
+
+def _unusable(one: Finding) -> str:
+    told = one.evidence
+    share = numbers.share((told.n or 0) / (told.n_of or 1), 0)
+    what = outcome_words(told.names[0]) if told.names else "unusable"
+    return (
+        f"{one.candidate} said nothing usable: {numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} answers "
+        f"({share}) failed, most of them {what}. Every figure of it is the fallback’s, not its own."
+    )
+
+
+def _undecided(one: Finding) -> str:
+    return f"{one.candidate} decided nothing: it gave no decision in any category, so there is nothing to judge."
+
+
+def _lost(one: Finding) -> str:
+    return f"decides nothing about {place(one)}, which the baseline decides."
+
+
+def _run(one: Finding) -> str:
+    run_id, status = one.evidence.names
+    return f"run {run_id} is {status}: its figures are no basis for a decision."
+
+
+def _check(one: Finding) -> str:
+    told = one.evidence
+    kind, verdict = told.names
+    asked = (
+        f"margin {100 * (told.target or 0):g} points" if kind == "margin" else f"floor {100 * (told.target or 0):g}%"
+    )
+    everything = "all items" if one.metric == "failure_rate" else "the guarded categories together"
+    place_of = place(one) if one.category else everything
+    name = f"{METRIC_WORDS.get(str(one.metric), str(one.metric))} of {place_of}"
+    size = f", {numbers.points_with_interval(one.difference)} points" if one.difference is not None else ""
+    if verdict == "REGRESSION":
+        return f"{name} fails the gate’s check ({asked}{size})."
+    more = f"; about {_further(one)} would settle it" if told.more else ""
+    return f"the gate’s check of {name} cannot be settled ({asked}{size}){more}."
+
+
+def _untold(one: Finding) -> str:
+    if one.slice is not None:
+        few = plural(one.evidence.n or 0, "item")
+        return f"{one.slice[0].replace('_', ' ')} {one.slice[1]} holds too little to test ({few} behind a figure)."
+    if one.difference is None or not one.difference.is_defined:
+        why = "" if one.difference is None or not one.difference.reason else f" ({one.difference.reason})"
+        return f"{figure(one)} cannot be compared{why}."
+    return f"whether {figure(one)} moved cannot be told ({statistics(one)})."
+
+
+_FACTS: dict[str, Callable[[Finding], str]] = {
+    "moved": _moved,
+    "target_missed": _target,
+    "target_open": _target,
+    "must_catch": _must_catch,
+    "failures": _failures,
+    "unusable": _unusable,
+    "undecided": _undecided,
+    "lost_category": _lost,
+    "run": _run,
+    "check": _check,
+    "untold": _untold,
+}
+
+
+def told(findings: Sequence[Finding], shown: int = TOLD) -> list[str]:
+    """The first findings as sentences, then how many more there are and what they are about."""
+    said = [finding_sentence(one) for one in findings[:shown]]
+    rest = findings[shown:]
+    if rest:
+        said.append(f"And {numbers.count(len(rest))} more: {listed([_short(one) for one in rest], 4)}.")
+    return said
+
+
+def _short(one: Finding) -> str:
+    if one.fact == "target_missed":
+        return f"target of {figure(one)}"
+    return figure(one) if one.metric else place(one)
+
+
+def untold_sentences(findings: Sequence[Finding]) -> list[str]:
+    """What cannot be told, one sentence for each kind of it."""
+    said = []
+    for metric in ("recall", "precision"):
+        names = [one.name for one in findings if one.fact == "untold" and one.slice is None and one.metric == metric]
+        if names:
+            categories = plural(len(names), "category", "categories")
+            said.append(
+                f"Whether {metric} moved in {categories} ({listed(names, 3)}): the intervals hold losses and gains of "
+                "more than 2 points."
+            )
+    unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]
+    if unjudged:
+        checks = plural(len(unjudged), "check")
+        said.append(f"{checks} of the gate could not be evaluated: {listed([figure(one) for one in unjudged], 3)}.")
+    others = [one for one in findings if one.fact in ("target_open", "check") and one not in unjudged]
+    said += told(others, 2)
+    slices: dict[str, list[str]] = {}
+    for one in findings:
+        if one.fact == "untold" and one.slice is not None:
+            slices.setdefault(one.slice[0], []).append(one.slice[1])
+    for name, values in slices.items():
+        said.append(
+            f"Anything about {name.replace('_', ' ')} {listed(values, 3)}: fewer than {SMALL_CELL} items stand behind "
+            "each figure."
+        )
+    return said
+
+
+# ------------------------------------------------------------------------------------------------------ the decision
+
+_ANSWERS = {
+    "ship": ("PASS", "good", "{candidate} may replace {baseline}: the gate passes, and nothing is likely worse."),
+    "look": (
+        "PASS, BUT WORSE SOMEWHERE",
+        "open",
+        "Do not ship {candidate} before somebody has looked: the gate passes it, yet {harms}.",
+    ),
+    "no": ("REGRESSION", "bad", "Do not ship {candidate} in place of {baseline}: {harms}."),
+    "wait": ("INCONCLUSIVE", "open", "Do not ship {candidate} yet: these items cannot show that it is no worse."),
+    "invalid": ("INVALID", "bad", "Nothing may be concluded about {candidate}."),
+    "better": ("BETTER", "good", "{candidate} is better than {baseline}, and nothing is likely worse."),
+    "worse": ("WORSE", "bad", "{candidate} is worse than {baseline}: {harms}."),
+    "mixed": ("MIXED", "open", "{candidate} is better than {baseline} in places, yet {harms}."),
+    "same": ("NO PROVEN CHANGE", "neutral", "Nothing shows that {candidate} differs from {baseline}."),
+    "scores": ("SCORES", "neutral", "{candidate} alone: no baseline was given, so nothing is compared."),
+}
+_BELOW = {
+    "look": ("PASS, BELOW TARGET", "open"),
+    "worse": ("BELOW TARGET", "open"),
+    "mixed": ("BETTER, BELOW TARGET", "open"),
+}
+
+
+def decision_word(decision: Decision) -> tuple[str, str]:
+    """The first words and their tone; good only where nothing is likely worse."""
+    if decision.answer == "invalid" and decision.verdict != "INVALID":
+        is_broken_run = all(one.fact == "run" for one in decision.of("invalid"))
+        return ("NO VERDICT" if is_broken_run else "INVALID"), "bad"
+    if decision.answer == "ship" and _unjudged(decision):
+        return "PASS, IN PART", "open"
+    if decision.answer == "wait" and decision.verdict:
+        return decision.verdict.replace("_", " "), "open"
+    if decision.answer == "scores" and any(one.kind == "harm" for one in decision.findings):
+        return "BELOW TARGET", "open"
+    only_targets = all(one.fact == "target_missed" for one in decision.harms)
+    if only_targets and decision.answer in _BELOW:
+        return _BELOW[decision.answer]
+    word, tone, _ = _ANSWERS[decision.answer]
+    return word, tone
+
+
+def decision_sentence(decision: Decision) -> str:
+    """Ship or not, in one sentence."""
+    *_, text = _ANSWERS[decision.answer]
+    baseline = decision.baseline or "the baseline"
+    only_targets = bool(decision.harms) and all(one.fact == "target_missed" for one in decision.harms)
+    if decision.answer == "ship" and (n := _unjudged(decision)):
+        checks = f"{plural(n, 'check')} could not be evaluated"
+        text = f"{{candidate}} may replace {{baseline}} as far as could be judged: {checks}; the others pass."
+    elif decision.answer == "worse" and only_targets:
+        text = "No proven change from {baseline}, yet {harms}."
+    elif decision.answer == "wait" and decision.harms:
+        text = "Do not ship {candidate} yet: these items cannot show that it is no worse, and {harms}."
+    elif decision.answer == "scores" and decision.harms:
+        text = "{candidate} alone, with nothing to compare it with: {harms}."
+    return text.format(candidate=decision.candidate, baseline=baseline, harms=_harms(decision))
+
+
+def _unjudged(decision: Decision) -> int:
+    """Gated checks that say nothing."""
+    return sum(one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",) for one in decision.of("unknown"))
+
+
+def _harms(decision: Decision) -> str:
+    """What speaks against it, by name: ``recall of Self-harm is worse``."""
+    harms = decision.of("harm", "open")
+    worse = [one for one in harms if one.fact not in ("target_missed", "must_catch", "failures")]
+    parts = []
+    if any(one.fact == "must_catch" for one in harms):
+        parts.append("items that must be caught are missed")
+    if worse:
+        parts.append(f"{listed([_short(one) for one in worse], 3)} {'is' if len(worse) == 1 else 'are'} worse")
+    if any(one.fact == "failures" for one in harms):
+        parts.append("more answers fail")
+    missed = [one for one in harms if one.fact == "target_missed"]
+    if missed:
+        parts.append(f"{plural(len(missed), 'target')} of the policy {'is' if len(missed) == 1 else 'are'} missed")
+    return listed(parts, 4) or "the gate fails it"
+
+
+def step_sentence(decision: Decision) -> str:
+    """The next step and who takes it."""
+    step = decision.step
+    owner = step.owner or NO_OWNER
+    one = step.finding
+    if step.kind == "repeat":
+        return "Next: engineering looks at the raw answers and repeats the run."
+    if step.kind == "read" and one is not None:
+        against = next((n for name, n in one.evidence.newly.items() if name in ("missed", "wrongly_flagged")), 0)
+        word = {"recall": "newly missed", "precision": "newly wrongly flagged", "fpr": "newly wrongly flagged"}
+        what = plural(against, f"{word[str(one.metric)]} item") if against else "items"
+        return f"Next: read the {what} of {place(one)}, and decide ({owner})."
+    if step.kind == "decide" and one is not None:
+        return f"Next: decide about {_short(one)} ({owner})."
+    if step.kind == "label" and one is not None:
+        if one.evidence.more:
+            return f"Next: label about {_further(one)} for {figure(one)} ({owner})."
+        return f"Next: label more items for {figure(one) if one.metric else place(one)} ({owner})."
+    if step.kind == "promote":
+        return "Next: roll it out, and promote it with harness baseline set."
+    return ""
+
+
+def screen_lines(decision: Decision) -> list[str]:
+    """The first screen as lines of a terminal."""
+    return [line for name, said in screen(decision) for line in (f"{name}:", *(f"  - {one}" for one in said))]
+
+
+def screen(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[str]]]:
+    """The first screen of every surface: heading and sentences of each part that has any."""
+    parts = [
+        ("Invalid", told(decision.of("invalid"), shown)),
+        ("Harm", told(decision.of("harm", "open"), shown)),
+        ("Gains", told(decision.of("gain"), shown)),
+        ("Cannot be told", untold_sentences(decision.of("unknown"))),
+        ("Next step", [step] if (step := step_sentence(decision).removeprefix("Next: ")) else []),
+    ]
+    return [(name, [capital(one) for one in said]) for name, said in parts if said]
