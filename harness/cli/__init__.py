@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "weekly": ("weekly", "Write the weekly quality report of an eval from its stored runs."),
     "plot": ("plot", "Draw one plot of a stored run, with intervals, as PNG or SVG."),
     "view": ("view", "Browse runs and reports, and compare any two, in a browser on this machine."),
+    "review": ("review", "Review the labels of a golden set in a browser on this machine."),
     "explain": ("explain", "Explain a metric, a verdict or a method in plain words."),
 }
 """Command -> module of this package and its one-line help (a test holds it equal to the command's own)."""

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,16 +119,26 @@ class DecisionLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._known: tuple[bytes, list[Decision]] = (b"", [])
 
     def append(self, decisions: Sequence[Decision]) -> None:
-        """Write decisions to the end of the log; they are on the disk when this returns.
+        """Write decisions to the end of the log; they are on the disk when this returns."""
+        self.decide(lambda _: decisions)
 
-        A last line that an interrupted write left unfinished is ended first, so that it cannot swallow the next.
+    def decide(self, make: Callable[[list[Decision]], Sequence[Decision]]) -> list[Decision]:
+        """Append what ``make`` says to what the log holds; no other process can write in between.
+
+        A last line that an interrupted write left unfinished is ended first, so that it cannot swallow the next. An
+        exception of ``make`` leaves the log as it was.
+
+        Returns:
+            The decisions that were written; they are on the disk.
         """
-        lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in decisions)
         try:
             with open(self.path, "ab+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
+                made = list(make(self.read()))
+                lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in made)
                 end = file.seek(0, os.SEEK_END)
                 if end:
                     file.seek(end - 1)
@@ -136,6 +146,7 @@ class DecisionLog:
                 file.write(lines.encode("utf-8", "backslashreplace"))
                 file.flush()
                 os.fsync(file.fileno())
+                return made
         except OSError as error:
             raise FileError(
                 str(self.path),
@@ -156,15 +167,30 @@ class DecisionLog:
             return []
         except OSError as error:
             raise FileError(str(self.path), f"cannot be read: {reason(error)}") from None
+        known, decisions = self._known
+        if known and content.startswith(known):  # only what was written since is new
+            decisions, content = list(decisions), content[len(known) :]
+            first = known.count(b"\n") + 1
+        else:
+            known, decisions, first = b"", [], 1
+        decisions += self._parsed(content, first)
+        end = content.rfind(b"\n") + 1
+        n_whole = len(decisions) if end == len(content) or not content[end:].strip() else None
+        if n_whole is not None:
+            self._known = known + content[:end], decisions
+        return list(decisions)
+
+    def _parsed(self, content: bytes, first: int) -> list[Decision]:
         lines = content.split(b"\n")
         found = []
-        for number, line in enumerate(lines, start=1):
+        for at, line in enumerate(lines):
+            number = first + at
             if not line.strip():
                 continue
             try:
                 found.append(_decision(json.loads(line)))
             except (ValueError, TypeError, KeyError) as error:
-                if _was_cut(lines, number, error):
+                if _was_cut(line, error):
                     continue
                 raise FileError(
                     str(self.path),
@@ -180,10 +206,10 @@ class DecisionLog:
         return hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else None
 
 
-def _was_cut(lines: list[bytes], number: int, error: Exception) -> bool:
+def _was_cut(line: bytes, error: Exception) -> bool:
     """Whether the line is the beginning of one: not JSON, though it starts like a line of the log."""
-    line = lines[number - 1].strip()
-    return isinstance(error, ValueError) and line.startswith(b"{") and not line.endswith(b"}")
+    said = line.strip()
+    return isinstance(error, ValueError) and said.startswith(b"{") and not said.endswith(b"}")
 
 
 def _decision(data: Any) -> Decision:
@@ -214,7 +240,8 @@ def settle(decisions: Iterable[Decision]) -> tuple[list[Settled], list[Open]]:
         by_key.setdefault(one.key, []).append(one)
     settled: list[Settled] = []
     still_open: list[Open] = []
-    for (item, category), said in by_key.items():
+    for (item, category), every in by_key.items():
+        said = [one for one in every if one.policy == every[-1].policy]  # an older policy asked another question
         found = _follows(said)
         if isinstance(found, str):
             still_open.append(Open(item, category, found, tuple(_latest(said).values())))  # type: ignore[arg-type]
