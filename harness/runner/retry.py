@@ -32,6 +32,8 @@ CONTENT_CODES = frozenset(
 )
 RATE_LIMIT_FACTOR = 5
 """A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
+PAID_RETRIES = {"unreadable": 1, "too_large": 0}
+"""An answer that came whole was perhaps paid for: one that cannot be read is asked for once more, an endless one never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def _after_failure(
         return Fatal(f"its certificate was not accepted: {failure.detail}", "correct base_url, or trust its authority")
     if failure.kind in {"refused", "unreachable"} and not has_answered:
         return Fatal(f"nothing answers there: {failure.detail}", "start the server, or correct base_url in models.yaml")
-    if attempt > limits.max_retries:
+    if attempt > min(limits.max_retries, PAID_RETRIES.get(failure.kind, limits.max_retries)):
         return GiveUp(f"{failure.kind}: {failure.detail}, after {_attempts(attempt)}")
     return Wait(backoff_s(attempt, rng))
 

@@ -1,21 +1,23 @@
 """Transport: one HTTP call, to its end or to a named failure.
 
-Decides what a complete answer is: all bytes of the body, and valid JSON when the status is 2xx. Whether a failure is
-tried again is decided by ``retry``. aiohttp is imported only when the first call is made.
+Decides what a complete answer is: all bytes of the body, and JSON when the status is 2xx; ``bodies`` says how much is read
+and what is JSON. Whether a failure is tried again is decided by ``retry``. aiohttp is imported only when the first call
+is made.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import orjson
-
 from harness.candidates.responses import is_filtered
+from harness.runner.bodies import ENCODINGS, MOST_BYTES, TooLarge, Unpacker, read_json
 from harness.runner.endpoint import Endpoint
 
-FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body"]
+FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body", "unreadable", "too_large"]
+"""``body``: the answer broke off. ``unreadable``: all of it came, was perhaps paid for, and it is no JSON document."""
 
 ANSWER_FIELDS = frozenset({"choices", "results", "output"})
 ANSWER_FIELD_OF_ROUTE = {"chat/completions": "choices", "moderations": "results"}
@@ -106,9 +108,9 @@ class AiohttpTransport:
         import aiohttp
 
         session = self._session or self._open()
-        url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
         began = self._clock()
         try:
+            url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
             async with session.post(
                 url,
                 data=body,
@@ -117,8 +119,8 @@ class AiohttpTransport:
                 allow_redirects=False,
                 proxy=endpoint.proxy,
             ) as answer:
-                content = await answer.read()
                 status, answer_headers = answer.status, answer.headers
+                content = await _content(answer)
         except TimeoutError:
             raise TransportError("timeout", "no complete answer in time") from None
         except aiohttp.ClientConnectorCertificateError as error:
@@ -128,19 +130,23 @@ class AiohttpTransport:
         except aiohttp.ClientConnectorError as error:
             refused = isinstance(error.os_error, ConnectionRefusedError)
             raise TransportError("refused" if refused else "network", endpoint.redact(str(error))) from None
-        except aiohttp.ClientPayloadError:
+        except (aiohttp.ClientPayloadError, EOFError):
             raise TransportError("body", "the answer ended before its last byte") from None
+        except TooLarge:
+            raise TransportError("too_large", f"the answer is longer than {MOST_BYTES // 1024**2} MB") from None
+        except zlib.error:
+            raise TransportError("body", "the answer cannot be unpacked") from None
+        except ValueError as error:
+            raise TransportError("unreachable", endpoint.redact(f"{error} (base_url)")) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError("network", endpoint.redact(str(error) or type(error).__name__)) from None
         latency_s = self._clock() - began
         if not 200 <= status < 300:
             return RawResponse(status, answer_headers, content, latency_s=latency_s)
         try:
-            document = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            is_page = content.lstrip()[:1] == b"<"
-            found = "a web page instead of a JSON document" if is_page else "a body that is no JSON document"
-            raise TransportError("body", f"status {status} with {found}") from None
+            document, content = read_json(content)
+        except ValueError:
+            raise TransportError("unreadable", f"status {status} with {_looks_like(content)}") from None
         return RawResponse(disguised_status(document) or status, answer_headers, content, document, latency_s)
 
     async def close(self) -> None:
@@ -156,6 +162,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            auto_decompress=False,
         )
         return self._session
 
@@ -164,8 +171,33 @@ class AiohttpTransport:
         from multidict import CIMultiDict
         from yarl import URL
 
-        headers = CIMultiDict({"content-type": "application/json", "accept": "application/json", **endpoint.headers})
+        own = {"content-type": "application/json", "accept": "application/json", "accept-encoding": ENCODINGS}
+        headers = CIMultiDict({**own, **endpoint.headers})
         headers.setdefault("user-agent", "moderation-harness")
         target = (URL(endpoint.url(route), encoded=True), headers)
         self._targets[(endpoint.model_id, route)] = target
         return target
+
+
+async def _content(answer: Any) -> bytes:
+    """The unpacked body, read in pieces unless its length is known to be small."""
+    encoding = answer.headers.get("content-encoding", "")
+    length = answer.content_length
+    if not encoding and length is not None and length <= MOST_BYTES:
+        whole: bytes = await answer.read()
+        return whole
+    try:
+        unpacker = Unpacker(encoding)
+    except ValueError as error:
+        raise TransportError("unreadable", str(error)) from None
+    while piece := await answer.content.readany():
+        unpacker.add(piece)
+    return unpacker.whole()
+
+
+def _looks_like(content: bytes) -> str:
+    if not content.strip():
+        return "an empty body"
+    if content.lstrip()[:1] == b"<":
+        return "a web page instead of a JSON document"
+    return "a body that is no JSON document"

@@ -1,12 +1,15 @@
 """The HTTP transport against a server on this machine that misbehaves on request."""
 
 import asyncio
+import gzip
 import ssl
+import zlib
 
 import orjson
 import pytest
 from aiohttp import web
 
+from harness.runner.bodies import read_json
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.transport import AiohttpTransport, RawResponse, TransportError, disguised_status
 
@@ -70,9 +73,13 @@ async def test_a_complete_answer_is_parsed():
     ("content", "kind"),
     [
         (http(b'{"ok": tr', length=12), "body"),  # fewer bytes than promised
-        (http(b'{"ok": tr'), "body"),  # all bytes, half a document
-        (http(b""), "body"),
-        (http(b"<html>busy</html>"), "body"),
+        (http(b'{"ok": tr'), "unreadable"),  # all bytes, half a document
+        (http(b""), "unreadable"),
+        (http(b"<html>busy</html>"), "unreadable"),
+        (http(b"{}", extra="content-encoding: br\r\n"), "unreadable"),  # nobody asked for it
+        (http(b"{}", extra="content-encoding: gzip\r\n"), "body"),  # it is not packed at all
+        (http(gzip.compress(b'{"ok": true}')[:-6], extra="content-encoding: gzip\r\n"), "body"),
+        (http(gzip.compress(b" " * 2**26), extra="content-encoding: gzip\r\n"), "too_large"),
         (b"", "network"),  # closed without a word
         (b"HTTP/1.1 200 OK\r\ncontent-le", "network"),
         (b"nonsense\r\n\r\n", "network"),
@@ -83,6 +90,73 @@ async def test_an_incomplete_answer_is_a_failure(content, kind):
         with pytest.raises(TransportError) as caught:
             await post(server.url)
     assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate", "raw deflate", "identity"])
+async def test_a_packed_answer_is_unpacked(encoding):
+    content = b'{"ok": true}'
+    packed = {"deflate": zlib.compress, "raw deflate": lambda data: zlib.compress(data)[2:-4], "identity": bytes}
+    body = packed.get(encoding, gzip.compress)(content)
+    async with Raw(http(body, extra=f"content-encoding: {encoding.rpartition(' ')[2]}\r\n")) as server:
+        result = await post(server.url)
+    assert (result.document, result.body) == ({"ok": True}, content)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Busy"])
+async def test_an_endless_answer_is_not_read_to_its_end(status):
+    """An endless 200 took 6 GB of memory in 21 seconds."""
+
+    class Endless(Raw):
+        sent = 0
+
+        async def serve(self, reader, writer):
+            await reader.read(65536)
+            writer.write(f"HTTP/1.1 {status}\r\nconnection: close\r\n\r\n".encode())
+            try:
+                while self.sent < 2**27:
+                    writer.write(b" " * 2**16)
+                    await writer.drain()
+                    self.sent += 2**16
+            except ConnectionError:
+                pass
+            writer.close()
+
+    async with Endless(b"") as server:
+        with pytest.raises(TransportError, match="longer than 4 MB") as caught:
+            await post(server.url)
+    assert caught.value.kind == "too_large"
+    assert server.sent < 2**25
+
+
+@pytest.mark.parametrize("url", ["http://a..b/v1", "http://" + "a" * 70 + ".example/v1"])
+async def test_an_address_that_is_none_is_named(url):
+    with pytest.raises(TransportError) as caught:
+        await post(url)
+    assert caught.value.kind == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("body", "document", "kept"),
+    [
+        (b'{"a": NaN, "b": -Infinity}', {"a": None, "b": None}, b'{"a":null,"b":null}'),
+        (b'{"a": "\\ud83d half"}', {"a": "\ufffd half"}, None),
+        (b'{"a": "two\nlines"}', {"a": "two\nlines"}, b'{"a":"two\\nlines"}'),
+        (b'{"a": "\xff"}', {"a": "\ufffd"}, None),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}, b'{"a":1}'),
+        (b'{ "a": 1 }', {"a": 1}, b'{ "a": 1 }'),
+    ],
+)
+def test_what_a_strict_reader_refuses_is_read_and_kept_readable(body, document, kept):
+    """Such answers were paid for seven times over and never kept."""
+    found, content = read_json(body)
+    assert found == orjson.loads(content) == document
+    assert kept in (None, content)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": 1', b"[" * 100_000, b"{} {}"])
+def test_what_is_no_json_is_refused(body):
+    with pytest.raises(ValueError):
+        read_json(body)
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "429 Too Many", "500 Oh"])
