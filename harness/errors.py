@@ -6,17 +6,29 @@ text and an exit code; any other exception is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""The text without what moves a terminal or turns its letters: control characters, marks of direction.
+
+    >>> printable("model \x1b]52;c;aGk=\x07 said no")
+    'model ?]52;c;aGk=? said no'
+    """
+    return _UNPRINTABLE.sub("?", text)
+
 
 class HarnessError(Exception):
-    """A mistake the user can mend; exit code 1 unless a subclass says otherwise."""
+    """A mistake the user can mend; exit code 1 unless a subclass says otherwise. Its words may be a server's."""
 
     exit_code = 1
 
     def __init__(self, message: str, *, allowed: str | None = None, next_step: str | None = None) -> None:
-        self.message = message
+        self.message = printable(message)
         self.allowed = allowed
         self.next_step = next_step
         super().__init__(str(self))

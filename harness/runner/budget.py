@@ -1,19 +1,20 @@
 """Tokens and money: what an answer cost, what a call may cost, and when to stop.
 
 Decides the two documented rules of thumb (tokens of a body, most a call may cost) and whether a call may be issued
-under ``--max-cost``. Prices come from models.yaml.
+under ``--max-cost`` and ``--max-tokens``. Prices come from models.yaml.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError
 from harness.records import Price
 from harness.records.answers import Usage
+from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.endpoint import Endpoint
 
 BYTES_PER_TOKEN = 4
@@ -25,11 +26,13 @@ OUTPUT_TOKENS = 256
 """Assumed where a body sets no limit of its own; reservations assume four times that."""
 _DATA_URL = re.compile(rb'(?<!\\)"data:image/[^"\\]*"')
 _MAX_TOKENS = re.compile(rb'"max_(?:completion_|output_)?tokens"\s*:\s*(\d+)')
+MOST_TOKENS = 2**40
+"""No answer uses more tokens; a larger count is a fault of the server, and as good as none."""
 NO_USAGE = Usage()
 
 
 class BudgetReached(Exception):  # noqa: N818
-    """The next call might cost more than is left."""
+    """The next call might use more than is left."""
 
 
 class Estimate(NamedTuple):
@@ -53,18 +56,31 @@ def estimate(body: bytes, *, bytes_per_token: int = BYTES_PER_TOKEN, output_toke
     return Estimate(n_input, limits[-1] if limits else output_tokens)
 
 
-def usage_of(document: Any) -> Usage:
-    """Tokens that an answer says it used; zeros when it says nothing."""
+def usage_of(document: Any) -> Usage | None:
+    """Tokens that an answer says it used; None when it does not say, or says what cannot be.
+
+    Reasoning that some servers count outside the completion is what the total holds beyond prompt and completion.
+
+    >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 542}})
+    Usage(input_tokens=40, cached_tokens=0, output_tokens=502)
+    >>> usage_of({"usage": None}) is None
+    True
+    """
     usage = document.get("usage") if type(document) is dict else None
     if type(usage) is not dict:
-        return NO_USAGE
+        return None
     if "prompt_tokens" in usage:
         details, n_input, n_output = "prompt_tokens_details", "prompt_tokens", "completion_tokens"
     else:
         details, n_input, n_output = "input_tokens_details", "input_tokens", "output_tokens"
+    asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
+    if asked is None or said is None:
+        return None
+    if (total := _count(usage.get("total_tokens"))) is not None:
+        said = max(said, total - asked)
     cached = usage.get(details)
     n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else 0
-    return Usage(_count(usage.get(n_input)), n_cached, _count(usage.get(n_output)))
+    return Usage(asked, min(n_cached or 0, asked), said)
 
 
 def cost_usd(usage: Usage, price: Price) -> float:
@@ -78,29 +94,80 @@ def cost_usd(usage: Usage, price: Price) -> float:
     ) / 1e6
 
 
-def most_cost_usd(body: bytes, price: Price) -> float:
-    """What a call may cost at most by the reservation rule: one token a byte, and ``max_tokens``, else 1,024."""
-    most = estimate(body, bytes_per_token=RESERVED_BYTES_PER_TOKEN, output_tokens=4 * OUTPUT_TOKENS)
-    return cost_usd(Usage(most.input_tokens, 0, most.output_tokens), price)
+def list_price(usage: Usage | None, price: Price | None) -> float | None:
+    """US dollars of one answer; None where nobody knows: no price, or no word of the tokens that a price is for."""
+    if price is None:
+        return None
+    if usage is None:
+        return 0.0 if price.input_per_mtok == price.output_per_mtok == 0.0 else None
+    return cost_usd(usage, price)
+
+
+class Amount(NamedTuple):
+    """Money and tokens."""
+
+    usd: float
+    tokens: int
+
+
+NOTHING = Amount(0.0, 0)
+
+
+def amount_of(usage: Usage | None, price: Price | None) -> Amount | None:
+    """What an answer took; None where it does not say."""
+    if usage is None:
+        return None
+    return Amount(list_price(usage, price) or 0.0, usage.input_tokens + usage.output_tokens)
+
+
+def most_of(body: bytes, price: Price | None, output_tokens: int = 4 * OUTPUT_TOKENS) -> Amount:
+    """What a call may take at most by the reservation rule: one token a byte, and ``max_tokens``, else 1,024.
+
+    ``output_tokens`` is raised to what answers were seen to take where a body sets no limit.
+    """
+    most = estimate(body, bytes_per_token=RESERVED_BYTES_PER_TOKEN, output_tokens=output_tokens)
+    usd = 0.0 if price is None else cost_usd(Usage(most.input_tokens, 0, most.output_tokens), price)
+    return Amount(usd, most.input_tokens + most.output_tokens)
 
 
 class Budget:
-    """Money spent by this execution, and a bound that no call may break.
+    """Money and tokens spent by a run in all its executions, and bounds that no call may break.
 
-    A call reserves the most it may cost before it is issued and settles what it did cost. A call whose answer never
-    arrived may still have been billed: it counts against the bound in full, but not as money spent.
+    A call reserves the most it may take before it is issued and settles what it did take. A call whose answer never
+    arrived, or whose answer does not say what it used, may have been billed: it counts against the bounds in full, but
+    not as money known to be spent.
+
+    Args:
+        max_cost_usd: Most money of the run; None for no bound.
+        endpoints: All that may be asked.
+        max_tokens: Most tokens of the run, input and output together; None for no bound.
+        before: What earlier executions of the run took.
+        book: Told what every call took, for the ledger.
     """
 
-    def __init__(self, max_cost_usd: float | None, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(
+        self,
+        max_cost_usd: float | None,
+        endpoints: Iterable[Endpoint],
+        *,
+        max_tokens: int | None = None,
+        before: Spent = NOTHING_SPENT,
+        book: Callable[[Spent], None] = lambda spent: None,
+    ) -> None:
         self.max_cost_usd = max_cost_usd
-        self.spent_usd = 0.0
-        self._unknown_usd = 0.0
-        self._reserved_usd = 0.0
+        self.max_tokens = max_tokens
+        self.is_bounded = max_cost_usd is not None or max_tokens is not None
+        self.before = before
+        self.now = NOTHING_SPENT
+        self._book = book
+        self._reserved = NOTHING
+        self._n_open = 0
         self._settled: asyncio.Future[None] | None = None
+        for name, bound in (("--max-cost", max_cost_usd), ("--max-tokens", max_tokens)):
+            if bound is not None and not bound > 0:
+                raise HarnessError(f"{name} is {bound:g}", allowed="more than 0")
         if max_cost_usd is None:
             return
-        if not max_cost_usd > 0:
-            raise HarnessError(f"--max-cost is {max_cost_usd:g}", allowed="more than 0 US dollars")
         unpriced = sorted(endpoint.model_id for endpoint in endpoints if endpoint.price is None)
         if unpriced:
             raise HarnessError(
@@ -109,33 +176,51 @@ class Budget:
                 next_step="add the price in models.yaml, or leave out --max-cost",
             )
 
-    async def reserve(self, amount_usd: float) -> None:
-        """Set money aside; waits for open calls to settle where that may make room.
+    @property
+    def spent_usd(self) -> float:
+        """Money that this execution is known to have spent."""
+        return self.now.usd
+
+    async def reserve(self, amount: Amount) -> None:
+        """Set an amount aside; waits for open calls to settle where that may make room.
 
         Raises:
             BudgetReached: There is not enough left, and nothing open that could give some back.
         """
-        if self.max_cost_usd is None:
-            return
-        while self.spent_usd + self._unknown_usd + self._reserved_usd + amount_usd > self.max_cost_usd:
-            if self._reserved_usd <= 1e-12:
-                raise BudgetReached
-            if self._settled is None:
-                self._settled = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._settled)
-        self._reserved_usd += amount_usd
+        if self.is_bounded:
+            while not self._has_room(amount):
+                if self._n_open == 0:
+                    raise BudgetReached
+                if self._settled is None:
+                    self._settled = asyncio.get_running_loop().create_future()
+                await asyncio.shield(self._settled)
+        self._reserved = Amount(self._reserved.usd + amount.usd, self._reserved.tokens + amount.tokens)
+        self._n_open += 1
 
-    def settle(self, reserved_usd: float, actual_usd: float, *, is_known: bool = True) -> None:
-        """Give a reservation back and book what the call cost."""
-        self.spent_usd += actual_usd
-        if self.max_cost_usd is None:
-            return
-        self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd)
-        if not is_known:
-            self._unknown_usd += reserved_usd
+    def settle(self, reserved: Amount, actual: Amount | None) -> None:
+        """Give a reservation back and book what the call took; None when nobody knows."""
+        self._n_open -= 1
+        kept = Amount(self._reserved.usd - reserved.usd, self._reserved.tokens - reserved.tokens)
+        self._reserved = kept if self._n_open else NOTHING
+        spent = (
+            Spent(unknown_usd=reserved.usd, unknown_tokens=reserved.tokens, unknown_calls=1)
+            if actual is None
+            else Spent(usd=actual.usd, tokens=actual.tokens)
+        )
+        if any(spent):
+            self.now = self.now.plus(spent)
+            self._book(spent)
         if self._settled is not None:
             self._settled.set_result(None)
             self._settled = None
+
+    def _has_room(self, amount: Amount) -> bool:
+        gone = self.before.plus(self.now)
+        usd = gone.usd + gone.unknown_usd + self._reserved.usd + amount.usd
+        tokens = gone.tokens + gone.unknown_tokens + self._reserved.tokens + amount.tokens
+        return (self.max_cost_usd is None or usd <= self.max_cost_usd) and (
+            self.max_tokens is None or tokens <= self.max_tokens
+        )
 
 
 def add_usage(first: Usage, second: Usage) -> Usage:
@@ -147,5 +232,8 @@ def add_usage(first: Usage, second: Usage) -> Usage:
     )
 
 
-def _count(value: Any) -> int:
-    return value if type(value) is int and value >= 0 else 0
+def _count(value: Any) -> int | None:
+    """A count of tokens; some servers write whole numbers as floats."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -1,9 +1,10 @@
 """The response cache: the journal of everything that was ever answered.
 
 Decides what identifies an answer and when it counts: a response is committed to SQLite (WAL) before anybody sees it,
-so a killed process pays for nothing twice. Everything that arrives in one turn of the event loop is one transaction.
-Raw bodies are kept, so a better parser costs no call. That only complete 2xx answers come here, and no provider's
-blocks, is seen to by ``calls``.
+so a killed process pays for nothing twice, and a request is claimed before it is sent, so that several runs on one
+journal do not ask for it at the same time. Everything that arrives in one turn of the event loop is one transaction;
+while another process holds the file, the loop goes on and the transaction waits. Raw bodies are kept, so a better
+parser costs no call. That only complete 2xx answers come here, and no provider's blocks, is seen to by ``calls``.
 """
 
 from __future__ import annotations
@@ -14,27 +15,24 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from harness.errors import HarnessError
+from harness.runner import claims
+from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
+from harness.runner.journal import BUSY_S, broken, is_locked, open_journal
 
-APPLICATION_ID = 0x4D484331
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE responses ("
-        "key BLOB NOT NULL PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, latency_ms REAL NOT NULL, "
-        "created TEXT NOT NULL, model TEXT NOT NULL)",
-    ),
-)
-"""Statements that lead from schema N to schema N + 1; ``user_version`` says where a file is."""
-BUSY_S = 60.0
+T = TypeVar("T")
+
 LOOKUP_KEYS = 500
 INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 LOOKUP_ONE = "SELECT status, body, latency_ms FROM responses WHERE key = ?"
+TRY_AGAIN_S = 0.05
+LOOK_AGAIN_S = 0.25
+"""How often it is looked whether another process has brought the answer to a request it claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +67,52 @@ class Keys:
         return digest.digest()
 
 
+@dataclass(slots=True)
+class _Pending:
+    """What the next transaction does."""
+
+    answers: list[tuple[Any, ...]] = field(default_factory=list)
+    released: list[bytes] = field(default_factory=list)
+    wanted: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = field(default_factory=dict)
+    spent: Spent = NOTHING_SPENT
+    committed: asyncio.Future[None] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.answers or self.released or self.wanted or any(self.spent))
+
+
 class ResponseCache:
     """Answers in one SQLite file, shared by any number of processes.
 
     Args:
         path: The file; it and its folder are made when missing.
         now: Wall clock in UTC.
+        run: Whose money is booked.
     """
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime], run: str = "") -> None:
         self.path = path
         self._now = now
-        self._pending: list[tuple[Any, ...]] = []
-        self._committed: asyncio.Future[None] | None = None
-        self._database = _open(path)
+        self._run = run
+        self._owner = claims.new_owner()
+        self._beat_at: float | None = None
+        self._pending = _Pending()
+        self._is_scheduled = False
+        self._waiting: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = {}
+        self._locked_since: float | None = None
+        self._version = -1
+        self._database, had_wal = open_journal(path)
+        self.warning: str | None = None
+        try:
+            is_lost = not had_wal and self._reading(lambda: claims.has_dead(self._database, time.time()))
+        except BaseException:
+            self._database.close()
+            raise
+        if is_lost:
+            self.warning = (
+                f"{path}: a run ended without closing this journal, and the file {path.name}-wal beside it is gone: "
+                "answers of that run may be lost, and will be asked for again"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -92,157 +122,236 @@ class ResponseCache:
     ) -> None:
         self.close()
 
+    def held(self) -> str | None:
+        """What other processes hold up here, in words; None for nothing."""
+        if self._locked_since is not None and time.monotonic() - self._locked_since > 1.0:
+            return "waiting for another process that has locked the journal"
+        n_waiting = len(self._waiting)
+        return f"waiting for {n_waiting:,} answers that another run is asking for" if n_waiting else None
+
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Stored]:
         """The stored answers among these keys."""
-        found: dict[bytes, Stored] = {}
-        try:
-            if len(keys) == 1:
-                row = self._database.execute(LOOKUP_ONE, keys).fetchone()
-                if row is not None:
-                    found[keys[0]] = Stored(*row)
-                return found
-            for start in range(0, len(keys), LOOKUP_KEYS):
-                part = keys[start : start + LOOKUP_KEYS]
-                marks = ",".join("?" * len(part))
-                query = f"SELECT key, status, body, latency_ms FROM responses WHERE key IN ({marks})"
-                found.update((row[0], Stored(*row[1:])) for row in self._database.execute(query, part))
-        except sqlite3.Error as error:
-            raise _broken(self.path, error) from None
+        return self._reading(lambda: self._look_up(keys))
+
+    def has_any(self, keys: Sequence[bytes]) -> bool:
+        """Whether one of these requests was ever answered."""
+        return bool(self.get_many(keys)) if keys else False
+
+    def spent(self) -> Spent:
+        """What the run has spent in earlier executions, calls of killed ones included at their most."""
+        self._transaction(lambda: claims.bury_dead(self._database, time.time()))
+        return self._reading(lambda: claims.spent_by(self._database, self._run))
+
+    def claim(self, wanted: Wanted) -> asyncio.Future[Stored | None]:
+        """Claim a request before it is sent: None when it is this run's to ask, its answer when another run had one.
+
+        While another run is asking it, the future waits.
+        """
+        found: asyncio.Future[Stored | None] = asyncio.get_running_loop().create_future()
+        self._pending.wanted[wanted.key] = (wanted, found)
+        self._schedule()
         return found
 
     def put(self, key: bytes, stored: Stored, model_id: str) -> asyncio.Future[None]:
-        """Keep an answer; the future is done when it is committed, together with all others of this turn."""
+        """Keep an answer and end its claim; the future is done when that is committed, with all else of this turn."""
         created = self._now().isoformat(timespec="seconds")
-        self._pending.append((key, stored.status, stored.body, stored.latency_ms, created, model_id))
-        if self._committed is None:
-            loop = asyncio.get_running_loop()
-            self._committed = loop.create_future()
-            loop.call_soon(self.flush)
-        return self._committed
+        pending = self._pending
+        pending.answers.append((key, stored.status, stored.body, stored.latency_ms, created, model_id))
+        pending.released.append(key)
+        if pending.committed is None:
+            pending.committed = asyncio.get_running_loop().create_future()
+        self._schedule()
+        return pending.committed
+
+    def release(self, key: bytes) -> None:
+        """Give a claim back without an answer."""
+        self._waiting.pop(key, None)
+        if self._pending.wanted.pop(key, None) is None:
+            self._pending.released.append(key)
+            self._schedule()
+
+    def turn_away(self, error: Exception) -> None:
+        """Wait no longer for what other runs are asking."""
+        waiting, self._waiting = self._waiting, {}
+        for _, found in waiting.values():
+            if not found.done():
+                found.set_exception(error)
+
+    def book(self, spent: Spent) -> None:
+        """Add to what the run has spent."""
+        self._pending.spent = self._pending.spent.plus(spent)
+        self._schedule()
 
     def put_now(self, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
         """Keep answers and return when they are committed; for callers without an event loop."""
         created = self._now().isoformat(timespec="seconds")
-        self._write([(key, one.status, one.body, one.latency_ms, created, model) for key, one, model in entries])
+        rows = [(key, one.status, one.body, one.latency_ms, created, model) for key, one, model in entries]
+        self._transaction(lambda: self._database.executemany(INSERT, rows))
+
+    def beat(self) -> None:
+        """Say that this run still lives, if it is time to; called now and then."""
+        if self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S:
+            self._schedule()
 
     def flush(self) -> None:
-        """Commit what is pending and tell whoever waits."""
-        rows, self._pending = self._pending, []
-        committed, self._committed = self._committed, None
-        try:
-            if rows:
-                self._write(rows)
-        except HarnessError as error:
-            if committed is None:
-                raise
-            if not committed.done():
-                committed.set_exception(error)
+        """Commit what is pending and tell whoever waits; try again later while another process holds the file."""
+        self._is_scheduled = False
+        pending = self._pending
+        is_beat_due = self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S
+        if not pending and not is_beat_due:
             return
-        if committed is not None and not committed.done():
-            committed.set_result(None)
+        try:
+            granted = self._write(pending)
+        except sqlite3.Error as error:
+            if is_locked(error) and self._may_wait():
+                self._is_scheduled = True
+                asyncio.get_running_loop().call_later(TRY_AGAIN_S, self.flush)
+                return
+            self._pending = _Pending()
+            self._fail(pending, broken(self.path, error))
+            return
+        self._locked_since = None
+        self._pending = _Pending()
+        if pending.committed is not None and not pending.committed.done():
+            pending.committed.set_result(None)
+        for key, (wanted, found) in pending.wanted.items():
+            if key not in granted:
+                if not self._waiting:
+                    asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_again)
+                self._waiting[key] = (wanted, found)
+            elif not found.done():
+                found.set_result(granted[key])
 
     def close(self) -> None:
-        """Commit what is pending and close the file."""
+        """Commit what is pending, sign off and close the file."""
+        pending, self._pending = self._pending, _Pending()
+        self._is_scheduled = True  # nothing comes after this
         try:
-            self.flush()
+            if pending or self._beat_at is not None:
+                self._transaction(lambda: self._last_words(pending))
         finally:
             self._database.close()
+        if pending.committed is not None and not pending.committed.done():
+            pending.committed.set_result(None)
 
-    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def _may_wait(self) -> bool:
+        now = time.monotonic()
+        if self._locked_since is None:
+            self._locked_since = now
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return now - self._locked_since < BUSY_S
+
+    def _look_again(self) -> None:
+        """Ask once more for what others have claimed: they may have answered, given up or died."""
+        waiting, self._waiting = self._waiting, {}
+        waiting = {key: one for key, one in waiting.items() if not one[1].done()}
+        if waiting:
+            self._pending.wanted.update(waiting)
+            self._schedule()
+
+    def _write(self, pending: _Pending) -> dict[bytes, Stored | None]:
+        """One transaction; the requests that have an answer now, and those (None) that are this run's to ask."""
         database = self._database
+        database.execute("BEGIN IMMEDIATE")
         try:
-            database.execute("BEGIN IMMEDIATE")
+            now = time.time()
+            is_new = self._beat_at is None
+            if is_new or now - (self._beat_at or 0.0) > claims.BEAT_S:
+                claims.sign_on(database, self._owner, now)
+                claims.bury_dead(database, now)
+                self._beat_at = now
+            self._write_down(pending)
+            granted = self._granted(list(pending.wanted.values()))
+            database.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                database.execute("ROLLBACK")
+            raise
+        if is_new:  # so that a lost write-ahead file is noticed: the main file says that somebody was here
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return granted
+
+    def _write_down(self, pending: _Pending) -> None:
+        database = self._database
+        if pending.answers:
+            database.executemany(INSERT, pending.answers)
+        if pending.released:
+            claims.release(database, self._owner, pending.released)
+        if any(pending.spent):
+            claims.book(database, self._run, pending.spent)
+
+    def _last_words(self, pending: _Pending) -> None:
+        self._write_down(pending)
+        claims.sign_off(self._database, self._owner)
+        claims.bury_dead(self._database, time.time())
+
+    def _granted(self, wanted: Sequence[tuple[Wanted, Any]]) -> dict[bytes, Stored | None]:
+        if not wanted:
+            return {}
+        granted: dict[bytes, Stored | None] = {}
+        version = self._database.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:  # another process has written: perhaps one of these answers
+            self._version = version
+            granted.update(self._look_up([one.key for one, _ in wanted]))
+        mine = claims.claim(
+            self._database, self._owner, self._run, [one for one, _ in wanted if one.key not in granted]
+        )
+        return granted | dict.fromkeys(mine)
+
+    def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, Stored]:
+        found: dict[bytes, Stored] = {}
+        if len(keys) == 1:
+            row = self._database.execute(LOOKUP_ONE, keys).fetchone()
+            if row is not None:
+                found[keys[0]] = Stored(*row)
+            return found
+        for start in range(0, len(keys), LOOKUP_KEYS):
+            part = keys[start : start + LOOKUP_KEYS]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT key, status, body, latency_ms FROM responses WHERE key IN ({marks})"
+            found.update((row[0], Stored(*row[1:])) for row in self._database.execute(query, part))
+        return found
+
+    def _reading(self, read: Callable[[], T]) -> T:
+        """Readers are never locked out but for moments: while a killed process's file is mended."""
+        for attempt in range(100):
             try:
-                database.executemany(INSERT, rows)
-                database.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    database.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise _broken(self.path, error) from None
+                return read()
+            except sqlite3.Error as error:
+                if not is_locked(error) or attempt == 99:
+                    raise broken(self.path, error) from None
+        raise AssertionError("unreachable")
 
+    def _transaction(self, work: Callable[[], Any]) -> None:
+        """Write at once, waiting in short sleeps for whoever holds the file."""
+        give_up_at = time.monotonic() + BUSY_S
+        while True:
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    work()
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        self._database.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                if not is_locked(error) or time.monotonic() > give_up_at:
+                    raise broken(self.path, error) from None
+                time.sleep(TRY_AGAIN_S)
+            else:
+                return
 
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise _broken(path, error) from None
-    try:
-        _prepare(database, path)
-    except sqlite3.Error as error:
-        database.close()
-        raise _broken(path, error) from None
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    database.execute("BEGIN")  # one snapshot: another process may be making this file right now
-    application, version = _pragma(database, "application_id"), _pragma(database, "user_version")
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    database.execute("COMMIT")
-    if application != APPLICATION_ID and (tables or application or version):
-        raise HarnessError(
-            f"{path}: this database belongs to another program",
-            allowed="a response cache of this harness, or a path where nothing is yet",
-            next_step="name another file with --cache",
-        )
-    if version > len(MIGRATIONS):
-        raise HarnessError(
-            f"{path}: this response cache has schema {version}, written by a newer version of the harness",
-            allowed=f"schema 1 to {len(MIGRATIONS)}",
-            next_step="update the harness, or name another file with --cache",
-        )
-    _use_wal(database)
-    database.execute("PRAGMA synchronous = NORMAL")
-    database.execute("PRAGMA wal_autocheckpoint = 4000")
-    if application == APPLICATION_ID and version == len(MIGRATIONS):
-        return
-    database.execute("BEGIN IMMEDIATE")  # another process may have done it while this one waited
-    try:
-        for number in range(_pragma(database, "user_version"), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number]:
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {number + 1}")
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
-
-
-def _use_wal(database: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging; two processes that do so at once get 'locked' without SQLite's own waiting."""
-    for attempt in range(50):
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or attempt == 49:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _pragma(database: sqlite3.Connection, name: str) -> int:
-    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _broken(path: Path, error: Exception) -> HarnessError:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        step = "wait until the other process is done with it, or name another file with --cache"
-    elif "not a database" in text or "malformed" in text:
-        step = "move this file away (its answers will be asked for again), or name another file with --cache"
-    else:
-        step = "make room or give write permission there, or name another file with --cache"
-    return HarnessError(
-        f"{path}: the response cache cannot be used: {text}",
-        allowed="a writable SQLite file of this harness, or a path where nothing is yet",
-        next_step=step,
-    )
+    def _fail(self, pending: _Pending, error: Exception) -> None:
+        futures = [found for _, found in pending.wanted.values()]
+        for future in (pending.committed, *futures):
+            if future is not None and not future.done():
+                future.set_exception(error)

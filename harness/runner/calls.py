@@ -1,15 +1,15 @@
 """Requests to answers: cache first, then calls with retries, limits and a budget.
 
-Decides the order of things for one request: look it up, share a call that is already under way for the same key, wait
-for the endpoint, call, and commit the answer before anybody sees it. The decisions themselves are made by ``retry``,
-``limits``, ``budget`` and ``cache``; which items are asked is decided by ``engine``.
+Decides the order of things for one request: look it up, share a call that is already under way for the same key,
+claim it, wait for money and for the endpoint, call, and commit the answer before anybody sees it. The decisions
+themselves are made by ``retry``, ``first_calls``, ``limits``, ``budget`` and ``cache``; which items are asked is
+decided by ``engine``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,30 +20,42 @@ import orjson
 
 from harness.errors import HarnessError
 from harness.records.answers import Request, Response, Usage
-from harness.runner.budget import NO_USAGE, Budget, cost_usd, estimate, most_cost_usd, usage_of
-from harness.runner.cache import Keys, ResponseCache, Stored
+from harness.runner.budget import (
+    NOTHING,
+    OUTPUT_TOKENS,
+    Amount,
+    Budget,
+    amount_of,
+    estimate,
+    list_price,
+    most_of,
+    usage_of,
+)
+from harness.runner.cache import ResponseCache, Stored
+from harness.runner.claims import Wanted
 from harness.runner.endpoint import Endpoint
-from harness.runner.limits import Limiter
-from harness.runner.retry import Decision, Fatal, GiveUp, Wait, decide, describe, is_content_block
+from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
+from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
 from harness.runner.transport import RawResponse, Transport, TransportError, holds_answer
-from harness.runner.waits import retry_after_s
+from harness.runner.waits import backoff_s, retry_after_s
 
-SAME_ERRORS = 10
-"""So many equal failures and nothing else from an endpoint, and it is the set-up that is wrong, not the items."""
 UNSENT = frozenset({"refused", "unreachable", "certificate"})
-_VARYING = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
 
 class Stopped(Exception):  # noqa: N818
     """The run is ending: no new calls."""
 
 
+class Closed(Exception):  # noqa: N818
+    """The endpoint answers no more today: the run ends, and says when to come back."""
+
+
 class Reply:
-    """A response with what it used and cost."""
+    """A response with what it used and cost; None for what nobody said."""
 
     __slots__ = ("cost_usd", "response", "spent_s", "usage")
 
-    def __init__(self, response: Response, usage: Usage, cost: float | None, spent_s: float) -> None:
+    def __init__(self, response: Response, usage: Usage | None, cost: float | None, spent_s: float) -> None:
         self.response = response
         self.usage = usage
         self.cost_usd = cost
@@ -60,21 +72,6 @@ class Counts:
     shared: int = 0
 
 
-class _Target:
-    """What is known of one endpoint during a run."""
-
-    __slots__ = ("endpoint", "first_errors", "first_failures", "has_answered", "has_succeeded", "keys", "limiter")
-
-    def __init__(self, endpoint: Endpoint, clock: Callable[[], float]) -> None:
-        self.endpoint = endpoint
-        self.limiter = Limiter(endpoint.limits, clock)
-        self.keys: dict[tuple[str, int], Keys] = {}
-        self.has_answered = False
-        self.has_succeeded = False
-        self.first_errors: list[str] = []
-        self.first_failures: list[str] = []
-
-
 class Caller:
     """Answers requests.
 
@@ -88,6 +85,7 @@ class Caller:
         now: Wall clock in UTC.
         sleep: Waits between attempts.
         rng: Jitter.
+        was_answered: Says whether the journal holds answers of a model to requests of this run.
     """
 
     def __init__(
@@ -102,8 +100,11 @@ class Caller:
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[Any]],
         rng: random.Random,
+        was_answered: Callable[[str], bool] = lambda model_id: False,
     ) -> None:
-        self._targets = {name: _Target(endpoint, clock) for name, endpoint in endpoints.items()}
+        self._targets = {name: Target(endpoint, clock, 4 * OUTPUT_TOKENS) for name, endpoint in endpoints.items()}
+        self._was_answered = was_answered
+        self._n_open = 0
         self._cache = cache
         self._transport = transport
         self._budget = budget
@@ -114,6 +115,8 @@ class Caller:
         self._rng = rng
         self._under_way: dict[bytes, asyncio.Future[Reply] | None] = {}
         self.stopped = asyncio.Event()
+        self.is_idle = asyncio.Event()
+        self.is_idle.set()
         self.counts = Counts()
 
     def stop(self) -> None:
@@ -121,6 +124,23 @@ class Caller:
         self.stopped.set()
         for target in self._targets.values():
             target.limiter.close(Stopped())
+        self._cache.turn_away(Stopped())
+
+    @property
+    def n_open(self) -> int:
+        """Calls under way."""
+        return self._n_open
+
+    def check_end(self) -> None:
+        """At the end of a run too small for ten first requests.
+
+        Raises:
+            HarnessError: Every request failed alike, in a way that speaks of the set-up.
+        """
+        for target in self._targets.values():
+            reason = target.first.same_reason()
+            if reason is not None and is_about_setup(reason):
+                raise target.fatal("", reason, WRONG_SETUP)
 
     def limit_history(self) -> dict[str, Any]:
         """Per model, how its concurrency moved."""
@@ -161,25 +181,24 @@ class Caller:
                 replies[index] = reply
         return [reply for reply in replies if reply is not None]
 
-    def _key(self, request: Request, repeat: int) -> tuple[_Target, bytes]:
+    def _key(self, request: Request, repeat: int) -> tuple[Target, bytes]:
         target = self._targets.get(request.model_id)
         if target is None:
             known = ", ".join(sorted(self._targets)) or "none"
             raise HarnessError(f"model '{request.model_id}' has no endpoint", allowed=known)
-        keys = target.keys.get((request.route, repeat))
-        if keys is None:
-            keys = Keys(target.endpoint.identity, request.route, repeat=repeat, wave=self._wave)
-            target.keys[(request.route, repeat)] = keys
-        return target, keys.of(request.body)
+        return target, target.key(request.route, repeat, self._wave, request.body)
 
-    def _from_cache(self, target: _Target, key: bytes, stored: Stored) -> Reply:
+    def _from_cache(self, target: Target, key: bytes, stored: Stored) -> Reply:
         self.counts.cached += 1
+        target.first.succeeded()
         response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, True)
-        usage = usage_of(orjson.loads(stored.body))
-        price = target.endpoint.price
-        return Reply(response, usage, None if price is None else cost_usd(usage, price), 0.0)
+        try:
+            usage = usage_of(orjson.loads(stored.body))
+        except orjson.JSONDecodeError:
+            usage = None
+        return Reply(response, usage, list_price(usage, target.endpoint.price), 0.0)
 
-    async def _ask_once(self, target: _Target, key: bytes, request: Request, remaining_s: float) -> Reply:
+    async def _ask_once(self, target: Target, key: bytes, request: Request, remaining_s: float) -> Reply:
         """Ask, or wait for whoever is asking the same already."""
         under_way = self._under_way
         if key in under_way:
@@ -193,7 +212,7 @@ class Caller:
             return Reply(response, reply.usage, reply.cost_usd, reply.spent_s)
         under_way[key] = None
         try:
-            reply = await self._ask(target, key, request, remaining_s)
+            reply = await self._claim_and_ask(target, key, request, remaining_s)
         except BaseException:
             if (future := under_way.pop(key)) is not None:
                 future.cancel()
@@ -202,84 +221,140 @@ class Caller:
             future.set_result(reply)
         return reply
 
-    async def _ask(self, target: _Target, key: bytes, request: Request, remaining_s: float) -> Reply:
+    async def _claim_and_ask(self, target: Target, key: bytes, request: Request, remaining_s: float) -> Reply:
+        """Ask what no other run is asking; else wait for that run's answer."""
+        if self.stopped.is_set():
+            raise Stopped
+        most = self._most(target, request.body)
+        try:
+            stored = await self._cache.claim(Wanted(key, *most))
+            if stored is not None:
+                return self._from_cache(target, key, stored)
+            return await self._ask(target, key, request, most, remaining_s)
+        except BaseException:
+            self._cache.release(key)
+            raise
+
+    async def _ask(self, target: Target, key: bytes, request: Request, most: Amount, remaining_s: float) -> Reply:
         """Call until there is an answer, or a reason to stop."""
         endpoint, limits = target.endpoint, target.endpoint.limits
         remaining_s = min(remaining_s, limits.item_timeout_s)
-        spent_s, attempt = 0.0, 0
+        spent_s, attempt, number = 0.0, 0, target.first.begin()
         while True:
             attempt += 1
-            result, latency_s = await self._attempt(target, request, attempt, remaining_s - spent_s)
+            result, latency_s = await self._attempt(target, request, most, attempt, remaining_s - spent_s)
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
                 usage = usage_of(result.document)
-                cost = None if endpoint.price is None else cost_usd(usage, endpoint.price)
+                if usage is not None:
+                    target.output_tokens = max(target.output_tokens, 2 * usage.output_tokens)
                 stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
                 if holds_answer(request.route, result.document):
                     await self._cache.put(key, stored, endpoint.model_id)
-                return Reply(Response(key.hex(), stored.status, stored.body, stored.latency_ms), usage, cost, spent_s)
-            decision = decide(result, attempt, limits, rng=self._rng, now=self._now(), has_answered=target.has_answered)
+                else:
+                    self._cache.release(key)
+                response = Response(key.hex(), stored.status, stored.body, stored.latency_ms)
+                return Reply(response, usage, list_price(usage, endpoint.price), spent_s)
+            now = self._now()
+            decision = decide(result, attempt, limits, rng=self._rng, now=now, has_answered=target.has_answered)
+            decision = self._weighed(target, request, result, decision, attempt, remaining_s - spent_s)
             if isinstance(result, RawResponse):
                 target.has_answered = True
             if isinstance(decision, Wait) and decision.seconds < remaining_s - spent_s:
                 await self._sleep(decision.seconds)
                 spent_s += decision.seconds
                 continue
-            if isinstance(decision, Fatal):
+            self._cache.release(key)
+            return self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
+
+    def _weighed(
+        self,
+        target: Target,
+        request: Request,
+        result: RawResponse | TransportError,
+        decision: Decision,
+        attempt: int,
+        left_s: float,
+    ) -> Decision:
+        """What one answer means in the light of those before it: one item never decides a run."""
+        status = result.status if isinstance(result, RawResponse) else None
+        if isinstance(decision, Fatal):
+            if status is None or (status in CLOSED_STATUSES and target.is_closed()):
                 self.stop()
-                raise _fatal(endpoint, request.route, decision.found, decision.next_step)
-            return self._without_answer(target, key, request.route, result, decision, latency_s, spent_s)
+                raise target.fatal(request.route, decision.found, decision.next_step)
+            if status not in CLOSED_STATUSES:
+                return PassOn() if status == 403 else GiveUp(decision.found)
+            is_last = attempt > target.endpoint.limits.max_retries
+            return GiveUp(decision.found) if is_last else Wait(backoff_s(attempt, self._rng))
+        if isinstance(decision, Wait) and status == 429 and decision.seconds >= left_s:
+            if target.is_long_wait():
+                self.stop()
+                raise Closed(target.until(decision.seconds, self._now()))
+            return Wait(backoff_s(attempt, self._rng))
+        return decision
 
     async def _attempt(
-        self, target: _Target, request: Request, attempt: int, remaining_s: float
+        self, target: Target, request: Request, most: Amount, attempt: int, remaining_s: float
     ) -> tuple[RawResponse | TransportError, float]:
         """One call, once money and endpoint allow it; with the seconds it took."""
         endpoint, limiter = target.endpoint, target.limiter
         if self.stopped.is_set():
             raise Stopped
-        reserved = self._reservation(endpoint, request.body)
-        await self._budget.reserve(reserved)
+        await self._budget.reserve(most)
         tokens = float(sum(estimate(request.body))) if limiter.counts_tokens else 0.0
-        actual, is_known = 0.0, True
+        actual: Amount | None = NOTHING
         try:
             await limiter.acquire(tokens, is_retry=attempt > 1)
             if self.stopped.is_set():
                 limiter.release(tokens)
                 raise Stopped
-            is_known = False
+            actual = None
             began = self._clock()
             self.counts.calls += 1
             self.counts.retries += attempt > 1
+            self._opened()
             try:
                 timeout_s = min(endpoint.limits.timeout_s, remaining_s)
                 result = await self._transport.post(endpoint, request.route, request.body, timeout_s)
-                is_known = True
                 if 200 <= result.status < 300:
-                    target.has_answered = target.has_succeeded = True
+                    target.succeeded()
                     limiter.on_success(result.headers)
-                    if endpoint.price is not None:
-                        actual = cost_usd(usage_of(result.document), endpoint.price)
-                elif result.status == 429:
-                    limiter.on_rate_limit(result.headers, retry_after_s(result.headers, self._now()))
-                elif result.status >= 500:
-                    limiter.on_server_error()
+                    actual = amount_of(usage_of(result.document), endpoint.price)
+                else:
+                    actual = NOTHING
+                    if result.status == 429:
+                        asked_s = retry_after_s(result.headers, self._now(), result.body)
+                        limiter.on_rate_limit(result.headers, asked_s)
+                    elif result.status >= 500:
+                        limiter.on_server_error()
             except TransportError as error:
                 limiter.on_server_error()
-                is_known = error.kind in UNSENT
+                actual = NOTHING if error.kind in UNSENT else None
                 return error, self._clock() - began
             finally:
                 limiter.release(tokens)
+                self._ended()
             return result, self._clock() - began if result.latency_s is None else result.latency_s
         finally:
-            self._budget.settle(reserved, actual, is_known=is_known)
+            self._budget.settle(most, actual)
+
+    def _opened(self) -> None:
+        self._n_open += 1
+        self.is_idle.clear()
+
+    def _ended(self) -> None:
+        self._n_open -= 1
+        if self._n_open == 0:
+            self.is_idle.set()
 
     def _without_answer(
         self,
-        target: _Target,
+        target: Target,
         key: bytes,
-        route: str,
+        request: Request,
         result: RawResponse | TransportError,
         decision: Decision,
+        number: int,
         latency_s: float,
         spent_s: float,
     ) -> Reply:
@@ -288,7 +363,6 @@ class Caller:
         status, body, what = 0, b"", ""
         if isinstance(result, RawResponse):
             status, body, what = result.status, result.body, f"status {result.status}"
-            self._check_first_errors(target, route, result)
         else:
             what = result.kind
         error = None
@@ -296,52 +370,38 @@ class Caller:
             error = endpoint.redact(decision.error)
         elif isinstance(decision, Wait):
             error = f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s"
-        self._check_first_failures(target, route, result, error)
+        self._check_first(target, request.route, number, result, error)
         response = Response(key.hex(), status, body, latency_s * 1000.0, error=error)
-        return Reply(response, NO_USAGE, None if endpoint.price is None else 0.0, spent_s)
+        return Reply(response, None, None if endpoint.price is None else 0.0, spent_s)
 
-    def _reservation(self, endpoint: Endpoint, body: bytes) -> float:
-        if self._budget.max_cost_usd is None or endpoint.price is None:
-            return 0.0
-        return most_cost_usd(body, endpoint.price)
+    def _most(self, target: Target, body: bytes) -> Amount:
+        if target.endpoint.price is None and not self._budget.is_bounded:
+            return NOTHING
+        return most_of(body, target.endpoint.price, target.output_tokens)
 
-    def _check_first_failures(
-        self, target: _Target, route: str, result: RawResponse | TransportError, error: str | None
+    def _check_first(
+        self, target: Target, route: str, number: int, result: RawResponse | TransportError, error: str | None
     ) -> None:
-        """Stop when nothing has succeeded and the first items all failed, after their retries, for the same reason."""
-        if target.has_succeeded:
+        """Stop when nothing was ever answered and the first requests all failed, after their retries, alike."""
+        if target.first.is_proven:
             return
-        is_rate = isinstance(result, RawResponse) and result.status == 429
-        target.first_failures.append("" if error is None or is_rate else error)
-        failures = target.first_failures
-        same = {_VARYING.sub("#", text) for text in failures}
-        if len(failures) < SAME_ERRORS or len(same) != 1 or "" in same:
+        if not target.first.failed(number, failure_reason(result, error)):
             return
-        said = f" (the server says: {describe(result)})" if isinstance(result, RawResponse) and result.body else ""
+        if self._was_answered(target.endpoint.model_id):
+            target.first.succeeded()
+            return
         host = urlsplit(target.endpoint.url_base).netloc or target.endpoint.url_base
+        is_refusal = isinstance(result, RawResponse) and result.status < 500
         self.stop()
-        raise _fatal(
-            target.endpoint,
+        raise target.fatal(
             route,
-            f"the first {len(failures)} items all failed, and nothing was ever answered: {failures[0]}{said}",
-            f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
+            f"the first {len(target.first)} items all failed, and nothing was ever answered: "
+            f"{target.first.same_reason()}",
+            WRONG_SETUP
+            if is_refusal
+            else f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
             "then type the same command again",
         )
-
-    def _check_first_errors(self, target: _Target, route: str, answer: RawResponse) -> None:
-        if target.has_succeeded or answer.status != 400 or is_content_block(answer):
-            return
-        errors = target.first_errors
-        errors.append(describe(answer))
-        if len(errors) >= SAME_ERRORS and len({_VARYING.sub("#", text) for text in errors}) == 1:
-            found = f"the first {len(errors)} answers are all the same status 400: {errors[0]}"
-            self.stop()
-            raise _fatal(target.endpoint, route, found, "correct params or model in models.yaml, or the prompt")
-
-
-def _fatal(endpoint: Endpoint, route: str, found: str, next_step: str) -> HarnessError:
-    where = f"model '{endpoint.model_id}' at {endpoint.url_base}/{route.lstrip('/')}"
-    return HarnessError(endpoint.redact(f"{where}: {found}"), next_step=next_step)
 
 
 async def _all_of(asked: Sequence[Awaitable[Reply]]) -> list[Reply]:

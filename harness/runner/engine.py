@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -16,17 +17,21 @@ from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction
 from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
-from harness.runner.calls import Caller, Reply, Stopped
+from harness.runner.calls import Caller, Closed, Reply, Stopped
 from harness.runner.endpoint import Endpoint
+from harness.runner.first_calls import FirstCalls
 from harness.runner.rows import InOrder
 
 CHUNK_ITEMS = 256
 WINDOW_ROWS = 16_384
 """Most rows that may wait for an earlier one: bounds the memory that one slow item can cost."""
 MOST_WORKERS = 2048
-GRACE_S = 2.0
+LAST_ROWS_S = 0.2
+"""For the rows of calls that have just ended, after a stop."""
 TURN_S = 0.02
 WITHHELD = Answer("withheld")
+WATCHED = frozenset({"unparsed", "refused", "error"})
+"""Outcomes that no first row but these: the set-up is wrong. A provider's blocks may be the items' own."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class _Stream:
     units: Iterator[tuple[int, Item, int]] = field(default_factory=lambda: iter(()))
     unfinished: dict[int, tuple[Item, int]] = field(default_factory=dict)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
+    first: FirstCalls = field(default_factory=FirstCalls)
 
 
 class RowSink(Protocol):
@@ -70,7 +76,8 @@ class Engine:
         clock: Monotonic seconds.
         sleep: Waits; for the time that open calls are given when the run is stopped.
         on_row: Called with every row that was decided.
-        grace_s: How long open calls may take to end when the run is stopped.
+        n_rows: Rows to come of every candidate.
+        grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
     """
 
     def __init__(
@@ -85,7 +92,8 @@ class Engine:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[Any]],
         on_row: Callable[[Prediction], None] = lambda row: None,
-        grace_s: float = GRACE_S,
+        n_rows: int = 0,
+        grace_s: float | None = None,
     ) -> None:
         self._candidates = candidates
         self._endpoints = endpoints
@@ -96,7 +104,9 @@ class Engine:
         self._clock = clock
         self._sleep = sleep
         self._on_row = on_row
-        self._grace_s = grace_s
+        self._n_rows = n_rows
+        longest_s = max((one.limits.timeout_s for one in endpoints.values()), default=0.0)
+        self._grace_s = longest_s if grace_s is None else grace_s
         self._item_timeout_s = max((one.limits.item_timeout_s for one in endpoints.values()), default=0.0)
         self._workers: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -138,8 +148,16 @@ class Engine:
                 raise error
 
     async def _end_after_grace(self) -> None:
+        """Open calls get their own deadline, and what was answered gets its row; what only waits is not waited for."""
         await self._caller.stopped.wait()
-        await self._sleep(self._grace_s)
+        idle = asyncio.create_task(self._caller.is_idle.wait())
+        limit = asyncio.create_task(_slept(self._sleep, self._grace_s))
+        try:
+            await asyncio.wait((idle, limit), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            idle.cancel()
+            limit.cancel()
+        await self._sleep(LAST_ROWS_S)
         self.cancel()
 
     async def _group(self, numbers: Sequence[int]) -> None:
@@ -200,6 +218,7 @@ class Engine:
                 if unit is None:
                     return
                 sequence, item, repeat = unit
+                number = stream.first.begin()
                 while sequence - rows.next > WINDOW_ROWS and self.reason is None:
                     stream.has_room.clear()
                     await stream.has_room.wait()
@@ -210,6 +229,8 @@ class Engine:
                 if rows.next > first:
                     stream.has_room.set()
                 self._on_row(row)
+                if not stream.first.is_proven:
+                    self._check_first(stream, number, row)
                 if self._clock() - self._turn_began > TURN_S:
                     await asyncio.sleep(0)
                     self._turn_began = self._clock()
@@ -217,38 +238,64 @@ class Engine:
             return
         except BudgetReached:
             self.stop("budget")
+        except Closed as error:
+            self.stop(str(error))
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self._fail(error)
 
+    def _check_first(self, stream: _Stream, number: int, row: Prediction) -> None:
+        """Stop a candidate whose first rows all failed alike: its answers cost money, and none can be read."""
+        answer = row.answer
+        if answer.outcome not in WATCHED or row.is_cached:
+            stream.first.succeeded()
+            return
+        same = answer.error or "" if answer.outcome == "error" else answer.outcome
+        if not stream.first.failed(number, same) or self.reason is not None:
+            return
+        if answer.outcome == "error" and row.response_key is None:  # its own fault: nobody was asked
+            raise HarnessError(f"candidate '{stream.candidate.id}': {answer.error}")
+        if answer.outcome != "error" and self._n_rows >= 2 * len(stream.first):
+            said = f": {answer.error}" if answer.error else ""
+            self.stop(
+                f"the first {len(stream.first)} answers to candidate '{stream.candidate.id}' were all "
+                f"{answer.outcome}{said}"
+            )
+
     async def _decide(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
-        decision = candidate.decide(item)
         usage, cost, latency_ms, remaining_s = NO_USAGE, 0.0, 0.0, self._item_timeout_s
         keys: list[str] = []
         is_cached = is_priced = True
-        try:
-            requests = next(decision)
-            while True:
-                replies: list[Reply] = []
-                if requests:
-                    replies = await self._caller.answer(requests, repeat, remaining_s)
-                    slowest_ms = 0.0
-                    for reply in replies:
-                        response = reply.response
-                        keys.append(response.key)
-                        is_cached = is_cached and response.is_cached
-                        slowest_ms = max(slowest_ms, response.latency_ms)
+        step = partial(next, candidate.decide(item))
+        decision = step.args[0]
+        while True:
+            try:
+                requests = step()
+            except StopIteration as done:
+                answer: Answer = done.value
+                break
+            except HarnessError as error:  # of this one item: a field it lacks, a text beyond a limit
+                answer = Answer("error", error=" ".join(str(error).split()))
+                break
+            replies: list[Reply] = []
+            if requests:
+                replies = await self._caller.answer(requests, repeat, remaining_s)
+                slowest_ms = 0.0
+                for reply in replies:
+                    response = reply.response
+                    keys.append(response.key)
+                    is_cached = is_cached and response.is_cached
+                    slowest_ms = max(slowest_ms, response.latency_ms)
+                    if reply.usage is not None:
                         usage = reply.usage if usage is NO_USAGE else add_usage(usage, reply.usage)
-                        if reply.cost_usd is None:
-                            is_priced = False
-                        else:
-                            cost += reply.cost_usd
-                    latency_ms += slowest_ms
-                    remaining_s -= max(reply.spent_s for reply in replies)
-                requests = decision.send([reply.response for reply in replies])
-        except StopIteration as done:
-            answer: Answer = done.value
+                    if reply.cost_usd is None:
+                        is_priced = False
+                    else:
+                        cost += reply.cost_usd
+                latency_ms += slowest_ms
+                remaining_s -= max(reply.spent_s for reply in replies)
+            step = partial(decision.send, [reply.response for reply in replies])
         asked = bool(keys)
         return Prediction(
             candidate.id,
@@ -302,6 +349,10 @@ def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int
     names = endpoints.keys() if asked is None else asked
     together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
     return max(1, min(MOST_WORKERS, together))
+
+
+async def _slept(sleep: Callable[[float], Awaitable[Any]], seconds: float) -> None:
+    await sleep(seconds)
 
 
 def _row(candidate: Candidate, item: Item, repeat: int, answer: Answer) -> Prediction:

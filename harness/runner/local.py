@@ -22,7 +22,9 @@ from harness.records.answers import NOT_ASKED, Prediction
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
-from harness.runner.engine import GRACE_S, Engine
+from harness.runner.earlier import was_answered
+from harness.runner.engine import Engine
+from harness.runner.failures import Failures
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
 from harness.runner.request import RunRequest, RunSummary
@@ -30,7 +32,7 @@ from harness.runner.transport import AiohttpTransport, Transport
 from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
 from harness.runs.writer import RunWriter
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Surroundings:
         stream: Where progress is shown; None for nowhere.
         transport: Makes the calls; None for aiohttp. It is closed at the end.
         wrap: Puts something around the transport.
-        grace_s: How long open calls may take to end when the run is stopped.
-        takes_signals: Whether SIGINT and SIGTERM end the run in order.
+        grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
+        takes_signals: Whether SIGINT, SIGTERM and SIGHUP end the run in order.
     """
 
     clock: Callable[[], float]
@@ -56,7 +58,7 @@ class Surroundings:
     stream: TextIO | None = None
     transport: Transport | None = None
     wrap: Callable[[Transport], Transport] = lambda transport: transport
-    grace_s: float = GRACE_S
+    grace_s: float | None = None
     takes_signals: bool = True
 
 
@@ -69,11 +71,19 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     began, created = around.clock(), around.now()
     indices = request.indices()
     names = [candidate.id for candidate in request.candidates]
-    budget = Budget(request.max_cost_usd, request.endpoints.values())
+    Budget(request.max_cost_usd, request.endpoints.values(), max_tokens=request.max_tokens)  # wrong settings first
     n_rows = len(indices) * request.repeats
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
-    with ResponseCache(request.cache_path, around.now) as cache:
+    failures = Failures()
+    with ResponseCache(request.cache_path, around.now, request.ledger or run_id) as cache:
+        budget = Budget(
+            request.max_cost_usd,
+            request.endpoints.values(),
+            max_tokens=request.max_tokens,
+            before=cache.spent(),
+            book=cache.book,
+        )
         caller = Caller(
             request.endpoints,
             cache,
@@ -84,6 +94,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             now=around.now,
             sleep=around.sleep,
             rng=around.rng,
+            was_answered=lambda model_id: was_answered(request, cache, model_id),
         )
         asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
         progress = Progress(
@@ -92,11 +103,14 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             around.clock,
             lambda: budget.spent_usd,
             n_asking=n_rows * len(asking),
-            slowed=caller.slowed,
+            slowed=lambda: "; ".join(filter(None, (caller.slowed(), cache.held()))) or None,
         )
+        if cache.warning is not None:
+            progress.say(f"Warning: {cache.warning}")
 
         def show(row: Prediction) -> None:
             is_called = row.response_key is not None and not row.is_cached
+            failures.add(row)
             progress.add(row.answer.outcome, is_asking=row.candidate in asking, is_called=is_called)
 
         writer = RunWriter(
@@ -118,9 +132,22 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 sleep=around.sleep,
                 on_row=show,
                 grace_s=around.grace_s,
+                n_rows=n_rows,
             )
-            async with _shown(progress), _stopped_by_signals(engine, is_wanted=around.takes_signals):
+
+            def interrupted() -> None:
+                if caller.n_open:
+                    progress.say(
+                        f"Stopping: {caller.n_open:,} calls are under way and are waited for (they are paid for); "
+                        "once more ends them at once"
+                    )
+
+            signals = _stopped_by_signals(engine, interrupted, is_wanted=around.takes_signals)
+            async with _shown(progress, cache), signals:
                 await engine.run()
+            if engine.reason is None:
+                caller.check_end()
+            request.check_unchanged()
             check_counts(writer.counts, n_rows)
             result = Execution(
                 status=status_of(writer.counts, request.max_error_rate, engine.reason),
@@ -138,6 +165,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 wall_s=around.clock() - began,
                 n_items=len(indices),
             )
+            examples = failures.examples(result.counts, cache)
             path = writer.finish(run_record(request, run_id, result), request.inputs)
         except BaseException:
             writer.abandon()
@@ -159,6 +187,12 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         counts=result.counts,
         error_reasons=result.error_reasons,
         answers_cost_usd=result.answers_cost_usd,
+        unknown_calls=budget.now.unknown_calls,
+        unknown_usd=budget.now.unknown_usd,
+        spent_before_usd=budget.before.usd + budget.before.unknown_usd,
+        failures=failures.reasons(),
+        examples=examples,
+        warning=cache.warning,
     )
 
 
@@ -209,11 +243,12 @@ def _as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
 
 
 @asynccontextmanager
-async def _shown(progress: Progress) -> Any:
+async def _shown(progress: Progress, cache: ResponseCache) -> Any:
     async def tick() -> None:
         while True:
             await asyncio.sleep(TICK_S)
             progress.tick()
+            cache.beat()
 
     task = asyncio.create_task(tick())
     try:
@@ -225,8 +260,8 @@ async def _shown(progress: Progress) -> Any:
 
 
 @asynccontextmanager
-async def _stopped_by_signals(engine: Engine, *, is_wanted: bool) -> Any:
-    """The first SIGINT or SIGTERM ends the run in order, the second one cancels open calls, the third is not ours."""
+async def _stopped_by_signals(engine: Engine, on_first: Callable[[], None], *, is_wanted: bool) -> Any:
+    """The first signal ends the run in order, the second one cancels open calls, the third is not ours."""
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
     n_received = 0
@@ -235,6 +270,7 @@ async def _stopped_by_signals(engine: Engine, *, is_wanted: bool) -> Any:
         nonlocal n_received
         n_received += 1
         if n_received == 1:
+            on_first()
             engine.stop("interrupted")
         else:
             engine.cancel()

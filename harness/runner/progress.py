@@ -74,6 +74,16 @@ class Progress:
             self._stream.write(self.line(elapsed_s) + "\n")
             self._stream.flush()
 
+    def say(self, text: str) -> None:
+        """Write one line at once, above the bar where there is one."""
+        if self._stream is None:
+            return
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
     def close(self) -> None:
         """Show the last state and leave the terminal alone."""
         if self._bar is not None:

@@ -18,6 +18,7 @@ from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
 from harness.records import RunStatus
 from harness.records.answers import UNASKED, Candidate
+from harness.runner.failures import is_all_failed
 from harness.runner.request import RunRequest
 from harness.runs import FORMAT, RunMeta
 
@@ -45,15 +46,18 @@ class Execution:
 
 
 def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, reason: str | None) -> RunStatus:
-    """``incomplete`` when the run was stopped, ``invalid`` when too many rows of a candidate have no answer.
+    """``incomplete`` when the run was stopped; ``invalid`` when it is no basis for a verdict.
 
-    The share is of the rows that were asked: those withheld or never asked cannot fail.
+    That is so when too many rows of a candidate have no answer, or when not one of its answers can be used. The share is
+    of the rows that were asked: those withheld or never asked cannot fail.
     """
     if reason is not None:
         return "incomplete"
     for outcomes in counts.values():
         n_asked = sum(outcomes.values()) - sum(outcomes.get(one, 0) for one in UNASKED)
         if outcomes.get("error", 0) > max_error_rate * n_asked:
+            return "invalid"
+        if is_all_failed(outcomes):
             return "invalid"
     return "complete"
 

@@ -6,7 +6,7 @@ Decides which inputs make a run the same run. How it is carried out is left to `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,7 +75,11 @@ class RunRequest:
         wave: Label that asks the models again; part of the id and of the cache key.
         seed: Seed of the sample.
         max_error_rate: Share of error rows above which a candidate's rows are no basis for a verdict.
-        max_cost_usd: Most the calls of this execution may cost.
+        max_cost_usd: Most the calls of the run may cost, in all its executions.
+        max_tokens: Most tokens the calls of the run may use, input and output together.
+        ledger: Under whose name the journal books what calls cost, where several runs share one bound; the run's own id
+            when empty.
+        check_unchanged: Called when all rows are there; raises HarnessError when a file that went in has changed.
         policy: Policy as plain data: name, version, and per category what reports need (prevalence, severity).
         slice_names: Slices of the items; looked up in the golden set, or among its items, when None.
     """
@@ -95,6 +99,9 @@ class RunRequest:
     seed: int = 0
     max_error_rate: float = 0.005
     max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    ledger: str = ""
+    check_unchanged: Callable[[], None] = lambda: None
     policy: Mapping[str, Any] = field(default_factory=dict)
     slice_names: Sequence[str] | None = None
 
@@ -144,10 +151,17 @@ class RunSummary:
     Attributes:
         calls: Calls made by this execution, repeated attempts included.
         cached: Answers taken from the response cache.
-        cost_usd: List price of the calls of this execution.
+        cost_usd: List price of the calls of this execution, as far as it is known.
+        unknown_calls: Calls of this execution whose cost nobody told: the answer does not say what it used, or never
+            came.
+        unknown_usd: What these may have cost at most.
+        spent_before_usd: What earlier executions of the run have spent, with what theirs may have cost at most.
         errors: Rows that were asked and got no answer.
         not_asked: Rows that nobody was asked for.
-        reason: Why the run is incomplete: ``interrupted`` or ``budget``.
+        reason: Why the run is incomplete: ``interrupted``, ``budget``, or a sentence.
+        failures: Per candidate with failed answers, the commonest outcomes with their reasons.
+        examples: Per candidate without one usable answer, what came back once.
+        warning: What is to be said beside the result.
         is_reused: Whether the run was complete already, and nothing was done.
         error_reasons: Per candidate with error rows, the most frequent reasons and how many rows each has.
         answers_cost_usd: List price of all answers of the run, those from the journal included; None without a price.
@@ -168,6 +182,12 @@ class RunSummary:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     answers_cost_usd: float | None = None
+    unknown_calls: int = 0
+    unknown_usd: float = 0.0
+    spent_before_usd: float = 0.0
+    failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
+    warning: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --json``."""

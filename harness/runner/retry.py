@@ -33,7 +33,7 @@ CONTENT_CODES = frozenset(
 RATE_LIMIT_FACTOR = 5
 """A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
 PAID_RETRIES = {"unreadable": 1, "too_large": 0}
-"""An answer that came whole was perhaps paid for: one that cannot be read is asked for once more, an endless one never."""
+"""An answer that came whole was perhaps paid for: an unreadable one is asked for once more, an endless one not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Transport: one HTTP call, to its end or to a named failure.
 
-Decides what a complete answer is: all bytes of the body, and JSON when the status is 2xx; ``bodies`` says how much is read
-and what is JSON. Whether a failure is tried again is decided by ``retry``. aiohttp is imported only when the first call
-is made.
+Decides what a complete answer is: all bytes of the body, and JSON when the status is 2xx; ``bodies`` says how much is
+read and what is JSON. Whether a failure is tried again is decided by ``retry``. aiohttp is imported only when the first
+call is made.
 """
 
 from __future__ import annotations

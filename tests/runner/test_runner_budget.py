@@ -1,12 +1,14 @@
 """Tokens, cost and the budget."""
 
+import orjson
 import pytest
 from runner_fakes import PRICE, FakeGolden, FakeTransport, answer, failure, make_request, run
 
 from harness.errors import HarnessError
 from harness.records import Limits, Price
 from harness.records.answers import Usage
-from harness.runner.budget import cost_usd, estimate, most_cost_usd, usage_of
+from harness.runner.budget import cost_usd, estimate, most_of, usage_of
+from harness.runner.transport import RawResponse, TransportError
 from harness.runs import open_run
 
 
@@ -17,10 +19,23 @@ from harness.runs import open_run
         ({"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}}, Usage(10, 8, 3)),
         ({"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": None}, Usage(10, 0, 3)),
         ({"input_tokens": 10, "output_tokens": 3, "input_tokens_details": {"cached_tokens": 8}}, Usage(10, 8, 3)),
-        ({"prompt_tokens": None, "completion_tokens": -1}, Usage()),
-        ({"prompt_tokens": True}, Usage()),
-        ([], Usage()),
-        (None, Usage()),
+        ({"prompt_tokens": 10.0, "completion_tokens": 3.0}, Usage(10, 0, 3)),  # some gateways write floats
+        ({"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 513}, Usage(10, 0, 503)),  # reasoning outside
+        ({"prompt_tokens": 10, "completion_tokens": 503, "total_tokens": 513}, Usage(10, 0, 503)),
+        ({"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 0}, Usage(10, 0, 3)),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 99}},
+            Usage(10, 10, 3),
+        ),
+        ({"prompt_tokens": 10, "total_tokens": 10}, Usage(10, 0, 0)),
+        ({"prompt_tokens": None, "completion_tokens": -1}, None),
+        ({"prompt_tokens": 10, "completion_tokens": None}, None),
+        ({"prompt_tokens": 10.5, "completion_tokens": 1}, None),
+        ({"prompt_tokens": 2**63, "completion_tokens": 1}, None),  # a count no column can hold
+        ({"prompt_tokens": True}, None),
+        ([], None),
+        ({}, None),
+        (None, None),
     ],
 )
 def test_usage_is_read(usage, expected):
@@ -28,8 +43,8 @@ def test_usage_is_read(usage, expected):
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}])
-def test_an_answer_without_usage_used_nothing(document):
-    assert usage_of(document) == Usage()
+def test_an_answer_without_usage_says_nothing(document):
+    assert usage_of(document) is None
 
 
 def test_cached_tokens_are_priced_apart():
@@ -114,13 +129,53 @@ def test_a_budget_is_never_exceeded_and_nearly_used(tmp_path):
     assert open_run(summary.path).texts("v1", "error")[499] == ["budget"]
 
 
-def test_the_next_budget_goes_on_from_the_journal(tmp_path):
+def test_a_budget_is_of_the_run_and_not_of_one_execution(tmp_path):
+    """The same command again spent the same sum again."""
     price = Price(1.0, 10.0)
-    limits = {"price": price, "max_cost_usd": 0.01}
-    first = run(make_request(tmp_path, FakeGolden(100), **limits), FakeTransport(big))
-    second = run(make_request(tmp_path, FakeGolden(100), **limits), FakeTransport(big))
-    assert second.cached == first.counts["v1"]["ok"]
-    assert second.counts["v1"]["ok"] > first.counts["v1"]["ok"]
+
+    def go(max_cost_usd):
+        request = make_request(tmp_path, FakeGolden(100), price=price, max_cost_usd=max_cost_usd)
+        return run(request, FakeTransport(big))
+
+    first, second, third = go(0.01), go(0.01), go(0.02)
+    assert (second.cached, second.calls, second.status) == (first.counts["v1"]["ok"], 0, "incomplete")
+    assert second.spent_before_usd == pytest.approx(first.cost_usd)
+    assert third.counts["v1"]["ok"] == 100
+    assert first.cost_usd + third.cost_usd <= 0.02
+
+
+def test_tokens_may_be_bounded_without_a_price(tmp_path):
+    transport = FakeTransport(big)
+    summary = run(make_request(tmp_path, FakeGolden(100), max_tokens=5000), transport)
+    assert (summary.status, summary.reason) == ("incomplete", "budget")
+    assert 4500 < 78 * len(transport.calls) <= 5000
+
+
+@pytest.mark.parametrize("usage", ["null", "missing", "floats", "huge"])
+def test_an_answer_that_does_not_say_what_it_used_keeps_its_reservation(tmp_path, usage):
+    """200 calls were made under a bound of $0.002, and the run was said to have cost $0.00."""
+
+    def script(text, attempt):
+        one = answer()
+        document = orjson.loads(one.body)
+        told = {
+            "null": None,
+            "floats": {"prompt_tokens": 40.5, "completion_tokens": 1.5},
+            "huge": {"prompt_tokens": 2**63},
+        }
+        document["usage"] = told.get(usage)
+        if usage == "missing":
+            del document["usage"]
+        return RawResponse(200, {}, orjson.dumps(document), document)
+
+    transport = FakeTransport(script)
+    summary = run(make_request(tmp_path, FakeGolden(200), price=PRICE, max_cost_usd=0.002), transport)
+    assert (summary.status, summary.reason) == ("incomplete", "budget")
+    assert 1 <= len(transport.calls) <= 12
+    assert (summary.cost_usd, summary.unknown_calls) == (0.0, len(transport.calls))
+    assert 0.001 < summary.unknown_usd <= 0.002
+    rows = open_run(summary.path).candidate("v1")
+    assert rows.total_cost_usd is None
 
 
 def test_a_budget_too_small_for_one_call_makes_none(tmp_path):
@@ -130,12 +185,10 @@ def test_a_budget_too_small_for_one_call_makes_none(tmp_path):
 
 
 def test_a_call_that_may_have_been_billed_counts_against_the_budget(tmp_path):
-    from harness.runner.transport import TransportError
-
     transport = FakeTransport(lambda text, attempt: TransportError("timeout", "no complete answer in time"))
     request = make_request(tmp_path, FakeGolden(50), price=PRICE, limits=Limits(max_retries=100))
     body = request.candidates[0].request("text number 10").body
-    allowed = 5.5 * most_cost_usd(body, PRICE)
+    allowed = 5.5 * most_of(body, PRICE).usd
     summary = run(
         make_request(tmp_path, FakeGolden(50), price=PRICE, limits=Limits(max_retries=100), max_cost_usd=allowed),
         transport,

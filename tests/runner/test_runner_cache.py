@@ -14,8 +14,9 @@ from runner_fakes import NOW, Asking, FakeTransport, answer, make_request, run
 from harness.errors import HarnessError
 from harness.records import Limits
 from harness.records.answers import Answer
-from harness.runner.cache import APPLICATION_ID, MIGRATIONS, Keys, ResponseCache, Stored
+from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.endpoint import ready_endpoint
+from harness.runner.journal import APPLICATION_ID, MIGRATIONS
 from harness.runner.transport import RawResponse
 
 
@@ -82,7 +83,9 @@ def test_puts_of_one_turn_are_one_transaction_and_safe_when_told(tmp_path, monke
     path = tmp_path / "c.sqlite"
     flushes = []
     original = ResponseCache._write
-    monkeypatch.setattr(ResponseCache, "_write", lambda self, rows: (flushes.append(len(rows)), original(self, rows)))
+    monkeypatch.setattr(
+        ResponseCache, "_write", lambda self, work: (flushes.append(len(work.answers)), original(self, work))[1]
+    )
 
     async def put(opened, number):
         await opened.put(key(number), Stored(200, b"{}", 1.0), "m")
@@ -135,7 +138,7 @@ def test_a_file_damaged_inside_is_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xa5" * (len(content) - 8192)
     path.write_bytes(content)
-    with ResponseCache(path, lambda: NOW) as opened, pytest.raises(HarnessError, match="malformed"):
+    with pytest.raises(HarnessError, match="malformed"), ResponseCache(path, lambda: NOW) as opened:
         opened.get_many([key(n) for n in range(500)])
 
 

@@ -232,7 +232,7 @@ def test_a_wrong_setup_stops_the_run_at_once(tmp_path, status, code, told):
         run(make_request(tmp_path, FakeGolden(1000)), transport)
     assert "said the server" in str(caught.value)
     assert "model 'm' at http://host/v1/chat/completions" in str(caught.value)
-    assert len(transport.calls) <= 8
+    assert len(transport.calls) <= 20
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -280,7 +280,7 @@ def test_a_content_filter_on_every_item_is_no_wrong_setup(tmp_path):
 def test_the_same_400_from_the_start_stops_the_run(tmp_path):
     calls = iter(range(1000))
     transport = FakeTransport(lambda text, attempt: failure(400, f"Unknown parameter: seed (request {next(calls)})"))
-    with pytest.raises(HarnessError, match="first 10 answers are all the same status 400: Unknown parameter"):
+    with pytest.raises(HarnessError, match="first 10 items all failed, and nothing was ever answered: status 400: Unknown parameter"):
         run(make_request(tmp_path, FakeGolden(500)), transport)
     assert len(transport.calls) < 30
 
@@ -397,10 +397,19 @@ def test_an_interrupted_run_is_stored_as_incomplete_and_adds_up(stopped):
     assert stored.item_ids == [f"c-{index:04d}" for index in range(100)]
 
 
-def test_calls_that_do_not_end_are_cancelled_after_a_moment(stopped):
+def test_an_interrupt_waits_for_what_is_paid_for(stopped):
+    """One Ctrl-C threw away every answer that took more than two seconds, and said that nothing was spent."""
     transport = FakeTransport(latency_s=lambda text: 50.0 if text.endswith(" 39") else 0.05)
     summary = stopped(transport)
-    assert summary.wall_s < 5.0
+    assert 50.0 < summary.wall_s < 52.0
+    assert transport.in_flight == 0
+    assert summary.counts["v1"]["ok"] == len(transport.calls)
+
+
+def test_calls_that_do_not_end_are_cancelled_at_their_deadline(stopped):
+    transport = FakeTransport(latency_s=lambda text: 500.0 if text.endswith(" 39") else 0.05)
+    summary = stopped(transport)
+    assert 59.0 < summary.wall_s < 63.0
     assert transport.in_flight == 0
     assert summary.counts["v1"]["ok"] == len(transport.calls) - 1
 

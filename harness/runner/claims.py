@@ -1,0 +1,150 @@
+"""Who is asking what: claims in the journal, by which several runs on one journal never pay for one request twice.
+
+Decides when a claim is somebody's and when its owner is dead. A claim is written before its request is sent, with the
+most that the call may cost: what a killed process had under way stands in the ledger of its run as money that may have
+been spent. All functions work inside a transaction of the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+BEAT_S = 5.0
+SILENT_S = 60.0
+"""An owner on another machine that has not been heard of for so long is dead."""
+STOPPED_S = 600.0
+"""So is one on this machine whose process stands still; a process that has ended is dead at once."""
+KEYS_AT_ONCE = 500
+TAKE = (
+    "INSERT INTO ledger SELECT run, 0, sum(usd), 0, sum(tokens), count(*) FROM claims WHERE owner = ? GROUP BY run "
+    "ON CONFLICT (run) DO UPDATE SET unknown_usd = unknown_usd + excluded.unknown_usd, "
+    "unknown_tokens = unknown_tokens + excluded.unknown_tokens, "
+    "unknown_calls = unknown_calls + excluded.unknown_calls"
+)
+BOOK = (
+    "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET usd = usd + excluded.usd, "
+    "unknown_usd = unknown_usd + excluded.unknown_usd, tokens = tokens + excluded.tokens, "
+    "unknown_tokens = unknown_tokens + excluded.unknown_tokens, "
+    "unknown_calls = unknown_calls + excluded.unknown_calls"
+)
+
+
+class Spent(NamedTuple):
+    """What calls have cost, and what calls whose price nobody told may have cost at most."""
+
+    usd: float = 0.0
+    unknown_usd: float = 0.0
+    tokens: int = 0
+    unknown_tokens: int = 0
+    unknown_calls: int = 0
+
+    def plus(self, other: Spent) -> Spent:
+        """Both together."""
+        return Spent(
+            self.usd + other.usd,
+            self.unknown_usd + other.unknown_usd,
+            self.tokens + other.tokens,
+            self.unknown_tokens + other.unknown_tokens,
+            self.unknown_calls + other.unknown_calls,
+        )
+
+
+NOTHING_SPENT = Spent()
+
+
+class Wanted(NamedTuple):
+    """A request to claim, with the most its call may cost."""
+
+    key: bytes
+    usd: float
+    tokens: int
+
+
+def new_owner() -> str:
+    """A name for one opened journal."""
+    return uuid.uuid4().hex
+
+
+def sign_on(database: sqlite3.Connection, owner: str, now: float) -> None:
+    """Say that this owner is there, or still there."""
+    database.execute(
+        "INSERT INTO owners VALUES (?, ?, ?, ?) ON CONFLICT (owner) DO UPDATE SET beat = excluded.beat",
+        (owner, socket.gethostname(), os.getpid(), now),
+    )
+
+
+def sign_off(database: sqlite3.Connection, owner: str) -> None:
+    """Leave: what is still claimed may have been asked and paid for."""
+    _take_over(database, owner)
+
+
+def bury_dead(database: sqlite3.Connection, now: float) -> int:
+    """Free the claims of owners that are dead; how many there were."""
+    owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
+    dead = [owner for owner, host, pid, beat in owners if is_dead(host, pid, now - beat)]
+    for owner in dead:
+        _take_over(database, owner)
+    return len(dead)
+
+
+def has_dead(database: sqlite3.Connection, now: float) -> bool:
+    """Whether somebody ended without signing off."""
+    owners = database.execute("SELECT host, pid, beat FROM owners").fetchall()
+    return any(is_dead(host, pid, now - beat) for host, pid, beat in owners)
+
+
+def is_dead(host: str, pid: int, silent_s: float) -> bool:
+    """Whether the owner of a claim can no longer bring an answer."""
+    if host != socket.gethostname():
+        return silent_s > SILENT_S
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return silent_s > STOPPED_S
+
+
+def claim(database: sqlite3.Connection, owner: str, run: str, wanted: Sequence[Wanted]) -> set[bytes]:
+    """Claim what nobody has claimed; the keys that are now this owner's."""
+    database.executemany(
+        "INSERT INTO claims VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+        [(one.key, owner, run, one.usd, one.tokens) for one in wanted],
+    )
+    mine: set[bytes] = set()
+    for start in range(0, len(wanted), KEYS_AT_ONCE):
+        keys = [one.key for one in wanted[start : start + KEYS_AT_ONCE]]
+        marks = ",".join("?" * len(keys))
+        found = database.execute(f"SELECT key FROM claims WHERE owner = ? AND key IN ({marks})", (owner, *keys))
+        mine.update(row[0] for row in found)
+    return mine
+
+
+def release(database: sqlite3.Connection, owner: str, keys: Sequence[bytes]) -> None:
+    """Give claims back."""
+    database.executemany("DELETE FROM claims WHERE key = ? AND owner = ?", [(key, owner) for key in keys])
+
+
+def book(database: sqlite3.Connection, run: str, spent: Spent) -> None:
+    """Add to what a run has spent."""
+    database.execute(BOOK, (run, *spent))
+
+
+def spent_by(database: sqlite3.Connection, run: str) -> Spent:
+    """What a run has spent in all its executions."""
+    row = database.execute(
+        "SELECT usd, unknown_usd, tokens, unknown_tokens, unknown_calls FROM ledger WHERE run = ?", (run,)
+    ).fetchone()
+    return Spent() if row is None else Spent(*row)
+
+
+def _take_over(database: sqlite3.Connection, owner: str) -> None:
+    database.execute(TAKE, (owner,))
+    database.execute("DELETE FROM claims WHERE owner = ?", (owner,))
+    database.execute("DELETE FROM owners WHERE owner = ?", (owner,))

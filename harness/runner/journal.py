@@ -1,0 +1,135 @@
+"""The journal's file: opening it, its schema, and what is said when it cannot be used.
+
+Decides migrations, permissions and messages. What stands in the tables is decided by ``cache`` and ``claims``.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+APPLICATION_ID = 0x4D484331
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE responses ("
+        "key BLOB NOT NULL PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, latency_ms REAL NOT NULL, "
+        "created TEXT NOT NULL, model TEXT NOT NULL)",
+    ),
+    (
+        "CREATE TABLE claims (key BLOB NOT NULL PRIMARY KEY, owner TEXT NOT NULL, run TEXT NOT NULL, "
+        "usd REAL NOT NULL, tokens INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE owners (owner TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, "
+        "beat REAL NOT NULL)",
+        "CREATE TABLE ledger (run TEXT NOT NULL PRIMARY KEY, usd REAL NOT NULL, unknown_usd REAL NOT NULL, "
+        "tokens INTEGER NOT NULL, unknown_tokens INTEGER NOT NULL, unknown_calls INTEGER NOT NULL)",
+    ),
+)
+"""Statements that lead from schema N to schema N + 1; ``user_version`` says where a file is."""
+BUSY_S = 60.0
+"""How long another process may hold the file before a run gives up."""
+SQLITE_WAIT_S = 0.05
+"""How long SQLite itself waits, deaf to signals; the rest of the waiting is done where Ctrl-C is heard."""
+
+
+def open_journal(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open the file, made readable for its owner alone when it is new; and whether its write-ahead file stood there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        had_wal = _size(path.with_name(path.name + "-wal")) > 0
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        database = sqlite3.connect(path, timeout=SQLITE_WAIT_S, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise broken(path, error) from None
+    try:
+        give_up_at = time.monotonic() + BUSY_S
+        while True:
+            try:
+                _prepare(database, path)
+            except sqlite3.OperationalError as error:
+                if not is_locked(error) or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.05)
+            else:
+                return database, had_wal
+    except sqlite3.Error as error:
+        database.close()
+        raise broken(path, error) from None
+    except BaseException:
+        database.close()
+        raise
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether another process holds the file right now."""
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("BEGIN")  # one snapshot: another process may be making this file right now
+    try:
+        application, version = _pragma(database, "application_id"), _pragma(database, "user_version")
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        database.execute("ROLLBACK")
+    if application != APPLICATION_ID and (tables or application or version):
+        raise HarnessError(
+            f"{path}: this database belongs to another program",
+            allowed="a response cache of this harness, or a path where nothing is yet",
+            next_step="name another file with --cache",
+        )
+    if version > len(MIGRATIONS):
+        raise HarnessError(
+            f"{path}: this response cache has schema {version}, written by a newer version of the harness",
+            allowed=f"schema 1 to {len(MIGRATIONS)}",
+            next_step="update the harness, or name another file with --cache",
+        )
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.execute("PRAGMA wal_autocheckpoint = 4000")
+    if application == APPLICATION_ID and version == len(MIGRATIONS):
+        return
+    database.execute("BEGIN IMMEDIATE")  # another process may have done it while this one waited
+    try:
+        for number in range(_pragma(database, "user_version"), len(MIGRATIONS)):
+            for statement in MIGRATIONS[number]:
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {number + 1}")
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> int:
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def broken(path: Path, error: Exception) -> HarnessError:
+    """What is said of a file that cannot be used, with the step that mends it."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        step = "wait until the other process is done with it, or name another file with --cache"
+    elif "not a database" in text or "malformed" in text:
+        step = "move this file away (its answers will be asked for again), or name another file with --cache"
+    else:
+        step = "make room or give write permission there, or name another file with --cache"
+    return HarnessError(
+        f"{path}: the response cache cannot be used: {text}",
+        allowed="a writable SQLite file of this harness, or a path where nothing is yet",
+        next_step=step,
+    )

@@ -1,0 +1,102 @@
+"""What is known of one endpoint during a run: its limits, its keys, and how it has answered so far.
+
+Decides which refusals speak of the set-up and which of one item: see ``Target.is_closed`` for keys and accounts that
+stop working on the way. Who is asked, and when, is left to ``calls``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from harness.errors import HarnessError
+from harness.runner.cache import Keys
+from harness.runner.endpoint import Endpoint
+from harness.runner.first_calls import FirstCalls
+from harness.runner.limits import Limiter
+from harness.runner.progress import time_text
+from harness.runner.retry import FATAL_STATUSES, describe, is_content_block
+from harness.runner.transport import RawResponse, TransportError
+
+CLOSED_STATUSES = frozenset({401, 402, 429})
+"""With these a server speaks of key, account or quota, never of an item."""
+_SETUP = re.compile(r"status (?:3\d\d|40[345]) \(")
+WRONG_SETUP = (
+    "correct params, model, base_url or api_key_env in models.yaml, or the prompt; then type the same command again"
+)
+IN_A_ROW = 3
+"""So many in a row, and it is no accident of a gateway."""
+
+
+class Target:
+    """One endpoint."""
+
+    __slots__ = ("_keys", "endpoint", "first", "has_answered", "limiter", "n_closed", "n_long_waits", "output_tokens")
+
+    def __init__(self, endpoint: Endpoint, clock: Callable[[], float], output_tokens: int) -> None:
+        self.endpoint = endpoint
+        self.limiter = Limiter(endpoint.limits, clock)
+        self.first = FirstCalls()
+        self.has_answered = False
+        self.output_tokens = output_tokens
+        self.n_closed = 0
+        self.n_long_waits = 0
+        self._keys: dict[tuple[str, int], Keys] = {}
+
+    def key(self, route: str, repeat: int, wave: str | None, body: bytes) -> bytes:
+        """The journal's key of a request."""
+        keys = self._keys.get((route, repeat))
+        if keys is None:
+            keys = self._keys[(route, repeat)] = Keys(self.endpoint.identity, route, repeat=repeat, wave=wave)
+        return keys.of(body)
+
+    def succeeded(self) -> None:
+        """A 2xx answer came."""
+        self.has_answered = True
+        self.n_closed = self.n_long_waits = 0
+        self.first.succeeded()
+
+    def is_closed(self) -> bool:
+        """Count a refusal of key, account or quota: at once where nothing was ever answered, else three in a row."""
+        self.n_closed += 1
+        return not self.first.is_proven or self.n_closed >= IN_A_ROW
+
+    def is_long_wait(self) -> bool:
+        """Count a 429 that asks for a wait beyond the item's deadline: three in a row are a limit of the day."""
+        self.n_long_waits += 1
+        return self.n_long_waits >= IN_A_ROW
+
+    def fatal(self, route: str, found: str, next_step: str) -> HarnessError:
+        """The message that ends a run."""
+        where = f"model '{self.endpoint.model_id}' at {self.endpoint.url_base}/{route.lstrip('/')}"
+        return HarnessError(self.endpoint.redact(f"{where}: {found}"), next_step=next_step)
+
+    def until(self, wait_s: float, now: datetime) -> str:
+        """When a limit of the day ends, in words."""
+        back = now + timedelta(seconds=wait_s)
+        return (
+            f"rate limit of model '{self.endpoint.model_id}': the server asks to come back in {time_text(wait_s)}, "
+            f"at {back:%Y-%m-%d %H:%M} UTC"
+        )
+
+
+def failure_reason(result: RawResponse | TransportError, error: str | None) -> str:
+    """Why a request failed, in words; empty for what says nothing of the set-up."""
+    if not isinstance(result, RawResponse):
+        return error or result.kind
+    if result.status == 429 or is_content_block(result):
+        return ""
+    said, status = describe(result), result.status
+    if status in FATAL_STATUSES or 300 <= status < 400:
+        return f"status {status} ({FATAL_STATUSES.get(status, 'the address points elsewhere')}): {said}"
+    return f"status {status}: {said}" if error is None else f"{error} (the server says: {said})"
+
+
+def is_about_setup(reason: str) -> bool:
+    """Whether a reason means that address, model or permission are wrong.
+
+    >>> is_about_setup("status 404 (there is no such address or model): no"), is_about_setup("status 422: bad")
+    (True, False)
+    """
+    return _SETUP.match(reason) is not None
