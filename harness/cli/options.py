@@ -152,8 +152,12 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
     @wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
     @click.option(
-        "--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars."
+        "--max-cost",
+        "max_cost_usd",
+        type=click.FloatRange(min=0),
+        help="Stop before the run spends more US dollars, earlier executions of it included.",
     )
+    @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before the run uses more tokens.")
     @gguf_option
     @cache_option
     @runs_dir_option
@@ -166,6 +170,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         repeats: int | None,
         wave: str | None,
         max_cost_usd: float | None,
+        max_tokens: int | None,
         gguf: Path | None,
         cache_path: Path | None,
         runs_dir: str,
@@ -173,7 +178,9 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         from harness.jobs.run import RunOptions
 
-        options = RunOptions(runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf)
+        options = RunOptions(
+            runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf, max_tokens
+        )
         return function(*args, options=options, **kwargs)
 
     return with_options

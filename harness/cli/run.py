@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import eval_argument, going_on, interruptible, json_option, note, print_json, run_options
-from harness.records.answers import NOT_ASKED
+from harness.cli.options import eval_argument, interruptible, json_option, note, print_json, run_options
+from harness.cli.summary import show_summary
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun, RunOptions
-    from harness.runner import RunSummary
 
 
 @click.command("run")
@@ -77,38 +76,6 @@ def show_weights(done_bytes: int, total_bytes: int, what: str) -> None:
     step = max(total_bytes // 10, 1)
     if done_bytes and (done_bytes // step > (done_bytes - 1) // step or done_bytes == total_bytes):
         note(f"{what}: {100 * done_bytes // max(total_bytes, 1)}% of {total_bytes / 1e9:.1f} GB")
-
-
-def show_summary(summary: RunSummary) -> None:
-    """Print what a run came to and what to type next."""
-    from harness.report.parts import numbers
-
-    head = f"Run {summary.run_id}: {summary.status}"
-    if summary.is_reused:
-        click.echo(f"{head} already, nothing to do; {summary.path}")
-    else:
-        calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
-        cost = f"{numbers.usd(summary.cost_usd)} spent, {numbers.duration(summary.wall_s)}"
-        click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}; {summary.path}")
-    for name, counts in summary.counts.items():
-        is_open = summary.status == "incomplete"
-        parts = [f"{numbers.count(n)} {outcome_words(one, is_open=is_open)}" for one, n in counts.items() if n]
-        click.echo(f"  {name}: {', '.join(parts)}")
-        for reason, n in summary.error_reasons.get(name, {}).items():
-            click.echo(f"    {numbers.count(n)} x error: {reason}")
-    if summary.status == "incomplete":
-        note(going_on(summary.reason))
-    elif summary.status == "invalid":
-        note("Too many rows have no answer: no verdict can rest on this run. The same command asks only for those.")
-    else:
-        click.echo(f"Next: harness score {summary.run_id}")
-
-
-def outcome_words(outcome: str, *, is_open: bool = False) -> str:
-    """An outcome in the words of a summary; what a stop has left is not asked *yet*."""
-    if outcome != NOT_ASKED:
-        return outcome
-    return "not asked yet" if is_open else "not asked"
 
 
 def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, as_json: bool) -> None:

@@ -68,7 +68,7 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     if as_json:
         print_json(_facts(run.meta))
         return
-    from harness.cli.run import outcome_words
+    from harness.cli.summary import outcome_words
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, render
 

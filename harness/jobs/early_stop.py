@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import __version__
 from harness.core.checks import CheckSpec, Verdict
 from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays
@@ -268,6 +269,7 @@ def run_early_stop(
     sizes = look_sizes(order, clusters, gate.plan.fractions)
     so_far = _Progress([], [])
     found, pairs, summary = None, None, None
+    request = replace(request, ledger=request.ledger or request.run_id(__version__))  # one bound for all looks
     with tempfile.TemporaryDirectory(prefix="harness-looks-") as folder:
         for number, size in enumerate(sizes, start=1):
             part = _part(request, order[:size], number, len(sizes))

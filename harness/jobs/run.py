@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.candidates.build import build_candidates
+from harness.errors import HarnessError
 from harness.files.evals import LoadedEval, load_eval
 from harness.files.kinds import kind_of
 from harness.records import Loaded, Policy
@@ -49,6 +50,7 @@ class RunOptions:
     wave: str | None = None
     max_cost_usd: float | None = None
     gguf: Path | None = None
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def prepare_run(
         seed=spec.seed,
         max_error_rate=spec.max_error_rate,
         max_cost_usd=options.max_cost_usd,
+        max_tokens=options.max_tokens,
+        check_unchanged=unchanged_since(loaded.golden.path, loaded.golden.items_path),
         policy=policy_facts(loaded.policy),
         slice_names=spec.slices,
     )
@@ -109,6 +113,26 @@ def execute(
 ) -> RunSummary:
     """Run a prepared request on this machine."""
     return run_eval(prepared.request, stream=stream, wrap=lambda inner: prepared.transport(inner, on_start))
+
+
+def unchanged_since(path: Path, items_path: Path | None) -> Callable[[], None]:
+    """A check that a golden set's files are still what they were: items are read while the run is under way."""
+
+    def state() -> list[tuple[str, int, int]]:
+        found = [one for one in (path, items_path) if one is not None and one.is_file()]
+        return [(one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in found]
+
+    before = state()
+
+    def check() -> None:
+        if state() != before:
+            raise HarnessError(
+                f"{shown_path(path)}: the golden set was changed while the run was under way",
+                allowed="a golden set that stands still from the run's beginning to its end",
+                next_step="type the same command again: what was answered is kept, and changed items are asked anew",
+            )
+
+    return check
 
 
 def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:

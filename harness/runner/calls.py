@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from harness.errors import HarnessError
-from harness.records.answers import Request, Response, Usage
+from harness.records.answers import Request, Response
 from harness.runner.budget import (
     NOTHING,
     OUTPUT_TOKENS,
@@ -34,42 +33,13 @@ from harness.runner.budget import (
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
 from harness.runner.endpoint import Endpoint
+from harness.runner.replies import Closed, Counts, Reply, Stopped
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
 from harness.runner.transport import RawResponse, Transport, TransportError, holds_answer
 from harness.runner.waits import backoff_s, retry_after_s
 
 UNSENT = frozenset({"refused", "unreachable", "certificate"})
-
-
-class Stopped(Exception):  # noqa: N818
-    """The run is ending: no new calls."""
-
-
-class Closed(Exception):  # noqa: N818
-    """The endpoint answers no more today: the run ends, and says when to come back."""
-
-
-class Reply:
-    """A response with what it used and cost; None for what nobody said."""
-
-    __slots__ = ("cost_usd", "response", "spent_s", "usage")
-
-    def __init__(self, response: Response, usage: Usage | None, cost: float | None, spent_s: float) -> None:
-        self.response = response
-        self.usage = usage
-        self.cost_usd = cost
-        self.spent_s = spent_s
-
-
-@dataclass(slots=True)
-class Counts:
-    """What this execution did."""
-
-    calls: int = 0
-    retries: int = 0
-    cached: int = 0
-    shared: int = 0
 
 
 class Caller:

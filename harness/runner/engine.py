@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction
+from harness.records.answers import NOT_ASKED, Answer, Candidate, Decide, Prediction, Response
 from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
-from harness.runner.calls import Caller, Closed, Reply, Stopped
+from harness.runner.calls import Caller
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
+from harness.runner.replies import Closed, Reply, Stopped
 from harness.runner.rows import InOrder
 
 CHUNK_ITEMS = 256
@@ -267,11 +267,15 @@ class Engine:
         usage, cost, latency_ms, remaining_s = NO_USAGE, 0.0, 0.0, self._item_timeout_s
         keys: list[str] = []
         is_cached = is_priced = True
-        step = partial(next, candidate.decide(item))
-        decision = step.args[0]
+        decision: Decide | None = None
+        responses: list[Response] = []
         while True:
             try:
-                requests = step()
+                if decision is None:
+                    decision = candidate.decide(item)
+                    requests = next(decision)
+                else:
+                    requests = decision.send(responses)
             except StopIteration as done:
                 answer: Answer = done.value
                 break
@@ -295,7 +299,7 @@ class Engine:
                         cost += reply.cost_usd
                 latency_ms += slowest_ms
                 remaining_s -= max(reply.spent_s for reply in replies)
-            step = partial(decision.send, [reply.response for reply in replies])
+            responses = [reply.response for reply in replies]
         asked = bool(keys)
         return Prediction(
             candidate.id,

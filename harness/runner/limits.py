@@ -1,10 +1,11 @@
 """Limits of one endpoint: how many calls at a time, how fast, and when none at all.
 
-Decides when a call may start. A 429 now and then is one request's own business: it waits as long as it is asked to.
-Only where 429s are a sizeable share of the latest answers, or headers say that nothing is left, does the whole endpoint
-pause and its concurrency shrink, once per burst and to no less than what was just seen to succeed; it grows on success
-and stands still while many calls break. Configured and learned rates are token buckets. Answers from the cache never
-come here. Whether one request is tried again is decided by ``retry``.
+Decides when a call may start. Concurrency starts at ten and grows with every success. A 429 now and then is one
+request's own business: it waits as long as it is asked to. Only where 429s are a sizeable share of the latest answers,
+or headers say that nothing is left, does the whole endpoint pause and its concurrency shrink, once per burst and to no
+less than what was just seen to succeed; it stands still while many calls break. Configured and learned rates are token
+buckets: learned from headers, or from what went through between two bursts of 429s. Answers from the cache never come
+here. Whether one request is tried again is decided by ``retry``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,20 @@ from typing import Any
 from harness.records import Limits
 from harness.runner.buckets import PACE, Bucket, is_used_up, read_rate
 
-START_CONCURRENCY = 64
+START_CONCURRENCY = 10
+SLOW_START = 2.0
+"""By how much the concurrency grows with a success until the first burst of 429s; after it, by ``STEADY``."""
+STEADY = 0.25
 RAMP_PER_S = 1500.0
-CUT = 0.8
+LEAST_RAMP_PER_S = 100.0
+"""After a burst of 429s calls start again at half the rate that had gone through, or at this one."""
+CUT = 0.5
+LEAST_MEASURED = 5
+HOLD_S = 10.0
+GROWTH_PER_S = 0.02
+"""How a measured rate grows once no 429 has come for ``HOLD_S``."""
+JUDGED_FOR_S = 10.0
+LONGEST_JUDGING_S = 1.0
 COOLDOWN_S = 1.0
 CALM_AFTER_5XX_S = 5.0
 PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.5, 120.0
@@ -59,6 +71,13 @@ class Limiter:
         self._requests = Bucket(limits.rpm / 60.0, max(1.0, limits.rpm / 60.0), now) if limits.rpm else None
         self._tokens = Bucket(limits.tpm / 60.0, max(1.0, limits.tpm / 60.0), now) if limits.tpm else None
         self._learned: dict[str, Bucket] = {}
+        self._measured: Bucket | None = None
+        self._n_through = 0
+        self._measured_since: float | None = None
+        self._last_429_at = now
+        self._judging_until = 0.0
+        self._judged_at = -JUDGED_FOR_S
+        self._n_judged = self._n_judged_429 = self._to_judge = 0
         self._new: deque[tuple[asyncio.Future[None], float]] = deque()
         self._again: deque[tuple[asyncio.Future[None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -91,35 +110,50 @@ class Limiter:
     def on_success(self, headers: Mapping[str, str]) -> None:
         """A call was answered: room to grow, and perhaps a rate to learn."""
         self._recent.append("ok")
-        if self.limit < self.ceiling and self._clock() >= self._grow_again_at:
+        self._n_through += 1
+        self._judge(is_429=False)
+        now = self._clock()
+        if self.limit < self.ceiling and now >= self._grow_again_at:
             before = int(self.limit)
-            self.limit = min(float(self.ceiling), self.limit + (1.0 if self._pressed_at is None else 0.25))
+            self.limit = min(float(self.ceiling), self.limit + (SLOW_START if self._pressed_at is None else STEADY))
             if int(self.limit) == self.ceiling != before:
                 self._note("growth")
+        if self._measured is not None and now - self._last_429_at > HOLD_S:
+            self._measured.rate *= 1.0 + GROWTH_PER_S / max(self._measured.rate, 1.0)
         if "x-ratelimit-limit-requests" in headers or "x-ratelimit-limit-tokens" in headers:
             self._learn(headers)
 
     def on_server_error(self) -> None:
         """A 5xx, a timeout or a broken connection: no growth for a while where there are many, no cut."""
         self._recent.append("broken")
+        self._judge(is_429=False)
         if self._share("broken") >= SIZEABLE:
             self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
 
     def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
         """A 429: when it is more than an accident, pause everything for as long as it asks, and cut once per burst."""
         now = self._clock()
-        wait_s = PAUSE_S if asked_s is None else max(asked_s, SHORTEST_PAUSE_S)
+        wait_s = PAUSE_S if asked_s is None or asked_s > LONGEST_PAUSE_S else max(asked_s, SHORTEST_PAUSE_S)
         self.n_429 += 1
         self._recent.append("429")
         self._learn(headers)
+        is_judged = self._judge(is_429=True)
         is_frequent = self._recent.count("429") >= SIZEABLE * RECENT_ANSWERS  # quick 429s come before slow answers
-        if not (is_frequent or now < self._paused_until or is_used_up(headers)):
+        if self._measured is not None and now - self._last_429_at > COOLDOWN_S:
+            self._measure(now, is_burst=is_frequent)
+        self._last_429_at = now
+        if not (is_frequent or is_judged or now < self._paused_until or is_used_up(headers)):
             return
+        began, n_through = self._measured_since or self._started, self._n_through
+        if self._measured is None and now >= self._cut_again_at and "requests" not in self._learned:
+            self._measure(now, is_burst=True)
+        self._judging_until = 0.0
         self._pressed_at = now
         self._paused_until = max(self._paused_until, now + min(wait_s, LONGEST_PAUSE_S))
         self._ramp_left = self.ceiling
         self._ramp.tokens = min(self._ramp.tokens, 0.0)
         if now >= self._cut_again_at:
+            self._ramp.rate = min(RAMP_PER_S, max(LEAST_RAMP_PER_S, 0.5 * n_through / max(now - began, 0.001)))
             floor = min(self.limit, self.in_flight * self._share("ok"))
             self.limit = max(1.0, float(int(max(self.limit * CUT, floor))))
             self._recent.clear()  # what follows the pause is judged by itself
@@ -149,6 +183,39 @@ class Limiter:
                 if not future.done():
                     future.set_exception(reason)
 
+    def _judge(self, *, is_429: bool) -> bool:
+        """Look before going on: at a first 429, hold new calls until those under way show whether it is an accident."""
+        now = self._clock()
+        if is_429 and self._judging_until == 0.0 and now - self._judged_at > JUDGED_FOR_S:
+            self._judging_until = now + LONGEST_JUDGING_S
+            self._to_judge, self._n_judged, self._n_judged_429 = max(self.in_flight, 3), 0, 0
+        if self._judging_until == 0.0:
+            return False
+        self._n_judged += 1
+        self._n_judged_429 += is_429
+        if self._n_judged < self._to_judge and self.in_flight > 1 and now < self._judging_until:
+            return False
+        self._judging_until = 0.0
+        self._judged_at = now
+        return self._n_judged_429 >= 3 and self._n_judged_429 >= SIZEABLE * self._n_judged
+
+    def _measure(self, now: float, *, is_burst: bool) -> None:
+        """Learn the rate from what went through since the last 429: the server's allowance was used up at both ends."""
+        since, n_through = self._measured_since, self._n_through
+        if not is_burst and n_through < 4 * LEAST_MEASURED:
+            return
+        self._measured_since, self._n_through = now, 0
+        if since is None or n_through < LEAST_MEASURED or now - since < COOLDOWN_S / 2:
+            return
+        rate = n_through / (now - since) * PACE
+        if self._measured is None:
+            self._measured = Bucket(rate, 1.0, now)
+            self._measured.tokens = 0.0
+        else:
+            rate = min(rate, self._measured.rate * PACE)
+            self._measured.rate = rate
+        self._note("measured requests", per_minute=round(rate * 60.0, 3))
+
     def _share(self, kind: str) -> float:
         return self._recent.count(kind) / len(self._recent) if self._recent else 0.0
 
@@ -176,7 +243,9 @@ class Limiter:
         if self.in_flight >= int(self.limit):
             return float("inf")
         now = self._clock()
-        delay = self._paused_until - now
+        delay = max(self._paused_until, self._judging_until) - now
+        if self._measured is not None:
+            delay = max(delay, self._measured.wait_s(1.0, now))
         if self._ramp_left > 0:
             delay = max(delay, self._ramp.wait_s(1.0, now))
         if self._requests is not None:
@@ -195,6 +264,8 @@ class Limiter:
         if self._ramp_left > 0:
             self._ramp_left -= 1
             self._ramp.take(1.0, now)
+        if self._measured is not None:
+            self._measured.take(1.0, now)
         if self._requests is not None:
             self._requests.take(1.0, now)
         if self._tokens is not None:

@@ -48,8 +48,8 @@ class Execution:
 def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, reason: str | None) -> RunStatus:
     """``incomplete`` when the run was stopped; ``invalid`` when it is no basis for a verdict.
 
-    That is so when too many rows of a candidate have no answer, or when not one of its answers can be used. The share is
-    of the rows that were asked: those withheld or never asked cannot fail.
+    That is so when too many rows of a candidate have no answer, or when not one of its answers can be used. The share
+    is of the rows that were asked: those withheld or never asked cannot fail.
     """
     if reason is not None:
         return "incomplete"

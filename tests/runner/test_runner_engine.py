@@ -280,7 +280,9 @@ def test_a_content_filter_on_every_item_is_no_wrong_setup(tmp_path):
 def test_the_same_400_from_the_start_stops_the_run(tmp_path):
     calls = iter(range(1000))
     transport = FakeTransport(lambda text, attempt: failure(400, f"Unknown parameter: seed (request {next(calls)})"))
-    with pytest.raises(HarnessError, match="first 10 items all failed, and nothing was ever answered: status 400: Unknown parameter"):
+    with pytest.raises(
+        HarnessError, match="first 10 items all failed, and nothing was ever answered: status 400: Unknown parameter"
+    ):
         run(make_request(tmp_path, FakeGolden(500)), transport)
     assert len(transport.calls) < 30
 

@@ -8,7 +8,7 @@ from runner_fakes import Asking, FakeGolden, FakeTransport, answer, failure, mak
 from harness.records import Limits
 from harness.runner.buckets import PACE, Bucket, duration_s, read_rate
 from harness.runner.budget import estimate
-from harness.runner.limits import Limiter
+from harness.runner.limits import SLOW_START, START_CONCURRENCY, Limiter
 from harness.runs import open_run
 
 
@@ -105,7 +105,7 @@ def test_a_429_that_says_nothing_is_left_pauses_the_whole_endpoint():
         began = loop.time()
         await limiter.acquire(0.0)
         assert loop.time() - began == pytest.approx(10.0)
-        assert (limiter.limit, limiter.slowed_to) == (40, 40)
+        assert (limiter.limit, limiter.slowed_to) == (25, 25)
 
     run_virtual(main)
 
@@ -121,7 +121,7 @@ def test_a_429_now_and_then_delays_its_own_item_and_no_other(tmp_path):
     assert summary.counts == {"v1": {"ok": 2000}}
     assert summary.wall_s < 6.0
     told = open_run(summary.path).meta.limits["m"]
-    assert (told["rate_limited"], [entry["reason"] for entry in told["history"]]) == (100, ["start"])
+    assert (told["rate_limited"], [entry["reason"] for entry in told["history"]]) == (100, ["start", "growth"])
 
 
 def test_a_cut_leaves_what_was_seen_to_succeed():
@@ -131,10 +131,10 @@ def test_a_cut_leaves_what_was_seen_to_succeed():
             await limiter.acquire(0.0)
         for _ in range(29):
             limiter.on_success({})
-        for _ in range(10):  # 10 of the last 32 answers
+        for _ in range(8):  # 8 of the last 32 answers: three quarters of the 50 under way may succeed
             limiter.on_rate_limit({}, 0.0)
-        assert limiter.limit == 40
-        assert limiter.slowed_to == 40
+        assert limiter.limit == 37
+        assert limiter.slowed_to == 37
         await asyncio.sleep(31.0)
         assert limiter.slowed_to is None
 
@@ -142,7 +142,10 @@ def test_a_cut_leaves_what_was_seen_to_succeed():
 
 
 def limited(concurrency=100):
-    return Limiter(Limits(concurrency=concurrency), asyncio.get_running_loop().time)
+    """A limiter that has grown to its ceiling."""
+    limiter = Limiter(Limits(concurrency=concurrency), asyncio.get_running_loop().time)
+    limiter.limit = float(concurrency)
+    return limiter
 
 
 def test_concurrency_is_cut_once_per_burst_and_grows_back():
@@ -150,22 +153,23 @@ def test_concurrency_is_cut_once_per_burst_and_grows_back():
         limiter = limited(50)
         for _ in range(20):
             limiter.on_rate_limit({}, 0.0)
-        assert limiter.limit == 40
+        assert limiter.limit == 25
         await asyncio.sleep(1.5)
-        limiter.on_rate_limit({}, 0.0)
-        assert limiter.limit == 32
+        for _ in range(20):
+            limiter.on_rate_limit({}, 0.0)
+        assert limiter.limit == 12
         for _ in range(200):
             limiter.on_success({})
         assert limiter.limit == 50
-        assert [entry["limit"] for entry in limiter.history] == [50, 40, 32, 50]
-        assert limiter.n_429 == 21
+        assert [entry["limit"] for entry in limiter.history] == [10, 25, 12, 50]
+        assert limiter.n_429 == 40
 
     run_virtual(main)
 
 
 def test_server_errors_pause_growth_and_cut_nothing():
     async def main(loop):
-        limiter = limited(100)
+        limiter = Limiter(Limits(concurrency=100), loop.time)
         start = limiter.limit
         limiter.on_server_error()
         for _ in range(10):
@@ -173,7 +177,7 @@ def test_server_errors_pause_growth_and_cut_nothing():
         assert limiter.limit == start
         await asyncio.sleep(6.0)
         limiter.on_success({})
-        assert limiter.limit == start + 1
+        assert limiter.limit == start + SLOW_START
 
     run_virtual(main)
 
@@ -271,3 +275,45 @@ def test_the_history_goes_into_the_run(tmp_path):
     assert told["rate_limited"] >= 1
     assert [entry["reason"] for entry in told["history"]][:3] == ["start", "learned requests", "429"]
     assert told["history"][1]["per_minute"] == pytest.approx(1200)
+
+
+@pytest.mark.parametrize("headers", ["all", "always"])
+@pytest.mark.parametrize("burst", [10, 60])
+def test_600_a_minute_are_used_almost_whole_with_almost_no_429(tmp_path, headers, burst):
+    server = Server(10, burst, headers=headers)
+    summary = run(make_request(tmp_path, FakeGolden(1200), limits=Limits(concurrency=64)), FakeTransport(server))
+    assert summary.counts == {"v1": {"ok": 1200}}
+    assert (1200 - burst) / 10 / summary.wall_s >= 0.95
+    assert server.refused < 12
+
+
+@pytest.mark.parametrize("headers", ["none", "retry-after"])
+@pytest.mark.parametrize("burst", [10, 60])
+def test_a_rate_that_no_header_tells_is_measured(tmp_path, headers, burst):
+    server = Server(10, burst, headers=headers)
+    summary = run(make_request(tmp_path, FakeGolden(1200), limits=Limits(concurrency=64)), FakeTransport(server))
+    assert summary.counts == {"v1": {"ok": 1200}}
+    assert (1200 - burst) / 10 / summary.wall_s >= 0.95
+    assert server.refused < 100  # the two bursts from which it is learnt
+    assert "measured requests" in [note["reason"] for note in open_run(summary.path).meta.limits["m"]["history"]]
+
+
+def test_a_server_that_asks_for_no_wait_loses_no_item_and_is_not_hammered(tmp_path):
+    """Obeyed to the letter, ``Retry-After: 0`` made 5,778 refused calls in ten seconds and lost 100 of 300 items."""
+
+    class Hasty(Server):
+        def __call__(self, text, attempt):
+            result = super().__call__(text, attempt)
+            return failure(429, headers={"retry-after": "0"}) if result.status == 429 else result
+
+    server = Hasty(20, 20, headers="none")
+    summary = run(make_request(tmp_path, FakeGolden(300), limits=Limits(concurrency=64)), FakeTransport(server))
+    assert summary.counts == {"v1": {"ok": 300}}
+    assert server.refused < 150
+
+
+def test_no_more_than_ten_calls_are_made_before_anything_was_answered(tmp_path):
+    transport = FakeTransport(latency_s=1.0)
+    run(make_request(tmp_path, FakeGolden(200), limits=Limits(concurrency=128)), transport)
+    assert len([at for at in transport.started_at if at < transport.started_at[0] + 0.99]) == START_CONCURRENCY
+    assert transport.most_in_flight > 64

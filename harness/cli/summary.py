@@ -1,0 +1,102 @@
+"""What ``harness run`` says of a run that has ended: what it came to, what failed and why, what it cost.
+
+Decides order and words. A run in which nothing could be used opens with that, with the commonest reasons and an example
+of what came back; a cost that nobody knows is never written as $0.00.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import going_on, note
+from harness.errors import printable
+from harness.records.answers import NOT_ASKED
+
+if TYPE_CHECKING:
+    from harness.runner import RunSummary
+
+
+def show_summary(summary: RunSummary) -> None:
+    """Print what a run came to and what to type next."""
+    from harness.report.parts import numbers
+
+    for line in useless_lines(summary):
+        click.echo(line)
+    head = f"Run {summary.run_id}: {summary.status}"
+    if summary.is_reused:
+        click.echo(f"{head} already, nothing to do; {summary.path}")
+    else:
+        calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
+        cost = f"{cost_words(summary)}, {numbers.duration(summary.wall_s)}"
+        click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}; {summary.path}")
+    for name, counts in summary.counts.items():
+        is_open = summary.status == "incomplete"
+        parts = [f"{numbers.count(n)} {outcome_words(one, is_open=is_open)}" for one, n in counts.items() if n]
+        click.echo(f"  {name}: {', '.join(parts)}")
+        if name in summary.examples:  # its reasons stand above
+            continue
+        for reason, n in summary.error_reasons.get(name, {}).items():
+            click.echo(f"    {numbers.count(n)} x error: {printable(reason)}")
+    if summary.status == "incomplete":
+        note(printable(going_on(summary.reason)))
+        if summary.reason == "budget":
+            note(budget_words(summary))
+    elif summary.status == "invalid":
+        has_errors = any(counts.get("error") for counts in summary.counts.values())
+        step = "The same command asks only for those." if has_errors else "Mend the prompt or the model, and run again."
+        what = "Too many rows have no answer" if has_errors else "No answer could be used"
+        note(f"{what}: no verdict can rest on this run. {step}")
+    else:
+        click.echo(f"Next: harness score {summary.run_id}")
+
+
+def useless_lines(summary: RunSummary) -> list[str]:
+    """The first lines about candidates without one usable answer: why, and what came back once."""
+    lines: list[str] = []
+    for name, counts in summary.counts.items():
+        n_used = counts.get("ok", 0) + counts.get("abstained", 0)
+        reasons = summary.failures.get(name, {})
+        if n_used or not reasons:
+            continue
+        n_asked = sum(counts.get(one, 0) for one in ("unparsed", "refused", "blocked", "error"))
+        lines.append(f"NOTHING USABLE from candidate '{name}': not one of {n_asked:,} answers gives a decision.")
+        lines += [f"  {n:,} x {printable(reason)}" for reason, n in reasons.items()]
+        if example := summary.examples.get(name):
+            lines.append(f"  what came back, for example: {example}")
+    return lines
+
+
+def cost_words(summary: RunSummary) -> str:
+    """What this execution spent, as far as anybody knows."""
+    from harness.report.parts import numbers
+
+    spent = f"{numbers.usd(summary.cost_usd)} spent"
+    if not summary.unknown_calls or not summary.unknown_usd:
+        return spent
+    unknown = (
+        f"the cost of {numbers.count(summary.unknown_calls)} calls is unknown (no usage in the answer, or no answer), "
+        f"at most about {numbers.usd(summary.unknown_usd)}"
+    )
+    return f"{spent} and {unknown}" if summary.cost_usd else unknown
+
+
+def budget_words(summary: RunSummary) -> str:
+    """Where the money went, when a bound ended the run."""
+    from harness.report.parts import numbers
+
+    parts = []
+    if summary.spent_before_usd:
+        parts.append(f"earlier executions of this run took {numbers.usd(summary.spent_before_usd)}")
+    if summary.unknown_usd:
+        parts.append("calls of unknown cost count at the most they may have cost")
+    told = f" ({'; '.join(parts)})" if parts else ""
+    return f"The next call might have gone past --max-cost or --max-tokens{told}: raise it to go on."
+
+
+def outcome_words(outcome: str, *, is_open: bool = False) -> str:
+    """An outcome in the words of a summary; what a stop has left is not asked *yet*."""
+    if outcome != NOT_ASKED:
+        return outcome
+    return "not asked yet" if is_open else "not asked"

@@ -1,0 +1,40 @@
+"""What comes of asking: a reply, or why there will be none any more.
+
+Decides nothing; ``calls`` makes them and ``engine`` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.records.answers import Response, Usage
+
+
+class Stopped(Exception):  # noqa: N818
+    """The run is ending: no new calls."""
+
+
+class Closed(Exception):  # noqa: N818
+    """The endpoint answers no more today: the run ends, and says when to come back."""
+
+
+class Reply:
+    """A response with what it used and cost; None for what nobody said."""
+
+    __slots__ = ("cost_usd", "response", "spent_s", "usage")
+
+    def __init__(self, response: Response, usage: Usage | None, cost: float | None, spent_s: float) -> None:
+        self.response = response
+        self.usage = usage
+        self.cost_usd = cost
+        self.spent_s = spent_s
+
+
+@dataclass(slots=True)
+class Counts:
+    """What this execution did."""
+
+    calls: int = 0
+    retries: int = 0
+    cached: int = 0
+    shared: int = 0
