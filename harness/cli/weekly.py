@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,8 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
     return wanted
 
 
-@click.command("weekly")
-@click.option("--eval", "eval_name", required=True, metavar="EVAL", help="Name of the eval, or its file.")
+@click.group("weekly", invoke_without_command=True)
+@click.option("--eval", "eval_name", metavar="EVAL", help="Name of the eval, or its file; must be given.")
 @click.option("--week", metavar="WEEK", help="ISO week such as 2026-W47; default: the last one with a complete run.")
 @click.option("--candidate", metavar="ID", help="Whose quality is reported; default: the eval's baseline.")
 @click.option("--control", metavar="ID", help="Frozen control; default: a candidate that stayed unchanged.")
@@ -57,8 +58,10 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; write files only with --out.")
 @runs_dir_option
+@click.pass_context
 def command(
-    eval_name: str,
+    context: click.Context,
+    eval_name: str | None,
     week: str | None,
     candidate: str | None,
     control: str | None,
@@ -79,7 +82,12 @@ def command(
       harness weekly --eval community
       harness weekly --eval community --week 2026-W47 --control rules_v1 --format html,md,xlsx,png
       harness weekly --eval community --text none --out reports/monday
+      harness weekly ack --eval community --finding hate.recall --reason "policy change, agreed 12 Nov"
     """
+    if context.invoked_subcommand is not None:
+        return
+    if eval_name is None:
+        raise click.UsageError("Missing option '--eval'.")
     from harness import __version__
     from harness.cli.report import now_text
     from harness.report.weekly.build import build_weekly
@@ -108,6 +116,59 @@ def command(
             click.echo(str(path), err=as_json)
         if not written:
             note(f"{name}: no trend was drawn; that takes two weeks with runs, and there is {data.weeks[0]} only.")
+
+
+@command.command("ack")
+@click.option("--eval", "eval_name", required=True, metavar="EVAL", help="Name of the eval, or its file.")
+@click.option("--finding", "key", required=True, metavar="KEY", help="Key in the ledger, such as hate.recall.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it may stay as it is.")
+@click.option("--by", metavar="NAME", help="Who answers for it; default: the user of this machine.")
+@click.option("--owner", metavar="NAME", help="Who owns it from now on.")
+@click.option("--candidate", metavar="ID", help="Whose finding it is; default: the eval's baseline.")
+@click.option("--week", metavar="WEEK", help="Week of the report that shows it; default: the last one.")
+@runs_dir_option
+def acknowledge(
+    eval_name: str,
+    key: str,
+    reason: str,
+    by: str | None,
+    owner: str | None,
+    candidate: str | None,
+    week: str | None,
+    runs_dir: str,
+) -> None:
+    """Answer for an open finding, so that the weekly report stops asking.
+
+    It stays in the ledger with its reason until the figure recovers.
+
+    \b
+    Examples:
+      harness weekly ack --eval community --finding hate.recall --reason "accepted until the new prompt"
+    """
+    import getpass
+
+    from harness.errors import HarnessError
+    from harness.gating.findings.memory import Acknowledgement
+    from harness.report.weekly.acknowledged import write_acknowledged
+    from harness.report.weekly.build import ledger_of
+    from harness.report.weekly.collect import collect
+
+    if not reason.strip():
+        raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
+    name = _eval_name(eval_name)
+    source = collect(runs_dir, name, week=week, candidate=candidate)
+    entries = [one for one in ledger_of(source) if one.closed is None]
+    chosen = next((one for one in entries if one.key == key), None)
+    if chosen is None:
+        raise HarnessError(
+            f"no open finding '{key}' of {source.candidate} in {source.week}",
+            allowed=", ".join(one.key for one in entries) or "none is open",
+            next_step=f"read the ledger: harness weekly --eval {name}",
+        )
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    done = Acknowledgement(key, chosen.since, reason.strip(), by or getpass.getuser(), now, owner)
+    path = write_acknowledged(runs_dir, name, source.candidate, done)
+    click.echo(f"{key} since {chosen.since}: acknowledged by {done.by}. Written to {path}.")
 
 
 def _eval_name(given: str) -> str:

@@ -20,7 +20,22 @@ from harness.report.weekly.digest import LIMIT, digest
 from harness.report.weekly.page import render_page
 from harness.report.weekly.renderers import RENDERERS
 
-KEPT = {"metric", "verdict", "tone", "kind", "week", "since", "source", "first_week", "golden", "previous_week"}
+KEPT = {
+    "metric",
+    "verdict",
+    "tone",
+    "kind",
+    "week",
+    "since",
+    "fact",
+    "proof",
+    "claim",
+    "closed",
+    "source",
+    "first_week",
+    "golden",
+    "previous_week",
+}
 """Fields whose values are the harness's own words, or a week."""
 ACTING = re.compile("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069\u200b-\u200f\u2028\u2029\ufeff\ud800-\udfff]")
 DANGEROUS = tuple("=+-@\t\r\n|%")

@@ -56,7 +56,8 @@ QUIET = "The other figure stayed within what chance explains."
         (
             {**MODEL, "temp": 0.7},
             80,
-            "Since 2026-W42, temperature unset became 0.7. The frozen control control decided every item as before: "
+            "Since 2026-W42, temperature unset became 0.7. The frozen control control, on the same model, decided "
+            "every item as before: "
             "the cause is our change.",
         ),
         (
@@ -68,20 +69,23 @@ QUIET = "The other figure stayed within what chance explains."
         (
             {**MODEL, "model": "acme-2"},
             55,
-            "Since 2026-W42, model acme-1 became acme-2. The frozen control control moved too (recall of Hate -25.0 "
-            "points): not all of it is our change.",
+            "Since 2026-W42, model acme-1 became acme-2. The control control asks another model or endpoint, so it "
+            "says nothing about drift of this one. It coincides with our change; model drift is not ruled out: "
+            "add an unchanged candidate on the same model as control, asked anew every week.",
         ),
         (
             MODEL,
             80,
-            "None of its own inputs changed since 2026-W42. The frozen control control decided every item as before: "
+            "None of its own inputs changed since 2026-W42. The frozen control control, on the same model, decided "
+            "every item as before: "
             "look for what the runs do not record.",
         ),
         (
             {**MODEL, "model": "acme-2"},
             None,
-            "Since 2026-W42, model acme-1 became acme-2. No frozen control ran in both weeks, so a change on the "
-            "vendor's side cannot be told from ours.",
+            "Since 2026-W42, model acme-1 became acme-2. No control on the same model ran in both weeks. It "
+            "coincides with our change; model drift is not ruled out: "
+            "add an unchanged candidate on the same model as control, asked anew every week.",
         ),
     ],
     ids=["our change", "vendor drift", "both", "unexplained", "no control"],
@@ -131,7 +135,7 @@ def test_what_only_the_pairs_prove_is_told_as_small(tmp_path):
     history.week("2026-W42", {"main": 90}, fingerprints={"main": MODEL})
     history.week("2026-W43", {"main": 82}, fingerprints={"main": {**MODEL, "model": "acme-2"}})
     assert built(history).headline[0] == (
-        "Recall of Hate fell by 8.0 points [-15.0, -4.0] on the same items as in 2026-W42 (0 fixed, 8 broken): "
+        "Recall of Hate fell by 8.0 points [-15.0, -4.0] on the same items as in 2026-W42 (8 newly missed, 0 newly caught): "
         "small on the chart, but not chance."
     )
 

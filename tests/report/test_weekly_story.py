@@ -42,7 +42,8 @@ def test_the_real_regression_is_pointed_out_with_its_cause(runs):
     )
     (cause,) = data.causes
     assert "rule set platform v2 became v3 (1 line added, 13 removed)" in cause
-    assert cause.endswith("The frozen control profanity shows no drift: this points to our change.")
+    assert cause.endswith("No vendor's model takes part, so the change is ours.")
+    assert "control" not in cause  # a control that calls no model says nothing about a rule set
     assert data.asks[0].owner == "policy-adult"
     assert data.asks[0].text.startswith("Recall of Sexual content fell by 37.3 points: decide whether to roll back.")
     first = data.errors.clusters[0]
@@ -54,12 +55,31 @@ def test_the_real_regression_is_pointed_out_with_its_cause(runs):
 def test_weeks_without_change_raise_no_alarm(runs, week):
     data = report(runs, week)
     assert data.movements == ()
-    assert data.headline[0] == "Nothing moved by more than chance explains."
-    assert data.word.startswith("STEADY")
+    is_open = [one for one in data.findings if one.kind == "open"]
+    assert ("Nothing else" if is_open else "Nothing") + " moved by more than chance explains." in data.headline
+    assert data.word.startswith("NOT REPAIRED" if is_open else "STEADY")
+    assert not [one for one in data.findings if one.kind == "harm" and one.fact == "moved"]
     assert not [one for one in data.asks if one.rank < 10]
     if week in UNCHANGED:
         assert data.errors.clusters == ()
         assert (data.errors.n_new, data.errors.n_gone) == (0, 0)
+
+
+@pytest.mark.slow
+def test_a_fall_that_nobody_repaired_is_never_forgotten(runs):
+    """A fall of 37 points in W46 was followed by a green STEADY in W47 and W48."""
+    for week in ("2026-W47", "2026-W48"):
+        data = report(runs, week)
+        fall = next(one for one in data.findings if one.kind == "open" and one.key == "sexual.recall")
+        assert fall.since == "2026-W46"
+        assert (data.tone, data.word) == ("bad", "NOT REPAIRED")
+        told = "Recall of Sexual content fell in 2026-W46, from 87.8% to 50.5%, and is not repaired"
+        assert any(line.startswith(told) for line in data.headline)
+        assert told in digest(data)
+    repaired = report(runs, "2026-W49")
+    assert [(one.key, one.closed) for one in repaired.ledger if one.key == "sexual.recall"] == [
+        ("sexual.recall", "2026-W49")
+    ]
 
 
 @pytest.mark.slow
@@ -87,7 +107,7 @@ def test_the_way_back_is_told(runs):
     data = report(runs, "2026-W49")
     assert ("sexual", "recall") in {(one.category, one.metric) for one in data.movements if one.is_better}
     assert "rule set platform v3 became v4" in data.causes[0]
-    assert "decided every item as before: the cause is our change." in data.causes[0]
+    assert "No vendor's model takes part, so the change is ours." in data.causes[0]
     assert [one.week for one in data.earlier if one.category == "sexual" and one.metric == "recall"] == [
         "2026-W46",
         "2026-W43",

@@ -73,6 +73,7 @@ class Evidence:
         target: The target or limit that is missed or open.
         bound: The one-sided 95% bound that decides about it.
         more: Further items that would settle it; None when unknown.
+        then: Value in the week in which an open finding began.
         names: What fills the sentence: ids of items, categories, a status.
     """
 
@@ -85,12 +86,13 @@ class Evidence:
     target: float | None = None
     bound: float | None = None
     more: int | None = None
+    then: float | None = None
     names: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; what is not there is left out."""
         plain: dict[str, Any] = {"proof": self.proof}
-        for name in ("p_value", "adjusted", "n", "n_of", "target", "bound", "more"):
+        for name in ("p_value", "adjusted", "n", "n_of", "target", "bound", "more", "then"):
             value = getattr(self, name)
             if value is not None and value == value:
                 plain[name] = value

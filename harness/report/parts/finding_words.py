@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.core.metric_table import METRIC_TABLE
+from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
 from harness.core.results import MetricResult
 from harness.gating.findings import Decision, Finding
 from harness.measure.slices import SMALL_CELL
@@ -97,12 +97,24 @@ def _equals(value: float) -> str:
 def _moved(one: Finding) -> str:
     assert one.metric is not None
     assert one.difference is not None
+    if one.kind == "open":
+        return _still_open(one)
     better = one.kind == "gain"
     text = _VERBS[one.metric, better].format(place(one))
     if one.before is not None and one.after is not None:
         text += f": {in_plain(one.metric, one.before, one.after)}"
     told = "; ".join(part for part in (statistics(one), newly_text(one)) if part)
     return f"{text} ({told})."
+
+
+def _still_open(one: Finding) -> str:
+    """A fall of an earlier week that nobody repaired or answered for."""
+    before, then = one.before, one.evidence.then
+    now = "n/a" if one.after is None else numbers.share_with_interval(one.after)
+    verb = "rose" if one.metric in LOWER_IS_BETTER else "fell"
+    text = f"{figure(one)} {verb} in {one.since}, from {numbers.share(None if before is None else before.value)} to "
+    text += f"{numbers.share(then)}, and is not repaired: it is {now} now"
+    return f"{text}, on other labels." if "other_labels" in one.evidence.names else f"{text}."
 
 
 def _target(one: Finding) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.gating.findings.stored import NEWLY
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
 from harness.report.parts.words import listed, plural
@@ -55,7 +56,7 @@ def _moved(rows: Sequence[CategoryRow], movements: Sequence[Movement], has_own_c
         if one.is_better:
             continue
         row = by_id.get(one.category)
-        n_worse = row.worse.get(one.metric, 0) if row is not None else 0
+        n_worse = row.newly.get(NEWLY[one.metric][0], 0) if row is not None else 0
         broken = f" Start with the {plural(n_worse, _WORSE[one.metric])}." if n_worse else ""
         what = "decide whether to roll back" if has_own_change else "find the cause with whoever runs it"
         size = points_text(one.difference)

@@ -6,20 +6,21 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.across import split_change
-from harness.gating.findings.pair import SAME_WITHIN
-from harness.measure.comparable import require_same, shared_positions
-from harness.measure.compare import Comparison, compare
+from harness.gating.findings.memory import Entry, ledger
+from harness.gating.findings.pair import is_better
+from harness.gating.findings.stored import NEWLY
+from harness.measure.comparable import shared_positions
+from harness.measure.compare import Comparison
 from harness.measure.score import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences
 from harness.report.weekly.asks import build_asks
 from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
-from harness.report.weekly.causes import candidate_series, causes_of, headline_of
+from harness.report.weekly.causes import candidate_series, cause_between, causes_of, headline_of
 from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
@@ -33,15 +34,16 @@ from harness.report.weekly.data import (
     WeekChanges,
     WeeklyData,
 )
+from harness.report.weekly.findings import week_findings, week_screen
 from harness.report.weekly.health import gold_rows, n_all_disagree
 from harness.report.weekly.items import example_of, item_rows
-from harness.report.weekly.series import point_at
+from harness.report.weekly.paired import against_itself, proven_moves
+from harness.report.weekly.series import point_at, series_of
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import week_of, weeks_between
 from harness.runs import Run
 
-PROVEN = 0.05
 SPLIT_SHOWN = 0.005
 
 
@@ -61,7 +63,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     previous_week, before = source.previous if source.previous else (None, None)
     changes = changes_between(before, run, candidate) if before is not None else ()
     is_comparable = not any(one.kind == "golden_set" for one in changes)
-    paired = _paired(before, run, candidate) if before is not None and is_comparable else None
+    paired = against_itself(before, run, candidate) if before is not None and is_comparable else None
     rows = _rows(source, names, series, paired)
     movements = _movements(week, names, series, paired, previous_week)
     splits, n_split = _splits(before, run, candidate, names) if before is not None and not is_comparable else ((), 0)
@@ -85,8 +87,21 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         float(run.meta.max_error_rate),
         any(one.kind in OWN_KINDS for one in changes),
     )
+    entries = ledger_of(source)
+    findings = week_findings(
+        run,
+        candidate,
+        before,
+        paired,
+        rows,
+        movements,
+        entries,
+        cause_between(source, movements, changes),
+        previous_week,
+        week,
+    )
     n_missed = sum(one.verdict == "missed" for row in rows for one in row.judgements.values())
-    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed)
+    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings)
     items, items_note = item_rows(source, names, text_mode, shared)
     return WeeklyData(
         banners=_banners(source),
@@ -101,7 +116,10 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=headline_of(source, rows, movements, causes, previous_week, is_comparable),
+        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable),
+        findings=findings,
+        ledger=entries,
+        screen=week_screen(findings),
         policy=f"{run.meta.policy.get('name')} v{run.meta.policy.get('version')}",
         golden=golden_name(run.meta),
         run_id=run.meta.run_id,
@@ -131,6 +149,12 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     )
 
 
+def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
+    """Falls of the candidate over the weeks that are remembered: open, answered for, or repaired."""
+    long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
+    return ledger([(one.category, one.metric, one.points) for one in long], source.falls, source.acknowledged)
+
+
 def _banners(source: WeeklySource) -> tuple[Banner, ...]:
     """Whose quality is shown where nobody would expect it, and runs that should have been in the report."""
     found = []
@@ -150,15 +174,6 @@ def _banners(source: WeeklySource) -> tuple[Banner, ...]:
             advice = broken.advice.removeprefix(UNDECIDED).strip()
             found.append(Banner(broken.word, f"{left_out} {broken.sentence}", advice))
     return tuple(found)
-
-
-def _paired(before: Run, run: Run, candidate: str) -> Comparison | None:
-    """The candidate against itself last time, item by item; None where the items differ."""
-    try:
-        require_same(before, run)
-    except HarnessError:
-        return None
-    return compare(before, candidate, run, candidate, n_resamples=200)  # only tests of McNemar and WGS are read
 
 
 def _rows(
@@ -191,11 +206,7 @@ def _rows(
                 judgements={name: one for name, one in judged.items() if one is not None},
                 points={name: one for name, one in points.items() if one is not None},
                 production_precision=at_prevalence if at_prevalence.is_defined else None,
-                fixed=None if flips is None else len(flips.fixed),
-                broken=None if flips is None else len(flips.broken),
-                worse={}
-                if flips is None
-                else {"recall": round(flips.cells["110"]), "precision": round(flips.cells["001"])},
+                newly={} if flips is None else {name: len(ids) for name, ids in flips.newly.items()},
             )
         )
     return tuple(rows)
@@ -213,37 +224,27 @@ def _movements(
     kept = [one for one in found if one is not None]
     flagged = {(one.category, one.metric) for one in kept}
     if paired is not None and previous_week is not None:
-        for category, compared in paired.categories.items():
-            for metric in METRIC_NAMES:
-                p_holm = compared.p_holm.get(metric, math.nan)
-                if (category, metric) in flagged or math.isnan(p_holm) or p_holm > PROVEN:
-                    continue
-                one = compared.metrics[metric]
-                if abs(one.difference.value) < SAME_WITHIN or one.difference.low <= 0 <= one.difference.high:
-                    continue
-                sentence = sentences.paired_sentence(
+        for category, metric, one, p_holm in proven_moves(paired):
+            if (category, metric) in flagged:
+                continue
+            moved = paired.categories[category]
+            newly = {name: len(moved.newly.get(name, ())) for name in NEWLY[metric]}
+            sentence = sentences.paired_sentence(names[category], metric, one.difference, newly, previous_week)
+            kept.append(
+                Movement(
+                    week,
+                    category,
                     names[category],
                     metric,
-                    one.difference,
-                    len(compared.fixed),
-                    len(compared.broken),
-                    previous_week,
+                    one.baseline.value,
+                    one.candidate,
+                    one.difference.value,
+                    p_holm,
+                    is_better(metric, one.difference.value),
+                    "paired",
+                    sentence,
                 )
-                kept.append(
-                    Movement(
-                        week,
-                        category,
-                        names[category],
-                        metric,
-                        one.baseline.value,
-                        one.candidate,
-                        one.difference.value,
-                        p_holm,
-                        _is_better(metric, one.difference.value),
-                        "paired",
-                        sentence,
-                    )
-                )
+            )
     kept.sort(key=_importance)
     return tuple(kept)
 
@@ -268,14 +269,10 @@ def _flag(series: Series, week: str, names: Mapping[str, str]) -> Movement | Non
         point.result,
         difference,
         point.q_value,
-        _is_better(series.metric, difference),
+        is_better(series.metric, difference),
         "chart",
         sentences.movement_sentence(name, series.metric, point),
     )
-
-
-def _is_better(metric: str, difference: float) -> bool:
-    return (difference > 0) != (metric in LOWER_IS_BETTER)
 
 
 def _earlier(week: str, names: Mapping[str, str], series: tuple[Series, ...]) -> tuple[Movement, ...]:

@@ -6,17 +6,30 @@ wording is in ``sentences``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from harness.measure.decisions import decisions
+from harness.gating.findings import Cause, Finding
+from harness.gating.findings.causes import (
+    CauseEvidence,
+    ControlEvidence,
+    asks_model,
+    behind,
+    cause_of,
+    models_of,
+    same_models,
+)
+from harness.measure.decisions import decisions, outcome_code
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import listed
 from harness.report.weekly import sentences
-from harness.report.weekly.changes import OWN_KINDS, kind_of
+from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
+from harness.report.weekly.findings import MOST_OPEN
 from harness.report.weekly.series import series_of
-from harness.runs import Run
 
 
 def candidate_series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
@@ -37,7 +50,7 @@ def causes_of(
     """Why the figures moved, or why they cannot be compared, in sentences."""
     if source.previous is None:
         return ()
-    since, before = source.previous
+    since, _ = source.previous
     ours = [one for one in changes if one.kind in OWN_KINDS]
     if not is_comparable:
         other = [one for one in changes if one.kind == "golden_set"]
@@ -58,42 +71,58 @@ def causes_of(
     if not movements:
         quiet = sentences.changes_sentence(changes, since)
         return (quiet,) if quiet else ()
-    control, moved, identical = _control_evidence(source, before, movements)
-    return (
-        sentences.cause_sentence(
-            movements,
-            ours,
-            [one for one in changes if one.kind == "sample"],
-            since,
-            kind=kind_of(source.run.meta, source.candidate),
-            control=control,
-            control_moved=moved,
-            control_identical=identical,
-        ),
+    cause = cause_between(source, movements, changes)
+    return () if cause is None else (sentences.cause_sentence(cause, since),)
+
+
+def cause_between(source: WeeklySource, movements: Sequence[Movement], changes: Sequence[Change]) -> Cause | None:
+    """What may be blamed for this week's movements; None without a run before."""
+    if source.previous is None:
+        return None
+    fingerprint = source.run.meta.fingerprints.get(source.candidate, {})
+    return cause_of(
+        CauseEvidence(
+            behind(fingerprint),
+            tuple(one.phrase for one in changes if one.kind in OWN_KINDS),
+            tuple(one.phrase for one in changes if one.kind == "golden_set"),
+            tuple(one.phrase for one in changes if one.kind == "sample"),
+            _control_evidence(source, movements),
+        )
     )
 
 
-def _control_evidence(
-    source: WeeklySource, before: Run, movements: tuple[Movement, ...]
-) -> tuple[str | None, list[str], bool | None]:
-    """The control, the categories in which it moved as well, and whether it decided every item as before."""
+def _control_evidence(source: WeeklySource, movements: Sequence[Movement]) -> ControlEvidence | None:
+    """What the control shows between the two runs; None where it did not run in both."""
     control, now, then = source.control, source.control_run, source.control_previous
     if control is None or now is None or then is None:
-        return None, [], None
+        return None
     identical: bool | None = None
     if now.item_ids == then.item_ids and now.text_hashes == then.text_hashes:
         old, new = decisions(then, control).y_pred, decisions(now, control).y_pred
         identical = old.shape == new.shape and bool(np.array_equal(old, new))
-    if identical:
-        return control, [], True
-    names = {one.category: one.name for one in movements}
     moved = []
-    for one in candidate_series(source, control):
-        point = next((point for point in one.points if point.week == source.week and point.is_flagged), None)
-        if point is not None:
-            difference = f"{numbers.points(point.result.value - point.before)} points"
-            moved.append(f"{METRIC_NAMES[one.metric].lower()} of {names.get(one.category, one.category)} {difference}")
-    return control, moved, identical
+    if not identical:
+        names = {one.category: one.name for one in movements}
+        for one in candidate_series(source, control):
+            point = next((point for point in one.points if point.week == source.week and point.is_flagged), None)
+            if point is not None:
+                size = f"{numbers.points(point.result.value - point.before)} points"
+                moved.append(f"{METRIC_NAMES[one.metric].lower()} of {names.get(one.category, one.category)} {size}")
+    own = source.run.meta.fingerprints.get(source.candidate, {})
+    its = now.meta.fingerprints.get(control, {})
+    specs = [
+        run.meta.eval.get("candidates", {}).get(name, {})
+        for run, name in ((source.run, source.candidate), (now, control))
+    ]
+    rows = now.candidate(control)
+    return ControlEvidence(
+        control,
+        asks_same_model=same_models(models_of(own, specs[0]), models_of(its, specs[1])),
+        calls_model=asks_model(its),
+        n_asked_again=int((~rows.is_cached & (rows.outcomes == outcome_code("ok"))).sum()),
+        moved=tuple(moved),
+        identical=identical,
+    )
 
 
 def headline_of(
@@ -101,14 +130,26 @@ def headline_of(
     rows: tuple[CategoryRow, ...],
     movements: tuple[Movement, ...],
     causes: tuple[str, ...],
+    findings: tuple[Finding, ...],
     previous_week: str | None,
     is_comparable: bool,
 ) -> tuple[str, ...]:
-    """The report in a few sentences: what moved, why, what stayed, and how the targets stand."""
-    found = [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
-    found += [one.sentence for one in movements[: sentences.TOLD]]
+    """The report in a few sentences: harm first, then gains, why, what stayed, and how the targets stand."""
+    told = [
+        one for one in findings if one.kind in ("invalid", "open") or (one.kind == "harm" and _is_apart(one, movements))
+    ]
+    falls = [one.sentence for one in movements if not one.is_better]
+    rises = [one.sentence for one in movements if one.is_better]
+    found = [finding_sentence(one) for one in told if one.kind == "invalid"]
+    found += [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
+    found += falls[: sentences.TOLD]
+    still = [one for one in told if one.kind == "open"]
+    found += [finding_sentence(one) for one in still[:MOST_OPEN]]
+    found += [finding_sentence(one) for one in [one for one in told if one.kind == "harm"][:MOST_OPEN]]
+    found += rises[: max(1, sentences.TOLD - len(falls))]
+    found += sentences.gaps(source, previous_week)
     if not movements:
-        found.append(sentences.nothing_moved(previous_week, is_comparable))
+        found.append(sentences.nothing_moved(previous_week, is_comparable, bool(told), _first_of(source)))
     found += causes[:3] if not is_comparable else causes[:1] if movements else ()
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
@@ -117,3 +158,18 @@ def headline_of(
             found.append(f"The other {others} stayed within what chance explains.")
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
     return tuple(one for one in found if one)
+
+
+def _first_of(source: WeeklySource) -> str | None:
+    """The candidate, where others ran in weeks before."""
+    return source.candidate if len(source.by_week) > 1 else None
+
+
+def _is_apart(one: Finding, movements: Sequence[Movement]) -> bool:
+    """Whether no movement or target sentence says it already; a slice of what falls as a whole is told below."""
+    if one.fact == "target_missed":
+        return False
+    moved = {(m.category, m.metric) for m in movements if not m.is_better}
+    if one.slice is not None and one.category is None:
+        return {"fpr": "precision"}.get(str(one.metric), one.metric) not in {metric for _, metric in moved}
+    return (one.category, {"fpr": "precision"}.get(str(one.metric), one.metric)) not in moved

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import orjson
@@ -29,7 +29,6 @@ _PHRASES = {
     "structured_output": "structured output",
     "engine": "version of the rules engine",
 }
-_MODEL_KINDS = frozenset({"prompt", "moderation"})
 
 
 def fingerprint_of(meta: RunMeta, candidate: str) -> bytes:
@@ -38,21 +37,6 @@ def fingerprint_of(meta: RunMeta, candidate: str) -> bytes:
     on_failure = spec.get("on_failure") or meta.eval.get("on_failure")
     content = [meta.fingerprints.get(candidate, {}), on_failure]
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-
-
-def kind_of(meta: RunMeta, candidate: str) -> Literal["model", "recorded", "own"]:
-    """What stands behind the decisions: a vendor's model, a system that was recorded, or only what is ours."""
-    fingerprint = meta.fingerprints.get(candidate, {})
-    if _asks(fingerprint):
-        return "model"
-    return "recorded" if fingerprint.get("kind") == "recorded" else "own"
-
-
-def _asks(fingerprint: Mapping[str, Any]) -> bool:
-    if fingerprint.get("kind") in _MODEL_KINDS:
-        return True
-    stages = fingerprint.get("stages") or ()
-    return any(_asks(stage.get("candidate") or {}) for stage in stages if isinstance(stage, Mapping))
 
 
 def gold_key(meta: RunMeta) -> str:

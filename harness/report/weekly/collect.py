@@ -6,6 +6,7 @@ run once in its life; item rows are read for two weeks at most.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,19 @@ from typing import Any
 
 from harness.core.results import MetricResult, result_from
 from harness.errors import HarnessError
+from harness.gating.findings.causes import models_of, same_models
+from harness.gating.findings.memory import Acknowledgement, PairedFall
+from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
+from harness.report.weekly.paired import falls_between, falls_from
 from harness.report.weekly.summaries import SummaryCache, run_key, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 
+BASELINE_NOTE = "The eval's baseline."
 WEEKS_SHOWN = 12
+WEEKS_REMEMBERED = 52
+"""Weeks over which the ledger of open findings looks back, shown or not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +52,10 @@ class WeeklySource:
         alphas: Agreement per category, where the golden set has votes.
         n_gated: Candidates gated on the golden set.
         texts: Texts by item id.
+        remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
+        falls: Proven paired falls of those weeks.
+        acknowledged: Who answers for which open finding.
+        is_baseline: Whether the candidate is reported because it is the eval's baseline.
     """
 
     eval_name: str
@@ -64,6 +76,10 @@ class WeeklySource:
     alphas: Mapping[str, MetricResult] = field(default_factory=dict)
     n_gated: int | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
+    remembered: tuple[tuple[str, RunMeta], ...] = ()
+    falls: tuple[PairedFall, ...] = ()
+    acknowledged: tuple[Acknowledgement, ...] = ()
+    is_baseline: bool = False
 
 
 def collect(
@@ -87,12 +103,28 @@ def collect(
     this = by_week[chosen]
     reported, candidate_note, missing_baseline = _candidate(this, candidate)
     control_name, note = _control(by_week, chosen, reported, control)
+    long = runs_by_week(metas, weeks_until(chosen, max(n_weeks, WEEKS_REMEMBERED)))
+    remembered = tuple((one.week, one.of[reported]) for one in long.values() if reported in one.of)
     shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
+    shown |= {meta.run_id: meta for _, meta in remembered}
     with SummaryCache(runs_dir) as cache:
         summaries = {
             run_id: cache.get(run_key(meta), lambda run_id=run_id: summary_of(open_run(run_id, runs_dir)))  # type: ignore[misc]
             for run_id, meta in sorted(shown.items())
         }
+        falls = [
+            one
+            for (_, before_meta), (later, meta) in itertools.pairwise(remembered)
+            for one in falls_from(
+                later,
+                cache.get(
+                    f"falls|{reported}|{run_key(before_meta)}|{run_key(meta)}",
+                    lambda a=before_meta, b=meta: falls_between(  # type: ignore[misc]
+                        open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
+                    ),
+                ),
+            )
+        ]
     opened: dict[str, Run] = {}
 
     def opened_run(meta: RunMeta | None) -> Run | None:
@@ -122,6 +154,10 @@ def collect(
         control_run=opened_run(this.of.get(control_name)) if control_name else None,
         control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
         unusable=tuple(one for one in metas if week_of(one) >= chosen and _is_wanting(one, metas)),
+        remembered=remembered,
+        falls=tuple(falls),
+        acknowledged=read_acknowledged(runs_dir, eval_name, reported),
+        is_baseline=candidate_note == BASELINE_NOTE,
         first_week=min(week_of(one) for one in metas if one.golden_set["hash"] == run.meta.golden_set["hash"]),
     )
 
@@ -169,7 +205,7 @@ def _candidate(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None
     newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
     baseline = newest.eval.get("baseline")
     if baseline in this.of:
-        return str(baseline), "The eval's baseline.", None
+        return str(baseline), BASELINE_NOTE, None
     first = newest.candidates[0]
     if not baseline:
         return first, f"The eval names no baseline: this is the first candidate of run {newest.run_id}.", None
@@ -192,14 +228,18 @@ def _control(by_week: Mapping[str, WeekRuns], week: str, candidate: str, wanted:
         return None, "There is no earlier week, so nothing can serve as frozen control."
     if not frozen:
         return None, "No candidate stayed unchanged over these weeks, so there is no frozen control."
-    model = this.of[candidate].fingerprints.get(candidate, {}).get("model")
+    model = _models(this, candidate)
 
     def rank(name: str) -> tuple[bool, int, str]:
-        own = this.of[name].fingerprints.get(name, {}).get("model")
-        return own != model, -weeks_between(frozen[name], week), name
+        return not same_models(model, _models(this, name)), -weeks_between(frozen[name], week), name
 
     best = min(frozen, key=rank)
     return best, f"{best} serves as frozen control: unchanged since {frozen[best]}."
+
+
+def _models(this: WeekRuns, name: str) -> frozenset[tuple[str, str, str]]:
+    meta = this.of[name]
+    return models_of(meta.fingerprints.get(name, {}), meta.eval.get("candidates", {}).get(name, {}))
 
 
 def _frozen_since(by_week: Mapping[str, WeekRuns], week: str, candidate: str) -> str | None:

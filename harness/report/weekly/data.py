@@ -15,6 +15,8 @@ from typing import Any, Literal
 from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.core.targets import TargetState
+from harness.gating.findings import Finding
+from harness.gating.findings.memory import Entry
 from harness.report.parts.banner import Banner
 
 Tone = Literal["good", "bad", "open", "neutral"]
@@ -91,10 +93,9 @@ class CategoryRow:
     judgements: Mapping[str, Judgement]
     points: Mapping[str, Point]
     production_precision: MetricResult | None
-    fixed: int | None
-    broken: int | None
-    worse: Mapping[str, int]
-    """Metric -> items that newly count against it: newly missed for recall, newly flagged wrongly for precision."""
+    newly: Mapping[str, int]
+    """Items whose decision changed since the run before, by direction: caught, missed, wrongly_flagged, cleared; empty
+    where the items differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +329,10 @@ class WeeklyData:
     tone: Tone
     word: str
     headline: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    ledger: tuple[Entry, ...]
+    screen: tuple[tuple[str, tuple[str, ...]], ...]
+    """Heading -> sentences of the first screen below the headline: open findings and what is worse in places."""
     policy: str
     golden: str
     run_id: str
@@ -364,7 +369,7 @@ class WeeklyData:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, MetricResult):
+    if isinstance(value, MetricResult | Finding):
         return value.as_dict()
     if isinstance(value, Example):
         return value.item_id

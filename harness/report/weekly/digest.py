@@ -1,4 +1,4 @@
-"""The weekly report as one chat message: under 2,000 characters, most important first, nothing cut in mid-sentence."""
+"""The weekly report as one chat message: under 1,500 characters, most important first, nothing cut in mid-sentence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from harness.report.parts import numbers
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
-from harness.report.weekly.data import KIND_NAMES, WeeklyData
+from harness.report.weekly.data import KIND_NAMES, Cluster, WeeklyData
 
-LIMIT = 2_000
+LIMIT = 1_500
 MAX_LINE = 420
 MOST_ASKS = 3
 """Asks in the message, so that new errors have room; the report has all."""
@@ -45,11 +45,24 @@ def digest(data: WeeklyData) -> str:
         if stands:
             optional += ["", "**New errors**"]
             for one in stands:
-                where = f", most in {one.parts[0].slice} {one.parts[0].value}" if one.parts else ""
+                where = f", {gathered(one)}" if one.parts else ""
                 kind = KIND_NAMES[one.kind]
                 optional.append("- " + chat_text(f"{one.name}: {plural(one.n_new, 'item')} newly {kind}{where}"))
     tail = ["", f"{numbers.count(data.health.n_items)} items of {chat_text(data.golden)}; run {chat_text(data.run_id)}"]
     return _fitted(lines, optional, tail)
+
+
+def gathered(one: Cluster) -> str:
+    """Where the errors of a cluster gather; ``most`` only where it is more than half of them.
+
+    >>> part = Part("language", "de", 52, 0, 90, 0.01)
+    >>> gathered(Cluster("hate", "Hate", "fn", 2_242, 0, 2_500, 9_000, 0.01, True, (part,), ()))
+    '52 of them in language de, where they are denser than elsewhere'
+    """
+    part = one.parts[0]
+    if 2 * part.n_new > one.n_new:
+        return f"most in {part.slice} {part.value} ({numbers.count(part.n_new)} of {numbers.count(one.n_new)})"
+    return f"{numbers.count(part.n_new)} of them in {part.slice} {part.value}, where they are denser than elsewhere"
 
 
 def _mark(data: WeeklyData) -> str:

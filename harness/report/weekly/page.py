@@ -18,10 +18,12 @@ from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
+from harness.gating.findings.memory import Entry
 from harness.report.parts import numbers
 from harness.report.parts.masking import TextMode, printable
 from harness.report.parts.words import plural
 from harness.report.weekly import drawings
+from harness.report.weekly.acknowledged import ledger_state
 from harness.report.weekly.data import (
     KIND_NAMES,
     METRIC_NAMES,
@@ -86,6 +88,7 @@ class WeeklyPage:
             ("targets", "Targets", data.rows),
             ("trend", "Trend", self.has_trend),
             ("moved", "What moved", data.movements or data.causes or data.earlier),
+            ("ledger", "Ledger", data.ledger),
             ("errors", "New errors", data.errors and data.errors.clusters),
             ("asks", "Asks", data.asks),
             ("golden", "Golden set", True),
@@ -93,6 +96,26 @@ class WeeklyPage:
             ("about", "About", True),
         ]
         return [(name, text) for name, text, has_data in possible if has_data]
+
+    def name_of(self, category: str) -> str:
+        """A category as readers know it."""
+        return next((row.name for row in self.data.rows if row.id == category), category)
+
+    def owner_of(self, one: Entry) -> str | None:
+        """Who answers: whoever acknowledged it, else the category's owner."""
+        if one.acknowledged is not None:
+            return one.acknowledged.owner or one.acknowledged.by
+        return next((row.owner for row in self.data.rows if row.id == one.category), None)
+
+    @staticmethod
+    def metric_words(metric: str) -> str:
+        """A metric at the beginning of a cell."""
+        return METRIC_NAMES.get(metric, metric)
+
+    @staticmethod
+    def ledger_state(one: Entry) -> str:
+        """Open, acknowledged with its reason, or closed by recovery."""
+        return ledger_state(one)
 
     @property
     def tiles(self) -> list[tuple[str, str, str]]:
@@ -103,10 +126,13 @@ class WeeklyPage:
         if judged:
             counted = {verdict: judged.count(verdict) for verdict in ("met", "missed", "open")}
             tiles.append(("Targets met", f"{counted['met']} of {len(judged)}", f"{counted['missed']} missed"))
-            tiles.append(("Cannot tell yet", str(counted["open"]), "golden set too small or too close"))
+            tiles.append(("Cannot tell yet", str(counted["open"]), "the interval holds the target"))
         if data.previous_week is not None and data.is_comparable:
             flags = sum(one.source == "chart" for one in data.movements)
             tiles.append(("Figures that moved", str(len(data.movements)), f"{flags} flagged on the charts"))
+        n_open = sum(one.is_open for one in data.ledger)
+        if n_open:
+            tiles.append(("Unrepaired falls", str(n_open), "see the ledger"))
         shown = data.errors
         if shown is not None and shown.is_new:
             tiles.append(("New errors", numbers.count(shown.n_new), f"{numbers.count(shown.n_gone)} gone"))

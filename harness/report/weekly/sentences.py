@@ -5,12 +5,16 @@ Decides wording only. Every figure is rounded by ``report.numbers``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.core.results import MetricResult
+from harness.gating.findings import Cause, Finding
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.words import capital, listed, plural
+from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
+from harness.report.weekly.weeks import weeks_between, weeks_until
 
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""
@@ -51,13 +55,14 @@ def summary_sentence(movements: Sequence[Movement]) -> str:
     return f"{numbers.count(len(movements))} figures moved: {'; '.join(told)}."
 
 
-def paired_sentence(name: str, metric: str, difference: MetricResult, fixed: int, broken: int, since: str) -> str:
+def paired_sentence(name: str, metric: str, difference: MetricResult, newly: Mapping[str, int], since: str) -> str:
     """A proven paired difference that the chart does not flag."""
+    told = ", ".join(f"{numbers.count(n)} {NEWLY_WORDS[what]}" for what, n in newly.items())
     verb = "rose" if difference.value > 0 else "fell"
     return (
         f"{METRIC_NAMES[metric]} of {name} {verb} by {points_text(difference.value)} "
         f"[{numbers.points(difference.low)}, {numbers.points(difference.high)}] on the same items as in {since} "
-        f"({fixed} fixed, {broken} broken): small on the chart, but not chance."
+        f"({told}): small on the chart, but not chance."
     )
 
 
@@ -97,13 +102,16 @@ def _only_target(week: str, candidate: str, row: CategoryRow, one: Judgement) ->
     return f"In {week} {candidate} {one.verdict} its only target, {value}."
 
 
-def nothing_moved(previous: str | None, is_comparable: bool) -> str:
+def nothing_moved(
+    previous: str | None, is_comparable: bool, has_harm: bool = False, first_of: str | None = None
+) -> str:
     """The sentence of a quiet week."""
     if previous is None:
-        return "This is the first week with a run, so there is nothing to compare it with."
+        of = "" if first_of is None else f" of {first_of}"
+        return f"This is the first week with a run{of}, so there is nothing to compare it with."
     if not is_comparable:
         return ""
-    return "Nothing moved by more than chance explains."
+    return f"Nothing{' else' if has_harm else ''} moved by more than chance explains."
 
 
 def changes_sentence(changes: Sequence[Change], since: str | None) -> str:
@@ -115,65 +123,89 @@ def changes_sentence(changes: Sequence[Change], since: str | None) -> str:
     return f"What changed since {since}: {listed([one.phrase for one in changes], 4)}."
 
 
-def cause_sentence(
-    movements: Sequence[Movement],
-    ours: Sequence[Change],
-    samples: Sequence[Change],
-    since: str,
-    *,
-    kind: str,
-    control: str | None,
-    control_moved: Sequence[str],
-    control_identical: bool | None,
-) -> str:
-    """Why it moved, as far as runs can tell: our change, the vendor's drift, or another sample.
+_SAID: dict[str, str] = {
+    "no_change": "None of its own inputs changed since {since}.",
+    "recorded": "These are recorded decisions: what changed since {since} behind them, the runs cannot say.",
+    "no_control": "No control on the same model ran in both weeks.",
+    "control_calls_none": "The control {0} calls no model, so it says nothing about drift of this one.",
+    "control_elsewhere": "The control {0} asks another model or endpoint, so it says nothing about drift of this one.",
+    "control_cached": "The answers of the control {0} came from the journal, so they say nothing about drift.",
+    "control_same": "The frozen control {0}, on the same model, decided every item as before",
+    "control_steady": "The frozen control {0}, on the same model, shows no drift",
+}
+_CONTROL_TO_ADD = "add an unchanged candidate on the same model as control, asked anew every week"
 
-    Args:
-        movements: This week's movements.
-        ours: Changes of the candidate's own inputs.
-        samples: Changes of the sample of items.
-        since: Week of the run before.
-        kind: What stands behind the decisions: ``model``, ``recorded`` or ``own``.
-        control: The frozen control; None when there is none in both weeks.
-        control_moved: Categories in which the control moved too.
-        control_identical: Whether the control decided every item as before; None when the items differ.
-    """
-    if not movements:
-        return ""
-    what = listed([one.phrase for one in ours], 4)
-    if kind == "recorded":
-        text = f"These are recorded decisions: what changed since {since} behind them, the runs cannot say."
-    else:
-        text = f"Since {since}, {what}." if ours else f"None of its own inputs changed since {since}."
-    if samples:
-        text += f" The items are {samples[0].phrase}."
-    if control is None:
-        if kind == "model":
-            text += " No frozen control ran in both weeks, so a change on the vendor's side cannot be told from ours."
-        elif kind == "own" and ours:
-            text += " No vendor's model takes part, so the change is ours."
-        return text
-    still = "decided every item as before" if control_identical else "shows no drift"
-    if control_moved:
-        moved = f"The frozen control {control} moved too ({listed(control_moved)})"
-        ending = "not all of it is our change" if ours else "the model behind them or the items changed, not we"
-        return f"{text} {moved}: {ending}."
-    if ours:
-        ending = "the cause is our change" if control_identical else "this points to our change"
-        return f"{text} The frozen control {control} {still}: {ending}."
-    return f"{text} The frozen control {control} {still}: look for what the runs do not record."
+
+def cause_sentence(cause: Cause, since: str) -> str:
+    """Why it moved, as far as runs can tell."""
+    parts = []
+    has_changes = any(one.kind == "changes" for one in cause.because)
+    for one in cause.because:
+        names = one.names
+        if one.kind == "changes":
+            parts.append(f"Since {since}, {listed(names, 4)}.")
+        elif one.kind == "sample":
+            parts.append(f"The items are {names[0]}.")
+        elif one.kind == "no_model":
+            parts += ["No vendor's model takes part, so the change is ours."] if has_changes else []
+        elif one.kind == "drift_possible":
+            what = "It coincides with our change; model drift" if has_changes else "Model drift"
+            parts.append(f"{what} is not ruled out: {_CONTROL_TO_ADD}.")
+        elif one.kind in ("control_moved", "control_moved_too"):
+            ending = (
+                "not all of it is our change" if has_changes else "the model behind them or the items changed, not we"
+            )
+            parts.append(f"The frozen control {names[0]} moved too ({listed(names[1:])}): {ending}.")
+        elif one.kind in ("control_same", "control_steady"):
+            said = _SAID[one.kind].format(*names)
+            sure = "the cause is our change" if one.kind == "control_same" else "this points to our change"
+            parts.append(f"{said}: {sure if has_changes else 'look for what the runs do not record'}.")
+        elif one.kind in _SAID:
+            parts.append(_SAID[one.kind].format(*names, since=since))
+    return " ".join(parts)
+
+
+def gaps(source: WeeklySource, previous: str | None) -> list[str]:
+    """Weeks without a run, and a baseline that is another one than before: neither may pass in silence."""
+    found = []
+    if previous is not None:
+        missed = weeks_until(source.week, weeks_between(previous, source.week) + 1)[1:-1]
+        if missed:
+            found.append(f"No complete run of {source.candidate} in {listed(missed)}: what moved may have moved then.")
+    earlier = [one for one in source.by_week.values() if one.week < source.week and one.of]
+    if earlier and source.is_baseline:
+        newest = max(earlier[-1].of.values(), key=lambda meta: (meta.created_at, meta.run_id))
+        old = newest.eval.get("baseline")
+        if old and old != source.candidate:
+            found.append(
+                f"The eval's baseline was {old} in {earlier[-1].week} and is {source.candidate} now: the weeks before "
+                f"show {source.candidate} where it ran, not what was the baseline then."
+            )
+    return found
 
 
 def verdict_word(
-    movements: Sequence[Movement], previous: str | None, is_comparable: bool, n_missed: int
+    movements: Sequence[Movement],
+    previous: str | None,
+    is_comparable: bool,
+    n_missed: int,
+    findings: Sequence[Finding] = (),
 ) -> tuple[str, Tone]:
-    """The report's first words and their tone; missed harm weighs most."""
-    found = {(one.metric, one.is_better) for one in movements}
-    if ("recall", False) in found:
+    """The report's first words and their tone; missed harm weighs most, and a good word needs a week without harm."""
+    if any(one.kind == "invalid" for one in findings):
+        return "NOTHING TO JUDGE", "bad"
+    moved = {(one.metric, one.is_better) for one in movements}
+    if ("recall", False) in moved:
         return "MORE HARM MISSED", "bad"
-    if ("precision", False) in found:
-        return ("MORE CAUGHT, LESS PRECISE", "open") if ("recall", True) in found else ("LESS PRECISE", "bad")
-    if found:
+    if ("precision", False) in moved:
+        return ("MORE CAUGHT, LESS PRECISE", "open") if ("recall", True) in moved else ("LESS PRECISE", "bad")
+    apart = [one for one in findings if one.kind in ("harm", "open") and one.fact != "target_missed"]
+    if any(one.kind == "open" for one in apart):
+        return ("BETTER, NOT REPAIRED", "open") if moved else ("NOT REPAIRED", "bad")
+    if apart:
+        word = "MORE FAILURES" if all(one.fact == "failures" for one in apart) else "WORSE IN PLACES"
+        return (f"BETTER, {word}" if moved else word), "open"
+    if moved:
         return ("BETTER, BELOW TARGET", "open") if n_missed else ("BETTER", "good")
     if previous is None:
         return "FIRST WEEK", "neutral"

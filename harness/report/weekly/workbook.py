@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.report.parts import numbers
+from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.masking import TextMode
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
+from harness.report.weekly.acknowledged import ledger_state
 from harness.report.weekly.data import KIND_NAMES, METRIC_NAMES, WeeklyData
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
@@ -19,6 +21,7 @@ _MARKS: Any = (
     ("moved up", "good"),
     ("moved down", "bad"),
     ("new error", "bad"),
+    ("open", "bad"),
     ("fixed", "good"),
     ("INVALID", "bad"),
     ("INCOMPLETE", "bad"),
@@ -33,7 +36,7 @@ def write_xlsx(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
 
 def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     """Summary, categories, errors, items, history, candidates, about; a sheet without rows is left out."""
-    found = [_summary(data), _categories(data), _history(data)]
+    found = [_summary(data), *findings_sheet(data.findings), *_ledger(data), _categories(data), _history(data)]
     if data.errors is not None and data.errors.clusters:
         found.append(_errors(data))
     if data.items:
@@ -45,12 +48,49 @@ def _summary(data: WeeklyData) -> Sheet:
     rows: list[tuple[Value, ...]] = [(one.word, one.text, "") for one in data.banners]
     rows.append(("Verdict", data.word, ""))
     rows += [("Headline", sentence, "") for sentence in data.headline]
-    rows += [("Why", sentence, "") for sentence in data.causes]
-    rows += [("Moved", one.sentence, one.week) for one in (*data.movements, *data.earlier)]
+    rows += [(heading, sentence, "") for heading, said in data.screen for sentence in said]
+    rows += [("Why", sentence, "") for sentence in data.causes if sentence not in data.headline]
+    shown = [one for one in data.movements if one.sentence not in data.headline]
+    rows += [("Moved", one.sentence, one.week) for one in (*shown, *data.earlier)]
     rows += [("Ask", one.text, one.owner) for one in data.asks]
     columns = (Column("What", width=20), Column("Sentence", "long", 120), Column("Week or owner", width=28))
     title = "".join(f"{one.word}: " for one in data.banners) + f"{data.eval_name}, {data.week}: {data.candidate}"
     return Sheet("Summary", columns, rows, title=title, marks=_MARKS)
+
+
+def _ledger(data: WeeklyData) -> list[Sheet]:
+    """Falls that are open, answered for, or repaired."""
+    if not data.ledger:
+        return []
+    columns = (
+        Column("Key", width=24),
+        Column("Category", width=22),
+        Column("Metric", width=12),
+        Column("Since", width=10),
+        Column("Before", "share", 9),
+        Column("Then", "share", 9),
+        Column("Now", "share", 9),
+        Column("Same labels", width=11),
+        Column("State", "long", 60),
+        Column("Owner", width=22),
+    )
+    owners = {row.id: row.owner for row in data.rows}
+    rows = [
+        (
+            one.key,
+            one.category,
+            one.metric,
+            one.since,
+            number(one.before),
+            number(one.then.value),
+            number(one.now.value),
+            "yes" if one.is_comparable else "no",
+            ledger_state(one),
+            (one.acknowledged.owner or one.acknowledged.by) if one.acknowledged else owners.get(one.category) or "",
+        )
+        for one in data.ledger
+    ]
+    return [Sheet("Ledger", columns, rows, marks=_MARKS)]
 
 
 def _categories(data: WeeklyData) -> Sheet:

@@ -1,0 +1,135 @@
+"""The week's findings: its movements, slices, failures, missed targets, and what is still open from the weeks before.
+
+Decides nothing about significance: movements come from the charts and the pairs, slices and failures from
+``gating.findings``, the ledger from its memory. Here they become one list, the worst first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from harness.core.results import MetricResult
+from harness.gating.findings import Evidence, Finding, evidence_of, pair_findings
+from harness.gating.findings.memory import Entry
+from harness.gating.findings.pair import importance
+from harness.gating.findings.records import Cause
+from harness.gating.findings.stored import NEWLY, evidence_alone
+from harness.measure.compare import Comparison
+from harness.report.parts.finding_words import told
+from harness.report.weekly.data import CategoryRow, Movement
+from harness.runs import Run
+
+MOST_OPEN = 2
+"""Open and slice findings that the headline tells."""
+_FROM_PAIRS = ("unusable", "undecided", "failures", "lost_category", "must_catch")
+
+
+def week_findings(
+    run: Run,
+    candidate: str,
+    before: Run | None,
+    compared: Comparison | None,
+    rows: Sequence[CategoryRow],
+    movements: Sequence[Movement],
+    entries: Sequence[Entry],
+    cause: Cause | None,
+    since: str | None,
+    week: str,
+) -> tuple[Finding, ...]:
+    """Every finding of the week, the worst first."""
+    by_id = {row.id: row for row in rows}
+    found = [_movement(one, candidate, by_id, cause, since) for one in movements]
+    told = {(one.category, one.metric) for one in movements}
+    if compared is not None and before is not None:
+        for one in pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared)):
+            is_critical = one.severity == "critical" and one.slice is None and (one.category, one.metric) not in told
+            if one.fact in _FROM_PAIRS or (one.fact == "moved" and (one.slice is not None or is_critical)):
+                found.append(_since(one, candidate, since, cause))
+    else:
+        found += [one for one in pair_findings(evidence_alone(run, candidate)) if one.fact in _FROM_PAIRS]
+    found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
+    found += [_open(one, candidate, by_id) for one in entries if one.is_open and one.since < week]
+    return tuple(sorted(found, key=importance))
+
+
+def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What stands below the headline: open findings and slices beyond those it tells, then better slices."""
+    worse = [one for one in findings if one.kind == "harm" and one.slice is not None]
+    parts = (
+        ("Also still open", [one for one in findings if one.kind == "open"][MOST_OPEN:]),
+        ("Also worse", worse[MOST_OPEN:]),
+        ("Better in places", [one for one in findings if one.kind == "gain" and one.slice is not None]),
+    )
+    return tuple((name, tuple(told(found))) for name, found in parts if found)
+
+
+def _since(one: Finding, candidate: str, since: str | None, cause: Cause | None) -> Finding:
+    return dataclasses.replace(one, candidate=candidate, since=since, cause=cause if one.fact == "moved" else None)
+
+
+def _movement(
+    one: Movement, candidate: str, by_id: Mapping[str, CategoryRow], cause: Cause | None, since: str | None
+) -> Finding:
+    row = by_id.get(one.category)
+    proof = Evidence("proven" if one.source == "paired" else "likely", None, one.q_value, _newly(row, one.metric))
+    return Finding(
+        "gain" if one.is_better else "harm",
+        "moved",
+        candidate,
+        one.category,
+        one.name,
+        metric=one.metric,
+        severity="" if row is None else row.severity,
+        before=MetricResult(one.before, math.nan, math.nan, 0),
+        after=one.now,
+        difference=MetricResult(one.difference, math.nan, math.nan, one.now.n),
+        evidence=proof,
+        cause=cause,
+        since=since,
+        owner=None if row is None else row.owner,
+    )
+
+
+def _newly(row: CategoryRow | None, metric: str) -> dict[str, int]:
+    return {} if row is None else {name: row.newly[name] for name in NEWLY[metric] if name in row.newly}
+
+
+def _is_missed(row: CategoryRow, metric: str) -> bool:
+    return row.judgements[metric].verdict == "missed"
+
+
+def _target(row: CategoryRow, metric: str, candidate: str) -> Finding:
+    one, result = row.judgements[metric], row.results[metric]
+    return Finding(
+        "harm",
+        "target_missed",
+        candidate,
+        row.id,
+        row.name,
+        metric=metric,
+        severity=row.severity,
+        after=result,
+        evidence=Evidence("proven", n=result.n, target=one.target, bound=one.high),
+        owner=row.owner,
+    )
+
+
+def _open(one: Entry, candidate: str, by_id: Mapping[str, CategoryRow]) -> Finding:
+    row = by_id.get(one.category)
+    return Finding(
+        "open",
+        "moved",
+        candidate,
+        one.category,
+        one.category if row is None else row.name,
+        metric=one.metric,
+        severity="" if row is None else row.severity,
+        before=MetricResult(one.before, math.nan, math.nan, round(one.n_before)),
+        after=one.now,
+        difference=MetricResult(one.now.value - one.before, math.nan, math.nan, one.now.n),
+        evidence=Evidence("likely", then=one.then.value, names=() if one.is_comparable else ("other_labels",)),
+        since=one.since,
+        owner=None if row is None else row.owner,
+    )
