@@ -135,8 +135,8 @@ def test_what_only_the_pairs_prove_is_told_as_small(tmp_path):
     history.week("2026-W42", {"main": 90}, fingerprints={"main": MODEL})
     history.week("2026-W43", {"main": 82}, fingerprints={"main": {**MODEL, "model": "acme-2"}})
     assert built(history).headline[0] == (
-        "Recall of Hate fell by 8.0 points [-15.0, -4.0] on the same items as in 2026-W42 (8 newly missed, 0 newly caught): "
-        "small on the chart, but not chance."
+        "Recall of Hate fell by 8.0 points [-15.0, -4.0] on the same items as in 2026-W42 (8 newly missed, 0 newly "
+        "caught): small on the chart, but not chance."
     )
 
 
