@@ -15,7 +15,7 @@ KINDS = Door(
     {
         "prompt": "harness.candidates.asked:PROMPT",
         "moderation": "harness.candidates.asked:MODERATION",
-        "rules": "harness.candidates.rule_set:RULES",
+        "rules": "harness.candidates.rules:RULES",
         "classifier": "harness.candidates.classifier:CLASSIFIER",
         "cascade": "harness.candidates.cascade:CASCADE",
         "recorded": "harness.candidates.recorded:RECORDED",

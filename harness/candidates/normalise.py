@@ -1,32 +1,36 @@
-"""Text -> the forms in which rules look for words, and the tokens of each.
+"""Text -> the forms in which rules look for words.
 
-Decides what each normalisation step does and what counts as a word. The same steps run over the words of rules, so that
-both meet in one form. All steps take linear time.
+Decides what each normalisation step does. The same steps run over the words of rules, so that both meet in one form; a
+rule set lists the steps it wants, and ``harness rules test`` says what each of them adds. All steps take linear time.
 
 * ``strip_zero_width``: zero-width and bidirectional controls, soft hyphens, variation selectors and blank letters go.
 * ``nfkc``: compatibility forms (full width, ligatures, mathematical letters) become plain ones.
-* ``casefold``: case is disregarded.
-* ``strip_diacritics``: accents of Latin, Greek and Cyrillic letters go; marks of other scripts are letters and stay.
+* ``casefold``: case is disregarded; "ß" is "ss", Turkish "İ" is "i". Where a rule set has words with the dotless "ı",
+  a text with "I" is read a second time with "ı" for it, so that "SATIŞ" is "satış".
+* ``confusables``: look-alike letters of other scripts are folded in words that mix scripts ("sсаm" with Cyrillic с, а),
+  and small capitals become letters; a word of one script stays. A word that could be either is read as both.
+* ``arabic_marks``: vowel marks and tatweel of Arabic and points of Hebrew go.
+* ``strip_diacritics``: accents of Latin, Greek and Cyrillic letters go, and what ``arabic_marks`` strips; marks of
+  other scripts are letters and stay.
 * ``join_spaced_letters``: three or more single letters (digits too, after a letter) with one space or mark between them
   are one word ("k i l l", "k.1.l.l").
 * ``leetspeak``: digits and ``@ $ ! |`` become the letters they look like, in runs that hold a letter. ``@`` at the
   beginning is a mention, ``!`` at the end is a mark: both stay.
-* ``collapse_repeats``: a letter three times or more is read as two and, in a second form, as one
+* ``masked_letters``: a word with ``* # % @ $ & •`` between its letters, two letters or more left ("f*ck", "f**k"), is
+  read as the words of the rule set that fit it, letter for letter.
+* ``collapse_repeats``: a letter three times or more is read as two and, in a further form, as one
   ("killlll" as "kill" and "kil", "fuuuck" as "fuuck" and "fuck").
 
 Steps always run in this order, however the rule set lists them.
-
-A word is a run of letters, digits and combining marks; everything else separates words, so "guaranteed-return" and
-"guaranteed return" are the same phrase. Characters of scripts that are written without spaces (Han, kana, Thai, Lao,
-Khmer, Burmese, Tibetan), emoji and currency signs are words of their own.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from harness.candidates.confusables import fold_confusables
 from harness.records import NormalisationStep
 
 MAX_MARKS = 30
@@ -37,6 +41,10 @@ _INVISIBLE = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_MARKS = re.compile(
+    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0657-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"
+)
+"""Vowel marks and tatweel; the hamza and madda that make other letters of theirs are not among them."""
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ħ": "h", "ŧ": "t", "ı": "i"}
 )
@@ -46,21 +54,10 @@ _LETTER = re.compile("[a-z]", re.IGNORECASE)
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*][^\W_]){2,}(?![^\W_])")
 _BETWEEN = re.compile(r"[ .\-_*]")
-
-_UNSPACED = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x0F00, 0x109F),  # Tibetan, Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x3005, 0x3007),
-    (0x3040, 0x312F),  # kana, bopomofo
-    (0x31F0, 0x31FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0xFF66, 0xFF9D),
-    (0x20000, 0x3FFFF),
-)
-_BLANKS = {0x2800}
+MASKS = "*#%@$&\u2022"
+_MASKED = re.compile(rf"[^\W\d_][\w{re.escape(MASKS)}]*")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_TURKISH = re.compile("[\u0130\u0131\u011e\u011f\u015e\u015f]")
 
 
 def _nfkc(text: str) -> str:
@@ -71,7 +68,16 @@ def _strip_diacritics(text: str) -> str:
     if text.isascii():
         return text
     apart = unicodedata.normalize("NFD", _with_few_marks(text).translate(_UNDECOMPOSED))
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
+    return unicodedata.normalize("NFC", _MARKS.sub("", _ACCENTS.sub("", apart)))
+
+
+def _arabic_marks(text: str) -> str:
+    return text if text.isascii() else _MARKS.sub("", text)
+
+
+def _casefold(text: str) -> str:
+    """Case folded, with Turkish "\u0130" as "i": its full folding keeps a dot that no keyboard types."""
+    return text.casefold() if text.isascii() else text.replace("\u0130", "i").casefold().replace("i\u0307", "i")
 
 
 def _with_few_marks(text: str) -> str:
@@ -110,13 +116,16 @@ def _join_spaced_letters(text: str) -> str:
 STEPS: dict[NormalisationStep, Callable[[str], str]] = {
     "strip_zero_width": lambda text: text if text.isascii() else _INVISIBLE.sub("", text),
     "nfkc": _nfkc,
-    "casefold": str.casefold,
+    "casefold": _casefold,
+    "confusables": fold_confusables,
+    "arabic_marks": _arabic_marks,
     "strip_diacritics": _strip_diacritics,
     "join_spaced_letters": _join_spaced_letters,
     "leetspeak": _leetspeak,
+    "masked_letters": lambda text: text,
     "collapse_repeats": _collapse_repeats,
 }
-"""In the order in which they run."""
+"""In the order in which they run; ``masked_letters`` needs the words of the rules and is done by ``Forms``."""
 
 
 def normalise(text: str, steps: Collection[NormalisationStep]) -> str:
@@ -133,37 +142,96 @@ def normalise(text: str, steps: Collection[NormalisationStep]) -> str:
     return text
 
 
-def forms(text: str, steps: Collection[NormalisationStep]) -> tuple[str, ...]:
-    """The forms in which rules look for words: one, or two where ``collapse_repeats`` had something to do."""
-    if "collapse_repeats" not in steps:
-        return (normalise(text, steps),)
-    whole = normalise(text, [step for step in steps if step != "collapse_repeats"])
-    if not _REPEATS.search(whole):
-        return (whole,)
-    return _collapse_repeats(whole), _REPEATS.sub(r"\1", whole)
+class Forms:
+    """The forms of texts for one rule set.
 
+    Args:
+        steps: Steps of the rule set.
+        words: Words of its rules as they are written; masked letters and the dotless i are read by them.
+    """
 
-class _TokenTable(dict[int, str]):
-    """Code point -> itself, a space, or itself between spaces; filled as characters are met."""
+    def __init__(self, steps: Collection[NormalisationStep], words: Iterable[str] = ()) -> None:
+        self._steps = [name for name in STEPS if name in steps]
+        known = {token for word in words for form in self.word(word) for token in _LETTERS.findall(form)}
+        self._has_dotless = "casefold" in steps and any("\u0131" in token for token in known)
+        self._by_mask: dict[tuple[int, str], list[str]] = {}
+        if "masked_letters" in steps:
+            for token in sorted(known):
+                self._by_mask.setdefault((len(token), token[0]), []).append(token)
 
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        category = unicodedata.category(character)
-        if category in ("So", "Sc") or any(low <= code <= high for low, high in _UNSPACED):
-            found = " " if code in _BLANKS or category[0] in "PZ" else f" {character} "
-        else:
-            found = character if category[0] in "LNM" else " "
-        self[code] = found
+    def of(self, text: str) -> tuple[str, ...]:
+        """The forms of a text: one, and others where a step leaves more than one reading."""
+        found = list(self._written(text))
+        if self._by_mask:
+            found += [read for one in found for read in self._unmasked(one)]
+        return tuple(dict.fromkeys(found))
+
+    def word(self, text: str) -> tuple[str, ...]:
+        """The forms of a rule's word: that of a text, and for capitals of Turkish also with the dotless i."""
+        found = self._read(text)
+        if "casefold" in self._steps and "I" in text and _TURKISH.search(text):
+            found += self._read(text.replace("I", "\u0131"))
+        return tuple(dict.fromkeys(found[:1] + [one for one in found[1:] if "\u0131" in one]))
+
+    def _written(self, text: str) -> list[str]:
+        found = self._read(text)
+        if self._has_dotless and "I" in text:
+            found += self._read(text.replace("I", "\u0131"))
         return found
 
+    def _read(self, text: str) -> list[str]:
+        found = [text]
+        for name in self._steps:
+            if name == "masked_letters":
+                continue
+            step = STEPS[name]
+            if name == "confusables":
+                found = [one for each in found for one in _both(each)]
+            elif name == "collapse_repeats":
+                found = [one for each in found for one in _repeats(each)]
+            else:
+                found = [step(one) for one in found]
+        return list(dict.fromkeys(found))
 
-_TOKENS = _TokenTable()
+    def _unmasked(self, text: str) -> list[str]:
+        """The text with masked words read as the rule set's words: so many readings as the most open of them has."""
+        fitting: dict[str, list[str]] = {}
+        for token in set(_MASKED.findall(text)):
+            if fits := self._fitting(token):
+                fitting[token] = fits
+        most = max(map(len, fitting.values()), default=0)
+        return [_MASKED.sub(_Reading(fitting, at).of, text) for at in range(most)]
+
+    def _fitting(self, token: str) -> list[str]:
+        is_mask = [one in MASKS for one in token]
+        if not any(is_mask) or is_mask[0] or is_mask[-1] or len(token) - sum(is_mask) < 2:
+            return []
+        return [
+            word
+            for word in self._by_mask.get((len(token), token[0]), ())
+            if all(hidden or one == letter for hidden, one, letter in zip(is_mask, token, word, strict=True))
+        ]
 
 
-def tokens(text: str) -> list[str]:
-    """Words of a text.
+class _Reading:
+    """One reading of every masked word of a text."""
 
-    >>> tokens("don't_kill 🍆我要")
-    ['don', 't', 'kill', '🍆', '我', '要']
-    """
-    return text.translate(_TOKENS).split()
+    def __init__(self, fitting: Mapping[str, Sequence[str]], at: int) -> None:
+        self._fitting = fitting
+        self._at = at
+
+    def of(self, found: re.Match[str]) -> str:
+        """The word that a masked one is read as."""
+        fits = self._fitting.get(found[0])
+        return fits[self._at % len(fits)] if fits else found[0]
+
+
+def _both(text: str) -> list[str]:
+    """A text whose mixed words are Latin, and one where they are the other script, when the two differ."""
+    if text.isascii():
+        return [text]
+    return list(dict.fromkeys([fold_confusables(text), fold_confusables(text, to_latin=False)]))
+
+
+def _repeats(text: str) -> list[str]:
+    return [_collapse_repeats(text), _REPEATS.sub(r"\1", text)] if _REPEATS.search(text) else [text]

@@ -1,30 +1,34 @@
 """A rule set as a candidate: deterministic, local, the same on every machine.
 
-Decides how matches become decisions. Per category the first rule in the order of the file that matches decides:
-``flag`` 1, ``allow`` 0; when none matches the decision is 0. ``unless`` phrases anywhere in the text cancel a rule.
-``when`` restricts a rule to items that have one of the named values in each named slice. Categories that no rule names
-are not decided. Patterns see the text as it is written and in its normalised forms; words and phrases see the
-normalised forms. The rationale names the rules that decided and never quotes the item.
+Decides how matches become decisions. Per category the first rule that applies decides, those of higher priority first
+and then in the order of the file: ``flag`` 1, ``allow`` 0; when none applies the decision is 0. A rule applies when
+what it looks for is found, one of its ``any`` clauses, each of ``all`` and none of ``none``; ``unless`` phrases
+anywhere in the text cancel it, and ``when`` restricts it to items that have one of the named values in each named
+slice. Words and phrases of the set's ``allow`` list are taken out of the text before any word is looked up. Categories
+that no rule names are not decided.
+
+Patterns see the text as it is written and in its normalised forms, domains as it is written; words and phrases see the
+normalised forms. The rationale names the rules that decided; it quotes the item only where a rule's ``reason`` asks for
+``{match}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from harness.candidates.matcher import PatternSet, PhraseTree
-from harness.candidates.normalise import forms, tokens
+import re2
+
+from harness.candidates.matcher import Domains, Keywords, PatternSet, captured
+from harness.candidates.normalise import Forms
+from harness.candidates.words import Sought, literal_form, plain_form, sought
 from harness.errors import HarnessError
-from harness.files.kinds import Kind, NamedFile
-from harness.files.rules import rules_policy_faults
-from harness.records import CandidateSpec, Item, Rule, RuleSet
+from harness.records import Clause, Item, Match, Rule, RuleSet
 from harness.records.answers import Answer, Decide
 
-if TYPE_CHECKING:
-    from harness.candidates.build import Builder
-
-VERSION = 1
+VERSION = 2
 """Goes up when the same rule set may decide differently."""
+TEXT = "text"
 
 
 class RuleHit(NamedTuple):
@@ -33,6 +37,23 @@ class RuleHit(NamedTuple):
     rule: str
     category: str
     decision: int
+
+
+class _Test(NamedTuple):
+    """One clause of a rule: it holds when its key was found."""
+
+    key: int
+    clause: Clause
+
+
+class _Compiled(NamedTuple):
+    """A rule with its clauses as keys: of the found ones, which make it apply."""
+
+    rule: Rule
+    own: int | None
+    any: tuple[int, ...]
+    all: tuple[int, ...]
+    none: tuple[int, ...]
 
 
 class RuleSetCandidate:
@@ -58,8 +79,6 @@ class RuleSetCandidate:
     ) -> None:
         self.id = candidate_id
         self._arguments = (rules, category_order, inputs)
-        self._rules = rules.rules
-        self._steps = rules.normalise
         named = tuple(dict.fromkeys(rule.category for rule in rules.rules))
         self.categories = named if category_order is None else tuple(name for name in category_order if name in named)
         self.fingerprint: Mapping[str, Any] = {
@@ -68,32 +87,23 @@ class RuleSetCandidate:
             "engine": VERSION,
             **(inputs or {}),
         }
-        self._phrases = PhraseTree(self._entries())
-        self._patterns = PatternSet(
-            (pattern, index) for index, rule in enumerate(self._rules) for pattern in rule.patterns
-        )
-        self._has_patterns = any(rule.patterns for rule in self._rules)
+        ordered = sorted(range(len(rules.rules)), key=lambda at: (-rules.rules[at].priority, at))
+        tests: list[_Test] = []
+        self._rules = [_compiled(rules.rules[at], tests) for at in ordered]
+        self._by_test: dict[int, list[int]] = {}
+        for at, one in enumerate(self._rules):
+            for key in ((one.own,) if one.own is not None else ()) + one.any + one.all:
+                self._by_test.setdefault(key, []).append(at)
+        self._forms = Forms(rules.normalise, _words_of(rules))
+        self._allowed = _Allowed(rules.allow, self._forms)
+        places = dict.fromkeys(test.clause.where for test in tests)
+        self._finders = [
+            (place, _Finder([test for test in tests if test.clause.where == place], self._forms, self._allowed))
+            for place in places
+        ]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.id, *self._arguments)
-
-    def _entries(self) -> Iterator[tuple[list[str], int]]:
-        """Tokens of every word and phrase; ``unless`` phrases of rule n have the key -1 - n."""
-        for index, rule in enumerate(self._rules):
-            for text in (*rule.words, *rule.phrases):
-                yield self._tokens_of(rule, text), index
-            for text in rule.unless:
-                yield self._tokens_of(rule, text), -1 - index
-
-    def _tokens_of(self, rule: Rule, text: str) -> list[str]:
-        found = tokens(forms(text, self._steps)[0])
-        if not found:
-            raise HarnessError(
-                f"rule '{rule.id}' has a word or phrase without a letter, digit, emoji or currency sign",
-                allowed="words; marks and punctuation only in patterns",
-                next_step="write it under 'patterns'",
-            )
-        return found
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Nothing to prepare."""
@@ -104,10 +114,10 @@ class RuleSetCandidate:
         yield []  # makes this a generator; never reached
 
     def explain(self, item: Item) -> list[RuleHit]:
-        """Every rule that applies to an item, in the order of the file; the first per category decides."""
+        """Every rule that applies to an item, in the order of precedence; the first per category decides."""
         return [
-            RuleHit(rule.id, rule.category, int(rule.decision == "flag"))
-            for rule in (self._rules[index] for index in self._matches(item))
+            RuleHit(one.rule.id, one.rule.category, int(one.rule.decision == "flag"))
+            for one in self._applying(item, self._found(item))
         ]
 
     def _answer(self, item: Item) -> Answer:
@@ -115,59 +125,175 @@ class RuleSetCandidate:
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
         decisions: dict[str, int | None] = dict.fromkeys(self.categories, 0)
         deciding: dict[str, str] = {}
-        for index in self._matches(item):
-            rule = self._rules[index]
+        found = self._found(item)
+        for one in self._applying(item, found):
+            rule = one.rule
             if rule.category not in deciding and rule.category in decisions:
                 decisions[rule.category] = int(rule.decision == "flag")
-                deciding[rule.category] = f"rule {rule.id}"
+                deciding[rule.category] = self._said(one, item, found)
         return Answer("ok", decisions, rationale="; ".join(deciding.values()) or None)
 
-    def _matches(self, item: Item) -> list[int]:
-        """Positions of the rules that apply."""
+    def _found(self, item: Item) -> dict[int, str]:
+        """Keys of the clauses that hold, each with what was matched."""
         if item.text is None:
-            return []
-        found: set[int] = set()
-        texts = forms(item.text, self._steps)
-        for text in texts:
-            found |= self._phrases.find(tokens(text))
-        if self._has_patterns:
-            for text in {item.text, *texts}:
-                found |= self._patterns.find(text)
-        return [
-            index
-            for index in sorted(found)
-            if index >= 0 and -1 - index not in found and _is_within(self._rules[index].when, item)
+            return {}
+        found: dict[int, str] = {}
+        for place, finder in self._finders:
+            for text in _texts(item, place):
+                for key, matched in finder.find(text).items():
+                    found.setdefault(key, matched)
+        return found
+
+    def _applying(self, item: Item, found: Mapping[int, str]) -> list[_Compiled]:
+        positions = sorted({at for key in found for at in self._by_test.get(key, ())})
+        return [one for one in (self._rules[at] for at in positions) if _applies(one, item, found)]
+
+    def _said(self, one: _Compiled, item: Item, found: Mapping[int, str]) -> str:
+        rule = one.rule
+        text = f"rule {rule.id}" + (f" ({rule.action})" if rule.action else "")
+        if not rule.reason:
+            return text
+        matched = ""
+        if "{match}" in rule.reason:
+            key = next((key for key in (one.own, *one.any, *one.all) if key in found), None)
+            matched = (found.get(key, "") if key is not None else "") or _pattern_match(rule, item)
+        return f"{text}: {rule.reason.replace('{match}', matched)}"
+
+
+def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
+    def add(clause: Clause) -> int:
+        tests.append(_Test(len(tests), clause))
+        return len(tests) - 1
+
+    own = add(rule.own) if has_tests(rule.own) else None
+    unless = [Clause(phrases=rule.unless)] if rule.unless else []
+    return _Compiled(
+        rule,
+        own,
+        tuple(add(one) for one in rule.any),
+        tuple(add(one) for one in rule.all),
+        tuple(add(one) for one in (*rule.none, *unless)),
+    )
+
+
+def has_tests(clause: Clause) -> bool:
+    """Whether a clause looks for anything."""
+    return bool(clause.words or clause.phrases or clause.patterns or clause.domains)
+
+
+def _applies(one: _Compiled, item: Item, found: Mapping[int, str]) -> bool:
+    return (
+        (one.own is None or one.own in found)
+        and (not one.any or any(key in found for key in one.any))
+        and all(key in found for key in one.all)
+        and not any(key in found for key in one.none)
+        and all(not set(values).isdisjoint(item.slices.get(name, ())) for name, values in one.rule.when.items())
+    )
+
+
+class _Finder:
+    """All that is looked for in one place of an item."""
+
+    def __init__(self, tests: Sequence[_Test], forms: Forms, allowed: _Allowed) -> None:
+        plain: list[tuple[Sought, int]] = []
+        literal: list[tuple[Sought, int]] = []
+        for key, clause in tests:
+            for written in (*clause.words, *clause.phrases):
+                for form in forms.word(written):
+                    one = sought_word(form, written, clause.match)
+                    (literal if one.is_literal else plain).append((one, key))
+        self._plain, self._literal = Keywords(plain), Keywords(literal)
+        patterns = [(pattern, key) for key, clause in tests for pattern in clause.patterns]
+        self._patterns = PatternSet(patterns) if patterns else None
+        self._domains = Domains((domain, key) for key, clause in tests for domain in clause.domains)
+        self._forms = forms
+        self._allowed = allowed
+
+    def find(self, text: str) -> dict[int, str]:
+        """Keys of what is found, each with the word or domain; patterns say nothing here."""
+        found: dict[int, str] = {}
+        forms = self._forms.of(text)
+        for one in forms:
+            if self._plain:
+                hits = self._plain.find(self._allowed.taken_out(plain_form(one)))
+                found.update((key, self._plain.word(at)) for key, at in hits.items())
+            if self._literal:
+                hits = self._literal.find(self._allowed.taken_out(literal_form(one)))
+                found.update((key, self._literal.word(at)) for key, at in hits.items())
+        found.update(self._domains.find(text))
+        if self._patterns is not None:
+            for one in dict.fromkeys((text, *forms)):
+                for key in self._patterns.find(one):
+                    found.setdefault(key, "")
+        return found
+
+
+class _Allowed:
+    """Words that no rule may look at."""
+
+    def __init__(self, words: Sequence[str], forms: Forms) -> None:
+        texts = [
+            one.text
+            for word in words
+            for form in forms.word(word)
+            if (one := sought(form, "includes-word")) is not None
         ]
+        alternatives = "|".join(re2.escape(text) for text in sorted(texts, key=len, reverse=True))
+        self._pattern = re2.compile(f"(?:{alternatives})") if texts else None
+
+    def taken_out(self, form: str) -> str:
+        """The form without them; twice, since two that stand side by side share the space between them."""
+        if self._pattern is None:
+            return form
+        found: str = self._pattern.sub(" \x1f ", self._pattern.sub(" \x1f ", form))
+        return found
 
 
-def _is_within(when: Mapping[str, Sequence[str]], item: Item) -> bool:
-    return all(not set(values).isdisjoint(item.slices.get(name, ())) for name, values in when.items())
+def sought_word(form: str, written: str, match: Match) -> Sought:
+    """How a rule's word is looked up.
+
+    Raises:
+        HarnessError: It is made of marks alone.
+    """
+    found = sought(form, match)
+    if found is None:
+        raise HarnessError(
+            f"the word or phrase '{written}' has no letter, digit, emoji or currency sign",
+            allowed="words; marks and punctuation alone only in patterns",
+            next_step="write it under 'patterns'",
+        )
+    return found
+
+
+def _words_of(rules: RuleSet) -> Iterable[str]:
+    for rule in rules.rules:
+        for clause in (rule.own, *rule.any, *rule.all, *rule.none):
+            yield from clause.words
+            yield from clause.phrases
+        yield from rule.unless
+
+
+def _texts(item: Item, place: str) -> list[str]:
+    """What stands at a place of an item: its text, or a part of its context by a dotted path."""
+    if place == TEXT:
+        return [] if item.text is None else [item.text]
+    found: Any = item.context
+    for part in place.split(".")[1:]:
+        found = found.get(part) if isinstance(found, Mapping) else None
+    values = found if isinstance(found, list | tuple) else [found]
+    return [str(one) for one in values if isinstance(one, str | int | float)]
+
+
+def _pattern_match(rule: Rule, item: Item) -> str:
+    for clause in (rule.own, *rule.any, *rule.all):
+        for text in _texts(item, clause.where):
+            for pattern in clause.patterns:
+                if matched := captured(pattern, text):
+                    return matched
+    return ""
 
 
 def _rebuilt(
     candidate_id: str, rules: RuleSet, order: Sequence[str] | None, inputs: Mapping[str, Any] | None
 ) -> RuleSetCandidate:
     return RuleSetCandidate(candidate_id, rules, category_order=order, inputs=inputs)
-
-
-def build_rules(builder: Builder, candidate_id: str, spec: CandidateSpec) -> RuleSetCandidate:
-    """A rule set over the categories of the policy."""
-    rules = builder.loaded.rules[spec.value]
-    name = f"{rules.value.rule_set}_v{rules.value.version}"
-    return RuleSetCandidate(
-        candidate_id,
-        rules.value,
-        category_order=builder.category_ids,
-        inputs={"rules": f"{name}@{rules.sha256[:8]}", "sha256": rules.sha256},
-    )
-
-
-RULES = Kind(
-    build_rules,
-    file=NamedFile(
-        "rule set",
-        lambda shelf, path: shelf.rules(path),
-        rules_policy_faults,
-        lambda rules: (rules.value.rule_set, rules.value.version),
-    ),
-)

@@ -1,23 +1,25 @@
 """Rule set file -> ``RuleSet``.
 
-Decides which rule sets are well formed; matching them is left to the candidates. Patterns are compiled here once to
-prove that they compile: RE2 runs in linear time, so no text can stall a rule.
+Decides which rule sets are well formed; matching them is left to the candidates, what a pattern may say to
+``patterns``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import FileError, raise_all
 from harness.files.decode import require_name, require_names, to_record
+from harness.files.patterns import pattern_fault
 from harness.files.schema import Loc
 from harness.files.text import shortened
 from harness.files.yaml import Document, read_yaml
-from harness.records import Loaded, Policy, Rule, RuleSet
+from harness.records import Clause, Loaded, Policy, Rule, RuleSet
 
-MATCHERS = ("words", "phrases", "patterns")
-MAX_PATTERN_CHARS = 10_000
+MATCHERS = ("words", "phrases", "patterns", "domains")
+_DOMAIN = re.compile(r"\.?([^\W_]([\w-]{0,62}[^\W_])?\.)*[^\W\d_]{2,24}")
 
 
 def load_rules(path: str | Path) -> Loaded[RuleSet]:
@@ -73,35 +75,27 @@ def rules_policy_faults(
 
 def _rule_faults(document: Document, place: Loc, rule: Rule) -> list[FileError]:
     errors = []
-    if not (rule.words or rule.phrases or rule.patterns):
+    clauses = [(place, rule.own)]
+    for name in ("any", "all", "none"):
+        clauses += [((*place, name, at), clause) for at, clause in enumerate(getattr(rule, name))]
+    if not any(_looks_for_something(clause) for clause in (rule.own, *rule.any, *rule.all)):
         errors.append(
             document.error(
                 place,
                 f"(rule '{shortened(rule.id)}') matches nothing",
-                allowed=f"at least one of {', '.join(MATCHERS)}",
+                allowed=f"at least one of {', '.join(MATCHERS)}, or of any and all with them",
                 next_step="say what the rule looks for",
             )
         )
-    for name in (*MATCHERS, "unless"):
-        for at, text in enumerate(getattr(rule, name)):
-            if not text.strip():
-                errors.append(
-                    document.error(
-                        (*place, name, at),
-                        "is an empty string",
-                        allowed="text that is not blank",
-                        next_step="remove the entry",
-                    )
+    for here, clause in clauses:
+        if here != place and not _looks_for_something(clause):
+            errors.append(
+                document.error(
+                    here, "looks for nothing", allowed=f"at least one of {', '.join(MATCHERS)}", next_step="fill it in"
                 )
-            elif name == "patterns" and (fault := pattern_fault(text)):
-                errors.append(
-                    document.error(
-                        (*place, name, at),
-                        f"is not a pattern: {shortened(fault)}",
-                        allowed="RE2 syntax (no look-around, no back-references)",
-                        next_step="correct the pattern",
-                    )
-                )
+            )
+        errors += _clause_faults(document, here, clause)
+    errors += _blank_faults(document, (*place, "unless"), rule.unless)
     for name, values in rule.when.items():
         if not values:
             errors.append(
@@ -115,17 +109,57 @@ def _rule_faults(document: Document, place: Loc, rule: Rule) -> list[FileError]:
     return errors
 
 
-def pattern_fault(pattern: str) -> str | None:
-    """RE2's message when a pattern does not compile, else None."""
-    import re2
+def _looks_for_something(clause: Clause) -> bool:
+    return any(getattr(clause, name) for name in MATCHERS)
 
-    if len(pattern) > MAX_PATTERN_CHARS:
-        return f"it has {len(pattern):,} characters; at most {MAX_PATTERN_CHARS:,} are allowed"
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options)
-    except re2.error as error:
-        message = error.args[0] if error.args else "it does not compile"
-        return message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
-    return None
+
+def _clause_faults(document: Document, place: Loc, clause: Clause) -> list[FileError]:
+    errors = []
+    if clause.where != "text" and not clause.where.startswith("context."):
+        errors.append(
+            document.error(
+                (*place, "where"),
+                f"is '{shortened(clause.where)}'",
+                allowed="text, or context. and the path of a field, such as context.bio",
+                next_step="correct the place",
+            )
+        )
+    for name in MATCHERS:
+        here = (*place, name)
+        texts = getattr(clause, name)
+        errors += _blank_faults(document, here, texts)
+        for at, text in enumerate(texts):
+            if name == "patterns" and text.strip() and (fault := pattern_fault(text)):
+                errors.append(
+                    document.error(
+                        (*here, at),
+                        f"is not a pattern: {_printable(fault)}",
+                        allowed="RE2 syntax (no look-around, no back-references)",
+                        next_step="correct the pattern",
+                    )
+                )
+            elif name == "domains" and text.strip() and not _DOMAIN.fullmatch(text.strip()):
+                errors.append(
+                    document.error(
+                        (*here, at),
+                        f"is '{shortened(text)}'",
+                        allowed="a domain such as bit.ly, or an ending such as .ru; no scheme, no path",
+                        next_step="leave the domain alone, or use a pattern",
+                    )
+                )
+    return errors
+
+
+def _printable(fault: str) -> str:
+    """What is wrong with a pattern, which may quote it."""
+    return "".join(one if one.isprintable() else "?" for one in fault[:300])
+
+
+def _blank_faults(document: Document, place: Loc, texts: Sequence[str]) -> list[FileError]:
+    return [
+        document.error(
+            (*place, at), "is an empty string", allowed="text that is not blank", next_step="remove the entry"
+        )
+        for at, text in enumerate(texts)
+        if not text.strip()
+    ]

@@ -21,7 +21,9 @@ from harness.records.base import (
     Tier,
 )
 from harness.records.candidates import (
+    Clause,
     Limits,
+    Match,
     Message,
     Model,
     NormalisationStep,
@@ -44,6 +46,7 @@ __all__ = [
     "Category",
     "CategoryKind",
     "Check",
+    "Clause",
     "Eval",
     "FieldPaths",
     "Gate",
@@ -52,6 +55,7 @@ __all__ = [
     "Label",
     "Limits",
     "Loaded",
+    "Match",
     "Message",
     "Model",
     "NonEmpty",

@@ -43,36 +43,80 @@ class Prompt:
     messages: tuple[Message, ...]
 
 
+Match = Literal["includes-word", "includes", "starts-with", "ends-with", "full-text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What may be looked for: any one of these, in the item's text or in a part of its context."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    words: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    match: Match = "includes-word"
+    where: str = "text"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One deterministic rule; per category the first rule that matches decides."""
+    """One deterministic rule; per category the first rule that applies decides, those of higher priority first.
+
+    It applies when its own words, phrases, patterns or domains are found (where it has any), one of ``any``, each of
+    ``all`` and none of ``none`` is, no ``unless`` phrase stands in the text, and the item is one that ``when`` names.
+    """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     id: NonEmpty
     category: NonEmpty
     decision: Literal["flag", "allow"] = "flag"
+    action: str = ""
+    priority: int = 0
     words: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    match: Match = "includes-word"
+    where: str = "text"
+    any: tuple[Clause, ...] = ()
+    all: tuple[Clause, ...] = ()
+    none: tuple[Clause, ...] = ()
     unless: tuple[str, ...] = ()
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reason: str = ""
     note: str = ""
+
+    @property
+    def own(self) -> Clause:
+        """What the rule itself looks for."""
+        return Clause(self.words, self.phrases, self.patterns, self.domains, self.match, self.where)
 
 
 NormalisationStep = Literal[
-    "nfkc", "casefold", "strip_zero_width", "strip_diacritics", "leetspeak", "collapse_repeats", "join_spaced_letters"
+    "nfkc",
+    "casefold",
+    "strip_zero_width",
+    "confusables",
+    "arabic_marks",
+    "strip_diacritics",
+    "join_spaced_letters",
+    "leetspeak",
+    "masked_letters",
+    "collapse_repeats",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Ordered rules and the normalisation that precedes them."""
+    """Ordered rules, the normalisation that precedes them, and what no rule may look at."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     rule_set: NonEmpty
     version: PositiveInt
     rules: Annotated[tuple[Rule, ...], MinLen(1)]
     normalise: tuple[NormalisationStep, ...] = ("nfkc", "casefold", "strip_zero_width")
+    allow: tuple[str, ...] = ()
     description: str = ""
 
 

@@ -220,6 +220,6 @@ def test_two_projects_do_not_lend_one_another_a_module(tmp_path):
 
 
 def test_a_name_of_the_table_cannot_be_taken_over():
-    door = Door("harness.candidates", "kind", {"rules": "harness.candidates.rule_set:RULES"})
-    assert door.entry("rules").value == "harness.candidates.rule_set:RULES"
+    door = Door("harness.candidates", "kind", {"rules": "harness.candidates.rules:RULES"})
+    assert door.entry("rules").value == "harness.candidates.rules:RULES"
     assert "rules" not in door.installed()
