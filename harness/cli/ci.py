@@ -25,6 +25,7 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from harness.errors import HarnessError
     from harness.gating import GateReport
+    from harness.records.base import FailOn
 
 OUT = Path("reports/ci")
 
@@ -63,6 +64,7 @@ def command(
     baseline: str | None,
     across_versions: bool,
     is_second_look: bool,
+    fail_on: FailOn | None,
     is_cached_only: bool,
     wave: str | None,
     max_cost_usd: float | None,
@@ -74,11 +76,13 @@ def command(
 ) -> None:
     """Run an eval, gate it, and write JUnit, annotations, job summary and comment.
 
-    Exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID or incomplete.
+    Exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID or incomplete; with --fail-on regression
+    INCONCLUSIVE warns and exits with 0.
 
     \b
     Examples:
       harness ci evals/community.yaml --candidate v2 --baseline promoted
+      harness ci evals/community.yaml --candidate v2 --fail-on regression
       harness ci evals/community.yaml --cached-only --cache responses.sqlite
     """
     from harness.errors import HarnessError
@@ -86,7 +90,7 @@ def command(
     from harness.jobs.run import RunOptions
 
     run_options = RunOptions(runs_dir, cache_path, wave=wave, max_cost_usd=max_cost_usd)
-    options = GateOptions(candidate, baseline, across_versions, is_cached_only, is_second_look)
+    options = GateOptions(candidate, baseline, across_versions, is_cached_only, is_second_look, fail_on)
     kind = ("github" if os.environ.get("GITHUB_ACTIONS") == "true" else None) if annotations == "auto" else annotations
     kind = None if kind == "none" else kind
     stream = None if as_json else sys.stderr

@@ -13,6 +13,7 @@ from harness.cli.options import find_run, json_option, note, print_json, runs_di
 
 if TYPE_CHECKING:
     from harness.gating import GateReport
+    from harness.records.base import FailOn
 
 
 def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,6 +24,12 @@ def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "is_second_look",
             is_flag=True,
             help="Judge at half of alpha, where the log cannot know of the first look.",
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice(["inconclusive", "regression"]),
+            help="inconclusive: only a PASS exits with 0; regression: what nobody can tell warns and exits with 0. "
+            "Default: the eval's.",
         ),
         click.option("--across-versions", is_flag=True, help="Allow another golden-set version; split the change."),
         click.option("--baseline", metavar="REF", help="A candidate of the run, RUN[:candidate], or promoted."),
@@ -71,6 +78,7 @@ def command(
     baseline: str | None,
     across_versions: bool,
     is_second_look: bool,
+    fail_on: FailOn | None,
     baselines_dir: Path,
     junit: Path | None,
     annotations: str | None,
@@ -97,7 +105,7 @@ def command(
     from harness.jobs.gate import GateOptions, card_of, gate_stored
 
     run = find_run(runs_dir, str(run_name))
-    options = GateOptions(candidate, baseline, across_versions, is_second_look=is_second_look)
+    options = GateOptions(candidate, baseline, across_versions, is_second_look=is_second_look, fail_on=fail_on)
     now = datetime.now(UTC)
     report = gate_stored(run, options, runs_dir=runs_dir, root=baselines_dir, card=card_of(run), now=now)
     write_outputs(report, junit=junit, summary=summary, comment=comment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,21 +15,56 @@ RENAMED = {"gitignore": ".gitignore", "github": ".github", "gitlab-ci.yml": ".gi
 """Template names that would act on this project itself if they carried their dot here."""
 
 
+REQUIREMENTS = """\
+# Where CI gets the harness from: what was installed when this folder was made. For another version, name its wheel or
+# address and commit here. [local] behind the name adds the embedded model (1.1 GB).
+{}
+"""
+
+
 def write_team_folder(target: Path) -> list[Path]:
-    """Copy the templates into ``target``; refuse to overwrite anything. Returns the files written."""
+    """Copy the templates into ``target``, with the line by which CI installs this harness; overwrite nothing.
+
+    Returns:
+        The files written.
+    """
+    from harness.jobs.source import WHEEL, WHEELS, installed_source
+
     template = resources.files("harness") / "jobs" / "team"
-    pairs = [(source, target / relative) for source, relative in _files(template, Path())]
-    taken = [str(path) for _, path in pairs if path.exists()]
+    source = installed_source()
+    content = {relative: entry.read_bytes() for entry, relative in _files(template, Path())}
+    content[Path("harness-requirements.txt")] = REQUIREMENTS.format(source.requirement).encode()
+    if source.wheel is not None:
+        content[Path(WHEELS) / WHEEL] = source.wheel
+    taken = sorted({str(place) for relative in content if (place := _occupied(target, relative)) is not None})
     if taken:
         raise HarnessError(
             f"{target}: already holds {', '.join(taken[:3])}",
             allowed="a folder without these files",
             next_step="name another folder, or move the files away",
         )
-    for source, path in pairs:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(source.read_bytes())
-    return [path for _, path in pairs]
+    try:
+        for relative, data in content.items():
+            (target / relative).parent.mkdir(parents=True, exist_ok=True)
+            with open(target / relative, "xb") as file:
+                file.write(data)
+    except OSError as error:
+        raise HarnessError(
+            f"{error.filename or target}: cannot be written: {error.strerror or error}",
+            allowed="a folder that can be written to",
+            next_step="name another folder",
+        ) from None
+    return [target / relative for relative in content]
+
+
+def _occupied(target: Path, relative: Path) -> Path | None:
+    """What is in the way of a file: itself, or a link or file where a folder must be; no link is followed."""
+    for folder in [*reversed(relative.parents)][1:]:
+        place = target / folder
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            return place
+    place = target / relative
+    return place if os.path.lexists(place) else None
 
 
 def _files(folder: Traversable, relative: Path) -> list[tuple[Traversable, Path]]:
@@ -55,4 +91,5 @@ def command(folder: Path) -> None:
     for path in written:
         click.echo(path)
     click.echo(f"\n{len(written)} files written. Next:")
-    click.echo(f"  cd {folder}\n  harness check\n  harness run evals/team.yaml --candidate rules")
+    click.echo(f"  cd {folder}\n  harness check\n  harness run evals/team.yaml --candidate rules --candidate rules_v2")
+    click.echo("  harness compare latest --baseline rules --candidate rules_v2")

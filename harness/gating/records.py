@@ -18,6 +18,7 @@ from harness.gating.coverage import LeftOut
 from harness.gating.findings.records import Finding
 from harness.gating.must_catch import MustCatch
 from harness.measure.pairs import Flips
+from harness.records.base import FailOn
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
@@ -223,13 +224,19 @@ class GateReport:
     notes: tuple[str, ...] = ()
     is_aa: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    fail_on: FailOn = "inconclusive"
     must_catch: MustCatch | None = None
     findings: tuple[Finding, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """Exit code of DESIGN's table."""
-        return EXIT_CODES[self.verdict]
+        """Exit code of the verdict; 0 where the gate fails on a regression alone and there is none."""
+        return 0 if self.is_tolerated else EXIT_CODES[self.verdict]
+
+    @property
+    def is_tolerated(self) -> bool:
+        """Whether what nobody can tell only warns here."""
+        return self.fail_on == "regression" and self.verdict in ("INCONCLUSIVE", "NOT_EVALUABLE")
 
     @property
     def all_checks(self) -> tuple[CheckReport, ...]:
@@ -244,13 +251,14 @@ class GateReport:
 
         What does not pass and does not block (``watch``; a guarded category whose pool passes) is skipped with its
         message, so that it never reads as a success. A guarded category that the candidate does not decide blocks.
+        A gate that fails on a regression alone is kept by nothing else.
         """
         verdict, spec = check.result.verdict, check.result.spec
         if self.verdict == "INVALID":
             return "error"
         if verdict == "PASS":
             return "passed"
-        if spec.tier == "watch":
+        if spec.tier == "watch" or (self.fail_on == "regression" and verdict != "REGRESSION"):
             return "skipped"
         is_alone = spec.tier == "guarded" and verdict != "REGRESSION" and check not in self.pooled
         if is_alone and not check.result.is_uncovered:
@@ -291,6 +299,8 @@ class GateReport:
             "checks": [check.as_dict() for check in self.checks],
             "left_out": [one.as_dict() for one in self.left_out],
             "pooled": [check.as_dict() for check in self.pooled],
+            "fail_on": self.fail_on,
+            "exit_code": self.exit_code,
             "eval": self.eval_name,
             "alpha": self.alpha,
             "seed": self.seed,

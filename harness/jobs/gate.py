@@ -18,6 +18,7 @@ from harness.gating import GateReport, gate_runs
 from harness.gating.baselines import FOLDER, PROMOTED, resolve_baseline
 from harness.gating.decide import is_same_system
 from harness.gating.log import GateEntry, earlier_looks, record_gate
+from harness.records.base import FailOn
 from harness.runner import RunSummary, run_eval
 from harness.runs import Run, open_run
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun, RunOptions
     from harness.runner.endpoint import Endpoint
     from harness.runner.transport import RawResponse
+
+
+TOLERATED = (
+    "{} does not fail this gate (fail_on: regression): nothing is proven worse and nothing is proven safe; "
+    "before a rollout, gate with --fail-on inconclusive"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class GateOptions:
     across_versions: bool = False
     is_cached_only: bool = False
     is_second_look: bool = False
+    fail_on: FailOn | None = None
+    """None: as the eval says."""
 
 
 class NoCalls:
@@ -119,6 +128,10 @@ def gate_stored(
         across_versions=options.across_versions,
         n_earlier_looks=max(len(looks), int(options.is_second_look)),
     )
+    gate = run.meta.eval.get("gate") or {}
+    report = replace(report, fail_on=options.fail_on or gate.get("fail_on") or "inconclusive")
+    if report.is_tolerated:
+        report = replace(report, notes=(TOLERATED.format(report.verdict), *report.notes))
     if is_aa:
         return report
     entry = GateEntry(

@@ -141,6 +141,8 @@ def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:
     specs = loaded.eval.value.candidates
     data["candidates"] = {name: spec.as_dict() for name, spec in specs.items() if name in chosen}
     data["baseline"] = data["baseline"] or next(iter(loaded.eval.value.candidates))
+    if data["gate"] is not None and data["gate"]["fail_on"] == "inconclusive":
+        del data["gate"]["fail_on"]  # the default says nothing about a run, whose id it would change
     return data
 
 

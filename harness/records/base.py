@@ -13,6 +13,7 @@ T = TypeVar("T")
 Severity = Literal["low", "medium", "high", "critical"]
 CategoryKind = Literal["binary", "ordinal"]
 OnFailure = Literal["no_flag", "flag", "review"]
+FailOn = Literal["inconclusive", "regression"]
 Tier = Literal["critical", "guarded", "watch"]
 RunStatus = Literal["complete", "incomplete", "invalid"]
 Label = Literal[0, 1] | None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
 
-from harness.records.base import FROM_FILE, NonEmpty, OnFailure, OpenProportion, PositiveInt, Proportion, Tier
+from harness.records.base import FROM_FILE, FailOn, NonEmpty, OnFailure, OpenProportion, PositiveInt, Proportion, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The checks a candidate must pass before rollout."""
+    """The checks a candidate must pass before rollout.
+
+    Attributes:
+        fail_on: ``inconclusive``: only a PASS is green. ``regression``: what nobody can tell warns and is green.
+    """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     checks: Annotated[tuple[Check, ...], MinLen(1)]
     alpha: OpenProportion = 0.05
+    fail_on: FailOn = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A gate's report in CI formats, on every verdict and with names that try to break out."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -72,6 +73,19 @@ def cases_of(report):
 def test_exit_code_per_verdict(case):
     name, report = case
     assert report.exit_code == EXPECTED[name]
+
+
+def test_a_gate_that_fails_on_a_regression_alone_warns_of_what_nobody_can_tell(case):
+    name, report = case
+    report = replace(report, fail_on="regression")
+    is_green = report.verdict not in ("REGRESSION", "INVALID")
+    assert report.exit_code == (0 if is_green else EXPECTED[name])
+    root = ElementTree.fromstring(junit_xml(report))
+    assert (int(root.get("failures")) + int(root.get("errors")) == 0) is is_green
+    levels = {line.split(" ", 1)[0] for line in annotation_lines(report)}
+    assert ("::error" not in levels) is is_green
+    if report.verdict == "INCONCLUSIVE":
+        assert "this gate warns and does not fail" in comment_markdown(report)
 
 
 def test_junit_has_a_case_per_check_and_shows_the_verdict(case):

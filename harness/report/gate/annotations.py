@@ -30,6 +30,7 @@ def annotation_lines(report: GateReport) -> list[str]:
     level = ("warning" if report.has_gaps else "notice") if report.verdict == "PASS" else "error"
     harms = [one for one in report.findings if one.kind in ("invalid", "harm", "open")]
     level = "warning" if level == "notice" and harms else level
+    level = "warning" if report.is_tolerated else level
     wanted = [(level, f"Moderation gate: {report.verdict}", report.headline)]
     wanted += [("warning", f"{capital(one.kind)}: {figure(one)}", finding_sentence(one)) for one in harms[:MOST_TOLD]]
     if report.verdict != "INVALID":

@@ -43,6 +43,7 @@ MEANINGS = {
     "INCONCLUSIVE": "not proven; each check says what it lacks",
     "INVALID": "the run cannot be trusted; run it again",
 }
+TOLERATED = "not proven, and no proof of harm: this gate warns and does not fail"
 
 
 def marker(eval_name: str) -> str:
@@ -93,6 +94,8 @@ def _head(report: GateReport) -> list[str]:
     meaning = MEANINGS.get(report.verdict, "")
     if report.verdict == "PASS" and report.has_gaps:
         meaning = "what could be evaluated is proven"
+    if report.is_tolerated:
+        meaning = TOLERATED
     title = f"## Moderation gate: {report.verdict}: {_said(report.reason, NOTE_WIDTH)}"
     line = f"The gate: **{report.verdict}** ({meaning}): {_said(report.pair)}."
     where = (

@@ -85,6 +85,7 @@ def _document(root: ElementTree.Element) -> str:
 
 def _verdict_case(report: GateReport) -> ElementTree.Element:
     status: Status = {"PASS": "passed", "INVALID": "error"}.get(report.verdict, "failure")  # type: ignore[assignment]
+    status = "skipped" if report.is_tolerated else status
     case = ElementTree.Element("testcase", {"classname": xml_text(report.eval_name), "name": "verdict", "time": "0"})
     _mark(case, status, report.verdict, report.headline, report.headline)
     if status == "passed" and report.has_gaps:
