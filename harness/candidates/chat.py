@@ -1,7 +1,7 @@
 """Prompt x OpenAI-compatible chat model.
 
-Decides the exact request body (it is the cache key) and what a chat completion amounts to: an answer, a refusal, a
-provider's block or an error. Reading the answer's text is left to the parsers.
+Decides the exact request body (it is the cache key) and how an answer becomes a row. What a response means is decided
+in ``outcomes``, where its parts stand in ``shapes``; reading the answer's text is left to the parsers.
 
 Structured output, for ``answer: json``: ``json_schema`` and ``json_object`` in models.yaml are sent as said.
 ``auto`` sends a schema where it is known to be supported (``embedded``, ``azure``, and ``openai`` at its own address)
@@ -10,7 +10,6 @@ and nothing to any other ``base_url``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -18,9 +17,11 @@ from urllib.parse import urlsplit
 import orjson
 
 from harness.candidates.names import Crosswalk, NameIndex, apply_thresholds
+from harness.candidates.outcomes import meaning_of_choice
 from harness.candidates.parsers import ParseContext, Parsed, Parser, Token
 from harness.candidates.parsers.text import looks_like_refusal
-from harness.candidates.responses import is_filtered, read_document, worst
+from harness.candidates.responses import read_document, whole, worst
+from harness.candidates.shapes import Choice, choice_of
 from harness.errors import HarnessError
 from harness.records import Item, Model, PromptHeader
 from harness.records.answers import Answer, Decide, Request, Response
@@ -28,7 +29,6 @@ from harness.records.answers import Answer, Decide, Request, Response
 ROUTE = "/chat/completions"
 TOP_LOGPROBS = 20
 OPENAI_HOST = "api.openai.com"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Renderer(Protocol):
@@ -100,6 +100,8 @@ class ChatCandidate:
                 ParseContext(header, NameIndex([category], crosswalk), category) for category in self.categories
             ]
         self._check(crosswalk)
+        declared = model.reasoning
+        self._reasoning = () if declared is None else ((declared.open, declared.close),)
         self._fixed = [_fixed_fields(model, header, parser, context) for context in self._contexts]
         self._model_name = model.model or model_id
         self.fingerprint: Mapping[str, Any] = {
@@ -152,38 +154,34 @@ class ChatCandidate:
             Request(self._model_id, ROUTE, self._body(item, context, fixed))
             for context, fixed in zip(self._contexts, self._fixed, strict=True)
         ]
-        answers = [self._read(response, context) for response, context in zip(responses, self._contexts, strict=True)]
+        answers = [
+            self._read(response, context, item) for response, context in zip(responses, self._contexts, strict=True)
+        ]
         return answers[0] if self._contexts[0].category is None else self._combine(answers)
 
     def _body(self, item: Item, context: ParseContext, fixed: Mapping[str, Any]) -> bytes:
         messages = self._prompt.render(item, context.category)
         return encode_body({"model": self._model_name, "messages": messages, **fixed})
 
-    def _read(self, response: Response, context: ParseContext) -> Answer:
-        document = read_document(response)
+    def _read(self, response: Response, context: ParseContext, item: Item) -> Answer:
+        document = read_document(response, item.text or "")
+        choice = None if isinstance(document, Answer) else choice_of(document)
         if isinstance(document, Answer):
-            return _undecided(document, context)
-        choices = document.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, dict):
-            filters = document.get("prompt_filter_results")
-            if isinstance(filters, list) and any(isinstance(one, dict) and is_filtered(one) for one in filters):
-                return _undecided(Answer("blocked", error="the provider's content filter"), context)
-            return _undecided(Answer("error", error="the response has no choices"), context)
+            found = choice_of(response.document) if document.outcome == "refused" else None
+            said = found.refusal or found.text if found else None
+            return _undecided(Answer(document.outcome, rationale=said or None, error=document.error), context)
+        if choice is None:
+            return _undecided(Answer("error", error="the response holds no answer"), context)
         return self._read_choice(choice, context)
 
-    def _read_choice(self, choice: dict[str, Any], context: ParseContext) -> Answer:
-        if is_filtered(choice):
-            return _undecided(Answer("blocked", error="the provider's content filter"), context)
-        found = choice.get("message")
-        message: dict[str, Any] = found if isinstance(found, dict) else {}
-        if isinstance(message.get("refusal"), str) and message["refusal"].strip():
-            return _undecided(Answer("refused", rationale=message["refusal"], error="the model refused"), context)
-        text = _text(message.get("content"))
-        is_cut_off = choice.get("finish_reason") == "length"
-        asked = ParseContext(context.header, context.names, context.category, _tokens(choice), is_cut_off)
-        parsed = self._parser.parse(text, asked) if text.strip() else Parsed("unparsed", reason="the answer is empty")
-        if parsed.outcome != "ok" and not _has_decision(parsed) and looks_like_refusal(text):
+    def _read_choice(self, choice: Choice, context: ParseContext) -> Answer:
+        is_cut_off = meaning_of_choice(choice).kind == "cut_off"
+        text = choice.text
+        asked = ParseContext(
+            context.header, context.names, context.category, _tokens(choice.logprobs), is_cut_off, self._reasoning
+        )
+        parsed = self._parser.parse(text, asked) if text.strip() else Parsed("unparsed", reason=_no_text(choice))
+        if parsed.outcome != "ok" and not _has_decision(parsed) and looks_like_refusal(text, self._reasoning):
             return _undecided(Answer("refused", rationale=text.strip(), error="the model refused in prose"), context)
         reason = parsed.reason
         if parsed.outcome == "unparsed" and is_cut_off:
@@ -223,15 +221,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_clean(body))
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub("�", value)
-    if isinstance(value, Mapping):
-        return {_clean(name): _clean(inner) for name, inner in value.items()}
-    return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return orjson.dumps(whole(dict(body)))
 
 
 def _fixed_fields(model: Model, header: PromptHeader, parser: Parser, context: ParseContext) -> dict[str, Any]:
@@ -295,17 +285,17 @@ def _has_decision(parsed: Parsed) -> bool:
     return any(decision is not None for decision in parsed.decisions.values())
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type", "text") == "text"]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
+def _no_text(choice: Choice) -> str:
+    """Why there is nothing to read."""
+    ended = f"finish_reason '{choice.finish}'" if choice.finish else "no finish_reason"
+    if choice.reasoning.strip():
+        return f"only reasoning came back, and no answer ({ended})"
+    if choice.text:
+        return f"the answer is nothing but white space ({ended})"
+    return f"the answer is empty ({ended})"
 
 
-def _tokens(choice: dict[str, Any]) -> tuple[Token, ...]:
-    logprobs = choice.get("logprobs")
+def _tokens(logprobs: Any) -> tuple[Token, ...]:
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(content, list):
         return ()
@@ -321,7 +311,9 @@ def _alternatives(token: dict[str, Any]) -> tuple[tuple[str, float], ...]:
     weighed: dict[str, float] = {}
     top = token.get("top_logprobs")
     for one in [token, *(top if isinstance(top, list) else [])]:
-        if isinstance(one, dict) and isinstance(one.get("token"), str) and isinstance(one.get("logprob"), int | float):
+        if not isinstance(one, dict) or isinstance(one.get("logprob"), bool):
+            continue
+        if isinstance(one.get("token"), str) and isinstance(one.get("logprob"), int | float):
             weighed.setdefault(one["token"], float(one["logprob"]))
     return tuple(weighed.items())
 

@@ -72,10 +72,10 @@ class ModerationCandidate:
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
         body = encode_body({"model": self._model_name, "input": item.text, **self._params})
         (response,) = yield [Request(self._model_id, ROUTE, body)]
-        return self._read(response)
+        return self._read(response, item.text)
 
-    def _read(self, response: Response) -> Answer:
-        document = read_document(response)
+    def _read(self, response: Response, text: str) -> Answer:
+        document = read_document(response, text)
         undecided: dict[str, int | None] = dict.fromkeys(self.categories)
         if isinstance(document, Answer):
             return Answer(document.outcome, undecided, error=document.error)

@@ -1,94 +1,123 @@
-"""A response -> a JSON document, or why there is none.
+"""A response -> its JSON document, and the outcome of one that holds no answer.
 
-Decides what counts as blocked by a provider's filter and what as an error, for every endpoint. What a readable
-document means is left to the candidates. Error texts are short and carry neither keys nor item text.
+Decides how bytes become a document: once per call, and leniently where a server writes what strict readers refuse
+(half a surrogate, NaN, a raw line break inside a string). What a document means is decided in ``outcomes``.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from typing import Any
 
 import orjson
 
+from harness.candidates.outcomes import Meaning, meaning_of
+from harness.candidates.said import redacted
 from harness.records.answers import Answer, Outcome, Response
 
-FILTER_CODES = frozenset(
-    {
-        "content_filter",
-        "content_filtered",
-        "content_filter_violation",
-        "content_policy_violation",
-        "contentpolicyviolation",
-        "responsibleaipolicyviolation",
-        "moderation_blocked",
-        "content_moderation",
-        "prompt_blocked",
-        "safety_violations",
-        "data_inspection_failed",
-        "sensitive_content",
-    }
-)
-"""Codes by which providers say that their own filter stopped a call."""
-
-_FILTER_STATUS = frozenset({200, 400, 403, 422, 451})
-_CODE_FIELDS = ("code", "type", "status", "reason")
-_SECRET = re.compile(r"(?i)\b(?:sk|pk|rk|key|hf|gsk|xai|bearer|token|api[-_ ]?key)[-_ :=]+\S+|\b[A-Za-z0-9+/_-]{24,}\b")
-_MOST_CODES = 60
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_MOST_DEPTH = 200
+_TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
+_TAG = re.compile(r"(?s)<(?:style|script).*?</(?:style|script)>|<[^>]*>")
+UNREADABLE = object()
+"""What ``read_json`` returns for bytes that are no JSON."""
 
 
-def read_document(response: Response) -> dict[str, Any] | Answer:
-    """The JSON document of a usable response, else the answer its failure amounts to."""
-    if response.error is not None:
-        return Answer("error", error=redacted(response.error), rationale=None)
+def read_json(body: bytes) -> Any:
+    """The document of a body, ``UNREADABLE`` for none.
+
+    Half a surrogate pair becomes U+FFFD, NaN and infinities become null.
+
+    >>> read_json(b'{"a": NaN}')
+    {'a': None}
+    """
     try:
-        document = orjson.loads(response.body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
-        document = None
-    failure = document.get("error") if isinstance(document, dict) else None
-    if not 200 <= response.status < 300 or failure:
-        return _failed(response.status, failure if failure else document)
-    if not isinstance(document, dict):
-        return Answer("error", error="the response is not a JSON object")
-    return document
+        pass
+    try:
+        return lenient_json(body)
+    except ValueError:
+        return UNREADABLE
 
 
-def _failed(status: int, failure: Any) -> Answer:
-    codes = _codes(failure)
-    if status in _FILTER_STATUS and any(code.casefold() in FILTER_CODES for code in codes):
-        return Answer("blocked", error=f"HTTP {status}: the provider's content filter")
-    if isinstance(failure, dict) and codes:
-        return Answer("error", error=f"HTTP {status}: {redacted(', '.join(codes))}")
-    return Answer("error", error=f"HTTP {status}")
+def lenient_json(body: bytes) -> Any:
+    """The document of bytes that the strict reader refuses.
+
+    Raises:
+        ValueError: It is no JSON for the tolerant reader either.
+    """
+    try:
+        return whole(json.loads(body.decode("utf-8-sig", "replace"), strict=False))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
-def _codes(failure: Any, depth: int = 0) -> list[str]:
-    """Machine-readable codes of an error object, nested ones included; its prose may quote the item and is left out."""
-    if isinstance(failure, str):
-        return [failure] if depth == 0 and len(failure) <= _MOST_CODES and " " not in failure else []
-    if not isinstance(failure, dict) or depth > 3:
-        return []
-    codes = [
-        value for name in _CODE_FIELDS if isinstance(value := failure.get(name), str) and len(value) <= _MOST_CODES
-    ]
-    for name in ("innererror", "inner_error", "error", "metadata"):
-        codes += _codes(failure.get(name), depth + 1)
-    return list(dict.fromkeys(codes))
+def whole(value: Any, depth: int = 0) -> Any:
+    """A value that every reader takes: no half surrogate pair, no NaN, no number beyond 64 bits.
+
+    Raises:
+        ValueError: It is nested too deeply.
+    """
+    if depth > _MOST_DEPTH:
+        raise ValueError("nested too deeply")
+    match value:
+        case str():
+            return _SURROGATES.sub("\ufffd", value)
+        case float():
+            return value if math.isfinite(value) else None
+        case bool():
+            return value
+        case int():
+            return value if -(2**63) <= value < 2**64 else None
+        case dict():
+            return {whole(name, depth + 1): whole(inner, depth + 1) for name, inner in value.items()}
+        case list() | tuple():
+            return [whole(inner, depth + 1) for inner in value]
+        case _:
+            return value
 
 
-def redacted(text: str) -> str:
-    """One short line without anything shaped like a key."""
-    return _SECRET.sub("[redacted]", " ".join(text.split())[:1_000])[:200]
+def document_of(response: Response) -> Any:
+    """The document of a response; read anew only where nobody has read it yet. None for one that is no JSON."""
+    document = response.document if response.document is not None else read_json(response.body)
+    return None if document is UNREADABLE else document
 
 
-def is_filtered(choice: dict[str, Any]) -> bool:
-    """Whether a provider's filter stopped or cut this choice."""
-    if choice.get("finish_reason") in ("content_filter", "safety", "SAFETY"):
-        return True
-    results = choice.get("content_filter_results")
-    return isinstance(results, dict) and any(
-        isinstance(result, dict) and result.get("filtered") is True for result in results.values()
+def failure_document(body: bytes) -> Any:
+    """The document of a failed call's body; for a page or plain text, its words."""
+    document = read_json(body)
+    if document is not UNREADABLE:
+        return document
+    text = body[:4_000].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    return (_TAG.sub(" ", title[1]) if title else _TAG.sub(" ", text)).strip()[:300]
+
+
+def meaning_of_failed(status: int, body: bytes) -> Meaning:
+    """What a failed call means."""
+    return meaning_of(status, failure_document(body))
+
+
+def read_document(response: Response, *private: str) -> dict[str, Any] | Answer:
+    """The JSON document of a response that holds an answer, else the answer its failure amounts to.
+
+    Args:
+        response: What came back.
+        private: Texts that no reason may repeat: the item's.
+    """
+    if response.error is not None:
+        return Answer("error", error=redacted(response.error, private))
+    document = document_of(response)
+    is_2xx = 200 <= response.status < 300
+    meaning = meaning_of(
+        response.status, document if is_2xx or document is not None else failure_document(response.body)
     )
+    if meaning.outcome == "ok" and isinstance(document, dict):
+        return document
+    return Answer(meaning.outcome, error=meaning.reason(*private))
 
 
 WORST_FIRST: tuple[Outcome, ...] = (

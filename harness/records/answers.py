@@ -47,7 +47,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back for a request. ``error`` is set when no usable answer came back after all retries."""
+    """What came back for a request. ``error`` is set when no usable answer came back after all retries.
+
+    ``document`` is the parsed body, where the runner has read it already.
+    """
 
     key: str
     status: int
@@ -55,6 +58,7 @@ class Response:
     latency_ms: float
     is_cached: bool = False
     error: str | None = None
+    document: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

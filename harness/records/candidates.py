@@ -31,6 +31,8 @@ class PromptHeader:
     per: Literal["item", "category"] = "item"
     categories: tuple[str, ...] | None = None
     labels: Mapping[str, tuple[str, ...]] | None = None
+    words: Mapping[Literal["yes", "no"], tuple[str, ...]] | None = None
+    strict: bool = False
     examples: tuple[Mapping[str, Any], ...] = ()
     description: str = ""
 
@@ -145,16 +147,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What encloses a model's reasoning in its answers, where the known delimiters are not its own."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    open: NonEmpty
+    close: NonEmpty
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """An endpoint and how to ask it. Keys are only ever the *name* of an environment variable."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
-    provider: Literal["openai", "azure", "embedded"]
+    provider: Literal["openai", "azure", "embedded", "anthropic", "gemini", "bedrock"]
     base_url: str | None = None
     api_key_env: str | None = None
     api_version: str | None = None
     model: str | None = None
     gguf: str | None = None
+    region: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reasoning: Reasoning | None = None
     structured_output: Literal["auto", "json_schema", "json_object", "none"] = "auto"
     params: Mapping[str, Any] = field(default_factory=dict)
     price: Price | None = None

@@ -6,19 +6,16 @@ U+FFFD, NaN and infinities become null, so that an answer that was paid for is k
 
 from __future__ import annotations
 
-import json
-import math
-import re
 import zlib
 from typing import Any
 
 import orjson
 
+from harness.candidates.responses import lenient_json
+
 MOST_BYTES = 4 * 1024 * 1024
 """Most of one answer that is read, unpacked; no answer of a moderation model comes near it."""
 ENCODINGS = "gzip, deflate"
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_MOST_DEPTH = 200
 
 
 class TooLarge(Exception):  # noqa: N818
@@ -87,27 +84,7 @@ def read_json(body: bytes) -> tuple[Any, bytes]:
     except orjson.JSONDecodeError:
         pass
     try:
-        document = _mended(json.loads(body.decode("utf-8-sig", "replace"), strict=False), 0)
+        document = lenient_json(body)
         return document, orjson.dumps(document)
-    except (RecursionError, orjson.JSONEncodeError) as error:
+    except orjson.JSONEncodeError as error:
         raise ValueError("nested too deeply") from error
-
-
-def _mended(value: Any, depth: int) -> Any:
-    if depth > _MOST_DEPTH:
-        raise ValueError("nested too deeply")
-    match value:
-        case str():
-            return _SURROGATES.sub("\ufffd", value)
-        case float():
-            return value if math.isfinite(value) else None
-        case bool():
-            return value
-        case int():
-            return value if -(2**63) <= value < 2**64 else None
-        case dict():
-            return {_mended(name, depth + 1): _mended(inner, depth + 1) for name, inner in value.items()}
-        case list():
-            return [_mended(inner, depth + 1) for inner in value]
-        case _:
-            return value

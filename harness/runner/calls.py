@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from harness.candidates.outcomes import may_journal
 from harness.errors import HarnessError
 from harness.records.answers import Request, Response
 from harness.runner.budget import (
@@ -34,9 +35,9 @@ from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
 from harness.runner.endpoint import Endpoint
 from harness.runner.replies import Closed, Counts, Reply, Stopped
-from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
+from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
-from harness.runner.transport import RawResponse, Transport, TransportError, holds_answer
+from harness.runner.transport import RawResponse, Transport, TransportError
 from harness.runner.waits import backoff_s, retry_after_s
 
 UNSENT = frozenset({"refused", "unreachable", "certificate"})
@@ -161,11 +162,12 @@ class Caller:
     def _from_cache(self, target: Target, key: bytes, stored: Stored) -> Reply:
         self.counts.cached += 1
         target.first.succeeded()
-        response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, True)
         try:
-            usage = usage_of(orjson.loads(stored.body))
+            document = orjson.loads(stored.body)
         except orjson.JSONDecodeError:
-            usage = None
+            document = None
+        response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, True, document=document)
+        usage = usage_of(document)
         return Reply(response, usage, list_price(usage, target.endpoint.price), 0.0)
 
     async def _ask_once(self, target: Target, key: bytes, request: Request, remaining_s: float) -> Reply:
@@ -178,7 +180,7 @@ class Caller:
             reply = await asyncio.shield(future)
             self.counts.shared += 1
             one = reply.response
-            response = Response(one.key, one.status, one.body, one.latency_ms, True, one.error)
+            response = Response(one.key, one.status, one.body, one.latency_ms, True, one.error, one.document)
             return Reply(response, reply.usage, reply.cost_usd, reply.spent_s)
         under_way[key] = None
         try:
@@ -219,11 +221,12 @@ class Caller:
                 if usage is not None:
                     target.output_tokens = max(target.output_tokens, 2 * usage.output_tokens)
                 stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
-                if holds_answer(request.route, result.document):
+                if may_journal(request.route, result.document):
                     await self._cache.put(key, stored, endpoint.model_id)
                 else:
                     self._cache.release(key)
-                response = Response(key.hex(), stored.status, stored.body, stored.latency_ms)
+                document = result.document if stored.body is result.body else None
+                response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, document=document)
                 return Reply(response, usage, list_price(usage, endpoint.price), spent_s)
             now = self._now()
             decision = decide(result, attempt, limits, rng=self._rng, now=now, has_answered=target.has_answered)
@@ -340,7 +343,7 @@ class Caller:
             error = endpoint.redact(decision.error)
         elif isinstance(decision, Wait):
             error = f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s"
-        self._check_first(target, request.route, number, result, error)
+        self._check_first(target, request, number, result, error)
         response = Response(key.hex(), status, body, latency_s * 1000.0, error=error)
         return Reply(response, None, None if endpoint.price is None else 0.0, spent_s)
 
@@ -350,27 +353,27 @@ class Caller:
         return most_of(body, target.endpoint.price, target.output_tokens)
 
     def _check_first(
-        self, target: Target, route: str, number: int, result: RawResponse | TransportError, error: str | None
+        self, target: Target, request: Request, number: int, result: RawResponse | TransportError, error: str | None
     ) -> None:
         """Stop when nothing was ever answered and the first requests all failed, after their retries, alike."""
         if target.first.is_proven:
             return
-        if not target.first.failed(number, failure_reason(result, error)):
+        if not target.first.failed(number, failure_reason(result, error, request.body)):
             return
         if self._was_answered(target.endpoint.model_id):
             target.first.succeeded()
             return
         host = urlsplit(target.endpoint.url_base).netloc or target.endpoint.url_base
-        is_refusal = isinstance(result, RawResponse) and result.status < 500
+        step = f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
+        step += "then type the same command again"
+        if isinstance(result, RawResponse) and result.status < 500:
+            step = remedy(result, request.body) or WRONG_SETUP
         self.stop()
         raise target.fatal(
-            route,
+            request.route,
             f"the first {len(target.first)} items all failed, and nothing was ever answered: "
             f"{target.first.same_reason()}",
-            WRONG_SETUP
-            if is_refusal
-            else f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
-            "then type the same command again",
+            step,
         )
 
 

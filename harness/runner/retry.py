@@ -1,35 +1,25 @@
 """What happens after an attempt that gave no answer: wait and try again, give up, or stop the run.
 
-Pure decisions from a status or failure, the attempt's number, headers and a generator of random numbers. How
-long to wait is decided by ``waits``, who waits and who counts by ``calls``.
+What it means is decided in ``candidates.outcomes``, how long to wait in ``waits``, who waits and counts in ``calls``.
+Pure decisions from a status or failure, the attempt's number, headers and a generator of random numbers.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-import orjson
-
+from harness.candidates.failure_words import SET_UP_STATUSES
+from harness.candidates.responses import failure_document, meaning_of_failed, read_json
+from harness.candidates.said import redacted, said_in, what_to_change
 from harness.records import Limits
 from harness.runner.transport import RawResponse, TransportError
 from harness.runner.waits import backoff_s, floor_s, retry_after_s
 
-RETRIED_STATUSES = frozenset({408, 409, 425, 429})
-FATAL_STATUSES = {
-    401: "the key was not accepted",
-    402: "the account has no credit",
-    403: "access was denied",
-    404: "there is no such address or model",
-    405: "the address does not take calls of this kind",
-}
-QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-CONTENT_CODES = frozenset(
-    {"content_filter", "content_policy_violation", "moderation_blocked", "ResponsibleAIPolicyViolation"}
-)
+FORBIDDEN = "access was denied"
+ELSEWHERE = "the address points elsewhere"
+QUOTA_STEP = "wait for its return, raise the account's quota, or choose another model; what was answered is kept"
 RATE_LIMIT_FACTOR = 5
 """A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
 PAID_RETRIES = {"unreadable": 1, "too_large": 0}
@@ -88,61 +78,63 @@ def decide(
     if isinstance(failure, TransportError):
         return _after_failure(failure, attempt, limits, rng, has_answered)
     status = failure.status
-    if status in RETRIED_STATUSES or status >= 500:
-        document = error_document(failure.body)
-        if status == 429 and _codes(document) & QUOTA_CODES:
-            return Fatal(f"status 429: {describe(failure)}", "raise the account's quota, or choose another model")
+    meaning = meaning_of_failed(status, failure.body)
+    if meaning.is_retryable:
         allowed = limits.max_retries * (RATE_LIMIT_FACTOR if status == 429 else 1)
         if attempt > allowed:
-            return GiveUp(f"status {status} after {_attempts(attempt)}")
+            said = f" (the server says: {describe(failure)})" if meaning.said.text else ""
+            return GiveUp(f"status {status} after {_attempts(attempt)}{said}")
         asked = retry_after_s(failure.headers, now, failure.body)
         least = floor_s(attempt, rng) if status == 429 else backoff_s(attempt, rng)
         if asked is None:
             return Wait(least)
         return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))
-    if is_content_block(failure):
-        return PassOn()
-    if status in FATAL_STATUSES or 300 <= status < 400:
-        reason = FATAL_STATUSES.get(status, "the address points elsewhere")
+    if meaning.kind == "quota":
+        why = SET_UP_STATUSES.get(status, "the quota is used up")
+        return Fatal(f"status {status} ({why}): {describe(failure)}{_returns(failure, now)}", QUOTA_STEP)
+    if meaning.kind == "set_up":
+        why = SET_UP_STATUSES.get(status, ELSEWHERE if status < 400 else FORBIDDEN)
         return Fatal(
-            f"status {status} ({reason}): {describe(failure)}",
+            f"status {status} ({why}): {describe(failure)}",
             "correct base_url, model or api_key_env in models.yaml, or the key itself",
         )
     return PassOn()
 
 
-def is_content_block(answer: RawResponse) -> bool:
-    """Whether a 4xx answer is the provider's content filter speaking of this one item."""
-    if answer.status not in {400, 403, 422, 451}:
-        return False
-    document = error_document(answer.body)
-    if _codes(document) & CONTENT_CODES:
-        return True
-    metadata = document.get("metadata")
-    return isinstance(metadata, dict) and "flagged_input" in metadata  # how routers report a moderated input
+def describe(answer: RawResponse, body: bytes = b"") -> str:
+    """What the server said, in one line: without keys, and without what the request's last message holds."""
+    said = said_in(failure_document(answer.body))
+    text = said.text or ", ".join(said.codes) or answer.body[:300].decode("utf-8", "replace")
+    return redacted(text, _last_message(body)) or "no message"
 
 
-def error_document(body: bytes) -> Mapping[str, Any]:
-    """The ``error`` object of an answer; empty when there is none."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    if isinstance(document, dict):
-        error = document.get("error", document)
-        if isinstance(error, dict):
-            return error
-        if isinstance(error, str):
-            return {"message": error}
-    return {}
+def remedy(answer: RawResponse, body: bytes) -> str | None:
+    """The line of models.yaml that mends a refused parameter of this request, where the server names one."""
+    fields = read_json(body)
+    said = said_in(failure_document(answer.body))
+    return what_to_change(said.text, fields) if isinstance(fields, dict) else None
 
 
-def describe(answer: RawResponse) -> str:
-    """What the server said, in one line."""
-    document = error_document(answer.body)
-    message = document.get("message") or document.get("detail")
-    text = str(message) if message else answer.body[:300].decode("utf-8", "replace")
-    return " ".join(text.split())[:300] or "no message"
+def _last_message(body: bytes) -> list[str]:
+    fields = read_json(body) if body else None
+    messages = fields.get("messages") if isinstance(fields, dict) else None
+    last = messages[-1] if isinstance(messages, list) and messages else fields
+    found = [last.get(name) for name in ("content", "input")] if isinstance(last, dict) else []
+    return [text for text in found if isinstance(text, str)]
+
+
+def _returns(failure: RawResponse, now: datetime) -> str:
+    """When a used-up quota returns, where the server says it."""
+    seconds = retry_after_s(failure.headers, now, failure.body)
+    if seconds is None:
+        return ""
+    back = now + timedelta(seconds=seconds)
+    return f"; it returns in {_span(seconds)}, at {back:%Y-%m-%d %H:%M} UTC"
+
+
+def _span(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _after_failure(
@@ -155,14 +147,6 @@ def _after_failure(
     if attempt > min(limits.max_retries, PAID_RETRIES.get(failure.kind, limits.max_retries)):
         return GiveUp(f"{failure.kind}: {failure.detail}, after {_attempts(attempt)}")
     return Wait(backoff_s(attempt, rng))
-
-
-def _codes(document: Mapping[str, Any]) -> set[str]:
-    found = {str(document.get(name)) for name in ("code", "type")}
-    inner = document.get("innererror")
-    if isinstance(inner, dict):
-        found.add(str(inner.get("code")))
-    return found
 
 
 def _attempts(attempt: int) -> str:

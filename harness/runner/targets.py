@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from harness.candidates.failure_words import SET_UP_STATUSES
+from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
 from harness.runner.cache import Keys
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
 from harness.runner.limits import Limiter
 from harness.runner.progress import time_text
-from harness.runner.retry import FATAL_STATUSES, describe, is_content_block
+from harness.runner.retry import ELSEWHERE, FORBIDDEN, describe
 from harness.runner.transport import RawResponse, TransportError
 
 CLOSED_STATUSES = frozenset({401, 402, 429})
@@ -81,15 +83,18 @@ class Target:
         )
 
 
-def failure_reason(result: RawResponse | TransportError, error: str | None) -> str:
+def failure_reason(result: RawResponse | TransportError, error: str | None, body: bytes = b"") -> str:
     """Why a request failed, in words; empty for what says nothing of the set-up."""
     if not isinstance(result, RawResponse):
         return error or result.kind
-    if result.status == 429 or is_content_block(result):
+    status = result.status
+    if status == 429 or meaning_of_failed(status, result.body).kind in ("blocked", "refused"):
         return ""
-    said, status = describe(result), result.status
-    if status in FATAL_STATUSES or 300 <= status < 400:
-        return f"status {status} ({FATAL_STATUSES.get(status, 'the address points elsewhere')}): {said}"
+    if error is not None and "(the server says: " in error:
+        return error
+    said = describe(result, body)
+    if status in SET_UP_STATUSES or 300 <= status < 400 or status == 403:
+        return f"status {status} ({SET_UP_STATUSES.get(status, FORBIDDEN if status == 403 else ELSEWHERE)}): {said}"
     return f"status {status}: {said}" if error is None else f"{error} (the server says: {said})"
 
 

@@ -12,15 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from harness.candidates.responses import is_filtered
+from harness.candidates.outcomes import effective_status
 from harness.runner.bodies import ENCODINGS, MOST_BYTES, TooLarge, Unpacker, read_json
 from harness.runner.endpoint import Endpoint
 
 FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body", "unreadable", "too_large"]
 """``body``: the answer broke off. ``unreadable``: all of it came, was perhaps paid for, and it is no JSON document."""
-
-ANSWER_FIELDS = frozenset({"choices", "results", "output"})
-ANSWER_FIELD_OF_ROUTE = {"chat/completions": "choices", "moderations": "results"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +53,6 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
-
-
-def disguised_status(document: Any) -> int | None:
-    """The status of an error that came as a 2xx, as some routers send it; None for a true answer.
-
-    >>> disguised_status({"error": {"code": 502}}), disguised_status({"error": None, "choices": []})
-    (502, None)
-    """
-    if type(document) is not dict or not document.get("error"):
-        return None
-    if ANSWER_FIELDS & document.keys():
-        return None
-    error = document["error"]
-    code = error.get("code") if type(error) is dict else None
-    return code if type(code) is int and 400 <= code < 600 else 502
-
-
-def holds_answer(route: str, document: Any) -> bool:
-    """Whether a 2xx answer is one to keep: not a provider's block, and not a document without what was asked for.
-
-    >>> holds_answer("/chat/completions", {"choices": []}), holds_answer("/moderations", {"results": [{}]})
-    (False, True)
-    """
-    if type(document) is not dict:
-        return False
-    field = ANSWER_FIELD_OF_ROUTE.get(route.strip("/"))
-    found = True if field is None else document.get(field)
-    if not found:
-        return False
-    choice = found[0] if field == "choices" and type(found) is list else None
-    return type(choice) is not dict or not is_filtered(choice)
 
 
 class AiohttpTransport:
@@ -147,7 +113,7 @@ class AiohttpTransport:
             document, content = read_json(content)
         except ValueError:
             raise TransportError("unreadable", f"status {status} with {_looks_like(content)}") from None
-        return RawResponse(disguised_status(document) or status, answer_headers, content, document, latency_s)
+        return RawResponse(effective_status(status, document), answer_headers, content, document, latency_s)
 
     async def close(self) -> None:
         """Close all connections and wait until they are."""

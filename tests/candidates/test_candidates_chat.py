@@ -171,7 +171,7 @@ def test_chat_refusal_is_only_looked_for_without_a_verdict():
 def test_chat_error_text_has_no_key_and_no_item_text():
     leak = {"error": {"code": "invalid_api_key", "message": "Incorrect API key sk-abcdef1234567890: secret text"}}
     answer, _ = drive(chat(), item("secret text"), answered(leak, 401))
-    assert answer.error == "HTTP 401: invalid_api_key"
+    assert answer.error == "HTTP 401 (invalid_api_key): Incorrect API key [redacted]: [item text]"
     answer, _ = drive(chat(), item(), Response("k", 0, b"", 1.0, error="401 for Bearer sk-abcdef1234567890abcdef"))
     assert "abcdef" not in answer.error
 

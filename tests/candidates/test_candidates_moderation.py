@@ -55,7 +55,7 @@ def test_moderation_null_is_a_category_this_version_does_not_have():
 @pytest.mark.parametrize(
     ("response", "outcome"),
     [
-        (answered({"results": []}), "unparsed"),
+        (answered({"results": []}), "error"),
         (answered({"results": [{"categories": {"hate": "no"}}]}), "unparsed"),
         (answered({"results": [{"categories": SAFE, "category_scores": {"hate": 7}}]}), "unparsed"),
         (answered({"error": {"code": "rate_limit_exceeded"}}, 429), "error"),

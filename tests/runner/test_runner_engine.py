@@ -183,7 +183,7 @@ def test_an_item_without_an_answer_is_an_error_row_and_the_run_is_invalid(tmp_pa
     assert (summary.status, summary.errors) == ("invalid", 1)
     assert summary.counts == {"v1": {"error": 1, "ok": 19}}
     assert transport.calls.count("text number 3") == 3
-    assert open_run(summary.path).texts("v1", "error")[3] == ["status 500 after 3 attempts"]
+    assert open_run(summary.path).texts("v1", "error")[3] == ["status 500 after 3 attempts (the server says: no)"]
 
 
 def test_few_errors_leave_a_run_complete(tmp_path):
@@ -219,7 +219,7 @@ def test_an_item_has_a_deadline(tmp_path):
     ("status", "code", "told"),
     [
         (401, "invalid_api_key", "the key was not accepted"),
-        (403, None, "access was denied"),
+        (403, "permission_denied", "access was denied"),
         (404, "model_not_found", "no such address or model"),
         (402, None, "no credit"),
         (429, "insufficient_quota", "status 429"),
@@ -307,7 +307,7 @@ def test_an_endpoint_that_ever_answered_is_not_given_up(tmp_path):
     transport = FakeTransport(lambda text, attempt: None if text.endswith(" 0") else failure(503))
     summary = run(make_request(tmp_path, limits=Limits(concurrency=4, max_retries=1)), transport)
     assert (summary.status, summary.counts) == ("invalid", {"v1": {"error": 19, "ok": 1}})
-    assert summary.error_reasons == {"v1": {"status 503 after 2 attempts": 19}}
+    assert summary.error_reasons == {"v1": {"status 503 after 2 attempts (the server says: no)": 19}}
     assert open_run(summary.path).meta.error_reasons == summary.error_reasons
 
 

@@ -13,7 +13,8 @@ from harness.runner.retry import (
     PassOn,
     Wait,
     decide,
-    is_content_block,
+    describe,
+    remedy,
 )
 from harness.runner.transport import RawResponse, TransportError
 
@@ -39,7 +40,7 @@ def test_broken_calls_are_waited_for(kind):
     assert isinstance(decided(TransportError(kind, "x")), Wait)
 
 
-@pytest.mark.parametrize("status", [301, 307, 401, 402, 403, 404, 405])
+@pytest.mark.parametrize("status", [301, 307, 401, 402, 404, 405])
 def test_a_wrong_setup_is_fatal(status):
     assert isinstance(decided(reply(status)), Fatal)
 
@@ -89,22 +90,56 @@ def test_retry_after_is_a_lower_bound():
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_block"),
+    "answer",
     [
-        (reply(400, code="content_filter"), True),
-        (reply(400, code="content_policy_violation"), True),
-        (reply(400, type="x", innererror={"code": "ResponsibleAIPolicyViolation"}), True),
-        (reply(403, metadata={"flagged_input": "text", "reasons": ["hate"]}), True),
-        (reply(403, message="forbidden"), False),
-        (reply(400, message="unknown parameter"), False),
-        (reply(500, code="content_filter"), False),
-        (RawResponse(400, {}, b"<html>"), False),
-        (RawResponse(400, {}, b'["error"]'), False),
+        reply(400, code="content_filter"),
+        reply(400, code="Content_Policy_Violation"),
+        reply(400, type="x", innererror={"code": "ResponsibleAIPolicyViolation"}),
+        reply(403, metadata={"flagged_input": "text", "reasons": ["hate"]}),
+        reply(403, code="content_moderation"),
+        reply(400, code="data_inspection_failed"),
+        reply(403, message="Content violates usage guidelines."),
+        reply(500, code="content_filter"),
+        reply(404, message="not here", code="content_filter"),
     ],
 )
-def test_content_filters_are_told_from_other_errors(answer, is_block):
-    assert is_content_block(answer) is is_block
+def test_a_providers_block_is_the_items_own_whatever_its_status(answer):
+    """The runner knew four codes and the candidates twelve: a block in one of the eight others ended the run."""
+    assert decided(answer) == PassOn()
 
 
-def test_a_flagged_input_is_the_items_own_though_403_is_fatal():
-    assert decided(reply(403, metadata={"flagged_input": "text"})) == PassOn()
+@pytest.mark.parametrize("body", [b"<html>", b'["error"]', b"", b"null"])
+def test_a_forbidden_item_is_passed_on_and_counted(body):
+    assert decided(RawResponse(403, {}, body)) == PassOn()
+
+
+def test_a_daily_limit_ends_at_once_with_the_time_of_its_return():
+    answer = reply(429, {"retry-after": "5400"}, message="Rate limit reached on requests per day (RPD): Limit 200")
+    stopped = decided(answer)
+    assert isinstance(stopped, Fatal)
+    assert "it returns in 1 h 30 min, at 2026-11-23 13:30 UTC" in stopped.found
+
+
+def test_what_the_server_says_is_shown_without_key_item_or_control_characters():
+    body = orjson.dumps({"messages": [{"role": "user", "content": "Judge: a very private sentence"}], "logprobs": True})
+    answer = reply(
+        400, message="logprobs is not supported\x1b]52;c;x\x07 for 'a very private sentence' (sk-abcdef123456)"
+    )
+    assert describe(answer, body) == "logprobs is not supported ]52;c;x for '[item text]' ([redacted])"
+    assert "params: {logprobs: false}" in (remedy(answer, body) or "")
+
+
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        ("Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.",
+         "in models.yaml, write max_completion_tokens in place of max_tokens under params"),
+        ("'temperature' does not support 0 here", "in models.yaml, change or remove temperature under params"),
+        ("response_format: json_schema is not supported", "structured_output: none"),
+        ("Model is sad", None),
+    ],
+)  # fmt: skip
+def test_a_refused_parameter_names_its_line_in_models_yaml(message, step):
+    body = orjson.dumps({"messages": [], "max_tokens": 5, "temperature": 0, "response_format": {}})
+    found = remedy(reply(400, message=message), body)
+    assert (step is None and found is None) or step in found

@@ -9,9 +9,10 @@ import orjson
 import pytest
 from aiohttp import web
 
+from harness.candidates.outcomes import effective_status
 from harness.runner.bodies import read_json
 from harness.runner.endpoint import ready_endpoint
-from harness.runner.transport import AiohttpTransport, RawResponse, TransportError, disguised_status
+from harness.runner.transport import AiohttpTransport, RawResponse, TransportError
 
 KEY = "sk-very-secret"
 
@@ -247,17 +248,17 @@ async def test_a_certificate_nobody_vouches_for_is_named(tmp_path):
     ("document", "status"),
     [
         ({"error": {"code": 429, "message": "busy"}}, 429),
-        ({"error": {"code": "server_error"}}, 502),
+        ({"error": {"code": "server_error"}}, 503),
         ({"error": "busy"}, 502),
-        ({"error": None, "output": []}, None),
-        ({"error": {"code": 500}, "choices": [{}]}, None),
-        ({"choices": []}, None),
-        ([], None),
-        ("text", None),
+        ({"error": None, "output": []}, 200),
+        ({"error": {"code": 500}, "choices": [{}]}, 200),
+        ({"choices": []}, 200),
+        ([], 200),
+        ("text", 200),
     ],
 )
 def test_errors_that_come_as_200_are_recognised(document, status):
-    assert disguised_status(document) == status
+    assert effective_status(200, document) == status
 
 
 async def test_an_error_that_comes_as_200_is_no_answer():

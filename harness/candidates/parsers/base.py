@@ -31,6 +31,7 @@ class ParseContext:
         category: The category asked about when the prompt asks per category.
         tokens: Log probabilities, empty when the server gave none.
         is_cut_off: Whether the answer ended at the token limit.
+        reasoning: Delimiters that models.yaml declares for this model, beside the known ones.
     """
 
     header: PromptHeader
@@ -38,6 +39,7 @@ class ParseContext:
     category: str | None = None
     tokens: Sequence[Token] = ()
     is_cut_off: bool = False
+    reasoning: Sequence[tuple[str, str]] = ()
 
     @property
     def categories(self) -> tuple[str, ...]:

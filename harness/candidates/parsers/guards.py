@@ -13,7 +13,8 @@ from typing import Any
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
-from harness.candidates.parsers.text import answer_text, plain, positive_share
+from harness.candidates.parsers.scores import shares_at
+from harness.candidates.parsers.text import answer_part, answer_text, plain
 
 LLAMA_GUARD_CODES = tuple(f"S{number}" for number in range(1, 15))
 WILDGUARD_FIELDS = ("harmful request", "response refusal", "harmful response")
@@ -25,12 +26,15 @@ _SUBRULE = re.compile(r"(.+?)\.[a-z0-9]+\Z", re.IGNORECASE)
 
 def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
     """``safe``, or ``unsafe`` and a line of codes. P(unsafe) is a score only where one category is asked about."""
-    first, *codes = _SEPARATORS.split(answer_text(text)) or [""]
+    first, *codes = _SEPARATORS.split(answer_text(text, context.reasoning)) or [""]
     word, codes = first.casefold(), [code for code in codes if code]
     if word not in ("safe", "unsafe"):
         return unparsed("neither safe nor unsafe")
-    share = None if context.only is None else positive_share(context.tokens, "unsafe", "safe")
-    scores = {} if share is None or context.only is None else {context.only: share}
+    shares = {}
+    if context.only is not None:
+        words = {"unsafe": ("unsafe",), "safe": ("safe",)}
+        shares = shares_at(context.tokens, text, answer_part(text, context.reasoning).start, words)
+    scores = {context.only: shares["unsafe"]} if shares and context.only is not None else {}
     if word == "safe":
         return unparsed("safe, and codes") if codes else decided(context, [], scores=scores)
     if codes and context.is_cut_off:
@@ -53,7 +57,7 @@ def parse_wildguard(text: str, context: ParseContext) -> Parsed:
     if context.only is None:
         return unparsed("one answer for several categories")
     found: dict[str, str] = {}
-    for line in answer_text(text).splitlines():
+    for line in answer_text(text, context.reasoning).splitlines():
         name, colon, value = line.partition(":")
         field = " ".join(name.split()).casefold().strip("*-")
         if not colon or field not in WILDGUARD_FIELDS:
@@ -71,7 +75,7 @@ def parse_wildguard(text: str, context: ParseContext) -> Parsed:
 
 def parse_gpt_oss_safeguard(text: str, context: ParseContext) -> Parsed:
     """``0`` or ``1``, a rule id, or an object with ``violation`` and ``policy_category`` or ``rule_ids``."""
-    answer = answer_text(text)
+    answer = answer_text(text, context.reasoning)
     try:
         objects = json_objects(answer)
     except BrokenObjectError as error:

@@ -28,7 +28,7 @@ class NotAVerdictError(ValueError):
 def parse_json(text: str, context: ParseContext) -> Parsed:
     """Read the verdict of a JSON answer."""
     try:
-        objects = json_objects(answer_text(text))
+        objects = json_objects(answer_text(text, context.reasoning))
         found = [verdict for one in objects for verdict in _verdicts(one)]
         if not found:
             return unparsed("no JSON object with 'categories' or 'violates'" if objects else "no JSON object")

@@ -29,7 +29,8 @@ def _refuse_constant(name: str) -> Any:
     raise BrokenObjectError(f"{name} is not a JSON number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, strict=False)
+"""Not strict: models write raw line breaks inside strings, and those mean nothing else."""
 
 
 def json_objects(text: str) -> list[dict[str, Any]]:

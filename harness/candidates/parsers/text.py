@@ -1,19 +1,45 @@
-"""What all parsers do to an answer first: drop reasoning, fences and decoration; tell a refusal from an answer."""
+"""What all parsers do to an answer first: find where it stands behind reasoning and special tokens; tell refusals.
+
+Decides which delimiters enclose reasoning (those of the families in use, and whatever models.yaml declares), and that
+an answer ends where the model ended its turn. Nothing is rewritten: an answer is a part of the text, so that a place in
+it is a place among the generated tokens.
+"""
 
 from __future__ import annotations
 
-import math
+import functools
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from harness.candidates.parsers.base import Token
+Delimiters = Sequence[tuple[str, str]]
+"""Pairs that open and close reasoning."""
 
 _FINAL = "<|channel|>final<|message|>"
 _SPOKEN_FINAL = "assistantfinal"
-_SPECIAL = re.compile(r"<\|(?:return|end|im_end|eot_id|endoftext|end_of_text)\|>\s*\Z")
-_THINK_OPEN = re.compile(r"\s*<(think|thinking|thought|reasoning)>")
-_THINK_CLOSE = re.compile(r"</(?:think|thinking|thought|reasoning)>")
-_STRUCTURED_START = ("{", "[", "`")
+_NAME = (
+    r"(?:\w{1,20}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|cot|longcat_think"
+    r"|think_\w{1,12})"
+)
+_OPENERS = (
+    rf"<{_NAME}>", r"\[THINK(?:ING)?\]", r"<\|begin_of_thought\|>", r"<\|START_THINKING\|>", r"◁think▷",
+    r"<\|think(?:ing)?\|>", r"<unused94>", r"<\|?channel\|?>thought", r"Here is my thought process:",
+)  # fmt: skip
+_CLOSERS = (
+    rf"</{_NAME}>", r"\[/THINK(?:ING)?\]", r"<\|end_of_thought\|>", r"<\|END_THINKING\|>", r"◁/think▷",
+    r"<\|/think(?:ing)?\|>", r"<unused95>", r"<channel\|>", r"Here is my response:",
+)  # fmt: skip
+_END_TOKEN = (
+    r"(?:<\|(?!channel\|>|message\|>|start\|>|think|/think|begin_of_thought|end_of_thought|START_|END_THINK)[^|<>\n]{1,40}\|>"
+    r"|<｜[^｜<>\n]{1,40}｜>|</s>|<s>|<(?:eos|bos|pad|unk|EOT|eot|eod|end_of_turn|start_of_turn|end_of_text|im_end|im_start"
+    r"|eot_id|endoftext|end_of_utterance|end_of_document|turn\|)>|\[/?INST\]|<EOD>|\[EOS\]|\[end of text\])"
+)
+_TAIL = re.compile(rf"(?:\s*{_END_TOKEN})+\s*\Z|\s+\Z")
+_TURN_END = re.compile(_END_TOKEN)
+_HEAD = re.compile(
+    rf"(?:\s|{_END_TOKEN}(?:assistant|model|final)?(?:<\|end_header_id\|>|<\|message\|>)?|assistant\s*\n|<\|start\|>assistant)+"
+)
+_STRUCTURED_START = ("{", "[{", "[\n", "[]", "`", '"')
 _FENCE = re.compile(r"\A\s*(?:```|~~~)[^\n`]*\n(.*?)\n?\s*(?:```|~~~)\s*\Z", re.DOTALL)
 _PREFIX = re.compile(
     r"\A(?:(?:the|my|final)\s+)*(?:answer|verdict|decision|output|label|result|classification)(?:\s+is)?\s*[:=]\s*",
@@ -45,27 +71,69 @@ _REFUSAL = re.compile(
 )
 
 
-def answer_start(text: str) -> int:
-    """Where the answer begins: after a reasoning block or channel; the length of the text when there is no answer."""
-    if _FINAL in text and text.lstrip().startswith("<|"):
+class Part(NamedTuple):
+    """Where an answer stands in the text that came back."""
+
+    start: int
+    end: int
+
+
+@functools.lru_cache(maxsize=64)
+def _patterns(declared: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    opens = "|".join((*(re.escape(opened) for opened, _ in declared), *_OPENERS))
+    closes = "|".join((*(re.escape(closed) for _, closed in declared), *_CLOSERS))
+    return re.compile(opens, re.IGNORECASE), re.compile(closes, re.IGNORECASE)
+
+
+def answer_part(text: str, delimiters: Delimiters = ()) -> Part:
+    """Where the answer stands: behind its reasoning, before the end of the model's turn; empty where there is none."""
+    start = _answer_start(text, delimiters)
+    head = _HEAD.match(text, start)
+    start = head.end() if head else start
+    tail = _TAIL.search(text, start)
+    end = tail.start() if tail else len(text)
+    if not text.startswith(_STRUCTURED_START, start):
+        ended = _TURN_END.search(text, start, end)
+        if ended:
+            end = ended.start()
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return Part(start, max(start, end))
+
+
+def _answer_start(text: str, delimiters: Delimiters) -> int:
+    begun = text.lstrip()
+    if _FINAL in text and begun.startswith("<|"):
         return text.rindex(_FINAL) + len(_FINAL)
-    if text.lstrip().startswith("<|channel|>"):
+    if begun.startswith("<|channel|>"):
         return len(text)
-    if text.lstrip().startswith("analysis") and _SPOKEN_FINAL in text:
+    if begun.startswith("analysis") and _SPOKEN_FINAL in text:
         return text.rindex(_SPOKEN_FINAL) + len(_SPOKEN_FINAL)
-    opened = _THINK_OPEN.match(text)
-    if opened:
-        closed = _THINK_CLOSE.search(text, opened.end())
-        return closed.end() if closed else len(text)
-    if not text.lstrip().startswith(_STRUCTURED_START):  # some templates open the block inside the prompt
-        ends = [found.end() for found in _THINK_CLOSE.finditer(text)]
-        return ends[-1] if ends else 0
-    return 0
+    opens, closes = _patterns(tuple((opened, closed) for opened, closed in delimiters))
+    at = 0
+    while opened := opens.match(text, _skip(text, at)):
+        closed = closes.search(text, opened.end())
+        if closed is None:
+            return len(text)
+        at = closed.end()
+    rest = _skip(text, at)
+    if text.startswith(_STRUCTURED_START, rest):
+        return at
+    ends = [found.end() for found in closes.finditer(text, at)]  # some templates open the block inside the prompt
+    if ends:
+        return ends[-1]
+    return len(text) if opens.search(text, at) else at
 
 
-def answer_text(text: str) -> str:
-    """The answer without reasoning, special tokens at its end and surrounding space."""
-    return _SPECIAL.sub("", text[answer_start(text) :]).strip()
+def _skip(text: str, at: int) -> int:
+    found = _HEAD.match(text, at)
+    return found.end() if found else at
+
+
+def answer_text(text: str, delimiters: Delimiters = ()) -> str:
+    """The answer without reasoning, special tokens around it and surrounding space."""
+    part = answer_part(text, delimiters)
+    return text[part.start : part.end].strip()
 
 
 def unfenced(text: str) -> str:
@@ -79,44 +147,6 @@ def plain(text: str) -> str:
     return _PREFIX.sub("", unfenced(text).strip(_WRAPPING)).strip(_WRAPPING)
 
 
-def looks_like_refusal(text: str) -> bool:
+def looks_like_refusal(text: str, delimiters: Delimiters = ()) -> bool:
     """Whether an answer begins the way refusals begin; asked only when no verdict could be read."""
-    return _REFUSAL.match(answer_text(text)[:400].replace("’", "'")) is not None
-
-
-def positive_share(tokens: Sequence[Token], positive: str, negative: str) -> float | None:
-    """P(positive) / (P(positive) + P(negative)) at the token where the verdict was generated.
-
-    Case, leading space and punctuation around the word are disregarded; None without log probabilities or when
-    neither word was weighed there.
-    """
-    at, position = answer_start("".join(token.text for token in tokens)), 0
-    for token in tokens:
-        position += len(token.text)
-        if position <= at or word_of(token.text) not in (positive, negative):
-            continue
-        if len(token.alternatives) == 1:  # the server weighed no alternative: what is left goes to the other word
-            share = math.exp(min(token.alternatives[0][1], 0.0))
-            return share if word_of(token.text) == positive else 1 - share
-        shares = {positive: 0.0, negative: 0.0}
-        for text, logprob in token.alternatives:
-            if (word := word_of(text)) in shares and logprob <= 0:
-                shares[word] += math.exp(logprob)
-        total = shares[positive] + shares[negative]
-        return shares[positive] / total if total > 0 else None
-    return None
-
-
-def verdict_token(tokens: Sequence[Token]) -> Token | None:
-    """The first token of the answer that holds part of a word; None without log probabilities."""
-    at, position = answer_start("".join(token.text for token in tokens)), 0
-    for token in tokens:
-        position += len(token.text)
-        if position > at and word_of(token.text):
-            return token
-    return None
-
-
-def word_of(text: str) -> str:
-    """A token's word: without space, quotes, punctuation and case."""
-    return text.strip(_WRAPPING + ".,:;!?()[]{}▁Ġ").casefold()
+    return _REFUSAL.match(answer_text(text, delimiters)[:400].replace("’", "'")) is not None

@@ -15,7 +15,8 @@ LABELS = {"ok": (), "insult": ("harassment",), "hate": ("hate",), "harass": ("ha
 def scores(alternatives, answer="insult", before=()):
     token = Token(alternatives[0][0], tuple((text, math.log(share)) for text, share in alternatives))
     header = PromptHeader(prompt="p", answer="label", labels=LABELS)
-    context = ParseContext(header, NameIndex(("harassment", "hate")), tokens=(*before, token))
+    rest = Token(answer[len(token.text) :])
+    context = ParseContext(header, NameIndex(("harassment", "hate")), tokens=(*before, token, rest))
     return LABEL.parse(answer, context).scores
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from harness.candidates.names import NameIndex
 from harness.candidates.parsers import PARSERS, ParseContext, Token
-from harness.candidates.parsers.text import answer_text, looks_like_refusal, positive_share
+from harness.candidates.parsers.scores import shares_at
+from harness.candidates.parsers.text import answer_text, looks_like_refusal
 from harness.records import PromptHeader
 
 LLAMA_GUARD_3 = {"hate": ["S10"], "scams": ["S2"], "sexual": ["S3", "S4", "S12"], "regulated_goods": ["S2", "S9"]}
@@ -108,8 +109,9 @@ def test_yes_no_without_logprobs_has_no_score():
 
 
 def test_score_without_alternatives_gives_the_rest_to_the_other_word():
-    assert positive_share([token("Yes", Yes=0.9)], "yes", "no") == pytest.approx(0.9)
-    assert positive_share([token("No", No=0.9)], "yes", "no") == pytest.approx(0.1)
+    words = {"yes": ("yes",), "no": ("no",)}
+    assert shares_at([token("Yes", Yes=0.9)], "Yes", 0, words)["yes"] == pytest.approx(0.9)
+    assert shares_at([token("No", No=0.9)], "No", 0, words)["yes"] == pytest.approx(0.1)
 
 
 # ---------------------------------------------------------------------------------------------------------- labels
@@ -207,7 +209,7 @@ def test_llama_guard_codes_that_are_cut_off_are_not_read():
 
 
 def test_llama_guard_score_needs_one_category():
-    tokens = [token("\n\n"), token("unsafe", unsafe=0.75, safe=0.25)]
+    tokens = [token("\n\n"), token("unsafe", unsafe=0.75, safe=0.25), token("\nS10")]
     one = context("llama_guard", ("hate",), crosswalk=LLAMA_GUARD_3, tokens=tokens)
     assert PARSERS["llama_guard"].parse("\n\nunsafe\nS10", one).scores["hate"] == pytest.approx(0.75)
     many = context("llama_guard", ("hate", "scams"), crosswalk=LLAMA_GUARD_3, tokens=tokens)

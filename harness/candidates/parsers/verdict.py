@@ -1,0 +1,232 @@
+"""Where the verdict of a worded answer stands: the one place that decides it, for yes and no and for labels.
+
+An answer's first word is its verdict, or else its last explicit statement ("verdict: no", "**Final: Yes**", a line of
+its own). A statement under a condition ("if the answer is yes") or inside quotes is none. Explicit verdicts that differ
+are no verdict, nor is one that may be the cut-off beginning of another.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.candidates.names import loose
+
+Words = Mapping[str, Sequence[str]]
+"""Spellings of every choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A choice and where in the answer its word stands."""
+
+    choice: str
+    at: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoVerdict:
+    """Why there is none; never quotes the answer."""
+
+    reason: str
+
+
+_OPENING = re.compile(
+    r"(?:\s|[*_`\"'“”‘’«»>#(\[{¿¡]|[-•–—]\s|~~~\w*\n|```\w*\n|\\boxed\{|\\text\{|<(?:answer|final|verdict"
+    r"|output|label|response)>"
+    r"|\d{1,2}[.)]\s)",
+    re.IGNORECASE,
+)
+_CLOSING = r"[*_`\"'“”‘’«»)\]}]*"
+_AFTER = (
+    rf"(?={_CLOSING}(?:\s*\Z|[.,;:!?،。、；：！？।؟](?:\W|\s|\Z)|\s*\n|\s+[-–—(=:]|[-–—:(](?:\s|\Z)"
+    r"|[。！？，、；：（]|\s*</|\s*~~~|\s*```))"
+)
+_MARK = (
+    r"(?:answer|verdict|decision|conclusion|classification|label|result|output|final|judge?ment|rating"
+    r"|assessment|determination)"
+)
+_MARKED = (
+    rf"(?:\b(?:my|the|so|final|overall|thus|therefore|hence)\s+)*\b{_MARK}[*_`\"']*(?:\s+(?:answer|verdict"
+    rf"|decision|label|is|=))*"
+    rf"[*_`\"'”]*\s*[:=]?\s*(?:\\boxed\{{|\\text\{{|[*_`\"'“(\[{{<>\s])*"
+)
+_HYPOTHETICAL = re.compile(
+    r"\b(?:if|whether|when|unless|suppos\w+|assum\w+|would|could|might|may|should|were|either|e\.g|example"
+    r"|hypothetical\w*"
+    r"|not|never|instead of|rather than|cannot|can't|isn't|asked|instructions?|says?|said|claims?)\b[^\n]*\Z",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"\b(?:wait|on second thought|scratch that|correction|let me re-?(?:consider|think|evaluate|check)"
+    r"|i take (?:that|it) back)\b",
+    re.IGNORECASE,
+)
+_BUT = re.compile(
+    r"\b(?:but|however|although|though|yet|nevertheless|on the other hand|then again|still)\b", re.IGNORECASE
+)
+_PREFIX = re.compile(
+    r"(?:(?:the|my|final|so|therefore)[\s,]+)*(?:answer|verdict|decision|output|label|result"
+    r"|classification|final|conclusion|judge?ment)"
+    r"[*_`\"']*(?:\s+is|\s+answer)?[*_`\"']*\s*[:=]\s*",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?;。！？।]\s|\n")
+
+
+def find_verdict(answer: str, words: Words, *, is_cut_off: bool = False, starters: str = "") -> Verdict | NoVerdict:
+    """The verdict of an answer.
+
+    Args:
+        answer: The answer without reasoning.
+        words: Spellings of every choice.
+        is_cut_off: Whether the answer ended at the token limit.
+        starters: Pattern of words that begin an explanation right behind the first word.
+    """
+    patterns = _compiled(tuple((choice, tuple(spelled)) for choice, spelled in words.items()), starters)
+    masked = patterns.echo.sub(lambda found: " " * len(found[0]), answer)
+    if masked != answer and not any(char.isalnum() for char in masked):
+        return NoVerdict("it repeats the choices instead of choosing")
+    first = _first(masked, patterns)
+    stated = list(_statements(masked, patterns))
+    if isinstance(first, NoVerdict):
+        return first
+    if first is None and not stated:
+        return NoVerdict("none of the declared words stands where a verdict would")
+    found = first or stated[-1]
+    if any(one.choice != found.choice for one in stated):
+        return NoVerdict("several verdicts that disagree")
+    if _TAKEN_BACK.search(answer, found.end):
+        return NoVerdict("the verdict is taken back")
+    if first is None and _BUT.search(answer, found.end):
+        return NoVerdict("the last explicit verdict is not its last word")
+    if _may_go_on(answer, found, patterns, is_cut_off):
+        return NoVerdict("the verdict is cut off")
+    if first is None and is_cut_off:
+        return NoVerdict("the reasoning is cut off")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    words: tuple[tuple[str, str], ...]
+    """Spelling and choice, longest first."""
+    leading: re.Pattern[str]
+    alone: re.Pattern[str]
+    marked: re.Pattern[str]
+    echo: re.Pattern[str]
+    opposed: re.Pattern[str]
+
+    def choice(self, spelled: str) -> str:
+        folded = _spaced(spelled)
+        exact = (choice for word, choice in self.words if _spaced(word) == folded)
+        return next(exact, "") or next(
+            choice for word, choice in self.words if re.fullmatch(_spelling(word), spelled, re.IGNORECASE)
+        )
+
+
+def _spaced(word: str) -> str:
+    return " ".join(word.casefold().split())
+
+
+def _spelling(word: str) -> str:
+    return r"\s+".join(re.escape(part) for part in word.split())
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(words: tuple[tuple[str, tuple[str, ...]], ...], starters: str) -> _Patterns:
+    pairs = sorted(((word, choice) for choice, spelled in words for word in spelled), key=lambda one: -len(one[0]))
+    any_of = "|".join(_spelling(word) for word, _ in pairs if word.strip()) or "(?!)"
+    word = rf"({any_of})"
+    follows = rf"(?:{_AFTER}|(?=\s+(?:{starters})\b))" if starters else _AFTER
+    flags = re.IGNORECASE
+    return _Patterns(
+        tuple(pairs),
+        re.compile(rf"{word}{follows}", flags),
+        re.compile(rf"{word}{_CLOSING}[.!。！]?{_CLOSING}\s*(?:</\w+>)?\s*\Z", flags),
+        re.compile(rf"{_MARKED}(?<!\w){word}{follows}", flags),
+        re.compile(rf"[(\[]?(?<!\w)(?:{any_of})['\"]?(?:\s*[/|]\s*|\s+or\s+)['\"]?(?:{any_of})(?!\w)[)\]]?", flags),
+        re.compile(rf"{_CLOSING}\s*(?:[,/|]|or|and|but)*\s*(?:{any_of})(?!\w)", flags),
+    )  # fmt: skip
+
+
+def _first(answer: str, patterns: _Patterns) -> Verdict | NoVerdict | None:
+    """The verdict an answer begins with, behind quotes, emphasis, a fence or "Answer:"."""
+    for at in _beginnings(answer):
+        found = patterns.leading.match(answer, at)
+        if found is None:
+            continue
+        choice = patterns.choice(found[1])
+        opposed = patterns.opposed.match(answer, found.end(1))
+        if opposed and not _same(answer[found.end(1) : opposed.end()], choice, patterns):
+            return NoVerdict("several verdicts that disagree")
+        return Verdict(choice, found.start(1), found.end(1))
+    line = answer.strip(" \t\r\n*_`\"'“”>#").rstrip(".,:;! ")
+    if "\n" not in line:
+        for word, choice in patterns.words:
+            if loose(word) == loose(line):
+                at = answer.find(line)
+                return Verdict(choice, at, at + len(line))
+    return None
+
+
+def _same(between: str, choice: str, patterns: _Patterns) -> bool:
+    """Whether the words that follow a verdict at once repeat it."""
+    folded = between.casefold()
+    return any(word.casefold() in folded and other == choice for word, other in patterns.words) and not any(
+        re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", folded) and other != choice
+        for word, other in patterns.words
+    )
+
+
+def _beginnings(answer: str) -> Iterator[int]:
+    """Places where the first word may stand: behind space, then behind every mark, then behind "Answer:"."""
+    at = 0
+    while True:
+        yield at
+        found = _OPENING.match(answer, at) or _PREFIX.match(answer, at)
+        if found is None or found.end() == at:
+            return
+        at = found.end()
+
+
+def _statements(answer: str, patterns: _Patterns) -> Iterator[Verdict]:
+    """Explicit verdicts in the order they stand: marked ones, and those that stand alone in a line."""
+    found: dict[int, Verdict] = {}
+    for one in patterns.marked.finditer(answer):
+        before = answer[: one.start()]
+        begun = max((end.end() for end in _SENTENCE_END.finditer(before)), default=0)
+        sentence = before[begun:]
+        if _HYPOTHETICAL.search(sentence) or _is_quoted(sentence):
+            continue
+        found[one.start(1)] = Verdict(patterns.choice(one[1]), one.start(1), one.end(1))
+    position = 0
+    for line in answer.splitlines(keepends=True):
+        for at in _beginnings(line):
+            alone = patterns.alone.match(line, at)
+            if alone is not None:
+                place = position + alone.start(1)
+                found[place] = Verdict(patterns.choice(alone[1]), place, position + alone.end(1))
+                break
+        position += len(line)
+    yield from (found[at] for at in sorted(found))
+
+
+def _is_quoted(before: str) -> bool:
+    return before.count('"') % 2 == 1 or before.count("“") > before.count("”")
+
+
+def _may_go_on(answer: str, found: Verdict, patterns: _Patterns, is_cut_off: bool) -> bool:
+    """Whether the answer's end may be the beginning of another choice's word."""
+    tail = answer[found.at :].casefold().strip()
+    mine = answer[found.at : found.end].casefold()
+    for word, choice in patterns.words:
+        folded = word.casefold()
+        if choice == found.choice or not folded.startswith(tail) or folded == tail:
+            continue
+        if is_cut_off or tail != mine:
+            return True
+    return False
