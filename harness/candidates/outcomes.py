@@ -41,12 +41,12 @@ from harness.records.answers import Outcome
 
 Kind = Literal[
     "answered", "cut_off", "tool", "unknown_end", "refused", "blocked",
-    "too_long", "rejected", "retry", "quota", "set_up",
+    "too_long", "rejected", "retry", "daily", "quota", "set_up",
 ]  # fmt: skip
 """``answered``: finished. ``cut_off``: ended at a token limit. ``tool``: called a tool instead. ``unknown_end``: ended
 for a reason nobody knows. ``refused``: the model, in a field of its own. ``blocked``: the provider's filter.
 ``too_long``: this item does not fit. ``rejected``: this request was refused, for its item or for its set-up.
-``retry``: passing. ``quota``: nothing more is to be had today. ``set_up``: every call would fail alike."""
+``retry``: passing. ``daily``: a limit that does not return within a run. ``quota``: the account has nothing left. ``set_up``: every call would fail alike."""
 
 OUTCOME_OF: Mapping[Kind, Outcome] = {
     "answered": "ok",
@@ -58,6 +58,7 @@ OUTCOME_OF: Mapping[Kind, Outcome] = {
     "too_long": "error",
     "rejected": "error",
     "retry": "error",
+    "daily": "error",
     "quota": "error",
     "set_up": "error",
 }
@@ -104,7 +105,7 @@ class Meaning:
     @property
     def is_fatal(self) -> bool:
         """Whether every further call would fail in the same way."""
-        return self.kind in ("set_up", "quota")
+        return self.kind in ("set_up", "quota", "daily")
 
     @property
     def may_journal(self) -> bool:
@@ -138,6 +139,7 @@ _WORDS: Mapping[Kind, str] = {
     "too_long": "the item is too long for the endpoint ({})",
     "rejected": "{}",
     "retry": "{}",
+    "daily": "a limit of the day is reached ({})",
     "quota": "the quota is used up ({})",
     "set_up": "{}",
 }
@@ -228,7 +230,7 @@ def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Ki
     if _any(QUOTA_CODES, codes) or status == 402 or (not is_server and QUOTA_SENTENCES.search(text)):
         return "quota"
     if status in (403, 429) and (DAILY.search(text) or _any(DAILY, codes)):
-        return "quota"
+        return "daily"
     is_account = ACCOUNT.search(text) is not None or _any(ACCOUNT, codes)
     is_set_up = is_account or _any(SET_UP_CODES, codes) or SET_UP_SENTENCES.search(text) is not None
     if status != 401 and (said.is_marked_filtered or not is_account):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from harness.candidates.failure_words import SET_UP_STATUSES
 from harness.candidates.responses import failure_document, meaning_of_failed, read_json
@@ -79,19 +79,19 @@ def decide(
         return _after_failure(failure, attempt, limits, rng, has_answered)
     status = failure.status
     meaning = meaning_of_failed(status, failure.body)
-    if meaning.is_retryable:
+    asked = retry_after_s(failure.headers, now, failure.body)
+    if meaning.is_retryable or (meaning.kind == "daily" and asked is not None):
         allowed = limits.max_retries * (RATE_LIMIT_FACTOR if status == 429 else 1)
         if attempt > allowed:
             said = f" (the server says: {describe(failure)})" if meaning.said.text else ""
             return GiveUp(f"status {status} after {_attempts(attempt)}{said}")
-        asked = retry_after_s(failure.headers, now, failure.body)
         least = floor_s(attempt, rng) if status == 429 else backoff_s(attempt, rng)
         if asked is None:
             return Wait(least)
         return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))
-    if meaning.kind == "quota":
+    if meaning.kind in ("quota", "daily"):
         why = SET_UP_STATUSES.get(status, "the quota is used up")
-        return Fatal(f"status {status} ({why}): {describe(failure)}{_returns(failure, now)}", QUOTA_STEP)
+        return Fatal(f"status {status} ({why}): {describe(failure)}", QUOTA_STEP)
     if meaning.kind == "set_up":
         why = SET_UP_STATUSES.get(status, ELSEWHERE if status < 400 else FORBIDDEN)
         return Fatal(
@@ -121,20 +121,6 @@ def _last_message(body: bytes) -> list[str]:
     last = messages[-1] if isinstance(messages, list) and messages else fields
     found = [last.get(name) for name in ("content", "input")] if isinstance(last, dict) else []
     return [text for text in found if isinstance(text, str)]
-
-
-def _returns(failure: RawResponse, now: datetime) -> str:
-    """When a used-up quota returns, where the server says it."""
-    seconds = retry_after_s(failure.headers, now, failure.body)
-    if seconds is None:
-        return ""
-    back = now + timedelta(seconds=seconds)
-    return f"; it returns in {_span(seconds)}, at {back:%Y-%m-%d %H:%M} UTC"
-
-
-def _span(seconds: float) -> str:
-    minutes = max(1, round(seconds / 60))
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _after_failure(

@@ -113,11 +113,12 @@ def test_a_forbidden_item_is_passed_on_and_counted(body):
     assert decided(RawResponse(403, {}, body)) == PassOn()
 
 
-def test_a_daily_limit_ends_at_once_with_the_time_of_its_return():
-    answer = reply(429, {"retry-after": "5400"}, message="Rate limit reached on requests per day (RPD): Limit 200")
-    stopped = decided(answer)
-    assert isinstance(stopped, Fatal)
-    assert "it returns in 1 h 30 min, at 2026-11-23 13:30 UTC" in stopped.found
+def test_a_limit_of_the_day_waits_as_long_as_the_server_says_and_else_ends_the_run():
+    said = {"message": "Rate limit reached on requests per day (RPD): Limit 200"}
+    waited = decided(reply(429, {"retry-after": "5400"}, **said))
+    assert isinstance(waited, Wait)
+    assert waited.seconds >= 5400
+    assert isinstance(decided(reply(429, **said)), Fatal)
 
 
 def test_what_the_server_says_is_shown_without_key_item_or_control_characters():
