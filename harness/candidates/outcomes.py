@@ -46,7 +46,8 @@ Kind = Literal[
 """``answered``: finished. ``cut_off``: ended at a token limit. ``tool``: called a tool instead. ``unknown_end``: ended
 for a reason nobody knows. ``refused``: the model, in a field of its own. ``blocked``: the provider's filter.
 ``too_long``: this item does not fit. ``rejected``: this request was refused, for its item or for its set-up.
-``retry``: passing. ``daily``: a limit that does not return within a run. ``quota``: the account has nothing left. ``set_up``: every call would fail alike."""
+``retry``: passing. ``daily``: a limit that does not return within a run.
+``quota``: the account has nothing left. ``set_up``: every call would fail alike."""
 
 OUTCOME_OF: Mapping[Kind, Outcome] = {
     "answered": "ok",
