@@ -200,6 +200,8 @@ def find_run(runs_dir: str, name: str) -> Run:
     if name != LATEST:
         return open_run(name, runs_dir)
     runs = list_runs(runs_dir)
+    for one in runs.damaged:
+        note(f"Left out, damaged: {one}")
     if not runs:
         raise HarnessError(
             f"no runs in {runs_dir}", allowed="a folder that holds runs", next_step="make one: harness run EVAL"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option
+from harness.cli.options import find_run, json_option, note, print_json, run_argument, runs_dir_option
 
 
 @click.group("runs", context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +28,8 @@ def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
     from harness.runs import list_runs
 
     found = list_runs(runs_dir, eval_name)
+    for one in found.damaged:
+        note(f"Left out, damaged: {one}")
     if as_json:
         print_json([_facts(meta) for meta in found])
         return

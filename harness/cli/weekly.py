@@ -95,6 +95,8 @@ def command(
     from harness.report.weekly.renderers import RENDERERS
 
     source = collect(runs_dir, _eval_name(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks)
+    for damage in source.damaged:
+        note(f"Left out, damaged: {damage}")
     mode = text_mode or ("none" if os.environ.get("CI") else "masked")
     source, mode = _with_golden(source, runs_dir, mode, golden_card)
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)

@@ -8,7 +8,6 @@ compared with a run is decided in ``gating.across``.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +22,9 @@ from harness.errors import HarnessError
 from harness.gating.records import EARLY_STOP
 from harness.measure.score import signature_of
 from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, open_run
+from harness.runs.integrity import sealed, table_hashes, verify
+from harness.runs.layout import plain_name
+from harness.runs.writer import appear
 
 BASELINE_FILE = "baseline.json"
 FOLDER = "baselines"
@@ -95,7 +97,8 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
             allowed="a run without --early-stop",
             next_step="run the eval without --early-stop; answers at hand cost nothing",
         )
-    folder = root / run.meta.eval_name
+    verify(run)
+    folder = root / plain_name(run.meta.eval_name, "eval_name", run.path)
     before = read_promotion(folder)
     promotion = Promotion(
         run_id=run.meta.run_id,
@@ -111,11 +114,11 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write(partial / META_FILE, _reduced_meta(run, candidate))
         _copy_items(run, partial)
         _copy_predictions(run, candidate, partial)
+        (partial / META_FILE).write_bytes(sealed(_reduced_meta(run, candidate), table_hashes(RunFolder(partial))))
         _write(partial / BASELINE_FILE, promotion.as_dict())
-        _replace(partial, folder)
+        appear(partial, folder)
     except OSError as error:
         raise HarnessError(
             f"{folder}: the baseline cannot be written: {error.strerror or error}",
@@ -254,13 +257,3 @@ def _copy_predictions(run: Run, candidate: str, target: Path) -> None:
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _replace(partial: Path, folder: Path) -> None:
-    """Put the new folder where the old one was; the old one goes last."""
-    old = folder.with_name(f".old-{folder.name}")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.rename(folder, old)
-    os.rename(partial, folder)
-    shutil.rmtree(old, ignore_errors=True)

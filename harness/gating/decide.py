@@ -35,6 +35,7 @@ from harness.measure.score import latency_percentiles, signature_of
 from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
+from harness.runs.integrity import verify
 
 NOT_DECIDED = "not decided"
 
@@ -66,6 +67,7 @@ def gate_runs(
     """
     for run in (candidate_run, baseline_run):
         _refuse_sequential(run)
+        verify(run)
     across, positions = None, None
     if across_versions and baseline_run is not candidate_run:
         positions = shared_positions(baseline_run, candidate_run)

@@ -35,7 +35,7 @@ def require_same(
     old: Run,
     new: Run,
     *,
-    next_step: str = "run both over the same golden set, policy and items (the same --limit, or none)",
+    next_step: str = "run both over the same golden set, policy and items: the same --limit (or none), the same split",
 ) -> None:
     """Refuse two runs over different golden sets, policies or items, naming the difference."""
     found = differences(old, new)

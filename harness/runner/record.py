@@ -17,10 +17,11 @@ from typing import Any
 from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
 from harness.records import RunStatus
-from harness.records.answers import UNASKED, Candidate
+from harness.records.answers import Candidate
 from harness.runner.failures import is_all_failed
 from harness.runner.request import RunRequest
 from harness.runs import FORMAT, RunMeta
+from harness.runs.layout import status_of_counts
 
 RECORDED_PACKAGES = ("aiohttp", "numpy", "openai", "orjson", "pyarrow")
 
@@ -53,13 +54,9 @@ def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, re
     """
     if reason is not None:
         return "incomplete"
-    for outcomes in counts.values():
-        n_asked = sum(outcomes.values()) - sum(outcomes.get(one, 0) for one in UNASKED)
-        if outcomes.get("error", 0) > max_error_rate * n_asked:
-            return "invalid"
-        if is_all_failed(outcomes):
-            return "invalid"
-    return "complete"
+    if any(is_all_failed(outcomes) for outcomes in counts.values()):
+        return "invalid"
+    return status_of_counts(counts, max_error_rate)
 
 
 def check_counts(counts: Mapping[str, Mapping[str, int]], n_rows: int) -> None:

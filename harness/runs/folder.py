@@ -39,11 +39,14 @@ class RunFolder:
         """A folder inside this one."""
         return RunFolder(f"{self.address.rstrip('/')}/{name}")
 
-    def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None when there is none."""
+    def read(self, name: str, *, is_inside: bool = False) -> bytes | None:
+        """The bytes of a file; None when there is none, or when it had to lie inside and is a link to elsewhere."""
         try:
             if self._filesystem is None:
-                return (Path(self._root) / name).read_bytes()
+                path, root = Path(self._root) / name, Path(self._root)
+                if is_inside and not path.resolve().is_relative_to(root.resolve()):
+                    return None
+                return path.read_bytes()
             content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
         except (FileNotFoundError, NotADirectoryError):
             return None

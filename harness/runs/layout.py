@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
-from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Outcome
+from harness.records.answers import NOT_ASKED, OUTCOMES, UNASKED, WITHHELD, Outcome
 
+MOST_NAME_BYTES = 200
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
 FORMAT = 1
 ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED)
@@ -74,6 +75,8 @@ class RunMeta:
     packages: Mapping[str, str] = field(default_factory=dict)
     platform: Mapping[str, str] = field(default_factory=dict)
     harness_version: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    seal: str = ""
 
     @property
     def n_items(self) -> int:
@@ -163,6 +166,44 @@ def prediction_schema(categories: Sequence[str]) -> pa.Schema:
     )
 
 
+def status_of_counts(counts: Mapping[str, Mapping[str, int]], max_error_rate: float) -> RunStatus:
+    """``invalid`` when too many of the asked rows of a candidate have no answer, else ``complete``.
+
+    The share is of the rows that were asked: those withheld or never asked cannot fail.
+    """
+    for outcomes in counts.values():
+        n_asked = sum(outcomes.values()) - sum(outcomes.get(one, 0) for one in UNASKED)
+        if outcomes.get("error", 0) > max_error_rate * n_asked:
+            return "invalid"
+    return "complete"
+
+
+def plain_name(value: Any, what: str, where: str) -> str:
+    """A name that stays inside the folder it is put into.
+
+    Raises:
+        HarnessError: It is empty, hidden, too long, or holds a separator or a control character.
+    """
+    text = value if isinstance(value, str) else ""
+    is_plain = 0 < len(text.encode("utf-8", "surrogatepass")) <= MOST_NAME_BYTES and not text.startswith(".")
+    if not is_plain or any(character in "/\\" or not character.isprintable() for character in text):
+        raise HarnessError(
+            f"{where}: {what} is {str(value)[:80]!r}",
+            allowed="a plain name: no path, no address, no leading dot, no control character",
+            next_step="use a run folder that the harness wrote; do not open this one if you do not know who made it",
+        )
+    return text
+
+
+def _check_names(document: Mapping[str, Any], where: str) -> None:
+    """Everything in run.json that becomes part of a path."""
+    for what in ("run_id", "eval_name"):
+        plain_name(document[what], what, where)
+    for kind, entry in document["inputs"].items():
+        if isinstance(entry, Mapping) and entry.get("stored") is not None:
+            plain_name(entry["stored"], f"inputs.{kind}.stored", where)
+
+
 def read_meta(content: bytes, where: str) -> RunMeta:
     """Read run.json; fields this version does not know are left out."""
     fields = dataclasses.fields(RunMeta)
@@ -177,8 +218,9 @@ def read_meta(content: bytes, where: str) -> RunMeta:
                 allowed=f"format {FORMAT}",
                 next_step="update the harness",
             )
+        _check_names(known, where)
         return RunMeta(**known)
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise HarnessError(
             f"{where}: no record of a run: {error}",
             allowed="the run.json that a run wrote",

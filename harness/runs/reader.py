@@ -6,7 +6,7 @@ numbers mean by ``decisions`` and ``scoring``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ class Run:
         self.candidates = meta.candidates
 
     @cached_property
-    def _all_items(self) -> pa.Table:
+    def all_items(self) -> pa.Table:
+        """The table of all items of the run, whatever its part shows."""
         table = self._file(ITEMS_FILE).read()
         if table.num_rows != self.meta.n_items:
             raise self._damaged(ITEMS_FILE, f"{table.num_rows} items instead of {self.meta.n_items}")
@@ -74,7 +75,7 @@ class Run:
                 allowed="the run as a whole",
                 next_step="add 'split: {dev: 0.4, by: group, seed: 7}' to the eval and run it again",
             )
-        in_dev = is_dev(self._all_items["item_id"].to_pylist(), self._all_items["group"].to_pylist(), split)
+        in_dev = is_dev(self.all_items["item_id"].to_pylist(), self.all_items["group"].to_pylist(), split)
         kept = np.flatnonzero(in_dev if self.part == "dev" else ~in_dev)
         if not kept.size:
             raise HarnessError(
@@ -87,7 +88,7 @@ class Run:
     @cached_property
     def _items(self) -> pa.Table:
         kept = self._kept
-        return self._all_items if kept is None else self._all_items.take(number_array(kept.tolist(), pa.int64()))
+        return self.all_items if kept is None else self.all_items.take(number_array(kept.tolist(), pa.int64()))
 
     def of_part(self, part: Part) -> Run:
         """The same run with the items of one part: ``dev``, ``gate`` or ``all``."""
@@ -164,7 +165,7 @@ class Run:
         """One candidate's rows."""
         columns = [f"{part}.{category}" for part in ("decision", "score") for category in self.categories]
         counted = ["input_tokens", "cached_tokens", "output_tokens"]
-        table = self._rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
+        table = self.rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
         shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
@@ -181,7 +182,7 @@ class Run:
 
     def texts(self, candidate: str, column: TextColumn) -> list[list[str | None]]:
         """Rationales, errors or response keys of one candidate: per item, one for each repeat."""
-        values = self._rows(candidate, [column])[column].to_pylist()
+        values = self.rows(candidate, [column])[column].to_pylist()
         repeats = self.meta.repeats
         every = [values[start : start + repeats] for start in range(0, len(values), repeats)]
         return every if self._kept is None else [every[index] for index in self._kept.tolist()]
@@ -189,10 +190,10 @@ class Run:
     def input_text(self, kind: str) -> str | None:
         """The text of an input as it was (``prompt:v1``, ``policy``); None when it was not kept."""
         stored = self.meta.inputs.get(kind, {}).get("stored")
-        content = self._folder.read(f"{INPUTS_FOLDER}/{stored}") if stored else None
+        content = self._folder.read(f"{INPUTS_FOLDER}/{stored}", is_inside=True) if stored else None
         return None if content is None else content.decode("utf-8", "replace")
 
-    def _rows(self, candidate: str, columns: Sequence[str]) -> pa.Table:
+    def rows(self, candidate: str, columns: Sequence[str]) -> pa.Table:
         """The rows of one candidate; each has the same number, and they lie together."""
         if candidate not in self.candidates:
             raise HarnessError(
@@ -255,16 +256,32 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
     raise HarnessError(found, allowed=shown or "none yet", next_step="list them with: harness runs list")
 
 
-def list_runs(runs_dir: str | Path, eval_name: str | None = None) -> list[RunMeta]:
-    """All stored runs, or those of one eval, oldest first."""
+class RunList(list[RunMeta]):
+    """Stored runs, and what is wrong with the folders that could not be read."""
+
+    damaged: tuple[str, ...] = ()
+
+
+def list_runs(runs_dir: str | Path, eval_name: str | None = None) -> RunList:
+    """All stored runs, or those of one eval, oldest first; a damaged folder is named in ``damaged`` and left out."""
     home = RunFolder(runs_dir)
-    found: Iterator[RunMeta] = (
-        read_meta(content, f"{runs_dir}/{name}/{META_FILE}")
-        for name in home.names()
-        if not name.startswith(".") and (content := home.read(f"{name}/{META_FILE}")) is not None
-    )
-    chosen = [meta for meta in found if eval_name is None or meta.eval_name == eval_name]
-    return sorted(chosen, key=lambda meta: (meta.created_at, meta.run_id))
+    found, damaged = RunList(), []
+    for name in home.names():
+        if name.startswith("."):
+            continue
+        try:
+            content = home.read(f"{name}/{META_FILE}")
+            meta = None if content is None else read_meta(content, f"{runs_dir}/{name}/{META_FILE}")
+        except (HarnessError, OSError) as error:
+            damaged.append(error.message if isinstance(error, HarnessError) else f"{runs_dir}/{name}: {error}")
+            continue
+        if meta is not None and meta.run_id == name and (eval_name is None or meta.eval_name == eval_name):
+            found.append(meta)
+        elif meta is not None and meta.run_id != name:
+            damaged.append(f"{runs_dir}/{name}: its {META_FILE} is that of run '{meta.run_id}'")
+    found.sort(key=lambda meta: (meta.created_at, meta.run_id))
+    found.damaged = tuple(damaged)
+    return found
 
 
 def cluster_codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:

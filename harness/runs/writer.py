@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.runs.canonical import canonical_json
 from harness.runs.columns import TOKEN_COLUMNS
 from harness.runs.folder import RunFolder
+from harness.runs.integrity import sealed, table_hashes
 from harness.runs.layout import (
     INPUTS_FOLDER,
     ITEMS_FILE,
@@ -31,6 +31,7 @@ from harness.runs.layout import (
     OLD_PREFIX,
     PREDICTIONS_FILE,
     InputFile,
+    plain_name,
     prediction_schema,
 )
 from harness.runs.tables import GroupFile, ItemFile, Sink
@@ -59,7 +60,7 @@ class RunWriter:
         slices: Sequence[str],
         candidates: Sequence[str],
     ) -> None:
-        self.run_id = run_id
+        self.run_id = plain_name(run_id, "the name of the run", str(runs_dir))
         self.target = RunFolder(f"{str(runs_dir).rstrip('/')}/{run_id}")
         self._home = self.target.local.parent if self.target.local else None
         self._lock: IO[bytes] | None = None
@@ -151,12 +152,12 @@ class RunWriter:
             | ({"stored": stored[kind]} if kind in stored else {})
             for kind, one in inputs.items()
         }
-        content = canonical_json({**meta, "inputs": described}, is_indented=True)
+        content = sealed({**meta, "inputs": described}, table_hashes(RunFolder(self._partial)))
         (self._partial / META_FILE).write_bytes(content)
         if self._home is None:
             self._upload()
         else:
-            self._appear(self._home)
+            appear(self._partial, self._home / self.run_id)
         self._unlock()
         return self.target.address
 
@@ -168,17 +169,6 @@ class RunWriter:
                 close()
         shutil.rmtree(self._partial, ignore_errors=True)
         self._unlock()
-
-    def _appear(self, home: Path) -> None:
-        for path in self._partial.rglob("*"):
-            if path.is_file():
-                _sync(path)
-        final, old = home / self.run_id, home / f"{OLD_PREFIX}{self.run_id}"
-        if final.exists():
-            os.rename(final, old)
-        os.rename(self._partial, final)
-        _sync(home)
-        shutil.rmtree(old, ignore_errors=True)
 
     def _upload(self) -> None:
         """run.json goes last: a remote folder without it is no run."""
@@ -196,6 +186,20 @@ class RunWriter:
                 os.unlink(self._lock.name)
             self._lock.close()
             self._lock = None
+
+
+def appear(partial: Path, final: Path) -> None:
+    """Let a folder that was written beside its place take that place; what was there goes last."""
+    for path in partial.rglob("*"):
+        if path.is_file():
+            _sync(path)
+    old = final.with_name(f"{OLD_PREFIX}{final.name}")
+    if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(final, old)
+    os.rename(partial, final)
+    _sync(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_inputs(folder: Path, inputs: Mapping[str, InputFile]) -> dict[str, str]:

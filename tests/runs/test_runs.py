@@ -367,7 +367,7 @@ def test_scores_and_comparisons_are_of_the_gate_part_and_say_so(tmp_path):
     assert (compared.n_items, compared.golden_set["part"]) == (n, "gate")
     hate = compared.categories["hate"]
     assert set(hate.fixed) | set(hate.broken) <= set(gate.item_ids)
-    with pytest.raises(HarnessError, match=r"(?s)hold different items.*same split"):
+    with pytest.raises(HarnessError, match=r"(?s)not comparable: items.*same split"):
         compare(gate, "v1", gate.of_part("dev"), "v1")
 
 

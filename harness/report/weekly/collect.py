@@ -50,6 +50,7 @@ class WeeklySource:
         missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
         first_week: First week in which this golden-set version was run.
         alphas: Agreement per category, where the golden set has votes.
+        damaged: Run folders that cannot be read, and why.
         n_gated: Candidates gated on the golden set.
         texts: Texts by item id.
         remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
@@ -72,6 +73,7 @@ class WeeklySource:
     control_previous: Run | None
     first_week: str
     unusable: tuple[RunMeta, ...] = ()
+    damaged: tuple[str, ...] = ()
     missing_baseline: str | None = None
     alphas: Mapping[str, MetricResult] = field(default_factory=dict)
     n_gated: int | None = None
@@ -96,35 +98,24 @@ def collect(
     Raises:
         HarnessError: The eval has no complete run in the week, or a candidate is unknown.
     """
-    metas = list_runs(runs_dir, eval_name)
+    listed = list_runs(runs_dir, eval_name)
+    metas, damaged = list(listed), list(listed.damaged)
     wanted = parse_week(week) if week else None
-    chosen = _week(metas, eval_name, str(runs_dir), wanted)
-    by_week = runs_by_week(metas, weeks_until(chosen, n_weeks))
-    this = by_week[chosen]
-    reported, candidate_note, missing_baseline = _candidate(this, candidate)
-    control_name, note = _control(by_week, chosen, reported, control)
-    long = runs_by_week(metas, weeks_until(chosen, max(n_weeks, WEEKS_REMEMBERED)))
-    remembered = tuple((one.week, one.of[reported]) for one in long.values() if reported in one.of)
-    shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
-    shown |= {meta.run_id: meta for _, meta in remembered}
-    with SummaryCache(runs_dir) as cache:
-        summaries = {
-            run_id: cache.get(run_key(meta), lambda run_id=run_id: summary_of(open_run(run_id, runs_dir)))  # type: ignore[misc]
-            for run_id, meta in sorted(shown.items())
-        }
-        falls = [
-            one
-            for (_, before_meta), (later, meta) in itertools.pairwise(remembered)
-            for one in falls_from(
-                later,
-                cache.get(
-                    f"falls|{reported}|{run_key(before_meta)}|{run_key(meta)}",
-                    lambda a=before_meta, b=meta: falls_between(  # type: ignore[misc]
-                        open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
-                    ),
-                ),
-            )
-        ]
+    while True:
+        chosen = _week(metas, eval_name, str(runs_dir), wanted)
+        by_week = runs_by_week(metas, weeks_until(chosen, n_weeks))
+        this = by_week[chosen]
+        reported, candidate_note, missing_baseline = _candidate(this, candidate)
+        control_name, note = _control(by_week, chosen, reported, control)
+        long = runs_by_week(metas, weeks_until(chosen, max(n_weeks, WEEKS_REMEMBERED)))
+        remembered = tuple((one.week, one.of[reported]) for one in long.values() if reported in one.of)
+        shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
+        summaries, broken = _summaries(shown | {meta.run_id: meta for _, meta in remembered}, runs_dir)
+        if not broken:
+            break
+        damaged += broken.values()  # a run that cannot be read is named, and the report is made without it
+        metas = [meta for meta in metas if meta.run_id not in broken]
+    falls = _falls(remembered, reported, runs_dir)
     opened: dict[str, Run] = {}
 
     def opened_run(meta: RunMeta | None) -> Run | None:
@@ -153,6 +144,7 @@ def collect(
         previous=(before.week, previous) if before is not None and previous is not None else None,
         control_run=opened_run(this.of.get(control_name)) if control_name else None,
         control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
+        damaged=tuple(damaged),
         unusable=tuple(one for one in metas if week_of(one) >= chosen and _is_wanting(one, metas)),
         remembered=remembered,
         falls=tuple(falls),
@@ -160,6 +152,42 @@ def collect(
         is_baseline=candidate_note == BASELINE_NOTE,
         first_week=min(week_of(one) for one in metas if one.golden_set["hash"] == run.meta.golden_set["hash"]),
     )
+
+
+def _falls(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path) -> list[PairedFall]:
+    """Proven paired falls from one remembered run to the next."""
+    with SummaryCache(runs_dir) as cache:
+        return [
+            one
+            for (_, before_meta), (later, meta) in itertools.pairwise(remembered)
+            for one in falls_from(
+                later,
+                cache.get(
+                    f"falls|{reported}|{run_key(before_meta)}|{run_key(meta)}",
+                    lambda a=before_meta, b=meta: falls_between(  # type: ignore[misc]
+                        open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
+                    ),
+                ),
+            )
+        ]
+
+
+def _summaries(
+    shown: Mapping[str, RunMeta], runs_dir: str | Path
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    """Summaries by run id, and what is wrong with the runs that cannot be read."""
+    found: dict[str, Mapping[str, Any]] = {}
+    broken = {}
+    with SummaryCache(runs_dir) as cache:
+        for run_id, meta in sorted(shown.items()):
+            try:
+                found[run_id] = cache.get(
+                    run_key(meta),
+                    lambda run_id=run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
+                )
+            except HarnessError as error:
+                broken[run_id] = error.message
+    return found, broken
 
 
 def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str | None) -> str:
