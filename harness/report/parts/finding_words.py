@@ -159,13 +159,13 @@ def _unusable(one: Finding) -> str:
     share = numbers.share((told.n or 0) / (told.n_of or 1), 0)
     what = outcome_words(told.names[0]) if told.names else "unusable"
     return (
-        f"{one.candidate} said nothing usable: {numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} answers "
-        f"({share}) failed, most of them {what}. Every figure of it is the fallback’s, not its own."
+        f"nothing usable came from {one.candidate}: {numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} "
+        f"answers ({share}) failed, most of them {what}. Every figure of it is the fallback’s, not its own."
     )
 
 
 def _undecided(one: Finding) -> str:
-    return f"{one.candidate} decided nothing: it gave no decision in any category, so there is nothing to judge."
+    return f"nothing was decided by {one.candidate}: it gave no decision in any category, so there is nothing to judge."
 
 
 def _lost(one: Finding) -> str:

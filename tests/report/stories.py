@@ -1,0 +1,226 @@
+"""Stories: data in, and what every surface says about it. Recorded decisions, run by the real runner."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from openpyxl import load_workbook
+from weekly_cases import apart
+
+from harness.cli.report import load_source
+from harness.gating import gate_runs
+from harness.gating.findings import decide, evidence_of, pair_findings
+from harness.jobs.run import RunOptions, prepare_run
+from harness.measure.compare import compare
+from harness.report.comparison.build import build_report
+from harness.report.comparison.renderers import RENDERERS
+from harness.report.comparison.terminal import comparison_tables, decision_lines
+from harness.report.gate import annotation_lines, comment_markdown, summary_markdown
+from harness.report.parts.tables import render
+from harness.report.weekly.build import build_weekly
+from harness.report.weekly.collect import collect
+from harness.report.weekly.renderers import RENDERERS as WEEKLY
+from harness.runner import run_eval
+from harness.runs import open_run
+
+
+@dataclass
+class Story:
+    """Gold labels, slices and policy; ``run`` makes a stored run of decisions.
+
+    Attributes:
+        folder: Where everything is written.
+        gold: Category -> labels, one for each item.
+        slices: Slice -> values, one for each item.
+        policy: Category -> further fields of the policy.
+        checks: Checks of the gate; None for an eval without one.
+        must_catch: Positions of must-catch items.
+    """
+
+    folder: Path
+    gold: dict[str, np.ndarray]
+    slices: dict[str, list[str]] = field(default_factory=dict)
+    policy: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checks: list[dict[str, Any]] | None = None
+    must_catch: tuple[int, ...] = ()
+    policy_version: int = 1
+    golden_version: int = 1
+
+    @property
+    def n(self) -> int:
+        return len(next(iter(self.gold.values())))
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    def run(
+        self,
+        decisions: dict[str, dict[str, np.ndarray]],
+        *,
+        week: str | None = None,
+        outcomes: dict[str, list[str]] | None = None,
+        fingerprints: dict[str, Any] | None = None,
+        baseline: str | None = None,
+        **meta: Any,
+    ) -> Any:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._inputs()
+        tag = week or "once"
+        candidates = {}
+        for name, by_category in decisions.items():
+            path = self.folder / f"{name}-{tag}.jsonl"
+            rows = []
+            for index in range(self.n):
+                decided = {one: _plain(values[index]) for one, values in by_category.items()}
+                row: dict[str, Any] = {"id": f"i{index:04d}", "decisions": decided}
+                if outcomes and name in outcomes and outcomes[name][index] != "ok":
+                    row |= {"outcome": outcomes[name][index], "decisions": dict.fromkeys(by_category)}
+                rows.append(json.dumps(row))
+            path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+            candidates[name] = {"recorded": path.name}
+        spec: dict[str, Any] = {
+            "eval": "story",
+            "policy": "policy.yaml",
+            "golden_set": f"g{self.golden_version}.yaml",
+            "candidates": candidates,
+            "baseline": baseline or next(iter(decisions)),
+            "slices": list(self.slices),
+        }
+        if self.checks is not None:
+            spec["gate"] = {"checks": self.checks}
+        if self.must_catch:
+            (self.folder / "must.txt").write_text("".join(f"i{one:04d}\n" for one in self.must_catch), encoding="utf-8")
+            spec["must_catch"] = "must.txt"
+        self._yaml("eval.yaml", spec)
+        label = week or "2026-W47"
+        monday = datetime.datetime.fromisocalendar(int(label[:4]), int(label[-2:]), 1).replace(tzinfo=datetime.UTC)
+        options = RunOptions(self.runs, self.folder / "answers.sqlite", wave=week)
+        prepared = prepare_run(self.folder / "eval.yaml", options, {})
+        summary = apart(lambda: run_eval(prepared.request, now=lambda: monday, clock=lambda: 0.0))
+        path = Path(summary.path) / "run.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["fingerprints"].update(fingerprints or {})
+        content.update(meta)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return open_run(summary.path)
+
+    def weekly(self, week: str | None = None, **options: Any) -> Any:
+        source = collect(self.runs, "story", week=week, **options)
+        return build_weekly(source, generated_at="now", version="0.1.0", text_mode="none")
+
+    def weekly_surfaces(self, week: str | None = None) -> dict[str, str]:
+        data = self.weekly(week)
+        found = {name: _read(WEEKLY[name](data, self.folder, "none")[0]) for name in ("html", "md", "xlsx", "json")}
+        assert len((self.folder / "weekly.md").read_text(encoding="utf-8")) <= 1_500
+        return found
+
+    def _inputs(self) -> None:
+        categories = {
+            one: {"name": one.capitalize(), "definition": f"What violates {one}.", **self.policy.get(one, {})}
+            for one in self.gold
+        }
+        self._yaml("policy.yaml", {"policy": "p", "version": self.policy_version, "categories": categories})
+        rows = [
+            json.dumps(
+                {
+                    "id": f"i{index:04d}",
+                    "text": f"item number {index}",
+                    "labels": {one: _plain(values[index]) for one, values in self.gold.items()},
+                    "meta": {name: values[index] for name, values in self.slices.items()},
+                }
+            )
+            for index in range(self.n)
+        ]
+        (self.folder / f"g{self.golden_version}.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        card = {
+            "golden_set": "g",
+            "version": self.golden_version,
+            "policy": {"name": "p", "version": self.policy_version},
+            "items": f"g{self.golden_version}.jsonl",
+            "labels": list(self.gold),
+            "slices": {name: f"meta.{name}" for name in self.slices},
+        }
+        self._yaml(f"g{self.golden_version}.yaml", card)
+
+    def _yaml(self, name: str, data: Any) -> None:
+        (self.folder / name).write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
+
+def surfaces(run: Any, baseline: str = "v1", candidates: tuple[str, ...] = ("v2",)) -> dict[str, str]:
+    """What every surface of a comparison says, as plain text; the gate's too where the eval has one."""
+    folder = Path(run.path)
+    source, mode = load_source(run, baseline, candidates, run, "none")
+    data = build_report(source, generated_at="now", version="0.1.0")
+    found = {name: _read(RENDERERS[name](source, data, folder, mode)[0]) for name in ("html", "md", "xlsx", "json")}
+    for name in candidates:
+        comparison = compare(run, baseline, run, name)
+        findings = pair_findings(evidence_of(run, baseline, run, name, comparison=comparison))
+        lines = decision_lines(decide(name, baseline, findings), comparison)
+        found[f"terminal {name}"] = "\n".join([*lines, render(comparison_tables(comparison, text_mode="none"), "md")])
+        if run.meta.eval.get("gate"):
+            report = gate_runs(run, name, run, baseline)
+            found[f"comment {name}"] = _bare(comment_markdown(report))
+            found[f"summary {name}"] = _bare(summary_markdown(report))
+            found[f"annotations {name}"] = "\n".join(annotation_lines(report)).replace("%25", "%")
+    return found
+
+
+def everywhere(found: dict[str, str], *texts: str, but: tuple[str, ...] = ()) -> None:
+    """Every surface says every text; ``but`` names those that hold fewer findings."""
+    for name, said in found.items():
+        if not name.startswith(but or ("\0",)):
+            for text in texts:
+                assert text in said, f"{name} does not say {text!r}:\n{said[:3000]}"
+
+
+def nowhere(found: dict[str, str], *texts: str) -> None:
+    """No surface says any of the texts."""
+    for name, said in found.items():
+        for text in texts:
+            assert text not in said, f"{name} says {text!r}"
+
+
+def _plain(value: Any) -> int | None:
+    return None if value is None or int(value) < 0 else int(value)
+
+
+def _read(path: Path) -> str:
+    if path.suffix == ".xlsx":
+        book = load_workbook(path)
+        return "\n".join(
+            " | ".join(str(cell) for cell in row if cell is not None)
+            for sheet in book.worksheets
+            for row in sheet.iter_rows(values_only=True)
+        )
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".html":
+        text = re.sub(r"<(script|style).*?</\1>", " ", text, flags=re.DOTALL)
+        return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text)))
+    return _bare(text) if path.suffix == ".md" else text
+
+
+def _bare(text: str) -> str:
+    """Markdown without its escapes."""
+    return html.unescape(re.sub(r"\\(.)", r"\1", text))
+
+
+def caught(gold: np.ndarray, n_caught: int, n_wrong: int = 0) -> np.ndarray:
+    """Decisions that catch the first so many violating items and flag the first so many harmless ones."""
+    decided = np.zeros_like(gold)
+    decided[np.flatnonzero(gold == 1)[:n_caught]] = 1
+    decided[np.flatnonzero(gold == 0)[:n_wrong]] = 1
+    return decided
+
+
+def half(n_violating: int, n_other: int) -> np.ndarray:
+    """Gold with the violating items first."""
+    return np.r_[np.ones(n_violating, int), np.zeros(n_other, int)]

@@ -1,0 +1,251 @@
+"""Stories of comparisons: the sentence that must appear on every surface, and the one that must not."""
+
+import numpy as np
+import pytest
+from stories import Story, caught, everywhere, half, nowhere, surfaces
+
+from harness.gating import gate_runs
+from harness.gating.findings import PairEvidence, evidence_of, pair_findings
+from harness.gating.findings.pair import About, Cell
+from harness.gating.findings.stored import NEWLY
+from harness.measure.compare import compare, compare_metrics
+from harness.measure.pairs import CategoryPairs
+from harness.measure.slices import slice_changes
+from harness.report.comparison.build import build_report
+from harness.report.comparison.terminal import decision_lines
+
+GATE = [{"category": "*", "metric": "recall", "margin": 0.05, "tier": "guarded"}]
+CALM = "nothing is likely worse"
+
+
+def v1_v2(one, other):
+    return {"v1": one, "v2": other}
+
+
+def languages(tmp_path, checks=None):
+    """Recall rises overall and falls in Arabic."""
+    gold = half(600, 200)
+    language = ["ar" if index % 6 == 0 else "en" for index in range(800)]
+    is_ar = np.array(language) == "ar"
+    before, after = gold.copy(), gold.copy()
+    violating = np.flatnonzero(gold == 1)
+    english, arabic = violating[~is_ar[violating]], violating[is_ar[violating]]
+    before[english[:120]], after[english[:20]] = 0, 0
+    before[arabic[:20]], after[arabic[:38]] = 0, 0
+    story = Story(tmp_path, {"hate": gold}, {"language": language}, checks=checks)
+    return story.run(v1_v2({"hate": before}, {"hate": after}))
+
+
+@pytest.mark.parametrize("checks", [None, GATE], ids=["compared", "gated"])
+def test_a_language_that_falls_inside_a_rising_average_is_named_first(tmp_path, checks):
+    """Arabic 75.4 to 60.3 stood under "PASS, catches more"; the word language was nowhere near the top."""
+    run = languages(tmp_path, checks)
+    found = surfaces(run)
+    everywhere(found, "Hate in language ar", "80.0% to 62.0%")
+    everywhere(found, "atches more Hate", but=("annotations",))
+    nowhere(found, CALM, "BETTER.")
+    if checks:
+        assert gate_runs(run, "v2", run, "v1").exit_code == 0  # the gate's own verdict is not touched
+        everywhere(found, "Do not ship v2 before somebody has looked", but=("terminal", "annotations"))
+
+
+def test_a_critical_category_that_falls_on_few_items_is_harm(tmp_path):
+    """Threats, critical, fell 72.7 to 18.2 (n 11): a green PASS, "no category shows a proven change"."""
+    gold = {"threats": half(11, 300), "spam": np.roll(half(150, 161), 40)}
+    story = Story(tmp_path, gold, policy={"threats": {"severity": "critical", "owner": "policy-safety"}})
+    before = {"threats": caught(gold["threats"], 8), "spam": gold["spam"]}
+    run = story.run(v1_v2(before, {"threats": caught(gold["threats"], 2), "spam": gold["spam"]}))
+    found = surfaces(run)
+    everywhere(
+        found, "isses more Threats (critical): of 100 violating items it catches 18 instead of 73", "policy-safety"
+    )
+    nowhere(found, CALM, "NO PROVEN CHANGE", "No category shows")
+
+
+def test_gains_never_stand_without_the_harm_beside_them(tmp_path):
+    """A banner named two gains and omitted self-harm (critical), -27.5 points."""
+    gold = {"hate": half(200, 200), "spam": np.roll(half(200, 200), 100), "self_harm": np.roll(half(40, 360), 7)}
+    before = {"hate": caught(gold["hate"], 140), "spam": caught(gold["spam"], 140), "self_harm": gold["self_harm"]}
+    after = {"hate": gold["hate"], "spam": gold["spam"], "self_harm": caught(gold["self_harm"], 29)}
+    story = Story(tmp_path, gold, policy={"self_harm": {"name": "Self-harm", "severity": "critical"}})
+    found = surfaces(story.run(v1_v2(before, after)))
+    everywhere(found, "recall of Self-harm is worse", "atches more Hate", "atches more Spam")
+    nowhere(found, CALM)
+    assert found["md"].index("Self-harm (critical)") < found["md"].index("Catches more Hate")
+
+
+def test_changed_items_stand_beside_the_metric_they_move(tmp_path):
+    """-22.6 points "worse, proven" stood beside "81 fixed, 57 broken", which counted false flags too."""
+    gold = half(200, 400)
+    run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": caught(gold, 180, 120)}, {"hate": caught(gold, 130, 20)}))
+    found = surfaces(run)
+    everywhere(found, "50 newly missed, 0 newly caught")
+    nowhere({name: said for name, said in found.items() if name not in ("json",)}, " fixed", " broken")
+    recall = next(one for one in found["md"].split("###") if one.strip().startswith("Recall"))
+    assert "Newly missed" in recall
+    assert "| 50 | 0 |" in recall
+
+
+@pytest.mark.parametrize("checks", [None, GATE], ids=["compared", "gated"])
+def test_an_answer_that_is_never_readable_comes_before_everything(tmp_path, checks):
+    """The comment led with INCONCLUSIVE while "500 unparsed" stood on line 64."""
+    gold = half(250, 250)
+    story = Story(tmp_path, {"hate": gold}, checks=checks)
+    run = story.run(v1_v2({"hate": gold}, {"hate": gold}), outcomes={"v2": ["ok"] * 5 + ["unparsed"] * 495})
+    found = surfaces(run)
+    everywhere(found, "othing usable came from v2: 495 of 500 answers (99%) failed, most of them unparsed")
+    nowhere(found, CALM, "BETTER")
+    if checks:
+        comment = found["comment v2"]
+        assert comment.index("othing usable came from v2") < comment.index("The gate: ")
+
+
+def test_a_candidate_that_decided_nothing_is_told(tmp_path):
+    gold = half(60, 60)
+    nothing = np.full(120, -1)
+    run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": gold}, {"hate": nothing}))
+    evidence = evidence_of(run, "v1", run, "v2")
+    (first, *_) = pair_findings(evidence)
+    assert first.kind == "invalid"
+
+
+def test_a_must_catch_item_that_is_missed_is_harm_whatever_the_statistics(tmp_path):
+    gold = half(400, 400)
+    after = gold.copy()
+    after[3] = 0
+    run = Story(tmp_path, {"hate": gold}, checks=GATE, must_catch=(3,)).run(v1_v2({"hate": gold}, {"hate": after}))
+    found = surfaces(run)
+    everywhere(found, "isses 1 item that must be caught, whatever the statistics say: i0003")
+    nowhere(found, CALM)
+
+
+def test_more_failures_are_harm(tmp_path):
+    gold = half(400, 400)
+    outcomes = ["refused" if index >= 770 else "ok" for index in range(800)]
+    run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": gold}, {"hate": gold}), outcomes={"v2": outcomes})
+    found = surfaces(run)
+    everywhere(found, "ore answers cannot be used: 3.75% instead of 0.00% (30 answers of 800 newly fail")
+    nowhere(found, CALM)
+
+
+def test_better_is_not_good_while_a_target_is_missed(tmp_path):
+    gold = half(300, 300)
+    story = Story(tmp_path, {"hate": gold}, policy={"hate": {"target": {"recall": 0.9}}})
+    found = surfaces(story.run(v1_v2({"hate": caught(gold, 150)}, {"hate": caught(gold, 210)})))
+    everywhere(found, "BETTER, BELOW TARGET", "ecall of Hate misses the policy’s target of 90%: it is 70.0%")
+    nowhere(found, CALM)
+
+
+def test_a_plain_gain_is_told_as_one(tmp_path):
+    gold = half(300, 300)
+    found = surfaces(
+        Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": caught(gold, 234)}, {"hate": caught(gold, 255)}))
+    )
+    everywhere(found, "BETTER", CALM, "atches more Hate: of 100 violating items it catches 85 instead of 78")
+    nowhere(found, "is worse", "BELOW TARGET")
+
+
+def test_equal_decisions_show_nothing(tmp_path):
+    gold = half(300, 300)
+    found = surfaces(
+        Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": caught(gold, 250)}, {"hate": caught(gold, 250)}))
+    )
+    everywhere(found, "NO PROVEN CHANGE", "Nothing shows that v2 differs from v1")
+    nowhere(found, "BETTER", "WORSE")
+
+
+def test_nothing_calls_a_large_set_too_small(tmp_path):
+    """ "golden set too small" was said with n 4,434: the interval is told instead."""
+    rng = np.random.default_rng(3)
+    gold = half(2_000, 500)
+    noisy = [np.where(rng.random(2_500) < 0.3, 1 - gold, gold) for _ in range(2)]
+    found = surfaces(Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": noisy[0]}, {"hate": noisy[1]})))
+    nowhere(found, "too small to tell", "set is too small")
+
+
+def test_a_category_that_is_no_longer_decided_is_harm(tmp_path):
+    gold = {"hate": half(100, 100), "spam": np.roll(half(100, 100), 50)}
+    after = {"hate": gold["hate"]}
+    found = surfaces(Story(tmp_path, gold).run(v1_v2(gold, after)))
+    everywhere(found, "ecides nothing about Spam, which the baseline decides")
+    nowhere(found, CALM)
+
+
+def test_every_candidate_has_its_own_decision_and_a_place_in_the_matrix(tmp_path):
+    """Five candidates were five stacked verdicts, with tiles that stayed on the first."""
+    gold = half(300, 300)
+    names = {f"v{number}": {"hate": caught(gold, n)} for number, n in enumerate((234, 255, 180, 234, 240), 1)}
+    run = Story(tmp_path, {"hate": gold}).run(names)
+    found = surfaces(run, candidates=("v2", "v3", "v4", "v5"))
+    for text in ("v2 is better than v1", "v3 is worse than v1", "Nothing shows that v4 differs from v1"):
+        everywhere({name: found[name] for name in ("html", "md", "xlsx", "json")}, text)
+    order = [
+        found["html"].index(f" {name} ", found["html"].index("the candidates that may ship first"))
+        for name in ("v2", "v4", "v3")
+    ]
+    assert order == sorted(order)
+
+
+def test_one_candidate_alone_is_judged_against_its_targets(tmp_path):
+    """The page said "nothing is compared" and left the targets out."""
+    from harness.cli.report import load_source
+
+    gold = half(300, 300)
+    story = Story(tmp_path, {"hate": gold}, policy={"hate": {"target": {"recall": 0.9}}})
+    run = story.run({"v1": {"hate": caught(gold, 210)}})
+    source, _ = load_source(run, None, (), run, "none")
+    (line,) = build_report(source, generated_at="now", version="0").verdict.lines
+    told = " ".join([line.word, line.sentence, *(text for _, said in line.details for text in said)])
+    assert line.word == "BELOW TARGET"
+    assert "Recall of Hate misses the policy’s target of 90%: it is 70.0%" in told
+
+
+def test_a_check_that_cannot_be_evaluated_keeps_a_pass_from_being_plain(tmp_path):
+    gold = {"hate": half(400, 400), "spam": np.zeros(800, int)}
+    run = Story(tmp_path, gold, checks=GATE).run(v1_v2(gold, gold))
+    found = {name: said for name, said in surfaces(run).items() if not name.startswith(("terminal", "annotations"))}
+    everywhere(found, "could not be evaluated")
+    nowhere(found, CALM)
+
+
+def test_the_next_step_names_items_and_owner(tmp_path):
+    gold = half(200, 200)
+    story = Story(tmp_path, {"hate": gold}, policy={"hate": {"owner": "policy-hate"}})
+    found = surfaces(story.run(v1_v2({"hate": gold}, {"hate": caught(gold, 150)})))
+    everywhere(found, "ead the 50 newly missed items of Hate, and decide (policy-hate)")
+
+
+def test_pure_noise_raises_no_more_alarms_than_its_nominal_rate():
+    """Two equal systems over four categories, one critical, in two languages: harm in at most one of ten comparisons.
+
+    Benjamini-Hochberg at 0.10 in three families, and half of what it finds would be gains: about 0.10 at most.
+    """
+    rng = np.random.default_rng(11)
+    n, names, alarms, trials = 400, ("a", "b", "c", "d"), 0, 150
+    about = {name: About(name, "critical" if name == "a" else "medium") for name in names}
+    gold = (rng.random((n, 4)) < 0.3).astype(np.int8)
+    language = {"language": {"ar": np.arange(0, n, 3), "en": np.setdiff1d(np.arange(n), np.arange(0, n, 3))}}
+    for _ in range(trials):
+        a, b = (np.where(rng.random(gold.shape) < 0.2, 1 - gold, gold).astype(np.int8) for _ in range(2))
+        cells = []
+        for column, name in enumerate(names):
+            pairs = CategoryPairs(name, gold[:, column], a[:, column, None], b[:, column, None], np.arange(n))
+            _, results = compare_metrics(pairs, 0, 1, ("recall", "precision", "fpr"))
+            cells += [
+                Cell(name, metric, one.baseline, one.candidate, one.difference, one.p_value, 1.0)
+                for metric, one in results.items()
+                if metric in NEWLY
+            ]
+        slices = slice_changes(names, gold, a[:, None], b[:, None], language, None)
+        found = pair_findings(PairEvidence("v1", "v2", about, tuple(cells), slices))
+        alarms += any(one.kind == "harm" for one in found)
+    assert alarms / trials <= 0.12
+
+
+def test_terminal_and_comparison_say_the_same_first_words(tmp_path):
+    run = languages(tmp_path)
+    comparison = compare(run, "v1", run, "v2")
+    from harness.gating.findings import decide
+
+    findings = pair_findings(evidence_of(run, "v1", run, "v2", comparison=comparison))
+    assert decision_lines(decide("v2", "v1", findings), comparison)[0].startswith("MIXED: v2 against v1 on 800 items")

@@ -1,0 +1,229 @@
+"""Stories over weeks: what the weekly report must say on page, message, spreadsheet and JSON, and what it must not."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from stories import Story, caught, everywhere, half, nowhere
+
+from harness.cli.weekly import command as weekly_command
+from harness.gating.findings.causes import CauseEvidence, ControlEvidence, cause_of
+from harness.report.weekly.data import Cluster, Part
+from harness.report.weekly.digest import gathered
+from harness.report.weekly.sentences import cause_sentence
+
+PROMPT = {"kind": "prompt", "model": "acme-1", "provider": "openai", "prompt": "hate_v1@aaaa", "categories": ["hate"]}
+FULL_STOP = {**PROMPT, "prompt": "hate_v1@bbbb", "temp": 0.1}
+KEYWORDS = {"kind": "rules", "rules": "keywords_v1", "categories": ["hate"]}
+OURS = "the cause is our change"
+GOLD = half(200, 200)
+
+
+def weeks(story, name, *counts, first=42, **options):
+    """One run a week, each catching so many."""
+    for number, n in enumerate(counts):
+        story.run({name: {"hate": caught(GOLD, n)}}, week=f"2026-W{first + number}", **options)
+
+
+def falling(tmp_path, control=None, ours=FULL_STOP, control_counts=(150, 150)):
+    """A model degrades in the week in which the prompt gains a full stop."""
+    story = Story(tmp_path, {"hate": GOLD}, policy={"hate": {"owner": "policy-hate"}})
+    for week, n, prints, n_control in zip(
+        ("2026-W42", "2026-W43"), (180, 120), (PROMPT, ours), control_counts, strict=True
+    ):
+        candidates = {"main": {"hate": caught(GOLD, n)}}
+        fingerprints = {"main": prints}
+        if control is not None:
+            candidates["control"] = {"hate": caught(GOLD, n_control)}
+            fingerprints["control"] = control
+        story.run(candidates, week=week, fingerprints=fingerprints)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        (KEYWORDS, "The control control calls no model, so it says nothing about drift of this one."),
+        ({**PROMPT, "model": "other-1", "prompt": "c@1"}, "The control control asks another model or endpoint"),
+        ({**PROMPT, "provider": "bedrock", "prompt": "c@1"}, "The control control asks another model or endpoint"),
+        (None, "No control on the same model ran in both weeks."),
+    ],
+    ids=["no model", "another model", "another endpoint", "none"],
+)
+def test_a_control_on_nothing_or_another_model_proves_no_cause(tmp_path, control, said):
+    """ "The frozen control keywords decided every item as before: the cause is our change … roll back"."""
+    found = falling(tmp_path, control).weekly_surfaces()
+    everywhere(found, said, "It coincides with our change; model drift is not ruled out", "as control")
+    nowhere(found, OURS)
+
+
+def test_a_control_on_the_same_model_that_stayed_proves_our_change(tmp_path):
+    found = falling(tmp_path, {**PROMPT, "prompt": "c@1"}).weekly_surfaces()
+    everywhere(found, f"on the same model, decided every item as before: {OURS}")
+    nowhere(found, "not ruled out")
+
+
+def test_a_control_that_moved_is_drift(tmp_path):
+    story = falling(tmp_path, {**PROMPT, "prompt": "c@1"}, ours=PROMPT, control_counts=(150, 90))
+    found = story.weekly_surfaces()
+    everywhere(found, "The frozen control control moved too", "the model behind them or the items changed, not we")
+    nowhere(found, OURS)
+    claims = {one.cause.claim for one in story.weekly().findings if one.cause is not None}
+    assert claims == {"model"}
+
+
+def test_a_control_answered_from_the_journal_proves_nothing():
+    evidence = ControlEvidence("control", asks_same_model=True, calls_model=True, n_asked_again=0, identical=True)
+    cause = cause_of(CauseEvidence("model", ("temperature 0 became 1",), control=evidence))
+    assert cause.claim == "none"
+    said = cause_sentence(cause, "2026-W42")
+    assert "came from the journal, so they say nothing about drift" in said
+    assert OURS not in said
+
+
+def test_a_fall_is_remembered_until_it_is_repaired(tmp_path):
+    """-31 points in W46, red; W47 and W48 unrepaired: "STEADY... Nothing moved"."""
+    story = Story(tmp_path, {"hate": GOLD}, policy={"hate": {"name": "Homophobia", "owner": "policy-hate"}})
+    weeks(story, "main", 180, 180, 180, 118, 118, 120, 178, first=43)
+    for week in ("2026-W47", "2026-W48"):
+        found = story.weekly_surfaces(week)
+        everywhere(
+            found, "ecall of Homophobia fell in 2026-W46, from 90.0% to 59.0%, and is not repaired", "NOT REPAIRED"
+        )
+        nowhere(found, "STEADY")
+    repaired = story.weekly("2026-W49")
+    assert [(one.key, one.since, one.closed) for one in repaired.ledger] == [("hate.recall", "2026-W46", "2026-W49")]
+    assert repaired.word == "BETTER"
+    everywhere(
+        {k: v for k, v in story.weekly_surfaces("2026-W49").items() if k in ("html", "xlsx")}, "repaired in 2026-W49"
+    )
+
+
+def test_an_acknowledged_fall_is_shown_with_its_reason_and_no_longer_asked_about(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD})
+    weeks(story, "main", 180, 180, 120, 120)
+    assert story.weekly().word == "NOT REPAIRED"
+    options = ["ack", "--eval", "story", "--finding", "hate.recall", "--runs-dir", str(story.runs), "--by", "ana"]
+    done = CliRunner().invoke(weekly_command, [*options, "--reason", "agreed until the new prompt"])
+    assert done.exit_code == 0, done.output
+    data = story.weekly()
+    assert data.word == "STEADY"
+    assert data.ledger[0].acknowledged.reason == "agreed until the new prompt"
+    found = {name: said for name, said in story.weekly_surfaces().items() if name != "md"}
+    everywhere(found, "agreed until the new prompt")
+    again = CliRunner().invoke(weekly_command, [*options[:4], "spam.recall", *options[5:], "--reason", "x"])
+    assert again.exit_code == 1
+    assert "no open finding 'spam.recall'" in str(again.exception)
+
+
+def test_a_label_fix_alone_is_not_the_candidates_doing(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD})
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W42", fingerprints={"main": PROMPT})
+    relabelled = GOLD.copy()
+    relabelled[180:200] = 0
+    story.gold, story.golden_version = {"hate": relabelled}, 2
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W43", fingerprints={"main": PROMPT})
+    found = story.weekly_surfaces()
+    everywhere(found, "NEW LABELS", "None of the candidate's own inputs changed", "labels +10.0, candidate 0.0 points")
+    nowhere(found, OURS, "BETTER")
+
+
+def test_a_policy_change_alone_is_named_and_nothing_is_claimed(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD})
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W42")
+    story.policy["hate"] = {"definition": "Attacks people because of who they are, slurs included."}
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W43")
+    data = story.weekly()
+    assert data.word == "STEADY"
+    assert any("policy p v1 was edited without a new version" in one for one in data.causes)
+
+
+def test_two_changes_in_one_week_are_both_named(tmp_path):
+    both = {**PROMPT, "prompt": "hate_v1@bbbb", "temp": 0.7, "model": "acme-2"}
+    found = falling(tmp_path, None, ours=both).weekly_surfaces()
+    everywhere(found, "model acme-1 became acme-2", "temperature unset became 0.7")
+    nowhere(found, OURS)
+
+
+def test_a_missed_week_is_told(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD})
+    weeks(story, "main", 180, 180)
+    weeks(story, "main", 120, first=46)
+    everywhere(
+        story.weekly_surfaces(), "No complete run of main in 2026-W44 and 2026-W45: what moved may have moved then"
+    )
+
+
+def test_another_baseline_is_told(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD})
+    decided = {name: {"hate": caught(GOLD, n)} for name, n in (("v1", 150), ("v2", 180))}
+    story.run(decided, week="2026-W42", baseline="v1")
+    story.run(decided, week="2026-W43", baseline="v2")
+    everywhere(story.weekly_surfaces(), "The eval's baseline was v1 in 2026-W42 and is v2 now")
+
+
+def test_a_language_that_falls_inside_a_steady_average_is_told(tmp_path):
+    language = ["ar" if index % 4 == 0 else "en" for index in range(400)]
+    is_ar = np.array(language) == "ar"
+    story = Story(tmp_path, {"hate": GOLD}, {"language": language})
+    violating = np.flatnonzero(GOLD == 1)
+    english, arabic = violating[~is_ar[violating]], violating[is_ar[violating]]
+    before, after = GOLD.copy(), GOLD.copy()
+    before[english[:22]] = 0
+    after[arabic[:20]] = 0
+    for week, decided in (("2026-W42", before), ("2026-W43", before), ("2026-W44", after)):
+        story.run({"main": {"hate": decided}}, week=week)
+    found = story.weekly_surfaces()
+    everywhere(
+        found, "WORSE IN PLACES", "isses more Hate in language ar: of 100 violating items it catches 60 instead of 100"
+    )
+    nowhere(found, "STEADY")
+
+
+def test_a_week_in_which_nothing_could_be_read_comes_before_everything(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD})
+    weeks(story, "main", 180)
+    story.run(
+        {"main": {"hate": caught(GOLD, 180)}}, week="2026-W43", outcomes={"main": ["ok"] * 5 + ["unparsed"] * 395}
+    )
+    data = story.weekly()
+    assert (data.word, data.tone) == ("NOTHING TO JUDGE", "bad")
+    assert data.headline[0].startswith("Nothing usable came from main: 395 of 400 answers (99%) failed")
+    everywhere(story.weekly_surfaces(), "othing usable came from main: 395 of 400 answers")
+
+
+def test_twelve_weeks_of_noise_raise_no_more_alarms_than_their_nominal_rate(tmp_path):
+    """Fresh noise on the same items every week; one of ten weeks may be an alarm by chance."""
+    rng = np.random.default_rng(12)
+    n = 240
+    gold = {name: (rng.random(n) < 0.4).astype(int) for name in ("hate", "spam")}
+    language = ["ar" if index % 3 == 0 else "en" for index in range(n)]
+    story = Story(tmp_path, gold, {"language": language}, policy={"hate": {"severity": "critical"}})
+    alarms = 0
+    for week in range(30, 42):
+        noisy = {name: np.where(rng.random(n) < 0.15, 1 - values, values) for name, values in gold.items()}
+        story.run({"main": noisy}, week=f"2026-W{week}")
+        data = story.weekly(f"2026-W{week}")
+        alarms += any(one.kind == "harm" and one.fact == "moved" for one in data.findings)
+    assert alarms <= 2
+
+
+def test_most_is_only_said_of_more_than_half():
+    """ "Most in …" was said of 52 of 2,242, and of 6 of 55 while two others had 9."""
+    few = Cluster("hate", "Hate", "fn", 55, 0, 90, 900, 0.01, True, (Part("language", "de", 6, 0, 20, 0.01),), ())
+    most = Cluster("hate", "Hate", "fn", 55, 0, 90, 900, 0.01, True, (Part("language", "de", 30, 0, 60, 0.01),), ())
+    assert "most" not in gathered(few)
+    assert gathered(few).startswith("6 of them in language de")
+    assert gathered(most) == "most in language de (30 of 55)"
+
+
+def test_findings_travel_as_data_in_one_shape(tmp_path):
+    story = falling(tmp_path, {**PROMPT, "prompt": "c@1"})
+    story.weekly_surfaces()
+    document = json.loads((story.folder / "weekly.json").read_text(encoding="utf-8"))
+    (fall,) = [one for one in document["findings"] if one["kind"] == "harm" and one["category"] == "hate"]
+    assert (fall["metric"], fall["since"], fall["owner"]) == ("recall", "2026-W42", "policy-hate")
+    assert fall["cause"]["claim"] == "our change"
+    assert fall["difference"]["value"] == pytest.approx(-0.3)
+    assert fall["evidence"]["newly"] == {"missed": 60, "caught": 0}
