@@ -1,0 +1,241 @@
+"""Several runs on one journal, killed owners, a locked file, a lost write-ahead file, and the ledger."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+from runner_fakes import NOW, PRICE, FakeGolden, FakeTransport, make_request, run
+
+from harness.errors import HarnessError
+from harness.runner import run_eval
+from harness.runner.cache import ResponseCache, Stored
+from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
+from harness.runner.transport import RawResponse
+
+KEY = b"k" * 32
+DEAD = subprocess.Popen([sys.executable, "-c", ""])
+DEAD.wait()
+
+
+def opened(tmp_path, run_name="r"):
+    return ResponseCache(tmp_path / "c.sqlite", lambda: NOW, run_name)
+
+
+async def claimed(cache, key=KEY, usd=0.5, timeout_s=2.0):
+    return await asyncio.wait_for(cache.claim(Wanted(key, usd, 100)), timeout_s)
+
+
+async def test_one_request_is_asked_by_one_run(tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        assert await claimed(one) is None
+        waiting = asyncio.ensure_future(claimed(two, timeout_s=5.0))
+        await asyncio.sleep(0.1)
+        assert "1 answers that another run is asking for" in two.held()
+        await one.put(KEY, Stored(200, b"{}", 1.0), "m")
+        assert await waiting == Stored(200, b"{}", 1.0)
+
+
+async def test_a_request_given_up_by_one_run_is_asked_by_the_next(tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        assert await claimed(one) is None
+        waiting = asyncio.ensure_future(claimed(two, timeout_s=5.0))
+        await asyncio.sleep(0.05)
+        one.release(KEY)
+        assert await waiting is None
+
+
+async def test_an_answer_that_came_between_look_up_and_claim_is_found(tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        await claimed(two, b"x" * 32)
+        one.put_now([(KEY, Stored(200, b"{}", 1.0), "m")])
+        assert await claimed(two) == Stored(200, b"{}", 1.0)
+
+
+async def test_claims_of_a_killed_run_are_free_and_may_have_cost_money(tmp_path):
+    with opened(tmp_path, "r") as one:
+        await claimed(one)
+        one._database.execute("UPDATE owners SET pid = ?", (DEAD.pid,))
+        one._beat_at = time.time()
+        with opened(tmp_path, "r") as two:
+            assert two.spent() == Spent(0.0, 0.5, 0, 100, 1)
+            assert await claimed(two) is None
+
+
+async def test_a_stop_turns_away_who_waits_for_others(tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        await claimed(one)
+        waiting = asyncio.ensure_future(claimed(two))
+        await asyncio.sleep(0.05)
+        two.turn_away(InterruptedError())
+        with pytest.raises(InterruptedError):
+            await waiting
+
+
+async def test_the_ledger_adds_up_over_executions(tmp_path):
+    with opened(tmp_path) as one:
+        assert one.spent() == NOTHING_SPENT
+        one.book(Spent(1.0, 0.0, 10, 0, 0))
+        one.book(Spent(0.0, 0.25, 0, 7, 1))
+    with opened(tmp_path) as two, opened(tmp_path, "other") as other:
+        assert two.spent() == Spent(1.0, 0.25, 10, 7, 1)
+        assert other.spent() == NOTHING_SPENT
+
+
+async def test_a_locked_journal_does_not_hold_up_the_loop(tmp_path):
+    """It froze everything for two minutes, Ctrl-C included."""
+    with opened(tmp_path) as cache:
+        await claimed(cache, b"x" * 32)
+        other = sqlite3.connect(cache.path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        kept = cache.put(KEY, Stored(200, b"{}", 1.0), "m")
+        turns, began = 0, time.monotonic()
+        while time.monotonic() - began < 0.6:
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert not kept.done()
+        assert turns > 15
+        other.execute("COMMIT")
+        other.close()
+        await asyncio.wait_for(kept, 5.0)
+        assert cache.get_many([KEY])
+
+
+async def test_a_journal_locked_for_good_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.runner.cache.BUSY_S", 0.2)
+    with opened(tmp_path) as cache:
+        other = sqlite3.connect(cache.path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(HarnessError, match="wait until the other process is done"):
+            await cache.put(KEY, Stored(200, b"{}", 1.0), "m")
+        other.close()
+
+
+def test_a_lost_write_ahead_file_is_said(tmp_path):
+    async def fill():
+        cache = opened(tmp_path)
+        await cache.claim(Wanted(KEY, 0.0, 0))
+        await cache.put(KEY, Stored(200, b"{}", 1.0), "m")
+        cache._database.execute("UPDATE owners SET pid = ?", (DEAD.pid,))
+        cache._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return cache
+
+    killed = asyncio.run(fill())
+    with opened(tmp_path) as cache:
+        assert cache.warning is None
+    killed._database.close()
+    with opened(tmp_path) as cache:
+        cache._database.execute("INSERT INTO owners VALUES ('o', ?, ?, 0)", (os.uname().nodename, DEAD.pid))
+        cache._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cache._database.close()
+        cache._beat_at, cache._database = None, sqlite3.connect(":memory:")
+    for name in ("c.sqlite-wal", "c.sqlite-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with opened(tmp_path) as cache:
+        assert "c.sqlite-wal beside it is gone" in cache.warning
+
+
+def test_a_new_journal_is_its_owners_alone(tmp_path):
+    with opened(tmp_path) as cache:
+        assert stat.S_IMODE(cache.path.stat().st_mode) == 0o600
+
+
+class Slow(FakeTransport):
+    """Counts calls of several threads."""
+
+    asked: list = []  # noqa: RUF012
+    lock = threading.Lock()
+
+    async def post(self, endpoint, route, body, timeout_s):
+        with self.lock:
+            self.asked.append(body)
+        return await super().post(endpoint, route, body, timeout_s)
+
+
+def test_four_runs_on_one_journal_in_different_folders_pay_once(tmp_path):
+    """Of 1,000 answers 968 were paid for twice, and with four runs 2,927 times too often."""
+    Slow.asked.clear()
+    summaries = []
+
+    def go(number):
+        request = make_request(tmp_path, FakeGolden(120), runs_dir=tmp_path / f"runs{number}")
+        summaries.append(run_eval(request, transport=Slow(), now=lambda: datetime.now(UTC)))
+
+    threads = [threading.Thread(target=go, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [summary.counts for summary in summaries] == [{"v1": {"ok": 120}}] * 4
+    assert len(Slow.asked) == len(set(Slow.asked)) == 120
+
+
+def test_an_answer_that_poisons_the_journal_is_read_again_without_harm(tmp_path):
+    """A token count beyond 2**63 made every rerun a traceback."""
+    import orjson
+
+    document = {
+        "choices": [{"message": {"content": "safe"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 2**63, "completion_tokens": 1},
+    }
+    body = orjson.dumps(document)
+    for _ in range(2):
+        request = make_request(tmp_path, max_error_rate=0.0, wave=None, price=PRICE)
+        summary = run(request, FakeTransport(lambda text, attempt: RawResponse(200, {}, body, document)))
+        assert summary.counts == {"v1": {"ok": 20}}
+        import shutil
+
+        shutil.rmtree(summary.path)
+
+
+SCRIPT = """
+import sys, asyncio
+sys.path.insert(0, sys.argv[3])
+from pathlib import Path
+from runner_fakes import FakeGolden, FakeTransport, make_request
+from harness.records import Limits
+from harness.runner import run_eval
+request = make_request(Path(sys.argv[1]), FakeGolden(200), limits=Limits(concurrency=8, timeout_s=20.0))
+print("ready", flush=True)
+summary = run_eval(request, transport=FakeTransport(latency_s=1.5), stream=sys.stderr)
+print(summary.status, summary.counts, summary.calls)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_one_signal_keeps_what_is_under_way(tmp_path, name):
+    here = os.path.dirname(__file__)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), "x", here],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    journal = tmp_path / "cache.sqlite"
+    deadline = time.monotonic() + 30
+    n_open = 0
+    while n_open == 0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        if journal.exists():
+            other = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
+            with contextlib.suppress(sqlite3.OperationalError):
+                n_open = other.execute("SELECT count(*) FROM claims").fetchone()[0]
+            other.close()
+    process.send_signal(getattr(signal, name))
+    out, err = process.communicate(timeout=30)
+    assert out.startswith("incomplete"), err
+    n_calls = int(out.split()[-1])
+    database = sqlite3.connect(journal)
+    assert database.execute("SELECT count(*) FROM responses").fetchone() == (n_calls,)
+    assert database.execute("SELECT count(*) FROM claims").fetchone() == (0,)
+    database.close()
+    assert "calls are under way and are waited for" in err
