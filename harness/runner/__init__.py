@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
+from harness.runner.folders import named_faults, no_more_readable_than
 from harness.runner.request import Golden, RunRequest, RunSummary
 from harness.runner.transport import Transport
 from harness.runs import InputFile
@@ -67,7 +68,7 @@ def run_eval(
     from harness.runner.local import Surroundings, run_local
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
-    with _rare_collections():
+    with _rare_collections(), no_more_readable_than(request.golden), named_faults(request.runs_dir):
         return asyncio.run(run_local(request, around))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness import __version__
+from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Prediction
 from harness.runner.budget import Budget
@@ -30,6 +31,7 @@ from harness.runner.record import Execution, check_counts, is_final, run_record,
 from harness.runner.request import RunRequest, RunSummary
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
+from harness.runs.layout import ITEMS_FILE, PREDICTIONS_FILE
 from harness.runs.writer import RunWriter
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -65,7 +67,7 @@ class Surroundings:
 async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     """Carry out a run; see ``run_eval``."""
     run_id = request.run_id(__version__)
-    done = stored_run(request.runs_dir, run_id)
+    done, damage = stored_run(request.runs_dir, run_id)
     if done is not None and is_final(done):
         return _as_before(done, request.runs_dir)
     began, created = around.clock(), around.now()
@@ -105,6 +107,8 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             n_asking=n_rows * len(asking),
             slowed=lambda: "; ".join(filter(None, (caller.slowed(), cache.held()))) or None,
         )
+        if damage is not None:
+            progress.say(f"Warning: {damage}; the run is made again from the journal")
         if cache.warning is not None:
             progress.say(f"Warning: {cache.warning}")
 
@@ -196,11 +200,37 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     )
 
 
-def stored_run(runs_dir: str | Path, run_id: str) -> RunMeta | None:
-    """The run of this id that is stored already; None when there is none."""
+def stored_run(runs_dir: str | Path, run_id: str) -> tuple[RunMeta | None, str | None]:
+    """The run of this id that is stored already and whole; None where there is none, with what is wrong with it."""
     folder = RunFolder(runs_dir).child(run_id)
     content = folder.read(META_FILE)
-    return None if content is None else read_meta(content, f"{folder.address}/{META_FILE}")
+    if content is None:
+        is_there = folder.local is not None and folder.local.exists()
+        return None, f"{folder.address} holds no {META_FILE}" if is_there else None
+    try:
+        meta = read_meta(content, f"{folder.address}/{META_FILE}")
+    except HarnessError as error:
+        return None, error.message
+    damage = None if folder.local is None else _damage(folder.local, meta)
+    return (None, damage) if damage else (meta, None)
+
+
+def _damage(folder: Path, meta: RunMeta) -> str | None:
+    """What is missing or cut short in a stored run, as far as the ends of its files tell."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    n_rows = meta.n_items * meta.repeats * len(meta.candidates)
+    for name, expected in ((PREDICTIONS_FILE, n_rows), (ITEMS_FILE, meta.n_items)):
+        try:
+            found = pq.read_metadata(folder / name).num_rows
+        except FileNotFoundError:
+            return f"{folder / name} is missing"
+        except (OSError, pa.ArrowException) as error:
+            return f"{folder / name} cannot be read ({error})"
+        if found != expected:
+            return f"{folder / name} holds {found:,} rows instead of {expected:,}"
+    return None
 
 
 def slice_names(request: RunRequest, indices: Sequence[int]) -> Sequence[str]:

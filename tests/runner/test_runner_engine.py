@@ -1,7 +1,9 @@
 """The local engine: one row for each candidate, item and repeat, in a fixed order, whatever happens on the way."""
 
 import asyncio
+import io
 import threading
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -513,3 +515,24 @@ def test_a_local_candidate_leaves_the_loop_to_others(tmp_path):
         make_request(tmp_path, FakeGolden(40), [Slow(), Asking()], endpoints=endpoints), transport, clock=time.monotonic
     )
     assert ticks.index("call") < 30
+
+
+@pytest.mark.parametrize("damage", ["predictions.parquet", "items.parquet", "cut", "run.json", "no run.json"])
+def test_a_damaged_run_is_made_again_from_the_journal(tmp_path, damage):
+    """Such a folder was a dead end: complete already, and nothing to be read."""
+    request = make_request(tmp_path)
+    first = run(request)
+    folder = Path(first.path)
+    if damage == "cut":
+        whole = (folder / "predictions.parquet").read_bytes()
+        (folder / "predictions.parquet").write_bytes(whole[:-40])
+    elif damage == "run.json":
+        (folder / "run.json").write_text("{")
+    else:
+        (folder / damage.removeprefix("no ")).unlink()
+    said = io.StringIO()
+    transport = FakeTransport()
+    second = run(request, transport, stream=said)
+    assert (second.is_reused, transport.calls, second.cached) == (False, [], 20)
+    assert "Warning: " in said.getvalue()
+    assert open_run(second.path).candidate("v1").outcomes.shape == (20, 1)
