@@ -32,11 +32,15 @@ def built(source):
 
 def stored(folder, *, n_candidates=2, counts=None, **meta):
     """A stored run whose record says something else than complete."""
-    run = store_run(synthetic_source(60, 3, n_candidates), folder / "runs")
+    source = synthetic_source(60, 3, n_candidates)
+    wanted = counts or meta.pop("counts", None)
+    for arm in source.arms if wanted else ():
+        names = [name for name, n in wanted.items() for _ in range(n)]
+        arm.outcomes[:] = [OUTCOME_NAMES.index(name) for name in names]
+        arm.decisions[arm.outcomes != 0] = -1
+    run = store_run(source, folder / "runs")
     path = run / "run.json"
     content = json.loads(path.read_text(encoding="utf-8")) | meta
-    if counts is not None:
-        content["counts"] = dict.fromkeys(content["candidates"], counts)
     path.write_text(json.dumps(content), encoding="utf-8")
     return run
 

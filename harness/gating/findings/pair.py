@@ -135,7 +135,8 @@ def pair_findings(evidence: PairEvidence) -> tuple[Finding, ...]:
     """Every finding, the worst first."""
     found = [*_invalid(evidence), *_counted(evidence), *_targets(evidence)]
     if evidence.decides:
-        moved = [*_moved(evidence), *_slices(evidence)]
+        moved = list(_moved(evidence))
+        moved += list(_slices(evidence, moved))
         found += [*moved, *_checks(evidence, moved), *_untold(evidence, moved)]
     return tuple(sorted(found, key=importance))
 
@@ -147,6 +148,7 @@ def importance(one: Finding) -> tuple[object, ...]:
     rank = SEVERITIES.index(one.severity) if one.severity in SEVERITIES else len(SEVERITIES)
     return (
         _KINDS.index(one.kind),
+        one.evidence.restates,
         one.fact not in ("run", "undecided", "unusable", "must_catch"),
         rank if one.severity == "critical" else 1,
         one.slice is not None and not is_language,
@@ -251,7 +253,10 @@ def _moved(evidence: PairEvidence) -> Iterator[Finding]:
         )
 
 
-def _slices(evidence: PairEvidence) -> Iterator[Finding]:
+def _slices(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Finding]:
+    """Slices that moved; those of a category that moves as a whole the same way only say where it shows."""
+    told = {(one.kind, one.category, _side(one.metric)) for one in moved}
+    told |= {(kind, None, side) for kind, _, side in told}
     whole = {(one.category, one.metric): one.difference.n for one in evidence.cells}
     for one in evidence.slices:
         if math.isnan(one.q_value) or one.q_value > Q or one.difference.value == 0:
@@ -260,8 +265,10 @@ def _slices(evidence: PairEvidence) -> Iterator[Finding]:
         if category is not None and one.difference.n >= whole.get((category, one.metric), math.inf):
             continue  # a value that every item has says nothing beside the category itself
         better = is_better(one.metric, one.difference.value)
+        kind: Kind = "gain" if better else "harm"
+        restates = (kind, category, _side(one.metric)) in told
         yield evidence.finding(
-            "gain" if better else "harm",
+            kind,
             "moved",
             category,
             slice=(one.slice_name, one.value),
@@ -269,8 +276,13 @@ def _slices(evidence: PairEvidence) -> Iterator[Finding]:
             before=one.baseline,
             after=one.candidate,
             difference=one.difference,
-            evidence=Evidence("likely", one.p_value, one.q_value),
+            evidence=Evidence("likely", one.p_value, one.q_value, restates=restates),
         )
+
+
+def _side(metric: str | None) -> str:
+    """Missed harm, or wrong flags: the two sides that a metric speaks about."""
+    return "missed" if metric == "recall" else "flagged"
 
 
 def _checks(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Finding]:

@@ -75,6 +75,7 @@ class Evidence:
         more: Further items that would settle it; None when unknown.
         then: Value in the week in which an open finding began.
         names: What fills the sentence: ids of items, categories, a status.
+        restates: Whether the whole set says it already: a slice of what moves everywhere.
     """
 
     proof: Proof = "counted"
@@ -88,6 +89,7 @@ class Evidence:
     more: int | None = None
     then: float | None = None
     names: tuple[str, ...] = ()
+    restates: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; what is not there is left out."""
@@ -96,6 +98,8 @@ class Evidence:
             value = getattr(self, name)
             if value is not None and value == value:
                 plain[name] = value
+        if self.restates:
+            plain["restates"] = True
         if self.newly:
             plain["newly"] = dict(self.newly)
         if self.names:

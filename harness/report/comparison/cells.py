@@ -35,7 +35,7 @@ from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.parts import numbers
 from harness.report.parts.assets import asset, sha256_source
-from harness.report.parts.finding_words import NEWLY_WORDS
+from harness.report.parts.finding_words import NEWLY_WORDS, Told, screen_told
 from harness.report.parts.masking import TextMode, printable
 from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words
 
@@ -152,6 +152,11 @@ class Page:
         found = {name: len(getattr(row.newly, name)) for name in NEWLY_WORDS}
         shown = NEWLY.get(metric) or tuple(NEWLY_WORDS)
         return [(name, NEWLY_WORDS[name], found[name]) for name in shown]
+
+    @property
+    def screens(self) -> list[list[tuple[str, list[Told]]]]:
+        """The first screen of each candidate: heading and findings, the statistics apart."""
+        return [screen_told(pair.decision) for pair in self.data.pairs]
 
     @property
     def matrix_names(self) -> list[str]:

@@ -7,6 +7,7 @@ its finding, and nobody edits it afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
 from harness.core.results import MetricResult
@@ -40,9 +41,29 @@ _OF = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding in words: what a reader needs, and the statistics that a page shows smaller."""
+
+    plain: str
+    statistics: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both in one sentence."""
+        return f"{self.plain} ({self.statistics})." if self.statistics else self.plain
+
+
+def finding_told(one: Finding) -> Told:
+    """The finding in words, in two parts."""
+    if one.fact == "moved" and one.kind != "open":
+        return _moved(one)
+    return Told(capital(_FACTS[one.fact](one)))
+
+
 def finding_sentence(one: Finding) -> str:
     """The finding as one sentence."""
-    return capital(_FACTS[one.fact](one))
+    return finding_told(one).text
 
 
 def place(one: Finding) -> str:
@@ -94,17 +115,15 @@ def _equals(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _moved(one: Finding) -> str:
+def _moved(one: Finding) -> Told:
     assert one.metric is not None
     assert one.difference is not None
-    if one.kind == "open":
-        return _still_open(one)
     better = one.kind == "gain"
     text = _VERBS[one.metric, better].format(place(one))
     if one.before is not None and one.after is not None:
         text += f": {in_plain(one.metric, one.before, one.after)}"
     told = "; ".join(part for part in (statistics(one), newly_text(one)) if part)
-    return f"{text} ({told})."
+    return Told(capital(text), told)
 
 
 def _still_open(one: Finding) -> str:
@@ -204,7 +223,7 @@ def _untold(one: Finding) -> str:
 
 
 _FACTS: dict[str, Callable[[Finding], str]] = {
-    "moved": _moved,
+    "moved": _still_open,
     "target_missed": _target,
     "target_open": _target,
     "must_catch": _must_catch,
@@ -220,10 +239,20 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
 
 def told(findings: Sequence[Finding], shown: int = TOLD) -> list[str]:
     """The first findings as sentences, then how many more there are and what they are about."""
-    said = [finding_sentence(one) for one in findings[:shown]]
-    rest = findings[shown:]
+    return [one.text for one in _told(findings, shown)]
+
+
+def _told(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
+    own = [one for one in findings if not one.evidence.restates]
+    said = [finding_told(one) for one in own[:shown]]
+    rest = own[shown:]
     if rest:
-        said.append(f"And {numbers.count(len(rest))} more: {listed([_short(one) for one in rest], 4)}.")
+        said.append(Told(f"And {numbers.count(len(rest))} more: {listed([_short(one) for one in rest], 4)}."))
+    places = dict.fromkeys(
+        f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
+    )
+    if places:
+        said.append(Told(f"It shows most in {listed(list(places), 3)} (exploratory)."))
     return said
 
 
@@ -330,7 +359,8 @@ def _unjudged(decision: Decision) -> int:
 def _harms(decision: Decision) -> str:
     """What speaks against it, by name: ``recall of Self-harm is worse``."""
     harms = decision.of("harm", "open")
-    worse = [one for one in harms if one.fact not in ("target_missed", "must_catch", "failures")]
+    apart = ("target_missed", "must_catch", "failures")
+    worse = [one for one in harms if one.fact not in apart and not one.evidence.restates]
     parts = []
     if any(one.fact == "must_catch" for one in harms):
         parts.append("items that must be caught are missed")
@@ -350,20 +380,20 @@ def step_sentence(decision: Decision) -> str:
     owner = step.owner or NO_OWNER
     one = step.finding
     if step.kind == "repeat":
-        return "Next: engineering looks at the raw answers and repeats the run."
+        return "Engineering looks at the raw answers and repeats the run."
     if step.kind == "read" and one is not None:
         against = next((n for name, n in one.evidence.newly.items() if name in ("missed", "wrongly_flagged")), 0)
         word = {"recall": "newly missed", "precision": "newly wrongly flagged", "fpr": "newly wrongly flagged"}
         what = plural(against, f"{word[str(one.metric)]} item") if against else "items"
-        return f"Next: read the {what} of {place(one)}, and decide ({owner})."
+        return f"Read the {what} of {place(one)}, and decide ({owner})."
     if step.kind == "decide" and one is not None:
-        return f"Next: decide about {_short(one)} ({owner})."
+        return f"Decide about {_short(one)} ({owner})."
     if step.kind == "label" and one is not None:
         if one.evidence.more:
-            return f"Next: label about {_further(one)} for {figure(one)} ({owner})."
-        return f"Next: label more items for {figure(one) if one.metric else place(one)} ({owner})."
+            return f"Label about {_further(one)} for {figure(one)} ({owner})."
+        return f"Label more items for {figure(one) if one.metric else place(one)} ({owner})."
     if step.kind == "promote":
-        return "Next: roll it out, and promote it with harness baseline set."
+        return "Roll it out, and promote it with harness baseline set."
     return ""
 
 
@@ -374,11 +404,17 @@ def screen_lines(decision: Decision) -> list[str]:
 
 def screen(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[str]]]:
     """The first screen of every surface: heading and sentences of each part that has any."""
+    return [(name, [one.text for one in said]) for name, said in screen_told(decision, shown)]
+
+
+def screen_told(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[Told]]]:
+    """The same in two parts each, for a page that shows the statistics smaller."""
+    step = step_sentence(decision)
     parts = [
-        ("Invalid", told(decision.of("invalid"), shown)),
-        ("Harm", told(decision.of("harm", "open"), shown)),
-        ("Gains", told(decision.of("gain"), shown)),
-        ("Cannot be told", untold_sentences(decision.of("unknown"))),
-        ("Next step", [step] if (step := step_sentence(decision).removeprefix("Next: ")) else []),
+        ("Invalid", _told(decision.of("invalid"), shown)),
+        ("Harm", _told(decision.of("harm", "open"), shown)),
+        ("Gains", _told(decision.of("gain"), shown)),
+        ("Cannot be told", [Told(capital(one)) for one in untold_sentences(decision.of("unknown"))]),
+        ("Next step", [Told(step)] if step else []),
     ]
-    return [(name, [capital(one) for one in said]) for name, said in parts if said]
+    return [(name, said) for name, said in parts if said]
