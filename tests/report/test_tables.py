@@ -73,3 +73,48 @@ def test_ids_are_never_folded():
     lines = to_terminal(table, 80).splitlines()
     assert any(line.startswith(run_id) for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+FIGURES = Table(
+    "Recall",
+    (
+        "Category",
+        "n",
+        "baseline_v1",
+        "candidate_v2",
+        "Difference in points",
+        "p",
+        "p (Holm)",
+        "Newly missed",
+        "Newly caught",
+    ),
+    tuple(
+        (
+            f"category_number_{row}",
+            "12,494",
+            "75.4% [73.6, 77.1]",
+            "60.3% [58.3, 62.2]",
+            "-15.1 [-17.0, -13.2]",
+            "<0.001",
+            "0.003",
+            "1,016",
+            "116",
+        )
+        for row in range(3)
+    ),
+    (),
+    frozenset(
+        ("n", "baseline_v1", "candidate_v2", "Difference in points", "p", "p (Holm)", "Newly missed", "Newly caught")
+    ),
+)
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 100, 128, 140])
+def test_no_figure_is_lost_at_any_width(width):
+    """At 100 columns a count of 16 was printed as 1, at 80 its column was gone; nothing said so."""
+    text = to_terminal(FIGURES, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = text.split()
+    for figure in ("12,494", "75.4%", "[73.6,", "77.1]", "-15.1", "-13.2]", "<0.001", "0.003", "1,016", "116"):
+        assert words.count(figure) == 3, (figure, text)
+    assert ("(a list: a table" in text) == (width < 100)

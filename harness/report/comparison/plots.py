@@ -104,23 +104,38 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
 
 
 def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
-    """Paired differences of the first comparison as a forest."""
-    pair = _compared(data)
-    rows = [row for row in pair.rows if metric in row.measures]
-    figure, axes = pyplot.subplots(figsize=(8, 1.2 + 0.42 * len(rows)), layout="constrained")
+    """Paired differences of every candidate as a forest: by tone where there is one, by candidate where there are more."""
+    first = _compared(data)
+    rows = [row for row in first.rows if metric in row.measures]
+    n_pairs = len(data.pairs)
+    height = 1.2 + len(rows) * max(0.42, 0.2 * n_pairs)
+    figure, axes = pyplot.subplots(figsize=(8, height), layout="constrained")
     axes.axvline(0, color=INK, linewidth=1)
-    colours = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
-    for position, row in enumerate(rows):
-        one = row.measures[metric]
-        is_proven = one.change in ("better", "worse")
-        draw_dot(axes, one.difference, position, 1, colour=colours.get(one.change, "#5b6470"), is_filled=is_proven)
+    tones = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
+    step = max(0.12, min(0.3, 0.7 / n_pairs))
+    for number, pair in enumerate(data.pairs):
+        by_id = {row.id: row.measures.get(metric) for row in pair.rows}
+        for position, row in enumerate(rows):
+            one = by_id.get(row.id)
+            draw_dot(
+                axes,
+                None if one is None else one.difference,
+                position + (number - (n_pairs - 1) / 2) * step,
+                number + 1,
+                label=pair.candidate if position == 0 else None,
+                colour=tones.get(one.change, "#5b6470") if n_pairs == 1 and one is not None else None,
+                is_filled=one is not None and one.change in ("better", "worse"),
+            )
     category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows])
     ends = [abs(end) for end in axes.get_xlim()]
     axes.set_xlim(-max(ends), max(ends))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")
     side = "better is left" if metric == "fpr" else "better is right"
-    axes.set_xlabel(f"Difference in points, {pair.candidate} minus {pair.baseline} ({side}); filled: proven")
+    who = f"{first.candidate} minus {first.baseline}" if n_pairs == 1 else f"against {first.baseline}"
+    axes.set_xlabel(f"Difference in points, {who} ({side}); filled: proven")
     axes.set_title(f"{METRIC_NAMES[metric]}: paired difference with 95% interval")
+    if n_pairs > 1:
+        axes_legend(axes, [pair.candidate for pair in data.pairs], 1)
     return figure
 
 

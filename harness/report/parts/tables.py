@@ -8,15 +8,18 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.report.parts.masking import log_safe, printable
+from harness.report.parts.masking import printable
 
 TERMINAL_WIDTH = 128
-NARROWEST = 72
+NARROWEST = 60
 COMFORTABLE = 100
 """Columns from which the cells of a table stand well apart."""
+LONGEST_FIGURE = 24
+"""Figures up to this length are never broken; a longer word with digits is an id or a hash."""
 LONGEST_WORD = 14
 """Words up to this length are never folded while the screen has room for them."""
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
@@ -53,34 +56,82 @@ def terminal_width() -> int:
 
 
 def to_terminal(table: Table, width: int | None = None) -> str:
-    """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal."""
+    """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal.
+
+    A table whose figures do not fit side by side becomes a list, and says so: no figure is ever cut or broken.
+    """
+    wide = terminal_width() if width is None else width
+    widths = [_least_width(table, position) for position in range(len(table.columns))]
+    n_gaps = len(widths) - 1  # a gap is one column, and two more where the cells stand well apart
+    padding = 1 if wide >= COMFORTABLE and sum(widths) + 3 * n_gaps <= wide else 0
+    fits = sum(widths) + n_gaps <= wide
+    lines = _drawn(table, wide, widths, padding) if fits else _listed(table, wide)
+    title = [printable(table.title)] if table.title else []
+    notes = [line for note in table.notes for line in textwrap.wrap(printable(note), max(wide, NARROWEST)) or [""]]
+    return "\n".join([*title, *lines, *notes])
+
+
+def _least_width(table: Table, position: int) -> int:
+    """Columns that a column needs: its longest figure, and its longest word as far as words may be folded."""
+    name = table.columns[position]
+    words = [word for text in (name, *(row[position] for row in table.rows)) for word in printable(text).split()]
+    figures = [len(word) for word in words if any(map(str.isdigit, word))]
+    longest = max(map(len, words), default=1)
+    if name in table.whole or name in table.numeric:
+        return longest
+    return max(min(LONGEST_WORD, longest), min(max(figures, default=0), LONGEST_FIGURE))
+
+
+def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[str]:
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    wide = terminal_width() if width is None else width
-    padding = 1 if wide >= COMFORTABLE else 0
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, padding))
-    for position, name in enumerate(table.columns):
-        words = [word for text in (name, *(row[position] for row in table.rows)) for word in printable(text).split()]
-        is_whole, longest = name in table.whole, max(map(len, words), default=1)
-        longest = longest if is_whole else min(LONGEST_WORD, longest)
+    for name, least in zip(table.columns, _shared_out(table, wide, widths, padding), strict=True):
         drawn.add_column(
             Text(printable(name) if padding else "\n".join(printable(name).split())),
             justify="right" if name in table.numeric else "left",
             overflow="fold",
-            min_width=longest,
-            no_wrap=is_whole or (not padding and all(len(printable(row[position])) <= longest for row in table.rows)),
+            width=least,
+            no_wrap=name in table.whole,
         )
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(width=wide, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as captured:
         console.print(drawn)
-    lines = [line.rstrip() for line in captured.get().splitlines()]
-    title = [printable(table.title)] if table.title else []
-    return "\n".join(log_safe(line) for line in (*title, *lines, *table.notes))
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[int]:
+    """The columns' widths: what each needs at least, and what is left to those that would need the least more."""
+    natural = [
+        max(len(printable(text)) for text in (name, *(row[position] for row in table.rows)))
+        for position, name in enumerate(table.columns)
+    ]
+    found = list(widths)
+    left = wide - sum(found) - (1 + 2 * padding) * (len(found) - 1)
+    for position in sorted(range(len(found)), key=lambda one: natural[one] - found[one]):
+        more = min(max(natural[position] - found[position], 0), left)
+        found[position] += more
+        left -= more
+    return found
+
+
+def _listed(table: Table, wide: int) -> list[str]:
+    """One block a row: its first cell, then every other cell under its name."""
+    lines = [f"(a list: a table of {len(table.columns)} columns needs a wider screen)"]
+    for row in table.rows:
+        lines.append(printable(row[0]))
+        for name, cell in zip(table.columns[1:], row[1:], strict=True):
+            if cell:
+                text = f"{printable(name)}: {printable(cell)}"
+                lines += textwrap.wrap(
+                    text, wide, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+                )
+    return lines
 
 
 def to_markdown(table: Table) -> str:
