@@ -333,12 +333,25 @@ class ProductionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductionTotal:
+    """All categories of one candidate together, as shares of all traffic; a flag counts once for each category."""
+
+    candidate: str
+    precision: MetricResult
+    flagged: MetricResult
+    wrongly_flagged: MetricResult
+    missed: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
 class Production:
-    """The production view at a stated traffic and review time."""
+    """The production view at a stated traffic and review time; ``unknown`` names categories without a prevalence."""
 
     items_per_day: float
     review_seconds: float
     rows: tuple[ProductionRow, ...]
+    totals: tuple[ProductionTotal, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def write_markdown(source: ReportSource, data: ReportData, path: Path, text_mode
 
 def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode) -> str:
     """The report as text."""
-    parts = [_head(data)]
+    parts = [_head(data), _workload(data)]
     for pair in data.pairs:
         parts += _pair(source, data, pair, text_mode)
     parts += [_outcomes(data), *_economics(data), *_production(data), *_slices(data), _gold(data), _about(data)]
@@ -251,6 +251,30 @@ def _production(data: ReportData) -> list[str]:
     table = to_markdown(_table(f"In production, at {numbers.count(traffic)} items a day", columns, rows))
     sources = sorted({row.source for row in data.production.rows})
     return [f"{table}\n\n{markdown_text('Prevalence: ' + '; '.join(sources))}"]
+
+
+def _workload(data: ReportData) -> str:
+    """A day in production before and after, all categories together."""
+    if data.production is None or not data.production.totals:
+        return ""
+    traffic, hours = data.production.items_per_day, data.production.review_seconds / 3600
+    rows = [
+        (
+            one.candidate,
+            _amount(one.flagged, traffic),
+            _amount(one.wrongly_flagged, traffic),
+            _amount(one.missed, traffic),
+            _amount(one.flagged, traffic * hours),
+            _share(one.precision),
+        )
+        for one in data.production.totals
+    ]
+    columns = ("Candidate", "Flags a day", "of them wrong", "Missed a day", "Reviewer hours", "Precision in production")
+    table = to_markdown(_table(f"A day in production, at {numbers.count(traffic)} items", columns, rows))
+    if not data.production.unknown:
+        return table
+    unknown = ", ".join(data.production.unknown)
+    return f"{table}\n\n{markdown_text(f'Not known, since the policy states no prevalence: {unknown}')}"
 
 
 def _amount(result: MetricResult, factor: float) -> str:

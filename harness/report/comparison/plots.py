@@ -104,7 +104,7 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
 
 
 def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
-    """Paired differences of every candidate as a forest: by tone where there is one, by candidate where there are more."""
+    """Paired differences of every candidate as a forest: one by tone, several by candidate."""
     first = _compared(data)
     rows = [row for row in first.rows if metric in row.measures]
     n_pairs = len(data.pairs)

@@ -6,6 +6,7 @@ Decides what each table holds; wording and drawing belong to the page.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from harness.report.comparison.data import (
     OutcomeRow,
     Production,
     ProductionRow,
+    ProductionTotal,
     SensitivityRow,
     SliceCell,
     SliceRow,
@@ -210,7 +212,37 @@ def production(source: ReportSource, items_per_day: float, review_seconds: float
                     ),
                 )
             )
-    return Production(items_per_day, review_seconds, tuple(rows)) if rows else None
+    if not rows:
+        return None
+    known = {row.category for row in rows}
+    unknown = tuple(category_name(source, one) for one in source.categories if one not in known)
+    totals = tuple(
+        total for arm in source.arms if (total := _total([row for row in rows if row.candidate == arm.id])) is not None
+    )
+    return Production(items_per_day, review_seconds, tuple(rows), totals, unknown)
+
+
+def _total(rows: Sequence[ProductionRow]) -> ProductionTotal | None:
+    """The sum over categories; its ends join those of every category, which is cautious."""
+    if not rows:
+        return None
+
+    def summed(name: str) -> MetricResult:
+        parts: list[MetricResult] = [getattr(row, name) for row in rows]
+        value, low, high = (sum(getattr(one, end) for one in parts) for end in ("value", "low", "high"))
+        return MetricResult(value, low, high, sum(one.n for one in parts))
+
+    flagged, wrong = summed("flagged"), summed("wrongly_flagged")
+    if flagged.value <= 0:
+        precision = MetricResult.undefined("nothing flagged")
+    else:  # ends of the categories' own intervals, weighted by their flags
+        shares = [row.flagged.value / flagged.value for row in rows]
+        low, high = (
+            sum(share * (end if end == end else 0.0) for share, end in zip(shares, ends, strict=True))
+            for ends in ([row.precision.low for row in rows], [row.precision.high for row in rows])
+        )
+        precision = MetricResult(1 - wrong.value / flagged.value, low, high, flagged.n)
+    return ProductionTotal(rows[0].candidate, precision, flagged, wrong, summed("missed"))
 
 
 def _combined(a: float, one: MetricResult, b: float, other: MetricResult) -> MetricResult:

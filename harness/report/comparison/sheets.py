@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.core.results import result_from
 from harness.gating.findings.stored import NEWLY
-from harness.report.comparison.data import METRIC_NAMES, ReportData
+from harness.report.comparison.data import METRIC_NAMES, ProductionRow, ProductionTotal, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.parts import numbers
@@ -48,7 +48,7 @@ def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[
     if any(pair.checks for pair in data.pairs):
         found.append(_checks(data))
     items = _items(source, data, text_mode)
-    found += [items, *_slices(source), *_slice_changes(source), _outcomes(data)]
+    found += [items, *_workload(data), *_slices(source), *_slice_changes(source), _outcomes(data)]
     return [*found, _about(data, items)]
 
 
@@ -303,6 +303,35 @@ def _slice_changes(source: ReportSource) -> list[Sheet]:
         Column("q (Benjamini-Hochberg, exploratory)", "p_value", 16),
     )
     return [Sheet("Slice changes", columns, rows)]
+
+
+def _workload(data: ReportData) -> list[Sheet]:
+    """A day in production by candidate and category, with the totals."""
+    if data.production is None:
+        return []
+    traffic, seconds = data.production.items_per_day, data.production.review_seconds
+    heads = ("Flags a day", "Wrong flags a day", "Missed a day")
+    columns = (
+        Column("Candidate", width=18),
+        Column("Category", width=26),
+        Column("Prevalence", "share", 10),
+        Column("Precision in production", "share", 12),
+        *(Column(f"{head}{end}", "count", 11) for head in heads for end in ("", ", low", ", high")),
+        Column("Reviewer hours a day", "number", 11),
+    )
+
+    def row(one: ProductionRow | ProductionTotal, name: str, prevalence: float | None) -> tuple[Value, ...]:
+        amounts = [
+            round(traffic * end)
+            for result in (one.flagged, one.wrongly_flagged, one.missed)
+            for end in (result.value, result.low, result.high)
+        ]
+        hours = traffic * one.flagged.value * seconds / 3600
+        return (one.candidate, name, prevalence, number(one.precision.value), *amounts, hours)
+
+    rows = [row(one, "all categories", None) for one in data.production.totals]
+    rows += [row(one, one.name, one.prevalence) for one in data.production.rows]
+    return [Sheet("Workload", columns, rows)]
 
 
 def _outcomes(data: ReportData) -> Sheet:
