@@ -118,7 +118,7 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
     from harness.report.gate import annotation_lines
     from harness.report.gate.head import decision_of
     from harness.report.gate.tables import gate_tables
-    from harness.report.parts.finding_words import decision_sentence, screen_lines
+    from harness.report.parts.decision_words import decision_sentence, screen_lines
     from harness.report.parts.masking import log_safe
     from harness.report.parts.tables import render
 

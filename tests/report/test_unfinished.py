@@ -18,7 +18,7 @@ from harness.gating.findings.pair import CheckFact
 from harness.report.comparison.build import build_report
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.parts.banner import run_banner
-from harness.report.parts.finding_words import decision_sentence, decision_word
+from harness.report.parts.decision_words import decision_sentence, decision_word
 from harness.report.parts.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
 from harness.runs import open_run
 

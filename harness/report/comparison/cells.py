@@ -32,12 +32,15 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
+from harness.report.comparison.matrix import MOST_COLUMNS, MatrixRow, candidate_matrix
 from harness.report.comparison.source import OUTCOME_NAMES
+from harness.report.comparison.tiles import tiles_of
 from harness.report.parts import numbers
 from harness.report.parts.assets import asset, sha256_source
-from harness.report.parts.finding_words import NEWLY_WORDS, Told, screen_told
+from harness.report.parts.decision_words import screen_told
+from harness.report.parts.finding_words import NEWLY_WORDS, Told
 from harness.report.parts.masking import TextMode, printable
-from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words
+from harness.report.parts.words import outcome_words
 
 _ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
 _VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
@@ -50,9 +53,6 @@ _CHANGE_WORDS = {
     "unclear": "? cannot tell",
     "undefined": "– not defined",
 }
-_SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
-MATRIX_FROM, MOST_COLUMNS, MOST_TILED = 3, 12, 3
-"""Candidates from which a matrix is drawn; its categories; candidates whose facts still fit into tiles."""
 _UNITS = {"recall": "violating", "precision": "flagged", "fpr": "not violating", "f1": "involved"}
 _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
 
@@ -164,67 +164,14 @@ class Page:
         return [row.name for row in self.data.pairs[0].rows][:MOST_COLUMNS]
 
     @property
-    def matrix(self) -> list[dict[str, Any]]:
-        """Candidates by category, where there are three or more: those that may ship first, then by harm and gains."""
-        if len(self.data.pairs) < MATRIX_FROM or self.data.baseline is None:
-            return []
-        rank = {"ship": 0, "better": 0, "look": 1, "mixed": 1, "same": 2, "wait": 2, "worse": 3, "no": 4, "invalid": 5}
-        found = []
-        for pair, line in zip(self.data.pairs, self.data.verdict.lines, strict=True):
-            cells = []
-            for row in pair.rows[:MOST_COLUMNS]:
-                one = row.measures.get("recall")
-                sign = "" if one is None else _SIGNS.get(one.change, "")
-                value = "n/a" if one is None else numbers.share(one.candidate.value)
-                cells.append((f"{value} {sign}".strip(), "" if one is None else f"c-{one.change}"))
-            n_harms, n_gains = len(pair.decision.harms), len(pair.decision.of("gain"))
-            order = (rank.get(pair.decision.answer, 3), n_harms, -n_gains)
-            found.append(
-                {
-                    "candidate": pair.candidate,
-                    "word": line.word,
-                    "n_harms": n_harms,
-                    "n_gains": n_gains,
-                    "cells": cells,
-                    "order": order,
-                }
-            )
-        return sorted(found, key=lambda one: one["order"])
+    def matrix(self) -> list[MatrixRow]:
+        """Candidates by category, where there are three or more."""
+        return candidate_matrix(self.data)
 
     @property
     def tiles(self) -> list[tuple[str, str, str]]:
         """A few facts: name, value, remark."""
-        data = self.data
-        golden = f"{data.golden_set.get('name')} v{data.golden_set.get('version')}"
-        tiles = [("Items", numbers.count(data.n_items), golden)]
-        tiles.append(("Categories", str(len(data.pairs[0].rows)), f"policy {data.policy_name} v{data.policy_version}"))
-        if data.baseline:
-            better = {pair.candidate: numbers.count(pair.n_fixed) for pair in data.pairs}
-            worse = {pair.candidate: numbers.count(pair.n_broken) for pair in data.pairs}
-            for title, found in (("Items now right", better), ("Items now wrong", worse)):
-                if len(found) == 1:
-                    tiles.append((title, next(iter(found.values())), f"{next(iter(found))}, in some category"))
-                elif len(found) <= MOST_TILED:
-                    tiles.append((title, " · ".join(found.values()), " · ".join(found)))
-        shown = list(data.candidates) if len(data.candidates) <= MOST_TILED else []
-        for row in data.outcomes:
-            if row.candidate in shown:
-                n_failed = sum(failed_counts(row.counts).values())
-                tiles.append((f"Failed calls, {row.candidate}", numbers.count(n_failed), self._failures(row)))
-                if n_not_asked := row.counts.get(NOT_ASKED, 0):
-                    total = f"of {numbers.count(sum(row.counts.values()))}"
-                    tiles.append((f"Not asked, {row.candidate}", numbers.count(n_not_asked), total))
-        tiles += [
-            (f"Cost, {one.candidate}", numbers.usd(one.cost_per_1000_usd), "per 1,000 answered items")
-            for one in data.economics
-            if one.candidate in shown and one.cost_per_1000_usd is not None
-        ]
-        return tiles
-
-    @staticmethod
-    def _failures(row: OutcomeRow) -> str:
-        failed = [f"{n:,} {outcome_words(name)}" for name, n in failed_counts(row.counts).items()]
-        return ", ".join(failed) or "every call answered"
+        return tiles_of(self.data)
 
     def marker(self, candidate: str) -> Markup:
         """The mark of a candidate in every drawing."""

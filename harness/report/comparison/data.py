@@ -18,6 +18,7 @@ from harness.core.metric_table import METRIC_TITLES, metrics_on, unit_of
 from harness.core.results import MetricResult
 from harness.core.targets import TargetState
 from harness.gating.findings import Decision, Finding
+from harness.report.comparison.workload import Production
 from harness.report.parts.banner import Banner
 
 Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined"]
@@ -315,43 +316,6 @@ class Economics:
     cost_usd: float | None
     cost_per_1000_usd: float | None
     macro_f1: MetricResult | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProductionRow:
-    """One category of one candidate at production prevalence; rates are shares of all traffic."""
-
-    candidate: str
-    category: str
-    name: str
-    prevalence: float
-    source: str
-    precision: MetricResult
-    flagged: MetricResult
-    wrongly_flagged: MetricResult
-    missed: MetricResult
-
-
-@dataclass(frozen=True, slots=True)
-class ProductionTotal:
-    """All categories of one candidate together, as shares of all traffic; a flag counts once for each category."""
-
-    candidate: str
-    precision: MetricResult
-    flagged: MetricResult
-    wrongly_flagged: MetricResult
-    missed: MetricResult
-
-
-@dataclass(frozen=True, slots=True)
-class Production:
-    """The production view at a stated traffic and review time; ``unknown`` names categories without a prevalence."""
-
-    items_per_day: float
-    review_seconds: float
-    rows: tuple[ProductionRow, ...]
-    totals: tuple[ProductionTotal, ...] = ()
-    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

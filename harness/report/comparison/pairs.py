@@ -30,7 +30,7 @@ from harness.report.comparison.data import (
 from harness.report.comparison.input_changes import input_changes
 from harness.report.comparison.source import OUTCOME_NAMES, ReportSource
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import decision_sentence, decision_word, screen
+from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.words import NOT_ASKED, plural, sentence
 
 ALPHA = 0.05

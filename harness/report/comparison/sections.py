@@ -21,9 +21,6 @@ from harness.report.comparison.data import (
     GoldQuality,
     GoldRow,
     OutcomeRow,
-    Production,
-    ProductionRow,
-    ProductionTotal,
     SensitivityRow,
     SliceCell,
     SliceRow,
@@ -31,6 +28,7 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
+from harness.report.comparison.workload import Production, ProductionRow, ProductionTotal
 from harness.report.parts.words import per_1000
 
 MAX_SLICE_VALUES = 40

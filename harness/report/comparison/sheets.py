@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.core.results import result_from
 from harness.gating.findings.stored import NEWLY
-from harness.report.comparison.data import METRIC_NAMES, ProductionRow, ProductionTotal, ReportData
+from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
+from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts import numbers
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.finding_words import NEWLY_WORDS

@@ -9,7 +9,8 @@ from harness.gating.findings import Decision
 from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import NEWLY_WORDS, decision_sentence, decision_word, screen_lines
+from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
+from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, shown
 from harness.report.parts.tables import Table
 from harness.report.parts.words import capital, plural

@@ -22,7 +22,8 @@ from harness.report.gate.tables import (
     outlook_notes,
 )
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import NEWLY_WORDS, decision_sentence, decision_word, screen
+from harness.report.parts.decision_words import decision_sentence, decision_word, screen
+from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import shorten
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
 from harness.core.results import MetricResult
-from harness.gating.findings import Decision, Finding
+from harness.gating.findings import Finding
 from harness.measure.slices import SMALL_CELL
 from harness.report.parts import numbers
 from harness.report.parts.words import capital, listed, outcome_words, plural
@@ -144,14 +144,14 @@ def _target(one: Finding) -> str:
     if one.fact == "target_missed":
         bound = f", with 95% confidence at most {numbers.share(told.bound)}"
         return f"{metric} of {place(one)} misses the policy’s target of {asked}: it is {value}{bound} (n {told.n:,})."
-    more = f"; about {_further(one)} would settle it" if told.more else ""
+    more = f"; about {further_items(one)} would settle it" if told.more else ""
     return f"whether {metric} of {place(one)} meets its target of {asked} cannot be told ({value}, n {told.n:,}){more}."
 
 
 _UNITS = {"recall": "violating item", "precision": "flagged item", "fpr": "harmless item", "failure_rate": "item"}
 
 
-def _further(one: Finding) -> str:
+def further_items(one: Finding) -> str:
     """``157 more violating items``."""
     unit = _UNITS.get(str(one.metric), "item")
     return plural(one.evidence.more or 0, f"more {unit}")
@@ -208,7 +208,7 @@ def _check(one: Finding) -> str:
     size = f", {numbers.points_with_interval(one.difference)} points" if one.difference is not None else ""
     if verdict == "REGRESSION":
         return f"{name} fails the gate’s check ({asked}{size})."
-    more = f"; about {_further(one)} would settle it" if told.more else ""
+    more = f"; about {further_items(one)} would settle it" if told.more else ""
     return f"the gate’s check of {name} cannot be settled ({asked}{size}){more}."
 
 
@@ -239,15 +239,16 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
 
 def told(findings: Sequence[Finding], shown: int = TOLD) -> list[str]:
     """The first findings as sentences, then how many more there are and what they are about."""
-    return [one.text for one in _told(findings, shown)]
+    return [one.text for one in told_parts(findings, shown)]
 
 
-def _told(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
+def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
+    """The same, each in two parts."""
     own = [one for one in findings if not one.evidence.restates]
     said = [finding_told(one) for one in own[:shown]]
     rest = own[shown:]
     if rest:
-        said.append(Told(f"And {numbers.count(len(rest))} more: {listed([_short(one) for one in rest], 4)}."))
+        said.append(Told(f"And {numbers.count(len(rest))} more: {listed([short_name(one) for one in rest], 4)}."))
     places = dict.fromkeys(
         f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
     )
@@ -256,7 +257,8 @@ def _told(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
     return said
 
 
-def _short(one: Finding) -> str:
+def short_name(one: Finding) -> str:
+    """What a finding is about, as part of a list."""
     if one.fact == "target_missed":
         return f"target of {figure(one)}"
     return figure(one) if one.metric else place(one)
@@ -289,132 +291,3 @@ def untold_sentences(findings: Sequence[Finding]) -> list[str]:
             "each figure."
         )
     return said
-
-
-# ------------------------------------------------------------------------------------------------------ the decision
-
-_ANSWERS = {
-    "ship": ("PASS", "good", "{candidate} may replace {baseline}: the gate passes, and nothing is likely worse."),
-    "look": (
-        "PASS, BUT WORSE SOMEWHERE",
-        "open",
-        "Do not ship {candidate} before somebody has looked: the gate passes it, yet {harms}.",
-    ),
-    "no": ("REGRESSION", "bad", "Do not ship {candidate} in place of {baseline}: {harms}."),
-    "wait": ("INCONCLUSIVE", "open", "Do not ship {candidate} yet: these items cannot show that it is no worse."),
-    "invalid": ("INVALID", "bad", "Nothing may be concluded about {candidate}."),
-    "better": ("BETTER", "good", "{candidate} is better than {baseline}, and nothing is likely worse."),
-    "worse": ("WORSE", "bad", "{candidate} is worse than {baseline}: {harms}."),
-    "mixed": ("MIXED", "open", "{candidate} is better than {baseline} in places, yet {harms}."),
-    "same": ("NO PROVEN CHANGE", "neutral", "Nothing shows that {candidate} differs from {baseline}."),
-    "scores": ("SCORES", "neutral", "{candidate} alone: no baseline was given, so nothing is compared."),
-}
-_BELOW = {
-    "look": ("PASS, BELOW TARGET", "open"),
-    "worse": ("BELOW TARGET", "open"),
-    "mixed": ("BETTER, BELOW TARGET", "open"),
-}
-
-
-def decision_word(decision: Decision) -> tuple[str, str]:
-    """The first words and their tone; good only where nothing is likely worse."""
-    if decision.answer == "invalid" and decision.verdict != "INVALID":
-        is_broken_run = all(one.fact == "run" for one in decision.of("invalid"))
-        return ("NO VERDICT" if is_broken_run else "INVALID"), "bad"
-    if decision.answer == "ship" and _unjudged(decision):
-        return "PASS, IN PART", "open"
-    if decision.answer == "wait" and decision.verdict:
-        return decision.verdict.replace("_", " "), "open"
-    if decision.answer == "scores" and any(one.kind == "harm" for one in decision.findings):
-        return "BELOW TARGET", "open"
-    only_targets = all(one.fact == "target_missed" for one in decision.harms)
-    if only_targets and decision.answer in _BELOW:
-        return _BELOW[decision.answer]
-    word, tone, _ = _ANSWERS[decision.answer]
-    return word, tone
-
-
-def decision_sentence(decision: Decision) -> str:
-    """Ship or not, in one sentence."""
-    *_, text = _ANSWERS[decision.answer]
-    baseline = decision.baseline or "the baseline"
-    only_targets = bool(decision.harms) and all(one.fact == "target_missed" for one in decision.harms)
-    if decision.answer == "ship" and (n := _unjudged(decision)):
-        checks = f"{plural(n, 'check')} could not be evaluated"
-        text = f"{{candidate}} may replace {{baseline}} as far as could be judged: {checks}; the others pass."
-    elif decision.answer == "worse" and only_targets:
-        text = "No proven change from {baseline}, yet {harms}."
-    elif decision.answer == "wait" and decision.harms:
-        text = "Do not ship {candidate} yet: these items cannot show that it is no worse, and {harms}."
-    elif decision.answer == "scores" and decision.harms:
-        text = "{candidate} alone, with nothing to compare it with: {harms}."
-    return text.format(candidate=decision.candidate, baseline=baseline, harms=_harms(decision))
-
-
-def _unjudged(decision: Decision) -> int:
-    """Gated checks that say nothing."""
-    return sum(one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",) for one in decision.of("unknown"))
-
-
-def _harms(decision: Decision) -> str:
-    """What speaks against it, by name: ``recall of Self-harm is worse``."""
-    harms = decision.of("harm", "open")
-    apart = ("target_missed", "must_catch", "failures")
-    worse = [one for one in harms if one.fact not in apart and not one.evidence.restates]
-    parts = []
-    if any(one.fact == "must_catch" for one in harms):
-        parts.append("items that must be caught are missed")
-    if worse:
-        parts.append(f"{listed([_short(one) for one in worse], 3)} {'is' if len(worse) == 1 else 'are'} worse")
-    if any(one.fact == "failures" for one in harms):
-        parts.append("more answers fail")
-    missed = [one for one in harms if one.fact == "target_missed"]
-    if missed:
-        parts.append(f"{plural(len(missed), 'target')} of the policy {'is' if len(missed) == 1 else 'are'} missed")
-    return listed(parts, 4) or "the gate fails it"
-
-
-def step_sentence(decision: Decision) -> str:
-    """The next step and who takes it."""
-    step = decision.step
-    owner = step.owner or NO_OWNER
-    one = step.finding
-    if step.kind == "repeat":
-        return "Engineering looks at the raw answers and repeats the run."
-    if step.kind == "read" and one is not None:
-        against = next((n for name, n in one.evidence.newly.items() if name in ("missed", "wrongly_flagged")), 0)
-        word = {"recall": "newly missed", "precision": "newly wrongly flagged", "fpr": "newly wrongly flagged"}
-        what = plural(against, f"{word[str(one.metric)]} item") if against else "items"
-        return f"Read the {what} of {place(one)}, and decide ({owner})."
-    if step.kind == "decide" and one is not None:
-        return f"Decide about {_short(one)} ({owner})."
-    if step.kind == "label" and one is not None:
-        if one.evidence.more:
-            return f"Label about {_further(one)} for {figure(one)} ({owner})."
-        return f"Label more items for {figure(one) if one.metric else place(one)} ({owner})."
-    if step.kind == "promote":
-        return "Roll it out, and promote it with harness baseline set."
-    return ""
-
-
-def screen_lines(decision: Decision) -> list[str]:
-    """The first screen as lines of a terminal."""
-    return [line for name, said in screen(decision) for line in (f"{name}:", *(f"  - {one}" for one in said))]
-
-
-def screen(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[str]]]:
-    """The first screen of every surface: heading and sentences of each part that has any."""
-    return [(name, [one.text for one in said]) for name, said in screen_told(decision, shown)]
-
-
-def screen_told(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[Told]]]:
-    """The same in two parts each, for a page that shows the statistics smaller."""
-    step = step_sentence(decision)
-    parts = [
-        ("Invalid", _told(decision.of("invalid"), shown)),
-        ("Harm", _told(decision.of("harm", "open"), shown)),
-        ("Gains", _told(decision.of("gain"), shown)),
-        ("Cannot be told", [Told(capital(one)) for one in untold_sentences(decision.of("unknown"))]),
-        ("Next step", [Told(step)] if step else []),
-    ]
-    return [(name, said) for name, said in parts if said]

@@ -1,0 +1,76 @@
+"""The matrix of candidates by category: who may ship first, and where each is better or worse.
+
+Decides the order: by the decision, then fewest harms, then most gains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.gating.findings.records import Answer
+from harness.report.comparison.data import Pair, ReportData
+from harness.report.parts import numbers
+
+MATRIX_FROM, MOST_COLUMNS = 3, 12
+"""Candidates from which a matrix is drawn, and its categories."""
+_SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
+_RANK: dict[Answer, int] = {
+    "ship": 0,
+    "better": 0,
+    "look": 1,
+    "mixed": 1,
+    "same": 2,
+    "wait": 2,
+    "worse": 3,
+    "no": 4,
+    "invalid": 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One candidate: its decision, how much speaks against and for it, and recall with a sign per category."""
+
+    candidate: str
+    word: str
+    n_harms: int
+    n_gains: int
+    cells: tuple[tuple[str, str], ...]
+    """Text and class of each cell."""
+
+
+def candidate_matrix(data: ReportData) -> list[MatrixRow]:
+    """The rows, those that may ship first; none below ``MATRIX_FROM`` candidates."""
+    if len(data.pairs) < MATRIX_FROM or data.baseline is None:
+        return []
+    words = {line.candidate: line.word for line in data.verdict.lines}
+    ordered = sorted(data.pairs, key=_order)
+    return [
+        MatrixRow(pair.candidate, words[pair.candidate], _n_harms(pair), _n_gains(pair), _cells(pair))
+        for pair in ordered
+    ]
+
+
+def _order(pair: Pair) -> tuple[int, int, int]:
+    return _RANK.get(pair.decision.answer, 3), _n_harms(pair), -_n_gains(pair)
+
+
+def _n_harms(pair: Pair) -> int:
+    return sum(not one.evidence.restates for one in pair.decision.harms)
+
+
+def _n_gains(pair: Pair) -> int:
+    return sum(not one.evidence.restates for one in pair.decision.of("gain"))
+
+
+def _cells(pair: Pair) -> tuple[tuple[str, str], ...]:
+    cells = []
+    for row in pair.rows[:MOST_COLUMNS]:
+        one = row.measures.get("recall")
+        if one is None:
+            cells.append(("n/a", ""))
+        else:
+            cells.append(
+                (f"{numbers.share(one.candidate.value)} {_SIGNS.get(one.change, '')}".strip(), f"c-{one.change}")
+            )
+    return tuple(cells)

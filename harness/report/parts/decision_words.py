@@ -1,0 +1,146 @@
+"""Decisions in words: ship or not and why, then harm, gains, what cannot be told, and the next step.
+
+Decides wording only; the decision is made in ``gating.findings``, the sentences of findings in ``finding_words``.
+"""
+
+from __future__ import annotations
+
+from harness.gating.findings import Decision
+from harness.report.parts.finding_words import (
+    NO_OWNER,
+    TOLD,
+    Told,
+    figure,
+    further_items,
+    place,
+    short_name,
+    told_parts,
+    untold_sentences,
+)
+from harness.report.parts.words import capital, listed, plural
+
+_ANSWERS = {
+    "ship": ("PASS", "good", "{candidate} may replace {baseline}: the gate passes, and nothing is likely worse."),
+    "look": (
+        "PASS, BUT WORSE SOMEWHERE",
+        "open",
+        "Do not ship {candidate} before somebody has looked: the gate passes it, yet {harms}.",
+    ),
+    "no": ("REGRESSION", "bad", "Do not ship {candidate} in place of {baseline}: {harms}."),
+    "wait": ("INCONCLUSIVE", "open", "Do not ship {candidate} yet: these items cannot show that it is no worse."),
+    "invalid": ("INVALID", "bad", "Nothing may be concluded about {candidate}."),
+    "better": ("BETTER", "good", "{candidate} is better than {baseline}, and nothing is likely worse."),
+    "worse": ("WORSE", "bad", "{candidate} is worse than {baseline}: {harms}."),
+    "mixed": ("MIXED", "open", "{candidate} is better than {baseline} in places, yet {harms}."),
+    "same": ("NO PROVEN CHANGE", "neutral", "Nothing shows that {candidate} differs from {baseline}."),
+    "scores": ("SCORES", "neutral", "{candidate} alone: no baseline was given, so nothing is compared."),
+}
+_BELOW = {
+    "look": ("PASS, BELOW TARGET", "open"),
+    "worse": ("BELOW TARGET", "open"),
+    "mixed": ("BETTER, BELOW TARGET", "open"),
+}
+
+
+def decision_word(decision: Decision) -> tuple[str, str]:
+    """The first words and their tone; good only where nothing is likely worse."""
+    if decision.answer == "invalid" and decision.verdict != "INVALID":
+        is_broken_run = all(one.fact == "run" for one in decision.of("invalid"))
+        return ("NO VERDICT" if is_broken_run else "INVALID"), "bad"
+    if decision.answer == "ship" and _unjudged(decision):
+        return "PASS, IN PART", "open"
+    if decision.answer == "wait" and decision.verdict:
+        return decision.verdict.replace("_", " "), "open"
+    if decision.answer == "scores" and any(one.kind == "harm" for one in decision.findings):
+        return "BELOW TARGET", "open"
+    only_targets = all(one.fact == "target_missed" for one in decision.harms)
+    if only_targets and decision.answer in _BELOW:
+        return _BELOW[decision.answer]
+    word, tone, _ = _ANSWERS[decision.answer]
+    return word, tone
+
+
+def decision_sentence(decision: Decision) -> str:
+    """Ship or not, in one sentence."""
+    *_, text = _ANSWERS[decision.answer]
+    baseline = decision.baseline or "the baseline"
+    only_targets = bool(decision.harms) and all(one.fact == "target_missed" for one in decision.harms)
+    if decision.answer == "ship" and (n := _unjudged(decision)):
+        checks = f"{plural(n, 'check')} could not be evaluated"
+        text = f"{{candidate}} may replace {{baseline}} as far as could be judged: {checks}; the others pass."
+    elif decision.answer == "worse" and only_targets:
+        text = "No proven change from {baseline}, yet {harms}."
+    elif decision.answer == "wait" and decision.harms:
+        text = "Do not ship {candidate} yet: these items cannot show that it is no worse, and {harms}."
+    elif decision.answer == "scores" and decision.harms:
+        text = "{candidate} alone, with nothing to compare it with: {harms}."
+    return text.format(candidate=decision.candidate, baseline=baseline, harms=_harms(decision))
+
+
+def _unjudged(decision: Decision) -> int:
+    """Gated checks that say nothing."""
+    return sum(one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",) for one in decision.of("unknown"))
+
+
+def _harms(decision: Decision) -> str:
+    """What speaks against it, by name: ``recall of Self-harm is worse``."""
+    harms = decision.of("harm", "open")
+    apart = ("target_missed", "must_catch", "failures")
+    worse = [one for one in harms if one.fact not in apart and not one.evidence.restates]
+    parts = []
+    if any(one.fact == "must_catch" for one in harms):
+        parts.append("items that must be caught are missed")
+    if worse:
+        parts.append(f"{listed([short_name(one) for one in worse], 3)} {'is' if len(worse) == 1 else 'are'} worse")
+    if any(one.fact == "failures" for one in harms):
+        parts.append("more answers fail")
+    missed = [one for one in harms if one.fact == "target_missed"]
+    if missed:
+        parts.append(f"{plural(len(missed), 'target')} of the policy {'is' if len(missed) == 1 else 'are'} missed")
+    return listed(parts, 4) or "the gate fails it"
+
+
+def step_sentence(decision: Decision) -> str:
+    """The next step and who takes it."""
+    step = decision.step
+    owner = step.owner or NO_OWNER
+    one = step.finding
+    if step.kind == "repeat":
+        return "Engineering looks at the raw answers and repeats the run."
+    if step.kind == "read" and one is not None:
+        against = next((n for name, n in one.evidence.newly.items() if name in ("missed", "wrongly_flagged")), 0)
+        word = {"recall": "newly missed", "precision": "newly wrongly flagged", "fpr": "newly wrongly flagged"}
+        what = plural(against, f"{word[str(one.metric)]} item") if against else "items"
+        return f"Read the {what} of {place(one)}, and decide ({owner})."
+    if step.kind == "decide" and one is not None:
+        return f"Decide about {short_name(one)} ({owner})."
+    if step.kind == "label" and one is not None:
+        if one.evidence.more:
+            return f"Label about {further_items(one)} for {figure(one)} ({owner})."
+        return f"Label more items for {figure(one) if one.metric else place(one)} ({owner})."
+    if step.kind == "promote":
+        return "Roll it out, and promote it with harness baseline set."
+    return ""
+
+
+def screen_lines(decision: Decision) -> list[str]:
+    """The first screen as lines of a terminal."""
+    return [line for name, said in screen(decision) for line in (f"{name}:", *(f"  - {one}" for one in said))]
+
+
+def screen(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[str]]]:
+    """The first screen of every surface: heading and sentences of each part that has any."""
+    return [(name, [one.text for one in said]) for name, said in screen_told(decision, shown)]
+
+
+def screen_told(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[Told]]]:
+    """The same in two parts each, for a page that shows the statistics smaller."""
+    step = step_sentence(decision)
+    parts = [
+        ("Invalid", told_parts(decision.of("invalid"), shown)),
+        ("Harm", told_parts(decision.of("harm", "open"), shown)),
+        ("Gains", told_parts(decision.of("gain"), shown)),
+        ("Cannot be told", [Told(capital(one)) for one in untold_sentences(decision.of("unknown"))]),
+        ("Next step", [Told(step)] if step else []),
+    ]
+    return [(name, said) for name, said in parts if said]
