@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run the candidates of an eval over its golden set."),
     "score": ("score", "Show precision, recall and more per category from a stored run."),
     "compare": ("compare", "Compare two candidates item by item."),
+    "history": ("history", "Show how the categories moved from run to run."),
     "runs": ("runs", "List and show stored runs."),
     "gate": ("gate", "Decide whether a candidate may replace the baseline."),
     "baseline": ("baseline", "Promote a run as the baseline of later gates, and show it."),

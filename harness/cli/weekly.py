@@ -94,7 +94,9 @@ def command(
     from harness.report.weekly.collect import collect
     from harness.report.weekly.renderers import RENDERERS
 
-    source = collect(runs_dir, _eval_name(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks)
+    source = collect(
+        runs_dir, eval_name_of(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks
+    )
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
     mode = text_mode or ("none" if os.environ.get("CI") else "masked")
@@ -157,7 +159,7 @@ def acknowledge(
 
     if not reason.strip():
         raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
-    name = _eval_name(eval_name)
+    name = eval_name_of(eval_name)
     source = collect(runs_dir, name, week=week, candidate=candidate)
     entries = [one for one in ledger_of(source) if one.closed is None]
     chosen = next((one for one in entries if one.key == key), None)
@@ -173,7 +175,7 @@ def acknowledge(
     click.echo(f"{key} since {chosen.since}: acknowledged by {done.by}. Written to {path}.")
 
 
-def _eval_name(given: str) -> str:
+def eval_name_of(given: str) -> str:
     """The eval's name; from its file where one is named."""
     path = Path(given)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():

@@ -1,0 +1,151 @@
+"""The history of an eval: one row a run and candidate, its inputs by version and hash, and how each category stood.
+
+Decides what a row holds and which earlier row it is set against: the same candidate's run before, over the same labels.
+A text that changed while its version did not is marked, since a version nobody raised hides a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core.results import MetricResult
+from harness.report.parts import numbers
+from harness.report.parts.tables import Table
+from harness.report.weekly.changes import gold_key
+from harness.report.weekly.summaries import SummaryCache, metric, run_key, summary_of
+from harness.runs import RunMeta, list_runs, open_run
+
+METRICS = ("recall", "precision")
+MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One candidate of one run.
+
+    Attributes:
+        meta: The run.
+        candidate: The candidate.
+        inputs: Kind of input -> version@hash.
+        silent: Kinds whose text changed under the same version since the run before.
+        values: (Category, metric) -> value with interval.
+        before: The same of the run before over the same labels; empty without one.
+    """
+
+    meta: RunMeta
+    candidate: str
+    inputs: Mapping[str, str]
+    silent: tuple[str, ...]
+    values: Mapping[tuple[str, str], MetricResult]
+    before: Mapping[tuple[str, str], MetricResult]
+
+
+def history(runs_dir: str | Path, eval_name: str, candidates: Sequence[str] = ()) -> list[HistoryRow]:
+    """Every complete run of an eval, oldest first; only the candidates named, where any are."""
+    metas = [one for one in list_runs(runs_dir, eval_name) if one.status == "complete"]
+    last: dict[str, HistoryRow] = {}
+    rows = []
+    with SummaryCache(runs_dir) as cache:
+        for meta in metas:
+            summary = cache.get(
+                run_key(meta),
+                lambda run_id=meta.run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
+            )
+            for candidate in meta.candidates:
+                if candidates and candidate not in candidates:
+                    continue
+                values = {
+                    (category, name): metric(summary, candidate, category, name)
+                    for category in meta.categories
+                    for name in METRICS
+                }
+                before = last.get(candidate)
+                is_comparable = before is not None and gold_key(before.meta) == gold_key(meta)
+                row = HistoryRow(
+                    meta,
+                    candidate,
+                    _inputs(meta, candidate),
+                    () if before is None else _silent(before.meta, meta, candidate),
+                    values,
+                    before.values if before is not None and is_comparable else {},
+                )
+                last[candidate] = row
+                rows.append(row)
+    return rows
+
+
+def _inputs(meta: RunMeta, candidate: str) -> dict[str, str]:
+    found = {}
+    for kind in ("prompt", "rules"):
+        described = meta.inputs.get(f"{kind}:{candidate}")
+        if described is not None:
+            name, version = described.get("name"), described.get("version")
+            text = f"{name} v{version}" if version is not None else str(name)
+            found[kind] = f"{text}@{str(described.get('sha256') or '')[:8]}"
+    return found
+
+
+def _silent(before: RunMeta, meta: RunMeta, candidate: str) -> tuple[str, ...]:
+    found = []
+    for kind in ("prompt", "rules"):
+        old, new = (one.inputs.get(f"{kind}:{candidate}") for one in (before, meta))
+        if old and new and old.get("version") == new.get("version") and old.get("sha256") != new.get("sha256"):
+            found.append(kind)
+    return tuple(found)
+
+
+def as_dict(rows: Sequence[HistoryRow]) -> dict[str, Any]:
+    """Plain data in the shape of ``harness history --json``."""
+    runs: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        meta = row.meta
+        run = runs.setdefault(
+            meta.run_id,
+            {
+                "run_id": meta.run_id,
+                "time": meta.created_at,
+                "label": meta.wave,
+                "note": getattr(meta, "note", None),
+                "golden_set": f"{meta.golden_set['name']} v{meta.golden_set['version']}",
+                "candidates": {},
+            },
+        )
+        categories: dict[str, dict[str, Any]] = {}
+        for (category, name), value in row.values.items():
+            categories.setdefault(category, {})[name] = value.as_dict()
+        run["candidates"][row.candidate] = {
+            "inputs": dict(row.inputs),
+            "changed_without_version": list(row.silent),
+            "categories": categories,
+        }
+    return {"runs": list(runs.values())}
+
+
+def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHOWN) -> Table:
+    """One metric of the newest rows, oldest first: value, and points against the run before over the same labels."""
+    shown = list(rows)[-most:]
+    categories = list(dict.fromkeys(category for row in shown for category, _ in row.values))
+    columns = ("Run", "Label", "Candidate", "Inputs", *categories)
+    lines = []
+    for row in shown:
+        inputs = ", ".join(row.inputs.values())
+        mark = f" (! {' and '.join(row.silent)} edited without a new version)" if row.silent else ""
+        cells = [_cell(row, category, name) for category in categories]
+        lines.append((row.meta.run_id, row.meta.wave or row.meta.created_at[:10], row.candidate, inputs + mark, *cells))
+    notes: tuple[str, ...] = ("In brackets: points against the same candidate's run before, over the same labels.",)
+    if len(rows) > most:
+        notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
+    return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(categories), frozenset(("Run",)))
+
+
+def _cell(row: HistoryRow, category: str, name: str) -> str:
+    value = row.values.get((category, name))
+    if value is None or not value.is_defined:
+        return "n/a"
+    before = row.before.get((category, name))
+    if before is None or not before.is_defined:
+        return numbers.share(value.value)
+    return f"{numbers.share(value.value)} ({numbers.points(value.value - before.value)})"
