@@ -8,6 +8,10 @@ What a stage settles, exactly:
   said of it, failures included: what counts is the flag that settled it, or else the last stage that was asked.
 * Except an ``error`` or ``not_asked``: a stage without an answer might have flagged, so the category stays open unless
   a later stage flags it. Otherwise a later stage's 0 would turn a missing answer into a "no".
+* With ``decide_above`` and ``decide_below`` a stage settles by its score alone: 1 from the upper band on, 0 below the
+  lower one. Between them, and without a score, what it said is provisional and the category goes on.
+* The stage ``human``, where no candidate has that name, is the third decision: a person looks. Whatever is still open
+  there is not decided (outcome ``abstained``), and counts as the eval's ``on_failure`` says.
 * The cascade stops as soon as no later stage speaks about a category that is not settled.
 
 The item's outcome is the worst among the stages that had the last word on a category without deciding it; a failure
@@ -18,7 +22,7 @@ scales. The rationale names every stage taken. A withheld item is asked only whe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.responses import worst
@@ -35,12 +39,49 @@ VERSION = 3
 """Goes up when the same answers of the stages may be joined differently."""
 
 
+HUMAN = "human"
+SENT = "sent to a person"
+
+
+class HumanStage:
+    """The third decision: a person looks, and nobody knows yet what they will say."""
+
+    id = HUMAN
+    needs_text = False
+    models_used: tuple[str, ...] = ()
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self.categories = tuple(categories)
+        self.fingerprint: Mapping[str, Any] = {"kind": HUMAN}
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Nothing to prepare."""
+
+    def decide(self, item: Item) -> Decide:
+        """Decide nothing."""
+        return Answer("abstained", dict.fromkeys(self.categories), error=SENT)
+        yield []  # makes this a generator; never reached
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A candidate and the categories it may settle; all of its own for None."""
 
     candidate: Candidate
     decide: tuple[str, ...] | None = None
+    above: Mapping[str, float] = field(default_factory=dict)
+    below: Mapping[str, float] = field(default_factory=dict)
+
+    def settles(self, category: str, answer: Answer) -> int | None:
+        """The decision with which this answer settles a category; None when it goes on."""
+        if category not in self.above and category not in self.below:
+            return 1 if answer.decisions.get(category) == 1 else None
+        score = answer.scores.get(category)
+        if score is None or answer.outcome != "ok":
+            return None
+        if score >= self.above.get(category, float("inf")):
+            return 1
+        return 0 if score < self.below.get(category, float("-inf")) else None
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -70,6 +111,8 @@ class CascadeCandidate:
                 {
                     "use": stage.candidate.id,
                     "decide": None if stage.decide is None else list(stage.decide),
+                    **({"above": dict(stage.above)} if stage.above else {}),
+                    **({"below": dict(stage.below)} if stage.below else {}),
                     "candidate": stage.candidate.fingerprint,
                 }
                 for stage in stages
@@ -94,12 +137,13 @@ class CascadeCandidate:
             answer = yield from stage.candidate.decide(item)
             taken.append((stage, answer))
             for name in asked:
-                decision = answer.decisions.get(name)
+                settled = stage.settles(name, answer)
+                decision = answer.decisions.get(name) if settled is None else settled
                 if decision != 1 and name in failures and failures[name][0] in MISSING_OUTCOMES:
                     continue
                 decisions[name] = decision
                 failures.pop(name, None)
-                if decision == 1:
+                if settled is not None:
                     open_categories.discard(name)
                 elif decision is None and answer.outcome != "ok":
                     failures[name] = (answer.outcome, f"stage {stage.candidate.id}: {answer.error or answer.outcome}")
@@ -132,7 +176,8 @@ def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> C
     """Other candidates of the eval in turn."""
     stages = []
     for stage in spec.value:
-        candidate = builder.candidate(stage.use)
+        is_person = stage.use == HUMAN and HUMAN not in builder.loaded.eval.value.candidates
+        candidate = HumanStage(builder.category_ids) if is_person else builder.candidate(stage.use)
         unknown = [name for name in stage.decide or () if name not in candidate.categories]
         if unknown:
             raise HarnessError(
@@ -140,12 +185,27 @@ def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> C
                 allowed=listed(candidate.categories),
                 next_step="correct 'decide', or leave it out",
             )
-        stages.append(Stage(candidate, stage.decide))
+        categories = [name for name in candidate.categories if stage.decide is None or name in stage.decide]
+        stages.append(
+            Stage(
+                candidate,
+                stage.decide,
+                _band(stage.decide_above, categories),
+                _band(stage.decide_below, categories),
+            )
+        )
     return CascadeCandidate(candidate_id, stages, category_order=builder.category_ids)
 
 
+def _band(written: float | Mapping[str, float] | None, categories: Sequence[str]) -> dict[str, float]:
+    """The limit of each category that has one."""
+    if written is None:
+        return {}
+    return dict(written) if isinstance(written, Mapping) else dict.fromkeys(categories, written)
+
+
 def _check(check: SpecCheck) -> None:
-    others = [name for name in check.candidates if name != check.name]
+    others = list(dict.fromkeys([*(name for name in check.candidates if name != check.name), HUMAN]))
     used: list[str] = []
     for at, stage in enumerate(check.spec.value):
         place = ("cascade", at, "use")
@@ -161,8 +221,20 @@ def _check(check: SpecCheck) -> None:
 def _check_policy(check: SpecCheck, policy: Policy) -> None:
     where = f"policy '{policy.policy}'"
     for at, stage in enumerate(check.spec.value):
-        here = ("cascade", at, "decide")
-        check.require(here, stage.decide or (), policy.category_ids, noun="category", where=where)
+        for name in ("decide", "decide_above", "decide_below"):
+            written = getattr(stage, name)
+            named = () if written is None or isinstance(written, float | int) else tuple(written)
+            check.require(("cascade", at, name), named, policy.category_ids, noun="category", where=where)
+        above, below = (_band(one, policy.category_ids) for one in (stage.decide_above, stage.decide_below))
+        for category in policy.category_ids:
+            if below.get(category, 0.0) > above.get(category, 1.0):
+                check.add(
+                    ("cascade", at, "decide_below"),
+                    f"is {below[category]:g} for '{category}', above decide_above",
+                    f"at most {above.get(category, 1.0):g}",
+                    "swap the two, or correct one",
+                )
+                break
 
 
 CASCADE = Kind(
@@ -170,5 +242,5 @@ CASCADE = Kind(
     value=tuple[CascadeStage, ...],
     check=_check,
     check_policy=_check_policy,
-    uses=lambda spec: [stage.use for stage in spec.value],
+    uses=lambda spec: [stage.use for stage in spec.value if stage.use != HUMAN],
 )

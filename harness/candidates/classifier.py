@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 DEFAULT_THRESHOLD = 0.5
 ONE_SCORE = "score"
 """Name under which a crosswalk maps the one score of a callable that returns floats."""
+MAX_SAID = 300
+"""Characters kept of what an exception says."""
+SHORTEST_HIDDEN = 3
+"""Shorter texts of items cannot be told from words of the message."""
 MAX_KEPT = 65_536
 """Scores of that many items are kept between ``prepare`` and ``decide``."""
 
@@ -122,7 +126,7 @@ class ClassifierCandidate:
         except HarnessError:
             raise
         except Exception as error:  # whatever the callable raises is about these texts, and data
-            return f"the classifier raised {type(error).__name__}"
+            return f"the classifier raised {said(error, texts)}"
         if len(returned) != len(texts):
             raise HarnessError(
                 f"classifier '{self._path}' returned {len(returned)} results for {len(texts)} texts",
@@ -155,6 +159,17 @@ class ClassifierCandidate:
         if len(scores) < len(named):
             return "a score is not a number from 0 to 1"
         return map_scores(self._names, scores)
+
+
+def said(error: Exception, texts: Sequence[str]) -> str:
+    """An exception as one line: its type, and what it says without the items' texts."""
+    text = str(error)
+    for one in sorted(set(texts), key=len, reverse=True):
+        if len(one) >= SHORTEST_HIDDEN:
+            text = text.replace(one, "[text]").replace(repr(one)[1:-1], "[text]")
+    text = " ".join(text.split())
+    text = "".join(one if one.isprintable() else "?" for one in text[:MAX_SAID])
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _score(value: Any) -> float | None:

@@ -18,6 +18,7 @@ KINDS = Door(
         "rules": "harness.candidates.rules:RULES",
         "classifier": "harness.candidates.classifier:CLASSIFIER",
         "cascade": "harness.candidates.cascade:CASCADE",
+        "vote": "harness.candidates.votes:VOTE",
         "recorded": "harness.candidates.recorded:RECORDED",
         "plugin": "harness.candidates.installed:PLUGIN",
     },

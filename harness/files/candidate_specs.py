@@ -7,11 +7,12 @@ their readers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from harness.errors import FileError
 from harness.files.decode import to_record
-from harness.files.kinds import SpecCheck, Takes, kind_of, kinds, takers
+from harness.files.kinds import SpecCheck, Takes, kind_named, kind_of, kinds, takers
 from harness.files.schema import Loc
 from harness.files.text import listed, shown, suggestion
 from harness.files.yaml import Document
@@ -51,18 +52,23 @@ def _tree(document: Document, place: Loc, written: Any, errors: list[FileError])
     shared = {key: value for key, value in written.items() if key in SHARED_FIELDS}
     named = [key for key in written if key not in SHARED_FIELDS]
     known = [*kinds()]
-    if any(key not in known for key in named):  # only then is it worth looking at what is installed
+    its_own = _own_fields([key for key in named if key in known])
+    if any(key not in known and key not in its_own for key in named):  # only then is what is installed worth a look
         known += [*kinds().installed()]
+        its_own = _own_fields([key for key in named if key in known])
+    own = {key: written[key] for key in named if key in its_own}
+    named = [key for key in named if key not in own]
     for key in named:
         if key not in known:
-            fields = [*known, *SHARED_FIELDS]
+            fields = [*known, *SHARED_FIELDS, *its_own]
             hint = suggestion(str(key), fields, "remove it, or move it to the part it belongs to")
             errors.append(
                 document.error((*place, key), "is not a known field", allowed=listed(fields, most=40), next_step=hint)
             )
     found = [key for key in named if key in known and written[key] is not None]
     if len(found) == 1:
-        return {"kind": found[0], "value": written[found[0]], **shared}
+        own |= shared.pop("options", None) or {} if own else {}
+        return {"kind": found[0], "value": written[found[0]], **shared, **({"options": own} if own else {})}
     if len(found) > 1 or all(key in known for key in named):
         errors.append(
             document.error(
@@ -75,10 +81,23 @@ def _tree(document: Document, place: Loc, written: Any, errors: list[FileError])
     return nothing | shared
 
 
+def _own_fields(named: list[str]) -> Mapping[str, Any]:
+    """Fields that only the one kind among these has beside its value."""
+    return kind_named(named[0]).fields if len(named) == 1 else {}
+
+
 def typed(document: Document, name: str, spec: CandidateSpec) -> Any:
     """The value of a candidate as its kind's type says."""
     loc: Loc = ("candidates", name, spec.kind)
-    return to_record(document, kind_of(spec).value, spec.value, what="eval", translate=lambda tail: (*loc, *tail))
+    kind = kind_of(spec)
+    for field_name, value in spec.options.items() if kind.fields else ():
+        place: Loc = ("candidates", name, field_name)
+        to_record(document, kind.fields[field_name], value, what="eval", translate=partial(_below, place))
+    return to_record(document, kind.value, spec.value, what="eval", translate=partial(_below, loc))
+
+
+def _below(place: Loc, tail: Loc) -> Loc:
+    return (*place, *tail)
 
 
 def check_spec(check: SpecCheck) -> None:
@@ -90,7 +109,7 @@ def check_spec(check: SpecCheck) -> None:
         "model": spec.model, "crosswalk": spec.crosswalk, "thresholds": spec.thresholds, "options": spec.options
     }  # fmt: skip
     for field_name, value in given.items():
-        if field_name not in kind.takes and value not in (None, {}):
+        if field_name not in kind.takes and value not in (None, {}) and not (field_name == "options" and kind.fields):
             allowed, hint = _REFUSED[field_name]
             if field_name == "model" and kind.models(spec):
                 hint = f"write the model as '{spec.kind}: NAME'"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,6 +87,7 @@ class Kind:
         build: Makes the candidate: (builder, candidate id, spec) -> candidate.
         value: Type of what stands under the kind's name in an eval.
         takes: Which of the fields that kinds share it takes.
+        fields: Fields of its own beside the value, with their types; they become the spec's ``options``.
         file: The file that its value names; None when it names none.
         check: Faults of one candidate of this kind, beyond types.
         check_policy: Faults of it against the policy, beyond categories of thresholds and names of crosswalks.
@@ -100,6 +101,7 @@ class Kind:
     build: Callable[[Any, str, CandidateSpec], Candidate]
     value: Any = str
     takes: frozenset[Takes] = frozenset()
+    fields: Mapping[str, Any] = field(default_factory=dict)
     file: NamedFile | None = None
     check: Callable[[SpecCheck], None] = lambda check: None
     check_policy: Callable[[SpecCheck, Policy], None] = lambda check, policy: None

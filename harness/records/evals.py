@@ -13,11 +13,16 @@ from harness.records.base import FROM_FILE, FailOn, NonEmpty, OnFailure, OpenPro
 
 @dataclass(frozen=True, slots=True)
 class CascadeStage:
-    """One stage of a cascade: a candidate, and the categories it settles when it flags them."""
+    """One stage of a cascade: a candidate, the categories it settles, and from which scores it does.
+
+    A band is one number, or one for each category.
+    """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     use: NonEmpty
     decide: tuple[str, ...] | None = None
+    decide_above: Proportion | Mapping[str, Proportion] | None = None
+    decide_below: Proportion | Mapping[str, Proportion] | None = None
 
 
 SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "on_failure", "description")

@@ -2,8 +2,11 @@ import pytest
 from candidate_fakes import drive, item
 from hypothesis import given
 from hypothesis import strategies as st
+from projects import EVAL, write_project
 
-from harness.candidates.cascade import CascadeCandidate, Stage
+from harness.candidates.cascade import CascadeCandidate, HumanStage, Stage
+from harness.candidates.votes import VoteCandidate
+from harness.jobs.check import check_paths
 from harness.records.answers import Answer, Request
 
 
@@ -150,3 +153,114 @@ def test_cascade_flags_what_any_stage_flags(answers):
     answer = run(*(Fixed(f"s{n}", one) for n, one in enumerate(answers)))
     for name in ("hate", "spam"):
         assert (answer.decisions[name] == 1) == any(one.decisions[name] == 1 for one in answers)
+
+
+# ------------------------------------------------------------------------------------------------- bands and people
+
+
+@pytest.mark.parametrize(
+    ("score", "decision", "asked"),
+    [(0.95, 1, 0), (0.9, 1, 0), (0.5, 0, 1), (0.05, 0, 1), (0.04, 0, 0), (None, 0, 1)],
+)
+def test_cascade_bands_settle_by_the_score_and_save_the_call(score, decision, asked):
+    scores = {} if score is None else {"hate": score}
+    first = Fixed("cheap", Answer("ok", {"hate": 1}, scores), ("hate",))
+    later = Fixed("dear", ok(0), ("hate",), calls=0)
+    stage = Stage(first, None, {"hate": 0.9}, {"hate": 0.05})
+    answer = drive(CascadeCandidate("c", [stage, Stage(later)], category_order=("hate",)), item())[0]
+    assert (answer.decisions, later.asked) == ({"hate": decision}, asked)
+
+
+def test_cascade_ends_with_a_person():
+    """What is between the bands is nobody's decision yet; what is outside them is settled."""
+    first = Fixed("v2", Answer("ok", {"hate": 1, "spam": 0}, {"hate": 0.5, "spam": 0.01}))
+    stage = Stage(first, None, {"hate": 0.9, "spam": 0.9}, {"hate": 0.05, "spam": 0.05})
+    candidate = CascadeCandidate(
+        "triage", [stage, Stage(HumanStage(("hate", "spam")))], category_order=("hate", "spam")
+    )
+    answer = drive(candidate, item())[0]
+    assert (answer.outcome, answer.decisions) == ("abstained", {"hate": None, "spam": 0})
+    assert answer.error == "stage human: sent to a person"
+
+
+def test_cascade_failed_stage_is_never_settled_by_its_score():
+    first = Fixed("v2", Answer("unparsed", {"hate": None}, {"hate": 0.01}), ("hate",))
+    later = Fixed("v3", ok(1), ("hate",))
+    stage = Stage(first, None, {"hate": 0.9}, {"hate": 0.05})
+    assert drive(CascadeCandidate("c", [stage, Stage(later)], category_order=("hate",)), item())[0].decisions == {
+        "hate": 1
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ votes
+
+
+def vote(rule, *answers, weights=None):
+    voters = [Fixed(f"v{n}", answer, ("hate",), calls=n) for n, answer in enumerate(answers)]
+    return VoteCandidate("vote", voters, rule=rule, weights=weights or {}, category_order=("hate",))
+
+
+MISSING = Answer("error", error="timeout")
+
+
+@pytest.mark.parametrize(
+    ("rule", "votes", "decision"),
+    [
+        ("majority", (1, 1, 0), 1),
+        ("majority", (1, 0), 0),
+        ("majority", (1, 1, None), 1),
+        ("majority", (1, 0, None), None),
+        ("majority", (0, 0, None), 0),
+        ("any", (0, 1), 1),
+        ("any", (0, 0), 0),
+        ("any", (0, None), None),
+        ("all", (1, 1), 1),
+        ("all", (1, 0, None), 0),
+        ("all", (1, None), None),
+        ("weighted", (1, 0, 0), 1),
+        ("weighted", (0, 1, 1), 0),
+    ],
+)
+def test_votes_are_counted_and_a_missing_voice_is_no_no(rule, votes, decision):
+    answers = [MISSING if one is None else ok(one) for one in votes]
+    candidate = vote(rule, *answers, weights={"v0": 3} if rule == "weighted" else None)
+    answer, _ = drive(candidate, item(), *[None] * sum(range(len(votes))))
+    assert answer.decisions == {"hate": decision}
+    assert answer.outcome == ("error" if decision is None else "ok")
+
+
+def test_voters_are_asked_side_by_side():
+    decision = vote("any", ok(0), ok(1), ok(0)).decide(item())
+    batch = next(decision)
+    assert [one.model_id for one in batch] == ["model-v1", "model-v2"]
+    assert len(decision.send(["a", "b"])) == 1
+    with pytest.raises(StopIteration) as done:
+        decision.send(["c"])
+    assert done.value.value.scores == {"hate": pytest.approx(1 / 3)}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "found"),
+    [
+        ("{vote: [v1, rules], rule: majority}", None),
+        ("{vote: [v1, rules], rule: weighted, weights: {v1: 2}}", None),
+        ("{vote: [v1, v9]}", "names the candidate 'v9'"),
+        ("{vote: [v1, v1]}", "a second time"),
+        ("{vote: [v1], rule: most}", "one of majority, any, all, weighted"),
+        ("{vote: [v1], weights: {v1: 2}}", "weights with rule: weighted"),
+        ("{vote: [v1], rule: weighted, weights: {v1: 0}}", "above 0"),
+        ("{vote: [new]}", "names the candidate 'new'"),
+        ("{vote: [v1], rulez: any}", "did you mean 'rule'"),
+        ("{cascade: [{use: v1, decide_above: 0.9, decide_below: 0.05}, {use: human}]}", None),
+        ("{cascade: [{use: v1, decide_above: {hate: 0.9}}, {use: human}]}", None),
+        ("{cascade: [{use: v1, decide_above: 0.1, decide_below: 0.5}, {use: human}]}", "above decide_above"),
+        ("{cascade: [{use: v1, decide_above: {hat: 0.9}}, {use: human}]}", "names the category 'hat'"),
+        ("{cascade: [{use: v1, decide_above: 1.5}, {use: human}]}", "decide_above"),
+    ],
+)
+def test_faults_of_votes_and_bands_are_found_before_a_run(tmp_path, candidate, found):
+    text = EVAL.replace("  clf:", f"  new: {candidate}\n  clf:")
+    report = check_paths([write_project(tmp_path, eval=text)])
+    assert report.is_ok is (found is None), report.errors
+    if found:
+        assert found in "\n".join(map(str, report.errors))

@@ -61,7 +61,7 @@ def test_classifier_floats_may_map_through_a_crosswalk():
 def test_classifier_that_fails_on_one_text_fails_for_that_item():
     def moody(texts):
         if "bad" in texts:
-            raise ValueError("secret text")
+            raise ValueError(f"cannot read {texts[-1]!r}:\n no model loaded")
         return [0.9 for _ in texts]
 
     candidate = classifier(moody)
@@ -69,7 +69,7 @@ def test_classifier_that_fails_on_one_text_fails_for_that_item():
     candidate.prepare(items)
     answers = [local(candidate, one) for one in items]
     assert [answer.outcome for answer in answers] == ["ok", "error"]
-    assert answers[1].error == "the classifier raised ValueError"
+    assert answers[1].error == "the classifier raised ValueError: cannot read '[text]': no model loaded"
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -0.1, 1.1, "x", None])
