@@ -165,7 +165,9 @@ def surfaces(run: Any, baseline: str = "v1", candidates: tuple[str, ...] = ("v2"
         comparison = compare(run, baseline, run, name)
         findings = pair_findings(evidence_of(run, baseline, run, name, comparison=comparison))
         lines = decision_lines(decide(name, baseline, findings), comparison)
-        found[f"terminal {name}"] = "\n".join([*lines, render(comparison_tables(comparison, text_mode="none"), "md")])
+        found[f"terminal {name}"] = "\n".join(
+            [*lines, _bare(render(comparison_tables(comparison, text_mode="none"), "md"))]
+        )
         if run.meta.eval.get("gate"):
             report = gate_runs(run, name, run, baseline)
             found[f"comment {name}"] = _bare(comment_markdown(report))

@@ -351,3 +351,20 @@ def test_slices_show_the_change_first_and_values_on_request(watched, report):
     page.locator('[name="slice_view"][value="value"]').check(force=True)
     expect(change).to_be_hidden()
     expect(value).to_be_visible()
+
+
+def test_a_table_sorts_by_keyboard(browser, report):
+    """No table sorted."""
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    button = page.locator("#categories table.cards:visible th button.sort").nth(1)
+    button.focus()
+    page.keyboard.press("Enter")
+    head = button.locator("xpath=..")
+    assert head.get_attribute("aria-sort") == "descending"
+    cells = page.locator("#categories table.cards:visible tbody tr td:nth-child(2)").all_inner_texts()
+    figures = [int(text.split()[0].replace(",", "")) for text in cells]
+    assert figures == sorted(figures, reverse=True)
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    page.close()

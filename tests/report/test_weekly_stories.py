@@ -92,6 +92,10 @@ def test_a_fall_is_remembered_until_it_is_repaired(tmp_path):
             found, "ecall of Homophobia fell in 2026-W46, from 90.0% to 59.0%, and is not repaired", "NOT REPAIRED"
         )
         nowhere(found, "STEADY")
+        asked = [
+            one for one in story.weekly(week).asks if one.text.startswith("Recall of Homophobia has not recovered")
+        ]
+        assert [one.owner for one in asked] == ["policy-hate"]
     repaired = story.weekly("2026-W49")
     assert [(one.key, one.since, one.closed) for one in repaired.ledger] == [("hate.recall", "2026-W46", "2026-W49")]
     assert repaired.word == "BETTER"

@@ -67,7 +67,7 @@ class Page:
         self.text_mode = text_mode
         self.blocks = [(name, Markup(content)) for name, content in blocks]
         self.css = Markup(asset("report.css"))
-        self.script = Markup(asset("items.js") + asset("page.js"))
+        self.script = Markup(asset("items.js") + asset("page.js") + asset("sort.js"))
         scripts = sha256_source(self.script) + (" 'self' file:" if folder else "")
         self.policy = (
             f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "

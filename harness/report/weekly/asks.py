@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.gating.findings.memory import Entry
 from harness.gating.findings.stored import NEWLY
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
@@ -33,10 +34,12 @@ def build_asks(
     unusable: Sequence[RunMeta],
     max_error_rate: float,
     has_own_change: bool,
+    still_open: Sequence[Entry] = (),
 ) -> tuple[Ask, ...]:
     """Every ask, the most urgent first."""
     found = [
         *_moved(rows, movements, has_own_change),
+        *_unrepaired(rows, still_open),
         *_missed(rows),
         *_failures(candidates, max_error_rate),
         *_broken_runs(unusable),
@@ -62,6 +65,18 @@ def _moved(rows: Sequence[CategoryRow], movements: Sequence[Movement], has_own_c
         size = points_text(one.difference)
         text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {size}: {what}.{broken}"
         yield Ask(_SEVERITY.get(row.severity if row else "", 2), _owner(row), text, one.category)
+
+
+def _unrepaired(rows: Sequence[CategoryRow], still_open: Sequence[Entry]) -> Iterable[Ask]:
+    by_id = {row.id: row for row in rows}
+    for one in still_open:
+        row = by_id.get(one.category)
+        name = one.category if row is None else row.name
+        text = (
+            f"{METRIC_NAMES.get(one.metric, one.metric)} of {name} has not recovered since {one.since}: repair it, or "
+            f"answer for it (harness weekly ack --finding {one.key})."
+        )
+        yield Ask(5 + _SEVERITY.get(row.severity if row else "", 2), _owner(row), text, one.category)
 
 
 def _missed(rows: Sequence[CategoryRow]) -> Iterable[Ask]:

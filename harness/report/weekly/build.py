@@ -78,6 +78,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     errors = error_clusters(run, candidate, names, examples, shared, previous_week)
     health = _health(source, names)
     candidates = candidate_rows(source)
+    entries = ledger_of(source)
     asks = build_asks(
         rows,
         movements,
@@ -86,8 +87,8 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         source.unusable,
         float(run.meta.max_error_rate),
         any(one.kind in OWN_KINDS for one in changes),
+        [one for one in entries if one.is_open and one.since < week],
     )
-    entries = ledger_of(source)
     findings = week_findings(
         run,
         candidate,

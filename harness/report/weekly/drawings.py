@@ -23,9 +23,23 @@ WIDTH, HEIGHT = 340.0, 178.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 10.0, 10.0, 26.0
 
 
-def trend(series: Series, weeks: Sequence[str], target: float | None, control: Series | None, label: str) -> Markup:
-    """One metric over the weeks: dots with 95% intervals, control limits shaded, flags ringed, target dashed."""
-    return _Trend(series, weeks, target, control).draw(label)
+def trend(
+    series: Series, weeks: Sequence[str], target: float | None, scale: tuple[float, float] | None, label: str
+) -> Markup:
+    """One metric over the weeks: dots with 95% intervals, control limits shaded, flags ringed, target dashed.
+
+    ``scale`` is that of all panels beside it, so that heights can be compared; None for a panel on its own.
+    """
+    chart = _Trend(series, weeks, target, None)
+    if scale is not None:
+        chart.low, chart.high = scale
+    return chart.draw(label)
+
+
+def trend_scale(shown: Sequence[tuple[Series, float | None]], weeks: Sequence[str]) -> tuple[float, float] | None:
+    """One scale that holds every panel; None without any."""
+    charts = [_Trend(series, weeks, target, None) for series, target in shown]
+    return (min(one.low for one in charts), max(one.high for one in charts)) if charts else None
 
 
 class _Trend:

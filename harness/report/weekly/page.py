@@ -68,7 +68,7 @@ class WeeklyPage:
         self.data = data
         self.text_mode = text_mode
         self.css = Markup(_asset("report.css") + _asset("weekly.css"))
-        self.script = Markup(_asset("weekly.js"))
+        self.script = Markup(_asset("weekly.js") + _asset("sort.js"))
         self.policy = (
             f"default-src 'none'; script-src {_sha256(self.script)}; style-src {_sha256(self.css)}; img-src data:; "
             "base-uri 'none'; form-action 'none'"
@@ -196,12 +196,13 @@ class WeeklyPage:
         data = self.data
         names = {row.id: row.name for row in data.rows}
         found = []
-        for one in data.series:
-            if one.metric != metric or one.category not in names:
-                continue
+        chosen = [one for one in data.series if one.metric == metric and one.category in names]
+        targets = [(one, self._target.get((one.category, metric))) for one in chosen]
+        scale = drawings.trend_scale(targets, data.weeks)
+        for one in chosen:
             moved = bool(one.points) and one.points[-1].week == data.week and one.points[-1].is_flagged
             label = drawings.trend_label(names[one.category], METRIC_NAMES[metric], one)
-            chart = drawings.trend(one, data.weeks, self._target.get((one.category, metric)), None, label)
+            chart = drawings.trend(one, data.weeks, self._target.get((one.category, metric)), scale, label)
             found.append((names[one.category], moved, chart))
         return sorted(found, key=lambda one: not one[1])[:MAX_CHARTS]
 
