@@ -22,6 +22,7 @@ from harness.core.planning import (
     floor_items_needed,
     further_items,
     joint_power,
+    largest_hidden_loss,
     precision_items_needed,
     precision_smallest_margin,
     recall_items_needed,
@@ -115,9 +116,7 @@ def evaluate_check(
         is_passed = False
         remarks.append(f"fewer than {MIN_CLUSTERS} clusters")
     items_needed = None
-    if is_passed and tests.p_worse <= alpha and spec.kind == "margin":
-        remarks.append("worse, within the margin")
-    elif not is_passed and tests.is_at_or_beyond_limit:
+    if not is_passed and tests.is_at_or_beyond_limit:
         remarks.append("if the observed value is real, no number of items will give PASS")
     elif not is_passed and tests.needed is not None:
         items_needed = further_items(tests.needed, tests.n_now, evidence.scale)
@@ -183,8 +182,20 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
         exact.n,
         smallest_provable_margin(n, psi, alpha=alpha),
         unit_of(spec.metric),
-        None,
+        _alike(evidence, metric, n, p_value, alpha, unit_of(spec.metric)),
         psi,
+    )
+
+
+def _alike(evidence: CheckEvidence, metric: str, n: int, p_value: float, alpha: float, unit: str) -> str | None:
+    """Two systems that decide every item alike, on too few items to prove the margin: what they can exclude."""
+    raw = discordance(evidence.raw, metric)
+    if p_value <= alpha or raw.gained or raw.lost:
+        return None
+    points = 100 * largest_hidden_loss(n, alpha=alpha)
+    return (
+        f"decides every item alike; with {round(raw.n)} {unit} this set can only exclude a loss above "
+        f"{points:.{0 if points >= 5 else 1}f} points"
     )
 
 

@@ -172,6 +172,25 @@ def smallest_provable_margin(n: int, discordance: float, *, power: float = 0.8, 
     return high
 
 
+def largest_hidden_loss(n: int, *, alpha: float = 0.05) -> float:
+    """Largest loss that n pairs without a single difference leave possible: 1 - alpha**(1/n).
+
+    Args:
+        n: Pairs of the denominator, >= 1.
+        alpha: One-sided level, in (0, 1).
+
+    Returns:
+        A loss in (0, 1): one that is larger would have shown in n pairs with chance 1 - alpha.
+
+    References:
+        Clopper & Pearson (1934), Biometrika, for no event in n.
+
+    >>> round(largest_hidden_loss(35), 3)
+    0.082
+    """
+    return float(1 - alpha ** (1 / n))
+
+
 def precision_items_needed(
     cells: NDArray[Any], margin: float, *, power: float = 0.8, alpha: float = 0.05
 ) -> int | None:
