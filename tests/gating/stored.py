@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.runs import Run, item_schema, open_run, prediction_schema
+from harness.runs.layout import status_of_counts
 
 RECALL = [{"category": "*", "metric": "recall", "margin": 0.05, "floor": None, "tier": "critical"}]
 
@@ -94,6 +95,9 @@ def store_run(
         "wall_s": 1.0,
         "harness_version": "0",
     }
+    meta["max_error_rate"] = max_error_rate
+    if status == "complete":  # as the runner would have it
+        meta["status"] = status_of_counts(meta["counts"], max_error_rate)
     (folder / "run.json").write_text(json.dumps(meta), encoding="utf-8")
     return open_run(folder)
 
