@@ -90,11 +90,12 @@ def test_first_table_shows_fixed_and_broken_items(watched, report, source):
 
 def test_link_of_a_category_filters_the_items(watched, report, source):
     page = watched.open(report)
-    link = page.locator("#categories a", has_text="fixed").first
+    link = page.locator("#categories a", has_text="newly caught").first
     expected = int(link.inner_text().split()[0])
     settled(page, link.click)
-    assert total(page) == expected == len(changed_ids(source, 0, "fixed", 0))
-    assert page.input_value("#f-change") == "fixed"
+    caught = [one["newly"]["caught"] for one in source.comparisons[0]["categories"].values()]
+    assert total(page) == expected == len(next(ids for ids in caught if ids))
+    assert page.input_value("#f-change") == "caught"
 
 
 @pytest.mark.parametrize("kind", ["fp", "fn", "ws", "te"])
@@ -202,7 +203,7 @@ def test_candidate_switch_changes_tables_and_items(watched, report, source):
 
 def test_metric_switch_shows_one_table(watched, report):
     page = watched.open(report)
-    for metric in ("Precision", "False positive rate", "F1", "Recall"):
+    for metric in ("Precision", "Over-blocking (FPR)", "F1", "Recall"):
         page.locator("#categories label", has_text=metric).click()
         assert page.locator("#categories table:visible").count() == 1
         assert metric in page.locator("#categories table:visible thead").inner_text()
