@@ -7,6 +7,7 @@ to the readers, deciding to ``candidates``, carrying out to ``runner``.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from harness.runner import (
     run_eval,
 )
 from harness.runner.transport import Transport
+from harness.runs.canonical import canonical_json
 
 if TYPE_CHECKING:
     from harness.embedded import EmbeddedServer
@@ -146,6 +148,17 @@ def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:
     return data
 
 
+IDENTIFYING = ("id", "name", "definition", "allowed", "parent", "kind", "levels", "cut")
+"""What of a category can change a label or a decision; owners, targets, severities and prevalences cannot."""
+
+
+def policy_identity(policy: Policy) -> str:
+    """Hash of what a label or a prompt can depend on; comments and crosswalks are not part of it."""
+    categories = [{name: getattr(one, name, None) for name in IDENTIFYING} for one in policy.categories]
+    content = {"policy": policy.policy, "version": policy.version, "categories": categories}
+    return hashlib.sha256(canonical_json(content)).hexdigest()
+
+
 def policy_facts(policy: Loaded[Policy]) -> dict[str, Any]:
     """What reports need of the policy, as plain data."""
     categories = {
@@ -192,7 +205,9 @@ def _inputs(loaded: LoadedEval, candidates: Sequence[Candidate]) -> dict[str, In
     """Every file that went into the run, by kind; texts of the golden set stay where they are."""
     policy, golden = loaded.policy, loaded.golden
     inputs = {
-        "policy": _input(policy, policy.value.policy, policy.value.version),
+        "policy": dataclasses.replace(
+            _input(policy, policy.value.policy, policy.value.version), identity=policy_identity(policy.value)
+        ),
         "golden_set": InputFile(golden.name, golden.version, golden.sha256, shown_path(golden.path)),
     }
     if loaded.must_catch is not None:

@@ -77,7 +77,9 @@ def _card_differences(old: Run, new: Run) -> list[str]:
 
 
 def _policy_differences(old: Run, new: Run) -> list[str]:
-    before, after = _policy(old), _policy(new)
+    both = [run.meta.inputs.get("policy") or {} for run in (old, new)]
+    field = "identity" if all(entry.get("identity") for entry in both) else "sha256"  # older runs kept one hash alone
+    before, after = _policy(old, field), _policy(new, field)
     if before is None or after is None or before == after:
         return []
     if before[:2] != after[:2]:
@@ -85,9 +87,11 @@ def _policy_differences(old: Run, new: Run) -> list[str]:
     return [f"policy {before[0]} v{before[1]} was edited without a new version ({before[2][:8]} became {after[2][:8]})"]
 
 
-def _policy(run: Run) -> tuple[str, str, str] | None:
+def _policy(run: Run, field: str) -> tuple[str, str, str] | None:
     entry = run.meta.inputs.get("policy")
-    return None if entry is None else (str(entry["name"]), str(entry["version"]), str(entry["sha256"]))
+    if entry is None:
+        return None
+    return str(entry["name"]), str(entry["version"]), str(entry[field])
 
 
 def _item_differences(old: Run, new: Run) -> list[str]:

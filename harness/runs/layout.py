@@ -38,6 +38,8 @@ class InputFile:
     sha256: str
     path: str
     content: bytes | None = field(default=None, repr=False)
+    identity: str | None = None
+    """Hash of what can change a label or a decision; None: of every byte."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,7 @@ class RunWriter:
         described = {
             kind: {"name": one.name, "version": one.version, "sha256": one.sha256, "path": one.path}
             | ({"stored": stored[kind]} if kind in stored else {})
+            | ({"identity": one.identity} if one.identity else {})
             for kind, one in inputs.items()
         }
         content = sealed({**meta, "inputs": described}, table_hashes(RunFolder(self._partial)))
