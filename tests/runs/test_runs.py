@@ -103,7 +103,7 @@ def test_the_second_candidate_has_its_own_rows(stored):
 
 def test_texts_are_read_on_demand(stored):
     assert stored.texts("v1", "rationale")[0] == [f"it is {verdict('text number 0')}"] * 2
-    assert stored.texts("v1", "error")[3] == ["status 500 after 1 attempt"] * 2
+    assert stored.texts("v1", "error")[3] == ["status 500 after 1 attempt (the server says: no)"] * 2
     first, second = stored.texts("v1", "response_key")[0]
     assert len(first) == 64
     assert first != second
