@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from harness.core.metrics import f1
 from harness.core.resampling import percentile_interval
 from harness.core.results import MetricResult
 
+Level = Literal["nominal", "ordinal"]
 NO_PAIRS = "no item has two votes"
 NO_VARIATION = "every vote is the same"
 
@@ -46,16 +47,23 @@ def vote_counts(votes: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def krippendorff_alpha(
-    votes: NDArray[Any], *, rng: np.random.Generator, n_resamples: int = 2_000, confidence: float = 0.95
+    votes: NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    level: Level = "nominal",
+    n_resamples: int = 2_000,
+    confidence: float = 0.95,
 ) -> MetricResult:
-    """Krippendorff's alpha for nominal votes with missing values: 1 - D_o/D_e.
+    """Krippendorff's alpha for votes with missing values: 1 - D_o/D_e.
 
     D_o = sum over items of n_c(m - n_c)/(m - 1) over values, by the number of pairable votes; D_e the same for votes
-    paired at random. Interval: percentile bootstrap over items.
+    paired at random. At the ordinal level a pair of values counts by the square of the votes that lie between them,
+    their own by half. Interval: percentile bootstrap over items.
 
     Args:
-        votes: Nominal codes 0, 1, ..., int (n_items, n_annotators); -1 missing.
+        votes: Codes 0, 1, ..., in their order at the ordinal level, int (n_items, n_annotators); -1 missing.
         rng: Random generator.
+        level: ``nominal`` or ``ordinal``.
         n_resamples: Bootstrap resamples, >= 1.
         confidence: Two-sided level, in (0, 1).
 
@@ -64,19 +72,28 @@ def krippendorff_alpha(
         votes are the same.
 
     Raises:
-        ValueError: Votes are malformed, or confidence is outside (0, 1).
+        ValueError: Votes are malformed, the level is unknown, or confidence is outside (0, 1).
 
     References:
-        Krippendorff (2004), Content Analysis.
+        Krippendorff (2004), Content Analysis, chapter 11.
 
     >>> import numpy as np
     >>> votes = np.array([[1, 1], [0, 0], [1, 0], [0, 0]])
     >>> round(krippendorff_alpha(votes, rng=np.random.default_rng(0)).value, 3)
     0.533
     """
+    if level not in ("nominal", "ordinal"):
+        raise ValueError(f"level must be nominal or ordinal, got '{level}'")
     counts = vote_counts(votes)
     pairable = counts[counts.sum(axis=1) >= 2]
-    return _bootstrapped(pairable, _alpha, len(counts) - len(pairable), rng, n_resamples, confidence)
+    return _bootstrapped(
+        pairable,
+        _alpha if level == "nominal" else _ordinal_alpha,
+        len(counts) - len(pairable),
+        rng,
+        n_resamples,
+        confidence,
+    )
 
 
 def _alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,6 +105,21 @@ def _alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray
     expected = (n**2 - (n_values**2).sum(axis=-1)) / (n - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(expected > 0, 1 - (times @ disagreement) / expected, np.nan), dtype=np.float64)
+
+
+def _ordinal_alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same for ordered values; times has shape (..., n_patterns)."""
+    m = patterns.sum(axis=1)
+    pairs = patterns[:, :, np.newaxis] * patterns[:, np.newaxis, :] / (m - 1)[:, np.newaxis, np.newaxis]
+    observed = np.tensordot(times, pairs, axes=1)
+    n_values = times @ patterns
+    below = np.cumsum(n_values, axis=-1) - n_values / 2
+    distance = (below[..., :, np.newaxis] - below[..., np.newaxis, :]) ** 2
+    expected = (n_values[..., :, np.newaxis] * n_values[..., np.newaxis, :] * distance).sum(axis=(-1, -2))
+    n = n_values.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alpha = 1 - (n - 1) * (observed * distance).sum(axis=(-1, -2)) / expected
+        return np.asarray(np.where(expected > 0, alpha, np.nan), dtype=np.float64)
 
 
 def fleiss_kappa(

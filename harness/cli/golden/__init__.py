@@ -13,6 +13,7 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Look for what is wrong with the items and labels of a golden set."),
     "audit": ("audit", "Rank the labels of a golden set by how suspicious they are."),
+    "agreement": ("agreement", "Show how far annotators agree: with each other, with their majority, with the gold."),
     "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),
     "diff": ("diff", "Show what changed between two versions of a golden set, and what it does to stored runs."),
     "stale": ("stale", "List the labels that a new version of the policy may judge otherwise."),

@@ -46,16 +46,20 @@ class ItemBuilder:
         meta: Mapping[str, Any] = row.get("meta") or {}
         for path in self._hidden:
             meta = _without(meta, path)
+        made = self._votes(votes)
         return Item(
             id=str(index + 1) if self._has_row_ids else str(get.id(row)),
             text=text if type(text) is str else None,
             labels=labels,
-            slices={name: slice_values(value(row)) or () for name, _, value in get.slices},
+            slices={
+                name: agreement_of(made) if path == get.paths.votes else slice_values(value(row)) or ()
+                for name, path, value in get.slices
+            },
             group=None if group is MISSING or group is None else str(group),
             weight=1.0 if weight is MISSING or weight is None else float(weight),
             images=tuple(images) if type(images) is list else (),
             context=None if context is MISSING else context,
-            votes=() if votes is MISSING or votes is None else tuple(map(self._vote, votes)),
+            votes=made,
             meta=meta,
             modalities={
                 name: part
@@ -64,6 +68,11 @@ class ItemBuilder:
             },
         )
 
+    def _votes(self, votes: Any) -> tuple[Mapping[str, Any], ...]:
+        if votes is MISSING or not votes:
+            return ()
+        return tuple(map(self._vote, _counted_votes(votes) if type(votes) is dict else votes))
+
     def _vote(self, vote: Mapping[str, Any]) -> Mapping[str, Any]:
         labels: dict[str, int | None] = {}
         for name, value in vote["labels"].items():
@@ -71,11 +80,41 @@ class ItemBuilder:
             code = self._values.code(name, value)
             label = None if code in (NULL, UNKNOWN) else code
             labels[category] = label if category not in labels else _either(labels[category], label)
-        return {**vote, "annotator": str(vote["annotator"]), "labels": labels}
+        grades = {} if self._card.cut is None else {"grades": vote["labels"]}
+        return {**vote, "annotator": str(vote["annotator"]), "labels": labels, **grades}
 
 
 def _build(card: GoldenCard, categories: Sequence[str], is_text: bool) -> ItemBuilder:
     return ItemBuilder(card, categories, is_text=is_text)
+
+
+NOT_NAMED = "#"
+"""Begins the name of an annotator of whom only the vote is known."""
+
+
+def _counted_votes(counts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Votes of nobody in particular, from how many were for each label and how many were cast."""
+    most = max(n_cast for _, n_cast in counts.values())
+    return [
+        {
+            "annotator": f"{NOT_NAMED}{at + 1}",
+            "labels": {name: int(at < n_for) for name, (n_for, n_cast) in counts.items() if at < n_cast}
+            | {name: None for name, (_, n_cast) in counts.items() if at >= n_cast},
+        }
+        for at in range(most)
+    ]
+
+
+def agreement_of(votes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The slice of an item by its votes: ``unanimous`` when they agree on every label, ``split`` otherwise."""
+    if len(votes) < 2:
+        return ()
+    names = {name for vote in votes for name in vote["labels"]}
+    is_split = any(
+        len({vote["labels"].get(name, 0) for vote in votes if vote["labels"].get(name, 0) is not None}) > 1
+        for name in names
+    )
+    return ("split",) if is_split else ("unanimous",)
 
 
 def _either(first: int | None, second: int | None) -> int | None:

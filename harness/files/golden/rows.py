@@ -24,6 +24,7 @@ LABELS_ALLOWED = (
     'a mapping of label to 1, 0 or null, such as {"hate": 1}; '
     "with 'absent_labels: negative' also a list of the labels that are violated"
 )
+MOST_VOTES = 1_000
 _YES = frozenset(("true", "yes", "y", "x", "1"))
 _NO = frozenset(("false", "no", "n", "", "0", "nan", "none"))
 
@@ -206,7 +207,7 @@ class RowReader:
         if meta is not None and type(meta) is not dict:
             self._fault(index, "meta", f"is {shown(meta)}", "a mapping", "correct the row")
         for name, path, get in self.fields.slices:
-            value = get(row)
+            value = get(row) if path != self._paths.votes else None
             if type(value) is not str and slice_values(value) is None:
                 self._fault(
                     index,
@@ -265,7 +266,11 @@ class RowReader:
         )
 
     def _check_votes(self, votes: Any, index: int) -> None:
-        field, allowed = self._paths.votes, 'a list of {"annotator": NAME, "labels": {LABEL: 1|0|null}}'
+        field = self._paths.votes
+        allowed = 'a list of {"annotator": NAME, "labels": {LABEL: 1|0|null}}, or {LABEL: [votes for, votes cast]}'
+        if type(votes) is dict:
+            self._check_counts(votes, index, allowed)
+            return
         if type(votes) is not list:
             self._fault(index, field, f"is {shown(votes)}", allowed, "correct the votes")
             return
@@ -287,6 +292,13 @@ class RowReader:
                 elif value is not None and self._values.code(name, value) is None:
                     self.faults.add_value(index, f"{field}.{at}.labels.{name}", value)
 
+    def _check_counts(self, counts: dict[str, Any], index: int, allowed: str) -> None:
+        for name, pair in counts.items():
+            if name not in self._column:
+                self.faults.add_unknown_label(index, name, field=f"{self._paths.votes}.{name}")
+            elif not is_vote_count(pair):
+                self._fault(index, f"{self._paths.votes}.{name}", f"is {shown(pair)}", allowed, "correct the counts")
+
     def _check_images(self, images: Any, index: int) -> None:
         is_list = type(images) is list and all(type(name) is str and name for name in images)
         if not is_list:
@@ -304,6 +316,12 @@ class RowReader:
 
     def _fault(self, index: int, field: str | None, found: str, allowed: str, next_step: str) -> None:
         self.faults.add(index, field, found, allowed, next_step)
+
+
+def is_vote_count(pair: Any) -> bool:
+    """Whether a pair is votes for and votes cast."""
+    is_pair = type(pair) is list and len(pair) == 2 and all(type(n) is int for n in pair)
+    return is_pair and 0 <= pair[0] <= pair[1] <= MOST_VOTES
 
 
 def _is_modality(part: Any) -> bool:
