@@ -44,7 +44,7 @@ _SECRET = re.compile(
     r"(?i)\bbearer\s+\S+"
     r"|\b(?:sk|pk|rk|hf|gsk|xai|ghp|glpat|key|token|api[-_]?key)[-_=:][A-Za-z0-9*_.-]{6,}"
     r"|\bAIza[\w-]{10,}|\bAKIA[A-Z0-9]{8,}|\beyJ[\w-]{10,}\.[\w.-]+"
-    r"|\b(?=[A-Za-z0-9+/_-]*\d)(?=[A-Za-z0-9+/_-]*[A-Za-z])(?![a-z]+(?:[-_/][a-z0-9.]+)+\b)[A-Za-z0-9+/_-]{24,}={0,2}"
+    r"|\b(?=[A-Za-z0-9+_]*\d)(?=[A-Za-z0-9+_]*[A-Za-z])[A-Za-z0-9+_]{24,}={0,2}"
 )
 _PARAMETER = re.compile(r"[a-z]+(?:_[a-z]+)+")
 

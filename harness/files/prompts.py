@@ -19,7 +19,10 @@ from harness.files.text import TextFile, listed, read_text, shortened, shown, su
 from harness.files.yaml import Document, parse_yaml
 from harness.records import Category, Item, Loaded, Message, Policy, Prompt, PromptHeader
 
-BUILT_IN_ANSWERS = ("json", "yes_no", "label", "llama_guard", "shieldgemma", "wildguard", "gpt_oss_safeguard")
+BUILT_IN_ANSWERS = (
+    "json", "yes_no", "label", "llama_guard", "shieldgemma", "wildguard", "gpt_oss_safeguard", "granite_guardian",
+    "nemotron", "qwen3guard", "polyguard", "cope",
+)  # fmt: skip
 ROLES = ("system", "user", "assistant")
 MAX_RENDERED_CHARS = 1_000_000
 
@@ -272,6 +275,41 @@ def _before_heading(path: Path, line: int, text: str) -> FileError:
     )
 
 
+def _word_faults(document: Document, header: PromptHeader) -> list[FileError]:
+    """What is wrong with the words of a yes or no, and with ``strict``."""
+    errors = []
+    if header.words is not None and header.answer not in ("yes_no", "shieldgemma"):
+        errors.append(
+            document.error(
+                ("words",),
+                f"is given with 'answer: {header.answer}'",
+                allowed="words only with 'answer: yes_no' or 'answer: shieldgemma'",
+                next_step="remove it",
+            )
+        )
+    folded = {choice: {word.casefold().strip() for word in spelled} for choice, spelled in (header.words or {}).items()}
+    both = folded.get("yes", set()) & folded.get("no", set())
+    if both or any("" in spelled for spelled in folded.values()):
+        errors.append(
+            document.error(
+                ("words",),
+                f"has '{shortened(min(both))}' as yes and as no" if both else "has an empty word",
+                allowed="words: {yes: [sí], no: [no]}, each word once",
+                next_step="correct the words",
+            )
+        )
+    if header.strict and header.answer != "qwen3guard":
+        errors.append(
+            document.error(
+                ("strict",),
+                f"is given with 'answer: {header.answer}'",
+                allowed="strict only with 'answer: qwen3guard': Controversial then counts as unsafe",
+                next_step="remove it",
+            )
+        )
+    return errors
+
+
 def _header_faults(document: Document, header: PromptHeader) -> list[FileError]:
     errors = require_name(document, ("prompt",), header.prompt)
     answer = header.answer
@@ -302,6 +340,7 @@ def _header_faults(document: Document, header: PromptHeader) -> list[FileError]:
                 next_step="remove it, or write 'answer: label'",
             )
         )
+    errors += _word_faults(document, header)
     if header.labels:
         folded: dict[str, str] = {}
         for word in header.labels:

@@ -160,14 +160,12 @@ class Model:
     """An endpoint and how to ask it. Keys are only ever the *name* of an environment variable."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
-    provider: Literal["openai", "azure", "embedded", "anthropic", "gemini", "bedrock"]
+    provider: Literal["openai", "azure", "embedded"]
     base_url: str | None = None
     api_key_env: str | None = None
     api_version: str | None = None
     model: str | None = None
     gguf: str | None = None
-    region: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
     reasoning: Reasoning | None = None
     structured_output: Literal["auto", "json_schema", "json_object", "none"] = "auto"
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -25,6 +25,11 @@ PARSERS = Door(
         "shieldgemma": "harness.candidates.parsers.yes_no:SHIELDGEMMA",
         "wildguard": "harness.candidates.parsers.guards:WILDGUARD",
         "gpt_oss_safeguard": "harness.candidates.parsers.guards:GPT_OSS_SAFEGUARD",
+        "granite_guardian": "harness.candidates.parsers.guard_lines:GRANITE_GUARDIAN",
+        "nemotron": "harness.candidates.parsers.guard_lines:NEMOTRON",
+        "qwen3guard": "harness.candidates.parsers.guard_lines:QWEN3GUARD",
+        "polyguard": "harness.candidates.parsers.guard_lines:POLYGUARD",
+        "cope": "harness.candidates.parsers.guard_lines:COPE",
     },
 )
 

@@ -16,33 +16,44 @@ from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, answer_text, plain
 
-LLAMA_GUARD_CODES = tuple(f"S{number}" for number in range(1, 15))
+LLAMA_GUARD_CODES = (*(f"S{number}" for number in range(1, 15)), *(f"O{number}" for number in range(1, 8)))
+"""S1 to S11 in Llama Guard 2, to S14 in 3 and 4; O1 to O7 in the first. What a code means is the crosswalk's to say."""
 WILDGUARD_FIELDS = ("harmful request", "response refusal", "harmful response")
 
-_SEPARATORS = re.compile(r"[,;\s]+")
+_VERDICT = re.compile(r"[\s*_`\"'#>]*(safe|unsafe)(?![\w-])[*_`\"'.,:;!]*", re.IGNORECASE)
+_LISTED = re.compile(
+    r"^\s*(?:(?:violated|unsafe|violating|violation)\s+)?(?:categor(?:y|ies)|codes?)\s*[:=]\s*", re.IGNORECASE
+)
+_CODE = re.compile(r"([SO]\d{1,2})\b[\s.:)(\-–—]*([A-Za-z][\w &/'()-]*)?", re.IGNORECASE)
+_NAME = re.compile(r"(?:and |or )?[A-Z][\w &/'()-]*")
 _LEVEL = re.compile(r"(.*?)\d+")
 _SUBRULE = re.compile(r"(.+?)\.[a-z0-9]+\Z", re.IGNORECASE)
 
 
 def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
-    """``safe``, or ``unsafe`` and a line of codes. P(unsafe) is a score only where one category is asked about."""
-    first, *codes = _SEPARATORS.split(answer_text(text, context.reasoning)) or [""]
-    word, codes = first.casefold(), [code for code in codes if code]
-    if word not in ("safe", "unsafe"):
+    """``safe``, or ``unsafe`` and its codes. P(unsafe) is a score only where one category is asked about."""
+    part = answer_part(text, context.reasoning)
+    answer = text[part.start : part.end]
+    begun = _VERDICT.match(answer)
+    if begun is None:
         return unparsed("neither safe nor unsafe")
-    shares = {}
+    word = begun[1].casefold()
+    scores: dict[str, float] = {}
     if context.only is not None:
         words = {"unsafe": ("unsafe",), "safe": ("safe",)}
-        shares = shares_at(context.tokens, text, answer_part(text, context.reasoning).start, words)
-    scores = {context.only: shares["unsafe"]} if shares and context.only is not None else {}
+        if shares := shares_at(context.tokens, text, part.start + begun.start(1), words):
+            scores = {context.only: shares["unsafe"]}
+    codes = codes_of(answer[begun.end() :], word)
+    if codes is None:
+        return unparsed("something that is no code follows")
     if word == "safe":
         return unparsed("safe, and codes") if codes else decided(context, [], scores=scores)
-    if codes and context.is_cut_off:
+    if context.is_cut_off and (codes or context.only is None):
         return unparsed("the codes are cut off")
     flagged: list[str] = []
     for code in codes:
-        categories = context.names.resolve(code.upper())
-        if categories is None and code.upper() not in LLAMA_GUARD_CODES:
+        categories = context.names.resolve(code)
+        if categories is None and code not in LLAMA_GUARD_CODES:
             return unparsed("a code that is not known")
         flagged += categories or ()
     if not codes or not context.names.has_crosswalk:
@@ -50,6 +61,28 @@ def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
             return unparsed("unsafe, and no code that maps to a category")
         flagged = [context.only]  # the prompt showed the model this category alone, whatever code it gave it
     return decided(context, flagged, scores=scores)
+
+
+def codes_of(rest: str, word: str) -> list[str] | None:
+    """Codes that follow the verdict, each perhaps with its name; None where something else follows.
+
+    >>> codes_of(": S10: Hate.", "unsafe"), codes_of(" Categories: S1, S2", "unsafe"), codes_of(" because S1", "unsafe")
+    (['S10'], ['S1', 'S2'], None)
+    """
+    codes: list[str] = []
+    may_be_name = False
+    for entry in re.split(r"[,;\n]|(?<=\d)\s+(?=[SO]\d)", rest):
+        bare = _LISTED.sub("", entry).strip(" \t*_`\"'.[]")
+        if not bare or bare.casefold() == word:
+            continue
+        found = _CODE.fullmatch(bare)
+        if found is None:
+            if may_be_name and _NAME.fullmatch(bare):
+                continue  # the second half of a name with a comma
+            return None
+        codes.append(found[1].upper())
+        may_be_name = bool(found[2])
+    return codes
 
 
 def parse_wildguard(text: str, context: ParseContext) -> Parsed:
@@ -145,6 +178,6 @@ def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
     return None
 
 
-LLAMA_GUARD = Parser(parse_llama_guard, wants_logprobs=True, needs_crosswalk=True)
-WILDGUARD = Parser(parse_wildguard, needs_one_category=True)
+LLAMA_GUARD = Parser(parse_llama_guard, version=2, wants_logprobs=True, needs_crosswalk=True)
+WILDGUARD = Parser(parse_wildguard, version=2, needs_one_category=True)
 GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard)

@@ -1,0 +1,165 @@
+"""Answers of guard models that name fields: Nemotron, Qwen3Guard, PolyGuard, Granite Guardian; and CoPE's bare 0 or 1.
+
+Decides how each published format maps to categories. Names and codes map by the candidate's crosswalk, or are the
+policy's own. A name of the guard's taxonomy that nothing maps to says nothing about the policy; one that is neither the
+guard's nor the policy's makes an answer unreadable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from harness.candidates.names import loose
+from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.scan import BrokenObjectError, json_objects
+from harness.candidates.parsers.scores import shares_at
+from harness.candidates.parsers.text import answer_part, answer_text
+
+NEMOTRON_NAMES = (
+    "Violence", "Sexual", "Criminal Planning/Confessions", "Guns and Illegal Weapons",
+    "Controlled/Regulated Substances", "Suicide and Self Harm", "Sexual (minor)", "Sexual Minor", "Hate/Identity Hate",
+    "PII/Privacy", "Harassment", "Threat", "Profanity", "Needs Caution", "Other", "Manipulation", "Fraud/Deception",
+    "Malware", "High Risk Gov Decision Making", "Political/Misinformation/Conspiracy",
+    "Copyright/Trademark/Plagiarism", "Unauthorized Advice", "Illegal Activity", "Immoral/Unethical",
+)  # fmt: skip
+"""Taxonomy of Aegis 2.0 and Nemotron content safety, as their model cards print it."""
+QWEN_NAMES = (
+    "Violent", "Non-violent Illegal Acts", "Sexual Content or Sexual Acts", "PII", "Suicide & Self-Harm",
+    "Unethical Acts", "Politically Sensitive Topics", "Copyright Violation", "Jailbreak",
+    "Personally Identifiable Information",
+)  # fmt: skip
+"""Taxonomy of Qwen3Guard, as its model card prints it."""
+POLYGUARD_NAMES = tuple(f"S{number}" for number in range(1, 15))
+NONE_WORDS = frozenset({"", "none", "na", "n/a", "null", "safe"})
+
+_FIELD = re.compile(r"^[\s*_`#>\"'-]*([A-Za-z][A-Za-z ]{2,40}?)[*_`\"']*\s*:\s*(.*?)[\s*_`\"',]*$", re.MULTILINE)
+_SCORE = re.compile(r"<score>\s*[\"']?(\w+)[\"']?\s*</score>", re.IGNORECASE)
+_CONFIDENCE = re.compile(r"<confidence>\s*\w+\s*</confidence>", re.IGNORECASE)
+
+
+def fields_of(answer: str) -> dict[str, str] | str:
+    """Named lines or one JSON object: name in lower case -> value; a reason where they contradict one another."""
+    try:
+        objects = json_objects(answer)
+    except BrokenObjectError as error:
+        return str(error)
+    pairs: list[tuple[str, Any]] = [pair for one in objects for pair in one.items()]
+    if not objects:
+        pairs = [(found[1], found[2]) for found in _FIELD.finditer(answer)]
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+        key, text = " ".join(name.split()).casefold(), text.strip(" \t*_`\"'.")
+        if fields.setdefault(key, text).casefold() != text.casefold():
+            return "a field is given twice with different values"
+    return fields
+
+
+def parse_nemotron(text: str, context: ParseContext) -> Parsed:
+    """``{"User Safety": "unsafe", "Safety Categories": "Violence, Threat"}``, as JSON or as lines; Aegis 2.0 too."""
+    fields = fields_of(answer_text(text, context.reasoning))
+    if isinstance(fields, str):
+        return unparsed(fields)
+    names = ("user safety", "prompt safety", "prompt harm", "safety")
+    value = next((fields[name].casefold() for name in names if name in fields), None)
+    verdict = {"safe": False, "unharmful": False, "unsafe": True, "harmful": True}.get(value or "")
+    if verdict is None:
+        return unparsed("no 'User Safety' that is safe or unsafe")
+    listed = next(
+        (fields[name] for name in ("safety categories", "categories", "violated categories") if name in fields), ""
+    )
+    return _by_names(verdict, re.split(r"[,;]", listed), NEMOTRON_NAMES, context)
+
+
+def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
+    """``Safety: Unsafe`` and ``Categories: ...``; ``Controversial`` counts as unsafe where the prompt is ``strict``."""
+    fields = fields_of(answer_text(text, context.reasoning))
+    if isinstance(fields, str):
+        return unparsed(fields)
+    value = fields.get("safety", "").casefold()
+    if value not in ("safe", "unsafe", "controversial"):
+        return unparsed("no 'Safety' that is Safe, Unsafe or Controversial")
+    listed = re.split(r"[,;]", fields.get("categories", fields.get("category", "")))
+    if value == "controversial" and not context.header.strict:
+        return decided(context, [], rationale="Controversial")
+    if value == "safe" and all(name.strip().casefold() in NONE_WORDS for name in listed):
+        return decided(context, [])
+    return _by_names(value != "safe", listed, QWEN_NAMES, context)
+
+
+def parse_polyguard(text: str, context: ParseContext) -> Parsed:
+    """``Harmful request`` decides; ``Request Safety Violations`` names what is violated."""
+    fields = fields_of(answer_text(text, context.reasoning))
+    if isinstance(fields, str):
+        return unparsed(fields)
+    value = fields.get("harmful request", "").casefold()
+    if value not in ("yes", "no"):
+        return unparsed("no 'Harmful request' that is yes or no")
+    listed = next((fields[name] for name in fields if name.startswith("request safety violation")), "")
+    return _by_names(value == "yes", re.split(r"[,;\s]+", listed), POLYGUARD_NAMES, context)
+
+
+def _by_names(is_unsafe: bool, listed: Sequence[str], known: Sequence[str], context: ParseContext) -> Parsed:
+    names = [name.strip(" \t*_`\"'.[]()") if "(" not in name else name.strip(" \t*_`\"'.[]") for name in listed]
+    names = [name for name in names if name.casefold() not in NONE_WORDS]
+    if not is_unsafe:
+        return unparsed("safe, and violated categories") if names else decided(context, [])
+    if context.is_cut_off and names:
+        return unparsed("the categories are cut off")
+    theirs = {loose(name) for name in known}
+    flagged: list[str] = []
+    for name in names:
+        categories = context.names.resolve(name)
+        if categories is None and loose(name) not in theirs:
+            return unparsed("a category name that is not known")
+        flagged += categories or ()
+    if context.only is not None and not (context.names.has_crosswalk and names):
+        return decided(context, [context.only])  # the prompt showed this category alone, whatever name it was given
+    if not names:
+        return unparsed("unsafe, and no category")
+    return decided(context, flagged)
+
+
+def parse_granite_guardian(text: str, context: ParseContext) -> Parsed:
+    """``<score> yes </score>`` (3.3 and later, after reasoning) or a first word yes or no (3.0 to 3.2)."""
+    if context.only is None:
+        return unparsed("one answer for several categories")
+    part = answer_part(text, context.reasoning)
+    answer = text[part.start : part.end]
+    scored = list(_SCORE.finditer(answer))
+    values = {found[1].casefold() for found in scored}
+    at = scored[-1].start(1) if scored else 0
+    if not scored:
+        bare = _CONFIDENCE.sub("", answer).strip(" \n\t*_`\"'.").casefold()
+        values = {line.strip(" *_`\"'.") for line in bare.splitlines() if line.strip()} or {""}
+        at = answer.casefold().find(next(iter(values)))
+    if len(values) != 1 or not values <= {"yes", "no"}:
+        return unparsed("neither yes nor no")
+    (value,) = values
+    shares = shares_at(context.tokens, text, part.start + max(at, 0), {"yes": ("yes",), "no": ("no",)})
+    return decided(
+        context, [context.only] if value == "yes" else [], scores={context.only: shares["yes"]} if shares else {}
+    )
+
+
+def parse_cope(text: str, context: ParseContext) -> Parsed:
+    """``0`` or ``1`` about the one policy asked."""
+    if context.only is None:
+        return unparsed("one answer for several categories")
+    part = answer_part(text, context.reasoning)
+    answer = text[part.start : part.end]
+    bare = answer.strip(" \n\t*_`\"'.")
+    if bare not in ("0", "1"):
+        return unparsed("neither 0 nor 1")
+    words = {"1": ("1",), "0": ("0",)}
+    shares = shares_at(context.tokens, text, part.start + answer.find(bare), words)
+    return decided(context, [context.only] if bare == "1" else [], scores={context.only: shares["1"]} if shares else {})
+
+
+NEMOTRON = Parser(parse_nemotron)
+QWEN3GUARD = Parser(parse_qwen3guard)
+POLYGUARD = Parser(parse_polyguard)
+GRANITE_GUARDIAN = Parser(parse_granite_guardian, wants_logprobs=True, needs_one_category=True)
+COPE = Parser(parse_cope, wants_logprobs=True, needs_one_category=True)
