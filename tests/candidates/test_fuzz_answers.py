@@ -17,13 +17,19 @@ from harness.files.prompts import BUILT_IN_ANSWERS
 from harness.records import Model, PromptHeader
 
 PIECES = st.sampled_from(
-    ["yes", "no", "Yes.", "safe", "unsafe", "S10", "\n", ": ", ", ", "**", "</s>", "<think>", "</think>", "Safety:",
-     "1", "0", "{", "}", '"', "categories", "[", "]", "Harmful request: yes", "<score>", "</score>", "\ud800", "\x00", "İ",
-     "ß", "hate", "final", "answer is", "if", "ﬁ", "<|channel|>", "```", "\\boxed{", "User Safety", "\u202e", "null", "NaN"]
+    ["yes", "no", "Yes.", "safe", "unsafe", "S10", "\n", ": ", ", ", "**", "</s>", "<think>", "</think>",
+     "Safety:",
+     "1", "0", "{", "}", '"', "categories", "[", "]", "Harmful request: yes", "<score>", "</score>",
+     "\ud800", "\x00", "İ",
+     "ß", "hate", "final", "answer is", "if", "ﬁ", "<|channel|>", "```",
+     "\\boxed{", "User Safety", "\u202e", "null", "NaN"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=14).map("".join), st.lists(PIECES).map(" ".join))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
