@@ -93,7 +93,7 @@ def read_votes(golden: GoldenSet) -> Votes:
         raise HarnessError(
             f"{golden.path}: no item has votes",
             allowed='votes of each item: [{"annotator": NAME, "labels": {LABEL: 1|0|null}}], or {LABEL: [for, cast]}',
-            next_step="say in the card where they are ('fields: {votes: NAME}'), or: harness golden import FILE",
+            next_step="say in the card where they are: 'fields: {votes: NAME}'",
         )
     codes = np.frombuffer(bytes(rows), dtype=np.int8).reshape(len(items), len(column)).copy()
     for name, at in column.items():

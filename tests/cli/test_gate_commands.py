@@ -226,12 +226,13 @@ def test_a_read_only_set_does_not_stop_the_gate(tmp_path, monkeypatch):
 def test_init_brings_a_workflow_and_a_gitlab_snippet(tmp_path):
     write_team_folder(tmp_path / "team")
     workflow = yaml.safe_load((tmp_path / "team" / ".github" / "workflows" / "moderation.yml").read_text())
-    steps = workflow["jobs"]["gate"]["steps"]
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     commands = "\n".join(step.get("run", "") for step in steps)
     assert "harness ci" in commands
     assert "marker" in commands
     assert "${{" not in commands  # what a pull request controls reaches the shell through the environment only
-    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert workflow["permissions"] == {}  # each job takes what it needs, and only the comment's job may write
+    assert workflow["jobs"]["gate"]["permissions"] == {"contents": "read", "actions": "read"}
     snippet = yaml.safe_load((tmp_path / "team" / ".gitlab-ci.yml").read_text())
     assert snippet["moderation"]["artifacts"]["reports"]["junit"] == "reports/ci/*.junit.xml"
     names = {workflow["jobs"]["gate"]["env"]["EVAL"], snippet["moderation"]["variables"]["EVAL"]}

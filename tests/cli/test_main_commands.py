@@ -48,7 +48,7 @@ def test_check_counts_what_it_read(in_team):
     result = invoke("check")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
-        "OK: 1 eval, 1 golden set, 1 rule set, 1 policy, 1 models file, 2 prompts; 12 golden items; 0 warnings\n"
+        "OK: 1 eval, 1 golden set, 2 rule sets, 1 policy, 1 models file, 2 prompts; 12 golden items; 0 warnings\n"
     )
     (in_team / "evals" / "recorded.jsonl").write_text('{"id": "t-0001", "decisions": {"spam": 0}}\n')
     assert invoke("check").stdout.endswith("; 1 warning\n")
@@ -71,7 +71,7 @@ def test_check_names_file_line_and_next_step_and_exits_1(in_team):
     path.write_text(path.read_text().replace("team_v1.md", "team_v9.md"))
     result = invoke("check")
     assert result.exit_code == 1
-    assert "evals/team.yaml:6" in result.stderr
+    assert "evals/team.yaml:7" in result.stderr
     assert "Traceback" not in result.output
 
 
@@ -249,7 +249,7 @@ def test_compare_across_runs(in_team):
     second = json.loads(invoke("run", "evals/team.yaml", "--candidate", "human", "--json").stdout)["run_id"]
     result = invoke("compare", second, "--baseline-run", first, "--candidate", "human", "--baseline", "rules")
     assert result.exit_code == 0
-    assert result.stdout.startswith("human against rules on 12 items. Over all categories together: recall ")
+    assert result.stdout.startswith("NO PROVEN CHANGE: human against rules on 12 items.\n")
 
 
 def test_runs_list_and_show(in_team):

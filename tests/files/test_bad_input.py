@@ -479,7 +479,7 @@ def test_one_fault_of_many_rows_is_one_message(tmp_path):
         "  allowed: labels.LABEL, meta.NAME, context, group, id, images, must_catch, text, votes, weight",
         f"  write in {folder}/card.yaml:",
         "    slices: {language: meta.lang, lang: lang}",
-        f"  or make a card and items of it: harness golden import {folder}/items.jsonl",
+        f"  or save {folder}/items.jsonl as CSV (UTF-8), JSONL or Parquet, one row an item",
         f"{folder}/items.jsonl:1: field 'weight' is 0 (in 2 rows: lines 1, 2)",
         "  allowed: a finite number above 0",
         "  correct the weight",

@@ -229,7 +229,7 @@ def test_contradicting_declarations(tmp_path, more, message):
         ('[{"id":"a","text":"t","labels":{"hate":1}},]', None),
         ('[{"id":"a",,}]', r"x.json:1: has an entry that is not JSON"),
         ('[{"id":"a"}] {"id":"b"}', r"has more after the array"),
-        ('{"data": []}', r"x.json:1: is no JSON array\n.*\n.*golden import"),
+        ('{"data": []}', r"x.json:1: is no JSON array\n.*\n.*one row an item"),
         ("[1]", r"x.json:1: is 1"),
         ("[]", r"has no items"),
         ('[{"id":"a","text":"t","labels":{"hate":NaN}}]', r"write null where there is no value"),

@@ -299,7 +299,7 @@ def test_csv_by_its_columns(tmp_path):
             r"  write in .*card.yaml:\n"
             r"    fields: {labels: .}\n    slices: {language: meta.lang, lang: lang}\n"
             r"  or rename to meta.hate, meta.spam, meta.lang\n"
-            r"  or make a card and items of it: harness golden import .*items.csv",
+            r"  or save .*items.csv as CSV .*",
         ),
         ("id,text,labels,labels.hate\n1,x,,0\n", r"has the column 'labels' and others that begin with 'labels.'"),
         ("id,text,labels.hate,weight\n1,x,0,heavy\n", r"items.csv:2: field 'weight' is 'heavy'"),

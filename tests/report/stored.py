@@ -57,6 +57,7 @@ def store_run(source: ReportSource, home: Path, run_id: str = "community-0123456
         "repeats": 1,
         "counts": counts,
         "inputs": inputs,
+        "max_error_rate": 0.05,
         "calls": n_items,
         "cached": 0,
         "cost_usd": 0.1,

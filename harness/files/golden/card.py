@@ -201,7 +201,7 @@ def _items_faults(document: Document, card: GoldenCard) -> list[FileError]:
                     ("items",),
                     f"is '{shortened(card.items)}'",
                     allowed=f"a file ending in {', '.join(SUFFIXES)}, or hub:ORG/NAME with revision and split",
-                    next_step=f"make a card and items of it: harness golden import {shortened(card.items)}",
+                    next_step=f"save {shortened(card.items)} as CSV (UTF-8), JSONL or Parquet, one row an item",
                 )
             )
         return errors

@@ -24,7 +24,7 @@ from typing import Any
 from harness.errors import FileError
 from harness.files.golden.fields import Fields, Row
 from harness.files.golden.guess import is_index, structure
-from harness.files.golden.propose import card_lines, import_hint, written_in
+from harness.files.golden.propose import card_lines, resave_hint, written_in
 from harness.files.golden.values import LabelValues
 from harness.files.text import listed, nearest, shortened
 from harness.records import GoldenCard
@@ -142,7 +142,7 @@ def check_columns(
     if len(unknown) <= 3 and not any(near.values()):
         renamed = listed(f"meta.{column}" for column in unknown)
         steps.append(f"or rename to {renamed}")
-    steps.append(import_hint(name.split(" row ")[0]))
+    steps.append(resave_hint(name.split(" row ")[0]))
     found = "a column that is no part" if len(unknown) == 1 else "columns that are no part"
     prefix = "" if card.fields.labels == "." else f"{card.fields.labels}.LABEL, "
     raise FileError(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from harness.errors import FileError
 from harness.files.golden.cells import CellReader, check_columns, kept_columns
 from harness.files.golden.fields import Row
-from harness.files.golden.propose import import_hint, written_in
+from harness.files.golden.propose import resave_hint, written_in
 from harness.files.golden.stamp import Stamp, require_unchanged, stamp_of
 from harness.files.text import counted, decode, refuse_utf16, shortened, words
 from harness.records import GoldenCard
@@ -173,7 +173,7 @@ class Scan:
         except csv.Error as error:
             hint = "quote the cell correctly"
             if "new-line character" in str(error):
-                hint = "end lines with LF or CR LF: " + import_hint(self.path).removeprefix("or ")
+                hint = "end lines with LF or CR LF: " + resave_hint(self.path).removeprefix("or ")
             raise FileError(
                 str(self.path),
                 f"is not CSV: {shortened(error)}",
@@ -223,7 +223,7 @@ class Scan:
             f"{found} at byte {self.end - len(line) + error.start}",
             line=self._n_lines,
             allowed="UTF-8 text",
-            next_step="\n  ".join([*steps, import_hint(self.path)]),
+            next_step="\n  ".join([*steps, resave_hint(self.path)]),
         )
 
 
@@ -248,7 +248,7 @@ def _check_header(scan: Scan, card_path: Path) -> None:
             f"has a header of one cell, '{shortened(header[0])}': the separator looks like {_SEPARATORS[mark]}",
             line=scan.header_line,
             allowed=f"cells separated by {_SEPARATORS[scan.delimiter]}, or as the card declares",
-            next_step=f"{written_in(card_path, [f'delimiter: {shown}'])}\n  {import_hint(path)}",
+            next_step=f"{written_in(card_path, [f'delimiter: {shown}'])}\n  {resave_hint(path)}",
         )
     nameless = [at for at, name in enumerate(header) if not name.strip()]
     faulty = [name for at, name in enumerate(header) if name in header[:at] or (not name.strip() and at != nameless[0])]

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden import guess
-from harness.files.golden.propose import card_lines, import_hint, written_in
+from harness.files.golden.propose import card_lines, resave_hint, written_in
 from harness.files.golden.values import is_negation, meaning, value_lines, yaml_key
 from harness.files.text import listed, nearest, shortened, shown
 from harness.records import GoldenCard
@@ -116,7 +116,7 @@ class Faults:
         columns = dict.fromkeys(name for row in self._samples for name in row)
         samples = {name: [row.get(name) for row in self._samples] for name in columns}
         path, _ = self.where(rows.first[0])
-        steps = [written_in(self._card_path, card_lines(samples, self._card)), import_hint(path)]
+        steps = [written_in(self._card_path, card_lines(samples, self._card)), resave_hint(path)]
         found = f"has fields that are no part of an item: {listed(names)}"
         if len(names) == 1:
             found = f"has a field that is no part of an item: {shortened(names[0])}"

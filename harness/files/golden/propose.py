@@ -143,9 +143,9 @@ def written_in(card: str | Path, lines: Sequence[str]) -> str:
     return f"write in {card}:\n" + "\n".join(f"    {line}" for line in lines)
 
 
-def import_hint(path: str | Path) -> str:
-    """The command that makes a card and items of a foreign file."""
-    return f"or make a card and items of it: harness golden import {path}"
+def resave_hint(path: str | Path) -> str:
+    """What always helps with a foreign file: the same rows in a form that is read."""
+    return f"or save {path} as CSV (UTF-8), JSONL or Parquet, one row an item"
 
 
 def _flow(mapping: Mapping[str, str]) -> str:

@@ -25,7 +25,7 @@ from harness.files.golden.fields import Row
 from harness.files.golden.items import ItemBuilder
 from harness.files.golden.json_array import is_json_array, read_json_array
 from harness.files.golden.jsonl import read_jsonl
-from harness.files.golden.propose import import_hint
+from harness.files.golden.propose import resave_hint
 from harness.files.golden.rows import RowReader
 from harness.files.golden.values import ABSENT, UNKNOWN
 from harness.files.policy import implied_parents
@@ -220,7 +220,7 @@ def _no_array(path: Path) -> FileError:
         "is no JSON array",
         line=1,
         allowed="an array of objects, [{...}, {...}], or one object per line in a file ending in .jsonl",
-        next_step=import_hint(path).removeprefix("or "),
+        next_step=resave_hint(path).removeprefix("or "),
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import FileError
 from harness.files.golden.cells import CellReader, check_columns, kept_columns
 from harness.files.golden.fields import Fields, Row
-from harness.files.golden.propose import import_hint
+from harness.files.golden.propose import resave_hint
 from harness.files.golden.stamp import require_unchanged, stamp_of
 from harness.files.text import reason, shortened
 from harness.files.yaml import Document
@@ -169,7 +169,7 @@ def _unreadable(path: Path, error: BaseException) -> FileError:
         str(path),
         f"cannot be read as Parquet: {shortened(reason(error))}",  # type: ignore[arg-type]
         allowed="a valid Parquet file",
-        next_step=f"write the file again\n  {import_hint(path)}",
+        next_step=f"write the file again\n  {resave_hint(path)}",
     )
 
 
