@@ -50,13 +50,18 @@ def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, re
     """``incomplete`` when the run was stopped; ``invalid`` when it is no basis for a verdict.
 
     That is so when too many rows of a candidate have no answer, or when not one of its answers can be used. The share
-    is of the rows that were asked: those withheld or never asked cannot fail.
+    is of the rows that were asked: those withheld or never asked cannot fail. A model that refuses every item is a
+    fact about the model, for which production has its fallback: such a run stands.
     """
     if reason is not None:
         return "incomplete"
-    if any(is_all_failed(outcomes) for outcomes in counts.values()):
+    if any(is_all_failed(outcomes) and not _only_refused(outcomes) for outcomes in counts.values()):
         return "invalid"
     return status_of_counts(counts, max_error_rate)
+
+
+def _only_refused(outcomes: Mapping[str, int]) -> bool:
+    return not any(outcomes.get(one, 0) for one in ("unparsed", "blocked", "error"))
 
 
 def check_counts(counts: Mapping[str, Mapping[str, int]], n_rows: int) -> None:

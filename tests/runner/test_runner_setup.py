@@ -181,3 +181,11 @@ def test_an_endless_answer_is_asked_for_once(tmp_path):
     summary = run(make_request(tmp_path), transport)
     assert transport.calls.count("text number 3") == 1
     assert summary.error_reasons == {"v1": {"too_large: the answer is longer than 4 MB, after 1 attempt": 1}}
+
+
+def test_a_model_that_refuses_everything_is_a_fact_not_a_broken_run():
+    from harness.runner.record import status_of
+
+    assert status_of({"v1": {"refused": 12}}, 0.005, None) == "complete"
+    assert status_of({"v1": {"refused": 11, "unparsed": 1}}, 0.005, None) == "invalid"
+    assert status_of({"v1": {"blocked": 12}}, 0.005, None) == "invalid"
