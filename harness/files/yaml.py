@@ -219,9 +219,7 @@ class _Builder:
                 line, f"uses the YAML tag '{shortened(event.tag)}'", "plain values without tags", "remove the tag"
             )
         if depth > MAX_DEPTH:
-            raise self._error(
-                line, f"is nested more than {MAX_DEPTH} levels deep", f"at most {MAX_DEPTH} levels", "flatten the file"
-            )
+            raise self._too_deep(line)
 
     def _key(self, event: Any, line: int, container: dict[str, Any], loc: Loc) -> str:
         if not isinstance(event, yaml.ScalarEvent):
@@ -292,6 +290,8 @@ class _Builder:
         mark = error.problem_mark or error.context_mark
         line = self.first_line if mark is None else self._line_at(mark.index)
         problem = shortened(error.problem or "cannot be read as YAML")
+        if "maximum nesting depth" in problem:  # the parser's own limit, from PyYAML 6.0.4 on
+            return self._too_deep(line)
         text = self.file.text.split("\n")[line - self.first_line] if mark is not None else ""
         if "\t" in text[: len(text) - len(text.lstrip())] or "'\\t'" in str(error.problem):
             return self._error(line, "uses a tab for indentation", "spaces", "replace the tabs by spaces")
@@ -302,6 +302,10 @@ class _Builder:
             "valid YAML",
             "check indentation, colons and quotes near this line",
         )
+
+    def _too_deep(self, line: int) -> FileError:
+        found, allowed = f"is nested more than {MAX_DEPTH} levels deep", f"at most {MAX_DEPTH} levels"
+        return self._error(line, found, allowed, "flatten the file")
 
     def _error(self, line: int, found: str, allowed: str, next_step: str) -> FileError:
         return FileError(str(self.file.path), found, line=line, allowed=allowed, next_step=next_step)
