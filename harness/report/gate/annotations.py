@@ -28,9 +28,8 @@ def annotation_lines(report: GateReport) -> list[str]:
     A PASS without remarks has a notice only, one with gaps warns.
     """
     level = ("warning" if report.has_gaps else "notice") if report.verdict == "PASS" else "error"
-    harms = [
-        one for one in report.findings if one.kind in ("harm", "open")
-    ]  # what is invalid is the verdict's own line
+    kinds = ("harm", "open") if report.verdict == "INVALID" else ("invalid", "harm", "open")  # the verdict says it
+    harms = [one for one in report.findings if one.kind in kinds]
     level = "warning" if level == "notice" and harms else level
     level = "warning" if report.is_tolerated else level
     wanted = [(level, f"Moderation gate: {report.verdict}", report.headline)]
