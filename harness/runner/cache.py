@@ -100,10 +100,10 @@ class ResponseCache:
         self._is_scheduled = False
         self._waiting: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = {}
         self._locked_since: float | None = None
-        self._version = -1
         self._database, had_wal = open_journal(path)
         self.warning: str | None = None
         try:
+            self._first_version = self._reading(self._data_version)
             is_lost = not had_wal and self._reading(lambda: claims.has_dead(self._database, time.time()))
         except BaseException:
             self._database.close()
@@ -297,14 +297,16 @@ class ResponseCache:
         if not wanted:
             return {}
         granted: dict[bytes, Stored | None] = {}
-        version = self._database.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version:  # another process has written: perhaps one of these answers
-            self._version = version
+        if self._data_version() != self._first_version:  # somebody else writes here too: perhaps one of these answers
             granted.update(self._look_up([one.key for one, _ in wanted]))
         mine = claims.claim(
             self._database, self._owner, self._run, [one for one, _ in wanted if one.key not in granted]
         )
         return granted | dict.fromkeys(mine)
+
+    def _data_version(self) -> int:
+        """A number that changes when another connection has written; what it wrote, and when, it does not tell."""
+        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, Stored]:
         found: dict[bytes, Stored] = {}

@@ -60,6 +60,15 @@ async def test_an_answer_that_came_between_look_up_and_claim_is_found(tmp_path):
         assert await claimed(two) == Stored(200, b"{}", 1.0)
 
 
+async def test_an_answer_that_came_before_an_earlier_claim_is_found(tmp_path):
+    """An answer that came before the claim of another key was asked for and paid again: two of 120, in four runs."""
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        assert two.get_many([KEY]) == {}
+        one.put_now([(KEY, Stored(200, b"{}", 1.0), "m")])
+        await claimed(two, b"x" * 32)  # sees the other run's write, but does not look for this key
+        assert await claimed(two) == Stored(200, b"{}", 1.0)
+
+
 async def test_claims_of_a_killed_run_are_free_and_may_have_cost_money(tmp_path):
     with opened(tmp_path, "r") as one:
         await claimed(one)
