@@ -69,8 +69,7 @@ def command(
       harness compare latest --baseline v1 --candidate v2
       harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
     """
-    from harness.gating.findings import decide, evidence_of, pair_findings
-    from harness.measure.compare import compare
+    from harness.jobs.compare import compare_candidates
 
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
@@ -78,18 +77,15 @@ def command(
     pair = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
     if (baseline_run.meta.run_id, pair[0]) == (run.meta.run_id, pair[1]):
         note(same_candidate(pair[1]))
-    comparison = compare(baseline_run, pair[0], run, pair[1])
-    names = (pair[0], pair[1] if pair[0] != pair[1] else f"{pair[1]} ({run.meta.run_id})")
-    findings = pair_findings(evidence_of(baseline_run, pair[0], run, pair[1], comparison=comparison, names=names))
-    decision = decide(names[1], names[0], findings)
+    decided = compare_candidates(baseline_run, pair[0], run, pair[1])
     if as_json:
-        findings_json = [one.as_dict() for one in findings]
-        print_json({**comparison.as_dict(), "findings": findings_json, "decision": decision.as_dict()})
+        print_json(decided.as_dict())
         return
-    from harness.cli.texts import texts_of
+    from harness.jobs.texts import texts_of
     from harness.report.comparison.terminal import comparison_tables, decision_lines
     from harness.report.parts.tables import render
 
+    comparison = decided.comparison
     tables = comparison_tables(
         comparison,
         texts_of(run, text_mode, golden_card=golden_card),
@@ -97,7 +93,7 @@ def command(
         text_mode=text_mode,
         n_items=n_items,
     )
-    click.echo("\n".join(decision_lines(decision, comparison)) + "\n")
+    click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
     click.echo(render(tables, output))
     for one in comparison.notes:
         click.echo(f"\nNote: {one}.")

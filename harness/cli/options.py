@@ -49,14 +49,15 @@ def text_option(function: F) -> F:
         "--text",
         "text_mode",
         type=click.Choice(["masked", "full", "none"]),
-        callback=lambda _context, _parameter, value: value or default_text_mode(),
+        callback=_text_mode,
         help="How item text is shown; default: masked, and none where CI is set.",
     )(function)
 
 
-def default_text_mode() -> str:
-    """Masked; none where CI is set, since logs and attachments of a build are read by many."""
-    return "none" if os.environ.get("CI") else "masked"
+def _text_mode(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    from harness.report.parts.masking import default_text_mode
+
+    return value or default_text_mode(os.environ)
 
 
 def run_argument(function: F) -> F:

@@ -49,19 +49,20 @@ def command(
       harness plot latest --kind differences --out difference.svg
       harness plot latest --kind slices --metric fpr
     """
-    from harness import __version__
-    from harness.cli.report import load_source
-    from harness.report.comparison.build import build_report
-    from harness.report.comparison.plots import plot
+    from harness.jobs.report import picture
 
     chosen = _format(out, plot_format)
     run = find_run(runs_dir, run_name)
-    baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
-    source, _ = load_source(run, baseline, candidates, baseline_run, "none")
-    data = build_report(source, generated_at="", version=__version__)
-    for one in data.banners:
-        note(f"{one.word}: {one.text}")
-    content = plot(data, kind, chosen, metric=metric)
+    content = picture(
+        run,
+        kind,
+        chosen,
+        metric=metric,
+        baseline=baseline,
+        candidates=candidates,
+        baseline_run=find_run(runs_dir, baseline_run_name) if baseline_run_name else None,
+        note=note,
+    )
     path = out or Path(f"{kind}.{chosen}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -85,9 +85,8 @@ def _announce(prepared: PreparedRun) -> None:
 
 
 def _show(run: Run) -> None:
-    from harness.cli.texts import texts_of
-    from harness.gating.findings import decide, evidence_of, pair_findings
-    from harness.measure.compare import compare
+    from harness.jobs.compare import compare_candidates
+    from harness.jobs.texts import texts_of
     from harness.measure.score import score_run
     from harness.report.comparison.terminal import decision_lines, flip_tables
     from harness.report.parts.tables import to_terminal
@@ -99,9 +98,9 @@ def _show(run: Run) -> None:
     click.echo(f"\n{READING}\n")
     for name, candidate in score.candidates.items():
         click.echo("\n".join([f"{name}: {outcome_line(candidate)}", *(f"  {one}" for one in macro_notes(candidate))]))
-    comparison = compare(run, BASELINE, run, CANDIDATE)
-    findings = pair_findings(evidence_of(run, BASELINE, run, CANDIDATE, comparison=comparison))
-    click.echo("\n" + "\n".join(decision_lines(decide(CANDIDATE, BASELINE, findings), comparison)))
+    decided = compare_candidates(run, BASELINE, run, CANDIDATE)
+    comparison = decided.comparison
+    click.echo("\n" + "\n".join(decision_lines(decided.decision, comparison)))
     n_seen = len(run.slices.get("use", {}).get("wording", ()))
     if n_seen:
         click.echo(

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import default_text_mode, find_run, note, run_argument, runs_dir_option, text_option
+from harness.cli.options import find_run, note, run_argument, runs_dir_option, text_option
 
 if TYPE_CHECKING:
-    from harness.report.comparison.from_run import Choice
-    from harness.report.comparison.source import ReportSource
-    from harness.runs import Run
-
-MAX_CANDIDATES = 8
-"""Candidates of one report, the baseline included: as many as eight colours tell apart."""
+    from harness.report.parts.masking import TextMode
 
 
 def _formats(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -63,7 +56,7 @@ def command(
     baseline_run_name: str | None,
     formats: tuple[str, ...],
     out: Path | None,
-    text_mode: str,
+    text_mode: TextMode,
     items_per_day: float,
     review_seconds: float,
     runs_dir: str,
@@ -78,70 +71,20 @@ def command(
       harness report latest --baseline v1 --candidate v2 --format html,json --out reports/v2
       harness report latest --text none
     """
-    from harness import __version__
-    from harness.report.comparison.build import build_report
-    from harness.report.comparison.renderers import RENDERERS
+    from harness.jobs.report import report_files
 
     run = find_run(runs_dir, run_name)
-    baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
-    source, mode = load_source(run, baseline, candidates, baseline_run, text_mode)
-    data = build_report(
-        source,
-        generated_at=now_text(),
-        version=__version__,
+    written = report_files(
+        run,
+        baseline,
+        candidates,
+        find_run(runs_dir, baseline_run_name) if baseline_run_name else None,
+        formats=formats,
+        out=out,
+        text_mode=text_mode,
         items_per_day=items_per_day,
         review_seconds=review_seconds,
+        note=note,
     )
-    for one in data.banners:
-        note(f"{one.word}: {one.text}")
-    folder = out or Path("reports") / run.meta.run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in formats:
-        written = RENDERERS[name](source, data, folder, mode)
-        click.echo(str(written[0]))
-        if len(written) > 1:
-            note(f"{written[0].name} needs the {len(written) - 1} files in {written[1].parent} beside it")
-
-
-def load_source(
-    run: Run, baseline: str | None, candidates: tuple[str, ...], baseline_run: Run, text_mode: str | None
-) -> tuple[ReportSource, Any]:
-    """The source of a report over stored runs, and how text is shown in it."""
-    from harness.cli.texts import texts_of
-    from harness.report.comparison.from_run import source_from_run
-
-    chosen, has_baseline = choose(run, baseline, candidates, baseline_run)
-    mode = text_mode or default_text_mode()
-    texts = texts_of(run, mode)
-    if mode != "none" and not texts:
-        note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
-        mode = "none"
-    return source_from_run(chosen, texts, has_baseline=has_baseline), mode
-
-
-def choose(run: Run, baseline: str | None, candidates: tuple[str, ...], baseline_run: Run) -> tuple[list[Choice], bool]:
-    """Who is in the report: the baseline first; one candidate alone has none."""
-    from harness.errors import HarnessError
-    from harness.report.comparison.from_run import choices
-
-    there = baseline_run.candidates
-    declared = run.meta.eval.get("baseline")
-    chosen = baseline or (declared if declared in there else there[0])
-    for name, allowed, of in ((chosen, there, baseline_run), *((one, run.candidates, run) for one in candidates)):
-        if name not in allowed:
-            raise HarnessError(f"run {of.meta.run_id} has no candidate '{name}'", allowed=", ".join(allowed))
-    others = [one for one in candidates or run.candidates if baseline_run is not run or one != chosen]
-    others = list(dict.fromkeys(others))
-    if not others:
-        return choices(run, None, [str(chosen)]), False
-    if len(others) >= MAX_CANDIDATES:
-        note(f"Only the first {MAX_CANDIDATES - 1} candidates are reported; choose others with --candidate.")
-        others = others[: MAX_CANDIDATES - 1]
-    return choices(run, str(chosen), others, baseline_run), True
-
-
-def now_text() -> str:
-    """The time of writing; ``SOURCE_DATE_EPOCH`` sets it, so that a report can be rebuilt byte by byte."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
+    for path in written:
+        click.echo(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from harness.cli.options import note, runs_dir_option, text_option
 
 if TYPE_CHECKING:
+    from harness.report.parts.masking import TextMode
     from harness.report.viewer import Viewer
 
 ADDRESS = "127.0.0.1"
@@ -30,7 +32,7 @@ ADDRESS = "127.0.0.1"
 )
 @text_option
 @runs_dir_option
-def command(port: int, reports_dir: Path, text_mode: str, runs_dir: str) -> None:
+def command(port: int, reports_dir: Path, text_mode: TextMode, runs_dir: str) -> None:
     """Browse runs and reports, and compare any two, in a browser on this machine.
 
     Listens on 127.0.0.1 only and changes nothing. Stop it with Ctrl-C.
@@ -40,17 +42,18 @@ def command(port: int, reports_dir: Path, text_mode: str, runs_dir: str) -> None
       harness view --port 8765
     """
     from harness import __version__
-    from harness.cli.report import load_source, now_text
     from harness.errors import HarnessError
+    from harness.jobs.report import load_source, now_text
     from harness.report.viewer import Viewer
 
+    load = functools.partial(load_source, note=note)
     with tempfile.TemporaryDirectory(prefix="harness-view-") as work:
         try:
             server = Server((ADDRESS, port), Handler)
         except OSError as error:
             raise HarnessError(f"port {port}: {error.strerror}", next_step="choose another with --port") from None
         bound = int(server.server_address[1])
-        server.viewer = Viewer(runs_dir, reports_dir, Path(work), bound, load_source, now_text, __version__, text_mode)
+        server.viewer = Viewer(runs_dir, reports_dir, Path(work), bound, load, now_text, __version__, text_mode)
         click.echo(f"http://{ADDRESS}:{bound}/")
         try:
             server.serve_forever()

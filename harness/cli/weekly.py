@@ -89,7 +89,7 @@ def command(
     if eval_name is None:
         raise click.UsageError("Missing option '--eval'.")
     from harness import __version__
-    from harness.cli.report import now_text
+    from harness.jobs.report import now_text
     from harness.report.weekly.build import build_weekly
     from harness.report.weekly.collect import collect
     from harness.report.weekly.renderers import RENDERERS
@@ -213,9 +213,9 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
 
 
 def _golden(run: Run, golden_card: Path | None) -> GoldenSet | None:
-    from harness.cli.texts import likely_cards
     from harness.errors import HarnessError
     from harness.files.golden.sets import load_golden
+    from harness.jobs.texts import likely_cards
 
     for card in [golden_card] if golden_card else likely_cards(run):
         try:

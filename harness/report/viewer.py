@@ -36,7 +36,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
-LoadSource = Callable[["Run", str | None, tuple[str, ...], "Run", str | None], tuple["ReportSource", TextMode]]
+LoadSource = Callable[["Run", str | None, tuple[str, ...], "Run", TextMode | None], tuple["ReportSource", TextMode]]
 """Run, baseline, candidates, the baseline's run, ``--text`` -> source and how text is shown."""
 
 
@@ -78,7 +78,7 @@ class Viewer:
     load_source: LoadSource
     now_text: Callable[[], str]
     version: str
-    text_mode: str | None = None
+    text_mode: TextMode | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Response:

@@ -18,8 +18,8 @@ from pathlib import Path
 import yaml
 
 from harness import __version__
-from harness.cli.report import load_source
 from harness.files.golden.sets import load_golden
+from harness.jobs.report import load_source
 from harness.jobs.run import RunOptions, prepare_run
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS

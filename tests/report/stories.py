@@ -15,9 +15,9 @@ import yaml
 from openpyxl import load_workbook
 from weekly_cases import apart
 
-from harness.cli.report import load_source
 from harness.gating import gate_runs
 from harness.gating.findings import decide, evidence_of, pair_findings
+from harness.jobs.report import load_source
 from harness.jobs.run import RunOptions, prepare_run
 from harness.measure.compare import compare
 from harness.report.comparison.build import build_report

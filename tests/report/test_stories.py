@@ -188,7 +188,7 @@ def test_every_candidate_has_its_own_decision_and_a_place_in_the_matrix(tmp_path
 
 def test_one_candidate_alone_is_judged_against_its_targets(tmp_path):
     """The page said "nothing is compared" and left the targets out."""
-    from harness.cli.report import load_source
+    from harness.jobs.report import load_source
 
     gold = half(300, 300)
     story = Story(tmp_path, {"hate": gold}, policy={"hate": {"target": {"recall": 0.9}}})

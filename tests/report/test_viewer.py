@@ -10,7 +10,7 @@ from hostile import ATTACKS
 from stored import store_run
 from synthetic import synthetic_source
 
-from harness.cli.report import load_source
+from harness.jobs.report import load_source
 from harness.report.viewer import Viewer
 
 HOST = {"Host": "127.0.0.1:8765"}

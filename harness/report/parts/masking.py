@@ -6,6 +6,7 @@ Escaping for HTML, Markdown and spreadsheets belongs to those formats; this modu
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Literal
 
 TextMode = Literal["masked", "full", "none"]
@@ -14,6 +15,11 @@ WITHHELD_TEXT = "(withheld)"
 HIDDEN_TEXT = "(not shown)"
 
 _ACTING = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def default_text_mode(environment: Mapping[str, str]) -> TextMode:
+    """Masked; none where CI is set, since logs and attachments of a build are read by many."""
+    return "none" if environment.get("CI") else "masked"
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,156 @@
+"""From stored runs to the comparison report: what ``harness report``, ``plot``, ``view`` and notebooks share.
+
+Decides who is in a report, whose item texts it may show, and which files are written. What it says is ``report``'s.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import __version__
+from harness.core.metric_table import metrics_on
+from harness.errors import HarnessError
+from harness.jobs.texts import texts_of
+from harness.report.comparison.build import ITEMS_PER_DAY, REVIEW_SECONDS, build_report
+from harness.report.comparison.from_run import Choice, choices, source_from_run
+from harness.report.comparison.plots import PLOTS, PlotFormat, plot
+from harness.report.comparison.renderers import RENDERERS
+from harness.report.parts.masking import TextMode, default_text_mode
+
+if TYPE_CHECKING:
+    from harness.report.comparison.source import ReportSource
+    from harness.runs import Run
+
+MAX_CANDIDATES = 8
+"""Candidates of one report, the baseline included: as many as eight colours tell apart."""
+REPORTS_DIR = Path("reports")
+
+Note = Callable[[str], None]
+"""Takes what a reader should know beside the result."""
+
+
+def silent(_message: str) -> None:
+    """Takes notes that nobody reads."""
+
+
+def report_files(
+    run: Run,
+    baseline: str | None = None,
+    candidates: Sequence[str] = (),
+    baseline_run: Run | None = None,
+    *,
+    formats: Sequence[str] = ("html",),
+    out: Path | None = None,
+    text_mode: TextMode | None = None,
+    items_per_day: float = ITEMS_PER_DAY,
+    review_seconds: float = REVIEW_SECONDS,
+    note: Note = silent,
+) -> list[Path]:
+    """Write the comparison report; the file to open of each format.
+
+    Raises:
+        HarnessError: A format or a candidate is unknown, or the folder cannot be written.
+    """
+    unknown = [one for one in formats if one not in RENDERERS]
+    if unknown or not formats:
+        raise HarnessError(f"no report format '{', '.join(unknown)}'", allowed=", ".join(RENDERERS))
+    source, mode = load_source(run, baseline, candidates, baseline_run or run, text_mode, note=note)
+    data = build_report(
+        source,
+        generated_at=now_text(),
+        version=__version__,
+        items_per_day=items_per_day,
+        review_seconds=review_seconds,
+    )
+    for one in data.banners:
+        note(f"{one.word}: {one.text}")
+    folder = out or REPORTS_DIR / run.meta.run_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [RENDERERS[name](source, data, folder, mode) for name in dict.fromkeys(formats)]
+    except OSError as error:
+        raise HarnessError(
+            f"{folder}: the report cannot be written: {error.strerror or error}",
+            allowed="a folder that can be written to",
+            next_step="name another folder with --out",
+        ) from None
+    for files in written:
+        if len(files) > 1:
+            note(f"{files[0].name} needs the {len(files) - 1} files in {files[1].parent} beside it")
+    return [files[0] for files in written]
+
+
+def picture(
+    run: Run,
+    kind: str = "categories",
+    plot_format: PlotFormat = "png",
+    *,
+    metric: str = "recall",
+    baseline: str | None = None,
+    candidates: Sequence[str] = (),
+    baseline_run: Run | None = None,
+    note: Note = silent,
+) -> bytes:
+    """One plot of a stored run, as the bytes of a PNG or SVG file.
+
+    Raises:
+        HarnessError: There is no such plot or metric, or the run has no data for it.
+    """
+    for what, name, known in (("plot", kind, tuple(PLOTS)), ("metric of a plot", metric, metrics_on("compare"))):
+        if name not in known:
+            raise HarnessError(f"no {what} '{name}'", allowed=", ".join(known))
+    source, _ = load_source(run, baseline, candidates, baseline_run or run, "none", note=note)
+    data = build_report(source, generated_at="", version=__version__)
+    for one in data.banners:
+        note(f"{one.word}: {one.text}")
+    return plot(data, kind, plot_format, metric=metric)
+
+
+def load_source(
+    run: Run,
+    baseline: str | None,
+    candidates: Sequence[str],
+    baseline_run: Run,
+    text_mode: TextMode | None,
+    *,
+    note: Note = silent,
+) -> tuple[ReportSource, TextMode]:
+    """The source of a report over stored runs, and how text is shown in it."""
+    chosen, has_baseline = choose(run, baseline, candidates, baseline_run, note=note)
+    mode = text_mode or default_text_mode(os.environ)
+    texts = texts_of(run, mode)
+    if mode != "none" and not texts:
+        note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
+        mode = "none"
+    return source_from_run(chosen, texts, has_baseline=has_baseline), mode
+
+
+def choose(
+    run: Run, baseline: str | None, candidates: Sequence[str], baseline_run: Run, *, note: Note = silent
+) -> tuple[list[Choice], bool]:
+    """Who is in the report: the baseline first; one candidate alone has none."""
+    there = baseline_run.candidates
+    declared = run.meta.eval.get("baseline")
+    chosen = baseline or (declared if declared in there else there[0])
+    for name, allowed, of in ((chosen, there, baseline_run), *((one, run.candidates, run) for one in candidates)):
+        if name not in allowed:
+            raise HarnessError(f"run {of.meta.run_id} has no candidate '{name}'", allowed=", ".join(allowed))
+    others = [one for one in candidates or run.candidates if baseline_run is not run or one != chosen]
+    others = list(dict.fromkeys(others))
+    if not others:
+        return choices(run, None, [str(chosen)]), False
+    if len(others) >= MAX_CANDIDATES:
+        note(f"Only the first {MAX_CANDIDATES - 1} candidates are reported; choose others with --candidate.")
+        others = others[: MAX_CANDIDATES - 1]
+    return choices(run, str(chosen), others, baseline_run), True
+
+
+def now_text() -> str:
+    """The time of writing; ``SOURCE_DATE_EPOCH`` sets it, so that a report can be rebuilt byte by byte."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
