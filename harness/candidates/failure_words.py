@@ -104,6 +104,8 @@ RETRY_SENTENCES = re.compile(
     r"rate limit|too many requests|(?:is|currently|temporarily) (?:overloaded|unavailable|loading|busy)"
     r"|try again (?:later|in )|model is loading"
 )
+UNREAD_CODES = re.compile(r"json_validat\w*_failed|failed_generation|tool_use_failed|output_parse_failed")
+"""The model answered, and the server could not read that as it was asked to (Groq's JSON mode)."""
 TOO_LONG_CODES = re.compile(
     r"context_?(?:length|size|window)|string_above_max|(?:request|payload|entity|input|prompt|body|content"
     r"|message)_?too_?(?:large|long)"

@@ -34,6 +34,7 @@ from harness.candidates.failure_words import (
     SET_UP_STATUSES,
     TOO_LONG_CODES,
     TOO_LONG_SENTENCES,
+    UNREAD_CODES,
 )
 from harness.candidates.said import Said, one_line, redacted, said_in
 from harness.candidates.shapes import Choice, choice_of, is_marked_filtered
@@ -41,10 +42,11 @@ from harness.records.answers import Outcome
 
 Kind = Literal[
     "answered", "cut_off", "tool", "unknown_end", "refused", "blocked",
-    "too_long", "rejected", "retry", "daily", "quota", "set_up",
+    "unread", "too_long", "rejected", "retry", "daily", "quota", "set_up",
 ]  # fmt: skip
 """``answered``: finished. ``cut_off``: ended at a token limit. ``tool``: called a tool instead. ``unknown_end``: ended
 for a reason nobody knows. ``refused``: the model, in a field of its own. ``blocked``: the provider's filter.
+``unread``: the server could not read the model's answer as it was asked to (JSON mode).
 ``too_long``: this item does not fit. ``rejected``: this request was refused, for its item or for its set-up.
 ``retry``: passing. ``daily``: a limit that does not return within a run.
 ``quota``: the account has nothing left. ``set_up``: every call would fail alike."""
@@ -56,8 +58,9 @@ OUTCOME_OF: Mapping[Kind, Outcome] = {
     "unknown_end": "unparsed",
     "refused": "refused",
     "blocked": "blocked",
-    "too_long": "error",
-    "rejected": "error",
+    "unread": "unparsed",
+    "too_long": "rejected",
+    "rejected": "rejected",
     "retry": "error",
     "daily": "error",
     "quota": "error",
@@ -86,6 +89,8 @@ class Meaning:
     @property
     def outcome(self) -> Outcome:
         """The outcome of a row whose answer cannot be read further; ``ok`` leaves it to the parser."""
+        if 200 <= self.status < 300 and OUTCOME_OF[self.kind] == "rejected":
+            return "error"  # a 2xx that holds nothing: no refusal of the item
         return OUTCOME_OF[self.kind]
 
     @property
@@ -96,7 +101,7 @@ class Meaning:
     @property
     def may_be_set_up(self) -> bool:
         """Whether many equal ones, with nothing else, mean that the set-up is wrong."""
-        return self.kind in ("rejected", "too_long", "retry")
+        return self.kind in ("rejected", "unread", "too_long", "retry")
 
     @property
     def is_retryable(self) -> bool:
@@ -137,6 +142,7 @@ _WORDS: Mapping[Kind, str] = {
     "unknown_end": "the answer ended for a reason that is not known ({})",
     "refused": "the model refused ({})",
     "blocked": "the provider's content filter ({})",
+    "unread": "the server could not read the model's answer ({})",
     "too_long": "the item is too long for the endpoint ({})",
     "rejected": "{}",
     "retry": "{}",
@@ -245,6 +251,8 @@ def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Ki
         return "retry"
     if status in SET_UP_STATUSES or (status in (400, 403) and is_set_up):
         return "set_up"
+    if _any(UNREAD_CODES, codes):
+        return "unread"
     if status in (413, 414) or _any(TOO_LONG_CODES, codes):
         return "too_long"
     if TOO_LONG_SENTENCES.search(text) and not OWN_LIMIT.search(text):

@@ -121,7 +121,7 @@ def read_document(response: Response, *private: str) -> dict[str, Any] | Answer:
 
 
 WORST_FIRST: tuple[Outcome, ...] = (
-    "error", "not_asked", "withheld", "blocked", "refused", "unparsed", "abstained", "ok",
+    "error", "not_asked", "withheld", "rejected", "blocked", "refused", "unparsed", "abstained", "ok",
 )  # fmt: skip
 """Which outcome an item takes when its answers have several."""
 

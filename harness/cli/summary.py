@@ -39,6 +39,9 @@ def show_summary(summary: RunSummary) -> None:
             continue
         for reason, n in summary.error_reasons.get(name, {}).items():
             click.echo(f"    {numbers.count(n)} x error: {printable(reason)}")
+        for reason, n in summary.failures.get(name, {}).items():
+            if reason.startswith("rejected"):
+                click.echo(f"    {numbers.count(n)} x {printable(reason)} (counts as the fallback)")
     if summary.status == "incomplete":
         note(printable(going_on(summary.reason)))
         if summary.reason == "budget":
@@ -60,7 +63,7 @@ def useless_lines(summary: RunSummary) -> list[str]:
         reasons = summary.failures.get(name, {})
         if n_used or not reasons:
             continue
-        n_asked = sum(counts.get(one, 0) for one in ("unparsed", "refused", "blocked", "error"))
+        n_asked = sum(counts.get(one, 0) for one in ("unparsed", "refused", "blocked", "rejected", "error"))
         lines.append(f"NOTHING USABLE from candidate '{name}': not one of {n_asked:,} answers gives a decision.")
         lines += [f"  {n:,} x {printable(reason)}" for reason, n in reasons.items()]
         if example := summary.examples.get(name):

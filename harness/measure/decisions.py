@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.records import MISSING, OnFailure
-from harness.records.answers import MISSING_OUTCOMES, UNASKED, Outcome
+from harness.records.answers import MISSING_OUTCOMES, REJECTED, UNASKED, Outcome
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
 FailureReading = Literal["all_wrong", "dropped"]
@@ -98,10 +98,10 @@ def outcome_code(outcome: Outcome) -> int:
 
 
 def outcome_counts(rows: CandidateRows) -> dict[str, int]:
-    """Rows per outcome; they add up to items x repeats. What was never asked is named only where there is any."""
+    """Rows per outcome; they add up to items x repeats. What is rare is named only where there is any."""
     counted = np.bincount(rows.outcomes.ravel(), minlength=len(ALL_OUTCOMES))
     counts: dict[str, int] = {outcome: int(n) for outcome, n in zip(ALL_OUTCOMES, counted, strict=True)}
-    for outcome in UNASKED:
+    for outcome in (*UNASKED, REJECTED):
         if not counts[outcome]:
             del counts[outcome]
     if sum(counts.values()) != rows.outcomes.size:

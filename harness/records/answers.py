@@ -11,19 +11,22 @@ from typing import Any, Literal, Protocol
 
 from harness.records import Item
 
-Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked"]
+Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked", "rejected"]
 
 OUTCOMES: tuple[Outcome, ...] = ("ok", "unparsed", "refused", "blocked", "abstained", "error")
 """Six different facts about a call. An item whose text is withheld is never asked: its row says ``withheld``."""
 
 WITHHELD: Outcome = "withheld"
+REJECTED: Outcome = "rejected"
+"""The endpoint refuses this very item, whatever is tried (too long, a 403, 413 or 422 where others are answered): a
+lasting fact about system and item, which production meets too. A row file says ``error`` and marks it."""
 NOT_ASKED: Outcome = "not_asked"
 """A row that nobody was asked for: the run stopped before it, or a file of decisions holds none for its item."""
 UNASKED: tuple[Outcome, ...] = (WITHHELD, NOT_ASKED)
 """Rows that cannot fail: they enter no rate of errors or failures, and are shown only where there are any."""
 MISSING_OUTCOMES: tuple[Outcome, ...] = ("error", *UNASKED)
 """Rows that are a missing pair: never a decision, never a "no"."""
-FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abstained")
+FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abstained", REJECTED)
 """Outcomes that enter the metrics as the declared ``on_failure`` decision; ``error`` is a missing pair instead."""
 
 

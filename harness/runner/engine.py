@@ -30,7 +30,7 @@ LAST_ROWS_S = 0.2
 """For the rows of calls that have just ended, after a stop."""
 TURN_S = 0.02
 WITHHELD = Answer("withheld")
-WATCHED = frozenset({"unparsed", "refused", "error"})
+WATCHED = frozenset({"unparsed", "refused", "rejected", "error"})
 """Outcomes that no first row but these: the set-up is wrong. A provider's blocks may be the items' own."""
 
 

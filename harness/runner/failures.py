@@ -16,7 +16,7 @@ from harness.errors import printable
 from harness.records.answers import Prediction
 from harness.runner.cache import ResponseCache
 
-COUNTED = frozenset({"unparsed", "refused", "blocked", "error"})
+COUNTED = frozenset({"unparsed", "refused", "blocked", "rejected", "error"})
 SHOWN = 3
 MOST_REASONS = 1000
 EXAMPLE_CHARACTERS = 200

@@ -61,7 +61,7 @@ def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, re
 
 
 def _only_refused(outcomes: Mapping[str, int]) -> bool:
-    return not any(outcomes.get(one, 0) for one in ("unparsed", "blocked", "error"))
+    return not any(outcomes.get(one, 0) for one in ("unparsed", "blocked", "rejected", "error"))
 
 
 def check_counts(counts: Mapping[str, Mapping[str, int]], n_rows: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.records.answers import Prediction
+from harness.records.answers import REJECTED, Prediction
 from harness.runs.arrow import array_of
 from harness.runs.layout import ALL_OUTCOMES, prediction_schema
 
@@ -78,7 +78,7 @@ class Columns:
             [row.candidate for row in rows],
             [row.item_id for row in rows],
             [row.repeat for row in rows],
-            [answer.outcome for answer in answers],
+            ["error" if answer.outcome == REJECTED else answer.outcome for answer in answers],
             *([one.get(category) for one in decisions] for category in self._categories),
             *([one.get(category) for one in scores] for category in self._categories),
             [answer.rationale for answer in answers],
@@ -88,6 +88,7 @@ class Columns:
             [row.is_cached for row in rows],
             [row.response_key for row in rows],
             [answer.error for answer in answers],
+            [answer.outcome == REJECTED for answer in answers],
         ]
         arrays = [array_of(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)]
         self._emit(pa.RecordBatch.from_arrays(arrays, schema=self._schema))

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
-from harness.runs.arrow import number_array
+from harness.records.answers import REJECTED
+from harness.runs.arrow import number_array, numpy_of
 from harness.runs.canonical import canonical_json
 from harness.runs.folder import RunFolder
 from harness.runs.layout import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, status_of_counts
@@ -61,14 +62,14 @@ def verify(run: Run) -> None:
             raise _refused(f"{run.path}/{name}", "its content is not what the run wrote (its hash is another one)")
     expected_ids = _each(run.all_items["item_id"], meta.repeats)
     for candidate in meta.candidates:
-        rows = run.rows(candidate, ["candidate", "item_id", "outcome"])
+        rows = run.rows(candidate, ["candidate", "item_id", "outcome", REJECTED])
         where = f"{run.path}/{PREDICTIONS_FILE}"
         names = rows["candidate"].unique().to_pylist()
         if names != [candidate]:
             raise _refused(where, f"the rows of '{candidate}' say {', '.join(repr(name) for name in names)}")
         if not rows["item_id"].equals(expected_ids):
             raise _refused(where, f"the rows of '{candidate}' are not about the items of {ITEMS_FILE}, in their order")
-        counted = {one["values"].as_py(): one["counts"].as_py() for one in pc.value_counts(rows["outcome"])}
+        counted = _counted(rows)
         claimed = {outcome: n for outcome, n in meta.counts.get(candidate, {}).items() if n}
         if counted != claimed:
             raise _refused(f"{run.path}/{META_FILE}", f"counts of '{candidate}' are {claimed}, its rows have {counted}")
@@ -77,6 +78,16 @@ def verify(run: Run) -> None:
         if found != meta.status or meta.reason is not None:
             words = found if meta.reason is None else f"incomplete ({meta.reason})"
             raise _refused(f"{run.path}/{META_FILE}", f"status is {meta.status}, but what it holds makes it {words}")
+
+
+def _counted(rows: pa.Table) -> dict[str, int]:
+    """Rows of each outcome."""
+    counted = {one["values"].as_py(): one["counts"].as_py() for one in pc.value_counts(rows["outcome"])}
+    n_rejected = int(numpy_of(rows[REJECTED]).sum()) if REJECTED in rows.column_names else 0
+    if n_rejected:
+        counted["error"] = counted.get("error", 0) - n_rejected
+        counted[REJECTED] = n_rejected
+    return {outcome: n for outcome, n in counted.items() if n}
 
 
 def _each(ids: pa.ChunkedArray, n_repeats: int) -> pa.ChunkedArray:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
-from harness.records.answers import NOT_ASKED, OUTCOMES, UNASKED, WITHHELD, Outcome
+from harness.records.answers import NOT_ASKED, OUTCOMES, REJECTED, UNASKED, WITHHELD, Outcome
 
 MOST_NAME_BYTES = 200
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
 FORMAT = 1
-ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED)
+ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED, REJECTED)
 """Code table of ``CandidateRows.outcomes``."""
 OLD_PREFIX = ".old-"
 """A run that is being replaced is set aside under this name until its successor stands."""
@@ -146,7 +146,7 @@ def item_schema(categories: Sequence[str], slices: Sequence[str]) -> pa.Schema:
 
 
 def prediction_schema(categories: Sequence[str]) -> pa.Schema:
-    """Columns of ``predictions.parquet``."""
+    """Columns of ``predictions.parquet``; ``rejected`` tells the errors that asking again does not mend."""
     return pa.schema(
         [
             ("candidate", pa.string()),
@@ -164,6 +164,7 @@ def prediction_schema(categories: Sequence[str]) -> pa.Schema:
             ("cached", pa.bool_()),
             ("response_key", pa.string()),
             ("error", pa.string()),
+            (REJECTED, pa.bool_()),
         ]
     )
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import MISSING
+from harness.records.answers import REJECTED
 from harness.runs.arrow import number_array, numpy_of
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
@@ -165,13 +166,13 @@ class Run:
         """One candidate's rows."""
         columns = [f"{part}.{category}" for part in ("decision", "score") for category in self.categories]
         counted = ["input_tokens", "cached_tokens", "output_tokens"]
-        table = self.rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
+        table = self.rows(name, ["outcome", REJECTED, *columns, "latency_ms", *counted, "cost_usd", "cached"])
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
         shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
         kept: Any = slice(None) if self._kept is None else self._kept
         return CandidateRows(
-            outcomes=_outcomes(table["outcome"]).reshape(shape)[kept],
+            outcomes=_outcomes(table).reshape(shape)[kept],
             y_pred=_matrix(table, "decision", self.categories, MISSING, np.int8).reshape(cube)[kept],
             y_score=_matrix(table, "score", self.categories, np.nan, np.float64).reshape(cube)[kept],
             latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape)[kept],
@@ -213,7 +214,8 @@ class Run:
                 skipped = skipped if groups else first - start
                 groups.append(number)
             start = end
-        return file.read_row_groups(groups, columns=list(columns)).slice(skipped, n_rows)
+        known = [name for name in columns if name in file.schema_arrow.names or name != REJECTED]
+        return file.read_row_groups(groups, columns=known).slice(skipped, n_rows)
 
     def _file(self, name: str) -> pq.ParquetFile:
         try:
@@ -302,9 +304,13 @@ def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
     return open_run(runs[-1].run_id, runs_dir) if runs else None
 
 
-def _outcomes(column: pa.ChunkedArray) -> NDArray[np.int8]:
+def _outcomes(table: pa.Table) -> NDArray[np.int8]:
     code = {outcome: index for index, outcome in enumerate(ALL_OUTCOMES)}
-    return np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
+    column = table["outcome"]
+    codes = np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
+    if REJECTED in table.column_names:  # runs of earlier versions have none
+        codes[numpy_of(table[REJECTED])] = code[REJECTED]
+    return codes
 
 
 def _matrix(table: pa.Table, prefix: str, names: Sequence[str], null: float, kind: type) -> NDArray[Any]:

@@ -136,26 +136,33 @@ UNPARSED = [
     completion('{"categories": ["violence"]}'),
     completion('{"categories": ["hate"', finish="length"),
     completion("<think>hm", finish="length"),
+    answered({"error": {"code": "json_validate_failed", "message": "Failed to generate JSON."}}, 400),
 ]
 ERRORS = [
     answered(b"", 0, "connection reset after 6 attempts"),
     answered({"error": {"code": "model_not_found"}}, 404),
-    answered({"error": {"code": "context_length_exceeded"}}, 400),
-    answered({"error": "bad"}, 400),
     answered(b"<html>", 200),
     answered(b"[]", 200),
     answered({}, 200),
     answered({"choices": []}, 200),
     answered({"choices": [None]}, 200),
 ]
+REJECTED = [
+    answered({"error": {"code": "context_length_exceeded"}}, 400),
+    answered({"error": "bad"}, 400),
+    answered(b"<h1>413 Request Entity Too Large</h1>", 413),
+    answered({"detail": "cannot process this text"}, 422),
+    answered({"error": {"message": "no"}}, 403),
+]
 
 
 @pytest.mark.parametrize(
     ("outcome", "response"),
     [(name, one) for name, many in
-     {"blocked": FILTERED, "refused": REFUSED, "unparsed": UNPARSED, "error": ERRORS}.items() for one in many],
+     {"blocked": FILTERED, "refused": REFUSED, "unparsed": UNPARSED, "rejected": REJECTED,
+      "error": ERRORS}.items() for one in many],
 )  # fmt: skip
-def test_chat_failures_are_four_different_facts(outcome, response):
+def test_chat_failures_are_different_facts(outcome, response):
     """No failure is a decision."""
     answer, _ = drive(chat(), item(), response)
     assert answer.outcome == outcome

@@ -70,7 +70,7 @@ def test_every_built_in_answer_has_its_parser():
 @given(status=st.sampled_from([200, 201, 302, 400, 401, 403, 404, 413, 422, 429, 446, 500, 503, 529]), document=JSON)
 def test_any_document_has_a_meaning(status, document):
     meaning = meaning_of(status, document)
-    assert meaning.outcome in ("ok", "unparsed", "refused", "blocked", "error")
+    assert meaning.outcome in ("ok", "unparsed", "refused", "blocked", "rejected", "error")
     assert meaning.reason("some text").isprintable()
     assert not (meaning.is_retryable and meaning.may_journal)
     assert 200 <= effective_status(status, document) < 600
@@ -83,7 +83,7 @@ CHAT = ChatCandidate("v1", prompt({}), "m", Model("openai", model="m"), PARSERS[
 @given(document=JSON, status=st.sampled_from([200, 400, 500]))
 def test_any_document_is_read_as_a_row(document, status):
     answer, _ = drive(CHAT, item(), answered(document, status))
-    assert answer.outcome in ("ok", "unparsed", "refused", "blocked", "error")
+    assert answer.outcome in ("ok", "unparsed", "refused", "blocked", "rejected", "error")
     assert answer.outcome == "ok" or answer.error
 
 
@@ -98,7 +98,7 @@ def test_any_choice_is_read(choice, finish):
     answer, _ = drive(CHAT, item(), answered({"choices": [choice]}))
     assert answer.outcome
     answer, _ = drive(CHAT, item(), completion('{"categories": []}', finish=finish))
-    assert answer.outcome in ("ok", "unparsed", "refused", "blocked", "error")
+    assert answer.outcome in ("ok", "unparsed", "refused", "blocked", "rejected", "error")
 
 
 @given(line=st.text(max_size=60), secret=st.text(min_size=12, max_size=40))

@@ -143,7 +143,7 @@ def _write_predictions(folder, cubes, outcomes, categories, ids, error_text) -> 
             "candidate": pa.array([name] * n_rows),
             "item_id": pa.array(np.repeat(np.asarray(ids, dtype=object), n_repeats)),
             "repeat": pa.array(np.tile(np.arange(n_repeats, dtype=np.int32), n_items)),
-            "outcome": pa.array(said.astype(str)),
+            "outcome": pa.array(np.where(said == "rejected", "error", said.astype(str))),
             **{f"decision.{one}": _nullable(rows[:, column]) for column, one in enumerate(categories)},
             **{f"score.{one}": pa.nulls(n_rows, pa.float64()) for one in categories},
             "rationale": text,
@@ -155,6 +155,7 @@ def _write_predictions(folder, cubes, outcomes, categories, ids, error_text) -> 
             "cached": pa.array(np.zeros(n_rows, dtype=bool)),
             "response_key": text,
             "error": text,
+            "rejected": pa.array(said == "rejected"),
         }
         tables.append(pa.table([columns[field.name] for field in schema], schema=schema))
     pq.write_table(pa.concat_tables(tables), folder / "predictions.parquet")

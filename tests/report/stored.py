@@ -130,7 +130,7 @@ def _rows(source: ReportSource, position: int) -> pa.Table:
         "candidate": [arm.id] * n_items,
         "item_id": source.item_ids,
         "repeat": [0] * n_items,
-        "outcome": [OUTCOME_NAMES[code] for code in arm.outcomes],
+        "outcome": ["error" if OUTCOME_NAMES[code] == "rejected" else OUTCOME_NAMES[code] for code in arm.outcomes],
     }
     for column, category in enumerate(source.categories):
         decided = zip(arm.decisions[:, column].tolist(), is_answered.tolist(), strict=True)
@@ -148,5 +148,6 @@ def _rows(source: ReportSource, position: int) -> pa.Table:
         "cached": [False] * n_items,
         "response_key": [None] * n_items,
         "error": [None] * n_items,
+        "rejected": [OUTCOME_NAMES[code] == "rejected" for code in arm.outcomes],
     }
     return pa.table(columns, schema=prediction_schema(source.categories))

@@ -1,14 +1,20 @@
 """What is taken for a wrong set-up, what for an item's own refusal, and what ends a run early."""
 
+import numpy as np
 import pytest
 from runner_fakes import Asking, FakeGolden, FakeTransport, answer, failure, make_request, run
 
+from harness.candidates.responses import read_document
 from harness.errors import HarnessError
+from harness.gating.decide import gate_runs
+from harness.measure.decisions import decisions
 from harness.records import Limits
 from harness.records.answers import Answer
 from harness.runner.first_calls import FirstCalls
 from harness.runner.transport import TransportError
 from harness.runs import open_run
+from harness.runs.integrity import verify
+from tests.gating.stored import store_run
 
 
 def number_of(text):
@@ -189,3 +195,58 @@ def test_a_model_that_refuses_everything_is_a_fact_not_a_broken_run():
     assert status_of({"v1": {"refused": 12}}, 0.005, None) == "complete"
     assert status_of({"v1": {"refused": 11, "unparsed": 1}}, 0.005, None) == "invalid"
     assert status_of({"v1": {"blocked": 12}}, 0.005, None) == "invalid"
+
+
+class Reading(Asking):
+    """Reads failures as the shipped candidates do."""
+
+    def read(self, response):
+        document = read_document(response)
+        return document if isinstance(document, Answer) else super().read(response)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(400, "cannot do this one"), (400, "maximum context length is 8192 tokens"), (403, "no"), (413, ""), (422, "bad")],
+)
+def test_an_item_the_endpoint_refuses_counts_as_the_fallback_and_leaves_a_small_run_valid(tmp_path, status, message):
+    """One refused text in ten left the run INVALID, and every rerun too."""
+    transport = FakeTransport(lambda text, attempt: failure(status, message) if text.endswith(" 5") else None)
+    summary = run(make_request(tmp_path, FakeGolden(10), [Reading("v1"), Reading("v2", prompt="?")]), transport)
+    assert (summary.status, summary.errors) == ("complete", 0)
+    assert summary.counts == {name: {"ok": 9, "rejected": 1} for name in ("v1", "v2")}
+    assert transport.calls.count("text number 5") == 2  # once a candidate: it is a lasting fact
+    assert run(make_request(tmp_path, FakeGolden(10), [Reading("v1"), Reading("v2", prompt="?")]), transport).is_reused
+    stored = open_run(summary.path)
+    verify(stored)
+    read = decisions(stored, "v1")
+    assert (read.has_failed[:, 0, 0] == [index == 5 for index in range(10)]).all()
+    assert read.y_pred[5, 0, 0] == 0  # on_failure: no_flag
+    rows = stored.rows("v1", ["outcome", "rejected", "error"]).to_pylist()
+    assert (rows[5]["outcome"], rows[5]["rejected"]) == ("error", True)  # the six words of the format
+    assert str(status) in rows[5]["error"]
+    assert sum(row["rejected"] for row in rows) == 1
+
+
+def test_a_run_whose_every_item_is_refused_is_no_basis_for_a_verdict(tmp_path):
+    summary = run(
+        make_request(tmp_path, FakeGolden(6), [Reading()]),
+        FakeTransport(lambda text, attempt: failure(422, "bad field")),
+    )
+    assert (summary.status, summary.counts) == ("invalid", {"v1": {"rejected": 6}})
+    assert summary.failures == {"v1": {"rejected: HTTP 422: bad field": 6}}
+
+
+def test_refused_items_decide_no_gate_by_being_missing(tmp_path):
+    """Both sides refuse the same text: production would treat it alike, and so does the gate."""
+    gold = [1, 0] * 150
+    outcomes = np.array(["rejected"] * 3 + ["ok"] * 297)
+    run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, outcomes={"v1": outcomes, "v2": outcomes})
+    report = gate_runs(run, "v2", run, "v1")
+    assert report.verdict == "PASS"
+    assert report.n_missing == 0
+    assert report.fallback.n_rows == {"baseline": 3, "candidate": 3}
+    one_sided = store_run(
+        tmp_path / "b", gold, {"v1": gold, "v2": gold}, outcomes={"v2": np.repeat(["rejected", "ok"], 150)}
+    )
+    assert gate_runs(one_sided, "v2", one_sided, "v1").verdict == "REGRESSION"

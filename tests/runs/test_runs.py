@@ -39,7 +39,7 @@ def stored(tmp_path):
 def test_columns_are_those_of_the_format(stored):
     expected = (
         "candidate item_id repeat outcome decision.hate decision.spam score.hate score.spam rationale latency_ms "
-        "input_tokens cached_tokens output_tokens cost_usd cached response_key error"
+        "input_tokens cached_tokens output_tokens cost_usd cached response_key error rejected"
     )
     file = pq.ParquetFile(f"{stored.path}/predictions.parquet")
     assert " ".join(file.schema_arrow.names) == expected

@@ -26,7 +26,7 @@ MOSTLY = 0.5
 """A candidate with a larger share of unusable answers says nothing that a decision could rest on."""
 METRICS = ("recall", "precision", "fpr")
 _KINDS: tuple[Kind, ...] = ("invalid", "harm", "open", "unknown", "gain")
-_UNUSABLE = ("unparsed", "refused", "blocked", "abstained", "error")
+_UNUSABLE = ("unparsed", "refused", "blocked", "abstained", "rejected", "error")
 _LANGUAGE = ("language", "lang", "locale")
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.records.answers import WITHHELD
+from harness.records.answers import REJECTED, WITHHELD
 from harness.report.parts import numbers
 
 NOT_ASKED = "not_asked"
-UNANSWERED = frozenset({"error", WITHHELD, NOT_ASKED})
+UNANSWERED = frozenset({"error", REJECTED, WITHHELD, NOT_ASKED})
 """Outcomes of rows that hold no answer: nothing was decided, timed or paid for."""
 NOT_FAILED = frozenset({"ok", WITHHELD, NOT_ASKED})
 
