@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "golden": ("golden", "Take care of golden sets: import, check, agreement, audit, release."),
     "run": ("run", "Run the candidates of an eval over its golden set."),
     "score": ("score", "Show precision, recall and more per category from a stored run."),
+    "show": ("show", "Show one item whole: text, labels, votes, what was sent, what came back and how it was read."),
     "compare": ("compare", "Compare two candidates item by item."),
     "history": ("history", "Show how the categories moved from run to run."),
     "runs": ("runs", "List and show stored runs."),

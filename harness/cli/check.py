@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import json_option, print_json, runs_dir_option
+from harness.cli.options import json_option, print_json
 
 _NOUNS = {
     "eval": ("eval",),
@@ -20,14 +20,11 @@ _NOUNS = {
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@runs_dir_option
 @json_option
-def command(paths: tuple[Path, ...], runs_dir: str, as_json: bool) -> None:
+def command(paths: tuple[Path, ...], as_json: bool) -> None:
     """Validate every file and every reference between them; calls nothing.
 
-    Without PATH: evals/ and golden_sets/ below the current folder. Beside the form it looks at the effect: parameters
-    nobody documents, prompts that never name what they are read by, rules that cannot match, examples out of the golden
-    set, and texts that changed under an unchanged version since a stored run.
+    Without PATH: evals/ and golden_sets/ below the current folder.
 
     \b
     Examples:
@@ -38,7 +35,7 @@ def command(paths: tuple[Path, ...], runs_dir: str, as_json: bool) -> None:
     from harness.files.text import counted
     from harness.jobs.check import check_paths
 
-    report = check_paths(paths, runs_dir=runs_dir)
+    report = check_paths(paths)
     if as_json:
         print_json(
             {

@@ -13,9 +13,7 @@ import click
 from harness.cli.options import note, print_json, runs_dir_option
 
 if TYPE_CHECKING:
-    from harness.files.golden.sets import GoldenSet
     from harness.report.weekly.collect import WeeklySource
-    from harness.runs import Run
 
 FORMATS = ("html", "md", "xlsx", "json", "png", "svg")
 
@@ -191,11 +189,12 @@ def _file_name(name: str) -> str:
 
 def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Path | None) -> tuple[WeeklySource, Any]:
     """Texts, agreement and the gate log, where the golden set is at hand and is the one that was run."""
+    from harness.jobs.texts import golden_of
     from harness.report.weekly.collect import alphas_from
     from harness.report.weekly.health import agreement_of, n_gated
     from harness.report.weekly.summaries import SummaryCache
 
-    golden = _golden(source.run, golden_card)
+    golden = golden_of(source.run, golden_card)
     if golden is None:
         if mode != "none":
             note("The golden set of this week is not at hand or has changed: the report shows no item texts.")
@@ -210,26 +209,3 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
         ),
         mode,
     )
-
-
-def _golden(run: Run, golden_card: Path | None) -> GoldenSet | None:
-    from harness.errors import HarnessError
-    from harness.files.golden.sets import load_golden
-    from harness.jobs.texts import likely_cards
-
-    for card in [golden_card] if golden_card else likely_cards(run):
-        try:
-            golden = load_golden(card, None)
-        except HarnessError:
-            if golden_card:
-                raise
-            continue
-        if golden.sha256 == run.meta.golden_set["hash"]:
-            return golden
-        if golden_card:
-            raise HarnessError(
-                f"{golden_card}: another golden set than the one that was run",
-                allowed=f"{run.meta.golden_set['name']} v{run.meta.golden_set['version']} as it was when it was run",
-                next_step="name the card of that version",
-            )
-    return None

@@ -141,9 +141,7 @@ def check_against_policy(check: SpecCheck, policy: Policy) -> None:
         here: Loc = ("thresholds", category)
         check.require(here, [category], policy.category_ids, noun="category", where=where)
         if not 0 <= threshold <= 1:
-            percent = f"{threshold:g}% is {threshold / 100:g}: write {threshold / 100:g}"
-            hint = percent if 1 < threshold <= 100 else "correct the threshold"
-            check.add(here, f"is {threshold:g}", "a score from 0 to 1", hint)
+            check.add(here, f"is {threshold:g}", "a score from 0 to 1", "correct the threshold")
     kind_of(spec).check_policy(check, policy)
 
 

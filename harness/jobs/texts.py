@@ -1,4 +1,7 @@
-"""Item texts for a report, taken from the golden set where it is at hand and is the one that was run."""
+"""The golden set of a stored run and its texts, where it is at hand and is the one that was run.
+
+Decides where it is looked for: where the run says it was, and among the shipped sets.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.files.golden.sets import GoldenSet, load_golden
+from harness.files.shipped import shipped_root
 
 if TYPE_CHECKING:
+    from harness.records import Policy
     from harness.runs import Run
+
+
+def golden_of(run: Run, card: Path | None = None, policy: Policy | None = None) -> GoldenSet | None:
+    """The set; None when none of the likely files is the one that was run.
+
+    Raises:
+        HarnessError: ``card`` was named, and is not the golden set of the run.
+    """
+    for one in [card] if card else likely_cards(run):
+        try:
+            golden = load_golden(one, policy)
+        except HarnessError:
+            if card:
+                raise
+            continue
+        if golden.sha256 == run.meta.golden_set["hash"]:
+            return golden
+        if card:
+            raise HarnessError(
+                f"{card}: another golden set than the one that was run",
+                allowed=f"{run.meta.golden_set['name']} v{run.meta.golden_set['version']} as it was when it was run",
+                next_step="name the card of that version",
+            )
+    return None
+
+
+def likely_cards(run: Run) -> list[Path]:
+    """Where the run says its golden set was, and where the shipped sets are."""
+    path = run.meta.inputs.get("golden_set", {}).get("path")
+    cards = [Path(path), shipped_root() / "golden_sets" / Path(path).name] if path else []
+    return [card for card in cards if card.is_file()]
 
 
 def texts_of(
@@ -22,31 +59,6 @@ def texts_of(
     """
     if text_mode == "none":
         return {}
-    from harness.files.golden.sets import load_golden
-
-    for card in [golden_card] if golden_card else likely_cards(run):
-        try:
-            golden = load_golden(card, None)
-        except HarnessError:
-            if golden_card:
-                raise
-            continue
-        if golden.sha256 == run.meta.golden_set["hash"]:
-            wanted = set(run.item_ids if item_ids is None else item_ids)
-            return {item.id: item.text for item in golden.items() if item.id in wanted}
-        if golden_card:
-            raise HarnessError(
-                f"{golden_card}: another golden set than the one that was run",
-                allowed=f"{run.meta.golden_set['name']} v{run.meta.golden_set['version']} as it was when it was run",
-                next_step="name the card of that version",
-            )
-    return {}
-
-
-def likely_cards(run: Run) -> list[Path]:
-    """Where the run says its golden set was, and where the shipped sets are."""
-    from harness.files.shipped import shipped_root
-
-    path = run.meta.inputs.get("golden_set", {}).get("path")
-    cards = [Path(path), shipped_root() / "golden_sets" / Path(path).name] if path else []
-    return [card for card in cards if card.is_file()]
+    golden = golden_of(run, golden_card)
+    wanted = set(run.item_ids if item_ids is None else item_ids)
+    return {} if golden is None else {item.id: item.text for item in golden.items() if item.id in wanted}

@@ -1,0 +1,1 @@
+"""One item whole, on the terminal and as a page."""

@@ -1,0 +1,97 @@
+"""What of an item's text, messages and answers may be seen under ``--text``.
+
+Decides which words of an answer are its own: a model may repeat what it was asked about, and a mask that knows the item
+alone would let it through.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
+
+_PLAIN_FIELDS = frozenset(
+    {"id", "object", "model", "role", "finish_reason", "native_finish_reason", "type", "system_fingerprint", "provider",
+     "service_tier", "stop_reason", "status", "code"}
+)  # fmt: skip
+"""Strings of an answer that speak of the call and never of the item."""
+
+
+def shown_text(text: str | None, mode: TextMode) -> str | None:
+    """A text as the mode has it; None stays None."""
+    if text is None:
+        return None
+    return {"full": text, "masked": mask(text)}.get(mode, HIDDEN_TEXT)
+
+
+def hidden(text: str) -> str:
+    """Nothing of a text."""
+    return HIDDEN_TEXT
+
+
+def changed(value: Any, change: Any) -> Any:
+    """Every string inside, changed; names of fields stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {name: changed(one, change) for name, one in value.items()}
+    return [changed(one, change) for one in value] if isinstance(value, list | tuple) else value
+
+
+class AnswerWords:
+    """Which words of an answer may be seen in a masked sheet: those of decisions, and short codes that quote nothing.
+
+    Args:
+        text: The item's text; None where it is not at hand, and then nothing counts as short.
+        names: Ids and names of categories.
+    """
+
+    SHORT = 4
+    DECISIONS = frozenset(
+        {"yes", "no", "true", "false", "null", "none", "ok", "safe", "unsafe", "categories", "category", "rationale",
+         "violates", "violation", "scores", "label", "flagged", "allow", "block"}
+    )  # fmt: skip
+
+    def __init__(self, text: str | None, names: Sequence[str]) -> None:
+        self._text = None if text is None else set(_words(text))
+        self._kept = (
+            self.DECISIONS | {word for name in names for word in _words(name)} | {name.casefold() for name in names}
+        )
+
+    def seen(self, text: str) -> str:
+        """The text, without the words that might be the item's."""
+        words = _words(text)
+        if self._text is not None and len(words) <= self.SHORT and self._text.isdisjoint(words):
+            return text
+        return _WORD.sub(lambda found: found[0] if found[0].casefold() in self._kept else mask(found[0]), text)
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in re.findall(r"[^\W_]+", text)]
+
+
+def shown_raw(body: bytes, mode: TextMode, words: AnswerWords) -> str:
+    """The answer's body; masked, its strings lose their words, for a model may repeat what it was asked about."""
+    text = body.decode("utf-8", "replace")
+    if mode == "full":
+        return text
+    if mode == "none":
+        return HIDDEN_TEXT
+    try:
+        return json.dumps(_without_words(json.loads(text), words), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return mask(text)
+
+
+def _without_words(value: Any, words: AnswerWords, name: str = "") -> Any:
+    if isinstance(value, str):
+        return value if name in _PLAIN_FIELDS else words.seen(value)
+    if isinstance(value, dict):
+        return {key: _without_words(one, words, key) for key, one in value.items() if key != "bytes"}
+    return [_without_words(one, words, name) for one in value] if isinstance(value, list) else value
