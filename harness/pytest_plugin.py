@@ -183,7 +183,7 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Gate the eval (once per session) and judge this check."""
         from harness.errors import HarnessError
-        from harness.report.gate import describe
+        from harness.report.gate import describe, headline_of
 
         try:
             report = gate_once(self.config, self.path)
@@ -191,16 +191,16 @@ class GateItem(pytest.Item):
             raise GateFailed(f"INVALID: {error}") from None
         if self.name == "verdict":
             if report.is_tolerated:
-                pytest.skip(report.headline)
+                pytest.skip(headline_of(report))
             if report.verdict != "PASS":
-                raise GateFailed(report.headline)
+                raise GateFailed(headline_of(report))
             return
         check = next((one for one in report.checks if one.name == self.name), None)
         status = "skipped" if check is None else report.status_of(check)
         if check is None or status == "skipped":
             pytest.skip("not asked of this run" if check is None else _said(check))
         if status == "error":
-            raise GateFailed(report.headline)
+            raise GateFailed(headline_of(report))
         if status == "failure":
             raise GateFailed(describe(check))
 
@@ -220,7 +220,9 @@ class GateFailed(Exception):  # noqa: N818
 
 
 def _said(check: CheckReport) -> str:
-    return f"{check.result.verdict} ({check.result.spec.tier}): {check.message}"
+    from harness.report.gate import check_message
+
+    return f"{check.result.verdict} ({check.result.spec.tier}): {check_message(check)}"
 
 
 def _lines(loaded: Any) -> Any:

@@ -112,12 +112,12 @@ def command(
 def _write_all(report: GateReport, name: str, out_dir: Path) -> None:
     import json
 
-    from harness.report.gate import comment_markdown, junit_xml, summary_markdown
+    from harness.report.gate import comment_markdown, gate_document, junit_xml, summary_markdown
 
     write_text(out_dir / f"{name}.junit.xml", junit_xml(report))
     write_text(out_dir / f"{name}.comment.md", comment_markdown(report))
     write_text(out_dir / f"{name}.summary.md", summary_markdown(report))
-    content = json.dumps(report.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    content = json.dumps(gate_document(report), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(out_dir / f"{name}.gate.json", content + "\n")
     _append_job_summary(lambda limit: summary_markdown(report, limit=limit))
 

@@ -30,6 +30,7 @@ from harness.core.planning import (
 )
 from harness.core.precision_margin import precision_margin_test
 from harness.core.results import MetricResult
+from harness.core.statements import Statement
 from harness.core.targets import target_state
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 
@@ -56,7 +57,7 @@ class _Tests(NamedTuple):
     n_now: float
     smallest_margin: float
     unit: str
-    caveat: str | None
+    caveat: Statement | None
     discordance: float = math.nan
 
 
@@ -108,20 +109,20 @@ def evaluate_check(
         tests = _precision_tests(spec, evidence, alpha, power, rng, n_resamples)
     else:
         tests = _matched_tests(spec, evidence, alpha, power)
-    remarks = []
+    remarks: list[Statement] = []
     is_passed = tests.p_non_inferior <= alpha
     if tests.caveat:
         remarks.append(tests.caveat)
     if evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS:
         is_passed = False
-        remarks.append(f"fewer than {MIN_CLUSTERS} clusters")
+        remarks.append(Statement("few_clusters", facts={"minimum": MIN_CLUSTERS}))
     items_needed = None
     if not is_passed and tests.is_at_or_beyond_limit:
-        remarks.append("if the observed value is real, no number of items will give PASS")
+        remarks.append(Statement("out_of_reach"))
     elif not is_passed and tests.needed is not None:
         items_needed = further_items(tests.needed, tests.n_now, evidence.scale)
         if items_needed == 0:
-            remarks.append("enough items if the systems are equal")
+            remarks.append(Statement("enough_if_equal"))
     return CheckResult(
         spec,
         "PASS" if is_passed else "INCONCLUSIVE",
@@ -134,7 +135,7 @@ def evaluate_check(
         items_needed,
         tests.unit if items_needed is not None else None,
         tests.smallest_margin,
-        "; ".join(remarks) or None,
+        tuple(remarks),
         tests.discordance,
     )
 
@@ -187,16 +188,13 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
     )
 
 
-def _alike(evidence: CheckEvidence, metric: str, n: int, p_value: float, alpha: float, unit: str) -> str | None:
+def _alike(evidence: CheckEvidence, metric: str, n: int, p_value: float, alpha: float, unit: str) -> Statement | None:
     """Two systems that decide every item alike, on too few items to prove the margin: what they can exclude."""
     raw = discordance(evidence.raw, metric)
     if p_value <= alpha or raw.gained or raw.lost:
         return None
-    points = 100 * largest_hidden_loss(n, alpha=alpha)
-    return (
-        f"decides every item alike; with {round(raw.n)} {unit} this set can only exclude a loss above "
-        f"{points:.{0 if points >= 5 else 1}f} points"
-    )
+    loss = largest_hidden_loss(n, alpha=alpha)
+    return Statement("decides_alike", facts={"n": round(raw.n), "unit": unit, "excluded_loss": loss})
 
 
 def _precision_tests(
@@ -215,7 +213,7 @@ def _precision_tests(
         (MIN_FLAGGED, n_flagged, "flagged items"),
     ):
         if n_now < minimum:
-            nan, caveat = math.nan, f"fewer than {minimum} {what}"
+            nan, caveat = math.nan, Statement("few_items", facts={"minimum": minimum, "unit": what})
             # the shortage in flagged items too, so that a check names one unit, the plan's
             grown = max(needed or 0, math.ceil(flagged * minimum / n_now)) if n_now > 0 else None
             return _Tests(nan, nan, nan, result, is_beyond, grown, flagged, smallest, unit, caveat, psi)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.core.metric_table import metrics_on
 from harness.core.results import MetricResult
+from harness.core.statements import Statement
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
 TIERS = ("critical", "guarded", "watch")
@@ -129,7 +130,7 @@ class CheckResult:
         items_needed: Further items for an inconclusive check; None when settled or when no number helps.
         items_unit: What items_needed counts.
         smallest_margin: Smallest margin provable with 80% power; NaN when not known.
-        remark: What else a reader must know.
+        remarks: What else a reader must know.
         discordance: Share of the items on which the systems differ, as items_needed and smallest_margin assume it:
             (differing + 1)/(items + 2); NaN for a floor.
     """
@@ -145,7 +146,7 @@ class CheckResult:
     items_needed: int | None = None
     items_unit: str | None = None
     smallest_margin: float = math.nan
-    remark: str | None = None
+    remarks: tuple[Statement, ...] = ()
     discordance: float = math.nan
 
     @property
@@ -194,7 +195,7 @@ class CheckResult:
             "smallest_margin": plain["smallest_margin"],
             "discordance": plain["discordance"],
             "p_better": plain["p_better"],
-            "remark": self.remark,
+            "remarks": [remark.as_dict() for remark in self.remarks],
         }
 
 
@@ -209,8 +210,10 @@ def not_evaluable(spec: CheckSpec, reason: str, n_excluded: int) -> CheckResult:
     Returns:
         A NOT_EVALUABLE result with NaN p-values.
 
-    >>> not_evaluable(CheckSpec("hate", "recall", "watch", margin=0.05), "no violating items", 3).remark
+    >>> spec = CheckSpec("hate", "recall", "watch", margin=0.05)
+    >>> not_evaluable(spec, "no violating items", 3).remarks[0].facts["reason"]
     'no violating items'
     """
     undefined = MetricResult.undefined(reason, n_excluded=n_excluded)
-    return CheckResult(spec, "NOT_EVALUABLE", 0, math.nan, math.nan, math.nan, math.nan, undefined, remark=reason)
+    nan, remark = math.nan, Statement("not_evaluable", facts={"reason": reason})
+    return CheckResult(spec, "NOT_EVALUABLE", 0, nan, nan, nan, nan, undefined, remarks=(remark,))

@@ -16,12 +16,10 @@ import numpy as np
 from harness.core.check_tests import evaluate_check
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict
 from harness.core.multiplicity import holm
+from harness.core.statements import Statement, StatementKind
 
 POOLED = "guarded (pooled)"
 """Category of a pooled check."""
-TOGETHER = "guarded categories together"
-"""What a reader sees in its place."""
-EVERY_PASS = "every gated check passes"
 REMARK_SHARE = 0.5
 """The remark "worse, within the margin" needs a p at this share of alpha, after Holm: the score test of precision is a
 little liberal where one system flags almost a subset of the other, and nobody asked for the remark."""
@@ -34,14 +32,14 @@ class GateResult:
 
     Attributes:
         verdict: INVALID > REGRESSION > INCONCLUSIVE > PASS.
-        reason: One sentence that names the checks behind the verdict.
+        reasons: What is behind the verdict; the first decides it.
         checks: One result per check, in the order of the gate file.
         pooled: One result per metric of the guarded tier, its categories taken together.
         sensitivity: Verdict under each other treatment of failed outputs.
     """
 
     verdict: Verdict
-    reason: str
+    reasons: tuple[Statement, ...]
     checks: tuple[CheckResult, ...]
     pooled: tuple[CheckResult, ...] = ()
     sensitivity: Mapping[str, Verdict] = field(default_factory=dict)
@@ -50,14 +48,14 @@ class GateResult:
         """Return the gate as plain data.
 
         Returns:
-            Keys verdict, reason, checks, pooled, sensitivity.
+            Keys verdict, reasons, checks, pooled, sensitivity.
 
-        >>> GateResult("PASS", "nothing is gated", ()).as_dict()["verdict"]
+        >>> GateResult("PASS", (Statement("nothing_gated"),), ()).as_dict()["verdict"]
         'PASS'
         """
         return {
             "verdict": self.verdict,
-            "reason": self.reason,
+            "reasons": [reason.as_dict() for reason in self.reasons],
             "checks": [check.as_dict() for check in self.checks],
             "pooled": [check.as_dict() for check in self.pooled],
             "sensitivity": dict(self.sensitivity),
@@ -87,7 +85,7 @@ def decide_gate(
         n_resamples: Tables of the precision test.
 
     Returns:
-        Verdict, reason and results; P(PASS) <= alpha when a critical category is truly worse by its margin.
+        Verdict, reasons and results; P(PASS) <= alpha when a critical category is truly worse by its margin.
 
     Raises:
         ValueError: Alpha is outside (0, 0.5), the seed is negative, or counts are malformed.
@@ -119,7 +117,7 @@ def decide_gate(
     pool_passes: dict[PoolKey, bool] = {(pool.spec.metric, pool.spec.kind): pool.verdict == "PASS" for pool in pools}
     results = [_guarded_remark(result, pool_passes) for result in results]
     verdict, reason = _overall(results, pools)
-    return GateResult(verdict, reason, tuple(results), tuple(pools))
+    return GateResult(verdict, (reason,), tuple(results), tuple(pools))
 
 
 def check_generator(seed: int, check_id: str) -> np.random.Generator:
@@ -155,9 +153,9 @@ def _with_holm(results: list[CheckResult], alpha: float) -> list[CheckResult]:
         if result.verdict == "INCONCLUSIVE" and p_worse <= alpha:
             changed = replace(changed, verdict="REGRESSION", items_needed=None, items_unit=None)
         if result.verdict == "PASS" and result.spec.kind == "margin" and p_worse <= REMARK_SHARE * alpha:
-            changed = replace(changed, remark=_joined(changed.remark, "worse, within the margin"))
+            changed = _remarked(changed, "worse_within_margin")
         if p_better <= alpha:
-            changed = replace(changed, remark=_joined(changed.remark, "improved"))
+            changed = _remarked(changed, "improved")
         settled.append(changed)
     return settled
 
@@ -166,12 +164,12 @@ def _guarded_remark(result: CheckResult, pool_passes: Mapping[PoolKey, bool]) ->
     if result.spec.tier != "guarded" or result.verdict != "INCONCLUSIVE":
         return result
     if not pool_passes.get((result.spec.metric, result.spec.kind), False):
-        return replace(result, remark=_joined(result.remark, "not proven"))
-    return replace(result, remark=_joined(result.remark, "not proven in this category alone"))
+        return _remarked(result, "pool_not_proven")
+    return _remarked(result, "not_proven_alone")
 
 
-def _joined(first: str | None, second: str) -> str:
-    return second if first is None else f"{first}; {second}"
+def _remarked(result: CheckResult, kind: StatementKind) -> CheckResult:
+    return replace(result, remarks=(*result.remarks, Statement(kind)))
 
 
 def _pools(
@@ -210,26 +208,23 @@ def _summed(parts: Sequence[CheckEvidence]) -> CheckEvidence:
     return CheckEvidence(cells, raw, max(clusters, default=None), sum(part.n_excluded for part in parts))
 
 
-def _overall(results: Sequence[CheckResult], pools: Sequence[CheckResult]) -> tuple[Verdict, str]:
-    regressed = [_name(r) for r in results if r.verdict == "REGRESSION" and r.spec.tier != "watch"]
-    regressed += [_pool_name(pool, results) for pool in pools if pool.verdict == "REGRESSION"]
+def _overall(results: Sequence[CheckResult], pools: Sequence[CheckResult]) -> tuple[Verdict, Statement]:
+    regressed = [result.spec for result in results if result.verdict == "REGRESSION" and result.spec.tier != "watch"]
+    regressed += [_pool_spec(pool, results) for pool in pools if pool.verdict == "REGRESSION"]
     if regressed:
-        return "REGRESSION", f"worse: {', '.join(regressed)}"
-    unproven = [_name(r) for r in results if r.spec.tier == "critical" and r.verdict != "PASS"]
-    unproven += [_name(r) for r in results if r.spec.tier == "guarded" and r.is_uncovered]
-    unproven += [name for pool in pools if pool.verdict != "PASS" for name in [_pool_name(pool, results)]]
+        return "REGRESSION", Statement("regressed", tuple(regressed))
+    unproven = [result.spec for result in results if result.spec.tier == "critical" and result.verdict != "PASS"]
+    unproven += [result.spec for result in results if result.spec.tier == "guarded" and result.is_uncovered]
+    unproven += [_pool_spec(pool, results) for pool in pools if pool.verdict != "PASS"]
     if unproven:
-        return "INCONCLUSIVE", f"not proven: {', '.join(dict.fromkeys(unproven))}"
+        return "INCONCLUSIVE", Statement("not_proven", tuple(dict.fromkeys(unproven)))
     gated = [result for result in results if result.spec.tier != "watch"]
     if not gated:
-        return "PASS", "nothing is gated: no check is critical or guarded"
+        return "PASS", Statement("nothing_gated")
     n_critical = sum(result.spec.tier == "critical" for result in gated)
-    parts = [f"{n_critical} critical"] if n_critical else []
-    if any(len(_members(pool, results)) > 1 for pool in pools):
-        parts.append(f"{TOGETHER}: PASS")
-    parts += [f"{_pool_name(pool, results)}: PASS" for pool in pools if len(_members(pool, results)) == 1]
-    whole = EVERY_PASS if all(result.verdict == "PASS" for result in gated) else "no gated check regresses"
-    return "PASS", f"{whole} ({', '.join(parts)})"
+    all_pass = all(result.verdict == "PASS" for result in gated)
+    kind: StatementKind = "every_check_passes" if all_pass else "none_regresses"
+    return "PASS", Statement(kind, tuple(_pool_spec(pool, results) for pool in pools), {"n_critical": n_critical})
 
 
 def _members(pool: CheckResult, results: Sequence[CheckResult]) -> list[CheckResult]:
@@ -237,12 +232,7 @@ def _members(pool: CheckResult, results: Sequence[CheckResult]) -> list[CheckRes
     return [result for result in results if (result.spec.tier, result.spec.metric, result.spec.kind) == key]
 
 
-def _pool_name(pool: CheckResult, results: Sequence[CheckResult]) -> str:
-    """A pool of one check is that check."""
+def _pool_spec(pool: CheckResult, results: Sequence[CheckResult]) -> CheckSpec:
+    """What a pool is called by: a pool of one check is that check."""
     members = _members(pool, results)
-    return _name(members[0] if len(members) == 1 else replace(pool, spec=replace(pool.spec, category=f"{TOGETHER},")))
-
-
-def _name(result: CheckResult) -> str:
-    suffix = " floor" if result.spec.kind == "floor" else ""
-    return f"{result.spec.category} {result.spec.metric}{suffix}"
+    return members[0].spec if len(members) == 1 else pool.spec

@@ -24,6 +24,7 @@ from harness.core.checks import (
 from harness.core.clusters import EffectiveCells, effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
+from harness.core.statements import Statement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ def gate_arrays(
 
     A run with more than max_missing missing pairs, or whose verdict changes when they are imputed against the candidate
     (baseline right, candidate wrong), is INVALID. If another treatment of failed outputs gives another verdict, the
-    reason says so.
+    reasons say so.
 
     Args:
         arrays: Gold, decisions, failures and clusters.
@@ -75,7 +76,7 @@ def gate_arrays(
         n_resamples: Tables of the precision test.
 
     Returns:
-        Verdict, reason, one result per check, pooled results and sensitivity.
+        Verdict, reasons, one result per check, pooled results and sensitivity.
 
     Raises:
         ValueError: Shapes or codes are wrong, a check names an unknown category, or failures are needed and absent.
@@ -100,24 +101,21 @@ def gate_arrays(
     missing = missing_pairs(arrays)
     n_items, n_missing = arrays.y_true.shape[0], int(np.count_nonzero(missing.any(axis=1)))
     if n_missing > max_missing * n_items:
-        reason = f"{n_missing} of {n_items} items have a missing pair, more than the share {max_missing:g} allowed"
-        return replace(result, verdict="INVALID", reason=reason)
+        missed = {"n_missing": n_missing, "n_items": n_items, "most": max_missing}
+        return replace(result, verdict="INVALID", reasons=(Statement("missing_pairs", facts=missed),))
     if n_missing:
         imputed = decide(impute_against_candidate(arrays)).verdict
         if imputed != result.verdict:
-            reason = (
-                f"{result.verdict} becomes {imputed} when the {n_missing} items with a missing pair are counted "
-                "against the candidate"
-            )
-            return replace(result, verdict="INVALID", reason=reason)
+            changed = {"verdict": result.verdict, "becomes": imputed, "n_missing": n_missing}
+            return replace(result, verdict="INVALID", reasons=(Statement("missing_pairs_decide", facts=changed),))
     sensitivity: dict[str, Verdict] = {}
-    reason = result.reason
+    reasons = list(result.reasons)
     for name, (a, b) in (alternatives or {}).items():
         verdict = decide(replace(arrays, a=a, b=b)).verdict
         sensitivity[name] = verdict
         if verdict != result.verdict:
-            reason += f"; {verdict} under '{name}'"
-    return replace(result, reason=reason, sensitivity=sensitivity)
+            reasons.append(Statement("other_reading", facts={"verdict": verdict, "reading": name}))
+    return replace(result, reasons=tuple(reasons), sensitivity=sensitivity)
 
 
 def check_evidence(

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.core.checks import CheckSpec
-from harness.core.gate import POOLED, TOGETHER
+from harness.core.gate import POOLED
 from harness.errors import HarnessError
 
 ALL_ITEMS = "*"
 """Category of a check that is about the whole answer, such as the failure rate."""
+TOGETHER = "guarded categories together"
+"""What a reader sees in place of the category of a pooled check."""
 FAILURE_MARGIN = 0.005
 FAILURE_MIN_ITEMS = 598
 """Fewest items on which two systems without a failure pass the default check; below, it is only watched."""

@@ -7,7 +7,7 @@ however often each was asked. Tests, tiers and corrections are the core's.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from harness.core.metrics import NO_ITEMS
 from harness.core.planning import MOST_FURTHER
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
+from harness.core.statements import Statement
 from harness.errors import HarnessError
 from harness.gating.across import item_metric, per_item, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
@@ -108,12 +109,11 @@ def gate_runs(
         *_lost_coverage(pairs, specs, candidate),
     ]
     if broken:
-        result = replace(result, verdict="INVALID", reason="; ".join(broken))
+        result = replace(result, verdict="INVALID", reasons=tuple(broken))
     elif result.verdict != "INVALID":
         result = with_coverage(result, left_out, gate["checks"])
     must_catch = must_catch_of(candidate_run, candidate, baseline_run, baseline)
     result = with_must_catch(result, must_catch)
-    result = replace(result, reason=result.reason.replace(f"{ALL_ITEMS} failure_rate", "all items failure rate"))
     flagged = Fallback(
         {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
         {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},
@@ -133,7 +133,7 @@ def gate_runs(
     is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
     report = GateReport(
         verdict=result.verdict,
-        reason=result.reason,
+        reasons=result.reasons,
         checks=checks,
         pooled=tuple(CheckReport(_in_items(pool, pairs.n_repeats), several, several) for pool in result.pooled),
         eval_name=candidate_run.meta.eval_name,
@@ -168,15 +168,12 @@ def gate_runs(
     return replace(report, findings=pair_findings(evidence))
 
 
-def _look_notes(n_earlier: int, alpha: float) -> list[str]:
+def _look_notes(n_earlier: int, alpha: float) -> list[Statement]:
     if n_earlier == 0:
         return []
     if n_earlier == 1:
-        return [f"second look: judged at alpha {alpha:g}; a third needs a new gate set"]
-    return [
-        f"look {n_earlier + 1} at this candidate: judged at alpha {alpha:g}, and even so a lucky PASS is likelier than "
-        "stated; more than two looks need a new gate set"
-    ]
+        return [Statement("second_look", facts={"alpha": alpha})]
+    return [Statement("further_look", facts={"alpha": alpha, "look": n_earlier + 1})]
 
 
 def _refuse_sequential(run: Run) -> None:
@@ -201,15 +198,15 @@ def _sides(pairs: Pairs) -> dict[str, System]:
     return {"baseline": pairs.baseline, "candidate": pairs.candidate}
 
 
-def _broken_side(run: Run, candidate: str, system: System, most: float) -> list[str]:
+def _broken_side(run: Run, candidate: str, system: System, most: float) -> list[Statement]:
     """Why one side's rows are no basis for a verdict. Another candidate's failures in the same run do not count."""
     n_errors, n_rows = int(system.is_error.sum()), int(system.is_error.size)
-    where = f"'{candidate}' of run {run.meta.run_id}"
+    facts = {"n": n_rows, "candidate": candidate, "run_id": run.meta.run_id}
     n_missing = int(np.count_nonzero(_has_no_answer(run, candidate) & ~_is_withheld(run, candidate)))
     if run.meta.status == "incomplete" and n_missing:
-        return [f"the run stopped before its end: {n_missing} of {n_rows} rows of {where} have no answer"]
+        return [Statement("run_stopped", facts={**facts, "n_missing": n_missing})]
     if system.error_rate > most:
-        return [f"{n_errors} of {n_rows} rows of {where} have no answer, more than max_error_rate {most:g}"]
+        return [Statement("rows_without_answer", facts={**facts, "n_missing": n_errors, "most": most})]
     return []
 
 
@@ -223,7 +220,7 @@ def _is_withheld(run: Run, candidate: str) -> NDArray[np.bool_]:
     return np.asarray(run.candidate(candidate).outcomes == outcome_code(WITHHELD))
 
 
-def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> list[str]:
+def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> list[Statement]:
     """Gated categories that the baseline decides on and the candidate never does."""
     lost = pairs.baseline.decides & ~pairs.candidate.decides
     names = [
@@ -233,7 +230,7 @@ def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> 
     ]
     if not names:
         return []
-    return [f"lost coverage: '{candidate}' never decides on {', '.join(names)}, which the baseline does"]
+    return [Statement("lost_coverage", facts={"candidate": candidate, "categories": names})]
 
 
 def _levels(spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_]) -> tuple[MetricResult, MetricResult]:
@@ -278,9 +275,8 @@ def _in_items(check: CheckResult, n_repeats: int) -> CheckResult:
     """The same check with its counts in items, not rows; a number of items that nobody will label is not given."""
     needed = None if check.items_needed is None else math.ceil(check.items_needed / n_repeats)
     if needed is not None and needed > MOST_FURTHER:
-        said = f"more than {MOST_FURTHER:,} more {check.items_unit} would be needed: too close to tell on this set"
-        remark = said if check.remark is None else f"{check.remark}; {said}"
-        check, needed = replace(check, items_unit=None, remark=remark), None
+        remark = Statement("too_many_needed", facts={"more_than": MOST_FURTHER, "unit": check.items_unit})
+        check, needed = replace(check, items_unit=None, remarks=(*check.remarks, remark)), None
     return replace(
         check, n=round(check.n / n_repeats), difference=per_item(check.difference, n_repeats), items_needed=needed
     )
@@ -337,25 +333,22 @@ def _side(run: Run, candidate: str, source: str) -> GateSide:
     )
 
 
-def _notes(result: GateResult, candidate_run: Run, baseline_run: Run, n_missing: int, is_aa: bool) -> tuple[str, ...]:
+def _notes(
+    result: GateResult, candidate_run: Run, baseline_run: Run, n_missing: int, is_aa: bool
+) -> tuple[Statement, ...]:
     notes = []
     if n_missing and result.verdict != "INVALID":
-        notes.append(
-            f"{n_missing} items with a missing pair; the verdict is the same when they count against the candidate"
-        )
-    if result.verdict != "INVALID" and result.sensitivity.get("all_wrong", result.verdict) != result.verdict:
-        notes.append(
-            f"the verdict rests on the declared fallback: with every failed answer wrong it is "
-            f"{result.sensitivity['all_wrong']}"
-        )
-    if is_aa and baseline_run.meta.run_id == candidate_run.meta.run_id:
-        notes.append(
-            "A/A check: one candidate against its own answers, so every difference is zero and nothing new is judged"
-        )
-    elif is_aa:
-        notes.append("A/A check: one candidate asked twice, so every difference here is noise")
-    sampled: Mapping[str, int | None] = {
-        run.meta.run_id: getattr(run.meta, "limit", None) for run in (candidate_run, baseline_run)
-    }
-    notes += [f"run {run_id} is a sample of {limit} items" for run_id, limit in sampled.items() if limit is not None]
+        notes.append(Statement("missing_pairs_harmless", facts={"n_missing": n_missing}))
+    all_wrong = result.sensitivity.get("all_wrong", result.verdict)
+    if result.verdict != "INVALID" and all_wrong != result.verdict:
+        notes.append(Statement("fallback_decides", facts={"all_wrong": all_wrong}))
+    if is_aa:
+        is_one_run = baseline_run.meta.run_id == candidate_run.meta.run_id
+        notes.append(Statement("own_answers" if is_one_run else "asked_twice"))
+    limits = {run.meta.run_id: run.meta.limit for run in (candidate_run, baseline_run)}
+    notes += [
+        Statement("sample", facts={"run_id": run_id, "n_items": limit})
+        for run_id, limit in limits.items()
+        if limit is not None
+    ]
     return tuple(notes)

@@ -63,10 +63,6 @@ class Look:
     verdict: str
     is_sequential: bool
 
-    def __str__(self) -> str:
-        kind = "sequential run" if self.is_sequential else "run"
-        return f"{kind} {self.run_id}, {self.n_items} items, {self.verdict}"
-
 
 def earlier_looks(
     card: Path | None, golden_set: str, fingerprint: Mapping[str, Any], run_id: str, n_items: int

@@ -22,9 +22,12 @@ from harness.core.gate_arrays import GateArrays, check_evidence, impute_against_
 from harness.core.paired import discordance, paired_difference
 from harness.core.results import MetricResult
 from harness.core.sequential import LOOKS, SequentialPlan, repeated_interval, sequential_look, sequential_plan
+from harness.core.statements import Statement
 from harness.errors import HarnessError
 
 Tables = list[NDArray[np.float64]]
+FEW_CLUSTERS = f"fewer than {MIN_CLUSTERS} clusters"
+"""Why a number is undefined, as the other reasons of ``core.metrics`` are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class LookVerdict:
 
 def sequential_gate(
     specs: Sequence[CheckSpec], *, alpha: float = 0.05, fractions: Sequence[float] = LOOKS
-) -> tuple[SequentialGate, tuple[str, ...]]:
+) -> tuple[SequentialGate, tuple[Statement, ...]]:
     """The gate of a sequential run, and what had to be left out of it.
 
     Raises:
@@ -96,7 +99,7 @@ def sequential_gate(
     pools = tuple(CheckSpec(POOLED, metric, "guarded", margin=limit) for metric, limit in guarded.items())
     n_pooled = sum(sum(one.tier == "guarded" and one.metric == pool.metric for one in kept) > 1 for pool in pools)
     plan = sequential_plan(len(kept) + n_pooled, fractions=fractions, alpha=alpha)
-    left_out = tuple(f"{spec.category} {spec.metric} floor is not judged in a sequential run" for spec in floors)
+    left_out = tuple(Statement("floor_left_out", (spec,)) for spec in floors)
     return SequentialGate(kept, pools, plan, alpha), left_out
 
 
@@ -165,16 +168,16 @@ def judge(gate: SequentialGate, looks: Sequence[Tables]) -> LookVerdict:
     return LookVerdict(len(looks), verdict, result.verdicts, differences)
 
 
-def unjudged_checks(gate: SequentialGate, arrays: GateArrays, categories: Sequence[str]) -> dict[CheckSpec, str]:
-    """The checks that had nothing to be judged on, with the reason."""
+def unjudged_checks(gate: SequentialGate, arrays: GateArrays, categories: Sequence[str]) -> dict[CheckSpec, Statement]:
+    """The checks that had nothing to be judged on, with what keeps them from it."""
     found = {}
     for spec in gate.specs:
         evidence = check_evidence(arrays, spec, categories, alpha=gate.alpha)
         reason = evidence.reason or empty_denominator(spec, evidence.raw)
         if reason is None and evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS:
-            reason = f"fewer than {MIN_CLUSTERS} clusters"
+            reason = FEW_CLUSTERS
         if reason is not None:
-            found[spec] = reason
+            found[spec] = Statement("not_evaluable", (spec,), {"reason": reason})
     return found
 
 
@@ -231,7 +234,7 @@ def _difference(spec: CheckSpec, cells: NDArray[np.float64], z: float) -> Metric
 
 
 def verdicts_of(
-    gate: SequentialGate, found: LookVerdict, unjudged: Mapping[CheckSpec, str]
+    gate: SequentialGate, found: LookVerdict, unjudged: Mapping[CheckSpec, Statement]
 ) -> Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]:
     """Each asked check by name with its verdict and difference; what could not be judged is NOT_EVALUABLE."""
     from harness.gating.checks import check_name
@@ -239,7 +242,7 @@ def verdicts_of(
     rows = zip(gate.asked, found.checks, found.differences, strict=True)
     return {
         check_name(spec): (
-            (spec, "NOT_EVALUABLE", MetricResult.undefined(unjudged[spec]))
+            (spec, "NOT_EVALUABLE", MetricResult.undefined(str(unjudged[spec].facts["reason"])))
             if spec in unjudged
             else (spec, verdict, difference)
         )

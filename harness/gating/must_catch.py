@@ -7,16 +7,15 @@ What catching is, repeats included, is decided in ``measure.must_catch``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.gate import GateResult
+from harness.core.statements import Statement, StatementKind
 from harness.measure.must_catch import MustCatchItem, must_catch_items
 from harness.runs import Run
 
 KIND = "must_catch"
-MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +41,15 @@ class MustCatch:
         """Items that must be caught, those that the run left out included."""
         return len(self.items) + self.n_not_in_run
 
-    @property
-    def message(self) -> str:
-        """One phrase: how many, and which were missed or not answered."""
-        parts = []
-        if self.missed:
-            parts.append(f"{len(self.missed)} of {self.n} must-catch items missed: {named_items(self.missed)}")
-        if self.unknown:
-            parts.append(f"{len(self.unknown)} of {self.n} must-catch items without an answer: {_ids(self.unknown)}")
-        if self.n_not_in_run:
-            parts.append(f"{self.n_not_in_run} of {self.n} must-catch items are not in this run")
-        return "; ".join(parts) or f"all {self.n} must-catch items caught"
-
-    def described(self, one: MustCatchItem) -> str:
-        """One missed or unanswered item in words: what it violates, in how many repeats it was caught."""
-        words = [", ".join(one.categories)]
-        if one.result == "unknown":
-            words.append("no answer")
-        elif one.n_repeats > 1:
-            words.append(f"caught in {one.n_caught} of {one.n_answered} answers")
-        if set(one.outcomes) - {"ok"}:
-            words.append(f"outcome {', '.join(one.outcomes)}")
-        if one.item_id in self.missed_before:
-            words.append("the baseline misses it too")
-        return "; ".join(words)
+    def statement(self, kind: StatementKind) -> Statement:
+        """How many there are, and which were missed or not answered."""
+        facts = {
+            "n": self.n,
+            "missed": [{"item": one.item_id, "categories": list(one.categories)} for one in self.missed],
+            "unknown": [one.item_id for one in self.unknown],
+            "not_in_run": self.n_not_in_run,
+        }
+        return Statement(kind, facts=facts)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness gate --json``."""
@@ -96,22 +80,13 @@ def with_must_catch(result: GateResult, must_catch: MustCatch | None) -> GateRes
     """The gate's result under the must-catch items."""
     if must_catch is None or result.verdict == "INVALID":
         return result
+    said = must_catch.statement("must_catch")
     if must_catch.missed:
-        behind = f"; {result.reason}" if result.verdict == "REGRESSION" else ""
-        return replace(result, verdict="REGRESSION", reason=f"{must_catch.message}{behind}")
+        behind = result.reasons if result.verdict == "REGRESSION" else ()
+        return replace(result, verdict="REGRESSION", reasons=(said, *behind))
     if must_catch.unknown or must_catch.n_not_in_run:
         if result.verdict == "PASS":
-            return replace(result, verdict="INCONCLUSIVE", reason=f"not proven: {must_catch.message}")
-        return replace(result, reason=f"{result.reason}; {must_catch.message}")
+            unproven = must_catch.statement("must_catch_not_proven")
+            return replace(result, verdict="INCONCLUSIVE", reasons=(unproven,))
+        return replace(result, reasons=(*result.reasons, said))
     return result
-
-
-def named_items(items: Sequence[MustCatchItem]) -> str:
-    """Ids with what they violate; long lists are cut with a count."""
-    shown = ", ".join(f"{one.item_id} ({', '.join(one.categories)})" for one in items[:MOST_NAMED])
-    return f"{shown}, ... ({len(items)} in all)" if len(items) > MOST_NAMED else shown
-
-
-def _ids(items: Sequence[MustCatchItem]) -> str:
-    shown = ", ".join(one.item_id for one in items[:MOST_NAMED])
-    return f"{shown}, ... ({len(items)} in all)" if len(items) > MOST_NAMED else shown

@@ -1,11 +1,10 @@
 """What a gate reports: verdict, checks, and everything they rest on.
 
-Decides the shape of ``harness gate --json``; computes nothing.
+Decides which checks block, and the exit code; computes nothing. The words are ``report.gate``'s.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
+from harness.core.statements import Statement
 from harness.gating.checks import check_name
 from harness.gating.coverage import LeftOut
 from harness.gating.findings.records import Finding
@@ -42,42 +42,6 @@ class CheckReport:
     def name(self) -> str:
         """Category, metric and kind, as one phrase."""
         return check_name(self.result.spec)
-
-    @property
-    def message(self) -> str:
-        """What a reader must know beside the verdict: what is missing, and what would settle it."""
-        result = self.result
-        parts = ["gated in every eval"] if self.is_implied and result.verdict != "PASS" else []
-        parts += [result.remark] if result.remark else []
-        if self.n_missing:
-            items = "1 item is" if self.n_missing == 1 else f"{self.n_missing:,} items are"
-            parts.append(f"{items} left out of both sides, since a system gave no answer")
-        return "; ".join([*parts, *self._outlook()])
-
-    def _outlook(self) -> list[str]:
-        """What this set can prove and what it lacks, with the assumption that the figures rest on."""
-        result, said = self.result, []
-        if result.items_needed:
-            said.append(f"about {result.items_needed:,} more {result.items_unit} would settle it")
-        if result.verdict == "INCONCLUSIVE" and not math.isnan(result.smallest_margin):
-            points = 100 * result.smallest_margin
-            said.append(f"smallest provable margin {'above 50' if points > 50 else f'{points:.1f}'} points")
-        if not said:
-            return []
-        if math.isnan(result.discordance):
-            return [f"{', '.join(said)} (at the value seen here)"]
-        share = 100 * result.discordance
-        return [f"{', '.join(said)} (at the discordance seen here, {share:.{0 if share >= 10 else 1}f}%)"]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data in the shape of ``harness gate --json``."""
-        return {
-            **self.result.as_dict(),
-            "baseline": self.baseline.as_dict(),
-            "candidate": self.candidate.as_dict(),
-            "implied": self.is_implied,
-            "missing_pairs": self.n_missing,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +167,7 @@ class GateReport:
     """The verdict on one candidate against one baseline."""
 
     verdict: Verdict
-    reason: str
+    reasons: tuple[Statement, ...]
     checks: tuple[CheckReport, ...]
     pooled: tuple[CheckReport, ...]
     eval_name: str
@@ -221,7 +185,7 @@ class GateReport:
     noise_floor: Mapping[str, Mapping[str, MetricResult]] = field(default_factory=dict)
     across: Across | None = None
     reuse: Reuse | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Statement, ...] = ()
     is_aa: bool = False
     left_out: tuple[LeftOut, ...] = ()
     fail_on: FailOn = "inconclusive"
@@ -267,18 +231,6 @@ class GateReport:
         return "failure"
 
     @property
-    def headline(self) -> str:
-        """The verdict line: verdict, who against whom, why."""
-        return f"{self.verdict}: {self.pair}: {self.reason}"
-
-    @property
-    def pair(self) -> str:
-        """Who against whom; a candidate against itself is said to be that."""
-        if self.is_aa:
-            return f"A/A check, {self.candidate.candidate} against itself"
-        return f"{self.candidate.candidate} against {self.baseline.candidate}"
-
-    @property
     def has_gaps(self) -> bool:
         """Whether a gated check was left out or could not be evaluated."""
         unjudged = any(one.is_gap and one.spec.tier != "watch" for one in self.left_out)
@@ -290,43 +242,3 @@ class GateReport:
     def power(self) -> float:
         """Chance of a PASS that a check's further items aim at, when the systems are equal."""
         return 1 - 0.2 / max(1, len(self.checks))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data in the shape of ``harness gate --json``."""
-        return {
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "checks": [check.as_dict() for check in self.checks],
-            "left_out": [one.as_dict() for one in self.left_out],
-            "pooled": [check.as_dict() for check in self.pooled],
-            "fail_on": self.fail_on,
-            "exit_code": self.exit_code,
-            "eval": self.eval_name,
-            "alpha": self.alpha,
-            "seed": self.seed,
-            "golden_set": dict(self.golden_set),
-            "items": {"n": self.n_items, "missing_pairs": self.n_missing, "withheld": self.n_withheld},
-            "baseline": self.baseline.as_dict(),
-            "candidate": self.candidate.as_dict(),
-            "fallback": self.fallback.as_dict(self.verdict),
-            "flips": {
-                name: {
-                    "fixed": list(one.fixed),
-                    "broken": list(one.broken),
-                    "newly": {what: list(ids) for what, ids in one.newly.items()},
-                }
-                for name, one in self.flips.items()
-            },
-            "flip_rates": {
-                name: {side: rate.as_dict() for side, rate in sides.items()} for name, sides in self.flip_rates.items()
-            },
-            "noise_floor": {
-                name: {metric: one.as_dict() for metric, one in metrics.items()}
-                for name, metrics in self.noise_floor.items()
-            },
-            "across_versions": None if self.across is None else self.across.as_dict(),
-            "reuse": None if self.reuse is None else self.reuse.as_dict(),
-            "must_catch": None if self.must_catch is None else self.must_catch.as_dict(),
-            "notes": list(self.notes),
-            "findings": [one.as_dict() for one in self.findings],
-        }

@@ -22,10 +22,11 @@ from harness.core.checks import CheckSpec, Verdict
 from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays
 from harness.core.results import MetricResult
+from harness.core.statements import Statement, StatementKind
 from harness.errors import HarnessError
 from harness.files.yaml import read_yaml
 from harness.gating.baselines import FOLDER, Baseline, promoted, resolve_baseline
-from harness.gating.checks import check_name, gate_of, resolve_checks
+from harness.gating.checks import gate_of, resolve_checks
 from harness.gating.log import GateEntry, record_gate
 from harness.gating.looks import (
     LookVerdict,
@@ -91,7 +92,7 @@ class SequentialReport:
 
     Attributes:
         verdict: PASS, REGRESSION, INCONCLUSIVE, or INVALID.
-        reason: One sentence.
+        reasons: What is behind the verdict.
         look: The look at which it ended, of ``n_looks``.
         n_items: Items asked, of ``n_items_in_set``.
         calls: Calls made, and calls that stopping saved.
@@ -100,7 +101,7 @@ class SequentialReport:
     """
 
     verdict: Verdict
-    reason: str
+    reasons: tuple[Statement, ...]
     look: int
     n_looks: int
     n_items: int
@@ -111,7 +112,7 @@ class SequentialReport:
     calls: Mapping[str, int]
     cost_usd: Mapping[str, float | None]
     checks: Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Statement, ...] = ()
     reuse: Reuse | None = None
 
     @property
@@ -121,11 +122,14 @@ class SequentialReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --early-stop --json``."""
+        from harness.report.gate.statement_words import joined, said
+
         return {
             **self.run.as_dict(),
             "sequential": {
                 "verdict": self.verdict,
-                "reason": self.reason,
+                "reason": joined(self.reasons),
+                "reasons": [one.as_dict() for one in self.reasons],
                 "look": self.look,
                 "looks": self.n_looks,
                 "items_asked": self.n_items,
@@ -145,7 +149,7 @@ class SequentialReport:
                     }
                     for spec, verdict, difference in self.checks.values()
                 ],
-                "notes": list(self.notes),
+                "notes": [said(one) for one in self.notes],
                 "reuse": None if self.reuse is None else self.reuse.as_dict(),
             },
         }
@@ -292,7 +296,7 @@ def run_early_stop(
     saved_calls, saved_usd = _saved(request)
     return SequentialReport(
         verdict=verdict,
-        reason=reason,
+        reasons=(reason,),
         look=found.look,
         n_looks=len(sizes),
         n_items=sizes[found.look - 1],
@@ -303,7 +307,7 @@ def run_early_stop(
         calls={"made": so_far.calls, "saved": saved_calls},
         cost_usd={"spent": so_far.cost_usd, "saved": saved_usd},
         checks=checks,
-        notes=(*left_out, *(f"{check_name(spec)} could not be evaluated: {why}" for spec, why in blind.items())),
+        notes=(*left_out, *blind.values()),
     )
 
 
@@ -355,20 +359,21 @@ def _concluded(
     pairs: Pairs,
     summary: RunSummary,
     most: float,
-) -> tuple[Verdict, str]:
+) -> tuple[Verdict, Statement]:
     if summary.reason is not None:
-        return "INVALID", f"the run stopped before its end: {summary.reason}"
+        return "INVALID", Statement("sequential_stopped", facts={"why": summary.reason})
     for name, system in (("baseline", pairs.baseline), ("candidate", pairs.candidate)):
         if system.error_rate > most:
-            return "INVALID", f"{system.error_rate:.1%} of the {name}'s rows have no answer, more than {most:g}"
+            facts = {"share": system.error_rate, "side": name, "most": most}
+            return "INVALID", Statement("sequential_rows_without_answer", facts=facts)
     if not is_robust(gate, found.verdict, so_far.history):
-        return "INVALID", f"{found.verdict} does not stand when missing pairs count against the candidate"
-    where = f"sequential, look {found.look} of {len(gate.plan.fractions)}"
-    named = [name for name, (spec, verdict, _) in checks.items() if _is_reason(spec, verdict, found.verdict)]
+        return "INVALID", Statement("sequential_not_robust", facts={"verdict": found.verdict})
+    where = {"look": found.look, "looks": len(gate.plan.fractions)}
     if found.verdict == "PASS":
-        return "PASS", f"every gated check passes ({where})"
-    what = "worse" if found.verdict == "REGRESSION" else "not proven"
-    return found.verdict, f"{what}: {', '.join(named)} ({where})"
+        return "PASS", Statement("every_check_passes", facts=where)
+    behind = tuple(spec for spec, verdict, _ in checks.values() if _is_reason(spec, verdict, found.verdict))
+    kind: StatementKind = "regressed" if found.verdict == "REGRESSION" else "not_proven"
+    return found.verdict, Statement(kind, behind, where)
 
 
 def _is_reason(spec: CheckSpec, verdict: Verdict, overall: Verdict) -> bool:

@@ -7,11 +7,12 @@ is ``execution``'s, the verdict ``gating``'s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from harness.core.statements import Statement
 from harness.errors import HarnessError, IncompleteRunError
 from harness.files.yaml import read_yaml
 from harness.gating import GateReport, gate_runs
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun, RunOptions
     from harness.runner.endpoint import Endpoint
     from harness.runner.transport import RawResponse
-
-
-TOLERATED = (
-    "{} does not fail this gate (fail_on: regression): nothing is proven worse and nothing is proven safe; "
-    "before a rollout, gate with --fail-on inconclusive"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +126,13 @@ def gate_stored(
     gate = run.meta.eval.get("gate") or {}
     report = replace(report, fail_on=options.fail_on or gate.get("fail_on") or "inconclusive")
     if report.is_tolerated:
-        report = replace(report, notes=(TOLERATED.format(report.verdict), *report.notes))
+        report = replace(report, notes=(Statement("tolerated", facts={"verdict": report.verdict}), *report.notes))
     if is_aa:
         return report
     entry = GateEntry(
         run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.get("hash"), report.n_items
     )
-    notes = tuple(f"'{candidate}' was gated before: {look}" for look in looks)
+    notes = tuple(Statement("gated_before", facts={"candidate": candidate, **asdict(look)}) for look in looks)
     return replace(report, notes=(*report.notes, *notes), reuse=record_gate(card, entry, now=now))
 
 

@@ -8,6 +8,7 @@ from harness.core.check_tests import evaluate_check
 from harness.core.checks import CheckEvidence, CheckSpec
 from harness.core.gate import POOLED, REMARK_SHARE, check_generator, decide_gate
 from harness.core.gate_arrays import GateArrays, gate_arrays, impute_against_candidate, missing_pairs
+from harness.core.statements import Statement
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 
 GOOD = [5000, 10, 10, 30, 30, 12, 12, 546]  # 600 violating items, no difference
@@ -27,17 +28,21 @@ def _gate(*pairs, **options):
     return decide_gate([(spec, _evidence(cells)) for spec, cells in pairs], seed=0, n_resamples=1000, **options)
 
 
+def said_of(check):
+    return [remark.kind for remark in check.remarks]
+
+
 def test_equal_systems_pass():
     result = _gate((_spec(), GOOD), (_spec(metric="precision"), GOOD), (_spec(metric="fpr", margin=0.01), GOOD))
     assert result.verdict == "PASS"
     assert [check.verdict for check in result.checks] == ["PASS"] * 3
-    assert "3 critical" in result.reason
+    assert result.reasons[0] == Statement("every_check_passes", (), {"n_critical": 3})
 
 
 def test_a_clear_loss_is_a_regression_and_is_named():
     result = _gate((_spec("hate"), WORSE), (_spec("spam"), GOOD))
     assert result.verdict == "REGRESSION"
-    assert result.reason == "worse: hate recall"
+    assert result.reasons == (Statement("regressed", (_spec("hate"),)),)
     assert result.checks[0].p_worse_holm == pytest.approx(2 * result.checks[0].p_worse)
 
 
@@ -60,18 +65,18 @@ def test_interval_beside_the_gate_is_the_one_sided_bound():
 def test_worse_within_the_margin_passes_and_is_said():
     result = _gate((_spec(margin=0.08), [5000, 10, 10, 30, 30, 8, 26, 536]))
     assert result.verdict == "PASS"
-    assert "worse, within the margin" in result.checks[0].remark
+    assert "worse_within_margin" in said_of(result.checks[0])
 
 
 def test_improvement_is_a_remark():
-    assert "improved" in _gate((_spec(), [5000, 10, 10, 30, 30, 60, 5, 505])).checks[0].remark
+    assert "improved" in said_of(_gate((_spec(), [5000, 10, 10, 30, 30, 60, 5, 505])).checks[0])
 
 
 def test_a_real_loss_at_the_margin_cannot_be_settled_by_more_items():
     check = _gate((_spec(), [500, 1, 1, 3, 3, 1, 4, 52])).checks[0]
     assert check.verdict == "INCONCLUSIVE"
     assert check.items_needed is None
-    assert "no number of items" in check.remark
+    assert "out_of_reach" in said_of(check)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_a_real_loss_at_the_margin_cannot_be_settled_by_more_items():
 def test_missing_denominator_is_not_evaluable_and_blocks_a_critical_check(metric, cells, reason):
     result = _gate((_spec(metric=metric), cells))
     assert result.checks[0].verdict == "NOT_EVALUABLE"
-    assert result.checks[0].remark == reason
+    assert result.checks[0].remarks == (Statement("not_evaluable", facts={"reason": reason}),)
     assert result.verdict == "INCONCLUSIVE"
     assert result.checks[0].as_dict()["p_worse"] is None
 
@@ -108,15 +113,17 @@ def test_guarded_categories_pass_pooled():
     assert result.pooled[0].spec.category == POOLED
     assert result.pooled[0].n == 600
     assert result.verdict == "PASS"
-    assert all("not proven" in check.remark and check.smallest_margin > 0.05 for check in result.checks)
+    assert all("not_proven_alone" in said_of(check) and check.smallest_margin > 0.05 for check in result.checks)
 
 
 def test_guarded_categories_that_fail_pooled_are_inconclusive():
     result = _gate((_spec("rare", tier="guarded"), SMALL))
     assert result.verdict == "INCONCLUSIVE"
-    assert result.reason == "not proven: rare recall"  # a pool of one check is that check
+    assert result.reasons == (
+        Statement("not_proven", (_spec("rare", tier="guarded"),)),
+    )  # a pool of one check is that check
     both = _gate(*((_spec(name, tier="guarded", margin=0.02), SMALL) for name in ("rare", "other")))
-    assert both.reason == "not proven: guarded categories together, recall"
+    assert [spec.category for spec in both.reasons[0].checks] == [POOLED]
 
 
 def test_guarded_categories_that_are_worse_together_are_a_regression():
@@ -127,7 +134,8 @@ def test_guarded_categories_that_are_worse_together_are_a_regression():
     assert {check.verdict for check in result.checks} == {"INCONCLUSIVE"}
     assert result.pooled[0].verdict == "REGRESSION"
     assert result.pooled[0].difference.high < -0.05
-    assert (result.verdict, result.reason) == ("REGRESSION", "worse: guarded categories together, recall")
+    assert (result.verdict, result.reasons[0].kind) == ("REGRESSION", "regressed")
+    assert result.reasons[0].checks == (result.pooled[0].spec,)
 
 
 @pytest.mark.parametrize("n_runs", [30, pytest.param(300, marks=pytest.mark.slow)])
@@ -176,13 +184,13 @@ def test_fpr_limit_is_an_upper_limit():
 
 
 @pytest.mark.parametrize(
-    ("cells", "remark"),
-    [([500, 5, 5, 50, 1, 1, 1, 12], "20 violating items"), ([500, 0, 0, 2, 40, 1, 1, 4], "10 flagged items")],
+    ("cells", "minimum", "unit"),
+    [([500, 5, 5, 50, 1, 1, 1, 12], 20, "violating items"), ([500, 0, 0, 2, 40, 1, 1, 4], 10, "flagged items")],
 )
-def test_precision_needs_enough_data(cells, remark):
+def test_precision_needs_enough_data(cells, minimum, unit):
     check = _gate((_spec(metric="precision", margin=0.3), cells)).checks[0]
     assert check.verdict == "INCONCLUSIVE"
-    assert remark in check.remark
+    assert Statement("few_items", facts={"minimum": minimum, "unit": unit}) in check.remarks
 
 
 def test_few_clusters_are_inconclusive_at_best():
@@ -220,7 +228,7 @@ def test_gate_as_dict_has_the_documented_fields_and_is_json():
         "difference",
     ]
     for check, kind in zip(plain["checks"], ("margin", "floor"), strict=True):
-        assert {*documented, "items_needed", "remark", kind} <= set(check)
+        assert {*documented, "items_needed", "remarks", kind} <= set(check)
     assert json.loads(json.dumps(plain)) == plain
 
 
@@ -241,7 +249,7 @@ def test_malformed_checks_are_refused(options):
 def test_gate_refuses_bad_settings_even_without_checks():
     with pytest.raises(ValueError, match="alpha"):
         decide_gate([], seed=0, alpha=0.7)
-    assert decide_gate([], seed=0).reason.startswith("nothing is gated")
+    assert decide_gate([], seed=0).reasons == (Statement("nothing_gated"),)
 
 
 def _arrays(rng, n_items=3000, flip=0.02, **options):
@@ -267,7 +275,7 @@ def test_too_many_missing_pairs_are_invalid():
     arrays.b[:16, 0] = -1
     result = gate_arrays(arrays, categories=CATEGORIES, checks=CHECKS[:1], seed=0)
     assert result.verdict == "INVALID"
-    assert "16 of 3000" in result.reason
+    assert result.reasons == (Statement("missing_pairs", facts={"n_missing": 16, "n_items": 3000, "most": 0.005}),)
     assert gate_arrays(arrays, categories=CATEGORIES, checks=CHECKS[:1], seed=0, max_missing=0.01).verdict == "PASS"
 
 
@@ -280,7 +288,8 @@ def test_a_verdict_that_hangs_on_missing_pairs_is_invalid():
     arrays.b[10:13] = -1  # 7 would not
     result = gate_arrays(arrays, categories=["hate"], checks=spec, seed=0, max_missing=0.02)
     assert result.verdict == "INVALID"
-    assert "PASS becomes REGRESSION when the 3 items" in result.reason
+    assert result.reasons[0].kind == "missing_pairs_decide"
+    assert result.reasons[0].facts == {"verdict": "PASS", "becomes": "REGRESSION", "n_missing": 3}
 
 
 def test_imputation_leaves_nothing_missing_and_only_hurts_the_candidate():
@@ -298,7 +307,7 @@ def test_a_category_the_candidate_does_not_know_is_not_evaluable_not_missing():
     result = gate_arrays(arrays, categories=CATEGORIES, checks=checks, seed=0)
     assert result.verdict == "PASS"
     assert result.checks[1].verdict == "NOT_EVALUABLE"
-    assert "no decision" in result.checks[1].remark
+    assert "no decision" in result.checks[1].remarks[0].facts["reason"]
 
 
 def test_unlabelled_items_are_not_missing_pairs():
@@ -332,7 +341,8 @@ def test_another_treatment_of_failures_with_another_verdict_is_said():
     result = gate_arrays(arrays, categories=CATEGORIES, checks=CHECKS[:1], seed=0, alternatives=alternatives)
     assert result.verdict == "PASS"
     assert result.sensitivity == {"all failures wrong": "REGRESSION", "failures dropped": "PASS"}
-    assert result.reason.endswith("; REGRESSION under 'all failures wrong'")
+    other = Statement("other_reading", facts={"verdict": "REGRESSION", "reading": "all failures wrong"})
+    assert result.reasons[1:] == (other,)
 
 
 def test_clusters_weaken_the_evidence():
@@ -392,7 +402,8 @@ def test_items_needed_scale_with_the_design_effect():
 def test_equal_decisions_on_few_items_say_what_the_set_can_exclude():
     check = _gate((_spec(), [60, 0, 0, 5, 5, 0, 0, 30])).checks[0]
     assert check.verdict == "INCONCLUSIVE"
-    assert "with 35 violating items this set can only exclude a loss above 8 points" in check.remark
+    alike = next(one for one in check.remarks if one.kind == "decides_alike")
+    assert alike.facts == {"n": 35, "unit": "violating items", "excluded_loss": pytest.approx(0.082, abs=5e-4)}
 
 
 def test_worse_within_the_margin_is_rarely_said_of_equal_systems():

@@ -9,6 +9,8 @@ import pytest
 from harness.gating import gate_runs
 from harness.gating.coverage import is_call_free
 from harness.report.gate import annotation_lines, comment_markdown, junit_xml
+from harness.report.gate.document import gate_document
+from harness.report.gate.statement_words import check_message, headline_of, notes_of, reason_of
 from harness.report.gate.tables import check_row, gate_tables
 from tests.gating.stored import decided, store_run
 
@@ -36,13 +38,13 @@ def test_categories_that_nobody_decides_are_left_out_of_a_star_and_counted(tmp_p
     """Six of seven guarded checks were NOT_EVALUABLE behind the words "every gated check passes"."""
     report = gate(tmp_path, only(TOXIC), only(TOXIC), [line()], kind="rules")
     assert report.verdict == "PASS"
-    assert report.reason == (
+    assert reason_of(report) == (
         "every check that could be evaluated passes (toxic recall: PASS); "
         "2 of 3 gated checks could not be evaluated: insult, racism"
     )
     assert [check.name for check in report.checks] == ["toxic recall"]
-    assert "left out of the gate: insult, racism (decided by neither v1 nor v2)" in report.notes
-    assert [one["category"] for one in report.as_dict()["left_out"]] == ["insult", "racism", "*"]
+    assert "left out of the gate: insult, racism (decided by neither v1 nor v2)" in notes_of(report)
+    assert [one["category"] for one in gate_document(report)["left_out"]] == ["insult", "racism", "*"]
 
 
 def test_left_out_checks_show_in_every_output(tmp_path):
@@ -56,14 +58,14 @@ def test_left_out_checks_show_in_every_output(tmp_path):
     assert lines[0].startswith("::warning ")
     assert any("insult, racism" in one for one in lines[1:])
     assert "what could be evaluated is proven" in comment_markdown(report)
-    json.dumps(report.as_dict(), allow_nan=False)
+    json.dumps(gate_document(report), allow_nan=False)
 
 
 @pytest.mark.parametrize("tier", ["guarded", "critical"])
 def test_a_named_category_that_the_candidate_does_not_decide_is_no_pass(tmp_path, tier):
     report = gate(tmp_path, only(TOXIC), only(TOXIC), [line(), line("insult", tier=tier)])
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 4)
-    assert report.reason.startswith("not proven: insult recall; 2 of 4 gated checks could not be evaluated")
+    assert reason_of(report).startswith("not proven: insult recall; 2 of 4 gated checks could not be evaluated")
     insult = next(check for check in report.checks if check.name == "insult recall")
     assert report.status_of(insult) == "failure"
 
@@ -71,19 +73,19 @@ def test_a_named_category_that_the_candidate_does_not_decide_is_no_pass(tmp_path
 def test_a_named_category_that_is_only_watched_blocks_nothing(tmp_path):
     report = gate(tmp_path, only(TOXIC), only(TOXIC), [line("toxic"), line("insult", tier="watch")])
     assert report.verdict == "PASS"
-    assert "could not be evaluated" not in report.reason
+    assert "could not be evaluated" not in reason_of(report)
 
 
 def test_a_star_over_a_category_the_candidate_lost_is_invalid(tmp_path):
     report = gate(tmp_path, GOLD, only(TOXIC), [line()])
     assert report.verdict == "INVALID"
-    assert "lost coverage: 'v2' never decides on insult, racism" in report.reason
+    assert "lost coverage: 'v2' never decides on insult, racism" in reason_of(report)
 
 
 def test_a_category_that_only_the_candidate_decides_has_nothing_to_compare_with(tmp_path):
     report = gate(tmp_path, only(TOXIC), GOLD, [line(), line(floor=0.8)])
     assert report.verdict == "PASS"
-    assert any("insult, racism (decided by v2 alone" in note for note in report.notes)
+    assert any("insult, racism (decided by v2 alone" in note for note in notes_of(report))
     floors = [check.result for check in report.checks if check.result.spec.kind == "floor"]
     assert [(one.verdict, one.n) for one in floors] == [("PASS", int(GOLD[:, at].sum())) for at in range(3)]
 
@@ -92,7 +94,7 @@ def test_a_gate_that_can_evaluate_nothing_is_no_pass(tmp_path):
     nothing = np.full_like(GOLD, -1)
     report = gate(tmp_path, nothing, nothing, [line()])
     assert report.verdict == "INCONCLUSIVE"
-    assert report.reason.startswith("no check of the gate file could be evaluated; 3 of 4 gated checks")
+    assert reason_of(report).startswith("no check of the gate file could be evaluated; 3 of 4 gated checks")
 
 
 def test_a_guarded_category_without_violating_items_is_named(tmp_path):
@@ -101,16 +103,16 @@ def test_a_guarded_category_without_violating_items_is_named(tmp_path):
     run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, categories=NAMES, checks=[line()])
     report = gate_runs(run, "v2", run, "v1")
     assert report.verdict == "PASS"
-    assert "guarded categories together: PASS" in report.reason
-    assert report.reason.endswith("1 of 4 gated checks could not be evaluated: insult")
+    assert "guarded categories together: PASS" in reason_of(report)
+    assert reason_of(report).endswith("1 of 4 gated checks could not be evaluated: insult")
 
 
 @pytest.mark.parametrize("kind", ["rules", "recorded", "classifier"])
 def test_the_failure_rate_is_not_asked_of_a_candidate_that_makes_no_calls(tmp_path, kind):
     report = gate(tmp_path, GOLD, GOLD, [line()], kind=kind)
     assert all(check.result.spec.metric != "failure_rate" for check in report.checks)
-    assert "left out of the gate: all items failure rate (v2 makes no calls)" in report.notes
-    assert "could not be evaluated" not in report.reason
+    assert "left out of the gate: all items failure rate (v2 makes no calls)" in notes_of(report)
+    assert "could not be evaluated" not in reason_of(report)
 
 
 def test_the_failure_rate_is_asked_when_a_line_asks_for_it_or_something_failed(tmp_path):
@@ -137,16 +139,16 @@ def test_both_sides_are_measured_on_the_items_of_the_difference(tmp_path):
     check = gate_runs(run, "v2", run, "v1").checks[0]
     assert (check.baseline.value, check.candidate.value, check.result.difference.value) == (1, 1, 0)
     assert check.baseline.n == check.candidate.n == check.result.n == 2
-    assert "4 items are left out of both sides" in check.message
-    assert check.as_dict()["missing_pairs"] == 4
+    assert "4 items are left out of both sides" in check_message(check)
+    assert check.n_missing == 4
 
 
 def test_a_candidate_against_itself_is_said_to_be_an_a_a_check(tmp_path):
     report = gate(tmp_path, GOLD, GOLD, [line()], names=("v2", "v2"))
-    assert report.headline.startswith("PASS: A/A check, v2 against itself: ")
+    assert headline_of(report).startswith("PASS: A/A check, v2 against itself: ")
     assert report.is_aa
     assert not report.noise_floor
-    assert any(note.startswith("A/A check") for note in report.notes)
+    assert any(note.startswith("A/A check") for note in notes_of(report))
     assert "A/A check" in comment_markdown(report)
 
 
@@ -156,7 +158,7 @@ def test_numbers_of_further_items_state_the_discordance_they_rest_on(tmp_path):
     report = gate_runs(run, "v2", run, "v1")
     # by hand: 16 of 40 differ, (16 + 1) / (40 + 2) = 40%
     assert report.checks[0].result.discordance == pytest.approx(17 / 42)
-    assert "(at the discordance seen here, 40%)" in report.checks[0].message
+    assert "(at the discordance seen here, 40%)" in check_message(report.checks[0])
     notes = gate_tables(report)[1].notes
     assert any("harness gate --plan" in note for note in notes)
 
@@ -167,7 +169,9 @@ def test_a_hopeless_number_of_further_items_is_not_given(tmp_path):
     run = store_run(tmp_path, gold, after, checks=[line(tier="critical", margin=0.005)])
     check = gate_runs(run, "v2", run, "v1").checks[0]
     assert check.result.items_needed is None
-    assert "more than 10,000 more violating items would be needed: too close to tell on this set" in check.message
+    assert "more than 10,000 more violating items would be needed: too close to tell on this set" in check_message(
+        check
+    )
 
 
 def test_precision_asks_for_flagged_items_however_little_there_is(tmp_path):
@@ -176,7 +180,7 @@ def test_precision_asks_for_flagged_items_however_little_there_is(tmp_path):
     run = store_run(tmp_path, gold, {"v1": decided(gold, blocked=1), "v2": decided(gold, blocked=1)}, checks=checks)
     check = gate_runs(run, "v2", run, "v1").checks[0]
     assert check.result.items_unit == "flagged items"
-    assert "fewer than 20 violating items" in check.message
+    assert "fewer than 20 violating items" in check_message(check)
 
 
 def test_a_row_of_the_table_is_short(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 from harness.core.noninferiority import noninferiority_test
 from harness.errors import HarnessError
 from harness.gating import gate_runs
+from harness.report.gate.document import gate_document
+from harness.report.gate.statement_words import check_message, headline_of, notes_of, reason_of
 from tests.gating.stored import RECALL, decided, store_run
 
 GOLD = np.array([1] * 400 + [0] * 600)
@@ -53,7 +55,7 @@ def test_a_critical_category_without_violating_items_is_not_evaluable_and_blocks
     report = gate_runs(*_same(tmp_path, gold))
     assert report.checks[0].result.verdict == "NOT_EVALUABLE"
     assert report.checks[0].candidate.reason == "no violating items"
-    assert report.as_dict()["checks"][0]["candidate"]["value"] is None
+    assert gate_document(report)["checks"][0]["candidate"]["value"] is None
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 4)
 
 
@@ -80,9 +82,9 @@ def test_the_verdict_line_says_when_the_fallback_decides(tmp_path):
     report = gate(stored(tmp_path, decided(GOLD), outcomes={"v2": refused}, on_failure="flag", checks=checks))
     assert report.checks[0].result.verdict == "PASS"
     assert report.fallback.verdicts["all_wrong"] == "REGRESSION"
-    assert "REGRESSION under 'all_wrong'" in report.headline
+    assert "REGRESSION under 'all_wrong'" in headline_of(report)
     assert report.fallback.decides(report.verdict)
-    assert any("rests on the declared fallback" in note for note in report.notes)
+    assert any("rests on the declared fallback" in note for note in notes_of(report))
 
 
 def test_failures_beyond_half_a_point_regress_even_where_recall_holds(tmp_path):
@@ -91,14 +93,14 @@ def test_failures_beyond_half_a_point_regress_even_where_recall_holds(tmp_path):
     failure = next(check for check in report.checks if check.result.spec.metric == "failure_rate")
     assert failure.is_implied
     assert (failure.result.verdict, report.verdict) == ("REGRESSION", "REGRESSION")
-    assert report.reason.startswith("worse: all items failure rate")
+    assert reason_of(report).startswith("worse: all items failure rate")
 
 
 def test_too_many_errors_invalidate(tmp_path):
     errors = np.array(["error"] * 6 + ["ok"] * 994)
     report = gate(stored(tmp_path, decided(GOLD), outcomes={"v2": errors}))
     assert (report.verdict, report.exit_code) == ("INVALID", 5)
-    assert "6 of 1000 rows of 'v2'" in report.reason
+    assert "6 of 1000 rows of 'v2'" in reason_of(report)
 
 
 def test_errors_of_another_candidate_do_not_invalidate(tmp_path):
@@ -117,7 +119,7 @@ def test_a_run_that_stopped_before_its_end_is_invalid(tmp_path):
     errors = np.array(["ok"] * 999 + ["error"])
     report = gate(stored(tmp_path, decided(GOLD), outcomes={"v2": errors}, status="incomplete"))
     assert report.verdict == "INVALID"
-    assert "stopped before its end" in report.reason
+    assert "stopped before its end" in reason_of(report)
 
 
 def test_a_verdict_that_hangs_on_missing_pairs_is_invalid(tmp_path):
@@ -128,14 +130,14 @@ def test_a_verdict_that_hangs_on_missing_pairs_is_invalid(tmp_path):
     report = gate(run)
     assert noninferiority_test(0, n_lost, 395, 0.05) <= 0.05
     assert report.verdict == "INVALID"
-    assert "counted against the candidate" in report.reason
+    assert "counted against the candidate" in reason_of(report)
 
 
 def test_missing_pairs_that_change_nothing_are_said(tmp_path):
     errors = np.array(["error"] * 2 + ["ok"] * 998)
     report = gate(stored(tmp_path, decided(GOLD), outcomes={"v2": errors}, checks=RECALL + WATCH_FAILURES))
     assert (report.verdict, report.n_missing) == ("PASS", 2)
-    assert any("2 items with a missing pair" in note for note in report.notes)
+    assert any("2 items with a missing pair" in note for note in notes_of(report))
 
 
 def test_withheld_items_are_no_misses_and_no_missing_pairs(tmp_path):
@@ -148,7 +150,7 @@ def test_withheld_items_are_no_misses_and_no_missing_pairs(tmp_path):
 def test_a_category_the_candidate_stopped_deciding_is_lost_coverage(tmp_path):
     report = gate(stored(tmp_path, np.full_like(GOLD, -1)))
     assert report.verdict == "INVALID"
-    assert "lost coverage: 'v2' never decides on hate" in report.reason
+    assert "lost coverage: 'v2' never decides on hate" in reason_of(report)
 
 
 def test_missing_gold_leaves_its_category_only(tmp_path):
@@ -196,7 +198,7 @@ def test_fewer_than_fifteen_groups_never_pass(tmp_path):
     groups = [f"g{index % 10}" for index in range(1000)]
     report = gate(stored(tmp_path, decided(GOLD), groups=groups))
     assert report.checks[0].result.verdict == "INCONCLUSIVE"
-    assert "fewer than 15 clusters" in report.checks[0].message
+    assert "fewer than 15 clusters" in check_message(report.checks[0])
 
 
 def test_guarded_categories_pass_pooled_and_say_what_is_not_proven(tmp_path):
@@ -208,8 +210,8 @@ def test_guarded_categories_pass_pooled_and_say_what_is_not_proven(tmp_path):
     assert report.verdict == "PASS"
     unproven = [check for check in report.checks if check.result.verdict == "INCONCLUSIVE"]
     assert unproven
-    assert all("not proven in this category alone" in check.message for check in unproven)
-    assert all("smallest provable margin" in check.message for check in unproven)
+    assert all("not proven in this category alone" in check_message(check) for check in unproven)
+    assert all("smallest provable margin" in check_message(check) for check in unproven)
 
 
 def test_watch_never_blocks(tmp_path):
@@ -225,7 +227,7 @@ def test_flips_name_items_of_both_kinds(tmp_path):
 
 
 def test_json_has_the_contract_and_no_nan(tmp_path):
-    data = json.loads(json.dumps(gate(stored(tmp_path, decided(GOLD, missed=3))).as_dict(), allow_nan=False))
+    data = json.loads(json.dumps(gate_document(gate(stored(tmp_path, decided(GOLD, missed=3)))), allow_nan=False))
     assert list(data)[:3] == ["verdict", "reason", "checks"]
     promised = {
         "category", "metric", "tier", "margin", "n", "verdict", "p_non_inferior", "p_worse", "p_worse_holm",
@@ -238,7 +240,9 @@ def test_json_has_the_contract_and_no_nan(tmp_path):
 
 def test_same_inputs_give_the_same_report(tmp_path):
     run = stored(tmp_path, decided(GOLD, missed=3, blocked=7), checks=RECALL + PRECISION)
-    assert gate(run).as_dict() == gate(run).as_dict()  # plain data: an undefined number is None and equal to itself
+    assert gate_document(gate(run)) == gate_document(
+        gate(run)
+    )  # plain data: an undefined number is None and equal to itself
 
 
 def test_the_order_of_items_changes_no_number(tmp_path):
@@ -329,7 +333,7 @@ def test_an_a_a_run_shows_the_noise_floor(tmp_path):
     report = gate_runs(second, "v1", first, "v1")
     # by hand: 16 of 400 violating items flip, so the floor is 1.96 * sqrt(.04 / 400)
     assert report.noise_floor["hate"]["recall"].value == pytest.approx(1.959964 * np.sqrt(0.04 / 400), rel=1e-5)
-    assert any("every difference here is noise" in note for note in report.notes)
+    assert any("every difference here is noise" in note for note in notes_of(report))
     assert not gate(stored(tmp_path / "other", decided(GOLD))).noise_floor
 
 
@@ -340,10 +344,10 @@ def test_a_second_look_halves_alpha(tmp_path):
     assert gate(run).verdict == "PASS"
     second = gate(run, n_earlier_looks=1)
     assert (second.verdict, second.alpha) == ("REGRESSION", 0.025)
-    assert any("second look" in note for note in second.notes)
+    assert any("second look" in note for note in notes_of(second))
     third = gate(run, n_earlier_looks=2)
     assert third.alpha == 0.0125
-    assert any("more than two looks need a new gate set" in note for note in third.notes)
+    assert any("more than two looks need a new gate set" in note for note in notes_of(third))
 
 
 def test_repeated_failures_of_an_item_are_one_item(tmp_path):

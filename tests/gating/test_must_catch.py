@@ -15,6 +15,8 @@ from harness.errors import HarnessError
 from harness.files.evals import load_eval
 from harness.gating.decide import gate_runs
 from harness.report.gate import annotation_lines, comment_markdown, junit_xml
+from harness.report.gate.document import gate_document
+from harness.report.gate.statement_words import reason_of
 from tests.gating.small_eval import write_eval
 from tests.gating.stored import decided, store_run
 
@@ -33,8 +35,8 @@ def test_one_miss_among_three_hundred_fails_a_gate_that_passes(tmp_path):
     assert gate_runs(plain, "v2", plain, "v1").verdict == "PASS"
     report = gate_runs(marked, "v2", marked, "v1")
     assert (report.verdict, report.exit_code) == ("REGRESSION", 3)
-    assert "1 of 2 must-catch items missed: i0 (hate)" in report.reason
-    assert report.as_dict()["must_catch"]["missed"][0]["item"] == "i0"
+    assert "1 of 2 must-catch items missed: i0 (hate)" in reason_of(report)
+    assert gate_document(report)["must_catch"]["missed"][0]["item"] == "i0"
 
 
 def test_a_miss_that_the_baseline_shares_fails_too_and_says_so(tmp_path):
@@ -84,7 +86,7 @@ def test_an_item_without_any_answer_is_no_miss_but_keeps_the_gate_from_passing(t
                     max_error_rate=0.01, must_catch=_flags(0))  # fmt: skip
     report = gate_runs(run, "v2", run, "v1")
     assert (report.verdict, len(report.must_catch.unknown), len(report.must_catch.missed)) == ("INCONCLUSIVE", 1, 0)
-    assert "i0" in report.reason
+    assert "i0" in reason_of(report)
 
 
 def test_one_of_several_violated_categories_is_enough(tmp_path):

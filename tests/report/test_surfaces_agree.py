@@ -13,6 +13,7 @@ from harness.gating import gate_runs
 from harness.gating.findings import evidence_of, pair_findings
 from harness.measure.compare import compare
 from harness.measure.score import score_candidate
+from harness.report.gate.document import gate_document
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
 
@@ -83,7 +84,7 @@ def test_findings_are_the_same_list_everywhere(told):
     decided = pair_findings(evidence_of(run, "v1", run, "v2", checks=check_facts(gate.all_checks)))
     plain = json.loads(json.dumps([one.as_dict() for one in decided]))
     assert document["findings"] == plain
-    assert json.loads(json.dumps(gate.as_dict()["findings"])) == plain
+    assert json.loads(json.dumps(gate_document(gate)["findings"])) == plain
     book = load_workbook(run.path + "/report.xlsx")
     rows = list(book["Findings"].iter_rows(values_only=True))
     place = next(index for index, row in enumerate(rows) if "Finding" in row)

@@ -24,6 +24,7 @@ from harness.measure.score import score_candidate
 from harness.measure.slices import compare_slices
 from harness.records import Category, Policy, Prevalence, Target
 from harness.report.comparison.source import Arm, InputText, ReportSource
+from harness.report.gate.document import gate_document
 from harness.report.parts import numbers
 from harness.report.parts.banner import Banner, banners_of
 from harness.runs import Run
@@ -98,7 +99,7 @@ def source_from_run(
         scores={"run_id": run.meta.run_id, "golden_set": dict(run.meta.golden_set), "candidates": scores},
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
-        gates={name: gate.as_dict() for name, gate in gates.items()},
+        gates={name: gate_document(gate) for name, gate in gates.items()},
         slice_changes=slice_changes,
         evidence=evidence,
         inputs={one.name: _inputs(one) for one in chosen},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.gating.coverage import coverage_notes
 from harness.gating.records import CheckReport, GateReport
+from harness.report.gate.statement_words import check_message, headline_of, must_catch_item, said
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import figure, finding_sentence
 from harness.report.parts.masking import broken_up, printable, shorten
@@ -32,14 +33,14 @@ def annotation_lines(report: GateReport) -> list[str]:
     harms = [one for one in report.findings if one.kind in kinds]
     level = "warning" if level == "notice" and harms else level
     level = "warning" if report.is_tolerated else level
-    wanted = [(level, f"Moderation gate: {report.verdict}", report.headline)]
+    wanted = [(level, f"Moderation gate: {report.verdict}", headline_of(report))]
     wanted += [("warning", f"{capital(one.kind)}: {figure(one)}", finding_sentence(one)) for one in harms[:MOST_TOLD]]
     if report.verdict != "INVALID":
         wanted += sorted(_remarks(report), key=lambda one: _ORDER.index(one[0]))
     if len(wanted) > MOST:
         rest = wanted[MOST - 1 :]
-        said = f"{len(rest)} more checks and remarks; the job summary has every check."
-        wanted = [*wanted[: MOST - 1], (rest[0][0], "Moderation gate", said)]
+        more = f"{len(rest)} more checks and remarks; the job summary has every check."
+        wanted = [*wanted[: MOST - 1], (rest[0][0], "Moderation gate", more)]
     return [command(*one) for one in wanted]
 
 
@@ -49,7 +50,7 @@ def _remarks(report: GateReport) -> list[tuple[str, str, str]]:
         remarks.append(("warning", "Gate set", report.reuse.warning))
     if (must_catch := report.must_catch) is not None:
         title = "Must-catch item missed: {}".format
-        remarks += [("error", title(one.item_id), must_catch.described(one)) for one in must_catch.missed]
+        remarks += [("error", title(one.item_id), must_catch_item(must_catch, one)) for one in must_catch.missed]
     for check in report.all_checks:
         status = report.status_of(check)
         if status != "passed":
@@ -70,11 +71,11 @@ def command(level: str, title: str, message: str) -> str:
 def _message(check: CheckReport) -> str:
     spec = check.result.spec
     asked = f"{numbers.limit(spec.kind, spec.limit)}, n={check.result.n:,}"
-    return f"{spec.tier} check, {asked}. {check.message}".rstrip(" .") + "."
+    return f"{spec.tier} check, {asked}. {check_message(check)}".rstrip(" .") + "."
 
 
 def _gap_notes(report: GateReport) -> list[str]:
-    return coverage_notes([one for one in report.left_out if one.is_gap])
+    return [said(note) for note in coverage_notes([one for one in report.left_out if one.is_gap])]
 
 
 def _data(text: str) -> str:

@@ -13,6 +13,7 @@ from harness.gating.findings.stored import NEWLY
 from harness.gating.records import CheckReport, GateReport, GateSide
 from harness.report.gate.fitting import Block, fitted, table_block
 from harness.report.gate.head import decision_of
+from harness.report.gate.statement_words import must_catch_message, notes_of, opponents, reason_of
 from harness.report.gate.tables import (
     across_table,
     check_table,
@@ -71,9 +72,9 @@ def summary_markdown(report: GateReport, *, limit: int = SUMMARY_BYTES) -> str:
 def failure_markdown(eval_name: str, message: str) -> str:
     """The comment of a run that came to nothing: why, in the first line."""
     lines = [line.strip() for line in message.split("\n") if line.strip()] or ["no reason was given"]
-    said = [markdown_text(shorten(line, NOTE_WIDTH)) for line in lines]
-    head = [marker(eval_name), f"## Moderation gate: INVALID: {said[0]}", f"({MEANINGS['INVALID']}): no verdict."]
-    block = Block(said[1], tuple(f"\n{line}" for line in said[2:])) if said[1:] else Block("")
+    shortened = [markdown_text(shorten(line, NOTE_WIDTH)) for line in lines]
+    head = [marker(eval_name), f"## Moderation gate: INVALID: {shortened[0]}", f"({MEANINGS['INVALID']}): no verdict."]
+    block = Block(shortened[1], tuple(f"\n{line}" for line in shortened[2:])) if shortened[1:] else Block("")
     return fitted(head, [block], [], limit=COMMENT_CHARACTERS, size=_utf16_length)
 
 
@@ -97,14 +98,14 @@ def _head(report: GateReport) -> list[str]:
         meaning = "what could be evaluated is proven"
     if report.is_tolerated:
         meaning = TOLERATED
-    title = f"## Moderation gate: {report.verdict}: {_said(report.reason, NOTE_WIDTH)}"
-    line = f"The gate: **{report.verdict}** ({meaning}): {_said(report.pair)}."
+    title = f"## Moderation gate: {report.verdict}: {_said(reason_of(report), NOTE_WIDTH)}"
+    line = f"The gate: **{report.verdict}** ({meaning}): {_said(opponents(report))}."
     where = (
         f"Eval {_said(report.eval_name)}, "
         f"golden set {_said(str(golden['name']))} v{_said(str(golden['version']))}, "
         f"{numbers.count(report.n_items)} items. Baseline: {_said(report.baseline.source)}."
     )
-    notes = [f"Note: {_said(note, NOTE_WIDTH)}." for note in report.notes[:MOST_NOTES]]
+    notes = [f"Note: {_said(note, NOTE_WIDTH)}." for note in notes_of(report)[:MOST_NOTES]]
     if len(report.notes) > MOST_NOTES:
         notes.append(f"({len(report.notes) - MOST_NOTES} more notes in the job's JSON)")
     return [title, *_decision(report), line, where, *notes]
@@ -117,9 +118,9 @@ def _decision(report: GateReport) -> list[str]:
         return []
     first = f"**{markdown_text(decision_word(decision)[0])}.** {_said(decision_sentence(decision), NOTE_WIDTH)}"
     parts = [first]
-    for name, said in screen(decision, MOST_TOLD):
-        rows = "\n".join(f"- {_said(one, NOTE_WIDTH)}" for one in said)
-        parts.append(f"**{name}:** {_said(said[0], NOTE_WIDTH)}" if len(said) == 1 else f"**{name}:**\n\n{rows}")
+    for name, told in screen(decision, MOST_TOLD):
+        rows = "\n".join(f"- {_said(one, NOTE_WIDTH)}" for one in told)
+        parts.append(f"**{name}:** {_said(told[0], NOTE_WIDTH)}" if len(told) == 1 else f"**{name}:**\n\n{rows}")
     return parts
 
 
@@ -148,7 +149,7 @@ def _must_catch(report: GateReport) -> list[Block]:
         return []
     if must_catch_rows(report.must_catch):
         return [table_block(must_catch_table(report.must_catch, most=MOST_CATEGORIES))]
-    return [Block(f"Must-catch items: {_said(report.must_catch.message, NOTE_WIDTH)}.")]
+    return [Block(f"Must-catch items: {_said(must_catch_message(report.must_catch), NOTE_WIDTH)}.")]
 
 
 def _is_changed(report: GateReport, check: CheckReport) -> bool:

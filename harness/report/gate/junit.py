@@ -12,6 +12,13 @@ from xml.etree import ElementTree
 
 from harness.gating.coverage import LeftOut
 from harness.gating.records import SEVERAL, CheckReport, GateReport, Status
+from harness.report.gate.statement_words import (
+    check_message,
+    headline_of,
+    left_out_message,
+    must_catch_item,
+    must_catch_message,
+)
 from harness.report.parts import numbers
 from harness.report.parts.masking import printable
 
@@ -75,7 +82,7 @@ def describe(check: CheckReport) -> str:
         lines.append(f"difference {numbers.points_with_interval(result.difference)} points")
     lines.append(f"p (non-inferior) {numbers.p_value(result.p_non_inferior)}")
     lines.append(f"p (worse, Holm) {numbers.p_value(result.p_worse_holm)}")
-    return "\n".join(line for line in (*lines, check.message) if line)
+    return "\n".join(line for line in (*lines, check_message(check)) if line)
 
 
 def _document(root: ElementTree.Element) -> str:
@@ -87,9 +94,10 @@ def _verdict_case(report: GateReport) -> ElementTree.Element:
     status: Status = {"PASS": "passed", "INVALID": "error"}.get(report.verdict, "failure")  # type: ignore[assignment]
     status = "skipped" if report.is_tolerated else status
     case = ElementTree.Element("testcase", {"classname": xml_text(report.eval_name), "name": "verdict", "time": "0"})
-    _mark(case, status, report.verdict, report.headline, report.headline)
+    headline = headline_of(report)
+    _mark(case, status, report.verdict, headline, headline)
     if status == "passed" and report.has_gaps:
-        ElementTree.SubElement(case, "system-out").text = xml_text(report.headline)
+        ElementTree.SubElement(case, "system-out").text = xml_text(headline)
     return case
 
 
@@ -102,7 +110,8 @@ def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
     if report.verdict == "INVALID":
         _mark(case, "skipped", "INVALID", "not judged: the run is INVALID", "")
     else:
-        message = f"{check.result.verdict}: {check.message}" if check.message else check.result.verdict
+        known = check_message(check)
+        message = f"{check.result.verdict}: {known}" if known else check.result.verdict
         _mark(case, status, check.result.verdict, message, describe(check))
     return case
 
@@ -113,9 +122,15 @@ def _must_catch_cases(report: GateReport) -> list[ElementTree.Element]:
     if must_catch is None:
         return []
     cases = []
-    own = [("all items", "passed" if not (must_catch.missed or must_catch.unknown) else "skipped", must_catch.message)]
-    own += [(one.item_id, "failure", must_catch.described(one)) for one in must_catch.missed]
-    own += [(one.item_id, "skipped", must_catch.described(one)) for one in must_catch.unknown]
+    own = [
+        (
+            "all items",
+            "passed" if not (must_catch.missed or must_catch.unknown) else "skipped",
+            must_catch_message(must_catch),
+        )
+    ]
+    own += [(one.item_id, "failure", must_catch_item(must_catch, one)) for one in must_catch.missed]
+    own += [(one.item_id, "skipped", must_catch_item(must_catch, one)) for one in must_catch.unknown]
     for name, status, message in own:
         attributes = {"classname": xml_text(f"{report.eval_name}.must_catch"), "name": xml_text(name), "time": "0"}
         case = ElementTree.Element("testcase", attributes)
@@ -129,7 +144,7 @@ def _left_out_case(report: GateReport, one: LeftOut) -> ElementTree.Element:
     name = f"{one.name} ({numbers.limit(one.spec.kind, one.spec.limit)})"
     attributes = {"classname": xml_text(f"{report.eval_name}.{one.spec.tier}"), "name": xml_text(name), "time": "0"}
     case = ElementTree.Element("testcase", attributes)
-    _mark(case, "skipped", "NOT_EVALUABLE", one.message, "")
+    _mark(case, "skipped", "NOT_EVALUABLE", left_out_message(one), "")
     return case
 
 

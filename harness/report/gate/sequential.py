@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.report.gate.statement_words import joined, said
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table, to_terminal
 
@@ -21,12 +22,12 @@ def sequential_lines(report: Any) -> list[str]:
     made, saved = report.calls["made"], report.calls["saved"]
     spent, kept = numbers.usd(report.cost_usd["spent"]), numbers.usd(report.cost_usd["saved"])
     return [
-        f"{report.verdict} (sequential): {report.candidate} against {report.baseline}: {report.reason}",
+        f"{report.verdict} (sequential): {report.candidate} against {report.baseline}: {joined(report.reasons)}",
         f"Stopped at look {report.look} of {report.n_looks}, after {share}.",
         f"Calls: {numbers.count(made)} made, {numbers.count(saved)} saved; cost: {spent} spent, {kept} saved.",
         "",
         to_terminal(Table("", COLUMNS, rows, (note,), frozenset(["Margin"]))),
-        *(f"Note: {one}." for one in report.notes),
+        *(f"Note: {said(one)}." for one in report.notes),
         *([f"Candidates gated on this golden set so far: {report.reuse.n_candidates}."] if report.reuse else []),
         f"Run {report.run.run_id}: {report.run.path}",
         "What sequential means: harness explain sequential",

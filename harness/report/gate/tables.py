@@ -14,6 +14,7 @@ from harness.gating.checks import check_name
 from harness.gating.must_catch import MustCatch
 from harness.gating.plan import GatePlan, PlannedCheck
 from harness.gating.records import Across, CheckReport, GateReport, Split
+from harness.report.gate.statement_words import check_message, must_catch_item
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 
@@ -26,7 +27,8 @@ def gate_tables(report: GateReport) -> list[Table]:
     """All checks, the split across versions if there is one, and the flip rates where items were asked repeatedly."""
     checks = report.all_checks
     tables = [check_table(checks, has_remarks=False)]
-    remarks = tuple((check.name, check.result.verdict, check.message) for check in checks if check.message)
+    messages = [(check, check_message(check)) for check in checks]
+    remarks = tuple((check.name, check.result.verdict, message) for check, message in messages if message)
     if remarks:
         tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks, outlook_notes(report)))
     if report.must_catch is not None and must_catch_rows(report.must_catch):
@@ -80,7 +82,7 @@ def check_row(check: CheckReport) -> tuple[str, ...]:
         difference,
         numbers.limit(spec.kind, spec.limit),
         result.verdict,
-        check.message,
+        check_message(check),
     )
 
 
@@ -96,7 +98,7 @@ def level(result: MetricResult) -> str:
 def must_catch_rows(must_catch: MustCatch) -> tuple[tuple[str, str, str], ...]:
     """Items that were missed or not answered, each with what it violates."""
     return tuple(
-        (one.item_id, one.result if one.result == "missed" else "no answer", must_catch.described(one))
+        (one.item_id, one.result if one.result == "missed" else "no answer", must_catch_item(must_catch, one))
         for one in (*must_catch.missed, *must_catch.unknown)
     )
 
