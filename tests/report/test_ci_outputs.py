@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from harness.core.statements import Statement
 from harness.gating import gate_runs
 from harness.gating.log import Reuse
 from harness.report.gate import (
@@ -235,7 +236,8 @@ def attacked(request, tmp_path):
 def _with_warning(report, attack):
     import dataclasses
 
-    return dataclasses.replace(report, reuse=Reuse(11, "log", attack), notes=(attack,))
+    note = Statement("sample", facts={"run_id": attack, "n_items": 3})
+    return dataclasses.replace(report, reuse=Reuse(11, "log", attack), notes=(note,))
 
 
 def test_junit_stays_well_formed_under_attack(attacked):
