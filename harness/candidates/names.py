@@ -1,7 +1,8 @@
 """Names in an answer -> categories of the policy.
 
 Decides when a name is known: equal to a category, or to a name of the candidate's crosswalk, once case, spaces, dashes
-and underscores are disregarded. Nothing else counts as near: an unknown name makes an answer unreadable.
+and underscores are disregarded, except between two digits (``S1-1`` is not ``S11``). Nothing else counts as near: an
+unknown name makes an answer unreadable.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from harness.records import Policy
 Crosswalk = Mapping[str, Sequence[str]]
 """Category of the policy -> names of another taxonomy that count as it."""
 
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s_-]+(?=\d)")
 _LOOSE = re.compile(r"[\s_-]+")
 
 
 def loose(name: str) -> str:
-    """A name without case, spaces, dashes and underscores."""
-    return _LOOSE.sub("", name).casefold()
+    """A name without case, spaces, dashes and underscores; between two digits they part one number from the next.
+
+    >>> loose("Self-Harm"), loose("S 1"), loose("s1-1"), loose("TVEC.01")
+    ('selfharm', 's1', 's1:1', 'tvec.01')
+    """
+    parted = _BETWEEN_DIGITS.sub(":", name.strip())
+    return _LOOSE.sub("", parted).casefold()
 
 
 class NameIndex:

@@ -18,8 +18,8 @@ from harness.files.text import listed, shortened, shown, suggestion
 from harness.files.yaml import Document, read_yaml
 from harness.records import Category, Loaded, Policy
 
-CATEGORY_ID = re.compile(r"[a-z0-9][a-z0-9_/-]*")
-CATEGORY_ID_ALLOWED = "lower-case letters, digits, '_', '-' and '/', beginning with a letter or digit"
+CATEGORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/.-]*")
+CATEGORY_ID_ALLOWED = "letters, digits, '_', '-', '/' and '.', beginning with a letter or digit, at most 100 characters"
 
 
 def load_policy(path: str | Path) -> Loaded[Policy]:
@@ -90,6 +90,7 @@ def _with_category_list(document: Document) -> tuple[dict[str, Any], list[str]]:
 def _faults(document: Document, policy: Policy) -> Sequence[FileError]:
     ids = policy.category_ids
     errors = require_name(document, ("policy",), policy.policy)
+    folded: dict[str, str] = {}
     for category in policy.categories:
         place: Loc = ("categories", category.id)
         if not CATEGORY_ID.fullmatch(category.id) or len(category.id) > 100:
@@ -98,7 +99,17 @@ def _faults(document: Document, policy: Policy) -> Sequence[FileError]:
                     place,
                     f"has the id '{shortened(category.id)}'",
                     allowed=CATEGORY_ID_ALLOWED,
-                    next_step=f"write '{re.sub('[^a-z0-9_/-]+', '_', category.id.lower()).strip('_/-') or 'name'}'",
+                    next_step=f"write '{_plain_id(category.id)}'",
+                )
+            )
+        if (first := folded.setdefault(category.id.casefold(), category.id)) != category.id:
+            errors.append(
+                document.error(
+                    place,
+                    f"differs from the category '{shortened(first)}' on line "
+                    f"{document.line(('categories', first))} only in upper and lower case",
+                    allowed="ids that differ in more than case: answers and spreadsheets do not keep it",
+                    next_step="rename one of the two",
                 )
             )
         if category.parent is not None and category.parent not in ids:
@@ -135,6 +146,11 @@ def _faults(document: Document, policy: Policy) -> Sequence[FileError]:
                     )
                 )
     return errors
+
+
+def _plain_id(written: str) -> str:
+    """The nearest id that is allowed."""
+    return re.sub("[^A-Za-z0-9_/.-]+", "_", written).strip("_/.-")[:100] or "name"
 
 
 def _ordinal_faults(document: Document, place: Loc, category: Category) -> list[FileError]:

@@ -103,7 +103,8 @@ CASES = {
     "unknown severity": ("policy", p("severity: high", "severity: hihg"), 7, "'hihg'", "low, medium, high, critical"),
     "categories as a list": ("policy", "policy: x\nversion: 1\ncategories: [hate]\n", 3, "a list of 1", "a mapping"),
     "no categories": ("policy", "policy: x\nversion: 1\ncategories: {}\n", 3, "empty mapping", "a mapping"),
-    "category id": ("policy", p("  spam:", "  Spam!:"), 11, "'Spam!'", "lower-case"),
+    "category id": ("policy", p("  spam:", "  Spam!:"), 11, "'Spam!'", "letters, digits"),
+    "ids that differ in case": ("policy", p("  spam:", "  Hate:"), 11, "category 'hate' on line 4", "more than case"),
     "parent missing": ("policy", p("parent: hate", "parent: hat"), 10, "not a category", "hate, "),
     "circle of parents": (
         "policy",

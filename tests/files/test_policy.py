@@ -2,8 +2,10 @@ import datetime
 import subprocess
 import sys
 
+import pytest
 from projects import POLICY, write_project
 
+from harness.errors import FileError
 from harness.files.policy import implied_parents, load_policy
 
 
@@ -31,6 +33,51 @@ def test_ancestors_nearest_first(tmp_path):
     policy = load_policy(write_project(tmp_path, policy=text) / "policy.yaml").value
     assert implied_parents(policy)["hate/threatening/now"] == ("hate/threatening", "hate")
     assert implied_parents(policy)["hate"] == ()
+
+
+ODD_IDS = (
+    "S1",
+    "TVEC.01",
+    "sexist/threats/1.1",
+    "1.1",
+    "1",
+    "on",
+    "No",
+    "null",
+    "1e5",
+    "0x10",
+    "2026-01-01",
+    "A_b-c/D.e",
+)
+
+
+@pytest.mark.parametrize("name", ODD_IDS)
+def test_an_id_is_kept_as_it_is_written(tmp_path, name):
+    """YAML would make numbers, truth values and dates of some of them; capitals and dots were refused."""
+    (tmp_path / "policy.yaml").write_text(f"policy: p\nversion: 1\ncategories:\n  {name}: {{name: N, definition: D}}\n")
+    assert load_policy(tmp_path / "policy.yaml").value.category_ids == (name,)
+
+
+@pytest.mark.parametrize(
+    ("name", "proposed"),
+    [
+        ("hate speech", "hate_speech"),
+        (".a", "a"),
+        ("/a", "a"),
+        ("-a", "a"),
+        ("a:b", "a_b"),
+        ("a\\b", "a_b"),
+        ("a|b", "a_b"),
+        ("é", "name"),
+        ("S1!", "S1"),
+        ("a" * 101, "a" * 100),
+    ],
+)
+def test_an_id_that_is_none_is_refused_with_the_nearest(tmp_path, name, proposed):
+    (tmp_path / "policy.yaml").write_text(f"policy: p\nversion: 1\ncategories:\n  {name}: {{name: N, definition: D}}\n")
+    with pytest.raises(FileError, match="letters, digits") as refused:
+        load_policy(tmp_path / "policy.yaml")
+    assert str(refused.value).endswith(f"write '{proposed}'")
 
 
 def test_readers_import_no_heavy_package():

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError
-from harness.files.golden.fields import Fields, Row
+from harness.files.golden.fields import Fields, Row, column_path
 from harness.files.golden.guess import is_index, structure
 from harness.files.golden.propose import card_lines, resave_hint, written_in
 from harness.files.golden.values import LabelValues
@@ -122,7 +122,11 @@ def check_columns(
 ) -> None:
     """Refuse columns that belong to no part of an item, with the lines of a card that would read them."""
     columns = list(samples)
-    double = next((column for column in columns if any(other.startswith(f"{column}.") for other in columns)), None)
+    names = Fields(card).file_labels
+    paths = {(column,) if column in names else column_path(column, card): column for column in columns}
+    double = next(
+        (column for path, column in paths.items() if any(path == other[: len(path)] != other for other in paths)), None
+    )
     if double is not None:
         raise FileError(
             name,
@@ -132,10 +136,10 @@ def check_columns(
             next_step=f"remove one of the two, or write 'ignore: [{shortened(double)}]' in {card_path}",
         )
     parts = Fields(card).parts
-    unknown = [column for column in columns if column.split(".")[0] not in parts]
+    tops = {path[0] for path in paths}
+    unknown = [column for path, column in paths.items() if path[0] not in parts]
     if not unknown:
         return
-    tops = {column.split(".")[0] for column in columns}
     near = {column: nearest(column, [part for part in parts if part not in tops]) for column in unknown}
     steps = [f"'{shortened(column)}': did you mean '{part}'?" for column, part in near.items() if part is not None]
     steps.append(written_in(card_path, card_lines(samples, card, is_text=is_text)))

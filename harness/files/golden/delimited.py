@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import FileError
 from harness.files.golden.cells import CellReader, check_columns, kept_columns
-from harness.files.golden.fields import Row
+from harness.files.golden.fields import Row, column_path
 from harness.files.golden.propose import resave_hint, written_in
 from harness.files.golden.stamp import Stamp, require_unchanged, stamp_of
 from harness.files.text import counted, decode, refuse_utf16, shortened, words
@@ -91,7 +91,7 @@ def open_delimited(path: Path, card: GoldenCard, card_path: Path, hasher: _Hash)
     by_column = {name: [cells[at] for cells in samples] for at, name in enumerate(header)}
     kept = kept_columns(by_column, card)
     check_columns(str(path), scan.header_line, card, card_path, {name: by_column[name] for name in kept}, is_text=True)
-    columns = [(name, tuple(name.split("."))) for name in kept]
+    columns = [(name, column_path(name, card)) for name in kept]
     return Delimited(
         path,
         tuple(header),

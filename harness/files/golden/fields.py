@@ -60,6 +60,21 @@ def label_names(card: GoldenCard) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*card.labels, *card.rename]))
 
 
+def column_path(column: str, card: GoldenCard) -> tuple[str, ...]:
+    """Where the cells of a column go in a row; dots part the path, but never the name of a label.
+
+    >>> from harness.records import PolicyRef
+    >>> card = GoldenCard("community", 1, PolicyRef("community", 3), "items.csv", ("TVEC.01",))
+    >>> column_path("labels.TVEC.01", card), column_path("meta.lang", card)
+    (('labels', 'TVEC.01'), ('meta', 'lang'))
+    """
+    labels = card.fields.labels
+    if labels == ".":
+        return (column,) if column in label_names(card) else tuple(column.split("."))
+    label = column.removeprefix(f"{labels}.")
+    return (*labels.split("."), label) if label not in (column, "") else tuple(column.split("."))
+
+
 def nothing(row: Row) -> Any:
     """What a part has that no row holds."""
     return MISSING

@@ -46,7 +46,7 @@ class _Proposal:
             for path in read_paths(card, "images", "context", "votes", "weight", "group", "must_catch")
         }
         read |= {"meta", *card.ignore} | ({*label_names(card)} if card.fields.labels == "." else set())
-        self.left = [name for name in samples if name.split(".")[0] not in read]
+        self.left = [name for name in samples if name not in read and name.split(".")[0] not in read]
         self.ignored = [name for name in self.left if guess.is_index(name, samples[name])]
         self._leave(self.ignored)
         self._find_parts()

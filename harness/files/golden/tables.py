@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import FileError
 from harness.files.golden.cells import CellReader, check_columns, kept_columns
-from harness.files.golden.fields import Fields, Row
+from harness.files.golden.fields import Fields, Row, column_path
 from harness.files.golden.propose import resave_hint
 from harness.files.golden.stamp import require_unchanged, stamp_of
 from harness.files.text import reason, shortened
@@ -79,11 +79,11 @@ def open_table(
     kept = kept_columns(samples, card)
     if items_path is None:
         parts = Fields(card).parts
-        paths = {column: tuple(column.split(".")) for column in kept}
+        paths = {column: column_path(column, card) for column in kept}
         paths = {column: path if path[0] in parts else ("meta", *path) for column, path in paths.items()}
     else:
         check_columns(name, None, card, document.path, {column: samples[column] for column in kept}, is_text=False)
-        paths = {column: tuple(column.split(".")) for column in kept}
+        paths = {column: column_path(column, card) for column in kept}
     table = Table(name, dataset, CellReader(tuple(paths.items()), card, is_text=False))
     if items_path is None:
         for row in table.rows(None):
