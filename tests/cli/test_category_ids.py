@@ -104,7 +104,7 @@ def test_ids_with_dots_capitals_and_slashes_go_through_every_command(project, mo
     assert {f"decision.{one}" for one in IDS} <= {*pq.read_table(stored / "predictions.parquet").column_names}
     where = ("latest", "--runs-dir", "runs")
 
-    scored = json.loads(invoke("score", *where, "--slices", "language", "--json").stdout)["candidates"]
+    scored = json.loads(invoke("score", *where, "--slices", "--json").stdout)["candidates"]
     assert tuple(scored["a"]["categories"]) == IDS  # the policy's order
     assert [scored["a"]["categories"][one]["tp"] for one in IDS] == [
         sum(labels_of(n)[one] for n in range(N) if n % 10 != 3) for one in IDS
@@ -118,7 +118,6 @@ def test_ids_with_dots_capitals_and_slashes_go_through_every_command(project, mo
         (one, "PASS") for one in IDS
     }
     assert "TVEC.01" in invoke("history", "e.yaml", "--runs-dir", "runs").stdout
-    assert "TVEC.01" in invoke("show", "latest", "i3", "--runs-dir", "runs").stdout
 
 
 def test_ids_with_dots_capitals_and_slashes_go_into_every_report(project, monkeypatch):
@@ -135,7 +134,8 @@ def test_ids_with_dots_capitals_and_slashes_go_into_every_report(project, monkey
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
     book = openpyxl.load_workbook(io.BytesIO(content))
     names = [name.casefold() for name in book.sheetnames]
-    assert len(set(names)) == len(names) and all(len(name) <= 31 for name in names)
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) <= 31
     cells = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
     assert {*IDS} <= cells
     for kind in ("categories", "differences", "slices", "curves", "reliability"):
