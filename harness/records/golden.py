@@ -63,6 +63,7 @@ class GoldenCard:
     source: str | None = None
     licence: str | None = None
     description: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

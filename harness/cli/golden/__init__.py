@@ -11,6 +11,7 @@ import importlib
 import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "import": ("imports", "Make a golden set (card and items) of a file from elsewhere."),
     "check": ("check", "Look for what is wrong with the items and labels of a golden set."),
     "audit": ("audit", "Rank the labels of a golden set by how suspicious they are."),
     "agreement": ("agreement", "Show how far annotators agree: with each other, with their majority, with the gold."),

@@ -159,10 +159,10 @@ def _check_must_catch(card: GoldenCard, reader: RowReader, labels: NDArray[np.in
 def identity_of(card: GoldenCard) -> bytes:
     """What of a card can change a label or a decision, as bytes for the set's hash.
 
-    Comments, source, licence, description, ignored fields and the name of the items' file change none; slices do, since
-    rules may depend on them. The items themselves are hashed as they are.
+    Comments, source, licence, description, provenance, ignored fields and the name of the items' file change none;
+    slices do, since rules may depend on them. The items themselves are hashed as they are.
     """
-    left_out = {"source", "licence", "description", "ignore", "must_catch"}
+    left_out = {"source", "licence", "description", "provenance", "ignore", "must_catch"}
     if not HUB.fullmatch(card.items):
         left_out.add("items")
     declared = {}

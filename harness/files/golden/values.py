@@ -28,6 +28,12 @@ _VIOLATES = frozenset(
         "deny denied nsfw positive pos si sí sim oui ja да はい 是"
     )
 )
+_ONLY_YES = frozenset(
+    words(
+        "yes y true t x 1 ✓ ✔ violating violates violation violative harmful unsafe bad block blocked remove removed "
+        "flag flagged reject rejected deny denied positive pos si sí sim oui ja да はい 是"
+    )
+)
 _DOES_NOT = frozenset(
     words(
         "no n false f 0 - harmless safe neither clean benign normal neutral ok okay fine good allow allowed keep kept "
@@ -113,6 +119,15 @@ def meaning(value: Any, *, none_is_zero: bool = False) -> int | str | None:
     if is_negation(word):
         return 0
     return "?"
+
+
+def names_category(word: str) -> bool:
+    """Whether a word says what is violated, and not only that something is.
+
+    >>> names_category("Spam"), names_category("yes"), names_category("unsafe"), names_category("none")
+    (True, False, False, False)
+    """
+    return folded(word) not in _ONLY_YES and meaning(word, none_is_zero=True) not in (0, None)
 
 
 def is_negation(word: str, of: Iterable[str] = _VIOLATES) -> bool:

@@ -1,0 +1,184 @@
+"""Imported items -> the card and the files of a new golden set, all of them or none.
+
+Decides what stands in the card (where the items come from and what turned their values into labels) and that nothing
+which exists is overwritten. The items are written first and the card last: without it they are no golden set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.errors import FileError
+from harness.files.golden.values import yaml_key
+from harness.files.text import reason
+from harness.goldens.imports.convert import Account
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What the card says besides its items."""
+
+    name: str
+    version: int
+    policy: str
+    policy_version: int
+    categories: tuple[str, ...]
+    slices: Mapping[str, str]
+    source: str
+    licence: str
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of an import."""
+
+    card: Path
+    items: Path
+    decisions: Mapping[str, Path]
+    policy: Path | None = None
+
+    def every(self) -> list[Path]:
+        """All of them, the card last."""
+        return [self.items, *self.decisions.values(), *([self.policy] if self.policy else []), self.card]
+
+
+def card_text(facts: CardFacts, items: str) -> str:
+    """The card as it is written and shown before."""
+    lines = [
+        f"golden_set: {yaml_key(facts.name)}",
+        f"version: {facts.version}",
+        f"policy: {{name: {yaml_key(facts.policy)}, version: {facts.policy_version}}}",
+        f"items: {json.dumps(items, ensure_ascii=False) if items != yaml_key(items) else items}",
+        f"labels: [{', '.join(map(yaml_key, facts.categories))}]",
+        "absent_labels: unknown",
+    ]
+    if facts.slices:
+        inner = ", ".join(f"{yaml_key(name)}: {yaml_key(path)}" for name, path in facts.slices.items())
+        lines.append(f"slices: {{{inner}}}")
+    if facts.source:
+        lines.append(f"source: {json.dumps(facts.source, ensure_ascii=False)}")
+    if facts.licence:
+        lines.append(f"licence: {json.dumps(facts.licence, ensure_ascii=False)}")
+    if facts.provenance:
+        lines.append("provenance:")
+        lines += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.provenance.items()]
+    return "\n".join(lines) + "\n"
+
+
+def policy_text(name: str, categories: Iterable[str]) -> str:
+    """A policy to be written: every category with a definition that is still missing."""
+    lines = [f"policy: {yaml_key(name)}", "version: 1", "categories:"]
+    for category in categories:
+        lines += [
+            f"  {yaml_key(category)}:",
+            f"    name: {json.dumps(category.replace('_', ' ').capitalize(), ensure_ascii=False)}",
+            "    definition: >  # to be written: reviewers read it, and prompts can print it",
+            f"      To be written: what violates {category.replace('_', ' ')}, and what only looks like it.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_free(places: Places) -> None:
+    """Refuse to write where something is."""
+    for path in places.every():
+        if path.exists() or path.is_symlink():
+            raise FileError(
+                str(path),
+                "is there already",
+                allowed="a new golden set: a set that was used once stays as it is",
+                next_step="give the set another name or version: --name NAME or --version N",
+            )
+
+
+@contextmanager
+def _work_beside(path: Path) -> Iterator[Path]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=path.parent) as work:
+            yield Path(work)
+    except OSError as error:
+        raise FileError(str(path), f"cannot be written: {reason(error)}", allowed="a folder to write in",
+                        next_step="free some room, or name another folder: --to FOLDER") from None  # fmt: skip
+
+
+def write_items(items: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Items as JSONL, one after the other."""
+    with path.open("wb", buffering=1 << 20) as file:
+        for item in items:
+            file.write(orjson.dumps(item, option=orjson.OPT_NON_STR_KEYS) + b"\n")
+
+
+def publish(
+    places: Places,
+    items: Iterable[Mapping[str, Any]],
+    decisions: Mapping[str, list[dict[str, Any]]],
+    card: Callable[[Account], str],
+    policy: str | None,
+    account: Account,
+) -> None:
+    """Write everything beside its place and then put it there; nothing is left when anything fails.
+
+    Args:
+        places: Where the files go.
+        items: Read once; ``decisions`` and ``account`` are complete afterwards.
+        decisions: Candidate -> recorded rows.
+        card: Makes the card's text once the account is complete.
+        policy: Text of a new policy, if one is written.
+        account: Where every row went.
+    """
+    require_free(places)
+    with _work_beside(places.card) as work:
+        write_items(items, work / "items")
+        if account.n_items == 0:
+            raise FileError(
+                str(places.items),
+                "would hold no item: " + "; ".join(f"{n:,} rows: {why}" for why, n in account.n_left_out.items()),
+                allowed="at least one row with a text",
+                next_step="name the column of texts: --text COLUMN",
+            )
+        made = {places.items: work / "items"}
+        for at, (name, path) in enumerate(places.decisions.items()):
+            made[path] = work / f"decisions-{at}"
+            write_items(decisions[name], made[path])
+        if places.policy is not None and policy is not None:
+            made[places.policy] = work / "policy"
+            made[places.policy].write_text(policy, encoding="utf-8")
+        made[places.card] = work / "card"
+        made[places.card].write_text(card(account), encoding="utf-8")
+        put: list[Path] = []
+        try:
+            for path, source in made.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.link(source, path) if source.stat().st_dev == path.parent.stat().st_dev else _copied(source, path)
+                put.append(path)
+        except BaseException:
+            for path in put:
+                path.unlink(missing_ok=True)
+            raise
+
+
+def _copied(source: Path, target: Path) -> None:
+    with target.open("xb") as file:
+        file.write(source.read_bytes())
+
+
+def default_paths(folder: Path, name: str, version: int) -> tuple[Path, Path]:
+    """Card and items of a version."""
+    return folder / f"{name}_v{version}.yaml", folder / f"{name}_v{version}.jsonl"

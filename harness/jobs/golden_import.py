@@ -1,0 +1,382 @@
+"""A foreign file -> a proposal that can be looked at, and then a golden set: card, items, recorded decisions, policy.
+
+Decides which format a file is of, which policy its labels belong to, where the new files go, and the options that say
+everything about an import, so that it can be repeated without a question.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.files.policy import load_policy
+from harness.files.text import listed, suggestion
+from harness.goldens.imports.convert import Account, converted, meta_name
+from harness.goldens.imports.foreign import Foreign, Reading, open_foreign
+from harness.goldens.imports.guess_plan import category_id, has_lost_digits, proposed, samples_of
+from harness.goldens.imports.importers import Imported, Importer, file_stem, importer_of, recognised
+from harness.goldens.imports.plan import Plan
+from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, policy_text, publish, sha256_of
+
+MOST_SAMPLED_FOR_CATEGORIES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user said."""
+
+    path: Path
+    plan: Plan = field(default_factory=Plan)
+    reading: Reading = field(default_factory=Reading)
+    format: str | None = None
+    name: str | None = None
+    version: int = 1
+    folder: Path = Path("golden_sets")
+    policy: Path | None = None
+    new_policy: bool = False
+    row_ids: bool = False
+    licence: str | None = None
+    source: str | None = None
+    unescape: bool | None = None
+    repair: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an import would do; complete where ``missing`` is empty."""
+
+    request: Request
+    foreign: Foreign
+    samples: Mapping[str, Sequence[Any]]
+    format: str | None
+    importer: Importer | None
+    plan: Plan
+    policy_name: str
+    policy_version: int
+    policy_path: Path | None
+    is_new_policy: bool
+    policy_categories: tuple[str, ...]
+    missing: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def is_read_by_importer(self) -> bool:
+        """Whether the importer makes the items itself."""
+        return self.importer is not None and self.importer.read is not None
+
+    @property
+    def name(self) -> str:
+        """The golden set's name."""
+        return self.request.name or set_name(self.request.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an import wrote."""
+
+    places: Places
+    account: Account
+    categories: tuple[str, ...]
+
+
+@contextmanager
+def opened(request: Request) -> Iterator[tuple[Foreign, Mapping[str, Sequence[Any]]]]:
+    """The file, and a sample of each column."""
+    with open_foreign(request.path, request.reading) as foreign:
+        yield foreign, {} if foreign.kind == "inspect" else samples_of(foreign)
+
+
+def propose(
+    request: Request, foreign: Foreign, samples: Mapping[str, Sequence[Any]], *, is_known_format: bool = True
+) -> Proposal:
+    """Everything that can be found out without a question; ``is_known_format`` False: the format was ruled out."""
+    _require_columns(request.plan, foreign)
+    found = None
+    if request.format:
+        found = request.format, importer_of(request.format)
+    elif is_known_format:
+        found = recognised(foreign, samples)
+    policies = [request.policy] if request.policy else [] if request.new_policy else _policies(request.folder)
+    policy_path = policies[0] if len(policies) == 1 else None
+    policy = None if policy_path is None or request.new_policy else load_policy(policy_path).value
+    categories = () if policy is None else policy.category_ids
+    plan, remarks = request.plan, []
+    importer = None if found is None else found[1]
+    if importer is None or importer.plan is not None:
+        if importer is not None and importer.plan is not None:
+            plan = _merged(importer.plan(samples), plan)
+        plan = proposed(samples, plan, categories=categories)
+        if request.row_ids:
+            plan = replace(plan, id=None)
+        remarks = list(_id_remarks(samples, plan))
+    plan = replace(
+        plan,
+        unescape=plan.unescape if request.unescape is None else request.unescape,
+        repair=plan.repair if request.repair is None else request.repair,
+    )
+    missing = [] if importer is not None and importer.read is not None else list(_missing(plan, foreign))
+    if len(policies) > 1:
+        missing.append(_several_policies(policies))
+    is_new = policy is None
+    own = plan.categories
+    if policy is not None and not (importer is not None and importer.read is not None):
+        unknown = [name for name in own if name not in categories]
+        if unknown:
+            missing.append(_unknown_categories(plan, unknown, categories, str(policy_path)))
+    name = set_name(request.path) if request.name is None else request.name
+    return Proposal(
+        request,
+        foreign,
+        samples,
+        None if found is None else found[0],
+        importer,
+        plan,
+        name if policy is None else policy.policy,
+        1 if policy is None else policy.version,
+        _new_policy_path(request.folder, name) if is_new else policy_path,
+        is_new,
+        tuple(categories),
+        tuple(missing),
+        tuple(remarks),
+    )
+
+
+def perform(proposal: Proposal) -> Result:
+    """Write the set of a complete proposal.
+
+    Raises:
+        HarnessError: Something is missing, or a value, an id or a category of the file is not covered; nothing is
+            written then.
+    """
+    if proposal.missing:
+        raise HarnessError(proposal.missing[0])
+    request, account = proposal.request, Account()
+    imported = _imported(proposal, account)
+    categories = imported.categories
+    unknown = [name for name in categories if not proposal.is_new_policy and name not in proposal.policy_categories]
+    if unknown:
+        raise HarnessError(
+            _unknown_categories(proposal.plan, unknown, proposal.policy_categories, str(proposal.policy_path))
+        )
+    card, items = default_paths(request.folder, proposal.name, request.version)
+    names = list(_decision_names(imported, proposal))
+    places = Places(
+        card,
+        items,
+        {
+            name: request.folder / f"{proposal.name}_v{request.version}.{_file_name(name)}.decisions.jsonl"
+            for name in names
+        },
+        proposal.policy_path if proposal.is_new_policy else None,
+    )
+    facts = _facts(proposal, imported)
+    policy = policy_text(proposal.policy_name, categories) if proposal.is_new_policy else None
+    rows = list(imported.items) if names else imported.items
+
+    def card_of(finished: Account) -> str:
+        provenance = {**facts.provenance, **finished.as_dict()}
+        return card_text(replace(facts, provenance=provenance), items.name)
+
+    publish(places, rows, imported.decisions, card_of, policy, account)
+    return Result(places, account, categories)
+
+
+def preview(proposal: Proposal) -> str:
+    """The card as it would be written, as far as it is known before the rows are read."""
+    imported = Imported(iter(()), proposal.plan.categories, _slices(proposal.plan), proposal.plan.rules())
+    if proposal.is_read_by_importer:
+        imported = _imported(proposal, Account())
+    _, items = default_paths(proposal.request.folder, proposal.name, proposal.request.version)
+    return card_text(_facts(proposal, imported), items.name)
+
+
+def _imported(proposal: Proposal, account: Account) -> Imported:
+    importer, plan, foreign = proposal.importer, proposal.plan, proposal.foreign
+    if importer is not None and importer.read is not None:
+        return importer.read(foreign, plan, account)
+    return Imported(converted(foreign, plan, account), plan.categories, _slices(plan), plan.rules())
+
+
+def _decision_names(imported: Imported, proposal: Proposal) -> Iterator[str]:
+    """Candidates of recorded decisions: known only once the items are read, which importers of runs do twice anyway."""
+    if not proposal.is_read_by_importer:
+        return
+    scan = _imported(proposal, Account())
+    for _ in scan.items:
+        pass
+    yield from scan.decisions
+
+
+def _slices(plan: Plan) -> dict[str, str]:
+    return {meta_name(name): f"meta.{meta_name(column)}" for name, column in plan.slices.items()}
+
+
+def _facts(proposal: Proposal, imported: Imported) -> CardFacts:
+    request, importer = proposal.request, proposal.importer
+    provenance: dict[str, Any] = {"file": request.path.name, "sha256": sha256_of(request.path)}
+    if proposal.format is not None and importer is not None:
+        provenance |= {"format": proposal.format, "described_at": importer.source}
+    provenance["rules"] = list(imported.rules)
+    provenance["command"] = command_of(proposal)
+    return CardFacts(
+        proposal.name,
+        request.version,
+        proposal.policy_name,
+        proposal.policy_version,
+        imported.categories,
+        imported.slices,
+        request.source or (importer.title if importer is not None else ""),
+        request.licence or (importer.licence if importer is not None else ""),
+        provenance,
+    )
+
+
+def _missing(plan: Plan, foreign: Foreign) -> Iterator[str]:
+    columns = listed([name for name in foreign.columns if name], most=30)
+    if plan.text is None and plan.images is None:
+        yield f"{foreign.path}: no column was recognised as the text\n  allowed: {columns}\n  name it: --text COLUMN"
+    if not plan.categories:
+        yield (
+            f"{foreign.path}: no column was recognised as labels\n  allowed: {columns}\n"
+            "  name them: --label COLUMN=CATEGORY for a column with 1 and 0 or yes and no, or --labels COLUMN for one "
+            "that names what is violated"
+        )
+
+
+def _unknown_categories(plan: Plan, unknown: Sequence[str], known: Sequence[str], policy: str) -> str:
+    first = unknown[0]
+    word = next((name for name, category in plan.names.items() if category == first), None)
+    column = next((label.column for label in plan.labels if label.category == first), None)
+    option = (
+        f"--label {shlex.quote(f'{column}=CATEGORY')}"
+        if column
+        else f"--rename {shlex.quote(f'{word or first}=CATEGORY')}"
+    )
+    return (
+        f"{policy}: has no category {listed(unknown)}\n  allowed: {listed(known, most=40)}\n"
+        f"  {suggestion(first, known, 'say which category it is')} {option}, leave the column out: --ignore COLUMN, or "
+        "begin a policy of your own: --new-policy"
+    )
+
+
+def _id_remarks(samples: Mapping[str, Sequence[Any]], plan: Plan) -> Iterator[str]:
+    for name, values in samples.items():
+        if name not in plan.columns and re.search(r"(?i)(^|[ _.-])id$", name) and has_lost_digits(values):
+            yield (
+                f"column '{name}' lost digits in a spreadsheet (as in 1.23E+15): it is kept under meta, and rows are "
+                "numbered instead; export the ids as text to keep them"
+            )
+
+
+def _require_columns(plan: Plan, foreign: Foreign) -> None:
+    if not foreign.columns:
+        return
+    for name in [*plan.columns, *plan.slices.values(), *plan.ignore, *plan.cuts, *plan.blank_is_zero]:
+        if name not in foreign.columns:
+            raise HarnessError(
+                f"{foreign.path}: has no column '{name}'",
+                allowed=listed([one for one in foreign.columns if one], most=40),
+                next_step=suggestion(name, foreign.columns, "name a column of the file"),
+            )
+
+
+def _merged(known: Plan, said: Plan) -> Plan:
+    """The plan of a format, with what the user said instead or besides."""
+    changes: dict[str, Any] = {}
+    for name in Plan.__dataclass_fields__:
+        value = getattr(said, name)
+        if value == getattr(Plan(), name):
+            continue
+        own = getattr(known, name)
+        changes[name] = {**own, **value} if isinstance(own, Mapping) else value
+    merged = replace(known, **changes)
+    taken = {label.column for label in merged.labels}
+    return replace(merged, ignore=merged.ignore, cuts={name: cut for name, cut in merged.cuts.items() if name in taken})
+
+
+def _policies(folder: Path) -> list[Path]:
+    """The policies of the project that the set will lie in."""
+    places = (folder.parent / "evals" / "policies", folder.parent / "policies")
+    return [path for place in places for end in ("*.yaml", "*.yml") for path in sorted(place.glob(end))]
+
+
+def _several_policies(paths: Sequence[Path]) -> str:
+    return (
+        f"{paths[0].parent}: holds several policies\n  allowed: {listed([str(path) for path in paths])}\n"
+        "  say which one the labels belong to: --policy PATH, or begin one: --new-policy"
+    )
+
+
+def _new_policy_path(folder: Path, name: str) -> Path:
+    return folder.parent / "evals" / "policies" / f"{name}.yaml"
+
+
+def set_name(path: Path) -> str:
+    """A golden set's name from a file's.
+
+    >>> set_name(Path("Comments export (2).csv"))
+    'comments_export_2'
+    """
+    return category_id(file_stem(path)).replace("/", "_").replace("-", "_")
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("_.")[:60] or "candidate"
+
+
+def command_of(proposal: Proposal) -> str:
+    """The command that repeats the import without a question."""
+    request, plan = proposal.request, proposal.plan
+    parts = ["harness golden import", shlex.quote(str(request.path.name)), "--yes"]
+
+    def add(flag: str, value: Any) -> None:
+        if value not in (None, ""):
+            parts.append(f"{flag} {shlex.quote(str(value))}")
+
+    add("--format", proposal.format)
+    add("--name", proposal.name)
+    add("--delimiter", request.reading.delimiter)
+    add("--encoding", request.reading.encoding)
+    add("--sheet", request.reading.sheet)
+    add("--records", request.reading.records)
+    add("--text", plan.text)
+    if not proposal.is_read_by_importer:
+        add("--id", "row" if plan.id is None else plan.id)
+    for label in plan.labels:
+        add("--label", f"{label.column}={label.category}")
+    add("--labels", plan.listed)
+    add("--separator", plan.separator)
+    for name, category in plan.names.items():
+        add("--rename", f"{name}={category}")
+    for value, code in plan.values.items():
+        add("--value", f"{value}={'null' if code is None else code}")
+    for name, cut in plan.cuts.items():
+        add("--cut", f"{name}={cut:g}")
+    if plan.listed is not None:
+        add("--absent", plan.absent)
+    for name in plan.blank_is_zero:
+        add("--blank-is-zero", name)
+    for vote in plan.votes:
+        add("--vote", f"{vote.column}={vote.annotator}" + (f":{vote.category}" if vote.category else ""))
+    add("--annotator", plan.annotator)
+    if plan.votes or plan.annotator or proposal.is_read_by_importer:
+        add("--vote-rule", plan.vote_rule)
+    add("--group", plan.group)
+    add("--images", plan.images)
+    for name, column in plan.slices.items():
+        add("--slice", f"{name}={column}")
+    for name in plan.ignore:
+        add("--ignore", name) if name else None
+    parts.append("--unescape" if plan.unescape else "--no-unescape")
+    parts.append("--repair" if plan.repair else "--no-repair")
+    if proposal.is_new_policy:
+        parts.append("--new-policy")
+    elif proposal.policy_path is not None:
+        add("--policy", proposal.policy_path)
+    return " ".join(parts)
