@@ -42,17 +42,11 @@ def set_command(
     Example:
       harness baseline set latest --candidate v2 --reason "shipped on 3 March"
     """
-    from harness.errors import HarnessError
     from harness.gating.baselines import promote, read_promotion
+    from harness.gating.choose import promotable
 
     run = find_run(runs_dir, run_name)
-    if candidate is None and len(run.candidates) != 1:
-        raise HarnessError(
-            f"run {run.meta.run_id} has {len(run.candidates)} candidates",
-            allowed=", ".join(run.candidates),
-            next_step="choose one with --candidate",
-        )
-    chosen = candidate or run.candidates[0]
+    chosen = promotable(run, candidate)
     folder = promote(run, chosen, who=by or login(), why=reason, now=datetime.now(UTC), root=baselines_dir)
     promotion = read_promotion(folder)
     if as_json:
@@ -75,12 +69,12 @@ def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> N
       harness baseline show
       harness baseline show community --json
     """
-    from harness.gating.baselines import promoted, read_promotion
+    from harness.gating.baselines import promoted_run, read_promotion
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
     if eval_name is not None:
-        promoted(eval_name, baselines_dir)
+        promoted_run(eval_name, baselines_dir)
     names = [eval_name] if eval_name else _names(baselines_dir)
     found = {name: one for name in names if (one := read_promotion(baselines_dir / name)) is not None}
     if as_json:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import (
-    choose_pair,
     find_run,
     json_option,
     note,
@@ -69,6 +68,7 @@ def command(
       harness compare latest --baseline v1 --candidate v2
       harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
     """
+    from harness.gating.choose import choose_pair
     from harness.jobs.compare import compare_candidates
 
     run = find_run(runs_dir, run_name)

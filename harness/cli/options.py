@@ -224,27 +224,6 @@ def warn_if_unfinished(*runs: Run) -> None:
             )
 
 
-def choose_pair(
-    run: Run, baseline: str | None, candidate: str | None, baseline_run: Run | None = None
-) -> tuple[str, str]:
-    """Baseline and candidate of a comparison; what is left out is the eval's baseline and the only other candidate."""
-    from harness.errors import HarnessError
-
-    there = (baseline_run or run).candidates
-    before = baseline or (run.meta.eval.get("baseline") if run.meta.eval.get("baseline") in there else there[0])
-    others = [name for name in run.candidates if baseline_run is not None or name != before]
-    after = candidate or (others[0] if len(others) == 1 else None)
-    if after is None:
-        raise HarnessError(
-            f"run {run.meta.run_id} has {len(others)} candidates beside '{before}'"
-            if others
-            else f"run {run.meta.run_id} has no candidate beside '{before}'",
-            allowed=", ".join(others) or "a run with two candidates, or --baseline-run",
-            next_step="choose one with --candidate",
-        )
-    return str(before), after
-
-
 def same_candidate(name: str) -> str:
     """What to say when a candidate of one run is compared with itself."""
     return (

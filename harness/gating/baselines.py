@@ -1,8 +1,8 @@
 """Baselines: a stored run's candidate that somebody promoted on purpose, kept as a small folder for version control.
 
-Decides what a baseline keeps (per-item decisions and scores; no texts, rationales or response keys), who, when and why,
-and what a baseline reference on the command line means. The folder opens like any run. Whether a baseline may be
-compared with a run is decided in ``gating.across``.
+Decides what a baseline keeps (per-item decisions and scores; no texts, rationales or response keys), who, when and why.
+The folder opens like any run. Which baseline is meant is decided in ``gating.choose``, whether it may be compared with
+a run in ``gating.across``.
 """
 
 from __future__ import annotations
@@ -52,15 +52,6 @@ class Promotion:
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness baseline show --json``."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What a candidate is gated against, and where it comes from in the words of the report."""
-
-    run: Run
-    candidate: str
-    source: str
 
 
 def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root: Path = DEFAULT_ROOT) -> Path:
@@ -144,8 +135,8 @@ def read_promotion(folder: Path) -> Promotion | None:
         ) from None
 
 
-def promoted(eval_name: str, root: Path = DEFAULT_ROOT) -> Baseline:
-    """The promoted baseline of an eval.
+def promoted_run(eval_name: str, root: Path = DEFAULT_ROOT) -> tuple[Run, Promotion]:
+    """The promoted baseline of an eval, as a run of one candidate, and who promoted it.
 
     Raises:
         HarnessError: Nothing was promoted yet.
@@ -158,57 +149,7 @@ def promoted(eval_name: str, root: Path = DEFAULT_ROOT) -> Baseline:
             allowed="a folder that 'harness baseline set' wrote",
             next_step='promote a run: harness baseline set RUN --candidate ID --reason "..."',
         )
-    source = f"promoted {promotion.when[:10]} by {promotion.who}: {promotion.why}"
-    return Baseline(open_run(folder), promotion.candidate, source)
-
-
-def resolve_baseline(
-    reference: str | None, run: Run, candidate: str, *, runs_dir: str | Path, root: Path = DEFAULT_ROOT
-) -> Baseline:
-    """What ``--baseline REF`` means: a candidate of the same run, ``promoted``, or ``RUN[:candidate]``.
-
-    Without a reference: the eval's baseline when it is another candidate of this run, else the promoted baseline.
-    """
-    if reference is None:
-        declared = run.meta.eval.get("baseline")
-        if declared in run.candidates and declared != candidate:
-            return Baseline(run, str(declared), "same run")
-        return promoted(run.meta.eval_name, root)
-    if reference in run.candidates:
-        return Baseline(run, reference, "same run")
-    if reference == PROMOTED:
-        return promoted(run.meta.eval_name, root)
-    address, separator, named = reference.rpartition(":")
-    if separator and address and "/" not in named and "\\" not in named and not Path(reference).is_dir():
-        other = open_run(address, runs_dir)
-        if named not in other.candidates:
-            raise HarnessError(
-                f"run {other.meta.run_id} has no candidate '{named}'", allowed=", ".join(other.candidates)
-            )
-        return Baseline(other, named, f"run {other.meta.run_id}")
-    try:
-        other = open_run(reference, runs_dir)
-    except HarnessError as error:
-        raise HarnessError(
-            f"--baseline {reference}: {error.message}",
-            allowed=f"a candidate of this run ({', '.join(run.candidates)}), RUN[:candidate], or {PROMOTED}",
-            next_step="list the runs with: harness runs list",
-        ) from None
-    return Baseline(other, _only_candidate(other, candidate), f"run {other.meta.run_id}")
-
-
-def _only_candidate(run: Run, gated: str) -> str:
-    """The candidate meant when only a run is named: its only one, the one of the same name, or its eval's baseline."""
-    if len(run.candidates) == 1:
-        return str(run.candidates[0])
-    for name in (gated, run.meta.eval.get("baseline")):
-        if name in run.candidates:
-            return str(name)
-    raise HarnessError(
-        f"run {run.meta.run_id} has {len(run.candidates)} candidates",
-        allowed=", ".join(run.candidates),
-        next_step=f"name one: --baseline {run.meta.run_id}:ID",
-    )
+    return open_run(folder), promotion
 
 
 def _check_words(who: str, why: str) -> None:

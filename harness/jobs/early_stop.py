@@ -24,9 +24,10 @@ from harness.core.gate_arrays import GateArrays
 from harness.core.results import MetricResult
 from harness.core.statements import Statement, StatementKind
 from harness.errors import HarnessError
-from harness.files.yaml import read_yaml
-from harness.gating.baselines import FOLDER, Baseline, promoted, resolve_baseline
+from harness.files.evals import load_eval
+from harness.gating.baselines import FOLDER
 from harness.gating.checks import gate_of, resolve_checks
+from harness.gating.choose import judged_candidate, needed_candidates, resolve_baseline
 from harness.gating.log import GateEntry, record_gate
 from harness.gating.looks import (
     LookVerdict,
@@ -180,27 +181,21 @@ def early_stop_eval(
     Raises:
         HarnessError: More than one candidate is left to judge.
     """
-    from harness.jobs.gate import GateOptions, needed_candidates
     from harness.jobs.run import prepare_run
 
-    named = load_candidates(eval_path)
-    declared = baseline if baseline is not None else named.baseline
-    wanted = [name for name in options.candidates or named.names if name != declared]
-    if len(wanted) != 1:
-        raise HarnessError(
-            f"{eval_path}: {len(wanted)} candidates to judge beside the baseline",
-            allowed=", ".join(wanted or named.names),
-            next_step="choose one with --candidate",
-        )
-    needed = needed_candidates(eval_path, GateOptions(wanted[0], baseline))
-    prepared = prepare_run(eval_path, replace(options, candidates=needed), environment)
+    loaded = load_eval(eval_path)
+    names, declared = list(loaded.eval.value.candidates), str(loaded.eval.value.baseline)
+    chosen = list(options.candidates) or names
+    candidate = judged_candidate(chosen, None, reference=baseline, declared=declared, where=str(eval_path))
+    needed = needed_candidates(names, declared, candidate, baseline)
+    prepared = prepare_run(loaded, replace(options, candidates=needed), environment)
 
     def execute(request: RunRequest) -> RunSummary:
         return run_eval(request, stream=stream, wrap=prepared.transport)
 
     report = run_early_stop(
         prepared.request,
-        wanted[0],
+        candidate,
         baseline,
         execute=execute,
         baselines_root=eval_path.parent / FOLDER,
@@ -217,22 +212,6 @@ def early_stop_eval(
         is_sequential=True,
     )
     return replace(report, reuse=record_gate(golden.path, entry, now=now))
-
-
-@dataclass(frozen=True, slots=True)
-class NamedCandidates:
-    """The candidates of an eval file and its baseline."""
-
-    names: tuple[str, ...]
-    baseline: str | None
-
-
-def load_candidates(eval_path: Path) -> NamedCandidates:
-    """What an eval file calls its candidates; nothing else of it is read."""
-    data = read_yaml(eval_path, what="eval").data
-    named = data.get("candidates")
-    names = tuple(named) if isinstance(named, dict) else ()
-    return NamedCandidates(names, data.get("baseline") or next(iter(names), None))
 
 
 def run_early_stop(
@@ -322,7 +301,7 @@ def _part(request: RunRequest, chosen: NDArray[np.int64], look: int, n_looks: in
 
 
 def _pairs(run: Run, candidate: str, reference: str | None, request: RunRequest, root: Path) -> Pairs:
-    baseline = _baseline(run, candidate, reference, request, root)
+    baseline = resolve_baseline(reference, run, candidate, runs_dir=request.runs_dir, root=root)
     if baseline.run is run:
         return pair_runs(run, baseline.candidate, run, candidate)
     found = version_differences(baseline.run, run)
@@ -343,12 +322,6 @@ def _pairs(run: Run, candidate: str, reference: str | None, request: RunRequest,
     at_baseline = np.asarray([place[item_id] for item_id in run.item_ids], dtype=np.int64)
     positions = (at_baseline, np.arange(len(run.item_ids), dtype=np.int64))
     return pair_runs(baseline.run, baseline.candidate, run, candidate, positions=positions)
-
-
-def _baseline(run: Run, candidate: str, reference: str | None, request: RunRequest, root: Path) -> Baseline:
-    if reference is None and request.eval.get("baseline") in (None, candidate):
-        return promoted(request.eval_name, root)
-    return resolve_baseline(reference, run, candidate, runs_dir=request.runs_dir, root=root)
 
 
 def _concluded(

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from harness.core.statements import Statement
-from harness.errors import HarnessError, IncompleteRunError
-from harness.files.yaml import read_yaml
+from harness.errors import IncompleteRunError
+from harness.files.evals import LoadedEval, load_eval
 from harness.gating import GateReport, gate_runs
-from harness.gating.baselines import FOLDER, PROMOTED, resolve_baseline
+from harness.gating.baselines import FOLDER
+from harness.gating.choose import declared_baseline, judged_candidate, needed_candidates, resolve_baseline
 from harness.gating.decide import is_same_system
 from harness.gating.log import GateEntry, earlier_looks, record_gate
 from harness.records.base import FailOn
@@ -61,23 +62,28 @@ class NoCalls:
 
 def run_eval_file(
     eval_path: Path,
+    options: GateOptions,
     run_options: RunOptions,
     environment: Mapping[str, str],
     *,
-    is_cached_only: bool = False,
     stream: TextIO | None = None,
 ) -> tuple[PreparedRun, RunSummary]:
-    """Run an eval as ``harness run`` does; with ``is_cached_only`` from the journal alone.
+    """Run what a gate needs of an eval as ``harness run`` does; with ``is_cached_only`` from the journal alone.
 
     Raises:
         IncompleteRunError: A replay misses answers; nothing was asked.
     """
     from harness.jobs.run import execute, prepare_run
 
-    if not is_cached_only:
-        prepared = prepare_run(eval_path, run_options, environment)
+    loaded = load_eval(eval_path)
+    if options.candidate is not None:
+        spec = loaded.eval.value
+        needed = needed_candidates(list(spec.candidates), str(spec.baseline), options.candidate, options.baseline)
+        run_options = replace(run_options, candidates=needed)
+    if not options.is_cached_only:
+        prepared = prepare_run(loaded, run_options, environment)
         return prepared, execute(prepared, stream=stream)
-    prepared = prepare_run(eval_path, run_options, {**_unused_keys(eval_path), **environment})
+    prepared = prepare_run(loaded, run_options, {**_unused_keys(loaded), **environment})
     _require_answers(prepared)
     return prepared, run_eval(prepared.request, stream=stream, transport=NoCalls())
 
@@ -92,11 +98,7 @@ def gate_eval(
     stream: TextIO | None = None,
 ) -> GateReport:
     """Run what the gate needs of an eval, gate it, and count the candidate in the golden set's log."""
-    if options.candidate is not None:
-        run_options = replace(run_options, candidates=needed_candidates(eval_path, options))
-    prepared, summary = run_eval_file(
-        eval_path, run_options, environment, is_cached_only=options.is_cached_only, stream=stream
-    )
+    prepared, summary = run_eval_file(eval_path, options, run_options, environment, stream=stream)
     run = open_run(summary.path)
     root = Path(eval_path).parent / FOLDER
     return gate_stored(
@@ -108,7 +110,13 @@ def gate_stored(
     run: Run, options: GateOptions, *, runs_dir: str | Path, root: Path, card: Path | None, now: datetime
 ) -> GateReport:
     """Gate a candidate of a stored run, and count it in the golden set's log."""
-    candidate = options.candidate or default_candidate(run, options.baseline)
+    candidate = judged_candidate(
+        run.candidates,
+        options.candidate,
+        reference=options.baseline,
+        declared=declared_baseline(run),
+        where=f"run {run.meta.run_id}",
+    )
     baseline = resolve_baseline(options.baseline, run, candidate, runs_dir=runs_dir, root=root)
     fingerprint, n_items = run.meta.fingerprints.get(candidate, {}), len(run.item_ids)
     is_aa = is_same_system(baseline.run, baseline.candidate, run, candidate)  # tries no candidate: no look, not logged
@@ -142,42 +150,10 @@ def card_of(run: Run) -> Path | None:
     return Path(path) if path and Path(path).is_file() else None
 
 
-def default_candidate(run: Run, baseline: str | None) -> str:
-    """The candidate that is gated when none is named: the only one beside the baseline."""
-    before = baseline if baseline is not None else run.meta.eval.get("baseline")
-    if len(run.candidates) == 1:
-        return str(run.candidates[0])
-    others = [name for name in run.candidates if name != before]
-    if len(others) != 1:
-        raise HarnessError(
-            f"run {run.meta.run_id} has {len(others)} candidates beside the baseline",
-            allowed=", ".join(others),
-            next_step="choose the one to gate with --candidate",
-        )
-    return str(others[0])
-
-
-def needed_candidates(eval_path: Path, options: GateOptions) -> tuple[str, ...]:
-    """The gated candidate, and the baseline where it is a candidate of the same eval."""
-    data = read_yaml(Path(eval_path), what="eval").data
-    named = data.get("candidates")
-    names = list(named) if isinstance(named, dict) else []
-    baseline = options.baseline or data.get("baseline") or (names[0] if names else None)
-    chosen = [name for name in names if name in (options.candidate, baseline)]
-    if options.baseline == PROMOTED and PROMOTED not in names:
-        chosen = [name for name in chosen if name == options.candidate]
-    return tuple(chosen) if options.candidate in chosen else (str(options.candidate),)
-
-
-def _unused_keys(eval_path: Path) -> dict[str, str]:
+def _unused_keys(loaded: LoadedEval) -> dict[str, str]:
     """A value for every key variable of the models file: a replay calls nobody, so it needs no secret."""
-    from harness.files.models import load_models
-
-    named = read_yaml(Path(eval_path), what="eval").data.get("models", "models.yaml")
-    path = Path(eval_path).parent / str(named)
-    if not path.is_file():
-        return {}
-    return {model.api_key_env: "unused" for model in load_models(path).value.values() if model.api_key_env}
+    models = loaded.models.value.values() if loaded.models is not None else ()
+    return {model.api_key_env: "unused" for model in models if model.api_key_env}
 
 
 def _require_answers(prepared: PreparedRun) -> None:

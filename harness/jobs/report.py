@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.core.metric_table import metrics_on
 from harness.errors import HarnessError
+from harness.gating.choose import choose_several
 from harness.jobs.texts import texts_of
 from harness.report.comparison.build import ITEMS_PER_DAY, REVIEW_SECONDS, build_report
 from harness.report.comparison.from_run import Choice, choices, source_from_run
@@ -133,20 +134,13 @@ def choose(
     run: Run, baseline: str | None, candidates: Sequence[str], baseline_run: Run, *, note: Note = silent
 ) -> tuple[list[Choice], bool]:
     """Who is in the report: the baseline first; one candidate alone has none."""
-    there = baseline_run.candidates
-    declared = run.meta.eval.get("baseline")
-    chosen = baseline or (declared if declared in there else there[0])
-    for name, allowed, of in ((chosen, there, baseline_run), *((one, run.candidates, run) for one in candidates)):
-        if name not in allowed:
-            raise HarnessError(f"run {of.meta.run_id} has no candidate '{name}'", allowed=", ".join(allowed))
-    others = [one for one in candidates or run.candidates if baseline_run is not run or one != chosen]
-    others = list(dict.fromkeys(others))
+    chosen, others = choose_several(run, baseline, candidates, baseline_run)
     if not others:
-        return choices(run, None, [str(chosen)]), False
+        return choices(run, None, [chosen]), False
     if len(others) >= MAX_CANDIDATES:
         note(f"Only the first {MAX_CANDIDATES - 1} candidates are reported; choose others with --candidate.")
         others = others[: MAX_CANDIDATES - 1]
-    return choices(run, str(chosen), others, baseline_run), True
+    return choices(run, chosen, others, baseline_run), True
 
 
 def now_text() -> str:

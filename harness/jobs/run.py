@@ -73,16 +73,20 @@ class PreparedRun:
 
 
 def prepare_run(
-    eval_path: Path, options: RunOptions, environment: Mapping[str, str], *, on_progress: Progress | None = None
+    eval_file: Path | LoadedEval,
+    options: RunOptions,
+    environment: Mapping[str, str],
+    *,
+    on_progress: Progress | None = None,
 ) -> PreparedRun:
-    """Load an eval with everything it names and make the request of its run.
+    """Load an eval with everything it names, unless that was done, and make the request of its run.
 
     ``on_progress`` is told when weights of the embedded model are joined or downloaded.
 
     Raises:
         HarnessError: A file is at fault, a candidate is unknown, a key is missing.
     """
-    loaded = load_eval(eval_path)
+    loaded = eval_file if isinstance(eval_file, LoadedEval) else load_eval(eval_file)
     spec = loaded.eval.value
     candidates = build_candidates(loaded, options.candidates or None)
     endpoints, servers = _endpoints(loaded, candidates, environment, options.gguf, on_progress)
@@ -142,7 +146,6 @@ def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:
     data = dataclasses.asdict(dataclasses.replace(loaded.eval.value, candidates={}))
     specs = loaded.eval.value.candidates
     data["candidates"] = {name: spec.as_dict() for name, spec in specs.items() if name in chosen}
-    data["baseline"] = data["baseline"] or next(iter(loaded.eval.value.candidates))
     if data["gate"] is not None and data["gate"]["fail_on"] == "inconclusive":
         del data["gate"]["fail_on"]  # the default says nothing about a run, whose id it would change
     return data

@@ -8,7 +8,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.gating import gate_runs
-from harness.gating.baselines import TEXT_COLUMNS, promote, promoted, read_promotion, resolve_baseline
+from harness.gating.baselines import TEXT_COLUMNS, promote, promoted_run, read_promotion
+from harness.gating.choose import resolve_baseline
 from harness.measure.decisions import decisions
 from harness.runs import open_run
 from tests.gating.stored import decided, store_run
@@ -106,7 +107,7 @@ def test_damaged_record_is_an_error_that_names_the_file(run, tmp_path, content):
 
 def test_nothing_promoted_says_how(tmp_path):
     with pytest.raises(HarnessError, match=r"eval 'demo' has no promoted baseline[\s\S]*harness baseline set RUN"):
-        promoted("demo", tmp_path)
+        promoted_run("demo", tmp_path)
 
 
 def resolved(reference, run, tmp_path, candidate="v2"):

@@ -101,8 +101,9 @@ def command(
 
 
 def _four_cells(old_name: str, new_name: str, runs_dir: str):  # type: ignore[no-untyped-def]
-    from harness.cli.options import choose_pair, find_run
+    from harness.cli.options import find_run
     from harness.gating.across import split_change
+    from harness.gating.choose import choose_pair
     from harness.measure.comparable import shared_positions
 
     old, new = find_run(runs_dir, old_name), find_run(runs_dir, new_name)

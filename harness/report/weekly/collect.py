@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.core.results import MetricResult, result_from
 from harness.errors import HarnessError
+from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, PairedFall
 from harness.report.weekly.acknowledged import read_acknowledged
@@ -232,9 +233,9 @@ def _candidate(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None
         return wanted, "Chosen with --candidate.", None
     newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
     baseline = newest.eval.get("baseline")
-    if baseline in this.of:
-        return str(baseline), BASELINE_NOTE, None
-    first = newest.candidates[0]
+    first = default_baseline(baseline, [*newest.candidates, *this.of])
+    if first == baseline:
+        return first, BASELINE_NOTE, None
     if not baseline:
         return first, f"The eval names no baseline: this is the first candidate of run {newest.run_id}.", None
     why = f"The eval's baseline '{baseline}' has no complete run in {this.week}: this is the first candidate of run "
