@@ -10,8 +10,10 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from harness import __version__
+from harness.cli.voice import listen, timed, voice_options
 from harness.errors import HarnessError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -34,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "view": ("view", "Browse runs and reports, and compare any two, in a browser on this machine."),
     "review": ("review", "Review the labels of a golden set in a browser on this machine."),
     "explain": ("explain", "Explain a metric, a verdict or a method in plain words."),
+    "completion": ("completion", "Print the script by which a shell completes commands, options, evals and runs."),
 }
 """Command -> module of this package and its one-line help (a test holds it equal to the command's own)."""
 
@@ -55,7 +58,9 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
         command = module.command
         assert isinstance(command, click.Command)
-        return command
+        from harness.cli.project import equip
+
+        return equip(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -69,6 +74,11 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names from the table, without importing any command."""
+        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table without importing any command."""
         with formatter.section("Commands"):
@@ -76,8 +86,10 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a user's mistake becomes one message and its exit code."""
+        listen(ctx, [*ctx._protected_args, *ctx.args])
         try:
-            return super().invoke(ctx)
+            with timed(ctx):
+                return super().invoke(ctx)
         except HarnessError as error:
             from harness.report.parts.masking import log_safe  # what a server or a file said must not act here
 
@@ -92,5 +104,16 @@ class LazyGroup(click.Group):
     epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="harness")
-def main() -> None:
-    """Evaluate LLM content moderation: prompts, rules and models over golden labelled sets."""
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Evaluate LLM content moderation: prompts, rules and models over golden labelled sets.
+
+    Works from any sub-folder of a project. Its harness.toml, or [tool.harness] of its pyproject.toml, may declare
+    defaults: harness explain defaults.
+    """
+    from harness.cli.project import enter
+
+    enter(context, context.invoked_subcommand)
+
+
+main.params.extend(voice_options())

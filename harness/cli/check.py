@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import json_option, print_json
+from harness.cli.options import json_option, note, print_json, runs_dir_option
 
 _NOUNS = {
     "eval": ("eval",),
@@ -20,11 +20,14 @@ _NOUNS = {
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@runs_dir_option
 @json_option
-def command(paths: tuple[Path, ...], as_json: bool) -> None:
+def command(paths: tuple[Path, ...], runs_dir: str, as_json: bool) -> None:
     """Validate every file and every reference between them; calls nothing.
 
-    Without PATH: evals/ and golden_sets/ below the current folder.
+    Without PATH: evals/ and golden_sets/ below the current folder. Beside the form it looks at the effect: parameters
+    nobody documents, prompts that never name what they are read by, rules that cannot match, examples out of the golden
+    set, and texts that changed under an unchanged version since a stored run.
 
     \b
     Examples:
@@ -35,7 +38,7 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
     from harness.files.text import counted
     from harness.jobs.check import check_paths
 
-    report = check_paths(paths)
+    report = check_paths(paths, runs_dir=runs_dir)
     if as_json:
         print_json(
             {
@@ -49,7 +52,7 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
             raise SystemExit(1)
         return
     for warning in report.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        note(f"Warning: {warning}")
     raise_all(report.errors)
     files = ", ".join(counted(n, *_NOUNS[kind]) for kind, n in report.files.items()) or "no files of a project"
     click.echo(f"OK: {files}; {counted(report.n_items, 'golden item')}; {counted(len(report.warnings), 'warning')}")

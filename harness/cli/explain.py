@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from harness.cli.options import json_option, print_json
+
+if TYPE_CHECKING:
+    from harness.report.explain import Page
 
 
 @click.command("explain")
@@ -13,7 +18,8 @@ from harness.cli.options import json_option, print_json
 def command(topic: str | None, as_json: bool) -> None:
     """Explain a metric, a verdict or a method in plain words.
 
-    Without TOPIC: the list of topics. Formula and source stand underneath each page.
+    Without TOPIC: the list of topics. Formula and source stand underneath each page. The page "defaults" also shows
+    what is in effect here, and where each value comes from.
 
     \b
     Examples:
@@ -25,6 +31,9 @@ def command(topic: str | None, as_json: bool) -> None:
 
     if topic is not None:
         found = page(topic)
+        if found.topic == "defaults":
+            _show_defaults(found, as_json)
+            return
         if as_json:
             print_json(found.as_dict())
             return
@@ -37,3 +46,18 @@ def command(topic: str | None, as_json: bool) -> None:
     for one in pages():
         click.echo(f"{one.topic.ljust(width)}  {one.summary}")
     click.echo("\nRead one with: harness explain TOPIC")
+
+
+def _show_defaults(found: Page, as_json: bool) -> None:
+    """The page, and each default as it counts here."""
+    from harness.cli.project import place, settings_here
+    from harness.report.parts.tables import Table, to_terminal
+
+    rows = settings_here(place())
+    if as_json:
+        here = {name: {"value": value, "from": origin} for name, value, origin in rows}
+        print_json({**found.as_dict(), "project": str(place().root), "in_effect": here})
+        return
+    click.echo(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}\n")
+    columns = ("Default", "Value", "From")
+    click.echo(to_terminal(Table("In effect here", columns, tuple((n, str(v), o) for n, v, o in rows))))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.cli.voice import level
+
 if TYPE_CHECKING:
     from harness.runs import Run
 
@@ -48,6 +50,7 @@ def text_option(function: F) -> F:
     return click.option(
         "--text",
         "text_mode",
+        envvar="HARNESS_TEXT",
         type=click.Choice(["masked", "full", "none"]),
         callback=_text_mode,
         help="How item text is shown; default: masked, and none where CI is set.",
@@ -83,8 +86,9 @@ def typed_name() -> str:
 
 
 def note(message: str) -> None:
-    """Write progress or advice to stderr."""
-    click.echo(message, err=True)
+    """Write progress or advice to stderr; not for ``--quiet``."""
+    if level() >= 0:
+        click.echo(message, err=True)
 
 
 def cache_option(function: F) -> F:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
     """
     from harness.cli.run import announce_model, show_weights
     from harness.cli.summary import show_summary
+    from harness.cli.voice import progress_stream
     from harness.files.shipped import shipped_root
     from harness.jobs.run import RunOptions, execute, prepare_run
 
@@ -52,7 +52,7 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
     with interruptible():
         prepared = prepare_run(shipped_root() / EVAL, options, os.environ, on_progress=show_weights)
         _announce(prepared)
-        summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
+        summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
     if summary.status != "complete":
         show_summary(summary)
         raise SystemExit(5)

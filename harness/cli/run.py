@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 
 from harness.cli.options import eval_argument, interruptible, json_option, note, print_json, run_options
 from harness.cli.summary import show_summary
+from harness.cli.voice import progress_stream
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun, RunOptions
@@ -57,7 +57,7 @@ def command(
         if is_dry_run:
             _show_dry_run(prepared, as_json)
             return
-        summary = execute(prepared, stream=sys.stderr, on_start=announce_model)
+        summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
     if as_json:
         print_json(summary.as_dict())
     else:
@@ -83,7 +83,7 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
     from harness.report.gate.sequential import sequential_lines
 
     now = datetime.now(UTC)
-    report = early_stop_eval(eval_path, options, os.environ, baseline, now=now, stream=sys.stderr, on_look=note)
+    report = early_stop_eval(eval_path, options, os.environ, baseline, now=now, stream=progress_stream(), on_look=note)
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {report.reuse.warning}")
     if as_json:

@@ -48,6 +48,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--text",
     "text_mode",
+    envvar="HARNESS_TEXT",
     type=click.Choice(["masked", "full", "none"]),
     help="How item text is shown; default: masked, and none where CI is set.",
 )

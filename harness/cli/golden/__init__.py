@@ -10,6 +10,8 @@ import importlib
 
 import click
 
+from harness.cli.project import equip
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("imports", "Make a golden set (card and items) of a file from elsewhere."),
     "check": ("check", "Look for what is wrong with the items and labels of a golden set."),
@@ -35,7 +37,7 @@ class _Group(click.Group):
             return None
         found = importlib.import_module(f"harness.cli.golden.{COMMANDS[cmd_name][0]}").command
         assert isinstance(found, click.Command)
-        return found
+        return equip(found)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
