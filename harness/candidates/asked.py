@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.candidates.chat import ChatCandidate
-from harness.candidates.moderation import ModerationCandidate
+from harness.candidates.moderation import ModerationCandidate, name_doubts
 from harness.candidates.names import crosswalk_of
 from harness.candidates.parsers import Parser, load_parser
+from harness.candidates.prompt_doubts import prompt_doubts
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, NamedFile, SpecCheck
 from harness.files.prompts import compile_prompt, header_document, prompt_policy_faults
@@ -112,6 +113,7 @@ PROMPT = Kind(
     ),
     check=_needs_model,
     models=lambda spec: [("model", spec.model)] if spec.model else [],
+    doubts=prompt_doubts,
     imports=_own_parser,
 )
 
@@ -120,4 +122,5 @@ MODERATION = Kind(
     takes=frozenset(("crosswalk", "thresholds")),
     models=lambda spec: [("moderation", spec.value)] if spec.value else [],
     check_models=_has_route,
+    doubts=name_doubts,
 )

@@ -8,16 +8,28 @@ a threshold belongs to one version: name it in models.yaml.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.candidates.chat import encode_body
-from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
+from harness.candidates.names import NameIndex, apply_thresholds, crosswalk_of, loose, map_decisions, map_scores
 from harness.candidates.responses import read_document
+from harness.files.kinds import Doubt
+from harness.files.text import shortened, words
+from harness.files.yaml import read_yaml
 from harness.records import Item, Model
 from harness.records.answers import Answer, Decide, Request, Response
 
+if TYPE_CHECKING:
+    from harness.files.evals import LoadedEval
+
 ROUTE = "/moderations"
+ENDPOINT_NAMES = words(  # platform.openai.com/docs/guides/moderation
+    "harassment harassment/threatening hate hate/threatening illicit illicit/violent self-harm self-harm/intent "
+    "self-harm/instructions sexual sexual/minors violence violence/graphic"
+)
+"""What OpenAI's endpoint calls its categories; other servers add names of their own."""
 VERSION = 1
 
 
@@ -95,6 +107,23 @@ class ModerationCandidate:
         if missing:
             return Answer("unparsed", decisions, known_scores, error=f"nothing in the response maps to {missing[0]}")
         return Answer("ok", decisions, known_scores)
+
+
+def name_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list[Doubt]:
+    """Names of the crosswalk that are nearly, and not quite, names of the endpoint: nothing would ever map to them."""
+    spec = loaded.eval.value.candidates[candidate.id]
+    crosswalk = crosswalk_of(loaded.policy.value, spec.crosswalk) or {}
+    known = {loose(name) for name in ENDPOINT_NAMES}
+    found = []
+    for category, names in crosswalk.items():
+        for name in names:
+            near = difflib.get_close_matches(name, ENDPOINT_NAMES, n=1, cutoff=0.8)
+            if loose(name) not in known and near:
+                line = read_yaml(loaded.policy.path, what="policy").line(("crosswalks", spec.crosswalk or "", category))
+                said = f"crosswalk '{spec.crosswalk}' has the target '{shortened(name)}'"
+                said += ", which OpenAI's endpoint never gives"
+                found.append(Doubt(loaded.policy.path, line, said, f"did you mean '{near[0]}'?"))
+    return found
 
 
 def _values(found: Any) -> dict[str, Any]:

@@ -141,7 +141,9 @@ def check_against_policy(check: SpecCheck, policy: Policy) -> None:
         here: Loc = ("thresholds", category)
         check.require(here, [category], policy.category_ids, noun="category", where=where)
         if not 0 <= threshold <= 1:
-            check.add(here, f"is {threshold:g}", "a score from 0 to 1", "correct the threshold")
+            percent = f"{threshold:g}% is {threshold / 100:g}: write {threshold / 100:g}"
+            hint = percent if 1 < threshold <= 100 else "correct the threshold"
+            check.add(here, f"is {threshold:g}", "a score from 0 to 1", hint)
     kind_of(spec).check_policy(check, policy)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from harness.errors import FileError, raise_all
-from harness.files.schema import Loc, describe, field_names, type_at
+from harness.files.schema import Loc, describe, field_names, type_at, union_at, value_at
 from harness.files.text import listed, shortened, shown, suggestion
 from harness.files.yaml import Document
 
@@ -47,8 +47,18 @@ def to_record(
     except ValidationError as invalid:
         found = invalid.errors(include_url=False, include_context=False)
     errors = []
+    unions: set[Loc] = set()
     for fault in found:
         loc = tuple(part for part in fault["loc"] if part != "[key]")
+        union = union_at(record, loc)
+        if union is not None:  # pydantic reports each of the types that were tried
+            if loc[:union] not in unions:
+                unions.add(loc[:union])
+                value = value_at(data, loc[:union])
+                errors.append(
+                    _to_error(document, record, loc[:union], translate(loc[:union]), "less_than", value, what)
+                )
+            continue
         if fault["type"] == "too_short" and fault["input"]:
             continue  # pydantic counts only the entries that passed; theirs are reported on their own
         errors.append(_to_error(document, record, loc, translate(loc), fault["type"], fault["input"], what))
@@ -82,8 +92,19 @@ def _to_error(
     elif kind == "literal_error" and isinstance(value, str):
         hint = suggestion(value, allowed.removeprefix("one of ").split(", "), "correct the value")
     else:
-        hint = "correct the value"
+        hint = _as_fraction(place, kind, value, allowed) or "correct the value"
     return document.error(place, f"is {text}", allowed=allowed, next_step=hint)
+
+
+def _as_fraction(place: Loc, kind: str, value: Any, allowed: str) -> str | None:
+    """The fraction that was meant where points or percent were written for one."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_bounded = kind in ("less_than", "less_than_equal") and any(end in allowed for end in ("below 1", "at most 1"))
+    if not is_number or not is_bounded or not 1 <= value <= 100:
+        return None
+    if place[-1] == "margin":
+        return f"{value:g} point{'' if value == 1 else 's'} is {value / 100:g}: write {value / 100:g}"
+    return f"{value:g}% is {value / 100:g}: write {value / 100:g}" if 1 < value < 100 else None
 
 
 def require_names(

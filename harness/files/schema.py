@@ -35,6 +35,26 @@ def type_at(record: Any, loc: Loc) -> Any:
     return here
 
 
+def union_at(record: Any, loc: Loc) -> int | None:
+    """How many parts of a location lead to a choice between types inside which it goes on; None where none does."""
+    for at in range(1, len(loc)):
+        bare = _bare(type_at(record, loc[:at]))
+        hint = type_at(record, loc[:at])
+        if bare is Any and typing.get_origin(hint) in (Union, types.UnionType):
+            return at
+    return None
+
+
+def value_at(tree: Any, loc: Loc) -> Any:
+    """What stands at a location of a tree; None where nothing does."""
+    for part in loc:
+        try:
+            tree = tree[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
 def field_names(record: Any) -> tuple[str, ...]:
     """Field names of a dataclass type; empty for any other type."""
     bare = _bare(record)

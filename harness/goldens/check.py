@@ -16,9 +16,10 @@ import numpy as np
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import counted, listed, shortened
+from harness.files.text import counted, listed, nearest, shortened
+from harness.files.yaml import read_yaml
 from harness.goldens.published import changed_since_published
-from harness.records import Item, Loaded, Policy, Prompt
+from harness.records import Item, Loaded, Policy, Prompt, RuleSet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,10 @@ class Remark:
 
 
 def check_items(
-    golden: GoldenSet, policy: Policy | None, prompts: Sequence[Loaded[Prompt]]
+    golden: GoldenSet,
+    policy: Policy | None,
+    prompts: Sequence[Loaded[Prompt]],
+    rules: Sequence[Loaded[RuleSet]] = (),
 ) -> tuple[list[HarnessError], list[Remark]]:
     """Faults and remarks that only the items themselves can show; they are read once.
 
@@ -50,10 +54,12 @@ def check_items(
         golden: The golden set.
         policy: Its policy; None where that is not known.
         prompts: Prompts that are put to it.
+        rules: Rule sets that are put to it.
     """
     errors: list[HarnessError] = []
     remarks: list[Remark] = []
     leaks = _Leaks(prompts)
+    sought = _Sought(rules)
     hashes = array("q")
     slices = dict.fromkeys(golden.card.slices, False)
     folder = None if golden.items_path is None else golden.items_path.parent
@@ -63,6 +69,7 @@ def check_items(
         for item in golden.items():
             hashes.append(hash(item.text) if item.text is not None else 0)
             leaks.look(item)
+            sought.look(item)
             for name, values in item.slices.items():
                 slices[name] = slices[name] or bool(values)
             if item.text is not None and not item.text.strip():
@@ -85,6 +92,7 @@ def check_items(
             )
         )
     remarks += leaks.remarks(golden)
+    remarks += sought.remarks(golden)
     remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
     remarks += _without_positives(golden, policy)
     if empty:
@@ -139,6 +147,35 @@ class _Leaks:
                     f"shows the model {counted(len(ids), 'text')} of golden set '{golden.name}' ({_some(ids)})",
                     "use examples that are not in the golden set: the score would measure memory",
                 )
+
+
+class _Sought:
+    """Slice values that rules are restricted to: a rule whose values no item has never applies here."""
+
+    def __init__(self, rules: Sequence[Loaded[RuleSet]]) -> None:
+        self._rules = rules
+        names = {name for one in rules for rule in one.value.rules for name in rule.when}
+        self._seen: dict[str, set[str]] = {name: set() for name in names}
+
+    def look(self, item: Item) -> None:
+        for name, values in self._seen.items():
+            values.update(item.slices.get(name, ()))
+
+    def remarks(self, golden: GoldenSet) -> Iterator[Remark]:
+        for one in self._rules:
+            for at, rule in enumerate(one.value.rules):
+                for name, values in rule.when.items():
+                    if not self._seen[name].isdisjoint(values):
+                        continue
+                    there = sorted(self._seen[name])
+                    near = nearest(values[0], there)
+                    yield Remark(
+                        str(one.path),
+                        read_yaml(one.path, what="rule set").line(("rules", at)),
+                        f"rule '{shortened(rule.id)}' never applies to golden set '{golden.name}': "
+                        f"no item has the {shortened(name)} {listed(values, most=5)}",
+                        f"the items have {listed(there)}" + (f"; did you mean '{shortened(near)}'?" if near else ""),
+                    )
 
 
 def _missing_images(folder: Path, item: Item) -> Iterator[str]:
@@ -196,14 +233,11 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
     without = [name for name, count in zip(golden.categories, positives, strict=True) if count == 0]
     remarks = []
     if without:
-        remarks.append(
-            Remark(
-                str(golden.path),
-                None,
-                f"has no violating item for {listed(without)}",
-                "add items: recall and precision are undefined without them",
-            )
-        )
+        hint = "add items: recall and precision are undefined without them"
+        if golden.card.cut is not None and len(without) == len(golden.categories):
+            cut = f" of {golden.card.cut:g}" if isinstance(golden.card.cut, int | float) else ""
+            hint = f"no label reaches the card's cut{cut}: write a cut that lies within the labels' own values"
+        remarks.append(Remark(str(golden.path), None, f"has no violating item for {listed(without)}", hint))
     unlabelled = [] if policy is None else [name for name in policy.category_ids if name not in golden.categories]
     if unlabelled:
         remarks.append(

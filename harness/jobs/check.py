@@ -10,18 +10,17 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.evals import LoadedEval, Shelf, load_eval
 from harness.files.golden.sets import GoldenSet
+from harness.files.kinds import Doubt
 from harness.files.text import listed, nearest, read_text, shortened
 from harness.files.yaml import KINDS, kind_of, read_yaml
 from harness.goldens.check import Remark, check_items
-from harness.records import Loaded, Policy, Prompt
-
-if TYPE_CHECKING:
-    pass
+from harness.jobs.check_stored import changed_since_run
+from harness.records import Loaded, Model, Policy, Prompt, RuleSet
 
 T = TypeVar("T")
 
@@ -44,11 +43,19 @@ class CheckReport:
         return not self.errors
 
 
-def check_paths(paths: Sequence[str | Path] = (), *, root: Path | None = None) -> CheckReport:
-    """Check files and folders; with no paths, ``evals/`` and ``golden_sets/`` under ``root``."""
+def check_paths(
+    paths: Sequence[str | Path] = (), *, root: Path | None = None, runs_dir: str | Path | None = None
+) -> CheckReport:
+    """Check files and folders; with no paths, ``evals/`` and ``golden_sets/`` under ``root``.
+
+    Args:
+        paths: What to check.
+        root: The project's folder.
+        runs_dir: Stored runs that prompts and rule sets are compared with; none for None.
+    """
     base = root or Path()
     given = [Path(path) for path in paths] or [base / name for name in DEFAULT_FOLDERS if (base / name).is_dir()]
-    checker = _Checker()
+    checker = _Checker(runs_dir)
     if not given:
         checker.errors.append(_no_project(base))
     for path in given:
@@ -72,7 +79,8 @@ def _no_project(folder: Path, *names: str) -> FileError:
 class _Checker:
     """Sorts files by kind, then reads them in the order of their references."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs_dir: str | Path | None = None) -> None:
+        self._runs_dir = runs_dir
         self.errors: list[HarnessError] = []
         self.warnings: list[Remark] = []
         self.skipped: list[Path] = []
@@ -82,6 +90,9 @@ class _Checker:
         self._broken_policies: set[str | None] = set()  # names; None for a file that does not say
         self._golden: dict[Path, GoldenSet] = {}
         self._pairs: dict[tuple[Path, Path], tuple[GoldenSet, Loaded[Prompt]]] = {}
+        self._prompts: dict[Path, Loaded[Prompt]] = {}
+        self._rules: dict[Path, Loaded[RuleSet]] = {}
+        self._judged: dict[Path, dict[Path, Loaded[RuleSet]]] = {}  # golden set -> the rule sets put to it
 
     def collect(self, path: Path) -> None:
         if path.is_dir():
@@ -96,9 +107,11 @@ class _Checker:
         for path in self.found["prompt"]:
             self._check_prompt(path)
         for path in self.found["rule_set"]:
-            self._read(path, self.shelf.rules)
+            rules = self._read(path, self.shelf.rules)
+            if rules is not None:
+                self._rules[path] = rules
         for path in self.found["models"]:
-            self._read(path, self.shelf.models)
+            self._note_models(self._read(path, self.shelf.models))
         for path in self.found["eval"]:
             loaded = self._read(path, lambda path: load_eval(path, shelf=self.shelf))
             if loaded is not None:
@@ -111,9 +124,12 @@ class _Checker:
         for golden in self._golden.values():
             policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
             prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
-            errors, remarks = check_items(golden, None if policy is None else policy.value, prompts)
+            rule_sets = list(self._judged.get(golden.path, {}).values())
+            errors, remarks = check_items(golden, None if policy is None else policy.value, prompts, rule_sets)
             self.errors += errors
             self.warnings += remarks
+        if self._runs_dir is not None:
+            self._doubt(changed_since_run(self._prompts.values(), self._rules.values(), self._runs_dir))
         return CheckReport(
             files={kind: len(paths) for kind, paths in self.found.items() if paths},
             n_items=sum(map(len, self._golden.values())),
@@ -188,7 +204,9 @@ class _Checker:
         from harness.candidates.check import check_parser  # candidates import what is slow to load
 
         prompt = self._read(path, self.shelf.prompt)
-        self.errors += [] if prompt is None else check_parser(prompt)
+        if prompt is not None:
+            self._prompts[path] = prompt
+            self.errors += check_parser(prompt)
 
     def _note_eval(self, loaded: LoadedEval) -> None:
         from harness.candidates.check import check_candidates
@@ -199,8 +217,22 @@ class _Checker:
         self._policies.setdefault((policy.policy, policy.version), loaded.policy)
         for prompt in loaded.prompts.values():
             self._pairs[(golden.path, prompt.path)] = (golden, prompt)
+            self._prompts.setdefault(prompt.path, prompt)
+        for rules in loaded.rules.values():
+            self._judged.setdefault(golden.path, {})[rules.path] = rules
+            self._rules.setdefault(rules.path, rules)
         errors, doubts = check_candidates(loaded)
         self.errors += errors
+        self._doubt(doubts)
+        self._note_models(loaded.models)
+
+    def _note_models(self, models: Loaded[Mapping[str, Model]] | None) -> None:
+        from harness.candidates.params import param_doubts
+
+        if models is not None:
+            self._doubt(param_doubts(models))
+
+    def _doubt(self, doubts: Iterable[Doubt]) -> None:
         self.warnings += [Remark(str(doubt.path), doubt.line, doubt.found, doubt.next_step) for doubt in doubts]
 
     def _read(self, path: Path, read: Callable[[Path], T]) -> T | None:

@@ -1,0 +1,90 @@
+"""Prompts and rule sets against the stored runs: a text that changed while its version stayed.
+
+Decides when a text has changed: what a model is sent, how its answer is read, what a rule decides. Comments,
+descriptions and line breaks at the end are no change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.files.kinds import Doubt
+from harness.files.prompts import load_prompt
+from harness.files.rules import load_rules
+from harness.records import Loaded, Prompt, RuleSet
+from harness.runs import RunMeta, list_runs, open_run
+
+
+def changed_since_run(
+    prompts: Iterable[Loaded[Prompt]], rules: Iterable[Loaded[RuleSet]], runs_dir: str | Path
+) -> list[Doubt]:
+    """A warning for each file whose text differs from that of a stored run under the same name and version."""
+    now: dict[tuple[str, str, int | None], Loaded[Any]] = {
+        ("prompt", one.value.header.prompt, one.value.header.version): one for one in prompts
+    }
+    now.update({("rules", one.value.rule_set, one.value.version): one for one in rules})
+    found: dict[tuple[str, str, int | None], RunMeta] = {}
+    tried: dict[tuple[str, str], bool] = {}
+    for meta in reversed(list_runs(runs_dir)) if now else ():  # the newest first
+        for place, described in meta.inputs.items():
+            kind = place.partition(":")[0]
+            key = (kind, str(described.get("name")), described.get("version"))
+            current = now.get(key)
+            sha256 = str(described.get("sha256"))
+            if current is None or key in found or sha256 == current.sha256:
+                continue
+            if (kind, sha256) not in tried:
+                tried[(kind, sha256)] = _differs(kind, current, meta, place, runs_dir)
+            if tried[(kind, sha256)]:
+                found[key] = meta
+    return [_doubt(key, now[key], meta) for key, meta in found.items()]
+
+
+def _doubt(key: tuple[str, str, int | None], current: Loaded[Any], meta: RunMeta) -> Doubt:
+    kind, _, version = key
+    what = "prompt" if kind == "prompt" else "rule set"
+    made = meta.created_at[:16].replace("T", " ")
+    if version is None:
+        said = f"has no version, and run {meta.run_id} ({made}) was made with another text of this {what}"
+        return Doubt(current.path, None, said, "add 'version: 2' to it, so that numbers can be told apart by it")
+    said = f"still says version {version}, but run {meta.run_id} ({made}) was made with another text of it"
+    return Doubt(current.path, None, said, f"write 'version: {version + 1}', or bring the old text back")
+
+
+def _differs(kind: str, current: Loaded[Any], meta: RunMeta, place: str, runs_dir: str | Path) -> bool:
+    """Whether another hash stands for another text; a text that was not kept counts as another one."""
+    try:
+        text = open_run(meta.run_id, runs_dir).input_text(place)
+    except (HarnessError, OSError):
+        return False
+    if text is None:
+        return True
+    load, meaning = _READERS[kind]
+    with tempfile.TemporaryDirectory() as folder:
+        old = Path(folder) / f"old{current.path.suffix}"
+        old.write_text(text, encoding="utf-8", newline="")
+        try:
+            return bool(meaning(load(old).value) != meaning(current.value))
+        except HarnessError:
+            return True
+
+
+def _prompt_meaning(prompt: Prompt) -> Any:
+    header = dataclasses.replace(prompt.header, description="")
+    return header, [(one.role, one.template) for one in prompt.messages]
+
+
+def _rules_meaning(rules: RuleSet) -> Any:
+    kept = tuple(dataclasses.replace(one, note="") for one in rules.rules)
+    return dataclasses.replace(rules, description="", rules=kept)
+
+
+_READERS: Mapping[str, tuple[Callable[[Path], Loaded[Any]], Callable[[Any], Any]]] = {
+    "prompt": (load_prompt, _prompt_meaning),
+    "rules": (load_rules, _rules_meaning),
+}
