@@ -68,6 +68,7 @@ SET_UP_SENTENCES = re.compile(
     r"|not available)"
     r"|model\b.{0,80}\b(?:does not exist|not found|is not available|isn't available|not supported by"
     r"|has been (?:deprecated|retired|decommissioned))"
+    r"|auth(?:entication|ori[sz]ation) failed"
     r"|decommissioned|need to enable|must be verified|verify your organi[sz]ation"
 )
 ACCOUNT = re.compile(
@@ -85,12 +86,14 @@ QUOTA_CODES = re.compile(
 QUOTA_SENTENCES = re.compile(
     r"(?:exceeded your current quota.{0,60}billing|insufficient (?:balance|credits?|funds|quota)"
     r"|credit balance is too low|out of credits"
-    r"|not enough (?:balance|credits?)|(?:balance|credits?) (?:is|are) (?:insufficient|exhausted|used up)"
+    r"|not enough (?:balance|credits?)"
+    r"|(?:doesn't|does not|don't|do not) have any credits"
+    r"|(?:balance|credits?) (?:is|are) (?:insufficient|exhausted|used up)"
     r"|余额不足|欠费|requires more credits)"
 )
 DAILY = re.compile(
     r"per[ _-]?day|daily|tokens_per_day|requests_per_day|\b[tr]pd\b|per_?month|monthly|per 24 ?h|today's"
-    r"|free-models-per-day"
+    r"|free-models-per-day|(?:calls|requests|tokens) ?/ ?(?:day|month)"
 )
 """Words of limits that do not return within a run."""
 
@@ -116,6 +119,7 @@ TOO_LONG_SENTENCES = re.compile(
     r"|prompt|sequence|request|allowed)? ?(?:length|size|tokens)"
     r"|(?:exceed\w*|longer than|larger than|greater than|beyond) .{0,60}(?:tokens|length|size|limit of \d"
     r"|characters|context)"
+    r"|less than \d+ (?:input )?tokens"
     r"|reduce the length|range of input length|input length|token (?:count|limit).{0,40}exceed|string too long"
 )
 OWN_LIMIT = re.compile(r"max_(?:completion_|output_)?tokens.{0,20}(?:too large|too high|must be|at most|less than)")

@@ -1,18 +1,18 @@
-"""What a response means: the one table of blocks, refusals, cut-off answers, passing troubles and broken set-ups.
+"""What a response means: blocks, refusals, passing troubles, broken set-ups and true answers told apart.
 
 Decides from status, codes, sentences, marks and reasons of ending, however a router wraps them. The runner reads from
-it whether to ask again, to stop and to keep an answer; the candidates read from it the outcome of a row. Where parts of
-an answer stand is decided in ``shapes``, what of a server's words is shown in ``said``.
+it whether to ask again, to stop and to keep an answer; the candidates read from it the outcome of a row. What each
+meaning entails is in ``meanings``, why an answer ended in ``endings``, the words of failure in ``failure_words``. Where
+parts of an answer stand is decided in ``shapes``, what of a server's words is shown in ``said``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
+from harness.candidates.endings import meaning_of_end
 from harness.candidates.failure_words import (
     ACCOUNT,
     BLOCK_CODES,
@@ -36,179 +36,9 @@ from harness.candidates.failure_words import (
     TOO_LONG_SENTENCES,
     UNREAD_CODES,
 )
-from harness.candidates.said import Said, one_line, redacted, said_in
+from harness.candidates.meanings import Kind, Meaning
+from harness.candidates.said import Said, one_line, said_in
 from harness.candidates.shapes import Choice, choice_of, is_marked_filtered
-from harness.records.answers import Outcome
-
-Kind = Literal[
-    "answered", "cut_off", "tool", "unknown_end", "refused", "blocked",
-    "unread", "too_long", "rejected", "retry", "daily", "quota", "set_up",
-]  # fmt: skip
-"""``answered``: finished. ``cut_off``: ended at a token limit. ``tool``: called a tool instead. ``unknown_end``: ended
-for a reason nobody knows. ``refused``: the model, in a field of its own. ``blocked``: the provider's filter.
-``unread``: the server could not read the model's answer as it was asked to (JSON mode).
-``too_long``: this item does not fit. ``rejected``: this request was refused, for its item or for its set-up.
-``retry``: passing. ``daily``: a limit that does not return within a run.
-``quota``: the account has nothing left. ``set_up``: every call would fail alike."""
-
-OUTCOME_OF: Mapping[Kind, Outcome] = {
-    "answered": "ok",
-    "cut_off": "ok",
-    "tool": "unparsed",
-    "unknown_end": "unparsed",
-    "refused": "refused",
-    "blocked": "blocked",
-    "unread": "unparsed",
-    "too_long": "rejected",
-    "rejected": "rejected",
-    "retry": "error",
-    "daily": "error",
-    "quota": "error",
-    "set_up": "error",
-}
-JOURNALED: frozenset[Kind] = frozenset({"answered", "cut_off", "tool", "refused"})
-"""What is kept as an answer: what the model itself said. Blocks, errors and unknown endings are asked again."""
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a response amounts to.
-
-    Attributes:
-        kind: One of ``Kind``.
-        status: HTTP status; of the error inside where a 2xx carries one.
-        said: What the server said; shown only through ``reason``.
-        finish: The reason of ending.
-    """
-
-    kind: Kind
-    status: int = 200
-    said: Said = field(default_factory=Said)
-    finish: str = ""
-
-    @property
-    def outcome(self) -> Outcome:
-        """The outcome of a row whose answer cannot be read further; ``ok`` leaves it to the parser."""
-        if 200 <= self.status < 300 and OUTCOME_OF[self.kind] == "rejected":
-            return "error"  # a 2xx that holds nothing: no refusal of the item
-        return OUTCOME_OF[self.kind]
-
-    @property
-    def is_item_specific(self) -> bool:
-        """Whether it is about this one item, so that it says nothing about the next."""
-        return self.kind in ("blocked", "refused", "too_long")
-
-    @property
-    def may_be_set_up(self) -> bool:
-        """Whether many equal ones, with nothing else, mean that the set-up is wrong."""
-        return self.kind in ("rejected", "unread", "too_long", "retry")
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether asking again may help."""
-        return self.kind == "retry"
-
-    @property
-    def is_fatal(self) -> bool:
-        """Whether every further call would fail in the same way."""
-        return self.kind in ("set_up", "quota", "daily")
-
-    @property
-    def may_journal(self) -> bool:
-        """Whether it is kept as an answer."""
-        return self.kind in JOURNALED
-
-    @cached_property
-    def raw_reason(self) -> str:
-        """Why, in one line, with the server's own words; not yet free of keys and item text."""
-        if self.finish and 200 <= self.status < 300:
-            return _WORDS[self.kind].format(f"finish_reason '{one_line(self.finish, 60)}'")
-        codes = [code for code in self.said.codes if code != str(self.status) and code.lower() not in _EMPTY_CODES]
-        named = [one_line(code, 60) for code in codes if code not in self.said.text][:3]
-        words = f"HTTP {self.status}" + (f" ({', '.join(named)})" if named else "")
-        if self.said.text:
-            words += f": {one_line(self.said.text)}"
-        return _WORDS[self.kind].format(words)
-
-    def reason(self, *private: str) -> str:
-        """Why, without keys, without what stands in the private texts too, without control characters."""
-        return redacted(self.raw_reason, private)
-
-
-_WORDS: Mapping[Kind, str] = {
-    "answered": "{}",
-    "cut_off": "cut off at the token limit ({})",
-    "tool": "the model called a tool instead of answering ({})",
-    "unknown_end": "the answer ended for a reason that is not known ({})",
-    "refused": "the model refused ({})",
-    "blocked": "the provider's content filter ({})",
-    "unread": "the server could not read the model's answer ({})",
-    "too_long": "the item is too long for the endpoint ({})",
-    "rejected": "{}",
-    "retry": "{}",
-    "daily": "a limit of the day is reached ({})",
-    "quota": "the quota is used up ({})",
-    "set_up": "{}",
-}
-_EMPTY_CODES = frozenset({"error", "none", "null", "fail", "failed"})
-
-# ----------------------------------------------------------------------------------------------- reasons of ending
-
-FINISHED = frozenset(
-    {
-        "stop", "end_turn", "stop_sequence", "stopsequence", "eos", "eos_token", "eostoken", "end", "complete",
-        "completed", "done", "finish", "finished", "natural", "stop_token", "end_of_turn", "endturn", "stop_str",
-        "stop_reason_unspecified", "eot", "success",
-    }
-)  # fmt: skip
-"""Only these end an answer as the model meant it (OpenAI, Anthropic, Bedrock, Gemini, Cohere, TGI, Ollama)."""
-
-_CUT = frozenset(
-    {
-        "length", "max_tokens", "maxtokens", "max_output_tokens", "model_length", "max_length", "token_limit", "limit",
-        "model_context_window_exceeded", "context_length", "truncated", "error_limit", "max_new_tokens", "incomplete",
-    }
-)  # fmt: skip
-_TOOL = frozenset({"tool_calls", "tool_call", "tool_use", "function_call", "tool", "tools"})
-_REFUSED = frozenset({"refusal", "refused", "model_refusal"})
-_BLOCKED_END = re.compile(
-    r"filter|safety|safe_?guard|moderat|sensitive|polic|prohibit|block|guardrail|censor|spii|recitation|risk|toxic"
-    r"|violat|unsafe|harm|inspection|flagged|copyright|language"
-)
-_RETRY_END = re.compile(
-    r"error|fail|abort|overload|unavailable|insufficient|time_?out|cancel|interrupt|disconnect|network"
-    r"|internal|resource"
-)
-_CUT_END = re.compile(r"length|max_?(?:\w+_)?tokens?|token_?limit|context_window")
-
-
-def meaning_of_end(finish: str, *, has_text: bool = True, has_tools: bool = False) -> Meaning:
-    """What a reason of ending means: what is not known to mean "finished" is no finished answer.
-
-    >>> [meaning_of_end(word).kind for word in ("stop", "END_TURN", "length", "sensitive", "abort", "abacus")]
-    ['answered', 'answered', 'cut_off', 'blocked', 'retry', 'unknown_end']
-    """
-    word = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", finish).casefold()).strip("_")
-    word = re.sub(r"^(?:finish_reason|stop_reason|finishreason)_(?!unspecified)", "", word)
-    kind: Kind
-    if word in _TOOL or (has_tools and not has_text):
-        kind = "answered" if has_text and word not in _TOOL else "tool"
-    elif not word or word in FINISHED:
-        kind = "answered"
-    elif word in _CUT:
-        kind = "cut_off"
-    elif word in _REFUSED:
-        kind = "refused"
-    elif word.startswith(("error_toxic", "content_")) or _BLOCKED_END.search(word):
-        kind = "blocked"
-    elif _CUT_END.search(word):
-        kind = "cut_off"
-    elif _RETRY_END.search(word):
-        kind = "retry"
-    else:
-        kind = "unknown_end"
-    return Meaning(kind, 200, Said(), finish)
-
 
 # -------------------------------------------------------------------------------------------------------- failures
 
@@ -247,7 +77,7 @@ def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Ki
             return "blocked"
     if status in RETRIED_STATUSES or (is_server and status not in (501, 505)):
         return "retry"
-    if status in (400, 403, 413, 422, 424) and (_any(RETRY_CODES, codes) or RETRY_SENTENCES.search(text)):
+    if status in (400, 403, 422, 424) and (_any(RETRY_CODES, codes) or RETRY_SENTENCES.search(text)):
         return "retry"
     if status in SET_UP_STATUSES or (status in (400, 403) and is_set_up):
         return "set_up"
@@ -273,7 +103,7 @@ def _is_block_code(codes: list[str]) -> bool:
 
 # ------------------------------------------------------------------------------------------------------- documents
 
-ANSWER_FIELDS = ("choices", "results", "output", "candidates", "content", "message")
+ANSWER_FIELDS = ("choices", "results", "output", "candidates", "content", "message", "categoriesAnalysis")
 
 
 def meaning_of(status: int, document: Any) -> Meaning:
@@ -299,6 +129,9 @@ def meaning_of_choice(choice: Choice) -> Meaning:
         return meaning_of_failure(_status_in(choice.error) or 502, choice.error)
     has_text = bool(choice.text.strip())
     meaning = meaning_of_end(choice.finish, has_text=has_text, has_tools=bool(choice.tools))
+    native = meaning_of_end(choice.native_finish, has_text=has_text)
+    if meaning.kind == "answered" and native.kind in ("blocked", "refused", "cut_off"):
+        meaning = native  # a router wrote "stop" over what the model's own server said
     if choice.is_filtered and meaning.kind != "retry":
         return Meaning("blocked", 200, Said(), choice.finish or "content_filter")
     if meaning.kind == "tool":
@@ -359,7 +192,7 @@ def _error_inside(document: Mapping[str, Any]) -> tuple[int, Any] | None:
         return _status_in(error) or 502, document
     if document.get("object") == "error" or document.get("type") == "error":
         return _status_in(document) or 502, document
-    has_answer = any(document.get(name) for name in (*ANSWER_FIELDS, "categoriesAnalysis"))
+    has_answer = any(isinstance(document.get(name), list | dict) and document[name] for name in ANSWER_FIELDS)
     if not has_answer and ("code" in document or "detail" in document or isinstance(document.get("message"), str)):
         return _status_in(document) or 502, document
     return None

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from harness.candidates.outcomes import Meaning, meaning_of
+from harness.candidates.meanings import Meaning
+from harness.candidates.outcomes import meaning_of
 from harness.candidates.said import redacted
 from harness.records.answers import Answer, Outcome, Response
 

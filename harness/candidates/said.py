@@ -16,7 +16,7 @@ import orjson
 
 MOST_CHARS = 300
 MOST_NODES = 400
-MOST_DEPTH = 8
+MOST_DEPTH = 16
 LONGEST_CODE = 80
 SHORTEST_RUN = 12
 """So many characters in a row that also stand in the item's text are taken out of a message."""

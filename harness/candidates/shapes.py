@@ -8,7 +8,7 @@ responses, Ollama and Cohere. What they mean is left to ``outcomes``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thought")
@@ -25,6 +25,7 @@ class Choice:
     Attributes:
         text: What was said; empty when nothing was.
         finish: Why it ended, as the server says it; empty when it does not say.
+        native_finish: Why it ended in the words of the server behind a router.
         reasoning: What was thought, where the server keeps it apart.
         refusal: The refusal the server marked as one.
         tools: Names of tools the model called instead of answering, or beside it.
@@ -41,6 +42,7 @@ class Choice:
     logprobs: Any = None
     error: Any = None
     is_filtered: bool = False
+    native_finish: str = ""
 
 
 def choice_of(document: Any) -> Choice | None:
@@ -75,9 +77,10 @@ def _chat(document: Mapping[str, Any]) -> Choice | None:
     if not message and isinstance(choice.get("text"), str):  # completions without messages
         content = choice["text"]
     finish = _word(choice, "finish_reason", "finishReason", "stop_reason")
-    if (native := _word(choice, "native_finish_reason")) and finish in ("", "stop"):
-        finish = finish or native
-    return _choice(message, content, finish, choice.get("logprobs"), choice.get("error"), is_marked_filtered(choice))
+    native = _word(choice, "native_finish_reason")
+    is_filtered = is_marked_filtered(choice)
+    read = _choice(message, content, finish or native, choice.get("logprobs"), choice.get("error"), is_filtered)
+    return replace(read, native_finish=native)
 
 
 def _anthropic(document: Mapping[str, Any]) -> Choice | None:

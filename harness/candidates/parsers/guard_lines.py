@@ -35,6 +35,7 @@ POLYGUARD_NAMES = tuple(f"S{number}" for number in range(1, 15))
 NONE_WORDS = frozenset({"", "none", "na", "n/a", "null", "safe"})
 
 _FIELD = re.compile(r"^[\s*_`#>\"'-]*([A-Za-z][A-Za-z ]{2,40}?)[*_`\"']*\s*:\s*(.*?)[\s*_`\"',]*$", re.MULTILINE)
+_GOES_ON = re.compile(r",[ \t]*\n[ \t]*[^\s:\"{}][^:\n]*(?:\n|\Z)")
 _SCORE = re.compile(r"<score>\s*[\"']?(\w+)[\"']?\s*</score>", re.IGNORECASE)
 _CONFIDENCE = re.compile(r"<confidence>\s*\w+\s*</confidence>", re.IGNORECASE)
 
@@ -46,8 +47,14 @@ def fields_of(answer: str) -> dict[str, str] | str:
     except BrokenObjectError as error:
         return str(error)
     pairs: list[tuple[str, Any]] = [pair for one in objects for pair in one.items()]
-    if not objects:
-        pairs = [(found[1], found[2]) for found in _FIELD.finditer(answer)]
+    if not objects and _GOES_ON.search(answer):
+        return "a list goes on in the next line"
+    known = {" ".join(name.split()).casefold() for name, _ in pairs}
+    pairs += [
+        (found[1], found[2])
+        for found in _FIELD.finditer(answer)
+        if not objects or (" ".join(found[1].split()).casefold() in known and not found[0].rstrip(" ,").endswith("}"))
+    ]
     fields: dict[str, str] = {}
     for name, value in pairs:
         text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
@@ -158,8 +165,8 @@ def parse_cope(text: str, context: ParseContext) -> Parsed:
     return decided(context, [context.only] if bare == "1" else [], scores={context.only: shares["1"]} if shares else {})
 
 
-NEMOTRON = Parser(parse_nemotron)
-QWEN3GUARD = Parser(parse_qwen3guard)
-POLYGUARD = Parser(parse_polyguard)
+NEMOTRON = Parser(parse_nemotron, version=2)
+QWEN3GUARD = Parser(parse_qwen3guard, version=2)
+POLYGUARD = Parser(parse_polyguard, version=2)
 GRANITE_GUARDIAN = Parser(parse_granite_guardian, wants_logprobs=True, needs_one_category=True)
 COPE = Parser(parse_cope, wants_logprobs=True, needs_one_category=True)

@@ -64,15 +64,19 @@ def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
 
 
 def codes_of(rest: str, word: str) -> list[str] | None:
-    """Codes that follow the verdict, each perhaps with its name; None where something else follows.
+    r"""Codes that follow the verdict, each perhaps with its name; None where something else follows.
 
-    >>> codes_of(": S10: Hate.", "unsafe"), codes_of(" Categories: S1, S2", "unsafe"), codes_of(" because S1", "unsafe")
+    >>> codes_of(" S10: Hate.", "unsafe"), codes_of(" Categories: S1, S2", "unsafe"), codes_of(" because S1", "unsafe")
     (['S10'], ['S1', 'S2'], None)
+    >>> codes_of("\nS1\nunsafe\nS2", "unsafe") is None
+    True
     """
-    codes: list[str] = []
+    said: list[list[str]] = [[]]
     may_be_name = False
     for entry in re.split(r"[,;\n]|(?<=\d)\s+(?=[SO]\d)", rest):
         bare = _LISTED.sub("", entry).strip(" \t*_`\"'.[]")
+        if bare.casefold() == word:
+            said.append([])  # the answer begins anew
         if not bare or bare.casefold() == word:
             continue
         found = _CODE.fullmatch(bare)
@@ -80,9 +84,14 @@ def codes_of(rest: str, word: str) -> list[str] | None:
             if may_be_name and _NAME.fullmatch(bare):
                 continue  # the second half of a name with a comma
             return None
-        codes.append(found[1].upper())
+        if found[2] and found[2].strip().casefold() in ("safe", "unsafe"):
+            return None
+        said[-1].append(found[1].upper())
         may_be_name = bool(found[2])
-    return codes
+    codes = [one for one in said if one]
+    if any(set(one) != set(codes[0]) for one in codes):
+        return None  # one verdict after another, and they differ
+    return codes[0] if codes else []
 
 
 def parse_wildguard(text: str, context: ParseContext) -> Parsed:
@@ -115,6 +124,7 @@ def parse_gpt_oss_safeguard(text: str, context: ParseContext) -> Parsed:
         return unparsed(str(error))
     if objects:
         verdicts = [_object(one, context) for one in objects if "violation" in one]
+        verdicts += _bare_lines(answer, context)
         if not verdicts:
             return unparsed("no object with 'violation'")
         if any((one.outcome, one.decisions) != (verdicts[0].outcome, verdicts[0].decisions) for one in verdicts):
@@ -125,6 +135,18 @@ def parse_gpt_oss_safeguard(text: str, context: ParseContext) -> Parsed:
         return _verdict(bare == "1", [], context, None)
     flagged = _rule(bare, context)
     return unparsed("neither 0, 1, an object nor a known rule id") if flagged is None else decided(context, flagged)
+
+
+def _bare_lines(answer: str, context: ParseContext) -> list[Parsed]:
+    """Verdicts of lines that hold nothing but 0, 1 or a rule, beside an object."""
+    found = []
+    for line in answer.splitlines():
+        bare = plain(line)
+        if bare in ("0", "1"):
+            found.append(_verdict(bare == "1", [], context, None))
+        elif bare and (flagged := _rule(bare, context)) is not None:
+            found.append(decided(context, flagged))
+    return found
 
 
 def _object(found: dict[str, Any], context: ParseContext) -> Parsed:
@@ -178,6 +200,6 @@ def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
     return None
 
 
-LLAMA_GUARD = Parser(parse_llama_guard, version=2, wants_logprobs=True, needs_crosswalk=True)
+LLAMA_GUARD = Parser(parse_llama_guard, version=3, wants_logprobs=True, needs_crosswalk=True)
 WILDGUARD = Parser(parse_wildguard, version=2, needs_one_category=True)
-GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard)
+GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=2)

@@ -60,4 +60,4 @@ def label_scores(text: str, at: int, context: ParseContext) -> dict[str, float]:
     }
 
 
-LABEL = Parser(parse_label, version=3)
+LABEL = Parser(parse_label, version=4)

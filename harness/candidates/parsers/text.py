@@ -8,6 +8,7 @@ it is a place among the generated tokens.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -40,6 +41,7 @@ _HEAD = re.compile(
     rf"(?:\s|{_END_TOKEN}(?:assistant|model|final)?(?:<\|end_header_id\|>|<\|message\|>)?|assistant\s*\n|<\|start\|>assistant)+"
 )
 _STRUCTURED_START = ("{", "[{", "[\n", "[]", "`", '"')
+_JSON = json.JSONDecoder(strict=False)
 _FENCE = re.compile(r"\A\s*(?:```|~~~)[^\n`]*\n(.*?)\n?\s*(?:```|~~~)\s*\Z", re.DOTALL)
 _PREFIX = re.compile(
     r"\A(?:(?:the|my|final)\s+)*(?:answer|verdict|decision|output|label|result|classification)(?:\s+is)?\s*[:=]\s*",
@@ -118,11 +120,21 @@ def _answer_start(text: str, delimiters: Delimiters) -> int:
         at = closed.end()
     rest = _skip(text, at)
     if text.startswith(_STRUCTURED_START, rest):
-        return at
+        whole = _structure_end(text, rest)
+        behind = [] if whole is None else [found.end() for found in closes.finditer(text, whole)]
+        return behind[-1] if behind and text[behind[-1] :].strip() else at
     ends = [found.end() for found in closes.finditer(text, at)]  # some templates open the block inside the prompt
     if ends:
         return ends[-1]
     return len(text) if opens.search(text, at) else at
+
+
+def _structure_end(text: str, at: int) -> int | None:
+    """Where a JSON value that begins here ends: a mark inside one of its strings closes no reasoning."""
+    try:
+        return _JSON.raw_decode(text, at)[1]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _skip(text: str, at: int) -> int:

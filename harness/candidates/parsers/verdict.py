@@ -74,6 +74,8 @@ _PREFIX = re.compile(
     r"[*_`\"']*(?:\s+is|\s+answer)?[*_`\"']*\s*[:=]\s*",
     re.IGNORECASE,
 )
+_WRAPPED = re.compile(r"\A[\s\W_]+|[\s\W_]+\Z")
+_INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060-\u2064\ufeff\u00ad]+")
 _SENTENCE_END = re.compile(r"[.!?;。！？।]\s|\n")
 
 
@@ -90,6 +92,8 @@ def find_verdict(answer: str, words: Words, *, is_cut_off: bool = False, starter
     masked = patterns.echo.sub(lambda found: " " * len(found[0]), answer)
     if masked != answer and not any(char.isalnum() for char in masked):
         return NoVerdict("it repeats the choices instead of choosing")
+    if _split_word(answer, patterns):
+        return NoVerdict("a choice is torn apart by white space")
     first = _first(masked, patterns)
     stated = list(_statements(masked, patterns))
     if isinstance(first, NoVerdict):
@@ -117,6 +121,10 @@ class _Patterns:
     leading: re.Pattern[str]
     alone: re.Pattern[str]
     marked: re.Pattern[str]
+    last: re.Pattern[str]
+    """A word that is the last sentence."""
+    begun: re.Pattern[str]
+    """A word that begins a later line: "No.\\nYes, it does"."""
     echo: re.Pattern[str]
     opposed: re.Pattern[str]
 
@@ -148,6 +156,8 @@ def _compiled(words: tuple[tuple[str, tuple[str, ...]], ...], starters: str) -> 
         re.compile(rf"{word}{follows}", flags),
         re.compile(rf"{word}{_CLOSING}[.!。！]?{_CLOSING}\s*(?:</\w+>)?\s*\Z", flags),
         re.compile(rf"{_MARKED}(?<!\w){word}{follows}", flags),
+        re.compile(rf"(?<=[.!?。！？])\s+{word}[.!。！]?{_CLOSING}\s*\Z", flags),
+        re.compile(rf"(?<=\n){word}(?=[.,!。，！](?:\s|\Z))", flags),
         re.compile(rf"[(\[]?(?<!\w)(?:{any_of})['\"]?(?:\s*[/|]\s*|\s+or\s+)['\"]?(?:{any_of})(?!\w)[)\]]?", flags),
         re.compile(rf"{_CLOSING}\s*(?:[,/|]|or|and|but)*\s*(?:{any_of})(?!\w)", flags),
     )  # fmt: skip
@@ -173,6 +183,15 @@ def _first(answer: str, patterns: _Patterns) -> Verdict | NoVerdict | None:
     return None
 
 
+def _split_word(answer: str, patterns: _Patterns) -> bool:
+    """Whether the whole answer is one choice with white space or invisible characters inside ("un safe")."""
+    bare = _WRAPPED.sub("", answer)
+    whole = _INVISIBLE.sub("", bare).casefold()
+    return whole != bare.casefold() and any(
+        whole == word.casefold() for word, _ in patterns.words if len(word.split()) == 1
+    )
+
+
 def _same(between: str, choice: str, patterns: _Patterns) -> bool:
     """Whether the words that follow a verdict at once repeat it."""
     folded = between.casefold()
@@ -194,7 +213,7 @@ def _beginnings(answer: str) -> Iterator[int]:
 
 
 def _statements(answer: str, patterns: _Patterns) -> Iterator[Verdict]:
-    """Explicit verdicts in the order they stand: marked ones, and those that stand alone in a line."""
+    """Explicit verdicts in the order they stand: marked ones, those alone in a line, at its head, or the last word."""
     found: dict[int, Verdict] = {}
     for one in patterns.marked.finditer(answer):
         before = answer[: one.start()]
@@ -212,6 +231,10 @@ def _statements(answer: str, patterns: _Patterns) -> Iterator[Verdict]:
                 found[place] = Verdict(patterns.choice(alone[1]), place, position + alone.end(1))
                 break
         position += len(line)
+    for pattern in (patterns.last, patterns.begun):
+        for one in pattern.finditer(answer):
+            place = one.start(1)
+            found.setdefault(place, Verdict(patterns.choice(one[1]), place, one.end(1)))
     yield from (found[at] for at in sorted(found))
 
 
