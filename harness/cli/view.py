@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import note, runs_dir_option, text_option
+from harness.cli.options import cache_option, note, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.parts.masking import TextMode
@@ -31,8 +32,9 @@ ADDRESS = "127.0.0.1"
     help="Folder with saved reports.",
 )
 @text_option
+@cache_option
 @runs_dir_option
-def command(port: int, reports_dir: Path, text_mode: TextMode, runs_dir: str) -> None:
+def command(port: int, reports_dir: Path, cache_path: Path | None, text_mode: TextMode, runs_dir: str) -> None:
     """Browse runs and reports, and compare any two, in a browser on this machine.
 
     Listens on 127.0.0.1 only and changes nothing. Stop it with Ctrl-C.
@@ -44,16 +46,21 @@ def command(port: int, reports_dir: Path, text_mode: TextMode, runs_dir: str) ->
     from harness import __version__
     from harness.errors import HarnessError
     from harness.jobs.report import load_source, now_text
+    from harness.jobs.show import Sources, show_item
     from harness.report.viewer import Viewer
+    from harness.runner import default_cache_path
 
     load = functools.partial(load_source, note=note)
+    load_item = functools.partial(show_item, sources=Sources(cache_path or default_cache_path(), os.environ))
     with tempfile.TemporaryDirectory(prefix="harness-view-") as work:
         try:
             server = Server((ADDRESS, port), Handler)
         except OSError as error:
             raise HarnessError(f"port {port}: {error.strerror}", next_step="choose another with --port") from None
         bound = int(server.server_address[1])
-        server.viewer = Viewer(runs_dir, reports_dir, Path(work), bound, load, now_text, __version__, text_mode)
+        server.viewer = Viewer(
+            runs_dir, reports_dir, Path(work), bound, load, now_text, __version__, text_mode, load_item
+        )
         click.echo(f"http://{ADDRESS}:{bound}/")
         try:
             server.serve_forever()

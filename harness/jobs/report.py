@@ -15,7 +15,7 @@ from harness import __version__
 from harness.core.metric_table import metrics_on
 from harness.errors import HarnessError
 from harness.gating.choose import choose_several
-from harness.jobs.texts import texts_of
+from harness.jobs.texts import texts_and_votes
 from harness.report.comparison.build import ITEMS_PER_DAY, REVIEW_SECONDS, build_report
 from harness.report.comparison.from_run import Choice, choices, source_from_run
 from harness.report.comparison.plots import PLOTS, PlotFormat, plot
@@ -123,11 +123,11 @@ def load_source(
     """The source of a report over stored runs, and how text is shown in it."""
     chosen, has_baseline = choose(run, baseline, candidates, baseline_run, note=note)
     mode = text_mode or default_text_mode(os.environ)
-    texts = texts_of(run, mode)
+    texts, votes = texts_and_votes(run, mode)
     if mode != "none" and not texts:
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
         mode = "none"
-    return source_from_run(chosen, texts, has_baseline=has_baseline), mode
+    return source_from_run(chosen, texts, has_baseline=has_baseline, votes=votes), mode
 
 
 def choose(

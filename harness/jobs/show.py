@@ -17,13 +17,13 @@ from typing import Any
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
 from harness.files.text import listed, nearest, shortened
-from harness.files.yaml import parse_yaml
 from harness.jobs.reproduce import CannotReproduce, Rebuilt, rebuilt
 from harness.jobs.texts import golden_of
 from harness.records import Item
 from harness.records.answers import MISSING_OUTCOMES, Answer, Decide, Request, Response
 from harness.report.item.data import Call, CandidateSheet, ItemSheet, KeyCheck, Reading, RuleHit
 from harness.report.item.masked import AnswerWords, changed, hidden, shown_raw, shown_text
+from harness.report.item.policy_text import definitions_of
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runs import Run
@@ -131,21 +131,8 @@ def _votes(item: Item | None, rename: Mapping[str, str]) -> tuple[Mapping[str, A
 def _definitions(run: Run) -> dict[str, tuple[str, str]]:
     """Name and definition of every category under the policy as it was; the id alone where the run kept none."""
     stored: Mapping[str, Any] = run.meta.policy.get("categories", {})
-    found = {one: (str(stored.get(one, {}).get("name") or one), "") for one in run.categories}
-    text = run.input_text("policy")
-    if text is None:
-        return found
-    from harness.files.text import TextFile
-
-    try:
-        said = parse_yaml(TextFile(Path("policy.yaml"), text, ""), what="policy").data.get("categories")
-    except HarnessError:
-        return found
-    rows = said.items() if isinstance(said, Mapping) else ((one.get("id"), one) for one in said or ())
-    for one, about in rows:
-        if one in found and isinstance(about, Mapping):
-            found[one] = (str(about.get("name") or one), str(about.get("definition") or "").strip())
-    return found
+    said = definitions_of(run)
+    return {one: (str(stored.get(one, {}).get("name") or one), said.get(one, "")) for one in run.categories}
 
 
 def _known(value: int) -> int | None:

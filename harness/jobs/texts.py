@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.shipped import shipped_root
+from harness.report.comparison.source import VoteCounts
 
 if TYPE_CHECKING:
     from harness.records import Policy
@@ -62,3 +65,28 @@ def texts_of(
     golden = golden_of(run, golden_card)
     wanted = set(run.item_ids if item_ids is None else item_ids)
     return {} if golden is None else {item.id: item.text for item in golden.items() if item.id in wanted}
+
+
+def texts_and_votes(run: Run, text_mode: str) -> tuple[dict[str, str | None], VoteCounts | None]:
+    """Text per item id, and the votes on the run's items; nothing where no text may be shown."""
+    golden = None if text_mode == "none" else golden_of(run)
+    if golden is None:
+        return {}, None
+    position = {item_id: at for at, item_id in enumerate(run.item_ids)}
+    column = {name: at for at, name in enumerate(run.categories)}
+    rename = golden.card.rename
+    texts: dict[str, str | None] = {}
+    n_yes = np.zeros((len(position), len(column)), dtype=np.int64)
+    n_known = np.zeros_like(n_yes)
+    for item in golden.items():
+        at = position.get(item.id)
+        if at is None:
+            continue
+        texts[item.id] = item.text
+        for vote in item.votes:
+            for name, value in vote["labels"].items():
+                category = column.get(rename.get(name, name))
+                if category is not None and value in (0, 1):
+                    n_known[at, category] += 1
+                    n_yes[at, category] += value
+    return texts, VoteCounts(n_yes, n_known) if n_known.any() else None

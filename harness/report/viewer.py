@@ -23,6 +23,7 @@ from harness.report.parts.masking import TextMode
 
 if TYPE_CHECKING:
     from harness.report.comparison.source import ReportSource
+    from harness.report.item.data import ItemSheet
     from harness.runs import Run, RunMeta
 
 _FORMS = "form-action 'self'; base-uri 'none'"
@@ -38,6 +39,8 @@ _HEADERS = {
 
 LoadSource = Callable[["Run", str | None, tuple[str, ...], "Run", TextMode | None], tuple["ReportSource", TextMode]]
 """Run, baseline, candidates, the baseline's run, ``--text`` -> source and how text is shown."""
+LoadItem = Callable[["Run", str, TextMode], "ItemSheet"]
+"""Run, item, how text is shown -> everything that is known of the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Viewer:
         now_text: Time of writing.
         version: Version of the harness.
         text_mode: ``--text``; None for the default.
+        load_item: How one item of a run is gathered; None shows no items.
     """
 
     runs_dir: str
@@ -79,6 +83,7 @@ class Viewer:
     now_text: Callable[[], str]
     version: str
     text_mode: TextMode | None = None
+    load_item: LoadItem | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Response:
@@ -104,6 +109,9 @@ class Viewer:
         if first == "run":
             run_id, _, name = rest.partition("/")
             return self._run(run_id, name)
+        if first == "item":
+            run_id, _, item_id = rest.partition("/")
+            return self._item(run_id, item_id, query)
         if first == "pair":
             key, _, name = rest.partition("/")
             return _file(self.work, f"{key}/{name or 'report.html'}") if key.isalnum() else _missing()
@@ -150,6 +158,21 @@ class Viewer:
             return _missing()
         key = self._made((run_id, None), (run_id, None))
         return _file(self.work, f"{key}/{name or 'report.html'}")
+
+    def _item(self, run_id: str, item_id: str, query: Mapping[str, list[str]]) -> Response:
+        """One item whole; its texts are shown when that is asked for, and never where the viewer shows none."""
+        from harness.report.item.page import item_page
+        from harness.runs import open_run
+
+        if self.load_item is None or run_id not in {run.run_id for run in self._runs()}:
+            return _missing()
+        mode = self.text_mode or "masked"
+        if mode == "masked" and query.get("text") == ["full"]:
+            mode = "full"
+        with self._lock:
+            sheet = self.load_item(open_run(run_id, self.runs_dir), item_id, mode)
+        page = item_page(sheet, self.version, may_reveal=self.text_mode != "none")
+        return Response(200, page.encode("utf-8"), _TYPES[".html"])
 
     def _compare(self, query: Mapping[str, list[str]]) -> Response:
         known = {_side_key(run.run_id, name): (run.run_id, name) for run in self._runs() for name in run.candidates}

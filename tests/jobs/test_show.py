@@ -1,5 +1,6 @@
 """One item whole: what was sent is made again and checked, what came back and how it was read stand beside it."""
 
+import functools
 import json
 import os
 from dataclasses import replace
@@ -11,6 +12,7 @@ from harness.cli import main
 from harness.jobs.run import RunOptions, prepare_run
 from harness.jobs.show import Sources, show_item
 from harness.report.item.terminal import item_text
+from harness.report.viewer import Viewer
 from harness.runner import run_eval
 from harness.runs import open_run
 from tests.projects import write_project
@@ -179,3 +181,27 @@ def test_the_command_prints_text_and_json_and_names_the_nearest_item(project, mo
     assert wrong.exit_code == 1
     assert "did you mean 'c-1'" in wrong.output
     assert os.environ.get("OPENAI_API_KEY") is None  # no key is needed to look
+
+
+def test_the_viewer_shows_an_item_masked_until_asked_and_never_where_it_shows_no_text(project):
+    run, sources = run_of(project, GOOD)
+
+    def page(target, mode=None):
+        viewer = Viewer(
+            str(project / "runs"), project, project / "work", 8765, None, lambda: "now", "0.1.0", mode,
+            functools.partial(show_item, sources=sources),
+        )  # fmt: skip
+        return viewer.respond("GET", target, {"Host": "127.0.0.1:8765"})
+
+    target = f"/item/{run.meta.run_id}/c-1"
+    masked, full, none = page(target), page(f"{target}?text=full"), page(f"{target}?text=full", "none")
+    assert [one.status for one in (masked, full, none)] == [200, 200, 200]
+    for word in (b"casino", b"tonight"):
+        assert word in full.body
+        assert word not in masked.body
+        assert word not in none.body
+    assert b"what was sent: its key is the journal" in full.body
+    assert b"data-mark" in masked.body
+    assert b"?text=full" not in none.body
+    assert page(f"/item/{run.meta.run_id}/c-9").status == 400
+    assert page("/item/other/c-1").status == 404

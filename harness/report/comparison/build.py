@@ -79,4 +79,6 @@ def build_report(
         },
         signatures={name: str(scored[name].get("signature") or "") for name in names},
         reproduce=source.reproduce,
+        runs=tuple(dict.fromkeys(arm.run_id for arm in source.arms if arm.run_id)),
+        definitions=dict(source.definitions),
     )

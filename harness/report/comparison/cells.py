@@ -67,7 +67,7 @@ class Page:
         self.text_mode = text_mode
         self.blocks = [(name, Markup(content)) for name, content in blocks]
         self.css = Markup(asset("report.css"))
-        self.script = Markup(asset("items.js") + asset("page.js") + asset("sort.js"))
+        self.script = Markup(asset("marks.js") + asset("items.js") + asset("page.js") + asset("sort.js"))
         scripts = sha256_source(self.script) + (" 'self' file:" if folder else "")
         self.policy = (
             f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "
@@ -96,7 +96,13 @@ class Page:
             "n": data.n_items,
             "chunk": items.CHUNK,
             "folder": folder,
-            "categories": [{"name": printable(name)} for _, name in data.categories],
+            "categories": [
+                {"id": one, "name": printable(name)}
+                | ({"definition": printable(data.definitions[one])} if one in data.definitions else {})
+                for one, name in data.categories
+            ],
+            "runs": list(data.runs),
+            "n_repeats": data.n_repeats,
             "candidates": [printable(name) for name in data.candidates],
             "pairs": [
                 {

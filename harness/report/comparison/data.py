@@ -6,13 +6,9 @@ count; rounding and wording belong to the renderers. A section without data is N
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
-
-import numpy as np
 
 from harness.core.metric_table import METRIC_TITLES, metrics_on, unit_of
 from harness.core.results import MetricResult
@@ -20,6 +16,7 @@ from harness.core.targets import TargetState
 from harness.gating.findings import Decision, Finding
 from harness.report.comparison.workload import Production
 from harness.report.parts.banner import Banner
+from harness.report.parts.plain import plain
 
 Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined"]
 """Direction of a paired difference: proven (Holm-corrected), only its own interval excludes 0, within the margin of
@@ -378,25 +375,11 @@ class ReportData:
     """Candidate -> (kind, name, sha256) of its inputs."""
     signatures: Mapping[str, str]
     reproduce: tuple[str, ...]
+    runs: tuple[str, ...] = ()
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, undefined numbers as None."""
-        plain = _plain(self)
-        assert isinstance(plain, dict)
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, MetricResult | Finding | Decision):
-        return value.as_dict()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value
+        found = plain(self)
+        assert isinstance(found, dict)
+        return found

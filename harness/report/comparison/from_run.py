@@ -23,8 +23,9 @@ from harness.measure.decisions import decisions
 from harness.measure.score import score_candidate
 from harness.measure.slices import compare_slices
 from harness.records import Category, Policy, Prevalence, Target
-from harness.report.comparison.source import Arm, InputText, ReportSource
+from harness.report.comparison.source import Arm, InputText, ReportSource, VoteCounts
 from harness.report.gate.document import gate_document
+from harness.report.item.policy_text import definitions_of
 from harness.report.parts import numbers
 from harness.report.parts.banner import Banner, banners_of
 from harness.runs import Run
@@ -54,7 +55,12 @@ def choices(run: Run, baseline: str | None, candidates: Sequence[str], baseline_
 
 
 def source_from_run(
-    chosen: Sequence[Choice], texts: Mapping[str, str | None], *, has_baseline: bool, n_resamples: int = 10_000
+    chosen: Sequence[Choice],
+    texts: Mapping[str, str | None],
+    *,
+    has_baseline: bool,
+    n_resamples: int = 10_000,
+    votes: VoteCounts | None = None,
 ) -> ReportSource:
     """Score and compare what was chosen; with a baseline the others are compared with it, and the first is gated.
 
@@ -63,6 +69,7 @@ def source_from_run(
         texts: Text per item id; an item that is not there shows as withheld only when the run says so.
         has_baseline: Whether the first of ``chosen`` is a baseline.
         n_resamples: Resamples of the paired bootstrap and of the gate's precision test.
+        votes: The annotators' votes on these items, where the golden set has any.
     """
     run = chosen[-1].run
     first = chosen[0]
@@ -107,6 +114,8 @@ def source_from_run(
         reproduce=_commands(chosen, has_baseline),
         banners=_banners(chosen),
         n_repeats=run.meta.repeats,
+        votes=votes,
+        definitions=definitions_of(run),
     )
 
 
@@ -134,6 +143,7 @@ def _arm(one: Choice) -> Arm:
     read = decisions(one.run, one.candidate)
     has_scores = not np.isnan(rows.y_score).all()
     rationales = [texts[0] for texts in one.run.texts(one.candidate, "rationale")]
+    reasons = [texts[0] for texts in one.run.texts(one.candidate, "error")]
     return Arm(
         id=one.name,
         outcomes=rows.outcomes[:, 0].astype(np.uint8),
@@ -141,6 +151,12 @@ def _arm(one: Choice) -> Arm:
         scores=read.y_score[:, 0, :] if has_scores else None,
         rationales=rationales if any(rationales) else None,
         description=_description(one),
+        latency_ms=rows.latency_ms[:, 0],
+        cost_usd=rows.cost_usd[:, 0],
+        reasons=reasons if any(reasons) else None,
+        n_flagged=(rows.y_pred == 1).sum(axis=1) if rows.y_pred.shape[1] > 1 else None,
+        n_repeats=int(rows.y_pred.shape[1]),
+        run_id=one.run.meta.run_id,
     )
 
 

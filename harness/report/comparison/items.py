@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from harness.report.comparison.opened import opened_rows
 from harness.report.comparison.sections import all_disagree
 from harness.report.comparison.source import ReportSource
 from harness.report.parts.masking import TextMode, printable
@@ -109,6 +110,7 @@ def _chunk(source: ReportSource, start: int, text_mode: TextMode, width: int) ->
             _rationales(arm.rationales, start, end, max(width // RATIONALE_SHARE, 100)) for arm in source.arms
         ]
     content["s"] = [_scores(arm.scores, start, end) for arm in source.arms]
+    content |= opened_rows(source, start, end, text_mode)
     return content
 
 

@@ -98,6 +98,7 @@ def environment() -> jinja2.Environment:
         count=numbers.count,
         usd=numbers.usd,
         milliseconds=numbers.milliseconds,
+        lines=lambda text: Markup("\n").join(escape(printable(line)) for line in str(text).split("\n")),
         fixed1=lambda value: f"{value:.1f}",
         ends=_ends,
         point_ends=_point_ends,

@@ -34,6 +34,11 @@ class Arm:
         rationales: Rationale per item, or None when the candidate gives none.
         latency_ms: Latency per item, NaN unknown; None when nothing was timed.
         description: One line for readers: prompt, model, rules.
+        reasons: Per item, why the answer is not usable or is missing; None when nothing failed.
+        cost_usd: Price per item, NaN unknown; None when nothing has a price.
+        n_flagged: Repeats that flagged, int (n_items, n_categories); None where items were asked once.
+        n_repeats: How often each item was asked.
+        run_id: The run its rows are of.
     """
 
     id: str
@@ -43,6 +48,19 @@ class Arm:
     rationales: Sequence[str | None] | None = None
     latency_ms: NDArray[Any] | None = None
     description: str = ""
+    reasons: Sequence[str | None] | None = None
+    cost_usd: NDArray[Any] | None = None
+    n_flagged: NDArray[np.int64] | None = None
+    n_repeats: int = 1
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoteCounts:
+    """Annotators' votes: those for "violates", and all that say yes or no; int (n_items, n_categories)."""
+
+    n_yes: NDArray[np.int64]
+    n_known: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,8 @@ class ReportSource:
     reproduce: tuple[str, ...] = ()
     banners: tuple[Banner, ...] = ()
     n_repeats: int = 1
+    votes: VoteCounts | None = None
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
     def arm(self, candidate: str) -> Arm:
         """The candidate's arm; KeyError when there is none."""

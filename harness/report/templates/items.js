@@ -281,6 +281,8 @@ const H = (() => {
       [...categories.keys()].every((c) => gold(c, i) > 1) ? "not labelled" : "nothing",
     );
   }
+  // one argument of a shell, whatever the id holds
+  const quoted = (text) => (/^[\w.:@%+=/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   function detail(i, data, width) {
     const at = i % chunk,
       box = el("td", { colspan: String(width) }),
@@ -289,30 +291,57 @@ const H = (() => {
     if (index.ids[i].length > 80) add("Id", index.ids[i]);
     if (data.t && data.t[at] && data.t[at].length > 300) add("Text", textNode(data.t[at], i));
     candidates.forEach((name, arm) => {
-      const r = data.r && data.r[arm];
+      const r = data.r && data.r[arm],
+        more = (data.a && data.a[arm]) || {},
+        out = outcomes[outcome(arm, i)],
+        told = [];
+      if (out !== "ok") told.push(out.replace("_", " ") + (more.why && more.why[at] ? `: ${more.why[at]}` : ""));
+      if (more.ms && more.ms[at] !== null) told.push(more.ms[at] < 10000 ? `${more.ms[at]} ms` : `${(more.ms[at] / 1000).toFixed(1)} s`);
+      if (more.usd && more.usd[at] !== null) told.push(`$${(more.usd[at] / 1e6).toFixed(6)}`);
+      for (const [c, times] of Object.entries((more.rep && more.rep[at]) || {}))
+        told.push(`${categories[c].name} flagged in ${times} of ${about.n_repeats} repeats`);
       if (r && r[at] !== null) add(`Why (${name})`, textNode(r[at], i));
+      if (told.length) add(name, told.join(", "));
     });
     index.slices.forEach((s) => {
       const v = s.sets[s.of[i]];
       if (v.length) add(s.name, v.map((x) => s.values[x]).join(", "));
     });
-    candidates.forEach((name, arm) => {
-      const out = outcomes[outcome(arm, i)];
-      if (out !== "ok") add(`Outcome (${name})`, out.replace("_", " "));
-    });
-    add("Link", el("a", { href: `#item=${encodeURIComponent(index.ids[i])}` }, "to this item"));
+    const links = [el("a", { href: `#item=${encodeURIComponent(index.ids[i])}` }, "to this item")];
+    for (const run of about.runs) {
+      const tail = about.runs.length > 1 ? ` (${run})` : "";
+      if (location.pathname.startsWith("/run/") || location.pathname.startsWith("/pair/"))
+        links.push(" · ", el("a", { href: `/item/${encodeURIComponent(run)}/${encodeURIComponent(index.ids[i])}` }, `what was sent and what came back${tail}`));
+    }
+    add("Link", ...links);
+    if (about.runs.length) add("Sent, and came back", ...about.runs.flatMap((run) => [el("code", {}, `harness show ${run} ${quoted(index.ids[i])}`), " "]));
     box.append(facts);
     const rows = [...categories.keys()].filter(
       (c) => k <= 8 || gold(c, i) !== 0 || candidates.some((_, arm) => decision(arm, c, i) === 1),
     );
     const word = { 0: "no", 1: "yes", 3: "–" };
-    const head = el("tr", {}, ...["Category", "Gold", ...candidates].map((t) => el("th", { scope: "col" }, t)));
+    const votes = (data.v && data.v[at]) || null;
+    const head = el(
+      "tr",
+      {},
+      ...["Category", "Gold", ...(votes ? ["Votes"] : []), ...candidates, "This label"].map((t) => el("th", { scope: "col" }, t)),
+    );
+    const defined = (c) => {
+      const text = categories[c].definition;
+      if (!text) return categories[c].name;
+      return el("details", {}, el("summary", {}, categories[c].name), el("p", { class: "small" }, text));
+    };
+    const why = (c) => {
+      const contradict = candidates.filter((_, arm) => gold(c, i) < 2 && decision(arm, c, i) < 2 && decision(arm, c, i) !== gold(c, i));
+      return `looks wrong to a reader of a report; gold ${word[gold(c, i)]}` + (contradict.length ? `, contradicted by ${contradict.join(", ")}` : "");
+    };
     const body = rows.map((c) =>
       el(
         "tr",
         {},
-        el("th", { scope: "row" }, categories[c].name),
+        el("th", { scope: "row" }, defined(c)),
         el("td", {}, word[gold(c, i)]),
+        ...(votes ? [el("td", { class: "num" }, votes[c] ? `${votes[c][0]} of ${votes[c][1]} yes` : "–")] : []),
         ...candidates.map((_, arm) => {
           const s = data.s[arm] && data.s[arm][at][c];
           return el(
@@ -321,6 +350,7 @@ const H = (() => {
             word[decision(arm, c, i)] + (s === null || s === undefined ? "" : ` (${(s / 100).toFixed(2)})`),
           );
         }),
+        el("td", {}, Marks.button(index.ids[i], categories[c].id, `${word[gold(c, i)]} of ${categories[c].name}`, why(c))),
       ),
     );
     if (rows.length) box.append(el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)));

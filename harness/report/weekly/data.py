@@ -6,8 +6,6 @@ from the numbers by ``sentences``. A section without data is None or empty and i
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from harness.core.targets import TargetState
 from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry
 from harness.report.parts.banner import Banner
+from harness.report.parts.plain import plain
 
 Tone = Literal["good", "bad", "open", "neutral"]
 METRIC_NAMES = {name: METRIC_TITLES[name] for name in metrics_on("weekly")}
@@ -362,23 +361,7 @@ class WeeklyData:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data without item texts, undefined numbers as None."""
-        plain = _plain(self)
-        assert isinstance(plain, dict)
-        plain.pop("items")
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, MetricResult | Finding):
-        return value.as_dict()
-    if isinstance(value, Example):
-        return value.item_id
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value
+        found = plain(self)
+        assert isinstance(found, dict)
+        found.pop("items")
+        return found
