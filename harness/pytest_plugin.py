@@ -143,12 +143,13 @@ def _shared(config: pytest.Config, key: tuple[Any, ...], folder: Path) -> GateRe
 
 def _gate(config: pytest.Config, key: tuple[Any, ...]) -> GateReport | str:
     """The report of an eval, or why there is none."""
+    from harness.environment import CACHE_VARIABLE
     from harness.errors import HarnessError
     from harness.jobs.gate import GateOptions, gate_eval
     from harness.jobs.run import RunOptions
 
     eval_path, candidate, baseline, is_cached_only = key
-    cache = config.getoption("moderation_cache") or os.environ.get("HARNESS_CACHE")
+    cache = config.getoption("moderation_cache") or os.environ.get(CACHE_VARIABLE)
     run_options = RunOptions(config.getoption("moderation_runs_dir"), Path(cache) if cache else None)
     options = GateOptions(candidate, baseline, is_cached_only=is_cached_only)
     try:

@@ -21,6 +21,7 @@ from harness.cli.options import (
     same_candidate,
     wave_option,
 )
+from harness.environment import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from harness.errors import HarnessError
@@ -42,7 +43,7 @@ OUT = Path("reports/ci")
     "--cache",
     "cache_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    envvar="HARNESS_CACHE",
+    envvar=CACHE_VARIABLE,
     help="Journal of answers; default: the user's cache folder.",
 )
 @click.option(

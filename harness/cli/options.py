@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.cli.voice import level
+from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE
 
 if TYPE_CHECKING:
     from harness.runs import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-RUNS_DIR = "reports/runs"
-LATEST = "latest"
 WAVE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 ISO_WEEK = re.compile(r"([0-9]{4})-?W([0-9]{1,2})", re.IGNORECASE)
 
@@ -35,7 +34,7 @@ def runs_dir_option(function: F) -> F:
         "--runs-dir",
         default=RUNS_DIR,
         show_default=True,
-        envvar="HARNESS_RUNS_DIR",
+        envvar=RUNS_DIR_VARIABLE,
         help="Folder or fsspec URL that holds runs.",
     )(function)
 
@@ -97,7 +96,7 @@ def cache_option(function: F) -> F:
         "--cache",
         "cache_path",
         type=click.Path(path_type=Path, dir_okay=False),
-        envvar="HARNESS_CACHE",
+        envvar=CACHE_VARIABLE,
         help="Journal of answers; default: the user's cache folder.",
     )(function)
 
@@ -192,40 +191,18 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def find_run(runs_dir: str, name: str) -> Run:
-    """The run a person means: an id or the beginning of one, a folder, or ``latest``."""
-    from harness.errors import HarnessError
-    from harness.runs import list_runs, open_run
+    """The run a person means; what was left out on the way is said on stderr."""
+    from harness.runs.find import find_run
 
-    if name.endswith((".yaml", ".yml")):
-        raise HarnessError(
-            f"'{name}' is a file of an eval, and this command takes a run",
-            allowed=f"the id of a run, its folder, or {LATEST}",
-            next_step=f"make a run of it (harness run {name}), or see what it can prove (harness gate --plan {name})",
-        )
-    if name != LATEST:
-        return open_run(name, runs_dir)
-    runs = list_runs(runs_dir)
-    for one in runs.damaged:
-        note(f"Left out, damaged: {one}")
-    if not runs:
-        raise HarnessError(
-            f"no runs in {runs_dir}", allowed="a folder that holds runs", next_step="make one: harness run EVAL"
-        )
-    return open_run(runs[-1].run_id, runs_dir)
+    return find_run(runs_dir, name, note=note)
 
 
 def warn_if_unfinished(*runs: Run) -> None:
-    """Say on stderr which runs are no basis for a verdict: stopped before their end, or with too many errors."""
-    for meta in {run.meta.run_id: run.meta for run in runs}.values():
-        if meta.status != "complete":
-            n_rows = meta.n_items * meta.repeats * len(meta.candidates)
-            missing = [f"{meta.n_errors:,} of {n_rows:,} rows have no answer"] if meta.n_errors else []
-            if meta.n_not_asked:
-                missing.append(f"{meta.n_not_asked:,} of {n_rows:,} rows were not asked yet")
-            note(
-                f"Warning: run {meta.run_id} is {meta.status}: {' and '.join(missing) or 'it stopped before its end'}; "
-                "they are left out. The command that made it asks again for what is missing."
-            )
+    """Say on stderr which runs are no basis for a verdict."""
+    from harness.runs.find import unfinished
+
+    for one in unfinished(*runs):
+        note(f"Warning: {one}")
 
 
 def same_candidate(name: str) -> str:

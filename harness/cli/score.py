@@ -42,11 +42,8 @@ def command(
             f"run {run.meta.run_id} has no slice '{slice_name}'", allowed=", ".join(run.slices) or "none"
         )
     from harness.report.parts.tables import render
-    from harness.report.scores import READING, score_tables
+    from harness.report.scores import READING, score_head, score_tables
 
-    golden = score.golden_set
-    part = f" of part '{golden['part']}' (of {golden['n_items_in_run']} that were run)" if "part" in golden else ""
-    head = f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items{part}"
-    click.echo(f"{head}\n")
+    click.echo(f"{score_head(score)}\n")
     click.echo(render(score_tables(score, with_slices=with_slices, slice_name=slice_name), output))
     click.echo(f"\n{READING}")

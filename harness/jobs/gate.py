@@ -107,9 +107,16 @@ def gate_eval(
 
 
 def gate_stored(
-    run: Run, options: GateOptions, *, runs_dir: str | Path, root: Path, card: Path | None, now: datetime
+    run: Run,
+    options: GateOptions,
+    *,
+    runs_dir: str | Path,
+    root: Path,
+    card: Path | None,
+    now: datetime,
+    is_counted: bool = True,
 ) -> GateReport:
-    """Gate a candidate of a stored run, and count it in the golden set's log."""
+    """Gate a candidate of a stored run, and count it in the golden set's log unless it is only looked at."""
     candidate = judged_candidate(
         run.candidates,
         options.candidate,
@@ -137,11 +144,14 @@ def gate_stored(
         report = replace(report, notes=(Statement("tolerated", facts={"verdict": report.verdict}), *report.notes))
     if is_aa:
         return report
+    notes = tuple(Statement("gated_before", facts={"candidate": candidate, **asdict(look)}) for look in looks)
+    report = replace(report, notes=(*report.notes, *notes))
+    if not is_counted:
+        return report
     entry = GateEntry(
         run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.get("hash"), report.n_items
     )
-    notes = tuple(Statement("gated_before", facts={"candidate": candidate, **asdict(look)}) for look in looks)
-    return replace(report, notes=(*report.notes, *notes), reuse=record_gate(card, entry, now=now))
+    return replace(report, reuse=record_gate(card, entry, now=now))
 
 
 def card_of(run: Run) -> Path | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.candidates.build import build_candidates
+from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval, load_eval
 from harness.files.kinds import kind_of
@@ -35,8 +36,6 @@ from harness.runs.canonical import canonical_json
 if TYPE_CHECKING:
     from harness.embedded import EmbeddedServer
     from harness.embedded.weights import Progress
-
-RUNS_DIR = "reports/runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,19 @@ def prepare_run(
 
 
 def execute(
-    prepared: PreparedRun, *, stream: TextIO | None = None, on_start: Callable[[], None] | None = None
+    prepared: PreparedRun,
+    *,
+    stream: TextIO | None = None,
+    on_start: Callable[[], None] | None = None,
+    on_stoppable: Callable[[Callable[[], None]], None] | None = None,
 ) -> RunSummary:
-    """Run a prepared request on this machine."""
-    return run_eval(prepared.request, stream=stream, wrap=lambda inner: prepared.transport(inner, on_start))
+    """Run a prepared request on this machine; ``on_stoppable`` is ``run_eval``'s."""
+    return run_eval(
+        prepared.request,
+        stream=stream,
+        wrap=lambda inner: prepared.transport(inner, on_start),
+        on_stoppable=on_stoppable,
+    )
 
 
 def unchanged_since(path: Path, items_path: Path | None) -> Callable[[], None]:
@@ -236,4 +244,4 @@ def shown_path(path: Path) -> str:
     return path.name if relative.startswith("..") else Path(relative).as_posix()
 
 
-__all__ = ["RUNS_DIR", "PreparedRun", "RunOptions", "execute", "load_eval", "policy_facts", "prepare_run", "shown_path"]
+__all__ = ["PreparedRun", "RunOptions", "execute", "load_eval", "policy_facts", "prepare_run", "shown_path"]

@@ -17,6 +17,13 @@ WEIGHTS_NOTE = "All other tables, comparisons and gates count every item once, w
 MISSING = MetricResult.undefined("not measured")
 
 
+def score_head(score: RunScore) -> str:
+    """What was scored: run, golden set, and under a split the part of the items."""
+    golden = score.golden_set
+    part = f" of part '{golden['part']}' (of {golden['n_items_in_run']} that were run)" if "part" in golden else ""
+    return f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items{part}"
+
+
 def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:
     """Per candidate: categories, scores where they exist, failures, and slices on request."""
     tables: list[Table] = []

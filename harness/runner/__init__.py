@@ -8,6 +8,7 @@ is written by ``runs.writer``.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import random
 import time
@@ -46,6 +47,7 @@ def run_eval(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     rng: random.Random | None = None,
+    on_stoppable: Callable[[Callable[[], None]], None] | None = None,
 ) -> RunSummary:
     """Run an eval on this machine and store the run.
 
@@ -61,6 +63,8 @@ def run_eval(
         now: Wall clock in UTC.
         sleep: Waits between attempts.
         rng: Jitter of retries; no result depends on it.
+        on_stoppable: Is given, once the run is under way, what ends it in order from another thread; the second call of
+            that ends open calls at once.
 
     Raises:
         HarnessError: A setting is wrong, an endpoint refuses every call, or a file cannot be written.
@@ -68,6 +72,7 @@ def run_eval(
     from harness.runner.local import Surroundings, run_local
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
+    around = dataclasses.replace(around, on_stoppable=on_stoppable)
     with _rare_collections(), no_more_readable_than(request.golden), named_faults(request.runs_dir):
         return asyncio.run(run_local(request, around))
 

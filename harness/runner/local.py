@@ -51,6 +51,7 @@ class Surroundings:
         wrap: Puts something around the transport.
         grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
         takes_signals: Whether SIGINT, SIGTERM and SIGHUP end the run in order.
+        on_stoppable: Is given what does the same from another thread, which gets no signals.
     """
 
     clock: Callable[[], float]
@@ -62,6 +63,7 @@ class Surroundings:
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     grace_s: float | None = None
     takes_signals: bool = True
+    on_stoppable: Callable[[Callable[[], None]], None] | None = None
 
 
 async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
@@ -146,7 +148,9 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                         "once more ends them at once"
                     )
 
-            signals = _stopped_by_signals(engine, interrupted, is_wanted=around.takes_signals)
+            signals = _stopped_by_signals(
+                engine, interrupted, is_wanted=around.takes_signals, on_stoppable=around.on_stoppable
+            )
             async with _shown(progress, cache), signals:
                 await engine.run()
             if engine.reason is None:
@@ -198,6 +202,11 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         examples=examples,
         warning=cache.warning,
     )
+
+
+def _told(loop: asyncio.AbstractEventLoop, receive: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the run has ended meanwhile
+        loop.call_soon_threadsafe(receive)
 
 
 def stored_run(runs_dir: str | Path, run_id: str) -> tuple[RunMeta | None, str | None]:
@@ -290,7 +299,13 @@ async def _shown(progress: Progress, cache: ResponseCache) -> Any:
 
 
 @asynccontextmanager
-async def _stopped_by_signals(engine: Engine, on_first: Callable[[], None], *, is_wanted: bool) -> Any:
+async def _stopped_by_signals(
+    engine: Engine,
+    on_first: Callable[[], None],
+    *,
+    is_wanted: bool,
+    on_stoppable: Callable[[Callable[[], None]], None] | None,
+) -> Any:
     """The first signal ends the run in order, the second one cancels open calls, the third is not ours."""
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
@@ -310,6 +325,8 @@ async def _stopped_by_signals(engine: Engine, on_first: Callable[[], None], *, i
         while installed:
             loop.remove_signal_handler(installed.pop())
 
+    if on_stoppable is not None:
+        on_stoppable(lambda: _told(loop, receive))
     if is_wanted:
         for one in STOP_SIGNALS:
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not on this system, or not the main thread

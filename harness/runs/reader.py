@@ -95,6 +95,11 @@ class Run:
         """The same run with the items of one part: ``dev``, ``gate`` or ``all``."""
         return Run(self._folder, self.meta, part)
 
+    @property
+    def items_table(self) -> pa.Table:
+        """The items of the part: ids, labels, groups, weights, slices; no texts."""
+        return self._items
+
     @cached_property
     def item_ids(self) -> list[str]:
         """Ids in golden order."""

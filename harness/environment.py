@@ -1,0 +1,40 @@
+"""The environment variables that the harness reads, what each means, and the defaults where they are not set.
+
+Decides names and defaults alone; values come in as an argument from whoever stands at the edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+RUNS_DIR_VARIABLE = "HARNESS_RUNS_DIR"
+CACHE_VARIABLE = "HARNESS_CACHE"
+RUNS_DIR = "reports/runs"
+
+VARIABLES: dict[str, str] = {
+    RUNS_DIR_VARIABLE: f"Folder or fsspec address that holds runs, where --runs-dir is not given. Default: {RUNS_DIR}.",
+    CACHE_VARIABLE: "Journal of answers, where --cache is not given. Default: in the user's cache folder.",
+    "OPENAI_API_KEY": "Key of the provider 'openai' where the model names no api_key_env; other keys are read from the "
+    "variable that the model's api_key_env names.",
+    "OPENAI_BASE_URL": "Address of the provider 'openai' where the model names no base_url.",
+    "OPENAI_ORG_ID": "Organisation sent to the provider 'openai'.",
+    "OPENAI_PROJECT_ID": "Project sent to the provider 'openai'.",
+    "OPENAI_API_VERSION": "API version of the provider 'azure' where the model names no api_version.",
+    "AZURE_OPENAI_API_KEY": "Key of the provider 'azure' where the model names no api_key_env.",
+    "AZURE_OPENAI_ENDPOINT": "Address of the provider 'azure' where the model names no base_url.",
+    "HTTPS_PROXY": "Proxy of calls over https; https_proxy is read first.",
+    "https_proxy": "As HTTPS_PROXY.",
+    "NO_PROXY": "Hosts that are called without a proxy, with commas; no_proxy is read first.",
+    "no_proxy": "As NO_PROXY.",
+    "CI": "Where set, reports show no item texts unless --text asks for them.",
+    "GITHUB_ACTIONS": "'true' turns on annotations of harness ci.",
+    "GITHUB_STEP_SUMMARY": "File to which harness ci adds the job summary.",
+    "GIT_AUTHOR_NAME": "Who decides on a baseline or a label where --by is not given; else the login.",
+    "SOURCE_DATE_EPOCH": "Seconds since 1970 that reports give as their time of writing, for byte-equal rebuilds.",
+}
+"""Name -> meaning; a test finds every variable that the code reads here."""
+
+
+def default_runs_dir(environment: Mapping[str, str]) -> str:
+    """Where runs are stored: what the environment says, else below the current folder."""
+    return environment.get(RUNS_DIR_VARIABLE) or RUNS_DIR
