@@ -12,15 +12,16 @@ from harness.report.parts.tables import TERMINAL_WIDTH, Table, to_terminal
 WIDTH = TERMINAL_WIDTH
 
 
-def as_text(lines: Sequence[str], tables: Sequence[Table]) -> str:
-    """Lines, then the tables."""
-    return "\n\n".join(["\n".join(map(printable, lines)), *(to_terminal(one, WIDTH) for one in tables)])
+def as_text(head: Sequence[str], tables: Sequence[Table], foot: Sequence[str] = ()) -> str:
+    """Lines, the tables, and lines underneath."""
+    parts = ["\n".join(map(printable, head)), *(to_terminal(one, WIDTH) for one in tables)]
+    return "\n\n".join([*parts, *(["\n".join(map(printable, foot))] if foot else [])])
 
 
-def as_html(lines: Sequence[str], tables: Sequence[Table]) -> str:
-    """Lines, then the tables, escaped."""
-    said = [Markup("<p>{}</p>").format(printable(line)) for line in lines if line]
-    return str(Markup("\n").join([*said, *map(_table, tables)]))
+def as_html(head: Sequence[str], tables: Sequence[Table], foot: Sequence[str] = ()) -> str:
+    """The same, escaped."""
+    above, below = ([Markup("<p>{}</p>").format(printable(line)) for line in lines if line] for lines in (head, foot))
+    return str(Markup("\n").join([*above, *map(_table, tables), *below]))
 
 
 def _table(table: Table) -> Markup:

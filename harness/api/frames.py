@@ -16,7 +16,6 @@ from harness.core.results import MetricResult
 from harness.runs.layout import prediction_schema
 
 if TYPE_CHECKING:
-    from harness.gating import GateReport
     from harness.measure.compare import Comparison
     from harness.measure.score import CategoryScore, RunScore
     from harness.runs import Run
@@ -95,9 +94,9 @@ def comparison_frame(comparison: Comparison) -> pd.DataFrame:
     return _typed(pd.DataFrame(rows))
 
 
-def gate_frame(report: GateReport) -> pd.DataFrame:
+def gate_frame(document: Mapping[str, Any]) -> pd.DataFrame:
     """One row per check, as ``harness gate --json`` gives them; the difference is spread over columns."""
-    checks = [dict(check) for check in report.as_dict()["checks"]]
+    checks = [dict(check) for check in document["checks"]]
     for check in checks:
         difference = check.pop("difference", None) or {}
         check |= {"difference": difference.get("value")}

@@ -32,11 +32,14 @@ class _Shown:
     def _tables(self) -> list[Table]:
         return []
 
+    def _foot(self) -> list[str]:
+        return []
+
     def __repr__(self) -> str:
-        return as_text(self._lines(), self._tables())
+        return as_text(self._lines(), self._tables(), self._foot())
 
     def _repr_html_(self) -> str:
-        return as_html(self._lines(), self._tables())
+        return as_html(self._lines(), self._tables(), self._foot())
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -173,6 +176,11 @@ class Comparison(_Shown):
 
         return comparison_tables(self.result.comparison, n_items=0)
 
+    def _foot(self) -> list[str]:
+        from harness.report.comparison.terminal import foot_lines
+
+        return foot_lines(self.result.comparison)
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Gate(_Shown):
@@ -194,19 +202,23 @@ class Gate(_Shown):
         """One row per check."""
         from harness.api.frames import gate_frame
 
-        return gate_frame(self.report)
+        return gate_frame(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness gate --json``."""
-        return self.report.as_dict()
+        from harness.report.gate.document import gate_document
+
+        return gate_document(self.report)
 
     def _lines(self) -> list[str]:
-        baseline = self.report.baseline
-        return [
-            self.report.headline,
-            f"Baseline: {baseline.candidate}, {baseline.source}.",
-            *(f"Note: {one}." for one in self.report.notes),
-        ]
+        from harness.report.gate.screen import head_lines
+
+        return head_lines(self.report)
+
+    def _foot(self) -> list[str]:
+        from harness.report.gate.screen import foot_lines
+
+        return foot_lines(self.report)
 
     def _tables(self) -> list[Table]:
         from harness.report.gate.tables import gate_tables

@@ -82,7 +82,7 @@ def command(
         print_json(decided.as_dict())
         return
     from harness.jobs.texts import texts_of
-    from harness.report.comparison.terminal import comparison_tables, decision_lines
+    from harness.report.comparison.terminal import comparison_tables, decision_lines, foot_lines
     from harness.report.parts.tables import render
 
     comparison = decided.comparison
@@ -95,6 +95,4 @@ def command(
     )
     click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
     click.echo(render(tables, output))
-    for one in comparison.notes:
-        click.echo(f"\nNote: {one}.")
-    click.echo(f"\np (Holm): {comparison.family}.\nsignature: {comparison.candidate.signature}")
+    click.echo("\n" + "\n".join(foot_lines(comparison)))

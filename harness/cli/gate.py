@@ -115,32 +115,17 @@ def command(
 
 def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
     """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
-    from harness.report.gate import annotation_lines, gate_document, headline_of
-    from harness.report.gate.head import decision_of
-    from harness.report.gate.statement_words import must_catch_message, notes_of
+    from harness.report.gate import annotation_lines, gate_document
+    from harness.report.gate.screen import foot_lines, head_lines
     from harness.report.gate.tables import gate_tables
-    from harness.report.parts.decision_words import decision_sentence, screen_lines
     from harness.report.parts.masking import log_safe
     from harness.report.parts.tables import render
 
     if as_json:
         print_json(gate_document(report))
     else:
-        decision = decision_of(report)
-        told = [] if decision is None else [decision_sentence(decision), *screen_lines(decision)]
-        lines = [
-            headline_of(report),
-            *told,
-            f"Baseline: {report.baseline.candidate}, {report.baseline.source}.",
-            "",
-            *render(gate_tables(report), "terminal").split("\n"),
-            "",
-            *([f"Must-catch items: {must_catch_message(report.must_catch)}."] if report.must_catch is not None else []),
-            *(f"Note: {one}." for one in notes_of(report)),
-        ]
-        if report.reuse is not None:
-            lines.append(f"Candidates gated on this golden set so far: {report.reuse.n_candidates}.")
-        lines += [f"signature: {report.candidate.signature}", "What a verdict means: harness explain gate"]
+        tables = render(gate_tables(report), "terminal").split("\n")
+        lines = [*head_lines(report), "", *tables, "", *foot_lines(report)]
         click.echo("\n".join(log_safe(line) for line in lines))
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {log_safe(report.reuse.warning)}")

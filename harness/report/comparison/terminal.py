@@ -27,6 +27,12 @@ def decision_lines(decision: Decision, comparison: Comparison) -> list[str]:
     return [*lines, pooled.strip()] if pooled else lines
 
 
+def foot_lines(comparison: Comparison) -> list[str]:
+    """Notes, what was corrected for, and the signature."""
+    notes = [line for one in comparison.notes for line in (f"Note: {one}.", "")]
+    return [*notes, f"p (Holm): {comparison.family}.", f"signature: {comparison.candidate.signature}"]
+
+
 def _pooled_sentence(comparison: Comparison) -> str:
     """Recall and precision over all categories together."""
     if comparison.pooled is None:
