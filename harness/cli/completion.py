@@ -102,7 +102,7 @@ def _candidates(context: click.Context, parameter: click.Parameter, incomplete: 
 
 
 def _runs_dir(context: click.Context) -> str:
-    from harness.cli.options import RUNS_DIR
+    from harness.environment import RUNS_DIR
     from harness.files.project import find_project
 
     project = find_project(Path.cwd())

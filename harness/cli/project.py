@@ -99,7 +99,7 @@ def in_effect(project: Project | None) -> dict[str, Any]:
 
 def settings_here(where: Place) -> list[tuple[str, Any, str]]:
     """Setting, value and origin of every default as it counts where a command is typed."""
-    from harness.cli.options import RUNS_DIR
+    from harness.environment import RUNS_DIR
     from harness.report.parts.masking import default_text_mode
     from harness.runner import default_cache_path
 
