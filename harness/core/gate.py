@@ -69,6 +69,7 @@ def decide_gate(
     pooled: Mapping[PoolKey, CheckEvidence] | None = None,
     alpha: float = 0.05,
     n_resamples: int = 10_000,
+    is_same_system: bool = False,
 ) -> GateResult:
     """Decide a gate from the paired counts of its checks.
 
@@ -83,6 +84,7 @@ def decide_gate(
         pooled: Evidence of the guarded tier per (metric, kind), clustered by item; None adds up the guarded counts.
         alpha: One-sided level of every check, in (0, 1).
         n_resamples: Tables of the precision test.
+        is_same_system: Whether both sides are one system by fingerprint.
 
     Returns:
         Verdict, reasons and results; P(PASS) <= alpha when a critical category is truly worse by its margin.
@@ -105,7 +107,15 @@ def decide_gate(
 
     def evaluate(spec: CheckSpec, evidence: CheckEvidence) -> CheckResult:
         rng = check_generator(seed, spec.check_id)
-        return evaluate_check(spec, evidence, alpha=alpha, n_checks=n_checks, rng=rng, n_resamples=n_resamples)
+        return evaluate_check(
+            spec,
+            evidence,
+            alpha=alpha,
+            n_checks=n_checks,
+            rng=rng,
+            n_resamples=n_resamples,
+            is_same_system=is_same_system,
+        )
 
     results = [evaluate(spec, evidence) for spec, evidence in checks]
     pools = [evaluate(spec, evidence) for spec, evidence in _pools(checks, pooled)]

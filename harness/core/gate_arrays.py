@@ -58,6 +58,7 @@ def gate_arrays(
     alpha: float = 0.05,
     max_missing: float = 0.005,
     n_resamples: int = 10_000,
+    is_same_system: bool = False,
 ) -> GateResult:
     """Decide a gate from decisions on the same items.
 
@@ -74,6 +75,7 @@ def gate_arrays(
         alpha: One-sided level of every check, in (0, 0.5).
         max_missing: Largest share of items with a missing pair, in [0, 1].
         n_resamples: Tables of the precision test.
+        is_same_system: Whether both sides are one system by fingerprint.
 
     Returns:
         Verdict, reasons, one result per check, pooled results and sensitivity.
@@ -95,7 +97,14 @@ def gate_arrays(
     def decide(data: GateArrays) -> GateResult:
         evidence = [(spec, check_evidence(data, spec, categories, alpha=alpha)) for spec in checks]
         pooled = _pooled_evidence(data, checks, categories, alpha)
-        return decide_gate(evidence, seed=seed, pooled=pooled, alpha=alpha, n_resamples=n_resamples)
+        return decide_gate(
+            evidence,
+            seed=seed,
+            pooled=pooled,
+            alpha=alpha,
+            n_resamples=n_resamples,
+            is_same_system=is_same_system,
+        )
 
     result = decide(arrays)
     missing = missing_pairs(arrays)

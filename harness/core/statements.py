@@ -38,6 +38,7 @@ StatementKind = Literal[
     "few_clusters",
     "few_items",
     "decides_alike",
+    "same_system",
     "out_of_reach",
     "enough_if_equal",
     "too_many_needed",

@@ -93,6 +93,7 @@ def gate_runs(
     alpha, seed = float(gate.get("alpha", 0.05)) / 2**n_earlier_looks, int(eval_data.get("seed", 0))
     most = float(eval_data.get("max_error_rate", 0.005))
     arrays = pairs.arrays()
+    is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
     result = gate_arrays(
         arrays,
         categories=pairs.categories,
@@ -102,6 +103,7 @@ def gate_runs(
         alpha=alpha,
         max_missing=most,
         n_resamples=n_resamples,
+        is_same_system=is_aa,
     )
     broken = [
         *_broken_side(candidate_run, candidate, pairs.candidate, most),
@@ -130,7 +132,6 @@ def gate_runs(
         for check in result.checks
     )
     several = MetricResult.undefined(SEVERAL)
-    is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
     report = GateReport(
         verdict=result.verdict,
         reasons=result.reasons,
@@ -296,13 +297,13 @@ def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
 
 
 def is_same_system(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> bool:
-    """Whether this is an A/A check: one candidate against itself, in one run or asked twice."""
-    if baseline_run.meta.run_id == candidate_run.meta.run_id:
-        return baseline == candidate
+    """Whether this is an A/A check: one system against itself, in one run, under two names or asked twice."""
+    if baseline_run.meta.run_id == candidate_run.meta.run_id and baseline == candidate:
+        return True
     before, after = (
         run.meta.fingerprints.get(name) for run, name in ((baseline_run, baseline), (candidate_run, candidate))
     )
-    return before is not None and before == after
+    return bool(before) and before == after
 
 
 def _noise_floor(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:

@@ -413,3 +413,30 @@ def test_worse_within_the_margin_is_rarely_said_of_equal_systems():
         cells = np.array([500, 0, table[0], table[1], 50, 0, table[2], table[3]])
         n_said += wgs_test(wgs_statistic(cells, pseudo_count=PSEUDO_COUNT), alternative="worse") <= REMARK_SHARE * 0.05
     assert n_said / n_rounds <= 0.05
+
+
+SMALL_EQUAL = [60, 0, 0, 5, 5, 0, 0, 30]
+
+
+@pytest.mark.parametrize("metric", ["recall", "precision", "fpr", "failure_rate"])
+@pytest.mark.parametrize("n_clusters", [None, 3])
+def test_the_same_system_passes_without_a_test_where_it_decides_alike(metric, n_clusters):
+    cells = np.asarray(SMALL_EQUAL if metric != "failure_rate" else [90, 0, 0, 5, 0, 0, 0, 0])
+    evidence = [(_spec(metric=metric, margin=0.01), _evidence(cells, n_clusters=n_clusters))]
+    assert decide_gate(evidence, seed=0, n_resamples=200).verdict == "INCONCLUSIVE"
+    same = decide_gate(evidence, seed=0, n_resamples=200, is_same_system=True)
+    assert (same.verdict, said_of(same.checks[0]), same.checks[0].items_needed) == ("PASS", ["same_system"], None)
+
+
+@pytest.mark.parametrize("cell", [1, 2, 5, 6])
+def test_the_same_system_is_tested_where_it_decided_otherwise(cell):
+    cells = np.asarray(SMALL_EQUAL)
+    cells[cell] = 1
+    both = [decide_gate([(_spec(), _evidence(cells))], seed=0, is_same_system=one).as_dict() for one in (True, False)]
+    assert both[0] == both[1]
+
+
+def test_the_same_system_is_no_answer_to_a_floor_and_to_a_check_without_items():
+    floor = decide_gate([(_spec(floor=0.9), _evidence(SMALL_EQUAL))], seed=0, is_same_system=True)
+    empty = decide_gate([(_spec(), _evidence([60, 0, 0, 5, 0, 0, 0, 0]))], seed=0, is_same_system=True)
+    assert (floor.checks[0].verdict, empty.checks[0].verdict) == ("INCONCLUSIVE", "NOT_EVALUABLE")

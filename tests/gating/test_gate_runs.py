@@ -337,6 +337,18 @@ def test_an_a_a_run_shows_the_noise_floor(tmp_path):
     assert not gate(stored(tmp_path / "other", decided(GOLD))).noise_floor
 
 
+def test_only_one_system_by_fingerprint_passes_without_a_test(tmp_path):
+    few = np.array([1] * 35 + [0] * 100)
+    first = store_run(tmp_path, few, {"v1": decided(few), "v2": decided(few)}, run_id="one-000000000000")
+    again = store_run(tmp_path, few, {"v1": decided(few)}, run_id="two-000000000000")
+    alike, same = gate_runs(first, "v2", first, "v1"), gate_runs(again, "v1", first, "v1")
+    assert (alike.verdict, same.verdict) == ("INCONCLUSIVE", "PASS")
+    assert "with 35 violating items this set can only exclude a loss above 8 points" in check_message(alike.checks[0])
+    assert check_message(same.checks[0]) == "the same system by fingerprint decides every item alike: nothing to test"
+    noisy = store_run(tmp_path, few, {"v1": decided(few, missed=1)}, run_id="six-000000000000")
+    assert gate_runs(noisy, "v1", first, "v1").verdict == "INCONCLUSIVE"
+
+
 def test_a_second_look_halves_alpha(tmp_path):
     n_lost = next(n for n in range(400) if noninferiority_test(0, n, 400, 0.05) > 0.025)
     assert noninferiority_test(0, n_lost, 400, 0.05) <= 0.05

@@ -55,7 +55,8 @@ def notes_of(report: GateReport) -> tuple[str, ...]:
 def opponents(report: GateReport) -> str:
     """Who against whom; a candidate against itself is said to be that."""
     if report.is_aa:
-        return f"A/A check, {report.candidate.candidate} against itself"
+        one, other = report.candidate.candidate, report.baseline.candidate
+        return f"A/A check, {one} against {'itself' if one == other else f'{other}, the same system'}"
     return f"{report.candidate.candidate} against {report.baseline.candidate}"
 
 
@@ -232,6 +233,7 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "few_clusters": "fewer than {minimum} clusters",
     "few_items": "fewer than {minimum} {unit}",
     "decides_alike": _decides_alike,
+    "same_system": "the same system by fingerprint decides every item alike: nothing to test",
     "out_of_reach": "if the observed value is real, no number of items will give PASS",
     "enough_if_equal": "enough items if the systems are equal",
     "too_many_needed": "more than {more_than:,} more {unit} would be needed: too close to tell on this set",
