@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from harness.core.agreeing import agreeing_interval
 from harness.core.averages import AVERAGED_METRICS, NO_CATEGORY
 from harness.core.clusters import clustered_variance
 from harness.core.confusion import check_decisions
@@ -105,8 +106,10 @@ def macro_difference(
         permuted = _mean_difference(totals + flips.reshape(size, 5, n_categories), metric, defined)
         n_extreme += int(np.count_nonzero(~(np.abs(permuted) < abs(value) - 1e-12)))
         left -= size
-    low, high = percentile_interval(np.concatenate(draws), confidence=confidence)
-    return MetricResult(value, low, high, n, n_items - n, reason), (1 + n_extreme) / (1 + n_resamples)
+    p_value = (1 + n_extreme) / (1 + n_resamples)
+    interval = percentile_interval(np.concatenate(draws), confidence=confidence)
+    low, high = agreeing_interval(interval, value, [(0.0, p_value, 1 - confidence)])
+    return MetricResult(value, low, high, n, n_items - n, reason), p_value
 
 
 def _values(totals: NDArray[Any], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,11 +7,13 @@ lacks. Leaves Holm's correction, tiers and the verdict of the whole to ``gate``.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.agreeing import agreeing_interval
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, not_evaluable
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metric_table import LOWER_IS_BETTER, unit_of
@@ -29,7 +31,7 @@ from harness.core.planning import (
     smallest_provable_margin,
 )
 from harness.core.precision_margin import precision_margin_test
-from harness.core.results import MetricResult
+from harness.core.results import Interval, MetricResult
 from harness.core.statements import Statement
 from harness.core.targets import target_state
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
@@ -196,11 +198,12 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
     p_value = noninferiority_test(gained, lost, n, spec.limit)
     if p_value > alpha:
         needed = recall_items_needed(spec.limit, psi, power=power, alpha=alpha)
+    worse, better = (mcnemar_midp(gained, lost, alternative="worse"), mcnemar_midp(gained, lost, alternative="better"))
     return _Tests(
         p_value,
-        mcnemar_midp(gained, lost, alternative="worse"),
-        mcnemar_midp(gained, lost, alternative="better"),
-        result,
+        worse,
+        better,
+        _agreeing(spec, result, p_value, min(worse, better), alpha),
         exact.gained - exact.lost <= -spec.limit * exact.n,
         needed,
         exact.n,
@@ -243,7 +246,20 @@ def _precision_tests(
     p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
     z = wgs_statistic(np.rint(c), pseudo_count=PSEUDO_COUNT)
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
+    result = _agreeing(spec, result, p_value, min(worse, better), alpha)
     return _Tests(p_value, worse, better, result, is_beyond, needed, flagged, smallest, unit, None, psi)
+
+
+def _agreeing(
+    spec: CheckSpec, result: MetricResult, p_non_inferior: float, p_moved: float, alpha: float
+) -> MetricResult:
+    """The difference whose interval leaves the margin out exactly when the check's test proves it, and 0 likewise."""
+    limit = spec.limit if spec.metric in LOWER_IS_BETTER else -spec.limit
+    tested = [(0.0, p_moved, alpha)]
+    if (limit < result.value) == (limit < 0):  # on the accepted side of the margin: only there is a proof in question
+        tested.append((limit, p_non_inferior, alpha))
+    low, high = agreeing_interval(Interval(result.low, result.high), result.value, tested)
+    return replace(result, low=low, high=high)
 
 
 def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricResult:

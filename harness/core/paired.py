@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.agreeing import agreeing_interval
 from harness.core.confusion import check_codes
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metrics import METRICS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND
 from harness.core.resampling import paired_f1, percentile_interval, permute_cells, resample_cells
-from harness.core.results import MetricResult
+from harness.core.results import Interval, MetricResult
 from harness.core.tango import tango_interval
 from harness.core.wgs import PSEUDO_COUNT, wgs_interval, wgs_statistic, wgs_test
 
@@ -187,8 +189,8 @@ def paired_difference(
 ) -> MetricResult:
     """Difference of a metric, candidate minus baseline, on the same items.
 
-    Recall and FPR: Tango's score interval. Precision: inverted weighted generalised score test. F1: paired percentile
-    bootstrap of the eight cells.
+    Recall and FPR: Tango's score interval, which holds 0 exactly when McNemar's mid-p test keeps it. Precision:
+    inverted weighted generalised score test. F1: paired percentile bootstrap of the eight cells.
 
     Args:
         cells: 8 counts, see ``paired_cells``; fractional for effective counts.
@@ -243,7 +245,10 @@ def _matched_difference(c: NDArray[np.float64], metric: str, confidence: float, 
     gained, lost, n = discordance(c, metric)
     if n == 0:
         return MetricResult.undefined(reason, n_excluded=n_excluded)
-    low, high = tango_interval(gained, lost, n, confidence=confidence)
+    p_value = mcnemar_midp(round(gained), round(lost))
+    low, high = agreeing_interval(
+        tango_interval(gained, lost, n, confidence=confidence), (gained - lost) / n, [(0.0, p_value, 1 - confidence)]
+    )
     if sign < 0:
         low, high = -high, -low
     return MetricResult(sign * (gained - lost) / n, low, high, round(n), n_excluded)
@@ -261,7 +266,7 @@ def compare_paired(
     """One metric of both systems, their difference, and the two-sided p of "no difference".
 
     Recall and FPR: McNemar mid-p. Precision: weighted generalised score test. F1: paired permutation,
-    (1 + #{abs(stat*) >= abs(stat)})/(1 + n_resamples).
+    (1 + #{abs(stat*) >= abs(stat)})/(1 + n_resamples). The interval holds 0 exactly when p > 1 - confidence.
 
     Args:
         cells: 8 counts, see ``paired_cells``.
@@ -304,4 +309,8 @@ def compare_paired(
         f1_a, f1_b = paired_f1(permute_cells(c, n_resamples, rng))
         n_extreme = int(np.count_nonzero(np.abs(f1_b - f1_a) >= abs(difference.value) - 1e-12))
         p_value = (1 + n_extreme) / (1 + n_resamples)
+        ends = agreeing_interval(
+            Interval(difference.low, difference.high), difference.value, [(0.0, p_value, 1 - confidence)]
+        )
+        difference = replace(difference, low=ends.low, high=ends.high)
     return PairedResult(baseline, candidate, difference, p_value)
