@@ -5,15 +5,15 @@ Decides names and defaults alone; values come in as an argument from whoever sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 RUNS_DIR_VARIABLE = "HARNESS_RUNS_DIR"
 CACHE_VARIABLE = "HARNESS_CACHE"
+TEXT_VARIABLE = "HARNESS_TEXT"
 RUNS_DIR = "reports/runs"
 
 VARIABLES: dict[str, str] = {
     RUNS_DIR_VARIABLE: f"Folder or fsspec address that holds runs, where --runs-dir is not given. Default: {RUNS_DIR}.",
     CACHE_VARIABLE: "Journal of answers, where --cache is not given. Default: in the user's cache folder.",
+    TEXT_VARIABLE: "How item text is shown where --text is not given: masked, full or none.",
     "OPENAI_API_KEY": "Key of the provider 'openai' where the model names no api_key_env; other keys are read from the "
     "variable that the model's api_key_env names.",
     "OPENAI_BASE_URL": "Address of the provider 'openai' where the model names no base_url.",
@@ -33,8 +33,3 @@ VARIABLES: dict[str, str] = {
     "SOURCE_DATE_EPOCH": "Seconds since 1970 that reports give as their time of writing, for byte-equal rebuilds.",
 }
 """Name -> meaning; a test finds every variable that the code reads here."""
-
-
-def default_runs_dir(environment: Mapping[str, str]) -> str:
-    """Where runs are stored: what the environment says, else below the current folder."""
-    return environment.get(RUNS_DIR_VARIABLE) or RUNS_DIR

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.api.place import Place, place
 from harness.api.results import Comparison, Gate, Picture, Run, Score
-from harness.environment import CACHE_VARIABLE, default_runs_dir
 from harness.runs.find import LATEST, find_run, unfinished
 
 if TYPE_CHECKING:
@@ -67,26 +67,27 @@ def run(
     """
     from harness.jobs.run import RunOptions, execute, prepare_run
 
-    journal = cache or os.environ.get(CACHE_VARIABLE)
-    options = RunOptions(
-        runs_dir=_runs_dir(runs_dir),
-        cache_path=Path(journal) if journal else None,
-        candidates=_names(candidates),
-        limit=limit,
-        is_balanced=balanced,
-        repeats=repeats,
-        wave=wave,
-        max_cost_usd=max_cost_usd,
-        gguf=Path(gguf) if gguf is not None else None,
-        max_tokens=max_tokens,
-    )
-    stream = sys.stderr if progress else None
+    with place() as here:
+        journal = here.new_path(cache) if cache is not None else here.defaults.get("cache")
+        options = RunOptions(
+            runs_dir=_runs_dir(runs_dir, here),
+            cache_path=Path(journal) if journal else None,
+            candidates=_names(candidates),
+            limit=limit,
+            is_balanced=balanced,
+            repeats=repeats,
+            wave=wave,
+            max_cost_usd=max_cost_usd,
+            gguf=Path(here.path(gguf)) if gguf is not None else None,
+            max_tokens=max_tokens,
+        )
+        path, stream = Path(here.path(eval)), sys.stderr if progress else None
 
-    def work(on_stoppable: Callable[[Callable[[], None]], None] | None) -> RunSummary:
-        prepared = prepare_run(Path(eval), options, os.environ)
-        return execute(prepared, stream=stream, on_stoppable=on_stoppable)
+        def work(on_stoppable: Callable[[Callable[[], None]], None] | None) -> RunSummary:
+            prepared = prepare_run(path, options, os.environ)
+            return execute(prepared, stream=stream, on_stoppable=on_stoppable)
 
-    summary = _beside_a_loop(work) if _is_in_a_loop() else work(None)
+        summary = _beside_a_loop(work) if _is_in_a_loop() else work(None)
     return open_run(summary.path)
 
 
@@ -96,7 +97,8 @@ def open_run(name: PathLike = LATEST, *, runs_dir: PathLike | None = None) -> Ru
     Raises:
         HarnessError: There is no such run, or it cannot be read.
     """
-    found = Run(find_run(_runs_dir(runs_dir), name, note=_warn))
+    with place() as here:
+        found = Run(find_run(_runs_dir(runs_dir, here), here.path(name), note=_warn))
     for one in unfinished(found.stored):
         _warn(one)
     return found
@@ -134,6 +136,8 @@ def compare(
 
     judged = _opened(run).stored
     other = None if baseline_run is None else _opened(baseline_run).stored
+    with place() as here:
+        candidate = candidate or here.defaults.get("candidate")
     before, after = choose_pair(judged, baseline, candidate, other)
     return Comparison(compare_candidates(other or judged, before, judged, after))
 
@@ -168,16 +172,17 @@ def gate(
     from harness.jobs.gate import GateOptions, card_of, gate_stored
 
     judged = _opened(run, runs_dir).stored
-    options = GateOptions(candidate, baseline, across_versions, is_second_look=second_look, fail_on=fail_on)
-    report = gate_stored(
-        judged,
-        options,
-        runs_dir=_runs_dir(runs_dir),
-        root=Path(baselines) if baselines is not None else DEFAULT_ROOT,
-        card=card_of(judged),
-        now=datetime.now(UTC),
-        is_counted=log,
-    )
+    with place() as here:
+        candidate = candidate or here.defaults.get("candidate")
+        report = gate_stored(
+            judged,
+            GateOptions(candidate, baseline, across_versions, is_second_look=second_look, fail_on=fail_on),
+            runs_dir=_runs_dir(runs_dir, here),
+            root=Path(here.path(baselines)) if baselines is not None else DEFAULT_ROOT,
+            card=card_of(judged),
+            now=datetime.now(UTC),
+            is_counted=log,
+        )
     if report.reuse is not None and report.reuse.warning:
         _warn(report.reuse.warning)
     return Gate(report)
@@ -243,24 +248,28 @@ def write_report(
     """
     from harness.jobs.report import report_files
 
-    return report_files(
-        _opened(run).stored,
-        baseline,
-        _names(candidates),
-        None if baseline_run is None else _opened(baseline_run).stored,
-        formats=_names(formats),
-        out=Path(out) if out is not None else None,
-        text_mode=text,
-        note=_warn,
-    )
+    judged = _opened(run).stored
+    other = None if baseline_run is None else _opened(baseline_run).stored
+    with place() as here:
+        written = report_files(
+            judged,
+            baseline,
+            _names(candidates),
+            other,
+            formats=_names(formats),
+            out=here.new_path(out) if out is not None else None,
+            text_mode=text or here.defaults.get("text"),
+            note=_warn,
+        )
+        return written if here.root == here.start else [path.absolute() for path in written]
 
 
 def _opened(run: Run | PathLike, runs_dir: PathLike | None = None) -> Run:
     return run if isinstance(run, Run) else open_run(run, runs_dir=runs_dir)
 
 
-def _runs_dir(given: PathLike | None) -> PathLike:
-    return given if given is not None else default_runs_dir(os.environ)
+def _runs_dir(given: PathLike | None, here: Place) -> str:
+    return here.runs_dir if given is None else str(given) if "://" in str(given) else str(here.new_path(given))
 
 
 def _names(given: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.api.display import as_html, as_text
+from harness.api.place import place
 from harness.errors import HarnessError
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
@@ -90,7 +91,8 @@ class Run(_Shown):
         from harness.api.frames import run_frame
         from harness.jobs.texts import texts_of
 
-        found = texts_of(self.stored, "full") if texts else None
+        with place():
+            found = texts_of(self.stored, "full") if texts else None
         if texts and not found:
             raise HarnessError(
                 f"run {self.run_id}: its golden set is not at hand or has changed, so there are no texts to show",

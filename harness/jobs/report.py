@@ -9,7 +9,7 @@ import datetime
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from harness import __version__
 from harness.core.metric_table import metrics_on
@@ -123,6 +123,8 @@ def load_source(
     """The source of a report over stored runs, and how text is shown in it."""
     chosen, has_baseline = choose(run, baseline, candidates, baseline_run, note=note)
     mode = text_mode or default_text_mode(os.environ)
+    if mode not in (known := get_args(TextMode)):
+        raise HarnessError(f"texts are not shown as '{mode}'", allowed=", ".join(known))
     texts, votes = texts_and_votes(run, mode)
     if mode != "none" and not texts:
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")

@@ -109,6 +109,27 @@ def test_every_default_is_the_command_lines(project, run, monkeypatch):
     assert mh.run("evals/demo.yaml", candidates="v2", progress=False).path.startswith("elsewhere/runs/")
 
 
+def test_a_notebook_in_a_sub_folder_works_as_a_command_does_there(project, run, monkeypatch):
+    folder = project / "notebooks" / "mine"
+    folder.mkdir(parents=True)
+    (project / "harness.toml").write_text('runs_dir = "elsewhere"\ncandidate = "v2"\ntext = "full"\n')
+    (project / "reports" / "runs").rename(project / "elsewhere")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("CI", raising=False)
+    found = mh.open_run()
+    assert (found.run_id, Path(found.path)) == (run.run_id, project / "elsewhere" / run.run_id)
+    assert found.frame(texts=True)["text"].notna().all()
+    assert mh.run("../../evals/demo.yaml", progress=False).run_id == run.run_id
+    assert mh.run("evals/demo.yaml", progress=False).run_id == run.run_id
+    assert mh.gate(found, log=True).report.candidate.candidate == "v2"
+    assert len(list(project.glob("golden_sets/*.gates.jsonl"))) == 1
+    (page,) = mh.write_report(found, formats="md", out="here")
+    assert page == folder / "here" / "report.md"
+    (page,) = mh.write_report(found, formats="json")
+    assert page == project / "reports" / run.run_id / "report.json"
+    assert Path.cwd() == folder
+
+
 def test_a_gate_is_counted_unless_it_is_only_a_look(project, run):
     assert mh.gate(run, log=False).report.reuse is None
     assert not list(project.rglob("*.gates.jsonl"))
@@ -196,6 +217,7 @@ def test_a_picture_shows_itself_and_saves_under_its_own_ending(run, tmp_path):
         (lambda: mh.plot(metric="auroc"), "no metric of a plot 'auroc'"),
         (lambda: mh.write_report(formats=["pdf"]), "no report format 'pdf'"),
         (lambda: mh.write_report(formats=[]), "no report format"),
+        (lambda: mh.write_report(text="clear"), "not shown as 'clear'"),
         (lambda: mh.compare(candidate="v9"), "v9"),
         (lambda: mh.gate(candidate="v2", baseline="v9"), "v9"),
     ],

@@ -1,0 +1,64 @@
+"""Where a script or notebook works: in its project's folder, with the defaults declared there, as a command does.
+
+A notebook often lies in a sub-folder. What an argument says goes before the environment, that before what the project
+declares (``files.project``), and that before the built-in default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
+from harness.files.project import find_project
+
+VARIABLES = {"runs_dir": RUNS_DIR_VARIABLE, "cache": CACHE_VARIABLE, "text": TEXT_VARIABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder a call was made from, its project's folder, and the defaults that count."""
+
+    start: Path
+    root: Path
+    defaults: dict[str, Any]
+
+    def path(self, given: str | Path) -> str:
+        """A path as it was written, from where it was written, else from the project's folder; an address as it is."""
+        text = os.fspath(given)
+        if self.root == self.start or "://" in text or os.path.isabs(text) or not (self.start / text).exists():
+            return text
+        return os.path.relpath(self.start / text, self.root)
+
+    def new_path(self, given: str | Path) -> Path:
+        """A path that may not be there yet, from where it was written."""
+        return self.start / given if self.root != self.start else Path(given)
+
+    @property
+    def runs_dir(self) -> str:
+        """Where runs are stored; whole where it must hold in another folder too."""
+        text = str(self.defaults.get("runs_dir") or RUNS_DIR)
+        return text if self.root == self.start or "://" in text else str(self.root / text)
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """Work in the project's folder for the length of one call."""
+    start = Path.cwd()
+    project = find_project(start)
+    declared = dict(project.defaults) if project is not None else {}
+    if os.environ.get("CI"):
+        declared.pop("text", None)  # what a build keeps is read by many
+    for name, variable in VARIABLES.items():
+        if os.environ.get(variable):
+            declared[name] = os.environ[variable]
+    found = Place(start, start if project is None else project.root, declared)
+    if found.root == start:
+        yield found
+        return
+    with chdir(found.root):
+        yield found
