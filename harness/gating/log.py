@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ def record_gate(card: Path | None, gated: GateEntry, *, now: datetime) -> Reuse:
         return Reuse(1, "", "The golden set's card is not at hand: this gate is not counted")
     path = log_path(card)
     entries, n_damaged = _read(path)
-    seen = {str(entry["signature"]) for entry in entries}
+    seen = _distinct(entries)
     warnings = [f"{path.name}: {n_damaged} lines cannot be read and are not counted"] if n_damaged else []
     is_known = any(entry["signature"] == identity and entry.get("run_id") == gated.run_id for entry in entries)
     if not is_known and gated.verdict != "INVALID":  # a broken run is repeated under its own id
@@ -129,6 +129,17 @@ def record_gate(card: Path | None, gated: GateEntry, *, now: datetime) -> Reuse:
             "(harness explain reuse)"
         )
     return Reuse(n_candidates, path.name, "; ".join(warnings) or None)
+
+
+def candidates_gated(card: Path | None) -> int | None:
+    """How many distinct candidates were gated on a golden set; None where it has no log at hand."""
+    if card is None or not log_path(card).is_file():
+        return None
+    return len(_distinct(_read(log_path(card))[0]))
+
+
+def _distinct(entries: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {str(entry["signature"]) for entry in entries}
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ASSUMED_PRECISION = 0.8
 MOST_ITEMS = 1_000_000
+LARGEST_MARGIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,24 @@ def plan_checks(
         else:
             planned.append(_matched(spec, n, discordance, alpha))
     return tuple(planned)
+
+
+@cache
+def provable_recall_margin(n_violating: int, alpha: float = 0.05) -> float | None:
+    """Smallest recall margin that so many violating items can prove under the plan's assumptions.
+
+    None where there is none below 50 points.
+    """
+    if n_violating == 0:
+        return None
+    margin = smallest_provable_margin(n_violating, PLANNED_DISCORDANCE, power=POWER, alpha=alpha)
+    return None if math.isnan(margin) or margin > LARGEST_MARGIN else margin
+
+
+@cache
+def violating_items_needed(margin: float, alpha: float = 0.05) -> int | None:
+    """Violating items for a recall margin under the plan's assumptions; None where no number suffices."""
+    return recall_items_needed(margin, PLANNED_DISCORDANCE, power=POWER, alpha=alpha)
 
 
 def assumptions(specs: Sequence[CheckSpec], discordance: float, n_groups: int | None, n_items: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Scoring, comparison and gate all read a run through this module, so they can nev
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -113,3 +114,14 @@ def generator(seed: int, check_id: str) -> np.random.Generator:
     """One generator per check, derived from the seed and the check's name."""
     digest = hashlib.sha256(check_id.encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+
+
+def all_against(y_true: NDArray[np.int8], decided: Iterable[NDArray[np.int8]]) -> NDArray[np.bool_]:
+    """Where every system that decides contradicts the gold, bool (n_items, n_categories); at least two must decide."""
+    n_deciding = np.zeros(y_true.shape, dtype=np.int16)
+    n_against = np.zeros(y_true.shape, dtype=np.int16)
+    for y_pred in decided:
+        is_decided = (y_pred != MISSING) & (y_true != MISSING)
+        n_deciding += is_decided
+        n_against += is_decided & (y_pred != y_true)
+    return np.asarray((n_deciding >= 2) & (n_against == n_deciding), dtype=np.bool_)

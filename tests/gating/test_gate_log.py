@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.gating.log import MOST_CANDIDATES, GateEntry, earlier_looks, log_path, record_gate
+from harness.gating.log import MOST_CANDIDATES, GateEntry, Look, earlier_looks, log_path, record_gate
 
 NOW = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
 
@@ -102,7 +102,7 @@ def looks(card, *, run_id="demo-000000000002", n_items=400, fingerprint=GATED.fi
 
 def test_a_gate_on_fewer_items_was_a_look(card):
     record_gate(card, GATED, now=NOW)
-    assert [str(one) for one in looks(card)] == ["run demo-000000000001, 200 items, INCONCLUSIVE"]
+    assert looks(card) == [Look("demo-000000000001", 200, "INCONCLUSIVE", False)]
 
 
 def test_the_same_data_are_no_further_look(card):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
@@ -10,15 +12,23 @@ from harness.core.checks import CheckEvidence, CheckSpec
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
 from harness.core.metrics import METRICS
 from harness.core.targets import judge_target
+from harness.files.golden.sets import load_golden
+from harness.gating.checks import resolve_checks
 from harness.gating.decide import gate_runs
+from harness.gating.log import GateEntry, candidates_gated, log_path, record_gate
+from harness.gating.plan import plan_checks
+from harness.goldens.agreement import category_agreement, read_votes, voted
 from harness.measure.compare import compare
 from harness.report.comparison.build import build_report
 from harness.report.comparison.from_run import choices, source_from_run
+from harness.report.comparison.sections import gold_quality
 from harness.report.comparison.terminal import comparison_tables
 from harness.report.gate.tables import check_row
 from harness.report.parts import numbers
+from harness.report.weekly.health import agreement_of, gold_rows, recall_checks
 from harness.report.weekly.targets import judge
 from tests.gating.stored import store_run
+from tests.goldens.test_agreement import small_set
 
 EXAMPLES = [(87, 100, 0.80), (149, 200, 0.80), (85, 100, 0.80), (59, 59, 0.95), (58, 58, 0.95), (0, 20, 0.5)]
 
@@ -106,3 +116,42 @@ def test_every_metric_has_one_name_and_one_direction():
     titles = [facts.title for name, facts in METRIC_TABLE.items() if not name.endswith("_difference")]
     assert len(titles) == len(set(titles))
     assert {"fpr", "fnr", "failure_rate"} <= LOWER_IS_BETTER
+
+
+def test_the_gate_log_has_one_reader(tmp_path):
+    """A line cut short and an entry under another hash were counted by one surface and not by the other."""
+    card = tmp_path / "demo_v1.yaml"
+    card.write_text("golden_set: demo\n", encoding="utf-8")
+    assert candidates_gated(None) is None
+    assert candidates_gated(card) is None
+    now = datetime(2026, 11, 3, tzinfo=UTC)
+    for number, sha in enumerate(("aa", "aa", "bb")):
+        entry = GateEntry(f"r{number}", "v2", {"prompt": number % 3}, "PASS", sha, 100)
+        counted = record_gate(card, entry, now=now).n_candidates
+    with log_path(card).open("ab") as file:
+        file.write(b'{"signature": 3}\n{"signature": "cut')
+    assert candidates_gated(card) == counted == 3
+    assert record_gate(card, entry, now=now).n_candidates == 3
+
+
+def test_weekly_agreement_is_that_of_golden_agreement(tmp_path):
+    """A category that no vote names counted as agreed on in the weekly report alone."""
+    golden = load_golden(small_set(tmp_path), None)
+    votes = read_votes(golden)
+    found = agreement_of(golden)
+    assert set(found) == set(voted(votes)) == {"hate"}
+    assert found["hate"] == category_agreement(votes, "hate").alpha.as_dict()
+    assert agreement_of(load_golden(small_set(tmp_path, rows=[("a", {"hate": 1, "spam": 0}, [])]), None)) == {}
+
+
+def test_what_a_set_can_prove_is_the_plan_s_on_every_surface(tmp_path):
+    gold = np.array([1] * 60 + [0] * 40)
+    lines = [{"category": "*", "metric": "recall", "margin": 0.05, "floor": None, "tier": "guarded"}]
+    run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, checks=lines)
+    (row,) = gold_rows(run, {"hate": (60, 40, 0)}, {}, {})
+    planned = plan_checks(run.y_true, ("hate",), resolve_checks(lines, ("hate",), 100))[0]
+    assert row.provable_margin == planned.smallest_margin
+    assert row.items_needed == planned.needed - 60
+    assert recall_checks(run) == {"hate": planned.spec}
+    (other,) = gold_quality(source_from_run(choices(run, "v1", ["v2"]), {}, has_baseline=True, n_resamples=200)).rows
+    assert other.provable_margin == row.provable_margin

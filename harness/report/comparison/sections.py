@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.metric_table import LOWER_IS_BETTER
-from harness.core.planning import smallest_provable_margin
 from harness.core.results import MetricResult, result_from
+from harness.gating.plan import provable_recall_margin
+from harness.measure.decisions import all_against
 from harness.measure.slices import SLICE_METRICS, SliceChange
 from harness.report.comparison.data import (
     Confusion,
@@ -32,7 +34,6 @@ from harness.report.comparison.workload import Production, ProductionRow, Produc
 from harness.report.parts.words import per_1000
 
 MAX_SLICE_VALUES = 40
-PLANNED_DISCORDANCE = 0.05
 SLICE_FDR = 0.10
 """Share of chance findings that is accepted among the slice cells that stand out."""
 
@@ -264,7 +265,7 @@ def gold_quality(source: ReportSource) -> GoldQuality:
                 n_violating=int((gold == 1).sum()),
                 n_not_violating=int((gold == 0).sum()),
                 n_unlabelled=int((gold < 0).sum()),
-                provable_margin=_provable_margin(int((gold == 1).sum())),
+                provable_margin=provable_recall_margin(int((gold == 1).sum())),
                 alpha=result_from(one.get("krippendorff_alpha")),
                 n_votes=one.get("n_votes"),
                 gold_against_majority=result_from(one.get("gold_against_majority"))
@@ -279,20 +280,6 @@ def gold_quality(source: ReportSource) -> GoldQuality:
     )
 
 
-def _provable_margin(n_violating: int) -> float | None:
-    """Smallest recall margin these items can prove at 80% power; None when there is none below 50 points."""
-    if n_violating == 0:
-        return None
-    margin = smallest_provable_margin(n_violating, PLANNED_DISCORDANCE)
-    return None if math.isnan(margin) or margin > 0.5 else margin
-
-
-def all_disagree(source: ReportSource) -> Any:
+def all_disagree(source: ReportSource) -> NDArray[np.bool_]:
     """Where every candidate that decides contradicts the gold, bool (n_items, n_categories); needs two deciders."""
-    n_deciding = np.zeros(source.y_true.shape, dtype=np.int16)
-    n_against = np.zeros(source.y_true.shape, dtype=np.int16)
-    for arm in source.arms:
-        is_decided = (arm.decisions >= 0) & (source.y_true >= 0)
-        n_deciding += is_decided
-        n_against += is_decided & (arm.decisions != source.y_true)
-    return (n_deciding >= 2) & (n_against == n_deciding)
+    return all_against(source.y_true, (arm.decisions for arm in source.arms))
