@@ -1,16 +1,16 @@
 """What deserves a remark in a golden set although it is allowed, and the images it names that are not there.
 
-Decides leakage into prompts, duplicates, contradicting labels, categories without positives, blank texts and slices
-that no item has. What a row may hold is decided by its reader.
+Decides leakage into prompts, duplicates and near duplicates, contradicting labels, categories without positives, blank
+and damaged texts, and slices that no item has. What a row may hold is decided by its reader.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted, listed, nearest, shortened
 from harness.files.yaml import read_yaml
+from harness.goldens.hygiene import KINDS, MENDS, Hygiene
 from harness.goldens.published import changed_since_published
 from harness.records import Item, Loaded, Policy, Prompt, RuleSet
+from harness.runs.split import is_dev as parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +49,9 @@ def check_items(
     policy: Policy | None,
     prompts: Sequence[Loaded[Prompt]],
     rules: Sequence[Loaded[RuleSet]] = (),
+    *,
+    is_thorough: bool = False,
+    split: Mapping[str, Any] | None = None,
 ) -> tuple[list[HarnessError], list[Remark]]:
     """Faults and remarks that only the items themselves can show; they are read once.
 
@@ -55,6 +60,8 @@ def check_items(
         policy: Its policy; None where that is not known.
         prompts: Prompts that are put to it.
         rules: Rule sets that are put to it.
+        is_thorough: Whether near duplicates and damaged characters are looked for too.
+        split: The dev / gate split of an eval: copies on both sides are leakage; None where there is none.
     """
     errors: list[HarnessError] = []
     remarks: list[Remark] = []
@@ -65,11 +72,14 @@ def check_items(
     folder = None if golden.items_path is None else golden.items_path.parent
     empty: list[str] = []
     no_image: list[str] = []
+    hygiene = Hygiene()
     try:
         for item in golden.items():
             hashes.append(hash(item.text) if item.text is not None else 0)
             leaks.look(item)
             sought.look(item)
+            if is_thorough and item.text is not None:
+                hygiene.look(item.id, item.text)
             for name, values in item.slices.items():
                 slices[name] = slices[name] or bool(values)
             if item.text is not None and not item.text.strip():
@@ -94,6 +104,9 @@ def check_items(
     remarks += leaks.remarks(golden)
     remarks += sought.remarks(golden)
     remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
+    if is_thorough:
+        remarks += _nearly_the_same(golden, split)
+        remarks += _damaged(golden, hygiene)
     remarks += _without_positives(golden, policy)
     if empty:
         remarks.append(
@@ -226,6 +239,67 @@ def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
             )
         )
     return remarks
+
+
+def _nearly_the_same(golden: GoldenSet, split: Mapping[str, Any] | None) -> Iterator[Remark]:
+    """Texts that differ in a few characters: with contradicting labels, in both parts of a split, or in no group."""
+    from harness.goldens.near_duplicates import near_duplicates
+
+    labels, across = golden.labels(), []
+    is_dev = None if split is None else parts_of(golden.ids(), [item.group for item in golden.items()], split)
+    contradicting, apart, n_rows = [], [], 0
+    for group in near_duplicates(
+        (item.text for item in golden.items()), lambda wanted: (item.text for item in golden.items(wanted))
+    ):
+        members = list(golden.items(group))
+        if is_dev is not None and 0 < is_dev[group].sum() < len(group):
+            across.append(" ~ ".join(item.id for item in members[:4]))
+        if len({item.text for item in members}) < 2:
+            continue  # copies, which have a remark of their own
+        ids = " ~ ".join(item.id for item in members[:4])
+        rows = labels[group]
+        if bool(((rows == 1).any(axis=0) & (rows == 0).any(axis=0)).any()):
+            contradicting.append(ids)
+        if len({item.group for item in members}) > 1 or members[0].group is None:
+            apart.append(ids)
+            n_rows += len(members)
+    path = str(golden.items_path or golden.path)
+    if across:
+        yield Remark(
+            path,
+            None,
+            f"has {counted(len(across), 'group')} of (nearly) equal texts in both the dev and the gate part "
+            f"({_some(across)})",
+            "harness golden release --group-duplicates keeps each group on one side (the split's 'by: group')",
+        )
+    if contradicting:
+        yield Remark(
+            path,
+            None,
+            f"has {counted(len(contradicting), 'group')} of nearly equal texts with different labels "
+            f"({_some(contradicting)})",
+            "review the labels: one of them may be wrong, or the difference matters",
+        )
+    if apart:
+        yield Remark(
+            path,
+            None,
+            f"has {counted(len(apart), 'group')} of nearly equal texts without a common group, {n_rows:,} rows "
+            f"({_some(apart)})",
+            "harness golden release --group-duplicates gives each one group, so that intervals count them together",
+        )
+
+
+def _damaged(golden: GoldenSet, hygiene: Hygiene) -> Iterator[Remark]:
+    hygiene.finish()
+    for kind, ids in hygiene.found.items():
+        words = KINDS[kind] if kind != "cut" else f"cut at the same length ({hygiene.cut_length} characters)"
+        yield Remark(
+            str(golden.items_path or golden.path),
+            None,
+            f"has {counted(len(ids), 'text')} {words} ({_some(ids)})",
+            MENDS[kind],
+        )
 
 
 def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]:

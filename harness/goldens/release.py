@@ -12,8 +12,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOptions:
-    """Who releases, and why. ``policy`` is the version the next set is labelled under; None for the same."""
+    """Who releases, and why. ``policy`` is the version the next set is labelled under; None for the same.
+
+    ``groups`` gives items at some positions another group.
+    """
 
     author: str
     note: str
@@ -78,6 +81,7 @@ class ReleaseOptions:
     policy: Policy | None = None
     leaves_open: bool = False
     accepts_stale: bool = False
+    groups: Mapping[int, str] = field(default_factory=dict)
 
 
 def release(golden: GoldenSet, policy: Policy | None, options: ReleaseOptions) -> Release:
@@ -107,7 +111,7 @@ def release(golden: GoldenSet, policy: Policy | None, options: ReleaseOptions) -
     categories = _categories(golden, options.policy, settled)
     after, changes, n_confirmed = _applied(golden, categories, settled)
     _check_parents(after, categories, golden, target, log.path)
-    if not changes and not is_new_policy:
+    if not changes and not is_new_policy and not options.groups:
         raise HarnessError(
             f"{log.path}: no decision changes a label ({n_confirmed} confirm what version {golden.version} has)",
             allowed="at least one changed label, or a new policy version (--policy)",
@@ -225,7 +229,7 @@ def _publish(
         made = {kind: Path(work) / path.name for kind, path in named.items()}
         card = replace(golden.card, version=version, items=named["items"].name, policy=reference)
         changed = [(one.item, one.category) for one in changes]
-        write_version(golden, card, categories, after, changed, made["card"], made["items"])
+        write_version(golden, card, categories, after, changed, made["card"], made["items"], options.groups)
         written = load_golden(made["card"], policy)
         if list(written.ids()) != list(golden.ids()) or not np.array_equal(written.labels(), after):
             raise AssertionError(f"{stem} does not hold the labels that were decided: a fault of the release")
@@ -240,6 +244,7 @@ def _publish(
             "policy": {"name": reference.name, "version": reference.version, "was": golden.card.policy.version},
             "decisions": {"file": log.path.name, "sha256": log.sha256(), "confirmed": n_confirmed},
             "changes": [one.as_dict() for one in changes],
+            "grouped": len(options.groups),
             "open": [{"item": one.item, "category": one.category, "why": one.why} for one in still_open],
             "harness_version": __version__,
         }

@@ -36,6 +36,7 @@ def write_version(
     changed: Sequence[Key],
     card_path: Path,
     items_path: Path,
+    groups: Mapping[int, str] = {},
 ) -> None:
     """Write items and card of a version that differs from ``golden`` in some labels.
 
@@ -47,15 +48,18 @@ def write_version(
         changed: Items and categories whose label differs.
         card_path: Where the card goes.
         items_path: Where the items go.
+        groups: Position -> group of the items that get another one.
     """
-    lines = _edited(golden, labels, changed) if categories == golden.categories else None
+    lines = _edited(golden, labels, changed, groups) if categories == golden.categories else None
     if lines is not None:
         items_path.write_bytes(lines)
         card_path.write_text(_card_text(golden, card), encoding="utf-8")
         return
     with open(items_path, "wb") as file:
-        for item, codes in zip(golden.items(), labels, strict=True):
+        for at, (item, codes) in enumerate(zip(golden.items(), labels, strict=True)):
             row = plain_row(item, golden.card.slices)
+            if at in groups:
+                row["group"] = groups[at]
             row["labels"] = {
                 name: None if code < 0 else int(code) for name, code in zip(categories, codes.tolist(), strict=True)
             }
@@ -84,8 +88,10 @@ def plain_row(item: Item, slices: Mapping[str, str]) -> dict[str, Any]:
     return row | {name: value for name, value in optional.items() if value not in (None, [], {})}
 
 
-def _edited(golden: GoldenSet, labels: NDArray[np.int8], changed: Sequence[Key]) -> bytes | None:
-    """The lines of a JSONL set with only the changed labels written anew; None when its form does not allow it."""
+def _edited(
+    golden: GoldenSet, labels: NDArray[np.int8], changed: Sequence[Key], groups: Mapping[int, str]
+) -> bytes | None:
+    """The lines of a JSONL set with only what changes written anew; None when its form does not allow it."""
     card, path = golden.card, golden.items_path
     if path is None or path.suffix not in (".jsonl", ".ndjson"):
         return None
@@ -94,7 +100,9 @@ def _edited(golden: GoldenSet, labels: NDArray[np.int8], changed: Sequence[Key])
         or getattr(card, "cut", None) is not None
     ):
         return None
-    by_row: dict[int, list[str]] = {}
+    if groups and "." in card.fields.group:
+        return None
+    by_row: dict[int, list[str]] = {at: [] for at in groups}
     for item, category in changed:
         by_row.setdefault(golden.index_of(item), []).append(category)
     lines = path.read_bytes().split(b"\n")
@@ -103,6 +111,11 @@ def _edited(golden: GoldenSet, labels: NDArray[np.int8], changed: Sequence[Key])
         return None
     for at, categories in by_row.items():
         row = orjson.loads(body[at].removeprefix(b"\xef\xbb\xbf"))
+        if at in groups:
+            row[card.fields.group] = groups[at]
+        if not categories:
+            body[at] = orjson.dumps(row)
+            continue
         held = row if card.fields.labels == "." else _at(row, card.fields.labels)
         if not isinstance(held, dict):
             return None

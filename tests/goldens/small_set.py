@@ -68,3 +68,16 @@ def load(card: Path) -> tuple[GoldenSet, Policy | None]:
     """The set with the policy that its card names."""
     policy = policy_of_card(card)
     return load_golden(card, None if policy is None else policy.value), None if policy is None else policy.value
+
+
+def one_category(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """A set with one category, hate, in a project of its own; the path of its card."""
+    (folder / "evals" / "policies").mkdir(parents=True)
+    (folder / "evals/policies/p.yaml").write_text(
+        "policy: p\nversion: 1\ncategories: {hate: {name: H, definition: D.}}\n"
+    )
+    (folder / "golden_sets").mkdir()
+    (folder / "golden_sets/s_v1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    card = folder / "golden_sets/s_v1.yaml"
+    card.write_text("golden_set: s\nversion: 1\npolicy: {name: p, version: 1}\nitems: s_v1.jsonl\nlabels: [hate]\n")
+    return card

@@ -15,6 +15,7 @@ from harness.cli.project import equip
 COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("imports", "Make a golden set (card and items) of a file from elsewhere."),
     "check": ("check", "Look for what is wrong with the items and labels of a golden set."),
+    "stats": ("stats", "Show what a golden set holds and what it can prove."),
     "audit": ("audit", "Rank the labels of a golden set by how suspicious they are."),
     "agreement": ("agreement", "Show how far annotators agree: with each other, with their majority, with the gold."),
     "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),

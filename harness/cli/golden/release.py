@@ -22,6 +22,8 @@ from harness.cli.options import json_option, print_json
 @click.option(
     "--accept-stale", is_flag=True, help="With --new-policy: publish although stale labels were not reviewed."
 )
+@click.option("--group-duplicates", is_flag=True,
+              help="Give items with nearly the same text one group, for honest intervals.")  # fmt: skip
 @author_option
 @json_option
 def command(
@@ -31,6 +33,7 @@ def command(
     note: str,
     leave_open: bool,
     accept_stale: bool,
+    group_duplicates: bool,
     author: str,
     as_json: bool,
 ) -> None:
@@ -52,7 +55,12 @@ def command(
     golden, policy = load_with_policy(card_path, policy_path)
     old = None if policy is None else policy.value
     new = None if new_policy_path is None else load_policy(new_policy_path).value
-    options = ReleaseOptions(author, note, now_text(), new, leave_open, accept_stale)
+    groups = {}
+    if group_duplicates:
+        from harness.goldens.grouping import groups_of_copies
+
+        groups = groups_of_copies(golden)
+    options = ReleaseOptions(author, note, now_text(), new, leave_open, accept_stale, groups)
     made = release(golden, old, options)
     if as_json:
         print_json(
@@ -71,5 +79,7 @@ def command(
         f"{golden.name} version {made.version}: {len(made.changes):,} labels changed, {made.n_confirmed:,} confirmed, "
         f"{len(made.still_open):,} left open; {made.n_items:,} items."
     )
+    if groups:
+        click.echo(f"{len(groups):,} items got a group with the items whose text is nearly theirs.")
     click.echo(f"{made.card}\n{made.items}\n{made.changelog}\n{made.record}")
     click.echo(f"What changed and what it does to stored runs: harness golden diff {card_path} {made.card}")

@@ -1,0 +1,115 @@
+"""``harness golden stats``: what a golden set holds, and what it can prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.golden.options import card_argument, load_with_policy, policy_option
+from harness.cli.options import json_option, print_json
+
+if TYPE_CHECKING:
+    from harness.goldens.stats import SetStats
+    from harness.report.parts.tables import Table
+
+_MOST_VALUES = 20
+
+
+@click.command("stats")
+@card_argument
+@policy_option
+@click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
+              help="Exit with 1 when a category cannot prove this margin, such as 0.05.")  # fmt: skip
+@json_option
+def command(card_path: Path, policy_path: Path | None, margin: float | None, as_json: bool) -> None:
+    """Show what a golden set holds and what it can prove.
+
+    Per category: violating, not violating and unlabelled items, hard negatives (items that violate another category),
+    how wide the interval of a recall of 80% is, the smallest margin that an equal candidate passes at the gate, and how
+    many violating items a margin of five points still needs. Per slice: items, and violating items of each category.
+
+    \b
+    Examples:
+      harness golden stats golden_sets/community_v1.yaml
+      harness golden stats golden_sets/community_v1.yaml --margin 0.05 --json
+    """
+    from harness.goldens.stats import MIN_CELL, set_stats
+    from harness.report.parts.tables import render
+
+    golden, _ = load_with_policy(card_path, policy_path)
+    found = set_stats(golden)
+    weak = [
+        one.category
+        for one in found.categories
+        if margin is not None and (one.provable_margin is None or one.provable_margin > margin)
+    ]
+    if as_json:
+        print_json({"golden_set": golden.name, "version": golden.version, **found.as_dict(), "cannot_prove": weak})
+        raise SystemExit(1 if weak else 0)
+    click.echo(
+        f"{golden.name} version {golden.version}: {found.n_items:,} items in {found.n_groups:,} groups, "
+        f"{found.n_clean:,} violate nothing, {found.n_without_labels:,} without a label, "
+        f"{found.n_withheld:,} withheld\n"
+    )
+    click.echo(render([_categories(found), *_slices(found, golden.categories)], "terminal"))
+    if found.thin:
+        click.echo(
+            f"{len(found.thin):,} cells (category x slice) hold fewer than {MIN_CELL} violating items: a recall "
+            "there says little. --json lists them."
+        )
+    if weak:
+        click.echo(f"Cannot prove a margin of {margin:g}: {', '.join(weak)}")
+        raise SystemExit(1)
+
+
+def _categories(found: SetStats) -> Table:
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
+    columns = (
+        "Category",
+        "Violating",
+        "Not",
+        "Unlabelled",
+        "Hard negatives",
+        "Recall of 80%",
+        "Provable margin",
+        "To add",
+    )
+    rows = tuple(
+        (
+            one.category,
+            numbers.count(one.n_positive),
+            numbers.count(one.n_negative),
+            numbers.count(one.n_unlabelled),
+            numbers.count(one.n_hard),
+            "no items" if one.half_width is None else f"± {100 * one.half_width:.1f}",
+            "none" if one.provable_margin is None else f"{100 * one.provable_margin:.1f}",
+            "cannot be told" if one.needed is None else numbers.count(one.needed),
+        )
+        for one in found.categories
+    )
+    notes = (
+        "Points. Provable margin: an equal candidate that differs on 5% of the items passes with 80% chance. To add: "
+        "violating items for a margin of 5 points. Items of one group count as one.",
+    )
+    return Table("What it holds and what it can prove", columns, rows, notes, frozenset(columns[1:]))
+
+
+def _slices(found: SetStats, categories: tuple[str, ...]) -> list[Table]:
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
+    tables = []
+    for name, values in found.slices.items():
+        columns = (name, "Items", *categories)
+        rows = tuple(
+            (value, numbers.count(n), *(numbers.count(positives[category]) for category in categories))
+            for value, (n, positives) in list(values.items())[:_MOST_VALUES]
+        )
+        left = len(values) - _MOST_VALUES
+        notes = (f"{left} smaller values are not shown; --json has all.",) if left > 0 else ()
+        tables.append(Table(f"Violating items by {name}", columns, rows, notes, frozenset(columns[1:])))
+    return tables
