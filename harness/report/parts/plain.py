@@ -14,9 +14,11 @@ from harness.gating.findings import Decision, Finding
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it."""
+    """The value as JSON has it; a record with ``as_plain`` says itself what of it travels."""
     if isinstance(value, MetricResult | Finding | Decision):
         return value.as_dict()
+    if hasattr(value, "as_plain"):
+        return plain(value.as_plain())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -75,7 +75,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
             shared = (before, candidate, *shared_positions(before, run))
         except HarnessError:
             shared = None  # no item in common: nothing can be called new
-    errors = error_clusters(run, candidate, names, examples, shared, previous_week)
+    errors = error_clusters(run, candidate, names, examples, shared, previous_week, source.texts, text_mode)
     health = _health(source, names)
     candidates = candidate_rows(source)
     entries = ledger_of(source)

@@ -19,8 +19,10 @@ from harness.core.sampled import two_proportion_test
 from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES
+from harness.report.parts.masking import TextMode
 from harness.report.weekly.control import Q
 from harness.report.weekly.data import Cluster, Errors, Example, Part
+from harness.report.weekly.topics import topics_of
 from harness.runs import Run
 
 KINDS = ("fn", "fp", "ws", "te")
@@ -85,6 +87,8 @@ def error_clusters(
     examples: Mapping[str, Example],
     previous: tuple[Run, str, NDArray[np.int64], NDArray[np.int64]] | None,
     since: str | None,
+    texts: Mapping[str, str | None] | None = None,
+    mode: TextMode = "none",
 ) -> Errors:
     """Clusters of new errors; of all errors where there is nothing to compare with.
 
@@ -95,6 +99,8 @@ def error_clusters(
         examples: What may be shown of an item, by id.
         previous: The run before, its candidate, and the positions of the shared items in it and in this one.
         since: Week of the run before.
+        texts: Text per item id, for clusters of what the errors say.
+        mode: How much of a text may be shown.
     """
     now = run_kinds(run, candidate)
     n_items = len(run.item_ids)
@@ -118,7 +124,9 @@ def error_clusters(
     found = _clusters(run, names, groups, q_values.tolist(), examples, is_new=previous is not None)
     is_error, was_error = now.kinds != NO_KIND, before != NO_KIND
     comparable = decided & is_shared[:, None] & (now.y_pred != MISSING)
+    is_told = is_error & ~was_error & comparable if previous is not None else is_error
     return Errors(
+        topics=topics_of(run, candidate, is_told, texts or {}, names, examples, mode),
         is_new=previous is not None,
         since=since if previous is not None else None,
         n_items_shared=int(is_shared.sum()),

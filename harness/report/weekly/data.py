@@ -155,6 +155,10 @@ class Example:
     clear: str | None
     rationale: str | None
 
+    def as_plain(self) -> str:
+        """The id alone: no text leaves the page."""
+        return self.item_id
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -200,6 +204,23 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """Errors whose texts are alike; ``words`` are as ``--text`` allows, ``marks`` are slices and rules of most of them.
+
+    An item can be missed in one category and wrongly flagged in another, and then counts in both.
+    """
+
+    words: tuple[str, ...]
+    marks: tuple[str, ...]
+    n: int
+    n_missed: int
+    n_wrongly_flagged: int
+    categories: tuple[tuple[str, int], ...]
+    item_ids: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Errors:
     """Clusters of errors; ``is_new`` says whether they are errors that last time were none."""
 
@@ -210,6 +231,7 @@ class Errors:
     n_gone: int
     clusters: tuple[Cluster, ...]
     n_left_out: int
+    topics: tuple[Topic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

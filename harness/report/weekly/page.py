@@ -35,6 +35,7 @@ from harness.report.weekly.data import (
     Series,
     WeeklyData,
 )
+from harness.report.weekly.sentences import topic_counts, topic_name
 
 MAX_CHARTS = 30
 _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
@@ -218,6 +219,8 @@ class WeeklyPage:
         ]
 
     # --------------------------------------------------------------------------------------------------- errors
+
+    topic_name, topic_counts = staticmethod(topic_name), staticmethod(topic_counts)
 
     @staticmethod
     def counted(one: Cluster, is_new: bool) -> str:

@@ -13,7 +13,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.words import capital, listed, plural
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
+from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone, Topic
 from harness.report.weekly.weeks import weeks_between, weeks_until
 
 TOLD = 3
@@ -232,3 +232,17 @@ def split_sentence(name: str, metric: str, by_labels: float, by_candidate: float
         f"{METRIC_NAMES[metric]} of {name}: labels {numbers.points(by_labels)}, "
         f"candidate {numbers.points(by_candidate)} points"
     )
+
+
+def topic_name(one: Topic) -> str:
+    """What a cluster of texts is called: its words, and the slices and rules of most of it."""
+    words = ", ".join(f"“{word}”" for word in one.words)
+    return "; ".join(part for part in (words, *one.marks) if part) or "alike, with no word of their own"
+
+
+def topic_counts(one: Topic) -> str:
+    """How many, which way, and in which categories."""
+    parts = [plural(one.n, "item")]
+    parts += [f"{numbers.count(one.n_missed)} missed"] if one.n_missed else []
+    parts += [f"{numbers.count(one.n_wrongly_flagged)} wrongly flagged"] if one.n_wrongly_flagged else []
+    return f"{', '.join(parts)}; {', '.join(f'{name} {numbers.count(n)}' for name, n in one.categories)}"

@@ -39,6 +39,8 @@ def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     found = [_summary(data), *findings_sheet(data.findings), *_ledger(data), _categories(data), _history(data)]
     if data.errors is not None and data.errors.clusters:
         found.append(_errors(data))
+    if data.errors is not None and data.errors.topics:
+        found.append(_topics(data))
     if data.items:
         found.append(_items(data, text_mode))
     return [*found, _candidates(data), _about(data, text_mode)]
@@ -199,6 +201,24 @@ def _history(data: WeeklyData) -> Sheet:
         for one in data.history
     ]
     return Sheet("History", columns, rows)
+
+
+def _topics(data: WeeklyData) -> Sheet:
+    """One row an item of a cluster: to filter and to pivot."""
+    assert data.errors is not None
+    columns = (
+        Column("Cluster", "count", 8),
+        Column("Words", width=36),
+        Column("Slices and rules", width=36),
+        Column("Errors", "count", 8),
+        Column("Item", width=18),
+    )
+    rows = tuple(
+        (number, ", ".join(one.words), "; ".join(one.marks), one.n, item_id)
+        for number, one in enumerate(data.errors.topics, 1)
+        for item_id in one.item_ids
+    )
+    return Sheet("Error texts", columns, rows)
 
 
 def _errors(data: WeeklyData) -> Sheet:
