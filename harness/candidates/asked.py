@@ -88,12 +88,13 @@ def _prompt_fits(prompt: Loaded[Prompt], policy: Policy, slices: Sequence[str] |
 
 def _has_route(check: SpecCheck, models: Mapping[str, Model]) -> None:
     name = check.spec.value
-    if name in models and models[name].provider == "embedded":
+    if name in models and models[name].provider not in ("openai", "azure"):
+        provider = models[name].provider
         check.add(
             ("moderation",),
-            f"is '{shortened(name)}', an embedded model",
+            f"is '{shortened(name)}', {'an embedded model' if provider == 'embedded' else f'of provider {provider}'}",
             "an endpoint with a /v1/moderations route",
-            "use the embedded model with a prompt",
+            "use the embedded model with a prompt" if provider == "embedded" else "ask this model by a prompt",
         )
 
 

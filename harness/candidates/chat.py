@@ -4,8 +4,8 @@ Decides the exact request body (it is the cache key) and how an answer becomes a
 in ``outcomes``, where its parts stand in ``shapes``; reading the answer's text is left to the parsers.
 
 Structured output, for ``answer: json``: ``json_schema`` and ``json_object`` in models.yaml are sent as said.
-``auto`` sends a schema where it is known to be supported (``embedded``, ``azure``, and ``openai`` at its own address)
-and nothing to any other ``base_url``.
+``auto`` sends a schema where it is known to be supported (``embedded``, ``azure``, and ``openai`` at its own address),
+JSON without one to ``gemini``, and nothing to ``anthropic``, ``bedrock`` and any other ``base_url``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from harness.records.answers import Answer, Decide, Request, Response
 
 ROUTE = "/chat/completions"
 TOP_LOGPROBS = 20
+GIVE_LOGPROBS = ("openai", "azure", "embedded")
+"""Providers that are asked for log probabilities where models.yaml is silent: the others refuse them, or may."""
 OPENAI_HOST = "api.openai.com"
 
 
@@ -227,7 +229,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
 def _fixed_fields(model: Model, header: PromptHeader, parser: Parser, context: ParseContext) -> dict[str, Any]:
     """Body fields that do not depend on the item: parameters by name, then what the answer's format needs."""
     fields = {name: model.params[name] for name in sorted(model.params)}
-    if parser.wants_logprobs and fields.setdefault("logprobs", True):
+    if parser.wants_logprobs and model.provider in GIVE_LOGPROBS and fields.setdefault("logprobs", True):
         fields.setdefault("top_logprobs", TOP_LOGPROBS)
     if header.answer == "json" and "response_format" not in fields:
         match _structured_output(model):
@@ -238,9 +240,14 @@ def _fixed_fields(model: Model, header: PromptHeader, parser: Parser, context: P
     return fields
 
 
+AUTO_FORMAT = {"anthropic": "none", "bedrock": "none", "gemini": "json_object"}
+
+
 def _structured_output(model: Model) -> str:
     if model.structured_output != "auto":
         return model.structured_output
+    if model.provider in AUTO_FORMAT:
+        return AUTO_FORMAT[model.provider]
     is_known = model.provider != "openai" or model.base_url is None or urlsplit(model.base_url).hostname == OPENAI_HOST
     return "json_schema" if is_known else "none"
 

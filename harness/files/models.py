@@ -22,11 +22,17 @@ from harness.files.text import shortened
 from harness.files.yaml import Document, read_yaml
 from harness.records import FROM_FILE, Loaded, Model
 
+FROM_ENVIRONMENT = "env:"
+OWN_HEADERS = frozenset(
+    {"host", "content-type", "content-length", "transfer-encoding", "connection", "accept-encoding", "cookie"}
+)
+"""Headers that belong to the call itself."""
 OWN_PARAMS = ("model", "messages", "n", "stream")
 SECRET_PARAMS = ("api_key", "authorization", "headers", "extra_headers", "default_headers")
 
 _ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY_LIKE = re.compile(r"(?i)(sk|pk|rk|key|hf|gsk|xai|ghp|glpat)[-_][A-Za-z0-9_-]{6,}|bearer\s+\S+|AIza[\w-]{10,}")
+_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 
 
@@ -55,6 +61,7 @@ def load_models(path: str | Path) -> Loaded[Mapping[str, Model]]:
             )
         errors += _endpoint_faults(document, place, model)
         errors += _key_faults(document, place, model)
+        errors += _header_faults(document, place, model)
         errors += _param_faults(document, place, model)
     raise_all(errors)
     return Loaded(models, document.path, document.sha256)
@@ -70,8 +77,8 @@ def _endpoint_faults(document: Document, place: Loc, model: Model) -> list[FileE
     if model.base_url is not None:
         errors += _url_faults(document, (*place, "base_url"), model.base_url)
     if model.provider == "embedded":
-        for name in ("base_url", "api_key_env", "api_version"):
-            if getattr(model, name) is not None:
+        for name in ("base_url", "api_key_env", "api_version", "region", "headers"):
+            if getattr(model, name):
                 errors.append(
                     document.error(
                         (*place, name),
@@ -87,6 +94,24 @@ def _endpoint_faults(document: Document, place: Loc, model: Model) -> list[FileE
                 (*place, "gguf"),
                 f"is given with 'provider: {model.provider}'",
                 allowed="gguf only with 'provider: embedded'",
+                next_step="remove it",
+            )
+        )
+    if model.region is not None and model.provider != "bedrock":
+        errors.append(
+            document.error(
+                (*place, "region"),
+                f"is given with 'provider: {model.provider}'",
+                allowed="region only with 'provider: bedrock'",
+                next_step="remove it",
+            )
+        )
+    if model.structured_output in ("json_schema", "json_object") and model.provider in ("anthropic", "bedrock"):
+        errors.append(
+            document.error(
+                (*place, "structured_output"),
+                f"is '{model.structured_output}', which 'provider: {model.provider}' has no field for",
+                allowed="auto or none: the prompt asks for JSON in words",
                 next_step="remove it",
             )
         )
@@ -157,6 +182,37 @@ def _key_faults(document: Document, place: Loc, model: Model) -> list[FileError]
             next_step=next_step,
         )
     ]
+
+
+def _header_faults(document: Document, place: Loc, model: Model) -> list[FileError]:
+    """Headers whose values are not named but written, or that belong to the call itself."""
+    errors = []
+    for name, value in model.headers.items():
+        here = (*place, "headers", name)
+        variable = value.removeprefix(FROM_ENVIRONMENT)
+        if not _HEADER_NAME.fullmatch(name) or len(name) > 100 or looks_like_key(name):
+            errors.append(
+                document.error(
+                    (*place, "headers"),
+                    "has a name that no header has (not shown)",
+                    allowed="letters, digits and '-', such as X-Team",
+                    next_step="correct the name",
+                )
+            )
+        elif name.lower() in OWN_HEADERS:
+            errors.append(
+                document.error(here, "is set by the harness", allowed="any other header", next_step="remove it")
+            )
+        elif not value.startswith(FROM_ENVIRONMENT) or not _ENV_NAME.fullmatch(variable) or len(variable) > 100:
+            errors.append(
+                document.error(
+                    here,
+                    f"has a value that stands in the file ({len(value)} characters, not shown)",
+                    allowed="env:NAME, the environment variable that holds the value",
+                    next_step=f"write {name}: env:{re.sub('[^A-Z0-9]+', '_', name.upper())}, and export that variable",
+                )
+            )
+    return errors
 
 
 def _param_faults(document: Document, place: Loc, model: Model) -> list[FileError]:

@@ -160,10 +160,12 @@ class Model:
     """An endpoint and how to ask it. Keys are only ever the *name* of an environment variable."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
-    provider: Literal["openai", "azure", "embedded"]
+    provider: Literal["openai", "azure", "embedded", "anthropic", "gemini", "bedrock"]
     base_url: str | None = None
     api_key_env: str | None = None
     api_version: str | None = None
+    region: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     gguf: str | None = None
     reasoning: Reasoning | None = None

@@ -57,14 +57,24 @@ class RateHeaders:
     remaining: float
 
 
+def rate_header(headers: Mapping[str, str], what: str, kind: str) -> str | None:
+    """One header of a rate limit, as most servers spell it or as Anthropic does.
+
+    >>> rate_header({"anthropic-ratelimit-requests-remaining": "49"}, "remaining", "requests")
+    '49'
+    """
+    found = headers.get(f"x-ratelimit-{what}-{kind}")
+    return headers.get(f"anthropic-ratelimit-{kind}-{what}") if found is None else found
+
+
 def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:
     """The x-ratelimit headers of ``requests`` or ``tokens``; None when they are absent or make no sense.
 
     Servers mean two things by ``reset``: the time until the next call fits, and the time until the whole limit is
     back. The slower of the two readings is the rate, so that a daily limit is not taken for one a minute.
     """
-    limit_text = headers.get(f"x-ratelimit-limit-{kind}")
-    remaining_text = headers.get(f"x-ratelimit-remaining-{kind}")
+    limit_text = rate_header(headers, "limit", kind)
+    remaining_text = rate_header(headers, "remaining", kind)
     if limit_text is None or remaining_text is None:
         return None
     try:
@@ -87,7 +97,7 @@ def is_used_up(headers: Mapping[str, str]) -> bool:
     >>> is_used_up({"x-ratelimit-remaining-requests": "0"}), is_used_up({"x-ratelimit-remaining-requests": "7"})
     (True, False)
     """
-    told = (headers.get(f"x-ratelimit-remaining-{kind}") for kind in ("requests", "tokens"))
+    told = (rate_header(headers, "remaining", kind) for kind in ("requests", "tokens"))
     return any(text is not None and text.strip() in {"0", "0.0"} for text in told)
 
 

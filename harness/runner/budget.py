@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.records import Price
@@ -26,8 +26,6 @@ OUTPUT_TOKENS = 256
 """Assumed where a body sets no limit of its own; reservations assume four times that."""
 _DATA_URL = re.compile(rb'(?<!\\)"data:image/[^"\\]*"')
 _MAX_TOKENS = re.compile(rb'"max_(?:completion_|output_)?tokens"\s*:\s*(\d+)')
-MOST_TOKENS = 2**40
-"""No answer uses more tokens; a larger count is a fault of the server, and as good as none."""
 NO_USAGE = Usage()
 
 
@@ -54,33 +52,6 @@ def estimate(body: bytes, *, bytes_per_token: int = BYTES_PER_TOKEN, output_toke
     limits = [int(text) for text in _MAX_TOKENS.findall(body)] if b'"max_' in body else []
     n_input = -(-len(body) // bytes_per_token) + images * IMAGE_TOKENS
     return Estimate(n_input, limits[-1] if limits else output_tokens)
-
-
-def usage_of(document: Any) -> Usage | None:
-    """Tokens that an answer says it used; None when it does not say, or says what cannot be.
-
-    Reasoning that some servers count outside the completion is what the total holds beyond prompt and completion.
-
-    >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 542}})
-    Usage(input_tokens=40, cached_tokens=0, output_tokens=502)
-    >>> usage_of({"usage": None}) is None
-    True
-    """
-    usage = document.get("usage") if type(document) is dict else None
-    if type(usage) is not dict:
-        return None
-    if "prompt_tokens" in usage:
-        details, n_input, n_output = "prompt_tokens_details", "prompt_tokens", "completion_tokens"
-    else:
-        details, n_input, n_output = "input_tokens_details", "input_tokens", "output_tokens"
-    asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
-    if asked is None or said is None:
-        return None
-    if (total := _count(usage.get("total_tokens"))) is not None:
-        said = max(said, total - asked)
-    cached = usage.get(details)
-    n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else 0
-    return Usage(asked, min(n_cached or 0, asked), said)
 
 
 def cost_usd(usage: Usage, price: Price) -> float:
@@ -230,10 +201,3 @@ def add_usage(first: Usage, second: Usage) -> Usage:
         first.cached_tokens + second.cached_tokens,
         first.output_tokens + second.output_tokens,
     )
-
-
-def _count(value: Any) -> int | None:
-    """A count of tokens; some servers write whole numbers as floats."""
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

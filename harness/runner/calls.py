@@ -29,7 +29,6 @@ from harness.runner.budget import (
     estimate,
     list_price,
     most_of,
-    usage_of,
 )
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
@@ -38,6 +37,7 @@ from harness.runner.replies import Closed, Counts, Reply, Stopped
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
 from harness.runner.transport import RawResponse, Transport, TransportError
+from harness.runner.usage import usage_of
 from harness.runner.waits import backoff_s, retry_after_s
 
 UNSENT = frozenset({"refused", "unreachable", "certificate"})

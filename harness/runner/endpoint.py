@@ -7,15 +7,24 @@ imported only there. Sending is left to ``transport``. Key values appear in no r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from harness.errors import HarnessError
+from harness.files.models import FROM_ENVIRONMENT
 from harness.records import Limits, Model, Price
+from harness.runner.wires import ANTHROPIC, GEMINI, Wire
+from harness.runner.wires.anthropic import VERSION_HEADER
 
-DEFAULT_KEY_ENV = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}
+DEFAULT_KEY_ENV = {
+    "openai": "OPENAI_API_KEY",
+    "azure": "AZURE_OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
+}
 KEPT_SDK_HEADERS = ("openai-organization", "openai-project")
 FREE = Price(0.0, 0.0)
 SHORTEST_KEY = 12
@@ -37,6 +46,7 @@ class Endpoint:
         identity: What the cache knows the endpoint by: the address, or the weights of a local server.
         proxy: Proxy of the calls; None for none.
         secrets: Values that ``redact`` removes.
+        wire: Says a chat request in the provider's own language; None where that is chat completions.
     """
 
     model_id: str
@@ -48,11 +58,13 @@ class Endpoint:
     identity: str = ""
     proxy: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    wire: Wire | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url_base", self.url_base.rstrip("/"))
         if not self.identity:
-            object.__setattr__(self, "identity", f"{self.url_base}?{self.query}" if self.query else self.url_base)
+            address = f"{self.url_base}?{self.query}" if self.query else self.url_base
+            object.__setattr__(self, "identity", address if self.wire is None else f"{address}#{self.wire.name}")
 
     def url(self, route: str) -> str:
         """Full address of a route."""
@@ -114,9 +126,20 @@ def endpoint_from_model(model_id: str, model: Model, environment: Mapping[str, s
     if model.provider == "embedded":
         raise HarnessError(
             f"model '{model_id}' is embedded: it has no address until it is started",
-            allowed="provider: openai, azure",
+            allowed=f"provider: {', '.join(DEFAULT_KEY_ENV)}",
             next_step="start the embedded model first and pass its address",
         )
+    endpoint = _of_provider(model_id, model, environment)
+    own = _own_headers(model_id, model, environment)
+    if not own:
+        return endpoint
+    secrets = (*endpoint.secrets, *own.values())
+    return replace(endpoint, headers={**endpoint.headers, **own}, secrets=secrets)
+
+
+def _of_provider(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    if model.provider in NATIVE:
+        return NATIVE[model.provider](model_id, model, environment)
     if model.provider == "azure":
         return _azure(model_id, model, environment)
     if model.base_url is None:
@@ -124,6 +147,67 @@ def endpoint_from_model(model_id: str, model: Model, environment: Mapping[str, s
     key = _key(model_id, model, environment) if model.api_key_env else ""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return _endpoint(model_id, model, model.base_url, headers, "", key, environment)
+
+
+def _own_headers(model_id: str, model: Model, environment: Mapping[str, str]) -> dict[str, str]:
+    """Headers of models.yaml, with the values of the variables they name."""
+    found = {}
+    for header, written in model.headers.items():
+        name = written.removeprefix(FROM_ENVIRONMENT)
+        value = environment.get(name, "").strip()
+        if not value or not value.isascii() or not value.isprintable():
+            raise HarnessError(
+                f"model '{model_id}': its header {header} needs the environment variable {name}, which is "
+                f"{'no header value' if value else _state(name, environment)}",
+                allowed="a variable that holds printable ASCII",
+                next_step=f"export {name}=..., or remove the header",
+            )
+        found[header.lower()] = value
+    return found
+
+
+def _anthropic(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    key = _key(model_id, model, environment)
+    headers = {"x-api-key": key, "anthropic-version": model.api_version or VERSION_HEADER}
+    base = model.base_url or "https://api.anthropic.com/v1"
+    return replace(_endpoint(model_id, model, base, headers, "", key, environment), wire=ANTHROPIC, identity="")
+
+
+def _gemini(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    key = _key(model_id, model, environment)
+    base = model.base_url or f"https://generativelanguage.googleapis.com/{model.api_version or 'v1beta'}"
+    headers = {"x-goog-api-key": key}
+    return replace(_endpoint(model_id, model, base, headers, "", key, environment), wire=GEMINI, identity="")
+
+
+def _bedrock(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    from harness.runner.wires.bedrock import BedrockWire, bedrock_credentials
+
+    region = model.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise HarnessError(
+            f"model '{model_id}': provider bedrock needs a region",
+            allowed="region in models.yaml, or the variable AWS_REGION",
+            next_step="add region, for example us-east-1",
+        )
+    base = model.base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
+    if model.api_key_env or environment.get(DEFAULT_KEY_ENV["bedrock"]):
+        key = _key(model_id, model, environment)
+        endpoint = _endpoint(model_id, model, base, {"authorization": f"Bearer {key}"}, "", key, environment)
+        return replace(endpoint, wire=BedrockWire(region), identity="")
+    credentials = bedrock_credentials(model_id, environment)
+    frozen = credentials.get_frozen_credentials()
+    secrets = tuple(value for value in (frozen.access_key, frozen.secret_key, frozen.token) if value)
+    endpoint = _endpoint(model_id, model, base, {}, "", "", environment)
+    return replace(endpoint, wire=BedrockWire(region, credentials), secrets=(*endpoint.secrets, *secrets), identity="")
+
+
+NATIVE: Mapping[str, Callable[[str, Model, Mapping[str, str]], Endpoint]] = {
+    "anthropic": _anthropic,
+    "gemini": _gemini,
+    "bedrock": _bedrock,
+}
+"""Providers whose wire is not chat completions."""
 
 
 def _openai(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:

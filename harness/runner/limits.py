@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.records import Limits
-from harness.runner.buckets import PACE, Bucket, is_used_up, read_rate
+from harness.runner.buckets import PACE, Bucket, is_used_up, rate_header, read_rate
 
 START_CONCURRENCY = 10
 SLOW_START = 2.0
@@ -120,7 +120,7 @@ class Limiter:
                 self._note("growth")
         if self._measured is not None and now - self._last_429_at > HOLD_S:
             self._measured.rate *= 1.0 + GROWTH_PER_S / max(self._measured.rate, 1.0)
-        if "x-ratelimit-limit-requests" in headers or "x-ratelimit-limit-tokens" in headers:
+        if any(rate_header(headers, "limit", kind) is not None for kind in ("requests", "tokens")):
             self._learn(headers)
 
     def on_server_error(self) -> None:

@@ -16,6 +16,7 @@ from harness.candidates.outcomes import effective_status
 from harness.runner.bodies import ENCODINGS, MOST_BYTES, TooLarge, Unpacker, read_json
 from harness.runner.endpoint import Endpoint
 
+CHAT_ROUTE = "/chat/completions"
 FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body", "unreadable", "too_large"]
 """``body``: the answer broke off. ``unreadable``: all of it came, was perhaps paid for, and it is no JSON document."""
 
@@ -76,7 +77,12 @@ class AiohttpTransport:
         session = self._session or self._open()
         began = self._clock()
         try:
-            url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
+            if endpoint.wire is None or route != CHAT_ROUTE:
+                url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
+            else:
+                sent = endpoint.wire.sent(endpoint.url_base, body)
+                url, headers = self._targets.get((endpoint.model_id, sent.route)) or self._target(endpoint, sent.route)
+                headers, body = {**headers, **sent.headers}, sent.body
             async with session.post(
                 url,
                 data=body,

@@ -7,8 +7,9 @@ from runner_fakes import PRICE, FakeGolden, FakeTransport, answer, failure, make
 from harness.errors import HarnessError
 from harness.records import Limits, Price
 from harness.records.answers import Usage
-from harness.runner.budget import cost_usd, estimate, most_of, usage_of
+from harness.runner.budget import cost_usd, estimate, most_of
 from harness.runner.transport import RawResponse, TransportError
+from harness.runner.usage import usage_of
 from harness.runs import open_run
 
 

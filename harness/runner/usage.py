@@ -1,0 +1,74 @@
+"""What an answer says it used.
+
+Decides where the tokens of a call stand in each provider's own answer, and which counts are none. What they cost is
+decided by ``budget``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.records.answers import Usage
+
+MOST_TOKENS = 2**40
+"""No answer uses more tokens; a larger count is a fault of the server, and as good as none."""
+
+
+def usage_of(document: Any) -> Usage | None:
+    """Tokens that an answer says it used; None when it does not say, or says what cannot be.
+
+    Reasoning that some servers count outside the completion is what the total holds beyond prompt and completion.
+
+    >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 542}})
+    Usage(input_tokens=40, cached_tokens=0, output_tokens=502)
+    >>> usage_of({"usage": None}) is None
+    True
+    """
+    usage = document.get("usage") if type(document) is dict else None
+    if type(usage) is not dict:
+        return _gemini(document)
+    if "inputTokens" in usage:
+        return _counted(usage, "inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+    if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
+        return _counted(
+            usage, "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"
+        )
+    if "prompt_tokens" in usage:
+        details, n_input, n_output = "prompt_tokens_details", "prompt_tokens", "completion_tokens"
+    else:
+        details, n_input, n_output = "input_tokens_details", "input_tokens", "output_tokens"
+    asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
+    if asked is None or said is None:
+        return None
+    if (total := _count(usage.get("total_tokens"))) is not None:
+        said = max(said, total - asked)
+    cached = usage.get(details)
+    n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else 0
+    return Usage(asked, min(n_cached or 0, asked), said)
+
+
+def _counted(usage: dict[str, Any], asked: str, said: str, read: str, written: str) -> Usage | None:
+    """Anthropic and Bedrock count what was read from or written into a cache beside the input, not within it."""
+    n_asked, n_said = _count(usage.get(asked)), _count(usage.get(said, 0))
+    if n_asked is None or n_said is None:
+        return None
+    n_read, n_written = _count(usage.get(read)) or 0, _count(usage.get(written)) or 0
+    return Usage(n_asked + n_read + n_written, n_read, n_said)
+
+
+def _gemini(document: Any) -> Usage | None:
+    usage = document.get("usageMetadata") if type(document) is dict else None
+    if type(usage) is not dict:
+        return None
+    asked, said = _count(usage.get("promptTokenCount")), _count(usage.get("candidatesTokenCount", 0))
+    if asked is None or said is None:
+        return None
+    said += _count(usage.get("thoughtsTokenCount")) or 0
+    return Usage(asked, min(_count(usage.get("cachedContentTokenCount")) or 0, asked), said)
+
+
+def _count(value: Any) -> int | None:
+    """A count of tokens; some servers write whole numbers as floats."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -1,0 +1,45 @@
+"""Anthropic messages.
+
+Decides how a chat request becomes ``POST /v1/messages``: system messages stand apart, ``max_tokens`` must be there,
+``stop`` is ``stop_sequences``. All other parameters go as they are written, so that ``thinking`` or ``top_k`` need no
+word here; one that the endpoint does not know comes back as its own message.
+
+Source: docs.anthropic.com/en/api/messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from harness.runner.wires.base import Sent, asked_in, stops
+
+VERSION_HEADER = "2023-06-01"
+MOST_TOKENS = 1024
+"""Sent where models.yaml says no ``max_tokens``, which the endpoint requires."""
+
+
+class AnthropicWire:
+    """Messages of Anthropic."""
+
+    name = "anthropic-1"
+
+    def sent(self, url_base: str, body: bytes) -> Sent:
+        """What goes out for a chat completions body."""
+        asked = asked_in(body)
+        params = asked.params
+        fields: dict[str, Any] = {
+            "model": asked.model,
+            "max_tokens": params.pop("max_completion_tokens", None) or params.pop("max_tokens", None) or MOST_TOKENS,
+            "messages": [{"role": role, "content": text} for role, text in asked.turns],
+        }
+        if asked.system:
+            fields["system"] = asked.system
+        if "stop" in params:
+            fields["stop_sequences"] = stops(params.pop("stop"))
+        params.pop("max_tokens", None)
+        return Sent("messages", orjson.dumps({**fields, **params}))
+
+
+ANTHROPIC = AnthropicWire()
