@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Show one item whole: text, labels, votes, what was sent, what came back and how it was read."),
     "compare": ("compare", "Compare two candidates item by item."),
     "history": ("history", "Show how the categories moved from run to run."),
-    "runs": ("runs", "List and show stored runs."),
+    "runs": ("runs", "List, show and annotate stored runs."),
     "gate": ("gate", "Decide whether a candidate may replace the baseline."),
     "baseline": ("baseline", "Promote a run as the baseline of later gates, and show it."),
     "ci": ("ci", "Run an eval, gate it, and write JUnit, annotations, job summary and comment."),

@@ -63,7 +63,7 @@ def _text_mode(_context: click.Context, _parameter: click.Parameter, value: str 
 
 
 def run_argument(function: F) -> F:
-    """``RUN``: a run's id, its folder, or ``latest``."""
+    """``RUN``: a run's id, its folder, ``latest`` (the run asked for last) or ``latest~1`` (the one before)."""
     return click.argument("run_name", metavar="RUN")(function)
 
 

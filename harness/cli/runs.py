@@ -8,51 +8,114 @@ import click
 
 from harness.cli.options import find_run, json_option, note, print_json, run_argument, runs_dir_option
 
+MOST_SHOWN = 20
+
 
 @click.group("runs", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List and show stored runs."""
+    """List, show and annotate stored runs."""
 
 
 @command.command("list")
 @click.option("--eval", "eval_name", help="Only the runs of this eval.")
+@click.option("--all", "is_all", is_flag=True, help=f"All of them; default: the {MOST_SHOWN} asked for last.")
 @runs_dir_option
 @json_option
-def list_command(eval_name: str | None, runs_dir: str, as_json: bool) -> None:
-    """List stored runs, oldest first.
+def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bool) -> None:
+    """List stored runs, the one asked for last at the end.
+
+    That one is "latest", those before it are "latest~1", "latest~2" and so on. Recall and precision are the averages
+    over the categories of the run's first candidate.
 
     \b
-    Example:
+    Examples:
       harness runs list --eval community
+      harness runs list --all --json
     """
-    from harness.runs import list_runs
+    from harness.cli.weekly import eval_name_of
+    from harness.report.headlines import headlines
+    from harness.runs.asked import by_last_asked, read_note
 
-    found = list_runs(runs_dir, eval_name)
+    found = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None)
     for one in found.damaged:
         note(f"Left out, damaged: {one}")
+    shown = found if is_all else found[-MOST_SHOWN:]
+    numbers_of = headlines(runs_dir, shown)
+    notes = {meta.run_id: read_note(runs_dir, meta.run_id) for meta in found}
     if as_json:
-        print_json([_facts(meta) for meta in found])
+        print_json(
+            [
+                {
+                    **_facts(meta),
+                    "label": meta.wave,
+                    "note": notes[meta.run_id],
+                    "headline": numbers_of[meta.run_id].as_dict() if meta.run_id in numbers_of else None,
+                }
+                for meta in found
+            ]
+        )
         return
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
-    columns = ("Run", "Made", "Status", "Golden set", "Items", "Candidates", "Spent")
+    if not shown:
+        click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
+        return
+    columns = ("Run", "Made", "Label", "Status", "Golden set", "Items", "Candidates", "Recall", "Precision", "Note")
     rows = [
         (
             meta.run_id,
             meta.created_at[:16].replace("T", " "),
+            meta.wave or "",
             meta.status,
             f"{meta.golden_set['name']} v{meta.golden_set['version']}",
-            numbers.count(meta.n_items),
+            _items(meta),
             ", ".join(meta.candidates),
-            numbers.usd(meta.cost_usd),
+            *numbers_of[meta.run_id].cells(),
+            notes[meta.run_id] or "",
         )
-        for meta in found
+        for meta in shown
     ]
-    if not rows:
-        click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
-        return
-    click.echo(to_terminal(Table("", columns, tuple(rows), (), frozenset({"Items", "Spent"}), frozenset({"Run"}))))
+    left = (f"{numbers.count(len(found) - len(shown))} earlier runs: --all",) if len(shown) < len(found) else ()
+    kept = [at for at, name in enumerate(columns) if name not in ("Label", "Note") or any(row[at] for row in rows)]
+    table = Table(
+        "",
+        tuple(columns[at] for at in kept),
+        tuple(tuple(row[at] for at in kept) for row in rows),
+        left,
+        frozenset({"Items", "Recall", "Precision"}),
+        frozenset({"Run"}),
+    )
+    click.echo(to_terminal(table))
+
+
+def _items(meta: Any) -> str:
+    """How many items the run asked about, and of how many where that is a part."""
+    from harness.report.parts import numbers
+
+    in_set = meta.golden_set.get("n_items_in_set")
+    some = numbers.count(meta.n_items)
+    return some if in_set in (None, meta.n_items) else f"{some} of {numbers.count(int(in_set))}"
+
+
+@command.command("note")
+@run_argument
+@click.argument("text", nargs=-1, required=True)
+@runs_dir_option
+def note_command(run_name: str, text: tuple[str, ...], runs_dir: str) -> None:
+    """Keep a line about a run, shown by runs list and history; "" removes it.
+
+    \b
+    Example:
+      harness runs note latest "shorter definitions, two examples"
+    """
+    from harness.errors import printable
+    from harness.runs.asked import write_note
+
+    run = find_run(runs_dir, run_name)
+    line = printable(" ".join(" ".join(text).split()))
+    write_note(runs_dir, run.meta.run_id, line)
+    click.echo(f"{run.meta.run_id}: {line or 'note removed'}")
 
 
 @command.command("show")
@@ -68,11 +131,14 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     """
     run = find_run(runs_dir, run_name)
     if as_json:
-        print_json(_facts(run.meta))
+        from harness.runs.asked import read_note
+
+        print_json({**_facts(run.meta), "label": run.meta.wave, "note": read_note(runs_dir, run.meta.run_id)})
         return
     from harness.cli.summary import outcome_words
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, render
+    from harness.runs.asked import read_note
 
     meta = run.meta
     facts = Table(
@@ -80,6 +146,8 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
         ("Fact", "Value"),
         (
             ("status", meta.status if meta.reason is None else f"{meta.status} ({meta.reason})"),
+            ("label", meta.wave or "none"),
+            ("note", read_note(runs_dir, meta.run_id) or "none"),
             ("made", f"{meta.created_at}, in {numbers.duration(meta.wall_s)}"),
             (
                 "golden set",

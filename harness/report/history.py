@@ -17,6 +17,7 @@ from harness.report.parts.tables import Table
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.summaries import SummaryCache, metric, run_key, summary_of
 from harness.runs import RunMeta, list_runs, open_run
+from harness.runs.asked import read_note
 
 METRICS = ("recall", "precision")
 MOST_SHOWN = 20
@@ -33,6 +34,7 @@ class HistoryRow:
         silent: Kinds whose text changed under the same version since the run before.
         values: (Category, metric) -> value with interval.
         before: The same of the run before over the same labels; empty without one.
+        note: What a person noted about the run.
     """
 
     meta: RunMeta
@@ -41,6 +43,7 @@ class HistoryRow:
     silent: tuple[str, ...]
     values: Mapping[tuple[str, str], MetricResult]
     before: Mapping[tuple[str, str], MetricResult]
+    note: str | None = None
 
 
 def history(runs_dir: str | Path, eval_name: str, candidates: Sequence[str] = ()) -> list[HistoryRow]:
@@ -71,6 +74,7 @@ def history(runs_dir: str | Path, eval_name: str, candidates: Sequence[str] = ()
                     () if before is None else _silent(before.meta, meta, candidate),
                     values,
                     before.values if before is not None and is_comparable else {},
+                    read_note(runs_dir, meta.run_id),
                 )
                 last[candidate] = row
                 rows.append(row)
@@ -108,7 +112,7 @@ def as_dict(rows: Sequence[HistoryRow]) -> dict[str, Any]:
                 "run_id": meta.run_id,
                 "time": meta.created_at,
                 "label": meta.wave,
-                "note": getattr(meta, "note", None),
+                "note": row.note,
                 "golden_set": f"{meta.golden_set['name']} v{meta.golden_set['version']}",
                 "candidates": {},
             },
@@ -134,7 +138,8 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
         inputs = ", ".join(row.inputs.values())
         mark = f" (! {' and '.join(row.silent)} edited without a new version)" if row.silent else ""
         cells = [_cell(row, category, name) for category in categories]
-        lines.append((row.meta.run_id, row.meta.wave or row.meta.created_at[:10], row.candidate, inputs + mark, *cells))
+        label = (row.meta.wave or row.meta.created_at[:10]) + (f": {row.note}" if row.note else "")
+        lines.append((row.meta.run_id, label, row.candidate, inputs + mark, *cells))
     notes: tuple[str, ...] = ("In brackets: points against the same candidate's run before, over the same labels.",)
     if len(rows) > most:
         notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")

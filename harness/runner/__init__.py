@@ -23,6 +23,7 @@ from harness.runner.folders import named_faults, no_more_readable_than
 from harness.runner.request import Golden, RunRequest, RunSummary
 from harness.runner.transport import Transport
 from harness.runs import InputFile
+from harness.runs.asked import mark_asked
 
 __all__ = [
     "Endpoint",
@@ -74,7 +75,9 @@ def run_eval(
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
     around = dataclasses.replace(around, on_stoppable=on_stoppable)
     with _rare_collections(), no_more_readable_than(request.golden), named_faults(request.runs_dir):
-        return asyncio.run(run_local(request, around))
+        summary = asyncio.run(run_local(request, around))
+        mark_asked(request.runs_dir, summary.run_id, now())
+        return summary
 
 
 @contextmanager

@@ -1,21 +1,24 @@
 """Which stored run a person means, and what must be said of it before its numbers are read.
 
-Decides what ``latest`` is; opening a run is ``reader``'s.
+Decides what ``latest~2`` is; when runs were asked for is kept by ``asked``, opening one is ``reader``'s.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.runs.reader import Run, list_runs, open_run
+from harness.runs.asked import by_last_asked
+from harness.runs.reader import Run, open_run
 
 LATEST = "latest"
+_LATEST = re.compile(LATEST + r"(?:~([0-9]{1,6}))?")
 
 
 def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], None] = lambda _: None) -> Run:
-    """The run a person means: an id or the beginning of one, a folder, or ``latest``.
+    """The run a person means: an id or the beginning of one, a folder, the one asked for last (``latest``) or before.
 
     Args:
         runs_dir: Folder or fsspec address that holds runs.
@@ -32,16 +35,24 @@ def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], No
             allowed=f"the id of a run, its folder, or {LATEST}",
             next_step=f"make a run of it (harness run {name}), or see what it can prove (harness gate --plan {name})",
         )
-    if name != LATEST:
+    back = _LATEST.fullmatch(name)
+    if back is None:
         return open_run(name, runs_dir)
-    runs = list_runs(runs_dir)
+    runs = by_last_asked(runs_dir)
     for one in runs.damaged:
         note(f"Left out, damaged: {one}")
     if not runs:
         raise HarnessError(
             f"no runs in {runs_dir}", allowed="a folder that holds runs", next_step="make one: harness run EVAL"
         )
-    return open_run(runs[-1].run_id, runs_dir)
+    n_back = int(back[1] or 0)
+    if n_back >= len(runs):
+        raise HarnessError(
+            f"'{name}' goes back {n_back:,} runs, and {runs_dir} holds {len(runs):,}",
+            allowed=LATEST if len(runs) == 1 else f"{LATEST} to {LATEST}~{len(runs) - 1}",
+            next_step="list them with: harness runs list",
+        )
+    return open_run(runs[-1 - n_back].run_id, runs_dir)
 
 
 def unfinished(*runs: Run) -> list[str]:

@@ -1,0 +1,107 @@
+"""When a run was last asked for, and what a person noted about it: kept beside the runs, which never change.
+
+Decides which run ``latest`` is: the one that was asked for last, made then or complete already. Runs folders elsewhere
+(s3://, ...) keep neither: there the newest run counts as the last one asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from harness.errors import HarnessError
+from harness.runs.folder import RunFolder
+from harness.runs.layout import plain_name
+from harness.runs.reader import RunList, list_runs
+
+ASKED_FILE = ".asked.jsonl"
+NOTES_FOLDER = ".notes"
+MOST_NOTE = 500
+_KEPT_LINES = 2_000
+
+
+def mark_asked(runs_dir: str | Path, run_id: str, when: datetime) -> None:
+    """Remember that a run was asked for; a folder that cannot be written to forgets it in silence."""
+    folder = RunFolder(runs_dir).local
+    if folder is None:
+        return
+    with suppress(OSError):
+        path = folder / ASKED_FILE
+        if path.exists() and path.stat().st_size > 100 * _KEPT_LINES:
+            kept = path.read_bytes().splitlines(keepends=True)[-_KEPT_LINES // 2 :]
+            path.write_bytes(b"".join(kept))
+        with open(path, "ab") as file:
+            file.write(orjson.dumps({"run_id": run_id, "at": when.astimezone(UTC).isoformat()}) + b"\n")
+
+
+def asked_at(runs_dir: str | Path) -> Mapping[str, datetime]:
+    """Run id -> when it was last asked for, as far as it is known."""
+    folder = RunFolder(runs_dir).local
+    found: dict[str, datetime] = {}
+    if folder is None:
+        return found
+    with suppress(OSError):
+        for line in (folder / ASKED_FILE).read_bytes().splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # a line that two writers broke
+                entry = orjson.loads(line)
+                found[str(entry["run_id"])] = _time(entry["at"])
+    return found
+
+
+def by_last_asked(runs_dir: str | Path, eval_name: str | None = None) -> RunList:
+    """Stored runs, the one last asked for at the end."""
+    runs, asked = list_runs(runs_dir, eval_name), asked_at(runs_dir)
+    made = {meta.run_id: _time(meta.created_at) for meta in runs}
+    runs.sort(key=lambda meta: max(made[meta.run_id], asked.get(meta.run_id, made[meta.run_id])))
+    return runs
+
+
+def write_note(runs_dir: str | Path, run_id: str, text: str) -> None:
+    """Keep a line about a run; an empty one removes it.
+
+    Raises:
+        HarnessError: It is too long, or the runs are not on this machine.
+    """
+    folder = RunFolder(runs_dir).local
+    plain_name(run_id, "run_id", str(runs_dir))
+    line = " ".join(text.split())
+    if folder is None:
+        raise HarnessError(
+            f"{runs_dir}: notes are kept beside runs on this machine",
+            allowed="a local runs folder",
+            next_step="give the run a label with --wave",
+        )
+    if len(line) > MOST_NOTE:
+        raise HarnessError(f"the note has {len(line):,} characters", allowed=f"at most {MOST_NOTE}")
+    path = folder / NOTES_FOLDER / f"{run_id}.txt"
+    try:
+        if not line:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(line + "\n", encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise HarnessError(f"{path}: {error.strerror}", next_step="write where the runs are yours") from None
+
+
+def read_note(runs_dir: str | Path, run_id: str) -> str | None:
+    """What was noted about a run; None for nothing."""
+    folder = RunFolder(runs_dir).local
+    if folder is None:
+        return None
+    try:
+        return (folder / NOTES_FOLDER / f"{run_id}.txt").read_text(encoding="utf-8", errors="replace").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def _time(text: str) -> datetime:
+    """A time as runs write it; one that cannot be read is before all others."""
+    with suppress(ValueError, TypeError):
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return datetime.min.replace(tzinfo=UTC)
