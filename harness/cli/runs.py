@@ -61,7 +61,9 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     if not shown:
         click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
         return
-    columns = ("Run", "Made", "Label", "Status", "Golden set", "Items", "Candidates", "Recall", "Precision", "Note")
+    columns = (
+        "Run", "Made", "Label", "Status", "Golden set", "Items", "Candidates", "Recall", "Precision", "Spent", "Note",
+    )  # fmt: skip
     rows = [
         (
             meta.run_id,
@@ -72,6 +74,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
             _items(meta),
             ", ".join(meta.candidates),
             *numbers_of[meta.run_id].cells(),
+            numbers.usd(meta.cost_usd),
             notes[meta.run_id] or "",
         )
         for meta in shown
@@ -83,7 +86,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         tuple(columns[at] for at in kept),
         tuple(tuple(row[at] for at in kept) for row in rows),
         left,
-        frozenset({"Items", "Recall", "Precision"}),
+        frozenset({"Items", "Recall", "Precision", "Spent"}),
         frozenset({"Run"}),
     )
     click.echo(to_terminal(table))
