@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.cli.voice import level
-from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE
+from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 
 if TYPE_CHECKING:
     from harness.runs import Run
@@ -49,7 +49,7 @@ def text_option(function: F) -> F:
     return click.option(
         "--text",
         "text_mode",
-        envvar="HARNESS_TEXT",
+        envvar=TEXT_VARIABLE,
         type=click.Choice(["masked", "full", "none"]),
         callback=_text_mode,
         help="How item text is shown; default: masked, and none where CI is set.",

@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from harness.cli.options import note
 from harness.cli.voice import level, voice_options
+from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 from harness.files.project import Project, find_project
 
 ELSEWHERE = frozenset({"init", "quickstart", "completion"})
@@ -33,9 +34,9 @@ NESTED: Mapping[str, Sequence[str]] = {
 """Commands that have commands of their own (a test holds it complete)."""
 
 OPTIONS: Mapping[str, tuple[str, str | None]] = {
-    "runs_dir": ("runs_dir", "HARNESS_RUNS_DIR"),
-    "cache": ("cache_path", "HARNESS_CACHE"),
-    "text": ("text_mode", "HARNESS_TEXT"),
+    "runs_dir": ("runs_dir", RUNS_DIR_VARIABLE),
+    "cache": ("cache_path", CACHE_VARIABLE),
+    "text": ("text_mode", TEXT_VARIABLE),
     "candidate": ("candidate", None),
 }
 """Setting -> the parameter it is the default of, and the environment variable that goes before it."""
@@ -99,7 +100,6 @@ def in_effect(project: Project | None) -> dict[str, Any]:
 
 def settings_here(where: Place) -> list[tuple[str, Any, str]]:
     """Setting, value and origin of every default as it counts where a command is typed."""
-    from harness.environment import RUNS_DIR
     from harness.report.parts.masking import default_text_mode
     from harness.runner import default_cache_path
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import note, print_json, runs_dir_option
+from harness.environment import TEXT_VARIABLE
 
 if TYPE_CHECKING:
     from harness.report.weekly.collect import WeeklySource
@@ -48,7 +49,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--text",
     "text_mode",
-    envvar="HARNESS_TEXT",
+    envvar=TEXT_VARIABLE,
     type=click.Choice(["masked", "full", "none"]),
     help="How item text is shown; default: masked, and none where CI is set.",
 )

@@ -77,10 +77,8 @@ def test_a_runs_folder_that_is_not_there_or_elsewhere_remembers_nothing(tmp_path
 
 
 def test_a_note_is_shown_wherever_runs_are_listed(runs):
-    assert (
-        invoke(runs, "runs", "note", "demo-a", "two", "examples\nmore").stdout
-        == "demo-aaaaaaaaaaaa: two examples\nmore\n"
-    )
+    said = invoke(runs, "runs", "note", "demo-a", "two", "examples\nmore").stdout
+    assert said == "demo-aaaaaaaaaaaa: two examples more\n"
     assert read_note(runs, "demo-" + "a" * 12) == "two examples more"
     assert "examples" in invoke(runs, "runs", "list").stdout
     assert "two examples more" in invoke(runs, "runs", "show", "demo-a").stdout
