@@ -53,6 +53,16 @@ def show_summary(summary: RunSummary) -> None:
         note(f"{what}: no verdict can rest on this run. {step}")
     else:
         click.echo(f"Next: harness score {summary.run_id}")
+        if summary.is_reused and (newer := newer_run(summary)):
+            note(f"'latest' is {newer}, which was made after this run: name this one by its id.")
+
+
+def newer_run(summary: RunSummary) -> str | None:
+    """The run that ``latest`` means where it is not the one that was asked for again; None where it is."""
+    from harness.runs import list_runs
+
+    newest = list_runs(str(summary.path).rstrip("/").rpartition("/")[0])[-1:]
+    return next((one.run_id for one in newest if one.run_id != summary.run_id), None)
 
 
 def useless_lines(summary: RunSummary) -> list[str]:
