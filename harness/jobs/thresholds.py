@@ -1,0 +1,148 @@
+"""Chosen thresholds -> a further candidate of the eval.
+
+Decides where the candidate is written (at the end of the eval's candidates, everything else as it was, comments too)
+and when its scores can no longer be trusted to be those the thresholds were chosen on.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.candidates.build import build_candidates
+from harness.errors import FileError, HarnessError
+from harness.files.evals import load_eval
+from harness.files.text import listed
+from harness.files.yaml import read_yaml
+from harness.runs import Run
+
+_COMPARED = ("model", "base_url", "prompt", "parser", "params")
+
+
+def write_candidate(
+    run: Run, candidate: str, new_name: str, thresholds: Mapping[str, float], eval_path: Path | None = None
+) -> tuple[Path, list[str]]:
+    """Add a candidate with the thresholds to the eval; returns its path and what should be known.
+
+    Raises:
+        HarnessError: The eval cannot be found, has no such candidate, or has the new one already; nothing is written.
+    """
+    path = eval_path or _path_of(run)
+    document = read_yaml(path, what="eval", kind="eval")
+    candidates = document.data.get("candidates")
+    if not isinstance(candidates, dict) or candidate not in candidates:
+        raise HarnessError(
+            f"{path}: has no candidate '{candidate}'",
+            allowed=listed(candidates or ()),
+            next_step="name the eval that was run: --eval PATH",
+        )
+    if new_name in candidates:
+        raise HarnessError(f"{path}: has a candidate '{new_name}'", allowed="a new id", next_step="choose another id")
+    kept = {name: value for name, value in thresholds.items() if math.isfinite(value)}
+    if not kept:
+        raise HarnessError(
+            f"{path}: no threshold was found to write", allowed="at least one", next_step="choose another goal"
+        )
+    spec = {**candidates[candidate], "thresholds": {**candidates[candidate].get("thresholds", {}), **kept}}
+    warnings = _moved(run, candidate, path)
+    left = [name for name in thresholds if name not in kept]
+    if left:
+        warnings.append(f"no threshold for {listed(left)}: there the candidate decides as before")
+    _write(path, document.data, new_name, spec)
+    return path, warnings
+
+
+def _path_of(run: Run) -> Path:
+    """The eval of the project that has the run's name."""
+    found = [path for end in ("*.yaml", "*.yml") for path in sorted(Path("evals").glob(end)) if _is_eval(path, run)]
+    if len(found) != 1:
+        raise HarnessError(
+            f"run {run.meta.run_id}: {'no file' if not found else 'more than one file'} in evals/ is the eval "
+            f"'{run.meta.eval_name}'",
+            allowed="the eval that was run",
+            next_step="name it: --eval PATH",
+        )
+    return found[0]
+
+
+def _is_eval(path: Path, run: Run) -> bool:
+    try:
+        return bool(read_yaml(path, what="eval").data.get("eval") == run.meta.eval_name)
+    except HarnessError:
+        return False
+
+
+def _moved(run: Run, candidate: str, path: Path) -> list[str]:
+    """What differs now from what gave the scores: thresholds hold for one model, prompt and parser only."""
+    before = run.meta.fingerprints.get(candidate, {})
+    try:
+        (now,) = build_candidates(load_eval(path), [candidate])
+    except HarnessError as error:
+        return [f"candidate '{candidate}' cannot be built now: {error.message}"]
+    changed = [name for name in _COMPARED if before.get(name) != now.fingerprint.get(name)]
+    if not changed:
+        return []
+    return [
+        f"{', '.join(changed)} of '{candidate}' changed since run {run.meta.run_id}: scores of another snapshot may lie "
+        "elsewhere. Run it again and choose again"
+    ]
+
+
+def _write(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> None:
+    text = path.read_text(encoding="utf-8")
+    wanted = {**data, "candidates": {**data["candidates"], name: spec}}
+    edited = _inserted(text, name, spec)
+    try:
+        is_right = edited is not None and yaml.safe_load(edited) == yaml.safe_load(yaml.safe_dump(wanted))
+    except yaml.YAMLError:
+        is_right = False
+    if not is_right or edited is None:
+        line = f"{name}: {_flow(spec)}"
+        raise FileError(
+            str(path),
+            "is written in a form that is not edited here",
+            allowed="candidates as an indented list of names",
+            next_step=f"add this line to its candidates:\n    {line}",
+        )
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as made:
+            made.write(edited)
+        os.chmod(made.name, path.stat().st_mode & 0o777)
+        os.replace(made.name, path)
+    except OSError as error:
+        raise FileError(
+            str(path),
+            f"cannot be written: {error.strerror or error}",
+            allowed="a file that may be written",
+            next_step=f"add this line to its candidates: {name}: {_flow(spec)}",
+        ) from None
+
+
+def _inserted(text: str, name: str, spec: Mapping[str, Any]) -> str | None:
+    """The text with one more line at the end of its block of candidates; None when there is no such block."""
+    lines = text.split("\n")
+    start = next((at for at, line in enumerate(lines) if line.split("#")[0].rstrip() == "candidates:"), None)
+    if start is None:
+        return None
+    last, indent = None, ""
+    for at in range(start + 1, len(lines)):
+        line = lines[at]
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not line[0].isspace():
+            break
+        indent = indent or line[: len(line) - len(line.lstrip())]
+        last = at
+    if last is None:
+        return None
+    return "\n".join([*lines[: last + 1], f"{indent}{name}: {_flow(spec)}", *lines[last + 1 :]])
+
+
+def _flow(spec: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(spec), default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6).strip()

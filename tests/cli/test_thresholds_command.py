@@ -1,0 +1,139 @@
+"""``harness thresholds``: chosen on dev, read on gate, written as a candidate that then decides so."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from harness.cli import main
+
+
+def harness(*args):
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "golden_sets").mkdir()
+    gold = rng.integers(0, 2, 400)
+    scores = np.clip(np.round(0.35 + 0.3 * gold + rng.normal(0, 0.18, 400), 3), 0, 1)
+    (tmp_path / "evals/p.yaml").write_text(
+        "policy: p\nversion: 1\ncategories:\n  hate: {name: H, definition: D., "
+        "prevalence: {value: 0.01, low: 0.005, high: 0.02, source: s, date: 2026-01-01}}\n"
+    )
+    (tmp_path / "golden_sets/s.yaml").write_text(
+        "golden_set: s\nversion: 1\npolicy: {name: p, version: 1}\nitems: s.jsonl\nlabels: [hate]\n"
+    )
+    (tmp_path / "golden_sets/s.jsonl").write_text("".join(
+        json.dumps({"id": f"i{at}", "text": f"text {at}", "labels": {"hate": int(one)}}) + "\n"
+        for at, one in enumerate(gold)
+    ))  # fmt: skip
+    (tmp_path / "evals/new.jsonl").write_text("".join(
+        json.dumps({"id": f"i{at}", "decisions": {"hate": int(s >= 0.9)}, "scores": {"hate": float(s)}}) + "\n"
+        for at, s in enumerate(scores)
+    ))  # fmt: skip
+    (tmp_path / "evals/old.jsonl").write_text("".join(
+        json.dumps({"id": f"i{at}", "decisions": {"hate": int(at % 10 < 3)}}) + "\n" for at in range(400)
+    ))  # fmt: skip
+    (tmp_path / "evals/e.yaml").write_text(
+        "# ours\neval: e\npolicy: p.yaml\ngolden_set: ../golden_sets/s.yaml\ncandidates:\n"
+        "  old: {recorded: old.jsonl}  # the vendor\n  new: {recorded: new.jsonl}\n\nbaseline: old\n"
+        "split: {dev: 0.5, by: group, seed: 7}\n"
+    )
+    result = harness("run", "evals/e.yaml")
+    assert result.exit_code == 0, result.output
+    return tmp_path
+
+
+def chosen(*options):
+    result = harness("thresholds", "latest", "--candidate", "new", "--json", *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)["thresholds"][0]
+
+
+def test_what_is_chosen_on_dev_is_read_on_gate(project):
+    one = chosen("--goal", "recall>=0.9")
+    dev, gate = one["dev"], one["gate"]
+    assert dev["recall"]["value"] >= 0.9
+    assert dev["tp"] + dev["fn"] + gate["tp"] + gate["fn"] == sum(
+        json.loads(line)["labels"]["hate"] for line in (project / "golden_sets/s.jsonl").read_text().splitlines()
+    )
+    assert gate["recall"]["value"] == pytest.approx(gate["tp"] / (gate["tp"] + gate["fn"]))
+
+
+def test_a_promise_is_stricter_than_the_best_point(project):
+    best, promised = chosen("--goal", "recall>=0.8"), chosen("--goal", "recall>=0.8", "--promise", "0.05")
+    assert promised["threshold"] < best["threshold"]
+    none = chosen("--goal", "recall>=0.999", "--promise", "0.01")
+    assert none["threshold"] is None
+    assert "are needed" in none["reason"]
+
+
+def test_the_flag_volume_of_the_old_system_is_kept(project):
+    one = chosen("--goal", "volume=old")
+    n = sum(one["dev"][name] for name in ("tp", "fp", "fn", "tn"))
+    assert (one["dev"]["tp"] + one["dev"]["fp"]) / n == pytest.approx(one["goal"]["value"], abs=0.01)
+
+
+def test_the_table_says_what_it_was_read_on(project):
+    result = harness("thresholds", "latest", "--goal", "precision>=0.8")
+    assert result.exit_code == 0, result.output
+    assert "Chosen on the dev part, read on the gate part." in result.output
+
+
+def test_a_cost_stands_under_the_policy_s_prevalence(project):
+    result = harness("thresholds", "latest", "--goal", "cost=20:1")
+    assert "cost 20:1 at 1%" in result.output
+
+
+def test_a_written_candidate_decides_by_the_threshold_and_leaves_the_file_as_it_was(project):
+    before = (project / "evals/e.yaml").read_text()
+    result = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.9", "--write", "tuned")
+    assert result.exit_code == 0, result.output
+    text = (project / "evals/e.yaml").read_text()
+    assert [line for line in text.splitlines() if "tuned" not in line] == before.splitlines()
+    spec = yaml.safe_load(text)["candidates"]["tuned"]
+    assert harness("run", "evals/e.yaml", "--candidate", "tuned").exit_code == 0
+    score = json.loads(harness("score", "latest", "--json").stdout)["candidates"]["tuned"]["categories"]["hate"]
+    told = chosen_on(project, spec)
+    assert (score["tp"], score["fp"]) == (told["tp"], told["fp"])
+    again = harness("thresholds", "latest~1", "--candidate", "new", "--goal", "recall>=0.9", "--write", "tuned")
+    assert again.exit_code == 1
+    assert "has a candidate 'tuned'" in again.output
+
+
+def chosen_on(project, spec):
+    runs = sorted(path.name for path in (project / "runs").iterdir() if (path / "run.json").is_file())
+    for name in runs:
+        result = harness("thresholds", name, "--candidate", "new", "--json", "--goal", "recall>=0.9")
+        if result.exit_code == 0:
+            one = json.loads(result.stdout)["thresholds"][0]
+            assert one["threshold"] == spec["thresholds"]["hate"]
+            return one["gate"]
+    raise AssertionError("no run holds the candidate")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--candidate", "old", "--goal", "recall>=0.9"], 1, "has no scores"),
+        (["--candidate", "nwe", "--goal", "recall>=0.9"], 1, "did you mean 'new'"),
+        (["--goal", "recall>=90"], 2, "90% is 0.9"),
+        (["--goal", "recal>=0.9"], 2, "is no goal"),
+        (["--goal", "recall>=0.9.1"], 2, "cannot be read"),
+        (["--goal", "hat:recall>=0.9"], 1, "did you mean 'hate'"),
+        (["--goal", "volume=nobody"], 1, "has no candidate 'nobody'"),
+        (["--goal", "cost=0:1"], 2, "must be above 0"),
+        (["--goal", "recall>=0.9", "--write", "old"], 1, "has a candidate 'old'"),
+    ],
+)
+def test_mistakes_are_said(project, options, code, message):
+    result = harness("thresholds", "latest", *options)
+    assert result.exit_code == code, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
