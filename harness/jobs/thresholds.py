@@ -89,8 +89,8 @@ def _moved(run: Run, candidate: str, path: Path) -> list[str]:
     if not changed:
         return []
     return [
-        f"{', '.join(changed)} of '{candidate}' changed since run {run.meta.run_id}: scores of another snapshot may lie "
-        "elsewhere. Run it again and choose again"
+        f"{', '.join(changed)} of '{candidate}' changed since run {run.meta.run_id}: scores of another snapshot may "
+        "lie elsewhere. Run it again and choose again"
     ]
 
 
