@@ -22,13 +22,25 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("?", text)
 
 
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#'\"<>]*@")
+
+
+def without_password(text: str) -> str:
+    """The text with user and password taken out of every address in it.
+
+    >>> without_password("https://me:secret@host/runs is no folder, https://host/a@b is one")
+    'https://[not shown]@host/runs is no folder, https://host/a@b is one'
+    """
+    return _USER_INFO.sub(r"\1[not shown]@", text) if "@" in text else text
+
+
 class HarnessError(Exception):
     """A mistake the user can mend; exit code 1 unless a subclass says otherwise. Its words may be a server's."""
 
     exit_code = 1
 
     def __init__(self, message: str, *, allowed: str | None = None, next_step: str | None = None) -> None:
-        self.message = printable(message)
+        self.message = without_password(printable(message))
         self.allowed = allowed
         self.next_step = next_step
         super().__init__(str(self))

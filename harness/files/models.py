@@ -18,6 +18,7 @@ from annotated_types import MinLen
 from harness.errors import FileError, raise_all
 from harness.files.decode import to_record
 from harness.files.schema import Loc
+from harness.files.secrets import ENV_NAME, is_secret, looks_like_key
 from harness.files.text import shortened
 from harness.files.yaml import Document, read_yaml
 from harness.records import FROM_FILE, Loaded, Model
@@ -28,10 +29,7 @@ OWN_HEADERS = frozenset(
 )
 """Headers that belong to the call itself."""
 OWN_PARAMS = ("model", "messages", "n", "stream")
-SECRET_PARAMS = ("api_key", "authorization", "headers", "extra_headers", "default_headers")
 
-_ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
-_KEY_LIKE = re.compile(r"(?i)(sk|pk|rk|key|hf|gsk|xai|ghp|glpat)[-_][A-Za-z0-9_-]{6,}|bearer\s+\S+|AIza[\w-]{10,}")
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 
@@ -65,11 +63,6 @@ def load_models(path: str | Path) -> Loaded[Mapping[str, Model]]:
         errors += _param_faults(document, place, model)
     raise_all(errors)
     return Loaded(models, document.path, document.sha256)
-
-
-def looks_like_key(text: str) -> bool:
-    """True for text shaped like an API key."""
-    return bool(_KEY_LIKE.match(text)) or (len(text) >= 32 and not _ENV_NAME.fullmatch(text) and text.isalnum())
 
 
 def _endpoint_faults(document: Document, place: Loc, model: Model) -> list[FileError]:
@@ -141,11 +134,11 @@ def _url_faults(document: Document, place: Loc, url: str) -> list[FileError]:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return [document.error(place, "is not a URL", allowed=allowed, next_step="correct the URL")]
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc or "%" in parts.netloc:
         return [
             document.error(
                 place,
-                "holds a user name or password (not shown)",
+                "holds a user name, a password or a '%' before its path (not shown)",
                 allowed=allowed,
                 next_step="put the key in an environment variable and name it in api_key_env",
             )
@@ -166,7 +159,7 @@ def _url_faults(document: Document, place: Loc, url: str) -> list[FileError]:
 
 def _key_faults(document: Document, place: Loc, model: Model) -> list[FileError]:
     name = model.api_key_env
-    if name is None or (_ENV_NAME.fullmatch(name) and len(name) <= 100):
+    if name is None or (ENV_NAME.fullmatch(name) and len(name) <= 100 and not looks_like_key(name)):
         return []
     if looks_like_key(name):
         found = f"looks like a key itself ('{name[:3]}...', {len(name)} characters)"
@@ -203,7 +196,7 @@ def _header_faults(document: Document, place: Loc, model: Model) -> list[FileErr
             errors.append(
                 document.error(here, "is set by the harness", allowed="any other header", next_step="remove it")
             )
-        elif not value.startswith(FROM_ENVIRONMENT) or not _ENV_NAME.fullmatch(variable) or len(variable) > 100:
+        elif not value.startswith(FROM_ENVIRONMENT) or not ENV_NAME.fullmatch(variable) or len(variable) > 100:
             errors.append(
                 document.error(
                     here,
@@ -228,7 +221,7 @@ def _param_faults(document: Document, place: Loc, model: Model) -> list[FileErro
                     next_step="write 'model:' beside params" if name == "model" else "remove it",
                 )
             )
-        elif name.lower() in SECRET_PARAMS or looks_like_key(name) or _holds_key(value):
+        elif is_secret(name, value):
             errors.append(
                 document.error(
                     here if not looks_like_key(name) else (*place, "params"),
@@ -238,11 +231,3 @@ def _param_faults(document: Document, place: Loc, model: Model) -> list[FileErro
                 )
             )
     return errors
-
-
-def _holds_key(value: Any) -> bool:
-    if isinstance(value, str):
-        return looks_like_key(value)
-    if isinstance(value, Mapping):
-        return any(str(name).lower() in SECRET_PARAMS or _holds_key(part) for name, part in value.items())
-    return isinstance(value, list | tuple) and any(_holds_key(part) for part in value)

@@ -32,7 +32,7 @@ from harness.runner.budget import (
 )
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
-from harness.runner.endpoint import Endpoint
+from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
 from harness.runner.replies import Closed, Counts, Reply, Stopped
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
@@ -335,7 +335,8 @@ class Caller:
         endpoint = target.endpoint
         status, body, what = 0, b"", ""
         if isinstance(result, RawResponse):
-            status, body, what = result.status, result.body, f"status {result.status}"
+            status, what = result.status, f"status {result.status}"
+            body = endpoint.redact_bytes(result.body, SHORTEST_MASKED)
         else:
             what = result.kind
         error = None

@@ -7,10 +7,12 @@ is imported where an address has a scheme, and nowhere else.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, without_password
 
 
 class RunFolder:
@@ -23,10 +25,17 @@ class RunFolder:
         if is_remote(self.address):
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
-            try:
-                self._filesystem, self._root = url_to_fs(self.address)
-            except (ImportError, ValueError) as error:
-                raise _unsupported(self.address, error) from None
+            if without_password(self.address) != self.address:
+                raise HarnessError(
+                    f"{self.address}: the address holds a user name or password, which runs and reports would repeat",
+                    allowed="an address without credentials; fsspec reads them from the environment or its own settings",
+                    next_step="take them out of the address",
+                )
+            with _reached(self.address):
+                try:
+                    self._filesystem, self._root = url_to_fs(self.address)
+                except (ImportError, ValueError) as error:
+                    raise _unsupported(self.address, error) from None
         elif self.address.startswith("file://"):
             self._root = self.address.removeprefix("file://")
 
@@ -47,7 +56,8 @@ class RunFolder:
                 if is_inside and not path.resolve().is_relative_to(root.resolve()):
                     return None
                 return path.read_bytes()
-            content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
+            with _reached(self.address):
+                content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
         except (FileNotFoundError, NotADirectoryError):
             return None
         return content
@@ -56,7 +66,8 @@ class RunFolder:
         """Something pyarrow can read a file from."""
         if self._filesystem is None:
             return str(Path(self._root) / name)
-        return io.BytesIO(self._filesystem.cat_file(f"{self._root}/{name}"))
+        with _reached(self.address):
+            return io.BytesIO(self._filesystem.cat_file(f"{self._root}/{name}"))
 
     def names(self) -> list[str]:
         """Names of the folders in this one, sorted."""
@@ -64,20 +75,39 @@ class RunFolder:
             root = Path(self._root)
             return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
         try:
-            entries = self._filesystem.ls(self._root, detail=True)
+            with _reached(self.address):
+                entries = self._filesystem.ls(self._root, detail=True)
         except FileNotFoundError:
             return []
         return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
 
     def put(self, local: Path, name: str) -> None:
         """Copy a local file to a remote folder."""
-        self._filesystem.makedirs(f"{self._root}/{name}".rsplit("/", 1)[0], exist_ok=True)
-        self._filesystem.put_file(str(local), f"{self._root}/{name}")
+        with _reached(self.address):
+            self._filesystem.makedirs(f"{self._root}/{name}".rsplit("/", 1)[0], exist_ok=True)
+            self._filesystem.put_file(str(local), f"{self._root}/{name}")
 
     def remove(self) -> None:
         """Delete a remote folder."""
-        if self._filesystem.exists(self._root):
-            self._filesystem.rm(self._root, recursive=True)
+        with _reached(self.address):
+            if self._filesystem.exists(self._root):
+                self._filesystem.rm(self._root, recursive=True)
+
+
+@contextmanager
+def _reached(address: str) -> Iterator[None]:
+    """What a store raises when it is not there, shut or broken, in words: every package has errors of its own."""
+    try:
+        yield
+    except (HarnessError, FileNotFoundError, NotADirectoryError):
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())[:300] or type(error).__name__
+        raise HarnessError(
+            f"{address}: cannot be reached: {words}",
+            allowed="an address that answers, and can be read (and written to by a run)",
+            next_step="check address, network and credentials, then type the same command again",
+        ) from None
 
 
 def _unsupported(address: str, error: Exception) -> HarnessError:
