@@ -6,6 +6,8 @@ text and an exit code; any other exception is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -52,6 +54,32 @@ class HarnessError(Exception):
         if self.next_step:
             lines.append(f"  {self.next_step}")
         return "\n".join(lines)
+
+
+_REFUSALS = {
+    errno.ENOSPC: ("a disk with room", "make room"),
+    errno.EDQUOT: ("a disk with room", "make room, or have the quota raised"),
+    errno.EFBIG: ("files of any size", "raise the limit (ulimit -f)"),
+    errno.EROFS: ("a disk that can be written to", "name another folder"),
+    errno.EACCES: ("a folder that can be written to", "give write permission there, or name another folder"),
+    errno.EPERM: ("a folder that can be written to", "give write permission there, or name another folder"),
+    errno.EIO: ("a disk that works", "see what the system's log says of it"),
+    errno.EMFILE: ("more open files", "raise the limit (ulimit -n), or lower concurrency"),
+    errno.ENFILE: ("more open files", "close other programs"),
+}
+
+
+def refused_by_system(error: OSError, where: object = None) -> HarnessError | None:
+    """What the system refused (no room, read-only, too many open files) in words; None for what may be a fault of ours.
+
+    Args:
+        error: What was raised.
+        where: What was being written, where the error does not say.
+    """
+    if error.errno not in _REFUSALS:
+        return None
+    allowed, step = _REFUSALS[error.errno]
+    return HarnessError(f"{error.filename or where}: {os.strerror(error.errno)}", allowed=allowed, next_step=step)
 
 
 class FileError(HarnessError):

@@ -10,7 +10,6 @@ recorded decision, and every ``ok`` row must then have that score.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 FIELDS = ("id", "decisions", "scores", "outcome", "latency_ms", "cost_usd", "rationale")
 NO_DECISION = "no recorded decision"
 MAX_FAULTS = 20
+MOST_NUMBER = 1e9
+"""Most dollars or milliseconds of one decision: sums of a million of these are still numbers."""
 _NUMBERS = ("latency_ms", "cost_usd")
 
 
@@ -207,8 +208,9 @@ def _checked(path: Path, number: int, line: bytes, names: NameIndex, thresholds:
         raise fault("is missing", "decisions, scores or an outcome", "add the decisions", "decisions")
     for name in _NUMBERS:
         value = row.get(name)
-        if value is not None and (type(value) not in (int, float) or not math.isfinite(value) or value < 0):
-            raise fault(f"is {shown(value)}", "a number, 0 or more", "correct the number", name)
+        if value is not None and (type(value) not in (int, float) or not 0 <= value <= MOST_NUMBER):
+            allowed = f"a number from 0 to {MOST_NUMBER:,.0f}"
+            raise fault(f"is {shown(value)}", allowed, "correct the number", name)
     if not isinstance(row.get("rationale"), str | None):
         raise fault(f"is {shown(row['rationale'])}", "a string", "write text, or remove it", "rationale")
     if outcome in (None, "ok"):

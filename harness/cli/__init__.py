@@ -6,15 +6,20 @@ Commands are imported only when they are called, so that ``harness --help`` stay
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from harness import __version__
+from harness.cli.streams import defused
 from harness.cli.voice import listen, timed, voice_options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, refused_by_system
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart", "Run the main job end to end on a shipped golden set; no key needed."),
@@ -97,6 +102,30 @@ class LazyGroup(click.Group):
             lines = f"Error: {error}".split("\n")
             click.echo("\n".join(log_safe(line) for line in lines), err=True)
             ctx.exit(error.exit_code)
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run a command line; what the system refuses (a full disk, also behind the output) is one message too."""
+        try:
+            with defused(os.environ):
+                try:
+                    return super().main(*args, **more)
+                finally:
+                    if sys.stdout is not None and not sys.stdout.closed:
+                        sys.stdout.flush()  # said here, and not by the interpreter's end
+        except OSError as error:
+            named = None if error.errno == errno.EPIPE else refused_by_system(error, "the output")
+            if named is None:
+                raise
+            _leave_output()
+            with suppress(OSError):
+                click.echo(f"Error: {named}", err=True)
+            raise SystemExit(named.exit_code) from None
+
+
+def _leave_output() -> None:
+    """Let go of an output that takes nothing, so that the interpreter's end does not try again."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

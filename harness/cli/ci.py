@@ -21,6 +21,7 @@ from harness.cli.options import (
     same_candidate,
     wave_option,
 )
+from harness.cli.streams import as_commands
 from harness.environment import CACHE_VARIABLE
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def _write_failure(
     write_text(out_dir / f"{name}.comment.md", failure_markdown(name, text))
     _append_job_summary(lambda limit: failure_markdown(name, text)[:limit])
     if annotations == "github":
-        click.echo(failure_annotation(name, text), err=as_json)
+        with as_commands():
+            click.echo(failure_annotation(name, text), err=as_json)
 
 
 def _append_job_summary(text: Callable[[int], str]) -> None:

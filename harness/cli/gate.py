@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
+from harness.cli.streams import as_commands
 
 if TYPE_CHECKING:
     from harness.gating import GateReport
@@ -130,8 +131,9 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {log_safe(report.reuse.warning)}")
     if annotations == "github":
-        for line in annotation_lines(report):
-            click.echo(line, err=as_json)
+        with as_commands():
+            for line in annotation_lines(report):
+                click.echo(line, err=as_json)
 
 
 def write_outputs(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
+import sys
 import tempfile
+import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from harness.report.viewer import Viewer
 
 ADDRESS = "127.0.0.1"
+MOST_CONNECTIONS = 32
+READING_S = 10.0
+"""How long a request may take to arrive, and an answer to be taken."""
 
 
 @click.command("view")
@@ -71,10 +78,33 @@ def command(port: int, reports_dir: Path, cache_path: Path | None, text_mode: Te
 
 
 class Server(ThreadingHTTPServer):
-    """A server that knows its viewer."""
+    """A server that knows its viewer, and holds no more connections than a browser opens."""
 
     daemon_threads = True
     viewer: Viewer
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own; beyond the limit, not at all."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away is no fault of ours; anything else is shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -83,8 +113,26 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "harness-view"
     sys_version = ""
+    timeout = READING_S
+
+    def setup(self) -> None:
+        """Give the request its deadline: one that comes byte by byte is cut off too."""
+        super().setup()
+        self._deadline = threading.Timer(READING_S, self._cut_off)
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def finish(self) -> None:
+        """Done with this connection."""
+        self._deadline.cancel()
+        super().finish()
+
+    def _cut_off(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _answer(self) -> None:
+        self._deadline.cancel()
         answer = self.server.viewer.respond(self.command, self.path, dict(self.headers.items()))
         self.send_response(answer.status)
         for name, value in answer.headers.items():

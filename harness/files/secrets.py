@@ -1,7 +1,7 @@
 """What looks like a secret in a file people write: a key in the place of a name, a parameter that would carry one.
 
-Decides from shape and name alone, so that a secret is refused before it is sent, stored or printed. What is taken out of
-a server's words is decided in ``candidates.said``; addresses in messages lose their password in ``errors``.
+Decides from shape and name alone, so that a secret is refused before it is sent, stored or printed. What is taken out
+of a server's words is decided in ``candidates.said``; addresses in messages lose their password in ``errors``.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
+from harness.files.permissions import no_more_readable_than
 from harness.gating.records import EARLY_STOP
 from harness.measure.score import signature_of
 from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, open_run
@@ -102,13 +103,16 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
         previous=None if before is None else {name: getattr(before, name) for name in ("run_id", "candidate", "when")},
     )
     partial = root / f".partial-{run.meta.eval_name}"
+    local = RunFolder(run.path).local
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        _copy_items(run, partial)
-        _copy_predictions(run, candidate, partial)
-        (partial / META_FILE).write_bytes(sealed(_reduced_meta(run, candidate), table_hashes(RunFolder(partial))))
-        _write(partial / BASELINE_FILE, promotion.as_dict())
+        root.mkdir(parents=True, exist_ok=True)
+        with no_more_readable_than(None if local is None else local / PREDICTIONS_FILE):
+            partial.mkdir()
+            _copy_items(run, partial)
+            _copy_predictions(run, candidate, partial)
+            (partial / META_FILE).write_bytes(sealed(_reduced_meta(run, candidate), table_hashes(RunFolder(partial))))
+            _write(partial / BASELINE_FILE, promotion.as_dict())
         appear(partial, folder)
     except OSError as error:
         raise HarnessError(

@@ -20,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 
 from harness.files.golden.sets import GoldenSet
+from harness.files.permissions import no_more_readable_than
 from harness.records import FieldPaths, GoldenCard, Item
 
 Key = tuple[str, str]
@@ -50,6 +51,20 @@ def write_version(
         items_path: Where the items go.
         groups: Position -> group of the items that get another one.
     """
+    with no_more_readable_than(golden.path, golden.items_path):
+        _write(golden, card, categories, labels, changed, card_path, items_path, groups)
+
+
+def _write(
+    golden: GoldenSet,
+    card: GoldenCard,
+    categories: tuple[str, ...],
+    labels: NDArray[np.int8],
+    changed: Sequence[Key],
+    card_path: Path,
+    items_path: Path,
+    groups: Mapping[int, str],
+) -> None:
     lines = _edited(golden, labels, changed, groups) if categories == golden.categories else None
     if lines is not None:
         items_path.write_bytes(lines)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.files.permissions import no_more_readable_than
 from harness.files.policy import load_policy
 from harness.files.text import listed, suggestion
 from harness.goldens.imports.convert import Account, converted, meta_name
@@ -183,7 +184,8 @@ def perform(proposal: Proposal) -> Result:
         provenance = {**facts.provenance, **finished.as_dict()}
         return card_text(replace(facts, provenance=provenance), items.name)
 
-    publish(places, rows, imported.decisions, card_of, policy, account)
+    with no_more_readable_than(proposal.request.path):
+        publish(places, rows, imported.decisions, card_of, policy, account)
     return Result(places, account, categories)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 
-from harness.records.base import FROM_FILE, NonEmpty, NonNegative, PositiveInt, Proportion
+from harness.records.base import FROM_FILE, NonEmpty, PositiveInt, Proportion
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +122,17 @@ class RuleSet:
     description: str = ""
 
 
+Rate = Annotated[float, Ge(0.0), Le(1e6)]
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per million tokens."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
-    input_per_mtok: NonNegative
-    output_per_mtok: NonNegative
-    cached_input_per_mtok: NonNegative | None = None
+    input_per_mtok: Rate
+    output_per_mtok: Rate
+    cached_input_per_mtok: Rate | None = None
     batch_discount: Proportion = 0.0
 
 

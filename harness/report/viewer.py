@@ -7,10 +7,12 @@ only for this machine's own names in the Host header, so that no other page can 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from harness.runs import Run, RunMeta
 
 _FORMS = "form-action 'self'; base-uri 'none'"
+_DATA = re.compile(rb'harnessBlock\("[\w-]+","[A-Za-z0-9+/=]*"\);\n')
+"""What stands in the data files beside a report; another script in their place is not served."""
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -43,6 +47,20 @@ LoadItem = Callable[["Run", str, TextMode], "ItemSheet"]
 """Run, item, how text is shown -> everything that is known of the item."""
 
 
+@cache
+def page_policy() -> str:
+    """What any page may do here, whoever wrote it: run the scripts of this version's own pages, and nothing else.
+
+    A report that somebody planted, or edited, is shown without its scripts; so is one of another version.
+    """
+    own = (("items.js", "page.js", "sort.js"), ("weekly.js", "sort.js"))
+    scripts = " ".join(sha256_source("".join(asset(name) for name in names)) for names in own)
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'unsafe-inline'; img-src data:; "
+        f"frame-ancestors 'none'; {_FORMS}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What goes back to the browser."""
@@ -55,7 +73,7 @@ class Response:
     @property
     def headers(self) -> dict[str, str]:
         """Every header but the length."""
-        headers = {**_HEADERS, "Content-Type": self.content_type}
+        headers = {**_HEADERS, "Content-Type": self.content_type, "Content-Security-Policy": page_policy()}
         return headers if self.location is None else {**headers, "Location": self.location}
 
 
@@ -98,7 +116,10 @@ class Viewer:
         try:
             return self._route(path, urllib.parse.parse_qs(parts.query))
         except HarnessError as error:
-            return self._listing(400, str(error).splitlines())
+            try:
+                return self._listing(400, str(error).splitlines())
+            except HarnessError:  # the folder of runs itself cannot be read
+                return _text(400, str(error))
 
     def _route(self, path: str, query: Mapping[str, list[str]]) -> Response:
         if path == "/":
@@ -227,7 +248,10 @@ def _file(root: Path, name: str) -> Response:
     path = (root / name).resolve()
     if not path.is_relative_to(root.resolve()) or path.suffix not in _TYPES or not path.is_file():
         return _missing()
-    return Response(200, path.read_bytes(), _TYPES[path.suffix])
+    content = path.read_bytes()
+    if path.suffix == ".js" and not _DATA.fullmatch(content):
+        return _missing()
+    return Response(200, content, _TYPES[path.suffix])
 
 
 def _text(status: int, message: str) -> Response:

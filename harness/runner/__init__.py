@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness.files.permissions import no_more_readable_than
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
-from harness.runner.folders import named_faults, no_more_readable_than
+from harness.runner.folders import files_of, named_faults
 from harness.runner.request import Golden, RunRequest, RunSummary
 from harness.runner.transport import Transport
 from harness.runs import InputFile
@@ -74,7 +75,7 @@ def run_eval(
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
     around = dataclasses.replace(around, on_stoppable=on_stoppable)
-    with _rare_collections(), no_more_readable_than(request.golden), named_faults(request.runs_dir):
+    with _rare_collections(), no_more_readable_than(*files_of(request.golden)), named_faults(request.runs_dir):
         summary = asyncio.run(run_local(request, around))
         mark_asked(request.runs_dir, summary.run_id, now())
         return summary

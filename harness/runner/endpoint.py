@@ -113,7 +113,8 @@ def _spelt_in_bytes(secret: str) -> re.Pattern[bytes]:
 @lru_cache(maxsize=64)
 def _longest_word(secret: str) -> bytes:
     """The longest part that stays as it is however the secret is written: where it is missing, nothing is searched."""
-    return max(re.findall(r"[A-Za-z0-9]*", secret), key=len).encode()
+    words: list[str] = re.findall(r"[A-Za-z0-9]*", secret)
+    return max(words, key=len).encode()
 
 
 def _ways(character: str) -> str:

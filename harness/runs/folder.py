@@ -28,7 +28,7 @@ class RunFolder:
             if without_password(self.address) != self.address:
                 raise HarnessError(
                     f"{self.address}: the address holds a user name or password, which runs and reports would repeat",
-                    allowed="an address without credentials; fsspec reads them from the environment or its own settings",
+                    allowed="an address without credentials; fsspec reads them from the environment or its settings",
                     next_step="take them out of the address",
                 )
             with _reached(self.address):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from hostile import ATTACKS
@@ -11,6 +12,7 @@ from stored import store_run
 from synthetic import synthetic_source
 
 from harness.jobs.report import load_source
+from harness.report.parts.assets import sha256_source
 from harness.report.viewer import Viewer
 
 HOST = {"Host": "127.0.0.1:8765"}
@@ -104,3 +106,31 @@ def test_nothing_else_is_served(viewer, target):
 
 def test_saved_report_is_served(viewer):
     assert b"old" in get(viewer, "/saved/old/report.html").body
+
+
+def test_a_planted_report_runs_no_script(viewer):
+    """It ran whatever stood in a report.html of the reports folder."""
+    folder = viewer.reports_dir / "planted"
+    (folder / "report_data").mkdir(parents=True, exist_ok=True)
+    (folder / "report.html").write_text("<script>alert(1)</script><script src=report_data/x.js></script>")
+    (folder / "report_data" / "x.js").write_text("alert(2)")
+    (folder / "report_data" / "y.js").write_text('harnessBlock("items-0","QUJD");\n')
+    policy = get(viewer, "/saved/planted/report.html").headers["Content-Security-Policy"]
+    scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+    assert "unsafe" not in scripts
+    assert sha256_source("alert(1)") not in scripts
+    assert get(viewer, "/saved/planted/report_data/x.js").status == 404
+    assert get(viewer, "/saved/planted/report_data/y.js").status == 200
+
+
+def test_the_pages_of_this_version_keep_their_scripts(viewer):
+    answer = get(viewer, "/run/community-0123456789ab/")
+    own = re.findall(r"<script>(.*?)</script>", answer.body.decode(), re.DOTALL)
+    assert own
+    for script in own:
+        assert sha256_source(html.unescape(script)) in answer.headers["Content-Security-Policy"]
+
+
+def test_a_folder_of_runs_that_cannot_be_read_is_one_message(viewer):
+    broken = replace(viewer, runs_dir="http://a..b/runs")
+    assert broken.respond("GET", "/", HOST).status == 400

@@ -1,13 +1,19 @@
 """Endpoints: where calls go, and keys that are never seen."""
 
+import re
 import subprocess
 import sys
+from urllib.parse import quote
 
+import orjson
 import pytest
+from runner_fakes import Asking, FakeGolden, FakeTransport, failure, make_request, run
 
 from harness.errors import HarnessError
 from harness.records import Limits, Model, Price
+from harness.records.answers import Answer
 from harness.runner.endpoint import Endpoint, endpoint_from_model, proxy_for, ready_endpoint
+from harness.runs import open_run
 
 KEY = "sk-very-secret"
 
@@ -148,3 +154,34 @@ def test_a_proxys_password_is_a_secret():
     endpoint = endpoint_from_model("m", model, {"HTTPS_PROXY": "http://user:hidden-word@p:3128"})
     assert "hidden-word" not in repr(endpoint)
     assert "hidden-word" not in endpoint.redact("cannot connect to user:hidden-word@p:3128")
+
+
+@pytest.mark.parametrize("key", ["ab/cd+ef==ghijkl", 'quote"back\\slash-123', "plain-key-0123456789"])
+def test_a_key_is_found_however_a_server_spells_it(key):
+    """One with an escaped slash was stored."""
+    endpoint = ready_endpoint("m", "http://host/v1", key)
+    plain = orjson.dumps({"echo": key})
+    spelt = [plain, plain.replace(b"/", b"\\/"), f"key={quote(key, safe='')}".encode()]
+    spelt.append(plain.replace(b"+", b"\\u002b").replace(b"=", b"\\u003D"))
+    for body in spelt:
+        kept = endpoint.redact_bytes(b"before " + body + b" after")
+        assert b"[key]" in kept
+        assert kept.startswith(b"before ")
+        assert "[key]" in endpoint.redact(body.decode())
+        assert not any(part.encode() in kept for part in re.findall("[a-z0-9]{6,}", key))
+
+
+def test_a_key_in_a_refusal_reaches_no_row(tmp_path):
+    key = "hunter2hunter2"
+    endpoint = ready_endpoint("m", "http://host/v1", key)
+    transport = FakeTransport(lambda text, attempt: failure(422, f"no {key} here") if text.endswith(" 3") else None)
+
+    class Telling(Asking):
+        def read(self, response):
+            return (
+                Answer("rejected", error=response.body.decode()) if response.status == 422 else super().read(response)
+            )
+
+    summary = run(make_request(tmp_path, FakeGolden(20), [Telling()], endpoints={"m": endpoint}), transport)
+    (said,) = [row[0] for row in open_run(summary.path).texts("v1", "error") if row[0]]
+    assert "hunter2" not in said

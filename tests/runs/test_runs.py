@@ -395,3 +395,25 @@ def test_an_address_that_needs_a_package_names_it(monkeypatch):
 def test_an_address_of_no_kind_is_refused():
     with pytest.raises(HarnessError, match="no address that runs can be kept at"):
         RunFolder("nonsense://bucket/runs")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://a..b/runs",
+        "http://[::1/runs",
+        "http://127.0.0.1:9/runs",
+        "ftp://127.0.0.1:9/x",
+        "simplecache::http://a..b/",
+    ],
+)
+def test_a_store_that_cannot_be_reached_is_one_message(address):
+    with pytest.raises(HarnessError, match=r"cannot be reached|no address|package that is not installed"):
+        list_runs(address)
+
+
+@pytest.mark.parametrize("address", ["http://me:hunter2@127.0.0.1:9/runs", "zip://x::ftp://me:hunter2@127.0.0.1/a"])
+def test_an_address_with_a_password_is_refused_and_not_repeated(address):
+    with pytest.raises(HarnessError, match="holds a user name or password") as caught:
+        list_runs(address)
+    assert "hunter2" not in str(caught.value)

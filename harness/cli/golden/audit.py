@@ -70,6 +70,7 @@ def command(
     from harness.cli.golden.options import load_with_policy
     from harness.cli.options import find_run
     from harness.errors import HarnessError
+    from harness.files.permissions import no_more_readable_than
     from harness.goldens import audit as module
     from harness.goldens.queues import read_queue, write_queue
 
@@ -90,12 +91,13 @@ def command(
         )
     chosen = found if takes_all else [one for one in found if one.is_suspicious]
     if out_path is not None:
-        if out_path.suffix == ".csv":
-            write_queue(out_path, [one.as_row() for one in chosen])
-        elif out_path.suffix == ".xlsx":
-            _write_xlsx(out_path, golden, chosen)
-        else:
-            _write_tasks(out_path, golden, chosen)
+        with no_more_readable_than(golden.path, golden.items_path):
+            if out_path.suffix == ".csv":
+                write_queue(out_path, [one.as_row() for one in chosen])
+            elif out_path.suffix == ".xlsx":
+                _write_xlsx(out_path, golden, chosen)
+            else:
+                _write_tasks(out_path, golden, chosen)
     if as_json:
         print_json({"golden_set": golden.name, "version": golden.version, "labels": len(found),
                     "models": list(evidence.names), "suspicious": [one.as_dict() for one in chosen]})  # fmt: skip

@@ -19,6 +19,7 @@ from harness.files.golden.cells import CellReader, check_columns, kept_columns
 from harness.files.golden.fields import Fields, Row, column_path
 from harness.files.golden.propose import resave_hint
 from harness.files.golden.stamp import require_unchanged, stamp_of
+from harness.files.permissions import no_more_readable_than
 from harness.files.text import reason, shortened
 from harness.files.yaml import Document
 from harness.records import GoldenCard
@@ -157,9 +158,10 @@ def _require_size(path: Path, n_bytes: int, most: int) -> None:
 def _load_file(path: Path, cache_dir: Path | None) -> Any:
     datasets = _datasets()
     try:
-        return datasets.load_dataset(
-            "parquet", data_files=str(path.absolute()), split="train", cache_dir=str(_cache(cache_dir))
-        )
+        with no_more_readable_than(path):  # the unfolded table is a copy of the items
+            return datasets.load_dataset(
+                "parquet", data_files=str(path.absolute()), split="train", cache_dir=str(_cache(cache_dir))
+            )
     except Exception as error:
         raise _unreadable(path, error.__cause__ or error) from None
 

@@ -5,6 +5,7 @@ Escaping for HTML, Markdown and spreadsheets belongs to those formats; this modu
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Literal
@@ -14,6 +15,8 @@ TextMode = Literal["masked", "full", "none"]
 WITHHELD_TEXT = "(withheld)"
 HIDDEN_TEXT = "(not shown)"
 
+_OLD_COMMAND = re.compile(r"##(?=\w*\[)")
+"""``##[error]``, ``##vso[task.setvariable]``, ``##teamcity[...]``."""
 _ACTING = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
@@ -35,9 +38,14 @@ def printable(text: str) -> str:
 def _visible(character: str) -> str:
     if character in "\n\r\t":
         return " "
-    if unicodedata.category(character) in _ACTING:
+    if unicodedata.category(character) in _ACTING or _is_no_character(ord(character)):
         return f"\\u{ord(character):04x}"
     return character
+
+
+def _is_no_character(code: int) -> bool:
+    """Code points that are none in any text, and that XML refuses: U+FFFE, U+FFFF, U+FDD0 to U+FDEF."""
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
 
 
 def log_safe(text: str) -> str:
@@ -48,7 +56,7 @@ def log_safe(text: str) -> str:
 
 def broken_up(text: str) -> str:
     """Text without the older form of a workflow command, which acts wherever it stands in a line."""
-    return text.replace("##[", "## [")
+    return _OLD_COMMAND.sub("## ", text)
 
 
 def mask(text: str) -> str:

@@ -50,7 +50,7 @@ def render(tables: Sequence[Table], output: str) -> str:
 
 def terminal_width() -> int:
     """Columns of a table: those of the screen where there is one, within bounds; a file or pipe gets the most."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return TERMINAL_WIDTH
     return max(NARROWEST, min(TERMINAL_WIDTH, shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns))
 

@@ -1,0 +1,64 @@
+"""What commands print: no commands of a CI system out of data, and one message where the output takes nothing."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli.streams import Defused, as_commands, defused
+
+HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMANDS = ("::error::x", "  ::warning::x", "\u00a0::x", "##[set-env name=A]b", "##vso[task.setvariable]x",
+            "a\n::error::x", "a\r::error::x", "##teamcity[x]")  # fmt: skip
+
+
+def is_command(text):
+    lines = [one for line in text.split("\n") for one in line.split("\r")]
+    return (
+        any(line.lstrip().startswith("::") for line in lines) or "##[" in text or "##vso[" in text or "##team" in text
+    )
+
+
+@pytest.mark.parametrize("attack", COMMANDS)
+@pytest.mark.parametrize("pieces", [1, 2, 1000])
+def test_no_text_becomes_a_command(attack, pieces):
+    stream = io.StringIO()
+    out = Defused(stream)
+    size = max(1, len(attack) // pieces)
+    if attack.startswith("##") and pieces > 1:
+        pytest.skip("the older form is looked for in whole writes; a command's text is written in one")
+    for start in range(0, len(attack), size):
+        out.write(attack[start : start + size])
+    assert not is_command(stream.getvalue())
+    assert stream.getvalue().replace(" ", "") == attack.replace(" ", "")
+    with as_commands():
+        out.write("\n::notice::ours\n")
+    assert "\n::notice::ours\n" in stream.getvalue()
+
+
+def test_only_where_somebody_reads_along(monkeypatch):
+    before = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", before)
+    with defused({}):
+        assert sys.stdout is before
+    with defused({"GITHUB_ACTIONS": "true"}):
+        assert isinstance(sys.stdout, Defused)
+    assert sys.stdout is before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("line", ["--help", "explain gate", "explain outcomes", "--version"])
+def test_an_output_without_room_is_one_message(line):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*HARNESS, *line.split()], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: the output: No space left on device")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_output_is_no_fault(tmp_path):
+    code = "import os, sys; os.close(1); sys.stdout = None\nfrom harness.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "explain"], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert "Traceback" not in done.stderr
