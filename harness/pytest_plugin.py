@@ -169,8 +169,8 @@ class EvalFile(pytest.File):
 
         try:
             loaded = load_eval(self.path)
-            gate = gate_of({"gate": _lines(loaded)}, loaded.eval.value.eval)
-            specs = resolve_checks(gate["checks"], loaded.golden.categories, len(loaded.golden))
+            gate = gate_of(loaded.eval.value)
+            specs = resolve_checks(gate.checks, loaded.golden.categories, len(loaded.golden))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from None
         yield GateItem.from_parent(self, name="verdict")
@@ -224,10 +224,3 @@ def _said(check: CheckReport) -> str:
     from harness.report.gate import check_message
 
     return f"{check.result.verdict} ({check.result.spec.tier}): {check_message(check)}"
-
-
-def _lines(loaded: Any) -> Any:
-    from dataclasses import asdict
-
-    gate = loaded.eval.value.gate
-    return None if gate is None else asdict(gate)

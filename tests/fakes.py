@@ -8,20 +8,28 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.records import Eval, GoldenFacts, PolicyFacts, Prevalence, RunInput
 from harness.runs import ALL_OUTCOMES, CandidateRows
 
 
 @dataclass
 class FakeMeta:
     run_id: str = "fake-000000000000"
-    eval: dict[str, Any] = field(default_factory=lambda: {"on_failure": "no_flag", "candidates": {}})
-    golden_set: dict[str, Any] = field(default_factory=dict)
+    eval: Eval = field(default_factory=lambda: Eval("fake", "", "", {}))
+    golden_set: GoldenFacts = field(default_factory=lambda: GoldenFacts("fake", 1, "0" * 64, 0))
     fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict)
-    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inputs: dict[str, RunInput] = field(default_factory=dict)
+    policy: PolicyFacts = field(default_factory=PolicyFacts)
     seed: int = 0
 
     def signature_fields(self, candidate: str) -> dict[str, Any]:
         return {"set": "fake_v1@0000", "candidate": candidate}
+
+    def fingerprint(self, candidate: str) -> dict[str, Any]:
+        return self.fingerprints.get(candidate, {})
+
+    def on_failure(self, candidate: str) -> str:
+        return self.eval.on_failure
 
 
 @dataclass
@@ -33,7 +41,7 @@ class FakeRun:
     categories: tuple[str, ...] = ()
     clusters: np.ndarray | None = None
     slices: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
-    prevalences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prevalences: dict[str, Prevalence] = field(default_factory=dict)
     part: str = "all"
     weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     meta: FakeMeta = field(default_factory=FakeMeta)
@@ -45,14 +53,14 @@ class FakeRun:
         self.text_hashes = [f"hash of {item_id}" for item_id in self.item_ids]
         self.candidates = tuple(self.rows)
         self.weights = self.weights if self.weights.size else np.ones(n_items)
-        self.meta.golden_set = {"name": "fake", "version": 1, "hash": "0" * 64, "n_items": n_items}
+        self.meta.golden_set = GoldenFacts("fake", 1, "0" * 64, n_items)
 
     def candidate(self, name: str) -> CandidateRows:
         if name not in self.rows:
             raise HarnessError(f"no candidate '{name}'")
         return self.rows[name]
 
-    def prevalence(self, category: str) -> dict[str, Any] | None:
+    def prevalence(self, category: str) -> Prevalence | None:
         return self.prevalences.get(category)
 
 

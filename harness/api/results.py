@@ -105,8 +105,8 @@ class Run(_Shown):
         meta, golden = self.meta, self.meta.golden_set
         part = "" if self.stored.part == "all" else f", part '{self.stored.part}'"
         return [
-            f"Run {self.run_id}: {self.status}, eval {meta.eval_name}, golden set {golden.get('name')} "
-            f"v{golden.get('version')}{part}, {numbers.count(len(self.stored.item_ids))} items",
+            f"Run {self.run_id}: {self.status}, eval {meta.eval_name}, golden set {golden.title}{part}, "
+            f"{numbers.count(len(self.stored.item_ids))} items",
             f"{numbers.count(meta.calls)} calls, {numbers.count(meta.cached)} answers from the journal, "
             f"{numbers.usd(meta.cost_usd)}, made {meta.created_at[:16].replace('T', ' ')} UTC",
         ]

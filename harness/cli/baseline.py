@@ -92,8 +92,8 @@ def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> N
             one.when[:16].replace("T", " "),
             one.who,
             one.why,
-            f"{one.golden_set['name']} v{one.golden_set['version']}",
-            numbers.count(one.golden_set["n_items"]),
+            one.golden_set.title,
+            numbers.count(one.golden_set.n_items),
         )
         for name, one in found.items()
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import find_run, json_option, note, print_json, run_argument, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.runs import RunMeta
 
 MOST_SHOWN = 20
 
@@ -34,6 +37,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     """
     from harness.cli.weekly import eval_name_of
     from harness.report.headlines import headlines
+    from harness.runs import meta_document
     from harness.runs.asked import by_last_asked, read_note
 
     found = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None)
@@ -46,7 +50,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         print_json(
             [
                 {
-                    **_facts(meta),
+                    **meta_document(meta),
                     "label": meta.wave,
                     "note": notes[meta.run_id],
                     "headline": numbers_of[meta.run_id].as_dict() if meta.run_id in numbers_of else None,
@@ -70,7 +74,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
             meta.created_at[:16].replace("T", " "),
             meta.wave or "",
             meta.status,
-            f"{meta.golden_set['name']} v{meta.golden_set['version']}",
+            meta.golden_set.title,
             _items(meta),
             ", ".join(meta.candidates),
             *numbers_of[meta.run_id].cells(),
@@ -92,13 +96,13 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     click.echo(to_terminal(table))
 
 
-def _items(meta: Any) -> str:
+def _items(meta: RunMeta) -> str:
     """How many items the run asked about, and of how many where that is a part."""
     from harness.report.parts import numbers
 
-    in_set = meta.golden_set.get("n_items_in_set")
+    in_set = meta.golden_set.n_items_in_set
     some = numbers.count(meta.n_items)
-    return some if in_set in (None, meta.n_items) else f"{some} of {numbers.count(int(in_set))}"
+    return some if in_set is None or in_set == meta.n_items else f"{some} of {numbers.count(in_set)}"
 
 
 @command.command("note")
@@ -134,9 +138,10 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     """
     run = find_run(runs_dir, run_name)
     if as_json:
+        from harness.runs import meta_document
         from harness.runs.asked import read_note
 
-        print_json({**_facts(run.meta), "label": run.meta.wave, "note": read_note(runs_dir, run.meta.run_id)})
+        print_json({**meta_document(run.meta), "label": run.meta.wave, "note": read_note(runs_dir, run.meta.run_id)})
         return
     from harness.cli.summary import outcome_words
     from harness.report.parts import numbers
@@ -154,7 +159,7 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
             ("made", f"{meta.created_at}, in {numbers.duration(meta.wall_s)}"),
             (
                 "golden set",
-                f"{meta.golden_set['name']} v{meta.golden_set['version']}, {numbers.count(meta.n_items)} items",
+                f"{meta.golden_set.title}, {numbers.count(meta.n_items)} items",
             ),
             ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
             ("spent", f"{numbers.usd(meta.cost_usd)} by the calls of its last execution"),
@@ -166,10 +171,7 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     inputs = Table(
         "Inputs",
         ("Kind", "Name", "Version", "sha256"),
-        tuple(
-            (kind, str(one.get("name")), str(one.get("version")), str(one.get("sha256"))[:12])
-            for kind, one in meta.inputs.items()
-        ),
+        tuple((kind, one.name, str(one.version), one.sha256[:12]) for kind, one in meta.inputs.items()),
     )
     outcomes = sorted({outcome for counts in meta.counts.values() for outcome, n in counts.items() if n})
     counted = Table(
@@ -187,7 +189,3 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
         title = "Most frequent errors"
         tables.append(Table(title, ("Candidate", "Reason", "Rows"), reasons, (), frozenset({"Rows"})))
     click.echo(render(tables, "terminal"))
-
-
-def _facts(meta: Any) -> dict[str, Any]:
-    return {name: getattr(meta, name) for name in meta.__slots__}

@@ -10,19 +10,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
 from harness.files.permissions import no_more_readable_than
-from harness.gating.records import EARLY_STOP
 from harness.measure.score import signature_of
-from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, open_run
+from harness.records import GoldenFacts, RunMeta
+from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, meta_document, open_run
 from harness.runs.integrity import sealed, table_hashes, verify
 from harness.runs.layout import plain_name
 from harness.runs.writer import appear
@@ -34,7 +35,7 @@ PROMOTED = "promoted"
 TEXT_COLUMNS = ("rationale", "response_key", "error")
 """Columns that could carry words of an item or of an answer; kept as columns, without values."""
 MAX_REASON = 500
-_OF_CANDIDATES = ("counts", "fingerprints", "signatures")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ class Promotion:
     when: str
     why: str
     signature: str
-    golden_set: Mapping[str, Any]
+    golden_set: GoldenFacts
     previous: Mapping[str, str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness baseline show --json``."""
-        return asdict(self)
+        return asdict(self) | {"golden_set": self.golden_set.as_dict()}
 
 
 def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root: Path = DEFAULT_ROOT) -> Path:
@@ -83,7 +84,7 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
             allowed="a run with status complete",
             next_step="run it again; what was answered is kept",
         )
-    if run.meta.eval.get(EARLY_STOP):
+    if run.meta.early_stop is not None:
         raise HarnessError(
             f"run {run.meta.run_id} was made with --early-stop: a baseline must cover the whole golden set",
             allowed="a run without --early-stop",
@@ -111,7 +112,8 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
             partial.mkdir()
             _copy_items(run, partial)
             _copy_predictions(run, candidate, partial)
-            (partial / META_FILE).write_bytes(sealed(_reduced_meta(run, candidate), table_hashes(RunFolder(partial))))
+            document = meta_document(_reduced_meta(run, candidate))
+            (partial / META_FILE).write_bytes(sealed(document, table_hashes(RunFolder(partial))))
             _write(partial / BASELINE_FILE, promotion.as_dict())
         appear(partial, folder)
     except OSError as error:
@@ -127,11 +129,10 @@ def read_promotion(folder: Path) -> Promotion | None:
     """The promotion record of a baseline folder; None when there is none."""
     path = folder / BASELINE_FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Promotion(**{one.name: content[one.name] for one in fields(Promotion) if one.name in content})
+        return msgspec.json.decode(path.read_bytes(), type=Promotion)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise HarnessError(
             f"{path}: no record of a promotion: {error}",
             allowed="the file that 'harness baseline set' wrote",
@@ -164,25 +165,27 @@ def _check_words(who: str, why: str) -> None:
             raise HarnessError(f"{name} has {len(value)} characters", allowed=f"at most {MAX_REASON}")
 
 
-def _reduced_meta(run: Run, candidate: str) -> dict[str, Any]:
+def _reduced_meta(run: Run, candidate: str) -> RunMeta:
     """run.json with one candidate and without stored inputs."""
-    meta: dict[str, Any] = {one.name: getattr(run.meta, one.name) for one in fields(run.meta)}
-    for name in _OF_CANDIDATES:
-        meta[name] = {candidate: dict(meta[name][candidate])} if candidate in meta[name] else {}
-    specs = {name: spec for name, spec in run.meta.eval["candidates"].items() if name == candidate}
-    kept = {
-        kind: {name: value for name, value in entry.items() if name != "stored"}
-        for kind, entry in run.meta.inputs.items()
-        if ":" not in kind or kind.partition(":")[2] == candidate
-    }
-    return {
-        **meta,
-        "candidates": [candidate],
-        "categories": list(run.categories),
-        "eval": {**run.meta.eval, "candidates": specs, "baseline": candidate},
-        "inputs": kept,
-        "limits": {},
-    }
+    meta = run.meta
+    return replace(
+        meta,
+        candidates=(candidate,),
+        counts=_of(candidate, meta.counts),
+        fingerprints=_of(candidate, meta.fingerprints),
+        signatures=_of(candidate, meta.signatures),
+        eval=replace(meta.eval, candidates=_of(candidate, meta.eval.candidates), baseline=candidate),
+        inputs={
+            kind: replace(one, stored=None)
+            for kind, one in meta.inputs.items()
+            if ":" not in kind or kind.partition(":")[2] == candidate
+        },
+        limits={},
+    )
+
+
+def _of(candidate: str, by_candidate: Mapping[str, T]) -> dict[str, T]:
+    return {name: one for name, one in by_candidate.items() if name == candidate}
 
 
 def _copy_items(run: Run, target: Path) -> None:

@@ -7,12 +7,12 @@ answer: its ``*`` is one check over all items, and a gate without one gets the d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from harness.core.checks import CheckSpec
 from harness.core.gate import POOLED
 from harness.errors import HarnessError
+from harness.records import Check, Eval, Gate
 
 ALL_ITEMS = "*"
 """Category of a check that is about the whole answer, such as the failure rate."""
@@ -23,21 +23,22 @@ FAILURE_MIN_ITEMS = 598
 """Fewest items on which two systems without a failure pass the default check; below, it is only watched."""
 
 
-def gate_of(eval_data: Mapping[str, Any], eval_name: str) -> Mapping[str, Any]:
-    """The ``gate:`` section of a resolved eval."""
-    gate: Mapping[str, Any] | None = eval_data.get("gate")
-    if not gate or not gate.get("checks"):
+def gate_of(spec: Eval) -> Gate:
+    """The ``gate:`` section of an eval.
+
+    Raises:
+        HarnessError: It has none.
+    """
+    if spec.gate is None or not spec.gate.checks:
         raise HarnessError(
-            f"eval '{eval_name}' has no gate",
+            f"eval '{spec.eval}' has no gate",
             allowed="a gate section with at least one check",
             next_step='add for example: gate: {checks: [{category: "*", metric: recall, margin: 0.05, tier: guarded}]}',
         )
-    return gate
+    return spec.gate
 
 
-def resolve_checks(
-    lines: Sequence[Mapping[str, Any]], categories: Sequence[str], n_items: int
-) -> tuple[CheckSpec, ...]:
+def resolve_checks(lines: Sequence[Check], categories: Sequence[str], n_items: int) -> tuple[CheckSpec, ...]:
     """One check per category, metric and kind, in the order in which each was first named."""
     found: dict[tuple[str, str, str], CheckSpec] = {}
     for line in lines:
@@ -61,19 +62,19 @@ def default_failure_check(n_items: int) -> CheckSpec:
     return CheckSpec(ALL_ITEMS, "failure_rate", tier, margin=FAILURE_MARGIN)
 
 
-def is_implied(spec: CheckSpec, lines: Sequence[Mapping[str, Any]]) -> bool:
+def is_implied(spec: CheckSpec, lines: Sequence[Check]) -> bool:
     """Whether the check is the default one, written in no line."""
-    return spec.metric == "failure_rate" and not any(line["metric"] == "failure_rate" for line in lines)
+    return spec.metric == "failure_rate" and not any(line.metric == "failure_rate" for line in lines)
 
 
-def is_named(spec: CheckSpec, lines: Sequence[Mapping[str, Any]]) -> bool:
+def is_named(spec: CheckSpec, lines: Sequence[Check]) -> bool:
     """Whether a line names the check's category, instead of ``*`` standing for it."""
     asked = (spec.category, spec.metric)
-    return any((line["category"], line["metric"]) == asked and line.get(spec.kind) is not None for line in lines)
+    return any((line.category, line.metric) == asked and getattr(line, spec.kind) is not None for line in lines)
 
 
-def _expand(line: Mapping[str, Any], categories: Sequence[str]) -> list[CheckSpec]:
-    category, metric = line["category"], line["metric"]
+def _expand(line: Check, categories: Sequence[str]) -> list[CheckSpec]:
+    category, metric = line.category, line.metric
     names = categories if category == ALL_ITEMS and metric != "failure_rate" else [category]
     unknown = [name for name in names if name not in categories and name != ALL_ITEMS]
     if unknown:
@@ -82,5 +83,4 @@ def _expand(line: Mapping[str, Any], categories: Sequence[str]) -> list[CheckSpe
             allowed=f"* or {', '.join(categories)}",
             next_step="correct the gate, or label that category",
         )
-    tier = line.get("tier") or "guarded"
-    return [CheckSpec(name, metric, tier, line.get("margin"), line.get("floor")) for name in names]
+    return [CheckSpec(name, metric, line.tier, line.margin, line.floor) for name in names]

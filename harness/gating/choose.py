@@ -42,8 +42,7 @@ class Baseline:
 
 def declared_baseline(run: Run) -> str | None:
     """The baseline that the run's eval declares, whether or not the run has it."""
-    declared = run.meta.eval.get("baseline")
-    return None if declared is None else str(declared)
+    return run.meta.eval.baseline
 
 
 def default_baseline(declared: str | None, names: Sequence[str]) -> str:

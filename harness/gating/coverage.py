@@ -16,6 +16,7 @@ from harness.core.checks import CheckSpec, Verdict
 from harness.core.gate import GateResult
 from harness.core.statements import Statement
 from harness.gating.checks import check_name, is_implied, is_named
+from harness.records import Check
 
 CALL_FREE_KINDS = frozenset(["rules", "recorded", "classifier"])
 Because = Literal["makes_no_calls", "neither_decides", "not_decided", "candidate_alone"]
@@ -53,7 +54,7 @@ def is_call_free(fingerprint: Mapping[str, Any]) -> bool:
 
 def split_checks(
     specs: Sequence[CheckSpec],
-    lines: Sequence[Mapping[str, Any]],
+    lines: Sequence[Check],
     decides: Mapping[str, tuple[bool, bool]],
     *,
     names: tuple[str, str],
@@ -88,7 +89,7 @@ def split_checks(
     return tuple(kept), tuple(left_out)
 
 
-def with_coverage(result: GateResult, left_out: Sequence[LeftOut], lines: Sequence[Mapping[str, Any]]) -> GateResult:
+def with_coverage(result: GateResult, left_out: Sequence[LeftOut], lines: Sequence[Check]) -> GateResult:
     """The same gate with what could not be evaluated among its reasons; without any proof at all it is no PASS."""
     gaps = [one.spec for one in left_out if one.is_gap and one.spec.tier != "watch"]
     gated = [check for check in result.checks if check.spec.tier != "watch"]

@@ -28,7 +28,7 @@ from harness.gating.coverage import coverage_notes, is_call_free, split_checks, 
 from harness.gating.findings import evidence_of, pair_findings
 from harness.gating.findings.stored import check_facts
 from harness.gating.must_catch import must_catch_of, with_must_catch
-from harness.gating.records import EARLY_STOP, SEVERAL, CheckReport, Fallback, GateReport, GateSide
+from harness.gating.records import SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
 from harness.measure.pairs import Pairs, System, pair_runs
@@ -79,19 +79,18 @@ def gate_runs(
             candidate_run,
             next_step="run the baseline again on this golden set and promote it, or gate with --across-versions",
         )
-    eval_data = candidate_run.meta.eval
-    gate = gate_of(eval_data, candidate_run.meta.eval_name)
+    spec = candidate_run.meta.eval
+    gate = gate_of(spec)
     pairs = pair_runs(baseline_run, baseline, candidate_run, candidate, positions=positions)
     specs, left_out = split_checks(
-        resolve_checks(gate["checks"], pairs.categories, int(pairs.is_asked.sum())),
-        gate["checks"],
+        resolve_checks(gate.checks, pairs.categories, int(pairs.is_asked.sum())),
+        gate.checks,
         _coverage(pairs),
         names=(baseline, candidate),
-        can_fail=not is_call_free(candidate_run.meta.fingerprints.get(candidate) or {})
-        or bool(pairs.candidate.has_failed.any()),
+        can_fail=not is_call_free(candidate_run.meta.fingerprint(candidate)) or bool(pairs.candidate.has_failed.any()),
     )
-    alpha, seed = float(gate.get("alpha", 0.05)) / 2**n_earlier_looks, int(eval_data.get("seed", 0))
-    most = float(eval_data.get("max_error_rate", 0.005))
+    alpha, seed = gate.alpha / 2**n_earlier_looks, spec.seed
+    most = spec.max_error_rate
     arrays = pairs.arrays()
     is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
     result = gate_arrays(
@@ -113,7 +112,7 @@ def gate_runs(
     if broken:
         result = replace(result, verdict="INVALID", reasons=tuple(broken))
     elif result.verdict != "INVALID":
-        result = with_coverage(result, left_out, gate["checks"])
+        result = with_coverage(result, left_out, gate.checks)
     must_catch = must_catch_of(candidate_run, candidate, baseline_run, baseline)
     result = with_must_catch(result, must_catch)
     flagged = Fallback(
@@ -126,7 +125,7 @@ def gate_runs(
         CheckReport(
             _in_items(check, pairs.n_repeats),
             *_levels(check.spec, pairs, missing),
-            is_implied(check.spec, gate["checks"]),
+            is_implied(check.spec, gate.checks),
             _n_missing(missing, check.spec, pairs),
         )
         for check in result.checks
@@ -179,11 +178,11 @@ def _look_notes(n_earlier: int, alpha: float) -> list[Statement]:
 
 def _refuse_sequential(run: Run) -> None:
     """A run that stopped when its verdict was clear has that verdict; another at full alpha would be a lucky one."""
-    stopped = run.meta.eval.get(EARLY_STOP)
-    if stopped:
+    stopped = run.meta.early_stop
+    if stopped is not None:
         raise HarnessError(
-            f"run {run.meta.run_id} was made with --early-stop and ended at look {stopped['look']} of "
-            f"{stopped['looks']}: its verdict is the sequential one",
+            f"run {run.meta.run_id} was made with --early-stop and ended at look {stopped.look} of "
+            f"{stopped.looks}: its verdict is the sequential one",
             allowed="a run over all items that were planned",
             next_step="run the eval without --early-stop; answers at hand cost nothing",
         )

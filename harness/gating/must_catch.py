@@ -69,7 +69,7 @@ def must_catch_of(candidate_run: Run, candidate: str, baseline_run: Run, baselin
     What must be caught is said by the candidate's run alone: the list may have grown since the baseline's.
     """
     items = must_catch_items(candidate_run, candidate)
-    n_left_out = max(0, int(candidate_run.meta.golden_set.get("n_must_catch", 0)) - len(items))
+    n_left_out = max(0, (candidate_run.meta.golden_set.n_must_catch or 0) - len(items))
     if not items and not n_left_out:
         return None
     before = must_catch_items(baseline_run, baseline)

@@ -7,8 +7,8 @@ figures are ``core.planning``'s.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from harness.core.planning import (
     smallest_provable_margin,
 )
 from harness.gating.checks import gate_of, resolve_checks
+from harness.records import GoldenFacts
 from harness.runs.split import is_dev
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class GatePlan:
     """What a golden set can prove under stated assumptions."""
 
     eval_name: str
-    golden_set: Mapping[str, Any]
+    golden_set: GoldenFacts
     alpha: float
     discordance: float
     checks: tuple[PlannedCheck, ...]
@@ -94,7 +95,7 @@ class GatePlan:
         """Plain data in the shape of ``harness gate --plan --json``."""
         return {
             "eval": self.eval_name,
-            "golden_set": dict(self.golden_set),
+            "golden_set": self.golden_set.as_dict(),
             "alpha": self.alpha,
             "discordance": self.discordance,
             "checks": [check.as_dict() for check in self.checks],
@@ -105,19 +106,19 @@ class GatePlan:
 def plan_eval(loaded: LoadedEval, *, discordance: float = PLANNED_DISCORDANCE) -> GatePlan:
     """What the golden set of an eval can prove about its gate; nothing is called."""
     spec, golden = loaded.eval.value, loaded.golden
-    gate = gate_of(asdict(spec), spec.eval)
+    gate = gate_of(spec)
     y_true, groups = golden.labels(), [item.group for item in golden.items()]
     if spec.split is not None:  # the gate judges its own part of the set alone
-        is_gated = ~is_dev(list(golden.ids()), groups, asdict(spec.split))
+        is_gated = ~is_dev(list(golden.ids()), groups, spec.split)
         y_true, groups = y_true[is_gated], [group for group, kept in zip(groups, is_gated, strict=True) if kept]
     n_items = len(groups)
-    specs = resolve_checks(gate["checks"], golden.categories, n_items)
+    specs = resolve_checks(gate.checks, golden.categories, n_items)
     named = {group for group in groups if group is not None}
     n_groups = None if not named else len(named) + groups.count(None)
-    alpha = float(gate["alpha"])
+    alpha = gate.alpha
     return GatePlan(
         spec.eval,
-        {"name": golden.name, "version": golden.version, "hash": golden.sha256, "n_items": n_items},
+        GoldenFacts(golden.name, golden.version, golden.sha256, n_items),
         alpha,
         discordance,
         plan_checks(y_true, golden.categories, specs, discordance=discordance, alpha=alpha),

@@ -18,12 +18,11 @@ from harness.gating.coverage import LeftOut
 from harness.gating.findings.records import Finding
 from harness.gating.must_catch import MustCatch
 from harness.measure.pairs import Flips
+from harness.records import GoldenFacts
 from harness.records.base import FailOn
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 Status = Literal["passed", "failure", "skipped", "error"]
-EARLY_STOP = "early_stop"
-"""Key in a run's resolved eval that says the run was made in sequential looks."""
 SEVERAL = "several categories"
 """Why a pooled check has no value of its own."""
 
@@ -173,7 +172,7 @@ class GateReport:
     eval_name: str
     alpha: float
     seed: int
-    golden_set: Mapping[str, Any]
+    golden_set: GoldenFacts
     n_items: int
     n_missing: int
     n_withheld: int

@@ -7,10 +7,10 @@ and damaged texts, and slices that no item has. What a row may hold is decided b
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from harness.files.text import counted, listed, nearest, shortened
 from harness.files.yaml import read_yaml
 from harness.goldens.hygiene import KINDS, MENDS, Hygiene
 from harness.goldens.published import changed_since_published
-from harness.records import Item, Loaded, Policy, Prompt, RuleSet
+from harness.records import Item, Loaded, Policy, Prompt, RuleSet, Split
 from harness.runs.split import is_dev as parts_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def check_items(
     rules: Sequence[Loaded[RuleSet]] = (),
     *,
     is_thorough: bool = False,
-    split: Mapping[str, Any] | None = None,
+    split: Split | None = None,
 ) -> tuple[list[HarnessError], list[Remark]]:
     """Faults and remarks that only the items themselves can show; they are read once.
 
@@ -241,7 +241,7 @@ def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
     return remarks
 
 
-def _nearly_the_same(golden: GoldenSet, split: Mapping[str, Any] | None) -> Iterator[Remark]:
+def _nearly_the_same(golden: GoldenSet, split: Split | None) -> Iterator[Remark]:
     """Texts that differ in a few characters: with contradicting labels, in both parts of a split, or in no group."""
     from harness.goldens.near_duplicates import near_duplicates
 

@@ -140,7 +140,7 @@ def score_moves(
     else:
         metas = [
             meta for meta in list_runs(runs_dir)
-            if meta.golden_set.get("name") == old.name and meta.golden_set.get("version") in (old.version, new.version)
+            if meta.golden_set.name == old.name and meta.golden_set.version in (old.version, new.version)
         ]  # fmt: skip
         runs = [open_run(meta.run_id, runs_dir) for meta in metas]
     moved: list[Moved] = []

@@ -33,9 +33,10 @@ def changed_since_run(
     for meta in reversed(list_runs(runs_dir)) if now else ():  # the newest first
         for place, described in meta.inputs.items():
             kind = place.partition(":")[0]
-            key = (kind, str(described.get("name")), described.get("version"))
+            version = described.version if isinstance(described.version, int) else None
+            key = (kind, described.name, version)
             current = now.get(key)
-            sha256 = str(described.get("sha256"))
+            sha256 = described.sha256
             if current is None or key in found or sha256 == current.sha256:
                 continue
             if (kind, sha256) not in tried:

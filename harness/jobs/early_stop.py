@@ -42,10 +42,10 @@ from harness.gating.looks import (
     unjudged_checks,
     verdicts_of,
 )
-from harness.gating.records import EARLY_STOP, EXIT_CODES, Reuse
+from harness.gating.records import EXIT_CODES, Reuse
 from harness.measure.comparable import version_differences
 from harness.measure.pairs import Pairs, pair_runs
-from harness.records import Item
+from harness.records import EarlyStop, Item
 from harness.runner import RunRequest, RunSummary, run_eval
 from harness.runner.dry_run import dry_run
 from harness.runner.request import Golden
@@ -205,7 +205,7 @@ def early_stop_eval(
     entry = GateEntry(
         run.meta.run_id,
         report.candidate,
-        run.meta.fingerprints.get(report.candidate, {}),
+        run.meta.fingerprint(report.candidate),
         report.verdict,
         golden.sha256,
         len(run.item_ids),
@@ -245,8 +245,8 @@ def run_early_stop(
             next_step="run it without --early-stop, or leave must_catch out",
         )
     golden = request.golden
-    specs = resolve_checks(gate_of(request.eval, request.eval_name)["checks"], golden.categories, len(golden))
-    gate, left_out = sequential_gate(specs, alpha=float(request.eval["gate"].get("alpha", 0.05)))
+    specs = resolve_checks(gate_of(request.eval).checks, golden.categories, len(golden))
+    gate, left_out = sequential_gate(specs, alpha=gate_of(request.eval).alpha)
     clusters = cluster_codes([item.group for item in golden.items()])
     order = seeded_order(golden.labels(), clusters, request.seed)
     sizes = look_sizes(order, clusters, gate.plan.fractions)
@@ -282,7 +282,7 @@ def run_early_stop(
         n_items_in_set=len(golden),
         run=stored,
         candidate=candidate,
-        baseline=reference or str(request.eval.get("baseline")),
+        baseline=reference or str(request.eval.baseline),
         calls={"made": so_far.calls, "saved": saved_calls},
         cost_usd={"spent": so_far.cost_usd, "saved": saved_usd},
         checks=checks,
@@ -292,11 +292,10 @@ def run_early_stop(
 
 def _part(request: RunRequest, chosen: NDArray[np.int64], look: int, n_looks: int) -> RunRequest:
     """The request of one look; what it is becomes part of the run's id and of run.json."""
-    facts = {"look": look, "looks": n_looks, "items": int(chosen.size), "items_in_set": len(request.golden)}
     return replace(
         request,
         golden=GoldenPart(request.golden, np.sort(chosen)),
-        eval={**request.eval, EARLY_STOP: {**facts, "seed": request.seed}},
+        early_stop=EarlyStop(look, n_looks, int(chosen.size), len(request.golden), request.seed),
     )
 
 

@@ -17,6 +17,7 @@ from harness.errors import IncompleteRunError
 from harness.files.evals import LoadedEval, load_eval
 from harness.gating import GateReport, gate_runs
 from harness.gating.baselines import FOLDER
+from harness.gating.checks import gate_of
 from harness.gating.choose import declared_baseline, judged_candidate, needed_candidates, resolve_baseline
 from harness.gating.decide import is_same_system
 from harness.gating.log import GateEntry, earlier_looks, record_gate
@@ -125,9 +126,9 @@ def gate_stored(
         where=f"run {run.meta.run_id}",
     )
     baseline = resolve_baseline(options.baseline, run, candidate, runs_dir=runs_dir, root=root)
-    fingerprint, n_items = run.meta.fingerprints.get(candidate, {}), len(run.item_ids)
+    fingerprint, n_items = run.meta.fingerprint(candidate), len(run.item_ids)
     is_aa = is_same_system(baseline.run, baseline.candidate, run, candidate)  # tries no candidate: no look, not logged
-    name = str(run.meta.golden_set.get("name"))
+    name = run.meta.golden_set.name
     looks = [] if is_aa else earlier_looks(card, name, fingerprint, run.meta.run_id, n_items)
     report = gate_runs(
         run,
@@ -138,8 +139,7 @@ def gate_stored(
         across_versions=options.across_versions,
         n_earlier_looks=max(len(looks), int(options.is_second_look)),
     )
-    gate = run.meta.eval.get("gate") or {}
-    report = replace(report, fail_on=options.fail_on or gate.get("fail_on") or "inconclusive")
+    report = replace(report, fail_on=options.fail_on or gate_of(run.meta.eval).fail_on)
     if report.is_tolerated:
         report = replace(report, notes=(Statement("tolerated", facts={"verdict": report.verdict}), *report.notes))
     if is_aa:
@@ -148,16 +148,14 @@ def gate_stored(
     report = replace(report, notes=(*report.notes, *notes))
     if not is_counted:
         return report
-    entry = GateEntry(
-        run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.get("hash"), report.n_items
-    )
+    entry = GateEntry(run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.hash, report.n_items)
     return replace(report, reuse=record_gate(card, entry, now=now))
 
 
 def card_of(run: Run) -> Path | None:
     """The golden set's card where the run found it; None when it is not there any more."""
-    path = run.meta.inputs.get("golden_set", {}).get("path")
-    return Path(path) if path and Path(path).is_file() else None
+    described = run.meta.inputs.get("golden_set")
+    return Path(described.path) if described is not None and Path(described.path).is_file() else None
 
 
 def _unused_keys(loaded: LoadedEval) -> dict[str, str]:

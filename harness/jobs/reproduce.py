@@ -81,10 +81,10 @@ def rebuilt(run: Run, name: str, golden: GoldenSet, environment: Mapping[str, st
         yield Rebuilt(candidate, _endpoints(models, candidate, environment))
 
 
-def _needed(run: Run, name: str) -> dict[str, Mapping[str, Any]]:
+def _needed(run: Run, name: str) -> dict[str, CandidateSpec]:
     """The candidate and all it asks, as the run's eval describes them."""
-    stored: Mapping[str, Mapping[str, Any]] = run.meta.eval.get("candidates") or {}
-    found: dict[str, Mapping[str, Any]] = {}
+    stored = run.meta.eval.candidates
+    found: dict[str, CandidateSpec] = {}
     waiting = [name]
     while waiting:
         one = waiting.pop()
@@ -93,24 +93,14 @@ def _needed(run: Run, name: str) -> dict[str, Mapping[str, Any]]:
         if one not in stored:
             raise CannotReproduce(f"the run keeps nothing of '{one}', which it asks")
         spec = stored[one]
-        kind = next((kind for kind in OWN_KINDS if spec.get(kind) is not None), None)
-        if kind is None:
+        if spec.kind not in OWN_KINDS:
             raise CannotReproduce("a candidate of its kind sends nothing that the run describes")
         found[one] = spec
-        waiting += [used for used in kind_named(kind).uses(_spec(kind, spec)) if used != "human" or used in stored]
+        waiting += [used for used in kind_named(spec.kind).uses(spec) if used != "human" or used in stored]
     return found
 
 
-def _spec(kind: str, stored: Mapping[str, Any]) -> CandidateSpec:
-    from harness.records import CascadeStage
-
-    value = stored[kind]
-    if kind == "cascade":
-        value = tuple(CascadeStage(**stage) for stage in value)
-    return CandidateSpec(kind, value, options=stored.get("options") or {})
-
-
-def _written(run: Run, specs: Mapping[str, Mapping[str, Any]], home: Path) -> Path:
+def _written(run: Run, specs: Mapping[str, CandidateSpec], home: Path) -> Path:
     """The run's texts as files, and an eval that names them."""
     policy = run.input_text("policy")
     if policy is None:
@@ -118,14 +108,14 @@ def _written(run: Run, specs: Mapping[str, Mapping[str, Any]], home: Path) -> Pa
     (home / "policy.yaml").write_text(policy, encoding="utf-8", newline="")
     candidates = {}
     for number, (name, spec) in enumerate(specs.items()):
-        kind = next(kind for kind in OWN_KINDS if spec.get(kind) is not None)
-        plain = {key: value for key, value in spec.items() if key != "options" and value not in (None, {}, [], "")}
-        plain |= spec.get("options") or {}
+        kind = spec.kind
+        plain = {key: value for key, value in spec.as_dict().items() if value not in (None, {}, [], "")}
+        plain |= plain.pop("options", {})
         if kind_named(kind).file is not None:
             text = run.input_text(f"{kind}:{name}")
             if text is None:
                 raise CannotReproduce(f"the run does not keep the {kind} of '{name}'")
-            plain[kind] = f"{number}{Path(str(spec[kind])).suffix}"
+            plain[kind] = f"{number}{Path(str(spec.value)).suffix}"
             (home / plain[kind]).write_text(text, encoding="utf-8", newline="")
         candidates[name] = _without_nothing(plain)
     content = {"eval": run.meta.eval_name, "policy": "policy.yaml", "golden_set": "policy.yaml",
@@ -152,16 +142,16 @@ def _refuse_code(loaded: LoadedEval) -> None:
 
 def _models_file(run: Run) -> Path | None:
     """The models file beside the eval: the run says where its policy was, from here and from the eval."""
-    shown = str(run.meta.inputs.get("policy", {}).get("path") or "")
-    written = str(run.meta.eval.get("policy") or "")
-    name = str(run.meta.eval.get("models") or "models.yaml")
+    described = run.meta.inputs.get("policy")
+    shown = described.path if described is not None else ""
+    written, name = run.meta.eval.policy, run.meta.eval.models
     folders = [shipped_root() / "evals"]
     if written and not written.startswith("..") and shown.endswith(written):
         folders.insert(0, Path(shown[: -len(written)] or "."))
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
-def _models(run: Run, specs: Mapping[str, Mapping[str, Any]], path: Path | None) -> dict[str, Model]:
+def _models(run: Run, specs: Mapping[str, CandidateSpec], path: Path | None) -> dict[str, Model]:
     """Models as they were asked: name and parameters from the run, the address from the models file."""
     try:
         known = load_models(path).value if path is not None else {}
@@ -169,10 +159,10 @@ def _models(run: Run, specs: Mapping[str, Mapping[str, Any]], path: Path | None)
         known = {}
     found: dict[str, Model] = {}
     for name, spec in specs.items():
-        model_id = spec.get("model") or spec.get("moderation")
+        model_id = spec.model or spec.of("moderation")
         if not isinstance(model_id, str):
             continue
-        was: Mapping[str, Any] = run.meta.fingerprints.get(name, {})
+        was = run.meta.fingerprint(name)
         model = known.get(model_id) or Model(provider=was.get("provider") or "openai")
         own = {"provider": was.get("provider"), "params": was.get("params"),
                "structured_output": was.get("structured_output"),

@@ -19,7 +19,7 @@ from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval, load_eval
 from harness.files.kinds import kind_of
-from harness.records import Loaded, Policy
+from harness.records import CategoryFacts, Eval, Loaded, Policy, PolicyFacts
 from harness.records.answers import Candidate
 from harness.runner import (
     Endpoint,
@@ -149,14 +149,10 @@ def unchanged_since(path: Path, items_path: Path | None) -> Callable[[], None]:
     return check
 
 
-def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> dict[str, Any]:
-    """The eval as plain data, with every default written out and only the chosen candidates."""
-    data = dataclasses.asdict(dataclasses.replace(loaded.eval.value, candidates={}))
-    specs = loaded.eval.value.candidates
-    data["candidates"] = {name: spec.as_dict() for name, spec in specs.items() if name in chosen}
-    if data["gate"] is not None and data["gate"]["fail_on"] == "inconclusive":
-        del data["gate"]["fail_on"]  # the default says nothing about a run, whose id it would change
-    return data
+def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> Eval:
+    """The eval with only the chosen candidates."""
+    spec = loaded.eval.value
+    return dataclasses.replace(spec, candidates={name: one for name, one in spec.candidates.items() if name in chosen})
 
 
 IDENTIFYING = ("id", "name", "definition", "allowed", "parent", "kind", "levels", "cut")
@@ -170,24 +166,13 @@ def policy_identity(policy: Policy) -> str:
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
-def policy_facts(policy: Loaded[Policy]) -> dict[str, Any]:
-    """What reports need of the policy, as plain data."""
+def policy_facts(policy: Loaded[Policy]) -> PolicyFacts:
+    """What reports need of the policy."""
     categories = {
-        one.id: {
-            "name": one.name,
-            "severity": one.severity,
-            "parent": one.parent,
-            "owner": one.owner,
-            "prevalence": None if one.prevalence is None else _dated(dataclasses.asdict(one.prevalence)),
-            "target": None if one.target is None else dataclasses.asdict(one.target),
-        }
+        one.id: CategoryFacts(one.name, one.severity, one.parent, one.owner, one.prevalence, one.target)
         for one in policy.value.categories
     }
-    return {"name": policy.value.policy, "version": policy.value.version, "categories": categories}
-
-
-def _dated(prevalence: dict[str, Any]) -> dict[str, Any]:
-    return {**prevalence, "date": prevalence["date"].isoformat()}
+    return PolicyFacts(policy.value.policy, policy.value.version, categories)
 
 
 def _endpoints(

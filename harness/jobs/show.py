@@ -83,8 +83,8 @@ def show_item(run: Run, item_id: str, mode: TextMode, sources: Sources) -> ItemS
     return ItemSheet(
         run_id=meta.run_id,
         eval_name=meta.eval_name,
-        golden_set=f"{meta.golden_set['name']} v{meta.golden_set['version']}",
-        policy=f"{meta.policy.get('name', '')} v{meta.policy.get('version', '')}",
+        golden_set=meta.golden_set.title,
+        policy=f"{meta.policy.name} v{meta.policy.version or ''}",
         item_id=item_id,
         text=shown_text(item.text if item else None, mode),
         text_mode=mode,
@@ -130,9 +130,8 @@ def _votes(item: Item | None, rename: Mapping[str, str]) -> tuple[Mapping[str, A
 
 def _definitions(run: Run) -> dict[str, tuple[str, str]]:
     """Name and definition of every category under the policy as it was; the id alone where the run kept none."""
-    stored: Mapping[str, Any] = run.meta.policy.get("categories", {})
     said = definitions_of(run)
-    return {one: (str(stored.get(one, {}).get("name") or one), said.get(one, "")) for one in run.categories}
+    return {one: (run.meta.policy.category_name(one), said.get(one, "")) for one in run.categories}
 
 
 def _known(value: int) -> int | None:
@@ -154,7 +153,7 @@ class _Candidate:
                    "rationale", "latency_ms", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "cached",
                    "response_key", "error"]  # fmt: skip
         self._rows = run.rows(name, columns).slice(at * n_repeats, n_repeats).to_pylist()
-        self._fingerprint: Mapping[str, Any] = run.meta.fingerprints.get(name, {})
+        self._fingerprint = run.meta.fingerprint(name)
         names = [*run.categories, *(name for name, _ in _definitions(run).values())]
         self._words = AnswerWords(item.text if item else None, names)
 
@@ -313,11 +312,8 @@ class _Candidate:
             return ""
         if outcome in MISSING_OUTCOMES:
             return "nothing: a missing pair, left out"
-        described = self._run.meta.eval
-        own = ((described.get("candidates") or {}).get(self._name) or {}).get("on_failure")
-        return {"flag": "flagged", "no_flag": "not flagged", "review": "sent to a person"}.get(
-            str(own or described.get("on_failure") or "no_flag"), ""
-        )
+        declared = self._run.meta.on_failure(self._name)
+        return {"flag": "flagged", "no_flag": "not flagged", "review": "sent to a person"}[declared]
 
     def _sheet(
         self, readings: tuple[Reading, ...], *, rules: tuple[RuleHit, ...] | None = None, note: str = ""

@@ -34,12 +34,12 @@ def golden_of(run: Run, card: Path | None = None, policy: Policy | None = None) 
             if card:
                 raise
             continue
-        if golden.sha256 == run.meta.golden_set["hash"]:
+        if golden.sha256 == run.meta.golden_set.hash:
             return golden
         if card:
             raise HarnessError(
                 f"{card}: another golden set than the one that was run",
-                allowed=f"{run.meta.golden_set['name']} v{run.meta.golden_set['version']} as it was when it was run",
+                allowed=f"{run.meta.golden_set.title} as it was when it was run",
                 next_step="name the card of that version",
             )
     return None
@@ -47,7 +47,8 @@ def golden_of(run: Run, card: Path | None = None, policy: Policy | None = None) 
 
 def likely_cards(run: Run) -> list[Path]:
     """Where the run says its golden set was, and where the shipped sets are."""
-    path = run.meta.inputs.get("golden_set", {}).get("path")
+    described = run.meta.inputs.get("golden_set")
+    path = described.path if described is not None else ""
     cards = [Path(path), shipped_root() / "golden_sets" / Path(path).name] if path else []
     return [card for card in cards if card.is_file()]
 

@@ -68,30 +68,24 @@ def shared_positions(old: Run, new: Run) -> tuple[NDArray[np.int64], NDArray[np.
 
 def _card_differences(old: Run, new: Run) -> list[str]:
     before, after = old.meta.golden_set, new.meta.golden_set
-    name = f"{before['name']} v{before['version']}"
-    if (before["name"], before["version"]) != (after["name"], after["version"]):
-        return [f"golden set {name} became {after['name']} v{after['version']}"]
-    if before["hash"] != after["hash"]:
-        return [f"golden set {name} was edited without a new version ({before['hash'][:8]} became {after['hash'][:8]})"]
+    if (before.name, before.version) != (after.name, after.version):
+        return [f"golden set {before.title} became {after.title}"]
+    if before.hash != after.hash:
+        edited = f"{before.hash[:8]} became {after.hash[:8]}"
+        return [f"golden set {before.title} was edited without a new version ({edited})"]
     return []
 
 
 def _policy_differences(old: Run, new: Run) -> list[str]:
-    both = [run.meta.inputs.get("policy") or {} for run in (old, new)]
-    field = "identity" if all(entry.get("identity") for entry in both) else "sha256"  # older runs kept one hash alone
-    before, after = _policy(old, field), _policy(new, field)
-    if before is None or after is None or before == after:
+    before, after = (run.meta.inputs.get("policy") for run in (old, new))
+    if before is None or after is None:
         return []
-    if before[:2] != after[:2]:
-        return [f"policy {before[0]} v{before[1]} became {after[0]} v{after[1]}"]
-    return [f"policy {before[0]} v{before[1]} was edited without a new version ({before[2][:8]} became {after[2][:8]})"]
-
-
-def _policy(run: Run, field: str) -> tuple[str, str, str] | None:
-    entry = run.meta.inputs.get("policy")
-    if entry is None:
-        return None
-    return str(entry["name"]), str(entry["version"]), str(entry[field])
+    title = f"policy {before.name} v{before.version}"
+    if (before.name, before.version) != (after.name, after.version):
+        return [f"{title} became {after.name} v{after.version}"]
+    is_old = before.identity is None or after.identity is None  # older runs kept the hash of every byte alone
+    was, now = (one.sha256 if is_old else one.identity or "" for one in (before, after))
+    return [] if was == now else [f"{title} was edited without a new version ({was[:8]} became {now[:8]})"]
 
 
 def _item_differences(old: Run, new: Run) -> list[str]:

@@ -21,7 +21,7 @@ from harness.measure.comparable import require_same
 from harness.measure.decisions import generator, outcome_counts
 from harness.measure.pairs import CategoryPairs, Flips, pair_runs
 from harness.measure.score import golden_facts, has_weights, latency_percentiles, signature_of
-from harness.records import MISSING
+from harness.records import MISSING, GoldenFacts
 from harness.runs import Run
 
 _SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
@@ -81,7 +81,7 @@ class Comparison:
 
     baseline: Side
     candidate: Side
-    golden_set: Mapping[str, Any]
+    golden_set: GoldenFacts
     n_items: int
     family: str
     categories: Mapping[str, CategoryComparison]
@@ -96,7 +96,7 @@ class Comparison:
             "baseline": self.baseline.candidate,
             "candidate": self.candidate.candidate,
             "runs": {name: side.run_id for name, side in sides.items()},
-            "golden_set": dict(self.golden_set),
+            "golden_set": self.golden_set.as_dict(),
             "n_items": self.n_items,
             "family": self.family,
             "categories": {name: category.as_dict() for name, category in self.categories.items()},

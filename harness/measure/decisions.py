@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +63,7 @@ def read_failures(
 
 def on_failure_of(run: Run, candidate: str) -> OnFailure:
     """The fallback production takes when this candidate gives no usable decision."""
-    spec: dict[str, Any] = run.meta.eval["candidates"].get(candidate, {})
-    declared: OnFailure = spec.get("on_failure") or run.meta.eval["on_failure"]
-    return declared
+    return run.meta.on_failure(candidate)
 
 
 def decisions(run: Run, candidate: str) -> Decisions:
@@ -89,7 +87,7 @@ def decisions(run: Run, candidate: str) -> Decisions:
 def _covered(run: Run, candidate: str, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]:
     """The categories the candidate says it decides on, and any other that it did decide on."""
     decided: NDArray[np.bool_] = (y_pred != MISSING).any(axis=(0, 1))
-    declared = run.meta.fingerprints.get(candidate, {}).get("categories") or ()
+    declared = run.meta.fingerprint(candidate).get("categories") or ()
     return decided | np.isin(np.asarray(run.categories, dtype=object), np.asarray(declared, dtype=object))
 
 

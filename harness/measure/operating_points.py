@@ -134,7 +134,7 @@ def flag_share(run: Run, candidate: str, category: str) -> float:
 def with_prevalence(goal: Goal, run: Run, category: str) -> Goal:
     """A cost goal under the policy's prevalence, where it states one."""
     stated = run.prevalence(category)
-    return goal if goal.kind != "cost" or not stated else replace(goal, prevalence=float(stated["value"]))
+    return goal if goal.kind != "cost" or stated is None else replace(goal, prevalence=stated.value)
 
 
 def _before(run: Run, candidate: str, category: str) -> dict[str, MetricResult]:

@@ -36,7 +36,7 @@ from harness.measure.decisions import (
     outcome_code,
     outcome_counts,
 )
-from harness.records import MISSING
+from harness.records import MISSING, GoldenFacts, Prevalence
 from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
 from harness.runs.split import described
@@ -142,14 +142,14 @@ class RunScore:
     """The scores of every candidate of a run."""
 
     run_id: str
-    golden_set: Mapping[str, Any]
+    golden_set: GoldenFacts
     candidates: Mapping[str, CandidateScore]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
         return {
             "run_id": self.run_id,
-            "golden_set": dict(self.golden_set),
+            "golden_set": self.golden_set.as_dict(),
             "candidates": {name: score.as_dict() for name, score in self.candidates.items()},
         }
 
@@ -160,12 +160,11 @@ def score_run(run: Run, *, with_slices: bool = True) -> RunScore:
     return RunScore(run.meta.run_id, golden_facts(run), scores)
 
 
-def golden_facts(run: Run) -> dict[str, Any]:
+def golden_facts(run: Run) -> GoldenFacts:
     """What was measured on: the golden set and, under a split, the part of the run's items that the numbers are of."""
-    facts = dict(run.meta.golden_set)
-    if run.part != "all":
-        facts |= {"n_items": len(run.item_ids), "part": run.part, "n_items_in_run": run.meta.n_items}
-    return facts
+    if run.part == "all":
+        return run.meta.golden_set
+    return replace(run.meta.golden_set, n_items=len(run.item_ids), part=run.part, n_items_in_run=run.meta.n_items)
 
 
 def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> CandidateScore:
@@ -309,11 +308,10 @@ def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -
     return found
 
 
-def _at_prevalence(score: CategoryScore, prevalence: Mapping[str, Any], rng: np.random.Generator) -> MetricResult:
-    low, high = prevalence.get("low"), prevalence.get("high")
-    interval = None if low is None or high is None else Interval(low, high)
+def _at_prevalence(score: CategoryScore, stated: Prevalence, rng: np.random.Generator) -> MetricResult:
+    interval = None if stated.low is None or stated.high is None else Interval(stated.low, stated.high)
     return precision_at_prevalence(
-        score.tp, score.fp, score.fn, score.tn, prevalence=prevalence["value"], prevalence_interval=interval, rng=rng
+        score.tp, score.fp, score.fn, score.tn, prevalence=stated.value, prevalence_interval=interval, rng=rng
     )
 
 
@@ -380,8 +378,8 @@ def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
 def signature_of(run: Run, candidate: str) -> str:
     """All that can move this candidate's numbers, in the fixed order of the signature."""
     fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
-    if run.part != "all":
-        fields["split"] = described(run.part, run.meta.eval["split"])
+    if run.part != "all" and run.meta.eval.split is not None:
+        fields["split"] = described(run.part, run.meta.eval.split)
     if has_weights(run.weights):
         fields["weights"] = "unused"
     return signature(

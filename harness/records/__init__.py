@@ -36,6 +36,7 @@ from harness.records.candidates import (
 from harness.records.evals import SHARED_FIELDS, CandidateSpec, CascadeStage, Check, Eval, Gate, Split
 from harness.records.golden import FieldPaths, GoldenCard, Item, PolicyRef
 from harness.records.policy import Category, Policy, Prevalence, Target
+from harness.records.runs import CategoryFacts, EarlyStop, GoldenFacts, PolicyFacts, RunInput, RunMeta
 
 __all__ = [
     "FROM_FILE",
@@ -44,13 +45,16 @@ __all__ = [
     "CandidateSpec",
     "CascadeStage",
     "Category",
+    "CategoryFacts",
     "CategoryKind",
     "Check",
     "Clause",
+    "EarlyStop",
     "Eval",
     "FieldPaths",
     "Gate",
     "GoldenCard",
+    "GoldenFacts",
     "Item",
     "Label",
     "Limits",
@@ -64,6 +68,7 @@ __all__ = [
     "OnFailure",
     "OpenProportion",
     "Policy",
+    "PolicyFacts",
     "PolicyRef",
     "PositiveInt",
     "Prevalence",
@@ -73,6 +78,8 @@ __all__ = [
     "Proportion",
     "Rule",
     "RuleSet",
+    "RunInput",
+    "RunMeta",
     "RunStatus",
     "Severity",
     "Split",

@@ -50,10 +50,16 @@ class CandidateSpec:
         """The value when it is of this kind, else None."""
         return self.value if self.kind == kind else None
 
+    @property
+    def stages(self) -> tuple[CascadeStage, ...]:
+        """The stages of a cascade; none for any other kind."""
+        return tuple(self.value) if self.kind == "cascade" else ()
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data as an eval writes it, with the defaults written out."""
         shared = {name: getattr(self, name) for name in SHARED_FIELDS}
-        return {self.kind: _plain(self.value), **{name: _plain(value) for name, value in shared.items()}}
+        own = {self.kind: _plain(self.value)} if self.kind else {}
+        return {**own, **{name: _plain(value) for name, value in shared.items()}}
 
 
 def _plain(value: Any) -> Any:
@@ -86,6 +92,10 @@ class Check:
     floor: OpenProportion | None = None
 
 
+ALPHA = 0.05
+"""Level of a gate that names none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """The checks a candidate must pass before rollout.
@@ -96,7 +106,7 @@ class Gate:
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     checks: Annotated[tuple[Check, ...], MinLen(1)]
-    alpha: OpenProportion = 0.05
+    alpha: OpenProportion = ALPHA
     fail_on: FailOn = "inconclusive"
 
 
@@ -120,3 +130,8 @@ class Eval:
     gate: Gate | None = None
     seed: int = 0
     description: str = ""
+
+    @property
+    def alpha(self) -> float:
+        """The level at which its gate judges, or would."""
+        return ALPHA if self.gate is None else self.gate.alpha

@@ -84,19 +84,17 @@ def history(runs_dir: str | Path, eval_name: str, candidates: Sequence[str] = ()
 def _inputs(meta: RunMeta, candidate: str) -> dict[str, str]:
     found = {}
     for kind in ("prompt", "rules"):
-        described = meta.inputs.get(f"{kind}:{candidate}")
+        described = meta.input_of(kind, candidate)
         if described is not None:
-            name, version = described.get("name"), described.get("version")
-            text = f"{name} v{version}" if version is not None else str(name)
-            found[kind] = f"{text}@{str(described.get('sha256') or '')[:8]}"
+            found[kind] = f"{described.title}@{described.sha256[:8]}"
     return found
 
 
 def _silent(before: RunMeta, meta: RunMeta, candidate: str) -> tuple[str, ...]:
     found = []
     for kind in ("prompt", "rules"):
-        old, new = (one.inputs.get(f"{kind}:{candidate}") for one in (before, meta))
-        if old and new and old.get("version") == new.get("version") and old.get("sha256") != new.get("sha256"):
+        old, new = (one.input_of(kind, candidate) for one in (before, meta))
+        if old and new and old.version == new.version and old.sha256 != new.sha256:
             found.append(kind)
     return tuple(found)
 
@@ -113,7 +111,7 @@ def as_dict(rows: Sequence[HistoryRow]) -> dict[str, Any]:
                 "time": meta.created_at,
                 "label": meta.wave,
                 "note": row.note,
-                "golden_set": f"{meta.golden_set['name']} v{meta.golden_set['version']}",
+                "golden_set": meta.golden_set.title,
                 "candidates": {},
             },
         )

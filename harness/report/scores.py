@@ -20,8 +20,8 @@ MISSING = MetricResult.undefined("not measured")
 def score_head(score: RunScore) -> str:
     """What was scored: run, golden set, and under a split the part of the items."""
     golden = score.golden_set
-    part = f" of part '{golden['part']}' (of {golden['n_items_in_run']} that were run)" if "part" in golden else ""
-    return f"Run {score.run_id} on golden set {golden['name']} v{golden['version']}, {golden['n_items']} items{part}"
+    part = f" of part '{golden.part}' (of {golden.n_items_in_run} that were run)" if golden.part else ""
+    return f"Run {score.run_id} on golden set {golden.title}, {golden.n_items} items{part}"
 
 
 def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:

@@ -16,11 +16,10 @@ from typing import Any
 
 from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
-from harness.records import RunStatus
+from harness.records import GoldenFacts, RunMeta, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.failures import is_all_failed
 from harness.runner.request import RunRequest
-from harness.runs import FORMAT, RunMeta
 from harness.runs.layout import status_of_counts
 
 RECORDED_PACKAGES = ("aiohttp", "numpy", "openai", "orjson", "pyarrow")
@@ -75,54 +74,55 @@ def check_counts(counts: Mapping[str, Mapping[str, int]], n_rows: int) -> None:
             raise RuntimeError(f"candidate '{candidate}' has {sum(outcomes.values())} rows instead of {n_rows}")
 
 
-def run_record(request: RunRequest, run_id: str, done: Execution) -> dict[str, Any]:
-    """The content of run.json without its inputs, which the writer adds."""
+def run_record(request: RunRequest, run_id: str, done: Execution) -> RunMeta:
+    """The record of a run without its inputs, which the writer adds."""
     golden = request.golden
-    return {
-        "format": FORMAT,
-        "run_id": run_id,
-        "status": done.status,
-        "reason": done.reason,
-        "eval_name": request.eval_name,
-        "eval": request.eval,
-        "golden_set": {
-            "name": golden.name,
-            "version": golden.version,
-            "hash": golden.sha256,
-            "n_items": done.n_items,
-            "n_items_in_set": len(golden),
-            "n_must_catch": len(getattr(golden, "must_catch", ())),
-        },
-        "policy": request.policy,
-        "categories": list(golden.categories),
-        "candidates": [candidate.id for candidate in request.candidates],
-        "fingerprints": {candidate.id: candidate.fingerprint for candidate in request.candidates},
-        "signatures": {candidate.id: signature_fields(request, candidate) for candidate in request.candidates},
-        "repeats": request.repeats,
-        "limit": request.limit,
-        "wave": request.wave,
-        "seed": request.seed,
-        "max_error_rate": request.max_error_rate,
-        "counts": done.counts,
-        "error_reasons": done.error_reasons,
-        "calls": done.calls,
-        "retries": done.retries,
-        "cached": done.cached,
-        "cost_usd": done.cost_usd,
-        "answers_cost_usd": done.answers_cost_usd,
-        "tokens": done.tokens,
-        "limits": done.limits,
-        "harness_version": __version__,
-        "packages": package_versions(RECORDED_PACKAGES),
-        "platform": {
+    return RunMeta(
+        run_id=run_id,
+        status=done.status,
+        reason=done.reason,
+        eval_name=request.eval_name,
+        eval=request.eval,
+        early_stop=request.early_stop,
+        golden_set=GoldenFacts(
+            name=golden.name,
+            version=golden.version,
+            hash=golden.sha256,
+            n_items=done.n_items,
+            n_items_in_set=len(golden),
+            n_must_catch=len(getattr(golden, "must_catch", ())),
+        ),
+        policy=request.policy,
+        categories=tuple(golden.categories),
+        candidates=tuple(candidate.id for candidate in request.candidates),
+        inputs={},
+        fingerprints={candidate.id: candidate.fingerprint for candidate in request.candidates},
+        signatures={candidate.id: signature_fields(request, candidate) for candidate in request.candidates},
+        repeats=request.repeats,
+        limit=request.limit,
+        wave=request.wave,
+        seed=request.seed,
+        max_error_rate=request.max_error_rate,
+        counts=done.counts,
+        error_reasons=done.error_reasons,
+        calls=done.calls,
+        retries=done.retries,
+        cached=done.cached,
+        cost_usd=done.cost_usd,
+        answers_cost_usd=done.answers_cost_usd,
+        tokens=done.tokens,
+        limits=done.limits,
+        harness_version=__version__,
+        packages=package_versions(RECORDED_PACKAGES),
+        platform={
             "python": platform.python_version(),
             "system": platform.system(),
             "machine": platform.machine(),
             "implementation": sys.implementation.name,
         },
-        "created_at": done.created.isoformat(timespec="seconds"),
-        "wall_s": round(done.wall_s, 3),
-    }
+        created_at=done.created.isoformat(timespec="seconds"),
+        wall_s=round(done.wall_s, 3),
+    )
 
 
 def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any]:
@@ -133,8 +133,8 @@ def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any
         own["threshold"] = ",".join(f"{category}={value:g}" for category, value in sorted(thresholds.items()))
     golden = request.golden
     fields: dict[str, Any] = {"set": f"{golden.name}_v{golden.version}@{golden.sha256[:8]}"}
-    if "version" in request.policy:
-        fields["policy"] = f"{request.policy.get('name')}_v{request.policy['version']}"
+    if request.policy.version is not None:
+        fields["policy"] = f"{request.policy.name}_v{request.policy.version}"
     fields.update(own)
     if request.limit is not None and request.limit < len(golden):
         fields["limit"] = f"{request.limit}@{request.seed}{'-balanced' if request.is_balanced else ''}"

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.records import Item, RunStatus
+from harness.records import EarlyStop, Eval, Item, PolicyFacts, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
 from harness.runs import InputFile, canonical_json
+from harness.runs.meta import eval_document
 
 ID_DIGITS = 12
 
@@ -62,7 +63,7 @@ class RunRequest:
 
     Attributes:
         eval_name: Name of the eval.
-        eval: The resolved eval as plain data; it becomes part of the run's id and of run.json.
+        eval: The resolved eval, of the chosen candidates; it becomes part of the run's id and of run.json.
         candidates: Ready candidates, in the order of the output.
         golden: The golden set.
         endpoints: Endpoint of every model that a candidate may ask.
@@ -80,12 +81,13 @@ class RunRequest:
         ledger: Under whose name the journal books what calls cost, where several runs share one bound; the run's own id
             when empty.
         check_unchanged: Called when all rows are there; raises HarnessError when a file that went in has changed.
-        policy: Policy as plain data: name, version, and per category what reports need (prevalence, severity).
+        policy: Name and version of the policy, and per category what reports need (prevalence, severity).
+        early_stop: Which look of how many this is, where the run is made in looks; part of the id and of run.json.
         slice_names: Slices of the items; looked up in the golden set, or among its items, when None.
     """
 
     eval_name: str
-    eval: Mapping[str, Any]
+    eval: Eval
     candidates: Sequence[Candidate]
     golden: Golden
     endpoints: Mapping[str, Endpoint]
@@ -102,7 +104,8 @@ class RunRequest:
     max_tokens: int | None = None
     ledger: str = ""
     check_unchanged: Callable[[], None] = lambda: None
-    policy: Mapping[str, Any] = field(default_factory=dict)
+    policy: PolicyFacts = field(default_factory=PolicyFacts)
+    early_stop: EarlyStop | None = None
     slice_names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
@@ -130,7 +133,7 @@ class RunRequest:
         content = {
             "candidates": [[candidate.id, candidate.fingerprint] for candidate in self.candidates],
             "endpoints": {name: endpoint.identity for name, endpoint in self.endpoints.items()},
-            "eval": [self.eval_name, self.eval],
+            "eval": [self.eval_name, eval_document(self.eval, self.early_stop)],
             "golden_set": self.golden.sha256,
             "harness": harness_version,
             "inputs": {kind: one.sha256 for kind, one in self.inputs.items()},

@@ -5,11 +5,11 @@ Decides what others see of it; ``layout`` names fields and columns, ``writer`` m
 ``split`` tells dev items from gate items.
 """
 
+from harness.records.runs import FORMAT, RunMeta
 from harness.runs.canonical import canonical_json
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
-    FORMAT,
     INPUTS_FOLDER,
     ITEMS_FILE,
     META_FILE,
@@ -17,12 +17,11 @@ from harness.runs.layout import (
     PREDICTIONS_FILE,
     CandidateRows,
     InputFile,
-    RunMeta,
     TextColumn,
     item_schema,
     prediction_schema,
-    read_meta,
 )
+from harness.runs.meta import meta_document, read_meta
 from harness.runs.reader import Run, cluster_codes, latest_run, list_runs, open_run
 from harness.runs.split import Part
 
@@ -47,6 +46,7 @@ __all__ = [
     "item_schema",
     "latest_run",
     "list_runs",
+    "meta_document",
     "open_run",
     "prediction_schema",
     "read_meta",

@@ -1,17 +1,16 @@
-"""The layout of a stored run: the fields of ``run.json``, the columns of its two tables, and rows as arrays.
+"""The layout of a stored run: its files, the columns of its two tables, and rows as arrays.
 
-Decides names and types; files are opened by ``reader`` and written by ``writer``.
+Decides names and types; ``run.json`` is read and written by ``meta``, files are opened by ``reader`` and written by
+``writer``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -21,7 +20,6 @@ from harness.records.answers import NOT_ASKED, OUTCOMES, REJECTED, UNASKED, WITH
 
 MOST_NAME_BYTES = 200
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
-FORMAT = 1
 ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED, REJECTED)
 """Code table of ``CandidateRows.outcomes``."""
 OLD_PREFIX = ".old-"
@@ -40,64 +38,6 @@ class InputFile:
     content: bytes | None = field(default=None, repr=False)
     identity: str | None = None
     """Hash of what can change a label or a decision; None: of every byte."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunMeta:
-    """The content of ``run.json``."""
-
-    run_id: str
-    status: RunStatus
-    eval_name: str
-    eval: Mapping[str, Any]
-    golden_set: Mapping[str, Any]
-    categories: tuple[str, ...]
-    candidates: tuple[str, ...]
-    repeats: int
-    counts: Mapping[str, Mapping[str, int]]
-    inputs: Mapping[str, Mapping[str, Any]]
-    fingerprints: Mapping[str, Mapping[str, Any]]
-    signatures: Mapping[str, Mapping[str, Any]]
-    calls: int
-    cached: int
-    cost_usd: float
-    created_at: str
-    wall_s: float
-    format: int = FORMAT
-    reason: str | None = None
-    limit: int | None = None
-    wave: str | None = None
-    seed: int = 0
-    max_error_rate: float = 0.0
-    answers_cost_usd: float | None = None
-    error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    tokens: Mapping[str, int] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=dict)
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    packages: Mapping[str, str] = field(default_factory=dict)
-    platform: Mapping[str, str] = field(default_factory=dict)
-    harness_version: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
-    seal: str = ""
-
-    @property
-    def n_items(self) -> int:
-        """Items that were put to every candidate."""
-        return int(self.golden_set["n_items"])
-
-    @property
-    def n_errors(self) -> int:
-        """Rows that were asked and got no answer, over all candidates."""
-        return sum(counts.get("error", 0) for counts in self.counts.values())
-
-    @property
-    def n_not_asked(self) -> int:
-        """Rows that nobody was asked for, over all candidates."""
-        return sum(counts.get(NOT_ASKED, 0) for counts in self.counts.values())
-
-    def signature_fields(self, candidate: str) -> dict[str, Any]:
-        """What can move this candidate's numbers, as far as the run knows."""
-        return dict(self.signatures[candidate])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,36 +136,3 @@ def plain_name(value: Any, what: str, where: str) -> str:
             next_step="use a run folder that the harness wrote; do not open this one if you do not know who made it",
         )
     return text
-
-
-def _check_names(document: Mapping[str, Any], where: str) -> None:
-    """Everything in run.json that becomes part of a path."""
-    for what in ("run_id", "eval_name"):
-        plain_name(document[what], what, where)
-    for kind, entry in document["inputs"].items():
-        if isinstance(entry, Mapping) and entry.get("stored") is not None:
-            plain_name(entry["stored"], f"inputs.{kind}.stored", where)
-
-
-def read_meta(content: bytes, where: str) -> RunMeta:
-    """Read run.json; fields this version does not know are left out."""
-    fields = dataclasses.fields(RunMeta)
-    try:
-        document = orjson.loads(content)
-        known = {one.name: document[one.name] for one in fields if one.name in document}
-        for name in ("categories", "candidates"):
-            known[name] = tuple(known[name])
-        if known.get("format", FORMAT) > FORMAT:
-            raise HarnessError(
-                f"{where}: written in format {known['format']} by a newer version of the harness",
-                allowed=f"format {FORMAT}",
-                next_step="update the harness",
-            )
-        _check_names(known, where)
-        return RunMeta(**known)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise HarnessError(
-            f"{where}: no record of a run: {error}",
-            allowed="the run.json that a run wrote",
-            next_step="run it again; what was answered is in the response cache",
-        ) from None

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.records import MISSING
+from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
 from harness.runs.arrow import number_array, numpy_of
 from harness.runs.folder import RunFolder, is_remote
@@ -29,10 +29,9 @@ from harness.runs.layout import (
     OLD_PREFIX,
     PREDICTIONS_FILE,
     CandidateRows,
-    RunMeta,
     TextColumn,
-    read_meta,
 )
+from harness.runs.meta import read_meta
 from harness.runs.split import Part, is_dev
 
 
@@ -52,7 +51,7 @@ class Run:
         self._folder = folder
         self.meta = meta
         self.path = folder.address
-        self.part: Part = part or ("gate" if meta.eval.get("split") else "all")
+        self.part: Part = part or ("gate" if meta.eval.split else "all")
         self.categories = meta.categories
         self.candidates = meta.candidates
 
@@ -69,8 +68,8 @@ class Run:
         """Positions of the part's items among those of the run; None for all."""
         if self.part == "all":
             return None
-        split = self.meta.eval.get("split")
-        if not split:
+        split = self.meta.eval.split
+        if split is None:
             raise HarnessError(
                 f"run {self.meta.run_id} has no part '{self.part}': its eval declares no split",
                 allowed="the run as a whole",
@@ -161,11 +160,9 @@ class Run:
         hashes: list[str | None] = self._items["text_sha256"].to_pylist()
         return hashes
 
-    def prevalence(self, category: str) -> Mapping[str, Any] | None:
+    def prevalence(self, category: str) -> Prevalence | None:
         """What the policy says about the category's share in production; None for nothing."""
-        entry: Mapping[str, Any] = self.meta.policy.get("categories", {}).get(category, {})
-        prevalence: Mapping[str, Any] | None = entry.get("prevalence")
-        return prevalence
+        return self.meta.policy.category(category).prevalence
 
     def candidate(self, name: str) -> CandidateRows:
         """One candidate's rows."""
@@ -195,7 +192,8 @@ class Run:
 
     def input_text(self, kind: str) -> str | None:
         """The text of an input as it was (``prompt:v1``, ``policy``); None when it was not kept."""
-        stored = self.meta.inputs.get(kind, {}).get("stored")
+        described = self.meta.inputs.get(kind)
+        stored = described.stored if described is not None else None
         content = self._folder.read(f"{INPUTS_FOLDER}/{stored}", is_inside=True) if stored else None
         return None if content is None else content.decode("utf-8", "replace")
 

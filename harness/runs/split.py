@@ -7,16 +7,18 @@ order, the size nor the version of the set, nor a ``--limit``, moves an item to 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.records import Split
+
 Part = Literal["all", "dev", "gate"]
 
 
-def is_dev(item_ids: Sequence[str], groups: Sequence[str | None], split: Mapping[str, Any]) -> NDArray[np.bool_]:
+def is_dev(item_ids: Sequence[str], groups: Sequence[str | None], split: Split) -> NDArray[np.bool_]:
     """Which items are in the dev part; a group is never divided, and an item without one goes by its id.
 
     The share of dev holds for clusters on average: a part is drawn, not counted out.
@@ -24,15 +26,15 @@ def is_dev(item_ids: Sequence[str], groups: Sequence[str | None], split: Mapping
     Args:
         item_ids: Ids.
         groups: Group of each item; None for none.
-        split: ``dev`` (share, in (0, 1)), ``by`` ("group" or "item") and ``seed``, as the eval declares them.
+        split: As the eval declares it.
 
-    >>> split = {"dev": 0.5, "by": "group", "seed": 1}
+    >>> split = Split(dev=0.5, by="group", seed=1)
     >>> is_dev(["a", "b", "c"], ["t", "t", None], split).tolist()
     [False, False, True]
     """
-    start = hashlib.sha256(f"split {split['seed']}\n".encode())
-    bound = int(float(split["dev"]) * 2**64)
-    by_group = split["by"] == "group"
+    start = hashlib.sha256(f"split {split.seed}\n".encode())
+    bound = int(split.dev * 2**64)
+    by_group = split.by == "group"
     known: dict[tuple[str, str], bool] = {}
     found = np.empty(len(item_ids), dtype=np.bool_)
     for index, (item_id, group) in enumerate(zip(item_ids, groups, strict=True)):
@@ -45,10 +47,10 @@ def is_dev(item_ids: Sequence[str], groups: Sequence[str | None], split: Mapping
     return found
 
 
-def described(part: Part, split: Mapping[str, Any]) -> str:
+def described(part: Part, split: Split) -> str:
     """The part in a signature.
 
-    >>> described("gate", {"dev": 0.4, "by": "group", "seed": 7})
+    >>> described("gate", Split(dev=0.4, by="group", seed=7))
     'gate,dev:0.4,by:group,seed:7'
     """
-    return f"{part},dev:{split['dev']:g},by:{split['by']},seed:{split['seed']}"
+    return f"{part},dev:{split.dev:g},by:{split.by},seed:{split.seed}"

@@ -13,14 +13,15 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.records import Item
+from harness.records import Item, RunInput, RunMeta
 from harness.runs.columns import TOKEN_COLUMNS
 from harness.runs.folder import RunFolder
 from harness.runs.integrity import sealed, table_hashes
@@ -34,6 +35,7 @@ from harness.runs.layout import (
     plain_name,
     prediction_schema,
 )
+from harness.runs.meta import meta_document
 from harness.runs.tables import GroupFile, ItemFile, Sink
 
 PARTIAL_PREFIX = ".partial-"
@@ -140,7 +142,7 @@ class RunWriter:
             following.merge(self._groups)
             self._merged += 1
 
-    def finish(self, meta: Mapping[str, Any], inputs: Mapping[str, InputFile]) -> str:
+    def finish(self, meta: RunMeta, inputs: Mapping[str, InputFile]) -> str:
         """Write what remains, let the folder appear, and return its address."""
         if self._merged != len(self._sinks):
             raise RuntimeError("a candidate's rows are not complete")
@@ -148,12 +150,10 @@ class RunWriter:
         self._groups.close()
         stored = _write_inputs(self._partial / INPUTS_FOLDER, inputs)
         described = {
-            kind: {"name": one.name, "version": one.version, "sha256": one.sha256, "path": one.path}
-            | ({"stored": stored[kind]} if kind in stored else {})
-            | ({"identity": one.identity} if one.identity else {})
+            kind: RunInput(one.name, one.version, one.sha256, one.path, stored.get(kind), one.identity)
             for kind, one in inputs.items()
         }
-        content = sealed({**meta, "inputs": described}, table_hashes(RunFolder(self._partial)))
+        content = sealed(meta_document(replace(meta, inputs=described)), table_hashes(RunFolder(self._partial)))
         (self._partial / META_FILE).write_bytes(content)
         if self._home is None:
             self._upload()

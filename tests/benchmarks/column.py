@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from harness.records import Item, Limits
+from harness.records import Eval, Item, Limits
 from harness.records.answers import Answer, Decide, Request
 from harness.runner import RunRequest, RunSummary, ready_endpoint, run_eval
 
@@ -82,7 +82,7 @@ def run(base_url: str, data: Path, n: int, c: int, out: Path, cache: Path) -> Ru
     limits = Limits(concurrency=c)
     request = RunRequest(
         eval_name="bench",
-        eval={"eval": "bench", "n": n},
+        eval=Eval("bench", "", "", {}, description=f"{n} items"),
         candidates=[LabelCandidate()],
         golden=Rows(data, n),
         endpoints={"stub": ready_endpoint("stub", base_url, "x", limits=limits, identity="stub")},

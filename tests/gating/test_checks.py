@@ -3,10 +3,11 @@ import pytest
 from harness.core.noninferiority import noninferiority_test
 from harness.errors import HarnessError
 from harness.gating.checks import FAILURE_MIN_ITEMS, gate_of, is_implied, resolve_checks
+from harness.records import Check, Eval
 
 
 def line(category, metric, *, margin=None, floor=None, tier="guarded"):
-    return {"category": category, "metric": metric, "margin": margin, "floor": floor, "tier": tier}
+    return Check(category, metric, tier, margin, floor)
 
 
 def asked(lines, n_items=1000):
@@ -67,4 +68,4 @@ def test_unknown_category_is_named():
 
 def test_an_eval_without_a_gate_says_what_to_add():
     with pytest.raises(HarnessError, match=r"eval 'demo' has no gate[\s\S]*add for example"):
-        gate_of({"gate": None}, "demo")
+        gate_of(Eval("demo", "", "", {}))

@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.gating.baselines import promote
 from harness.jobs.early_stop import run_early_stop
 from harness.jobs.run import RunOptions, prepare_run
+from harness.records import EarlyStop
 from harness.report.gate.statement_words import joined
 from harness.runner import run_eval
 from harness.runner.transport import RawResponse
@@ -91,7 +92,7 @@ def test_what_was_answered_is_not_asked_again_by_a_whole_run(folder):
 def test_the_stored_run_says_what_it_is_and_cannot_be_gated_or_promoted(folder):
     report = stopped(prepared(folder), Model("No"))
     run = open_run(report.run.path)
-    assert run.meta.eval["early_stop"] == {"look": 1, "looks": 5, "items": 80, "items_in_set": 400, "seed": 0}
+    assert run.meta.early_stop == EarlyStop(look=1, looks=5, items=80, items_in_set=400, seed=0)
     assert len(run.item_ids) == 80
     from datetime import UTC, datetime
 

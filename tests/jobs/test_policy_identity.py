@@ -19,6 +19,11 @@ def test_targets_and_owners_are_no_part_of_a_policy_s_identity_and_definitions_a
     assert policy_identity(changed(definition="Attacks or threatens people.")) != policy_identity(POLICY)
 
 
+def identified(run, identity):
+    policy = dataclasses.replace(run.meta.inputs["policy"], identity=identity)
+    run.meta = dataclasses.replace(run.meta, inputs={**run.meta.inputs, "policy": policy})
+
+
 def test_two_runs_differ_by_the_identity_where_both_have_one(tmp_path):
     """A comment in the policy broke a promoted baseline: the bytes differed."""
     old, new = (
@@ -27,7 +32,7 @@ def test_two_runs_differ_by_the_identity_where_both_have_one(tmp_path):
     )
     assert "edited without a new version" in version_differences(old, new)[0]
     for run, identity in ((old, "x"), (new, "x")):
-        run.meta.inputs["policy"]["identity"] = identity
+        identified(run, identity)
     assert version_differences(old, new) == ()
-    new.meta.inputs["policy"]["identity"] = "y" * 8
+    identified(new, "y" * 8)
     assert "edited without a new version" in version_differences(old, new)[0]

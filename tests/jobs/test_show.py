@@ -142,7 +142,7 @@ def test_what_is_not_at_hand_is_said_once_and_the_rest_shown(project, missing):
     elif missing == "journal":
         sources = replace(sources, cache_path=project / "none.sqlite")
     else:
-        stored = run.meta.inputs["prompt:v1"]["stored"]
+        stored = run.meta.inputs["prompt:v1"].stored
         (project / "runs" / run.meta.run_id / "inputs" / stored).unlink()
     text = item_text(show_item(run, "c-1", "full", sources), 100)
     assert "ok by json" in text
@@ -157,7 +157,7 @@ def test_what_is_not_at_hand_is_said_once_and_the_rest_shown(project, missing):
 def test_code_named_by_a_stored_run_is_not_imported(project):
     run, sources = run_of(project, GOOD)
     (project / "evil.py").write_text("raise SystemExit('imported')\n")
-    stored = project / "runs" / run.meta.run_id / "inputs" / run.meta.inputs["prompt:v1"]["stored"]
+    stored = project / "runs" / run.meta.run_id / "inputs" / run.meta.inputs["prompt:v1"].stored
     stored.write_text(stored.read_text().replace("answer: json", "answer: 'evil:parse'"))
     sheet = show_item(open_run(run.meta.run_id, project / "runs"), "c-1", "full", sources)
     assert "not imported from a stored run" in sheet.candidates[0].note

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,7 +78,7 @@ def test_runs_over_different_items_are_refused_by_name():
 
 def test_runs_over_different_golden_versions_are_refused():
     one, other = _run(), _run()
-    other.meta.golden_set["version"] = 2
+    other.meta.golden_set = replace(other.meta.golden_set, version=2)
     with pytest.raises(HarnessError, match=r"golden set \S+ v1 became \S+ v2"):
         compare(one, "a", other, "b")
 

@@ -7,7 +7,7 @@ import datetime
 import numpy as np
 from synthetic import assembled
 
-from harness.records import Category, Policy, Prevalence
+from harness.records import CategoryFacts, PolicyFacts, Prevalence
 from harness.report.comparison.source import Arm, ReportSource
 
 ATTACKS = [
@@ -75,16 +75,8 @@ def hostile_source(*, n_candidates: int = 2) -> ReportSource:
     rng = np.random.default_rng(3)
     n_items, names = 2 * len(ATTACKS), [*ATTACKS[:8], ATTACKS[26], ATTACKS[34]]
     categories = tuple(names)
-    policy = Policy(
-        ATTACKS[0],
-        1,
-        tuple(
-            Category(
-                id=one, name=one, definition=one, prevalence=Prevalence(0.01, ATTACKS[1], datetime.date(2026, 11, 1))
-            )
-            for one in names
-        ),
-    )
+    prevalence = Prevalence(0.01, ATTACKS[1], datetime.date(2026, 11, 1))
+    policy = PolicyFacts(ATTACKS[0], 1, {one: CategoryFacts(one, "medium", prevalence=prevalence) for one in names})
     y_true = (rng.random((n_items, len(names))) < 0.3).astype(np.int8)
     texts: list[str | None] = [ATTACKS[index % len(ATTACKS)] for index in range(n_items)]
     texts[-1] = "A" * 1_000_000 + ATTACKS[0]

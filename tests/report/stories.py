@@ -168,7 +168,7 @@ def surfaces(run: Any, baseline: str = "v1", candidates: tuple[str, ...] = ("v2"
         found[f"terminal {name}"] = "\n".join(
             [*lines, _bare(render(comparison_tables(comparison, text_mode="none"), "md"))]
         )
-        if run.meta.eval.get("gate"):
+        if run.meta.eval.gate:
             report = gate_runs(run, name, run, baseline)
             found[f"comment {name}"] = _bare(comment_markdown(report))
             found[f"summary {name}"] = _bare(summary_markdown(report))

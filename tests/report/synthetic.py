@@ -19,7 +19,7 @@ from harness.gating.findings.stored import NEWLY
 from harness.gating.findings.targets import target_facts
 from harness.measure.pairs import flips_of, gained_repeats
 from harness.measure.slices import slice_changes
-from harness.records import Category, Policy, Prevalence, Target
+from harness.records import CategoryFacts, GoldenFacts, PolicyFacts, Prevalence, Target
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, InputText, ReportSource
 
 CATEGORY_NAMES = [
@@ -90,21 +90,10 @@ def synthetic_source(
         for index in range(n_categories)
     ]
     categories = tuple(one[0] for one in names)
-    policy = Policy(
-        "community",
-        3,
-        tuple(
-            Category(
-                id=one[0],
-                name=one[1],
-                definition=f"What violates {one[1]}.",
-                severity=one[2],
-                prevalence=Prevalence(0.004, "made up", datetime.date(2026, 11, 1), 0.003, 0.006),
-                target=Target(recall=0.8, precision=0.8),
-            )
-            for one in names
-        ),
-    )
+    prevalence = Prevalence(0.004, "made up", datetime.date(2026, 11, 1), 0.003, 0.006)
+    target = Target(recall=0.8, precision=0.8)
+    stated = {one[0]: CategoryFacts(one[1], one[2], prevalence=prevalence, target=target) for one in names}
+    policy = PolicyFacts("community", 3, stated)
     y_true = (rng.random((n_items, n_categories)) < rng.uniform(0.06, 0.25, n_categories)).astype(np.int8)
     y_true[rng.random(y_true.shape) < 0.03] = -1
     texts: list[str | None] = [
@@ -159,7 +148,7 @@ def _weights(n: int) -> Any:
 
 def assembled(
     name: str,
-    policy: Policy,
+    policy: PolicyFacts,
     item_ids: list[str],
     texts: list[str | None],
     categories: tuple[str, ...],
@@ -173,7 +162,7 @@ def assembled(
     """Score and compare the arms, and wrap everything up."""
     scores = {
         "run_id": "20261123-0900-5f3a",
-        "golden_set": {"name": name, "version": 1, "hash": "3f9a1c2e" * 8, "n_items": len(item_ids)},
+        "golden_set": GoldenFacts(name, 1, "3f9a1c2e" * 8, len(item_ids)),
         "candidates": {arm.id: _scored(arm, policy, categories, y_true, slices) for arm in arms},
     }
     comparisons = tuple(_compared(arms[0], arm, categories, y_true, item_ids) for arm in arms[1:])
@@ -189,7 +178,7 @@ def assembled(
         arm.id: slice_changes(categories, y_true, arms[0].decisions[:, None], arm.decisions[:, None], slices, None)
         for arm in arms[1:]
     }
-    about = {one.id: About(one.name, one.severity, one.owner) for one in policy.categories}
+    about = {name: About(one.name, one.severity or "", one.owner) for name, one in policy.categories.items()}
     return ReportSource(
         eval_name=name,
         policy=policy,
@@ -261,11 +250,7 @@ def _alone(candidate, about, policy, scores):
         for category, one in scored["categories"].items()
         for metric in ("recall", "precision")
     }
-    targets = {
-        one.id: {"recall": one.target.recall, "precision": one.target.precision}
-        for one in policy.categories
-        if one.target
-    }
+    targets = {one: policy.targets(one) for one in policy.categories if policy.targets(one)}
     return PairEvidence(None, candidate, about, outcomes=scored["outcomes"], targets=target_facts(targets, results))
 
 
@@ -306,7 +291,7 @@ def _restated(one: dict[str, Any], share: float) -> dict[str, Any]:
     }
 
 
-def _scored(arm: Arm, policy: Policy, categories: tuple[str, ...], y_true: Any, slices: Any) -> dict[str, Any]:
+def _scored(arm: Arm, policy: PolicyFacts, categories: tuple[str, ...], y_true: Any, slices: Any) -> dict[str, Any]:
     scored = {}
     for column, category in enumerate(categories):
         counts = _counts(y_true[:, column], arm.decisions[:, column])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import dataclasses
 import json
 import math
@@ -129,12 +130,12 @@ def test_sections_without_data_are_absent(tmp_path):
 
 
 def _without_prevalence(policy):
-    categories = tuple(dataclasses.replace(one, prevalence=None) for one in policy.categories)
+    categories = {name: dataclasses.replace(one, prevalence=None) for name, one in policy.categories.items()}
     return dataclasses.replace(policy, categories=categories)
 
 
 def test_outcomes_that_do_not_add_up_are_refused(source):
-    scores = json.loads(json.dumps(source.scores))
+    scores = copy.deepcopy(source.scores)
     scores["candidates"]["v1"]["outcomes"]["ok"] += 1
     with pytest.raises(AssertionError, match="add up"):
         built(dataclasses.replace(source, scores=scores))
@@ -374,6 +375,6 @@ def test_the_verdict_names_categories_as_readers_know_them(source):
     """The sentence for a director said ``self_harm recall``."""
     line = built(source).verdict.lines[0]
     told = " ".join([line.sentence, *(text for _, said in line.details for text in said)])
-    names = {one.id: one.name for one in source.policy.categories}
+    names = {one: facts.name for one, facts in source.policy.categories.items()}
     assert any(name in told for name in names.values())
     assert not any(re.search(rf"\b{one} (recall|precision)", told) for one in names)

@@ -12,6 +12,7 @@ from harness.core.results import MetricResult
 from harness.core.sampled import two_proportion_test
 from harness.core.targets import effective_items
 from harness.errors import HarnessError
+from harness.records import Eval, GoldenFacts
 from harness.report.weekly.control import chart_p_value, control_limits, pooled
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import parse_week, week_of, weeks_between, weeks_until
@@ -24,8 +25,10 @@ def result(k, n):
 
 
 def meta(created_at, wave=None):
-    fields = {name: {} for name in ("eval", "golden_set", "counts", "inputs", "fingerprints", "signatures")}
+    fields = {name: {} for name in ("counts", "inputs", "fingerprints", "signatures")}
     return RunMeta(
+        eval=Eval("e", "", "", {}),
+        golden_set=GoldenFacts("g", 1, "0" * 64, 0),
         run_id="r",
         status="complete",
         eval_name="e",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import orjson
 
-from harness.records import Item, Limits, Price
+from harness.records import Eval, Item, Limits, Price
 from harness.records.answers import Answer, Request
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.local import Surroundings, run_local
@@ -222,7 +222,7 @@ def make_request(tmp_path, golden=None, candidates=None, *, limits=None, price=N
     return RunRequest(
         **{
             "eval_name": "demo",
-            "eval": {"eval": "demo", "on_failure": "no_flag", "candidates": {}},
+            "eval": Eval("demo", "", "", {}),
             "candidates": candidates or [Asking()],
             "golden": FakeGolden(20) if golden is None else golden,
             "endpoints": endpoints

@@ -7,7 +7,7 @@ import pytest
 from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, make_request, run
 
 from harness.errors import HarnessError
-from harness.records import Limits
+from harness.records import Eval, Limits
 from harness.runner import default_cache_path
 from harness.runner.dry_run import dry_run
 from harness.runner.endpoint import ready_endpoint
@@ -157,7 +157,7 @@ def test_the_same_inputs_have_the_same_id(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"eval": {"eval": "demo", "on_failure": "flag"}},
+        {"eval": Eval("demo", "", "", {}, on_failure="flag")},
         {"repeats": 2},
         {"limit": 5},
         {"wave": "w"},

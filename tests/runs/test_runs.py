@@ -1,6 +1,8 @@
 """Stored runs: what a run folder holds and how it is read back."""
 
 import sys
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import orjson
@@ -11,10 +13,24 @@ sys.path.insert(0, str(__import__("pathlib").Path(__file__).parents[1] / "runner
 from runner_fakes import Asking, FakeGolden, FakeTransport, Local, failure, make_request, run, verdict
 
 from harness.errors import HarnessError
-from harness.records import Limits
+from harness.records import (
+    CandidateSpec,
+    CascadeStage,
+    CategoryFacts,
+    EarlyStop,
+    Eval,
+    GoldenFacts,
+    Limits,
+    PolicyFacts,
+    Prevalence,
+    RunInput,
+    Split,
+)
 from harness.runs import ALL_OUTCOMES, RunFolder, latest_run, list_runs, open_run, read_meta
 from harness.runs.columns import BATCH_ROWS
 from harness.runs.tables import GROUP_BATCHES
+
+PREVALENCE = Prevalence(0.004, "impressions", date(2026, 10, 1), 0.003)
 
 
 @pytest.fixture
@@ -26,7 +42,7 @@ def stored(tmp_path):
         [Asking(), Local()],
         repeats=2,
         slice_names=("language",),
-        policy={"name": "community", "version": 3, "categories": {"hate": {"prevalence": {"value": 0.004}}}},
+        policy=PolicyFacts("community", 3, {"hate": CategoryFacts("Hate", prevalence=PREVALENCE)}),
         limits=Limits(max_retries=0),
     )
 
@@ -70,7 +86,7 @@ def test_gold_is_read_back(stored):
         "de": [0, 2, 4],
         "en": [1, 3, 5],
     }
-    assert stored.prevalence("hate") == {"value": 0.004}
+    assert stored.prevalence("hate") == PREVALENCE
     assert stored.prevalence("spam") is None
     assert [index for index, flag in enumerate(stored.is_withheld) if flag] == [7]
     assert stored.text_hashes[7] is None
@@ -117,23 +133,12 @@ def test_counts_add_up(stored):
 
 def test_run_json_says_what_went_in(stored):
     meta = stored.meta
-    assert meta.golden_set == {
-        "name": "fake",
-        "version": 1,
-        "hash": meta.golden_set["hash"],
-        "n_items": 30,
-        "n_items_in_set": 30,
-        "n_must_catch": 0,
-    }
-    assert meta.inputs["policy"] == {
-        "name": "community",
-        "version": 3,
-        "sha256": "ab" * 32,
-        "path": "policies/community.yaml",
-        "stored": "abababab-community.yaml",
-    }
+    assert meta.golden_set == GoldenFacts("fake", 1, meta.golden_set.hash, 30, n_items_in_set=30, n_must_catch=0)
+    assert meta.inputs["policy"] == RunInput(
+        "community", 3, "ab" * 32, "policies/community.yaml", stored="abababab-community.yaml"
+    )
     assert meta.signature_fields("v1") == {
-        "set": f"fake_v1@{meta.golden_set['hash'][:8]}",
+        "set": f"fake_v1@{meta.golden_set.hash[:8]}",
         "policy": "community_v3",
         "prompt": "Is this safe?",
         "model": "m",
@@ -252,12 +257,70 @@ def test_runs_are_listed_oldest_first(tmp_path):
         (b"{", "no record of a run"),
         (b"[]", "no record of a run"),
         (b"{}", "no record of a run"),
-        (b'{"format": 99}', "no record"),
+        (b'{"format": 99}', "written in format 99 by a newer version"),
+        (b'{"run_id": 7}', "no record of a run"),
+        (b"\xff\xfe", "no record of a run"),
+        (b"[" * 100_000, "no record of a run"),
     ],
 )
 def test_a_broken_run_json_is_named(content, told):
     with pytest.raises(HarnessError, match=rf"runs/x/run\.json: {told}"):
         read_meta(content, "runs/x/run.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"golden_set": {"name": "g", "version": "one", "hash": "0", "n_items": 1}}, r"int.*golden_set\.version"),
+        ({"golden_set": {}}, "name"),
+        ({"eval": None}, "object"),
+        ({"eval": {"eval": "demo", "candidates": {"a": "prompt"}}}, "candidates"),
+        ({"eval": {"eval": "demo", "candidates": {"a": {"cascade": 5}}}}, "array"),
+        ({"eval": {"eval": "demo", "gate": {"checks": [{"category": "*", "metric": "recal"}]}}}, "recal"),
+        ({"policy": {"categories": {"hate": {"prevalence": {"value": "many"}}}}}, "prevalence"),
+        ({"inputs": {"policy": ["a", "b"]}}, "inputs"),
+        ({"status": "fine"}, "fine"),
+        ({"counts": {"v1": {"ok": "all"}}}, "counts"),
+        ({"candidates": "v1"}, "candidates"),
+        ({"format": "1"}, "format|>"),
+    ],
+)
+def test_a_damaged_field_of_run_json_is_named(stored, change, told):
+    """Fields were taken as they came, and broke whoever used them first."""
+    content = orjson.loads(RunFolder(stored.path).read("run.json"))
+    with pytest.raises(HarnessError, match=rf"run\.json: no record of a run: .*({told})"):
+        read_meta(orjson.dumps(content | change), "run.json")
+
+
+def test_a_record_is_written_as_it_was_read(stored):
+    from harness.runs import canonical_json, meta_document
+
+    content = RunFolder(stored.path).read("run.json")
+    assert canonical_json(meta_document(stored.meta), is_indented=True) == content
+
+
+def test_what_older_runs_left_out_is_read_as_its_default(stored):
+    content = orjson.loads(RunFolder(stored.path).read("run.json"))
+    for name in ("policy", "error_reasons", "limits", "tokens", "packages", "platform", "files", "seal", "retries"):
+        del content[name]
+    content["eval"] = {"eval": "demo", "gate": {"checks": [{"category": "*", "metric": "recall", "margin": 0.05}]}}
+    meta = read_meta(orjson.dumps(content), "run.json")
+    assert (meta.eval.gate.alpha, meta.eval.gate.fail_on, meta.on_failure("v1")) == (0.05, "inconclusive", "no_flag")
+    assert (meta.eval.max_error_rate, meta.spec("v1").kind, meta.policy.category("hate").name) == (0.005, "", "")
+
+
+def test_kinds_of_candidates_come_back_as_they_were(stored):
+    specs = {
+        "a": CandidateSpec("prompt", "p.md", model="m", options={"x": [1]}, thresholds={"hate": 0.5}),
+        "b": CandidateSpec("cascade", (CascadeStage("a", ("hate",), 0.9), CascadeStage("c"))),
+        "c": CandidateSpec("vote", ["a", "b"], options={"rule": "any"}, on_failure="flag", description="d"),
+    }
+    from harness.runs import meta_document
+
+    meta = replace(stored.meta, eval=replace(stored.meta.eval, candidates=specs), early_stop=EarlyStop(1, 5, 10, 20))
+    again = read_meta(orjson.dumps(meta_document(meta)), "run.json")
+    assert again == meta
+    assert [stage.use for stage in again.spec("b").stages] == ["a", "c"]
 
 
 def test_a_newer_format_is_refused(stored):
@@ -310,11 +373,11 @@ def test_a_file_address_is_a_local_folder(tmp_path):
 
 # ------------------------------------------------------------------------------------------------------ dev and gate
 
-SPLIT = {"dev": 0.4, "by": "group", "seed": 7}
+SPLIT = Split(dev=0.4, by="group", seed=7)
 
 
 def split_run(tmp_path, split=SPLIT, n=300, **more):
-    eval_ = {"eval": "demo", "on_failure": "no_flag", "candidates": {}, "split": split}
+    eval_ = Eval("demo", "", "", {}, split=split)
     golden = FakeGolden(n, withheld={7}, slices=True)
     request = make_request(tmp_path, golden, [Asking(), Local()], eval=eval_, slice_names=("language",), **more)
     return open_run(run(request, FakeTransport()).path)
@@ -346,9 +409,9 @@ def test_the_parts_follow_seed_and_cluster_alone(tmp_path):
     whole, sample = split_run(tmp_path / "a"), split_run(tmp_path / "b", limit=100)
     larger = split_run(tmp_path / "c", n=330)
     assert set(sample.item_ids) <= set(whole.item_ids) <= set(larger.item_ids)
-    other = split_run(tmp_path / "d", {**SPLIT, "seed": 8})
+    other = split_run(tmp_path / "d", replace(SPLIT, seed=8))
     assert set(other.item_ids) != set(whole.item_ids)
-    by_item = split_run(tmp_path / "e", {**SPLIT, "by": "item"})
+    by_item = split_run(tmp_path / "e", replace(SPLIT, by="item"))
     assert set(by_item.groups) & set(by_item.of_part("dev").groups)
 
 
@@ -364,7 +427,7 @@ def test_scores_and_comparisons_are_of_the_gate_part_and_say_so(tmp_path):
     assert sum(scored["candidates"]["v1"]["outcomes"].values()) == n
     assert "|split:gate,dev:0.4,by:group,seed:7|" in scored["candidates"]["v1"]["signature"]
     compared = compare(gate, "v1", gate, "rules", n_resamples=100)
-    assert (compared.n_items, compared.golden_set["part"]) == (n, "gate")
+    assert (compared.n_items, compared.golden_set.part) == (n, "gate")
     hate = compared.categories["hate"]
     assert set(hate.fixed) | set(hate.broken) <= set(gate.item_ids)
     with pytest.raises(HarnessError, match=r"(?s)not comparable: items.*same split"):
@@ -373,7 +436,7 @@ def test_scores_and_comparisons_are_of_the_gate_part_and_say_so(tmp_path):
 
 def test_a_part_without_items_and_a_run_without_a_split_are_refused(tmp_path, stored):
     with pytest.raises(HarnessError, match="leaves no item to the part 'dev'"):
-        split_run(tmp_path / "a", {**SPLIT, "dev": 0.0001}).of_part("dev").candidate("v1")
+        split_run(tmp_path / "a", replace(SPLIT, dev=0.0001)).of_part("dev").candidate("v1")
     assert stored.part == "all"
     with pytest.raises(HarnessError, match="declares no split"):
         stored.of_part("dev").candidate("v1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,7 @@ from harness.cli.options import json_option, print_json
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
     from harness.goldens.check import Remark
-    from harness.records import Loaded, Prompt
+    from harness.records import Loaded, Prompt, Split
 
 
 @click.command("check")
@@ -75,11 +75,10 @@ def command(
         raise SystemExit(1)
 
 
-def _leakage_of(eval_path: Path | None, golden: GoldenSet) -> tuple[list[Loaded[Prompt]], dict[str, Any] | None]:
+def _leakage_of(eval_path: Path | None, golden: GoldenSet) -> tuple[list[Loaded[Prompt]], Split | None]:
     """Prompts and split of an eval on this golden set."""
     if eval_path is None:
         return [], None
-    from dataclasses import asdict
 
     from harness.errors import HarnessError
     from harness.files.evals import load_eval
@@ -92,7 +91,7 @@ def _leakage_of(eval_path: Path | None, golden: GoldenSet) -> tuple[list[Loaded[
             next_step="name the eval of this golden set, or the card of that eval",
         )
     split = loaded.eval.value.split
-    return list(loaded.prompts.values()), None if split is None else asdict(split)
+    return list(loaded.prompts.values()), split
 
 
 def _languages(golden: GoldenSet) -> list[Remark]:

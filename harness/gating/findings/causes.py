@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.gating.findings.records import Cause, Reason
+from harness.records import CandidateSpec
 
 Behind = Literal["model", "recorded", "own"]
 _MODEL_KINDS = frozenset({"prompt", "moderation"})
@@ -103,7 +104,7 @@ def asks_model(fingerprint: Mapping[str, Any]) -> bool:
     return fingerprint.get("kind") in _MODEL_KINDS or any(asks_model(one) for one in _parts(fingerprint))
 
 
-def models_of(fingerprint: Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> frozenset[Model]:
+def models_of(fingerprint: Mapping[str, Any], spec: CandidateSpec | None = None) -> frozenset[Model]:
     """The models that a candidate asks, with what tells their endpoints apart.
 
     Args:
@@ -112,7 +113,7 @@ def models_of(fingerprint: Mapping[str, Any], spec: Mapping[str, Any] | None = N
     """
     found = frozenset[Model]()
     if fingerprint.get("kind") in _MODEL_KINDS:
-        entry = str((spec or {}).get("model") or (spec or {}).get("moderation") or "")
+        entry = str((spec.model or spec.of("moderation") or "") if spec is not None else "")
         name = str(fingerprint.get("model") or fingerprint.get("moderation") or "")
         found = frozenset({(entry, str(fingerprint.get("provider") or ""), name)})
     for part in _parts(fingerprint):

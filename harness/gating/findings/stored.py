@@ -118,21 +118,14 @@ def _must_catch(run: Run, candidate: str) -> tuple[str, ...]:
 
 def about_of(run: Run) -> dict[str, About]:
     """What the policy of a run says about its categories."""
-    stated: Mapping[str, Any] = run.meta.policy.get("categories", {})
-    return {
-        one: About(
-            str(stated.get(one, {}).get("name") or one),
-            str(stated.get(one, {}).get("severity") or ""),
-            stated.get(one, {}).get("owner"),
-        )
-        for one in run.categories
-    }
+    policy = run.meta.policy
+    stated = {one: policy.category(one) for one in run.categories}
+    return {one: About(facts.name or one, facts.severity or "", facts.owner) for one, facts in stated.items()}
 
 
 def targets_of(run: Run) -> dict[str, dict[str, float]]:
     """The targets that the policy of a run states: category -> metric -> target."""
-    stated: Mapping[str, Any] = run.meta.policy.get("categories", {})
-    return {one: dict(stated.get(one, {}).get("target") or {}) for one in run.categories}
+    return {one: run.meta.policy.targets(one) for one in run.categories}
 
 
 def check_facts(checks: Sequence[CheckReport]) -> tuple[CheckFact, ...]:

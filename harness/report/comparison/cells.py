@@ -7,8 +7,6 @@ Numbers are rounded by ``report.numbers``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from markupsafe import Markup
 
@@ -376,10 +374,10 @@ class Page:
     def provenance(self) -> list[tuple[str, str]]:
         """What was run on what."""
         data = self.data
-        golden: Mapping[str, Any] = data.golden_set
+        golden = data.golden_set
         rows = [
             ("Run", data.run_id),
-            ("Golden set", f"{golden.get('name')} version {golden.get('version')}, sha256 {golden.get('hash')}"),
+            ("Golden set", f"{golden.name} version {golden.version}, sha256 {golden.hash}"),
             ("Policy", f"{data.policy_name} version {data.policy_version}"),
         ]
         return rows + [one for one in data.facts if one[0] != "Run"]

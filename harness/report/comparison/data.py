@@ -14,6 +14,7 @@ from harness.core.metric_table import METRIC_TITLES, metrics_on, unit_of
 from harness.core.results import MetricResult
 from harness.core.targets import TargetState
 from harness.gating.findings import Decision, Finding
+from harness.records import GoldenFacts
 from harness.report.comparison.workload import Production
 from harness.report.parts.banner import Banner
 from harness.report.parts.plain import plain
@@ -350,7 +351,7 @@ class ReportData:
     run_id: str
     generated_at: str
     version: str
-    golden_set: Mapping[str, Any]
+    golden_set: GoldenFacts
     policy_name: str
     policy_version: int
     n_items: int

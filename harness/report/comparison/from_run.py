@@ -6,7 +6,6 @@ caller: a run holds none.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from harness.measure.compare import compare
 from harness.measure.decisions import decisions
 from harness.measure.score import score_candidate
 from harness.measure.slices import compare_slices
-from harness.records import Category, Policy, Prevalence, Target
+from harness.records import RunInput
 from harness.report.comparison.source import Arm, InputText, ReportSource, VoteCounts
 from harness.report.gate.document import gate_document
 from harness.report.item.policy_text import definitions_of
@@ -96,14 +95,14 @@ def source_from_run(
     withheld = run.is_withheld
     return ReportSource(
         eval_name=run.meta.eval_name,
-        policy=policy_of(run),
+        policy=run.meta.policy,
         item_ids=run.item_ids,
         texts=[None if withheld[index] else texts.get(one, "") for index, one in enumerate(run.item_ids)],
         categories=run.categories,
         y_true=run.y_true,
         slices=run.slices,
         arms=tuple(_arm(one) for one in chosen),
-        scores={"run_id": run.meta.run_id, "golden_set": dict(run.meta.golden_set), "candidates": scores},
+        scores={"run_id": run.meta.run_id, "golden_set": run.meta.golden_set, "candidates": scores},
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
         gates={name: gate_document(gate) for name, gate in gates.items()},
@@ -134,7 +133,7 @@ def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, GateReport]:
             one.run, one.candidate, first.run, first.candidate, n_resamples=n_resamples, with_findings=False
         )
         for one in chosen[1:]
-        if (one.run.meta.eval.get("gate") or {}).get("checks")
+        if one.run.meta.eval.gate is not None and one.run.meta.eval.gate.checks
     }
 
 
@@ -162,24 +161,24 @@ def _arm(one: Choice) -> Arm:
 
 def _description(one: Choice) -> str:
     """Prompt, rules and model of a candidate, as far as the eval says."""
-    spec: Mapping[str, Any] = one.run.meta.eval["candidates"].get(one.candidate, {})
-    kinds = ("prompt", "rules", "moderation", "classifier", "recorded")
-    parts = [f"{kind} {str(spec[kind]).rsplit('/', 1)[-1]}" for kind in kinds if spec.get(kind)]
-    if spec.get("cascade"):
-        parts.append("cascade of " + ", ".join(str(stage.get("use")) for stage in spec["cascade"]))
-    if spec.get("model"):
-        parts.append(f"model {spec['model']}")
-    return ", ".join([*parts, *([str(spec["description"])] if spec.get("description") else [])])
+    spec = one.run.meta.spec(one.candidate)
+    parts = []
+    if spec.kind in ("prompt", "rules", "moderation", "classifier", "recorded"):
+        parts.append(f"{spec.kind} {str(spec.value).rsplit('/', 1)[-1]}")
+    if spec.stages:
+        parts.append("cascade of " + ", ".join(stage.use for stage in spec.stages))
+    if spec.model:
+        parts.append(f"model {spec.model}")
+    return ", ".join([*parts, *([spec.description] if spec.description else [])])
 
 
 def _inputs(one: Choice) -> tuple[InputText, ...]:
     found = []
     for kind in ("prompt", "rules"):
-        key = f"{kind}:{one.candidate}"
-        described = one.run.meta.inputs.get(key)
+        described = one.run.meta.input_of(kind, one.candidate)
         if described is not None:
-            found.append(_input(one.run, kind, key, described))
-    fingerprint = one.run.meta.fingerprints.get(one.candidate, {})
+            found.append(_input(one.run, kind, f"{kind}:{one.candidate}", described))
+    fingerprint = one.run.meta.fingerprint(one.candidate)
     model = fingerprint.get("model")
     if isinstance(model, Mapping):
         found.append(_written("model", str(model.get("model", "model")), model))
@@ -197,43 +196,8 @@ def _written(kind: str, name: str, settings: Mapping[str, Any]) -> InputText:
     return InputText(kind, name, text, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _input(run: Run, kind: str, key: str, described: Mapping[str, Any]) -> InputText:
-    name = str(described.get("path") or described.get("name") or key)
-    return InputText(kind, name, run.input_text(key) or "", str(described.get("sha256") or ""))
-
-
-def policy_of(run: Run) -> Policy:
-    """What the run keeps of its policy, as a record."""
-    facts = run.meta.policy
-    stored: Mapping[str, Mapping[str, Any]] = facts.get("categories", {})
-    return Policy(
-        policy=str(facts.get("name", "")),
-        version=int(facts.get("version", 0)),
-        categories=tuple(_category(one, stored.get(one, {})) for one in run.categories),
-    )
-
-
-def _category(category: str, stored: Mapping[str, Any]) -> Category:
-    prevalence, target = stored.get("prevalence"), stored.get("target")
-    return Category(
-        id=category,
-        name=str(stored.get("name") or category),
-        definition=str(stored.get("definition") or category),
-        severity=stored.get("severity") or "medium",
-        prevalence=_prevalence(prevalence) if prevalence else None,
-        target=Target(target.get("recall"), target.get("precision")) if target else None,
-    )
-
-
-def _prevalence(stored: Mapping[str, Any]) -> Prevalence:
-    date = stored.get("date")
-    return Prevalence(
-        value=float(stored["value"]),
-        source=str(stored.get("source", "")),
-        date=date if isinstance(date, datetime.date) else datetime.date.fromisoformat(str(date)),
-        low=stored.get("low"),
-        high=stored.get("high"),
-    )
+def _input(run: Run, kind: str, key: str, described: RunInput) -> InputText:
+    return InputText(kind, described.path or described.name, run.input_text(key) or "", described.sha256)
 
 
 def _facts(chosen: Sequence[Choice]) -> tuple[tuple[str, str], ...]:

@@ -68,7 +68,7 @@ def _head(data: ReportData) -> str:
     verdicts = [_decision(one, several) for one in data.verdict.lines]
     notes = "\n".join(f"- {markdown_text(note)}" for note in data.verdict.notes)
     facts = (
-        f"{plural(data.n_items, 'item')} of {data.golden_set.get('name')} v{data.golden_set.get('version')}, "
+        f"{plural(data.n_items, 'item')} of {data.golden_set.title}, "
         f"policy {data.policy_name} v{data.policy_version}, run {data.run_id}, written {data.generated_at}"
     )
     parts = [*banners, f"# {markdown_text(data.title)}", *verdicts, notes, markdown_text(facts)]

@@ -179,13 +179,9 @@ def _row(
 
 def _targets(source: ReportSource, category: str, measures: Mapping[str, Measure]) -> dict[str, TargetRow]:
     """What the policy asks of the category, judged as gates and the weekly report judge it."""
-    try:
-        asked = source.policy.category(category).target
-    except KeyError:
-        asked = None
     found = {}
-    for metric, target in (("recall", asked.recall), ("precision", asked.precision)) if asked else ():
-        if target is None or metric not in measures or not measures[metric].candidate.is_defined:
+    for metric, target in source.policy.targets(category).items():
+        if metric not in measures or not measures[metric].candidate.is_defined:
             continue
         result = measures[metric].candidate
         found[metric] = TargetRow(target, judge_target(metric, result, target).state)
@@ -194,18 +190,12 @@ def _targets(source: ReportSource, category: str, measures: Mapping[str, Measure
 
 def category_name(source: ReportSource, category: str) -> str:
     """Name for readers; the id when the policy does not know it."""
-    try:
-        return source.policy.category(category).name
-    except KeyError:
-        return category
+    return source.policy.category_name(category)
 
 
 def severity(source: ReportSource, category: str) -> str:
     """Severity the policy gives the category; empty when the policy does not know it."""
-    try:
-        return source.policy.category(category).severity
-    except KeyError:
-        return ""
+    return source.policy.category(category).severity or ""
 
 
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:

@@ -185,10 +185,7 @@ def production(source: ReportSource, items_per_day: float, review_seconds: float
     rows = []
     for arm in source.arms:
         for category, scored in source.scores["candidates"][arm.id]["categories"].items():
-            try:
-                stated = source.policy.category(category).prevalence
-            except KeyError:
-                stated = None
+            stated = source.policy.category(category).prevalence
             recall, fpr = result_from(scored.get("recall")), result_from(scored.get("fpr"))
             precision = result_from(scored.get("precision_at_prevalence"))
             if stated is None or recall is None or fpr is None or precision is None:

@@ -371,7 +371,7 @@ def _about(data: ReportData, items: Sheet) -> Sheet:
         ("Run", data.run_id),
         (
             "Golden set",
-            f"{data.golden_set.get('name')} v{data.golden_set.get('version')}, sha256 {data.golden_set.get('hash')}",
+            f"{data.golden_set.title}, sha256 {data.golden_set.hash}",
         ),
         ("Policy", f"{data.policy_name} v{data.policy_version}"),
         (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.gating.findings import PairEvidence
 from harness.measure.slices import SliceChange
-from harness.records import Policy
+from harness.records import PolicyFacts
 from harness.report.parts.banner import Banner
 from harness.runs import ALL_OUTCOMES
 
@@ -89,7 +89,7 @@ class ReportSource:
     """
 
     eval_name: str
-    policy: Policy
+    policy: PolicyFacts
     item_ids: Sequence[str]
     texts: Sequence[str | None]
     categories: tuple[str, ...]

@@ -15,7 +15,7 @@ MOST_TILED = 3
 
 def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
     """Name, value and remark of each."""
-    golden = f"{data.golden_set.get('name')} v{data.golden_set.get('version')}"
+    golden = f"{data.golden_set.title}"
     tiles = [("Items", numbers.count(data.n_items), golden)]
     tiles.append(("Categories", str(len(data.pairs[0].rows)), f"policy {data.policy_name} v{data.policy_version}"))
     if data.baseline:

@@ -102,7 +102,7 @@ def _head(report: GateReport) -> list[str]:
     line = f"The gate: **{report.verdict}** ({meaning}): {_said(opponents(report))}."
     where = (
         f"Eval {_said(report.eval_name)}, "
-        f"golden set {_said(str(golden['name']))} v{_said(str(golden['version']))}, "
+        f"golden set {_said(golden.name)} v{golden.version}, "
         f"{numbers.count(report.n_items)} items. Baseline: {_said(report.baseline.source)}."
     )
     notes = [f"Note: {_said(note, NOTE_WIDTH)}." for note in notes_of(report)[:MOST_NOTES]]

@@ -26,7 +26,7 @@ def gate_document(report: GateReport) -> dict[str, Any]:
         "eval": report.eval_name,
         "alpha": report.alpha,
         "seed": report.seed,
-        "golden_set": dict(report.golden_set),
+        "golden_set": report.golden_set.as_dict(),
         "items": {"n": report.n_items, "missing_pairs": report.n_missing, "withheld": report.n_withheld},
         "baseline": report.baseline.as_dict(),
         "candidate": report.candidate.as_dict(),

@@ -186,7 +186,7 @@ def plan_table(plan: GatePlan) -> Table:
     rows = tuple(_plan_row(check) for check in plan.checks)
     notes = tuple(f"Assumed: {said}." for said in plan.assumptions)
     golden = plan.golden_set
-    name = f"golden set {golden['name']} v{golden['version']}"
+    name = f"golden set {golden.title}"
     title = f"What {name} can prove for eval {plan.eval_name}, at an assumed discordance of {100 * plan.discordance:g}%"
     return Table(title, columns, rows, notes, frozenset(columns[2:7]))
 

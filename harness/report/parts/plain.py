@@ -11,11 +11,12 @@ import numpy as np
 
 from harness.core.results import MetricResult
 from harness.gating.findings import Decision, Finding
+from harness.records import GoldenFacts
 
 
 def plain(value: Any) -> Any:
     """The value as JSON has it; a record with ``as_plain`` says itself what of it travels."""
-    if isinstance(value, MetricResult | Finding | Decision):
+    if isinstance(value, MetricResult | Finding | Decision | GoldenFacts):
         return value.as_dict()
     if hasattr(value, "as_plain"):
         return plain(value.as_plain())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
@@ -57,8 +56,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         text_mode: How much of a text may be shown.
     """
     run, candidate, week = source.run, source.candidate, source.week
-    policy: Mapping[str, Any] = run.meta.policy.get("categories", {})
-    names = {one: str(policy.get(one, {}).get("name") or one) for one in run.categories}
+    names = {one: run.meta.policy.category_name(one) for one in run.categories}
     series = candidate_series(source, candidate)
     previous_week, before = source.previous if source.previous else (None, None)
     changes = changes_between(before, run, candidate) if before is not None else ()
@@ -121,7 +119,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         findings=findings,
         ledger=entries,
         screen=week_screen(findings),
-        policy=f"{run.meta.policy.get('name')} v{run.meta.policy.get('version')}",
+        policy=f"{run.meta.policy.name} v{run.meta.policy.version}",
         golden=golden_name(run.meta),
         run_id=run.meta.run_id,
         previous_week=previous_week,
@@ -181,14 +179,13 @@ def _rows(
     source: WeeklySource, names: Mapping[str, str], series: tuple[Series, ...], paired: Comparison | None
 ) -> tuple[CategoryRow, ...]:
     run, summary = source.run, source.summaries[source.run.meta.run_id]
-    policy: Mapping[str, Any] = run.meta.policy.get("categories", {})
     rows = []
     for category in run.categories:
-        stated = policy.get(category, {})
+        stated = run.meta.policy.category(category)
         results = {name: metric_of(summary, source.candidate, category, name) for name in METRIC_NAMES}
         if not any(one.is_defined or one.n for one in results.values()):
             continue
-        targets = stated.get("target") or {}
+        targets = run.meta.policy.targets(category)
         judged = {name: judge(name, results[name], targets.get(name)) for name in METRIC_NAMES}
         points = {name: point_at(series, category, name, source.week) for name in METRIC_NAMES}
         at_prevalence = metric_of(summary, source.candidate, category, "precision_at_prevalence")
@@ -198,8 +195,8 @@ def _rows(
             CategoryRow(
                 id=category,
                 name=names[category],
-                severity=str(stated.get("severity") or ""),
-                owner=stated.get("owner"),
+                severity=stated.severity or "",
+                owner=stated.owner,
                 n_violating=n_violating,
                 n_not_violating=n_not,
                 n_unlabelled=n_unknown,
@@ -308,11 +305,11 @@ def _health(source: WeeklySource, names: Mapping[str, str]) -> GoldenHealth:
     run, summary = source.run, source.summaries[source.run.meta.run_id]
     golden = run.meta.golden_set
     return GoldenHealth(
-        name=str(golden["name"]),
-        version=int(golden["version"]),
-        sha256=str(golden["hash"]),
+        name=golden.name,
+        version=golden.version,
+        sha256=golden.hash,
         n_items=run.meta.n_items,
-        n_in_set=int(golden.get("n_items_in_set") or run.meta.n_items),
+        n_in_set=golden.n_items_in_set or run.meta.n_items,
         n_withheld=int(summary["n_withheld"]),
         first_week=source.first_week,
         age_weeks=max(0, weeks_between(source.first_week, source.week)),

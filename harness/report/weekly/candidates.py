@@ -27,23 +27,19 @@ def description(meta: RunMeta, candidate: str) -> str:
     """What decides, in a few words: prompt and model, rule set, recorded decisions."""
     parts = []
     for kind in ("prompt", "rules"):
-        described = meta.inputs.get(f"{kind}:{candidate}")
+        described = meta.input_of(kind, candidate)
         if described is not None:
-            version = described.get("version")
-            parts.append(
-                f"{KIND_WORDS[kind]} {described.get('name')}" + (f" v{version}" if version is not None else "")
-            )
-    fingerprint = meta.fingerprints.get(candidate, {})
-    spec = meta.eval.get("candidates", {}).get(candidate, {})
+            parts.append(f"{KIND_WORDS[kind]} {described.title}")
+    fingerprint, spec = meta.fingerprint(candidate), meta.spec(candidate)
     if not parts:
         kind = str(fingerprint.get("kind") or "")
-        named = fingerprint.get("cascade") or spec.get("recorded") or spec.get("classifier") or spec.get("moderation")
+        named = fingerprint.get("cascade") or spec.of("recorded") or spec.of("classifier") or spec.of("moderation")
         short = str(named).rsplit("/", 1)[-1].rsplit(":", 1)[-1] if named else ""
         parts.append(f"{KIND_WORDS.get(kind, kind)} {short}".strip())
     if fingerprint.get("kind") == "prompt" and fingerprint.get("model"):
         parts.append(f"model {fingerprint['model']}")
-    if spec.get("description"):
-        parts.append(str(spec["description"]))
+    if spec.description:
+        parts.append(spec.description)
     return ", ".join(part for part in parts if part)
 
 
@@ -62,7 +58,7 @@ def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
     answered = n_answered(scored["outcomes"])
     return CandidateRow(
         id=name,
-        kind=KIND_WORDS.get(str(meta.fingerprints.get(name, {}).get("kind")), ""),
+        kind=KIND_WORDS.get(str(meta.fingerprint(name).get("kind")), ""),
         description=description(meta, name),
         is_reported=name == source.candidate,
         is_control=name == source.control,
@@ -120,7 +116,7 @@ def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
 def runs_read(source: WeeklySource) -> tuple[tuple[str, str, str, str, int], ...]:
     """Which run spoke for whom in which week."""
     return tuple(
-        (week, candidate, meta.run_id, f"{golden_name(meta)} @{meta.golden_set['hash'][:8]}", meta.n_items)
+        (week, candidate, meta.run_id, f"{golden_name(meta)} @{meta.golden_set.hash[:8]}", meta.n_items)
         for week, runs in source.by_week.items()
         for candidate, meta in runs.of.items()
     )

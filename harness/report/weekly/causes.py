@@ -79,7 +79,7 @@ def cause_between(source: WeeklySource, movements: Sequence[Movement], changes: 
     """What may be blamed for this week's movements; None without a run before."""
     if source.previous is None:
         return None
-    fingerprint = source.run.meta.fingerprints.get(source.candidate, {})
+    fingerprint = source.run.meta.fingerprint(source.candidate)
     return cause_of(
         CauseEvidence(
             behind(fingerprint),
@@ -108,12 +108,9 @@ def _control_evidence(source: WeeklySource, movements: Sequence[Movement]) -> Co
             if point is not None:
                 size = f"{numbers.points(point.result.value - point.before)} points"
                 moved.append(f"{METRIC_NAMES[one.metric].lower()} of {names.get(one.category, one.category)} {size}")
-    own = source.run.meta.fingerprints.get(source.candidate, {})
-    its = now.meta.fingerprints.get(control, {})
-    specs = [
-        run.meta.eval.get("candidates", {}).get(name, {})
-        for run, name in ((source.run, source.candidate), (now, control))
-    ]
+    own = source.run.meta.fingerprint(source.candidate)
+    its = now.meta.fingerprint(control)
+    specs = [run.meta.spec(name) for run, name in ((source.run, source.candidate), (now, control))]
     rows = now.candidate(control)
     return ControlEvidence(
         control,

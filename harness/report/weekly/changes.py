@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from harness.records import RunInput
 from harness.report.comparison.input_changes import diff_lines
 from harness.report.parts import numbers
 from harness.report.weekly.data import Change
@@ -33,23 +34,21 @@ _PHRASES = {
 
 def fingerprint_of(meta: RunMeta, candidate: str) -> bytes:
     """Everything that can change the candidate's decisions, as comparable bytes."""
-    spec = meta.eval.get("candidates", {}).get(candidate, {})
-    on_failure = spec.get("on_failure") or meta.eval.get("on_failure")
-    content = [meta.fingerprints.get(candidate, {}), on_failure]
+    content = [meta.fingerprint(candidate), meta.on_failure(candidate)]
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def gold_key(meta: RunMeta) -> str:
     """What the labels depend on: golden set, version, hash, and the parents that a child's 1 implies."""
-    parents = {one: entry.get("parent") for one, entry in meta.policy.get("categories", {}).items()}
+    parents = {one: entry.parent for one, entry in meta.policy.categories.items()}
     tree = orjson.dumps({one: parent for one, parent in sorted(parents.items()) if parent})
     suffix = f"/{hashlib.sha256(tree).hexdigest()[:4]}" if tree != b"{}" else ""
-    return f"{golden_name(meta)}@{meta.golden_set['hash'][:8]}{suffix}"
+    return f"{golden_name(meta)}@{meta.golden_set.hash[:8]}{suffix}"
 
 
 def golden_name(meta: RunMeta) -> str:
     """Golden set and version."""
-    return f"{meta.golden_set['name']} v{meta.golden_set['version']}"
+    return meta.golden_set.title
 
 
 def changes_between(old: Run, new: Run, candidate: str) -> tuple[Change, ...]:
@@ -74,30 +73,29 @@ def _files(old: Run, new: Run, candidate: str) -> Iterator[Change]:
         if before is None and after is None:
             continue
         if before is None or after is None:
-            there = after or before or {}
-            yield Change(kind, f"{noun} {_named(there)} was {'added' if before is None else 'removed'}")
+            there = after or before
+            named = there.title if there is not None else ""
+            yield Change(kind, f"{noun} {named} was {'added' if before is None else 'removed'}")
             continue
-        if before["sha256"] != after["sha256"]:
+        if before.sha256 != after.sha256:
             yield _text_change(kind, noun, old, new, key, before, after)
 
 
 def _policy(old: Run, new: Run) -> Iterator[Change]:
     before, after = old.meta.inputs.get("policy"), new.meta.inputs.get("policy")
-    if before and after and before["sha256"] != after["sha256"]:
+    if before and after and before.sha256 != after.sha256:
         yield _text_change("policy", "policy", old, new, "policy", before, after)
 
 
-def _text_change(
-    kind: str, noun: str, old: Run, new: Run, key: str, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Change:
+def _text_change(kind: str, noun: str, old: Run, new: Run, key: str, before: RunInput, after: RunInput) -> Change:
     texts = old.input_text(key), new.input_text(key)
     lines = () if None in texts else tuple(diff_lines(*((text or "").split("\n")[:2_000] for text in texts)))
-    if _named(before) == _named(after):
-        what = f"{noun} {_named(after)} was edited without a new version"
-    elif before.get("name") == after.get("name") and after.get("version") is not None:
-        what = f"{noun} {after['name']} v{before.get('version')} became v{after['version']}"
+    if before.title == after.title:
+        what = f"{noun} {after.title} was edited without a new version"
+    elif before.name == after.name and after.version is not None:
+        what = f"{noun} {after.name} v{before.version} became v{after.version}"
     else:
-        what = f"{noun} {_named(before)} became {_named(after)}"
+        what = f"{noun} {before.title} became {after.title}"
     n_added, n_removed = (sum(line.kind == kind for line in lines) for kind in ("added", "removed"))
     size = f" ({_lines(n_added)} added, {numbers.count(n_removed)} removed)" if lines else ""
     return Change(kind, what + size, lines)
@@ -107,14 +105,9 @@ def _lines(n: int) -> str:
     return f"{numbers.count(n)} {'line' if n == 1 else 'lines'}"
 
 
-def _named(described: Mapping[str, Any]) -> str:
-    version = described.get("version")
-    return f"{described.get('name')}" + (f" v{version}" if version is not None else "")
-
-
 def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
-    before, after = (dict(_flat(meta.fingerprints.get(candidate, {}))) for meta in (old, new))
-    if new.fingerprints.get(candidate, {}).get("kind") == "recorded" and before.get("sha256") != after.get("sha256"):
+    before, after = (dict(_flat(meta.fingerprint(candidate))) for meta in (old, new))
+    if new.fingerprint(candidate).get("kind") == "recorded" and before.get("sha256") != after.get("sha256"):
         yield Change("recorded", "its decisions were recorded anew")
         return
     n_more = 0
@@ -134,10 +127,7 @@ def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
     yield from (Change("settings", phrase) for phrase in shown)
     if n_more:
         yield Change("settings", f"{n_more} more settings")
-    failures = [
-        meta.eval.get("candidates", {}).get(candidate, {}).get("on_failure") or meta.eval.get("on_failure")
-        for meta in (old, new)
-    ]
+    failures = [meta.on_failure(candidate) for meta in (old, new)]
     if failures[0] != failures[1]:
         yield Change("failures", f"what failed answers count as: {failures[0]} became {failures[1]}")
     if old.repeats != new.repeats:
@@ -171,10 +161,10 @@ def _value(value: Any) -> str:
 
 
 def _golden(old: RunMeta, new: RunMeta) -> Iterator[Change]:
-    if old.golden_set["hash"] == new.golden_set["hash"]:
+    if old.golden_set.hash == new.golden_set.hash:
         return
     before, after = golden_name(old), golden_name(new)
-    sizes = [int(meta.golden_set.get("n_items_in_set") or meta.n_items) for meta in (old, new)]
+    sizes = [meta.golden_set.n_items_in_set or meta.n_items for meta in (old, new)]
     size = f" ({numbers.count(sizes[0])} items became {numbers.count(sizes[1])})" if sizes[0] != sizes[1] else ""
     if before == after:
         yield Change("golden_set", f"golden set {after} was edited without a new version{size}")
@@ -184,7 +174,7 @@ def _golden(old: RunMeta, new: RunMeta) -> Iterator[Change]:
 
 def _labels(old: Run, new: Run) -> Iterator[Change]:
     """Labels that differ although the golden set is the same: an edited policy implies other parents."""
-    if old.meta.golden_set["hash"] != new.meta.golden_set["hash"] or gold_key(old.meta) == gold_key(new.meta):
+    if old.meta.golden_set.hash != new.meta.golden_set.hash or gold_key(old.meta) == gold_key(new.meta):
         return
     place = {item_id: index for index, item_id in enumerate(old.item_ids)}
     pairs = [(place[one], index) for index, one in enumerate(new.item_ids) if one in place]
@@ -200,7 +190,7 @@ def _labels(old: Run, new: Run) -> Iterator[Change]:
 
 
 def _sample(old: RunMeta, new: RunMeta) -> Iterator[Change]:
-    if old.golden_set["hash"] != new.golden_set["hash"]:
+    if old.golden_set.hash != new.golden_set.hash:
         return
     samples = [(meta.limit, meta.seed) if meta.limit is not None else None for meta in (old, new)]
     if samples[0] != samples[1]:

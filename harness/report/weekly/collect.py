@@ -151,7 +151,7 @@ def collect(
         falls=tuple(falls),
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
         is_baseline=candidate_note == BASELINE_NOTE,
-        first_week=min(week_of(one) for one in metas if one.golden_set["hash"] == run.meta.golden_set["hash"]),
+        first_week=min(week_of(one) for one in metas if one.golden_set.hash == run.meta.golden_set.hash),
     )
 
 
@@ -221,7 +221,7 @@ def _is_wanting(meta: RunMeta, metas: Sequence[RunMeta]) -> bool:
 
 def is_sample(meta: RunMeta) -> bool:
     """Whether the run asked about a part of its golden set only, on purpose."""
-    in_set = meta.golden_set.get("n_items_in_set")
+    in_set = meta.golden_set.n_items_in_set
     return meta.limit is not None and (in_set is None or meta.limit < int(in_set))
 
 
@@ -232,14 +232,14 @@ def _candidate(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None
             raise HarnessError(f"no complete run of {this.week} has a candidate '{wanted}'", allowed=", ".join(this.of))
         return wanted, "Chosen with --candidate.", None
     newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
-    baseline = newest.eval.get("baseline")
+    baseline = newest.eval.baseline
     first = default_baseline(baseline, [*newest.candidates, *this.of])
     if first == baseline:
         return first, BASELINE_NOTE, None
     if not baseline:
         return first, f"The eval names no baseline: this is the first candidate of run {newest.run_id}.", None
     why = f"The eval's baseline '{baseline}' has no complete run in {this.week}: this is the first candidate of run "
-    return first, f"{why}{newest.run_id}.", str(baseline)
+    return first, f"{why}{newest.run_id}.", baseline
 
 
 def _control(by_week: Mapping[str, WeekRuns], week: str, candidate: str, wanted: str | None) -> tuple[str | None, str]:
@@ -268,7 +268,7 @@ def _control(by_week: Mapping[str, WeekRuns], week: str, candidate: str, wanted:
 
 def _models(this: WeekRuns, name: str) -> frozenset[tuple[str, str, str]]:
     meta = this.of[name]
-    return models_of(meta.fingerprints.get(name, {}), meta.eval.get("candidates", {}).get(name, {}))
+    return models_of(meta.fingerprint(name), meta.spec(name))
 
 
 def _frozen_since(by_week: Mapping[str, WeekRuns], week: str, candidate: str) -> str | None:

@@ -24,7 +24,7 @@ def gold_rows(
     run: Run, gold: Mapping[str, Sequence[int]], names: Mapping[str, str], alphas: Mapping[str, MetricResult]
 ) -> tuple[GoldRow, ...]:
     """Per category: labels, the smallest provable margin, and what the gate's margin would need."""
-    checks, alpha = recall_checks(run), float((run.meta.eval.get("gate") or {}).get("alpha", 0.05))
+    checks, alpha = recall_checks(run), run.meta.eval.alpha
     rows = []
     for category in run.categories:
         n_violating, n_not, n_unknown = gold[category]
@@ -48,7 +48,7 @@ def gold_rows(
 
 def recall_checks(run: Run) -> dict[str, CheckSpec]:
     """The check of the gate that asks for a margin of recall, per category; those that are only watched ask nothing."""
-    lines = (run.meta.eval.get("gate") or {}).get("checks") or ()
+    lines = run.meta.eval.gate.checks if run.meta.eval.gate is not None else ()
     specs = resolve_checks(lines, run.categories, len(run.item_ids)) if lines else ()
     return {
         spec.category: spec

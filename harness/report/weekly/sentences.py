@@ -175,7 +175,7 @@ def gaps(source: WeeklySource, previous: str | None) -> list[str]:
     earlier = [one for one in source.by_week.values() if one.week < source.week and one.of]
     if earlier and source.is_baseline:
         newest = max(earlier[-1].of.values(), key=lambda meta: (meta.created_at, meta.run_id))
-        old = newest.eval.get("baseline")
+        old = newest.eval.baseline
         if old and old != source.candidate:
             found.append(
                 f"The eval's baseline was {old} in {earlier[-1].week} and is {source.candidate} now: the weeks before "

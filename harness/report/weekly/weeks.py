@@ -98,4 +98,4 @@ def _week_runs(week: str, metas: Sequence[RunMeta]) -> WeekRuns:
 
 
 def _rank(meta: RunMeta) -> tuple[int, int, str, str]:
-    return int(meta.golden_set["version"]), meta.n_items, meta.created_at, meta.run_id
+    return meta.golden_set.version, meta.n_items, meta.created_at, meta.run_id
