@@ -1,7 +1,26 @@
 """The error tree: what the user can mend.
 
-Every ``HarnessError`` carries a message of four parts (where, found, allowed, next step). ``cli`` alone turns it into
-text and an exit code; any other exception is a bug and keeps its traceback.
+::
+
+    Exception
+    └── HarnessError            a mistake to mend: where, found, allowed, next step         exit code 1
+        ├── FileError           one fault in a user's file, with its line and field         exit code 1
+        ├── GroupedError        several faults found together                               exit code 1
+        └── IncompleteRunError  too many failed items, a budget reached, an interrupt       exit code 5
+
+``cli`` alone turns one into text and an exit code; any other exception is a bug and keeps its traceback. What other
+packages raise becomes one of these, or the outcome of a row, where it is caught first:
+
+=============  ======================================================  =================================================
+package        where                                                   what becomes of it
+=============  ======================================================  =================================================
+aiohttp        ``runner.transport``                                    a failed attempt: asked again, then ``error``
+openai         ``runner.endpoint`` (set-up only; it makes no calls)    HarnessError about the model's entry
+sqlite3        ``runner.journal``, ``runner.cache``                    HarnessError about the journal
+pyarrow        ``runs.reader``, ``runs.writer``, ``files.golden``      HarnessError about the run or the set
+=============  ======================================================  =================================================
+
+A wrong use of the command line (an unknown option) is click's and exits with 2; verdicts exit with 3, 4 and 5.
 """
 
 from __future__ import annotations

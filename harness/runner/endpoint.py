@@ -8,11 +8,12 @@ imported only there. Sending is left to ``transport``. Key values appear in no r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from harness.errors import HarnessError
 from harness.files.models import FROM_ENVIRONMENT
@@ -243,15 +244,18 @@ NATIVE: Mapping[str, Callable[[str, Model, Mapping[str, str]], Endpoint]] = {
 
 def _openai(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
     key = _key(model_id, model, environment)
+    address = environment.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    _address(model_id, address)
     import openai
 
-    client = openai.OpenAI(
-        api_key=key,
-        base_url=environment.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-        organization=environment.get("OPENAI_ORG_ID"),
-        project=environment.get("OPENAI_PROJECT_ID"),
-        max_retries=0,
-    )
+    with _settings_of(model_id):
+        client = openai.OpenAI(
+            api_key=key,
+            base_url=address,
+            organization=environment.get("OPENAI_ORG_ID"),
+            project=environment.get("OPENAI_PROJECT_ID"),
+            max_retries=0,
+        )
     return _from_client(model_id, model, client, key, environment)
 
 
@@ -264,7 +268,9 @@ def _azure(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpo
             allowed="base_url in models.yaml, or the variable AZURE_OPENAI_ENDPOINT",
             next_step="add base_url: https://RESOURCE.openai.azure.com",
         )
-    if urlsplit(address).path.rstrip("/").endswith("/openai/v1"):  # Azure's version-free API: no deployment in the path
+    if (
+        _address(model_id, address).path.rstrip("/").endswith("/openai/v1")
+    ):  # Azure's version-free API: no deployment in the path
         return _endpoint(model_id, model, address, {"api-key": key}, "", key, environment)
     version = model.api_version or environment.get("OPENAI_API_VERSION")
     if not version:
@@ -275,15 +281,31 @@ def _azure(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpo
         )
     import openai
 
-    client = openai.AzureOpenAI(
-        api_key=key,
-        azure_endpoint=address,
-        azure_deployment=model.model,
-        api_version=version,
-        organization="",
-        max_retries=0,
-    )
+    with _settings_of(model_id):
+        client = openai.AzureOpenAI(
+            api_key=key,
+            azure_endpoint=address,
+            azure_deployment=model.model,
+            api_version=version,
+            organization="",
+            max_retries=0,
+        )
     return _from_client(model_id, model, client, key, environment)
+
+
+@contextmanager
+def _settings_of(model_id: str) -> Iterator[None]:
+    """Whatever the package refuses is a setting of the model, in its words."""
+    import openai
+
+    try:
+        yield
+    except openai.OpenAIError as error:
+        raise HarnessError(
+            f"model '{model_id}': the package openai refuses its settings: {error or type(error).__name__}",
+            allowed="an address, a key and a version that it takes",
+            next_step="correct the model in models.yaml, or the variables of its provider",
+        ) from None
 
 
 def _from_client(model_id: str, model: Model, client: Any, key: str, environment: Mapping[str, str]) -> Endpoint:
@@ -305,20 +327,8 @@ def _endpoint(
     key: str,
     environment: Mapping[str, str],
 ) -> Endpoint:
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise HarnessError(
-            f"model '{model_id}': base_url '{base_url}' is no address",
-            allowed="http://HOST/... or https://HOST/...",
-            next_step="correct base_url in models.yaml",
-        )
-    if parts.username or parts.password:
-        raise HarnessError(
-            f"model '{model_id}': base_url holds a user name or password",
-            allowed="an address without credentials, and api_key_env naming an environment variable",
-            next_step="move the credential to an environment variable",
-        )
-    proxy = proxy_for(parts.scheme, parts.hostname, environment)
+    parts = _address(model_id, base_url)
+    proxy = proxy_for(parts.scheme, parts.hostname or "", environment)
     secrets = [key] if key else []
     if proxy is not None and (password := urlsplit(proxy).password):
         secrets.append(password)
@@ -332,6 +342,28 @@ def _endpoint(
         proxy=proxy,
         secrets=tuple(secrets),
     )
+
+
+def _address(model_id: str, base_url: str) -> SplitResult:
+    """The parts of an address that can be called."""
+    try:
+        parts = urlsplit(base_url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that hold no address, a port that is no number
+        is_address = False
+    if not is_address or any(one.isspace() or not one.isprintable() for one in base_url):
+        raise HarnessError(
+            f"model '{model_id}': base_url {base_url!r} is no address",
+            allowed="http://HOST/... or https://HOST/...",
+            next_step="correct base_url in models.yaml, or the variable that holds it",
+        )
+    if parts.username or parts.password:
+        raise HarnessError(
+            f"model '{model_id}': base_url holds a user name or password",
+            allowed="an address without credentials, and api_key_env naming an environment variable",
+            next_step="move the credential to an environment variable",
+        )
+    return parts
 
 
 def _key(model_id: str, model: Model, environment: Mapping[str, str]) -> str:

@@ -73,6 +73,7 @@ class AiohttpTransport:
     async def post(self, endpoint: Endpoint, route: str, body: bytes, timeout_s: float) -> RawResponse:
         """Make one call; TransportError when no complete answer came back in time."""
         import aiohttp
+        from aiohttp.http_exceptions import HttpProcessingError
 
         session = self._session or self._open()
         began = self._clock()
@@ -110,7 +111,7 @@ class AiohttpTransport:
             raise TransportError("body", "the answer cannot be unpacked") from None
         except ValueError as error:
             raise TransportError("unreachable", endpoint.redact(f"{error} (base_url)")) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError) as error:
             raise TransportError("network", endpoint.redact(str(error) or type(error).__name__)) from None
         latency_s = self._clock() - began
         if not 200 <= status < 300:

@@ -6,7 +6,8 @@ numbers mean by ``decisions`` and ``scoring``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ class Run:
     @cached_property
     def all_items(self) -> pa.Table:
         """The table of all items of the run, whatever its part shows."""
-        table = self._file(ITEMS_FILE).read()
+        with self._reading(ITEMS_FILE) as file:
+            table = file.read()
+        self._require(ITEMS_FILE, ["item_id", "group", *(f"label.{one}" for one in self.categories)], table.schema)
         if table.num_rows != self.meta.n_items:
             raise self._damaged(ITEMS_FILE, f"{table.num_rows} items instead of {self.meta.n_items}")
         return table
@@ -204,7 +207,10 @@ class Run:
                 f"run {self.meta.run_id} has no candidate '{candidate}'", allowed=", ".join(self.candidates)
             )
         n_rows = self.meta.n_items * self.meta.repeats
-        file = self._file(PREDICTIONS_FILE)
+        with self._reading(PREDICTIONS_FILE) as file:
+            return self._rows_of(file, candidate, n_rows, columns)
+
+    def _rows_of(self, file: pq.ParquetFile, candidate: str, n_rows: int, columns: Sequence[str]) -> pa.Table:
         if file.metadata.num_rows != n_rows * len(self.candidates):
             expected = n_rows * len(self.candidates)
             raise self._damaged(PREDICTIONS_FILE, f"{file.metadata.num_rows} rows instead of {expected}")
@@ -218,13 +224,21 @@ class Run:
                 groups.append(number)
             start = end
         known = [name for name in columns if name in file.schema_arrow.names or name != REJECTED]
+        self._require(PREDICTIONS_FILE, known, file.schema_arrow)
         return file.read_row_groups(groups, columns=known).slice(skipped, n_rows)
 
-    def _file(self, name: str) -> pq.ParquetFile:
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[pq.ParquetFile]:
+        """A file of the run; whatever is wrong with it, at its head or in its middle, is one message."""
         try:
-            return pq.ParquetFile(self._folder.source(name))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise self._damaged(name, str(error)) from None
+            yield pq.ParquetFile(self._folder.source(name))
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(name, str(error) or type(error).__name__) from None
+
+    def _require(self, name: str, columns: Sequence[str], schema: pa.Schema) -> None:
+        missing = sorted(set(columns) - set(schema.names))
+        if missing:
+            raise self._damaged(name, f"has no column {', '.join(missing)}")
 
     def _damaged(self, name: str, found: str) -> HarnessError:
         return HarnessError(
