@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from harness.errors import HarnessError
 from harness.report.comparison.page import environment
-from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.assets import SCRIPTS, asset, script, sha256_source
 from harness.report.parts.masking import TextMode
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def page_policy() -> str:
 
     A report that somebody planted, or edited, is shown without its scripts; so is one of another version.
     """
-    own = (("items.js", "page.js", "sort.js"), ("weekly.js", "sort.js"))
-    scripts = " ".join(sha256_source("".join(asset(name) for name in names)) for names in own)
+    scripts = " ".join(sha256_source(script(kind)) for kind in SCRIPTS)
     return (
         f"default-src 'none'; script-src 'self' {scripts}; style-src 'unsafe-inline'; img-src data:; "
         f"frame-ancestors 'none'; {_FORMS}"

@@ -34,7 +34,7 @@ from harness.report.comparison.matrix import MOST_COLUMNS, MatrixRow, candidate_
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.comparison.tiles import tiles_of
 from harness.report.parts import numbers
-from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.assets import asset, script, sha256_source
 from harness.report.parts.decision_words import screen_told
 from harness.report.parts.finding_words import NEWLY_WORDS, Told
 from harness.report.parts.masking import TextMode, printable
@@ -65,7 +65,7 @@ class Page:
         self.text_mode = text_mode
         self.blocks = [(name, Markup(content)) for name, content in blocks]
         self.css = Markup(asset("report.css"))
-        self.script = Markup(asset("marks.js") + asset("items.js") + asset("page.js") + asset("sort.js"))
+        self.script = Markup(script("comparison"))
         scripts = sha256_source(self.script) + (" 'self' file:" if folder else "")
         self.policy = (
             f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "

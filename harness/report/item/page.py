@@ -10,7 +10,7 @@ from markupsafe import Markup
 from harness.report.comparison.page import environment
 from harness.report.item.data import ItemSheet, votes_of
 from harness.report.item.terminal import SAID, check_words, compact, cost_words, decision_words, read_words, vote_words
-from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.assets import asset, script, sha256_source
 
 
 class ItemPage:
@@ -21,7 +21,7 @@ class ItemPage:
         self.version = version
         self.may_reveal = may_reveal and sheet.text_mode != "full"
         self.css = Markup(asset("report.css"))
-        self.script = Markup(asset("marks.js"))
+        self.script = Markup(script("item"))
         self.policy = (
             f"default-src 'none'; script-src {sha256_source(self.script)}; style-src {sha256_source(self.css)}; "
             "img-src data:; base-uri 'none'; form-action 'none'"

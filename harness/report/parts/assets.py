@@ -7,11 +7,23 @@ import hashlib
 from functools import cache
 from importlib import resources
 
+SCRIPTS = {
+    "comparison": ("marks.js", "items.js", "page.js", "sort.js"),
+    "weekly": ("weekly.js", "sort.js"),
+    "item": ("marks.js",),
+}
+"""Kind of page -> its scripts, run as one; ``harness view`` lets no others run."""
+
 
 @cache
 def asset(name: str) -> str:
     """A style sheet or script of the page."""
     return (resources.files("harness") / "report" / "templates" / name).read_text(encoding="utf-8")
+
+
+def script(kind: str) -> str:
+    """The script of a kind of page."""
+    return "".join(asset(name) for name in SCRIPTS[kind])
 
 
 def sha256_source(text: str) -> str:

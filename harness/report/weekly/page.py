@@ -20,6 +20,7 @@ from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry
 from harness.report.parts import numbers
+from harness.report.parts.assets import script
 from harness.report.parts.masking import TextMode, printable
 from harness.report.parts.words import plural
 from harness.report.weekly import drawings
@@ -69,7 +70,7 @@ class WeeklyPage:
         self.data = data
         self.text_mode = text_mode
         self.css = Markup(_asset("report.css") + _asset("weekly.css"))
-        self.script = Markup(_asset("weekly.js") + _asset("sort.js"))
+        self.script = Markup(script("weekly"))
         self.policy = (
             f"default-src 'none'; script-src {_sha256(self.script)}; style-src {_sha256(self.css)}; img-src data:; "
             "base-uri 'none'; form-action 'none'"
