@@ -10,7 +10,7 @@ JSON without one to ``gemini``, and nothing to ``anthropic``, ``bedrock`` and an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -64,6 +64,7 @@ class ChatCandidate:
         crosswalk: Names of the answers -> categories, when they are not the policy's own.
         thresholds: Categories decided by ``score >= threshold`` instead of the answer's word.
         inputs: Names, versions and hashes of the files behind this candidate.
+        category_fields: Further fields of the request about a category.
     """
 
     needs_text = True
@@ -79,6 +80,7 @@ class ChatCandidate:
         crosswalk: Crosswalk | None = None,
         thresholds: Mapping[str, float] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        category_fields: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> None:
         header = prompt.header
         self.id = candidate_id
@@ -105,6 +107,9 @@ class ChatCandidate:
         declared = model.reasoning
         self._reasoning = () if declared is None else ((declared.open, declared.close),)
         self._fixed = [_fixed_fields(model, header, parser, context) for context in self._contexts]
+        if category_fields is not None:
+            for context, fixed in zip(self._contexts, self._fixed, strict=True):
+                fixed.update(category_fields(context.categories[0]))
         self._model_name = model.model or model_id
         self.fingerprint: Mapping[str, Any] = {
             "kind": "prompt",

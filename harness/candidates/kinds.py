@@ -14,6 +14,7 @@ KINDS = Door(
     "kind of candidate",
     {
         "prompt": "harness.candidates.asked:PROMPT",
+        "guard": "harness.candidates.guard:GUARD",
         "moderation": "harness.candidates.asked:MODERATION",
         "rules": "harness.candidates.rules:RULES",
         "classifier": "harness.candidates.classifier:CLASSIFIER",

@@ -72,8 +72,10 @@ class NameIndex:
 
 
 def crosswalk_of(policy: Policy, name: str | None) -> Crosswalk | None:
-    """The crosswalk of a policy by name; None for None."""
-    return None if name is None else policy.crosswalks[name]
+    """The crosswalk of a policy by name, without what it maps to null ("has no such category"); None for None."""
+    if name is None:
+        return None
+    return {category: names for category, names in policy.crosswalks[name].items() if names}
 
 
 def map_decisions(names: NameIndex, decisions: Mapping[str, int | None]) -> dict[str, int | None]:

@@ -136,13 +136,13 @@ def _faults(document: Document, policy: Policy) -> Sequence[FileError]:
                         next_step=suggestion(left, ids, "name a category of this policy on the left"),
                     )
                 )
-            if not right or not all(right):
+            if right is not None and (not right or not all(right)):
                 errors.append(
                     document.error(
                         place,
                         "maps to no name" if not right else "maps to an empty name",
                         allowed=f"a list of names of {shortened(name)}",
-                        next_step="name at least one, or remove the line",
+                        next_step="name at least one, or write null for 'has no such category'",
                     )
                 )
     return errors

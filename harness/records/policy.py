@@ -61,7 +61,7 @@ class Policy:
     version: PositiveInt
     categories: Annotated[tuple[Category, ...], MinLen(1)]
     description: str = ""
-    crosswalks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    crosswalks: Mapping[str, Mapping[str, tuple[str, ...] | None]] = field(default_factory=dict)
 
     @property
     def category_ids(self) -> tuple[str, ...]:
