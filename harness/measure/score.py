@@ -80,7 +80,8 @@ class CategoryScore:
         return out
 
 
-_NO_SCORES = MetricResult.undefined("no scores").as_dict()
+NO_SCORES = MetricResult.undefined("no scores")
+_NO_SCORES = NO_SCORES.as_dict()
 _SHAPE: dict[str, Any] = {
     **dict.fromkeys(("tp", "fp", "fn", "tn", *CATEGORY_METRICS)),
     **dict.fromkeys(("average_precision", "auroc", "brier"), _NO_SCORES),

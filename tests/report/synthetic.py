@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from harness.core import metrics
 from harness.core.averages import macro_average
+from harness.core.checks import CheckResult, CheckSpec, Verdict
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, compare_paired, paired_cells
 from harness.core.ranking import auroc, average_precision
-from harness.core.results import result_from
-from harness.gating.findings.pair import About, Cell, CheckFact, PairEvidence
-from harness.gating.findings.stored import NEWLY
+from harness.core.results import MetricResult
+from harness.core.statements import Statement
+from harness.gating.findings.pair import About, Cell, PairEvidence
+from harness.gating.findings.stored import NEWLY, check_facts
 from harness.gating.findings.targets import target_facts
+from harness.gating.records import CheckReport, Fallback, GateReport, GateSide
+from harness.measure.compare import CategoryComparison, Comparison, Side
 from harness.measure.pairs import flips_of, gained_repeats
+from harness.measure.score import CandidateScore, CategoryScore, RunScore
 from harness.measure.slices import slice_changes
 from harness.records import CategoryFacts, GoldenFacts, PolicyFacts, Prevalence, Target
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, InputText, ReportSource
@@ -160,12 +167,10 @@ def assembled(
     prompts: tuple[str, str] = (PROMPT_V1, PROMPT_V2),
 ) -> ReportSource:
     """Score and compare the arms, and wrap everything up."""
-    scores = {
-        "run_id": "20261123-0900-5f3a",
-        "golden_set": GoldenFacts(name, 1, "3f9a1c2e" * 8, len(item_ids)),
-        "candidates": {arm.id: _scored(arm, policy, categories, y_true, slices) for arm in arms},
-    }
-    comparisons = tuple(_compared(arms[0], arm, categories, y_true, item_ids) for arm in arms[1:])
+    golden = GoldenFacts(name, 1, "3f9a1c2e" * 8, len(item_ids))
+    candidates = {arm.id: _scored(arm, policy, categories, y_true, slices) for arm in arms}
+    scores = RunScore("20261123-0900-5f3a", golden, candidates)
+    comparisons = tuple(_compared(arms[0], arm, categories, y_true, item_ids, golden) for arm in arms[1:])
     inputs = {}
     for position, arm in enumerate(arms):
         text = prompts[min(position, 1)]
@@ -173,7 +178,7 @@ def assembled(
             InputText("prompt", f"prompts/community_v{position + 1}.md", text, _sha256(text)),
             InputText("policy", "policies/community.yaml", "policy: community\n", "ab" * 32),
         )
-    gates = {one["candidate"]: _gated(one) for one in comparisons} if gate else {}
+    gates = {one.candidate.candidate: _gated(one) for one in comparisons} if gate else {}
     changes = {
         arm.id: slice_changes(categories, y_true, arms[0].decisions[:, None], arm.decisions[:, None], slices, None)
         for arm in arms[1:]
@@ -192,7 +197,7 @@ def assembled(
         baseline=arms[0].id if comparisons else None,
         comparisons=comparisons,
         slice_changes=changes,
-        evidence={one["candidate"]: _evidence(one, about, policy, changes, gates, scores) for one in comparisons}
+        evidence={one.candidate.candidate: _evidence(one, about, policy, changes, gates, scores) for one in comparisons}
         or {arms[0].id: _alone(arms[0].id, about, policy, scores)},
         gates=gates,
         inputs=inputs,
@@ -203,36 +208,22 @@ def assembled(
 
 def _evidence(one, about, policy, changes, gates, scores):
     """What the findings of a made-up comparison rest on."""
-    candidate = one["candidate"]
+    candidate = one.candidate.candidate
     cells = tuple(
         Cell(
             category,
             metric,
-            *(result_from(compared[metric][side]) for side in ("baseline", "candidate", "difference")),
-            np.nan if compared[metric]["p_value"] is None else compared[metric]["p_value"],
-            np.nan if compared[metric]["p_holm"] is None else compared[metric]["p_holm"],
-            {name: len(compared["newly"][name]) for name in NEWLY[metric]},
+            *compared.metrics[metric],
+            compared.p_holm.get(metric, np.nan),
+            {name: len(compared.newly[name]) for name in NEWLY[metric]},
         )
-        for category, compared in one["categories"].items()
+        for category, compared in one.categories.items()
         for metric in NEWLY
     )
-    checks = tuple(
-        CheckFact(
-            check["category"],
-            check["metric"],
-            check["tier"],
-            check["verdict"],
-            check["margin"],
-            "margin",
-            result_from(check["difference"]),
-            check["items_needed"],
-        )
-        for check in gates.get(candidate, {}).get("checks", ())
-        if check["verdict"] != "PASS"
-    )
+    checks = check_facts(gates[candidate].checks) if candidate in gates else ()
     alone = _alone(candidate, about, policy, scores)
     return PairEvidence(
-        one["baseline"],
+        one.baseline.candidate,
         candidate,
         about,
         cells,
@@ -244,14 +235,14 @@ def _evidence(one, about, policy, changes, gates, scores):
 
 
 def _alone(candidate, about, policy, scores):
-    scored = scores["candidates"][candidate]
+    scored = scores.candidates[candidate]
     results = {
-        (category, metric): result_from(one[metric])
-        for category, one in scored["categories"].items()
+        (category, metric): one.metrics[metric]
+        for category, one in scored.categories.items()
         for metric in ("recall", "precision")
     }
     targets = {one: policy.targets(one) for one in policy.categories if policy.targets(one)}
-    return PairEvidence(None, candidate, about, outcomes=scored["outcomes"], targets=target_facts(targets, results))
+    return PairEvidence(None, candidate, about, outcomes=scored.outcomes, targets=target_facts(targets, results))
 
 
 def _sha256(text: str) -> str:
@@ -267,130 +258,148 @@ def _counts(y_true: Any, decided: Any) -> tuple[float, float, float, float]:
     )
 
 
-def _metrics(counts: tuple[float, float, float, float]) -> dict[str, Any]:
-    out: dict[str, Any] = dict(zip(("tp", "fp", "fn", "tn"), map(int, counts), strict=True))
-    for name in ("precision", "recall", "f1", "fpr"):
-        out[name] = metrics.METRICS[name](*counts).as_dict()
-    return out
+def _category(counts: tuple[float, float, float, float]) -> CategoryScore:
+    names = ("precision", "recall", "f1", "fpr")
+    return CategoryScore(*counts, {name: metrics.METRICS[name](*counts) for name in names}, {})
 
 
-def _restated(one: dict[str, Any], share: float) -> dict[str, Any]:
+def _restated(one: CategoryScore, share: float) -> MetricResult:
     def at(recall: float, fpr: float) -> float:
         return share * recall / (share * recall + (1 - share) * fpr)
 
-    recall, fpr = one["recall"], one["fpr"]
-    if not recall["value"] or not fpr["value"]:
-        return {"value": None, "low": None, "high": None, "n": 0, "n_excluded": 0, "reason": "nothing flagged"}
-    ends = {"low": at(recall["low"], fpr["high"]), "high": at(recall["high"], fpr["low"])}
-    return {
-        "value": at(recall["value"], fpr["value"]),
-        **ends,
-        "n": recall["n"] + fpr["n"],
-        "n_excluded": 0,
-        "reason": None,
-    }
+    recall, fpr = one.metrics["recall"], one.metrics["fpr"]
+    if not recall.is_defined or not recall.value or not fpr.is_defined or not fpr.value:
+        return MetricResult.undefined("nothing flagged")
+    low, high = at(recall.low, fpr.high), at(recall.high, fpr.low)
+    return MetricResult(at(recall.value, fpr.value), low, high, recall.n + fpr.n)
 
 
-def _scored(arm: Arm, policy: PolicyFacts, categories: tuple[str, ...], y_true: Any, slices: Any) -> dict[str, Any]:
+def _scored(arm: Arm, policy: PolicyFacts, categories: tuple[str, ...], y_true: Any, slices: Any) -> CandidateScore:
     scored = {}
     for column, category in enumerate(categories):
-        counts = _counts(y_true[:, column], arm.decisions[:, column])
-        scored[category] = _metrics(counts)
+        one = _category(_counts(y_true[:, column], arm.decisions[:, column]))
+        more: dict[str, MetricResult] = {}
         stated = policy.category(category).prevalence
         if stated is not None:
-            scored[category]["precision_at_prevalence"] = _restated(scored[category], stated.value)
+            more["precision_at_prevalence"] = _restated(one, stated.value)
         if arm.scores is not None:
-            scored[category]["average_precision"] = average_precision(
-                y_true[:, column], arm.scores[:, column]
-            ).as_dict()
-            scored[category]["auroc"] = auroc(y_true[:, column], arm.scores[:, column]).as_dict()
+            more["average_precision"] = average_precision(y_true[:, column], arm.scores[:, column])
+            more["auroc"] = auroc(y_true[:, column], arm.scores[:, column])
+        scored[category] = replace(one, metrics={**one.metrics, **more})
     outcomes = np.bincount(arm.outcomes, minlength=len(OUTCOME_NAMES))
     n_failed = int(outcomes[1:5].sum())
-    return {
-        "outcomes": {name: int(n) for name, n in zip(OUTCOME_NAMES, outcomes, strict=True)},
-        "on_failure": "no_flag",
-        "failure_rate": metrics.failure_rate(n_failed, n_failed + int(outcomes[0])).as_dict(),
-        "categories": scored,
-        "macro": {"f1": macro_average(y_true, arm.decisions, metric="f1").as_dict()},
-        "slices": {
+    return CandidateScore(
+        outcomes={name: int(n) for name, n in zip(OUTCOME_NAMES, outcomes, strict=True)},
+        on_failure="no_flag",
+        failure_rate=metrics.failure_rate(n_failed, n_failed + int(outcomes[0])),
+        n_fallback=0,
+        categories=scored,
+        any_violation=_category((0.0, 0.0, 0.0, 0.0)),
+        macro={"f1": macro_average(y_true, arm.decisions, metric="f1")},
+        micro={},
+        slices={
             name: {
                 value: {
-                    category: _metrics(_counts(y_true[members, column], arm.decisions[members, column]))
+                    category: _category(_counts(y_true[members, column], arm.decisions[members, column]))
                     for column, category in enumerate(categories)
                 }
                 for value, members in values.items()
             }
             for name, values in slices.items()
         },
-        "latency_ms": {}
+        latency_ms={}
         if arm.latency_ms is None
         else {f"p{q}": float(np.percentile(arm.latency_ms, q)) for q in (50, 95, 99)},
-        "tokens": {"input_tokens": 412 * len(y_true), "cached_tokens": 0, "output_tokens": 31 * len(y_true)},
-        "cost_usd": 0.00021 * len(y_true) * (1 + 0.4 * float(arm.id[-1] == "2")),
-        "signature": f"set:community_v1@3f9a1c2e|policy:3|candidate:{arm.id}|ci:wilson95|v:0.1.0",
-    }
+        tokens={"input_tokens": 412 * len(y_true), "cached_tokens": 0, "output_tokens": 31 * len(y_true)},
+        cost_usd=0.00021 * len(y_true) * (1 + 0.4 * float(arm.id[-1] == "2")),
+        signature=f"set:community_v1@3f9a1c2e|policy:3|candidate:{arm.id}|ci:wilson95|v:0.1.0",
+    )
 
 
-def _compared(a: Arm, b: Arm, categories: tuple[str, ...], y_true: Any, item_ids: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _compared(
+    a: Arm, b: Arm, categories: tuple[str, ...], y_true: Any, item_ids: list[str], golden: GoldenFacts
+) -> Comparison:
+    found: dict[str, CategoryComparison] = {}
     tested = []
     for column, category in enumerate(categories):
         gold, one, other = y_true[:, column], a.decisions[:, column], b.decisions[:, column]
         cells = paired_cells(gold, one, other)
-        found[category] = {"cells": dict(zip(CELL_NAMES, map(int, cells), strict=True))}
-        for metric in PAIRED_METRICS:
-            result = compare_paired(cells, metric, rng=np.random.default_rng([7, column]), n_resamples=500)
-            p = None if np.isnan(result.p_value) else float(result.p_value)
-            found[category][metric] = {
-                "baseline": result.baseline.as_dict(),
-                "candidate": result.candidate.as_dict(),
-                "difference": result.difference.as_dict(),
-                "p_value": p,
-                "p_holm": None,
-            }
-            if p is not None and metric != "f1":
-                tested.append((category, metric, p))
+        results = {
+            metric: compare_paired(cells, metric, rng=np.random.default_rng([7, column]), n_resamples=500)
+            for metric in PAIRED_METRICS
+        }
+        tested += [
+            (category, metric, float(result.p_value))
+            for metric, result in results.items()
+            if metric != "f1" and not np.isnan(result.p_value)
+        ]
         paired = (gold >= 0) & (one >= 0) & (other >= 0)
-        found[category]["fixed"] = [item_ids[i] for i in np.flatnonzero(paired & (other == gold) & (one != gold))]
-        found[category]["broken"] = [item_ids[i] for i in np.flatnonzero(paired & (one == gold) & (other != gold))]
-        flips = flips_of(item_ids, gold, gained_repeats(gold[:, None], one[:, None], other[:, None]))
-        found[category]["newly"] = {name: list(ids) for name, ids in flips.newly.items()}
-    for (category, metric, _), p in zip(tested, holm(np.array([p for *_, p in tested])), strict=True):
-        found[category][metric]["p_holm"] = float(p)
-    return {
-        "baseline": a.id,
-        "candidate": b.id,
-        "family": f"Holm over {len(categories)} categories x recall, precision, fpr",
-        "categories": found,
-    }
-
-
-def _gated(comparison: dict[str, Any]) -> dict[str, Any]:
-    checks = []
-    for category, compared in comparison["categories"].items():
-        difference = compared["recall"]["difference"]
-        low, high = difference["low"], difference["high"]
-        verdict = "INCONCLUSIVE"
-        if low is not None:
-            verdict = "PASS" if low > -0.05 else "REGRESSION" if high < 0 else "INCONCLUSIVE"
-        checks.append(
-            {
-                "category": category,
-                "metric": "recall",
-                "tier": "guarded",
-                "margin": 0.05,
-                "n": difference["n"],
-                "verdict": verdict,
-                "p_non_inferior": 0.01,
-                "p_worse": 0.2,
-                "p_worse_holm": 0.8,
-                "difference": difference,
-                "items_needed": 120 if verdict == "INCONCLUSIVE" else None,
-                "remark": "",
-            }
+        found[category] = CategoryComparison(
+            dict(zip(CELL_NAMES, map(int, cells), strict=True)),
+            results,
+            {},
+            tuple(item_ids[i] for i in np.flatnonzero(paired & (other == gold) & (one != gold))),
+            tuple(item_ids[i] for i in np.flatnonzero(paired & (one == gold) & (other != gold))),
+            flips_of(item_ids, gold, gained_repeats(gold[:, None], one[:, None], other[:, None])).newly,
         )
-    order = ("REGRESSION", "INCONCLUSIVE", "PASS")
-    verdict = next(one for one in order if any(check["verdict"] == one for check in checks))
-    failed = [check["category"] for check in checks if check["verdict"] == verdict]
-    reason = "every check holds" if verdict == "PASS" else f"recall in {', '.join(failed[:4])}"
-    return {"verdict": verdict, "reason": reason, "checks": checks}
+    adjusted = holm(np.array([p for *_, p in tested]))
+    for (category, metric, _), p in zip(tested, adjusted, strict=True):
+        found[category] = replace(found[category], p_holm={**found[category].p_holm, metric: float(p)})
+    sides = (Side("20261123-0900-5f3a", arm.id, {}, None, {}, "") for arm in (a, b))
+    family = f"Holm over {len(categories)} categories x recall, precision, fpr"
+    return Comparison(*sides, golden, len(item_ids), family, found)
+
+
+def _gated(comparison: Comparison) -> GateReport:
+    checks = []
+    for category, compared in comparison.categories.items():
+        difference = compared.metrics["recall"].difference
+        verdict: Verdict = "INCONCLUSIVE"
+        if not np.isnan(difference.low):
+            verdict = "PASS" if difference.low > -0.05 else "REGRESSION" if difference.high < 0 else "INCONCLUSIVE"
+        needed = 120 if verdict == "INCONCLUSIVE" else None
+        spec = CheckSpec(category, "recall", "guarded", margin=0.05)
+        result = CheckResult(spec, verdict, difference.n, 0.01, 0.2, 0.8, 0.5, difference, needed)
+        sides = compared.metrics["recall"]
+        checks.append(CheckReport(result, sides.baseline, sides.candidate))
+    order: tuple[Verdict, ...] = ("REGRESSION", "INCONCLUSIVE", "PASS")
+    verdict = next(one for one in order if any(check.result.verdict == one for check in checks))
+    sides = [
+        GateSide(one.run_id, one.candidate, "", {}, MetricResult.undefined("not measured"), None, {})
+        for one in (comparison.baseline, comparison.candidate)
+    ]
+    return GateReport(
+        verdict=verdict,
+        reasons=(),
+        checks=tuple(checks),
+        pooled=(),
+        eval_name="community",
+        alpha=0.05,
+        seed=0,
+        golden_set=comparison.golden_set,
+        n_items=comparison.n_items,
+        n_missing=0,
+        n_withheld=0,
+        baseline=sides[0],
+        candidate=sides[1],
+        fallback=Fallback({}, {}, {}),
+        flips={},
+    )
+
+
+def rescored(source: ReportSource, candidate: str, **fields: Any) -> ReportSource:
+    """The source with other scores of one candidate."""
+    one = replace(source.scored(candidate), **fields)
+    return replace(source, scores=replace(source.scores, candidates={**source.scores.candidates, candidate: one}))
+
+
+def with_notes(source: ReportSource, note: Callable[[str], Statement]) -> ReportSource:
+    """The source whose gates have one note each."""
+    return replace(source, gates={name: replace(gate, notes=(note(name),)) for name, gate in source.gates.items()})
+
+
+def left_out_note(category: str, candidate: str) -> Statement:
+    """A check that the gate does not ask."""
+    spec = CheckSpec(category, "recall", "guarded", margin=0.05)
+    facts = {"because": "makes_no_calls", "baseline": "v1", "candidate": candidate}
+    return Statement("left_out", (spec,), facts)

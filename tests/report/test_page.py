@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import dataclasses
 import json
 import math
@@ -16,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from hostile import ATTACKS, hostile_source
 from stored import store_run
-from synthetic import synthetic_source
+from synthetic import left_out_note, rescored, synthetic_source, with_notes
 
 from harness.cli.plot import KINDS
 from harness.cli.plot import command as plot_command
@@ -121,8 +120,7 @@ def test_without_a_gate_the_sentence_names_only_proven_changes():
 def test_sections_without_data_are_absent(tmp_path):
     source = synthetic_source(60, 1, 1, with_scores=False, gate=False)
     bare = dataclasses.replace(source, slices={}, inputs={}, policy=_without_prevalence(source.policy))
-    for scored in bare.scores["candidates"].values():
-        scored.update(latency_ms={}, tokens={}, cost_usd=None, slices={})
+    bare = rescored(bare, "v1", latency_ms={}, tokens={}, cost_usd=None, slices={})
     path = write_html(bare, built(bare), tmp_path / "report.html")[0]
     sections = re.findall(r'<section id="(\w+)"', path.read_text(encoding="utf-8"))
     assert sections == ["categories", "items", "outcomes", "gold", "reproduce"]
@@ -135,10 +133,9 @@ def _without_prevalence(policy):
 
 
 def test_outcomes_that_do_not_add_up_are_refused(source):
-    scores = copy.deepcopy(source.scores)
-    scores["candidates"]["v1"]["outcomes"]["ok"] += 1
+    outcomes = source.scored("v1").outcomes
     with pytest.raises(AssertionError, match="add up"):
-        built(dataclasses.replace(source, scores=scores))
+        built(rescored(source, "v1", outcomes={**outcomes, "ok": outcomes["ok"] + 1}))
 
 
 def test_wrong_selection_and_confusion_by_hand():
@@ -171,8 +168,8 @@ def test_codes_read_back_as_the_arrays(source):
         for arm, one in enumerate(source.arms):
             assert (column(k * (1 + arm) + c) == one.decisions[:, c]).all()
     changes = column(k * (1 + len(source.arms)))
-    fixed = source.comparisons[0]["categories"][source.categories[0]]["fixed"]
-    assert [source.item_ids[index] for index in np.flatnonzero(changes == 1)] == fixed
+    fixed = source.comparisons[0].categories[source.categories[0]].fixed
+    assert [source.item_ids[index] for index in np.flatnonzero(changes == 1)] == list(fixed)
     outcomes = codes[k * (1 + len(source.arms) + len(source.comparisons)) * stride :]
     assert (outcomes[:n] == source.arms[0].outcomes).all()
 
@@ -314,20 +311,18 @@ def test_report_command_compares_slices_with_the_baseline(runs, source, tmp_path
 
 
 def test_gate_notes_that_differ_in_the_name_alone_are_said_once(source):
-    gates = {
-        name: {**gate, "notes": [f"left out: spam ({name} makes no calls)"]} for name, gate in source.gates.items()
-    }
-    notes = built(dataclasses.replace(source, gates=gates)).verdict.notes
-    assert [note for note in notes if "spam" in note] == ["Left out: spam (v2 / v3 makes no calls)."]
+    notes = built(with_notes(source, lambda name: left_out_note("spam", name))).verdict.notes
+    assert [note for note in notes if "spam" in note] == ["Left out of the gate: spam (v2 / v3 makes no calls)."]
 
 
 def test_report_command_agrees_with_compare(runs, source, tmp_path):
     invoke(report_command, "latest", "--runs-dir", runs, "--candidate", "v2", "--format", "json", "--out", tmp_path)
     document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     for row in document["pairs"][0]["rows"]:
-        compared = source.comparisons[0]["categories"][row["id"]]
-        assert row["fixed"] == compared["fixed"]
-        assert row["measures"]["recall"]["difference"]["low"] == pytest.approx(compared["recall"]["difference"]["low"])
+        compared = source.comparisons[0].categories[row["id"]]
+        assert tuple(row["fixed"]) == compared.fixed
+        low = compared.metrics["recall"].difference.low
+        assert row["measures"]["recall"]["difference"]["low"] == pytest.approx(low)
 
 
 def test_report_is_rebuilt_byte_by_byte_under_a_fixed_clock(runs, tmp_path):

@@ -73,9 +73,9 @@ def settled(page, action):
 
 
 def changed_ids(source, pair, name, column=None):
-    compared = source.comparisons[pair]["categories"]
+    compared = source.comparisons[pair].categories
     wanted = source.categories if column is None else source.categories[column : column + 1]
-    return {one for category in wanted for one in compared[category][name]}
+    return {one for category in wanted for one in getattr(compared[category], name)}
 
 
 def test_page_loads_nothing_but_itself(watched, report):
@@ -93,7 +93,7 @@ def test_link_of_a_category_filters_the_items(watched, report, source):
     link = page.locator("#categories a", has_text="newly caught").first
     expected = int(link.inner_text().split()[0])
     settled(page, link.click)
-    caught = [one["newly"]["caught"] for one in source.comparisons[0]["categories"].values()]
+    caught = [one.newly["caught"] for one in source.comparisons[0].categories.values()]
     assert total(page) == expected == len(next(ids for ids in caught if ids))
     assert page.input_value("#f-change") == "caught"
 

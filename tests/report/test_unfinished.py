@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from openpyxl import load_workbook
 from stored import store_run
-from synthetic import synthetic_source
+from synthetic import left_out_note, rescored, synthetic_source, with_notes
 
 from harness.cli.plot import command as plot_command
 from harness.cli.report import command as report_command
@@ -141,9 +141,7 @@ def test_cost_is_per_answered_item():
 
 def test_report_divides_cost_by_answers():
     source = synthetic_source(60, 3, 1)
-    scored = source.scores["candidates"]["v1"]
-    scored |= {"outcomes": {"ok": 20, "not_asked": 40}, "cost_usd": 0.1}
-    (row,) = built(source).economics
+    (row,) = built(rescored(source, "v1", outcomes={"ok": 20, "not_asked": 40}, cost_usd=0.1)).economics
     assert row.cost_per_1000_usd == pytest.approx(5.0)
 
 
@@ -154,9 +152,8 @@ def test_rows_never_asked_did_not_fail():
 
 def test_notes_are_sentences():
     source = synthetic_source(60, 3, 2)
-    (gate,) = source.gates.values()
-    gate |= {"notes": ["run a is a sample of 100 items"]}
-    assert "Run a is a sample of 100 items." in built(source).verdict.notes
+    source = with_notes(source, lambda name: left_out_note("spam", name))
+    assert "Left out of the gate: spam (v2 makes no calls)." in built(source).verdict.notes
     assert sentence("Ready!") == "Ready!"
     assert (plural(1, "item"), plural(2, "category", "categories")) == ("1 item", "2 categories")
 
@@ -179,7 +176,7 @@ def test_every_candidate_has_its_own_verdict():
     source = synthetic_source(120, 4, 4)
     verdict = built(source).verdict
     assert [one.candidate for one in verdict.lines] == ["v2", "v3", "v4"]
-    words = [source.gates[one.candidate]["verdict"] for one in verdict.lines]
+    words = [source.gates[one.candidate].verdict for one in verdict.lines]
     for line, word in zip(verdict.lines, words, strict=True):
         assert line.word.startswith(word.replace("_", " "))
         assert line.candidate in line.sentence
@@ -191,5 +188,5 @@ def test_items_without_a_decision_are_counted_in_the_head():
     arm = source.arms[0]
     arm.outcomes[20:] = OUTCOME_NAMES.index("not_asked")
     arm.decisions[20:] = -1
-    source.scores["candidates"]["v1"]["outcomes"] = {"ok": 20, "not_asked": 40}
+    source = rescored(source, "v1", outcomes={"ok": 20, "not_asked": 40})
     assert "v1 was never asked about 40 of 60 items: these are left out." in built(source).verdict.notes

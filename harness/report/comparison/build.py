@@ -44,15 +44,14 @@ def build_report(
     compared = ", ".join(pair.candidate for pair in pairs)
     baseline = source.baseline if source.comparisons else None
     title = f"{source.eval_name}: {compared}" + (f" against {baseline}" if baseline else "")
-    scored = source.scores["candidates"]
     return ReportData(
         banners=source.banners,
         title=title,
         eval_name=source.eval_name,
-        run_id=str(source.scores["run_id"]),
+        run_id=source.scores.run_id,
         generated_at=generated_at,
         version=version,
-        golden_set=source.scores["golden_set"],
+        golden_set=source.scores.golden_set,
         policy_name=source.policy.name,
         policy_version=source.policy.version or 0,
         n_items=len(source.item_ids),
@@ -77,7 +76,7 @@ def build_report(
             candidate: tuple((one.kind, one.name, one.sha256) for one in files)
             for candidate, files in source.inputs.items()
         },
-        signatures={name: str(scored[name].get("signature") or "") for name in names},
+        signatures={name: source.scored(name).signature for name in names},
         reproduce=source.reproduce,
         runs=tuple(dict.fromkeys(arm.run_id for arm in source.arms if arm.run_id)),
         definitions=dict(source.definitions),

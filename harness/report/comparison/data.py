@@ -326,9 +326,9 @@ class GoldRow:
     n_not_violating: int
     n_unlabelled: int
     provable_margin: float | None
-    alpha: MetricResult | None
-    n_votes: int | None
-    gold_against_majority: MetricResult | None
+    alpha: MetricResult | None = None
+    n_votes: int | None = None
+    gold_against_majority: MetricResult | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,10 @@ from harness.gating.findings.stored import check_facts, evidence_alone, evidence
 from harness.gating.records import GateReport
 from harness.measure.compare import compare
 from harness.measure.decisions import decisions
-from harness.measure.score import score_candidate
+from harness.measure.score import RunScore, score_candidate
 from harness.measure.slices import compare_slices
 from harness.records import RunInput
 from harness.report.comparison.source import Arm, InputText, ReportSource, VoteCounts
-from harness.report.gate.document import gate_document
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts import numbers
 from harness.report.parts.banner import Banner, banners_of
@@ -72,13 +71,19 @@ def source_from_run(
     """
     run = chosen[-1].run
     first = chosen[0]
-    scores = {one.name: score_candidate(one.run, one.candidate).as_dict() for one in chosen}
+    scores = {one.name: score_candidate(one.run, one.candidate) for one in chosen}
     comparisons, slice_changes, evidence = [], {}, {}
     gates = _gates(chosen, n_resamples) if has_baseline else {}
     for one in chosen[1:] if has_baseline else ():
         compared = compare(first.run, first.candidate, one.run, one.candidate, n_resamples=n_resamples)
         slice_changes[one.name] = compare_slices(first.run, first.candidate, one.run, one.candidate)
-        comparisons.append({**compared.as_dict(), "baseline": first.name, "candidate": one.name})
+        comparisons.append(
+            replace(
+                compared,
+                baseline=replace(compared.baseline, candidate=first.name),
+                candidate=replace(compared.candidate, candidate=one.name),
+            )
+        )
         gate = gates.get(one.name)
         evidence[one.name] = evidence_of(
             first.run,
@@ -102,10 +107,10 @@ def source_from_run(
         y_true=run.y_true,
         slices=run.slices,
         arms=tuple(_arm(one) for one in chosen),
-        scores={"run_id": run.meta.run_id, "golden_set": run.meta.golden_set, "candidates": scores},
+        scores=RunScore(run.meta.run_id, run.meta.golden_set, scores),
         baseline=first.name if has_baseline else None,
         comparisons=tuple(comparisons),
-        gates={name: gate_document(gate) for name, gate in gates.items()},
+        gates=gates,
         slice_changes=slice_changes,
         evidence=evidence,
         inputs={one.name: _inputs(one) for one in chosen},

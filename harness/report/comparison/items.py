@@ -85,9 +85,9 @@ def _codes(source: ReportSource) -> bytes:
     for comparison in source.comparisons:
         for category in source.categories:
             change = np.zeros(len(source.item_ids), dtype=np.int8)
-            compared = comparison["categories"].get(category, {})
-            for code, name in ((1, "fixed"), (2, "broken")):
-                change[[position[one] for one in compared.get(name, ())]] = code
+            compared = comparison.categories.get(category)
+            for code, moved in ((1, compared.fixed), (2, compared.broken)) if compared is not None else ():
+                change[[position[one] for one in moved]] = code
             columns.append(change)
     packed = [_two_bits(column) for column in columns]
     return b"".join([*packed, *(arm.outcomes.astype(np.uint8).tobytes() for arm in source.arms)])

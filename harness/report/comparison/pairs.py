@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from harness.core.metric_table import LOWER_IS_BETTER
-from harness.core.results import result_from
+from harness.core.paired import PairedResult
+from harness.core.results import MetricResult
 from harness.core.targets import judge_target
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.pair import SAME_WITHIN
+from harness.gating.records import CheckReport
+from harness.measure.compare import Comparison
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -29,6 +31,7 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.input_changes import input_changes
 from harness.report.comparison.source import OUTCOME_NAMES, ReportSource
+from harness.report.gate.statement_words import joined, notes_of
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.words import NOT_ASKED, plural, sentence
@@ -39,7 +42,7 @@ _NAME = "\0"
 CHANGES: tuple[Change, ...] = ("better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined")
 
 
-def change_of(difference: Any, p_holm: float | None, metric: str) -> Change:
+def change_of(difference: MetricResult, p_holm: float | None, metric: str) -> Change:
     """Name a paired difference (candidate minus baseline)."""
     if math.isnan(difference.value):
         return "undefined"
@@ -55,58 +58,35 @@ def change_of(difference: Any, p_holm: float | None, metric: str) -> Change:
     return "unclear"
 
 
-def check_rows(gate: Mapping[str, Any] | None) -> tuple[CheckRow, ...]:
-    """The checks of a gate result in its ``--json`` form."""
-    if gate is None:
-        return ()
-    rows = []
-    for check in (*gate.get("checks", ()), *gate.get("pooled", ())):
-        margin, floor = check.get("margin"), check.get("floor")
-        limit = numbers.limit("margin", margin) if margin is not None else numbers.limit("floor", float(floor))
-        rows.append(
-            CheckRow(
-                category=str(check["category"]),
-                metric=str(check["metric"]),
-                tier=str(check["tier"]),
-                limit=limit,
-                n=check.get("n"),
-                verdict=str(check["verdict"]),
-                difference=result_from(check.get("difference")),
-                items_needed=check.get("items_needed"),
-                remark=str(check.get("remark") or ""),
-            )
-        )
-    return tuple(rows)
+def _check_row(check: CheckReport) -> CheckRow:
+    result, spec = check.result, check.result.spec
+    return CheckRow(
+        category=spec.category,
+        metric=spec.metric,
+        tier=spec.tier,
+        limit=numbers.limit(spec.kind, spec.limit),
+        n=result.n,
+        verdict=result.verdict,
+        difference=result.difference,
+        items_needed=result.items_needed,
+        remark=joined(result.remarks),
+    )
 
 
-def build_pair(source: ReportSource, comparison: Mapping[str, Any]) -> Pair:
+def build_pair(source: ReportSource, comparison: Comparison) -> Pair:
     """One baseline and one candidate."""
-    baseline, candidate = str(comparison["baseline"]), str(comparison["candidate"])
+    baseline, candidate = comparison.baseline.candidate, comparison.candidate.candidate
     gate = source.gates.get(candidate)
-    checks = check_rows(gate)
+    checks = () if gate is None else tuple(_check_row(check) for check in (*gate.checks, *gate.pooled))
     rows = []
-    for category, compared in comparison["categories"].items():
-        measures = {}
-        for metric in METRIC_NAMES:
-            if metric not in compared:
-                continue
-            paired = compared[metric]
-            difference = result_from(paired["difference"])
-            measured = result_from(paired["candidate"])
-            assert difference is not None
-            assert measured is not None
-            measures[metric] = Measure(
-                metric=metric,
-                baseline=result_from(paired["baseline"]),
-                candidate=measured,
-                difference=difference,
-                p_value=paired.get("p_value"),
-                p_holm=paired.get("p_holm"),
-                change=change_of(difference, paired.get("p_holm"), metric),
-            )
-        fixed, broken = tuple(map(str, compared["fixed"])), tuple(map(str, compared["broken"]))
-        newly = NewlyItems(**{name: tuple(map(str, ids)) for name, ids in compared.get("newly", {}).items()})
-        rows.append(_row(source, category, measures, fixed, broken, newly, checks))
+    for category, compared in comparison.categories.items():
+        measures = {
+            metric: _measure(metric, compared.metrics[metric], compared.p_holm.get(metric))
+            for metric in METRIC_NAMES
+            if metric in compared.metrics
+        }
+        newly = NewlyItems(**compared.newly)
+        rows.append(_row(source, category, measures, compared.fixed, compared.broken, newly, checks))
     changes: dict[str, dict[str, tuple[str, ...]]] = {
         metric: {
             str(change): tuple(
@@ -123,28 +103,40 @@ def build_pair(source: ReportSource, comparison: Mapping[str, Any]) -> Pair:
             candidate,
             baseline,
             pair_findings(source.evidence[candidate]),
-            None if gate is None else str(gate["verdict"]),
+            None if gate is None else gate.verdict,
         ),
-        family=str(comparison.get("family") or ""),
+        family=comparison.family,
         rows=tuple(rows),
         changes=changes,
         inputs=input_changes(source.inputs.get(baseline, ()), source.inputs.get(candidate, ())),
-        verdict=None if gate is None else str(gate["verdict"]).replace("_", " "),
+        verdict=None if gate is None else gate.verdict.replace("_", " "),
         checks=checks,
         n_fixed=len({one for row in rows for one in row.fixed}),
         n_broken=len({one for row in rows for one in row.broken}),
     )
 
 
+def _measure(metric: str, paired: PairedResult, p_holm: float | None) -> Measure:
+    return Measure(
+        metric=metric,
+        baseline=paired.baseline,
+        candidate=paired.candidate,
+        difference=paired.difference,
+        p_value=None if math.isnan(paired.p_value) else paired.p_value,
+        p_holm=p_holm,
+        change=change_of(paired.difference, p_holm, metric),
+    )
+
+
 def build_single(source: ReportSource, candidate: str) -> Pair:
     """One candidate alone."""
     rows = []
-    for category, scored in source.scores["candidates"][candidate]["categories"].items():
-        measures = {}
-        for metric in METRIC_NAMES:
-            result = result_from(scored.get(metric))
-            if result is not None:
-                measures[metric] = Measure(metric, None, result, None, None, None, "undefined")
+    for category, scored in source.scored(candidate).categories.items():
+        measures = {
+            metric: Measure(metric, None, scored.metrics[metric], None, None, None, "undefined")
+            for metric in METRIC_NAMES
+            if metric in scored.metrics
+        }
         rows.append(_row(source, category, measures, (), (), NewlyItems(), ()))
     decision = decide(candidate, None, pair_findings(source.evidence[candidate]))
     return Pair(None, candidate, decision, "", tuple(rows), {}, (), None, (), 0, 0)
@@ -219,8 +211,8 @@ def _gate_notes(source: ReportSource) -> list[str]:
     """The gates' notes; those that differ only in the candidate's name are said once, for the candidates they name."""
     alike: dict[str, list[str]] = {}
     for candidate, gate in source.gates.items():
-        for note in gate.get("notes") or ():
-            alike.setdefault(re.sub(rf"(?<!\w){re.escape(candidate)}(?!\w)", _NAME, str(note)), []).append(candidate)
+        for note in notes_of(gate):
+            alike.setdefault(re.sub(rf"(?<!\w){re.escape(candidate)}(?!\w)", _NAME, note), []).append(candidate)
     return [sentence(note.replace(_NAME, " / ".join(names))) for note, names in alike.items()]
 
 

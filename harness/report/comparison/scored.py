@@ -5,16 +5,14 @@ Decides how curves are thinned and which thresholds are tabulated; the formulas 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core import metrics
 from harness.core.calibration import brier_score, calibration_error, reliability_table
 from harness.core.ranking import precision_recall_curve
-from harness.core.results import MetricResult, result_from
+from harness.core.results import MetricResult
+from harness.measure.score import NO_SCORES, CategoryScore
 from harness.report.comparison.data import (
     Calibration,
     Curve,
@@ -41,7 +39,7 @@ def scored_categories(source: ReportSource) -> tuple[ScoredCategory, ...]:
         thresholds: dict[str, tuple[ThresholdRow, ...]] = {}
         calibration: list[Calibration] = []
         for arm in source.arms:
-            scored = source.scores["candidates"][arm.id]["categories"].get(category)
+            scored = source.scored(arm.id).categories.get(category)
             if scored is None:
                 continue
             y_score = scores_of(arm, column)
@@ -74,17 +72,16 @@ def _are_probabilities(y_score: NDArray[np.float64]) -> bool:
 
 
 def _curve(
-    candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: Mapping[str, Any]
+    candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: CategoryScore
 ) -> Curve:
     points: tuple[tuple[float, float], ...] = ()
     if y_score is not None:
         curve = precision_recall_curve(y_true, y_score)
         if not np.isnan(curve.recall).any():
             points = _thinned(curve.recall[:-1], curve.precision[:-1])
-    recall, precision = result_from(scored["recall"]), result_from(scored["precision"])
-    assert recall is not None
-    assert precision is not None
-    return Curve(candidate, points, result_from(scored.get("average_precision")), recall, precision)
+    measured = scored.metrics
+    average = measured.get("average_precision", NO_SCORES)
+    return Curve(candidate, points, average, measured["recall"], measured["precision"])
 
 
 def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.metric_table import LOWER_IS_BETTER
-from harness.core.results import MetricResult, result_from
+from harness.core.results import MetricResult
 from harness.gating.plan import provable_recall_margin
-from harness.measure.decisions import all_against
+from harness.measure.decisions import FAILURE_READINGS, all_against
 from harness.measure.slices import SLICE_METRICS, SliceChange
 from harness.report.comparison.data import (
     Confusion,
@@ -85,12 +84,8 @@ def slice_tables(source: ReportSource) -> tuple[SliceTable, ...]:
             for metric in SLICE_METRICS:
                 results[metric] = {}
                 for arm in source.arms:
-                    scored = source.scores["candidates"][arm.id].get("slices", {}).get(name, {}).get(value, {})
-                    found = {
-                        category: result
-                        for category, one in scored.items()
-                        if (result := result_from(one.get(metric))) is not None
-                    }
+                    scored = source.scored(arm.id).slices.get(name, {}).get(value, {})
+                    found = {category: one.metrics[metric] for category, one in scored.items() if metric in one.metrics}
                     if found:
                         results[metric][arm.id] = found
             if any(results.values()):
@@ -127,14 +122,14 @@ def outcome_rows(source: ReportSource) -> tuple[OutcomeRow, ...]:
     """Outcomes per candidate, in the order of the code table; they add up to items x repeats."""
     rows = []
     for arm in source.arms:
-        scored = source.scores["candidates"][arm.id]
-        counted = {str(name): int(n) for name, n in scored["outcomes"].items()}
+        scored = source.scored(arm.id)
+        counted = scored.outcomes
         total = len(source.item_ids) * source.n_repeats
         if sum(counted.values()) != total:
             raise AssertionError(f"outcomes of {arm.id} add up to {sum(counted.values())}, not {total}")
         order = [*OUTCOME_NAMES, *sorted(set(counted) - set(OUTCOME_NAMES))]
         counts = {name: counted[name] for name in order if counted.get(name)}
-        rows.append(OutcomeRow(arm.id, counts, result_from(scored.get("failure_rate")), scored.get("on_failure")))
+        rows.append(OutcomeRow(arm.id, counts, scored.failure_rate, scored.on_failure))
     return tuple(rows)
 
 
@@ -142,14 +137,10 @@ def sensitivity_rows(source: ReportSource) -> tuple[SensitivityRow, ...]:
     """Recall and precision under the three readings of failed answers, where a candidate has any."""
     rows = []
     for arm in source.arms:
-        for category, scored in source.scores["candidates"][arm.id]["categories"].items():
-            readings = scored.get("sensitivity") or {}
+        for category, scored in source.scored(arm.id).categories.items():
+            readings = [scored.metrics, *(scored.sensitivity.get(one, {}) for one in FAILURE_READINGS)]
             for metric in ("recall", "precision"):
-                found = [
-                    result_from(one.get(metric))
-                    for one in (scored, readings.get("all_wrong") or {}, readings.get("dropped") or {})
-                ]
-                declared, all_wrong, dropped = found
+                declared, all_wrong, dropped = (one.get(metric) for one in readings)
                 if declared is None or all_wrong is None or dropped is None:
                     continue
                 name = category_name(source, category)
@@ -161,16 +152,15 @@ def economics(source: ReportSource) -> tuple[Economics, ...]:
     """Latency, tokens and cost; empty when nothing was timed, counted or priced."""
     rows = []
     for arm in source.arms:
-        scored = source.scores["candidates"][arm.id]
-        cost = scored.get("cost_usd")
+        scored = source.scored(arm.id)
         rows.append(
             Economics(
                 candidate=arm.id,
-                latency_ms=dict(scored.get("latency_ms") or {}),
-                tokens={name: int(n) for name, n in (scored.get("tokens") or {}).items()},
-                cost_usd=cost,
-                cost_per_1000_usd=per_1000(cost, scored["outcomes"]),
-                macro_f1=result_from((scored.get("macro") or {}).get("f1")),
+                latency_ms=dict(scored.latency_ms),
+                tokens=dict(scored.tokens),
+                cost_usd=scored.cost_usd,
+                cost_per_1000_usd=per_1000(scored.cost_usd, scored.outcomes),
+                macro_f1=scored.macro.get("f1"),
             )
         )
     has_data = any(
@@ -184,10 +174,10 @@ def production(source: ReportSource, items_per_day: float, review_seconds: float
     """What the candidates would do to a day's traffic; None when the policy states no prevalence."""
     rows = []
     for arm in source.arms:
-        for category, scored in source.scores["candidates"][arm.id]["categories"].items():
+        for category, scored in source.scored(arm.id).categories.items():
             stated = source.policy.category(category).prevalence
-            recall, fpr = result_from(scored.get("recall")), result_from(scored.get("fpr"))
-            precision = result_from(scored.get("precision_at_prevalence"))
+            recall, fpr = scored.metrics.get("recall"), scored.metrics.get("fpr")
+            precision = scored.metrics.get("precision_at_prevalence")
             if stated is None or recall is None or fpr is None or precision is None:
                 continue
             if not (recall.is_defined and fpr.is_defined):
@@ -250,11 +240,9 @@ def _combined(a: float, one: MetricResult, b: float, other: MetricResult) -> Met
 
 def gold_quality(source: ReportSource) -> GoldQuality:
     """Labels per category, agreement where votes exist, and labels that every candidate contradicts."""
-    agreed: dict[str, Any] = dict((source.agreement or {}).get("categories", {}))
     rows = []
     for column, category in enumerate(source.categories):
         gold = source.y_true[:, column]
-        one = agreed.get(category, {})
         rows.append(
             GoldRow(
                 id=category,
@@ -263,11 +251,6 @@ def gold_quality(source: ReportSource) -> GoldQuality:
                 n_not_violating=int((gold == 0).sum()),
                 n_unlabelled=int((gold < 0).sum()),
                 provable_margin=provable_recall_margin(int((gold == 1).sum())),
-                alpha=result_from(one.get("krippendorff_alpha")),
-                n_votes=one.get("n_votes"),
-                gold_against_majority=result_from(one.get("gold_against_majority"))
-                if isinstance(one.get("gold_against_majority"), dict)
-                else None,
             )
         )
     return GoldQuality(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.results import result_from
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
@@ -239,17 +238,15 @@ def _decision(arm: Arm, index: int, column: int) -> Value:
 
 def _slices(source: ReportSource) -> list[Sheet]:
     rows: list[tuple[Value, ...]] = []
-    for candidate, scored in source.scores["candidates"].items():
-        for name, values in (scored.get("slices") or {}).items():
+    for candidate, scored in source.scores.candidates.items():
+        for name, values in scored.slices.items():
             for value, categories in values.items():
                 for category, one in categories.items():
-                    total = sum(one[cell] for cell in ("tp", "fp", "fn", "tn"))
+                    total = one.tp + one.fp + one.fn + one.tn
                     if total:
-                        metrics = [
-                            proportion(result_from(one.get(metric))) for metric in ("recall", "precision", "fpr")
-                        ]
+                        metrics = [proportion(one.metrics.get(metric)) for metric in ("recall", "precision", "fpr")]
                         cells = [cell for found in metrics for cell in found[:3]]
-                        rows.append((candidate, name, value, category, one["tp"] + one["fn"], total, *cells))
+                        rows.append((candidate, name, value, category, one.tp + one.fn, total, *cells))
     if not rows:
         return []
     heads = [

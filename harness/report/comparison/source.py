@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.gating.findings import PairEvidence
+from harness.gating.records import GateReport
+from harness.measure.compare import Comparison
+from harness.measure.score import CandidateScore, RunScore
 from harness.measure.slices import SliceChange
 from harness.records import PolicyFacts
 from harness.report.parts.banner import Banner
@@ -84,8 +87,8 @@ class InputText:
 class ReportSource:
     """Everything a comparison report is built from.
 
-    ``scores``, ``comparisons`` and ``gates`` (by candidate) have the shapes of ``--json``; ``slice_changes`` are by
-    candidate, against the baseline, and so is ``evidence``, from which the findings are decided.
+    ``scores`` and ``comparisons`` name candidates as the report does. ``gates`` are by candidate, ``slice_changes`` by
+    candidate against the baseline, and so is ``evidence``, from which the findings are decided.
     """
 
     eval_name: str
@@ -96,13 +99,12 @@ class ReportSource:
     y_true: NDArray[np.int8]
     slices: Mapping[str, Mapping[str, NDArray[np.int64]]]
     arms: tuple[Arm, ...]
-    scores: Mapping[str, Any]
+    scores: RunScore
     baseline: str | None = None
-    comparisons: tuple[Mapping[str, Any], ...] = ()
-    gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+    gates: Mapping[str, GateReport] = field(default_factory=dict)
     slice_changes: Mapping[str, Sequence[SliceChange]] = field(default_factory=dict)
     evidence: Mapping[str, PairEvidence] = field(default_factory=dict)
-    agreement: Mapping[str, Any] | None = None
     inputs: Mapping[str, tuple[InputText, ...]] = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
     reproduce: tuple[str, ...] = ()
@@ -110,6 +112,10 @@ class ReportSource:
     n_repeats: int = 1
     votes: VoteCounts | None = None
     definitions: Mapping[str, str] = field(default_factory=dict)
+
+    def scored(self, candidate: str) -> CandidateScore:
+        """The candidate's scores; KeyError when there are none."""
+        return self.scores.candidates[candidate]
 
     def arm(self, candidate: str) -> Arm:
         """The candidate's arm; KeyError when there is none."""
