@@ -26,8 +26,8 @@ def told_source():
     source = synthetic_source(60, 3, 3)
     shape = source.y_true.shape
     first, *others = source.arms
-    moved = {one for pair in source.comparisons for category in pair["categories"].values()
-             for side in ("fixed", "broken") for one in category[side]}  # fmt: skip
+    moved = {one for pair in source.comparisons for category in pair.categories.values()
+             for one in (*category.fixed, *category.broken)}  # fmt: skip
     at = next(at for at, one in enumerate(source.item_ids) if one not in moved)
     outcomes = first.outcomes.copy()
     outcomes[at] = 1
