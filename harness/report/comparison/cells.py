@@ -29,6 +29,7 @@ from harness.report.comparison.data import (
     TargetRow,
     VerdictLine,
 )
+from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.matrix import MOST_COLUMNS, MatrixRow, candidate_matrix
 from harness.report.comparison.source import OUTCOME_NAMES
@@ -77,6 +78,7 @@ class Page:
         self._class_of = {name: svg.ARM_CLASSES[(first + index) % 8] for index, name in enumerate(shown)}
         self.column = {one: index for index, (one, _) in enumerate(data.categories)}
         self.about = self._about(folder)
+        self.explorer = explorer_data(data)
         self.metrics = list(METRIC_NAMES.items())
         self.metric_names, self.meanings = METRIC_NAMES, METRIC_MEANINGS
         self.metric_options = self.metrics

@@ -15,6 +15,7 @@ from harness.core.results import MetricResult
 from harness.core.targets import TargetState
 from harness.gating.findings import Decision, Finding
 from harness.records import GoldenFacts
+from harness.report.comparison.explorer import ScoreCounts
 from harness.report.comparison.workload import Production
 from harness.report.parts.banner import Banner
 from harness.report.parts.plain import plain
@@ -250,6 +251,7 @@ class ScoredCategory:
     curves: tuple[Curve, ...]
     thresholds: Mapping[str, tuple[ThresholdRow, ...]]
     calibration: tuple[Calibration, ...]
+    counts: Mapping[str, ScoreCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from harness.measure.slices import SMALL_CELL
 from harness.report.comparison import svg
 from harness.report.comparison.data import METRIC_NAMES, Confusion, ReportData, SliceCell, SliceRow, SliceTable
 from harness.report.parts import numbers
-from harness.report.parts.words import plural
+from harness.report.parts.words import listed, plural
 
 FEW = SMALL_CELL
 """Cells with fewer items are hatched instead of coloured."""
@@ -169,6 +169,17 @@ class HeatMaps:
         """Id and name of the categories with a change in some row."""
         found = {category for row in table.rows for category in row.changes.get(metric, {}).get(candidate, {})}
         return [one for one in self.data.categories if one[0] in found]
+
+    @staticmethod
+    def large_and_few(rows: Sequence[SliceRow]) -> tuple[list[SliceRow], list[SliceRow]]:
+        """Values with items enough to be told anything of, and the others; all of them where none has enough."""
+        large = [row for row in rows if row.n_items >= FEW]
+        return (large, [row for row in rows if row.n_items < FEW]) if large else (list(rows), [])
+
+    @staticmethod
+    def few_words(rows: Sequence[SliceRow]) -> str:
+        """Small values by name and size."""
+        return listed([f"{row.value} ({numbers.count(row.n_items)})" for row in rows], 12)
 
     def family(self, candidate: str) -> str:
         """How many cells were tested, and which were not."""

@@ -19,6 +19,7 @@ from harness.core.results import MetricResult
 from harness.report.comparison import items
 from harness.report.comparison.cells import Page
 from harness.report.comparison.data import ReportData
+from harness.report.comparison.dumbbell import dumbbells
 from harness.report.comparison.source import ReportSource
 from harness.report.parts import numbers
 from harness.report.parts.masking import TextMode, printable
@@ -98,6 +99,7 @@ def environment() -> jinja2.Environment:
         count=numbers.count,
         usd=numbers.usd,
         milliseconds=numbers.milliseconds,
+        dumbbells=dumbbells,
         lines=lambda text: Markup("\n").join(escape(printable(line)) for line in str(text).split("\n")),
         fixed1=lambda value: f"{value:.1f}",
         ends=_ends,

@@ -20,6 +20,7 @@ from harness.report.comparison.data import (
     ScoredCategory,
     ThresholdRow,
 )
+from harness.report.comparison.explorer import ScoreCounts, score_counts
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import Arm, ReportSource
 
@@ -38,6 +39,7 @@ def scored_categories(source: ReportSource) -> tuple[ScoredCategory, ...]:
         curves: list[Curve] = []
         thresholds: dict[str, tuple[ThresholdRow, ...]] = {}
         calibration: list[Calibration] = []
+        counts: dict[str, ScoreCounts] = {}
         for arm in source.arms:
             scored = source.scored(arm.id).categories.get(category)
             if scored is None:
@@ -45,12 +47,15 @@ def scored_categories(source: ReportSource) -> tuple[ScoredCategory, ...]:
             y_score = scores_of(arm, column)
             if y_score is not None:
                 thresholds[arm.id] = threshold_rows(y_true, y_score)
+                counts[arm.id] = score_counts(y_true, y_score)
                 if _are_probabilities(y_score):
                     calibration.append(_calibration(arm.id, y_true, y_score))
             curves.append(_curve(arm.id, y_true, y_score, scored))
         if thresholds:
             found.append(
-                ScoredCategory(category, category_name(source, category), tuple(curves), thresholds, tuple(calibration))
+                ScoredCategory(
+                    category, category_name(source, category), tuple(curves), thresholds, tuple(calibration), counts
+                )
             )
     return tuple(found)
 

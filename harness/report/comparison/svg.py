@@ -44,6 +44,21 @@ def _text(x: float, y: float, content: str, class_: str = "", anchor: str = "sta
     return tag("text", str(escape(printable(content))), x=x, y=y, class_=class_, text_anchor=anchor)
 
 
+def text(x: float, y: float, content: str, class_: str = "", anchor: str = "start") -> str:
+    """Text of a drawing, escaped."""
+    return _text(x, y, content, class_, anchor)
+
+
+def escaped(content: str) -> str:
+    """Content of an element, escaped, without characters that act."""
+    return str(escape(printable(content)))
+
+
+def drawing(width: float, height: float, content: str, label: str, class_: str = "") -> Markup:
+    """A drawing that says itself to those who do not see it."""
+    return _svg(width, height, content, label, class_)
+
+
 def whiskers(
     results: Sequence[tuple[MetricResult | None, str]], scale: tuple[float, float] = (0, 1), width: float = 210
 ) -> Markup:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 SCRIPTS = {
-    "comparison": ("marks.js", "items.js", "page.js", "sort.js"),
+    "comparison": ("marks.js", "items.js", "page.js", "explorer.js", "sort.js"),
     "weekly": ("weekly.js", "sort.js"),
     "item": ("marks.js",),
 }

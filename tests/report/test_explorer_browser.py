@@ -1,0 +1,78 @@
+"""The head of the categories, the threshold explorer and the folded slices in a real browser, by keyboard."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from synthetic import synthetic_source
+
+from harness.report.comparison.build import build_report
+from harness.report.comparison.dumbbell import dumbbells
+from harness.report.comparison.page import write_html
+from harness.report.parts import numbers
+
+pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
+pytestmark = pytest.mark.browser
+
+
+def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_nothing(browser, axe, tmp_path):
+    source = synthetic_source(1_500, 4, 3)
+    data = build_report(source, generated_at="now", version="0.1.0")
+    path = write_html(source, data, tmp_path / "report.html", "masked")[0]
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector("#items[data-ready]")
+    slider = page.locator("#x-threshold")
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#x-value").inner_text() == "0.70"
+    candidate = page.locator("#x-candidate").input_value()
+    assert candidate == data.pairs[0].candidate
+    one = data.scored[0]
+    (row,) = [row for row in one.thresholds[candidate] if abs(row.threshold - 0.7) < 1e-9]
+    shown = {name: page.locator(f"#x-{name}").inner_text() for name in ("recall", "precision", "fpr", "flagged")}
+    assert shown == {
+        "recall": numbers.share_with_interval(row.recall),
+        "precision": numbers.share_with_interval(row.precision),
+        "fpr": numbers.share_with_interval(row.fpr),
+        "flagged": numbers.count(row.n_flagged),
+    }
+    now = next(curve for curve in one.curves if curve.candidate == candidate)
+    assert page.locator("#x-now-recall").inner_text() == numbers.share_with_interval(now.recall)
+    counts = one.counts[candidate]
+    assert (
+        f"On the {numbers.count(counts.n_scored)} of {numbers.count(counts.n_labelled)}"
+        in page.locator("#x-items").inner_text()
+    )
+    if data.production:
+        page.locator("#traffic").fill("0")
+        assert page.locator("#x-flags").inner_text() == "0"
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("#slices details[open]:visible").count() == 1
+    page.evaluate(axe)
+    found = page.evaluate("async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)")
+    assert found == []
+    assert faults == []
+    page.close()
+
+
+def test_the_charts_are_titled_with_what_the_table_says_worst_first():
+    data = build_report(synthetic_source(1_500, 6, 2), generated_at="now", version="0.1.0")
+    (pair,) = data.pairs
+    for one, metric in zip(dumbbells(pair), ("recall", "precision"), strict=True):
+        changes = [row.measures[metric].change for row in pair.rows]
+        for word in ("worse", "better"):
+            n = changes.count(word) + changes.count(f"leans_{word}")
+            assert (f"{n} {word} ({changes.count(word)} proven)" in one.title) == bool(n)
+        told = re.findall(r"[▲▼△▽] ([+-]?[\d.]+)</text>", one.drawing)
+        assert [float(text) for text in told] == sorted(float(text) for text in told)
+        still = [
+            row.name
+            for row in pair.rows
+            if row.measures[metric].change not in ("worse", "better", "leans_worse", "leans_better")
+        ]
+        assert all(name in one.left_out for name in still)
