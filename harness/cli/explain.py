@@ -14,21 +14,36 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.argument("topic", required=False)
+@click.argument("name", required=False)
 @json_option
-def command(topic: str | None, as_json: bool) -> None:
+def command(topic: str | None, name: str | None, as_json: bool) -> None:
     """Explain a metric, a verdict or a method in plain words.
 
     Without TOPIC: the list of topics. Formula and source stand underneath each page. The page "defaults" also shows
-    what is in effect here, and where each value comes from.
+    what is in effect here, and where each value comes from; "formats" is the reference of every file's fields, and with
+    NAME of one.
 
     \b
     Examples:
       harness explain
       harness explain gate
       harness explain average_precision
+      harness explain formats
+      harness explain formats eval
     """
     from harness.report.explain import page, pages
 
+    if name is not None and topic != "formats":
+        raise click.UsageError("NAME goes with the topic formats alone.")
+    if topic == "formats":
+        from harness.report.explain.formats import reference
+
+        text = reference(name)
+        if as_json:
+            print_json({"topic": topic, "name": name, "text": text})
+        else:
+            click.echo(text)
+        return
     if topic is not None:
         found = page(topic)
         if found.topic == "defaults":
@@ -45,6 +60,7 @@ def command(topic: str | None, as_json: bool) -> None:
     width = max(len(one.topic) for one in pages())
     for one in pages():
         click.echo(f"{one.topic.ljust(width)}  {one.summary}")
+    click.echo(f"{'formats'.ljust(width)}  Every field of every file: harness explain formats [NAME]")
     click.echo("\nRead one with: harness explain TOPIC")
 
 

@@ -1,0 +1,166 @@
+"""The reference of every file format, made from the records that the files are read into.
+
+Decides which formats there are and how a field's type and default are written; what a field means stands in
+``fields.toml``. ``harness explain formats`` prints it, ``docs/FORMATS.md`` is the same text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from harness.candidates.kinds import KINDS
+from harness.candidates.parsers import PARSERS
+from harness.environment import VARIABLES
+from harness.errors import HarnessError
+from harness.files.project import OWN_FILE, SETTINGS
+from harness.records.candidates import Clause, Limits, Model, Price, PromptHeader, Reasoning, Rule, RuleSet
+from harness.records.evals import CandidateSpec, CascadeStage, Check, Eval, Gate, Split
+from harness.records.golden import FieldPaths, GoldenCard, Item, PolicyRef
+from harness.records.policy import Category, Policy, Prevalence, Target
+
+FORMATS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "policy": ("Policy: evals/policies/NAME.yaml", (Policy, Category, Prevalence, Target)),
+    "card": ("Card of a golden set: golden_sets/NAME_vN.yaml", (GoldenCard, PolicyRef, FieldPaths)),
+    "item": ("Item of a golden set: a row of NAME_vN.jsonl", (Item,)),
+    "prompt": ("Prompt: evals/prompts/NAME.md", (PromptHeader,)),
+    "rules": ("Rule set: evals/rules/NAME.yaml", (RuleSet, Rule, Clause)),
+    "models": ("Models: evals/models.yaml, name -> model", (Model, Price, Limits, Reasoning)),
+    "eval": ("Eval: evals/NAME.yaml", (Eval, CandidateSpec, CascadeStage, Split)),
+    "gate": ("Gate: the field gate of an eval", (Gate, Check)),
+}
+"""Name -> title and the records of the file, the outermost first."""
+OTHERS = ("kinds", "answers", "classifier", "recorded", "defaults", "environment")
+"""What is no record: parts of the reference by name."""
+
+
+MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+"""Values that cannot be seen, or that would end a cell."""
+
+
+@cache
+def meanings() -> Mapping[str, Any]:
+    """What each field means, by record; and the parts that are words."""
+    return tomllib.loads((resources.files("harness.report.explain") / "fields.toml").read_text(encoding="utf-8"))
+
+
+def document() -> str:
+    """The whole reference as a page of its own."""
+    head = (
+        "# File formats\n\nMade from the schemas by `make docs`; `harness explain formats [NAME]` prints the same. "
+        "Unknown fields are errors that name the nearest known one. Paths are relative to the file they stand in; "
+        "every file is UTF-8."
+    )
+    return f"{head}\n\n{reference()}\n"
+
+
+def reference(name: str | None = None) -> str:
+    """The reference of one format, or of all, as Markdown.
+
+    Raises:
+        HarnessError: There is no such format.
+    """
+    names = [*FORMATS, *OTHERS]
+    if name is not None and name not in names:
+        raise HarnessError(
+            f"no file format '{name}'", allowed=", ".join(names), next_step="see all: harness explain formats"
+        )
+    return "\n\n".join(_part(one) for one in names if name in (None, one))
+
+
+def _part(name: str) -> str:
+    if name in FORMATS:
+        title, records = FORMATS[name]
+        said = [meanings()["texts"]["prompt"].strip()] if name == "prompt" else []
+        return "\n\n".join([f"## {title}", *said, *(_record(one) for one in records)])
+    texts = meanings()["texts"]
+    if name == "classifier":
+        return f"## Signature of a classifier\n\n{texts['classifier'].strip()}"
+    if name == "recorded":
+        return f"## Recorded decisions: evals/NAME.jsonl\n\n{texts['recorded'].strip()}"
+    if name == "answers":
+        parsers = _named("Answer", PARSERS, meanings()["parsers"])
+        rows = tuple((f"`{one['example']}`", one["means"]) for one in meanings()["answers"])
+        forms = _table(("JSON answer", "What it says"), rows)
+        return f"## Answers of a model: answer in a prompt\n\n{parsers}\n\n{forms}"
+    if name == "kinds":
+        return f"## Kinds of candidates: candidates in an eval\n\n{_named('Kind', KINDS, meanings()['kinds'])}"
+    if name == "defaults":
+        settings = {one: setting.about for one, setting in SETTINGS.items()}
+        return f"## Defaults of a project: {OWN_FILE}\n\n{_named('Field', settings, settings)}"
+    return f"## Environment variables\n\n{_named('Variable', VARIABLES, VARIABLES)}"
+
+
+def _named(head: str, names: Any, words: Mapping[str, str]) -> str:
+    return _table((head, "Meaning"), tuple((f"`{one}`", words[one]) for one in names))
+
+
+def _record(record: type) -> str:
+    words, hints = meanings()[record.__name__], get_type_hints(record, include_extras=True)
+    rows = tuple(
+        (f"`{one.name}`", type_words(hints[one.name]), _default(one), words[one.name])
+        for one in dataclasses.fields(record)
+    )
+    return f"### {record.__name__}\n\n" + _table(("Field", "Type", "Default", "Meaning"), rows)
+
+
+def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
+    """A table in Markdown that a terminal shows as well; every word in it is the project's own."""
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
+
+
+def type_words(hint: Any) -> str:
+    """A type in the words of a reader of files.
+
+    >>> type_words(tuple[str, ...]), type_words(Literal["a", "b"] | None), type_words(Mapping[str, float])
+    ('list of text', 'a, b or null', 'name -> number')
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _bounded(type_words(arguments[0]), arguments[1:])
+    if origin is Literal:
+        return ", ".join(MARKS.get(one, str(one)) for one in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join("null" if one is type(None) else type_words(one) for one in arguments)
+    if origin is tuple:
+        return f"list of {type_words(arguments[0])}"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"{_key(arguments[0])} -> {type_words(arguments[1])}"
+    plain = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "anything"}
+    return plain.get(hint) or ("date" if hint.__name__ == "date" else str(hint.__name__))
+
+
+def _key(hint: Any) -> str:
+    return "name" if hint is str else type_words(hint)
+
+
+def _bounded(words: str, bounds: tuple[Any, ...]) -> str:
+    said = []
+    for one in bounds:
+        for sign, name in ((">", "gt"), (">=", "ge"), ("<", "lt"), ("<=", "le")):
+            if (limit := getattr(one, name, None)) is not None:
+                said.append(f"{sign} {limit:g}")
+        if getattr(one, "min_length", None):
+            said.append("not empty")
+    return ", ".join([words, *said])
+
+
+def _default(one: dataclasses.Field[Any]) -> str:
+    if one.default is not dataclasses.MISSING:
+        value = one.default
+    elif one.default_factory is not dataclasses.MISSING:
+        made = one.default_factory()
+        return "none" if made in ({}, ()) else "as below"
+    else:
+        return "required"
+    if value is None or value in ((), ""):
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
