@@ -1,0 +1,95 @@
+"""``harness golden perturb``: a set of label-preserving variants, linked item by item to its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.golden.options import card_argument, load_with_policy, policy_option
+from harness.cli.options import json_option, print_json
+
+
+@click.command("perturb")
+@card_argument
+@policy_option
+@click.option("--variant", "variants", multiple=True, metavar="NAME",
+              help="leetspeak, homoglyphs, spacing, zero_width, repeats, typos, case, emoji, prefix, injection; "
+              "default: all.")  # fmt: skip
+@click.option("--swap", "swaps", multiple=True, metavar="WORD=WORD",
+              help="Exchange two identity words where the policy says it must not matter; repeatable.")  # fmt: skip
+@click.option("--name", metavar="NAME", help="Name of the new set; default: NAME_variants.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which words are changed.")
+@json_option
+def command(
+    card_path: Path,
+    policy_path: Path | None,
+    variants: tuple[str, ...],
+    swaps: tuple[str, ...],
+    name: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Write the items again as people write who mean to get past a filter.
+
+    Each variant keeps what a person reads, and so its label; it is linked to its source by its id (SOURCE~variant), its
+    group and meta.source. Run candidates on the new set, then 'harness robustness' says how much recall each variant
+    costs, which instructions inside an item flip a decision, and what is newly over-blocked.
+
+    \b
+    Examples:
+      harness golden perturb golden_sets/community_v1.yaml
+      harness golden perturb golden_sets/community_v1.yaml --variant injection --swap women=men --swap Muslim=Christian
+    """
+    from harness.errors import HarnessError
+    from harness.files.golden.variants import ORIGINAL
+    from harness.files.text import listed, suggestion
+    from harness.goldens.imports.convert import Account
+    from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
+    from harness.goldens.perturb import VARIANTS, perturbed
+
+    for one in variants:
+        if one not in VARIANTS:
+            raise HarnessError(f"there is no variant '{one}'", allowed=listed(VARIANTS),
+                               next_step=suggestion(one, VARIANTS, "name one of these"))  # fmt: skip
+    pairs = [_pair(text) for text in swaps]
+    golden, _ = load_with_policy(card_path, policy_path)
+    chosen = variants or tuple(VARIANTS)
+    rows = list(perturbed(golden, chosen, swap=pairs, seed=seed))
+    counts: dict[str, int] = {}
+    account = Account(n_rows=len(rows))
+    for row in rows:
+        counts[row["meta"]["variant"]] = counts.get(row["meta"]["variant"], 0) + 1
+        account.count(row["labels"])
+    new_name = name or f"{golden.name}_variants"
+    card, items = default_paths(golden.path.parent, new_name, golden.version)
+    slices = {
+        slice_name: path if path.startswith("meta.") else f"meta.{slice_name}"
+        for slice_name, path in golden.card.slices.items()
+    }
+    facts = CardFacts(
+        new_name,
+        golden.version,
+        golden.card.policy.name,
+        golden.card.policy.version,
+        golden.categories,
+        {**slices, "variant": "meta.variant"},
+        f"variants of {golden.name} version {golden.version}",
+        golden.card.licence or "",
+        {"from": golden.path.name, "variants": list(chosen), "swap": list(swaps), "seed": seed},
+    )
+    publish(Places(card, items, {}), rows, {}, lambda _: card_text(facts, items.name), None, account)
+    if as_json:
+        print_json({"card": str(card), "items": len(rows), "variants": counts})
+        return
+    click.echo(f"{counts.pop(ORIGINAL, 0):,} items and their variants: {len(rows):,} in all")
+    for variant, n in counts.items():
+        click.echo(f"    {variant:12} {n:>7,}")
+    click.echo(f"Wrote {card}\n\nNext: name it as golden_set of an eval, run it, then: harness robustness latest")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    one, _, other = text.partition("=")
+    if not one.strip() or not other.strip():
+        raise click.BadParameter(f"'{text}' is not WORD=WORD.", param_hint="--swap")
+    return one.strip(), other.strip()
