@@ -1,24 +1,23 @@
 """Two scorers on the same items.
 
-Decides intervals and p-values for differences of average precision and of means over items (Brier). Leaves decisions at
-a threshold to ``paired``.
+Decides interval and p-value of a difference of average precision. Leaves decisions at a threshold to ``paired``.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.agreeing import agreeing_interval
 from harness.core.intervals import check_confidence
 from harness.core.metrics import NO_POSITIVES
 from harness.core.ranking import average_precision, scored_items
 from harness.core.resampling import percentile_interval
-from harness.core.results import MetricResult
-
-_BLOCK = 1 << 22  # sign flips drawn at once
+from harness.core.results import Interval, MetricResult
 
 
 def average_precision_difference(
@@ -74,6 +73,63 @@ def average_precision_difference(
     low, high = percentile_interval(draws, confidence=confidence)
     reason = None if n_positives >= 200 else "fewer than 200 violating items: the bootstrap is too narrow"
     return MetricResult(value, min(low, value), max(high, value), n_positives, n_excluded, reason)
+
+
+def average_precision_paired(
+    y_true: NDArray[Any],
+    score_a: NDArray[Any],
+    score_b: NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    clusters: NDArray[Any] | None = None,
+    n_resamples: int = 1_000,
+    confidence: float = 0.95,
+) -> tuple[MetricResult, float]:
+    """Difference of average precision with its two-sided p-value; the interval holds 0 exactly where p says so.
+
+    Average precision depends on the order of scores alone, so the permutation swaps ranks: two scorers need no common
+    scale.
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        score_a: Baseline scores, float (n_items,); NaN missing.
+        score_b: Candidate scores, same shape.
+        rng: Random generator.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        n_resamples: Resamples of bootstrap and permutation, >= 1.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        A difference in [-1, 1] and p in (0, 1]; undefined with p NaN without violating items.
+
+    Raises:
+        ValueError: Shapes differ, or confidence is outside (0, 1).
+
+    References:
+        Phipson & Smyth (2010) for the p-value; Boyd, Eng & Page (2013) for the bootstrap.
+
+    >>> import numpy as np
+    >>> y, s = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    >>> difference, p = average_precision_paired(y, s, 10 * s, rng=np.random.default_rng(0), n_resamples=99)
+    >>> difference.value, p
+    (0.0, 1.0)
+    """
+    is_missing = (np.asarray(y_true) < 0) | np.isnan(score_a) | np.isnan(score_b)
+    a, b = (_ranks(score, is_missing) for score in (score_a, score_b))
+    difference = average_precision_difference(y_true, a, b, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    p_value = average_precision_permutation(y_true, a, b, rng=rng, clusters=clusters, n_resamples=n_resamples)
+    interval = Interval(difference.low, difference.high)
+    low, high = agreeing_interval(interval, difference.value, [(0.0, p_value, 1 - confidence)])
+    return replace(difference, low=low, high=high), p_value
+
+
+def _ranks(score: NDArray[Any], is_missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mid-ranks of the scores that count; NaN for the others."""
+    found = np.full(np.shape(score), np.nan)
+    _, place, times = np.unique(np.asarray(score)[~is_missing], return_inverse=True, return_counts=True)
+    last = np.cumsum(times)
+    found[~is_missing] = (last - (times - 1) / 2)[place]
+    return found
 
 
 def _paired_scores(
@@ -159,54 +215,4 @@ def average_precision_permutation(
         swapped = rng.integers(0, 2, size=int(codes.max()) + 1, dtype=np.int8)[codes] == 1
         drawn = _difference(gold, np.where(swapped, b, a), np.where(swapped, a, b))
         n_extreme += abs(drawn) >= observed - 1e-12
-    return (1 + n_extreme) / (1 + n_resamples)
-
-
-def mean_permutation(
-    differences: NDArray[Any],
-    *,
-    rng: np.random.Generator,
-    clusters: NDArray[Any] | None = None,
-    n_resamples: int = 10_000,
-) -> float:
-    """Two-sided p of "the mean difference is 0" by flipping signs of items, or of whole clusters (Brier, costs).
-
-    p = (1 + #{abs(stat*) >= abs(stat)})/(1 + n_resamples).
-
-    Args:
-        differences: Candidate minus baseline per item, float (n_items,); NaN missing.
-        rng: Random generator.
-        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
-        n_resamples: Permutations, >= 1.
-
-    Returns:
-        A p-value in (0, 1], never 0; NaN without items.
-
-    Raises:
-        ValueError: Shapes differ.
-
-    References:
-        Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology.
-
-    >>> import numpy as np
-    >>> mean_permutation(np.zeros(5), rng=np.random.default_rng(0), n_resamples=99)
-    1.0
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if clusters is not None and np.asarray(clusters).shape != d.shape:
-        raise ValueError(f"clusters must have shape {d.shape}, got {np.asarray(clusters).shape}")
-    kept = ~np.isnan(d)
-    sums: NDArray[Any] = d[kept]
-    if clusters is not None:
-        _, codes = np.unique(np.asarray(clusters)[kept], return_inverse=True)
-        sums = np.bincount(codes, weights=sums)
-    if sums.size == 0:
-        return math.nan
-    observed, n_extreme, left = abs(float(sums.sum())), 0, n_resamples
-    tolerance = 1e-9 * float(np.abs(sums).sum())
-    while left:
-        size = min(left, max(1, _BLOCK // sums.size))
-        signs = rng.integers(0, 2, size=(size, sums.size), dtype=np.int8) * 2.0 - 1
-        n_extreme += int(np.count_nonzero(np.abs(signs @ sums) >= observed - tolerance))
-        left -= size
     return (1 + n_extreme) / (1 + n_resamples)

@@ -68,6 +68,17 @@ class MetricResult:
         """
         return not math.isnan(self.value)
 
+    def per_item(self, n_repeats: int) -> MetricResult:
+        """The same result with its counts in items instead of rows.
+
+        >>> MetricResult(0.5, 0.3, 0.7, 30, 3).per_item(3).n
+        10
+        """
+        if n_repeats == 1:
+            return self
+        n, n_excluded = round(self.n / n_repeats), round(self.n_excluded / n_repeats)
+        return MetricResult(self.value, self.low, self.high, n, n_excluded, self.reason)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain data, undefined numbers as None.
 

@@ -57,12 +57,4 @@ def item_metric(
     result = clustered_metric(
         metric, np.repeat(y_true, k), y_pred.ravel(), None if clusters is None else np.repeat(clusters, k)
     )
-    return per_item(result, k)
-
-
-def per_item(result: MetricResult, n_repeats: int) -> MetricResult:
-    """The same result with its counts in items instead of rows."""
-    if n_repeats == 1:
-        return result
-    n, n_excluded = round(result.n / n_repeats), round(result.n_excluded / n_repeats)
-    return MetricResult(result.value, result.low, result.high, n, n_excluded, result.reason)
+    return result.per_item(k)

@@ -22,7 +22,7 @@ from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
 from harness.core.statements import Statement
 from harness.errors import HarnessError
-from harness.gating.across import item_metric, per_item, split_change
+from harness.gating.across import item_metric, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.findings import evidence_of, pair_findings
@@ -278,7 +278,7 @@ def _in_items(check: CheckResult, n_repeats: int) -> CheckResult:
         remark = Statement("too_many_needed", facts={"more_than": MOST_FURTHER, "unit": check.items_unit})
         check, needed = replace(check, items_unit=None, remarks=(*check.remarks, remark)), None
     return replace(
-        check, n=round(check.n / n_repeats), difference=per_item(check.difference, n_repeats), items_needed=needed
+        check, n=round(check.n / n_repeats), difference=check.difference.per_item(n_repeats), items_needed=needed
     )
 
 

@@ -28,7 +28,7 @@ class DecidedComparison:
 
 def compare_candidates(baseline_run: Run, baseline: str, run: Run, candidate: str) -> DecidedComparison:
     """Compare two candidates item by item and decide what it means."""
-    comparison = compare(baseline_run, baseline, run, candidate)
+    comparison = compare(baseline_run, baseline, run, candidate, with_averages=True)
     names = (baseline, candidate if baseline != candidate else f"{candidate} ({run.meta.run_id})")
     evidence = evidence_of(baseline_run, baseline, run, candidate, comparison=comparison, names=names)
     return DecidedComparison(comparison, decide(names[1], names[0], pair_findings(evidence)))

@@ -17,6 +17,7 @@ from harness.core.clusters import effective_counts
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
 from harness.core.repeats import repeated_metric
+from harness.measure.averaged import macro_differences, ranking_differences
 from harness.measure.comparable import require_same
 from harness.measure.decisions import generator, outcome_counts
 from harness.measure.pairs import CategoryPairs, Flips, pair_runs
@@ -43,18 +44,16 @@ class CategoryComparison:
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
     newly: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ranking: PairedResult | None = None
+    """Average precision, where both have scores."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
         out: dict[str, Any] = {"cells": {name: _plain(value) for name, value in self.cells.items()}}
         for name, result in self.metrics.items():
-            out[name] = {
-                "baseline": result.baseline.as_dict(),
-                "candidate": result.candidate.as_dict(),
-                "difference": result.difference.as_dict(),
-                "p_value": _number(result.p_value),
-                "p_holm": _number(self.p_holm.get(name, math.nan)),
-            }
+            out[name] = {**_paired(result), "p_holm": _number(self.p_holm.get(name, math.nan))}
+        if self.ranking is not None:
+            out["average_precision"] = _paired(self.ranking)
         newly = {name: list(ids) for name, ids in self.newly.items()}
         return {**out, "fixed": list(self.fixed), "broken": list(self.broken), "newly": newly}
 
@@ -88,6 +87,8 @@ class Comparison:
     pooled: CategoryComparison | None = None
     not_compared: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    macro: Mapping[str, PairedResult] = field(default_factory=dict)
+    """Means over the categories, where they were asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
@@ -101,6 +102,7 @@ class Comparison:
             "family": self.family,
             "categories": {name: category.as_dict() for name, category in self.categories.items()},
             "pooled": None if self.pooled is None else self.pooled.as_dict(),
+            "macro": {name: _paired(result) for name, result in self.macro.items()},
             "not_compared": list(self.not_compared),
             "notes": list(self.notes),
             "outcomes": {name: dict(side.outcomes) for name, side in sides.items()},
@@ -121,9 +123,19 @@ class Comparison:
 
 
 def compare(
-    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, *, seed: int = 0, n_resamples: int = 10_000
+    baseline_run: Run,
+    baseline: str,
+    candidate_run: Run,
+    candidate: str,
+    *,
+    seed: int = 0,
+    n_resamples: int = 10_000,
+    with_averages: bool = False,
 ) -> Comparison:
-    """Compare two candidates of one run, or of two runs over the same items of the same golden set."""
+    """Compare two candidates of one run, or of two runs over the same items of the same golden set.
+
+    ``with_averages`` adds macro averages, and average precision where both have scores.
+    """
     require_same(baseline_run, candidate_run)
     pairs = pair_runs(baseline_run, baseline, candidate_run, candidate)
     columns = (pairs.category(column) for column in range(len(pairs.categories)))
@@ -134,6 +146,11 @@ def compare(
         moved = flips.get(name, none)
         cells, metrics = compare_metrics(one, seed, n_resamples)
         categories[name] = CategoryComparison(cells, metrics, {}, moved.fixed, moved.broken, moved.newly)
+    macro: dict[str, PairedResult] = {}
+    if with_averages:
+        macro = macro_differences(pairs, list(paired), seed)
+        ranking = ranking_differences(baseline_run, baseline, candidate_run, candidate, pairs, seed)
+        categories = {name: replace(one, ranking=ranking.get(name)) for name, one in categories.items()}
     not_compared = tuple(name for name in baseline_run.categories if name not in paired)
     return Comparison(
         _side(baseline_run, baseline),
@@ -147,6 +164,7 @@ def compare(
         else CategoryComparison(*compare_metrics(pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
         _notes(baseline_run, not_compared),
+        macro,
     )
 
 
@@ -220,6 +238,15 @@ def _side(run: Run, candidate: str) -> Side:
         latency_percentiles(rows),
         signature_of(run, candidate),
     )
+
+
+def _paired(result: PairedResult) -> dict[str, Any]:
+    return {
+        "baseline": result.baseline.as_dict(),
+        "candidate": result.candidate.as_dict(),
+        "difference": result.difference.as_dict(),
+        "p_value": _number(result.p_value),
+    }
 
 
 def _number(value: float) -> float | None:

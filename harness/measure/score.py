@@ -325,10 +325,7 @@ def _averages(
     clusters = groups if groups is not None or n_repeats == 1 else np.arange(n_items)
     by_row = None if clusters is None else np.repeat(clusters, n_repeats)
     results = {metric: average(y_true, y_pred, metric=metric, clusters=by_row) for metric in AVERAGED_METRICS}
-    return {
-        metric: replace(one, n=round(one.n / n_repeats), n_excluded=round(one.n_excluded / n_repeats))
-        for metric, one in results.items()
-    }
+    return {metric: one.per_item(n_repeats) for metric, one in results.items()}
 
 
 def _any_violation(run: Run, read: Decisions) -> CategoryScore:

@@ -5,7 +5,11 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from harness.core.paired import paired_cells
-from harness.core.ranking_paired import average_precision_difference, average_precision_permutation, mean_permutation
+from harness.core.ranking_paired import (
+    average_precision_difference,
+    average_precision_paired,
+    average_precision_permutation,
+)
 from harness.core.resampling import (
     cluster_cells,
     paired_f1,
@@ -131,18 +135,27 @@ def test_permutation_p_is_never_zero_and_small_for_a_real_difference():
     y, a, b = _scores(3, n=400)
     p = average_precision_permutation(y, a, b, rng=np.random.default_rng(0), n_resamples=99)
     assert p == 0.01
-    assert mean_permutation(np.full(200, 0.1), rng=np.random.default_rng(0), n_resamples=99) == 0.01
 
 
-def test_mean_permutation_is_uniform_under_the_null():
-    rng = np.random.default_rng(4)
-    p = [mean_permutation(rng.normal(size=40), rng=rng, n_resamples=199) for _ in range(400)]
-    assert np.mean(np.array(p) <= 0.05) < 0.08
-    assert np.mean(p) == pytest.approx(0.5, abs=0.06)
+def test_average_precision_of_two_scorers_needs_no_common_scale():
+    y, a, b = _scores(5, n=300)
+    rng = np.random.default_rng
+    plain, p = average_precision_paired(y, a, b, rng=rng(0), n_resamples=199)
+    scaled, p_scaled = average_precision_paired(y, a, 1000 * b - 7, rng=rng(0), n_resamples=199)
+    assert (plain, p) == (scaled, p_scaled)
+    assert plain.value == pytest.approx(average_precision_score(y, b) - average_precision_score(y, a), abs=1e-12)
+    assert p <= 0.05
+    assert plain.low > 0
+    missing = np.where(np.arange(300) < 30, np.nan, a)
+    assert average_precision_paired(y, missing, b, rng=rng(0), n_resamples=19)[0].n_excluded == 30
 
 
-def test_mean_permutation_swaps_whole_clusters():
-    # four clusters of 50 equal items: at most 2**4 sign patterns, so p cannot fall below 2/16
-    d = np.full(200, 0.1)
-    p = mean_permutation(d, rng=np.random.default_rng(0), clusters=np.repeat(np.arange(4), 50), n_resamples=2000)
-    assert p == pytest.approx(0.125, abs=0.03)
+def test_average_precision_p_is_uniform_for_equal_scorers():
+    p = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        y = (rng.random(80) < 0.3).astype(np.int8)
+        a, b = (5 * (rng.normal(size=80) + y), rng.normal(size=80) + y)
+        p.append(average_precision_paired(y, a, b, rng=rng, n_resamples=39)[1])
+    assert np.mean(np.array(p) <= 0.05) <= 0.10
+    assert np.mean(p) == pytest.approx(0.5, abs=0.12)

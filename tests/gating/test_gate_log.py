@@ -118,7 +118,7 @@ def test_another_candidate_has_had_no_look(card):
 
 def test_a_sequential_run_over_all_items_was_a_look(card):
     record_gate(card, gated(is_sequential=True, n_items=400), now=NOW)
-    assert [str(one) for one in looks(card)] == ["sequential run demo-000000000001, 400 items, INCONCLUSIVE"]
+    assert looks(card) == [Look("demo-000000000001", 400, "INCONCLUSIVE", True)]
 
 
 def test_looks_at_an_earlier_version_of_the_set_count(card):

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.measure.compare import compare
+from harness.measure.score import score_candidate
 from tests.fakes import FakeRun, column, rows_of
 
 GOLD = column([1] * 6 + [0] * 4)
@@ -118,3 +120,35 @@ def test_pooled_counts_every_decision_and_keeps_an_item_s_decisions_together():
 def test_support_counts_items_and_not_their_effective_number():
     run = FakeRun(GOLD, {"a": rows_of(BEFORE), "b": rows_of(AFTER)}, clusters=np.repeat(np.arange(5), 2))
     assert compare(run, "a", run, "b").categories["c0"].metrics["recall"].difference.n == 6
+
+
+def test_macro_averages_and_average_precision_are_compared_on_request():
+    rng = np.random.default_rng(0)
+    gold = (rng.random((300, 2)) < 0.3).astype(np.int8)
+    noise = [rng.normal(size=gold.shape), 0.3 * rng.normal(size=gold.shape)]
+    scores = [gold + one for one in noise]
+    rows = {
+        name: rows_of((score > 0.5).astype(np.int8), y_score=score) for name, score in zip("ab", scores, strict=True)
+    }
+    run = FakeRun(gold, rows)
+    assert not compare(run, "a", run, "b", n_resamples=50).macro
+    found = compare(run, "a", run, "b", n_resamples=50, with_averages=True)
+    alone = score_candidate(run, "b", with_slices=False)
+    for metric, result in found.macro.items():
+        assert result.candidate.value == pytest.approx(alone.macro[metric].value)
+        assert result.difference.value == pytest.approx(result.candidate.value - result.baseline.value)
+        assert result.p_value < 0.05 < result.difference.low
+    assert set(found.macro) == {"precision", "recall", "f1"}
+    for name, category in found.categories.items():
+        ranked = category.as_dict()["average_precision"]
+        assert ranked["candidate"]["value"] == pytest.approx(alone.categories[name].metrics["average_precision"].value)
+        assert ranked["difference"]["low"] > 0
+        assert ranked["p_value"] < 0.05
+    plain = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert list(plain["macro"]) == list(found.macro)
+
+
+def test_what_nobody_scored_has_no_average_precision():
+    compared = compare(*_pair(), with_averages=True)
+    assert "average_precision" not in compared.categories["c0"].as_dict()
+    assert compared.macro == {}

@@ -61,6 +61,8 @@ def comparison_tables(
 ) -> list[Table]:
     """One table per metric, one of cost and latency, and the items that changed."""
     tables = [_metric_table(comparison, metric) for metric in metrics]
+    if averages := _averages_table(comparison):
+        tables.append(averages)
     tables.append(_operations_table(comparison))
     if n_items:
         tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items))
@@ -93,6 +95,31 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
         )
     note = "95% intervals; the last columns count the items that this metric counts and whose decision changed."
     return Table(METRIC_TITLES[metric], columns, tuple(rows), (note,), frozenset(columns[1:]))
+
+
+def _averages_table(comparison: Comparison) -> Table | None:
+    """Means over the categories, and average precision where both have scores; None without either."""
+    base, cand = comparison.baseline.candidate, comparison.candidate.candidate
+    found = [(f"macro {METRIC_TITLES[metric].lower()}", result) for metric, result in comparison.macro.items()]
+    ranked = ((name, one.ranking) for name, one in comparison.categories.items())
+    found += [(f"average precision, {name}", result) for name, result in ranked if result is not None]
+    rows = tuple(
+        (
+            name,
+            numbers.count(result.difference.n),
+            numbers.share_with_interval(result.baseline),
+            numbers.share_with_interval(result.candidate),
+            numbers.points_with_interval(result.difference),
+            numbers.p_value(result.p_value),
+        )
+        for name, result in found
+        if result.difference.is_defined
+    )
+    if not rows:
+        return None
+    columns = ("Average", "n", base, cand, "Difference in points", "p")
+    note = "95% intervals; p by paired permutation. For reading: an average hides the category that lost."
+    return Table("Averages", columns, rows, (note,), frozenset(columns[1:]))
 
 
 def _operations_table(comparison: Comparison) -> Table:
