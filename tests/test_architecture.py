@@ -25,7 +25,7 @@ def test_a_folder_imports_only_folders_below_it(tmp_path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_stay_readable(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 HEAVY = {"openai", "pandas", "datasets", "sklearn", "matplotlib", "scipy.stats", "xllamacpp", "playwright"}

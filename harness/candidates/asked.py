@@ -17,7 +17,8 @@ from harness.candidates.parsers import Parser, load_parser
 from harness.candidates.prompt_doubts import prompt_doubts
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, NamedFile, SpecCheck
-from harness.files.prompts import compile_prompt, header_document, prompt_policy_faults
+from harness.files.prompt_header import header_document, prompt_policy_faults
+from harness.files.prompt_messages import compile_prompt
 from harness.files.text import shortened
 from harness.records import CandidateSpec, Loaded, Model, Policy, Prompt
 

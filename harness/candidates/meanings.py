@@ -67,24 +67,9 @@ class Meaning:
         return OUTCOME_OF[self.kind]
 
     @property
-    def is_item_specific(self) -> bool:
-        """Whether it is about this one item, so that it says nothing about the next."""
-        return self.kind in ("blocked", "refused", "too_long")
-
-    @property
-    def may_be_set_up(self) -> bool:
-        """Whether many equal ones, with nothing else, mean that the set-up is wrong."""
-        return self.kind in ("rejected", "unread", "too_long", "retry")
-
-    @property
     def is_retryable(self) -> bool:
         """Whether asking again may help."""
         return self.kind == "retry"
-
-    @property
-    def is_fatal(self) -> bool:
-        """Whether every further call would fail in the same way."""
-        return self.kind in ("set_up", "quota", "daily")
 
     @property
     def may_journal(self) -> bool:

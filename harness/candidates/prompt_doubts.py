@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.files.kinds import Doubt
-from harness.files.prompts import compile_prompt, header_document
+from harness.files.prompt_header import header_document
+from harness.files.prompt_messages import compile_prompt
 from harness.files.text import listed
 from harness.records import Item, Loaded, Policy, Prompt
 
@@ -32,6 +33,8 @@ def prompt_doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
     prompt, policy = loaded.prompts[spec.value], loaded.policy.value
     crosswalk = crosswalk_of(policy, spec.crosswalk)
     found = [*_unsaid(prompt, policy, crosswalk, candidate), *_repeated_examples(prompt)]
+    if not found:
+        return []
     document = header_document(prompt)
     return [Doubt(prompt.path, document.line((field,)), text, hint) for field, text, hint in found]
 

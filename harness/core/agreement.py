@@ -13,8 +13,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.confusion import check_codes
-from harness.core.metrics import f1
 from harness.core.resampling import percentile_interval
 from harness.core.results import MetricResult
 
@@ -237,32 +235,3 @@ def _bootstrapped(
     low, high = percentile_interval(coefficient(patterns, draws), confidence=confidence)
     reason = "no disagreement: the bootstrap has no width" if value == 1 else None
     return MetricResult(value, min(low, value), max(high, value), n, n_excluded, reason)
-
-
-def positive_agreement(first: NDArray[Any], second: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
-    """Agreement of two annotators on the violating side: 2n11/(2n11 + n10 + n01), with the interval of F1.
-
-    Args:
-        first: Votes 1, 0, or -1 missing, int (n_items,).
-        second: The same of the other annotator.
-        confidence: Two-sided level, in (0, 1).
-
-    Returns:
-        A number in [0, 1], higher is better; undefined when neither voted "violating" once.
-
-    Raises:
-        ValueError: A code is not -1, 0 or 1, or confidence is outside (0, 1).
-
-    References:
-        Cicchetti & Feinstein (1990), Journal of Clinical Epidemiology.
-
-    >>> import numpy as np
-    >>> round(positive_agreement(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0])).value, 3)
-    0.667
-    """
-    for name, votes in (("first", first), ("second", second)):
-        check_codes(name, np.asarray(votes))
-    kept = (first >= 0) & (second >= 0)
-    x, y = first[kept] == 1, second[kept] == 1
-    both, one, other = int((x & y).sum()), int((x & ~y).sum()), int((~x & y).sum())
-    return f1(both, one, other, 0, confidence=confidence, n_excluded=int((~kept).sum()))

@@ -6,7 +6,6 @@ single category to ``metrics``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -140,10 +139,6 @@ def micro_average(
     influence = (numerator - value * denominator) / total
     low, high = _interval(value, influence, clusters, counted, float(np.count_nonzero(denominator)), confidence)
     return MetricResult(value, low, high, n, n_items - n)
-
-
-Average = Callable[..., MetricResult]
-AVERAGES: dict[str, Average] = {"macro": macro_average, "micro": micro_average}
 
 
 def _interval(

@@ -90,64 +90,6 @@ def wilson_interval(n_successes: float, n: float, *, confidence: float = 0.95) -
     return Interval(low, high)
 
 
-def jeffreys_interval(n_successes: float, n: float, *, confidence: float = 0.95) -> Interval:
-    """Jeffreys interval for one proportion: equal tails of Beta(k + 1/2, n - k + 1/2).
-
-    Args:
-        n_successes: Items with the property; 0 <= n_successes <= n.
-        n: Items in the denominator.
-        confidence: Two-sided level, in (0, 1).
-
-    Returns:
-        Proportions in [0, 1]; the limit is exactly 0 for no success and exactly 1 for n; both NaN when n == 0.
-
-    Raises:
-        ValueError: A count is out of range, or confidence is outside (0, 1).
-
-    References:
-        Brown, Cai & DasGupta (2001), Statistical Science.
-
-    >>> [round(end, 4) for end in jeffreys_interval(0, 20)]
-    [0.0, 0.1166]
-    """
-    check_confidence(confidence)
-    k, n = _check_counts(n_successes, n)
-    if n == 0:
-        return UNDEFINED
-    tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(betaincinv(k + 0.5, n - k + 0.5, tail))
-    high = 1.0 if k == n else float(betaincinv(k + 0.5, n - k + 0.5, 1 - tail))
-    return Interval(min(low, k / n), max(high, k / n))
-
-
-def clopper_pearson_interval(n_successes: float, n: float, *, confidence: float = 0.95) -> Interval:
-    """Clopper-Pearson (exact) interval for one proportion, equal tails.
-
-    Args:
-        n_successes: Items with the property; 0 <= n_successes <= n.
-        n: Items in the denominator.
-        confidence: Two-sided level, in (0, 1); the chance to miss is at most 1 - confidence.
-
-    Returns:
-        Proportions in [0, 1]; both ends NaN when n == 0.
-
-    Raises:
-        ValueError: A count is out of range, or confidence is outside (0, 1).
-
-    References:
-        Clopper & Pearson (1934), Biometrika. Newcombe (1998).
-
-    >>> [round(end, 4) for end in clopper_pearson_interval(81, 263)]
-    [0.2527, 0.3676]
-    """
-    check_confidence(confidence)
-    one_sided = (1 + confidence) / 2
-    return Interval(
-        clopper_pearson_lower(n_successes, n, confidence=one_sided),
-        clopper_pearson_upper(n_successes, n, confidence=one_sided),
-    )
-
-
 def clopper_pearson_lower(n_successes: float, n: float, *, confidence: float = 0.95) -> float:
     """One-sided exact lower bound: the alpha quantile of Beta(k, n - k + 1), alpha = 1 - confidence.
 

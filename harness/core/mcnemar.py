@@ -47,36 +47,6 @@ def mcnemar_midp(n_gained: int, n_lost: int, *, alternative: Alternative = "two-
     return float(bdtrc(counted, n, 0.5)) + 0.5 * _half_binomial(counted, n)
 
 
-def mcnemar_exact(n_gained: int, n_lost: int, *, alternative: Alternative = "two-sided") -> float:
-    """McNemar's exact conditional test; more cautious than the mid-p test.
-
-    Args:
-        n_gained: Items only the candidate has right, g >= 0.
-        n_lost: Items only the baseline has right, l >= 0.
-        alternative: What is to be shown about the candidate.
-
-    Returns:
-        A p-value in (0, 1].
-
-    Raises:
-        ValueError: A count is negative, or the alternative is unknown.
-
-    References:
-        Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology.
-
-    >>> round(mcnemar_exact(1, 7), 4)
-    0.0703
-    """
-    g, lost = _check_pair(n_gained, n_lost)
-    n = g + lost
-    if alternative == "two-sided":
-        return min(1.0, 2 * float(bdtr(min(g, lost), n, 0.5)))
-    if alternative not in ("worse", "better"):
-        raise ValueError(f"alternative must be two-sided, worse or better, got '{alternative}'")
-    counted = lost if alternative == "worse" else g
-    return float(bdtrc(counted, n, 0.5)) + _half_binomial(counted, n)
-
-
 def _check_pair(n_gained: int, n_lost: int) -> tuple[int, int]:
     if n_gained < 0 or n_lost < 0:
         raise ValueError(f"n_gained and n_lost must be >= 0, got {n_gained} and {n_lost}")

@@ -6,7 +6,6 @@ messages and tests come. Leaves counting to ``confusion`` and clustered data to 
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 from harness.core.intervals import wilson_interval
@@ -252,59 +251,6 @@ def f1(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, 
     if not jaccard.is_defined:
         return jaccard
     value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
-    return MetricResult(value, low, high, jaccard.n, n_excluded)
-
-
-def fbeta(
-    tp: float,
-    fp: float,
-    fn: float,
-    tn: float,
-    *,
-    beta: float,
-    confidence: float = 0.95,
-    n_excluded: int = 0,
-) -> MetricResult:
-    """F-beta: (1 + beta²)tp / ((1 + beta²)tp + beta²·fn + fp); recall weighs beta times as much as precision.
-
-    F-beta is a ratio of weighted counts (hit 1, miss beta²/(1 + beta²), false alarm 1/(1 + beta²)); its linearised
-    variance, with half an item added to each count, gives an effective n for the Wilson interval (simulated coverage
-    .93 to .96 from 10 violating items). beta = 1 is ``f1`` with its own interval.
-
-    Args:
-        tp: Violating and flagged.
-        fp: Not violating and flagged.
-        fn: Violating and not flagged.
-        tn: Not violating and not flagged (not used).
-        beta: Weight of recall, > 0.
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
-
-    Returns:
-        A number in [0, 1], higher is better; undefined when tp + fp + fn == 0.
-
-    Raises:
-        ValueError: A count is negative, beta <= 0, or confidence is outside (0, 1).
-
-    References:
-        van Rijsbergen (1979), Information Retrieval. Korn & Graubard (1998) for the effective n.
-
-    >>> round(fbeta(8, 2, 4, 100, beta=2).value, 4)
-    0.6897
-    """
-    if not (beta > 0 and math.isfinite(beta)):
-        raise ValueError(f"beta must be > 0 and finite, got {beta}")
-    jaccard = f1(tp, fp, fn, tn, confidence=confidence, n_excluded=n_excluded)
-    if beta == 1 or not jaccard.is_defined:
-        return jaccard
-    miss = beta**2 / (1 + beta**2)
-    value = tp / (tp + miss * fn + (1 - miss) * fp)
-    hits, misses, alarms = tp + 0.5, miss * (fn + 0.5), (1 - miss) * (fp + 0.5)
-    total = hits + misses + alarms
-    center = hits / total
-    variance = (hits * (1 - center) ** 2 + (miss * misses + (1 - miss) * alarms) * center**2) / total**2
-    n_eff = center * (1 - center) / variance
-    low, high = wilson_interval(value * n_eff, n_eff, confidence=confidence)
     return MetricResult(value, low, high, jaccard.n, n_excluded)
 
 

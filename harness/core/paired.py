@@ -81,34 +81,6 @@ def paired_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDAr
     return np.bincount(codes, minlength=N_CELLS)
 
 
-def paired_tables(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
-    """``paired_cells`` of every category.
-
-    Args:
-        y_true: Gold, int (n_items, n_categories): 1, 0, or -1 missing.
-        a: Baseline decisions, same shape and codes.
-        b: Candidate decisions, same shape and codes.
-
-    Returns:
-        Counts of shape (n_categories, 8).
-
-    Raises:
-        ValueError: Shapes differ, or a code is not -1, 0 or 1.
-
-    References:
-        McNemar (1947), Psychometrika, for the discordant cells.
-
-    >>> import numpy as np
-    >>> paired_tables(np.array([[1]]), np.array([[0]]), np.array([[1]])).tolist()
-    [[0, 0, 0, 0, 0, 1, 0, 0]]
-    """
-    y_true, a, b = np.asarray(y_true), np.asarray(a), np.asarray(b)
-    if y_true.ndim != 2 or not y_true.shape == a.shape == b.shape:
-        raise ValueError(f"expected three arrays (n_items, n_categories), got {y_true.shape}, {a.shape}, {b.shape}")
-    columns = [paired_cells(y_true[:, c], a[:, c], b[:, c]) for c in range(y_true.shape[1])]
-    return np.stack(columns) if columns else np.zeros((0, N_CELLS), dtype=np.int64)
-
-
 def system_counts(cells: Sequence[float] | NDArray[Any], system: Literal["baseline", "candidate"]) -> tuple[float, ...]:
     """Confusion counts of one of the two systems.
 

@@ -311,29 +311,3 @@ def _smallest_passing(n: int, floor: float, alpha: float) -> int:
         reached = clopper_pearson_lower(middle, n, confidence=1 - alpha) >= floor
         low, high = (low, middle) if reached else (middle, high)
     return high
-
-
-def items_for_half_width(proportion: float, half_width: float, *, confidence: float = 0.95) -> int:
-    """Items whose Wilson interval is at most as wide as wanted: smallest n with half-width <= h.
-
-    Args:
-        proportion: Expected proportion, in [0, 1].
-        half_width: Wanted half-width, in (0, 0.5).
-        confidence: Two-sided level, in (0, 1).
-
-    Returns:
-        A number of items, from the normal formula z²p(1-p)/h², at least 1.
-
-    Raises:
-        ValueError: An argument is out of range.
-
-    References:
-        Newcombe (1998), Statistics in Medicine.
-
-    >>> [items_for_half_width(0.9, h) for h in (0.05, 0.03, 0.02)]
-    [139, 385, 865]
-    """
-    if not (0 <= proportion <= 1 and 0 < half_width < 0.5 and 0 < confidence < 1):
-        raise ValueError(f"arguments out of range: {proportion}, {half_width}, {confidence}")
-    z = float(ndtri(0.5 + confidence / 2))
-    return max(1, math.ceil(z * z * proportion * (1 - proportion) / half_width**2))

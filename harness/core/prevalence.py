@@ -8,7 +8,6 @@ prevalence follows from a production flag rate. A prevalence is stated with sour
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,6 @@ from harness.core.resampling import percentile_interval
 from harness.core.results import UNDEFINED, Interval, MetricResult
 
 _BISECTIONS = 200
-
-
-class ProductionEstimate(NamedTuple):
-    """Prevalence and precision in production from the flag rate."""
-
-    prevalence: MetricResult
-    precision: MetricResult
 
 
 def koopman_interval(x1: float, n1: float, x0: float, n0: float, *, confidence: float = 0.95) -> Interval:
@@ -168,84 +160,3 @@ def _prevalence_draws(
     standard_error = (high - low) / (2 * normal_quantile(0.95))
     n_eff = max(2.0, prevalence * (1 - prevalence) / standard_error**2)
     return _jeffreys_draws(prevalence * n_eff, n_eff, n_draws, rng)
-
-
-def production_from_flag_rate(
-    tp: float,
-    fp: float,
-    fn: float,
-    tn: float,
-    *,
-    n_flagged: int,
-    n_production: int,
-    rng: np.random.Generator,
-    n_draws: int = 20_000,
-    confidence: float = 0.95,
-) -> ProductionEstimate:
-    """Prevalence and precision from the production flag rate q: pi = (q - F)/(R - F) in [0, 1], PPV = pi·R/q.
-
-    q, R and F are drawn from their Jeffreys posteriors. With R - F below .2, or pi cut at 0 or 1, no interval is given.
-
-    Args:
-        tp: Violating and flagged, on the golden set.
-        fp: Not violating and flagged.
-        fn: Violating and not flagged.
-        tn: Not violating and not flagged.
-        n_flagged: Items flagged in production.
-        n_production: Items seen in production, > 0.
-        rng: Random generator.
-        n_draws: Jeffreys draws.
-        confidence: Two-sided level, in (0, 1).
-
-    Returns:
-        Two proportions in [0, 1]; undefined without violating or non-violating items, or when nothing is flagged in
-        production; without interval, and with a reason, where the estimate is unstable.
-
-    Raises:
-        ValueError: A production count is out of range, or confidence is outside (0, 1).
-
-    References:
-        Rogan & Gladen (1978), American Journal of Epidemiology.
-
-    >>> import numpy as np
-    >>> estimate = production_from_flag_rate(
-    ...     90, 20, 10, 980, n_flagged=3000, n_production=100_000, rng=np.random.default_rng(0)
-    ... )
-    >>> round(estimate.prevalence.value, 4), round(estimate.precision.value, 3)
-    (0.0114, 0.341)
-    """
-    normal_quantile(confidence)
-    if not 0 <= n_flagged <= n_production or n_production == 0:
-        raise ValueError(f"need 0 <= n_flagged <= n_production > 0, got {n_flagged} of {n_production}")
-    n_positives, n_negatives = tp + fn, fp + tn
-    if n_positives == 0 or n_negatives == 0 or n_flagged == 0:
-        missing = NO_POSITIVES if n_positives == 0 else NO_NEGATIVES if n_negatives == 0 else NOTHING_FLAGGED
-        undefined = MetricResult.undefined(missing, n=n_production)
-        return ProductionEstimate(undefined, undefined)
-    q, r, f = n_flagged / n_production, tp / n_positives, fp / n_negatives
-    if r - f <= 0:
-        undefined = MetricResult.undefined("recall does not exceed the false positive rate", n=n_production)
-        return ProductionEstimate(undefined, undefined)
-    untruncated = (q - f) / (r - f)
-    pi = min(1.0, max(0.0, untruncated))
-    ppv = min(1.0, pi * r / q)
-    reason = None
-    if r - f < 0.2:
-        reason = "recall exceeds the false positive rate by less than .2"
-    elif not 0 <= untruncated <= 1:
-        reason = "the flag rate lies outside what recall and false positive rate allow"
-    if reason is not None:
-        return ProductionEstimate(
-            MetricResult(pi, math.nan, math.nan, n_production, 0, reason),
-            MetricResult(ppv, math.nan, math.nan, n_production, 0, reason),
-        )
-    draws_q = _jeffreys_draws(n_flagged, n_production, n_draws, rng)
-    draws_r, draws_f = _jeffreys_draws(tp, n_positives, n_draws, rng), _jeffreys_draws(fp, n_negatives, n_draws, rng)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        draws_pi = np.clip((draws_q - draws_f) / (draws_r - draws_f), 0, 1)
-    draws_ppv = np.clip(draws_pi * draws_r / draws_q, 0, 1)
-    ends = [percentile_interval(draws, confidence=confidence) for draws in (draws_pi, draws_ppv)]
-    return ProductionEstimate(
-        MetricResult(pi, min(ends[0].low, pi), max(ends[0].high, pi), n_production),
-        MetricResult(ppv, min(ends[1].low, ppv), max(ends[1].high, ppv), n_production),
-    )

@@ -36,14 +36,6 @@ class PrecisionRecallCurve(NamedTuple):
     thresholds: NDArray[np.float64]
 
 
-class RocCurve(NamedTuple):
-    """False and true positive rate at each distinct score, opened by the threshold inf at (0, 0)."""
-
-    fpr: NDArray[np.float64]
-    tpr: NDArray[np.float64]
-    thresholds: NDArray[np.float64]
-
-
 def scored_items(y_true: NDArray[Any], y_score: NDArray[Any]) -> ScoredItems:
     """Keep the items that have gold and score.
 
@@ -274,34 +266,6 @@ def precision_recall_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> Preci
     if n_positives:
         recall = np.concatenate([(hits / n_positives)[::-1], [0.0]])
     return PrecisionRecallCurve(precision, recall, thresholds[::-1])
-
-
-def roc_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> RocCurve:
-    """False and true positive rate of the rule ``score >= t`` at every distinct score t, thresholds descending.
-
-    Args:
-        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
-        y_score: Score, float (n_items,); NaN missing.
-
-    Returns:
-        Arrays of length k + 1 that start at threshold inf with both rates 0; a rate is NaN throughout when its class is
-        absent.
-
-    Raises:
-        ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
-
-    References:
-        Fawcett (2006), Pattern Recognition Letters.
-
-    >>> import numpy as np
-    >>> roc_curve(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).tpr.tolist()
-    [0.0, 0.5, 0.5, 1.0, 1.0]
-    """
-    hits, false_alarms, thresholds, n_positives, n_negatives = _cumulative_counts(y_true, y_score)
-    undefined = np.full(hits.size + 1, np.nan)
-    fpr = np.concatenate([[0.0], false_alarms / n_negatives]) if n_negatives else undefined
-    tpr = np.concatenate([[0.0], hits / n_positives]) if n_positives else undefined
-    return RocCurve(fpr, tpr, np.concatenate([[np.inf], thresholds]))
 
 
 def _cumulative_counts(

@@ -276,32 +276,3 @@ def repeated_interval(n_gained: float, n_lost: float, n: float, z: float) -> Int
     if z <= 0:
         raise ValueError(f"z must be > 0, got {z}")
     return tango_interval(n_gained, n_lost, n, confidence=min(1 - 1e-15, float(2 * ndtr(z) - 1)))
-
-
-def betting_capital(differences: NDArray[Any], margin: float) -> NDArray[np.float64]:
-    """Capital against H0: mean difference <= -margin; reject for good once it reaches 1/alpha.
-
-    Mean over bets lam of the product of 1 + lam·(d_i + margin)/(1 - margin): a betting e-process, valid at any stop.
-
-    Args:
-        differences: Candidate minus baseline correctness per violating item, in [-1, 1], in order of arrival.
-        margin: Non-inferiority margin, in (0, 1).
-
-    Returns:
-        Capital after each item, >= 0, of the length of differences.
-
-    Raises:
-        ValueError: A difference is outside [-1, 1], or the margin outside (0, 1).
-
-    References:
-        Waudby-Smith & Ramdas (2024), JRSS B.
-
-    >>> import numpy as np
-    >>> bool(betting_capital(np.zeros(500), 0.05)[-1] > 20)
-    True
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if not 0 < margin < 1 or (np.abs(d) > 1).any():
-        raise ValueError(f"need margin in (0, 1) and differences in [-1, 1], got margin {margin}")
-    logs = np.cumsum(np.log1p(_BETS[:, np.newaxis] * (d + margin) / (1 - margin)), axis=1)
-    return np.asarray(np.exp(logs).mean(axis=0), dtype=np.float64)

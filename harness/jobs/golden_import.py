@@ -25,8 +25,6 @@ from harness.goldens.imports.importers import Imported, Importer, file_stem, imp
 from harness.goldens.imports.plan import Plan
 from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, policy_text, publish, sha256_of
 
-MOST_SAMPLED_FOR_CATEGORIES = 200_000
-
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -9,7 +9,6 @@ counts, the dev part too: nothing is estimated here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,9 +82,3 @@ def must_catch_items(run: Run, candidate: str) -> tuple[MustCatchItem, ...]:
             )
         )
     return tuple(found)
-
-
-def counted_catches(items: tuple[MustCatchItem, ...]) -> Mapping[Catch, int]:
-    """Items per result; they add up to the items."""
-    kinds: tuple[Catch, ...] = ("caught", "missed", "unknown")
-    return {kind: sum(one.result == kind for one in items) for kind in kinds}

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from harness.files.prompts import compile_prompt
+from harness.files.prompt_messages import compile_prompt
 from harness.records import Category, Item, Message, Policy, Prompt, PromptHeader
 from harness.records.answers import Answer, Response
 

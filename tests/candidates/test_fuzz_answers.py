@@ -13,7 +13,7 @@ from harness.candidates.parsers import PARSERS, ParseContext, load_parser
 from harness.candidates.parsers.base import Token
 from harness.candidates.responses import failure_document, read_json
 from harness.candidates.said import redacted, without
-from harness.files.prompts import BUILT_IN_ANSWERS
+from harness.files.prompt_header import BUILT_IN_ANSWERS
 from harness.records import Model, PromptHeader
 
 PIECES = st.sampled_from(

@@ -7,7 +7,7 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import aggregate_raters
 from statsmodels.stats.inter_rater import fleiss_kappa as fleiss_oracle
 
-from harness.core.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, positive_agreement, vote_counts
+from harness.core.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, vote_counts
 from harness.core.annotators import dawid_skene, gold_against_majority, human_ceiling, majority_labels
 
 
@@ -104,11 +104,6 @@ def test_same_seed_same_interval(name):
 def test_votes_must_be_codes():
     with pytest.raises(ValueError, match="votes"):
         vote_counts(np.array([0.5]))
-
-
-def test_positive_agreement_by_hand():
-    first, second = np.array([1] * 10 + [0] * 90), np.array([1] * 8 + [0] * 2 + [1] * 4 + [0] * 86)
-    assert positive_agreement(first, second).value == pytest.approx(16 / 22)
 
 
 def test_majority_leaves_ties_open():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from harness.core.averages import AVERAGED_METRICS, AVERAGES, macro_average, micro_average
+from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.clusters import clustered_variance
 
+AVERAGES = {"macro": macro_average, "micro": micro_average}
 SKLEARN = {"recall": oracle.recall_score, "precision": oracle.precision_score, "f1": oracle.f1_score}
 
 

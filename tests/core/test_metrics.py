@@ -12,7 +12,7 @@ from harness.core.clusters import CLUSTERED_METRICS, clustered_metric
 from harness.core.confusion import confusion_counts
 from harness.core.intervals import wilson_interval
 from harness.core.metric_table import INTERVAL_METHODS, LOWER_IS_BETTER, METRIC_TABLE, metrics_on
-from harness.core.metrics import METRICS, f1, failure_rate, fbeta
+from harness.core.metrics import METRICS, f1, failure_rate
 from harness.core.paired import PAIRED_METRICS
 from harness.core.results import MetricResult
 
@@ -141,26 +141,6 @@ def test_f1_interval_maps_wilson_of_the_jaccard_index():
     assert (result.value, result.low, result.high) == pytest.approx((0.8, 2 * low / (1 + low), 2 * high / (1 + high)))
 
 
-@pytest.mark.parametrize("beta", [0.5, 2.0, 3.0])
-def test_fbeta_equals_scikit_learn(beta):
-    rng = np.random.default_rng(5)
-    y, b = rng.integers(0, 2, 100), rng.integers(0, 2, 100)
-    tp, fp, fn, tn = confusion_counts(y[:, None], b[:, None]).category(0)
-    expected = oracle.fbeta_score(y, b, beta=beta)
-    result = fbeta(tp, fp, fn, tn, beta=beta)
-    assert result.value == pytest.approx(expected, abs=1e-12)
-    assert result.low < expected < result.high
-
-
-def test_fbeta_of_one_is_f1():
-    assert fbeta(8, 2, 4, 100, beta=1) == f1(8, 2, 4, 100)
-
-
-def test_fbeta_refuses_beta_zero():
-    with pytest.raises(ValueError, match="beta"):
-        fbeta(1, 1, 1, 1, beta=0)
-
-
 def test_failure_rate_counts_items():
     assert failure_rate(0, 600).as_dict()["low"] == 0.0
     assert failure_rate(0, 0).reason == "no items"
@@ -194,12 +174,3 @@ def test_f1_interval_covers(n_positives):
     rng = np.random.default_rng(6)
     coverage = _f1_coverage(f1, 0.85, 0.8, n_positives, rng, 2000)
     assert 0.935 <= coverage <= 0.97
-
-
-@pytest.mark.parametrize(
-    "n_positives", [30, pytest.param(100, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.slow)]
-)
-def test_f2_interval_covers(n_positives):
-    rng = np.random.default_rng(7)
-    coverage = _f1_coverage(fbeta, 0.85, 0.8, n_positives, rng, 2000, beta=2.0)
-    assert 0.925 <= coverage <= 0.975

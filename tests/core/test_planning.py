@@ -7,7 +7,6 @@ from scipy import stats
 from harness.core.intervals import clopper_pearson_lower
 from harness.core.planning import (
     floor_items_needed,
-    items_for_half_width,
     precision_items_needed,
     precision_smallest_margin,
     recall_items_needed,
@@ -58,11 +57,6 @@ def test_no_number_of_items_proves_a_real_loss_at_the_margin():
     assert floor_items_needed(0.9, 0.9) is None
 
 
-@pytest.mark.parametrize(("half_width", "n"), [(0.05, 139), (0.03, 385), (0.02, 865)])
-def test_items_for_a_half_width_at_recall_90(half_width, n):
-    assert items_for_half_width(0.9, half_width) == n
-
-
 def test_floor_items_have_the_power():
     n = floor_items_needed(0.95, 0.9, power=0.8)
     passing = next(k for k in range(n + 1) if clopper_pearson_lower(k, n) >= 0.9)
@@ -86,7 +80,6 @@ def test_precision_planning_is_consistent():
         lambda: recall_power(0, 0.05, 0.05),
         lambda: recall_power(10, 0.05, 0.01, difference=0.05),
         lambda: recall_items_needed(0.05, 0.05, power=1.0),
-        lambda: items_for_half_width(2, 0.05),
         lambda: floor_items_needed(0.9, 1.0),
     ],
 )

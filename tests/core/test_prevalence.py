@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from harness.core.prevalence import koopman_interval, precision_at_prevalence, production_from_flag_rate
+from harness.core.prevalence import koopman_interval, precision_at_prevalence
 from harness.core.results import Interval
 
 
@@ -101,26 +101,3 @@ def test_precision_at_prevalence_covers_where_the_naive_interval_does_not(n_nega
         result = precision_at_prevalence(x, y, 300 - x, n_negatives - y, prevalence=0.01)
         covered += result.low <= truth <= result.high
     assert (0.92 if runs > 1000 else 0.9) <= covered / runs <= 0.98  # exact .929 and .950: few false positives
-
-
-def test_flag_rate_gives_back_the_prevalence():
-    # R = .9, F = .02, pi = .01: q = .01·.9 + .99·.02 = .0288
-    estimate = production_from_flag_rate(900, 200, 100, 9800, n_flagged=28_800, n_production=1_000_000, rng=_rng())
-    assert estimate.prevalence.value == pytest.approx(0.01)
-    assert estimate.precision.value == pytest.approx(0.009 / 0.0288)
-    assert estimate.prevalence.low < 0.01 < estimate.prevalence.high
-
-
-@pytest.mark.parametrize(
-    ("counts", "n_flagged", "reason"),
-    [
-        ((30, 20, 70, 80), 2500, "less than .2"),
-        ((90, 20, 10, 980), 50, "lies outside"),
-        ((10, 50, 90, 50), 2500, "does not exceed"),
-        ((90, 20, 10, 980), 0, "nothing flagged"),
-    ],
-)
-def test_unstable_flag_rate_estimate_has_no_interval(counts, n_flagged, reason):
-    estimate = production_from_flag_rate(*counts, n_flagged=n_flagged, n_production=10_000, rng=_rng())
-    assert reason in estimate.prevalence.reason
-    assert math.isnan(estimate.prevalence.low)

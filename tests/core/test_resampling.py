@@ -11,14 +11,10 @@ from harness.core.ranking_paired import (
     average_precision_permutation,
 )
 from harness.core.resampling import (
-    cluster_cells,
     paired_f1,
     percentile_interval,
     permute_cells,
-    permute_clusters,
     resample_cells,
-    resample_clusters,
-    resample_strata,
 )
 
 CELLS = np.array([500, 8, 20, 10, 12, 9, 25, 150])
@@ -74,31 +70,6 @@ def test_permutation_keeps_concordant_cells_and_discordant_totals():
     assert (draws[:, [0, 3, 4, 7]] == CELLS[[0, 3, 4, 7]]).all()
     assert (draws[:, 5] + draws[:, 6] == 34).all()
     assert draws[:, 5].mean() == pytest.approx(17, abs=0.6)
-
-
-def test_permuted_clusters_swap_whole():
-    tables = np.array([[0, 0, 0, 0, 0, 3, 0, 0], [0, 0, 0, 0, 0, 0, 2, 1]])
-    draws = permute_clusters(tables, 400, np.random.default_rng(0))
-    assert {tuple(row) for row in draws[:, [5, 6]].astype(int).tolist()} == {(3, 2), (0, 5), (5, 0), (2, 3)}
-    assert (draws[:, 7] == 1).all()
-
-
-def test_cluster_bootstrap_has_the_variance_between_clusters():
-    rng = np.random.default_rng(1)
-    y, a, b = (np.repeat(column, 5) for column in _rows(CELLS // 5))
-    clusters = np.arange(y.size) // 5
-    tables = cluster_cells(y, a, b, clusters)
-    assert tables.sum(axis=0).tolist() == paired_cells(y, a, b).tolist()
-    draws = resample_clusters(tables, 5000, rng)
-    plain = resample_cells(tables.sum(axis=0), 5000, rng)
-    assert draws[:, 7].std() == pytest.approx(plain[:, 7].std() * np.sqrt(5), rel=0.1)
-
-
-def test_strata_keep_their_totals():
-    strata = np.array([[30, 10], [5, 95]])
-    draws = resample_strata(strata, 100, np.random.default_rng(0))
-    assert draws.shape == (100, 2, 2)
-    assert (draws.sum(axis=2) == [40, 100]).all()
 
 
 def test_percentile_interval_leaves_out_undefined_draws():

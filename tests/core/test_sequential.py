@@ -5,7 +5,6 @@ from scipy import stats
 from harness.core.checks import CheckSpec
 from harness.core.sequential import (
     LOOKS,
-    betting_capital,
     boundaries,
     obrien_fleming_spending,
     pocock_spending,
@@ -128,13 +127,3 @@ def test_sequential_false_pass_is_near_alpha(n, margin, q, n_runs):
 def test_naive_peeking_passes_too_often():
     # weak practice: five looks, each at 1.645
     assert _false_pass(np.random.default_rng(1), 600, 0.05, 0.02, 20_000, [1.645] * 5) > 0.1
-
-
-def test_betting_capital_rarely_reaches_twenty_under_the_null():
-    rng = np.random.default_rng(2)
-    d = rng.choice([-1, 0, 1], p=[0.08, 0.89, 0.03], size=(1000, 600))
-    reached = [betting_capital(row, 0.05).max() >= 20 for row in d]
-    assert np.mean(reached) <= 0.05
-    assert betting_capital(np.zeros(300), 0.05)[-1] >= 20
-    with pytest.raises(ValueError, match="margin"):
-        betting_capital(np.array([2.0]), 0.05)

@@ -66,13 +66,6 @@ def test_repeats_do_not_multiply_items():
     assert repeated.high - repeated.low == pytest.approx(single.high - single.low, rel=0.05)
 
 
-def test_five_cells_fixed_and_none_broken_is_not_significant():
-    # a published prompt "gain": 5 fixed, 0 broken; exact sign test p = .0625
-    from harness.core.mcnemar import mcnemar_exact
-
-    assert mcnemar_exact(5, 0) == pytest.approx(0.0625)
-
-
 def test_no_observed_difference_is_not_proof_of_equality():
     cells = np.array([100, 0, 0, 5, 3, 0, 0, 27])
     result = decide_gate([(CheckSpec("hate", "recall", "critical", margin=0.05), CheckEvidence(cells, cells))], seed=0)

@@ -3,7 +3,8 @@ from projects import PROMPT, write_project
 
 from harness.errors import FileError
 from harness.files.policy import load_policy
-from harness.files.prompts import compile_prompt, load_prompt
+from harness.files.prompt_messages import compile_prompt
+from harness.files.prompts import load_prompt
 from harness.records import Item
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol
 
 from harness.errors import HarnessError
 from harness.files.doors import Door
-from harness.files.text import listed
 from harness.goldens.imports.convert import Account
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.plan import Plan
@@ -117,11 +116,6 @@ def recognised(foreign: Foreign, samples: Mapping[str, Sequence[Any]]) -> tuple[
         if importer.recognises(foreign, samples):
             return name, importer
     return None
-
-
-def known_formats() -> str:
-    """All formats for a message."""
-    return listed([*IMPORTERS, *IMPORTERS.installed()], most=40)
 
 
 def file_stem(path: Path) -> str:
