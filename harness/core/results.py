@@ -71,6 +71,12 @@ class MetricResult:
     def per_item(self, n_repeats: int) -> MetricResult:
         """The same result with its counts in items instead of rows.
 
+        Args:
+            n_repeats: Rows of an item, >= 1.
+
+        Returns:
+            A result whose n and n_excluded are rounded shares of the rows.
+
         >>> MetricResult(0.5, 0.3, 0.7, 30, 3).per_item(3).n
         10
         """
