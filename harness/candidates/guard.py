@@ -18,7 +18,8 @@ from harness.candidates.guard_table import GUARDS
 from harness.candidates.names import crosswalk_of, loose
 from harness.candidates.parsers import load_parser
 from harness.files.kinds import Doubt, Kind, SpecCheck
-from harness.files.prompt_messages import compile_prompt, load_prompt
+from harness.files.prompt_messages import compile_prompt
+from harness.files.prompts import load_prompt
 from harness.files.text import listed, shortened, suggestion
 from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, Loaded, Policy, Prompt
