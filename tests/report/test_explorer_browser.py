@@ -53,6 +53,20 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
         assert page.locator("#x-flags").inner_text() == "0"
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.locator("#slices details[open]:visible").count() == 1
+    page.locator("#f-category").select_option("1")
+    page.wait_for_function("location.hash.includes('category=1')")
+    shown_now = page.locator("#count").inner_text()
+    page.reload()
+    page.wait_for_function("(said) => document.getElementById('count').textContent === said", arg=shown_now)
+    assert page.locator("#f-category").input_value() == "1"  # the address passed on shows the same items
+    page.emulate_media(media="print")
+    printed = page.locator("table.printed").inner_text()
+    assert not page.locator("#items").is_visible()
+    for pair in data.pairs:
+        for row in pair.rows:
+            for metric in ("recall", "precision"):
+                assert numbers.share_with_interval(row.measures[metric].candidate) in printed
+    page.emulate_media(media="screen")
     page.evaluate(axe)
     found = page.evaluate("async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)")
     assert found == []

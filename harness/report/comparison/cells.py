@@ -31,7 +31,7 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.matrix import MOST_COLUMNS, MatrixRow, candidate_matrix
+from harness.report.comparison.matrix import MOST_COLUMNS, MatrixRow, candidate_matrix, printed_rows
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.comparison.tiles import tiles_of
 from harness.report.parts import numbers
@@ -87,6 +87,7 @@ class Page:
         self.same_within = f"{100 * SAME_WITHIN:g}"
         self.error_kinds = list(ERROR_KINDS.items())
         self.maps = HeatMaps(data)
+        self.printed = printed_rows(data)
         self._limits: dict[tuple[int, str], float] = {}
 
     def _about(self, folder: str | None) -> Markup:

@@ -6,6 +6,7 @@ Decides which categories it draws: those that moved or lean; the rest is named i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -50,10 +51,12 @@ def _dumbbell(pair: Pair, metric: str) -> Dumbbell | None:
     left = f"No change that can be told: {listed(still, 12)}." if still else ""
     if len(shown) < len(moved):
         left = f"{len(moved) - len(shown)} that moved less are in the table. {left}"
-    return Dumbbell(_title(metric, [one for _, one in measured]), _drawn(shown, metric) if shown else Markup(""), left)
+    return Dumbbell(
+        finding_title(metric, [one for _, one in measured]), _drawn(shown, metric) if shown else Markup(""), left
+    )
 
 
-def _title(metric: str, measured: list[Measure]) -> str:
+def finding_title(metric: str, measured: Sequence[Measure]) -> str:
     """``Recall: 2 worse (1 proven), 3 better (3 proven)``."""
     parts = []
     for word, proven, maybe in (("worse", "worse", "leans_worse"), ("better", "better", "leans_better")):

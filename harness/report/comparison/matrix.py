@@ -74,3 +74,21 @@ def _cells(pair: Pair) -> tuple[tuple[str, str], ...]:
                 (f"{numbers.share(one.candidate.value)} {_SIGNS.get(one.change, '')}".strip(), f"c-{one.change}")
             )
     return tuple(cells)
+
+
+def printed_rows(data: ReportData) -> list[tuple[str, list[str]]]:
+    """For paper, where nothing can be switched: recall and precision of every candidate, by category."""
+    values: dict[tuple[str, str, str], str] = {}
+    for pair in data.pairs:
+        for row in pair.rows:
+            for metric, one in row.measures.items():
+                values[pair.candidate, row.id, metric] = numbers.share_with_interval(one.candidate)
+                if pair.baseline is not None and one.baseline is not None:
+                    values.setdefault((pair.baseline, row.id, metric), numbers.share_with_interval(one.baseline))
+    return [
+        (
+            row.name,
+            [values.get((name, row.id, metric), "–") for name in data.candidates for metric in ("recall", "precision")],
+        )
+        for row in data.pairs[0].rows
+    ]

@@ -15,6 +15,7 @@ from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData
+from harness.report.comparison.dumbbell import finding_title
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.plots import (
     COLOURS,
@@ -133,7 +134,9 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     side = "better is left" if metric == "fpr" else "better is right"
     who = f"{first.candidate} minus {first.baseline}" if n_pairs == 1 else f"against {first.baseline}"
     axes.set_xlabel(f"Difference in points, {who} ({side}); filled: proven")
-    axes.set_title(f"{METRIC_NAMES[metric]}: paired difference with 95% interval")
+    measured = [row.measures[metric] for row in rows]
+    title = finding_title(metric, measured) if n_pairs == 1 else f"{METRIC_NAMES[metric]} of {n_pairs} candidates"
+    axes.set_title(f"{title}; 95% intervals")
     if n_pairs > 1:
         axes_legend(axes, [pair.candidate for pair in data.pairs], 1)
     return figure

@@ -13,7 +13,7 @@ from harness.report.parts.decision_words import decision_sentence, decision_word
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, shown
 from harness.report.parts.tables import Table
-from harness.report.parts.words import capital, plural
+from harness.report.parts.words import capital, plural, told_apart
 
 TEXT_WIDTH = 70
 
@@ -69,8 +69,17 @@ def comparison_tables(
     return tables
 
 
+def _heads(comparison: Comparison) -> tuple[str, str]:
+    """Names of both sides; two rows of one candidate are told apart by their runs."""
+    sides = (comparison.baseline, comparison.candidate)
+    if sides[0].candidate != sides[1].candidate:
+        return sides[0].candidate, sides[1].candidate
+    first, second = (told_apart(one.candidate, one.run_id) for one in sides)
+    return (first, second) if first != second else (f"{first}, before", f"{second}, after")
+
+
 def _metric_table(comparison: Comparison, metric: str) -> Table:
-    base, cand = comparison.baseline.candidate, comparison.candidate.candidate
+    base, cand = _heads(comparison)
     newly = NEWLY.get(metric, ())
     heads = tuple(capital(NEWLY_WORDS[name]) for name in newly)
     columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", *heads)
@@ -125,10 +134,10 @@ def _averages_table(comparison: Comparison) -> Table | None:
 def _operations_table(comparison: Comparison) -> Table:
     columns = ("Candidate", "Outcomes", "Cost", "Latency p50", "p95", "p99")
     rows = []
-    for side in (comparison.baseline, comparison.candidate):
+    for name, side in zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True):
         outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
         latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95", "p99"))
-        rows.append((side.candidate, outcomes, numbers.usd(side.cost_usd), *latency))
+        rows.append((name, outcomes, numbers.usd(side.cost_usd), *latency))
     return Table("Outcomes, cost and latency", columns, tuple(rows), (), frozenset(columns[2:]))
 
 

@@ -68,3 +68,12 @@ def per_1000(amount: float | None, counts: Mapping[str, int]) -> float | None:
     """An amount per 1,000 answered rows; None where nothing was answered or the amount is not known."""
     answered = n_answered(counts)
     return None if amount is None or not answered else 1000 * amount / answered
+
+
+def told_apart(candidate: str, run_id: str) -> str:
+    """A candidate's name where another run has one of the same name: with the start of its run's hash.
+
+    >>> told_apart("v2", "community-75e743fadd11")
+    'v2 (75e743)'
+    """
+    return f"{candidate} ({run_id.rsplit('-', 1)[-1][:6]})"

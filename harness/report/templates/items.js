@@ -461,6 +461,16 @@ const H = (() => {
     show();
     return apply();
   }
+  // the address of what is shown now: a link that is passed on shows the same items
+  function remember() {
+    const parts = Object.entries(state).filter(([name, value]) => name !== "page" && value !== START[name]);
+    const hash = `#items${parts.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("")}`;
+    try {
+      history.replaceState(null, "", hash);
+    } catch {
+      /* some viewers of attachments forbid it */
+    }
+  }
   async function goTo(id) {
     const i = index.ids.indexOf(id);
     if (i < 0) {
@@ -495,7 +505,7 @@ const H = (() => {
       const control = (controls[name] = document.getElementById(`f-${name}`));
       const numeric = name === "category" || name === "size";
       let timer = 0;
-      const read = () => set({ [name]: numeric ? Number(control.value) : control.value });
+      const read = () => set({ [name]: numeric ? Number(control.value) : control.value }).then(remember);
       if (name === "q")
         control.addEventListener("input", () => {
           clearTimeout(timer);
@@ -521,8 +531,8 @@ const H = (() => {
         state.page = to();
         return render();
       });
-    document.getElementById("reset").addEventListener("click", () => set({ ...START, pair: state.pair }));
+    document.getElementById("reset").addEventListener("click", () => set({ ...START, pair: state.pair }).then(remember));
     await apply();
   }
-  return { start, set, goTo, state, START, about, fail: (error) => say(String(error.message || error)) };
+  return { start, set, remember, goTo, state, START, about, fail: (error) => say(String(error.message || error)) };
 })();

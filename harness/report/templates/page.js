@@ -50,7 +50,7 @@
     if (input.type !== "radio" || input.checked) chosen[input.dataset.switch] = input.value;
     input.addEventListener("change", () => {
       choose(input.dataset.switch, input.value);
-      if (input.dataset.switch === "pair") H.set({ pair: Number(input.value) }).catch(H.fail);
+      if (input.dataset.switch === "pair") H.set({ pair: Number(input.value) }).then(H.remember).catch(H.fail);
     });
   }
   refresh();
