@@ -11,6 +11,8 @@ from harness.cli.options import (
     find_run,
     json_option,
     note,
+    only_of,
+    only_option,
     print_json,
     run_argument,
     runs_dir_option,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
+@only_option
 @text_option
 @runs_dir_option
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
@@ -53,6 +56,7 @@ def command(
     metrics: tuple[str, ...],
     n_items: int,
     golden_card: Path | None,
+    only: tuple[str, ...],
     text_mode: TextMode,
     runs_dir: str,
     output: str,
@@ -66,6 +70,7 @@ def command(
     \b
     Examples:
       harness compare latest --baseline v1 --candidate v2
+      harness compare latest --baseline v1 --candidate v2 --only hate --only language=ar
       harness compare latest --candidate v2 --baseline-run community-3f9a1c2e0b7d --json
     """
     from harness.gating.choose import choose_pair
@@ -77,6 +82,9 @@ def command(
     pair = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
     if (baseline_run.meta.run_id, pair[0]) == (run.meta.run_id, pair[1]):
         note(same_candidate(pair[1]))
+    same = baseline_run is run
+    run = only_of(run, only, runs_dir)
+    baseline_run = run if same else only_of(baseline_run, only, runs_dir, is_said=False)
     decided = compare_candidates(baseline_run, pair[0], run, pair[1])
     if as_json:
         print_json(decided.as_dict())

@@ -148,11 +148,24 @@ def going_on(reason: str | None) -> str:
     return f"The run is incomplete ({reason}): the same command goes on where it stopped."
 
 
+def only_option(function: F) -> F:
+    """``--only``: a part of the items."""
+    return click.option(
+        "--only",
+        multiple=True,
+        metavar="CHOICE",
+        help="Only items that violate a category (hate), of a slice (language=ar), by id (c-1,c-2 or @FILE), or that a "
+        "run got wrong (failed:RUN), has no answer for (errors:RUN) or whose candidates disagree (disagree:RUN). "
+        "Commas add up; several --only cut each other down.",
+    )(function)
+
+
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Everything about a run that a person may change, collected into ``options: RunOptions``."""
 
     @click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable.")
     @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
+    @only_option
     @click.option("--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories.")
     @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
     @wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
@@ -171,6 +184,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         *args: Any,
         candidates: tuple[str, ...],
         limit: int | None,
+        only: tuple[str, ...],
         is_balanced: bool,
         repeats: int | None,
         wave: str | None,
@@ -184,7 +198,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         from harness.jobs.run import RunOptions
 
         options = RunOptions(
-            runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf, max_tokens
+            runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf, max_tokens, only
         )
         return function(*args, options=options, **kwargs)
 
@@ -196,6 +210,18 @@ def find_run(runs_dir: str, name: str) -> Run:
     from harness.runs.find import find_run
 
     return find_run(runs_dir, name, note=note)
+
+
+def only_of(run: Run, only: tuple[str, ...], runs_dir: str, *, is_said: bool = True) -> Run:
+    """The run with the chosen items; that its numbers speak of these alone is said on stderr."""
+    if not only:
+        return run
+    from harness.jobs.only import narrowed, warning
+
+    found = narrowed(run, only, runs_dir)
+    if is_said:
+        note(f"Note: {warning(only, len(found.item_ids), run.meta.n_items)}")
+    return found
 
 
 def warn_if_unfinished(*runs: Run) -> None:

@@ -39,12 +39,17 @@ def command(
     Examples:
       harness run evals/community.yaml --dry-run
       harness run evals/community.yaml --candidate v2 --limit 100
+      harness run evals/community.yaml --candidate v2 --only failed:latest
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
       harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
     """
     if baseline is not None and not is_early_stop:
         raise click.UsageError("--baseline goes with --early-stop; a stored run is judged with: harness gate RUN")
     if is_early_stop:
+        if options.only:
+            raise click.UsageError(
+                "--early-stop decides about the golden set, so not about chosen items: leave --only out."
+            )
         if is_dry_run:
             raise click.UsageError("--dry-run shows the whole run; leave --early-stop out.")
         with interruptible():

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option, warn_if_unfinished
+from harness.cli.options import (
+    find_run,
+    json_option,
+    only_of,
+    only_option,
+    print_json,
+    run_argument,
+    runs_dir_option,
+    warn_if_unfinished,
+)
 from harness.errors import HarnessError
 
 
 @click.command("score")
 @run_argument
+@only_option
 @runs_dir_option
 @click.option("--slices", "with_slices", is_flag=True, help="Also show every slice.")
 @click.option("--slice", "slice_name", metavar="NAME", help="Also show this slice only.")
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
 @json_option
 def command(
-    run_name: str, runs_dir: str, with_slices: bool, slice_name: str | None, output: str, as_json: bool
+    run_name: str,
+    only: tuple[str, ...],
+    runs_dir: str,
+    with_slices: bool,
+    slice_name: str | None,
+    output: str,
+    as_json: bool,
 ) -> None:
     """Show precision, recall and more per category from a stored run.
 
@@ -26,12 +42,14 @@ def command(
     Examples:
       harness score latest
       harness score latest --slice language
+      harness score latest --only language=ar --only failed:latest~1
       harness score community-3f9a1c2e0b7d --json > score.json
     """
     from harness.measure.score import score_run
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
+    run = only_of(run, only, runs_dir)
     with_slices = with_slices or slice_name is not None
     score = score_run(run, with_slices=with_slices or as_json)
     if as_json:

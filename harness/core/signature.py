@@ -13,6 +13,7 @@ from harness.core.metric_table import CONFIDENCE, INTERVAL_METHODS
 SIGNATURE_FIELDS: tuple[str, ...] = (
     "set",
     "limit",
+    "only",
     "split",
     "slice",
     "policy",

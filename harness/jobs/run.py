@@ -52,6 +52,7 @@ class RunOptions:
     max_cost_usd: float | None = None
     gguf: Path | None = None
     max_tokens: int | None = None
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ def prepare_run(
     spec = loaded.eval.value
     candidates = build_candidates(loaded, options.candidates or None)
     endpoints, servers = _endpoints(loaded, candidates, environment, options.gguf, on_progress)
+    chosen = None
+    if options.only:
+        from harness.jobs.only import chosen_positions, pool_of_golden
+
+        chosen = chosen_positions(options.only, pool_of_golden(loaded.golden), options.runs_dir)
     request = RunRequest(
         eval_name=spec.eval,
         eval=resolved_eval(loaded, [candidate.id for candidate in candidates]),
@@ -109,6 +115,8 @@ def prepare_run(
         check_unchanged=unchanged_since(loaded.golden.path, loaded.golden.items_path),
         policy=policy_facts(loaded.policy),
         slice_names=spec.slices,
+        chosen=chosen,
+        only=options.only,
     )
     return PreparedRun(loaded, request, servers)
 

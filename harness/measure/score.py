@@ -378,6 +378,8 @@ def signature_of(run: Run, candidate: str) -> str:
     fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
     if run.part != "all" and run.meta.eval.split is not None:
         fields["split"] = described(run.part, run.meta.eval.split)
+    if run.only:
+        fields["only"] = ",".join(run.only)
     if has_weights(run.weights):
         fields["weights"] = "unused"
     return signature(

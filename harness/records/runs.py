@@ -148,6 +148,8 @@ class RunMeta:
     early_stop: EarlyStop | None = None
     reason: str | None = None
     limit: int | None = None
+    only: tuple[str, ...] = ()
+    """How its items were chosen by hand; empty: they were not."""
     wave: str | None = None
     seed: int = 0
     max_error_rate: float = 0.0

@@ -72,6 +72,8 @@ class RunRequest:
         cache_path: The response cache.
         repeats: How often every item is put to every candidate.
         limit: Size of the fixed sample; None for all items.
+        chosen: Positions of the only items to ask, in golden order; all for None. A sample is drawn among them.
+        only: How they were chosen, in words.
         is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
         seed: Seed of the sample.
@@ -107,6 +109,8 @@ class RunRequest:
     policy: PolicyFacts = field(default_factory=PolicyFacts)
     early_stop: EarlyStop | None = None
     slice_names: Sequence[str] | None = None
+    chosen: Sequence[int] | None = None
+    only: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -122,11 +126,20 @@ class RunRequest:
 
     def indices(self) -> Sequence[int]:
         """Which items are asked, in golden order."""
-        if self.limit is None or self.limit >= len(self.golden):
-            return range(len(self.golden))
-        if self.is_balanced:
-            return balanced_indices(self.golden.ids(), self.golden.labels(), self.limit, self.seed)
-        return sample_indices(self.golden.ids(), self.limit, self.seed)
+        pool: Sequence[int] = range(len(self.golden)) if self.chosen is None else self.chosen
+        if self.limit is None or self.limit >= len(pool):
+            return pool
+        ids: Iterable[str] = self.golden.ids()
+        labels = self.golden.labels() if self.is_balanced else None
+        if self.chosen is not None:
+            every = list(ids)
+            ids = [every[at] for at in pool]
+            labels = None if labels is None else labels[list(pool)]
+        if labels is not None:
+            found = balanced_indices(ids, labels, self.limit, self.seed)
+        else:
+            found = sample_indices(ids, self.limit, self.seed)
+        return [pool[at] for at in found]
 
     def run_id(self, harness_version: str) -> str:
         """``<eval>-<12 hex>``: the same inputs give the same id on any machine."""
@@ -143,6 +156,8 @@ class RunRequest:
             "seed": self.seed,
             "wave": self.wave,
         }
+        if self.chosen is not None:
+            content["chosen"] = list(self.chosen)
         digest = hashlib.sha256(canonical_json(content)).hexdigest()
         return f"{self.eval_name}-{digest[:ID_DIGITS]}"
 

@@ -59,6 +59,11 @@ def unfinished(*runs: Run) -> list[str]:
     """Which runs are no basis for a verdict, in words: stopped before their end, or with too many errors."""
     found = []
     for meta in {run.meta.run_id: run.meta for run in runs}.values():
+        if meta.only:
+            found.append(
+                f"run {meta.run_id} asked only about items chosen by hand ({', '.join(meta.only)}): "
+                "its numbers speak of these items, not of the golden set"
+            )
         if meta.status != "complete":
             n_rows = meta.n_items * meta.repeats * len(meta.candidates)
             missing = [f"{meta.n_errors:,} of {n_rows:,} rows have no answer"] if meta.n_errors else []

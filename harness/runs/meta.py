@@ -51,7 +51,8 @@ def read_meta(content: bytes, where: str) -> RunMeta:
 
 def meta_document(meta: RunMeta) -> dict[str, Any]:
     """The content of run.json."""
-    content = {one.name: getattr(meta, one.name) for one in fields(meta) if one.name != EARLY_STOP}
+    left_out = {EARLY_STOP} if meta.only else {EARLY_STOP, "only"}
+    content = {one.name: getattr(meta, one.name) for one in fields(meta) if one.name not in left_out}
     return content | {
         "eval": eval_document(meta.eval, meta.early_stop),
         "golden_set": meta.golden_set.as_dict(),

@@ -46,9 +46,20 @@ class Run:
         folder: Where the run lies.
         meta: Content of its run.json, about all of its items.
         part: Items to show; ``gate`` for None when the eval has a split, else ``all``.
+        chosen: Positions of the only items to show, whatever the part; all for None.
+        only: How these were chosen, in words.
     """
 
-    def __init__(self, folder: RunFolder, meta: RunMeta, part: Part | None = None) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        meta: RunMeta,
+        part: Part | None = None,
+        chosen: Sequence[int] | None = None,
+        only: Sequence[str] = (),
+    ) -> None:
+        self._chosen = chosen
+        self._only = tuple(only)
         self._folder = folder
         self.meta = meta
         self.path = folder.address
@@ -68,6 +79,22 @@ class Run:
 
     @cached_property
     def _kept(self) -> NDArray[np.int64] | None:
+        """Positions of the shown items among those of the run; None for all."""
+        kept = self._of_part
+        if self._chosen is None:
+            return kept
+        chosen = np.asarray(self._chosen, dtype=np.int64)
+        both = chosen if kept is None else np.intersect1d(kept, chosen)
+        if not both.size:
+            raise HarnessError(
+                f"run {self.meta.run_id}: none of the chosen items is in its part '{self.part}'",
+                allowed="items of that part",
+                next_step="choose other items, or the other part of the split",
+            )
+        return both
+
+    @cached_property
+    def _of_part(self) -> NDArray[np.int64] | None:
         """Positions of the part's items among those of the run; None for all."""
         if self.part == "all":
             return None
@@ -95,7 +122,16 @@ class Run:
 
     def of_part(self, part: Part) -> Run:
         """The same run with the items of one part: ``dev``, ``gate`` or ``all``."""
-        return Run(self._folder, self.meta, part)
+        return Run(self._folder, self.meta, part, self._chosen, self._only)
+
+    def with_items(self, positions: Sequence[int], only: Sequence[str]) -> Run:
+        """The run and part with some of its items only: their positions among all, and the choice in words."""
+        return Run(self._folder, self.meta, self.part, positions, only)
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """How the items were chosen by hand, in the run or since; empty: they were not."""
+        return (*self.meta.only, *self._only)
 
     @property
     def items_table(self) -> pa.Table:
