@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 @run_options
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show calls, tokens and cost; call nothing.")
 @click.option(
+    "--watch",
+    "is_watch",
+    is_flag=True,
+    help="Run again whenever a file of the eval is saved; show what moved.",
+)
+@click.option(
     "--early-stop", "is_early_stop", is_flag=True, help="Look at 20, 40, ... 100%; stop when the gate is clear."
 )
 @click.option(
@@ -29,20 +35,39 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(
-    eval_path: Path, options: RunOptions, is_dry_run: bool, is_early_stop: bool, baseline: str | None, as_json: bool
+    eval_path: Path,
+    options: RunOptions,
+    is_dry_run: bool,
+    is_watch: bool,
+    is_early_stop: bool,
+    baseline: str | None,
+    as_json: bool,
 ) -> None:
     """Run the candidates of an eval over its golden set.
 
-    Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9.
+    Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9. With --watch it
+    runs again at every save, over the dev items where the eval declares a split, and shows what moved since the save
+    before.
 
     \b
     Examples:
       harness run evals/community.yaml --dry-run
       harness run evals/community.yaml --candidate v2 --limit 100
       harness run evals/community.yaml --candidate v2 --only failed:latest
+      harness run evals/community.yaml --candidate v2 --watch
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
       harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
     """
+    if is_watch:
+        clash = [name for name, is_on in (("--dry-run", is_dry_run), ("--early-stop", is_early_stop)) if is_on]
+        if clash or as_json:
+            raise click.UsageError(
+                f"--watch goes on until Ctrl-C and shows tables; leave {(clash or ['--json'])[0]} out."
+            )
+        from harness.cli.watch import watch_eval
+
+        watch_eval(eval_path, options)
+        return
     if baseline is not None and not is_early_stop:
         raise click.UsageError("--baseline goes with --early-stop; a stored run is judged with: harness gate RUN")
     if is_early_stop:

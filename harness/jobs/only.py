@@ -5,6 +5,7 @@ other down. Items chosen by their labels or by a run's mistakes are no sample of
 
 * ``hate`` or ``category=hate``: items that violate the category.
 * ``language=ar``: items with this value of the slice.
+* ``split=dev`` or ``split=gate``: a part of the split that the eval declares.
 * ``c-0001``, ``id=c-0001`` or ``@ids.txt``: items by id; the file has one on a line.
 * ``failed:RUN``: what a candidate of the run decided unlike the gold, or gave no usable answer to; ``failed:RUN:v2``
   for one candidate. ``errors:RUN``: only the latter.
@@ -26,9 +27,11 @@ from harness.files.golden.sets import GoldenSet
 from harness.files.text import listed, nearest, read_text, shortened
 from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
+from harness.records.evals import Split
 from harness.records.answers import UNASKED
 from harness.runs import Run
 from harness.runs.find import find_run
+from harness.runs.split import is_dev
 
 FORMS = "a category, SLICE=VALUE, an id, @FILE, failed:RUN, errors:RUN, disagree:RUN"
 USABLE = ("ok", "abstained", *UNASKED)
@@ -54,10 +57,11 @@ class Pool:
     slices: Callable[[], Mapping[str, Mapping[str, Iterable[int]]]]
     slice_names: Sequence[str]
     where: str
+    parts: Callable[[], Mapping[str, Iterable[int]]] | None = None
 
 
-def pool_of_golden(golden: GoldenSet) -> Pool:
-    """The items of a golden set."""
+def pool_of_golden(golden: GoldenSet, split: Split | None = None) -> Pool:
+    """The items of a golden set, and the parts of an eval's split."""
 
     def slices() -> dict[str, dict[str, list[int]]]:
         found: dict[str, dict[str, list[int]]] = {}
@@ -67,15 +71,30 @@ def pool_of_golden(golden: GoldenSet) -> Pool:
                     found.setdefault(name, {}).setdefault(value, []).append(at)
         return found
 
-    names = list(golden.card.slices)
-    return Pool(list(golden.ids()), golden.categories, golden.labels(), slices, names, f"golden set {golden.name}")
+    ids = list(golden.ids())
+    return Pool(
+        ids,
+        golden.categories,
+        golden.labels(),
+        slices,
+        list(golden.card.slices),
+        f"golden set {golden.name}",
+        None if split is None else lambda: _parts(ids, [item.group for item in golden.items()], split),
+    )
 
 
 def pool_of_run(run: Run) -> Pool:
     """The items of a stored run, of all its parts."""
     whole = run.of_part("all")
     where = f"run {run.meta.run_id}"
-    return Pool(whole.item_ids, whole.categories, whole.y_true, lambda: whole.slices, list(whole.slices), where)
+    split = run.meta.eval.split
+    parts = None if split is None else lambda: _parts(whole.item_ids, whole.groups, split)
+    return Pool(whole.item_ids, whole.categories, whole.y_true, lambda: whole.slices, list(whole.slices), where, parts)
+
+
+def _parts(ids: Sequence[str], groups: Sequence[str | None], split: Split) -> dict[str, list[int]]:
+    in_dev = is_dev(ids, groups, split)
+    return {"dev": np.flatnonzero(in_dev).tolist(), "gate": np.flatnonzero(~in_dev).tolist()}
 
 
 def chosen_positions(choices: Sequence[str], pool: Pool, runs_dir: str | Path) -> list[int]:
@@ -145,6 +164,11 @@ def _positions(form: str, pool: Pool, place: Mapping[str, int], runs_dir: str | 
         if value not in known:
             raise _unknown(f"the {name} '{shortened(value)}'", value, known, pool)
         return (place[value],) if name == "id" else _violating(value, pool)
+    if name == "split" and sep and pool.parts is not None and name not in pool.slice_names:
+        parts = pool.parts()
+        if value not in parts:
+            raise _unknown(f"the split '{shortened(value)}'", value, list(parts), pool)
+        return parts[value]
     if sep:
         if name not in pool.slice_names:
             raise _unknown(f"the slice '{shortened(name)}'", name, pool.slice_names, pool)

@@ -94,7 +94,7 @@ def prepare_run(
     if options.only:
         from harness.jobs.only import chosen_positions, pool_of_golden
 
-        chosen = chosen_positions(options.only, pool_of_golden(loaded.golden), options.runs_dir)
+        chosen = chosen_positions(options.only, pool_of_golden(loaded.golden, spec.split), options.runs_dir)
     request = RunRequest(
         eval_name=spec.eval,
         eval=resolved_eval(loaded, [candidate.id for candidate in candidates]),

@@ -63,7 +63,8 @@ class Run:
         self._folder = folder
         self.meta = meta
         self.path = folder.address
-        self.part: Part = part or ("gate" if meta.eval.split else "all")
+        has_gate_items = meta.eval.split and "split=dev" not in meta.only
+        self.part: Part = part or ("gate" if has_gate_items else "all")
         self.categories = meta.categories
         self.candidates = meta.candidates
 
