@@ -27,8 +27,8 @@ from harness.files.golden.sets import GoldenSet
 from harness.files.text import listed, nearest, read_text, shortened
 from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
-from harness.records.evals import Split
 from harness.records.answers import UNASKED
+from harness.records.evals import Split
 from harness.runs import Run
 from harness.runs.find import find_run
 from harness.runs.split import is_dev

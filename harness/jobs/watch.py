@@ -127,7 +127,7 @@ class Watch:
         run = open_run(summary.run_id, self._folder).of_part("all")
         moved, unchanged = [], []
         for name in run.candidates:
-            made_of = (run.meta.fingerprints[name], run.item_ids, run.meta.golden_set["hash"])
+            made_of = (run.meta.fingerprints[name], run.item_ids, run.meta.golden_set.hash)
             before = self._last.get(name)
             if before is not None and before[1] == made_of:
                 unchanged.append(name)
