@@ -43,6 +43,7 @@ class FakeRun:
     slices: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     prevalences: dict[str, Prevalence] = field(default_factory=dict)
     part: str = "all"
+    only: tuple[str, ...] = ()
     weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     meta: FakeMeta = field(default_factory=FakeMeta)
 
