@@ -144,8 +144,8 @@ async def _response(request: Request, endpoint: Endpoint, transport: Transport) 
             continue
         if isinstance(result, TransportError):
             return Response("", 0, b"", 0.0, error=endpoint.redact(f"{result.kind}: {result.detail}"))
-        error = endpoint.redact(decision.error) if isinstance(decision, GiveUp) else None
-        return Response("", result.status, endpoint.redact_bytes(result.body), 0.0, error=error)
+        given_up = endpoint.redact(decision.error) if isinstance(decision, GiveUp) else None
+        return Response("", result.status, endpoint.redact_bytes(result.body), 0.0, error=given_up)
 
 
 def _said(response: Response) -> str:
