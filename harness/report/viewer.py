@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from harness.errors import HarnessError
-from harness.report.comparison.page import environment
 from harness.report.parts.assets import SCRIPTS, asset, script, sha256_source
 from harness.report.parts.masking import TextMode
+from harness.report.parts.templates import environment
 
 if TYPE_CHECKING:
     from harness.report.comparison.source import ReportSource

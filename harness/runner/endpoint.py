@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from harness.errors import HarnessError
 from harness.files.models import FROM_ENVIRONMENT
 from harness.records import Limits, Model, Price
+from harness.runner.proxies import proxy_for
 from harness.runner.wires import ANTHROPIC, GEMINI, Wire
 from harness.runner.wires.anthropic import VERSION_HEADER
 
@@ -386,16 +387,3 @@ def _key(model_id: str, model: Model, environment: Mapping[str, str]) -> str:
 
 def _state(name: str, environment: Mapping[str, str]) -> str:
     return "empty" if name in environment else "not set"
-
-
-def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:
-    """The proxy of an https address by HTTPS_PROXY and NO_PROXY; never one for plain http or the own machine."""
-    proxy = environment.get("https_proxy") or environment.get("HTTPS_PROXY")
-    if scheme != "https" or not proxy or host in {"localhost", "127.0.0.1", "::1"}:
-        return None
-    excluded = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    for entry in (part.strip().lower().removeprefix("*").lstrip(".") for part in excluded.split(",")):
-        name = entry.partition(":")[0]
-        if excluded.strip() == "*" or (name and (host.lower() == name or host.lower().endswith("." + name))):
-            return None
-    return proxy if "://" in proxy else f"http://{proxy}"

@@ -12,7 +12,8 @@ from runner_fakes import Asking, FakeGolden, FakeTransport, failure, make_reques
 from harness.errors import HarnessError
 from harness.records import Limits, Model, Price
 from harness.records.answers import Answer
-from harness.runner.endpoint import Endpoint, endpoint_from_model, proxy_for, ready_endpoint
+from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
+from harness.runner.proxies import proxy_for
 from harness.runs import open_run
 
 KEY = "sk-very-secret"

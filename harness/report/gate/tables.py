@@ -77,8 +77,8 @@ def check_row(check: CheckReport) -> tuple[str, ...]:
         check.name,
         spec.tier,
         numbers.count(result.n),
-        level(check.baseline),
-        level(check.candidate),
+        own_value(check.baseline),
+        own_value(check.candidate),
         difference,
         numbers.limit(spec.kind, spec.limit),
         result.verdict,
@@ -86,7 +86,7 @@ def check_row(check: CheckReport) -> tuple[str, ...]:
     )
 
 
-def level(result: MetricResult) -> str:
+def own_value(result: MetricResult) -> str:
     """One system's value; a pooled check has none of its own."""
     return (
         ""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from harness.report.comparison.page import environment
 from harness.report.item.data import ItemSheet, votes_of
 from harness.report.item.terminal import SAID, check_words, compact, cost_words, decision_words, read_words, vote_words
 from harness.report.parts.assets import asset, script, sha256_source
+from harness.report.parts.templates import environment
 
 
 class ItemPage:

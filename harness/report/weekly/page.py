@@ -8,20 +8,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
-from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry
 from harness.report.parts import numbers
 from harness.report.parts.assets import script
-from harness.report.parts.masking import TextMode, printable
+from harness.report.parts.masking import TextMode
+from harness.report.parts.templates import environment
 from harness.report.parts.words import plural
 from harness.report.weekly import drawings
 from harness.report.weekly.acknowledged import ledger_state
@@ -60,7 +58,7 @@ def write_html(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
 
 def render_page(data: WeeklyData, text_mode: TextMode) -> str:
     """The page as text."""
-    return _environment().get_template("weekly.html.jinja").render(page=WeeklyPage(data, text_mode))
+    return environment().get_template("weekly.html.jinja").render(page=WeeklyPage(data, text_mode))
 
 
 class WeeklyPage:
@@ -260,41 +258,3 @@ class WeeklyPage:
     def has_alpha(self) -> bool:
         """Whether votes gave an agreement."""
         return any(one.alpha is not None for one in self.data.health.rows)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        finalize=_visible,
-    )
-    environment.filters.update(
-        share=numbers.share,
-        score=numbers.score,
-        fixed1=lambda value: f"{value:.1f}",
-        score_interval=numbers.score_with_interval,
-        points=numbers.points,
-        plural=plural,
-        count=numbers.count,
-        usd=numbers.usd,
-        milliseconds=numbers.milliseconds,
-        p=numbers.p_value,
-        ends=_ends,
-        word=lambda text: re.sub(r"\W", "_", str(text)),
-        is_nan=math.isnan,
-    )
-    return environment
-
-
-def _visible(value: object) -> object:
-    """Every text that a template prints loses its acting characters; autoescape follows."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _ends(result: MetricResult) -> str:
-    if math.isnan(result.low) or math.isnan(result.high):
-        return f"({result.reason})" if result.reason else ""
-    return f"[{100 * result.low:.1f}, {100 * result.high:.1f}]"
