@@ -30,7 +30,7 @@ def show_proposal(proposal: Proposal, *, show_text: bool) -> None:
         click.echo("\nThe card:\n")
         click.echo("\n".join(f"    {line}" for line in preview(proposal).splitlines()))
         if proposal.is_new_policy:
-            click.echo(f"\nA policy to be written goes to {proposal.policy_path}: no policy was found or named.")
+            click.echo(f"\nA policy to be written goes to {proposal.policy_path}, with the categories of the file.")
         click.echo(f"\nThe same without questions:\n    {command_of(proposal)}\n")
 
 
