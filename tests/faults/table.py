@@ -1,0 +1,82 @@
+"""The one table of faults. ``python -m tests.faults.table`` writes docs/faults.md from it; a test keeps both equal.
+
+Decides no behaviour: every row is proven by a test of ``test_matrix``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault: its name, what the user sees, and what is kept."""
+
+    name: str
+    seen: str
+    kept: str
+
+
+ITEM = "all other items; the row says why"
+ONCE = "every answer; it is paid for once"
+ASKED_AGAIN = "every answer; the same command asks only for what is missing"
+
+FAULTS = (
+    Fault("400, 403, 413 or 422 for one item", "outcome `rejected` with the server's words; asked once", "all items: the row counts as the fallback"),
+    Fault("400, 403, 413 or 422 for every item", "the run ends within ten items with the server's words, exit code 1", "what was answered before"),
+    Fault("404 for one item", "outcome `error`: status 404", ITEM),
+    Fault("401 once", "nothing: asked again", ONCE),
+    Fault("401 for every item", "the run ends at once: the key is not accepted, exit code 1", "what was answered before"),
+    Fault("429 with Retry-After", "nothing but time; progress says what holds calls back", ONCE),
+    Fault("500, 502, 503 or 529 once", "nothing: asked again", ONCE),
+    Fault("500, 502, 503 or 529 that stay", "outcome `error` with status, attempts and the server's words; too many make the run INVALID", ASKED_AGAIN),
+    Fault("302", "outcome `error`: the address points elsewhere; never followed", ITEM),
+    Fault("slow headers", "outcome `error`: timeout, after its retries", ASKED_AGAIN),
+    Fault("slow body", "outcome `error`: timeout, after its retries", ASKED_AGAIN),
+    Fault("hang that ends", "nothing: the call is cut off at its deadline and asked again", ONCE),
+    Fault("reset", "outcome `error`: network, after its retries", ASKED_AGAIN),
+    Fault("truncated JSON", "outcome `error`: the answer ended before its last byte", ASKED_AGAIN),
+    Fault("invalid JSON", "outcome `error`: a body that is no JSON document; asked twice at most, since it may be paid for", ASKED_AGAIN),
+    Fault("wrong content type", "nothing: JSON is read whatever it is called", ONCE),
+    Fault("HTML with 200", "outcome `error`: a web page instead of a JSON document; asked twice at most", ASKED_AGAIN),
+    Fault("200 with an error inside", "read as the status it names: a 429 is waited for, a filter is `blocked`", ITEM),
+    Fault("gzip bomb", "outcome `error`: longer than 4 MB; asked once, no more memory than that", ITEM),
+    Fault("10 MB answer", "outcome `error`: longer than 4 MB; asked once", ITEM),
+    Fault("duplicate ids", "`check` and `run` name both lines, exit code 1", "nothing is asked"),
+    Fault("clock jumps", "nothing: waits follow the monotonic clock, dates the server's", ONCE),
+    Fault("DNS", "the run ends at once: nothing answers there, correct base_url; exit code 1", "what was answered before"),
+    Fault("TLS", "the run ends within ten items with the reason; exit code 1", "what was answered before"),
+    Fault("full disk under the runs", "one message: no space left, make room; exit code 1", "every answer, where the journal lies on another disk"),
+    Fault("full disk under the journal", "one message: the response cache cannot be used, make room; exit code 1", "every answer committed before"),
+    Fault("output without room", "one message, exit code 1", "the run itself"),
+    Fault("read-only disk", "one message: the folder cannot be written to; exit code 1", "nothing is asked"),
+    Fault("corrupt cache", "one message: move this file away, or name another; exit code 1", "the file, as it is"),
+    Fault("four runs on one cache", "nothing: each request is claimed by one run, the others wait for its answer", ONCE),
+    Fault("SIGTERM", "calls under way are waited for; status `incomplete`, exit code 5", "every answer, in rows too"),
+    Fault("SIGINT twice", "calls under way are cut off; status `incomplete`, exit code 5", "every answer that came"),
+    Fault("kill -9", "nothing is written; the same command goes on", "every answer committed before; at most what was in flight is asked again"),
+    Fault("no file descriptors", "calls wait for a free one or the run ends with: raise the limit (ulimit -n), or lower concurrency", ASKED_AGAIN),
+)  # fmt: skip
+
+INTRODUCTION = """# What happens when something goes wrong
+
+Every row is a test (`make test`; many kills and a soak of 200,000 requests: `make test-slow`). A row of a run is never
+dropped: outcomes add up to the number of items, whatever happens. `error` is a missing pair and never a "no"; a run with
+too many of them is INVALID, and the same command asks only for those.
+
+| fault | what you see | what is kept |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page of the docs."""
+    return INTRODUCTION + "".join(f"| {one.name} | {one.seen} | {one.kept} |\n" for one in FAULTS)
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
