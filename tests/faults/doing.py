@@ -15,7 +15,7 @@ from harness.records.answers import Answer
 from harness.runner import ready_endpoint, run_eval
 from tests.runner.runner_fakes import Asking, FakeGolden, make_request
 
-LIMITS = Limits(concurrency=8, timeout_s=0.5, item_timeout_s=20, max_retries=1)
+LIMITS = Limits(concurrency=8, timeout_s=1.5, item_timeout_s=60, max_retries=1)
 ROOT = Path(__file__).parents[2]
 
 

@@ -71,7 +71,11 @@ class FaultServer(threading.Thread):
             writer.close()
 
     async def one(self, reader, writer):
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        first = await reader.readexactly(1)
+        if first == b"\x16":  # somebody speaks TLS
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            return False
+        head = (first + await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
         text = orjson.loads(await reader.readexactly(length))["messages"][-1]["content"]
         self.served += 1
