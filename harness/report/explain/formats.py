@@ -97,13 +97,13 @@ def _part(name: str) -> str:
 
 
 def _named(head: str, names: Any, words: Mapping[str, str]) -> str:
-    return _table((head, "Meaning"), tuple((f"`{one}`", words[one]) for one in names))
+    return _table((head, "Meaning"), tuple((f"`{one}`", words.get(one, "")) for one in names))
 
 
 def _record(record: type) -> str:
     words, hints = meanings()[record.__name__], get_type_hints(record, include_extras=True)
     rows = tuple(
-        (f"`{one.name}`", type_words(hints[one.name]), _default(one), words[one.name])
+        (f"`{one.name}`", type_words(hints[one.name]), _default(one), words.get(one.name, ""))
         for one in dataclasses.fields(record)
     )
     return f"### {record.__name__}\n\n" + _table(("Field", "Type", "Default", "Meaning"), rows)
