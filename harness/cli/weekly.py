@@ -191,9 +191,9 @@ def _file_name(name: str) -> str:
 
 def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Path | None) -> tuple[WeeklySource, Any]:
     """Texts, agreement and the gate log, where the golden set is at hand and is the one that was run."""
+    from harness.core.results import MetricResult
     from harness.gating.log import candidates_gated
     from harness.jobs.texts import golden_of
-    from harness.report.weekly.collect import alphas_from
     from harness.report.weekly.health import agreement_of
     from harness.report.weekly.summaries import SummaryCache
 
@@ -205,8 +205,8 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
     wanted = set(source.run.item_ids) if mode != "none" else set()
     texts = {item.id: item.text for item in golden.items() if item.id in wanted} if wanted else {}
     with SummaryCache(runs_dir) as cache:
-        alphas = cache.get(f"agreement|{golden.sha256}", lambda: agreement_of(golden))
+        alphas = cache.get(f"agreement|{golden.sha256}", dict[str, MetricResult], lambda: agreement_of(golden))
     return (
-        dataclasses.replace(source, texts=texts, alphas=alphas_from(alphas), n_gated=candidates_gated(golden.path)),
+        dataclasses.replace(source, texts=texts, alphas=alphas, n_gated=candidates_gated(golden.path)),
         mode,
     )

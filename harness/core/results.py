@@ -7,7 +7,6 @@ Leaves rounding and wording to the reports.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,28 +101,6 @@ class MetricResult:
             "n_excluded": int(self.n_excluded),
             "reason": self.reason,
         }
-
-
-def result_from(plain: Mapping[str, Any] | None) -> MetricResult | None:
-    """Read what ``MetricResult.as_dict`` wrote.
-
-    Args:
-        plain: Plain data; None for nothing.
-
-    Returns:
-        The result; None for None.
-
-    >>> result_from(MetricResult(0.5, 0.25, 0.75, 8).as_dict())
-    MetricResult(value=0.5, low=0.25, high=0.75, n=8, n_excluded=0, reason=None)
-    """
-    if plain is None:
-        return None
-    value, low, high = (
-        math.nan if plain.get(name) is None else float(plain[name]) for name in ("value", "low", "high")
-    )
-    return MetricResult(
-        value, low, high, int(plain.get("n") or 0), int(plain.get("n_excluded") or 0), plain.get("reason")
-    )
 
 
 def _number(value: float) -> float | None:

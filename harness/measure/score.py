@@ -81,12 +81,16 @@ class CategoryScore:
 
 
 NO_SCORES = MetricResult.undefined("no scores")
-_NO_SCORES = NO_SCORES.as_dict()
+UNMEASURED = {
+    **dict.fromkeys(("average_precision", "auroc", "brier"), NO_SCORES),
+    "precision_at_prevalence": MetricResult.undefined("the policy states no prevalence"),
+}
+"""Why a category lacks a metric that not every one has."""
 _SHAPE: dict[str, Any] = {
     **dict.fromkeys(("tp", "fp", "fn", "tn", *CATEGORY_METRICS)),
-    **dict.fromkeys(("average_precision", "auroc", "brier"), _NO_SCORES),
-    "recall_at": {"precision_0.90": _NO_SCORES},
-    "precision_at_prevalence": MetricResult.undefined("the policy states no prevalence").as_dict(),
+    **{name: UNMEASURED[name].as_dict() for name in ("average_precision", "auroc", "brier")},
+    "recall_at": {"precision_0.90": NO_SCORES.as_dict()},
+    "precision_at_prevalence": UNMEASURED["precision_at_prevalence"].as_dict(),
 }
 """Every key of a category in ``harness score --json``, in the contract's order; what was not measured says why."""
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.results import MetricResult, result_from
+from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.report.parts import numbers
-from harness.report.weekly.summaries import SummaryCache, run_key, summary_of
+from harness.report.weekly.summaries import NOT_MEASURED, Summary, SummaryCache, run_key, summary_of
 from harness.runs import RunMeta, open_run
 
 
@@ -51,12 +51,12 @@ def headlines(runs_dir: str | Path, metas: Sequence[RunMeta]) -> dict[str, Headl
             try:
                 summary = cache.get(
                     run_key(meta),
+                    Summary,
                     lambda run_id=meta.run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
                 )
-                macro = summary["candidates"].get(first, {}).get("macro", {})
-                values = {name: result_from(macro.get(name)) for name in ("recall", "precision")}
+                values = summary.candidates[first].macro if first in summary.candidates else {}
             except HarnessError:  # its rows are damaged
                 values = {}
-            nothing = MetricResult.undefined("not measured")
-            found[meta.run_id] = Headline(first, values.get("recall") or nothing, values.get("precision") or nothing)
+            recall, precision = (values.get(name, NOT_MEASURED) for name in ("recall", "precision"))
+            found[meta.run_id] = Headline(first, recall, precision)
     return found

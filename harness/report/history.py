@@ -15,7 +15,7 @@ from harness.core.results import MetricResult
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 from harness.report.weekly.changes import gold_key
-from harness.report.weekly.summaries import SummaryCache, metric, run_key, summary_of
+from harness.report.weekly.summaries import Summary, SummaryCache, metric, run_key, summary_of
 from harness.runs import RunMeta, list_runs, open_run
 from harness.runs.asked import read_note
 
@@ -55,6 +55,7 @@ def history(runs_dir: str | Path, eval_name: str, candidates: Sequence[str] = ()
         for meta in metas:
             summary = cache.get(
                 run_key(meta),
+                Summary,
                 lambda run_id=meta.run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
             )
             for candidate in meta.candidates:

@@ -140,7 +140,7 @@ def test_weekly_agreement_is_that_of_golden_agreement(tmp_path):
     votes = read_votes(golden)
     found = agreement_of(golden)
     assert set(found) == set(voted(votes)) == {"hate"}
-    assert found["hate"] == category_agreement(votes, "hate").alpha.as_dict()
+    assert found["hate"] == category_agreement(votes, "hate").alpha
     assert agreement_of(load_golden(small_set(tmp_path, rows=[("a", {"hate": 1, "spam": 0}, [])]), None)) == {}
 
 

@@ -190,7 +190,7 @@ def _rows(
         points = {name: point_at(series, category, name, source.week) for name in METRIC_NAMES}
         at_prevalence = metric_of(summary, source.candidate, category, "precision_at_prevalence")
         flips = paired.categories.get(category) if paired is not None else None
-        n_violating, n_not, n_unknown = summary["gold"][category]
+        n_violating, n_not, n_unknown = summary.gold[category]
         rows.append(
             CategoryRow(
                 id=category,
@@ -310,11 +310,11 @@ def _health(source: WeeklySource, names: Mapping[str, str]) -> GoldenHealth:
         sha256=golden.hash,
         n_items=run.meta.n_items,
         n_in_set=golden.n_items_in_set or run.meta.n_items,
-        n_withheld=int(summary["n_withheld"]),
+        n_withheld=summary.n_withheld,
         first_week=source.first_week,
         age_weeks=max(0, weeks_between(source.first_week, source.week)),
         n_gated=source.n_gated,
         n_all_disagree=n_all_disagree(run),
         has_votes=bool(source.alphas),
-        rows=gold_rows(run, summary["gold"], names, source.alphas),
+        rows=gold_rows(run, summary.gold, names, source.alphas),
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from harness.core.results import MetricResult, result_from
+from harness.core.results import MetricResult
+from harness.measure.score import CandidateScore
 from harness.report.parts.words import n_answered, outcome_words, per_1000
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow, HistoryRow
-from harness.report.weekly.summaries import metric
+from harness.report.weekly.summaries import NOT_MEASURED, metric
 from harness.runs import RunMeta
 
 KIND_WORDS = {
@@ -51,11 +49,11 @@ def candidate_rows(source: WeeklySource) -> tuple[CandidateRow, ...]:
 
 
 def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
-    scored = source.summaries[meta.run_id]["candidates"][name]
+    scored = source.summaries[meta.run_id].candidates[name]
     earlier = [one for one in source.by_week.values() if one.week < source.week and name in one.of]
-    last = None if not earlier else source.summaries[earlier[-1].of[name].run_id]["candidates"][name]
-    tokens = sum(int(n) for key, n in scored["tokens"].items() if key != "cached_tokens")
-    answered = n_answered(scored["outcomes"])
+    last = None if not earlier else source.summaries[earlier[-1].of[name].run_id].candidates[name]
+    tokens = sum(int(n) for key, n in scored.tokens.items() if key != "cached_tokens")
+    answered = n_answered(scored.outcomes)
     return CandidateRow(
         id=name,
         kind=KIND_WORDS.get(str(meta.fingerprint(name).get("kind")), ""),
@@ -66,19 +64,19 @@ def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
         golden=golden_name(meta),
         recall=_any(scored, "recall"),
         precision=_any(scored, "precision"),
-        failure_rate=result_from(scored["failure_rate"]) or MetricResult.undefined("not measured"),
-        outcomes={outcome_words(key): int(n) for key, n in scored["outcomes"].items() if n},
-        latency_p50=scored["latency_ms"].get("p50"),
-        latency_p95=scored["latency_ms"].get("p95"),
-        cost_per_1000_usd=per_1000(scored.get("cost_usd"), scored["outcomes"]),
+        failure_rate=scored.failure_rate,
+        outcomes={outcome_words(key): int(n) for key, n in scored.outcomes.items() if n},
+        latency_p50=scored.latency_ms.get("p50"),
+        latency_p95=scored.latency_ms.get("p95"),
+        cost_per_1000_usd=per_1000(scored.cost_usd, scored.outcomes),
         tokens_per_item=tokens / answered if tokens and answered else None,
-        last_cost_per_1000_usd=None if last is None else per_1000(last.get("cost_usd"), last["outcomes"]),
-        last_latency_p95=None if last is None else last["latency_ms"].get("p95"),
+        last_cost_per_1000_usd=None if last is None else per_1000(last.cost_usd, last.outcomes),
+        last_latency_p95=None if last is None else last.latency_ms.get("p95"),
     )
 
 
-def _any(scored: Mapping[str, Any], name: str) -> MetricResult:
-    return result_from(scored["any_violation"].get(name)) or MetricResult.undefined("not measured")
+def _any(scored: CandidateScore, name: str) -> MetricResult:
+    return scored.any_violation.metrics.get(name, NOT_MEASURED)
 
 
 def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
@@ -87,10 +85,10 @@ def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
     for week, runs in source.by_week.items():
         for candidate, meta in runs.of.items():
             summary = source.summaries[meta.run_id]
-            for category, scored in summary["candidates"][candidate]["categories"].items():
-                if not any(scored[cell] for cell in ("tp", "fp", "fn", "tn")):
+            for category, scored in summary.candidates[candidate].categories.items():
+                tp, fp, fn, tn = (float(one) for one in (scored.tp, scored.fp, scored.fn, scored.tn))
+                if not any((tp, fp, fn, tn)):
                     continue
-                tp, fp, fn, tn = (float(scored[cell]) for cell in ("tp", "fp", "fn", "tn"))
                 recall, precision, fpr = (
                     metric(summary, candidate, category, name) for name in ("recall", "precision", "fpr")
                 )

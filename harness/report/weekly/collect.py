@@ -10,17 +10,16 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from harness.core.results import MetricResult, result_from
+from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, PairedFall
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
-from harness.report.weekly.paired import falls_between, falls_from
-from harness.report.weekly.summaries import SummaryCache, run_key, summary_of
+from harness.report.weekly.paired import Fall, falls_between
+from harness.report.weekly.summaries import Summary, SummaryCache, run_key, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 
@@ -67,7 +66,7 @@ class WeeklySource:
     candidate_note: str
     control: str | None
     control_note: str
-    summaries: Mapping[str, Mapping[str, Any]]
+    summaries: Mapping[str, Summary]
     run: Run
     previous: tuple[str, Run] | None
     control_run: Run | None
@@ -159,31 +158,28 @@ def _falls(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: s
     """Proven paired falls from one remembered run to the next."""
     with SummaryCache(runs_dir) as cache:
         return [
-            one
+            one.in_week(later)
             for (_, before_meta), (later, meta) in itertools.pairwise(remembered)
-            for one in falls_from(
-                later,
-                cache.get(
-                    f"falls|{reported}|{run_key(before_meta)}|{run_key(meta)}",
-                    lambda a=before_meta, b=meta: falls_between(  # type: ignore[misc]
-                        open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
-                    ),
+            for one in cache.get(
+                f"falls|{reported}|{run_key(before_meta)}|{run_key(meta)}",
+                tuple[Fall, ...],
+                lambda a=before_meta, b=meta: falls_between(  # type: ignore[misc]
+                    open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
                 ),
             )
         ]
 
 
-def _summaries(
-    shown: Mapping[str, RunMeta], runs_dir: str | Path
-) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+def _summaries(shown: Mapping[str, RunMeta], runs_dir: str | Path) -> tuple[dict[str, Summary], dict[str, str]]:
     """Summaries by run id, and what is wrong with the runs that cannot be read."""
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, Summary] = {}
     broken = {}
     with SummaryCache(runs_dir) as cache:
         for run_id, meta in sorted(shown.items()):
             try:
                 found[run_id] = cache.get(
                     run_key(meta),
+                    Summary,
                     lambda run_id=run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
                 )
             except HarnessError as error:
@@ -280,8 +276,3 @@ def _frozen_since(by_week: Mapping[str, WeekRuns], week: str, candidate: str) ->
             break
         since = one.week
     return since
-
-
-def alphas_from(plain: Mapping[str, Any]) -> dict[str, MetricResult]:
-    """Agreement from its plain form."""
-    return {name: found for name, one in plain.items() if (found := result_from(one)) is not None}

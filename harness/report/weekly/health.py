@@ -6,7 +6,6 @@ Decides which figures describe a golden set. What it can prove is ``gating.plan`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from harness.core.checks import CheckSpec
 from harness.core.results import MetricResult
@@ -63,10 +62,10 @@ def n_all_disagree(run: Run) -> int:
     return int(all_against(run.y_true, decided).any(axis=1).sum())
 
 
-def agreement_of(golden: GoldenSet) -> dict[str, Any]:
+def agreement_of(golden: GoldenSet) -> dict[str, MetricResult]:
     """Krippendorff's alpha per category that was voted on, as ``golden agreement`` has it; empty without votes."""
     try:
         votes = read_votes(golden)
     except HarnessError:
         return {}
-    return {name: category_agreement(votes, name, with_ceiling=False).alpha.as_dict() for name in voted(votes)}
+    return {name: category_agreement(votes, name, with_ceiling=False).alpha for name in voted(votes)}

@@ -7,11 +7,11 @@ out 0. Falls of past weeks are kept beside the summaries, so that no pair of run
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harness.core.paired import PairedResult
-from harness.core.results import result_from
+from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.findings.memory import PairedFall
 from harness.gating.findings.pair import SAME_WITHIN, is_better
@@ -21,6 +21,20 @@ from harness.report.weekly.data import METRIC_NAMES
 from harness.runs import Run
 
 PROVEN = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A proven fall between two runs."""
+
+    category: str
+    metric: str
+    before: MetricResult
+    after: MetricResult
+
+    def in_week(self, week: str) -> PairedFall:
+        """The fall of a week."""
+        return PairedFall(week, self.category, self.metric, self.before, self.after)
 
 
 def against_itself(before: Run, run: Run, candidate: str) -> Comparison | None:
@@ -45,28 +59,13 @@ def proven_moves(compared: Comparison) -> Iterator[tuple[str, str, PairedResult,
                 yield category, metric, result, p_holm
 
 
-def falls_between(before: Run, run: Run, candidate: str) -> list[dict[str, Any]]:
-    """Proven falls from one run to the next as plain data, ready to be kept."""
+def falls_between(before: Run, run: Run, candidate: str) -> tuple[Fall, ...]:
+    """Proven falls from one run to the next, ready to be kept."""
     compared = against_itself(before, run, candidate)
     if compared is None:
-        return []
-    return [
-        {
-            "category": category,
-            "metric": metric,
-            "before": result.baseline.as_dict(),
-            "after": result.candidate.as_dict(),
-        }
+        return ()
+    return tuple(
+        Fall(category, metric, result.baseline, result.candidate)
         for category, metric, result, _ in proven_moves(compared)
         if not is_better(metric, result.difference.value)
-    ]
-
-
-def falls_from(week: str, plain: Sequence[dict[str, Any]]) -> list[PairedFall]:
-    """The kept falls of a week."""
-    found = []
-    for one in plain:
-        before, after = result_from(one["before"]), result_from(one["after"])
-        if before is not None and after is not None:
-            found.append(PairedFall(week, str(one["category"]), str(one["metric"]), before, after))
-    return found
+    )

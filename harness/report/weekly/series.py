@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.targets import effective_items
@@ -22,6 +21,7 @@ from harness.report.weekly.control import (
     pooled,
 )
 from harness.report.weekly.data import METRIC_NAMES, Point, Series
+from harness.report.weekly.summaries import Summary
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.weeks import weeks_between
 from harness.runs import RunMeta
@@ -33,7 +33,7 @@ def series_of(
     candidate: str,
     categories: Sequence[str],
     runs: Sequence[tuple[str, RunMeta]],
-    summaries: Mapping[str, Mapping[str, Any]],
+    summaries: Mapping[str, Summary],
 ) -> tuple[Series, ...]:
     """Every category and metric of one candidate over its weeks, oldest first; what was never measured is left out."""
     points: dict[Key, list[Point]] = {(one, metric): [] for one in categories for metric in METRIC_NAMES}
@@ -60,7 +60,7 @@ def _draft(
     candidate: str,
     week: str,
     meta: RunMeta,
-    summaries: Mapping[str, Mapping[str, Any]],
+    summaries: Mapping[str, Summary],
     past: Sequence[Point],
     starts: Mapping[Key, int],
 ) -> Point:

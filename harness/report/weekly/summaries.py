@@ -11,44 +11,68 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import orjson
+import msgspec
+import numpy as np
 
 from harness import __version__
-from harness.core.results import MetricResult, result_from
-from harness.measure.score import score_run
+from harness.core.results import MetricResult
+from harness.measure.score import UNMEASURED, CandidateScore, score_run
 from harness.runs import Run, RunMeta
 from harness.runs.folder import is_remote
 
-FORMAT = 1
+FORMAT = 2
+T = TypeVar("T")
+NOT_MEASURED = MetricResult.undefined("not measured")
 CACHE_FILE = ".weekly.sqlite"
 _TABLE = "CREATE TABLE IF NOT EXISTS kept (key TEXT NOT NULL PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
 
 
-def summary_of(run: Run) -> dict[str, Any]:
-    """Scores of every candidate as plain data, with the gold counts they rest on."""
-    scored = score_run(run, with_slices=False).as_dict()
-    gold = {
-        name: [int((run.y_true[:, column] == code).sum()) for code in (1, 0, -1)]
-        for column, name in enumerate(run.categories)
-    }
-    for candidate in scored["candidates"].values():
-        for category in candidate["categories"].values():
-            category.pop("sensitivity", None)
-    return {"gold": gold, "n_withheld": int(run.is_withheld.sum()), "candidates": scored["candidates"]}
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run without its items.
+
+    Attributes:
+        gold: Per category, items that violate, that do not, and that nobody labelled.
+        n_withheld: Items that had nothing to show.
+        candidates: Scores of every candidate, without slices and readings of failures.
+    """
+
+    gold: Mapping[str, tuple[int, int, int]]
+    n_withheld: int
+    candidates: Mapping[str, CandidateScore]
 
 
-def metric(summary: Mapping[str, Any], candidate: str, category: str, name: str) -> MetricResult:
+def summary_of(run: Run) -> Summary:
+    """Scores of every candidate, with the gold counts they rest on."""
+    gold = {}
+    for column, name in enumerate(run.categories):
+        violating, not_violating, unknown = (int((run.y_true[:, column] == code).sum()) for code in (1, 0, -1))
+        gold[name] = (violating, not_violating, unknown)
+    return Summary(
+        gold,
+        int(run.is_withheld.sum()),
+        {name: _without_readings(one) for name, one in score_run(run, with_slices=False).candidates.items()},
+    )
+
+
+def _without_readings(scored: CandidateScore) -> CandidateScore:
+    categories = {name: replace(one, sensitivity={}) for name, one in scored.categories.items()}
+    return replace(scored, categories=categories)
+
+
+def metric(summary: Summary, candidate: str, category: str, name: str) -> MetricResult:
     """One metric of a summary; undefined when the candidate does not have it."""
-    scored = summary["candidates"].get(candidate, {}).get("categories", {}).get(category, {})
-    found = result_from(scored.get(name))
-    return found if found is not None else MetricResult.undefined("not measured")
+    scored = summary.candidates.get(candidate)
+    found = scored.categories.get(category) if scored is not None else None
+    return NOT_MEASURED if found is None else found.metrics.get(name, UNMEASURED.get(name, NOT_MEASURED))
 
 
 class SummaryCache:
-    """Keeps plain data under a key; a cache that cannot be used is left aside in silence: it only saves time."""
+    """Keeps records under a key; a cache that cannot be used is left aside in silence: it only saves time."""
 
     def __init__(self, runs_dir: str | Path) -> None:
         self._connection: sqlite3.Connection | None = None
@@ -72,23 +96,31 @@ class SummaryCache:
             self._connection.close()
             self._connection = None
 
-    def get(self, key: str, make: Callable[[], Any]) -> Any:
+    def get(self, key: str, kind: type[T], make: Callable[[], T]) -> T:
         """What is kept under the key, or made now and kept from here on."""
+        key = f"{FORMAT}|{key}"
         if self._connection is not None:
-            with suppress(sqlite3.Error, orjson.JSONDecodeError):
+            with suppress(sqlite3.Error, msgspec.MsgspecError):
                 row = self._connection.execute("SELECT content FROM kept WHERE key = ?", (key,)).fetchone()
                 if row is not None:
-                    return orjson.loads(row[0])
-        content = orjson.dumps(make())
+                    return msgspec.msgpack.decode(row[0], type=kind)
+        content = msgspec.msgpack.encode(make(), enc_hook=_number)
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, content))
-        return orjson.loads(content)
+        return msgspec.msgpack.decode(content, type=kind)
+
+
+def _number(value: Any) -> Any:
+    """A number of numpy's as one of Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"{type(value).__name__} cannot be kept")
 
 
 def run_key(meta: RunMeta) -> str:
     """Key of a run's summary."""
-    parts = (FORMAT, __version__, meta.run_id, meta.status, meta.created_at, meta.wall_s, meta.n_items)
+    parts = (__version__, meta.run_id, meta.status, meta.created_at, meta.wall_s, meta.n_items)
     return "run|" + "|".join(map(str, parts))
 
 
