@@ -53,3 +53,28 @@ def test_the_main_path_loads_nothing_heavy(module):
 
 def test_records_load_without_pydantic():
     assert not loaded_after("import harness.records") & {"pydantic", "numpy"}
+
+
+OPAQUE = {"fingerprints", "signatures", "limits"}
+"""Fields of a run's record that stay as whoever wrote them had them: nothing outside decides their keys."""
+
+
+def test_what_passes_between_parts_is_typed():
+    """Run records and results once travelled as mappings, and defaults were written again wherever one was read."""
+    from typing import Any, get_args, get_type_hints
+
+    from harness.measure.compare import Comparison
+    from harness.measure.score import RunScore
+    from harness.records import EarlyStop, Eval, GoldenFacts, PolicyFacts, RunInput, RunMeta
+    from harness.report.comparison.source import ReportSource
+    from harness.report.weekly.summaries import Summary
+
+    def holds_anything(hint: Any) -> bool:
+        return hint is Any or any(holds_anything(one) for one in get_args(hint) if not isinstance(one, str))
+
+    for record in (RunMeta, Eval, GoldenFacts, PolicyFacts, RunInput, EarlyStop, RunScore, Comparison, Summary):
+        hints = {name: one for name, one in get_type_hints(record).items() if not name.startswith("__")}
+        loose = {name for name, hint in hints.items() if holds_anything(hint)}
+        assert loose <= OPAQUE, f"{record.__name__}: {loose}"
+    hints = get_type_hints(ReportSource)
+    assert not any(holds_anything(hints[name]) for name in ("scores", "comparisons", "gates", "policy", "inputs"))
