@@ -149,7 +149,7 @@ def test_what_a_set_can_prove_is_the_plan_s_on_every_surface(tmp_path):
     lines = [{"category": "*", "metric": "recall", "margin": 0.05, "floor": None, "tier": "guarded"}]
     run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, checks=lines)
     (row,) = gold_rows(run, {"hate": (60, 40, 0)}, {}, {})
-    planned = plan_checks(run.y_true, ("hate",), resolve_checks(lines, ("hate",), 100))[0]
+    planned = plan_checks(run.y_true, ("hate",), resolve_checks(run.meta.eval.gate.checks, ("hate",), 100))[0]
     assert row.provable_margin == planned.smallest_margin
     assert row.items_needed == planned.needed - 60
     assert recall_checks(run) == {"hate": planned.spec}
