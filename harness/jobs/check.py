@@ -59,7 +59,7 @@ def check_paths(
     if not given:
         checker.errors.append(_no_project(base))
     for path in given:
-        if path.name in DEFAULT_FOLDERS and not path.exists():
+        if path.name in DEFAULT_FOLDERS and not os.path.exists(path):
             checker.errors.append(_no_project(path.parent, path.name))
         else:
             checker.collect(path)
@@ -95,7 +95,7 @@ class _Checker:
         self._judged: dict[Path, dict[Path, Loaded[RuleSet]]] = {}  # golden set -> the rule sets put to it
 
     def collect(self, path: Path) -> None:
-        if path.is_dir():
+        if os.path.isdir(path):  # never raises, whatever was typed
             for file in _files_under(path):
                 self._sort(file, is_named=False)
         else:
@@ -254,7 +254,7 @@ def _kind_of(path: Path, *, is_named: bool) -> str | None:
             return "prompt"
         return None
     if path.suffix not in (".yaml", ".yml"):
-        if path.exists() and not is_named:
+        if os.path.exists(path) and not is_named:
             return None
         read_text(path, what="file to check", limit=2**63)
         raise FileError(

@@ -292,6 +292,12 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
         HarnessError: There is no such run, several begin with this id, or its run.json cannot be read.
     """
     text = str(path_or_id)
+    if "\0" in text or any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in text.split("/")):
+        raise HarnessError(
+            f"no run '{text[:40]}...': that is no name of a folder",
+            allowed="the id of a run, or its folder",
+            next_step="list them with: harness runs list",
+        )
     if is_remote(text) or Path(text).is_dir():
         folder = RunFolder(text)
         content = folder.read(META_FILE)
