@@ -7,15 +7,18 @@ be checked where it is not installed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.candidates.asked import parser_of
 from harness.candidates.build import Builder
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.doors import ALLOWED_CODE, CODE_HINT, is_importable, refusal_of
 from harness.files.evals import LoadedEval
 from harness.files.kinds import GROUP, Doubt, kind_of, kinds
-from harness.files.text import shortened
+from harness.files.text import listed, shortened
 from harness.files.yaml import Document, read_yaml
 from harness.records import CandidateSpec, Loaded, Prompt
+from harness.records.answers import Candidate
 
 
 def check_parser(prompt: Loaded[Prompt]) -> list[HarnessError]:
@@ -56,6 +59,7 @@ def check_candidates(loaded: LoadedEval) -> tuple[list[HarnessError], list[Doubt
             )  # fmt: skip
         else:
             doubts += kind_of(spec).doubts(loaded, candidate)
+            doubts += _unlabelled(loaded, document, candidate)
     return errors, doubts
 
 
@@ -84,6 +88,16 @@ def _check_code(
         hint = f"install the package that provides it under the entry point {GROUP}, or correct the name"
         doubts.append(_doubt(document, name, needs, hint))
     return errors, doubts
+
+
+def _unlabelled(loaded: LoadedEval, document: Document, candidate: Candidate) -> list[Doubt]:
+    """A candidate of which nothing can be scored."""
+    decided: Sequence[str] = getattr(candidate, "categories", ())
+    if not decided or not set(decided).isdisjoint(loaded.golden.categories):
+        return []
+    found = f"decides only {listed(decided)}, which golden set '{shortened(loaded.golden.name)}' does not label"
+    hint = "nothing of it is stored or scored: label these categories, or name only the others with --candidate"
+    return [_doubt(document, candidate.id, found, hint)]
 
 
 def _doubt(document: Document, name: str, found: str, next_step: str) -> Doubt:

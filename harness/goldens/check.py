@@ -319,7 +319,8 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
                 str(golden.path),
                 None,
                 f"does not label {listed(unlabelled)} of policy '{golden.card.policy.name}'",
-                "label them, or use another golden set for these categories",
+                "what candidates decide on them is neither stored nor scored: label them, or use another golden set "
+                "for these categories",
             )
         )
     return remarks

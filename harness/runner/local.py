@@ -125,6 +125,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             categories=request.golden.categories,
             slices=slice_names(request, indices),
             candidates=names,
+            unlabelled=[name for name in request.policy.categories if name not in request.golden.categories],
         )
         try:
             engine = Engine(

@@ -23,11 +23,23 @@ TOKEN_COLUMNS = ("input_tokens", "cached_tokens", "output_tokens")
 
 
 class Columns:
-    """Collects rows of one candidate and hands them on as record batches."""
+    """Collects rows of one candidate and hands them on as record batches.
 
-    def __init__(self, categories: Sequence[str], emit: Callable[[pa.RecordBatch], None]) -> None:
+    Args:
+        categories: Categories of the golden set: the columns.
+        emit: Takes a batch.
+        unlabelled: The policy's other categories. An answer may decide them, but nobody can score that: it is left out.
+    """
+
+    def __init__(
+        self,
+        categories: Sequence[str],
+        emit: Callable[[pa.RecordBatch], None],
+        *,
+        unlabelled: Sequence[str] = (),
+    ) -> None:
         self._categories = tuple(categories)
-        self._known = frozenset(categories)
+        self._known = frozenset((*categories, *unlabelled))
         self._schema = prediction_schema(categories)
         self._emit = emit
         self._rows: list[Prediction] = []

@@ -54,13 +54,16 @@ class GroupFile:
 class Sink:
     """Rows of one candidate: straight to the final file, or to a file of their own until it is their turn."""
 
-    def __init__(self, categories: Sequence[str], groups: GroupFile, spill: Path | None) -> None:
+    def __init__(
+        self, categories: Sequence[str], groups: GroupFile, spill: Path | None, *, unlabelled: Sequence[str] = ()
+    ) -> None:
         self._spill = spill
         self._stream: Any = None
         self._groups = groups
         if spill is not None:
             self._stream = pa.ipc.new_file(str(spill), prediction_schema(categories))
-        self.columns = Columns(categories, groups.add if self._stream is None else self._stream.write_batch)
+        emit = groups.add if self._stream is None else self._stream.write_batch
+        self.columns = Columns(categories, emit, unlabelled=unlabelled)
         self.is_closed = False
 
     def add(self, row: Prediction) -> None:

@@ -51,6 +51,7 @@ class RunWriter:
         categories: Categories of the golden set.
         slices: Names of the slices.
         candidates: Ids in the order of the output.
+        unlabelled: Categories of the policy that the golden set does not label: decided, but not stored.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class RunWriter:
         categories: Sequence[str],
         slices: Sequence[str],
         candidates: Sequence[str],
+        unlabelled: Sequence[str] = (),
     ) -> None:
         self.run_id = plain_name(run_id, "the name of the run", str(runs_dir))
         self.target = RunFolder(f"{str(runs_dir).rstrip('/')}/{run_id}")
@@ -84,6 +86,7 @@ class RunWriter:
             ) from None
         self._items = ItemFile(self._partial / ITEMS_FILE, categories, slices)
         self._categories = tuple(categories)
+        self._unlabelled = tuple(unlabelled)
         self._groups = GroupFile(self._partial / PREDICTIONS_FILE, prediction_schema(categories))
         self._sinks: list[Sink | None] = [None] * len(candidates)
         self._candidates = tuple(candidates)
@@ -126,7 +129,7 @@ class RunWriter:
     def sink(self, number: int) -> Sink:
         """Where the rows of candidate ``number`` go. Only the first unfinished candidate writes to the final file."""
         spill = None if number == self._merged else self._partial / f".rows-{number}.arrow"
-        sink = self._sinks[number] = Sink(self._categories, self._groups, spill)
+        sink = self._sinks[number] = Sink(self._categories, self._groups, spill, unlabelled=self._unlabelled)
         return sink
 
     def close_sink(self, number: int) -> None:
