@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -131,13 +130,14 @@ def _shared(config: pytest.Config, key: tuple[Any, ...], folder: Path) -> GateRe
     """What the first worker came to; the others wait for it."""
     from filelock import FileLock
 
+    from harness.gating.passing_on import packed, unpacked
+
     path = folder / hashlib.sha256(repr(key).encode()).hexdigest()
     with FileLock(f"{path}.lock"):
         if path.is_file():
-            found: GateReport | str = pickle.loads(path.read_bytes())
-            return found
+            return unpacked(path.read_text("ascii"))
         found = _gate(config, key)
-        path.write_bytes(pickle.dumps(found))
+        path.write_text(packed(found), "ascii")
         return found
 
 

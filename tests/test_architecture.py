@@ -1,5 +1,6 @@
 """Imports point one way, and what is heavy is imported only where it is used."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,35 @@ def test_what_passes_between_parts_is_typed():
         assert loose <= OPAQUE, f"{record.__name__}: {loose}"
     hints = get_type_hints(ReportSource)
     assert not any(holds_anything(hints[name]) for name in ("scores", "comparisons", "gates", "policy", "inputs"))
+
+
+UNPICKLING = re.compile(
+    r"\b(?:c?pickle|dill|cloudpickle|joblib|marshal|shelve)\b|allow_pickle\s*=\s*True|read_pickle|torch\.load\("
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_found"),
+    [
+        ("import pickle", True),
+        ("found = pickle.loads(content)", True),
+        ("np.load(path, allow_pickle=True)", True),
+        ("pd.read_pickle(path)", True),
+        ("torch.load(path)", True),
+        ("np.load(path)", False),
+    ],
+)
+def test_what_counts_as_unpickling(line, is_found):
+    assert bool(UNPICKLING.search(line)) == is_found
+
+
+def test_nothing_is_unpickled():
+    """Reading a pickle runs what it says: no file is read so, whoever wrote it."""
+    found = [
+        f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
+        for path in sorted(PACKAGE.rglob("*.py*"))
+        if path.suffix in (".py", ".pyi")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if UNPICKLING.search(line.partition("#")[0])
+    ]
+    assert found == []

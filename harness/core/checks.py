@@ -1,7 +1,6 @@
-"""One check of a gate: its question, its evidence, its result.
+"""One check of a gate: its evidence and its result, beside its question from ``check_spec``.
 
-Decides what a check may ask (metric, tier, margin or floor) and what its result states. Leaves the tests to
-``check_tests`` and the verdict of the whole to ``gate``.
+Decides what the result of a check states. Leaves the tests to ``check_tests`` and the verdict of the whole to ``gate``.
 """
 
 from __future__ import annotations
@@ -13,74 +12,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.metric_table import metrics_on
+from harness.core.check_spec import GATE_METRICS as GATE_METRICS
+from harness.core.check_spec import TIERS as TIERS
+from harness.core.check_spec import CheckSpec as CheckSpec
 from harness.core.results import MetricResult
 from harness.core.statements import Statement
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
-TIERS = ("critical", "guarded", "watch")
-GATE_METRICS = metrics_on("gate")
 CANDIDATE_UNDECIDED = "the candidate makes no decision in this category"
 BASELINE_UNDECIDED = "the baseline makes no decision in this category"
 NEITHER_DECIDES = "neither system makes a decision in this category"
 UNCOVERED = frozenset([CANDIDATE_UNDECIDED, NEITHER_DECIDES])
 """Reasons that say the candidate does not do what the check asks about: no proof, and no lack of golden items."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckSpec:
-    """What a gate file asks of one category and metric.
-
-    Attributes:
-        category: Policy category.
-        metric: One of ``GATE_METRICS``.
-        tier: "critical" must pass, "guarded" must not regress and must pass pooled, "watch" never blocks.
-        margin: Largest acceptable loss against the baseline, in (0, 1).
-        floor: Least acceptable value of the candidate, in (0, 1); for fpr and failure_rate the largest acceptable.
-    """
-
-    category: str
-    metric: str
-    tier: str
-    margin: float | None = None
-    floor: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.metric not in GATE_METRICS:
-            raise ValueError(f"metric must be one of {', '.join(GATE_METRICS)}, got '{self.metric}'")
-        if self.tier not in TIERS:
-            raise ValueError(f"tier must be one of {', '.join(TIERS)}, got '{self.tier}'")
-        if (self.margin is None) == (self.floor is None):
-            raise ValueError(f"check {self.category} x {self.metric} needs exactly one of margin and floor")
-        if not 0 < self.limit < 1:
-            raise ValueError(f"margin and floor must be in (0, 1), got {self.limit}")
-
-    @property
-    def limit(self) -> float:
-        """The margin or the floor.
-
-        >>> CheckSpec("hate", "recall", "critical", margin=0.02).limit
-        0.02
-        """
-        return self.margin if self.margin is not None else float(self.floor or 0.0)
-
-    @property
-    def kind(self) -> Literal["margin", "floor"]:
-        """Which of the two the check states.
-
-        >>> CheckSpec("hate", "recall", "watch", floor=0.85).kind
-        'floor'
-        """
-        return "margin" if self.margin is not None else "floor"
-
-    @property
-    def check_id(self) -> str:
-        """Name of the check, from which its random generator is derived.
-
-        >>> CheckSpec("hate", "recall", "critical", margin=0.02).check_id
-        'hate|recall|margin'
-        """
-        return f"{self.category}|{self.metric}|{self.kind}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from harness.core.checks import CheckSpec
+from harness.core.check_spec import CheckSpec
 
 StatementKind = Literal[
     # why the verdict of the whole

@@ -1,0 +1,70 @@
+"""What a gate asks of one category and metric.
+
+Decides what a check may ask: metric, tier, margin or floor. What came of it is stated in ``checks``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.core.metric_table import metrics_on
+
+TIERS = ("critical", "guarded", "watch")
+GATE_METRICS = metrics_on("gate")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """What a gate file asks of one category and metric.
+
+    Attributes:
+        category: Policy category.
+        metric: One of ``GATE_METRICS``.
+        tier: "critical" must pass, "guarded" must not regress and must pass pooled, "watch" never blocks.
+        margin: Largest acceptable loss against the baseline, in (0, 1).
+        floor: Least acceptable value of the candidate, in (0, 1); for fpr and failure_rate the largest acceptable.
+    """
+
+    category: str
+    metric: str
+    tier: str
+    margin: float | None = None
+    floor: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in GATE_METRICS:
+            raise ValueError(f"metric must be one of {', '.join(GATE_METRICS)}, got '{self.metric}'")
+        if self.tier not in TIERS:
+            raise ValueError(f"tier must be one of {', '.join(TIERS)}, got '{self.tier}'")
+        if (self.margin is None) == (self.floor is None):
+            raise ValueError(f"check {self.category} x {self.metric} needs exactly one of margin and floor")
+        if not 0 < self.limit < 1:
+            raise ValueError(f"margin and floor must be in (0, 1), got {self.limit}")
+
+    @property
+    def limit(self) -> float:
+        """The margin or the floor.
+
+        >>> CheckSpec("hate", "recall", "critical", margin=0.02).limit
+        0.02
+        """
+        return self.margin if self.margin is not None else float(self.floor or 0.0)
+
+    @property
+    def kind(self) -> Literal["margin", "floor"]:
+        """Which of the two the check states.
+
+        >>> CheckSpec("hate", "recall", "watch", floor=0.85).kind
+        'floor'
+        """
+        return "margin" if self.margin is not None else "floor"
+
+    @property
+    def check_id(self) -> str:
+        """Name of the check, from which its random generator is derived.
+
+        >>> CheckSpec("hate", "recall", "critical", margin=0.02).check_id
+        'hate|recall|margin'
+        """
+        return f"{self.category}|{self.metric}|{self.kind}"
