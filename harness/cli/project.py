@@ -26,7 +26,8 @@ ELSEWHERE = frozenset({"init", "quickstart", "completion"})
 """Commands that belong to no project: they work where they are typed."""
 
 NESTED: Mapping[str, Sequence[str]] = {
-    "golden": ("import", "check", "audit", "agreement", "release", "diff", "stale"),
+    "golden": ("import", "check", "stats", "audit", "agreement", "release", "perturb", "diff", "stale"),
+    "rules": ("test",),
     "runs": ("list", "show", "note"),
     "baseline": ("set", "show"),
     "weekly": ("ack",),

@@ -21,7 +21,6 @@ from harness.files.yaml import read_yaml
 from harness.goldens.hygiene import KINDS, MENDS, Hygiene
 from harness.goldens.published import changed_since_published
 from harness.records import Item, Loaded, Policy, Prompt, RuleSet, Split
-from harness.runs.split import is_dev as parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -244,6 +243,7 @@ def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
 def _nearly_the_same(golden: GoldenSet, split: Split | None) -> Iterator[Remark]:
     """Texts that differ in a few characters: with contradicting labels, in both parts of a split, or in no group."""
     from harness.goldens.near_duplicates import near_duplicates
+    from harness.runs.split import is_dev as parts_of  # runs load pyarrow
 
     labels, across = golden.labels(), []
     is_dev = None if split is None else parts_of(golden.ids(), [item.group for item in golden.items()], split)

@@ -19,7 +19,6 @@ from harness.files.kinds import Doubt
 from harness.files.text import listed, nearest, read_text, shortened
 from harness.files.yaml import KINDS, kind_of, read_yaml
 from harness.goldens.check import Remark, check_items
-from harness.jobs.check_stored import changed_since_run
 from harness.records import Loaded, Model, Policy, Prompt, RuleSet
 
 T = TypeVar("T")
@@ -129,6 +128,8 @@ class _Checker:
             self.errors += errors
             self.warnings += remarks
         if self._runs_dir is not None:
+            from harness.jobs.check_stored import changed_since_run  # runs load pyarrow
+
             self._doubt(changed_since_run(self._prompts.values(), self._rules.values(), self._runs_dir))
         return CheckReport(
             files={kind: len(paths) for kind, paths in self.found.items() if paths},

@@ -44,7 +44,7 @@ number = 7
 """
 NAMES = "".join(
     f"{name} = acme_guard:{target}\n"
-    for name, target in (("guard", "Guard"), ("nameless", "Nameless"), ("nothing", "nothing"), ("number", "number"))
+    for name, target in (("acme", "Guard"), ("nameless", "Nameless"), ("nothing", "nothing"), ("number", "number"))
 )
 
 
@@ -76,7 +76,7 @@ def invoke(*arguments):
 
 
 def test_an_installed_kind_runs_and_is_scored(acme, tmp_path):
-    path = with_candidate(tmp_path, "{plugin: guard, options: {flags: ['1', '2']}}")
+    path = with_candidate(tmp_path, "{plugin: acme, options: {flags: ['1', '2']}}")
     assert invoke("check", path).exit_code == 0
     run = json.loads(invoke("run", path, "--json").stdout)
     scored = json.loads(invoke("score", run["run_id"], "--json").stdout)["candidates"]["acme"]
@@ -85,27 +85,27 @@ def test_an_installed_kind_runs_and_is_scored(acme, tmp_path):
     assert scored["outcomes"]["ok"] == 400
     meta = json.loads((tmp_path / run["path"] / "run.json").read_text())
     assert meta["fingerprints"]["acme"] == {
-        "kind": "acme_guard", "plugin": "guard", "version": "1.2", "options": {"flags": ["1", "2"]}
+        "kind": "acme_guard", "plugin": "acme", "version": "1.2", "options": {"flags": ["1", "2"]}
     }  # fmt: skip
 
 
 def test_other_options_are_another_run(acme, tmp_path):
     ids = set()
     for flags in ("['1']", "['2']"):
-        path = with_candidate(tmp_path, f"{{plugin: guard, options: {{flags: {flags}}}}}")
+        path = with_candidate(tmp_path, f"{{plugin: acme, options: {{flags: {flags}}}}}")
         ids.add(json.loads(invoke("run", path, "--json").stdout)["run_id"])
     assert len(ids) == 2
 
 
 def test_a_kind_that_is_not_installed_names_those_that_are(acme, tmp_path):
-    path = with_candidate(tmp_path, "{plugin: gaurd, options: {flags: []}}")
+    path = with_candidate(tmp_path, "{plugin: acne, options: {flags: []}}")
     checked = invoke("check", path)
     assert checked.exit_code == 0
-    assert "needs the plugin 'gaurd', which is not installed here" in checked.output
+    assert "needs the plugin 'acne', which is not installed here" in checked.output
     result = invoke("run", path)
     assert result.exit_code == 1
-    assert "there is no plugin 'gaurd'" in result.output
-    assert "did you mean 'guard'" in result.output
+    assert "there is no plugin 'acne'" in result.output
+    assert "did you mean 'acme'" in result.output
     assert "moderation" not in result.output
 
 
@@ -129,7 +129,7 @@ def test_a_plugin_that_makes_no_candidate_is_one_message(acme, tmp_path, candida
     [
         ("{plugin: rules}", "is 'rules', a kind of its own"),
         ("{recorded: v1.jsonl, options: {flags: []}}", "is given for a recorded candidate"),
-        ("{plugin: guard, model: gone, options: {flags: []}}", "models file"),
+        ("{plugin: acme, model: gone, options: {flags: []}}", "models file"),
     ],
 )
 def test_faults_of_the_eval_are_found_before_a_run(acme, tmp_path, candidate, found):

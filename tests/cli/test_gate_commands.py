@@ -1,7 +1,6 @@
 """gate, baseline, ci and explain as a person or a CI job types them: output, exit code, files."""
 
 import json
-import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -245,7 +244,7 @@ def test_the_workflows_own_command_line_works(tmp_path, monkeypatch):
     write_team_folder(team)
     spec = team / "evals" / "team.yaml"
     rules = team / "evals" / "rules"
-    shutil.copy(rules / "team_v1.yaml", rules / "team_v2.yaml")
+    (rules / "team_v2.yaml").write_text((rules / "team_v1.yaml").read_text().replace("version: 1", "version: 2"))
     data = yaml.safe_load(spec.read_text())
     data["candidates"] = {"v1": {"rules": "rules/team_v1.yaml"}, "v2": {"rules": "rules/team_v2.yaml"}}
     spec.write_text(yaml.safe_dump(data))

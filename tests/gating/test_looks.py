@@ -10,6 +10,7 @@ from harness.core.gate_arrays import GateArrays
 from harness.core.sequential import LOOKS
 from harness.errors import HarnessError
 from harness.gating.looks import is_robust, judge, look_sizes, look_tables, seeded_order, sequential_gate
+from harness.report.gate.statement_words import said
 
 
 def recall(tier="critical", margin=0.05, category="c0"):
@@ -62,7 +63,7 @@ def test_floors_that_block_are_refused_and_watched_ones_left_out():
         sequential_gate([CheckSpec("hate", "recall", "critical", floor=0.8)])
     gate, left_out = sequential_gate([recall(), CheckSpec("hate", "recall", "watch", floor=0.8)])
     assert [spec.category for spec in gate.specs] == ["c0"]
-    assert left_out == ("hate recall floor is not judged in a sequential run",)
+    assert [said(one) for one in left_out] == ["hate recall floor is not judged in a sequential run"]
 
 
 def test_a_gate_that_blocks_nothing_is_refused():

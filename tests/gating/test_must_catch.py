@@ -16,7 +16,7 @@ from harness.files.evals import load_eval
 from harness.gating.decide import gate_runs
 from harness.report.gate import annotation_lines, comment_markdown, junit_xml
 from harness.report.gate.document import gate_document
-from harness.report.gate.statement_words import reason_of
+from harness.report.gate.statement_words import must_catch_item, reason_of
 from tests.gating.small_eval import write_eval
 from tests.gating.stored import decided, store_run
 
@@ -45,7 +45,7 @@ def test_a_miss_that_the_baseline_shares_fails_too_and_says_so(tmp_path):
     report = gate_runs(run, "v2", run, "v1")
     assert report.verdict == "REGRESSION"
     assert report.must_catch is not None
-    assert "the baseline misses it too" in report.must_catch.described(report.must_catch.missed[0])
+    assert "the baseline misses it too" in must_catch_item(report.must_catch, report.must_catch.missed[0])
 
 
 @pytest.mark.parametrize(("n_caught", "result"), [(0, "missed"), (1, "missed"), (2, "caught"), (3, "caught")])
@@ -67,7 +67,7 @@ def test_even_repeats_that_split_are_a_miss(tmp_path):
     other[0, 0, 0] = 0
     run = store_run(tmp_path, GOLD, {"v1": cube, "v2": other}, must_catch=_flags(0))
     report = gate_runs(run, "v2", run, "v1")
-    assert "caught in 1 of 2 answers" in report.must_catch.described(report.must_catch.missed[0])
+    assert "caught in 1 of 2 answers" in must_catch_item(report.must_catch, report.must_catch.missed[0])
 
 
 @pytest.mark.parametrize(("on_failure", "verdict"), [("no_flag", "REGRESSION"), ("flag", "PASS")])
