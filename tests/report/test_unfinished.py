@@ -14,11 +14,11 @@ from harness.cli.plot import command as plot_command
 from harness.cli.report import command as report_command
 from harness.core.results import MetricResult
 from harness.gating.findings import PairEvidence, decide, pair_findings
-from harness.gating.findings.pair import CheckFact
+from harness.gating.findings.pair import About, CheckFact, TargetFact
 from harness.report.comparison.build import build_report
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.parts.banner import run_banner
-from harness.report.parts.decision_words import decision_sentence, decision_word
+from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
 from harness.runs import open_run
 
@@ -169,6 +169,31 @@ def test_the_headline_says_how_little_could_be_judged():
     assert decision_sentence(decision) == (
         "v2 may replace v1 as far as could be judged: 6 checks could not be evaluated; the others pass."
     )
+
+
+def test_a_figure_of_two_checks_is_named_once():
+    """The margin and the floor of one recall once read "recall of Misogyny and recall of Misogyny"."""
+    about = {"misogyny": About("Misogyny"), "hate": About("Hate")}
+
+    def judged(*asked, verdict, targets=()):
+        checks = tuple(
+            CheckFact(category, "recall", "guarded", verdict, limit, kind, UNDEFINED, None)
+            for category, kind, limit in asked
+        )
+        return decide("v2", "v1", pair_findings(PairEvidence("v1", "v2", about, checks=checks, targets=targets)), None)
+
+    both = (("misogyny", "margin", 0.05), ("misogyny", "floor", 0.7))
+    (_, said), *_ = screen(judged(*both, ("hate", "floor", 0.7), verdict="NOT_EVALUABLE"))
+    assert said == [
+        "3 checks of the gate could not be evaluated: recall of Hate and recall of Misogyny (margin and floor)."
+    ]
+    (_, said), *_ = screen(judged(("hate", "floor", 0.7), ("hate", "margin", 0.05), *both, verdict="INCONCLUSIVE"))
+    assert said[-1] == "And 2 more: recall of Misogyny."
+    target = TargetFact("misogyny", "recall", 0.85, "open", MetricResult(0.82, 0.7, 0.9, 133), 0.88)
+    asked = (("hate", "floor", 0.7), ("hate", "margin", 0.05), both[0])
+    (_, said), *_ = screen(judged(*asked, verdict="INCONCLUSIVE", targets=(target,)))
+    assert said[-1] == "And 2 more: recall of Misogyny and target of recall of Misogyny."
+    assert decision_sentence(judged(*both, verdict="REGRESSION")).endswith(": recall of Misogyny is worse.")
 
 
 def test_every_candidate_has_its_own_verdict():

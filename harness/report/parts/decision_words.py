@@ -10,6 +10,7 @@ from harness.report.parts.finding_words import (
     NO_OWNER,
     TOLD,
     Told,
+    distinct,
     figure,
     further_items,
     place,
@@ -91,7 +92,8 @@ def _harms(decision: Decision) -> str:
     if any(one.fact == "must_catch" for one in harms):
         parts.append("items that must be caught are missed")
     if worse:
-        parts.append(f"{listed([short_name(one) for one in worse], 3)} {'is' if len(worse) == 1 else 'are'} worse")
+        names = distinct(short_name(one) for one in worse)
+        parts.append(f"{listed(names, 3)} {'is' if len(names) == 1 else 'are'} worse")
     if any(one.fact == "failures" for one in harms):
         parts.append("more answers fail")
     missed = [one for one in harms if one.fact == "target_missed"]

@@ -6,7 +6,7 @@ its finding, and nobody edits it afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
@@ -248,7 +248,7 @@ def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
     said = [finding_told(one) for one in own[:shown]]
     rest = own[shown:]
     if rest:
-        said.append(Told(f"And {numbers.count(len(rest))} more: {listed([short_name(one) for one in rest], 4)}."))
+        said.append(Told(f"And {numbers.count(len(rest))} more: {listed(distinct(map(short_name, rest)), 4)}."))
     places = dict.fromkeys(
         f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
     )
@@ -257,11 +257,24 @@ def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
     return said
 
 
+def distinct(names: Iterable[str]) -> list[str]:
+    """Each name once, in order: a figure that moved and also fails its floor has one name."""
+    return list(dict.fromkeys(names))
+
+
 def short_name(one: Finding) -> str:
     """What a finding is about, as part of a list."""
-    if one.fact == "target_missed":
+    if one.fact in ("target_missed", "target_open"):
         return f"target of {figure(one)}"
     return figure(one) if one.metric else place(one)
+
+
+def _checked(checks: Sequence[Finding]) -> list[str]:
+    """What checks are about, each figure once: ``recall of Hate (margin and floor)`` where several ask about it."""
+    kinds: dict[str, list[str]] = {}
+    for one in checks:
+        kinds.setdefault(figure(one), []).append(one.evidence.names[0])
+    return [f"{name} ({listed(distinct(asked))})" if len(asked) > 1 else name for name, asked in kinds.items()]
 
 
 def untold_sentences(findings: Sequence[Finding]) -> list[str]:
@@ -278,7 +291,7 @@ def untold_sentences(findings: Sequence[Finding]) -> list[str]:
     unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]
     if unjudged:
         checks = plural(len(unjudged), "check")
-        said.append(f"{checks} of the gate could not be evaluated: {listed([figure(one) for one in unjudged], 3)}.")
+        said.append(f"{checks} of the gate could not be evaluated: {listed(_checked(unjudged), 3)}.")
     others = [one for one in findings if one.fact in ("target_open", "check") and one not in unjudged]
     said += told(others, 2)
     slices: dict[str, list[str]] = {}
