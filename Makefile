@@ -12,7 +12,7 @@ export PIP_PROGRESS_BAR ?= on
 # COVERAGE=1 measures which lines the tests reach, and names the modules below 80%.
 TESTS := $(BIN)/python -m pytest $(if $(COVERAGE),--cov --cov-report=json:.coverage.json)
 
-.PHONY: help setup quickstart test test-slow check lint smoke format lock docs examples benchmarks clean
+.PHONY: help setup quickstart test test-slow check lint smoke format lock docs examples benchmarks dist sbom audit clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -88,5 +88,25 @@ examples: $(VENV)/.installed
 benchmarks: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/benchmarks -m "" -s
 
+# Supply chain. The tools have an environment of their own: they are no part of what is locked and tested. They are pinned,
+# since the build back end writes its version into the wheel.
+TOOLS := $(VENV)-tools
+$(TOOLS)/.installed: Makefile | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check install -q hatchling==1.33.0 cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@touch $@
+
+# The same commit gives the same bytes: times are the commit's.
+dist: $(TOOLS)/.installed
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(TOOLS)/bin/python -m hatchling build -d dist
+	$(TOOLS)/bin/python -c 'import hashlib, pathlib; [print(hashlib.sha256(one.read_bytes()).hexdigest(), one) for one in sorted(pathlib.Path("dist").glob("moderation_harness-*"))]'
+
+sbom: $(TOOLS)/.installed
+	$(TOOLS)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible -o sbom.json requirements.lock
+	@echo "sbom.json: CycloneDX, every package of requirements.lock with its hashes, those for development included"
+
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/python .ci/audit.py $(TOOLS)/bin/pip-audit requirements.lock
+
 clean:
-	rm -rf $(VENV) $(VENV)-smoke .coverage .coverage.json .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-smoke $(TOOLS) sbom.json .coverage .coverage.json .pytest_cache .mypy_cache .ruff_cache
