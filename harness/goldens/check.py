@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
+from harness.files.policy import implied_parents
 from harness.files.text import counted, listed, nearest, shortened
 from harness.files.yaml import read_yaml
 from harness.goldens.hygiene import KINDS, MENDS, Hygiene
@@ -321,6 +322,18 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
                 f"does not label {listed(unlabelled)} of policy '{golden.card.policy.name}'",
                 "what candidates decide on them is neither stored nor scored: label them, or use another golden set "
                 "for these categories",
+            )
+        )
+    parents = {} if policy is None else implied_parents(policy)
+    inside = [name for name in unlabelled if not set(parents[name]).isdisjoint(golden.categories)]
+    if inside:
+        remarks.append(
+            Remark(
+                str(golden.path),
+                None,
+                f"labels a wider category than {listed(inside)}: a candidate that flags the narrower one alone is "
+                "scored as not flagging the wider one",
+                "let prompts and rules flag the wider category too",
             )
         )
     return remarks

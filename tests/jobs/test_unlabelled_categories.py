@@ -106,6 +106,14 @@ def test_check_names_a_candidate_that_decides_nothing_else(project):
     assert invoke("score", "latest").exit_code == 0
 
 
+def test_check_says_that_a_narrower_category_does_not_count_for_the_wider_one(project):
+    every = [str(path) for path in sorted(project.glob("*.yaml"))]
+    said = "labels a wider category than spam: a candidate that flags the narrower one alone is scored as not flagging"
+    assert said not in " ".join(invoke("check", *every).stderr.split())
+    (project / "policy.yaml").write_text(POLICY.replace("Unwanted bulk.", "Unwanted bulk., parent: harassment"))
+    assert said in " ".join(invoke("check", *every).stderr.split())
+
+
 def test_a_category_that_the_policy_does_not_have_stays_a_fault_of_the_candidate():
     def row(answer):
         return Prediction("a", "c-1", 0, answer, 0.0, Usage(), None, is_cached=False, response_key=None)
