@@ -70,6 +70,13 @@ def test_the_corpus_is_large():
     assert len({case.guard for case in GUARDS}) >= 15
 
 
+def in_short(cases):
+    """Every third case in the short form, the others in the slow suite."""
+    return [
+        pytest.param(case, id=case.name, marks=() if at % 3 == 0 else pytest.mark.slow) for at, case in enumerate(cases)
+    ]
+
+
 @pytest.mark.parametrize("case", PROVIDERS, ids=lambda case: case.name)
 def test_what_a_provider_answered_means(case):
     meaning = meaning_of(case.status, case.body)
@@ -99,7 +106,7 @@ def said_instead(case, text):
     return orjson.loads(found)
 
 
-@pytest.mark.parametrize("case", SPOKEN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", in_short(SPOKEN))
 def test_no_mutation_of_a_providers_answer_is_another_verdict(case):
     decoy = next(
         one.text for one in SPOKEN if one.decision != case.decision and one.more.get("ask") == case.more.get("ask")
@@ -113,7 +120,7 @@ def test_no_mutation_of_a_providers_answer_is_another_verdict(case):
         assert same_or_none(flagged(read(case, said_instead(case, text)).decisions), case.decision), text
 
 
-@pytest.mark.parametrize("case", SPOKEN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", in_short(SPOKEN))
 def test_a_body_that_is_not_whole_is_no_verdict(case):
     raw = case.bytes
     for at in {*range(0, len(raw), 37), len(raw) - 1}:
@@ -125,7 +132,7 @@ def test_a_body_that_is_not_whole_is_no_verdict(case):
         assert answer.outcome == "error"
 
 
-@pytest.mark.parametrize("case", SPOKEN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", in_short(SPOKEN))
 def test_an_absent_value_is_never_another_verdict(case):
     for path, body in nulled(case.body):
         assert same_or_none(flagged(read(case, body).decisions), case.decision), path
@@ -197,7 +204,7 @@ def decoys(case):
     ]
 
 
-@pytest.mark.parametrize("case", JUDGED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", in_short(JUDGED))
 def test_no_mutation_of_a_guards_answer_is_another_verdict(case):
     allowed = (case.verdict, "unparsed", "abstained")
     decoy = next((one.text for one in decoys(case)), "It could be either.")
@@ -208,7 +215,7 @@ def test_no_mutation_of_a_guards_answer_is_another_verdict(case):
         assert found in allowed, (name, text)
 
 
-@pytest.mark.parametrize("case", JUDGED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", in_short(JUDGED))
 def test_a_cut_off_answer_is_no_other_verdict(case):
     for text in prefixes(case.text):
         assert verdict(case, text, is_cut_off=True) in (case.verdict, "unparsed", "abstained"), text
