@@ -24,7 +24,7 @@ from harness.errors import HarnessError, refused_by_system
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart", "Run the main job end to end on a shipped golden set; no key needed."),
     "init": ("init", "Write a new team's folder: evals, golden set, reports, CI workflow."),
-    "check": ("check", "Validate every file and every reference between them; calls nothing."),
+    "check": ("check", "Validate every file and every reference between them; calls nothing unless asked to."),
     "golden": ("golden", "Take care of golden sets: import, check, agreement, audit, release."),
     "run": ("run", "Run the candidates of an eval over its golden set."),
     "score": ("score", "Show precision, recall and more per category from a stored run."),

@@ -230,6 +230,7 @@ class ResponseCache:
             if pending or self._beat_at is not None:
                 self._transaction(lambda: self._last_words(pending))
         finally:
+            claims.end(self._owner)
             self._database.close()
         if pending.committed is not None and not pending.committed.done():
             pending.committed.set_result(None)

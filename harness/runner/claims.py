@@ -18,7 +18,7 @@ BEAT_S = 5.0
 SILENT_S = 60.0
 """An owner on another machine that has not been heard of for so long is dead."""
 STOPPED_S = 600.0
-"""So is one on this machine whose process stands still; a process that has ended is dead at once."""
+"""So is one on this machine whose process stands still; a process or a journal that has ended is dead at once."""
 KEYS_AT_ONCE = 500
 TAKE = (
     "INSERT INTO ledger SELECT run, 0, sum(usd), 0, sum(tokens), count(*) FROM claims WHERE owner = ? GROUP BY run "
@@ -65,9 +65,20 @@ class Wanted(NamedTuple):
     tokens: int
 
 
+_OPEN: set[str] = set()
+"""Owners of this process whose journal is open: another of its pid has ended, though the process goes on."""
+
+
 def new_owner() -> str:
     """A name for one opened journal."""
-    return uuid.uuid4().hex
+    owner = uuid.uuid4().hex
+    _OPEN.add(owner)
+    return owner
+
+
+def end(owner: str) -> None:
+    """Say to this process that a journal is closed, whether or not it could sign off."""
+    _OPEN.discard(owner)
 
 
 def sign_on(database: sqlite3.Connection, owner: str, now: float) -> None:
@@ -86,7 +97,7 @@ def sign_off(database: sqlite3.Connection, owner: str) -> None:
 def bury_dead(database: sqlite3.Connection, now: float) -> int:
     """Free the claims of owners that are dead; how many there were."""
     owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
-    dead = [owner for owner, host, pid, beat in owners if is_dead(host, pid, now - beat)]
+    dead = [owner for owner, host, pid, beat in owners if is_dead(owner, host, pid, now - beat)]
     for owner in dead:
         _take_over(database, owner)
     return len(dead)
@@ -94,14 +105,16 @@ def bury_dead(database: sqlite3.Connection, now: float) -> int:
 
 def has_dead(database: sqlite3.Connection, now: float) -> bool:
     """Whether somebody ended without signing off."""
-    owners = database.execute("SELECT host, pid, beat FROM owners").fetchall()
-    return any(is_dead(host, pid, now - beat) for host, pid, beat in owners)
+    owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
+    return any(is_dead(owner, host, pid, now - beat) for owner, host, pid, beat in owners)
 
 
-def is_dead(host: str, pid: int, silent_s: float) -> bool:
+def is_dead(owner: str, host: str, pid: int, silent_s: float) -> bool:
     """Whether the owner of a claim can no longer bring an answer."""
     if host != socket.gethostname():
         return silent_s > SILENT_S
+    if pid == os.getpid():
+        return owner not in _OPEN
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

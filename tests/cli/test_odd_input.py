@@ -106,6 +106,8 @@ def test_odd_arguments_are_one_message(project, path):
     for parameter in command.params:
         if isinstance(parameter, click.Argument):
             for value in ODD:
+                if value == "team" and path[0] in ("run", "ci"):
+                    continue  # names the eval, which asks the embedded model where that is installed
                 _invoke([*path, *_required(command, parameter.name, value)])
 
 

@@ -86,7 +86,9 @@ def test_unknown_topic_names_the_nearest():
 def test_command_lists_and_prints():
     listed = CliRunner().invoke(command, [])
     assert listed.exit_code == 0
-    assert [line.split()[0] for line in listed.stdout.splitlines()[:-2]] == [one.topic for one in pages()]
+    names = [line.split()[0] for line in listed.stdout.splitlines()[:-2]]
+    assert [name for name in names if name != "formats"] == [one.topic for one in pages()]
+    assert "formats" in names
     printed = CliRunner().invoke(command, ["gate"])
     assert printed.stdout.startswith("The rollout gate\n================\n")
     assert CliRunner().invoke(command, ["gate", "--json"]).stdout.startswith('{\n  "topic": "gate"')
