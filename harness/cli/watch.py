@@ -28,8 +28,10 @@ SHOWN_IDS = 5
 
 def watch_eval(eval_path: Path, options: RunOptions) -> None:
     """Run, wait for a save, run again, until Ctrl-C; a file at fault is one message, and the next save may mend it."""
+    from harness.files.text import require_file
     from harness.jobs.watch import Watch
 
+    require_file(eval_path, what="eval")
     with tempfile.TemporaryDirectory(prefix="harness-watch-") as folder:
         watch = Watch(eval_path, options, os.environ, Path(folder), stream=progress_stream(), on_start=announce_model)
         try:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.files.decode import NAME, NAME_ALLOWED
 from harness.files.permissions import no_more_readable_than
 from harness.files.policy import load_policy
-from harness.files.text import listed, suggestion
+from harness.files.text import listed, shortened, suggestion
 from harness.goldens.imports.convert import Account, converted, meta_name
+from harness.goldens.imports.doubts import id_remarks, missing_parts, opposites, unknown_categories
 from harness.goldens.imports.foreign import Foreign, Reading, open_foreign
-from harness.goldens.imports.guess_plan import category_id, has_lost_digits, proposed, samples_of
+from harness.goldens.imports.guess_plan import category_id, proposed, samples_of
 from harness.goldens.imports.importers import Imported, Importer, file_stem, importer_of, recognised
 from harness.goldens.imports.plan import Plan
 from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, policy_text, publish, sha256_of
@@ -95,6 +97,7 @@ def propose(
     request: Request, foreign: Foreign, samples: Mapping[str, Sequence[Any]], *, is_known_format: bool = True
 ) -> Proposal:
     """Everything that can be found out without a question; ``is_known_format`` False: the format was ruled out."""
+    _require_name(request)
     _require_columns(request.plan, foreign)
     found = None
     if request.format:
@@ -113,13 +116,13 @@ def propose(
         plan = proposed(samples, plan, categories=categories)
         if request.row_ids:
             plan = replace(plan, id=None)
-        remarks = list(_id_remarks(samples, plan))
+        remarks = [*id_remarks(samples, plan), *opposites(plan)]
     plan = replace(
         plan,
         unescape=plan.unescape if request.unescape is None else request.unescape,
         repair=plan.repair if request.repair is None else request.repair,
     )
-    missing = [] if importer is not None and importer.read is not None else list(_missing(plan, foreign))
+    missing = [] if importer is not None and importer.read is not None else list(missing_parts(plan, foreign))
     if len(policies) > 1:
         missing.append(_several_policies(policies))
     is_new = policy is None
@@ -127,7 +130,7 @@ def propose(
     if policy is not None and not (importer is not None and importer.read is not None):
         unknown = [name for name in own if name not in categories]
         if unknown:
-            missing.append(_unknown_categories(plan, unknown, categories, str(policy_path)))
+            missing.append(unknown_categories(plan, unknown, categories, str(policy_path)))
     name = set_name(request.path) if request.name is None else request.name
     return Proposal(
         request,
@@ -161,7 +164,7 @@ def perform(proposal: Proposal) -> Result:
     unknown = [name for name in categories if not proposal.is_new_policy and name not in proposal.policy_categories]
     if unknown:
         raise HarnessError(
-            _unknown_categories(proposal.plan, unknown, proposal.policy_categories, str(proposal.policy_path))
+            unknown_categories(proposal.plan, unknown, proposal.policy_categories, str(proposal.policy_path))
         )
     card, items = default_paths(request.folder, proposal.name, request.version)
     names = list(_decision_names(imported, proposal))
@@ -237,41 +240,13 @@ def _facts(proposal: Proposal, imported: Imported) -> CardFacts:
     )
 
 
-def _missing(plan: Plan, foreign: Foreign) -> Iterator[str]:
-    columns = listed([name for name in foreign.columns if name], most=30)
-    if plan.text is None and plan.images is None:
-        yield f"{foreign.path}: no column was recognised as the text\n  allowed: {columns}\n  name it: --text COLUMN"
-    if not plan.categories:
-        yield (
-            f"{foreign.path}: no column was recognised as labels\n  allowed: {columns}\n"
-            "  name them: --label COLUMN=CATEGORY for a column with 1 and 0 or yes and no, or --labels COLUMN for one "
-            "that names what is violated"
+def _require_name(request: Request) -> None:
+    if request.name is not None and (not NAME.fullmatch(request.name) or len(request.name) > 100):
+        raise HarnessError(
+            f"the name '{shortened(request.name)}' cannot be a golden set's",
+            allowed=NAME_ALLOWED,
+            next_step="choose another: --name NAME",
         )
-
-
-def _unknown_categories(plan: Plan, unknown: Sequence[str], known: Sequence[str], policy: str) -> str:
-    first = unknown[0]
-    word = next((name for name, category in plan.names.items() if category == first), None)
-    column = next((label.column for label in plan.labels if label.category == first), None)
-    option = (
-        f"--label {shlex.quote(f'{column}=CATEGORY')}"
-        if column
-        else f"--rename {shlex.quote(f'{word or first}=CATEGORY')}"
-    )
-    return (
-        f"{policy}: has no category {listed(unknown)}\n  allowed: {listed(known, most=40)}\n"
-        f"  {suggestion(first, known, 'say which category it is')} {option}, leave the column out: --ignore COLUMN, or "
-        "begin a policy of your own: --new-policy"
-    )
-
-
-def _id_remarks(samples: Mapping[str, Sequence[Any]], plan: Plan) -> Iterator[str]:
-    for name, values in samples.items():
-        if name not in plan.columns and re.search(r"(?i)(^|[ _.-])id$", name) and has_lost_digits(values):
-            yield (
-                f"column '{name}' lost digits in a spreadsheet (as in 1.23E+15): it is kept under meta, and rows are "
-                "numbered instead; export the ids as text to keep them"
-            )
 
 
 def _require_columns(plan: Plan, foreign: Foreign) -> None:
@@ -333,7 +308,7 @@ def _file_name(text: str) -> str:
 def command_of(proposal: Proposal) -> str:
     """The command that repeats the import without a question."""
     request, plan = proposal.request, proposal.plan
-    parts = ["harness golden import", shlex.quote(str(request.path.name)), "--yes"]
+    parts = ["harness golden import", shlex.quote(str(request.path)), "--yes"]
 
     def add(flag: str, value: Any) -> None:
         if value not in (None, ""):
@@ -341,6 +316,10 @@ def command_of(proposal: Proposal) -> str:
 
     add("--format", proposal.format)
     add("--name", proposal.name)
+    add("--version", None if request.version == 1 else request.version)
+    add("--to", None if request.folder == Path("golden_sets") else request.folder)
+    add("--licence", request.licence)
+    add("--source", request.source)
     add("--delimiter", request.reading.delimiter)
     add("--encoding", request.reading.encoding)
     add("--sheet", request.reading.sheet)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.clusters import clustered_metric
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.multiplicity import holm
 from harness.core.paired import paired_cells, paired_difference
@@ -172,46 +173,37 @@ def identity_gaps(run: Run, candidate: str, slice_name: str) -> list[IdentityGap
         inside[places] = True
         for column, category in enumerate(run.categories):
             gold, said, score = read.y_true[:, column], read.y_pred[:, 0, column], scores[:, column]
-            own, others = _false_positives(gold, said, inside), _false_positives(gold, said, ~inside)
-            if own[1] and others[1]:
+            own, others = _fpr(run, gold, said, inside), _fpr(run, gold, said, ~inside)
+            if own.n and others.n:
                 found.append(
                     IdentityGap(
                         value,
                         category,
                         int((inside & (gold >= 0)).sum()),
-                        _rate(*own),
+                        own,
                         _gap(own, others),
-                        auroc(gold[inside], score[inside]),
-                        _auroc_of(gold, score, inside & (gold == 0), ~inside & (gold == 1)),
-                        _auroc_of(gold, score, inside & (gold == 1), ~inside & (gold == 0)),
+                        _auroc_of(run, gold, score, inside),
+                        _auroc_of(run, gold, score, (inside & (gold == 0)) | (~inside & (gold == 1))),
+                        _auroc_of(run, gold, score, (inside & (gold == 1)) | (~inside & (gold == 0))),
                     )
                 )
     return found
 
 
-def _false_positives(gold: NDArray[np.int8], said: NDArray[np.int8], kept: NDArray[np.bool_]) -> tuple[int, int]:
-    harmless = kept & (gold == 0) & (said >= 0)
-    return int((harmless & (said == 1)).sum()), int(harmless.sum())
+def _fpr(run: Run, gold: NDArray[np.int8], said: NDArray[np.int8], kept: NDArray[np.bool_]) -> MetricResult:
+    """The false-positive rate of some items; members of a group count as the effective items they are."""
+    clusters = run.clusters
+    return clustered_metric("fpr", gold[kept], said[kept], None if clusters is None else clusters[kept])
 
 
-def _rate(k: int, n: int) -> MetricResult:
-    from harness.core.intervals import wilson_interval
-
-    low, high = wilson_interval(k, n)
-    return MetricResult(k / n, low, high, n, 0)
-
-
-def _gap(own: tuple[int, int], others: tuple[int, int]) -> MetricResult:
+def _gap(own: MetricResult, others: MetricResult) -> MetricResult:
     """Difference of two independent proportions with the square-and-add interval (Newcombe 1998, method 10)."""
-    one, other = _rate(*own), _rate(*others)
-    value = one.value - other.value
-    low = value - float(np.hypot(one.value - one.low, other.high - other.value))
-    high = value + float(np.hypot(one.high - one.value, other.value - other.low))
-    return MetricResult(value, low, high, own[1], 0)
+    value = own.value - others.value
+    low = value - float(np.hypot(own.value - own.low, others.high - others.value))
+    high = value + float(np.hypot(own.high - own.value, others.value - others.low))
+    return MetricResult(value, low, high, own.n, 0)
 
 
-def _auroc_of(
-    gold: NDArray[np.int8], score: NDArray[np.float64], one: NDArray[np.bool_], other: NDArray[np.bool_]
-) -> MetricResult:
-    kept = one | other
-    return auroc(gold[kept], score[kept])
+def _auroc_of(run: Run, gold: NDArray[np.int8], score: NDArray[np.float64], kept: NDArray[np.bool_]) -> MetricResult:
+    clusters = run.clusters
+    return auroc(gold[kept], score[kept], clusters=None if clusters is None else clusters[kept])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +158,14 @@ def _request(path: Path, said: dict[str, Any]) -> Request:
         for column, category in _pairs(said["labels"], "--label", needs_value=False).items()
     ]
     delimiter = {"tab": "\t", "\\t": "\t"}.get(said["delimiter"] or "", said["delimiter"])
+    if said["encoding"] is not None:
+        try:
+            codecs.lookup(said["encoding"])
+        except (LookupError, ValueError):
+            raise click.BadParameter(
+                f"'{said['encoding']}' is no encoding that is known. Allowed: utf-8, cp1252, utf-16, shift_jis, ...",
+                param_hint="--encoding",
+            ) from None
     if delimiter is not None and len(delimiter) != 1:
         raise click.BadParameter(f"'{delimiter}' is not one character.", param_hint="--delimiter")
     plan = Plan(

@@ -85,6 +85,8 @@ def command(
     click.echo(f"{counts.pop(ORIGINAL, 0):,} items and their variants: {len(rows):,} in all")
     for variant, n in counts.items():
         click.echo(f"    {variant:12} {n:>7,}")
+    if pairs and not counts.get("swap"):
+        click.echo("    No item has a word of --swap, or the swap changes nothing: there is no such variant.")
     click.echo(f"Wrote {card}\n\nNext: name it as golden_set of an eval, run it, then: harness robustness latest")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.files.golden import guess
 from harness.files.golden.values import folded, is_negation, meaning
+from harness.files.policy import CATEGORY_ID
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.plan import LabelColumn, Plan, VoteColumn, parted
@@ -89,6 +90,11 @@ def _ids(left: Mapping[str, Sequence[Any]], plan: Plan) -> str | None:
     return found
 
 
+def is_named_like_ids(name: str) -> bool:
+    """Whether a column is called what columns of ids are called, whatever it holds."""
+    return guess.id_column({name: range(2)}) == name
+
+
 def has_lost_digits(values: Sequence[Any]) -> bool:
     """Whether ids went through a spreadsheet that wrote them as 1.23E+15."""
     return any((isinstance(value, float) and abs(value) >= 2**53) or _BAD_ID.fullmatch(str(value).strip())
@@ -122,9 +128,9 @@ def _labels(left: Mapping[str, Sequence[Any]], plan: Plan, categories: Collectio
     named = [name for name in left if folded(name) in known and guess.is_label_like(left[name])]
     if named:
         return replace(plan, labels=tuple(LabelColumn(name, known[folded(name)]) for name in named))
-    ids = guess.id_column(left)
-    binary = [name for name in guess.label_columns(left) if name != ids]
-    binary = binary or [name for name, values in left.items() if name != ids and _is_mostly_yes_or_no(values)]
+    left = {name: values for name, values in left.items() if not is_named_like_ids(name)}
+    binary = guess.label_columns(left)
+    binary = binary or [name for name, values in left.items() if _is_mostly_yes_or_no(values)]
     if plan.votes:
         return _listed_votes(left, plan)
     listed = _list_column({name: values for name, values in left.items() if name not in binary}, known)
@@ -168,9 +174,11 @@ def _category(column: str, categories: Collection[str], *, n: int) -> str:
 def category_id(name: str) -> str:
     """A column's or a label's name as a category id.
 
-    >>> category_id(" Hate speech "), category_id("is_toxic"), category_id("S1"), category_id("sexual/minors")
-    ('hate_speech', 'toxic', 's1', 'sexual/minors')
+    >>> category_id(" Hate speech "), category_id("is_toxic"), category_id("TVEC.01"), category_id("sexual/minors")
+    ('hate_speech', 'toxic', 'TVEC.01', 'sexual/minors')
     """
+    if CATEGORY_ID.fullmatch(name) and any(char.isdigit() for char in name) and name[0].isalpha():
+        return name  # the code of a taxonomy, as it writes it
     text = re.sub(r"[^\w/-]+", "_", name.strip().casefold(), flags=re.ASCII).strip("_-/")
     text = re.sub(r"^(?:is|has|label|labels|gold)_", "", text)
     return text if text and text[0].isalpha() else f"c_{text}" if text else "violation"

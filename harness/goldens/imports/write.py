@@ -103,7 +103,7 @@ def require_free(places: Places) -> None:
                 str(path),
                 "is there already",
                 allowed="a new golden set: a set that was used once stays as it is",
-                next_step="give the set another name or version: --name NAME or --version N",
+                next_step="give the new set another name: --name NAME",
             )
 
 

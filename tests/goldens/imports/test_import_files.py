@@ -252,7 +252,7 @@ def test_categories_that_the_policy_lacks_are_named(tmp_path):
         ("a.csv.gz", b"\x1f\x8b\x08\x00broken", "cannot be unpacked"),
         ("a.json", b'{"a": ', "is no JSON"),
         ("a.parquet", b"PAR1 broken", "cannot be read as Parquet"),
-        ("a.csv", b"id,text,hate\n1,\"never ends,1\n2,two,0\n" , "no column was recognised"),
+        ("a.csv", b"id,text,hate\n1,\"never ends,1\n2,two,0\n" , "no rows that can be read: row 2 is 2 cells under 3"),
         ("a.json", b'{"a": [{"x": 1}], "b": [{"y": 2}]}', "holds several lists: a, b"),
         ("a.csv", b"only,numbers\n1,2\n3,4\n", "no column was recognised as the text"),
     ],
@@ -282,3 +282,57 @@ def test_gzip_that_unfolds_without_end_is_refused(tmp_path, monkeypatch):
     result = run(path, "--yes")
     assert result.exit_code == 1
     assert "unfolds to more than" in result.output
+
+
+def test_a_column_called_id_is_never_a_label_and_repeats_are_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,hate\nx,aaa bbb,1\nx,ccc ddd,0\ny,eee fff,0\n")
+    result = run(path, "--dry-run", "--to", tmp_path / "golden_sets")
+    assert "label: id" not in result.output
+    assert "the values of column 'id' repeat" in result.output
+    assert "--id row" in result.output
+
+
+@pytest.mark.parametrize("column", ["safe", "is_not_hate", "Not hateful"])
+def test_a_column_that_reads_as_the_opposite_is_doubted_until_its_values_are_given(tmp_path, column):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,text,{column}\n1,some words,1\n2,other words,0\n")
+    assert "reads as the opposite of a violation" in run(path, "--dry-run").output
+    turned = run(path, "--dry-run", "--value", "1=0", "--value", "0=1", "--label", f"{column}=hate")
+    assert "reads as the opposite" not in turned.output
+    golden, _ = imported(
+        tmp_path, "b.csv", path.read_text(), "--value", "1=0", "--value", "0=1", "--label", f"{column}=hate"
+    )
+    assert labels_of(golden) == {"1": {"hate": 0}, "2": {"hate": 1}}
+
+
+def test_codes_of_a_taxonomy_keep_their_case(tmp_path):
+    text = "id,text,violations\n1,one two,TVEC.01;S1\n2,three four,none\n3,five six,TVEC.01\n"
+    golden, _ = imported(tmp_path, "a.csv", text, "--labels", "violations")
+    assert golden.categories == ("TVEC.01", "S1")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "x" * 101, "a b"])
+def test_a_name_that_is_no_name_writes_nothing(tmp_path, name):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,hate\n1,one,1\n2,two,0\n")
+    result = run(path, "--yes", "--to", tmp_path / "golden_sets", "--name", name)
+    assert result.exit_code == 1
+    assert "cannot be a golden set's" in result.output
+    assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code", "message"),
+    [
+        ("id,text,hate\n1,one,1\n", ["--encoding", "nope"], 2, "is no encoding that is known"),
+        ("id,text,hate\n", [], 1, "has a header and no rows that can be read"),
+        ("id,text,hate\n1,one,1\n", ["--label", "text=hate", "--text", "text"], 1, "as the text and as a label"),
+    ],
+)
+def test_mistakes_that_readers_made_are_said(tmp_path, text, options, code, message):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    result = run(path, "--yes", "--to", tmp_path / "golden_sets", *options)
+    assert result.exit_code == code, result.output
+    assert message in result.output

@@ -1,0 +1,83 @@
+"""What cannot be told of a foreign file, or is probably not meant: said before anything is written.
+
+Decides which guesses are missing, and which are doubtful although they are complete.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.files.golden.values import meaning
+from harness.files.text import listed, suggestion
+from harness.goldens.imports.flat import NoRow
+from harness.goldens.imports.foreign import Foreign
+from harness.goldens.imports.guess_plan import has_lost_digits, is_named_like_ids
+from harness.goldens.imports.plan import Plan
+
+
+def missing_parts(plan: Plan, foreign: Foreign) -> Iterator[str]:
+    """What has to be named before anything can be written, each with the option that names it."""
+    first = next(iter(foreign.rows()), None)
+    if not any(not isinstance(row, NoRow) for _, row in foreign.rows()):
+        why = f": row {first[0]} is {first[1].reason}" if first is not None and isinstance(first[1], NoRow) else ""
+        yield f"{foreign.path}: has a header and no rows that can be read{why}"
+        return
+    twice = [label.column for label in plan.labels if label.column == plan.text]
+    if twice:
+        yield f"{foreign.path}: column '{twice[0]}' is named as the text and as a label\n  name another for one of them"
+    columns = listed([name for name in foreign.columns if name], most=30)
+    if plan.text is None and plan.images is None:
+        yield f"{foreign.path}: no column was recognised as the text\n  allowed: {columns}\n  name it: --text COLUMN"
+    if not plan.categories:
+        yield (
+            f"{foreign.path}: no column was recognised as labels\n  allowed: {columns}\n"
+            "  name them: --label COLUMN=CATEGORY for a column with 1 and 0 or yes and no, or --labels COLUMN for one "
+            "that names what is violated"
+        )
+
+
+def unknown_categories(plan: Plan, unknown: Sequence[str], known: Sequence[str], policy: str) -> str:
+    """Categories that the policy does not have, with what can be done about them."""
+    first = unknown[0]
+    word = next((name for name, category in plan.names.items() if category == first), None)
+    column = next((label.column for label in plan.labels if label.category == first), None)
+    option = (
+        f"--label {shlex.quote(f'{column}=CATEGORY')}"
+        if column
+        else f"--rename {shlex.quote(f'{word or first}=CATEGORY')}"
+    )
+    return (
+        f"{policy}: has no category {listed(unknown)}\n  allowed: {listed(known, most=40)}\n"
+        f"  {suggestion(first, known, 'say which category it is')} {option}, leave the column out: --ignore COLUMN, or "
+        "begin a policy of your own: --new-policy"
+    )
+
+
+def id_remarks(samples: Mapping[str, Sequence[Any]], plan: Plan) -> Iterator[str]:
+    """Columns of ids that cannot serve as ids, and why."""
+    for name, values in samples.items():
+        if name not in plan.columns and is_named_like_ids(name) and len({*map(str, values)}) < len(values):
+            yield (
+                f"the values of column '{name}' repeat, so they are no ids: it is kept under meta, and rows are "
+                "numbered instead; where a row is one annotator's vote, name the annotators: --annotator COLUMN"
+            )
+        elif name not in plan.columns and re.search(r"(?i)(^|[ _.-])id$", name) and has_lost_digits(values):
+            yield (
+                f"column '{name}' lost digits in a spreadsheet (as in 1.23E+15): it is kept under meta, and rows are "
+                "numbered instead; export the ids as text to keep them"
+            )
+
+
+def opposites(plan: Plan) -> Iterator[str]:
+    """Columns whose name reads as the opposite of a violation, while 1 is taken as one."""
+    for label in plan.labels:
+        words = label.column.replace("_", " ").strip().casefold().removeprefix("is ")
+        is_opposite = meaning(words) == 0 or words.startswith(("not ", "non ", "no "))
+        if is_opposite and not ({"0", "1"} & plan.values.keys()):
+            yield (
+                f"column '{label.column}' reads as the opposite of a violation, and its 1 is taken as a violation: "
+                "turn it with --value 1=0 --value 0=1 and --label COLUMN=CATEGORY"
+            )
