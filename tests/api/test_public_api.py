@@ -248,7 +248,11 @@ def test_an_interrupt_of_the_cell_ends_the_run_in_order():
         assert stopped.wait(30)
         return "summary"
 
-    assert _beside_a_loop(work) == "summary"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        assert _beside_a_loop(work) == "summary"
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_unfinished_run_warns_where_it_is_opened(project, run):
