@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 from harness.api.place import Place, place
@@ -278,9 +279,10 @@ def _names(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _warn(message: str) -> None:
-    depth, frame = 1, sys._getframe()
+    depth = 1
+    frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("harness."):
-        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+        depth, frame = depth + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=depth)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from harness.runs.reader import Run as StoredRun
 
 
-class _Shown:
+class _Shown(ABC):
     """A readable repr, and HTML where a notebook asks for it."""
 
-    def _lines(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _lines(self) -> list[str]: ...
 
     def _tables(self) -> list[Table]:
         return []

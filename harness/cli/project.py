@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import click
 from click.core import ParameterSource
@@ -131,13 +132,17 @@ def place() -> Place:
     return found if isinstance(found, Place) else Place(Path.cwd(), None)
 
 
+_EQUIPPED: WeakSet[click.Command] = WeakSet()
+"""Commands that have it already: a test may ask for one again."""
+
+
 def equip(command: click.Command) -> click.Command:
     """Give a command what every command has: paths from where it is typed, ``-q``, ``-v``, completion of names."""
     from harness.cli.completion import completer_of
 
-    if getattr(command, "is_equipped", False):
+    if command in _EQUIPPED:
         return command
-    command.is_equipped = True  # type: ignore[attr-defined]
+    _EQUIPPED.add(command)
     for parameter in command.params:
         if isinstance(parameter.type, click.Path) and not isinstance(parameter.type, _PathFrom):
             parameter.type = _PathFrom(parameter.type)
@@ -149,7 +154,7 @@ def equip(command: click.Command) -> click.Command:
     taken = {name for parameter in command.params for name in parameter.opts}
     for option in voice_options():
         if not taken.intersection(option.opts):
-            option.hidden = True  # type: ignore[attr-defined]
+            option.hidden = True
             command.params.append(option)
     if isinstance(command, click.Group):
         for inner in command.commands.values():

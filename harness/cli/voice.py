@@ -43,7 +43,7 @@ def _louder(context: click.Context, _parameter: click.Parameter, value: int) -> 
         context.meta[_KEY] = value
 
 
-def voice_options() -> list[click.Parameter]:
+def voice_options() -> list[click.Option]:
     """``-q`` and ``-v`` as every command has them; neither is passed to it."""
     return [
         click.Option(

@@ -81,24 +81,16 @@ def _endpoint_faults(document: Document, place: Loc, model: Model) -> list[FileE
                     )
                 )
         return errors
-    if model.gguf is not None:
-        errors.append(
-            document.error(
-                (*place, "gguf"),
-                f"is given with 'provider: {model.provider}'",
-                allowed="gguf only with 'provider: embedded'",
-                next_step="remove it",
+    for name, provider in (("gguf", "embedded"), ("region", "bedrock")):
+        if getattr(model, name) is not None and model.provider != provider:
+            errors.append(
+                document.error(
+                    (*place, name),
+                    f"is given with 'provider: {model.provider}'",
+                    allowed=f"{name} only with 'provider: {provider}'",
+                    next_step="remove it",
+                )
             )
-        )
-    if model.region is not None and model.provider != "bedrock":
-        errors.append(
-            document.error(
-                (*place, "region"),
-                f"is given with 'provider: {model.provider}'",
-                allowed="region only with 'provider: bedrock'",
-                next_step="remove it",
-            )
-        )
     if model.structured_output in ("json_schema", "json_object") and model.provider in ("anthropic", "bedrock"):
         errors.append(
             document.error(

@@ -52,35 +52,22 @@ def write_version(
         groups: Position -> group of the items that get another one.
     """
     with no_more_readable_than(golden.path, golden.items_path):
-        _write(golden, card, categories, labels, changed, card_path, items_path, groups)
-
-
-def _write(
-    golden: GoldenSet,
-    card: GoldenCard,
-    categories: tuple[str, ...],
-    labels: NDArray[np.int8],
-    changed: Sequence[Key],
-    card_path: Path,
-    items_path: Path,
-    groups: Mapping[int, str],
-) -> None:
-    lines = _edited(golden, labels, changed, groups) if categories == golden.categories else None
-    if lines is not None:
-        items_path.write_bytes(lines)
-        card_path.write_text(_card_text(golden, card), encoding="utf-8")
-        return
-    with open(items_path, "wb") as file:
-        for at, (item, codes) in enumerate(zip(golden.items(), labels, strict=True)):
-            row = plain_row(item, golden.card.slices)
-            if at in groups:
-                row["group"] = groups[at]
-            row["labels"] = {
-                name: None if code < 0 else int(code) for name, code in zip(categories, codes.tolist(), strict=True)
-            }
-            file.write(orjson.dumps(row, option=_JSON, default=str) + b"\n")
-    has_must_catch = bool(golden.must_catch)
-    card_path.write_text(_plain_card(card, categories, has_must_catch=has_must_catch), encoding="utf-8")
+        lines = _edited(golden, labels, changed, groups) if categories == golden.categories else None
+        if lines is not None:
+            items_path.write_bytes(lines)
+            card_path.write_text(_card_text(golden, card), encoding="utf-8")
+            return
+        with open(items_path, "wb") as file:
+            for at, (item, codes) in enumerate(zip(golden.items(), labels, strict=True)):
+                row = plain_row(item, golden.card.slices)
+                if at in groups:
+                    row["group"] = groups[at]
+                row["labels"] = {
+                    name: None if code < 0 else int(code) for name, code in zip(categories, codes.tolist(), strict=True)
+                }
+                file.write(orjson.dumps(row, option=_JSON, default=str) + b"\n")
+        has_must_catch = bool(golden.must_catch)
+        card_path.write_text(_plain_card(card, categories, has_must_catch=has_must_catch), encoding="utf-8")
 
 
 def plain_row(item: Item, slices: Mapping[str, str]) -> dict[str, Any]:

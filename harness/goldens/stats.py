@@ -20,7 +20,6 @@ from harness.files.golden.sets import GoldenSet
 
 RECALL = 0.8
 MARGIN = 0.05
-HARD_SLICES = ("functionality", "type", "kind", "focus")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,9 @@ def _values(plan: Plan, proposal: Proposal) -> Plan:
         for word in list(words)[:_MOST_ASKED]:
             if word in proposal.request.plan.names or folded(word) in known:
                 continue
-            code = values.get(word, "?")
-            guess_word = {0: "none", None: "null"}.get(code, names.get(word, category_id(word)))  # type: ignore[arg-type]
+            guess_word = names.get(word, category_id(word))
+            if word in values and values[word] != 1:
+                guess_word = "null" if values[word] is None else "none"
             answer = click.prompt(
                 f"Category of '{word[:40]}' ('none': nothing is violated, 'null': not labelled)", default=guess_word
             )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.golden.options import card_argument, policy_option
 from harness.cli.options import json_option, print_json, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.gating.records import Across
 
 
 @click.command("stale")
@@ -100,7 +104,7 @@ def command(
         click.echo("\n" + to_terminal(across_table(across)))
 
 
-def _four_cells(old_name: str, new_name: str, runs_dir: str):  # type: ignore[no-untyped-def]
+def _four_cells(old_name: str, new_name: str, runs_dir: str) -> Across:
     from harness.cli.options import find_run
     from harness.gating.across import split_change
     from harness.gating.choose import choose_pair

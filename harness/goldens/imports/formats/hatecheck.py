@@ -5,23 +5,29 @@ Format: github.com/paul-rottger/hatecheck-data; licence: CC-BY-4.0. Cases of one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.goldens.imports.importers import Importer, has_columns
 from harness.goldens.imports.plan import LabelColumn, Plan
 
+Samples = Mapping[str, Sequence[Any]]
 
-def _plan(samples: Mapping[str, Sequence[Any]]) -> Plan:
-    slices = {"functionality": "functionality", "target": "target_ident", "direction": "direction"}
-    return Plan(
-        text="test_case",
-        id="case_id",
-        labels=(LabelColumn("label_gold", "hate"),),
-        values={"hateful": 1, "non-hateful": 0},
-        group="templ_id" if "templ_id" in samples else None,
-        slices={name: column for name, column in slices.items() if column in samples},
-    )
+
+def suite_plan(id_column: str, slices: Mapping[str, str]) -> Callable[[Samples], Plan]:
+    """The plan of a suite of functional tests; what a file has no column for is left out."""
+
+    def plan(samples: Samples) -> Plan:
+        return Plan(
+            text="test_case",
+            id=id_column,
+            labels=(LabelColumn("label_gold", "hate"),),
+            values={"hateful": 1, "non-hateful": 0},
+            group="templ_id" if "templ_id" in samples else None,
+            slices={name: column for name, column in slices.items() if column in samples},
+        )
+
+    return plan
 
 
 importer = Importer(
@@ -29,5 +35,5 @@ importer = Importer(
     source="https://github.com/paul-rottger/hatecheck-data",
     licence="CC-BY-4.0",
     recognises=has_columns("case_id", "functionality", "test_case", "label_gold"),
-    plan=_plan,
+    plan=suite_plan("case_id", {"functionality": "functionality", "target": "target_ident", "direction": "direction"}),
 )
