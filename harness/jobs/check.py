@@ -130,7 +130,15 @@ class _Checker:
         if self._runs_dir is not None:
             from harness.jobs.check_stored import changed_since_run  # runs load pyarrow
 
-            self._doubt(changed_since_run(self._prompts.values(), self._rules.values(), self._runs_dir))
+            self._doubt(
+                changed_since_run(
+                    self._prompts.values(),
+                    self._rules.values(),
+                    self._policies.values(),
+                    self._golden.values(),
+                    self._runs_dir,
+                )
+            )
         return CheckReport(
             files={kind: len(paths) for kind, paths in self.found.items() if paths},
             n_items=sum(map(len, self._golden.values())),

@@ -163,10 +163,26 @@ def test_a_text_that_changed_under_an_unchanged_version_is_named_with_the_run(ra
     path.write_text(RULES.replace("casino", "kasino"))
     said = warnings(check_paths([folder], runs_dir=runs))
     assert f"rules.yaml: still says version 1, but run {run_id} (" in said
-    assert "write 'version: 2', or bring the old text back" in said
+    assert "write 'version: 2', or bring the old rule set back" in said
     assert "still says version" not in warnings(check_paths([folder]))
     path.write_text(RULES.replace("casino", "kasino").replace("version: 1", "version: 2"))
     assert "still says version" not in warnings(check_paths([folder], runs_dir=runs))
+
+
+def test_a_policy_and_items_that_changed_under_their_version_are_named_too(ran):
+    folder, runs, run_id = ran
+    policy, items = folder / "policy.yaml", folder / "items.jsonl"
+    policy.write_text("# a comment\n" + POLICY.replace("severity: high", "severity: critical, owner: Policy"))
+    assert "still says version" not in warnings(check_paths([folder], runs_dir=runs))
+    policy.write_text(POLICY.replace("Attacks people because", "Insults people because"))
+    said = warnings(check_paths([folder], runs_dir=runs))
+    assert f"policy.yaml: still says version 3, but run {run_id} (" in said
+    assert "was made with another meaning of it" in said
+    policy.write_text(POLICY)
+    items.write_text(ITEMS.replace("third", "3rd"))
+    said = warnings(check_paths([folder], runs_dir=runs))
+    assert f"card.yaml: still says version 1, but run {run_id} (" in said
+    assert "other items, labels or slices of it" in said
 
 
 @pytest.mark.parametrize("damage", ["{", '{"run_id": 1}', ""])
