@@ -57,6 +57,10 @@ class Reading:
     records: str | None = None
 
 
+_OF_KIND = {"delimiter": "csv", "encoding": "csv", "sheet": "xlsx", "records": "json"}
+"""What may be said of a file -> the kind of file it says something about."""
+
+
 @contextmanager
 def open_foreign(path: Path, reading: Reading = Reading()) -> Iterator[Foreign]:
     """Open a file by what is in it.
@@ -71,14 +75,27 @@ def open_foreign(path: Path, reading: Reading = Reading()) -> Iterator[Foreign]:
     if not start.strip():
         raise FileError(str(path), "is empty", allowed="a table of items", next_step="export it again")
     if not start.startswith(_GZIP):
-        yield _opened(path, path, start, reading, ())
+        yield _with_effect(_opened(path, path, start, reading, ()), reading)
         return
     with tempfile.NamedTemporaryFile(suffix=Path(path.stem).suffix) as plain:
         _unpack(path, plain)
         inner = Path(plain.name)
         with inner.open("rb") as file:
             start = file.read(4_096)
-        yield _opened(path, inner, start, reading, ("gzip",))
+        yield _with_effect(_opened(path, inner, start, reading, ("gzip",)), reading)
+
+
+def _with_effect(foreign: Foreign, reading: Reading) -> Foreign:
+    """The file, when everything that was said about it is of use for its kind."""
+    useless = [name for name, kind in _OF_KIND.items() if getattr(reading, name) is not None and kind != foreign.kind]
+    if useless:
+        raise FileError(
+            str(foreign.path),
+            f"is {foreign.kind}, for which --{useless[0]} says nothing",
+            allowed=f"--{useless[0]} for {_OF_KIND[useless[0]]}",
+            next_step=f"leave --{useless[0]} out, or name the file that was meant",
+        )
+    return foreign
 
 
 def _unpack(path: Path, target: Any) -> None:

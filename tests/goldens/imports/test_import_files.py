@@ -326,6 +326,8 @@ def test_a_name_that_is_no_name_writes_nothing(tmp_path, name):
     ("text", "options", "code", "message"),
     [
         ("id,text,hate\n1,one,1\n", ["--encoding", "nope"], 2, "is no encoding that is known"),
+        ("id,text,hate\n1,one,1\n", ["--sheet", "one"], 1, "--sheet says nothing"),
+        ("id,text,hate\n1,one,1\n", ["--records", "one"], 1, "--records says nothing"),
         ("id,text,hate\n", [], 1, "has a header and no rows that can be read"),
         ("id,text,hate\n1,one,1\n", ["--label", "text=hate", "--text", "text"], 1, "as the text and as a label"),
     ],
