@@ -34,16 +34,14 @@ def command(run_name: str, candidate: str | None, slice_name: str | None, runs_d
       harness robustness latest
       harness robustness latest --candidate v2 --identity identity
     """
-    from harness.errors import HarnessError
-    from harness.files.text import listed, suggestion
+    from harness.gating.choose import known_candidate
     from harness.measure.robustness import identity_gaps, variant_effects
     from harness.report.parts.tables import render
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
-    if candidate is not None and candidate not in run.candidates:
-        raise HarnessError(f"run {run.meta.run_id} has no candidate '{candidate}'", allowed=listed(run.candidates),
-                           next_step=suggestion(candidate, run.candidates, "name one of these"))  # fmt: skip
+    if candidate is not None:
+        known_candidate(candidate, run.candidates, f"run {run.meta.run_id}")
     names = [candidate] if candidate is not None else list(run.candidates)
     if slice_name is not None:
         gaps = {name: identity_gaps(run, name, slice_name) for name in names}

@@ -45,7 +45,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         note(f"Left out, damaged: {one}")
     shown = found if is_all else found[-MOST_SHOWN:]
     numbers_of = headlines(runs_dir, shown)
-    notes = {meta.run_id: read_note(runs_dir, meta.run_id) for meta in found}
+    notes = {meta.run_id: read_note(runs_dir, meta.run_id) for meta in shown}
     if as_json:
         print_json(
             [
@@ -55,7 +55,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
                     "note": notes[meta.run_id],
                     "headline": numbers_of[meta.run_id].as_dict() if meta.run_id in numbers_of else None,
                 }
-                for meta in found
+                for meta in shown
             ]
         )
         return

@@ -92,14 +92,12 @@ def _candidate(run: Run, name: str | None) -> str:
     import numpy as np
 
     from harness.errors import HarnessError
-    from harness.files.text import listed, suggestion
+    from harness.files.text import listed
+    from harness.gating.choose import known_candidate
     from harness.measure.operating_points import scores_of
 
     if name is not None:
-        if name not in run.candidates:
-            raise HarnessError(f"run {run.meta.run_id} has no candidate '{name}'", allowed=listed(run.candidates),
-                               next_step=suggestion(name, run.candidates, "name one of these"))  # fmt: skip
-        return name
+        return known_candidate(name, run.candidates, f"run {run.meta.run_id}")
     scored = [
         one for one in run.candidates if not all(np.isnan(scores).all() for _, scores in scores_of(run, one).values())
     ]
@@ -136,7 +134,7 @@ def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
 def _goal(run: Run, category: str, text: str) -> Goal:
     from harness.core.operating_points import Goal
     from harness.errors import HarnessError
-    from harness.files.text import listed
+    from harness.gating.choose import known_candidate
     from harness.measure.operating_points import flag_share
 
     found = _GOAL.fullmatch(text.replace(" ", ""))
@@ -155,9 +153,7 @@ def _goal(run: Run, category: str, text: str) -> Goal:
     except ValueError:
         raise click.BadParameter(f"'{text}' has a number that cannot be read.", param_hint="--goal") from None
     other = found[6]
-    if other not in run.candidates:
-        raise HarnessError(f"run {run.meta.run_id} has no candidate '{other}'", allowed=listed(run.candidates),
-                           next_step="name the candidate whose flag volume is to be kept")  # fmt: skip
+    known_candidate(other, run.candidates, f"run {run.meta.run_id}")
     share = flag_share(run, other, category)
     if share != share:
         raise HarnessError(f"candidate '{other}' decides nothing on {category}", allowed="a candidate with decisions",

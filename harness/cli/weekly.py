@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import note, print_json, runs_dir_option
-from harness.environment import TEXT_VARIABLE
+from harness.cli.options import note, print_json, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.weekly.collect import WeeklySource
@@ -46,13 +44,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/weekly/EVAL/WEEK."
 )
-@click.option(
-    "--text",
-    "text_mode",
-    envvar=TEXT_VARIABLE,
-    type=click.Choice(["masked", "full", "none"]),
-    help="How item text is shown; default: masked, and none where CI is set.",
-)
+@text_option
 @click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
@@ -68,7 +60,7 @@ def command(
     n_weeks: int,
     formats: tuple[str, ...],
     out: Path | None,
-    text_mode: str | None,
+    text_mode: str,
     golden_card: Path | None,
     as_json: bool,
     runs_dir: str,
@@ -99,8 +91,7 @@ def command(
     )
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
-    mode = text_mode or ("none" if os.environ.get("CI") else "masked")
-    source, mode = _with_golden(source, runs_dir, mode, golden_card)
+    source, mode = _with_golden(source, runs_dir, text_mode, golden_card)
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
     for one in data.banners:
         note(f"{one.word}: {one.text}")

@@ -6,6 +6,7 @@ Decides interval and p-value of a difference of average precision. Leaves decisi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,16 +27,20 @@ def average_precision_difference(
     score_b: NDArray[Any],
     *,
     rng: np.random.Generator,
+    clusters: NDArray[Any] | None = None,
     n_resamples: int = 1_000,
     confidence: float = 0.95,
 ) -> MetricResult:
-    """Difference of average precision, candidate minus baseline, with a paired bootstrap stratified by gold.
+    """Difference of average precision, candidate minus baseline, with a paired bootstrap.
+
+    Items are drawn within gold, or whole clusters where there are any: a draw without a violating item is drawn again.
 
     Args:
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         score_a: Baseline scores, float (n_items,); NaN missing.
         score_b: Candidate scores, same shape.
         rng: Random generator.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
         n_resamples: Resamples, >= 1.
         confidence: Two-sided level, in (0, 1).
 
@@ -61,18 +66,46 @@ def average_precision_difference(
     if n_positives == 0:
         return MetricResult.undefined(NO_POSITIVES, n_excluded=n_excluded)
     value = _difference(gold, a, b)
-    positives, negatives = np.flatnonzero(gold), np.flatnonzero(~gold)
+    kept = _kept(y_true, score_a, score_b)
+    draw = _item_weights(gold, rng) if clusters is None else _cluster_weights(gold, np.asarray(clusters)[kept], rng)
     orders = [_order(gold, score) for score in (a, b)]
     draws = np.empty(n_resamples)
     for index in range(n_resamples):
-        weight = np.bincount(rng.choice(positives, positives.size), minlength=gold.size)
-        if negatives.size:
-            weight += np.bincount(rng.choice(negatives, negatives.size), minlength=gold.size)
+        weight = draw()
         baseline, candidate = (_weighted_average_precision(weight, *order) for order in orders)
         draws[index] = candidate - baseline
     low, high = percentile_interval(draws, confidence=confidence)
     reason = None if n_positives >= 200 else "fewer than 200 violating items: the bootstrap is too narrow"
     return MetricResult(value, min(low, value), max(high, value), n_positives, n_excluded, reason)
+
+
+def _item_weights(gold: NDArray[np.bool_], rng: np.random.Generator) -> Callable[[], NDArray[np.intp]]:
+    """How often each item is drawn, violating and other items apart."""
+    positives, negatives = np.flatnonzero(gold), np.flatnonzero(~gold)
+
+    def draw() -> NDArray[np.intp]:
+        weight = np.bincount(rng.choice(positives, positives.size), minlength=gold.size)
+        if negatives.size:
+            weight += np.bincount(rng.choice(negatives, negatives.size), minlength=gold.size)
+        return weight
+
+    return draw
+
+
+def _cluster_weights(
+    gold: NDArray[np.bool_], clusters: NDArray[Any], rng: np.random.Generator
+) -> Callable[[], NDArray[np.intp]]:
+    """How often each item is drawn when whole clusters are."""
+    _, codes = np.unique(clusters, return_inverse=True)
+    n = int(codes.max()) + 1
+
+    def draw() -> NDArray[np.intp]:
+        while True:
+            weight: NDArray[np.intp] = np.bincount(rng.integers(0, n, size=n), minlength=n)[codes]
+            if weight[gold].any():
+                return weight
+
+    return draw
 
 
 def average_precision_paired(
@@ -116,7 +149,9 @@ def average_precision_paired(
     """
     is_missing = (np.asarray(y_true) < 0) | np.isnan(score_a) | np.isnan(score_b)
     a, b = (_ranks(score, is_missing) for score in (score_a, score_b))
-    difference = average_precision_difference(y_true, a, b, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    difference = average_precision_difference(
+        y_true, a, b, rng=rng, clusters=clusters, n_resamples=n_resamples, confidence=confidence
+    )
     p_value = average_precision_permutation(y_true, a, b, rng=rng, clusters=clusters, n_resamples=n_resamples)
     interval = Interval(difference.low, difference.high)
     low, high = agreeing_interval(interval, difference.value, [(0.0, p_value, 1 - confidence)])
@@ -138,8 +173,14 @@ def _paired_scores(
     scored_items(y_true, score_a)  # refuses wrong shapes and codes
     scored_items(y_true, score_b)
     a, b = np.asarray(score_a, dtype=np.float64), np.asarray(score_b, dtype=np.float64)
-    kept = (np.asarray(y_true) >= 0) & ~np.isnan(a) & ~np.isnan(b)
+    kept = _kept(y_true, a, b)
     return np.asarray(y_true)[kept] == 1, a[kept], b[kept], int(np.count_nonzero(~kept))
+
+
+def _kept(y_true: NDArray[Any], score_a: NDArray[Any], score_b: NDArray[Any]) -> NDArray[np.bool_]:
+    """Items with gold and both scores."""
+    kept: NDArray[np.bool_] = (np.asarray(y_true) >= 0) & ~np.isnan(score_a) & ~np.isnan(score_b)
+    return kept
 
 
 def _difference(gold: NDArray[np.bool_], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -206,7 +247,7 @@ def average_precision_permutation(
     gold, a, b, _ = _paired_scores(y_true, score_a, score_b)
     if not gold.any():
         return math.nan
-    kept = (np.asarray(y_true) >= 0) & ~np.isnan(score_a) & ~np.isnan(score_b)
+    kept = _kept(y_true, score_a, score_b)
     codes: NDArray[Any] = np.arange(gold.size)
     if clusters is not None:
         _, codes = np.unique(np.asarray(clusters)[kept], return_inverse=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.files.text import suggestion
 from harness.gating.baselines import DEFAULT_ROOT, PROMOTED, Promotion, promoted_run
 from harness.runs import Run, open_run
 
@@ -88,7 +89,9 @@ def known_candidate(name: str, names: Sequence[str], where: str) -> str:
     """A candidate that is there."""
     if name not in names:
         raise HarnessError(
-            f"{where} has no candidate '{name}'", allowed=", ".join(names), next_step="choose one that it has"
+            f"{where} has no candidate '{name}'",
+            allowed=", ".join(names),
+            next_step=suggestion(name, names, "choose one that it has"),
         )
     return str(name)
 

@@ -159,9 +159,11 @@ def card_of(run: Run) -> Path | None:
 
 
 def _unused_keys(loaded: LoadedEval) -> dict[str, str]:
-    """A value for every key variable of the models file: a replay calls nobody, so it needs no secret."""
+    """A value for every secret of the models file: a replay calls nobody, so it needs none."""
+    from harness.runner.endpoint import secret_variables
+
     models = loaded.models.value.values() if loaded.models is not None else ()
-    return {model.api_key_env: "unused" for model in models if model.api_key_env}
+    return {name: "unused" for model in models for name in secret_variables(model)}
 
 
 def _require_answers(prepared: PreparedRun) -> None:

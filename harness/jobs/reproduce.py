@@ -26,6 +26,7 @@ from harness.files.shipped import shipped_root
 from harness.records import CandidateSpec, Loaded, Model, Policy
 from harness.records.answers import Candidate
 from harness.runner import Endpoint, endpoint_from_model
+from harness.runner.endpoint import secret_variables
 from harness.runs import Run
 
 OWN_KINDS = ("prompt", "moderation", "rules", "cascade", "vote")
@@ -184,8 +185,7 @@ def _endpoints(
 
                 found[model_id] = embedded_endpoint(model_id, model)[0]
             else:
-                names = (model.api_key_env, "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")
-                settings = {**environment, **{name: "not-a-key" for name in names if name}}
+                settings = {**environment, **dict.fromkeys(secret_variables(model), "not-a-key")}
                 found[model_id] = endpoint_from_model(model_id, model, settings)
         except (HarnessError, OSError):
             continue

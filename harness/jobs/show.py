@@ -154,7 +154,7 @@ class _Candidate:
                    "response_key", "error"]  # fmt: skip
         self._rows = run.rows(name, columns).slice(at * n_repeats, n_repeats).to_pylist()
         self._fingerprint = run.meta.fingerprint(name)
-        names = [*run.categories, *(name for name, _ in _definitions(run).values())]
+        names = [*run.categories, *(run.meta.policy.category_name(one) for one in run.categories)]
         self._words = AnswerWords(item.text if item else None, names)
 
     def alone(self, why: str) -> CandidateSheet:

@@ -6,6 +6,7 @@ and when its scores can no longer be trusted to be those the thresholds were cho
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tempfile
@@ -21,8 +22,6 @@ from harness.files.evals import load_eval
 from harness.files.text import listed
 from harness.files.yaml import read_yaml
 from harness.runs import Run
-
-_COMPARED = ("model", "base_url", "prompt", "parser", "params")
 
 
 def write_candidate(
@@ -80,12 +79,14 @@ def _is_eval(path: Path, run: Run) -> bool:
 
 def _moved(run: Run, candidate: str, path: Path) -> list[str]:
     """What differs now from what gave the scores: thresholds hold for one model, prompt and parser only."""
-    before = run.meta.fingerprints.get(candidate, {})
+    before = run.meta.fingerprint(candidate)
     try:
         (now,) = build_candidates(load_eval(path), [candidate])
     except HarnessError as error:
         return [f"candidate '{candidate}' cannot be built now: {error.message}"]
-    changed = [name for name in _COMPARED if before.get(name) != now.fingerprint.get(name)]
+    after = json.loads(json.dumps(dict(now.fingerprint), default=str))
+    names = dict.fromkeys([*before, *after])
+    changed = [name for name in names if name != "thresholds" and before.get(name) != after.get(name)]
     if not changed:
         return []
     return [
@@ -95,7 +96,8 @@ def _moved(run: Run, candidate: str, path: Path) -> list[str]:
 
 
 def _write(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> None:
-    text = path.read_text(encoding="utf-8")
+    with path.open(encoding="utf-8", newline="") as file:
+        text = file.read()
     wanted = {**data, "candidates": {**data["candidates"], name: spec}}
     edited = _inserted(text, name, spec)
     try:
@@ -111,7 +113,7 @@ def _write(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, An
             next_step=f"add this line to its candidates:\n    {line}",
         )
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as made:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as made:
             made.write(edited)
         os.chmod(made.name, path.stat().st_mode & 0o777)
         os.replace(made.name, path)
@@ -126,7 +128,8 @@ def _write(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, An
 
 def _inserted(text: str, name: str, spec: Mapping[str, Any]) -> str | None:
     """The text with one more line at the end of its block of candidates; None when there is no such block."""
-    lines = text.split("\n")
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = text.split(end)
     start = next((at for at, line in enumerate(lines) if line.split("#")[0].rstrip() == "candidates:"), None)
     if start is None:
         return None
@@ -141,7 +144,7 @@ def _inserted(text: str, name: str, spec: Mapping[str, Any]) -> str | None:
         last = at
     if last is None:
         return None
-    return "\n".join([*lines[: last + 1], f"{indent}{name}: {_flow(spec)}", *lines[last + 1 :]])
+    return end.join([*lines[: last + 1], f"{indent}{name}: {_flow(spec)}", *lines[last + 1 :]])
 
 
 def _flow(spec: Mapping[str, Any]) -> str:

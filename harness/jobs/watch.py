@@ -20,7 +20,7 @@ from harness.core.results import MetricResult
 from harness.files.evals import LoadedEval, load_eval
 from harness.jobs.run import RunOptions, execute, prepare_run
 from harness.measure.decisions import decisions
-from harness.measure.score import score_run
+from harness.measure.score import score_candidate
 from harness.records import MISSING
 from harness.runner import RunSummary
 from harness.runs import Run, open_run
@@ -204,7 +204,7 @@ def moved_between(run: Run, before: Run | None, name: str) -> Moved:
 
 
 def _values(run: Run, candidate: str) -> dict[tuple[str, str], MetricResult]:
-    scored = score_run(run, with_slices=False).candidates[candidate]
+    scored = score_candidate(run, candidate, with_slices=False)
     return {
         (category, metric): one.metrics[metric] for category, one in scored.categories.items() for metric in METRICS
     }

@@ -71,5 +71,6 @@ def ranking_differences(
         if math.isnan(p_value):
             continue
         a, b = np.where(is_scored, a, np.nan), np.where(is_scored, b, np.nan)
-        found[name] = PairedResult(average_precision(gold, a), average_precision(gold, b), difference, p_value)
+        one, other = (average_precision(gold, score, clusters=pairs.groups) for score in (a, b))
+        found[name] = PairedResult(one, other, difference, p_value)
     return found

@@ -47,6 +47,16 @@ class Decisions:
         """Rows whose decision in some category is the fallback's."""
         return int(self.has_failed.any(axis=2).sum())
 
+    def item_scores(self, column: int) -> NDArray[np.float64]:
+        """Scores of one category averaged over the repeats of an item, float (n_items,); NaN where there is none."""
+        scores = self.y_score[:, :, column]
+        known = ~np.isnan(scores)
+        n_known = known.sum(axis=1)
+        mean: NDArray[np.float64] = np.where(
+            n_known > 0, np.where(known, scores, 0.0).sum(axis=1) / np.maximum(n_known, 1), np.nan
+        )
+        return mean
+
     def under(self, reading: FailureReading) -> Decisions:
         """The same decisions under another reading of failed answers."""
         return replace(self, y_pred=read_failures(self.y_pred, self.has_failed, self.y_true, reading))

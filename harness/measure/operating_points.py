@@ -19,6 +19,7 @@ from harness.core.results import MetricResult
 from harness.core.thresholds import ThresholdRow, certified_threshold, threshold_table
 from harness.errors import HarnessError
 from harness.measure.decisions import decisions
+from harness.measure.score import score_candidate
 from harness.runs import Run
 
 
@@ -86,6 +87,7 @@ def choose_thresholds(
             next_step="ask for logprobs in models.yaml, or choose another candidate",
         )
     n_promised = sum(goal.kind == "recall" for goal in goals.values())
+    before = score_candidate(gate, candidate, with_slices=False).categories
     found = []
     for category, goal in goals.items():
         y_true, y_score = dev_scores[category]
@@ -107,7 +109,7 @@ def choose_thresholds(
                 rows[1] = threshold_table(*gate_scores[category], [threshold])[0]
         found.append(
             ChosenThreshold(
-                category, goal, threshold, reason, rows[0], rows[1], _before(gate, candidate, category), n_tied
+                category, goal, threshold, reason, rows[0], rows[1], _shown(before[category].metrics), n_tied
             )
         )
     return found
@@ -116,10 +118,7 @@ def choose_thresholds(
 def scores_of(run: Run, candidate: str) -> dict[str, tuple[NDArray[np.int8], NDArray[np.float64]]]:
     """Category -> gold and score of each item; repeats are averaged within the item."""
     read = decisions(run, candidate)
-    known = ~np.isnan(read.y_score)
-    n_known = known.sum(axis=1)
-    mean = np.where(n_known > 0, np.where(known, read.y_score, 0.0).sum(axis=1) / np.maximum(n_known, 1), np.nan)
-    return {name: (read.y_true[:, at], mean[:, at]) for at, name in enumerate(run.categories)}
+    return {name: (read.y_true[:, at], read.item_scores(at)) for at, name in enumerate(run.categories)}
 
 
 def flag_share(run: Run, candidate: str, category: str) -> float:
@@ -137,10 +136,7 @@ def with_prevalence(goal: Goal, run: Run, category: str) -> Goal:
     return goal if goal.kind != "cost" or stated is None else replace(goal, prevalence=stated.value)
 
 
-def _before(run: Run, candidate: str, category: str) -> dict[str, MetricResult]:
-    from harness.measure.score import score_candidate
-
-    metrics = score_candidate(run, candidate, with_slices=False).categories[category].metrics
+def _shown(metrics: Mapping[str, MetricResult]) -> dict[str, MetricResult]:
     return {name: metrics[name] for name in ("recall", "precision", "fpr") if name in metrics}
 
 

@@ -166,13 +166,12 @@ def identity_gaps(run: Run, candidate: str, slice_name: str) -> list[IdentityGap
             next_step="declare it in the card, such as slices: {identity: meta.identity}, and run again",
         )
     read = decisions(run, candidate)
-    scores = np.nanmean(read.y_score, axis=1) if not np.isnan(read.y_score).all() else read.y_score[:, 0, :]
     found = []
     for value, places in values.items():
         inside = np.zeros(len(run.item_ids), dtype=np.bool_)
         inside[places] = True
         for column, category in enumerate(run.categories):
-            gold, said, score = read.y_true[:, column], read.y_pred[:, 0, column], scores[:, column]
+            gold, said, score = read.y_true[:, column], read.y_pred[:, 0, column], read.item_scores(column)
             own, others = _fpr(run, gold, said, inside), _fpr(run, gold, said, ~inside)
             if own.n and others.n:
                 found.append(

@@ -213,7 +213,8 @@ def _count(
             one.n_right += label == hit.decision
             one.n_wrong += label != hit.decision
         others = [other for other in hits if other.category == hit.category and other.rule != hit.rule]
-        if hit.decision == 1 and label == 1 and not any(other.decision == 1 for other in others):
+        is_alone = hit.rule in deciding and not any(other.decision == 1 for other in others)
+        if hit.decision == 1 and label == 1 and is_alone:
             one.n_alone += 1
         for other in others:
             if hit.rule < other.rule:

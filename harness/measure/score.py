@@ -296,12 +296,9 @@ def _f1(jaccard: float) -> float:
 
 def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -> dict[str, MetricResult]:
     """How well the scores rank and how well they are calibrated; repeats are averaged within the item first."""
-    scores = read.y_score[:, :, column]
-    known = ~np.isnan(scores)
-    if not known.any():
+    y_score = read.item_scores(column)
+    if np.isnan(y_score).all():
         return {}
-    n_known = known.sum(axis=1)
-    y_score = np.where(n_known > 0, np.where(known, scores, 0.0).sum(axis=1) / np.maximum(n_known, 1), np.nan)
     y_true = read.y_true[:, column]
     found = {
         "average_precision": average_precision(y_true, y_score, clusters=clusters),

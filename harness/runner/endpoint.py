@@ -367,6 +367,12 @@ def _address(model_id: str, base_url: str) -> SplitResult:
     return parts
 
 
+def secret_variables(model: Model) -> set[str]:
+    """Environment variables that an endpoint of the model takes a secret from; none of them is part of its address."""
+    key = model.api_key_env or DEFAULT_KEY_ENV.get(model.provider)
+    return {written.removeprefix(FROM_ENVIRONMENT) for written in model.headers.values()} | ({key} if key else set())
+
+
 def _key(model_id: str, model: Model, environment: Mapping[str, str]) -> str:
     name = model.api_key_env or DEFAULT_KEY_ENV[model.provider]
     key = environment.get(name, "").strip()

@@ -69,6 +69,12 @@ def unfinished(*runs: Run) -> list[str]:
             missing = [f"{meta.n_errors:,} of {n_rows:,} rows have no answer"] if meta.n_errors else []
             if meta.n_not_asked:
                 missing.append(f"{meta.n_not_asked:,} of {n_rows:,} rows were not asked yet")
+            if meta.status == "invalid" and not missing:
+                found.append(
+                    f"run {meta.run_id} is invalid: no answer of a candidate could be used, so no verdict can rest "
+                    "on it. Mend the prompt or the model, and run again."
+                )
+                continue
             found.append(
                 f"run {meta.run_id} is {meta.status}: {' and '.join(missing) or 'it stopped before its end'}; "
                 "they are left out. The command that made it asks again for what is missing."

@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
-from harness.records.answers import REJECTED
-from harness.runs.arrow import number_array, numpy_of
+from harness.runs.arrow import number_array
 from harness.runs.canonical import canonical_json
 from harness.runs.folder import RunFolder
 from harness.runs.layout import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, status_of_counts
@@ -62,7 +61,7 @@ def verify(run: Run) -> None:
             raise _refused(f"{run.path}/{name}", "its content is not what the run wrote (its hash is another one)")
     expected_ids = _each(run.all_items["item_id"], meta.repeats)
     for candidate in meta.candidates:
-        rows = run.rows(candidate, ["candidate", "item_id", "outcome", REJECTED])
+        rows = run.rows(candidate, ["candidate", "item_id", "outcome"])
         where = f"{run.path}/{PREDICTIONS_FILE}"
         names = rows["candidate"].unique().to_pylist()
         if names != [candidate]:
@@ -82,12 +81,7 @@ def verify(run: Run) -> None:
 
 def _counted(rows: pa.Table) -> dict[str, int]:
     """Rows of each outcome."""
-    counted = {one["values"].as_py(): one["counts"].as_py() for one in pc.value_counts(rows["outcome"])}
-    n_rejected = int(numpy_of(rows[REJECTED]).sum()) if REJECTED in rows.column_names else 0
-    if n_rejected:
-        counted["error"] = counted.get("error", 0) - n_rejected
-        counted[REJECTED] = n_rejected
-    return {outcome: n for outcome, n in counted.items() if n}
+    return {one["values"].as_py(): one["counts"].as_py() for one in pc.value_counts(rows["outcome"])}
 
 
 def _each(ids: pa.ChunkedArray, n_repeats: int) -> pa.ChunkedArray:

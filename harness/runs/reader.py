@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
-from harness.runs.arrow import number_array, numpy_of
+from harness.runs.arrow import number_array, numpy_of, string_array
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -208,7 +209,7 @@ class Run:
         """One candidate's rows."""
         columns = [f"{part}.{category}" for part in ("decision", "score") for category in self.categories]
         counted = ["input_tokens", "cached_tokens", "output_tokens"]
-        table = self.rows(name, ["outcome", REJECTED, *columns, "latency_ms", *counted, "cost_usd", "cached"])
+        table = self.rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
         shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
@@ -238,14 +239,24 @@ class Run:
         return None if content is None else content.decode("utf-8", "replace")
 
     def rows(self, candidate: str, columns: Sequence[str]) -> pa.Table:
-        """The rows of one candidate; each has the same number, and they lie together."""
+        """The rows of one candidate; each has the same number, and they lie together.
+
+        The column ``outcome`` says "rejected" where the file says "error" and marks the row as rejected.
+        """
         if candidate not in self.candidates:
             raise HarnessError(
                 f"run {self.meta.run_id} has no candidate '{candidate}'", allowed=", ".join(self.candidates)
             )
         n_rows = self.meta.n_items * self.meta.repeats
+        wanted = [*columns, REJECTED] if "outcome" in columns and REJECTED not in columns else columns
         with self._reading(PREDICTIONS_FILE) as file:
-            return self._rows_of(file, candidate, n_rows, columns)
+            table = self._rows_of(file, candidate, n_rows, wanted)
+        if "outcome" not in columns or REJECTED not in table.column_names:  # runs of earlier versions have no such mark
+            return table
+        place = table.column_names.index("outcome")
+        said = pc.if_else(table[REJECTED], string_array([REJECTED])[0], table["outcome"].cast(pa.string()))
+        table = table.set_column(place, "outcome", said)
+        return table if REJECTED in columns else table.drop_columns([REJECTED])
 
     def _rows_of(self, file: pq.ParquetFile, candidate: str, n_rows: int, columns: Sequence[str]) -> pa.Table:
         if file.metadata.num_rows != n_rows * len(self.candidates):
@@ -367,10 +378,7 @@ def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
 def _outcomes(table: pa.Table) -> NDArray[np.int8]:
     code = {outcome: index for index, outcome in enumerate(ALL_OUTCOMES)}
     column = table["outcome"]
-    codes = np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
-    if REJECTED in table.column_names:  # runs of earlier versions have none
-        codes[numpy_of(table[REJECTED])] = code[REJECTED]
-    return codes
+    return np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
 
 
 def _matrix(table: pa.Table, prefix: str, names: Sequence[str], null: float, kind: type) -> NDArray[Any]:

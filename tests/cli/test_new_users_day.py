@@ -234,10 +234,9 @@ def test_a_new_users_day(port, tmp_path, monkeypatch, record_property):
     day.type("ci", "evals/posts.yaml", "--candidate", "v2", "--baseline", "v1")
     assert Moderator.n_calls == before
     again = day.type("run", "evals/posts.yaml")
-    assert (
-        "'latest' is posts-" in again.stderr
-    )  # the broken one: without a word, it would have been reported as this run
     run_id = re.search(r"Next: harness score (\S+)", again.stdout)[1]
+    assert "'latest' is" not in again.stderr  # it is the one that was asked for, though the broken one is newer
+    assert json.loads(day.type("score", "latest", "--json").stdout)["run_id"] == run_id
     assert day.type("report", run_id, "--candidate", "v2", "--baseline", "v1").stdout.strip().endswith(".html")
     for command, seconds in day.seconds.items():
         record_property(f"seconds of harness {command}", round(seconds, 2))

@@ -130,3 +130,16 @@ def test_mistakes_are_said(project, options, code, message):
     assert result.exit_code == code, result.output
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_changed_file_of_scores_is_named_and_line_ends_stay(project):
+    path = project / "evals/e.yaml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    with (project / "evals/new.jsonl").open("a") as file:
+        file.write("\n")
+    result = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.9", "--write", "tuned")
+    assert result.exit_code == 0, result.output
+    assert "of 'new' changed since run" in result.output
+    text = path.read_bytes()
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert b"tuned: {" in text

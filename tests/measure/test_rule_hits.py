@@ -101,3 +101,11 @@ def test_the_command_shows_both_and_refuses_rules_of_another_policy(tmp_path):
     bad = CliRunner().invoke(main, ["rules", "test", str(tmp_path / "bad.yaml"), *options])
     assert bad.exit_code == 1
     assert "did you mean 'spam'" in bad.output
+
+
+def test_an_item_that_an_allowing_rule_decides_is_caught_by_nobody(tmp_path):
+    rules = loaded(tmp_path, RULES.replace("phrases: [good luck]", "words: [news]"))
+    item = Item("x", "bad news", {"spam": 1})
+    report = rule_report(rules, [item], np.array([[1]], dtype=np.int8), ["spam"])
+    luck = next(one for one in report.rules if one.rule == "luck")
+    assert (luck.n_hits, luck.n_decides, luck.n_alone) == (1, 0, 0)

@@ -1,6 +1,7 @@
 """What is taken for a wrong set-up, what for an item's own refusal, and what ends a run early."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from runner_fakes import Asking, FakeGolden, FakeTransport, answer, failure, make_request, run
 
@@ -13,6 +14,7 @@ from harness.records.answers import Answer
 from harness.runner.first_calls import FirstCalls
 from harness.runner.transport import TransportError
 from harness.runs import open_run
+from harness.runs.find import unfinished
 from harness.runs.integrity import verify
 from tests.gating.stored import store_run
 
@@ -223,7 +225,9 @@ def test_an_item_the_endpoint_refuses_counts_as_the_fallback_and_leaves_a_small_
     assert (read.has_failed[:, 0, 0] == [index == 5 for index in range(10)]).all()
     assert read.y_pred[5, 0, 0] == 0  # on_failure: no_flag
     rows = stored.rows("v1", ["outcome", "rejected", "error"]).to_pylist()
-    assert (rows[5]["outcome"], rows[5]["rejected"]) == ("error", True)  # the six words of the format
+    assert (rows[5]["outcome"], rows[5]["rejected"]) == ("rejected", True)
+    written = pq.read_table(f"{summary.path}/predictions.parquet", columns=["outcome"])["outcome"].to_pylist()
+    assert written[5] == "error"  # one of the six words of the format
     assert str(status) in rows[5]["error"]
     assert sum(row["rejected"] for row in rows) == 1
 
@@ -235,6 +239,9 @@ def test_a_run_whose_every_item_is_refused_is_no_basis_for_a_verdict(tmp_path):
     )
     assert (summary.status, summary.counts) == ("invalid", {"v1": {"rejected": 6}})
     assert summary.failures == {"v1": {"rejected: HTTP 422: bad field": 6}}
+    (said,) = unfinished(open_run(summary.path))
+    assert "no answer of a candidate could be used" in said
+    assert "asks again" not in said
 
 
 def test_refused_items_decide_no_gate_by_being_missing(tmp_path):
