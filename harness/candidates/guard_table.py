@@ -1,4 +1,4 @@
-"""The table of guards: name -> how it is asked, and which categories it knows.
+"""The table of guards: name -> how it is asked, and which of the taxonomies (``guard_names``) it answers in.
 
 Decides which prompt form belongs to which guard. A form is a prompt file of ``guard_forms/``, with the text that the
 guard's publisher prints. Most guards bring their instructions in their own chat template, which the server applies:
@@ -14,41 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.candidates.guard_names import HARMFUL, LLAMA_GUARD_1, LLAMA_GUARD_2, LLAMA_GUARD_3, NEMOTRON, QWEN, named
 from harness.records import Category
 
 CARD = "huggingface.co/"
-
-_LLAMA_1 = {
-    "O1": "Violence and Hate", "O2": "Sexual Content", "O3": "Criminal Planning", "O4": "Guns and Illegal Weapons",
-    "O5": "Regulated or Controlled Substances", "O6": "Self-Harm",
-}  # fmt: skip
-_LLAMA_2 = {
-    "S1": "Violent Crimes", "S2": "Non-Violent Crimes", "S3": "Sex-Related Crimes", "S4": "Child Sexual Exploitation",
-    "S5": "Specialized Advice", "S6": "Privacy", "S7": "Intellectual Property", "S8": "Indiscriminate Weapons",
-    "S9": "Hate", "S10": "Suicide & Self-Harm", "S11": "Sexual Content",
-}  # fmt: skip
-_LLAMA_3 = {
-    "S1": "Violent Crimes", "S2": "Non-Violent Crimes", "S3": "Sex-Related Crimes", "S4": "Child Sexual Exploitation",
-    "S5": "Defamation", "S6": "Specialized Advice", "S7": "Privacy", "S8": "Intellectual Property",
-    "S9": "Indiscriminate Weapons", "S10": "Hate", "S11": "Suicide & Self-Harm", "S12": "Sexual Content",
-    "S13": "Elections", "S14": "Code Interpreter Abuse",
-}  # fmt: skip
-_QWEN = (
-    "Violent", "Non-violent Illegal Acts", "Sexual Content or Sexual Acts", "PII", "Suicide & Self-Harm",
-    "Unethical Acts", "Politically Sensitive Topics", "Copyright Violation", "Jailbreak",
-)  # fmt: skip
-_NEMOTRON = (
-    "Violence", "Sexual", "Criminal Planning/Confessions", "Guns and Illegal Weapons",
-    "Controlled/Regulated Substances", "Suicide and Self Harm", "Sexual (minor)", "Hate/Identity Hate", "PII/Privacy",
-    "Harassment", "Threat", "Profanity", "Needs Caution", "Other", "Manipulation", "Fraud/Deception", "Malware",
-    "High Risk Gov Decision Making", "Political/Misinformation/Conspiracy", "Copyright/Trademark/Plagiarism",
-    "Unauthorized Advice", "Illegal Activity", "Immoral/Unethical",
-)  # fmt: skip
-_HARMFUL = {"harmful": "the request is harmful, in one word for all categories"}
-
-
-def _own(names: tuple[str, ...]) -> Mapping[str, str]:
-    return {name: name for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +53,13 @@ def _criteria_think(category: Category) -> Mapping[str, Any]:
 
 
 GUARDS: Mapping[str, Guard] = {
-    "llama-guard-1": Guard("llama_guard", f"{CARD}meta-llama/LlamaGuard-7b", _LLAMA_1),
-    "llama-guard-2": Guard("llama_guard", f"{CARD}meta-llama/Meta-Llama-Guard-2-8B", _LLAMA_2),
-    "llama-guard-3": Guard("llama_guard", f"{CARD}meta-llama/Llama-Guard-3-8B", _LLAMA_3),
-    "llama-guard-4": Guard("llama_guard", f"{CARD}meta-llama/Llama-Guard-4-12B", _LLAMA_3),
-    "llama-guard-3-text": Guard("llama_guard_text", f"{CARD}meta-llama/Llama-Guard-3-8B", _LLAMA_3),
+    "llama-guard-1": Guard("llama_guard", f"{CARD}meta-llama/LlamaGuard-7b", LLAMA_GUARD_1),
+    "llama-guard-2": Guard("llama_guard", f"{CARD}meta-llama/Meta-Llama-Guard-2-8B", LLAMA_GUARD_2),
+    "llama-guard-3": Guard("llama_guard", f"{CARD}meta-llama/Llama-Guard-3-8B", LLAMA_GUARD_3),
+    "llama-guard-4": Guard("llama_guard", f"{CARD}meta-llama/Llama-Guard-4-12B", LLAMA_GUARD_3),
+    "llama-guard-3-text": Guard("llama_guard_text", f"{CARD}meta-llama/Llama-Guard-3-8B", LLAMA_GUARD_3),
     "shieldgemma": Guard("shieldgemma", f"{CARD}google/shieldgemma-2b"),
-    "wildguard": Guard("wildguard", f"{CARD}allenai/wildguard", _HARMFUL),
+    "wildguard": Guard("wildguard", f"{CARD}allenai/wildguard", HARMFUL),
     "granite-guardian-3": Guard("granite_guardian", f"{CARD}ibm-granite/granite-guardian-3.2-5b", fields=_risk),
     "granite-guardian-3.3": Guard("granite_guardian", f"{CARD}ibm-granite/granite-guardian-3.3-8b", fields=_criteria),
     "granite-guardian-3.3-think": Guard(
@@ -98,13 +67,13 @@ GUARDS: Mapping[str, Guard] = {
     ),
     "granite-guardian-4": Guard("granite_guardian_4", f"{CARD}ibm-granite/granite-guardian-4.1-8b"),
     "granite-guardian-4-think": Guard("granite_guardian_4_think", f"{CARD}ibm-granite/granite-guardian-4.1-8b"),
-    "nemotron": Guard("nemotron", f"{CARD}nvidia/Llama-3.1-Nemotron-Safety-Guard-8B-v3", _own(_NEMOTRON)),
-    "nemotron-reasoning": Guard("nemotron_reasoning", f"{CARD}nvidia/Nemotron-Content-Safety-Reasoning-4B", _HARMFUL),
+    "nemotron": Guard("nemotron", f"{CARD}nvidia/Llama-3.1-Nemotron-Safety-Guard-8B-v3", named(NEMOTRON)),
+    "nemotron-reasoning": Guard("nemotron_reasoning", f"{CARD}nvidia/Nemotron-Content-Safety-Reasoning-4B", HARMFUL),
     "nemotron-reasoning-think": Guard(
-        "nemotron_reasoning_think", f"{CARD}nvidia/Nemotron-Content-Safety-Reasoning-4B", _HARMFUL
+        "nemotron_reasoning_think", f"{CARD}nvidia/Nemotron-Content-Safety-Reasoning-4B", HARMFUL
     ),
-    "qwen3guard": Guard("qwen3guard", f"{CARD}Qwen/Qwen3Guard-Gen-8B", _own(_QWEN)),
-    "polyguard": Guard("polyguard", f"{CARD}ToxicityPrompts/PolyGuard-Qwen", _LLAMA_3),
+    "qwen3guard": Guard("qwen3guard", f"{CARD}Qwen/Qwen3Guard-Gen-8B", named(QWEN)),
+    "polyguard": Guard("polyguard", f"{CARD}ToxicityPrompts/PolyGuard-Qwen", LLAMA_GUARD_3),
     "gpt-oss-safeguard": Guard("gpt_oss_safeguard", "cookbook.openai.com/articles/gpt-oss-safeguard-guide"),
     "cope": Guard("cope", f"{CARD}zentropi-ai/cope-a-9b"),
 }

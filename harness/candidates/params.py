@@ -55,6 +55,26 @@ DOCUMENTED: Mapping[str, tuple[str, ...]] = {
 }
 """Server -> parameters beside OpenAI's own, each list from the documentation named."""
 
+NATIVE: Mapping[str, tuple[str, ...]] = {
+    "anthropic": words(  # docs.anthropic.com, Messages API
+        "stop_sequences top_k thinking service_tier metadata system tools tool_choice container context_management "
+        "mcp_servers output_config output_format"
+    ),
+    "gemini": words(  # ai.google.dev/api/generate-content, request and generationConfig
+        "safetySettings tools toolConfig cachedContent labels stopSequences responseMimeType responseSchema "
+        "responseJsonSchema responseModalities candidateCount maxOutputTokens topP topK presencePenalty "
+        "frequencyPenalty responseLogprobs enableEnhancedCivicAnswers speechConfig thinkingConfig imageConfig "
+        "mediaResolution audioTimestamp generationConfig routingConfig safety_settings cached_content"
+    ),
+    "bedrock": words(  # docs.aws.amazon.com/bedrock, Converse
+        "guardrailConfig performanceConfig requestMetadata promptVariables toolConfig outputConfig serviceTier "
+        "additionalModelRequestFields additionalModelResponseFieldPaths inferenceConfig maxTokens topP stopSequences"
+    ),
+}
+"""Provider with a wire of its own -> its own spellings, known to it alone: elsewhere ``topK`` changes nothing."""
+
+SERVERS = {"anthropic": "Anthropic", "gemini": "Gemini", "bedrock": "Bedrock"}
+
 
 @functools.cache
 def openai_params() -> frozenset[str]:
@@ -69,27 +89,27 @@ def openai_params() -> frozenset[str]:
 
 def param_doubts(models: Loaded[Mapping[str, Model]]) -> list[Doubt]:
     """Warnings about parameters that no known server documents, at their lines."""
-    documented = USUAL.union(*DOCUMENTED.values())
+    everywhere = USUAL.union(*DOCUMENTED.values())
     places = [
         (model_id, name)
         for model_id, model in models.value.items()
         for name in model.params
-        if name not in documented and name not in openai_params()
+        if name not in everywhere and name not in NATIVE.get(model.provider, ()) and name not in openai_params()
     ]
     if not places:
         return []
     document = read_yaml(models.path, what="models file")
-    known = sorted(documented | openai_params())
     found = []
     for model_id, name in places:
-        near = nearest(name, known)
+        provider = models.value[model_id].provider
+        near = nearest(name, sorted(everywhere.union(NATIVE.get(provider, ()), openai_params())))
         hint = "remove it, unless this server documents it: most servers pass over what they do not know, in silence"
         found.append(
             Doubt(
                 models.path,
                 document.line(("models", model_id, "params", name)),
                 f"model '{shortened(model_id)}' has the parameter '{shortened(name)}', which neither OpenAI nor "
-                "vLLM, OpenRouter, Ollama or llama.cpp document",
+                f"{SERVERS.get(provider, 'vLLM, OpenRouter, Ollama or llama.cpp')} document",
                 hint if near is None else f"did you mean '{near}'? If not: {hint}",
             )
         )

@@ -146,6 +146,25 @@ def test_parameters_of_every_known_server_are_known(tmp_path):
     assert {"temperature", "reasoning_effort", "service_tier"} <= openai_params()
 
 
+@pytest.mark.parametrize(
+    ("provider", "own"),
+    [
+        ("gemini", "thinkingConfig safetySettings cachedContent mediaResolution toolConfig labels topK"),
+        ("bedrock", "guardrailConfig performanceConfig requestMetadata"),
+        ("anthropic", "stop_sequences"),
+    ],
+)
+def test_a_providers_own_spelling_is_known_to_it_alone(tmp_path, provider, own):
+    """Every server of the openai kind passes over Gemini's topK, in silence."""
+    params = ", ".join(f"{name}: 1" for name in own.split())
+    region = ", region: us-east-1" if provider == "bedrock" else ", api_key_env: ACME_KEY"
+    path = tmp_path / "models.yaml"
+    path.write_text(f"models:\n  m: {{provider: {provider}{region}, model: n, params: {{{params}}}}}\n")
+    assert param_doubts(load_models(path)) == []
+    path.write_text(f"models:\n  m: {{provider: openai, api_key_env: ACME_KEY, model: n, params: {{{params}}}}}\n")
+    assert len(param_doubts(load_models(path))) == len(own.split())
+
+
 @pytest.fixture
 def ran(tmp_path):
     """A project with one stored run of its rules."""

@@ -94,6 +94,23 @@ def test_bedrock_converse():
     assert body["guardrailConfig"] == {"guardrailIdentifier": "g"}
 
 
+def test_bedrocks_own_spellings_stand_where_bedrock_reads_them():
+    """They were sent as additionalModelRequestFields, which a model refuses or passes over."""
+    own = {"maxTokens": 9, "toolConfig": {"tools": []}, "serviceTier": {"type": "flex"}}
+    nested = {"inferenceConfig": {"topP": 0.5}, "additionalModelRequestFields": {"thinking": {"type": "disabled"}}}
+    _, body = sent(BedrockWire("us-east-1"), max_tokens=None, **own, **nested)
+    assert body["inferenceConfig"]["maxTokens"] == 9
+    assert body["inferenceConfig"]["topP"] == 0.5
+    assert (body["toolConfig"], body["serviceTier"]) == ({"tools": []}, {"type": "flex"})
+    assert body["additionalModelRequestFields"] == {"thinking": {"type": "disabled"}}
+
+
+def test_geminis_generation_config_is_not_nested_twice():
+    _, body = sent(GEMINI, generationConfig={"thinkingConfig": {"thinkingBudget": 0}}, topK=3)
+    assert body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 0}
+    assert body["generationConfig"]["topK"] == 3
+
+
 # ------------------------------------------------------------------------------------------------------ signatures
 
 

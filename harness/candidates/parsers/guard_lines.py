@@ -11,27 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from harness.candidates import guard_names
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, answer_text
 
-NEMOTRON_NAMES = (
-    "Violence", "Sexual", "Criminal Planning/Confessions", "Guns and Illegal Weapons",
-    "Controlled/Regulated Substances", "Suicide and Self Harm", "Sexual (minor)", "Sexual Minor", "Hate/Identity Hate",
-    "PII/Privacy", "Harassment", "Threat", "Profanity", "Needs Caution", "Other", "Manipulation", "Fraud/Deception",
-    "Malware", "High Risk Gov Decision Making", "Political/Misinformation/Conspiracy",
-    "Copyright/Trademark/Plagiarism", "Unauthorized Advice", "Illegal Activity", "Immoral/Unethical",
-)  # fmt: skip
-"""Taxonomy of Aegis 2.0 and Nemotron content safety, as their model cards print it."""
-QWEN_NAMES = (
-    "Violent", "Non-violent Illegal Acts", "Sexual Content or Sexual Acts", "PII", "Suicide & Self-Harm",
-    "Unethical Acts", "Politically Sensitive Topics", "Copyright Violation", "Jailbreak",
-    "Personally Identifiable Information",
-)  # fmt: skip
-"""Taxonomy of Qwen3Guard, as its model card prints it."""
-POLYGUARD_NAMES = tuple(f"S{number}" for number in range(1, 15))
 NONE_WORDS = frozenset({"", "none", "na", "n/a", "null", "safe"})
 
 _FIELD = re.compile(r"^[\s*_`#>\"'-]*([A-Za-z][A-Za-z ]{2,40}?)[*_`\"']*\s*:\s*(.*?)[\s*_`\"',]*$", re.MULTILINE)
@@ -77,7 +63,9 @@ def parse_nemotron(text: str, context: ParseContext) -> Parsed:
     listed = next(
         (fields[name] for name in ("safety categories", "categories", "violated categories") if name in fields), ""
     )
-    return _by_names(verdict, re.split(r"[,;]", listed), NEMOTRON_NAMES, context)
+    return _by_names(
+        verdict, re.split(r"[,;]", listed), (*guard_names.NEMOTRON, *guard_names.NEMOTRON_SPELLINGS), context
+    )
 
 
 def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
@@ -93,7 +81,7 @@ def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
         return decided(context, [], rationale="Controversial")
     if value == "safe" and all(name.strip().casefold() in NONE_WORDS for name in listed):
         return decided(context, [])
-    return _by_names(value != "safe", listed, QWEN_NAMES, context)
+    return _by_names(value != "safe", listed, (*guard_names.QWEN, *guard_names.QWEN_SPELLINGS), context)
 
 
 def parse_polyguard(text: str, context: ParseContext) -> Parsed:
@@ -105,7 +93,7 @@ def parse_polyguard(text: str, context: ParseContext) -> Parsed:
     if value not in ("yes", "no"):
         return unparsed("no 'Harmful request' that is yes or no")
     listed = next((fields[name] for name in fields if name.startswith("request safety violation")), "")
-    return _by_names(value == "yes", re.split(r"[,;\s]+", listed), POLYGUARD_NAMES, context)
+    return _by_names(value == "yes", re.split(r"[,;\s]+", listed), tuple(guard_names.LLAMA_GUARD_3), context)
 
 
 def _by_names(is_unsafe: bool, listed: Sequence[str], known: Sequence[str], context: ParseContext) -> Parsed:

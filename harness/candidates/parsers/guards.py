@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from harness.candidates.guard_names import LLAMA_GUARD_CODES
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, answer_text, plain
 
-LLAMA_GUARD_CODES = (*(f"S{number}" for number in range(1, 15)), *(f"O{number}" for number in range(1, 8)))
-"""S1 to S11 in Llama Guard 2, to S14 in 3 and 4; O1 to O7 in the first. What a code means is the crosswalk's to say."""
 WILDGUARD_FIELDS = ("harmful request", "response refusal", "harmful response")
 
 _VERDICT = re.compile(r"[\s*_`\"'#>]*(safe|unsafe)(?![\w-])[*_`\"'.,:;!]*", re.IGNORECASE)

@@ -26,7 +26,14 @@ NAMES = {
     "max_tokens": "maxTokens",
     "max_completion_tokens": "maxTokens",
 }
-BESIDE = frozenset({"guardrailConfig", "performanceConfig", "requestMetadata", "promptVariables"})
+BESIDE = frozenset(
+    {
+        "guardrailConfig", "performanceConfig", "requestMetadata", "promptVariables", "toolConfig", "outputConfig",
+        "serviceTier", "additionalModelResponseFieldPaths",
+    }
+)  # fmt: skip
+OWN = frozenset({"maxTokens", "topP", "stopSequences"})
+"""Of inferenceConfig, in Bedrock's own spelling."""
 SERVICE = "bedrock"
 
 
@@ -59,8 +66,12 @@ class BedrockWire:
                 config["stopSequences"] = stops(value)
             elif name in BESIDE:
                 fields[name] = value
-            elif name in NAMES:
-                config[NAMES[name]] = value
+            elif name == "inferenceConfig" and isinstance(value, dict):
+                config |= value
+            elif name == "additionalModelRequestFields" and isinstance(value, dict):
+                more |= value
+            elif name in NAMES or name in OWN:
+                config[NAMES.get(name, name)] = value
             else:
                 more[name] = value
         if config:

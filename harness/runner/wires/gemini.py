@@ -55,6 +55,8 @@ class GeminiWire:
                 config["stopSequences"] = stops(value)
             elif name == "response_format":
                 config |= _json_config(value)
+            elif name == "generationConfig" and isinstance(value, dict):
+                config |= value
             elif (beside := BESIDE.get(name, name)) in BESIDE_OWN:
                 fields[beside] = value
             else:
