@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.candidates.names import NameIndex, crosswalk_of
 from harness.errors import HarnessError
 from harness.files.kinds import kind_of
-from harness.files.text import listed, suggestion
+from harness.files.text import joined, suggestion
 from harness.records import CandidateSpec, Model
 from harness.records.answers import Candidate
 
@@ -37,7 +37,7 @@ class Builder:
         if candidate_id not in specs:
             raise HarnessError(
                 f"there is no candidate '{candidate_id}' in {self.loaded.eval.path}",
-                allowed=listed(specs),
+                allowed=joined(specs),
                 next_step=suggestion(candidate_id, specs, "name one of the eval's candidates"),
             )
         if candidate_id in self._open:
@@ -61,7 +61,7 @@ class Builder:
         if model_id not in models:
             raise HarnessError(
                 f"there is no model '{model_id}' in {self.loaded.eval.value.models}",
-                allowed=listed(models),
+                allowed=joined(models),
                 next_step=suggestion(model_id, models, "add the model"),
             )
         return models[model_id]
@@ -84,7 +84,7 @@ class Builder:
             if category not in names.categories:
                 raise HarnessError(
                     f"candidate '{candidate_id}' has a threshold for '{category}', which its crosswalk does not map",
-                    allowed=listed(names.categories),
+                    allowed=joined(names.categories),
                     next_step="map the category in the policy's crosswalk, or remove the threshold",
                 )
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from harness.candidates.responses import worst
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, SpecCheck
-from harness.files.text import listed, shortened
+from harness.files.text import joined, shortened
 from harness.records import CandidateSpec, CascadeStage, Item, Policy
 from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome
 
@@ -182,7 +182,7 @@ def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> C
         if unknown:
             raise HarnessError(
                 f"candidate '{candidate_id}': stage '{stage.use}' is to decide '{unknown[0]}', which it does not cover",
-                allowed=listed(candidate.categories),
+                allowed=joined(candidate.categories),
                 next_step="correct 'decide', or leave it out",
             )
         categories = [name for name in candidate.categories if stage.decide is None or name in stage.decide]

@@ -15,7 +15,7 @@ from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.doors import ALLOWED_CODE, CODE_HINT, is_importable, refusal_of
 from harness.files.evals import LoadedEval
 from harness.files.kinds import GROUP, Doubt, kind_of, kinds
-from harness.files.text import listed, shortened
+from harness.files.text import joined, shortened
 from harness.files.yaml import Document, read_yaml
 from harness.records import CandidateSpec, Loaded, Prompt
 from harness.records.answers import Candidate
@@ -95,7 +95,7 @@ def _unlabelled(loaded: LoadedEval, document: Document, candidate: Candidate) ->
     decided: Sequence[str] = getattr(candidate, "categories", ())
     if not decided or not set(decided).isdisjoint(loaded.golden.categories):
         return []
-    found = f"decides only {listed(decided)}, which golden set '{shortened(loaded.golden.name)}' does not label"
+    found = f"decides only {joined(decided)}, which golden set '{shortened(loaded.golden.name)}' does not label"
     hint = "nothing of it is stored or scored: label these categories, or name only the others with --candidate"
     return [_doubt(document, candidate.id, found, hint)]
 

@@ -17,7 +17,7 @@ from harness.candidates.names import NameIndex, map_scores
 from harness.errors import HarnessError
 from harness.files.doors import import_object, source_hash
 from harness.files.kinds import Kind, SpecCheck
-from harness.files.text import listed, shortened, shown
+from harness.files.text import joined, quoted, shortened
 from harness.records import CandidateSpec, Item
 from harness.records.answers import Answer, Decide
 
@@ -141,7 +141,7 @@ class ClassifierCandidate:
             if unknown:
                 raise HarnessError(
                     f"classifier '{self._path}' gave a score for '{shortened(unknown[0])}', which is not known",
-                    allowed=listed(self._names.names),
+                    allowed=joined(self._names.names),
                     next_step="name a crosswalk that maps it, or correct the callable",
                 )
             named = {name: _score(score) for name, score in returned.items()}
@@ -225,7 +225,7 @@ _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\
 def _check(check: SpecCheck) -> None:
     value = check.spec.value
     if not _CALLABLE.fullmatch(value):
-        check.add(("classifier",), f"is {shown(value)}", "package.module:callable", "name the callable to import")
+        check.add(("classifier",), f"is {quoted(value)}", "package.module:callable", "name the callable to import")
 
 
 CLASSIFIER = Kind(

@@ -20,7 +20,7 @@ from harness.candidates.parsers import load_parser
 from harness.files.kinds import Doubt, Kind, SpecCheck
 from harness.files.prompt_messages import compile_prompt
 from harness.files.prompts import load_prompt
-from harness.files.text import listed, shortened, suggestion
+from harness.files.text import joined, shortened, suggestion
 from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, Loaded, Policy, Prompt
 
@@ -68,7 +68,7 @@ def _check(check: SpecCheck) -> None:
         check.add(("model",), "is missing", "a name of the models file", "say which model is the guard")
     if name not in GUARDS:
         hint = suggestion(str(name), GUARDS, "name a guard, or write a prompt with 'answer:' for its format")
-        check.add(("guard",), f"is '{shortened(str(name))}'", listed(GUARDS, most=40), hint)
+        check.add(("guard",), f"is '{shortened(str(name))}'", joined(GUARDS, most=40), hint)
         return
     taxonomy = GUARDS[name].taxonomy
     if taxonomy and spec.crosswalk is None:
@@ -125,7 +125,7 @@ def _doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
         return []
     document = read_yaml(loaded.eval.path, what="eval")
     guard: str = loaded.eval.value.candidates[candidate.id].value
-    found = f"candidate '{shortened(candidate.id)}': {guard} has no such category as {listed(missing, most=5)}"
+    found = f"candidate '{shortened(candidate.id)}': {guard} has no such category as {joined(missing, most=5)}"
     hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
     return [Doubt(document.path, document.line(("candidates", candidate.id)), found, hint)]
 

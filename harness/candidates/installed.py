@@ -13,7 +13,7 @@ from harness.candidates.kinds import KINDS
 from harness.errors import HarnessError
 from harness.files.doors import Door, source_hash
 from harness.files.kinds import GROUP, Kind, SpecCheck, kinds
-from harness.files.text import a, shown
+from harness.files.text import quoted, with_article
 from harness.records import CandidateSpec, Item
 from harness.records.answers import Candidate, Decide
 
@@ -81,7 +81,7 @@ def build_plugin(builder: Builder, candidate_id: str, spec: CandidateSpec) -> In
         build = build.build
     if not callable(build):
         raise HarnessError(
-            f"plugin '{name}' is {a(type(build).__name__)}",
+            f"plugin '{name}' is {with_article(type(build).__name__)}",
             allowed="a callable of (builder, candidate_id, spec)",
             next_step="name a function or a class",
         )
@@ -99,7 +99,7 @@ def _check(check: SpecCheck) -> None:
     if value in kinds():
         check.add(
             ("plugin",),
-            f"is {shown(value)}, a kind of its own",
+            f"is {quoted(value)}, a kind of its own",
             "the name of an installed plugin",
             f"write '{value}: ...' in place of 'plugin: {value}'",
         )

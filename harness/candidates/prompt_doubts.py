@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 from harness.files.kinds import Doubt
 from harness.files.prompt_header import header_document
 from harness.files.prompt_messages import compile_prompt
-from harness.files.text import listed
+from harness.files.text import joined
 from harness.records import Item, Loaded, Policy, Prompt
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def _unsaid(
         labels = list(header.labels or {})
         missing = [label for label in labels if not names(text, label)]
         if missing and len(missing) == len(labels):
-            said = f"never names its labels ({listed(labels, most=5)}) to the model"
+            said = f"never names its labels ({joined(labels, most=5)}) to the model"
             yield "labels", said, "write in the text which of them the model is to answer with"
         elif missing:
-            said = f"never names the label{'s' if len(missing) > 1 else ''} {listed(missing, most=5)} to the model"
+            said = f"never names the label{'s' if len(missing) > 1 else ''} {joined(missing, most=5)} to the model"
             yield "labels", said, "name it where the text lists the answers, or remove it from 'labels'"
         return
     if not any(_asks_for(text, field) for field in JSON_FIELDS):
@@ -71,7 +71,7 @@ def _unsaid(
         if not any(names(text, one) for one in (crosswalk or {}).get(category, (category,)))
     ]
     if missing:
-        said = f"never names {listed(missing, most=5)} to the model, whose answer is read by these names"
+        said = f"never names {joined(missing, most=5)} to the model, whose answer is read by these names"
         yield "answer", said, "list the categories in the text: {% for category in categories %}{{ category.id }} ..."
 
 

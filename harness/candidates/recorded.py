@@ -20,7 +20,7 @@ import orjson
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
 from harness.files.kinds import Doubt, Kind, NamedFile
-from harness.files.text import counted, listed, require_file, shortened, shown, suggestion
+from harness.files.text import counted, joined, quoted, require_file, shortened, suggestion
 from harness.records import CandidateSpec, Item
 from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Outcome
 
@@ -180,39 +180,41 @@ def _checked(path: Path, number: int, line: bytes, names: NameIndex, thresholds:
     except orjson.JSONDecodeError as error:
         raise fault(f"is not JSON: {error.msg}", "one JSON object per line", "correct the line") from None
     if not isinstance(row, dict):
-        raise fault(f"is {shown(row)}", "one JSON object per line", "correct the line")
+        raise fault(f"is {quoted(row)}", "one JSON object per line", "correct the line")
     for name in row:
         if name not in FIELDS:
             raise fault(
                 "is not a known field", ", ".join(FIELDS), suggestion(name, FIELDS, "remove it"), shortened(name)
             )
     if not isinstance(row.get("id"), str) or not row["id"]:
-        raise fault(f"is {shown(row.get('id'))}", "the id of an item, a string", "add the id", "id")
+        raise fault(f"is {quoted(row.get('id'))}", "the id of an item, a string", "add the id", "id")
     for part in ("decisions", "scores"):
         if not isinstance(row.get(part, {}), dict):
-            raise fault(f"is {shown(row[part])}", "a mapping of categories", "write {category: value}", part)
+            raise fault(f"is {quoted(row[part])}", "a mapping of categories", "write {category: value}", part)
         for name in row.get(part, {}):
             if names.resolve(name) is None:
                 hint = suggestion(name, names.names, "correct the name, or map it in a crosswalk")
-                raise fault("is not a known category", listed(names.names), hint, shortened(f"{part}.{name}"))
+                raise fault("is not a known category", joined(names.names), hint, shortened(f"{part}.{name}"))
     for name, value in row.get("decisions", {}).items():
         if not (value is None or (type(value) is int and value in (0, 1))):
-            raise fault(f"is {shown(value)}", "1, 0 or null", "correct the decision", shortened(f"decisions.{name}"))
+            raise fault(f"is {quoted(value)}", "1, 0 or null", "correct the decision", shortened(f"decisions.{name}"))
     for name, value in row.get("scores", {}).items():
         if type(value) not in (int, float) or not 0 <= value <= 1:
-            raise fault(f"is {shown(value)}", "a number from 0 to 1", "rescale the scores", shortened(f"scores.{name}"))
+            raise fault(
+                f"is {quoted(value)}", "a number from 0 to 1", "rescale the scores", shortened(f"scores.{name}")
+            )
     outcome = row.get("outcome")
     if outcome is not None and outcome not in OUTCOMES:
-        raise fault(f"is {shown(outcome)}", ", ".join(OUTCOMES), "correct the outcome", "outcome")
+        raise fault(f"is {quoted(outcome)}", ", ".join(OUTCOMES), "correct the outcome", "outcome")
     if outcome is None and "decisions" not in row and "scores" not in row:
         raise fault("is missing", "decisions, scores or an outcome", "add the decisions", "decisions")
     for name in _NUMBERS:
         value = row.get(name)
         if value is not None and (type(value) not in (int, float) or not 0 <= value <= MOST_NUMBER):
             allowed = f"a number from 0 to {MOST_NUMBER:,.0f}"
-            raise fault(f"is {shown(value)}", allowed, "correct the number", name)
+            raise fault(f"is {quoted(value)}", allowed, "correct the number", name)
     if not isinstance(row.get("rationale"), str | None):
-        raise fault(f"is {shown(row['rationale'])}", "a string", "write text, or remove it", "rationale")
+        raise fault(f"is {quoted(row['rationale'])}", "a string", "write text, or remove it", "rationale")
     if outcome in (None, "ok"):
         scored = map_scores(names, row.get("scores", {}))
         for category in thresholds:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.files.kinds import Doubt, Kind, NamedFile
 from harness.files.rules import rules_policy_faults
-from harness.files.text import listed, shortened
+from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, Item, Rule
 
@@ -52,10 +52,10 @@ def _doubts_of(rule: Rule, candidate: RuleSetCandidate) -> Iterator[tuple[str, s
             first = next(hit for hit in hits if hit.category == rule.category)
             decided_by.append(first.rule)
     if unreached:
-        words = listed([f"'{shortened(one)}'" for one in unreached], most=5)
+        words = joined([f"'{shortened(one)}'" for one in unreached], most=5)
         yield f"does not match its own {words}", "an allow-list, an unless or a normalisation step takes it away"
     if decided_by and not rule.patterns and not rule.domains and rule.id not in decided_by:
-        others = listed(dict.fromkeys(decided_by), most=3)
+        others = joined(dict.fromkeys(decided_by), most=3)
         yield f"is shadowed: {others} decides every text it could match first", "remove it, or move it up"
 
 

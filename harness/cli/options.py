@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.cli.voice import level
+from harness.cli.voice import verbosity
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def typed_name() -> str:
 
 def note(message: str) -> None:
     """Write progress or advice to stderr; not for ``--quiet``."""
-    if level() >= 0:
+    if verbosity() >= 0:
         click.echo(message, err=True)
 
 

@@ -19,7 +19,7 @@ import click
 from click.core import ParameterSource
 
 from harness.cli.options import note
-from harness.cli.voice import level, voice_options
+from harness.cli.voice import verbosity, voice_options
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 from harness.files.project import Project, find_project
 
@@ -82,7 +82,7 @@ def enter(context: click.Context, command_name: str | None) -> None:
     if flat and command_name is not None:
         inner = dict.fromkeys(NESTED.get(command_name, ()), flat)
         context.default_map = {command_name: {**flat, **inner}}
-    if level() > 0 and command_name is not None:
+    if verbosity() > 0 and command_name is not None:
         for name, value in in_effect(project).items():
             note(f"Default: {name} = {value} ({project.source})")
 

@@ -92,7 +92,7 @@ def _candidate(run: Run, name: str | None) -> str:
     import numpy as np
 
     from harness.errors import HarnessError
-    from harness.files.text import listed
+    from harness.files.text import joined
     from harness.gating.choose import known_candidate
     from harness.measure.operating_points import scores_of
 
@@ -103,7 +103,7 @@ def _candidate(run: Run, name: str | None) -> str:
     ]
     if len(scored) != 1:
         found = f"{len(scored)} candidates with scores" if scored else "no candidate with scores"
-        raise HarnessError(f"run {run.meta.run_id} has {found}", allowed=listed(scored or run.candidates),
+        raise HarnessError(f"run {run.meta.run_id} has {found}", allowed=joined(scored or run.candidates),
                            next_step="name one: --candidate ID")  # fmt: skip
     return scored[0]
 
@@ -111,7 +111,7 @@ def _candidate(run: Run, name: str | None) -> str:
 def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
     """Category -> goal; a goal without a category holds for all that have none of their own."""
     from harness.errors import HarnessError
-    from harness.files.text import listed, suggestion
+    from harness.files.text import joined, suggestion
     from harness.measure.operating_points import with_prevalence
 
     general: str | None = None
@@ -122,7 +122,7 @@ def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
             general = text
             continue
         if category not in run.categories:
-            raise HarnessError(f"run {run.meta.run_id} has no category '{category}'", allowed=listed(run.categories),
+            raise HarnessError(f"run {run.meta.run_id} has no category '{category}'", allowed=joined(run.categories),
                                next_step=suggestion(category, run.categories, "name one of these"))  # fmt: skip
         own[category] = rest
     wanted = {name: own.get(name, general) for name in run.categories}

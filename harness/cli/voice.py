@@ -13,7 +13,7 @@ import click
 _KEY = "harness.voice"
 
 
-def level() -> int:
+def verbosity() -> int:
     """-1 for ``--quiet``, 0 for neither, 1 and more for ``--verbose``."""
     context = click.get_current_context(silent=True)
     return 0 if context is None else int(context.meta.get(_KEY, 0))
@@ -21,7 +21,7 @@ def level() -> int:
 
 def progress_stream() -> TextIO | None:
     """Where progress is shown; nowhere for ``--quiet``."""
-    return None if level() < 0 else sys.stderr
+    return None if verbosity() < 0 else sys.stderr
 
 
 def listen(context: click.Context, words: Sequence[str]) -> None:

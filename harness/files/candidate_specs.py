@@ -14,7 +14,7 @@ from harness.errors import FileError
 from harness.files.decode import to_record
 from harness.files.kinds import SpecCheck, Takes, kind_named, kind_of, kinds, takers
 from harness.files.schema import Loc
-from harness.files.text import listed, shown, suggestion
+from harness.files.text import joined, quoted, suggestion
 from harness.files.yaml import Document
 from harness.records import SHARED_FIELDS, CandidateSpec, Model, Policy
 
@@ -43,8 +43,8 @@ def _tree(document: Document, place: Loc, written: Any, errors: list[FileError])
         errors.append(
             document.error(
                 place,
-                f"is {shown(written)}",
-                allowed=f"a mapping with one of {listed(kinds())}",
+                f"is {quoted(written)}",
+                allowed=f"a mapping with one of {joined(kinds())}",
                 next_step="say what decides",
             )
         )
@@ -63,7 +63,7 @@ def _tree(document: Document, place: Loc, written: Any, errors: list[FileError])
             fields = [*known, *SHARED_FIELDS, *its_own]
             hint = suggestion(str(key), fields, "remove it, or move it to the part it belongs to")
             errors.append(
-                document.error((*place, key), "is not a known field", allowed=listed(fields, most=40), next_step=hint)
+                document.error((*place, key), "is not a known field", allowed=joined(fields, most=40), next_step=hint)
             )
     found = [key for key in named if key in known and written[key] is not None]
     if len(found) == 1:
@@ -104,7 +104,7 @@ def check_spec(check: SpecCheck) -> None:
     """Faults of one candidate by itself."""
     kind, spec = kind_of(check.spec), check.spec
     if spec.value in ("", ()):
-        check.add((spec.kind,), f"is {shown(spec.value)}", f"what the {spec.kind} is", "fill it in")
+        check.add((spec.kind,), f"is {quoted(spec.value)}", f"what the {spec.kind} is", "fill it in")
     given: Mapping[Takes, Any] = {
         "model": spec.model, "crosswalk": spec.crosswalk, "thresholds": spec.thresholds, "options": spec.options
     }  # fmt: skip

@@ -14,7 +14,7 @@ import orjson
 
 from harness.errors import FileError, raise_all
 from harness.files.schema import Loc, describe, field_names, type_at, union_at, value_at
-from harness.files.text import listed, shortened, shown, suggestion
+from harness.files.text import joined, quoted, shortened, suggestion
 from harness.files.yaml import Document
 
 T = TypeVar("T")
@@ -75,14 +75,14 @@ def _to_error(
         return document.error(
             place,
             "is not a known field",
-            allowed=listed(known, most=40),
+            allowed=joined(known, most=40),
             next_step=suggestion(str(loc[-1]), known, "remove it, or move it to the part it belongs to"),
         )
     allowed = describe(type_at(record, loc))
     if kind in ("missing", "missing_argument"):
         return document.error(place, "is missing", allowed=allowed, next_step=f"add it to the {what}")
     is_secret = any(_SECRET.search(str(part)) for part in place)
-    text = "a value that is not shown" if is_secret and value is not None else shown(value)
+    text = "a value that is not shown" if is_secret and value is not None else quoted(value)
     if kind == "string_type" and isinstance(value, int | float):
         hint = "put it in quotes" if not isinstance(value, bool) else "put it in quotes if it is text"
     elif kind == "tuple_type" and isinstance(value, str):
@@ -121,7 +121,7 @@ def require_names(
         document.error(
             loc,
             f"names the {noun} '{shortened(name)}', which {where} does not have",
-            allowed=listed(known),
+            allowed=joined(known),
             next_step=suggestion(name, known, f"correct the name, or add it to {where}"),
         )
         for name in names

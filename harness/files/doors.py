@@ -26,7 +26,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from harness.errors import HarnessError
-from harness.files.text import listed, suggestion
+from harness.files.text import joined, suggestion
 
 PROJECT_FOLDERS = ("evals",)
 """An eval in a folder of this name belongs to the project in the folder above it."""
@@ -86,7 +86,7 @@ class Door:
             known = [one for one in (*self.own, *self.installed()) if one not in self.hidden]
             raise HarnessError(
                 f"there is no {self.noun} '{name}'",
-                allowed=listed(dict.fromkeys(known), most=40),
+                allowed=joined(dict.fromkeys(known), most=40),
                 next_step=suggestion(
                     name, known, f"install the package that provides it under the entry point {self.group}"
                 ),
@@ -117,7 +117,7 @@ def import_object(path: str, *, what: str, folder: Path | None = None) -> Any:
         if not hasattr(found, name):
             raise HarnessError(
                 f"{what} '{path}' is not there: {module_name} has no '{attributes}'",
-                allowed=listed(public for public in dir(found) if not public.startswith("_")),
+                allowed=joined(public for public in dir(found) if not public.startswith("_")),
                 next_step=suggestion(name, dir(found), "correct the name"),
             )
         found = getattr(found, name)

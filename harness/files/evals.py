@@ -25,7 +25,7 @@ from harness.files.policy import load_policy
 from harness.files.prompts import load_prompt
 from harness.files.rules import load_rules
 from harness.files.schema import Loc
-from harness.files.text import a, listed, missing_hint, require_file, shortened, suggestion
+from harness.files.text import joined, missing_hint, require_file, shortened, suggestion, with_article
 from harness.files.yaml import Document, read_yaml
 from harness.records import Eval, Loaded, Model, Policy, Prompt, RuleSet
 
@@ -211,7 +211,7 @@ class _Resolver:
                 self.document.error(
                     loc,
                     f"names {shortened(path)}, which {error.found}",
-                    allowed=f"the path of {a(what)}, relative to this file",
+                    allowed=f"the path of {with_article(what)}, relative to this file",
                     next_step=missing_hint(path) or "check the path",
                 )
             )
@@ -282,7 +282,7 @@ class _Resolver:
                 self._add(
                     ("gate", "checks", at, "category"),
                     f"names the category '{shortened(check.category)}', which {where} does not have",
-                    f"* or {listed(ids)}",
+                    f"* or {joined(ids)}",
                     suggestion(check.category, ids, "correct the name"),
                 )
 

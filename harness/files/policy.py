@@ -14,7 +14,7 @@ from typing import Any
 from harness.errors import FileError, raise_all
 from harness.files.decode import require_name, to_record
 from harness.files.schema import Loc
-from harness.files.text import listed, shortened, shown, suggestion
+from harness.files.text import joined, quoted, shortened, suggestion
 from harness.files.yaml import Document, read_yaml
 from harness.records import Category, Loaded, Policy
 
@@ -60,7 +60,7 @@ def _with_category_list(document: Document) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(written, dict) or not written:
         raise document.error(
             ("categories",),
-            f"is {shown(written)}",
+            f"is {quoted(written)}",
             allowed="a mapping of category id to its fields (name, definition, ...)",
             next_step="write 'categories:' and below it one 'id:' per category",
         )
@@ -70,7 +70,7 @@ def _with_category_list(document: Document) -> tuple[dict[str, Any], list[str]]:
         if not isinstance(fields, dict):
             raise document.error(
                 place,
-                f"is {shown(fields)}",
+                f"is {quoted(fields)}",
                 allowed="a mapping with the fields of a category",
                 next_step="give it at least a name and a definition",
             )
@@ -117,7 +117,7 @@ def _faults(document: Document, policy: Policy) -> Sequence[FileError]:
                 document.error(
                     (*place, "parent"),
                     f"is '{shortened(category.parent)}', which is not a category",
-                    allowed=listed(ids),
+                    allowed=joined(ids),
                     next_step=suggestion(category.parent, ids, "name a category of this policy, or null"),
                 )
             )
@@ -132,7 +132,7 @@ def _faults(document: Document, policy: Policy) -> Sequence[FileError]:
                     document.error(
                         place,
                         f"begins with '{shortened(left)}', which is not a category",
-                        allowed=f"category: [names of {shortened(name)}], with a category of {listed(ids)}",
+                        allowed=f"category: [names of {shortened(name)}], with a category of {joined(ids)}",
                         next_step=suggestion(left, ids, "name a category of this policy on the left"),
                     )
                 )
@@ -171,7 +171,7 @@ def _ordinal_faults(document: Document, place: Loc, category: Category) -> list[
         return [
             document.error(
                 (*place, "levels"),
-                f"is {listed(levels)}",
+                f"is {joined(levels)}",
                 allowed="at least two different levels, from least to most severe",
                 next_step="list the levels of the ordinal category",
             )
@@ -181,7 +181,7 @@ def _ordinal_faults(document: Document, place: Loc, category: Category) -> list[
             document.error(
                 (*place, "cut"),
                 "is missing" if cut is None else f"is '{shortened(cut)}'",
-                allowed=f"the lowest level that violates: one of {listed(levels)}",
+                allowed=f"the lowest level that violates: one of {joined(levels)}",
                 next_step=suggestion(cut or "", levels, "name the lowest level that violates"),
             )
         ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError
-from harness.files.text import listed, read_text, shown, suggestion
+from harness.files.text import joined, quoted, read_text, suggestion
 
 OWN_FILE = "harness.toml"
 SHARED_FILE = "pyproject.toml"
@@ -95,7 +95,7 @@ def _declared(path: Path) -> dict[str, Any] | None:
     found = tool.get("harness") if isinstance(tool, dict) else None
     if found is not None and not isinstance(found, dict):
         raise FileError(
-            str(path), f"is {shown(found)}", field="tool.harness", allowed="a table", next_step="write [tool.harness]"
+            str(path), f"is {quoted(found)}", field="tool.harness", allowed="a table", next_step="write [tool.harness]"
         )
     return found
 
@@ -107,10 +107,10 @@ def _checked(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
         if setting is None:
             hint = suggestion(name, SETTINGS, "remove it")
             raise FileError(
-                str(path), "is not a known default", field=prefix + name, allowed=listed(SETTINGS), next_step=hint
+                str(path), "is not a known default", field=prefix + name, allowed=joined(SETTINGS), next_step=hint
             )
         if not setting.is_right(value):
             raise FileError(
-                str(path), f"is {shown(value)}", field=prefix + name, allowed=setting.allowed, next_step="correct it"
+                str(path), f"is {quoted(value)}", field=prefix + name, allowed=setting.allowed, next_step="correct it"
             )
     return dict(found)

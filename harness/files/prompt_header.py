@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import FileError, HarnessError
 from harness.files.decode import require_name, require_names
-from harness.files.text import TextFile, listed, read_text, shortened, shown, suggestion
+from harness.files.text import TextFile, joined, quoted, read_text, shortened, suggestion
 from harness.files.yaml import Document, parse_yaml
 from harness.records import Loaded, Policy, Prompt, PromptHeader
 
@@ -99,7 +99,7 @@ def header_faults(document: Document, header: PromptHeader) -> list[FileError]:
             errors.append(
                 document.error(
                     ("categories",),
-                    f"names {listed(doubled)} twice" if doubled else "is an empty list",
+                    f"names {joined(doubled)} twice" if doubled else "is an empty list",
                     allowed="each category once",
                     next_step="remove the repetition" if doubled else "remove the field to ask about the whole policy",
                 )
@@ -200,7 +200,7 @@ def _example_faults(document: Document, examples: Sequence[Mapping[str, Any]]) -
                 errors.append(
                     document.error(
                         ("examples", at, name),
-                        f"is {shown(example[name])}" if name in example else "is missing",
+                        f"is {quoted(example[name])}" if name in example else "is missing",
                         allowed=allowed,
                         next_step="write examples as {text: ..., categories: [...]}",
                     )

@@ -38,7 +38,7 @@ def read_bytes(path: Path, *, what: str, limit: int | None = None) -> bytes:
             raise FileError(
                 str(path),
                 f"has {size:,} bytes",
-                allowed=f"at most {limit:,} bytes for {a(what)}",
+                allowed=f"at most {limit:,} bytes for {with_article(what)}",
                 next_step="split the file or remove what does not belong in it",
             )
         data = path.read_bytes()
@@ -46,11 +46,11 @@ def read_bytes(path: Path, *, what: str, limit: int | None = None) -> bytes:
         raise FileError(
             str(path),
             f"cannot be read: {reason(error)}",
-            allowed=f"{a(what)} that can be read",
+            allowed=f"{with_article(what)} that can be read",
             next_step="check its permissions",
         ) from None
     if not data.strip():
-        raise FileError(str(path), "is empty", allowed=a(what), next_step="fill the file or remove it")
+        raise FileError(str(path), "is empty", allowed=with_article(what), next_step="fill the file or remove it")
     return data
 
 
@@ -107,22 +107,25 @@ def require_file(path: Path, *, what: str) -> None:
         raise FileError(
             shortened(path),
             f"cannot be read: {reason(error)}",
-            allowed=f"the path of {a(what)}",
+            allowed=f"the path of {with_article(what)}",
             next_step="correct the path",
         ) from None
     if is_folder:
         raise FileError(
-            str(path), "is a folder", allowed=f"{a(what)} (a file)", next_step="name a file inside the folder"
+            str(path),
+            "is a folder",
+            allowed=f"{with_article(what)} (a file)",
+            next_step="name a file inside the folder",
         )
     if not is_there:
         raise FileError(
             str(path),
             "is not there",
-            allowed=f"the path of {a(what)}",
+            allowed=f"the path of {with_article(what)}",
             next_step=missing_hint(path) or "check the path",
         )
     if not is_file:
-        raise FileError(str(path), "is not a regular file", allowed=a(what), next_step="name a regular file")
+        raise FileError(str(path), "is not a regular file", allowed=with_article(what), next_step="name a regular file")
 
 
 def missing_hint(path: Path) -> str | None:
@@ -134,7 +137,7 @@ def missing_hint(path: Path) -> str | None:
     near = nearest(path.stem, [Path(name).stem for name in names])
     if near is not None:
         return f"did you mean {path.parent / (near + path.suffix)}?"
-    return f"that folder has {listed(names, most=6)}" if names else None
+    return f"that folder has {joined(names, most=6)}" if names else None
 
 
 def reason(error: Exception) -> str:
@@ -170,12 +173,12 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
-def a(noun: str) -> str:
+def with_article(noun: str) -> str:
     """A noun with its article: ``an eval``, ``a policy``."""
     return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
 
 
-def listed(names: Iterable[str], *, most: int = 12) -> str:
+def joined(names: Iterable[str], *, most: int = 12) -> str:
     """Names for a message: comma separated, long lists cut with a count."""
     every = list(names)
     text = ", ".join(shortened(name) for name in every[:most])
@@ -189,7 +192,7 @@ def shortened(value: object) -> str:
     return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."
 
 
-def shown(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A value from a file as a message shows it: its kind in the words of the file format, and a short form."""
     if value is None:
         return "null"
@@ -200,7 +203,7 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return f"'{shortened(value)}'" if value else "an empty string"
     if isinstance(value, dict):
-        return f"a mapping with {listed(map(str, value), most=4)}" if value else "an empty mapping"
+        return f"a mapping with {joined(map(str, value), most=4)}" if value else "an empty mapping"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     return shortened(type(value).__name__)

@@ -21,7 +21,7 @@ import yaml
 
 from harness.errors import FileError
 from harness.files.schema import Loc
-from harness.files.text import MAX_TEXT_BYTES, TextFile, a, read_text, require_file, shortened, shown
+from harness.files.text import MAX_TEXT_BYTES, TextFile, quoted, read_text, require_file, shortened, with_article
 
 T = TypeVar("T")
 
@@ -99,9 +99,11 @@ def _other_kind(path: Path, found: str, kind: str) -> FileError:
     names = ", ".join(near[:_MAX_NAMED]) + (", ..." if len(near) > _MAX_NAMED else "")
     return FileError(
         str(path),
-        f"is {a(found)}, not {a(KINDS[kind])}",
-        allowed=f"{a(KINDS[kind])}: a YAML file with the field '{kind}'",
-        next_step=f"name {'it' if len(near) == 1 else 'one of them'}: {names}" if near else f"name {a(KINDS[kind])}",
+        f"is {with_article(found)}, not {with_article(KINDS[kind])}",
+        allowed=f"{with_article(KINDS[kind])}: a YAML file with the field '{kind}'",
+        next_step=f"name {'it' if len(near) == 1 else 'one of them'}: {names}"
+        if near
+        else f"name {with_article(KINDS[kind])}",
     )
 
 
@@ -122,12 +124,12 @@ def parse_yaml(file: TextFile, *, what: str, first_line: int = 1, kind: str | No
     builder = _Builder(file, first_line)
     data = builder.build()
     if not isinstance(data, dict):
-        found = "has nothing but comments" if data is None else f"holds {shown(data)} at the top level"
+        found = "has nothing but comments" if data is None else f"holds {quoted(data)} at the top level"
         raise FileError(
             str(file.path),
             found,
             line=first_line,
-            allowed=f"a mapping (the fields of {a(what)})",
+            allowed=f"a mapping (the fields of {with_article(what)})",
             next_step="write 'field: value' lines",
         )
     found_kind = None if kind is None else kind_of(data)

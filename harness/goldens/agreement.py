@@ -21,7 +21,7 @@ from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.files.golden.items import NOT_NAMED
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import listed, suggestion
+from harness.files.text import joined, suggestion
 from harness.measure.decisions import generator
 
 CEILING_METRICS = ("recall", "precision", "f1")
@@ -329,7 +329,7 @@ def _one(votes: Votes, name: str, at: int, kept: NDArray[np.bool_] | None) -> ND
     if name not in votes.annotators:
         raise HarnessError(
             f"no vote is of '{name}'",
-            allowed=listed(votes.annotators),
+            allowed=joined(votes.annotators),
             next_step=suggestion(name, votes.annotators, "name an annotator of the set"),
         )
     found = np.full(len(votes.ids), _MISSING, dtype=np.int8)

@@ -17,7 +17,7 @@ import numpy as np
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.policy import implied_parents
-from harness.files.text import counted, listed, nearest, shortened
+from harness.files.text import counted, joined, nearest, shortened
 from harness.files.yaml import read_yaml
 from harness.goldens.hygiene import KINDS, MENDS, Hygiene
 from harness.goldens.published import changed_since_published
@@ -186,8 +186,8 @@ class _Sought:
                         str(one.path),
                         read_yaml(one.path, what="rule set").line(("rules", at)),
                         f"rule '{shortened(rule.id)}' never applies to golden set '{golden.name}': "
-                        f"no item has the {shortened(name)} {listed(values, most=5)}",
-                        f"the items have {listed(there)}" + (f"; did you mean '{shortened(near)}'?" if near else ""),
+                        f"no item has the {shortened(name)} {joined(values, most=5)}",
+                        f"the items have {joined(there)}" + (f"; did you mean '{shortened(near)}'?" if near else ""),
                     )
 
 
@@ -312,14 +312,14 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
         if golden.card.cut is not None and len(without) == len(golden.categories):
             cut = f" of {golden.card.cut:g}" if isinstance(golden.card.cut, int | float) else ""
             hint = f"no label reaches the card's cut{cut}: write a cut that lies within the labels' own values"
-        remarks.append(Remark(str(golden.path), None, f"has no violating item for {listed(without)}", hint))
+        remarks.append(Remark(str(golden.path), None, f"has no violating item for {joined(without)}", hint))
     unlabelled = [] if policy is None else [name for name in policy.category_ids if name not in golden.categories]
     if unlabelled:
         remarks.append(
             Remark(
                 str(golden.path),
                 None,
-                f"does not label {listed(unlabelled)} of policy '{golden.card.policy.name}'",
+                f"does not label {joined(unlabelled)} of policy '{golden.card.policy.name}'",
                 "what candidates decide on them is neither stored nor scored: label them, or use another golden set "
                 "for these categories",
             )
@@ -331,7 +331,7 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
             Remark(
                 str(golden.path),
                 None,
-                f"labels a wider category than {listed(inside)}: a candidate that flags the narrower one alone is "
+                f"labels a wider category than {joined(inside)}: a candidate that flags the narrower one alone is "
                 "scored as not flagging the wider one",
                 "let prompts and rules flag the wider category too",
             )

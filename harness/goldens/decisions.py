@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.errors import FileError
-from harness.files.text import listed, reason, shown
+from harness.files.text import joined, quoted, reason
 
 SUFFIX = ".decisions.jsonl"
 Action = Literal["label", "skip", "escalate", "adjudicate", "undo"]
@@ -214,12 +214,12 @@ def _was_cut(line: bytes, error: Exception) -> bool:
 
 def _decision(data: Any) -> Decision:
     if not isinstance(data, dict):
-        raise TypeError(shown(data))
+        raise TypeError(quoted(data))
     fields = {name: data[name] for name in Decision.__dataclass_fields__ if name in data}
     decision = Decision(**fields)
     is_text = all(isinstance(getattr(decision, name), str) for name in ("id", "time", "author", "item", "category"))
     if not is_text or decision.action not in ACTIONS or decision.label not in (0, 1, None):
-        raise TypeError(listed(ACTIONS))
+        raise TypeError(joined(ACTIONS))
     return decision
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.errors import FileError
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import listed, read_text, reason, shortened
+from harness.files.text import joined, read_text, reason, shortened
 
 COLUMNS = ("item", "category", "why", "score")
 _ID_NAMES = ("item", "item_id", "id")
@@ -61,7 +61,7 @@ def read_queue(path: Path, golden: GoldenSet) -> list[QueueRow]:
     try:
         lines = list(csv.reader(io.StringIO(file.text, newline=""), delimiter=_delimiter(file.text)))
     except csv.Error as error:
-        raise FileError(str(path), f"is no CSV: {error}", allowed=f"columns {listed(COLUMNS)}") from None
+        raise FileError(str(path), f"is no CSV: {error}", allowed=f"columns {joined(COLUMNS)}") from None
     names = [cell.strip().casefold() for cell in lines[0]]
     id_column = next((names.index(name) for name in _ID_NAMES if name in names), None)
     body = lines if id_column is None else lines[1:]

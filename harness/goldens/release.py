@@ -24,7 +24,7 @@ from harness import __version__
 from harness.errors import FileError, HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.policy import implied_parents
-from harness.files.text import listed, shortened
+from harness.files.text import joined, shortened
 from harness.goldens.decisions import DecisionLog, Open, Settled, log_path, settle
 from harness.goldens.policy_change import category_changes, policy_name, reviewed_since, stale_labels
 from harness.goldens.published import SUFFIX, changed_since_published, content_hash
@@ -136,7 +136,7 @@ def _require_reviewed(golden: GoldenSet, old: Policy, options: ReleaseOptions, s
     done = ((one.item, one.category, one.decisions[-1].policy) for one in settled)
     left = reviewed_since(stale, done, policy_name(options.policy))
     if left and not options.accepts_stale:
-        named = listed((f"{one.item} ({one.category})" for one in left), most=MOST_NAMED)
+        named = joined((f"{one.item} ({one.category})" for one in left), most=MOST_NAMED)
         raise HarnessError(
             f"{golden.path}: {len(left):,} of {len(stale):,} labels that policy version {options.policy.version} "
             f"touches were not reviewed under it: {named}",
@@ -194,7 +194,7 @@ def _check_parents(
             is_child = after[:, column[child]] == 1
             broken = np.flatnonzero(is_child & (after[:, column[parent]] == 0))
             if broken.size:
-                ids = listed((golden.ids()[at] for at in broken.tolist()), most=MOST_NAMED)
+                ids = joined((golden.ids()[at] for at in broken.tolist()), most=MOST_NAMED)
                 raise FileError(
                     str(log),
                     f"leaves '{child}' 1 and its parent '{parent}' 0 for {ids}",
@@ -310,8 +310,8 @@ def _require_known(golden: GoldenSet, categories: Sequence[str], log: Path, said
         raise FileError(
             str(log),
             f"decides on what version {golden.version} does not have: "
-            f"{listed(map(shortened, strange), most=MOST_NAMED)}",
-            allowed=f"items of {golden.path.name}, and categories {listed(categories)}",
+            f"{joined(map(shortened, strange), most=MOST_NAMED)}",
+            allowed=f"items of {golden.path.name}, and categories {joined(categories)}",
             next_step="check that the log belongs to this card",
         )
 
@@ -321,7 +321,7 @@ def _open_error(log: Path, still_open: Sequence[Open]) -> HarnessError:
     for one in still_open:
         counted[one.why] = counted.get(one.why, 0) + 1
     whys = ", ".join(f"{n} {why}" for why, n in counted.items())
-    ids = listed((f"{one.item} ({one.category})" for one in still_open), most=MOST_NAMED)
+    ids = joined((f"{one.item} ({one.category})" for one in still_open), most=MOST_NAMED)
     return HarnessError(
         f"{log}: {len(still_open)} decisions are open ({whys}): {ids}",
         allowed="a log in which every decision is settled",

@@ -16,7 +16,7 @@ from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.evals import LoadedEval, Shelf, load_eval
 from harness.files.golden.sets import GoldenSet
 from harness.files.kinds import Doubt
-from harness.files.text import listed, nearest, read_text, shortened
+from harness.files.text import joined, nearest, read_text, shortened
 from harness.files.yaml import KINDS, kind_of, read_yaml
 from harness.goldens.check import Remark, check_items
 from harness.records import Loaded, Model, Policy, Prompt, RuleSet
@@ -281,7 +281,7 @@ def _kind_of(path: Path, *, is_named: bool) -> str | None:
         return None
     raise FileError(
         str(path),
-        f"has the top-level fields {listed(keys)}",
+        f"has the top-level fields {joined(keys)}",
         allowed=f"one of {', '.join(KINDS)} among them, which says what the file is",
         next_step="add the field" if near is None else f"did you mean '{nearest(near, KINDS)}' for '{near}'?",
     )

@@ -123,13 +123,13 @@ class SequentialReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --early-stop --json``."""
-        from harness.report.gate.statement_words import joined, said
+        from harness.report.gate.statement_words import said, statements_text
 
         return {
             **self.run.as_dict(),
             "sequential": {
                 "verdict": self.verdict,
-                "reason": joined(self.reasons),
+                "reason": statements_text(self.reasons),
                 "reasons": [one.as_dict() for one in self.reasons],
                 "look": self.look,
                 "looks": self.n_looks,

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.files.decode import NAME, NAME_ALLOWED
 from harness.files.permissions import no_more_readable_than
 from harness.files.policy import load_policy
-from harness.files.text import listed, shortened, suggestion
+from harness.files.text import joined, shortened, suggestion
 from harness.goldens.imports.convert import Account, converted, meta_name
 from harness.goldens.imports.doubts import id_remarks, missing_parts, opposites, unknown_categories
 from harness.goldens.imports.foreign import Foreign, Reading, open_foreign
@@ -256,7 +256,7 @@ def _require_columns(plan: Plan, foreign: Foreign) -> None:
         if name not in foreign.columns:
             raise HarnessError(
                 f"{foreign.path}: has no column '{name}'",
-                allowed=listed([one for one in foreign.columns if one], most=40),
+                allowed=joined([one for one in foreign.columns if one], most=40),
                 next_step=suggestion(name, foreign.columns, "name a column of the file"),
             )
 
@@ -283,7 +283,7 @@ def _policies(folder: Path) -> list[Path]:
 
 def _several_policies(paths: Sequence[Path]) -> str:
     return (
-        f"{paths[0].parent}: holds several policies\n  allowed: {listed([str(path) for path in paths])}\n"
+        f"{paths[0].parent}: holds several policies\n  allowed: {joined([str(path) for path in paths])}\n"
         "  say which one the labels belong to: --policy PATH, or begin one: --new-policy"
     )
 

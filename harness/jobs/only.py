@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import listed, nearest, read_text, shortened
+from harness.files.text import joined, nearest, read_text, shortened
 from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
 from harness.records.answers import UNASKED
@@ -184,7 +184,7 @@ def _unknown(found: str, name: str, known: Sequence[str], pool: Pool) -> Harness
     lacks = f"{pool.where} has {found}" if found.startswith("no ") else f"{pool.where} does not have {found}"
     return HarnessError(
         f"--only: {lacks}",
-        allowed=f"{FORMS}; here, {listed(known, most=8)}",
+        allowed=f"{FORMS}; here, {joined(known, most=8)}",
         next_step=None if near is None else f"did you mean '{near}'?",
     )
 
@@ -201,7 +201,7 @@ def _from_file(path: Path, place: Mapping[str, int], where: str) -> list[int]:
     if unknown or not wanted:
         raise HarnessError(
             f"{path}: {f'{len(unknown):,} of {len(wanted):,} ids are not in {where}' if unknown else 'has no id'}"
-            + (f": {listed(unknown, most=3)}" if unknown else ""),
+            + (f": {joined(unknown, most=3)}" if unknown else ""),
             allowed="one id on a line",
             next_step="correct the ids" if unknown else "write the ids",
         )

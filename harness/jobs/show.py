@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
-from harness.files.text import listed, nearest, shortened
+from harness.files.text import joined, nearest, shortened
 from harness.jobs.reproduce import CannotReproduce, Rebuilt, rebuilt
 from harness.jobs.texts import golden_of
 from harness.records import Item
@@ -109,7 +109,7 @@ def _position(run: Run, item_id: str) -> int:
         close = nearest(item_id, ids)
         raise HarnessError(
             f"run {run.meta.run_id} has no item '{shortened(item_id)}'",
-            allowed=f"one of its {len(ids):,} items: {listed(ids, most=5)}",
+            allowed=f"one of its {len(ids):,} items: {joined(ids, most=5)}",
             next_step=f"did you mean '{close}'?" if close else "look the id up in the golden set or a report",
         ) from None
 
@@ -186,7 +186,7 @@ class _Candidate:
     def _differences(self, made: Rebuilt) -> str:
         now = json.loads(json.dumps(dict(made.candidate.fingerprint), default=str))
         names = [one for one in ("parser", "reader", "engine") if self._fingerprint.get(one) != now.get(one)]
-        return f"This version of the harness reads with another {listed(names)}." if names else ""
+        return f"This version of the harness reads with another {joined(names)}." if names else ""
 
     def _repeat(self, made: Rebuilt, item: Item, repeat: int, row: Mapping[str, Any]) -> Reading:
         """Follow the candidate through its questions as far as the journal holds the answers."""
@@ -289,7 +289,7 @@ class _Candidate:
         if again is not None and calls and all(one.check == "same" for one in calls):
             now = {one: again.decisions.get(one) for one in categories}
             if again.outcome != row["outcome"] or now != decisions:
-                flags = listed([one for one, value in now.items() if value == 1]) or "nothing"
+                flags = joined([one for one, value in now.items() if value == 1]) or "nothing"
                 reread = f"{again.outcome.replace('_', ' ')}, flags {flags}"
         return Reading(
             repeat=repeat,

@@ -19,7 +19,7 @@ import yaml
 from harness.candidates.build import build_candidates
 from harness.errors import FileError, HarnessError
 from harness.files.evals import load_eval
-from harness.files.text import listed
+from harness.files.text import joined
 from harness.files.yaml import read_yaml
 from harness.runs import Run
 
@@ -38,7 +38,7 @@ def write_candidate(
     if not isinstance(candidates, dict) or candidate not in candidates:
         raise HarnessError(
             f"{path}: has no candidate '{candidate}'",
-            allowed=listed(candidates or ()),
+            allowed=joined(candidates or ()),
             next_step="name the eval that was run: --eval PATH",
         )
     if new_name in candidates:
@@ -52,7 +52,7 @@ def write_candidate(
     warnings = _moved(run, candidate, path)
     left = [name for name in thresholds if name not in kept]
     if left:
-        warnings.append(f"no threshold for {listed(left)}: there the candidate decides as before")
+        warnings.append(f"no threshold for {joined(left)}: there the candidate decides as before")
     _write(path, document.data, new_name, spec)
     return path, warnings
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.errors import HarnessError
 from harness.files.schema import describe, field_names, type_at
-from harness.files.text import TextFile, nearest, shown
+from harness.files.text import TextFile, nearest, quoted
 from harness.files.yaml import parse_yaml, read_yaml
 from harness.records import CascadeStage, Eval, Policy
 
@@ -108,6 +108,6 @@ def test_nearest(name, found):
 
 
 def test_shown_values_are_short_and_printable():
-    assert shown("a\nb\x1b[31m") == "'a\\x0ab\\x1b[31m'"
-    assert len(shown("x" * 1000)) < 70
-    assert shown({"a": 1}) == "a mapping with a"
+    assert quoted("a\nb\x1b[31m") == "'a\\x0ab\\x1b[31m'"
+    assert len(quoted("x" * 1000)) < 70
+    assert quoted({"a": 1}) == "a mapping with a"

@@ -14,7 +14,7 @@ from harness.gating.baselines import promote
 from harness.jobs.early_stop import run_early_stop
 from harness.jobs.run import RunOptions, prepare_run
 from harness.records import EarlyStop
-from harness.report.gate.statement_words import joined
+from harness.report.gate.statement_words import statements_text
 from harness.runner import run_eval
 from harness.runner.transport import RawResponse
 from harness.runs import open_run
@@ -79,7 +79,7 @@ def test_a_hopeless_candidate_is_stopped_at_the_first_look(folder):
     assert model.n_calls == 80  # the stored run was made from the journal
     assert report.cost_usd["spent"] == pytest.approx(80 * 101 * 10 / 1e6)
     assert report.cost_usd["saved"] > 0
-    assert joined(report.reasons) == "worse: hate recall (sequential, look 1 of 5)"
+    assert statements_text(report.reasons) == "worse: hate recall (sequential, look 1 of 5)"
 
 
 def test_what_was_answered_is_not_asked_again_by_a_whole_run(folder):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.parts.masking import mask, printable, shorten, shown
+from harness.report.parts.masking import mask, printable, shorten, visible_text
 
 
 def test_mask_keeps_the_first_letter_of_each_word():
@@ -25,7 +25,7 @@ def test_mask_hides_marks_with_the_letters_they_belong_to():
     ],
 )
 def test_shown_follows_the_text_mode(text, mode, expected):
-    assert shown(text, mode) == expected
+    assert visible_text(text, mode) == expected
 
 
 @given(st.text())
@@ -39,7 +39,7 @@ def test_printable_makes_acting_characters_visible(hostile):
 
 
 def test_a_very_long_text_is_cut_before_it_is_worked_on():
-    assert shown("a" * 10_000_000, "full", 20) == "a" * 19 + "…"
+    assert visible_text("a" * 10_000_000, "full", 20) == "a" * 19 + "…"
 
 
 def test_shorten_counts_the_ellipsis():

@@ -10,7 +10,7 @@ from harness.core.checks import CheckSpec
 from harness.core.gate import POOLED
 from harness.core.statements import Statement, StatementKind
 from harness.report.gate import statement_words
-from harness.report.gate.statement_words import joined, said
+from harness.report.gate.statement_words import said, statements_text
 
 HATE = CheckSpec("hate", "recall", "critical", margin=0.05)
 FLOOR = CheckSpec("hate", "recall", "watch", floor=0.8)
@@ -73,7 +73,7 @@ def test_statements_are_plain_data_and_several_are_one_sentence():
         Statement("regressed", (HATE,)),
         Statement("other_reading", facts={"verdict": "PASS", "reading": "dropped"}),
     ]
-    assert joined(both) == "worse: hate recall; PASS under 'dropped'"
+    assert statements_text(both) == "worse: hate recall; PASS under 'dropped'"
     assert json.loads(json.dumps([one.as_dict() for one in both]))[0] == {
         "kind": "regressed",
         "checks": [{"category": "hate", "metric": "recall", "margin": 0.05}],

@@ -96,7 +96,7 @@ def _leakage_of(eval_path: Path | None, golden: GoldenSet) -> tuple[list[Loaded[
 
 def _languages(golden: GoldenSet) -> list[Remark]:
     from harness.errors import HarnessError
-    from harness.files.text import counted, listed
+    from harness.files.text import counted, joined
     from harness.goldens.check import Remark
     from harness.goldens.languages import SLICES, mismatches
 
@@ -118,7 +118,7 @@ def _languages(golden: GoldenSet) -> list[Remark]:
         Remark(
             str(golden.items_path or golden.path),
             None,
-            f"has {counted(len(found), 'text')} in another language than slice '{name}' says: {listed(ids, most=5)}",
+            f"has {counted(len(found), 'text')} in another language than slice '{name}' says: {joined(ids, most=5)}",
             "look at them: the slice is wrong, or the text mixes languages",
         )
     ]

@@ -52,7 +52,7 @@ def command(
 
 
 def _show(found: SetDiff, most: int | None) -> None:
-    from harness.files.text import counted, listed
+    from harness.files.text import counted, joined
     from harness.report.parts.tables import render
 
     (old_name, old_version), (new_name, new_version) = found.old, found.new
@@ -63,10 +63,10 @@ def _show(found: SetDiff, most: int | None) -> None:
     )
     for what, names in (("Added", found.added), ("Removed", found.removed), ("Edited", tuple(found.edited))):
         if names:
-            click.echo(f"{what}: {listed(names)}")
+            click.echo(f"{what}: {joined(names)}")
     for what, names in (("added", found.categories_added), ("removed", found.categories_removed)):
         if names:
-            click.echo(f"Categories {what}: {listed(names)}")
+            click.echo(f"Categories {what}: {joined(names)}")
     for change in found.policy:
         click.echo(f"Policy: {change}")
     tables = [table for table in (_label_table(found, most), _score_table(found)) if table is not None]

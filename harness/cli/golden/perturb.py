@@ -43,14 +43,14 @@ def command(
     """
     from harness.errors import HarnessError
     from harness.files.golden.variants import ORIGINAL
-    from harness.files.text import listed, suggestion
+    from harness.files.text import joined, suggestion
     from harness.goldens.imports.convert import Account
     from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
     from harness.goldens.perturb import VARIANTS, perturbed
 
     for one in variants:
         if one not in VARIANTS:
-            raise HarnessError(f"there is no variant '{one}'", allowed=listed(VARIANTS),
+            raise HarnessError(f"there is no variant '{one}'", allowed=joined(VARIANTS),
                                next_step=suggestion(one, VARIANTS, "name one of these"))  # fmt: skip
     pairs = [_pair(text) for text in swaps]
     golden, _ = load_with_policy(card_path, policy_path)

@@ -11,7 +11,7 @@ from harness.files.decode import require_name, require_names, to_record
 from harness.files.golden.delimited import ENCODINGS
 from harness.files.golden.fields import label_names, read_paths
 from harness.files.golden.values import folded
-from harness.files.text import listed, missing_hint, read_text, require_file, shortened, suggestion
+from harness.files.text import joined, missing_hint, read_text, require_file, shortened, suggestion
 from harness.files.yaml import Document, parse_yaml
 from harness.records import GoldenCard, Policy
 
@@ -98,7 +98,7 @@ def _label_faults(document: Document, card: GoldenCard) -> list[FileError]:
                 document.error(
                     ("rename", name),
                     f"renames to '{shortened(target)}', which is not among the labels",
-                    allowed=listed([*card.labels]),
+                    allowed=joined([*card.labels]),
                     next_step=suggestion(name, card.labels, f"add '{shortened(name)}' or the new name to labels"),
                 )
             )
@@ -136,7 +136,7 @@ def _value_faults(document: Document, card: GoldenCard) -> list[FileError]:
         near = suggestion(card.encoding.lower(), ENCODINGS, "save the file as UTF-8")
         errors.append(
             document.error(
-                ("encoding",), f"is '{shortened(card.encoding)}'", allowed=listed(ENCODINGS, most=40), next_step=near
+                ("encoding",), f"is '{shortened(card.encoding)}'", allowed=joined(ENCODINGS, most=40), next_step=near
             )
         )
     if not card.items.endswith(TEXT_TABLES):

@@ -26,7 +26,7 @@ from harness.files.golden.fields import Fields, Row, column_path
 from harness.files.golden.guess import is_index, structure
 from harness.files.golden.propose import card_lines, resave_hint, written_in
 from harness.files.golden.values import LabelValues
-from harness.files.text import listed, nearest, shortened
+from harness.files.text import joined, nearest, shortened
 from harness.records import GoldenCard
 
 LIST_MARK = "|"
@@ -144,16 +144,16 @@ def check_columns(
     steps = [f"'{shortened(column)}': did you mean '{part}'?" for column, part in near.items() if part is not None]
     steps.append(written_in(card_path, card_lines(samples, card, is_text=is_text)))
     if len(unknown) <= 3 and not any(near.values()):
-        renamed = listed(f"meta.{column}" for column in unknown)
+        renamed = joined(f"meta.{column}" for column in unknown)
         steps.append(f"or rename to {renamed}")
     steps.append(resave_hint(name.split(" row ")[0]))
     found = "a column that is no part" if len(unknown) == 1 else "columns that are no part"
     prefix = "" if card.fields.labels == "." else f"{card.fields.labels}.LABEL, "
     raise FileError(
         name,
-        f"has {found} of an item: {listed(map(_named, unknown))}",
+        f"has {found} of an item: {joined(map(_named, unknown))}",
         line=line,
-        allowed=f"{prefix}meta.NAME, {listed(sorted(parts - {'meta', card.fields.labels}), most=40)}",
+        allowed=f"{prefix}meta.NAME, {joined(sorted(parts - {'meta', card.fields.labels}), most=40)}",
         next_step="\n  ".join(steps),
     )
 

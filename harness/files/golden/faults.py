@@ -14,7 +14,7 @@ from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden import guess
 from harness.files.golden.propose import card_lines, resave_hint, written_in
 from harness.files.golden.values import is_negation, meaning, value_lines, yaml_key
-from harness.files.text import listed, nearest, shortened, shown
+from harness.files.text import joined, nearest, quoted, shortened
 from harness.records import GoldenCard
 
 MAX_FAULTS = 20
@@ -76,7 +76,7 @@ class Faults:
 
     def add_value(self, index: int, field: str, value: Any) -> None:
         """Note a value of a label that the card does not say how to read."""
-        plain = value if isinstance(value, str | int | float) else shown(value)
+        plain = value if isinstance(value, str | int | float) else quoted(value)
         key = (type(plain), plain)
         if key in self._values or len(self._values) < _MAX_LABELS:
             self._values.setdefault(key, _Rows()).add(index)
@@ -117,7 +117,7 @@ class Faults:
         samples = {name: [row.get(name) for row in self._samples] for name in columns}
         path, _ = self.where(rows.first[0])
         steps = [written_in(self._card_path, card_lines(samples, self._card)), resave_hint(path)]
-        found = f"has fields that are no part of an item: {listed(names)}"
+        found = f"has fields that are no part of an item: {joined(names)}"
         if len(names) == 1:
             found = f"has a field that is no part of an item: {shortened(names[0])}"
         yield rows, self._error(rows, None, found, known_parts(self._card), "\n  ".join(steps))
@@ -129,8 +129,8 @@ class Faults:
         every = _Rows(sum(rows.n for rows in self._values.values()), rows.first)
         fields, values = list(self._value_fields), [value for _, value in self._values]
         others = f", and of {len(fields) - 1} more labels" if len(fields) > 1 else ""
-        also = f"; values that are not read: {listed(map(shown, values))}{others}" if len(values) > 1 or others else ""
-        yield rows, self._error(every, fields[0], f"is {shown(first)}{also}", LABEL_ALLOWED, self._value_step(values))
+        also = f"; values that are not read: {joined(map(quoted, values))}{others}" if len(values) > 1 or others else ""
+        yield rows, self._error(every, fields[0], f"is {quoted(first)}{also}", LABEL_ALLOWED, self._value_step(values))
 
     def _value_step(self, values: list[Any]) -> str:
         steps = [step for value in values[:1] if (step := _text_hint(value)) is not None and len(values) == 1]
@@ -148,17 +148,17 @@ class Faults:
 
     def _label_errors(self) -> Iterator[tuple[_Rows, FileError]]:
         names = tuple(dict.fromkeys([*self._card.labels, *self._card.rename]))
-        joined = {name: mark for name in self._labels if (mark := guess.separator_of(name, names)) is not None}
+        marks = {name: mark for name in self._labels if (mark := guess.separator_of(name, names)) is not None}
         for name, rows in self._labels.items():
             where = self._label_fields[name]
-            if name in joined:
-                if name == next(iter(joined)):
-                    step = written_in(self._card_path, [f"separator: {yaml_key(joined[name])}"])
-                    yield rows, self._error(rows, where, "names several labels at once", listed(names), step)
+            if name in marks:
+                if name == next(iter(marks)):
+                    step = written_in(self._card_path, [f"separator: {yaml_key(marks[name])}"])
+                    yield rows, self._error(rows, where, "names several labels at once", joined(names), step)
                 continue
             yield (
                 rows,
-                self._error(rows, where, "is not a declared label", listed(names), self._label_step(name, names)),
+                self._error(rows, where, "is not a declared label", joined(names), self._label_step(name, names)),
             )
 
     def _label_step(self, name: str, names: tuple[str, ...]) -> str:
@@ -197,7 +197,7 @@ def known_parts(card: GoldenCard) -> str:
 
     labels = card.fields.labels
     others = sorted(Fields(card).parts - {"meta", labels})
-    return f"{'' if labels == '.' else f'{labels}.LABEL, '}meta.NAME, {listed(others, most=40)}"
+    return f"{'' if labels == '.' else f'{labels}.LABEL, '}meta.NAME, {joined(others, most=40)}"
 
 
 def label_field(labels_field: str, name: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from harness.files.golden.faults import Faults, label_field
 from harness.files.golden.fields import MISSING, Fields, Row, slice_values
 from harness.files.golden.values import ABSENT, NULL, UNKNOWN, LabelValues, folded, yaml_key
-from harness.files.text import listed, shortened, shown
+from harness.files.text import joined, quoted, shortened
 from harness.records import GoldenCard
 
 LABELS_ALLOWED = (
@@ -52,7 +52,7 @@ class RowReader:
     def add(self, row: Any, index: int) -> None:
         """Check one row, note its id and append its label codes."""
         if type(row) is not dict:
-            self._fault(index, None, f"is {shown(row)}", "one JSON object per line", "write {...} on each line")
+            self._fault(index, None, f"is {quoted(row)}", "one JSON object per line", "write {...} on each line")
             self.codes += self.blank
             return
         get = self.fields
@@ -127,7 +127,7 @@ class RowReader:
             index,
             self._paths.labels,
             f"is '{shortened(word)}', which is declared to violate but names no label",
-            listed(self.file_labels),
+            joined(self.file_labels),
             f"map it in the card: rename: {{{yaml_key(word)}: CATEGORY}}",
         )
 
@@ -150,14 +150,14 @@ class RowReader:
 
     def _bad_labels(self, labels: Any, index: int, *, is_names: bool) -> None:
         if is_names:
-            kind = "a list" if type(labels) is not str else shown(labels)
+            kind = "a list" if type(labels) is not str else quoted(labels)
             found = f"is {kind}, and what it leaves out is unknown"
             hint = "if a label that is not in the list is not violated, write 'absent_labels: negative' in the card"
         elif type(labels) is list:
-            found = f"is a list with {shown(next(name for name in labels if type(name) is not str))}"
+            found = f"is a list with {quoted(next(name for name in labels if type(name) is not str))}"
             hint = "write names of labels"
         else:
-            found = "is missing" if labels is MISSING else f"is {shown(labels)}"
+            found = "is missing" if labels is MISSING else f"is {quoted(labels)}"
             hint = "add the labels, or say in the card where they are: 'fields: {labels: NAME}'"
         self._fault(index, self._paths.labels, found, LABELS_ALLOWED, hint)
 
@@ -178,7 +178,7 @@ class RowReader:
         elif type(item_id) is str and item_id:
             found = f"is '{shortened(item_id)}', with a control or invisible character"
         else:
-            found = f"is {shown(item_id)}"
+            found = f"is {quoted(item_id)}"
             if type(item_id) is float:
                 hint = "write ids as text or whole numbers: a decimal number may have lost digits"
         self._fault(index, self._paths.id, found, "a printable string or a whole number, unique in the set", hint)
@@ -197,7 +197,7 @@ class RowReader:
     def _no_text(self, text: Any, images: Any, row: Row, index: int) -> None:
         field, allowed = self._paths.text, "a string, or null for a withheld text"
         if text is not MISSING:
-            self._fault(index, field, f"is {shown(text)}", allowed, "correct the row")
+            self._fault(index, field, f"is {quoted(text)}", allowed, "correct the row")
         elif not (type(images) is list and images) and not self._has_modality(row):
             hint = "add the text or images, or say in the card where the text is: 'fields: {text: NAME}'"
             self._fault(index, field, "is missing", allowed, hint)
@@ -205,14 +205,14 @@ class RowReader:
     def _check_rest(self, row: Row, index: int) -> None:
         meta = row.get("meta")
         if meta is not None and type(meta) is not dict:
-            self._fault(index, "meta", f"is {shown(meta)}", "a mapping", "correct the row")
+            self._fault(index, "meta", f"is {quoted(meta)}", "a mapping", "correct the row")
         for name, path, get in self.fields.slices:
             value = get(row) if path != self._paths.votes else None
             if type(value) is not str and slice_values(value) is None:
                 self._fault(
                     index,
                     path,
-                    f"is {shown(value)}",
+                    f"is {quoted(value)}",
                     f"text, a number, true/false or a list of those (slice '{name}')",
                     "correct the row, or point the slice elsewhere",
                 )
@@ -221,12 +221,12 @@ class RowReader:
             is_number = type(weight) is int or type(weight) is float
             if not is_number or not 0 < weight < float("inf"):
                 self._fault(
-                    index, self._paths.weight, f"is {shown(weight)}", "a finite number above 0", "correct the weight"
+                    index, self._paths.weight, f"is {quoted(weight)}", "a finite number above 0", "correct the weight"
                 )
         group = self.fields.group(row)
         if group is not MISSING and group is not None and (type(group) not in (str, int) or group == ""):
             self._fault(
-                index, self._paths.group, f"is {shown(group)}", "a string or a whole number", "correct the group"
+                index, self._paths.group, f"is {quoted(group)}", "a string or a whole number", "correct the group"
             )
         votes = self.fields.votes(row)
         if votes is not MISSING and votes is not None:
@@ -240,7 +240,7 @@ class RowReader:
                 self._fault(
                     index,
                     path,
-                    f"is {shown(part)}",
+                    f"is {quoted(part)}",
                     f"text, or a list of texts, file names or mappings with times (modality '{name}')",
                     "correct the row",
                 )
@@ -253,7 +253,7 @@ class RowReader:
         is_shown = type(self.fields.text(row)) is str or (type(images) is list and images) or self._has_modality(row)
         if folded(value) not in _YES:
             hint = "write true, or leave the field out"
-            self._fault(index, path, f"is {shown(value)}", "true or false", hint)
+            self._fault(index, path, f"is {quoted(value)}", "true or false", hint)
         elif not is_shown:
             hint = "restore the text, or leave the field out"
             self._fault(index, path, "is true for a withheld text", "true for shown items", hint)
@@ -272,14 +272,14 @@ class RowReader:
             self._check_counts(votes, index, allowed)
             return
         if type(votes) is not list:
-            self._fault(index, field, f"is {shown(votes)}", allowed, "correct the votes")
+            self._fault(index, field, f"is {quoted(votes)}", allowed, "correct the votes")
             return
         voters = set()
         for at, vote in enumerate(votes):
             labels = vote.get("labels") if type(vote) is dict else None
             annotator = vote.get("annotator") if type(vote) is dict else None
             if type(annotator) not in (str, int) or annotator == "" or type(labels) is not dict:
-                self._fault(index, f"{field}.{at}", f"is {shown(vote)}", allowed, "correct the vote")
+                self._fault(index, f"{field}.{at}", f"is {quoted(vote)}", allowed, "correct the vote")
                 continue
             if str(annotator) in voters:
                 self._fault(
@@ -297,12 +297,12 @@ class RowReader:
             if name not in self._column:
                 self.faults.add_unknown_label(index, name, field=f"{self._paths.votes}.{name}")
             elif not is_vote_count(pair):
-                self._fault(index, f"{self._paths.votes}.{name}", f"is {shown(pair)}", allowed, "correct the counts")
+                self._fault(index, f"{self._paths.votes}.{name}", f"is {quoted(pair)}", allowed, "correct the counts")
 
     def _check_images(self, images: Any, index: int) -> None:
         is_list = type(images) is list and all(type(name) is str and name for name in images)
         if not is_list:
-            self._fault(index, self._paths.images, f"is {shown(images)}", "a list of file names", 'write ["NAME.png"]')
+            self._fault(index, self._paths.images, f"is {quoted(images)}", "a list of file names", 'write ["NAME.png"]')
             return
         for name in images:
             if "://" not in name and (name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/")):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import FileError
 from harness.files.sandbox.environment import FILTERS, TESTS, parse_template
-from harness.files.text import listed, shortened, suggestion
+from harness.files.text import joined, shortened, suggestion
 from harness.records import Category, Policy
 
 if TYPE_CHECKING:
@@ -72,15 +72,15 @@ def check_template(
         line = checker.first_use.get(name, 1)
         if name == "category":
             checker.add(
-                line, "uses 'category', which only a prompt per category has", listed(known), "add 'per: category'"
+                line, "uses 'category', which only a prompt per category has", joined(known), "add 'per: category'"
             )
         elif name == "examples":
-            checker.add(line, "uses 'examples', which the front matter does not have", listed(known), "add 'examples:'")
+            checker.add(line, "uses 'examples', which the front matter does not have", joined(known), "add 'examples:'")
         else:
             checker.add(
                 line,
                 f"uses the unknown variable '{shortened(name)}'",
-                listed(known),
+                joined(known),
                 suggestion(name, known, "use one of these, or write {% raw %} around text that is not a template"),
             )
     checker.errors.sort(key=lambda error: error.line or 0)
@@ -132,7 +132,7 @@ class _Checker:
             self._check_filter(node, filters)
         elif isinstance(node, nodes.Test):
             if node.name not in TESTS:
-                self.add(line, f"uses the test '{shortened(node.name)}'", listed(TESTS, most=40), "use one of these")
+                self.add(line, f"uses the test '{shortened(node.name)}'", joined(TESTS, most=40), "use one of these")
         elif isinstance(node, nodes.Call):
             self._check_call(node)
         elif isinstance(node, nodes.Assign):
@@ -224,7 +224,7 @@ class _Checker:
             self.add(
                 node.lineno,
                 f"uses the filter '{shortened(node.name)}'",
-                listed(FILTERS, most=40),
+                joined(FILTERS, most=40),
                 suggestion(node.name, FILTERS, "use one of these"),
             )
         if filters > MAX_FILTERS:
@@ -239,7 +239,7 @@ class _Checker:
             tests = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args[1:2]]
             if any(test not in TESTS for test in tests) or node.kwargs or not names:
                 self.add(
-                    node.lineno, f"uses {node.name} with an unknown test", listed(TESTS, most=40), "use one of these"
+                    node.lineno, f"uses {node.name} with an unknown test", joined(TESTS, most=40), "use one of these"
                 )
         elif node.name in ("join", "sort", "unique"):
             names = [keyword.value for keyword in node.kwargs if keyword.key == "attribute"]

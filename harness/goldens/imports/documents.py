@@ -17,7 +17,7 @@ import orjson
 from harness.errors import FileError
 from harness.files.golden.delimited import ENCODINGS
 from harness.files.golden.json_array import Elements
-from harness.files.text import listed, shortened
+from harness.files.text import joined, shortened
 from harness.goldens.imports.flat import NoRow, Row
 
 T = TypeVar("T")
@@ -148,14 +148,14 @@ def list_inside(path: Path, document: Any, wanted: str | None) -> tuple[str, lis
     lists = dict(_lists(document, "", 0))
     if wanted is not None:
         if wanted not in lists:
-            raise FileError(str(path), f"has no list '{shortened(wanted)}'", allowed=listed(lists),
+            raise FileError(str(path), f"has no list '{shortened(wanted)}'", allowed=joined(lists),
                             next_step="name one of these, with dots")  # fmt: skip
         return wanted, lists[wanted]
     if len(lists) == 1:
         return next(iter(lists.items()))
     if not lists:
         return "", [document]
-    raise FileError(str(path), f"holds several lists: {listed(lists)}", allowed="one list of rows",
+    raise FileError(str(path), f"holds several lists: {joined(lists)}", allowed="one list of rows",
                     next_step="say which: --records NAME")  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.files.golden.values import meaning
-from harness.files.text import listed, suggestion
+from harness.files.text import joined, suggestion
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.guess_plan import has_lost_digits, is_named_like_ids
@@ -28,7 +28,7 @@ def missing_parts(plan: Plan, foreign: Foreign) -> Iterator[str]:
     twice = [label.column for label in plan.labels if label.column == plan.text]
     if twice:
         yield f"{foreign.path}: column '{twice[0]}' is named as the text and as a label\n  name another for one of them"
-    columns = listed([name for name in foreign.columns if name], most=30)
+    columns = joined([name for name in foreign.columns if name], most=30)
     if plan.text is None and plan.images is None:
         yield f"{foreign.path}: no column was recognised as the text\n  allowed: {columns}\n  name it: --text COLUMN"
     if not plan.categories:
@@ -50,7 +50,7 @@ def unknown_categories(plan: Plan, unknown: Sequence[str], known: Sequence[str],
         else f"--rename {shlex.quote(f'{word or first}=CATEGORY')}"
     )
     return (
-        f"{policy}: has no category {listed(unknown)}\n  allowed: {listed(known, most=40)}\n"
+        f"{policy}: has no category {joined(unknown)}\n  allowed: {joined(known, most=40)}\n"
         f"  {suggestion(first, known, 'say which category it is')} {option}, leave the column out: --ignore COLUMN, or "
         "begin a policy of your own: --new-policy"
     )

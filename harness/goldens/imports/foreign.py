@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError
-from harness.files.text import counted, listed, require_file, shortened
+from harness.files.text import counted, joined, require_file, shortened
 from harness.goldens.imports import documents
 from harness.goldens.imports.flat import NoRow, Row, flat, unique
 
@@ -291,7 +291,7 @@ def _of_zip(path: Path, inner: Path, reading: Reading, facts: tuple[str, ...]) -
     if "xl/workbook.xml" not in names:
         raise FileError(
             str(path),
-            f"is an archive with {listed(names, most=3)}",
+            f"is an archive with {joined(names, most=3)}",
             allowed="CSV, TSV, xlsx, JSON, JSONL or Parquet, also under gzip",
             next_step="unpack it, and import the file inside",
         )
@@ -304,7 +304,7 @@ def _of_xlsx(path: Path, inner: Path, reading: Reading, facts: tuple[str, ...]) 
     columns, sheet, others, cells = open_sheet(path, inner, reading.sheet)
     told = [*facts, f"sheet '{sheet}'"]
     if others:
-        told.append(f"not read: {listed(others)} (--sheet NAME)")
+        told.append(f"not read: {joined(others)} (--sheet NAME)")
 
     def rows() -> Iterator[tuple[int, Row | NoRow]]:
         for number, values in cells():

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from harness.errors import HarnessError
 from harness.files.golden.guess import structure
 from harness.files.golden.values import folded, meaning
-from harness.files.text import counted, shown
+from harness.files.text import counted, quoted
 from harness.goldens.imports.flat import Row
 
 VoteRule = Literal["majority", "any", "all"]
@@ -98,7 +98,7 @@ class Plan:
             said += [f"{name}: violates from {cut:g} on" for name, cut in self.cuts.items()]
         if self.values:
             words = {1: "violates", 0: "does not violate", None: "not labelled"}
-            said.append("; ".join(f"{shown(value)}: {words[code]}" for value, code in self.values.items()))
+            said.append("; ".join(f"{quoted(value)}: {words[code]}" for value, code in self.values.items()))
         if self.names and any(name != category for name, category in self.names.items()):
             said.append("; ".join(f"'{name}': {category}" for name, category in self.names.items() if name != category))
         if self.listed is not None:
@@ -138,7 +138,7 @@ class Unread:
         if not self._seen:
             return
         lines = [
-            f"{column} is {shown(value)} in {counted(n, 'row')}, first in row {number}"
+            f"{column} is {quoted(value)} in {counted(n, 'row')}, first in row {number}"
             for (column, _), (value, number, n) in self._seen.items()
         ]
         options = " ".join(_option(column, value, plan) for (column, _), (value, _, _) in self._seen.items())

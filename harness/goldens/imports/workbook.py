@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError
-from harness.files.text import listed, shortened, suggestion
+from harness.files.text import joined, shortened, suggestion
 from harness.goldens.imports.flat import plain, unique
 
 Cells = Callable[[], Iterator[tuple[int, tuple[Any, ...]]]]
@@ -28,7 +28,7 @@ def open_sheet(path: Path, inner: Path, wanted: str | None) -> tuple[tuple[str, 
                         next_step="save it again as .xlsx, without a password") from None  # fmt: skip
     names = list(book.sheetnames)
     if wanted is not None and wanted not in names:
-        raise FileError(str(path), f"has no sheet '{shortened(wanted)}'", allowed=listed(names),
+        raise FileError(str(path), f"has no sheet '{shortened(wanted)}'", allowed=joined(names),
                         next_step=suggestion(wanted, names, "name one of these"))  # fmt: skip
     filled = [name for name in names if _has_rows(book[name])]
     if not filled:

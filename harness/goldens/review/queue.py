@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import listed, suggestion
+from harness.files.text import joined, suggestion
 from harness.goldens.decisions import Decision, Open, settle
 from harness.goldens.queues import QueueRow, read_queue
 
@@ -60,7 +60,7 @@ def make_queue(golden: GoldenSet, known: Sequence[str], choice: Choice, rows: Se
     """
     for name in choice.categories:
         if name not in known:
-            raise HarnessError(f"there is no category '{name}'", allowed=listed(known),
+            raise HarnessError(f"there is no category '{name}'", allowed=joined(known),
                                next_step=suggestion(name, known, "choose one of these"))  # fmt: skip
     categories = choice.categories or tuple(known)
     chosen = list(rows) or (read_queue(choice.file, golden) if choice.file else [QueueRow(one) for one in golden.ids()])
@@ -111,7 +111,7 @@ def _joined(rows: Sequence[QueueRow], categories: Sequence[str]) -> list[Entry]:
 def _filtered(golden: GoldenSet, entries: list[Entry], choice: Choice) -> list[Entry]:
     for name, _ in choice.where:
         if name not in golden.card.slices:
-            raise HarnessError(f"there is no slice '{name}'", allowed=listed(golden.card.slices),
+            raise HarnessError(f"there is no slice '{name}'", allowed=joined(golden.card.slices),
                                next_step="declare it in the card, or choose one of these")  # fmt: skip
     if choice.label is not None:
         labels = golden.labels()
@@ -134,5 +134,5 @@ def _filtered(golden: GoldenSet, entries: list[Entry], choice: Choice) -> list[E
 def _require_known(rows: Sequence[QueueRow], known: Sequence[str], file: Path | None) -> None:
     strange = sorted({row.category for row in rows if row.category is not None and row.category not in known})
     if strange:
-        raise HarnessError(f"{file or 'the queue'} names categories that the policy does not have: {listed(strange)}",
-                           allowed=listed(known), next_step="use a queue of this policy")  # fmt: skip
+        raise HarnessError(f"{file or 'the queue'} names categories that the policy does not have: {joined(strange)}",
+                           allowed=joined(known), next_step="use a queue of this policy")  # fmt: skip

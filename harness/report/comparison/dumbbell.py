@@ -15,7 +15,7 @@ from harness.report.comparison import svg
 from harness.report.comparison.data import METRIC_NAMES, CategoryRow, Measure, Pair
 from harness.report.parts import numbers
 from harness.report.parts.masking import shorten
-from harness.report.parts.words import listed
+from harness.report.parts.words import enumerated
 
 METRICS = ("recall", "precision")
 DRAWN = ("worse", "leans_worse", "better", "leans_better")
@@ -48,7 +48,7 @@ def _dumbbell(pair: Pair, metric: str) -> Dumbbell | None:
     )
     shown = moved if len(moved) <= MOST_LINES else [*moved[: MOST_LINES // 2], *moved[-(MOST_LINES // 2) :]]
     still = [row.name for row, one in measured if one.change not in DRAWN]
-    left = f"No change that can be told: {listed(still, 12)}." if still else ""
+    left = f"No change that can be told: {enumerated(still, 12)}." if still else ""
     if len(shown) < len(moved):
         left = f"{len(moved) - len(shown)} that moved less are in the table. {left}"
     return Dumbbell(

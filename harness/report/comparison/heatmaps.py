@@ -15,7 +15,7 @@ from harness.measure.slices import SMALL_CELL
 from harness.report.comparison import svg
 from harness.report.comparison.data import METRIC_NAMES, Confusion, ReportData, SliceCell, SliceRow, SliceTable
 from harness.report.parts import numbers
-from harness.report.parts.words import listed, plural
+from harness.report.parts.words import enumerated, plural
 
 FEW = SMALL_CELL
 """Cells with fewer items are hatched instead of coloured."""
@@ -179,7 +179,7 @@ class HeatMaps:
     @staticmethod
     def few_words(rows: Sequence[SliceRow]) -> str:
         """Small values by name and size."""
-        return listed([f"{row.value} ({numbers.count(row.n_items)})" for row in rows], 12)
+        return enumerated([f"{row.value} ({numbers.count(row.n_items)})" for row in rows], 12)
 
     def family(self, candidate: str) -> str:
         """How many cells were tested, and which were not."""

@@ -26,7 +26,7 @@ from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.source import ReportSource
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
-from harness.report.parts.masking import TextMode, printable, shorten, shown
+from harness.report.parts.masking import TextMode, printable, shorten, visible_text
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 from harness.report.parts.words import capital, outcome_words, plural
 
@@ -181,7 +181,7 @@ def _items(source: ReportSource, pair: Pair, text_mode: TextMode) -> list[str]:
             continue
         rows: list[tuple[str, ...]] = []
         for name, item_id in _round_robin(found, MAX_ITEMS):
-            text = shown(source.texts[place[item_id]], text_mode, TEXT_WIDTH)
+            text = visible_text(source.texts[place[item_id]], text_mode, TEXT_WIDTH)
             rows.append((name, shorten(item_id, 60), text)[: len(columns)])
         head = f"{title}: {numbers.count(len(rows))} of {numbers.count(len(found))}"
         parts.append(to_markdown(_table(head, columns, rows)))

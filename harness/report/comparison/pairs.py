@@ -31,7 +31,7 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.input_changes import input_changes
 from harness.report.comparison.source import OUTCOME_NAMES, ReportSource
-from harness.report.gate.statement_words import joined, notes_of
+from harness.report.gate.statement_words import notes_of, statements_text
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.words import NOT_ASKED, plural, sentence
@@ -69,7 +69,7 @@ def _check_row(check: CheckReport) -> CheckRow:
         verdict=result.verdict,
         difference=result.difference,
         items_needed=result.items_needed,
-        remark=joined(result.remarks),
+        remark=statements_text(result.remarks),
     )
 
 

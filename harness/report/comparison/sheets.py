@@ -16,7 +16,7 @@ from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts import numbers
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.finding_words import NEWLY_WORDS
-from harness.report.parts.masking import TextMode, shown
+from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.words import capital, outcome_words
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 
@@ -207,7 +207,7 @@ def _item_rows(
         gold = int(source.y_true[index, column])
         decided = [_decision(arm, index, column) for arm in source.arms]
         is_wrong = any(one is not None and one != gold for one in decided)
-        text = shown(source.texts[index], text_mode, TEXT_WIDTH) if is_wrong else ""
+        text = visible_text(source.texts[index], text_mode, TEXT_WIDTH) if is_wrong else ""
         yield (
             item_id,
             category,

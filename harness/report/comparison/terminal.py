@@ -11,7 +11,7 @@ from harness.measure.compare import Comparison
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.finding_words import NEWLY_WORDS
-from harness.report.parts.masking import TextMode, shown
+from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table
 from harness.report.parts.words import capital, plural, told_apart
 
@@ -163,4 +163,4 @@ def flip_tables(
 def _text(texts: Mapping[str, str | None], item_id: str, mode: TextMode) -> str:
     if item_id not in texts:
         return "(golden set not at hand)"
-    return shown(texts[item_id], mode, TEXT_WIDTH)
+    return visible_text(texts[item_id], mode, TEXT_WIDTH)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.gating.coverage import LeftOut
 from harness.gating.records import CheckReport, GateReport
-from harness.report.gate.statement_words import joined, left_out_reason, notes_of, reason_of
+from harness.report.gate.statement_words import left_out_reason, notes_of, reason_of, statements_text
 
 
 def gate_document(report: GateReport) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def gate_document(report: GateReport) -> dict[str, Any]:
 def _check(check: CheckReport) -> dict[str, Any]:
     return {
         **check.result.as_dict(),
-        "remark": joined(check.result.remarks) or None,
+        "remark": statements_text(check.result.remarks) or None,
         "baseline": check.baseline.as_dict(),
         "candidate": check.candidate.as_dict(),
         "implied": check.is_implied,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report.gate.statement_words import joined, said
+from harness.report.gate.statement_words import said, statements_text
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table, to_terminal
 
@@ -22,7 +22,8 @@ def sequential_lines(report: Any) -> list[str]:
     made, saved = report.calls["made"], report.calls["saved"]
     spent, kept = numbers.usd(report.cost_usd["spent"]), numbers.usd(report.cost_usd["saved"])
     return [
-        f"{report.verdict} (sequential): {report.candidate} against {report.baseline}: {joined(report.reasons)}",
+        f"{report.verdict} (sequential): {report.candidate} against {report.baseline}: "
+        f"{statements_text(report.reasons)}",
         f"Stopped at look {report.look} of {report.n_looks}, after {share}.",
         f"Calls: {numbers.count(made)} made, {numbers.count(saved)} saved; cost: {spent} spent, {kept} saved.",
         "",

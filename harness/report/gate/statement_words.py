@@ -37,14 +37,14 @@ def said(statement: Statement) -> str:
     return words.format(**statement.facts) if isinstance(words, str) else words(statement)
 
 
-def joined(statements: Sequence[Statement]) -> str:
+def statements_text(statements: Sequence[Statement]) -> str:
     """Several statements as one sentence."""
     return "; ".join(said(one) for one in statements)
 
 
 def reason_of(report: GateReport) -> str:
     """Why the verdict, in one sentence that names the checks behind it."""
-    return joined(report.reasons)
+    return statements_text(report.reasons)
 
 
 def notes_of(report: GateReport) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from harness.report.parts.finding_words import (
     told_parts,
     untold_sentences,
 )
-from harness.report.parts.words import capital, listed, plural
+from harness.report.parts.words import capital, enumerated, plural
 
 _ANSWERS = {
     "ship": ("PASS", "good", "{candidate} may replace {baseline}: the gate passes, and nothing is likely worse."),
@@ -93,13 +93,13 @@ def _harms(decision: Decision) -> str:
         parts.append("items that must be caught are missed")
     if worse:
         names = distinct(short_name(one) for one in worse)
-        parts.append(f"{listed(names, 3)} {'is' if len(names) == 1 else 'are'} worse")
+        parts.append(f"{enumerated(names, 3)} {'is' if len(names) == 1 else 'are'} worse")
     if any(one.fact == "failures" for one in harms):
         parts.append("more answers fail")
     missed = [one for one in harms if one.fact == "target_missed"]
     if missed:
         parts.append(f"{plural(len(missed), 'target')} of the policy {'is' if len(missed) == 1 else 'are'} missed")
-    return listed(parts, 4) or "the gate fails it"
+    return enumerated(parts, 4) or "the gate fails it"
 
 
 def step_sentence(decision: Decision) -> str:

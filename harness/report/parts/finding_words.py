@@ -14,7 +14,7 @@ from harness.core.results import MetricResult
 from harness.gating.findings import Finding
 from harness.measure.slices import SMALL_CELL
 from harness.report.parts import numbers
-from harness.report.parts.words import capital, listed, outcome_words, plural
+from harness.report.parts.words import capital, enumerated, outcome_words, plural
 
 METRIC_WORDS = {name: facts.words for name, facts in METRIC_TABLE.items()}
 NEWLY_WORDS = {
@@ -159,7 +159,7 @@ def further_items(one: Finding) -> str:
 
 def _must_catch(one: Finding) -> str:
     items = plural(one.evidence.n or 0, "item")
-    ids = listed(one.evidence.names, 5)
+    ids = enumerated(one.evidence.names, 5)
     return f"misses {items} that must be caught, whatever the statistics say: {ids}."
 
 
@@ -248,12 +248,12 @@ def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
     said = [finding_told(one) for one in own[:shown]]
     rest = own[shown:]
     if rest:
-        said.append(Told(f"And {numbers.count(len(rest))} more: {listed(distinct(map(short_name, rest)), 4)}."))
+        said.append(Told(f"And {numbers.count(len(rest))} more: {enumerated(distinct(map(short_name, rest)), 4)}."))
     places = dict.fromkeys(
         f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
     )
     if places:
-        said.append(Told(f"It shows most in {listed(list(places), 3)} (exploratory)."))
+        said.append(Told(f"It shows most in {enumerated(list(places), 3)} (exploratory)."))
     return said
 
 
@@ -274,7 +274,7 @@ def _checked(checks: Sequence[Finding]) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for one in checks:
         kinds.setdefault(figure(one), []).append(one.evidence.names[0])
-    return [f"{name} ({listed(distinct(asked))})" if len(asked) > 1 else name for name, asked in kinds.items()]
+    return [f"{name} ({enumerated(distinct(asked))})" if len(asked) > 1 else name for name, asked in kinds.items()]
 
 
 def untold_sentences(findings: Sequence[Finding]) -> list[str]:
@@ -285,13 +285,13 @@ def untold_sentences(findings: Sequence[Finding]) -> list[str]:
         if names:
             categories = plural(len(names), "category", "categories")
             said.append(
-                f"Whether {metric} moved in {categories} ({listed(names, 3)}): the intervals hold losses and gains of "
-                "more than 2 points."
+                f"Whether {metric} moved in {categories} ({enumerated(names, 3)}): the intervals hold losses and gains "
+                "of more than 2 points."
             )
     unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]
     if unjudged:
         checks = plural(len(unjudged), "check")
-        said.append(f"{checks} of the gate could not be evaluated: {listed(_checked(unjudged), 3)}.")
+        said.append(f"{checks} of the gate could not be evaluated: {enumerated(_checked(unjudged), 3)}.")
     others = [one for one in findings if one.fact in ("target_open", "check") and one not in unjudged]
     said += told(others, 2)
     slices: dict[str, list[str]] = {}
@@ -300,7 +300,7 @@ def untold_sentences(findings: Sequence[Finding]) -> list[str]:
             slices.setdefault(one.slice[0], []).append(one.slice[1])
     for name, values in slices.items():
         said.append(
-            f"Anything about {name.replace('_', ' ')} {listed(values, 3)}: fewer than {SMALL_CELL} items stand behind "
-            "each figure."
+            f"Anything about {name.replace('_', ' ')} {enumerated(values, 3)}: fewer than {SMALL_CELL} items stand "
+            "behind each figure."
         )
     return said

@@ -77,7 +77,7 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
-def shown(text: str | None, mode: TextMode, width: int | None = None) -> str:
+def visible_text(text: str | None, mode: TextMode, width: int | None = None) -> str:
     """An item's text as a report may show it under ``--text``."""
     if text is None:
         return WITHHELD_TEXT

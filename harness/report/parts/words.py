@@ -21,10 +21,10 @@ def plural(n: float, noun: str, several: str | None = None) -> str:
     return f"{numbers.count(n)} {noun if n == 1 else several or noun + 's'}"
 
 
-def listed(words: Sequence[str], shown: int = 3) -> str:
+def enumerated(words: Sequence[str], shown: int = 3) -> str:
     """``a, b and c``; beyond ``shown`` the rest is counted.
 
-    >>> listed(["a", "b", "c", "d", "e"])
+    >>> enumerated(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     found = list(words)

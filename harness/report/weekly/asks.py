@@ -11,7 +11,7 @@ from harness.gating.findings.memory import Entry
 from harness.gating.findings.stored import NEWLY
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
-from harness.report.parts.words import listed, plural
+from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
 from harness.report.weekly.sentences import points_text
 from harness.runs import RunMeta
@@ -114,7 +114,7 @@ def _failures(candidates: Sequence[CandidateRow], max_error_rate: float) -> Iter
 
 def _broken_runs(unusable: Sequence[RunMeta]) -> Iterable[Ask]:
     if unusable:
-        names = listed([f"{one.run_id} ({one.status})" for one in unusable])
+        names = enumerated([f"{one.run_id} ({one.status})" for one in unusable])
         yield Ask(21, ENGINEERING, f"Repeat {names}: it speaks for nobody until it is complete.")
 
 
@@ -144,7 +144,7 @@ def _golden(health: GoldenHealth, n_candidates: int) -> Iterable[Ask]:
         text = (
             f"The gate asks for margins of {margin} points or less, which "
             f"{plural(len(short), 'category', 'categories')} cannot prove yet; violating items to add: "
-            f"{listed(names, 5)}."
+            f"{enumerated(names, 5)}."
         )
         yield Ask(40, GOLDEN_OWNER, text)
     if health.n_all_disagree and n_candidates >= MIN_WITNESSES:

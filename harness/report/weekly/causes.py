@@ -23,7 +23,7 @@ from harness.gating.findings.causes import (
 from harness.measure.decisions import decisions, outcome_code
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
-from harness.report.parts.words import listed
+from harness.report.parts.words import enumerated
 from harness.report.weekly import sentences
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
@@ -56,7 +56,7 @@ def causes_of(
         other = [one for one in changes if one.kind == "golden_set"]
         found = [sentences.golden_sentence(other, since, n_split)]
         if ours:
-            found.append(f"The candidate changed as well: {listed([one.phrase for one in ours], 4)}.")
+            found.append(f"The candidate changed as well: {enumerated([one.phrase for one in ours], 4)}.")
         else:
             found.append("None of the candidate's own inputs changed.")
         largest = sorted(splits, key=lambda one: -max(abs(one.by_labels), abs(one.by_candidate)))[:3]

@@ -11,7 +11,7 @@ from harness.measure.decisions import decisions
 from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.report.parts import numbers
-from harness.report.parts.masking import TextMode, printable, shorten, shown
+from harness.report.parts.masking import TextMode, printable, shorten, visible_text
 from harness.report.parts.words import NOT_ASKED, outcome_words
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
@@ -45,7 +45,7 @@ def _shown(source: WeeklySource, index: int, mode: TextMode, width: int) -> str:
     item_id = source.run.item_ids[index]
     if mode != "none" and not source.run.is_withheld[index] and item_id not in source.texts:
         return NOT_AT_HAND
-    return shown(_text(source, index, item_id), mode, width)
+    return visible_text(_text(source, index, item_id), mode, width)
 
 
 def item_rows(

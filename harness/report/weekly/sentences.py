@@ -11,7 +11,7 @@ from harness.core.results import MetricResult
 from harness.gating.findings import Cause, Finding
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
-from harness.report.parts.words import capital, listed, plural
+from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone, Topic
 from harness.report.weekly.weeks import weeks_between, weeks_until
@@ -86,7 +86,7 @@ def targets_sentence(week: str, candidate: str, rows: Sequence[CategoryRow]) -> 
             f"target {numbers.share(one.target, 0)})"
             for row, one in by["missed"]
         ]
-        text += f" and missed {len(names)}: {listed(names)}"
+        text += f" and missed {len(names)}: {enumerated(names)}"
     elif by["open"]:
         text += " and missed none"
     if by["open"]:
@@ -120,7 +120,7 @@ def changes_sentence(changes: Sequence[Change], since: str | None) -> str:
         return ""
     if not changes:
         return f"No input changed since {since}."
-    return f"What changed since {since}: {listed([one.phrase for one in changes], 4)}."
+    return f"What changed since {since}: {enumerated([one.phrase for one in changes], 4)}."
 
 
 _SAID: dict[str, str] = {
@@ -143,7 +143,7 @@ def cause_sentence(cause: Cause, since: str) -> str:
     for one in cause.because:
         names = one.names
         if one.kind == "changes":
-            parts.append(f"Since {since}, {listed(names, 4)}.")
+            parts.append(f"Since {since}, {enumerated(names, 4)}.")
         elif one.kind == "sample":
             parts.append(f"The items are {names[0]}.")
         elif one.kind == "no_model":
@@ -155,7 +155,7 @@ def cause_sentence(cause: Cause, since: str) -> str:
             ending = (
                 "not all of it is our change" if has_changes else "the model behind them or the items changed, not we"
             )
-            parts.append(f"The frozen control {names[0]} moved too ({listed(names[1:])}): {ending}.")
+            parts.append(f"The frozen control {names[0]} moved too ({enumerated(names[1:])}): {ending}.")
         elif one.kind in ("control_same", "control_steady"):
             said = _SAID[one.kind].format(*names)
             sure = "the cause is our change" if one.kind == "control_same" else "this points to our change"
@@ -171,7 +171,9 @@ def gaps(source: WeeklySource, previous: str | None) -> list[str]:
     if previous is not None:
         missed = weeks_until(source.week, weeks_between(previous, source.week) + 1)[1:-1]
         if missed:
-            found.append(f"No complete run of {source.candidate} in {listed(missed)}: what moved may have moved then.")
+            found.append(
+                f"No complete run of {source.candidate} in {enumerated(missed)}: what moved may have moved then."
+            )
     earlier = [one for one in source.by_week.values() if one.week < source.week and one.of]
     if earlier and source.is_baseline:
         newest = max(earlier[-1].of.values(), key=lambda meta: (meta.created_at, meta.run_id))
@@ -216,7 +218,7 @@ def verdict_word(
 
 def golden_sentence(changes: Sequence[Change], previous: str, n_shared: int) -> str:
     """Why two weeks over different golden sets or policies are not set side by side."""
-    what = capital(listed([one.phrase for one in changes], 3))
+    what = capital(enumerated([one.phrase for one in changes], 3))
     shared = (
         f"On the {numbers.count(n_shared)} items that both hold with the same text the change is split below into "
         "labels and candidate."
