@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -16,6 +17,9 @@ from harness.errors import FileError, raise_all
 from harness.files.schema import Loc, describe, field_names, type_at, union_at, value_at
 from harness.files.text import joined, quoted, shortened, suggestion
 from harness.files.yaml import Document
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -39,11 +43,12 @@ def to_record(
         what: Noun of the file, for messages.
         translate: Location in ``tree`` -> location in the file.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     data = document.data if tree is None else tree
     try:
-        return TypeAdapter(record).validate_json(orjson.dumps(data))
+        read: T = _adapter(record).validate_json(orjson.dumps(data))  # type: ignore[arg-type]  # classes are hashable
+        return read
     except ValidationError as invalid:
         found = invalid.errors(include_url=False, include_context=False)
     errors = []
@@ -65,6 +70,14 @@ def to_record(
     errors.sort(key=lambda error: error.line or 0)
     raise_all(errors)
     raise AssertionError("pydantic reported no fault")
+
+
+@lru_cache(maxsize=64)
+def _adapter(record: type[Any]) -> TypeAdapter[Any]:
+    """Built once for a record: building takes longer than reading a file with it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(record)
 
 
 def _to_error(
