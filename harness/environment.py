@@ -24,6 +24,7 @@ VARIABLES: dict[str, str] = {
     "AZURE_OPENAI_ENDPOINT": "Address of the provider 'azure' where the model names no base_url.",
     "ANTHROPIC_API_KEY": "Key of the provider 'anthropic' where the model names no api_key_env.",
     "GEMINI_API_KEY": "Key of the provider 'gemini' where the model names no api_key_env.",
+    "CONTENT_SAFETY_KEY": "Key of the provider 'azure_content_safety' where the model names no api_key_env.",
     "AWS_BEARER_TOKEN_BEDROCK": "Key of the provider 'bedrock'; without one its calls are signed.",
     "AWS_REGION": "Region of the provider 'bedrock' where the model names none; AWS_DEFAULT_REGION is read next.",
     "AWS_DEFAULT_REGION": "As AWS_REGION.",

@@ -1,4 +1,4 @@
-"""The kinds that ask an endpoint: a prompt put to a model, and a ``/moderations`` route.
+"""The kinds that ask an endpoint: a prompt put to a model, and a moderation endpoint.
 
 Decides what an eval must say about them and what they are built from; what is asked and how answers are read is decided
 by ``chat`` and ``moderation``.
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.candidates.chat import ChatCandidate
-from harness.candidates.moderation import ModerationCandidate, name_doubts
+from harness.candidates.moderation import ModerationCandidate, moderation_doubts
+from harness.candidates.moderation_shapes import FOUR, HIGHEST, SHAPES
 from harness.candidates.names import crosswalk_of
 from harness.candidates.parsers import Parser, load_parser
 from harness.candidates.prompt_doubts import prompt_doubts
@@ -74,6 +75,9 @@ def build_moderation(builder: Builder, candidate_id: str, spec: CandidateSpec) -
         builder.model(spec.value),
         names,
         thresholds=spec.thresholds,
+        cuts=spec.options.get("cuts"),
+        images=spec.options.get("images"),
+        folder=builder.pictures_folder,
         inputs=builder.mapping(spec),
     )
 
@@ -89,13 +93,42 @@ def _prompt_fits(prompt: Loaded[Prompt], policy: Policy, slices: Sequence[str] |
 
 def _has_route(check: SpecCheck, models: Mapping[str, Model]) -> None:
     name = check.spec.value
-    if name in models and models[name].provider not in ("openai", "azure"):
-        provider = models[name].provider
+    if name not in models:
+        return
+    provider = models[name].provider
+    if provider not in SHAPES:
         check.add(
             ("moderation",),
             f"is '{shortened(name)}', {'an embedded model' if provider == 'embedded' else f'of provider {provider}'}",
-            "an endpoint with a /v1/moderations route",
+            "an endpoint with a /v1/moderations route, or azure_content_safety",
             "use the embedded model with a prompt" if provider == "embedded" else "ask this model by a prompt",
+        )
+        return
+    cuts, most = check.spec.options.get("cuts") or {}, HIGHEST.get(models[name].params.get("outputType", FOUR), 6)
+    if cuts and provider != "azure_content_safety":
+        check.add(("cuts",), f"is given for provider {provider}", "cuts with azure_content_safety", "use thresholds")
+    for category, cut in cuts.items():
+        if not 1 <= cut <= most:
+            hint = "0 would flag everything" if cut == 0 else "correct the cut"
+            check.add(("cuts", category), f"is {cut}", f"a severity from 1 to {most}", hint)
+        if category in check.spec.thresholds:
+            check.add(("cuts", category), "has a threshold too", "a cut or a threshold", "remove one of the two")
+
+
+def _cuts_fit(check: SpecCheck, policy: Policy) -> None:
+    for category in check.spec.options.get("cuts") or {}:
+        where = f"policy '{policy.policy}'"
+        check.require(("cuts", category), [category], policy.category_ids, noun="category", where=where)
+
+
+def _can_chat(check: SpecCheck, models: Mapping[str, Model]) -> None:
+    name = check.spec.model or ""
+    if name in models and models[name].provider == "azure_content_safety":
+        check.add(
+            ("model",),
+            f"is '{shortened(name)}', of provider azure_content_safety, which answers no prompts",
+            "a chat model",
+            f"write 'moderation: {shortened(name)}' as a candidate of its own",
         )
 
 
@@ -115,6 +148,7 @@ PROMPT = Kind(
     ),
     check=_needs_model,
     models=lambda spec: [("model", spec.model)] if spec.model else [],
+    check_models=_can_chat,
     doubts=prompt_doubts,
     imports=_own_parser,
 )
@@ -122,7 +156,9 @@ PROMPT = Kind(
 MODERATION = Kind(
     build_moderation,
     takes=frozenset(("crosswalk", "thresholds")),
+    fields={"cuts": dict[str, int], "images": bool},
     models=lambda spec: [("moderation", spec.value)] if spec.value else [],
+    check_policy=_cuts_fit,
     check_models=_has_route,
-    doubts=name_doubts,
+    doubts=moderation_doubts,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.names import NameIndex, crosswalk_of
@@ -87,6 +88,12 @@ class Builder:
                     allowed=joined(names.categories),
                     next_step="map the category in the policy's crosswalk, or remove the threshold",
                 )
+
+    @property
+    def pictures_folder(self) -> Path | None:
+        """Where the golden set's pictures are: names of images are relative to the items file."""
+        items = self.loaded.golden.items_path
+        return None if items is None else items.parent
 
     @property
     def category_ids(self) -> tuple[str, ...]:

@@ -1,22 +1,30 @@
-"""A ``/moderations`` endpoint as a candidate.
+"""A moderation endpoint as a candidate: OpenAI's and Mistral's ``/moderations``, Azure Content Safety.
 
 Decides how the endpoint's own categories become the policy's: by a written crosswalk, many to many. A category's
 decision is 1 when any of its names is flagged and its score is the highest of theirs; with a threshold the score
-decides. A category that the crosswalk does not cover is not decided. Scores move with the endpoint's model version, so
-a threshold belongs to one version: name it in models.yaml.
+decides. Azure's severities are cut per category (``cuts``), and give severity / highest level as the score. Scores move
+with the endpoint's model version, so a threshold belongs to one version: name it in models.yaml.
+
+Three ways of not deciding, and none is a "no". A category that the crosswalk maps to null, or does not name, is not
+one of the candidate's: it is not counted for it. One whose names all came back as null is one that this version of the
+endpoint has no category for, and one that was not judged on this kind of input (hate on an image alone) was not looked
+at: the item is then ``abstained``, and the reason says which of the two.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.chat import encode_body
+from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, joined, takes_pictures
 from harness.candidates.names import NameIndex, apply_thresholds, crosswalk_of, loose, map_decisions, map_scores
-from harness.candidates.responses import read_document
+from harness.candidates.pictures import PictureError, read_pictures
+from harness.candidates.responses import read_document, worst
 from harness.files.kinds import Doubt
-from harness.files.text import shortened, words
+from harness.files.text import enumerated, shortened
 from harness.files.yaml import read_yaml
 from harness.records import Item, Model
 from harness.records.answers import Answer, Decide, Request, Response
@@ -24,17 +32,13 @@ from harness.records.answers import Answer, Decide, Request, Response
 if TYPE_CHECKING:
     from harness.files.evals import LoadedEval
 
-ROUTE = "/moderations"
-ENDPOINT_NAMES = words(  # platform.openai.com/docs/guides/moderation
-    "harassment harassment/threatening hate hate/threatening illicit illicit/violent self-harm self-harm/intent "
-    "self-harm/instructions sexual sexual/minors violence violence/graphic"
-)
-"""What OpenAI's endpoint calls its categories; other servers add names of their own."""
-VERSION = 1
+VERSION = 2
+DEFAULT_CUT = 4
+"""Medium: where Azure's own content filters stop a text unless they are told otherwise."""
 
 
 class ModerationCandidate:
-    """One call per item.
+    """One call per item, and one more for each further picture.
 
     Args:
         candidate_id: Name in the eval file.
@@ -42,6 +46,9 @@ class ModerationCandidate:
         model: Endpoint and parameters.
         names: Names of the endpoint -> categories.
         thresholds: Categories decided by ``score >= threshold`` instead of the endpoint's own flag.
+        cuts: Categories decided by ``severity >= cut``, where the endpoint gives severities.
+        images: Whether an item's pictures are sent; by what the endpoint is known to judge for None.
+        folder: Where the pictures are.
         inputs: Further facts for the fingerprint.
     """
 
@@ -55,6 +62,9 @@ class ModerationCandidate:
         names: NameIndex,
         *,
         thresholds: Mapping[str, float] | None = None,
+        cuts: Mapping[str, int] | None = None,
+        images: bool | None = None,
+        folder: Path | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.id = candidate_id
@@ -62,9 +72,14 @@ class ModerationCandidate:
         self.categories = names.categories
         self._model_id = model_id
         self._model_name = model.model or model_id
+        self._shape = SHAPES[model.provider]
         self._params = {name: model.params[name] for name in sorted(model.params)}
         self._names = names
         self._thresholds = dict(thresholds or {})
+        self._cuts = dict.fromkeys(self.categories, DEFAULT_CUT) | dict(cuts or {})
+        self.sends_images = takes_pictures(model.provider, self._model_name) if images is None else images
+        self._folder = folder
+        self._highest = HIGHEST.get(self._params.get("outputType", FOUR), HIGHEST[FOUR])
         self.fingerprint: Mapping[str, Any] = {
             "kind": "moderation",
             "categories": list(self.categories),
@@ -72,6 +87,8 @@ class ModerationCandidate:
             "params": self._params,
             "reader": VERSION,
             "thresholds": self._thresholds,
+            **({} if self._shape.names_model else {"provider": model.provider, "cuts": self._cuts}),
+            **({"images": True} if self.sends_images else {}),
             **(inputs or {}),
         }
 
@@ -79,53 +96,113 @@ class ModerationCandidate:
         """Nothing to prepare."""
 
     def decide(self, item: Item) -> Decide:
-        """Ask about the item's text; an item without text is an abstention."""
-        if item.text is None:
-            return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
-        body = encode_body({"model": self._model_name, "input": item.text, **self._params})
-        (response,) = yield [Request(self._model_id, ROUTE, body)]
-        return self._read(response, item.text)
-
-    def _read(self, response: Response, text: str) -> Answer:
-        document = read_document(response, text)
+        """Ask about the item's text and pictures; an item with nothing that can be sent is an abstention."""
         undecided: dict[str, int | None] = dict.fromkeys(self.categories)
-        if isinstance(document, Answer):
-            return Answer(document.outcome, undecided, error=document.error)
-        results = document.get("results")
-        result = results[0] if isinstance(results, list) and len(results) == 1 else None
-        if not isinstance(result, dict):
-            return Answer("unparsed", undecided, error="the response does not hold one result")
-        flags, scores = _values(result.get("categories")), _values(result.get("category_scores"))
-        if not all(isinstance(flag, bool) for flag in flags.values()):
-            return Answer("unparsed", undecided, error="a flag is neither true nor false")
-        if not all(type(score) in (int, float) and 0 <= score <= 1 for score in scores.values()):
-            return Answer("unparsed", undecided, error="a score is not a number from 0 to 1")
-        known_scores = map_scores(self._names, {name: float(score) for name, score in scores.items()})
-        known_flags = map_decisions(self._names, {name: int(flag) for name, flag in flags.items()})
-        decisions = apply_thresholds(undecided | known_flags, known_scores, self._thresholds)
+        try:
+            pictures = read_pictures(self._folder, item.images) if self.sends_images else []
+        except PictureError as error:
+            return Answer("error", undecided, error=str(error))
+        if item.text is None and not pictures:
+            return Answer("abstained", undecided, error="the item has no text" + " and no image" * self.sends_images)
+        responses = yield [
+            Request(self._model_id, route, encode_body(body))
+            for route, body in self._shape.asked(self._model_name, item.text, pictures, self._params)
+        ]
+        return self._read(responses, item.text or "", shows_inputs=bool(pictures))
+
+    def _read(self, responses: Sequence[Response], text: str, *, shows_inputs: bool) -> Answer:
+        undecided: dict[str, int | None] = dict.fromkeys(self.categories)
+        parts: list[Judged] = []
+        failed: list[Answer] = []
+        for response in responses:
+            document = read_document(response, text)
+            judged = document if isinstance(document, Answer) else self._shape.read(document)
+            if isinstance(judged, Judged):
+                parts.append(judged)
+            else:
+                failed.append(judged if isinstance(judged, Answer) else Answer("unparsed", error=judged))
+        if failed:
+            outcome = worst([one.outcome for one in failed])
+            return Answer(outcome, undecided, error=next(one.error for one in failed if one.outcome == outcome))
+        answer = self._decided(joined(parts))
+        if not shows_inputs or answer.rationale is not None:
+            return answer
+        return Answer(answer.outcome, answer.decisions, answer.scores, _inputs(joined(parts)), answer.error)
+
+    def _decided(self, judged: Judged) -> Answer:
+        flags = {f"{BLOCKLIST}{name}": 0 for name in self._params.get("blocklistNames") or ()}
+        flags |= {name: int(flag) for name, flag in judged.flags.items() if name not in judged.not_applied}
+        given = {name: score for name, score in judged.scores.items() if name not in judged.not_applied}
+        given |= {name: min(severity / self._highest, 1.0) for name, severity in judged.severities.items()}
+        scores = map_scores(self._names, given)
+        found = map_decisions(self._names, flags)
+        for name, severity in judged.severities.items():
+            for category in self._names.resolve(name) or ():
+                found[category] = int(found.get(category) == 1 or severity >= self._cuts[category])
+        decisions = apply_thresholds(dict.fromkeys(self.categories) | found, scores, self._thresholds)
         missing = [category for category, decision in decisions.items() if decision is None]
-        if missing:
-            return Answer("unparsed", decisions, known_scores, error=f"nothing in the response maps to {missing[0]}")
-        return Answer("ok", decisions, known_scores)
+        if not missing:
+            return Answer("ok", decisions, scores)
+        outcomes = {category: self._why(category, judged) for category in missing}
+        is_known = all(known for known, _ in outcomes.values())
+        reasons = [reason for known, reason in outcomes.values() if known == is_known]
+        return Answer("abstained" if is_known else "unparsed", decisions, scores, error="; ".join(reasons))
+
+    def _why(self, category: str, judged: Judged) -> tuple[bool, str]:
+        """Whether the endpoint itself says why a category is open, and the reason."""
+        names = {loose(name) for name in self._names.sources(category)}
+        if names & {loose(name) for name in judged.not_applied}:
+            return True, f"the endpoint does not judge {category} on this kind of input"
+        if names & {loose(name) for name in judged.no_such}:
+            return True, f"this version of the endpoint has no such category as {category}"
+        return False, f"nothing in the response maps to {category}"
 
 
-def name_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list[Doubt]:
-    """Names of the crosswalk that are nearly, and not quite, names of the endpoint: nothing would ever map to them."""
+def _inputs(judged: Judged) -> str | None:
+    """Which kinds of input the endpoint judged, in one line."""
+    by_kinds: dict[str, list[str]] = {}
+    for name, kinds in judged.inputs.items():
+        by_kinds.setdefault(" and ".join(kinds), []).append(name)
+    return "; ".join(f"judged on {kinds}: {', '.join(names)}" for kinds, names in by_kinds.items()) or None
+
+
+def moderation_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list[Doubt]:
+    """What nothing would ever map to, what the endpoint does not have, and pictures that nobody looks at."""
+    return [*_name_doubts(loaded, candidate), *_coverage_doubts(loaded, candidate)]
+
+
+def _name_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list[Doubt]:
+    """Names of the crosswalk that are nearly, and not quite, names of the endpoint."""
     spec = loaded.eval.value.candidates[candidate.id]
+    models = loaded.models.value if loaded.models is not None else {}
+    shape = SHAPES[models[spec.value].provider if spec.value in models else "openai"]
+    whose = "OpenAI's endpoint" if shape.names_model else "Azure Content Safety"
     crosswalk = crosswalk_of(loaded.policy.value, spec.crosswalk) or {}
-    known = {loose(name) for name in ENDPOINT_NAMES}
+    known = {loose(name) for name in shape.names}
     found = []
     for category, names in crosswalk.items():
         for name in names:
-            near = difflib.get_close_matches(name, ENDPOINT_NAMES, n=1, cutoff=0.8)
-            if loose(name) not in known and near:
+            near = difflib.get_close_matches(name, shape.names, n=1, cutoff=0.8)
+            is_strange = not shape.names_model and not name.startswith(BLOCKLIST)
+            if loose(name) not in known and (near or is_strange):
                 line = read_yaml(loaded.policy.path, what="policy").line(("crosswalks", spec.crosswalk or "", category))
-                said = f"crosswalk '{spec.crosswalk}' has the target '{shortened(name)}'"
-                said += ", which OpenAI's endpoint never gives"
-                found.append(Doubt(loaded.policy.path, line, said, f"did you mean '{near[0]}'?"))
+                said = f"crosswalk '{spec.crosswalk}' has the target '{shortened(name)}', which {whose} never gives"
+                hint = f"did you mean '{near[0]}'?" if near else f"it gives {enumerated(shape.names)}"
+                found.append(Doubt(loaded.policy.path, line, said, hint))
     return found
 
 
-def _values(found: Any) -> dict[str, Any]:
-    """Values by name; a null is a category that this version of the endpoint does not have."""
-    return {name: value for name, value in found.items() if value is not None} if isinstance(found, dict) else {}
+def _coverage_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list[Doubt]:
+    """Categories that the golden set labels and the endpoint has not."""
+    labelled = [name for name in loaded.golden.categories if name not in candidate.categories]
+    if not labelled:
+        return []
+    document = read_yaml(loaded.eval.path, what="eval")
+    crosswalk = loaded.policy.value.crosswalks.get(loaded.eval.value.candidates[candidate.id].crosswalk or "", {})
+    nulls = [name for name in labelled if name in crosswalk]
+    if nulls:
+        found = f"candidate '{shortened(candidate.id)}': its endpoint has no such category as {enumerated(nulls, most=5)}"
+    else:
+        found = f"candidate '{shortened(candidate.id)}': its crosswalk does not name {enumerated(labelled, most=5)}"
+    hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
+    return [Doubt(document.path, document.line(("candidates", candidate.id)), found, hint)]

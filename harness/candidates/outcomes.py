@@ -156,7 +156,7 @@ def effective_status(status: int, document: Any) -> int:
     return 503 if meaning.kind == "retry" else status
 
 
-ANSWER_ROUTES = ("chat/completions", "moderations")
+ANSWER_ROUTES = ("chat/completions", "moderations", "text:analyze", "image:analyze")
 
 
 def may_journal(route: str, document: Any) -> bool:

@@ -70,10 +70,18 @@ NATIVE: Mapping[str, tuple[str, ...]] = {
         "guardrailConfig performanceConfig requestMetadata promptVariables toolConfig outputConfig serviceTier "
         "additionalModelRequestFields additionalModelResponseFieldPaths inferenceConfig maxTokens topP stopSequences"
     ),
+    "azure_content_safety": words(  # learn.microsoft.com, reference of text:analyze
+        "categories blocklistNames haltOnBlocklistHit outputType"
+    ),
 }
 """Provider with a wire of its own -> its own spellings, known to it alone: elsewhere ``topK`` changes nothing."""
 
-SERVERS = {"anthropic": "Anthropic", "gemini": "Gemini", "bedrock": "Bedrock"}
+SERVERS = {
+    "anthropic": "Anthropic",
+    "gemini": "Gemini",
+    "bedrock": "Bedrock",
+    "azure_content_safety": "Azure Content Safety",
+}
 
 
 @functools.cache

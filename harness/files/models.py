@@ -28,6 +28,11 @@ OWN_HEADERS = frozenset(
     {"host", "content-type", "content-length", "transfer-encoding", "connection", "accept-encoding", "cookie"}
 )
 """Headers that belong to the call itself."""
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "azure": ("base_url", "api_version", "model"),
+    "azure_content_safety": ("base_url",),
+}
+"""Fields that a provider cannot do without; the others need the model's name alone."""
 OWN_PARAMS = ("model", "messages", "n", "stream")
 
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
@@ -100,9 +105,10 @@ def _endpoint_faults(document: Document, place: Loc, model: Model) -> list[FileE
                 next_step="remove it",
             )
         )
-    required = ("base_url", "api_version", "model") if model.provider == "azure" else ("model",)
+    required = REQUIRED.get(model.provider, ("model",))
+    host = "cognitiveservices" if model.provider == "azure_content_safety" else "openai"
     examples = {
-        "base_url": "the resource's URL, such as https://NAME.openai.azure.com",
+        "base_url": f"the resource's URL, such as https://NAME.{host}.azure.com",
         "api_version": "the API version, such as 2024-10-21",
         "model": "the name the endpoint knows the model by",
     }

@@ -163,7 +163,7 @@ class Model:
     """An endpoint and how to ask it. Keys are only ever the *name* of an environment variable."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
-    provider: Literal["openai", "azure", "embedded", "anthropic", "gemini", "bedrock"]
+    provider: Literal["openai", "azure", "embedded", "anthropic", "gemini", "bedrock", "azure_content_safety"]
     base_url: str | None = None
     api_key_env: str | None = None
     api_version: str | None = None

@@ -28,8 +28,10 @@ DEFAULT_KEY_ENV = {
     "anthropic": "ANTHROPIC_API_KEY",
     "gemini": "GEMINI_API_KEY",
     "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
+    "azure_content_safety": "CONTENT_SAFETY_KEY",
 }
 KEPT_SDK_HEADERS = ("openai-organization", "openai-project")
+CONTENT_SAFETY_VERSION = "2024-09-01"
 FREE = Price(0.0, 0.0)
 SHORTEST_KEY = 12
 SHORTEST_MASKED = 6
@@ -235,10 +237,19 @@ def _bedrock(model_id: str, model: Model, environment: Mapping[str, str]) -> End
     return replace(endpoint, wire=BedrockWire(region, credentials), secrets=(*endpoint.secrets, *secrets), identity="")
 
 
+def _content_safety(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
+    key = _key(model_id, model, environment)
+    base = (model.base_url or "").rstrip("/").removesuffix("/contentsafety")
+    query = urlencode({"api-version": model.api_version or CONTENT_SAFETY_VERSION})
+    headers = {"ocp-apim-subscription-key": key}
+    return _endpoint(model_id, model, f"{base}/contentsafety", headers, query, key, environment)
+
+
 NATIVE: Mapping[str, Callable[[str, Model, Mapping[str, str]], Endpoint]] = {
     "anthropic": _anthropic,
     "gemini": _gemini,
     "bedrock": _bedrock,
+    "azure_content_safety": _content_safety,
 }
 """Providers whose wire is not chat completions."""
 

@@ -48,8 +48,20 @@ def test_moderation_threshold_without_a_score_is_no_decision():
 def test_moderation_null_is_a_category_this_version_does_not_have():
     """text-moderation models answer null for illicit."""
     answer, _ = drive(moderation(), item(), result({"illicit": None, "hate": True}))
-    assert answer.outcome == "unparsed"
+    assert (answer.outcome, answer.error) == (
+        "abstained",
+        "this version of the endpoint has no such category as scams",
+    )
     assert answer.decisions == {"hate": 1, "scams": None, "threats": 0}
+
+
+def test_moderation_name_that_is_not_in_the_answer_is_unreadable():
+    one = {"flagged": False, "categories": {"hate": False}, "category_scores": {}}
+    answer, _ = drive(moderation(), item(), answered({"results": [one]}))
+    assert (answer.outcome, answer.error) == (
+        "unparsed",
+        "nothing in the response maps to scams; nothing in the response maps to threats",
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,4 +82,5 @@ def test_moderation_failures_are_not_decisions(response, outcome):
 
 
 def test_moderation_item_without_text_is_an_abstention():
-    assert local(moderation(), item(None, images=("a.png",))).outcome == "abstained"
+    assert local(moderation(images=False), item(None, images=("a.png",))).outcome == "abstained"
+    assert local(moderation(), item(None)).outcome == "abstained"
