@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.chat import encode_body
-from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, joined, takes_pictures
+from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, merged, takes_pictures
 from harness.candidates.names import NameIndex, apply_thresholds, crosswalk_of, loose, map_decisions, map_scores
 from harness.candidates.pictures import PictureError, read_pictures
 from harness.candidates.responses import read_document, worst
 from harness.files.kinds import Doubt
-from harness.files.text import enumerated, shortened
+from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
 from harness.records import Item, Model
 from harness.records.answers import Answer, Decide, Request, Response
@@ -124,10 +124,10 @@ class ModerationCandidate:
         if failed:
             outcome = worst([one.outcome for one in failed])
             return Answer(outcome, undecided, error=next(one.error for one in failed if one.outcome == outcome))
-        answer = self._decided(joined(parts))
+        answer = self._decided(merged(parts))
         if not shows_inputs or answer.rationale is not None:
             return answer
-        return Answer(answer.outcome, answer.decisions, answer.scores, _inputs(joined(parts)), answer.error)
+        return Answer(answer.outcome, answer.decisions, answer.scores, _inputs(merged(parts)), answer.error)
 
     def _decided(self, judged: Judged) -> Answer:
         flags = {f"{BLOCKLIST}{name}": 0 for name in self._params.get("blocklistNames") or ()}
@@ -187,7 +187,7 @@ def _name_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list[Dou
             if loose(name) not in known and (near or is_strange):
                 line = read_yaml(loaded.policy.path, what="policy").line(("crosswalks", spec.crosswalk or "", category))
                 said = f"crosswalk '{spec.crosswalk}' has the target '{shortened(name)}', which {whose} never gives"
-                hint = f"did you mean '{near[0]}'?" if near else f"it gives {enumerated(shape.names)}"
+                hint = f"did you mean '{near[0]}'?" if near else f"it gives {joined(shape.names)}"
                 found.append(Doubt(loaded.policy.path, line, said, hint))
     return found
 
@@ -201,8 +201,10 @@ def _coverage_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list
     crosswalk = loaded.policy.value.crosswalks.get(loaded.eval.value.candidates[candidate.id].crosswalk or "", {})
     nulls = [name for name in labelled if name in crosswalk]
     if nulls:
-        found = f"candidate '{shortened(candidate.id)}': its endpoint has no such category as {enumerated(nulls, most=5)}"
+        found = (
+            f"candidate '{shortened(candidate.id)}': its endpoint has no such category as {joined(nulls, most=5)}"
+        )
     else:
-        found = f"candidate '{shortened(candidate.id)}': its crosswalk does not name {enumerated(labelled, most=5)}"
+        found = f"candidate '{shortened(candidate.id)}': its crosswalk does not name {joined(labelled, most=5)}"
     hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
     return [Doubt(document.path, document.line(("candidates", candidate.id)), found, hint)]

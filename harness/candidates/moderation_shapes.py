@@ -162,7 +162,7 @@ def takes_pictures(provider: str, model: str) -> bool:
     return provider == "azure_content_safety" or model.startswith("omni-moderation")
 
 
-def joined(parts: Sequence[Judged]) -> Judged:
+def merged(parts: Sequence[Judged]) -> Judged:
     """Several calls about one item as one: any flag, the highest score and severity, everything that was judged."""
     if len(parts) == 1:
         return parts[0]
