@@ -201,9 +201,7 @@ def _coverage_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list
     crosswalk = loaded.policy.value.crosswalks.get(loaded.eval.value.candidates[candidate.id].crosswalk or "", {})
     nulls = [name for name in labelled if name in crosswalk]
     if nulls:
-        found = (
-            f"candidate '{shortened(candidate.id)}': its endpoint has no such category as {joined(nulls, most=5)}"
-        )
+        found = f"candidate '{shortened(candidate.id)}': its endpoint has no such category as {joined(nulls, most=5)}"
     else:
         found = f"candidate '{shortened(candidate.id)}': its crosswalk does not name {joined(labelled, most=5)}"
     hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
