@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stats": ("stats", "Show what a golden set holds and what it can prove."),
     "audit": ("audit", "Rank the labels of a golden set by how suspicious they are."),
     "agreement": ("agreement", "Show how far annotators agree: with each other, with their majority, with the gold."),
+    "sample": ("sample", "Choose what of an unlabelled pool to label next."),
     "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),
     "perturb": ("perturb", "Write the items again as people write who mean to get past a filter."),
     "diff": ("diff", "Show what changed between two versions of a golden set, and what it does to stored runs."),
@@ -59,4 +60,4 @@ class _Group(click.Group):
 
 @click.group("golden", cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def command() -> None:
-    """Take care of golden sets: import, check, agreement, audit, release."""
+    """Take care of golden sets: import, check, agreement, audit, sample, release."""

@@ -1,0 +1,264 @@
+"""``harness golden sample``: what of an unlabelled pool to label next, with known inclusion probabilities."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import json_option, note, print_json, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.files.golden.sets import GoldenSet
+    from harness.goldens.pool_coverage import Closeness
+    from harness.goldens.pool_sample import Asked, Sample
+    from harness.records import Policy
+    from harness.report.parts.tables import Table
+
+_SHOWN = 30
+
+
+@click.command("sample")
+@click.argument("files", metavar="POOL...", nargs=-1, required=True)
+@click.option("--size", type=click.IntRange(min=1), required=True, metavar="N", help="Items to draw.")
+@click.option("--score", "scores", multiple=True, metavar="COLUMN", help="Stratify by a score, in bins; repeatable.")
+@click.option("--bins", metavar="A,B,...", help="Where bins begin; default: 0.05,0.2,0.5,0.8,0.95.")
+@click.option("--by", multiple=True, metavar="COLUMN",
+              help="Stratify by the values of a column (language, category flagged); repeatable.")  # fmt: skip
+@click.option("--disagreement", "systems", multiple=True, metavar="COLUMN",
+              help="A column of one system's decisions; two or more: stratify by whether they disagree.")  # fmt: skip
+@click.option("--run", "run_name", metavar="RUN",
+              help="Stratify by whether the candidates of a stored run disagree about an item (by its id).")  # fmt: skip
+@click.option("--coverage", is_flag=True, help="Stratify by how new the text is to the sets of --card.")
+@click.option("--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often.")
+@click.option("--views-part", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
+              show_default=True, metavar="SHARE", help="Part of the chance that follows views.")  # fmt: skip
+@click.option("--missing-views", type=click.FloatRange(min=0), metavar="N", help="What rows without views count as.")
+@click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default="equal", show_default=True,
+              help="Items per stratum: as many of each, by the root of its size, or in proportion.")  # fmt: skip
+@click.option("--card", "cards", multiple=True, metavar="CARD", type=click.Path(path_type=Path),
+              help="A golden set whose items (by id or text) are not drawn; repeatable.")  # fmt: skip
+@click.option("--policy", "policy_path", metavar="PATH", type=click.Path(path_type=Path),
+              help="Policy to label under; default: that of the first --card.")  # fmt: skip
+@click.option("--text", "text_column", metavar="COLUMN", help="The column of texts, where its name does not say so.")
+@click.option("--id", "id_column", metavar="COLUMN", help="The column of ids; 'row' numbers the rows of each file.")
+@click.option("--delimiter", metavar="MARK", help="What parts the cells of CSV; default: found out.")
+@click.option("--encoding", metavar="NAME", help="Encoding of CSV; default: found out.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@click.option("--name", metavar="NAME", help="Name of the new set; default: that of the first file and '_sample'.")
+@click.option("--to", "folder", metavar="FOLDER", type=click.Path(path_type=Path), default=Path("golden_sets"),
+              show_default=True, help="Folder of the new set.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show strata and coverage, and write nothing.")
+@runs_dir_option
+@json_option
+def command(files: tuple[str, ...], folder: Path, dry_run: bool, as_json: bool, **said: Any) -> None:
+    """Choose what of an unlabelled pool to label next.
+
+    POOL is Parquet, CSV, TSV, JSONL, JSON or xlsx, also under .gz: files, folders or patterns of millions of rows. Each
+    item is drawn with a known probability, and one over it is its 'weight' in the new set: 'score', 'compare', 'gate'
+    and 'golden prevalence' then speak of the pool, and not of what was oversampled. Items of --card are never drawn.
+    The same pool, options and seed draw the same items.
+
+    Strata are every combination of --score, --by, --disagreement (or --run) and --coverage. --views draws within them
+    by a mixture: one part alike for all, one by views. The set is written unlabelled, in random order, so that any
+    first part of it is a sample too.
+
+    \b
+    Examples:
+      harness golden sample week48.parquet --size 500 --score hate_score --by language --policy evals/policies/p.yaml
+      harness golden sample 'pool/*.jsonl.gz' --size 300 --views views --card golden_sets/community_v1.yaml
+      harness golden sample pool.csv --size 200 --disagreement old_model --disagreement new_model --dry-run
+    """
+    from harness.files.policy import load_policy
+    from harness.goldens.imports.foreign import Reading
+    from harness.goldens.pool import open_pool
+    from harness.goldens.pool_sample import sample_pool
+
+    golden_sets, policy = _sets(said["cards"])
+    policy = load_policy(said["policy_path"]).value if said["policy_path"] is not None else policy
+    if policy is None and not dry_run:
+        raise click.UsageError("what to label is not known: name the policy with --policy, or a set with --card.")
+    asked = _asked(said)
+    reading = Reading(said["delimiter"], said["encoding"])
+    pool = open_pool(files, text=said["text_column"], id_column=said["id_column"], reading=reading)
+    if pool.id is None:
+        note("the pool has no column of ids: items are called by file and row number")
+    sample = sample_pool(pool, asked, golden_sets, on_rows=_told)
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    card = None if dry_run or policy is None else _write(pool, sample, asked, policy, said["name"], folder, golden_sets)
+    if as_json:
+        print_json(_as_json(sample, card))
+        return
+    _show(sample, asked, card)
+
+
+def _sets(cards: tuple[Path, ...]) -> tuple[list[GoldenSet], Policy | None]:
+    from harness.cli.golden.options import load_with_policy
+
+    loaded = [load_with_policy(path, None) for path in cards]
+    policy = loaded[0][1] if loaded else None
+    return [golden for golden, _ in loaded], None if policy is None else policy.value
+
+
+def _asked(said: dict[str, Any]) -> Asked:
+    from harness.cli.options import find_run
+    from harness.goldens.pool_sample import Asked
+    from harness.goldens.pool_strata import DEFAULT_EDGES, Design
+
+    if said["run_name"] and said["systems"]:
+        raise click.UsageError("--run and --disagreement both say who disagrees: use one of them.")
+    if said["bins"] and not said["scores"]:
+        raise click.UsageError("--bins is for --score.")
+    if said["missing_views"] is not None and not said["views"]:
+        raise click.UsageError("--missing-views is for --views.")
+    run = find_run(said["runs_dir"], said["run_name"]) if said["run_name"] else None
+    edges = DEFAULT_EDGES if not said["bins"] else _edges(said["bins"])
+    design = Design(said["scores"], edges, said["by"], said["systems"], run)
+    return Asked(
+        said["size"],
+        design,
+        said["allocation"],
+        said["views"],
+        said["views_part"],
+        said["missing_views"],
+        said["coverage"],
+        said["seed"],
+    )
+
+
+def _edges(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is not numbers such as 0.1,0.5,0.9.", param_hint="--bins") from None
+
+
+def _told(n: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{n:,} rows", err=True, nl=False)
+
+
+def _write(
+    pool: Any,
+    sample: Sample,
+    asked: Asked,
+    policy: Policy,
+    name: str | None,
+    folder: Path,
+    golden_sets: list[GoldenSet],
+) -> Path:
+    from harness.files.permissions import no_more_readable_than
+    from harness.goldens.imports.convert import Account, meta_name
+    from harness.goldens.imports.importers import file_stem
+    from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
+    from harness.goldens.pool_items import item_rows, provenance
+
+    called = name or f"{file_stem(pool.files[0])}_sample"
+    card, items = default_paths(folder, called, 1)
+    facts = CardFacts(
+        called,
+        1,
+        policy.policy,
+        policy.version,
+        policy.category_ids,
+        {meta_name(column): f"meta.{meta_name(column)}" for column in asked.design.by},
+        f"sample of {pool.files[0].name}" + (f" and {len(pool.files) - 1} more" if len(pool.files) > 1 else ""),
+        golden_sets[0].card.licence or "" if golden_sets else "",
+        provenance(pool, sample, asked),
+    )
+    rows = item_rows(pool, sample, policy.category_ids)
+    account = Account(n_rows=len(rows))
+    for row in rows:
+        account.count(row["labels"])
+    with no_more_readable_than(*pool.files):
+        publish(Places(card, items, {}), rows, {}, lambda _: card_text(facts, items.name), None, account)
+    return card
+
+
+def _as_json(sample: Sample, card: Path | None) -> dict[str, Any]:
+    return {
+        "card": None if card is None else str(card),
+        "items": len(sample.items),
+        "rows": sample.n_rows,
+        "population": sample.population,
+        "population_views": sample.views,
+        "rows_without_views": sample.n_without_views,
+        "left_out": dict(sample.left_out.counts),
+        "strata": [one.as_dict() for one in sample.strata],
+        "coverage": None if sample.coverage is None else sample.coverage.as_dict(),
+        "ids": [one.id for one in sample.items],
+    }
+
+
+def _show(sample: Sample, asked: Asked, card: Path | None) -> None:
+    from harness.report.parts.tables import to_terminal
+
+    click.echo(f"{sample.n_rows:,} rows, {sample.population:,} items to draw from, {len(sample.items):,} drawn")
+    for reason, n in sample.left_out.counts.items():
+        click.echo(f"    left out, {reason}: {n:,} (first: {', '.join(sample.left_out.places[reason][:3])})")
+    if sample.n_without_views:
+        click.echo(f"    {sample.n_without_views:,} rows without views count as {asked.missing_views:g}")
+    if len(sample.items) < asked.size:
+        click.echo(f"    fewer than {asked.size:,}: the whole population is drawn")
+    click.echo("\n" + to_terminal(_strata_table(sample)))
+    if sample.coverage is not None:
+        click.echo("\n" + to_terminal(_coverage_table(sample)))
+    if card is None:
+        click.echo("\nNothing was written (--dry-run).")
+        return
+    click.echo(f"\nWrote {card}\n\nNext: harness review {card}\nthen: harness golden release {card}")
+
+
+def _strata_table(sample: Sample) -> Table:
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
+    weights: dict[str, list[float]] = {}
+    for item in sample.items:
+        weights.setdefault(item.stratum, []).append(1 / item.probability)
+    shown = sample.strata[:_SHOWN]
+    rows = []
+    for one in shown:
+        least, most = min(weights[one.name]), max(weights[one.name])
+        weight = f"{least:,.1f}" if most - least < 0.05 else f"{least:,.1f} to {most:,.1f}"
+        views = () if one.views is None else (numbers.count(round(one.views)),)
+        rows.append((one.name, numbers.count(one.population), *views, numbers.count(one.drawn), weight))
+    has_views = sample.views is not None
+    columns = ("Stratum", "Items", *(("Views",) if has_views else ()), "Drawn", "Weight")
+    left = len(sample.strata) - len(shown)
+    notes = ("Weight: how many items of the pool one drawn item stands for, 1/inclusion probability.",)
+    more = (f"{left:,} more strata: --json lists them",) if left else ()
+    return Table("Strata", columns, tuple(rows), (*notes, *more), frozenset(columns[1:]))
+
+
+def _coverage_table(sample: Sample) -> Table:
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
+    assert sample.coverage is not None
+    found = sample.coverage
+
+    def row(name: str, one: Closeness) -> tuple[str, ...]:
+        return (
+            name,
+            numbers.count(one.n_texts),
+            numbers.share(one.coverage),
+            numbers.score(one.divergence),
+        )
+
+    rows = (
+        row("The golden sets", found.before),
+        row("A simple random sample of the pool", found.reference),
+        row("The golden sets and this sample", found.after),
+    )
+    columns = ("Texts", "Number", "Coverage", "Divergence")
+    farthest = "; ".join(f"{name} ({numbers.share(share)} new)" for name, share, _ in found.farthest[:5])
+    notes = (
+        "Coverage: share of the pool's runs of four characters that the texts hold. Divergence: Jensen-Shannon, in "
+        "bits: 0 alike, 1 nothing in common. Both depend on the number of texts: read them beside the random sample.",
+        f"Farthest from the golden sets: {farthest}",
+    )
+    return Table("How close to the pool", columns, rows, notes, frozenset(columns[1:]))
