@@ -60,4 +60,4 @@ class _Group(click.Group):
 
 @click.group("golden", cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def command() -> None:
-    """Take care of golden sets: import, check, agreement, audit, sample, release."""
+    """Take care of golden sets: import, check, agreement, audit, release."""

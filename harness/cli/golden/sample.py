@@ -30,7 +30,7 @@ _SHOWN = 30
 @click.option("--disagreement", "systems", multiple=True, metavar="COLUMN",
               help="A column of one system's decisions; two or more: stratify by whether they disagree.")  # fmt: skip
 @click.option("--run", "run_name", metavar="RUN",
-              help="Stratify by whether the candidates of a stored run disagree about an item (by its id).")  # fmt: skip
+              help="Stratify by whether candidates of a stored run disagree about the item of that id.")  # fmt: skip
 @click.option("--coverage", is_flag=True, help="Stratify by how new the text is to the sets of --card.")
 @click.option("--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often.")
 @click.option("--views-part", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
