@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import FileError, HarnessError
-from harness.files.text import listed, shortened, suggestion
+from harness.files.text import joined, shortened, suggestion
 from harness.goldens.imports.flat import NoRow, Row
 from harness.goldens.imports.foreign import Reading, open_foreign
 
@@ -112,7 +112,7 @@ def open_pool(
     if text is None:
         text = next((by_name[name] for name in TEXT_NAMES if name in by_name), None)
     if text is None:
-        raise FileError(str(files[0]), "has no column that is plainly the text", allowed=listed(names),
+        raise FileError(str(files[0]), "has no column that is plainly the text", allowed=joined(names),
                         next_step="say which: --text COLUMN")  # fmt: skip
     if id_column is None:
         id_column = next((by_name[name] for name in ID_NAMES if name in by_name), None)
@@ -131,7 +131,7 @@ def require_columns(pool: Pool, wanted: Mapping[str, str]) -> None:
 
 
 def _no_column(path: Path, name: str, columns: Sequence[str], option: str) -> HarnessError:
-    return FileError(str(path), f"has no column '{shortened(name)}' ({option})", allowed=listed(columns),
+    return FileError(str(path), f"has no column '{shortened(name)}' ({option})", allowed=joined(columns),
                      next_step=suggestion(name, columns, "name one of these"))  # fmt: skip
 
 

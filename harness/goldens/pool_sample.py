@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.core.designs import LEAST_PER_STRATUM, Allocation, allocate, draw
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import listed, shortened, shown
+from harness.files.text import joined, quoted, shortened
 from harness.goldens.imports.flat import Row
 from harness.goldens.pool import Pool, PoolRow, Tally, require_columns, text_key
 from harness.goldens.pool_coverage import (
@@ -164,7 +164,7 @@ def sample_pool(
     in_population = np.flatnonzero(codes != _LEFT_OUT)
     if not in_population.size:
         left = "; ".join(f"{n:,} rows: {why}" for why, n in scan.left_out.counts.items())
-        raise HarnessError(f"{listed(map(str, pool.files), most=3)}: no item is left to draw ({left or 'no rows'})",
+        raise HarnessError(f"{joined(map(str, pool.files), most=3)}: no item is left to draw ({left or 'no rows'})",
                            allowed="a pool with new texts", next_step="check --text, --card and the files")  # fmt: skip
     views = None if asked.views is None else np.frombuffer(scan.views, dtype=np.float64)
     strata, names = _named_strata(codes, in_population, scan, asked)
@@ -253,7 +253,7 @@ def _scan(
         flush()
     if scan.no_views.counts and asked.missing_views is None:
         n_missing = sum(scan.no_views.counts.values())
-        where = listed((place for places in scan.no_views.places.values() for place in places), most=3)
+        where = joined((place for places in scan.no_views.places.values() for place in places), most=3)
         raise HarnessError(
             f"{n_missing:,} rows have no number of views in '{shortened(asked.views)}': {where}",
             allowed="a number of 0 or more in each row",
@@ -269,7 +269,7 @@ def _views(row: PoolRow, asked: Asked, missing: Tally) -> float:
     if views is not None:
         return views
     value = (row.values or {}).get(asked.views)
-    missing.add("none" if value in (None, "") else shown(value), row.where)
+    missing.add("none" if value in (None, "") else quoted(value), row.where)
     return 0.0 if asked.missing_views is None else asked.missing_views
 
 
@@ -354,7 +354,7 @@ def _require_own_ids(pool: Pool, items: Sequence[Drawn]) -> None:
     twice = [one.id for one in items if one.id in seen or seen.add(one.id)]  # type: ignore[func-returns-value]
     if twice:
         raise HarnessError(
-            f"ids stand more than once in the pool: {listed(map(shortened, twice), most=5)}",
+            f"ids stand more than once in the pool: {joined(map(shortened, twice), most=5)}",
             allowed="one row an item",
             next_step="name the column that is an id with --id COLUMN, or number the rows: --id row",
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.files.golden.values import folded
-from harness.files.text import shortened, shown
+from harness.files.text import quoted, shortened
 from harness.goldens.imports.flat import Row
 from harness.goldens.pool import Pool, PoolRow, require_columns
 from harness.measure.decisions import decisions
@@ -120,7 +120,7 @@ def _score_part(name: str, edges: Sequence[float]) -> Callable[[PoolRow], str]:
 
 
 def _no_number(row: PoolRow, name: str, value: object, allowed: str, next_step: str = "correct the row") -> Exception:
-    return HarnessError(f"{row.where}: '{shortened(name)}' is {shown(value)}", allowed=allowed, next_step=next_step)
+    return HarnessError(f"{row.where}: '{shortened(name)}' is {quoted(value)}", allowed=allowed, next_step=next_step)
 
 
 def number_of(value: object) -> float | None:
