@@ -24,9 +24,8 @@ from harness.candidates.responses import read_document, whole, worst
 from harness.candidates.shapes import Choice, choice_of
 from harness.errors import HarnessError
 from harness.records import Item, Model, PromptHeader
-from harness.records.answers import Answer, Decide, Request, Response
+from harness.records.answers import CHAT_ROUTE, Answer, Decide, Request, Response
 
-ROUTE = "/chat/completions"
 TOP_LOGPROBS = 20
 GIVE_LOGPROBS = ("openai", "azure", "embedded")
 """Providers that are asked for log probabilities where models.yaml is silent: the others refuse them, or may."""
@@ -158,7 +157,7 @@ class ChatCandidate:
         if item.text is None and self._prompt.shows_text:
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
         responses = yield [
-            Request(self._model_id, ROUTE, self._body(item, context, fixed))
+            Request(self._model_id, CHAT_ROUTE, self._body(item, context, fixed))
             for context, fixed in zip(self._contexts, self._fixed, strict=True)
         ]
         answers = [

@@ -30,6 +30,10 @@ FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abs
 """Outcomes that enter the metrics as the declared ``on_failure`` decision; ``error`` is a missing pair instead."""
 
 
+CHAT_ROUTE = "/chat/completions"
+"""Route of a chat request: native wires say it in their provider's own language."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call a candidate wants made: which model's endpoint, which route, and the exact body."""

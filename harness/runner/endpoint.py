@@ -205,14 +205,14 @@ def _anthropic(model_id: str, model: Model, environment: Mapping[str, str]) -> E
     key = _key(model_id, model, environment)
     headers = {"x-api-key": key, "anthropic-version": model.api_version or VERSION_HEADER}
     base = model.base_url or "https://api.anthropic.com/v1"
-    return replace(_endpoint(model_id, model, base, headers, "", key, environment), wire=ANTHROPIC, identity="")
+    return _endpoint(model_id, model, base, headers, "", key, environment, wire=ANTHROPIC)
 
 
 def _gemini(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
     key = _key(model_id, model, environment)
     base = model.base_url or f"https://generativelanguage.googleapis.com/{model.api_version or 'v1beta'}"
     headers = {"x-goog-api-key": key}
-    return replace(_endpoint(model_id, model, base, headers, "", key, environment), wire=GEMINI, identity="")
+    return _endpoint(model_id, model, base, headers, "", key, environment, wire=GEMINI)
 
 
 def _bedrock(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
@@ -228,13 +228,13 @@ def _bedrock(model_id: str, model: Model, environment: Mapping[str, str]) -> End
     base = model.base_url or f"https://bedrock-runtime.{region}.amazonaws.com"
     if model.api_key_env or environment.get(DEFAULT_KEY_ENV["bedrock"]):
         key = _key(model_id, model, environment)
-        endpoint = _endpoint(model_id, model, base, {"authorization": f"Bearer {key}"}, "", key, environment)
-        return replace(endpoint, wire=BedrockWire(region), identity="")
+        headers = {"authorization": f"Bearer {key}"}
+        return _endpoint(model_id, model, base, headers, "", key, environment, wire=BedrockWire(region))
     credentials = bedrock_credentials(model_id, environment)
     frozen = credentials.get_frozen_credentials()
     secrets = tuple(value for value in (frozen.access_key, frozen.secret_key, frozen.token) if value)
-    endpoint = _endpoint(model_id, model, base, {}, "", "", environment)
-    return replace(endpoint, wire=BedrockWire(region, credentials), secrets=(*endpoint.secrets, *secrets), identity="")
+    endpoint = _endpoint(model_id, model, base, {}, "", "", environment, wire=BedrockWire(region, credentials))
+    return replace(endpoint, secrets=(*endpoint.secrets, *secrets))
 
 
 def _content_safety(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
@@ -338,6 +338,8 @@ def _endpoint(
     query: str,
     key: str,
     environment: Mapping[str, str],
+    *,
+    wire: Wire | None = None,
 ) -> Endpoint:
     parts = _address(model_id, base_url)
     proxy = proxy_for(parts.scheme, parts.hostname or "", environment)
@@ -353,6 +355,7 @@ def _endpoint(
         model.price,
         proxy=proxy,
         secrets=tuple(secrets),
+        wire=wire,
     )
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from harness.candidates.outcomes import effective_status
+from harness.records.answers import CHAT_ROUTE
 from harness.runner.bodies import ENCODINGS, MOST_BYTES, TooLarge, Unpacker, read_json
 from harness.runner.endpoint import Endpoint
 
-CHAT_ROUTE = "/chat/completions"
 FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "network", "body", "unreadable", "too_large"]
 """``body``: the answer broke off. ``unreadable``: all of it came, was perhaps paid for, and it is no JSON document."""
 

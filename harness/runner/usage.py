@@ -14,6 +14,10 @@ MOST_TOKENS = 2**40
 """No answer uses more tokens; a larger count is a fault of the server, and as good as none."""
 
 
+CACHED_BESIDE = ("cache_read_input_tokens", "prompt_cache_hit_tokens")
+"""Where LiteLLM and DeepSeek tell what of ``prompt_tokens`` was read from a cache, outside the details."""
+
+
 def usage_of(document: Any) -> Usage | None:
     """Tokens that an answer says it used; None when it does not say, or says what cannot be.
 
@@ -23,13 +27,18 @@ def usage_of(document: Any) -> Usage | None:
     Usage(input_tokens=40, cached_tokens=0, output_tokens=502)
     >>> usage_of({"usage": None}) is None
     True
+
+    A gateway that tells Anthropic's counts beside its own (LiteLLM) is read by its own, which hold what was cached.
+
+    >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "cache_read_input_tokens": 30}})
+    Usage(input_tokens=40, cached_tokens=30, output_tokens=2)
     """
     usage = document.get("usage") if type(document) is dict else None
     if type(usage) is not dict:
         return _gemini(document)
     if "inputTokens" in usage:
         return _counted(usage, "inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
-    if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
+    if "prompt_tokens" not in usage and ("cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage):
         return _counted(
             usage, "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"
         )
@@ -43,8 +52,10 @@ def usage_of(document: Any) -> Usage | None:
     if (total := _count(usage.get("total_tokens"))) is not None:
         said = max(said, total - asked)
     cached = usage.get(details)
-    n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else 0
-    return Usage(asked, min(n_cached or 0, asked), said)
+    n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else None
+    if n_cached is None:
+        n_cached = next((n for n in (_count(usage.get(name)) for name in CACHED_BESIDE) if n is not None), 0)
+    return Usage(asked, min(n_cached, asked), said)
 
 
 def _counted(usage: dict[str, Any], asked: str, said: str, read: str, written: str) -> Usage | None:

@@ -4,7 +4,7 @@ Candidates write one kind of request, the chat completions body; it is the journ
 speaks another language, its wire says the same in that language when the call is made. Answers are not translated:
 ``candidates.shapes`` reads every provider's own, and the journal keeps them as they came.
 
-A new wire is one file and one line in the table.
+A new wire is one file and one line in the table of providers (``runner.endpoint.NATIVE``).
 """
 
 from __future__ import annotations
