@@ -109,7 +109,8 @@ class Run(_Shown):
             f"Run {self.run_id}: {self.status}, eval {meta.eval_name}, golden set {golden.title}{part}, "
             f"{numbers.count(len(self.stored.item_ids))} items",
             f"{numbers.count(meta.calls)} calls, {numbers.count(meta.cached)} answers from the journal, "
-            f"{numbers.usd(meta.cost_usd)}, made {meta.created_at[:16].replace('T', ' ')} UTC",
+            f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)}, "
+            f"made {meta.created_at[:16].replace('T', ' ')} UTC",
         ]
 
     def _tables(self) -> list[Table]:

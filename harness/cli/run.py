@@ -15,6 +15,7 @@ from harness.cli.voice import progress_stream
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun, RunOptions
+    from harness.runner.dry_run import CandidateEstimate
 
 
 @click.command("run")
@@ -125,6 +126,7 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
 
 def _show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
     from harness.runner.dry_run import dry_run
+    from harness.runner.measures import FEWEST
 
     estimates = dry_run(prepared.request)
     if as_json:
@@ -133,11 +135,31 @@ def _show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
-    columns = ("Candidate", "Items", "Calls to make", "Answers at hand", "Input tokens", "Output tokens", "Cost")
+    columns = (
+        "Candidate", "Items", "Calls to make", "Answers at hand", "Input tokens", "Output tokens", "Cost",
+        "Estimated from",
+    )  # fmt: skip
     rows = []
     for name, one in estimates.items():
         at_least = "at least " if one.is_lower_bound else ""
         counts = (one.items, one.calls, one.cached, one.input_tokens, one.output_tokens)
-        rows.append((name, *(numbers.count(n) for n in counts), at_least + numbers.usd(one.cost_usd)))
-    note_text = "Estimated: one token for every 4 bytes of a request, and max_tokens as output. Nothing was called."
-    click.echo(to_terminal(Table("", columns, tuple(rows), (note_text,), frozenset(columns[1:]))))
+        rows.append(
+            (name, *(numbers.count(n) for n in counts), at_least + numbers.usd(one.cost_usd), _basis_words(one))
+        )
+    notes = ["Nothing was called."]
+    if any(one.basis == "rule" for one in estimates.values()):
+        notes.insert(
+            0,
+            "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output. It may be far off: run "
+            f"--limit {2 * FEWEST} once, and the estimate rests on its answers.",
+        )
+    click.echo(to_terminal(Table("", columns, tuple(rows), (" ".join(notes),), frozenset(columns[1:-1]))))
+
+
+def _basis_words(one: CandidateEstimate) -> str:
+    """What an estimate rests on."""
+    if one.basis is None:
+        return "nothing to ask"
+    if one.basis == "rule":
+        return "rule of thumb"
+    return f"{one.n_measured:,} answers" + ("" if one.basis == "candidate" else " of the model to other candidates")

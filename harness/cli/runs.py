@@ -78,7 +78,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
             _items(meta),
             ", ".join(meta.candidates),
             *numbers_of[meta.run_id].cells(),
-            numbers.usd(meta.cost_usd),
+            numbers.usd_spent(meta.cost_usd, meta.unknown_calls),
             notes[meta.run_id] or "",
         )
         for meta in shown
@@ -103,6 +103,18 @@ def _items(meta: RunMeta) -> str:
     in_set = meta.golden_set.n_items_in_set
     some = numbers.count(meta.n_items)
     return some if in_set is None or in_set == meta.n_items else f"{some} of {numbers.count(in_set)}"
+
+
+def _prompt_cache(meta: RunMeta) -> str:
+    """How much of the input the providers read from their caches of prompts."""
+    from harness.report.parts import numbers
+
+    n_input, n_cached = meta.tokens.get("input_tokens", 0), meta.tokens.get("cached_tokens", 0)
+    if not n_input:
+        return "no tokens told"
+    return (
+        f"{numbers.share(n_cached / n_input)} of {numbers.count(n_input)} input tokens came from the provider's cache"
+    )
 
 
 @command.command("note")
@@ -162,8 +174,9 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
                 f"{meta.golden_set.title}, {numbers.count(meta.n_items)} items",
             ),
             ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
-            ("spent", f"{numbers.usd(meta.cost_usd)} by the calls of its last execution"),
+            ("spent", f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} by the calls of its last execution"),
             ("list price", f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included"),
+            ("prompt cache", _prompt_cache(meta)),
             ("harness", meta.harness_version),
             ("folder", run.path),
         ),

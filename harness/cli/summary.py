@@ -86,8 +86,12 @@ def cost_words(summary: RunSummary) -> str:
     from harness.report.parts import numbers
 
     spent = f"{numbers.usd(summary.cost_usd)} spent"
-    if not summary.unknown_calls or not summary.unknown_usd:
+    if not summary.unknown_calls:
         return spent
+    if not summary.unknown_usd:
+        why = "no price in models.yaml" if summary.unpriced_calls else "no usage in the answer, or no answer"
+        unknown = f"the cost of {numbers.count(summary.unknown_calls)} calls is unknown ({why})"
+        return f"{spent} and {unknown}" if summary.cost_usd else unknown
     unknown = (
         f"the cost of {numbers.count(summary.unknown_calls)} calls is unknown (no usage in the answer, or no answer), "
         f"at most about {numbers.usd(summary.unknown_usd)}"

@@ -19,7 +19,8 @@ from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compar
 from harness.core.repeats import repeated_metric
 from harness.measure.averaged import macro_differences, ranking_differences
 from harness.measure.comparable import require_same
-from harness.measure.decisions import generator, outcome_counts
+from harness.measure.decisions import decisions, generator, outcome_counts
+from harness.measure.money import Money, money_of
 from harness.measure.pairs import CategoryPairs, Flips, pair_runs
 from harness.measure.score import golden_facts, has_weights, latency_percentiles, signature_of
 from harness.records import MISSING, GoldenFacts
@@ -68,6 +69,7 @@ class Side:
     cost_usd: float | None
     latency_ms: Mapping[str, float | None]
     signature: str
+    money: Money = field(default_factory=Money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Comparison:
             "notes": list(self.notes),
             "outcomes": {name: dict(side.outcomes) for name, side in sides.items()},
             "cost": {name: side.cost_usd for name, side in sides.items()},
+            "money": {name: side.money.as_dict() for name, side in sides.items()},
             "latency": {name: dict(side.latency_ms) for name, side in sides.items()},
             "signature": {name: side.signature for name, side in sides.items()},
         }
@@ -237,6 +240,7 @@ def _side(run: Run, candidate: str) -> Side:
         rows.total_cost_usd,
         latency_percentiles(rows),
         signature_of(run, candidate),
+        money_of(rows, decisions(run, candidate)),
     )
 
 

@@ -36,6 +36,7 @@ from harness.measure.decisions import (
     outcome_code,
     outcome_counts,
 )
+from harness.measure.money import Money, money_of
 from harness.records import MISSING, GoldenFacts, Prevalence
 from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
@@ -116,6 +117,7 @@ class CandidateScore:
     tokens: Mapping[str, int]
     cost_usd: float | None
     signature: str
+    money: Money = field(default_factory=Money)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
@@ -138,6 +140,7 @@ class CandidateScore:
             "latency_ms": dict(self.latency_ms),
             "tokens": dict(self.tokens),
             "cost_usd": self.cost_usd,
+            "money": self.money.as_dict(),
             "signature": self.signature,
         }
 
@@ -191,6 +194,7 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         tokens={name: int(values.sum()) for name, values in rows.tokens.items()},
         cost_usd=rows.total_cost_usd,
         signature=signature_of(run, candidate),
+        money=money_of(rows, read),
     )
 
 

@@ -155,6 +155,8 @@ class RunMeta:
     max_error_rate: float = 0.0
     answers_cost_usd: float | None = None
     retries: int = 0
+    unknown_calls: int = 0
+    """Calls of the last execution whose cost nobody knows: no price, no word of the tokens, or no answer."""
     error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)

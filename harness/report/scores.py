@@ -73,14 +73,26 @@ def outcome_line(candidate: CandidateScore) -> str:
 
 def cost_line(candidate: CandidateScore) -> str:
     """Latency, tokens and cost in one line."""
-    latency = candidate.latency_ms
+    latency, money = candidate.latency_ms, candidate.money
     parts = []
     if latency["p50"] is not None:
         parts.append("latency " + ", ".join(f"{name} {numbers.milliseconds(value)}" for name, value in latency.items()))
     if any(candidate.tokens.values()):
         tokens = {name: numbers.count(n) for name, n in candidate.tokens.items()}
         parts.append(f"{tokens['input_tokens']} input and {tokens['output_tokens']} output tokens")
-        parts.append(f"list price {numbers.usd(candidate.cost_usd)}")
+        if money.cached_share:
+            parts.append(f"{numbers.share(money.cached_share)} of the input from the provider's prompt cache")
+    if any(candidate.tokens.values()) or money.cost_usd is not None:
+        parts.append(f"list price {numbers.usd_known(candidate.cost_usd, money.n_unknown)}")
+    if money.per_1000_usd is not None:
+        parts.append(f"{numbers.usd(money.per_1000_usd)} per 1,000 answered items")
+    if money.per_caught_usd is not None:
+        caught = (
+            f"{numbers.usd(money.per_caught_usd)} per caught violation ({numbers.count(money.n_caught)} in this set)"
+        )
+        parts.append(caught)
+    if money.n_unknown:
+        parts.append(f"the price of {numbers.count(money.n_unknown)} answers is unknown")
     return "; ".join(parts)
 
 

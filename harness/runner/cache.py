@@ -30,6 +30,12 @@ T = TypeVar("T")
 LOOKUP_KEYS = 500
 INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 LOOKUP_ONE = "SELECT status, body, latency_ms FROM responses WHERE key = ?"
+MEASURE = (
+    "INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET calls = calls + excluded.calls, "
+    "rule_tokens = rule_tokens + excluded.rule_tokens, input_tokens = input_tokens + excluded.input_tokens, "
+    "cached_tokens = cached_tokens + excluded.cached_tokens, output_tokens = output_tokens + excluded.output_tokens"
+)
+MEASURED = "SELECT calls, rule_tokens, input_tokens, cached_tokens, output_tokens FROM measures WHERE key = ?"
 TRY_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.25
 """How often it is looked whether another process has brought the answer to a request it claimed."""
@@ -181,6 +187,17 @@ class ResponseCache:
         """Add to what the run has spent."""
         self._pending.spent = self._pending.spent.plus(spent)
         self._schedule()
+
+    def measure(self, sums: Iterable[tuple[bytes, tuple[int, ...]]]) -> None:
+        """Add to what calls were seen to take; at the end of a run."""
+        rows = [(key, *numbers) for key, numbers in sums]
+        if rows:
+            self._transaction(lambda: self._database.executemany(MEASURE, rows))
+
+    def measured(self, key: bytes) -> tuple[int, ...] | None:
+        """What calls were seen to take, by the keys of ``measures``."""
+        found: tuple[int, ...] | None = self._reading(lambda: self._database.execute(MEASURED, (key,)).fetchone())
+        return found
 
     def put_now(self, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
         """Keep answers and return when they are committed; for callers without an event loop."""

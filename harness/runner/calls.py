@@ -28,7 +28,6 @@ from harness.runner.budget import (
     amount_of,
     estimate,
     list_price,
-    most_of,
 )
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
@@ -218,8 +217,7 @@ class Caller:
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
                 usage = usage_of(result.document)
-                if usage is not None:
-                    target.output_tokens = max(target.output_tokens, 2 * usage.output_tokens)
+                target.saw(usage)
                 stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
                 if may_journal(request.route, result.document):
                     await self._cache.put(key, stored, endpoint.model_id)
@@ -293,8 +291,10 @@ class Caller:
                     target.succeeded()
                     limiter.on_success(result.headers)
                     actual = amount_of(usage_of(result.document), endpoint.price)
-                else:
-                    actual = NOTHING
+                    target.took(most, actual)
+                    self.counts.unpriced += endpoint.price is None and actual is not None
+                else:  # an error inside a 200 may have been paid for, and then it says what it used
+                    actual = amount_of(usage_of(result.document), endpoint.price) or NOTHING
                     if result.status == 429:
                         asked_s = retry_after_s(result.headers, self._now(), result.body)
                         limiter.on_rate_limit(result.headers, asked_s)
@@ -351,7 +351,7 @@ class Caller:
     def _most(self, target: Target, body: bytes) -> Amount:
         if target.endpoint.price is None and not self._budget.is_bounded:
             return NOTHING
-        return most_of(body, target.endpoint.price, target.output_tokens)
+        return target.most_of(body)
 
     def _check_first(
         self, target: Target, request: Request, number: int, result: RawResponse | TransportError, error: str | None

@@ -1,35 +1,73 @@
 """What a run would ask for, without asking: calls, answers at hand, tokens and cost.
 
-Decides nothing but the sums: tokens by the rule of ``budget.estimate`` (a token for every 4 bytes of a request's body,
-1,500 an image; as output the body's ``max_tokens``, else 256). A later question that hangs on an answer nobody has yet
-cannot be counted: the figures are then a lower bound, and say so.
+Decides what the figures rest on: what answers to the same candidate were seen to take (those of this run first, then
+those of earlier ones), else what the same model's answers to other candidates took, else the rule of
+``budget.estimate`` (a token for every 4 bytes of a request's body, 1,500 an image; as output the body's ``max_tokens``,
+else 256). A later question that hangs on an answer nobody has yet cannot be counted: the figures are then a lower
+bound, and say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
+
+import orjson
 
 from harness.records import Item
 from harness.records.answers import Candidate, Request, Response, Usage
 from harness.runner.budget import cost_usd, estimate
 from harness.runner.cache import Keys, ResponseCache, Stored
+from harness.runner.endpoint import Endpoint
+from harness.runner.measures import Measure, keys_of
 from harness.runner.request import RunRequest
+from harness.runner.usage import usage_of
+
+Basis = Literal["candidate", "model", "rule"]
+"""Answers to the same candidate, answers of the same model to others, or the rule of thumb."""
+BASES: tuple[Basis, ...] = ("candidate", "model", "rule")
+MOST_LEARNT = 1000
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Calls to one model: what the rule of thumb makes of them, and what answers at hand were seen to take."""
+
+    calls: int = 0
+    rule_input: int = 0
+    rule_output: int = 0
+    seen: Measure = field(default_factory=Measure)
 
 
 @dataclass(slots=True)
 class CandidateEstimate:
-    """What one candidate would ask for; ``cost_usd`` is None when a model it asks has no price."""
+    """What one candidate would ask for.
+
+    Attributes:
+        items: Items it is put to.
+        calls: Calls to make.
+        cached: Answers at hand.
+        input_tokens: Expected tokens of the calls; ``cached_input_tokens`` of them from the provider's prompt cache.
+        output_tokens: Expected tokens of the answers.
+        cost_usd: None when a model it asks has no price.
+        is_lower_bound: Whether more may be asked, depending on answers.
+        basis: What the tokens rest on: the weakest basis of the models it asks; None where nothing is to be asked.
+        n_measured: Answers they rest on.
+    """
 
     items: int = 0
     calls: int = 0
     cached: int = 0
     input_tokens: int = 0
+    cached_input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = 0.0
     is_lower_bound: bool = False
+    basis: Basis | None = None
+    n_measured: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -45,13 +83,17 @@ def dry_run(request: RunRequest) -> Mapping[str, CandidateEstimate]:
         found: dict[str, CandidateEstimate] = {}
         for candidate in request.candidates:
             one = found[candidate.id] = CandidateEstimate()
+            by_model: dict[str, _Asked] = {}
             chunk: list[Item] = []
             for item in request.golden.items(indices):
                 chunk.append(item)
                 if len(chunk) == 256:
-                    _count(request, candidate, chunk, cache, one, asked)
+                    _count(request, candidate, chunk, cache, one, asked, by_model)
                     chunk = []
-            _count(request, candidate, chunk, cache, one, asked)
+            _count(request, candidate, chunk, cache, one, asked, by_model)
+            for model_id, calls in by_model.items():
+                if calls.calls:
+                    _price(request, candidate, model_id, calls, cache, one)
         return found
     finally:
         if cache is not None:
@@ -65,6 +107,7 @@ def _count(
     cache: ResponseCache | None,
     total: CandidateEstimate,
     asked: set[bytes],
+    by_model: dict[str, _Asked],
 ) -> None:
     total.items += len(chunk)
     needs_text = getattr(candidate, "needs_text", True)
@@ -72,7 +115,7 @@ def _count(
     candidate.prepare(askable)
     for item in askable:
         for repeat in range(request.repeats):
-            _count_item(request, candidate, item, repeat, cache, total, asked)
+            _count_item(request, candidate, item, repeat, cache, total, asked, by_model)
 
 
 def _count_item(
@@ -83,6 +126,7 @@ def _count_item(
     cache: ResponseCache | None,
     total: CandidateEstimate,
     asked: set[bytes],
+    by_model: dict[str, _Asked],
 ) -> None:
     decision = candidate.decide(item)
     try:
@@ -91,11 +135,17 @@ def _count_item(
             keys = [_key(request, one, repeat) for one in requests]
             stored = cache.get_many(keys) if cache is not None else {}
             for key, one in zip(keys, requests, strict=True):
+                model = by_model.setdefault(one.model_id, _Asked())
                 if key in stored:
                     total.cached += 1
+                    _learn(model.seen, one, stored[key])
                 elif key not in asked:
                     asked.add(key)
-                    _add_call(request, one, total)
+                    total.calls += 1
+                    expected = estimate(one.body)
+                    model.calls += 1
+                    model.rule_input += expected.input_tokens
+                    model.rule_output += expected.output_tokens
             if any(key not in stored for key in keys):
                 total.is_lower_bound = total.is_lower_bound or _may_ask_again(candidate)
                 decision.close()
@@ -110,16 +160,55 @@ def _may_ask_again(candidate: Candidate) -> bool:
     return bool(getattr(candidate, "has_follow_ups", False))
 
 
-def _add_call(request: RunRequest, one: Request, total: CandidateEstimate) -> None:
-    total.calls += 1
-    expected = estimate(one.body)
-    total.input_tokens += expected.input_tokens
-    total.output_tokens += expected.output_tokens
-    price = request.endpoints[one.model_id].price
-    if price is None:
+def _learn(seen: Measure, request: Request, stored: Stored) -> None:
+    """What an answer at hand took; beyond some hundreds, more would not change the figure."""
+    if seen.calls >= MOST_LEARNT:
+        return
+    with suppress(orjson.JSONDecodeError):
+        usage = usage_of(orjson.loads(stored.body))
+        if usage is not None:
+            seen.add(request, usage)
+
+
+def _price(
+    request: RunRequest,
+    candidate: Candidate,
+    model_id: str,
+    calls: _Asked,
+    cache: ResponseCache | None,
+    total: CandidateEstimate,
+) -> None:
+    """Add the tokens and money of the calls to one model."""
+    endpoint = request.endpoints[model_id]
+    basis, seen = _basis(candidate, endpoint, calls.seen, cache)
+    n_input, n_output, n_cached = calls.rule_input, calls.rule_output, 0
+    if seen is not None:
+        n_input = round(calls.rule_input * seen.input_tokens / seen.rule_tokens)
+        n_output = round(calls.calls * seen.output_tokens / seen.calls)
+        n_cached = round(n_input * seen.cached_tokens / seen.input_tokens) if seen.input_tokens else 0
+        total.n_measured += seen.calls
+    total.input_tokens += n_input
+    total.cached_input_tokens += n_cached
+    total.output_tokens += n_output
+    total.basis = max(filter(None, (total.basis, basis)), key=BASES.index)
+    if endpoint.price is None:
         total.cost_usd = None
     elif total.cost_usd is not None:
-        total.cost_usd += cost_usd(Usage(expected.input_tokens, 0, expected.output_tokens), price)
+        total.cost_usd += cost_usd(Usage(n_input, n_cached, n_output), endpoint.price)
+
+
+def _basis(
+    candidate: Candidate, endpoint: Endpoint, at_hand: Measure, cache: ResponseCache | None
+) -> tuple[Basis, Measure | None]:
+    """What speaks for calls that nobody has made yet."""
+    if at_hand.is_enough:
+        return "candidate", at_hand
+    names: tuple[Basis, ...] = ("candidate", "model")
+    for name, key in zip(names, keys_of(candidate.fingerprint, endpoint), strict=True):
+        kept = cache.measured(key) if cache is not None else None
+        if kept is not None and (seen := Measure(*kept)).is_enough:
+            return name, seen
+    return "rule", None
 
 
 def _key(request: RunRequest, one: Request, repeat: int) -> bytes:

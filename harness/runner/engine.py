@@ -19,6 +19,7 @@ from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
 from harness.runner.calls import Caller
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
+from harness.runner.measures import Measures
 from harness.runner.replies import Closed, Reply, Stopped
 from harness.runner.rows import InOrder
 
@@ -110,6 +111,7 @@ class Engine:
         self._item_timeout_s = max((one.limits.item_timeout_s for one in endpoints.values()), default=0.0)
         self._workers: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+        self.measures = Measures()
         self.reason: str | None = None
         self._turn_began = clock()
 
@@ -286,13 +288,15 @@ class Engine:
             if requests:
                 replies = await self._caller.answer(requests, repeat, remaining_s)
                 slowest_ms = 0.0
-                for reply in replies:
+                for request, reply in zip(requests, replies, strict=True):
                     response = reply.response
                     keys.append(response.key)
                     is_cached = is_cached and response.is_cached
                     slowest_ms = max(slowest_ms, response.latency_ms)
                     if reply.usage is not None:
                         usage = reply.usage if usage is NO_USAGE else add_usage(usage, reply.usage)
+                        if not response.is_cached:
+                            self.measures.add(candidate.id, request, reply.usage)
                     if reply.cost_usd is None:
                         is_priced = False
                     else:

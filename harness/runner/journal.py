@@ -28,6 +28,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE ledger (run TEXT NOT NULL PRIMARY KEY, usd REAL NOT NULL, unknown_usd REAL NOT NULL, "
         "tokens INTEGER NOT NULL, unknown_tokens INTEGER NOT NULL, unknown_calls INTEGER NOT NULL)",
     ),
+    (
+        "CREATE TABLE measures (key BLOB NOT NULL PRIMARY KEY, calls INTEGER NOT NULL, rule_tokens INTEGER NOT NULL, "
+        "input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL)",
+    ),
 )
 """Statements that lead from schema N to schema N + 1; ``user_version`` says where a file is."""
 BUSY_S = 60.0

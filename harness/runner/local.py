@@ -153,7 +153,10 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 engine, interrupted, is_wanted=around.takes_signals, on_stoppable=around.on_stoppable
             )
             async with _shown(progress, cache), signals:
-                await engine.run()
+                try:
+                    await engine.run()
+                finally:
+                    cache.measure(engine.measures.sums(request.candidates, request.endpoints))
             if engine.reason is None:
                 caller.check_end()
             request.check_unchanged()
@@ -167,6 +170,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 retries=caller.counts.retries,
                 cached=caller.counts.cached,
                 cost_usd=budget.spent_usd,
+                unknown_calls=budget.now.unknown_calls + caller.counts.unpriced,
                 answers_cost_usd=writer.answers_cost_usd,
                 tokens=writer.tokens,
                 limits=caller.limit_history(),
@@ -196,7 +200,8 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         counts=result.counts,
         error_reasons=result.error_reasons,
         answers_cost_usd=result.answers_cost_usd,
-        unknown_calls=budget.now.unknown_calls,
+        unknown_calls=result.unknown_calls,
+        unpriced_calls=caller.counts.unpriced,
         unknown_usd=budget.now.unknown_usd,
         spent_before_usd=budget.before.usd + budget.before.unknown_usd,
         failures=failures.reasons(),

@@ -37,6 +37,7 @@ class Execution:
     retries: int
     cached: int
     cost_usd: float
+    unknown_calls: int
     answers_cost_usd: float | None
     tokens: Mapping[str, int]
     limits: Mapping[str, Any]
@@ -110,6 +111,7 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> RunMeta:
         retries=done.retries,
         cached=done.cached,
         cost_usd=done.cost_usd,
+        unknown_calls=done.unknown_calls,
         answers_cost_usd=done.answers_cost_usd,
         tokens=done.tokens,
         limits=done.limits,

@@ -38,3 +38,4 @@ class Counts:
     retries: int = 0
     cached: int = 0
     shared: int = 0
+    unpriced: int = 0

@@ -171,7 +171,8 @@ class RunSummary:
         cached: Answers taken from the response cache.
         cost_usd: List price of the calls of this execution, as far as it is known.
         unknown_calls: Calls of this execution whose cost nobody told: the answer does not say what it used, or never
-            came.
+            came, or its model has no price.
+        unpriced_calls: Those of them whose model has no price.
         unknown_usd: What these may have cost at most.
         spent_before_usd: What earlier executions of the run have spent, with what theirs may have cost at most.
         errors: Rows that were asked and got no answer.
@@ -201,6 +202,7 @@ class RunSummary:
     error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     answers_cost_usd: float | None = None
     unknown_calls: int = 0
+    unpriced_calls: int = 0
     unknown_usd: float = 0.0
     spent_before_usd: float = 0.0
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -209,4 +211,7 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --json``."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        found = {name: getattr(self, name) for name in self.__slots__}
+        if not self.cost_usd and self.unknown_calls:
+            found["cost_usd"] = None  # unknown is not 0
+        return found

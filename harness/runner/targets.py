@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from harness.candidates.failure_words import SET_UP_STATUSES
 from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
+from harness.records.answers import Usage
+from harness.runner.budget import Amount, most_of
 from harness.runner.cache import Keys
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
@@ -34,7 +36,10 @@ IN_A_ROW = 3
 class Target:
     """One endpoint."""
 
-    __slots__ = ("_keys", "endpoint", "first", "has_answered", "limiter", "n_closed", "n_long_waits", "output_tokens")
+    __slots__ = (
+        "_keys", "beyond_tokens", "endpoint", "first", "has_answered", "limiter", "n_closed", "n_long_waits",
+        "output_tokens",
+    )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, clock: Callable[[], float], output_tokens: int) -> None:
         self.endpoint = endpoint
@@ -42,6 +47,7 @@ class Target:
         self.first = FirstCalls()
         self.has_answered = False
         self.output_tokens = output_tokens
+        self.beyond_tokens = 0
         self.n_closed = 0
         self.n_long_waits = 0
         self._keys: dict[tuple[str, int], Keys] = {}
@@ -52,6 +58,28 @@ class Target:
         if keys is None:
             keys = self._keys[(route, repeat)] = Keys(self.endpoint.identity, route, repeat=repeat, wave=wave)
         return keys.of(body)
+
+    def most_of(self, body: bytes) -> Amount:
+        """What a call may take at most: by the rule, and by how far answers were seen to go beyond it.
+
+        Reasoning that is counted outside ``max_tokens``, and instructions that a server adds, stand in no request.
+        """
+        price = self.endpoint.price
+        most = most_of(body, price, self.output_tokens)
+        if not self.beyond_tokens:
+            return most
+        dearest = 0.0 if price is None else max(price.input_per_mtok, price.output_per_mtok) / 1e6
+        return Amount(most.usd + self.beyond_tokens * dearest, most.tokens + self.beyond_tokens)
+
+    def took(self, reserved: Amount, actual: Amount | None) -> None:
+        """A call took this; where that is more than was reserved for it, later calls reserve twice the excess more."""
+        if actual is not None and reserved.tokens and actual.tokens > reserved.tokens:
+            self.beyond_tokens += 2 * (actual.tokens - reserved.tokens)
+
+    def saw(self, usage: Usage | None) -> None:
+        """An answer said what it used: without ``max_tokens``, others may take twice as much."""
+        if usage is not None:
+            self.output_tokens = max(self.output_tokens, 2 * usage.output_tokens)
 
     def succeeded(self) -> None:
         """A 2xx answer came."""

@@ -23,6 +23,7 @@ from harness.gating.findings.stored import NEWLY, check_facts
 from harness.gating.findings.targets import target_facts
 from harness.gating.records import CheckReport, Fallback, GateReport, GateSide
 from harness.measure.compare import CategoryComparison, Comparison, Side
+from harness.measure.money import Money
 from harness.measure.pairs import flips_of, gained_repeats
 from harness.measure.score import CandidateScore, CategoryScore, RunScore
 from harness.measure.slices import slice_changes
@@ -313,7 +314,15 @@ def _scored(arm: Arm, policy: PolicyFacts, categories: tuple[str, ...], y_true: 
         tokens={"input_tokens": 412 * len(y_true), "cached_tokens": 0, "output_tokens": 31 * len(y_true)},
         cost_usd=0.00021 * len(y_true) * (1 + 0.4 * float(arm.id[-1] == "2")),
         signature=f"set:community_v1@3f9a1c2e|policy:3|candidate:{arm.id}|ci:wilson95|v:0.1.0",
+        money=_money(arm, y_true),
     )
+
+
+def _money(arm: Arm, y_true: Any) -> Money:
+    cost = 0.00021 * len(y_true) * (1 + 0.4 * float(arm.id[-1] == "2"))
+    n_answered = int((arm.outcomes < OUTCOME_NAMES.index("error")).sum())
+    n_caught = int(((arm.decisions == 1) & (y_true == 1)).any(axis=1).sum())
+    return Money(cost, 1000 * cost / n_answered, cost / n_caught if n_caught else None, n_caught, 0, 0.0)
 
 
 def _compared(

@@ -19,7 +19,7 @@ from harness.report.comparison.build import build_report
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.parts.banner import run_banner
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
-from harness.report.parts.words import failed_counts, n_answered, outcome_words, per_1000, plural, sentence
+from harness.report.parts.words import failed_counts, outcome_words, plural, sentence
 from harness.runs import open_run
 
 UNDEFINED = MetricResult.undefined("no violating items")
@@ -128,21 +128,6 @@ def test_plot_refuses_a_name_that_promises_another_format(tmp_path, name, option
     assert done.exit_code == 2
     assert "allowed: .svg" in done.output if options else "allowed: .png, .svg" in done.output
     assert not out.exists()
-
-
-def test_cost_is_per_answered_item():
-    """By hand: $1 for 500 answers is $2 for 1,000 of them, however many items were never asked."""
-    counts = {"ok": 450, "unparsed": 50, "error": 100, "withheld": 10, "not_asked": 1_390}
-    assert n_answered(counts) == 500
-    assert per_1000(1.0, counts) == 2.0
-    assert per_1000(1.0, {"not_asked": 5}) is None
-    assert per_1000(None, counts) is None
-
-
-def test_report_divides_cost_by_answers():
-    source = synthetic_source(60, 3, 1)
-    (row,) = built(rescored(source, "v1", outcomes={"ok": 20, "not_asked": 40}, cost_usd=0.1)).economics
-    assert row.cost_per_1000_usd == pytest.approx(5.0)
 
 
 def test_rows_never_asked_did_not_fail():

@@ -60,7 +60,7 @@ def run_virtual(main):
         loop.close()
 
 
-def completion(content, *, prompt_tokens=40, completion_tokens=2, cached_tokens=0):
+def completion(content, *, prompt_tokens=40, completion_tokens=2, cached_tokens=0, total_tokens=None):
     return orjson.dumps(
         {
             "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
@@ -68,6 +68,7 @@ def completion(content, *, prompt_tokens=40, completion_tokens=2, cached_tokens=
                 "prompt_tokens": prompt_tokens,
                 "completion_tokens": completion_tokens,
                 "prompt_tokens_details": {"cached_tokens": cached_tokens},
+                **({} if total_tokens is None else {"total_tokens": total_tokens}),
             },
         }
     )

@@ -2,12 +2,15 @@
 
 import orjson
 import pytest
-from runner_fakes import PRICE, FakeGolden, FakeTransport, answer, failure, make_request, run
+from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, answer, failure, make_request, run
 
+from harness.cli.summary import cost_words
 from harness.errors import HarnessError
 from harness.records import Limits, Price
 from harness.records.answers import Usage
+from harness.report.parts.numbers import usd_spent
 from harness.runner.budget import cost_usd, estimate, most_of
+from harness.runner.dry_run import dry_run
 from harness.runner.transport import RawResponse, TransportError
 from harness.runner.usage import usage_of
 from harness.runs import open_run
@@ -207,6 +210,75 @@ def test_refused_calls_do_not_count_against_the_budget(tmp_path):
 def test_a_budget_needs_prices(tmp_path):
     with pytest.raises(HarnessError, match=r"--max-cost cannot be kept: no price is known for m"):
         run(make_request(tmp_path, max_cost_usd=1.0))
+
+
+def odd_tokeniser(text, attempt):
+    """A server whose tokens are no quarter of the bytes, with a template of its own and a prompt cache."""
+    return answer("unsafe", prompt_tokens=90 + 2 * len(text.split()), cached_tokens=60, completion_tokens=3)
+
+
+def test_a_dry_run_learns_from_answers_and_is_within_15_percent(tmp_path):
+    """It said one token for every 4 bytes, and max_tokens as output: twice the cost or half of it."""
+    golden = FakeGolden(300)
+    rough = dry_run(make_request(tmp_path, golden, price=PRICE))["v1"]
+    assert rough.basis == "rule"
+    run(make_request(tmp_path, golden, price=PRICE, limit=30), FakeTransport(odd_tokeniser))
+    for wave, expected_calls in ((None, 270), ("w2", 300)):
+        request = make_request(tmp_path, golden, price=PRICE, wave=wave)
+        expected = dry_run(request)["v1"]
+        assert (expected.basis, expected.calls) == ("candidate", expected_calls)
+        real = run(request, FakeTransport(odd_tokeniser))
+        assert expected.cost_usd == pytest.approx(real.cost_usd, rel=0.15)
+        assert expected.output_tokens == 3 * expected_calls
+    assert abs(rough.cost_usd / real.cost_usd - 1) > 0.3
+
+
+def test_a_changed_prompt_is_estimated_from_the_models_other_answers(tmp_path):
+    run(make_request(tmp_path, FakeGolden(40), price=PRICE), FakeTransport(odd_tokeniser))
+    request = make_request(tmp_path, FakeGolden(200), [Asking("v2", prompt="Is that safe?")], price=PRICE)
+    expected = dry_run(request)["v2"]
+    assert (expected.basis, expected.n_measured) == ("model", 40)
+    assert expected.cost_usd == pytest.approx(run(request, FakeTransport(odd_tokeniser)).cost_usd, rel=0.15)
+
+
+def test_a_few_answers_are_no_measure(tmp_path):
+    run(make_request(tmp_path, FakeGolden(200), price=PRICE, limit=5), FakeTransport(odd_tokeniser))
+    assert dry_run(make_request(tmp_path, FakeGolden(200), price=PRICE))["v1"].basis == "rule"
+
+
+def test_reasoning_beyond_max_tokens_raises_what_later_calls_reserve(tmp_path):
+    """Tokens outside max_tokens stood in no reservation: every call went beyond what was set aside for it."""
+
+    def thinking(text, attempt):
+        return answer(prompt_tokens=40, completion_tokens=2, total_tokens=5042)
+
+    one_usd = cost_usd(Usage(40, 0, 5002), Price(1.0, 10.0))
+    limits = Limits(concurrency=1)
+    request = make_request(tmp_path, FakeGolden(50), price=Price(1.0, 10.0), limits=limits, max_cost_usd=4.5 * one_usd)
+    summary = run(request, FakeTransport(thinking))
+    assert (summary.status, summary.reason) == ("incomplete", "budget")
+    assert one_usd <= summary.cost_usd <= 4.5 * one_usd
+
+
+def test_an_error_inside_a_200_that_says_what_it_used_is_paid_for(tmp_path):
+    body = {"error": {"code": 502, "message": "upstream"}, "usage": {"prompt_tokens": 100, "completion_tokens": 5}}
+
+    def script(text, attempt):
+        if attempt == 1:
+            return RawResponse(502, {}, orjson.dumps(body), body)  # as the transport hands on a 200 with an error
+        return answer(prompt_tokens=100, completion_tokens=5)
+
+    summary = run(make_request(tmp_path, FakeGolden(10), price=PRICE), FakeTransport(script))
+    assert summary.cost_usd == pytest.approx(20 * cost_usd(Usage(100, 0, 5), PRICE))
+
+
+def test_calls_without_a_price_are_of_unknown_cost(tmp_path):
+    """A run of a model without a price was said to have spent $0.00."""
+    summary = run(make_request(tmp_path, FakeGolden(10)))
+    assert (summary.unpriced_calls, summary.unknown_calls, summary.as_dict()["cost_usd"]) == (10, 10, None)
+    assert cost_words(summary) == "the cost of 10 calls is unknown (no price in models.yaml)"
+    meta = open_run(summary.path).meta
+    assert usd_spent(meta.cost_usd, meta.unknown_calls) == "unknown"
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan")])

@@ -315,6 +315,9 @@ class Economics:
     tokens: Mapping[str, int]
     cost_usd: float | None
     cost_per_1000_usd: float | None
+    cost_per_caught_usd: float | None
+    n_unknown_cost: int
+    cached_share: float | None
     macro_f1: MetricResult | None
 
 

@@ -223,11 +223,17 @@ def _economics(data: ReportData) -> list[str]:
             numbers.milliseconds(row.latency_ms.get("p95")),
             numbers.count(row.tokens.get("input_tokens", 0)),
             numbers.count(row.tokens.get("output_tokens", 0)),
+            numbers.share(row.cached_share),
+            numbers.usd_known(row.cost_usd, row.n_unknown_cost),
             numbers.usd(row.cost_per_1000_usd),
+            numbers.usd(row.cost_per_caught_usd),
         )
         for row in data.economics
     ]
-    columns = ("Candidate", "Median", "p95", "Input tokens", "Output tokens", "Cost per 1,000 answered items")
+    columns = (
+        "Candidate", "Median", "p95", "Input tokens", "Output tokens", "Input from prompt cache", "Cost",
+        "Cost per 1,000 answered items", "Cost per caught violation",
+    )  # fmt: skip
     return [to_markdown(_table("Latency and cost", columns, rows))]
 
 

@@ -30,7 +30,6 @@ from harness.report.comparison.data import (
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.comparison.workload import Production, ProductionRow, ProductionTotal
-from harness.report.parts.words import per_1000
 
 MAX_SLICE_VALUES = 40
 SLICE_FDR = 0.10
@@ -159,7 +158,10 @@ def economics(source: ReportSource) -> tuple[Economics, ...]:
                 latency_ms=dict(scored.latency_ms),
                 tokens=dict(scored.tokens),
                 cost_usd=scored.cost_usd,
-                cost_per_1000_usd=per_1000(scored.cost_usd, scored.outcomes),
+                cost_per_1000_usd=scored.money.per_1000_usd,
+                cost_per_caught_usd=scored.money.per_caught_usd,
+                n_unknown_cost=scored.money.n_unknown,
+                cached_share=scored.money.cached_share,
                 macro_f1=scored.macro.get("f1"),
             )
         )

@@ -342,6 +342,8 @@ def _outcomes(data: ReportData) -> Sheet:
         Column("Latency median, ms", "milliseconds", 10),
         Column("Latency p95, ms", "milliseconds", 10),
         Column("Cost per 1,000 answered items", "money", 12),
+        Column("Cost per caught violation", "money", 12),
+        Column("Input from prompt cache", "share", 10),
     )
     rows = []
     for row in data.outcomes:
@@ -354,6 +356,8 @@ def _outcomes(data: ReportData) -> Sheet:
                 None if one is None else one.latency_ms.get("p50"),
                 None if one is None else one.latency_ms.get("p95"),
                 None if one is None else one.cost_per_1000_usd,
+                None if one is None else one.cost_per_caught_usd,
+                None if one is None else one.cached_share,
             )
         )
     return Sheet("Outcomes", columns, rows)

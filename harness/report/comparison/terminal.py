@@ -131,13 +131,19 @@ def _averages_table(comparison: Comparison) -> Table | None:
     return Table("Averages", columns, rows, (note,), frozenset(columns[1:]))
 
 
+PER_1000, PER_CAUGHT = "Per 1,000 answered items", "Per caught violation"
+
+
 def _operations_table(comparison: Comparison) -> Table:
-    columns = ("Candidate", "Outcomes", "Cost", "Latency p50", "p95", "p99")
+    columns = ("Candidate", "Outcomes", "Cost", PER_1000, PER_CAUGHT, "Latency p50", "p95", "p99")
     rows = []
     for name, side in zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True):
         outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
         latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95", "p99"))
-        rows.append((name, outcomes, numbers.usd(side.cost_usd), *latency))
+        money = side.money
+        cost = numbers.usd_known(side.cost_usd, money.n_unknown)
+        per = numbers.usd(money.per_1000_usd), numbers.usd(money.per_caught_usd)
+        rows.append((name, outcomes, cost, *per, *latency))
     return Table("Outcomes, cost and latency", columns, tuple(rows), (), frozenset(columns[2:]))
 
 

@@ -95,6 +95,24 @@ def usd(value: float | None) -> str:
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
 
 
+def usd_spent(value: float, n_unknown: int) -> str:
+    """Money spent by calls of which some do not tell their cost: never $0.00 for what nobody knows.
+
+    >>> usd_spent(0.0, 0), usd_spent(0.0, 3), usd_spent(2.5, 3)
+    ('$0.00', 'unknown', 'at least $2.50')
+    """
+    return "unknown" if n_unknown and not value else usd_known(value, n_unknown)
+
+
+def usd_known(value: float | None, n_unknown: int) -> str:
+    """A sum that lacks the price of some rows is a lower bound, and says so.
+
+    >>> usd_known(2.5, 0), usd_known(2.5, 3), usd_known(None, 3)
+    ('$2.50', 'at least $2.50', 'not priced')
+    """
+    return f"at least {usd(value)}" if n_unknown and value is not None else usd(value)
+
+
 def milliseconds(value: float | None) -> str:
     """A latency, in the unit a reader would choose."""
     if value is None or math.isnan(value):

@@ -64,12 +64,6 @@ def failed_counts(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: n for name, n in counts.items() if name not in NOT_FAILED}
 
 
-def per_1000(amount: float | None, counts: Mapping[str, int]) -> float | None:
-    """An amount per 1,000 answered rows; None where nothing was answered or the amount is not known."""
-    answered = n_answered(counts)
-    return None if amount is None or not answered else 1000 * amount / answered
-
-
 def told_apart(candidate: str, run_id: str) -> str:
     """A candidate's name where another run has one of the same name: with the start of its run's hash.
 

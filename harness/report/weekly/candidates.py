@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.core.results import MetricResult
 from harness.measure.score import CandidateScore
-from harness.report.parts.words import n_answered, outcome_words, per_1000
+from harness.report.parts.words import n_answered, outcome_words
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow, HistoryRow
@@ -68,9 +68,9 @@ def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
         outcomes={outcome_words(key): int(n) for key, n in scored.outcomes.items() if n},
         latency_p50=scored.latency_ms.get("p50"),
         latency_p95=scored.latency_ms.get("p95"),
-        cost_per_1000_usd=per_1000(scored.cost_usd, scored.outcomes),
+        cost_per_1000_usd=scored.money.per_1000_usd,
         tokens_per_item=tokens / answered if tokens and answered else None,
-        last_cost_per_1000_usd=None if last is None else per_1000(last.cost_usd, last.outcomes),
+        last_cost_per_1000_usd=None if last is None else last.money.per_1000_usd,
         last_latency_p95=None if last is None else last.latency_ms.get("p95"),
     )
 
