@@ -6,11 +6,11 @@ everything about an import, so that it can be repeated without a question.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,22 @@ from harness.files.decode import NAME, NAME_ALLOWED
 from harness.files.permissions import no_more_readable_than
 from harness.files.policy import load_policy
 from harness.files.text import joined, shortened, suggestion
-from harness.goldens.imports.convert import Account, converted, meta_name
-from harness.goldens.imports.doubts import id_remarks, missing_parts, opposites, unknown_categories
+from harness.goldens.imports.account import Account
+from harness.goldens.imports.convert import converted, meta_name
+from harness.goldens.imports.doubts import id_remarks, missing_parts, opposites, repeated_ids, unknown_categories
 from harness.goldens.imports.foreign import Foreign, Reading, open_foreign
 from harness.goldens.imports.guess_plan import category_id, proposed, samples_of
 from harness.goldens.imports.importers import Imported, Importer, file_stem, importer_of, recognised
 from harness.goldens.imports.plan import Plan
-from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, policy_text, publish, sha256_of
+from harness.goldens.imports.write import (
+    CardFacts,
+    Places,
+    RepeatedIdsError,
+    card_text,
+    default_paths,
+    policy_text,
+    publish,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Request:
     repair: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proposal:
     """What an import would do; complete where ``missing`` is empty."""
 
@@ -75,6 +84,15 @@ class Proposal:
     def name(self) -> str:
         """The golden set's name."""
         return self.request.name or set_name(self.request.path)
+
+    @cached_property
+    def made(self) -> tuple[Imported, Account]:
+        """What the file becomes, with the account of its rows: the items stream, and are there once."""
+        account, plan = Account(), self.plan
+        if self.importer is not None and self.importer.read is not None:
+            return self.importer.read(self.foreign, plan, account), account
+        items = converted(self.foreign, plan, account)
+        return Imported(items, plan.categories, _slices(plan), plan.rules()), account
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +176,7 @@ def perform(proposal: Proposal) -> Result:
     """
     if proposal.missing:
         raise HarnessError(proposal.missing[0])
-    request, account = proposal.request, Account()
-    imported = _imported(proposal, account)
+    request, (imported, account) = proposal.request, proposal.made
     categories = imported.categories
     unknown = [name for name in categories if not proposal.is_new_policy and name not in proposal.policy_categories]
     if unknown:
@@ -167,53 +184,28 @@ def perform(proposal: Proposal) -> Result:
             unknown_categories(proposal.plan, unknown, proposal.policy_categories, str(proposal.policy_path))
         )
     card, items = default_paths(request.folder, proposal.name, request.version)
-    names = list(_decision_names(imported, proposal))
-    places = Places(
-        card,
-        items,
-        {
-            name: request.folder / f"{proposal.name}_v{request.version}.{_file_name(name)}.decisions.jsonl"
-            for name in names
-        },
-        proposal.policy_path if proposal.is_new_policy else None,
-    )
+    places = Places(card, items, proposal.policy_path if proposal.is_new_policy else None)
     facts = _facts(proposal, imported)
     policy = policy_text(proposal.policy_name, categories) if proposal.is_new_policy else None
-    rows = list(imported.items) if names else imported.items
 
     def card_of(finished: Account) -> str:
         provenance = {**facts.provenance, **finished.as_dict()}
         return card_text(replace(facts, provenance=provenance), items.name)
 
     with no_more_readable_than(proposal.request.path):
-        publish(places, rows, imported.decisions, card_of, policy, account)
+        try:
+            places = publish(places, imported.items, imported.decisions, card_of, policy, account)
+        except RepeatedIdsError as error:
+            is_table = not proposal.is_read_by_importer
+            raise repeated_ids(proposal.foreign, proposal.plan, error.repeated, is_table=is_table) from None
     return Result(places, account, categories)
 
 
 def preview(proposal: Proposal) -> str:
     """The card as it would be written, as far as it is known before the rows are read."""
-    imported = Imported(iter(()), proposal.plan.categories, _slices(proposal.plan), proposal.plan.rules())
-    if proposal.is_read_by_importer:
-        imported = _imported(proposal, Account())
+    imported, _ = proposal.made
     _, items = default_paths(proposal.request.folder, proposal.name, proposal.request.version)
     return card_text(_facts(proposal, imported), items.name)
-
-
-def _imported(proposal: Proposal, account: Account) -> Imported:
-    importer, plan, foreign = proposal.importer, proposal.plan, proposal.foreign
-    if importer is not None and importer.read is not None:
-        return importer.read(foreign, plan, account)
-    return Imported(converted(foreign, plan, account), plan.categories, _slices(plan), plan.rules())
-
-
-def _decision_names(imported: Imported, proposal: Proposal) -> Iterator[str]:
-    """Candidates of recorded decisions: known only once the items are read, which importers of runs do twice anyway."""
-    if not proposal.is_read_by_importer:
-        return
-    scan = _imported(proposal, Account())
-    for _ in scan.items:
-        pass
-    yield from scan.decisions
 
 
 def _slices(plan: Plan) -> dict[str, str]:
@@ -222,7 +214,7 @@ def _slices(plan: Plan) -> dict[str, str]:
 
 def _facts(proposal: Proposal, imported: Imported) -> CardFacts:
     request, importer = proposal.request, proposal.importer
-    provenance: dict[str, Any] = {"file": request.path.name, "sha256": sha256_of(request.path)}
+    provenance: dict[str, Any] = {"file": request.path.name, "sha256": proposal.foreign.sha256}
     if proposal.format is not None and importer is not None:
         provenance |= {"format": proposal.format, "described_at": importer.source}
     provenance["rules"] = list(imported.rules)
@@ -299,10 +291,6 @@ def set_name(path: Path) -> str:
     'comments_export_2'
     """
     return category_id(file_stem(path)).replace("/", "_").replace("-", "_")
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("_.")[:60] or "candidate"
 
 
 def command_of(proposal: Proposal) -> str:

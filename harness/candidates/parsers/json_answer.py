@@ -17,6 +17,10 @@ from harness.candidates.parsers.text import answer_text
 SCORE_CUT = 0.5
 """A fraction given in place of a decision counts as a flag from here on."""
 
+NO_OBJECT = "no JSON object"
+NO_VERDICT = "no JSON object with 'categories' or 'violates'"
+"""Reasons of an answer that says nothing in this form, beside those of one that says it wrongly."""
+
 _VERDICT_KEYS = ("categories", "violates")
 _RATIONALE_KEYS = ("rationale", "reason", "explanation")
 
@@ -31,7 +35,7 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
         objects = json_objects(answer_text(text, context.reasoning))
         found = [verdict for one in objects for verdict in _verdicts(one)]
         if not found:
-            return unparsed("no JSON object with 'categories' or 'violates'" if objects else "no JSON object")
+            return unparsed(NO_VERDICT if objects else NO_OBJECT)
         read = [_read(verdict, context) for verdict in found]
     except (BrokenObjectError, NotAVerdictError) as error:
         return unparsed(str(error))

@@ -8,6 +8,7 @@ import click
 
 from harness.goldens.imports.convert import meta_name
 from harness.goldens.imports.plan import Plan
+from harness.goldens.imports.write import candidate_name
 from harness.jobs.golden_import import Proposal, Result, command_of, preview
 from harness.report.parts.masking import mask
 
@@ -89,10 +90,14 @@ def show_result(result: Result) -> None:
     account, places = result.account, result.places
     click.echo(f"{account.n_rows:,} rows: {account.n_items:,} items" + (
         f" with {account.n_votes:,} votes" if account.n_votes else ""))  # fmt: skip
+    if account.n_joined:
+        click.echo(f"    {account.n_joined:,} rows are further votes or answers of an item")
     for why, n in account.n_left_out.items():
         rows = account.left_out.get(why, [])
         named = f" (rows {', '.join(map(str, rows))}{', ...' if n > len(rows) else ''})" if rows else ""
         click.echo(f"    {n:,} left out: {why}{named}")
+    for why, n in account.notes.items():
+        click.echo(f"    {n:,} not counted: {why} (its item stays)")
     if account.n_unescaped:
         click.echo(f"    {account.n_unescaped:,} texts had HTML entities turned into characters")
     if account.n_repaired:
@@ -110,5 +115,5 @@ def show_result(result: Result) -> None:
     if places.decisions:
         click.echo("\nRecorded decisions become candidates of an eval:\n\n    candidates:")
         for name, path in places.decisions.items():
-            click.echo(f"      {path.name.split('.')[-3][:40]}: {{recorded: {path}}}  # {name}")
+            click.echo(f"      {candidate_name(places.items, path)}: {{recorded: {path}}}  # {name}")
     click.echo(f"\nNext: harness golden check {places.card}")

@@ -44,7 +44,7 @@ def command(
     from harness.errors import HarnessError
     from harness.files.golden.variants import ORIGINAL
     from harness.files.text import joined, suggestion
-    from harness.goldens.imports.convert import Account
+    from harness.goldens.imports.account import Account
     from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
     from harness.goldens.perturb import VARIANTS, perturbed
 
@@ -78,7 +78,7 @@ def command(
         golden.card.licence or "",
         {"from": golden.path.name, "variants": list(chosen), "swap": list(swaps), "seed": seed},
     )
-    publish(Places(card, items, {}), rows, {}, lambda _: card_text(facts, items.name), None, account)
+    publish(Places(card, items), rows, {}, lambda _: card_text(facts, items.name), None, account)
     if as_json:
         print_json({"card": str(card), "items": len(rows), "variants": counts})
         return

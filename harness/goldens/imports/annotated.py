@@ -1,7 +1,8 @@
 """What annotators chose in a labelling tool -> items with votes; shared by the importers of such tools.
 
 Decides what a control of a tool is: where all its choices only say yes, no or nothing it is a category, else each of
-its choices is one, and what an annotator did not choose is not violated. A skipped or cancelled annotation is no vote.
+its choices is one, and what an annotator did not choose is not violated. A skipped or cancelled annotation is no vote,
+and an item that nobody annotated has no label.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.files.golden.values import folded, meaning, names_category
-from harness.goldens.imports.convert import NO_TEXT, Account
+from harness.goldens.imports.account import NO_TEXT, OTHER_TEXT, SECOND_VOTE, Account, LeftOut
+from harness.goldens.imports.convert import cleaner
 from harness.goldens.imports.guess_plan import category_id
 from harness.goldens.imports.importers import Imported
 from harness.goldens.imports.plan import RULES, Plan, decided
@@ -21,7 +23,10 @@ Choices = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """One item as a tool exports it: who chose what, control by control; models' choices apart."""
+    """One item as a tool exports it: who chose what, control by control; models' choices apart.
+
+    ``rows`` are the rows of the file it was made of, ``notes`` what of them is no vote, and why.
+    """
 
     number: int
     id: str
@@ -29,20 +34,27 @@ class Annotated:
     votes: Sequence[tuple[str, Choices]]
     meta: Mapping[str, Any] = field(default_factory=dict)
     predictions: Sequence[tuple[str, Choices, float | None]] = ()
-    n_skipped: int = 0
+    notes: Mapping[str, int] = field(default_factory=dict)
+    n_rows: int = 1
 
 
-def imported(records: Callable[[], Iterator[Annotated]], plan: Plan, account: Account) -> Imported:
+SKIPPED = "a skipped or cancelled annotation"
+Records = Callable[[], Iterator[Annotated | LeftOut]]
+
+
+def imported(records: Records, plan: Plan, account: Account) -> Imported:
     """Items of what annotators chose.
 
     Args:
-        records: The items of the tool, read twice: once for the choices there are, once for the items.
+        records: The items of the tool, or why a row is none; read twice, for the choices there are and for the items.
         plan: Names and values that the user declared, and the rule of votes.
         account: Where every row went.
     """
     words: dict[str, dict[str, None]] = {}
     meta: dict[str, set[str]] = {}
     for record in records():
+        if isinstance(record, LeftOut):
+            continue
         for choices in [*(said for _, said in record.votes), *(said for _, said, _ in record.predictions)]:
             for control, chosen in choices.items():
                 words.setdefault(control, {}).update(dict.fromkeys(chosen))
@@ -111,35 +123,45 @@ class _Scale:
 
 
 def _items(
-    records: Callable[[], Iterator[Annotated]],
+    records: Records,
     scale: _Scale,
     plan: Plan,
     account: Account,
     decisions: dict[str, list[dict[str, Any]]],
 ) -> Iterator[dict[str, Any]]:
+    cleaned = cleaner(plan, account)
     for record in records():
-        account.n_rows += 1
-        if record.text is None or not record.text.strip():
-            account.leave(NO_TEXT, record.number)
+        if isinstance(record, LeftOut):
+            account.n_rows += 1
+            account.leave(record.reason, record.number)
             continue
-        for _ in range(record.n_skipped):
-            account.n_left_out["a skipped or cancelled annotation (its item stays)"] = (
-                account.n_left_out.get("a skipped or cancelled annotation (its item stays)", 0) + 1
-            )
-        votes = _one_each(record.votes, scale, record.number, account)
+        account.n_rows += record.n_rows
+        if record.text is None or not record.text.strip():
+            for _ in range(record.n_rows):
+                account.leave(NO_TEXT, record.number)
+            continue
+        account.n_joined += record.n_rows - 1
+        for why, n in record.notes.items():
+            account.note(why, n)
+        votes = _one_each(record.votes, scale, account)
         labels = dict.fromkeys(scale.categories) | decided(
             [vote["labels"] for vote in votes], plan.vote_rule, scale.categories
         )
         account.n_votes += len(votes)
         account.count(labels)
+        predicted: set[str] = set()
         for model, choices, score in record.predictions:
+            if model in predicted:
+                account.note("a further prediction of one model on one item")
+                continue
+            predicted.add(model)
             said = scale.labels(choices)
             row: dict[str, Any] = {"id": record.id, "decisions": dict.fromkeys(scale.categories) | said}
             ones = [name for name, code in said.items() if code == 1]
             if score is not None and len(ones) == 1 and 0 <= score <= 1:
                 row["scores"] = {ones[0]: score}
             decisions.setdefault(model, []).append(row)
-        item: dict[str, Any] = {"id": record.id, "text": record.text, "labels": labels}
+        item: dict[str, Any] = {"id": record.id, "text": cleaned(record.text), "labels": labels}
         if votes:
             item["votes"] = votes
         meta = {name: value for name, value in record.meta.items() if value not in (None, "")}
@@ -148,12 +170,49 @@ def _items(
         yield item
 
 
-def _one_each(
-    given: Sequence[tuple[str, Choices]], scale: _Scale, number: int, account: Account
-) -> list[dict[str, Any]]:
+def _one_each(given: Sequence[tuple[str, Choices]], scale: _Scale, account: Account) -> list[dict[str, Any]]:
     votes: dict[str, dict[str, Any]] = {}
     for who, choices in given:
         if who in votes:
-            account.leave("a second vote of one annotator on one item (the last one counts)", number)
-        votes[who] = {"annotator": who, "labels": scale.labels(choices)}
+            account.note(SECOND_VOTE)
+        said = scale.labels(choices)
+        if any(code is not None for code in said.values()):
+            votes[who] = {"annotator": who, "labels": dict.fromkeys(scale.categories) | said}
+        else:
+            account.note("an annotation that says nothing of any category")
     return list(votes.values())
+
+
+class Tasks:
+    """Rows that are one annotation each -> one item a task, in the order in which tasks come first."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Task] = {}
+
+    def add(self, number: int, item_id: str, text: str | None, meta: Mapping[str, Any]) -> _Task | LeftOut:
+        """The task of a row, which counts as one of its rows; why the row is none where the text is another."""
+        task = self._rows.setdefault(item_id, _Task(number, text, meta))
+        if task.text != text:
+            return LeftOut(number, OTHER_TEXT)
+        task.n_rows += 1
+        return task
+
+    def records(self) -> Iterator[Annotated]:
+        """All tasks."""
+        for item_id, task in self._rows.items():
+            yield Annotated(
+                task.number, item_id, task.text, task.votes, task.meta, notes=task.notes, n_rows=task.n_rows
+            )
+
+
+@dataclass(slots=True)
+class _Task:
+    number: int
+    text: str | None
+    meta: Mapping[str, Any]
+    votes: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+    n_rows: int = 0
+
+    def note(self, why: str) -> None:
+        self.notes[why] = self.notes.get(why, 0) + 1

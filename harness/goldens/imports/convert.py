@@ -7,102 +7,41 @@ the votes of one item. Rows stream; only where annotators stand in rows are the 
 from __future__ import annotations
 
 import html
-from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from harness.errors import HarnessError
-from harness.files.text import counted, shortened
+from harness.goldens.imports.account import NO_TEXT, OTHER_TEXT, Account, plain_id
 from harness.goldens.imports.flat import NoRow, Row
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.plan import LabelReader, Plan, Unread, decided
-
-NO_TEXT = "no text"
-_NAMED = 5
-
-
-@dataclass(slots=True)
-class Account:
-    """Where every row of the file went."""
-
-    n_rows: int = 0
-    n_items: int = 0
-    n_votes: int = 0
-    n_unlabelled: int = 0
-    n_unescaped: int = 0
-    n_repaired: int = 0
-    left_out: dict[str, list[int]] = field(default_factory=dict)
-    n_left_out: dict[str, int] = field(default_factory=dict)
-    positives: dict[str, int] = field(default_factory=dict)
-    negatives: dict[str, int] = field(default_factory=dict)
-
-    def leave(self, reason: str, number: int) -> None:
-        """Note a row that becomes no item."""
-        self.n_left_out[reason] = self.n_left_out.get(reason, 0) + 1
-        places = self.left_out.setdefault(reason, [])
-        if len(places) < _NAMED:
-            places.append(number)
-
-    def count(self, labels: Mapping[str, int | None]) -> None:
-        """Note the labels of an item."""
-        self.n_items += 1
-        self.n_unlabelled += not any(code is not None for code in labels.values())
-        for category, code in labels.items():
-            if code is not None:
-                side = self.positives if code else self.negatives
-                side[category] = side.get(category, 0) + 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON and for the card."""
-        return {"rows": self.n_rows, "items": self.n_items, "left_out": dict(self.n_left_out)}
-
-
-class _Ids:
-    """Eight bytes an id, so that a million rows take eight megabytes; copies are looked for at the end."""
-
-    def __init__(self) -> None:
-        self._hashes = array("q")
-
-    def add(self, item_id: str) -> None:
-        self._hashes.append(hash(item_id))
-
-    def repeated(self) -> set[int]:
-        values, counts = np.unique(np.frombuffer(self._hashes, dtype=np.int64), return_counts=True)
-        return {int(value) for value in values[counts > 1]}
 
 
 def converted(foreign: Foreign, plan: Plan, account: Account) -> Iterator[dict[str, Any]]:
     """Items in the order of the file.
 
     Raises:
-        HarnessError: Values of labels that the plan does not read, or ids that stand twice; after the last row.
+        HarnessError: Values of labels that the plan does not read; after the last row.
     """
-    unread, ids = Unread(), _Ids()
+    unread = Unread()
     reader = LabelReader(plan, unread)
-    cleaned = _cleaner(plan, account)
+    cleaned = cleaner(plan, account)
     items = _voted if plan.annotator is not None else _single
     for item in items(foreign, plan, account, reader, cleaned):
-        ids.add(item["id"])
         account.count(item["labels"])
         yield item
     unread.raise_if_any(str(foreign.path), plan)
-    repeated = ids.repeated()
-    if repeated:
-        _raise_repeated(foreign, plan, repeated)
 
 
 def _single(
     foreign: Foreign, plan: Plan, account: Account, reader: LabelReader, cleaned: Callable[[str], str]
 ) -> Iterator[dict[str, Any]]:
+    every: dict[str, int | None] = dict.fromkeys(plan.categories)
     for number, row in _rows(foreign, account):
         base = _base(row, number, plan, account, cleaned)
         if base is None:
             continue
-        labels = dict.fromkeys(plan.categories) | reader.labels(row, number)
-        votes = [{"annotator": who, "labels": said} for who, said in reader.votes(row, number)]
+        labels = every | reader.labels(row, number)
+        votes = [{"annotator": who, "labels": every | said} for who, said in reader.votes(row, number)]
         if votes:
             account.n_votes += len(votes)
             voted = decided([vote["labels"] for vote in votes], plan.vote_rule, plan.categories)  # type: ignore[misc]
@@ -116,23 +55,27 @@ def _voted(
 ) -> Iterator[dict[str, Any]]:
     """Rows of one id are the votes of one item."""
     held: dict[str, dict[str, Any]] = {}
+    every: dict[str, int | None] = dict.fromkeys(plan.categories)
     for number, row in _rows(foreign, account):
         base = _base(row, number, plan, account, cleaned)
         if base is None:
             continue
+        is_further = base["id"] in held
         item = held.setdefault(base["id"], base)
         if item.get("text") != base.get("text"):
-            account.leave("another text under an id that was there already", number)
+            account.leave(OTHER_TEXT, number)
             continue
         who = " ".join(str(row.get(plan.annotator or "") or "").split())
         votes = item.setdefault("votes", [])
-        if not who:
-            account.leave("a vote without its annotator", number)
-        elif any(vote["annotator"] == who for vote in votes):
+        if any(vote["annotator"] == who for vote in votes):
             account.leave("a second vote of one annotator on one item", number)
+            continue
+        account.n_joined += is_further
+        if not who:
+            account.note("a vote without its annotator")
         else:
             account.n_votes += 1
-            votes.append({"annotator": who, "labels": reader.labels(row, number)})
+            votes.append({"annotator": who, "labels": every | reader.labels(row, number)})
     for item in held.values():
         votes = item.get("votes") or []
         yield _ordered(item, decided([vote["labels"] for vote in votes], plan.vote_rule, plan.categories))
@@ -154,7 +97,7 @@ def _base(row: Row, number: int, plan: Plan, account: Account, cleaned: Callable
     if (text is None or not text.strip()) and not images:
         account.leave(NO_TEXT, number)
         return None
-    item_id = str(number) if plan.id is None else _id(row.get(plan.id))
+    item_id = str(number) if plan.id is None else plain_id(row.get(plan.id))
     if not item_id:
         account.leave("no id", number)
         return None
@@ -188,19 +131,14 @@ def meta_name(column: str) -> str:
     return "".join(char if char.isalnum() or char in "_-" else "_" for char in name).strip("_") or "column"
 
 
-def _id(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value is None else " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-
-
 def _images(value: Any) -> list[str]:
     if value in (None, ""):
         return []
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
-def _cleaner(plan: Plan, account: Account) -> Callable[[str], str]:
+def cleaner(plan: Plan, account: Account) -> Callable[[str], str]:
+    """Makes texts what the plan says: entities as characters, wrongly decoded text repaired; NUL is in no text."""
     import ftfy
 
     def cleaned(text: str) -> str:
@@ -215,24 +153,3 @@ def _cleaner(plan: Plan, account: Account) -> Callable[[str], str]:
         return text.replace("\0", "")
 
     return cleaned
-
-
-def _raise_repeated(foreign: Foreign, plan: Plan, repeated: set[int]) -> None:
-    places: dict[str, list[int]] = {}
-    for number, row in foreign.rows():
-        if isinstance(row, NoRow) or plan.id is None:
-            continue
-        item_id = _id(row.get(plan.id))
-        if hash(item_id) in repeated:
-            places.setdefault(item_id, []).append(number)
-    twice = {name: rows for name, rows in places.items() if len(rows) > 1}
-    if not twice:
-        return
-    named = ", ".join(
-        f"'{shortened(name)}' (rows {', '.join(map(str, rows[:3]))})" for name, rows in list(twice.items())[:3]
-    )
-    raise HarnessError(
-        f"{foreign.path}: {counted(len(twice), 'id')} in column '{plan.id}' stand in several rows: {named}",
-        allowed="each id once",
-        next_step="rows of several annotators: --annotator COLUMN; else number the rows: --id row",
-    )

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.errors import HarnessError
 from harness.files.golden.values import meaning
-from harness.files.text import joined, suggestion
+from harness.files.text import counted, joined, shortened, suggestion
+from harness.goldens.imports.account import plain_id
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.guess_plan import has_lost_digits, is_named_like_ids
@@ -20,9 +22,12 @@ from harness.goldens.imports.plan import Plan
 
 def missing_parts(plan: Plan, foreign: Foreign) -> Iterator[str]:
     """What has to be named before anything can be written, each with the option that names it."""
-    first = next(iter(foreign.rows()), None)
-    if not any(not isinstance(row, NoRow) for _, row in foreign.rows()):
-        why = f": row {first[0]} is {first[1].reason}" if first is not None and isinstance(first[1], NoRow) else ""
+    why = ""
+    for number, row in foreign.rows():
+        if not isinstance(row, NoRow):
+            break
+        why = why or f": row {number} is {row.reason}"
+    else:
         yield f"{foreign.path}: has a header and no rows that can be read{why}"
         return
     twice = [label.column for label in plan.labels if label.column == plan.text]
@@ -37,6 +42,28 @@ def missing_parts(plan: Plan, foreign: Foreign) -> Iterator[str]:
             "  name them: --label COLUMN=CATEGORY for a column with 1 and 0 or yes and no, or --labels COLUMN for one "
             "that names what is violated"
         )
+
+
+def repeated_ids(foreign: Foreign, plan: Plan, repeated: Collection[str], *, is_table: bool) -> HarnessError:
+    """Ids that stand at several items, with the rows of the first."""
+    column = plan.id if plan.id is not None else "id"
+    places: dict[str, list[int]] = {}
+    for number, row in foreign.rows():
+        item_id = "" if isinstance(row, NoRow) else plain_id(row.get(column))
+        if item_id in repeated:
+            places.setdefault(item_id, []).append(number)
+    named = ", ".join(
+        f"'{shortened(name)}'" + (f" (rows {', '.join(map(str, rows[:3]))})" if (rows := places.get(name)) else "")
+        for name in list(repeated)[:3]
+    )
+    where = f" in column '{plan.id}'" if is_table else ""
+    return HarnessError(
+        f"{foreign.path}: {counted(len(repeated), 'id')}{where} stand in several rows: {named}",
+        allowed="each id once",
+        next_step="rows of several annotators: --annotator COLUMN; else number the rows: --id row"
+        if is_table
+        else "make the ids of the file differ (was one project exported twice?), or import its parts one by one",
+    )
 
 
 def unknown_categories(plan: Plan, unknown: Sequence[str], known: Sequence[str], policy: str) -> str:

@@ -38,6 +38,26 @@ def _flatten(row: Mapping[str, Any], prefix: str, found: dict[str, Any], depth: 
             found[path] = plain(value)
 
 
+def nested(row: Row, name: str) -> Any:
+    """What stood under a name before the row was made flat: its value, or the mapping of everything below it.
+
+    >>> nested({"output.categories.hate": 0.9, "output.why": "x", "id": 1}, "output")
+    {'categories': {'hate': 0.9}, 'why': 'x'}
+    """
+    if name in row:
+        return row[name]
+    found: dict[str, Any] = {}
+    for path, value in row.items():
+        if path.startswith(f"{name}."):
+            *above, last = path.removeprefix(f"{name}.").split(".")
+            inner = found
+            for part in above:
+                deeper = inner.setdefault(part, {})
+                inner = deeper if isinstance(deeper, dict) else inner
+            inner[last] = value
+    return found or None
+
+
 def plain(value: Any) -> Any:
     """A value as JSON holds it: dates as ISO 8601, whole decimal numbers as they are, a missing number as null."""
     if isinstance(value, datetime):

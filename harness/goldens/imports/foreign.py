@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ _MAX_CELL = 16_000_000
 _SEP_LINE = "sep="
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Foreign:
     """One table of a file: ``rows`` gives (number, row or what stands in its place) anew each time."""
 
@@ -45,6 +47,12 @@ class Foreign:
     facts: tuple[str, ...]
     rows: Callable[[], Iterator[tuple[int, Row | NoRow]]]
     document: Any = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the file's bytes, in hexadecimal digits."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _ids(left: Mapping[str, Sequence[Any]], plan: Plan) -> str | None:
     """A column of ids that kept all their digits."""
     found = guess.id_column({name: values for name, values in left.items() if not has_lost_digits(values)})
     if found is None and plan.annotator is not None:
-        named = [name for name in left if guess.id_column({name: range(2)}) == name]
+        named = [name for name in left if is_named_like_ids(name)]
         return named[0] if named else None
     return found
 
@@ -115,7 +115,7 @@ def _voters(left: Mapping[str, Sequence[Any]], plan: Plan, samples: Mapping[str,
     if who is None:
         return plan
     for name, values in samples.items():
-        if name != who and guess.id_column({name: range(2)}) == name and len({*map(str, values)}) < len(values):
+        if name != who and is_named_like_ids(name) and len({*map(str, values)}) < len(values):
             return replace(plan, annotator=who, id=name)
     return plan
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from harness.errors import HarnessError
 from harness.files.doors import Door
-from harness.goldens.imports.convert import Account
+from harness.goldens.imports.account import Account
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.plan import Plan
 

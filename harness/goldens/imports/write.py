@@ -1,27 +1,32 @@
 """Imported items -> the card and the files of a new golden set, all of them or none.
 
-Decides what stands in the card (where the items come from and what turned their values into labels) and that nothing
-which exists is overwritten. The items are written first and the card last: without it they are no golden set.
+Decides what stands in the card (where the items come from and what turned their values into labels), that each id
+stands once, and that nothing which exists is overwritten. The items are written first and the card last: without it
+they are no golden set.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from harness.errors import FileError
+from harness.errors import FileError, HarnessError
 from harness.files.golden.values import yaml_key
-from harness.files.text import reason
-from harness.goldens.imports.convert import Account
+from harness.files.text import counted, reason, shortened
+from harness.goldens.imports.account import Account, Ids
+
+_DECISIONS = ".decisions.jsonl"
+_LONGEST_STEM = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,12 @@ class CardFacts:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The files of an import."""
+    """The files of an import; those of recorded decisions are known once the items are read."""
 
     card: Path
     items: Path
-    decisions: Mapping[str, Path]
     policy: Path | None = None
+    decisions: Mapping[str, Path] = field(default_factory=dict)
 
     def every(self) -> list[Path]:
         """All of them, the card last."""
@@ -89,15 +94,14 @@ def policy_text(name: str, categories: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file's bytes, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def require_free(places: Places) -> None:
-    """Refuse to write where something is."""
+    """Refuse to write where something is, or two files to one place."""
+    taken: set[str] = set()
     for path in places.every():
+        if str(path).casefold() in taken:
+            raise FileError(str(path), "would be written twice", allowed="a file of its own for each part",
+                            next_step="give the candidates names that differ in letters or digits")  # fmt: skip
+        taken.add(str(path).casefold())
         if path.exists() or path.is_symlink():
             raise FileError(
                 str(path),
@@ -105,6 +109,31 @@ def require_free(places: Places) -> None:
                 allowed="a new golden set: a set that was used once stays as it is",
                 next_step="give the new set another name: --name NAME",
             )
+
+
+def decision_paths(items: Path, candidates: Iterable[str]) -> dict[str, Path]:
+    """A file of recorded decisions beside the items for each candidate: named after it, and unlike any other's.
+
+    >>> from pathlib import Path
+    >>> [path.name for path in decision_paths(Path("s_v1.jsonl"), ["acme/gpt 4.1", "acme_gpt_4.1"]).values()]
+    ['s_v1.acme_gpt_4.1.decisions.jsonl', 's_v1.acme_gpt_4.1-2.decisions.jsonl']
+    """
+    paths: dict[str, Path] = {}
+    taken: set[str] = set()
+    for candidate in candidates:
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", candidate).strip("_.-")[:_LONGEST_STEM].rstrip("_.-") or "candidate"
+        name, n = stem, 1
+        while name.casefold() in taken:
+            n += 1
+            name = f"{stem}-{n}"
+        taken.add(name.casefold())
+        paths[candidate] = items.with_name(f"{items.stem}.{name}{_DECISIONS}")
+    return paths
+
+
+def candidate_name(items: Path, decisions: Path) -> str:
+    """The candidate's name in the file's, as an eval can use it."""
+    return decisions.name.removeprefix(f"{items.stem}.").removesuffix(_DECISIONS)
 
 
 @contextmanager
@@ -132,20 +161,28 @@ def publish(
     card: Callable[[Account], str],
     policy: str | None,
     account: Account,
-) -> None:
+) -> Places:
     """Write everything beside its place and then put it there; nothing is left when anything fails.
 
     Args:
-        places: Where the files go.
+        places: Where the files go, without those of recorded decisions.
         items: Read once; ``decisions`` and ``account`` are complete afterwards.
         decisions: Candidate -> recorded rows.
         card: Makes the card's text once the account is complete.
         policy: Text of a new policy, if one is written.
         account: Where every row went.
+
+    Returns:
+        Where all files are.
+
+    Raises:
+        RepeatedIdsError: An id stands twice.
+        FileError: A place is taken or cannot be written, or there is no item.
     """
     require_free(places)
     with _work_beside(places.card) as work:
-        write_items(items, work / "items")
+        ids = Ids()
+        write_items(_noted(items, ids), work / "items")
         if account.n_items == 0:
             raise FileError(
                 str(places.items),
@@ -153,6 +190,10 @@ def publish(
                 allowed="at least one row with a text",
                 next_step="name the column of texts: --text COLUMN",
             )
+        account.require_every_row()
+        _require_once(ids, work / "items")
+        places = replace(places, decisions=decision_paths(places.items, decisions))
+        require_free(places)
         made = {places.items: work / "items"}
         for at, (name, path) in enumerate(places.decisions.items()):
             made[path] = work / f"decisions-{at}"
@@ -172,6 +213,37 @@ def publish(
             for path in put:
                 path.unlink(missing_ok=True)
             raise
+    return places
+
+
+class RepeatedIdsError(HarnessError):
+    """Items share an id, so they are no golden set."""
+
+    def __init__(self, repeated: Mapping[str, int]) -> None:
+        self.repeated = dict(repeated)
+        named = ", ".join(f"'{shortened(name)}' ({n} times)" for name, n in list(repeated.items())[:3])
+        super().__init__(
+            f"{counted(len(repeated), 'id')} would stand at several items: {named}",
+            allowed="each id once",
+            next_step="make the ids differ in the file, or import its parts one by one",
+        )
+
+
+def _noted(items: Iterable[Mapping[str, Any]], ids: Ids) -> Iterator[Mapping[str, Any]]:
+    for item in items:
+        ids.add(item["id"])
+        yield item
+
+
+def _require_once(ids: Ids, written: Path) -> None:
+    wanted = set(ids.repeated())
+    if not wanted:
+        return
+    with written.open("rb") as file:
+        counts = Counter(str(orjson.loads(line)["id"]) for at, line in enumerate(file) if at in wanted)
+    repeated = {name: n for name, n in counts.items() if n > 1}
+    if repeated:
+        raise RepeatedIdsError(repeated)
 
 
 def _copied(source: Path, target: Path) -> None:

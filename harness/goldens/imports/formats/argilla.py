@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.goldens.imports.annotated import Annotated, imported
-from harness.goldens.imports.convert import Account
+from harness.goldens.imports.account import Account, LeftOut, plain_id
+from harness.goldens.imports.annotated import SKIPPED, Annotated, imported
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.importers import Imported, Importer
 from harness.goldens.imports.plan import Plan
+
+_NO_VALUE = "a response without a value"
 
 
 def _recognises(foreign: Foreign, samples: Mapping[str, Sequence[Any]]) -> bool:
@@ -29,15 +31,17 @@ def _read(foreign: Foreign, plan: Plan, account: Account) -> Imported:
     return imported(lambda: _records(foreign, plan), plan, account)
 
 
-def _records(foreign: Foreign, plan: Plan) -> Iterator[Annotated]:
+def _records(foreign: Foreign, plan: Plan) -> Iterator[Annotated | LeftOut]:
     for number, row in foreign.rows():
         if isinstance(row, NoRow):
+            yield LeftOut(number, row.reason)
             continue
         votes: dict[str, dict[str, list[str]]] = {}
-        n_discarded = 0
+        notes: dict[str, int] = {}
         for question, who, value, status in _responses(row):
-            if status in ("discarded", "draft"):
-                n_discarded += 1
+            why = SKIPPED if status in ("discarded", "draft") else _NO_VALUE if value is None else None
+            if why is not None:
+                notes[why] = notes.get(why, 0) + 1
             else:
                 votes.setdefault(who, {})[question] = _words(value)
         predictions: dict[str, dict[str, list[str]]] = {}
@@ -50,12 +54,12 @@ def _records(foreign: Foreign, plan: Plan) -> Iterator[Annotated]:
         meta = {name.removeprefix("metadata."): value for name, value in row.items() if name.startswith("metadata.")}
         yield Annotated(
             number,
-            str(row.get("id") or row.get("_server_id") or number),
+            plain_id(row.get("id")) or plain_id(row.get("_server_id")) or str(number),
             None if body is None else str(body),
             list(votes.items()),
             meta,
             [(agent, said, scores[agent]) for agent, said in predictions.items()],
-            n_discarded,
+            notes,
         )
 
 
@@ -91,7 +95,7 @@ def _suggestions(row: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
 
 
 def _words(value: Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [] if value is None else [str(value)]
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def _text_name(row: Mapping[str, Any]) -> str:

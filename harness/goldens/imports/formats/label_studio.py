@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.goldens.imports.annotated import Annotated, imported
-from harness.goldens.imports.convert import Account
+from harness.goldens.imports.account import Account, LeftOut, plain_id
+from harness.goldens.imports.annotated import SKIPPED, Annotated, Tasks, imported
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.importers import Imported, Importer
@@ -32,53 +32,72 @@ def _read(foreign: Foreign, plan: Plan, account: Account) -> Imported:
     return imported(lambda: (_min_records if is_min else _records)(foreign, plan, account), plan, account)
 
 
-def _records(foreign: Foreign, plan: Plan, account: Account) -> Iterator[Annotated]:
+def _records(foreign: Foreign, plan: Plan, account: Account) -> Iterator[Annotated | LeftOut]:
     for number, row in foreign.rows():
         if isinstance(row, NoRow):
+            yield LeftOut(number, row.reason)
             continue
         data = {name.removeprefix("data."): value for name, value in row.items() if name.startswith("data.")}
         text = plan.text.removeprefix("data.") if plan.text else _text_of(data)
-        votes, skipped = [], 0
-        for annotation in row.get("annotations") or []:
-            if annotation.get("was_cancelled"):
-                skipped += 1
+        votes: list[tuple[str, dict[str, list[str]]]] = []
+        notes: dict[str, int] = {}
+        for annotation in _listed(row.get("annotations")):
+            why = None
+            if not isinstance(annotation, dict):
+                why = "an annotation that is no JSON object"
+            elif annotation.get("was_cancelled"):
+                why = SKIPPED
             else:
                 votes.append((_who(annotation.get("completed_by")), choices(annotation.get("result"))))
+            if why is not None:
+                notes[why] = notes.get(why, 0) + 1
         predictions = [
-            (str(one.get("model_version") or "model"), choices(one.get("result")), one.get("score"))
-            for one in row.get("predictions") or []
+            (str(one.get("model_version") or "model"), choices(one.get("result")), _score(one.get("score")))
+            for one in _listed(row.get("predictions"))
             if isinstance(one, dict)
         ]
         meta = {name: value for name, value in data.items() if name != text}
         meta |= {name.removeprefix("meta."): value for name, value in row.items() if name.startswith("meta.")}
         body = data.get(text)
-        item_id = str(data.get(plan.id.removeprefix("data.")) if plan.id else row.get("id", number))
-        yield Annotated(number, item_id, None if body is None else str(body), votes, meta, predictions, skipped)
+        given = data.get(plan.id.removeprefix("data.")) if plan.id else row.get("id")
+        item_id = plain_id(given) or str(number)
+        yield Annotated(number, item_id, None if body is None else str(body), votes, meta, predictions, notes)
 
 
-def _min_records(foreign: Foreign, plan: Plan, account: Account) -> Iterator[Annotated]:
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _score(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _min_records(foreign: Foreign, plan: Plan, account: Account) -> Iterator[Annotated | LeftOut]:
     """JSON-MIN has one row an annotation; rows of one task are the votes of one item."""
     texts = plan.text or _text_of(dict.fromkeys(foreign.columns))
-    held: dict[str, Annotated] = {}
+    known, tasks = _controls(foreign), Tasks()
     for number, row in foreign.rows():
         if isinstance(row, NoRow):
+            yield LeftOut(number, row.reason)
             continue
-        item_id = str(row.get("id", number))
         controls: dict[str, list[str]] = {}
         meta: dict[str, Any] = {}
         for name, value in row.items():
             if name == texts or name in _MIN_OTHERS:
                 continue
             top = name.removesuffix(".choices")
-            is_choice = name.endswith(".choices") or (isinstance(value, str) and top in _controls(foreign))
-            if is_choice:
+            if name.endswith(".choices") or (isinstance(value, str) and top in known):
                 controls[top] = parted(value, None)
             else:
                 meta[name] = value
         body = row.get(texts or "")
-        one = held.setdefault(item_id, Annotated(number, item_id, None if body is None else str(body), [], meta))
-        one.votes.append((_who(row.get("annotator")), controls))  # type: ignore[attr-defined]
-    yield from held.values()
+        item_id = plain_id(row.get(plan.id or "id")) or str(number)
+        task = tasks.add(number, item_id, None if body is None else str(body), meta)
+        if isinstance(task, LeftOut):
+            yield task
+            continue
+        task.votes.append((_who(row.get("annotator")), controls))
+    yield from tasks.records()
 
 
 def _controls(foreign: Foreign) -> frozenset[str]:
@@ -89,10 +108,10 @@ def _controls(foreign: Foreign) -> frozenset[str]:
 def choices(result: Any) -> dict[str, list[str]]:
     """Control -> what was chosen in it: choices, taxonomies (their last part) and numbers of a rating."""
     found: dict[str, list[str]] = {}
-    for one in result or []:
-        if not isinstance(one, dict):
+    for one in _listed(result):
+        value = one.get("value") if isinstance(one, dict) else None
+        if not isinstance(value, dict):
             continue
-        value = one.get("value") or {}
         chosen = value.get("choices") or [path[-1] for path in value.get("taxonomy") or [] if path]
         if chosen:
             found.setdefault(str(one.get("from_name", "label")), []).extend(map(str, chosen))
@@ -102,7 +121,7 @@ def choices(result: Any) -> dict[str, list[str]]:
 def _who(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("email") or value.get("id") or value.get("username")
-    return str(value) if value not in (None, "") else "unknown"
+    return plain_id(value) or "unknown"
 
 
 def _text_of(data: Mapping[str, Any]) -> str:

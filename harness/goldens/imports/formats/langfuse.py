@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.files.golden.guess import structure
-from harness.goldens.imports.convert import Account
-from harness.goldens.imports.flat import NoRow
+from harness.goldens.imports.account import Account, LeftOut, plain_id
+from harness.goldens.imports.flat import NoRow, nested
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.importers import Imported, Importer
 from harness.goldens.imports.plan import Plan
-from harness.goldens.imports.recorded import Answered, answer_text, imported
+from harness.goldens.imports.recorded import Answered, imported, spoken
 
 _EXPECTED = ("expectedOutput", "expected_output", "datasetItemExpectedOutput", "itemExpectedOutput")
 _NAMES = ("runName", "run_name", "datasetRunName", "providedModelName", "model", "modelId", "promptName", "name")
@@ -32,15 +32,16 @@ def _read(foreign: Foreign, plan: Plan, account: Account) -> Imported:
     return imported(lambda: _answers(foreign, plan), plan, account)
 
 
-def _answers(foreign: Foreign, plan: Plan) -> Iterator[Answered]:
+def _answers(foreign: Foreign, plan: Plan) -> Iterator[Answered | LeftOut]:
     has_output = any(name.split(".")[0] == "output" for name in foreign.columns)
     for number, row in foreign.rows():
         if isinstance(row, NoRow):
+            yield LeftOut(number, row.reason)
             continue
         given, output = _part(row, "input"), _part(row, "output")
         expected = next((value for name in _EXPECTED if (value := _part(row, name)) is not None), None)
         name = next((str(row[one]) for one in _NAMES if row.get(one)), "langfuse")
-        item_id = next((str(row[one]) for one in _ITEMS if row.get(one)), str(number))
+        item_id = next((found for one in _ITEMS if (found := plain_id(row.get(one)))), str(number))
         latency = row.get("latency")
         yield Answered(
             number,
@@ -48,7 +49,7 @@ def _answers(foreign: Foreign, plan: Plan) -> Iterator[Answered]:
             _text(given, plan),
             expected,
             name,
-            answer_text(output) if has_output else None,
+            spoken(output) if has_output else None,
             "no output" if has_output and output in (None, "") else None,
             _milliseconds(latency),
             meta={key.removeprefix("metadata."): value for key, value in row.items() if key.startswith("metadata.")},
@@ -56,24 +57,21 @@ def _answers(foreign: Foreign, plan: Plan) -> Iterator[Answered]:
 
 
 def _part(row: Mapping[str, Any], name: str) -> Any:
-    if name in row:
-        value = row[name]
-        return structure(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") else value
-    inner = {key.removeprefix(f"{name}."): value for key, value in row.items() if key.startswith(f"{name}.")}
-    return inner or None
+    value = nested(row, name)
+    return structure(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") else value
 
 
 def _text(given: Any, plan: Plan) -> str | None:
     if isinstance(given, dict):
         wanted = [plan.text] if plan.text else [name for name in given if name.casefold() in _TEXTS]
         if wanted and wanted[0] in given:
-            return answer_text(given[wanted[0]])
+            return spoken(given[wanted[0]])
         if "messages" in given:
             given = given["messages"]
     if isinstance(given, list):
         users = [one for one in given if isinstance(one, dict) and one.get("role") == "user"]
-        return answer_text(users[-1].get("content")) if users else answer_text(given)
-    return answer_text(given)
+        return spoken(users[-1].get("content")) if users else spoken(given)
+    return spoken(given)
 
 
 def _milliseconds(latency: Any) -> float | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.goldens.imports.annotated import Annotated, imported
-from harness.goldens.imports.convert import Account
+from harness.goldens.imports.account import SECOND_VOTE, Account, LeftOut, plain_id
+from harness.goldens.imports.annotated import SKIPPED, Annotated, Tasks, imported
 from harness.goldens.imports.flat import NoRow, Row
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.importers import Imported, Importer
@@ -25,33 +25,43 @@ def _read(foreign: Foreign, plan: Plan, account: Account) -> Imported:
     return imported(lambda: _records(foreign), plan, account)
 
 
-def _records(foreign: Foreign) -> Iterator[Annotated]:
-    held: dict[str, Annotated] = {}
+def _records(foreign: Foreign) -> Iterator[Annotated | LeftOut]:
+    tasks = Tasks()
     for number, row in foreign.rows():
         if isinstance(row, NoRow):
+            yield LeftOut(number, row.reason)
             continue
-        item_id = str(row.get("id") or row.get("_input_hash") or number)
+        item_id = plain_id(row.get("id")) or plain_id(row.get("_input_hash")) or str(number)
         text = row.get("text")
         meta = {name.removeprefix("meta."): value for name, value in row.items() if name.startswith("meta.")}
-        one = held.setdefault(item_id, Annotated(number, item_id, None if text is None else str(text), [], meta))
-        if row.get("answer") == "ignore":
-            held[item_id] = Annotated(one.number, one.id, one.text, one.votes, one.meta, (), one.n_skipped + 1)
+        task = tasks.add(number, item_id, None if text is None else str(text), meta)
+        if isinstance(task, LeftOut):
+            yield task
             continue
-        who = str(row.get("_annotator_id") or row.get("_session_id") or "unknown")
-        previous = next((said for name, said in one.votes if name == who), None)
+        said = _said(row)
+        if said is None:
+            task.note(SKIPPED if row.get("answer") == "ignore" else "an answer without a label or options")
+            continue
+        who = plain_id(row.get("_annotator_id")) or plain_id(row.get("_session_id")) or "unknown"
+        previous = next((own for name, own in task.votes if name == who), None)
         if previous is None:
-            one.votes.append((who, _said(row)))  # type: ignore[attr-defined]
-        else:
-            previous.update(_said(row))  # type: ignore[attr-defined]
-    yield from held.values()
+            task.votes.append((who, said))
+            continue
+        if previous.keys() & said.keys():
+            task.note(SECOND_VOTE)
+        previous.update(said)
+    yield from tasks.records()
 
 
-def _said(row: Row) -> dict[str, list[str]]:
-    label, is_accepted = row.get("label"), row.get("answer") == "accept"
+def _said(row: Row) -> dict[str, list[str]] | None:
+    label, answer = row.get("label"), row.get("answer")
+    if answer not in ("accept", "reject"):
+        return None
+    is_accepted = answer == "accept"
     if row.get("options") is not None or "accept" in row:
         return {"options": [str(one) for one in row.get("accept") or []] if is_accepted else []}
     if label is None:
-        return {}
+        return None
     return {str(label): ["yes" if is_accepted else "no"]}
 
 

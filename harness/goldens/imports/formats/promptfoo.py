@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.goldens.imports.convert import Account
+from harness.goldens.imports.account import Account, LeftOut, plain_id
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.importers import Imported, Importer
 from harness.goldens.imports.plan import Plan
-from harness.goldens.imports.recorded import Answered, answer_text, imported
+from harness.goldens.imports.recorded import Answered, imported, spoken
 
 _TARGETS = ("expected", "label", "target", "gold", "__expected", "category", "answer")
 _TEXTS = ("text", "comment", "content", "message", "input", "post", "prompt", "query")
@@ -37,17 +37,21 @@ def _read(foreign: Foreign, plan: Plan, account: Account) -> Imported:
     return imported(lambda: _answers(foreign, plan), plan, account)
 
 
-def _answers(foreign: Foreign, plan: Plan) -> Iterator[Answered]:
+def _answers(foreign: Foreign, plan: Plan) -> Iterator[Answered | LeftOut]:
     ids: dict[tuple[Any, str], str] = {}
     for number, one in enumerate(_results(foreign.document), start=1):
+        if not isinstance(one, dict):
+            yield LeftOut(number, "no JSON object")
+            continue
         values = one.get("vars") or {}
         named = [name for name in values if name.casefold() in _TEXTS]
         others = [name for name in values if name not in _TARGETS]
         name = plan.text or (named or others or [""])[0]
-        text = answer_text(values.get(name))
+        text = spoken(values.get(name))
         key = (one.get("testIdx"), text or "")
-        item_id = str(values.get("id") or ids.setdefault(key, f"t-{len(ids) + 1:04d}"))
-        response = one.get("response") or {}
+        item_id = plain_id(values.get("id")) or ids.setdefault(key, f"t-{len(ids) + 1:04d}")
+        response = one.get("response")
+        response = response if isinstance(response, dict) else {"output": response}
         prompt = one.get("prompt") or {}
         provider = one.get("provider") or {}
         model = provider.get("label") or provider.get("id") if isinstance(provider, dict) else provider
