@@ -26,15 +26,7 @@ from harness.goldens.imports.foreign import Foreign, Reading, open_foreign
 from harness.goldens.imports.guess_plan import category_id, proposed, samples_of
 from harness.goldens.imports.importers import Imported, Importer, file_stem, importer_of, recognised
 from harness.goldens.imports.plan import Plan
-from harness.goldens.imports.write import (
-    CardFacts,
-    Places,
-    RepeatedIdsError,
-    card_text,
-    default_paths,
-    policy_text,
-    publish,
-)
+from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, policy_text, publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +185,17 @@ def perform(proposal: Proposal) -> Result:
         return card_text(replace(facts, provenance=provenance), items.name)
 
     with no_more_readable_than(proposal.request.path):
-        try:
-            places = publish(places, imported.items, imported.decisions, card_of, policy, account)
-        except RepeatedIdsError as error:
-            is_table = not proposal.is_read_by_importer
-            raise repeated_ids(proposal.foreign, proposal.plan, error.repeated, is_table=is_table) from None
+        places = publish(
+            places,
+            imported.items,
+            imported.decisions,
+            card_of,
+            policy,
+            account,
+            repeated_ids=lambda found: repeated_ids(
+                proposal.foreign, proposal.plan, found, is_table=not proposal.is_read_by_importer
+            ),
+        )
     return Result(places, account, categories)
 
 

@@ -154,6 +154,15 @@ def write_items(items: Iterable[Mapping[str, Any]], path: Path) -> None:
             file.write(orjson.dumps(item, option=orjson.OPT_NON_STR_KEYS) + b"\n")
 
 
+def _repeated_ids(repeated: Mapping[str, int]) -> HarnessError:
+    named = ", ".join(f"'{shortened(name)}' ({n} times)" for name, n in list(repeated.items())[:3])
+    return HarnessError(
+        f"{counted(len(repeated), 'id')} would stand at several items: {named}",
+        allowed="each id once",
+        next_step="make the ids differ",
+    )
+
+
 def publish(
     places: Places,
     items: Iterable[Mapping[str, Any]],
@@ -161,6 +170,8 @@ def publish(
     card: Callable[[Account], str],
     policy: str | None,
     account: Account,
+    *,
+    repeated_ids: Callable[[Mapping[str, int]], HarnessError] = _repeated_ids,
 ) -> Places:
     """Write everything beside its place and then put it there; nothing is left when anything fails.
 
@@ -171,13 +182,13 @@ def publish(
         card: Makes the card's text once the account is complete.
         policy: Text of a new policy, if one is written.
         account: Where every row went.
+        repeated_ids: Words the refusal of ids that stand several times (id -> how often).
 
     Returns:
         Where all files are.
 
     Raises:
-        RepeatedIdsError: An id stands twice.
-        FileError: A place is taken or cannot be written, or there is no item.
+        HarnessError: An id stands twice, a place is taken or cannot be written, or there is no item.
     """
     require_free(places)
     with _work_beside(places.card) as work:
@@ -191,7 +202,8 @@ def publish(
                 next_step="name the column of texts: --text COLUMN",
             )
         account.require_every_row()
-        _require_once(ids, work / "items")
+        if twice := _repeated(ids, work / "items"):
+            raise repeated_ids(twice)
         places = replace(places, decisions=decision_paths(places.items, decisions))
         require_free(places)
         made = {places.items: work / "items"}
@@ -216,34 +228,20 @@ def publish(
     return places
 
 
-class RepeatedIdsError(HarnessError):
-    """Items share an id, so they are no golden set."""
-
-    def __init__(self, repeated: Mapping[str, int]) -> None:
-        self.repeated = dict(repeated)
-        named = ", ".join(f"'{shortened(name)}' ({n} times)" for name, n in list(repeated.items())[:3])
-        super().__init__(
-            f"{counted(len(repeated), 'id')} would stand at several items: {named}",
-            allowed="each id once",
-            next_step="make the ids differ in the file, or import its parts one by one",
-        )
-
-
 def _noted(items: Iterable[Mapping[str, Any]], ids: Ids) -> Iterator[Mapping[str, Any]]:
     for item in items:
         ids.add(item["id"])
         yield item
 
 
-def _require_once(ids: Ids, written: Path) -> None:
+def _repeated(ids: Ids, written: Path) -> dict[str, int]:
+    """Id -> how often it stands, of those that stand several times."""
     wanted = set(ids.repeated())
     if not wanted:
-        return
+        return {}
     with written.open("rb") as file:
         counts = Counter(str(orjson.loads(line)["id"]) for at, line in enumerate(file) if at in wanted)
-    repeated = {name: n for name, n in counts.items() if n > 1}
-    if repeated:
-        raise RepeatedIdsError(repeated)
+    return {name: n for name, n in counts.items() if n > 1}
 
 
 def _copied(source: Path, target: Path) -> None:
