@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.goldens.imports.convert import meta_name
-from harness.goldens.imports.write import sha256_of
+from harness.goldens.imports.foreign import sha256_of
 from harness.goldens.pool import Pool
 from harness.goldens.pool_sample import Asked, Sample
 

@@ -151,7 +151,8 @@ def _write(
     golden_sets: list[GoldenSet],
 ) -> Path:
     from harness.files.permissions import no_more_readable_than
-    from harness.goldens.imports.convert import Account, meta_name
+    from harness.goldens.imports.account import Account
+    from harness.goldens.imports.convert import meta_name
     from harness.goldens.imports.importers import file_stem
     from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
     from harness.goldens.pool_items import item_rows, provenance
@@ -174,7 +175,7 @@ def _write(
     for row in rows:
         account.count(row["labels"])
     with no_more_readable_than(*pool.files):
-        publish(Places(card, items, {}), rows, {}, lambda _: card_text(facts, items.name), None, account)
+        publish(Places(card, items), rows, {}, lambda _: card_text(facts, items.name), None, account)
     return card
 
 

@@ -37,6 +37,12 @@ _MAX_CELL = 16_000_000
 _SEP_LINE = "sep="
 
 
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @dataclass(frozen=True)
 class Foreign:
     """One table of a file: ``rows`` gives (number, row or what stands in its place) anew each time."""
@@ -50,9 +56,8 @@ class Foreign:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the file's bytes, in hexadecimal digits."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """The hash of the file's bytes, taken once."""
+        return sha256_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
