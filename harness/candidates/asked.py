@@ -7,20 +7,24 @@ by ``chat`` and ``moderation``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.candidates.chat import ChatCandidate
 from harness.candidates.moderation import ModerationCandidate, moderation_doubts
-from harness.candidates.moderation_shapes import FOUR, HIGHEST, SHAPES
+from harness.candidates.moderation_shapes import FOUR, HIGHEST, SHAPES, takes_pictures
 from harness.candidates.names import crosswalk_of
 from harness.candidates.parsers import Parser, load_parser
 from harness.candidates.prompt_doubts import prompt_doubts
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, NamedFile, SpecCheck
+from harness.files.pictures import IMAGES
 from harness.files.prompt_header import header_document, prompt_policy_faults
 from harness.files.prompt_messages import compile_prompt
+from harness.files.schema import Loc
 from harness.files.text import shortened
+from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, Loaded, Model, Policy, Prompt
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ def build_chat(builder: Builder, candidate_id: str, spec: CandidateSpec) -> Chat
     prompt = builder.loaded.prompts[spec.value]
     policy = builder.loaded.policy
     header = prompt.value.header
+    pictures = builder.pictures(header.media, header_document(prompt).error, header.detail) if header.media else None
     name = header.prompt if header.version is None else f"{header.prompt}_v{header.version}"
     return ChatCandidate(
         candidate_id,
@@ -56,6 +61,7 @@ def build_chat(builder: Builder, candidate_id: str, spec: CandidateSpec) -> Chat
         parser_of(prompt, builder.loaded.folder),
         crosswalk=crosswalk_of(policy.value, spec.crosswalk),
         thresholds=spec.thresholds,
+        pictures=pictures,
         inputs={
             "prompt": f"{name}@{prompt.sha256[:8]}",
             "prompt_sha256": prompt.sha256,
@@ -69,17 +75,25 @@ def build_moderation(builder: Builder, candidate_id: str, spec: CandidateSpec) -
     """A /moderations endpoint."""
     names = builder.names(spec)
     builder.require_decided(candidate_id, spec, names)
+    model, media = builder.model(spec.value), spec.options.get("media")
+    if media is None:
+        media = [IMAGES] if takes_pictures(model.provider, model.model or spec.value) else []
     return ModerationCandidate(
         candidate_id,
         spec.value,
-        builder.model(spec.value),
+        model,
         names,
         thresholds=spec.thresholds,
         cuts=spec.options.get("cuts"),
-        images=spec.options.get("images"),
-        folder=builder.pictures_folder,
+        pictures=builder.pictures(media, partial(_fault_in, builder.loaded.eval.path, candidate_id)) if media else None,
         inputs=builder.mapping(spec),
     )
+
+
+def _fault_in(path: Path, candidate_id: str, place: Loc, found: str, *, allowed: str, next_step: str) -> HarnessError:
+    """A fault of a candidate in the eval, with its line."""
+    document = read_yaml(path, what="eval")
+    return document.error(("candidates", candidate_id, *place), found, allowed=allowed, next_step=next_step)
 
 
 def _needs_model(check: SpecCheck) -> None:
@@ -156,7 +170,7 @@ PROMPT = Kind(
 MODERATION = Kind(
     build_moderation,
     takes=frozenset(("crosswalk", "thresholds")),
-    fields={"cuts": dict[str, int], "images": bool},
+    fields={"cuts": dict[str, int], "media": list[str]},
     models=lambda spec: [("moderation", spec.value)] if spec.value else [],
     check_policy=_cuts_fit,
     check_models=_has_route,

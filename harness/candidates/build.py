@@ -8,19 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.candidates.names import NameIndex, crosswalk_of
+from harness.candidates.pictures import PictureParts
+from harness.candidates.without import OWN_PARTS, Without
 from harness.errors import HarnessError
 from harness.files.kinds import kind_of
-from harness.files.text import joined, suggestion
+from harness.files.pictures import IMAGES, PictureFolder
+from harness.files.schema import Loc
+from harness.files.text import joined, shortened, suggestion
+from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, Model
 from harness.records.answers import Candidate
 
 if TYPE_CHECKING:
     from harness.candidates.recorded import RecordedRows
     from harness.files.evals import LoadedEval
+
+
+class PictureFault(Protocol):
+    """Makes the error of a place that names a part which items do not have."""
+
+    def __call__(self, place: Loc, /, found: str, *, allowed: str, next_step: str) -> HarnessError:
+        """The error."""
 
 
 @dataclass(slots=True)
@@ -51,10 +62,22 @@ class Builder:
             spec = specs[candidate_id]
             self._open.append(candidate_id)
             try:
-                self._built[candidate_id] = kind_of(spec).build(self, candidate_id, spec)
+                built = kind_of(spec).build(self, candidate_id, spec)
+                self._require_parts(candidate_id, spec)
+                self._built[candidate_id] = Without(built, spec.without) if spec.without else built
             finally:
                 self._open.pop()
         return self._built[candidate_id]
+
+    def _require_parts(self, candidate_id: str, spec: CandidateSpec) -> None:
+        known = [*OWN_PARTS, *self.loaded.golden.card.modalities]
+        for at, name in enumerate(spec.without):
+            if name not in known:
+                found = f"names '{shortened(name)}', which items of this golden set do not have"
+                hint = suggestion(name, known, "name a part of the items, or remove the field")
+                place: Loc = ("candidates", candidate_id, "without", at)
+                document = read_yaml(self.loaded.eval.path, what="eval")
+                raise document.error(place, found, allowed=joined(known), next_step=hint)
 
     def model(self, model_id: str) -> Model:
         """A model of models.yaml."""
@@ -72,6 +95,17 @@ class Builder:
         policy = self.loaded.policy.value
         return NameIndex(policy.category_ids, crosswalk_of(policy, spec.crosswalk))
 
+    def pictures(self, media: Sequence[str], fault: PictureFault, detail: str | None = None) -> PictureParts:
+        """How the pictures of the parts that are named are sent."""
+        golden = self.loaded.golden
+        known = [IMAGES, *golden.card.modalities]
+        for at, name in enumerate(media):
+            if name not in known:
+                found = f"is '{shortened(name)}', which items of golden set '{golden.name}' do not have"
+                hint = suggestion(name, known, f"declare 'modalities: {{{name}: PATH}}' in its card")
+                raise fault(("media", at), found, allowed=joined(known), next_step=hint)
+        return PictureParts(tuple(media), PictureFolder.of(golden.items_path), detail)
+
     def mapping(self, spec: CandidateSpec) -> dict[str, Any]:
         """The crosswalk as part of a fingerprint."""
         found = crosswalk_of(self.loaded.policy.value, spec.crosswalk)
@@ -88,12 +122,6 @@ class Builder:
                     allowed=joined(names.categories),
                     next_step="map the category in the policy's crosswalk, or remove the threshold",
                 )
-
-    @property
-    def pictures_folder(self) -> Path | None:
-        """Where the golden set's pictures are: names of images are relative to the items file."""
-        items = self.loaded.golden.items_path
-        return None if items is None else items.parent
 
     @property
     def category_ids(self) -> tuple[str, ...]:

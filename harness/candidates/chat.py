@@ -11,6 +11,7 @@ JSON without one to ``gemini``, and nothing to ``anthropic``, ``bedrock`` and an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -20,9 +21,10 @@ from harness.candidates.names import Crosswalk, NameIndex, apply_thresholds
 from harness.candidates.outcomes import meaning_of_choice
 from harness.candidates.parsers import ParseContext, Parsed, Parser, Token
 from harness.candidates.parsers.text import looks_like_refusal
+from harness.candidates.pictures import PictureParts, nothing_to_send, unread, with_parts
 from harness.candidates.responses import read_document, whole, worst
 from harness.candidates.shapes import Choice, choice_of
-from harness.errors import HarnessError
+from harness.errors import FileError, HarnessError
 from harness.records import Item, Model, PromptHeader
 from harness.records.answers import CHAT_ROUTE, Answer, Decide, Request, Response
 
@@ -47,7 +49,11 @@ class Renderer(Protocol):
     def shows_text(self) -> bool:
         """Whether it puts the item's text into a message."""
 
-    def render(self, item: Item, category: str | None = None) -> list[dict[str, str]]:
+    @property
+    def shows_item(self) -> bool:
+        """Whether it puts anything of the item into a message, beside pictures."""
+
+    def render(self, item: Item, category: str | None = None) -> list[dict[str, Any]]:
         """Messages for one item."""
 
 
@@ -64,6 +70,7 @@ class ChatCandidate:
         thresholds: Categories decided by ``score >= threshold`` instead of the answer's word.
         inputs: Names, versions and hashes of the files behind this candidate.
         category_fields: Further fields of the request about a category.
+        pictures: Of a prompt with ``media``: how its pictures are sent.
     """
 
     needs_text = True
@@ -80,6 +87,7 @@ class ChatCandidate:
         thresholds: Mapping[str, float] | None = None,
         inputs: Mapping[str, Any] | None = None,
         category_fields: Callable[[str], Mapping[str, Any]] | None = None,
+        pictures: PictureParts | None = None,
     ) -> None:
         header = prompt.header
         self.id = candidate_id
@@ -87,6 +95,7 @@ class ChatCandidate:
         self._prompt = prompt
         self._model_id = model_id
         self._parser = parser
+        self._pictures = pictures
         self._thresholds = dict(thresholds or {})
         asked = _asked(prompt)
         names = NameIndex(asked, crosswalk)
@@ -152,12 +161,19 @@ class ChatCandidate:
     def decide(self, item: Item) -> Decide:
         """Ask, and read what comes back: one call, or one per category in a batch.
 
-        Images are not sent. An item without text is an abstention wherever the prompt would show its text.
+        An item without text is an abstention wherever the prompt would show its text and sends no picture of it.
         """
-        if item.text is None and self._prompt.shows_text:
-            return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
+        named = [] if self._pictures is None else self._pictures.named(item)
+        is_empty = item.text is None and self._prompt.shows_text
+        if not named and (is_empty or (self._pictures is not None and not self._prompt.shows_item)):
+            why = nothing_to_send(self._pictures, shows_text=self._prompt.shows_text)
+            return Answer("abstained", dict.fromkeys(self.categories), error=why)
+        try:
+            parts = [] if self._pictures is None else self._pictures.parts(named)
+        except FileError as error:
+            return Answer("error", dict.fromkeys(self.categories), error=unread(error))
         responses = yield [
-            Request(self._model_id, CHAT_ROUTE, self._body(item, context, fixed))
+            Request(self._model_id, CHAT_ROUTE, self._body(item, context, fixed, parts))
             for context, fixed in zip(self._contexts, self._fixed, strict=True)
         ]
         answers = [
@@ -165,8 +181,13 @@ class ChatCandidate:
         ]
         return answers[0] if self._contexts[0].category is None else self._combine(answers)
 
-    def _body(self, item: Item, context: ParseContext, fixed: Mapping[str, Any]) -> bytes:
-        messages = self._prompt.render(item, context.category)
+    def _body(
+        self, item: Item, context: ParseContext, fixed: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
+    ) -> bytes:
+        shown = replace(item, text="") if parts and item.text is None else item
+        messages = self._prompt.render(shown, context.category)
+        if parts:
+            messages = with_parts(messages, parts)
         return encode_body({"model": self._model_name, "messages": messages, **fixed})
 
     def _read(self, response: Response, context: ParseContext, item: Item) -> Answer:

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.chat import encode_body
-from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, merged, takes_pictures
+from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, merged
 from harness.candidates.names import NameIndex, apply_thresholds, crosswalk_of, loose, map_decisions, map_scores
-from harness.candidates.pictures import PictureError, read_pictures
+from harness.candidates.pictures import PictureParts, nothing_to_send, unread
 from harness.candidates.responses import read_document, worst
+from harness.errors import FileError
 from harness.files.kinds import Doubt
 from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
@@ -47,8 +47,7 @@ class ModerationCandidate:
         names: Names of the endpoint -> categories.
         thresholds: Categories decided by ``score >= threshold`` instead of the endpoint's own flag.
         cuts: Categories decided by ``severity >= cut``, where the endpoint gives severities.
-        images: Whether an item's pictures are sent; by what the endpoint is known to judge for None.
-        folder: Where the pictures are.
+        pictures: How an item's pictures are sent; None where the text alone is.
         inputs: Further facts for the fingerprint.
     """
 
@@ -63,8 +62,7 @@ class ModerationCandidate:
         *,
         thresholds: Mapping[str, float] | None = None,
         cuts: Mapping[str, int] | None = None,
-        images: bool | None = None,
-        folder: Path | None = None,
+        pictures: PictureParts | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.id = candidate_id
@@ -77,8 +75,7 @@ class ModerationCandidate:
         self._names = names
         self._thresholds = dict(thresholds or {})
         self._cuts = dict.fromkeys(self.categories, DEFAULT_CUT) | dict(cuts or {})
-        self.sends_images = takes_pictures(model.provider, self._model_name) if images is None else images
-        self._folder = folder
+        self._pictures = pictures
         self._highest = HIGHEST.get(self._params.get("outputType", FOUR), HIGHEST[FOUR])
         self.fingerprint: Mapping[str, Any] = {
             "kind": "moderation",
@@ -88,7 +85,7 @@ class ModerationCandidate:
             "reader": VERSION,
             "thresholds": self._thresholds,
             **({} if self._shape.names_model else {"provider": model.provider, "cuts": self._cuts}),
-            **({"images": True} if self.sends_images else {}),
+            **({"media": list(pictures.media)} if pictures is not None else {}),
             **(inputs or {}),
         }
 
@@ -99,11 +96,11 @@ class ModerationCandidate:
         """Ask about the item's text and pictures; an item with nothing that can be sent is an abstention."""
         undecided: dict[str, int | None] = dict.fromkeys(self.categories)
         try:
-            pictures = read_pictures(self._folder, item.images) if self.sends_images else []
-        except PictureError as error:
-            return Answer("error", undecided, error=str(error))
+            pictures = [] if self._pictures is None else self._pictures.read(self._pictures.named(item))
+        except FileError as error:
+            return Answer("error", undecided, error=unread(error))
         if item.text is None and not pictures:
-            return Answer("abstained", undecided, error="the item has no text" + " and no image" * self.sends_images)
+            return Answer("abstained", undecided, error=nothing_to_send(self._pictures, shows_text=True))
         responses = yield [
             Request(self._model_id, route, encode_body(body))
             for route, body in self._shape.asked(self._model_name, item.text, pictures, self._params)

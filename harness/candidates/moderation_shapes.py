@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.candidates.pictures import Picture
+from harness.files.pictures import Picture
 from harness.files.text import words
 
 OPENAI_NAMES = words(

@@ -1,98 +1,93 @@
-"""An item's pictures as they are sent to an endpoint.
+"""How pictures of an item go into a request: as parts of a chat message, and as inputs of a moderation endpoint.
 
-Decides where a picture's bytes come from (beside the items file, or a data URL in the row), which formats are known by
-their first bytes, and how large one may be. The bytes stand in the request, so that the journal's key covers them. An
-address on the web is not fetched: what stands there tomorrow may be another picture.
+Decides their order (part by part as the prompt's ``media`` says, then as the item lists them), that a frame's time is
+said before it, and that an item of which a picture cannot be read is not asked: what was judged would be another item.
+What is a picture and how it is read is decided in ``files.pictures``.
+
+Source: platform.openai.com/docs/guides/images-vision (content parts ``text`` and ``image_url``).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-MOST_BYTES = 20 * 1024**2
-"""Of one picture: what OpenAI's moderation endpoint and most chat endpoints take."""
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
-)
-
-
-class PictureError(ValueError):
-    """A picture cannot be sent; the message never shows where it is on this machine."""
+from harness.errors import FileError
+from harness.files.pictures import Named, Picture, PictureFolder, pictures_of
+from harness.records import Item
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture's media type and its bytes in base64."""
+class PictureParts:
+    """Makes the content parts of an item's pictures.
 
-    media_type: str
-    base64: str
-
-    @property
-    def data_url(self) -> str:
-        """The picture as a data URL."""
-        return f"data:{self.media_type};base64,{self.base64}"
-
-
-def read_pictures(folder: Path | None, names: Sequence[str]) -> list[Picture]:
-    """The pictures of an item, in order.
-
-    Raises:
-        PictureError: One is not there, is too large, or is in no known format.
+    Attributes:
+        media: ``images`` and the names of modalities, in the order in which they are sent.
+        folder: Where the pictures are read from.
+        detail: How closely the model looks, in the word of OpenAI's ``image_url.detail``; None says nothing.
     """
-    return [_picture(folder, name) for name in names]
+
+    media: tuple[str, ...]
+    folder: PictureFolder
+    detail: str | None = None
+
+    def named(self, item: Item) -> list[Named]:
+        """The pictures of an item that are sent."""
+        return list(pictures_of(item, self.media))
+
+    def read(self, named: Sequence[Named]) -> list[Picture]:
+        """Their bytes.
+
+        Raises:
+            FileError: One of them cannot be read.
+        """
+        return [self.folder.read(one.name) for one in named]
+
+    def parts(self, named: Sequence[Named]) -> list[dict[str, Any]]:
+        """Content parts, a frame's time before the frame.
+
+        Raises:
+            FileError: One of them cannot be read.
+        """
+        found: list[dict[str, Any]] = []
+        for one in named:
+            if one.time is not None:
+                found.append({"type": "text", "text": f"[{one.part} at {one.time:g} s]"})
+            found.append({"type": "image_url", "image_url": self._image(one)})
+        return found
+
+    def _image(self, one: Named) -> dict[str, Any]:
+        image = {"url": self.folder.read(one.name).data_url}
+        return image if self.detail is None else {**image, "detail": self.detail}
 
 
-def media_type_of(data: bytes) -> str | None:
-    r"""The format that a picture's first bytes show.
+def with_parts(messages: Sequence[dict[str, Any]], parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Messages with parts behind the text of the last message of the user, or in a message of their own.
 
-    >>> media_type_of(b"RIFF\x00\x00\x00\x00WEBPVP8 "), media_type_of(b"<svg/>") is None
-    ('image/webp', True)
+    >>> with_parts([{"role": "user", "content": "Judge."}], [{"type": "image_url", "image_url": {"url": "data:,"}}])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [{'role': 'user', 'content': [{'type': 'text', 'text': 'Judge.'},
+                                  {'type': 'image_url', 'image_url': {'url': 'data:,'}}]}]
     """
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((media_type for signature, media_type in _SIGNATURES if data.startswith(signature)), None)
+    at = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=None)
+    if at is None:
+        return [*messages, {"role": "user", "content": list(parts)}]
+    text = messages[at]["content"]
+    words = [{"type": "text", "text": text}] if text.strip() else []
+    return [*messages[:at], {**messages[at], "content": [*words, *parts]}, *messages[at + 1 :]]
 
 
-def _picture(folder: Path | None, name: str) -> Picture:
-    shown = name.rpartition("/")[2][:60] if not name.startswith("data:") else "a data URL"
-    data = _from_data_url(name) if name.startswith("data:") else _from_file(folder, name, shown)
-    if len(data) > MOST_BYTES:
-        raise PictureError(f"the image {shown} has {len(data) / 1024**2:.1f} MB; an endpoint takes at most 20 MB")
-    media_type = media_type_of(data)
-    if media_type is None:
-        raise PictureError(f"the image {shown} is no PNG, JPEG, GIF, WebP or BMP")
-    return Picture(media_type, base64.b64encode(data).decode())
+def unread(error: FileError) -> str:
+    """Why an item was not asked, in the words of its row."""
+    return f"image {error.path} {error.found}"
 
 
-def _from_data_url(url: str) -> bytes:
-    head, comma, body = url.partition(",")
-    if not comma or not head.endswith(";base64"):
-        raise PictureError("the image is a data URL without base64")
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error:
-        raise PictureError("the image is a data URL with broken base64") from None
+def nothing_to_send(pictures: PictureParts | None, *, shows_text: bool) -> str:
+    """Why an item is an abstention: it has nothing of what would be sent.
 
-
-def _from_file(folder: Path | None, name: str, shown: str) -> bytes:
-    if "://" in name:
-        raise PictureError("the image is an address on the web, and is not fetched: save it beside the items file")
-    if folder is None:
-        raise PictureError(f"the image {shown} is named without a folder: the items are no file")
-    try:
-        path = folder / name
-        if path.stat().st_size > MOST_BYTES:
-            raise PictureError(f"the image {shown} has more than 20 MB, the most an endpoint takes")
-        return path.read_bytes()
-    except PictureError:
-        raise
-    except (OSError, ValueError):
-        raise PictureError(f"there is no image {shown} beside the items file") from None
+    >>> nothing_to_send(None, shows_text=True)
+    'the item has no text'
+    """
+    media = () if pictures is None else pictures.media
+    return "the item has no " + " and no ".join(["text"] * (shows_text or not media) + list(media))

@@ -17,6 +17,9 @@ from harness.files.sandbox import Template, compile_template
 from harness.records import Category, Item, Loaded, Policy, Prompt
 
 MAX_RENDERED_CHARS = 1_000_000
+_SHOWS_ITEM = re.compile(
+    r"""\bitem\s*(?:\.\s*(?:text|context|modalities)\b|\[\s*["'](?:text|context|modalities)["'])"""
+)
 _SHOWS_TEXT = re.compile(r"""\bitem\s*(?:\.\s*text\b|\[\s*["']text["'])""")
 
 
@@ -37,6 +40,7 @@ class CompiledPrompt:
         self.category_ids = prompt_categories(self.header, policy)
         self.categories: tuple[Category, ...] = tuple(policy.category(name) for name in self.category_ids)
         self.shows_text = any(_SHOWS_TEXT.search(message.template) for message in prompt.value.messages)
+        self.shows_item = any(_SHOWS_ITEM.search(message.template) for message in prompt.value.messages)
         self._prompt = prompt
         self._compiled: dict[str | None, list[tuple[str, str | Template]]] = {}
         for category in self.category_ids if self.header.per == "category" else (None,):
@@ -76,10 +80,22 @@ class CompiledPrompt:
         self._compiled[category_id] = compiled
 
 
+class _Nothing(tuple[()]):
+    """A modality that an item does not have: nothing to print, and nothing to loop over."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ""
+
+
+_NOTHING = _Nothing()
+
+
 class ItemView:
     """What a template may see of an item: everything but the gold."""
 
-    __slots__ = ("context", "group", "id", "images", "meta", "slices", "text")
+    __slots__ = ("context", "group", "id", "images", "meta", "modalities", "slices", "text")
 
     def __init__(self, item: Item) -> None:
         self.id = item.id
@@ -89,3 +105,4 @@ class ItemView:
         self.slices = item.slices
         self.group = item.group
         self.images = item.images
+        self.modalities = {name: _NOTHING if part is None else part for name, part in item.modalities.items()}

@@ -41,13 +41,13 @@ def load_prompt(path: str | Path) -> Loaded[Prompt]:
         )
         errors += checked.errors
         shows_item = shows_item or checked.shows_item
-    if messages and not errors and not shows_item:
+    if messages and not errors and not shows_item and not header.media:
         errors.append(
             FileError(
                 str(file.path),
                 "never shows the item to the model",
                 line=messages[0].line,
-                allowed="item.text, item.images or item.context in at least one message",
+                allowed="item.text, item.context or item.modalities in a message, or 'media' in the header",
                 next_step="write {{ item.text }} where the text to judge belongs",
             )
         )

@@ -6,16 +6,17 @@ and damaged texts, and slices that no item has. What a row may hold is decided b
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
+from harness.files.pictures import PictureFolder, is_address, pictures_of
 from harness.files.policy import implied_parents
 from harness.files.text import counted, joined, nearest, shortened
 from harness.files.yaml import read_yaml
@@ -69,13 +70,12 @@ def check_items(
     sought = _Sought(rules)
     hashes = array("q")
     slices = dict.fromkeys(golden.card.slices, False)
-    folder = None if golden.items_path is None else golden.items_path.parent
+    pictures = _Pictures(golden)
     empty: list[str] = []
-    no_image: list[str] = []
     hygiene = Hygiene()
     try:
         for item in golden.items():
-            hashes.append(hash(item.text) if item.text is not None else 0)
+            hashes.append(hash(_content(item)) if item.text is not None else 0)
             leaks.look(item)
             sought.look(item)
             if is_thorough and item.text is not None:
@@ -84,23 +84,15 @@ def check_items(
                 slices[name] = slices[name] or bool(values)
             if item.text is not None and not item.text.strip():
                 empty.append(item.id)
-            if folder is not None and item.images:
-                no_image += _missing_images(folder, item)
+            if item.images or item.modalities:
+                pictures.look(item)
     except HarnessError as error:
         return list(error.errors) if isinstance(error, GroupedError) else [error], []
     card = str(golden.path)
     changed = changed_since_published(golden)
     errors += [changed] if changed is not None else []
-    if no_image:
-        errors.append(
-            FileError(
-                str(golden.items_path),
-                f"names {counted(len(no_image), 'image')} that cannot be found: {_some(no_image)}",
-                field="images",
-                allowed="image files beside the items",
-                next_step="add the images or correct the names",
-            )
-        )
+    errors += pictures.errors()
+    remarks += pictures.remarks()
     remarks += leaks.remarks(golden)
     remarks += sought.remarks(golden)
     remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
@@ -191,20 +183,51 @@ class _Sought:
                     )
 
 
-def _missing_images(folder: Path, item: Item) -> Iterator[str]:
-    for name in item.images:
-        if "://" not in name and not (folder / name).is_file():
-            yield f"{shortened(name)} (item {shortened(item.id)})"
+class _Pictures:
+    """Pictures that cannot be sent: missing, damaged, too large, or addresses."""
+
+    def __init__(self, golden: GoldenSet) -> None:
+        self._path = str(golden.items_path or golden.path)
+        self._folder = PictureFolder(None if golden.items_path is None else golden.items_path.parent)
+        self._found: dict[str, list[str]] = {}
+        self._addresses: list[str] = []
+
+    def look(self, item: Item) -> None:
+        for one in pictures_of(item):
+            if is_address(one.name):
+                self._addresses.append(f"{shortened(one.name)} (item {shortened(item.id)})")
+                continue
+            try:
+                self._folder.read(one.name)
+            except FileError as error:
+                found = f"{shortened(one.name)} (item {shortened(item.id)})"
+                self._found.setdefault(f"{one.part}\n{error.found}\n{error.next_step or ''}", []).append(found)
+
+    def errors(self) -> Iterator[FileError]:
+        for key, names in self._found.items():
+            part, found, next_step = key.split("\n")
+            first, _, rest = found.partition(" ")
+            verb = first if len(names) == 1 else {"is": "are", "has": "have", "leaves": "leave"}.get(first, first)
+            said = f"names {counted(len(names), 'image')} that {verb} {rest}: {_some(names)}"
+            allowed = "PNG, JPEG, WebP or GIF files beside the items, up to 20 MB"
+            yield FileError(self._path, said, field=part, allowed=allowed, next_step=next_step)
+
+    def remarks(self) -> Iterator[Remark]:
+        if self._addresses:
+            n_images = counted(len(self._addresses), "image")
+            found = f"names {n_images} by address: what stands there may change, and none is sent"
+            mend = "save the images beside the items and name the files"
+            yield Remark(self._path, None, f"{found} ({_some(self._addresses)})", mend)
 
 
 def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
     """Texts that occur more than once: with contradicting labels, or without a common group."""
     _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     repeated = np.flatnonzero((counts[inverse] > 1) & (hashes != 0))
-    same: dict[str, list[tuple[int, Item]]] = {}
+    same: dict[tuple[str | None, ...], list[tuple[int, Item]]] = {}
     for index, item in zip(repeated.tolist(), golden.items(repeated.tolist()), strict=True):
         if item.text is not None:
-            same.setdefault(item.text, []).append((index, item))
+            same.setdefault(_content(item), []).append((index, item))
     labels = golden.labels()
     contradicting, apart = [], []
     n_rows = 0
@@ -337,6 +360,15 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
             )
         )
     return remarks
+
+
+def _content(item: Item) -> tuple[str | None, ...]:
+    """What makes two items the same: one caption under two pictures is no copy."""
+    return (
+        item.text,
+        *item.images,
+        json.dumps(item.modalities, sort_keys=True, default=str) if item.modalities else None,
+    )
 
 
 def _plain(text: str) -> str:

@@ -22,13 +22,13 @@ from harness.jobs.texts import golden_of
 from harness.records import Item
 from harness.records.answers import MISSING_OUTCOMES, Answer, Decide, Request, Response
 from harness.report.item.data import Call, CandidateSheet, ItemSheet, KeyCheck, Reading, RuleHit
-from harness.report.item.masked import AnswerWords, changed, hidden, shown_raw, shown_text
+from harness.report.item.masked import AnswerWords, changed, changed_parts, hidden, shown_raw, shown_text
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runs import Run
 
-_CONTENT = ("input", "messages")
+_CONTENT = ("input", "messages", "text", "image")
 NO_GOLDEN = (
     "The golden set of this run is not at hand or has changed: no text, no votes, "
     "and what was sent cannot be made again."
@@ -229,7 +229,7 @@ class _Candidate:
         change = mask if self._mode == "masked" else hidden
         return dataclasses.replace(
             item, text=None if item.text is None else change(item.text), context=changed(item.context, change),
-            meta=changed(item.meta, change),
+            meta=changed(item.meta, change), modalities=changed_parts(item.modalities, change),
         )  # fmt: skip
 
     def _call(
@@ -239,7 +239,8 @@ class _Candidate:
         fields = {name: value for name, value in body.items() if name not in _CONTENT}
         body = {"input": HIDDEN_TEXT} if seen is None else json.loads(seen.body)
         messages = tuple((str(one.get("role")), _plain(one.get("content"))) for one in body.get("messages") or ())
-        content = _plain(body["input"]) if "input" in body else None
+        said = body.get("input", body.get("text"))
+        content = "[image]" if "image" in body else None if said is None else _plain(said)
         key, check, why = self._checked(made, sent, repeat, keys, number)
         call = Call(
             key=keys[number] if number < len(keys) else None if key is None else key.hex(),
@@ -360,5 +361,20 @@ class _Twin:
 
 
 def _plain(content: Any) -> str:
-    """Content of a message: text, or parts of it as JSON."""
-    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    """Content of a message: text, or its parts in order, a picture by its type and size."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        return "\n".join(_plain_part(part) for part in content)
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _plain_part(part: Mapping[str, Any]) -> str:
+    url = part.get("image_url")
+    url = url.get("url") if isinstance(url, dict) else None
+    if not isinstance(url, str):
+        return str(part["text"]) if isinstance(part.get("text"), str) else json.dumps(part, ensure_ascii=False)
+    head, comma, body = url.partition(",")
+    return (
+        f"[{head.removeprefix('data:').removesuffix(';base64')}, {len(body) * 3 // 4:,} bytes]" if comma else "[image]"
+    )

@@ -34,6 +34,8 @@ class PromptHeader:
     words: Mapping[Literal["yes", "no"], tuple[str, ...]] | None = None
     strict: bool = False
     examples: tuple[Mapping[str, Any], ...] = ()
+    media: tuple[str, ...] = ()
+    detail: Literal["auto", "low", "high"] | None = None
     description: str = ""
 
 

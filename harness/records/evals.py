@@ -25,7 +25,7 @@ class CascadeStage:
     decide_below: Proportion | Mapping[str, Proportion] | None = None
 
 
-SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "on_failure", "description")
+SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "without", "on_failure", "description")
 """Fields that an eval may give beside a candidate's kind."""
 
 
@@ -43,6 +43,7 @@ class CandidateSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     crosswalk: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     on_failure: OnFailure | None = None
     description: str = ""
 

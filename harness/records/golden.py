@@ -68,7 +68,10 @@ class GoldenCard:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One labelled item. ``labels`` holds 1, 0 or None (nobody labelled it) for each category of the golden set."""
+    """One labelled item. ``labels`` holds 1, 0 or None (nobody labelled it) for each category of the golden set.
+
+    ``modalities`` holds every one that the card declares, None where the item has none.
+    """
 
     id: str
     text: str | None

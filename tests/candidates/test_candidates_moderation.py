@@ -82,5 +82,5 @@ def test_moderation_failures_are_not_decisions(response, outcome):
 
 
 def test_moderation_item_without_text_is_an_abstention():
-    assert local(moderation(images=False), item(None, images=("a.png",))).outcome == "abstained"
+    assert local(moderation(), item(None, images=("a.png",))).outcome == "abstained"
     assert local(moderation(), item(None)).outcome == "abstained"

@@ -17,8 +17,9 @@ from public_sets import PUBLIC_SETS, datasets_folder
 from harness.candidates.moderation import ModerationCandidate
 from harness.candidates.moderation_shapes import MISTRAL_NAMES, OPENAI_NAMES
 from harness.candidates.names import NameIndex
-from harness.candidates.pictures import MOST_BYTES, PictureError, read_pictures
+from harness.candidates.pictures import PictureParts
 from harness.cli import main
+from harness.files.pictures import PictureFolder
 from harness.records import Item, Model
 
 POLICY = """\
@@ -145,7 +146,7 @@ def test_pictures_reach_the_endpoint_and_what_was_not_judged_is_no_no(tmp_path, 
     assert image["error"] == "the endpoint does not judge hate on this kind of input"
     assert image["decision.violence"] in (0, 1)
     assert image["score.hate"] is None
-    assert (gone["outcome"], gone["error"]) == ("error", "there is no image 3.png beside the items file")
+    assert (gone["outcome"], gone["error"]) == ("error", "image 3.png cannot be found")
     assert rows["azure", "image"]["decision.hate"] in (0, 1)
     assert (
         rows["mistral", "both"]["outcome"] == "ok"
@@ -228,32 +229,10 @@ def test_published_names():
     assert (len(OPENAI_NAMES), len(MISTRAL_NAMES)) == (13, 11)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("https://example.com/a.png", "not fetched"),
-        ("data:image/png,abc", "without base64"),
-        ("data:image/png;base64,@@", "broken base64"),
-        ("text.png", "no PNG, JPEG"),
-        ("empty.png", "no PNG, JPEG"),
-        ("folder.png", "no image folder.png"),
-        ("large.png", "20 MB"),
-        ("a\0b.png", "no image"),
-    ],
-)
-def test_a_picture_that_cannot_be_sent_says_why(tmp_path, name, said):
-    (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "folder.png").mkdir()
-    with (tmp_path / "large.png").open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        file.truncate(MOST_BYTES + 1)
-    with pytest.raises(PictureError, match=said):
-        read_pictures(tmp_path, [name])
-
-
 def test_an_address_in_an_item_is_an_error_row_and_no_call():
-    candidate = ModerationCandidate("m", "m", Model("openai", model="omni-moderation-latest"), NameIndex(("hate",)))
+    pictures = PictureParts(("images",), PictureFolder(None))
+    model = Model("openai", model="omni-moderation-latest")
+    candidate = ModerationCandidate("m", "m", model, NameIndex(("hate",)), pictures=pictures)
     with pytest.raises(StopIteration) as done:
         next(candidate.decide(Item("a", "text", {}, images=("https://example.com/a.png",))))
     assert (done.value.value.outcome, done.value.value.decisions) == ("error", {"hate": None})

@@ -114,8 +114,9 @@ def test_missing_images_are_errors(tmp_path):
     items = ITEMS + '{"id": "i", "images": ["a.png", "b.png"], "labels": {}}\n'
     folder = write_project(tmp_path, items=items)
     (folder / "a.png").write_bytes(b"x")
-    (error,) = check_paths([folder]).errors
-    assert "items.jsonl: field 'images' names 1 image that cannot be found: b.png (item i)" in str(error)
+    damaged, missing = map(str, check_paths([folder]).errors)
+    assert "items.jsonl: field 'images' names 1 image that cannot be found: b.png (item i)" in missing
+    assert "field 'images' names 1 image that is no image that models take: a.png (item i)" in damaged
 
 
 def test_many_missing_images_are_one_error(tmp_path):

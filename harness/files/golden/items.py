@@ -61,11 +61,7 @@ class ItemBuilder:
             context=None if context is MISSING else context,
             votes=made,
             meta=meta,
-            modalities={
-                name: part
-                for name, _, value in get.modalities
-                if (part := value(row)) is not MISSING and part is not None
-            },
+            modalities={name: None if (part := value(row)) is MISSING else part for name, _, value in get.modalities},
         )
 
     def _votes(self, votes: Any) -> tuple[Mapping[str, Any], ...]:

@@ -12,11 +12,13 @@ under ``ignore`` are not read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.files.golden.faults import Faults, label_field
 from harness.files.golden.fields import MISSING, Fields, Row, slice_values
 from harness.files.golden.values import ABSENT, NULL, UNKNOWN, LabelValues, folded, yaml_key
+from harness.files.pictures import leaves_folder, named_in
 from harness.files.text import joined, quoted, shortened
 from harness.records import GoldenCard
 
@@ -39,6 +41,7 @@ class RowReader:
         self.codes = bytearray()
         self.ids: dict[str, int] = {}
         self.must_catch: set[int] = set()
+        self.pictures: list[str] = []
         self.faults = faults
         self._paths = card.fields
         self._must_catch_path = card.must_catch
@@ -244,6 +247,8 @@ class RowReader:
                     f"text, or a list of texts, file names or mappings with times (modality '{name}')",
                     "correct the row",
                 )
+            elif part is not MISSING and part is not None:
+                self._note_pictures(path, [one.name for one in named_in(name, part)], index)
 
     def _note_must_catch(self, value: Any, row: Row, index: int) -> None:
         """True for an item that no candidate may miss; tables write it as 1, 0 or words."""
@@ -304,11 +309,15 @@ class RowReader:
         if not is_list:
             self._fault(index, self._paths.images, f"is {quoted(images)}", "a list of file names", 'write ["NAME.png"]')
             return
-        for name in images:
-            if "://" not in name and (name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/")):
+        self._note_pictures(self._paths.images, images, index)
+
+    def _note_pictures(self, field: str, names: Sequence[str], index: int) -> None:
+        self.pictures += names
+        for name in names:
+            if leaves_folder(name):
                 self._fault(
                     index,
-                    self._paths.images,
+                    field,
                     f"has '{shortened(name)}', which leaves the folder of the set",
                     "paths inside the folder of the items file",
                     "move the image beside the items",

@@ -28,6 +28,7 @@ from harness.files.golden.jsonl import read_jsonl
 from harness.files.golden.propose import resave_hint
 from harness.files.golden.rows import RowReader
 from harness.files.golden.values import ABSENT, UNKNOWN
+from harness.files.pictures import add_pictures
 from harness.files.policy import implied_parents
 from harness.files.yaml import Document
 from harness.records import FieldPaths, GoldenCard, Item, Policy, PolicyRef
@@ -66,6 +67,7 @@ class GoldenSet:
     _index: Mapping[str, int]
     _ids: tuple[str, ...]
     must_catch: frozenset[int] = frozenset()
+    n_pictures: int = 0
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -124,6 +126,8 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         raise FileError(
             str(items_path or card.items), "has no items", allowed="at least one row", next_step="add the items"
         )
+    if reader.pictures:
+        add_pictures(hasher, reader.pictures, None if items_path is None else items_path.parent)
     index_of = reader.ids
     labels.setflags(write=False)
     return GoldenSet(
@@ -141,6 +145,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         _index=index_of,
         _ids=tuple(index_of),
         must_catch=frozenset(reader.must_catch),
+        n_pictures=len(reader.pictures),
     )
 
 
@@ -160,7 +165,8 @@ def identity_of(card: GoldenCard) -> bytes:
     """What of a card can change a label or a decision, as bytes for the set's hash.
 
     Comments, source, licence, description, provenance, ignored fields and the name of the items' file change none;
-    slices do, since rules may depend on them. The items themselves are hashed as they are.
+    slices do, since rules may depend on them. The items themselves are hashed as they are, and so are
+    their pictures.
     """
     left_out = {"source", "licence", "description", "provenance", "ignore", "must_catch"}
     if not HUB.fullmatch(card.items):

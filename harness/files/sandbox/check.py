@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2.nodes import Node
 
 VARIABLES = ("item", "policy", "category", "categories", "examples")
-ITEM_FIELDS = ("id", "text", "context", "meta", "slices", "group", "images")
+ITEM_FIELDS = ("id", "text", "context", "meta", "slices", "group", "images", "modalities")
 GOLD_FIELDS = ("labels", "label", "votes", "vote_counts", "weight", "gold")
 METHODS = ("endswith", "get", "items", "keys", "lower", "startswith", "strip", "upper", "values")
 NODES = frozenset({
@@ -38,7 +38,7 @@ _FIELDS = {
     "policy": tuple(field.name for field in dataclasses.fields(Policy)),
     "category": tuple(field.name for field in dataclasses.fields(Category)),
 }
-_SHOWING = {"text", "images", "context"}
+_SHOWING = {"text", "images", "context", "modalities"}
 
 
 @dataclass(frozen=True, slots=True)

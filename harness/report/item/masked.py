@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.files.pictures import named_in
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
 
 _PLAIN_FIELDS = frozenset(
@@ -39,6 +40,16 @@ def changed(value: Any, change: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: changed(one, change) for name, one in value.items()}
     return [changed(one, change) for one in value] if isinstance(value, list | tuple) else value
+
+
+def changed_parts(parts: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """Modalities with their words changed; names of pictures stay, since they are read by them.
+
+    >>> changed_parts({"frames": [{"file": "1.png", "time": 1}], "ocr": "SALE"}, lambda text: "x")
+    {'frames': [{'file': '1.png', 'time': 1}], 'ocr': 'x'}
+    """
+    names = {one.name for part, value in parts.items() for one in named_in(part, value)}
+    return {part: changed(value, lambda text: text if text in names else change(text)) for part, value in parts.items()}
 
 
 class AnswerWords:

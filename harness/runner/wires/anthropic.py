@@ -9,11 +9,12 @@ Source: docs.anthropic.com/en/api/messages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from harness.runner.wires.base import Sent, asked_in, stops
+from harness.runner.wires.base import Image, Part, Sent, asked_in, stops
 
 VERSION_HEADER = "2023-06-01"
 MOST_TOKENS = 1024
@@ -32,7 +33,7 @@ class AnthropicWire:
         fields: dict[str, Any] = {
             "model": asked.model,
             "max_tokens": params.pop("max_completion_tokens", None) or params.pop("max_tokens", None) or MOST_TOKENS,
-            "messages": [{"role": role, "content": text} for role, text in asked.turns],
+            "messages": [{"role": role, "content": _content(parts)} for role, parts in asked.turns],
         }
         if asked.system:
             fields["system"] = asked.system
@@ -40,6 +41,18 @@ class AnthropicWire:
             fields["stop_sequences"] = stops(params.pop("stop"))
         params.pop("max_tokens", None)
         return Sent("messages", orjson.dumps({**fields, **params}))
+
+
+def _content(parts: Sequence[Part]) -> Any:
+    """A text alone as it stands; else blocks."""
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
+    return [{"type": "text", "text": part} if isinstance(part, str) else _image(part) for part in parts]
+
+
+def _image(image: Image) -> dict[str, Any]:
+    source = {"type": "base64", "media_type": image.media_type, "data": image.data}
+    return {"type": "image", "source": source}
 
 
 ANTHROPIC = AnthropicWire()

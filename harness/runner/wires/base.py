@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 LEFT_OUT = frozenset({"model", "messages", "stream", "n"})
+_DATA_URL = re.compile(r"data:(image/[a-z]+);base64,(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,16 @@ class Wire(Protocol):
         """What goes out for a chat completions body."""
 
 
+class Image(NamedTuple):
+    """A picture in a message: its type, and its bytes as base64."""
+
+    media_type: str
+    data: str
+
+
+Part = str | Image
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A chat request taken apart.
@@ -44,13 +56,14 @@ class Asked:
     Attributes:
         model: Name of the model.
         system: The system messages, joined; empty for none.
-        turns: Roles ``user`` and ``assistant`` in turn, with their texts: neighbours of one role are one turn.
+        turns: Roles ``user`` and ``assistant`` in turn, each with its texts and images in order: neighbours of one role
+            are one turn, and neighbouring texts one text.
         params: All other fields by name.
     """
 
     model: str
     system: str
-    turns: tuple[tuple[str, str], ...]
+    turns: tuple[tuple[str, tuple[Part, ...]], ...]
     params: dict[str, Any]
 
 
@@ -58,17 +71,33 @@ def asked_in(body: bytes) -> Asked:
     """Take a chat completions body apart."""
     fields = orjson.loads(body)
     system: list[str] = []
-    turns: list[tuple[str, str]] = []
+    turns: list[tuple[str, list[Part]]] = []
     for message in fields["messages"]:
-        role, text = message["role"], message["content"]
+        role, parts = message["role"], _parts(message["content"])
         if role == "system":
-            system.append(text)
-        elif turns and turns[-1][0] == role:
-            turns[-1] = (role, f"{turns[-1][1]}\n\n{text}")
-        else:
-            turns.append((role, text))
+            system += [part for part in parts if isinstance(part, str)]
+            continue
+        if not turns or turns[-1][0] != role:
+            turns.append((role, []))
+        for part in parts:
+            before = turns[-1][1]
+            if isinstance(part, str) and before and isinstance(before[-1], str):
+                before[-1] = f"{before[-1]}\n\n{part}"
+            else:
+                before.append(part)
     params = {name: value for name, value in fields.items() if name not in LEFT_OUT}
-    return Asked(fields["model"], "\n\n".join(system), tuple(turns), params)
+    return Asked(fields["model"], "\n\n".join(system), tuple((role, tuple(parts)) for role, parts in turns), params)
+
+
+def _parts(content: Any) -> list[Part]:
+    """The content of a message: a text, or content parts, whose pictures carry their bytes."""
+    if isinstance(content, str):
+        return [content]
+    found: list[Part] = []
+    for part in content:
+        url = _DATA_URL.fullmatch(part["image_url"]["url"]) if part["type"] == "image_url" else None
+        found.append(part["text"] if url is None else Image(url[1], url[2]))
+    return found
 
 
 def stops(value: Any) -> list[str]:

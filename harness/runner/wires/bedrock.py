@@ -17,7 +17,7 @@ from urllib.parse import quote
 import orjson
 
 from harness.errors import HarnessError
-from harness.runner.wires.base import Sent, asked_in, stops
+from harness.runner.wires.base import Part, Sent, asked_in, stops
 
 INSTALL = "pip install 'moderation-harness[bedrock]', which brings botocore, or name a Bedrock API key in api_key_env"
 NAMES = {
@@ -55,7 +55,7 @@ class BedrockWire:
         """What goes out for a chat completions body, signed."""
         asked = asked_in(body)
         fields: dict[str, Any] = {
-            "messages": [{"role": role, "content": [{"text": text}]} for role, text in asked.turns]
+            "messages": [{"role": role, "content": [_block(part) for part in parts]} for role, parts in asked.turns]
         }
         if asked.system:
             fields["system"] = [{"text": asked.system}]
@@ -91,6 +91,12 @@ class BedrockWire:
         request = AWSRequest("POST", url, headers={"content-type": "application/json"}, data=content)
         SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(request)
         return {name.lower(): str(value) for name, value in request.headers.items()}
+
+
+def _block(part: Part) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"text": part}
+    return {"image": {"format": part.media_type.removeprefix("image/"), "source": {"bytes": part.data}}}
 
 
 def bedrock_credentials(model_id: str, environment: Mapping[str, str]) -> Any:

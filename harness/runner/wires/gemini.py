@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import orjson
 
-from harness.runner.wires.base import Sent, asked_in, stops
+from harness.runner.wires.base import Part, Sent, asked_in, stops
 
 NAMES = {
     "temperature": "temperature",
@@ -43,8 +43,8 @@ class GeminiWire:
         asked = asked_in(body)
         fields: dict[str, Any] = {
             "contents": [
-                {"role": "model" if role == "assistant" else "user", "parts": [{"text": text}]}
-                for role, text in asked.turns
+                {"role": "model" if role == "assistant" else "user", "parts": [_part(one) for one in parts]}
+                for role, parts in asked.turns
             ]
         }
         if asked.system:
@@ -68,6 +68,12 @@ class GeminiWire:
         return Sent(
             f"models/{quote(asked.model.removeprefix('models/'), safe='')}:generateContent", orjson.dumps(fields)
         )
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"text": part}
+    return {"inlineData": {"mimeType": part.media_type, "data": part.data}}
 
 
 def _json_config(value: Any) -> dict[str, Any]:

@@ -1,0 +1,256 @@
+"""Pictures through a whole run: generated pictures of known colour, and a stub that looks at what arrives.
+
+Red pictures violate, and so does the word "scam"; the stub sees only what a request carries, so that every flag shows
+which part of the item reached it.
+"""
+
+import base64
+import io
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from harness.cli import main
+from harness.runner.wires.anthropic import ANTHROPIC
+from harness.runner.wires.base import Image as SentImage
+from harness.runner.wires.base import asked_in
+from harness.runner.wires.bedrock import BedrockWire
+from harness.runner.wires.gemini import GEMINI
+
+RED, BLUE = (220, 10, 10), (10, 10, 220)
+POLICY = """policy: clips
+version: 1
+categories:
+  gore: {name: Gore, definition: Blood., severity: high}
+"""
+CARD = """golden_set: clips
+version: 1
+policy: {name: clips, version: 1}
+items: items.jsonl
+labels: [gore]
+modalities: {frames: frames, transcript: transcript}
+"""
+PROMPT = """---
+prompt: see
+version: 1
+answer: json
+media: [images, frames]
+---
+# system
+Judge.
+# user
+Caption: {{ item.text }}
+{% for part in item.modalities.transcript %}Said at {{ part.start }} s: {{ part.text }}
+{% endfor %}
+"""
+EVAL = """eval: clips
+policy: policy.yaml
+golden_set: card.yaml
+models: models.yaml
+on_failure: no_flag
+candidates:
+  whole: {prompt: see.md, model: acme}
+  no_frames: {prompt: see.md, model: acme, without: [frames]}
+  no_text: {prompt: see.md, model: acme, without: [text, transcript]}
+baseline: whole
+"""
+ITEMS = [
+    {"id": "frame", "text": "a caption", "labels": {"gore": 1},
+     "frames": [{"file": "blue.png", "time": 0}, {"file": "red.png", "time": 2.5}]},
+    {"id": "cover", "text": None, "labels": {"gore": 1}, "images": ["red.jpg"]},
+    {"id": "words", "text": "a caption", "labels": {"gore": 1}, "images": ["blue.png"],
+     "transcript": [{"start": 3, "text": "this is a scam"}]},
+    {"id": "clean", "text": "a caption", "labels": {"gore": 0}, "images": ["blue.png"]},
+]  # fmt: skip
+
+
+def colour_of(url):
+    head, _, body = url.partition(",")
+    assert head in ("data:image/png;base64", "data:image/jpeg;base64")
+    return Image.open(io.BytesIO(base64.b64decode(body))).convert("RGB").getpixel((0, 0))
+
+
+@contextmanager
+def endpoint():
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
+            seen.append(body)
+            content = body["messages"][-1]["content"]
+            parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+            is_flagged = any(colour_of(url)[0] > 128 for url in urls) or "scam" in str(parts[0].get("text"))
+            answer = orjson.dumps({"categories": ["gore"] if is_flagged else [], "rationale": ""}).decode()
+            choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}
+            reply = orjson.dumps(
+                {"id": "x", "choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
+            )
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def write(folder, url, items=ITEMS, **more):
+    models = f"models:\n  acme: {{provider: openai, base_url: '{url}', model: acme-vision}}\n"
+    files = {
+        "policy.yaml": POLICY,
+        "card.yaml": CARD,
+        "see.md": PROMPT,
+        "eval.yaml": EVAL,
+        "models.yaml": models,
+        **more,
+    }
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    (folder / "items.jsonl").write_bytes(b"".join(orjson.dumps(item) + b"\n" for item in items))
+    for name, colour in (("red.png", RED), ("blue.png", BLUE), ("red.jpg", RED)):
+        Image.new("RGB", (8, 8), colour).save(folder / name)
+
+
+def harness(folder, *arguments):
+    return CliRunner().invoke(main, [*arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with endpoint() as (url, seen):
+        write(tmp_path, url)
+        yield tmp_path, seen
+
+
+def test_each_part_of_an_item_reaches_the_model_and_its_loss_is_told(project):
+    folder, seen = project
+    checked = harness(folder, "check", ".")
+    assert checked.exit_code == 0, checked.output
+    done = harness(folder, "run", "eval.yaml", "--cache", "c.sqlite")
+    assert done.exit_code == 0, done.output
+    (path,) = folder.rglob("predictions.parquet")
+    flags = {(row["candidate"], row["item_id"]): row["decision.gore"] for row in pq.read_table(path).to_pylist()}
+    expected = {"whole": (1, 1, 1, 0), "no_frames": (0, 1, 1, 0), "no_text": (1, 1, 0, 0)}
+    for candidate, decisions in expected.items():
+        assert tuple(flags[candidate, name] for name in ("frame", "cover", "words", "clean")) == decisions, candidate
+    (frames,) = [
+        one["messages"][-1]["content"] for one in seen
+        if isinstance(one["messages"][-1]["content"], list) and len(one["messages"][-1]["content"]) == 5
+        and "a caption" in one["messages"][-1]["content"][0]["text"]
+    ]  # fmt: skip
+    assert [part["type"] for part in frames] == ["text", "text", "image_url", "text", "image_url"]
+    assert [frames[1]["text"], frames[3]["text"]] == ["[frames at 0 s]", "[frames at 2.5 s]"]
+    compared = harness(folder, "compare", "latest", "--candidate", "no_frames", "--baseline", "whole", "--json")
+    assert orjson.loads(compared.stdout)["categories"]["gore"]["broken"] == ["frame"]
+    asked = len(seen)
+    again = harness(folder, "run", "eval.yaml", "--cache", "c.sqlite")
+    assert (again.exit_code, len(seen)) == (0, asked)
+
+
+def test_the_same_name_over_another_picture_is_asked_again(project):
+    folder, seen = project
+    harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    asked = len(seen)
+    Image.new("RGB", (8, 8), RED).save(folder / "blue.png")
+    done = harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    assert done.exit_code == 0, done.output
+    assert len(seen) == asked + 3  # every item that shows it, and no other
+
+
+def test_an_item_of_which_a_picture_is_gone_is_no_decision(project):
+    folder, _ = project
+    (folder / "red.jpg").unlink()
+    assert "names 1 image that cannot be found: red.jpg (item cover)" in harness(folder, "check", ".").output
+    harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    (path,) = folder.rglob("predictions.parquet")
+    row = next(one for one in pq.read_table(path).to_pylist() if one["item_id"] == "cover")
+    assert (row["outcome"], row["decision.gore"]) == ("error", None)
+    assert "image red.jpg cannot be found" in row["error"]
+
+
+def test_show_names_a_picture_and_never_prints_its_bytes(project):
+    folder, _ = project
+    harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    for mode in ("masked", "full"):
+        shown = harness(folder, "show", "latest", "frame", "--text", mode, "--cache", "c.sqlite")
+        assert shown.exit_code == 0, shown.output
+        assert "[image/png, " in shown.output
+        assert "base64" not in shown.output
+        assert ("a caption" in shown.output) == (mode == "full")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"see.md": PROMPT.replace("frames]", "farmes]")},
+            "is 'farmes', which items of golden set 'clips' do not have",
+        ),
+        (
+            {"eval.yaml": EVAL.replace("[frames]", "[sound]")},
+            "names 'sound', which items of this golden set do not have",
+        ),
+        ({"see.md": PROMPT.replace("media: [images, frames]\n", "")}, "is shown no picture"),
+    ],
+)
+def test_check_names_parts_that_are_not_there(tmp_path, monkeypatch, more, said):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "http://127.0.0.1:9/v1", **more)
+    assert said in " ".join(harness(tmp_path, "check", ".").output.split())
+
+
+def test_an_item_with_nothing_to_show_is_an_abstention(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prompt = PROMPT.replace("Caption: {{ item.text }}", "").split("{% for")[0] + "Look.\n"
+    with endpoint() as (url, seen):
+        items = [{"id": "bare", "text": "words alone", "labels": {"gore": 0}}, ITEMS[1]]
+        write(tmp_path, url, items, **{"see.md": prompt})
+        harness(tmp_path, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    (path,) = tmp_path.rglob("predictions.parquet")
+    rows = {one["item_id"]: one for one in pq.read_table(path).to_pylist()}
+    assert (rows["bare"]["outcome"], rows["bare"]["error"]) == ("abstained", "the item has no images and no frames")
+    assert (rows["cover"]["outcome"], len(seen)) == ("ok", 1)
+
+
+BODY = orjson.dumps({
+    "model": "m",
+    "messages": [
+        {"role": "system", "content": "Judge."},
+        {"role": "user", "content": [
+            {"type": "text", "text": "Look."},
+            {"type": "text", "text": "[frames at 1 s]"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}},
+        ]},
+    ],
+})  # fmt: skip
+
+
+def test_pictures_in_the_providers_own_languages():
+    asked = asked_in(BODY)
+    assert asked.turns == (("user", ("Look.\n\n[frames at 1 s]", SentImage("image/png", "QUJD"))),)
+    text = "Look.\n\n[frames at 1 s]"
+    source = {"type": "base64", "media_type": "image/png", "data": "QUJD"}
+    sent = orjson.loads(ANTHROPIC.sent("", BODY).body)["messages"][0]["content"]
+    assert sent == [{"type": "text", "text": text}, {"type": "image", "source": source}]
+    sent = orjson.loads(GEMINI.sent("", BODY).body)["contents"][0]["parts"]
+    assert sent == [{"text": text}, {"inlineData": {"mimeType": "image/png", "data": "QUJD"}}]
+    sent = orjson.loads(BedrockWire("us-east-1").sent("", BODY).body)["messages"][0]["content"]
+    assert sent == [{"text": text}, {"image": {"format": "png", "source": {"bytes": "QUJD"}}}]
