@@ -7,6 +7,7 @@ is computed exactly from the rejection region, because normal formulas fall shor
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,11 @@ def recall_power(n: int, margin: float, discordance: float, *, difference: float
         raise ValueError(f"need n >= 1 and alpha in (0, 1), got {n} and {alpha}")
     if not abs(difference) <= discordance <= 1:
         raise ValueError(f"discordance must be in [abs(difference), 1], got {discordance} for {difference}")
+    return _exact_power(int(n), float(margin), float(discordance), float(difference), float(alpha))
+
+
+@lru_cache(maxsize=16_384)  # checks of one gate ask the same again and again
+def _exact_power(n: int, margin: float, discordance: float, difference: float, alpha: float) -> float:
     p_gained, p_lost = (discordance + difference) / 2, (discordance - difference) / 2
     lost = loss_window(n, p_lost)
     boundary = rejection_boundary(n, margin, float(ndtri(1 - alpha)), lost)

@@ -271,8 +271,9 @@ class Run:
                 skipped = skipped if groups else first - start
                 groups.append(number)
             start = end
-        known = [name for name in columns if name in file.schema_arrow.names or name != REJECTED]
-        self._require(PREDICTIONS_FILE, known, file.schema_arrow)
+        schema = file.schema_arrow  # made anew whenever it is asked for
+        known = [name for name in columns if name != REJECTED or name in schema.names]
+        self._require(PREDICTIONS_FILE, known, schema)
         return file.read_row_groups(groups, columns=known).slice(skipped, n_rows)
 
     @contextmanager
