@@ -8,6 +8,7 @@ import hashlib
 import socket
 import struct
 import threading
+import zlib
 
 import orjson
 
@@ -33,6 +34,14 @@ def reply(status=200, body=b"", headers=""):
 
 def failure(status, message="no", headers=""):
     return reply(status, orjson.dumps({"error": {"message": message}}), headers)
+
+
+def gigabyte_zip():
+    """A gzip file that unfolds to a gigabyte of zeros; its end, which nobody should reach, is left out."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    sixteen = packer.compress(bytes(16 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + sixteen * 64
 
 
 ENDLESS_ZIP = gzip.compress(bytes(64 * 1024 * 1024))
