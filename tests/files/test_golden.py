@@ -9,7 +9,7 @@ import types
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from projects import CARD, ITEMS, write_project
 from public_sets import PUBLIC_SETS, ROOT, dataset_stats, write_dataset
@@ -221,7 +221,6 @@ def test_long_numbers_are_read(tmp_path):
     assert loaded(write_project(tmp_path, items=row)).item(0).meta == {"n": 1.0}
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(ITEMS) - 1), st.binary(max_size=3)), min_size=1, max_size=4))
 def test_any_damage_to_rows_is_read_or_refused(tmp_path_factory, damage):
     data = ITEMS.encode()

@@ -12,11 +12,16 @@ from tests.gating.stored import decided, store_run
 HERE = Path(__file__).parent.parent / "golden" / "gate"
 
 
-@pytest.fixture
-def outputs(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("gate"))
+        patch.setattr("harness.measure.score.__version__", "0.0.0")
+        return written()
+
+
+def written():
     """A candidate that loses hate, holds spam, over-blocks a little, and refuses twice."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.measure.score.__version__", "0.0.0")
     gold = np.stack([np.arange(700) < 300, (np.arange(700) >= 300) & (np.arange(700) < 360)], axis=1).astype(np.int8)
     after = np.stack([decided(gold[:, 0], missed=45, blocked=3), decided(gold[:, 1], missed=1)], axis=1)
     before = np.stack([decided(gold[:, 0], missed=5, start=60), decided(gold[:, 1])], axis=1)

@@ -62,9 +62,9 @@ def report_of(tmp_path, case, **options):
     return gate_runs(run, "v2", run, "v1", n_resamples=500)
 
 
-@pytest.fixture(params=list(EXPECTED))
-def case(request, tmp_path):
-    return request.param, report_of(tmp_path, request.param)
+@pytest.fixture(scope="module", params=list(EXPECTED))
+def case(request, tmp_path_factory):
+    return request.param, report_of(tmp_path_factory.mktemp("gate"), request.param)
 
 
 def cases_of(report):
@@ -215,14 +215,14 @@ def test_ten_annotations_at_most_and_the_last_counts_the_rest(huge):
     assert re.match(r"::error title=Moderation gate::\d+ more checks and remarks", lines[-1])
 
 
-@pytest.fixture(params=ATTACKS, ids=range(len(ATTACKS)))
-def attacked(request, tmp_path):
+@pytest.fixture(scope="module", params=ATTACKS, ids=range(len(ATTACKS)))
+def attacked(request, tmp_path_factory):
     """The attack as category, item id, candidate name, reason of the baseline and log warning at once."""
     attack = request.param
     stored_as = attack.encode("utf-8", "replace").decode()
     ids = [stored_as, *(f"i{index}" for index in range(1, 600))]
     run = store_run(
-        tmp_path,
+        tmp_path_factory.mktemp("attacked"),
         GOLD,
         {"v1": decided(GOLD), stored_as: decided(GOLD, missed=60)},
         categories=(stored_as,),

@@ -1,5 +1,6 @@
 """Stored runs: what a run folder holds and how it is read back."""
 
+import shutil
 import sys
 from dataclasses import replace
 from datetime import date
@@ -33,8 +34,9 @@ from harness.runs.tables import GROUP_BATCHES
 PREVALENCE = Prevalence(0.004, "impressions", date(2026, 10, 1), 0.003)
 
 
-@pytest.fixture
-def stored(tmp_path):
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("stored")
     golden = FakeGolden(30, withheld={7}, slices=True)
     request = make_request(
         tmp_path,
@@ -49,7 +51,15 @@ def stored(tmp_path):
     def script(text, attempt):
         return {"3": failure(500), "4": failure(400, code="content_filter")}.get(text[-1])
 
-    return open_run(run(request, FakeTransport(script)).path)
+    run(request, FakeTransport(script))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def stored(made_once, tmp_path):
+    """A copy of its own, which a test may damage."""
+    shutil.copytree(made_once, tmp_path / "runs")
+    return open_run(tmp_path / "runs" / list_runs(made_once)[-1].run_id)
 
 
 def test_columns_are_those_of_the_format(stored):
