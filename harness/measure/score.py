@@ -17,13 +17,13 @@ from harness import __version__
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
+from harness.core.design_estimates import weighted_ratio
 from harness.core.metric_table import metrics_on
 from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND, failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
 from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
 from harness.core.results import Interval, MetricResult
-from harness.core.sampled import weighted_ratio
 from harness.core.signature import interval_name, signature
 from harness.core.thresholds import recall_at_precision
 from harness.measure.decisions import (
