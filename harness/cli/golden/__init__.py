@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Rank the labels of a golden set by how suspicious they are."),
     "agreement": ("agreement", "Show how far annotators agree: with each other, with their majority, with the gold."),
     "sample": ("sample", "Choose what of an unlabelled pool to label next."),
+    "prevalence": ("prevalence", "Estimate what share of a pool violates, from a labelled sample of it."),
     "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),
     "perturb": ("perturb", "Write the items again as people write who mean to get past a filter."),
     "diff": ("diff", "Show what changed between two versions of a golden set, and what it does to stored runs."),
