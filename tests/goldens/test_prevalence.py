@@ -233,6 +233,7 @@ def test_a_biased_model_moves_no_estimate_on_real_sets(tmp_path, name, errs):
                 continue
             rate = {"flags_too_much": (0.95, 0.4), "misses_most": (0.15, 0.0)}[errs]
             score = float(np.clip(rng.beta(1, 5) + 0.6 * gold * rng.random(), 0, 1))
-            rows.append({"id": item["id"], "text": item["text"], "score": score, "views": int(rng.lognormal(3, 1.5)),
-                         "llm": int(rng.random() < rate[0 if gold else 1]), "gold_hate": gold, "gold_spam": 0})  # fmt: skip
+            row = {"id": item["id"], "text": item["text"], "score": score, "views": int(rng.lognormal(3, 1.5))}
+            llm = int(rng.random() < rate[0 if gold else 1])
+            rows.append(row | {"llm": llm, "gold_hate": gold, "gold_spam": 0})
     simulate(tmp_path, rows, {"size": 300, "design": Design(scores=("score",)), "views": "views"}, 100, "llm")
