@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("baseline", "Promote a run as the baseline of later gates, and show it."),
     "ci": ("ci", "Run an eval, gate it, and write JUnit, annotations, job summary and comment."),
     "robustness": ("robustness", "Show what rewriting items costs each candidate."),
+    "cases": ("cases", "Show whether conversations, threads and accounts are caught, and how late."),
     "rules": ("rules", "Iterate on rule sets: what each rule does, and what a new version changes."),
     "thresholds": ("thresholds", "Choose the score from which on each category is flagged."),
     "report": ("report", "Write the comparison report of a stored run."),

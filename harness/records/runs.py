@@ -173,6 +173,12 @@ class RunMeta:
         return self.golden_set.n_items
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the run asked about a part of its golden set only, by ``--limit``."""
+        in_set = self.golden_set.n_items_in_set
+        return self.limit is not None and (in_set is None or self.limit < int(in_set))
+
+    @property
     def n_errors(self) -> int:
         """Rows that were asked and got no answer, over all candidates."""
         return sum(counts.get("error", 0) for counts in self.counts.values())

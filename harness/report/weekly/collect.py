@@ -206,19 +206,13 @@ def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str |
 
 def _is_wanting(meta: RunMeta, metas: Sequence[RunMeta]) -> bool:
     """Whether a run should be repeated: it broke, is no sample, and no later run of its week has its candidates."""
-    if meta.status == "complete" or is_sample(meta):
+    if meta.status == "complete" or meta.is_sample:
         return False
     week, later = week_of(meta), set[str]()
     for one in metas:
         if one.status == "complete" and week_of(one) == week and one.created_at > meta.created_at:
             later |= set(one.candidates)
     return not later.issuperset(meta.candidates)
-
-
-def is_sample(meta: RunMeta) -> bool:
-    """Whether the run asked about a part of its golden set only, on purpose."""
-    in_set = meta.golden_set.n_items_in_set
-    return meta.limit is not None and (in_set is None or meta.limit < int(in_set))
 
 
 def _candidate(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None]:
