@@ -16,10 +16,11 @@ from harness.core.metric_table import metrics_on
 from harness.errors import HarnessError
 from harness.gating.choose import choose_several
 from harness.jobs.texts import texts_and_votes
-from harness.report.comparison.build import ITEMS_PER_DAY, REVIEW_SECONDS, build_report
+from harness.report.comparison.build import build_report
 from harness.report.comparison.from_run import Choice, choices, source_from_run
 from harness.report.comparison.plots import PLOTS, PlotFormat, plot
 from harness.report.comparison.renderers import RENDERERS
+from harness.report.comparison.workload import ITEMS_PER_DAY, REVIEW_SECONDS
 from harness.report.parts.masking import TextMode, default_text_mode
 
 if TYPE_CHECKING:

@@ -186,7 +186,7 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         failure_rate=_failure_rate(rows),
         n_fallback=read.n_fallback,
         categories=_categories(run, candidate, read),
-        any_violation=_any_violation(run, read),
+        any_violation=any_violation(run, read),
         macro=_averages(macro_average, read, run.clusters),
         micro=_averages(micro_average, read, run.clusters),
         slices=_slices(run, read) if with_slices else {},
@@ -333,14 +333,22 @@ def _averages(
     return {metric: one.per_item(n_repeats) for metric, one in results.items()}
 
 
-def _any_violation(run: Run, read: Decisions) -> CategoryScore:
-    """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0."""
+def any_violation(run: Run, read: Decisions, members: NDArray[np.int64] | None = None) -> CategoryScore:
+    """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0.
+
+    Args:
+        run: The run.
+        read: One candidate's decisions on it.
+        members: Positions of the items to look at; all when None.
+    """
     covered = read.is_covered
-    y_true, y_pred = _any(read.y_true[:, covered], axis=1), _any(read.y_pred[:, :, covered], axis=2)
-    has_failed: NDArray[np.bool_] = np.any(read.has_failed, axis=2, keepdims=True)
+    at = slice(None) if members is None else members
+    clusters = run.clusters if run.clusters is None else run.clusters[at]
+    y_true, y_pred = _any(read.y_true[at][:, covered], axis=1), _any(read.y_pred[at][:, :, covered], axis=2)
+    has_failed: NDArray[np.bool_] = np.any(read.has_failed[at], axis=2, keepdims=True)
     no_score = np.full((*y_pred.shape, 1), np.nan)
     single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), has_failed)
-    return _count(single, 0, CATEGORY_METRICS, run.clusters)
+    return _count(single, 0, CATEGORY_METRICS, clusters)
 
 
 def _any(labels: NDArray[np.int8], axis: int) -> NDArray[np.int8]:

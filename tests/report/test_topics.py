@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.report.parts.topics import text_clusters
-from harness.report.weekly.data import Example
+from harness.report.weekly.error_data import Example
 from harness.report.weekly.sentences import topic_counts, topic_name
 from harness.report.weekly.topics import topics_of
 from tests.fakes import FakeRun, rows_of

@@ -9,8 +9,8 @@ from stories import Story, caught, everywhere, half, nowhere
 
 from harness.cli.weekly import command as weekly_command
 from harness.gating.findings.causes import CauseEvidence, ControlEvidence, cause_of
-from harness.report.weekly.data import Cluster, Part
 from harness.report.weekly.digest import gathered
+from harness.report.weekly.error_data import Cluster, Part
 from harness.report.weekly.sentences import cause_sentence
 
 PROMPT = {"kind": "prompt", "model": "acme-1", "provider": "openai", "prompt": "hate_v1@aaaa", "categories": ["hate"]}

@@ -15,9 +15,7 @@ from harness.report.comparison.sections import (
     slice_tables,
 )
 from harness.report.comparison.source import ReportSource
-
-ITEMS_PER_DAY = 1_000_000.0
-REVIEW_SECONDS = 30.0
+from harness.report.comparison.workload import ITEMS_PER_DAY, REVIEW_SECONDS
 
 
 def build_report(

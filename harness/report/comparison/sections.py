@@ -6,7 +6,6 @@ Decides what each table holds; wording and drawing belong to the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
-from harness.report.comparison.workload import Production, ProductionRow, ProductionTotal
+from harness.report.comparison.workload import Production, production_row, production_total
 
 MAX_SLICE_VALUES = 40
 SLICE_FDR = 0.10
@@ -174,70 +173,22 @@ def economics(source: ReportSource) -> tuple[Economics, ...]:
 
 def production(source: ReportSource, items_per_day: float, review_seconds: float) -> Production | None:
     """What the candidates would do to a day's traffic; None when the policy states no prevalence."""
-    rows = []
-    for arm in source.arms:
-        for category, scored in source.scored(arm.id).categories.items():
-            stated = source.policy.category(category).prevalence
-            recall, fpr = scored.metrics.get("recall"), scored.metrics.get("fpr")
-            precision = scored.metrics.get("precision_at_prevalence")
-            if stated is None or recall is None or fpr is None or precision is None:
-                continue
-            if not (recall.is_defined and fpr.is_defined):
-                continue
-            share = stated.value
-            rows.append(
-                ProductionRow(
-                    candidate=arm.id,
-                    category=category,
-                    name=category_name(source, category),
-                    prevalence=share,
-                    source=f"{stated.source}, {stated.date.isoformat()}",
-                    precision=precision,
-                    flagged=_combined(share, recall, 1 - share, fpr),
-                    wrongly_flagged=_combined(0.0, recall, 1 - share, fpr),
-                    missed=MetricResult(
-                        share * (1 - recall.value), share * (1 - recall.high), share * (1 - recall.low), recall.n
-                    ),
-                )
-            )
+    found = [
+        production_row(arm.id, category, category_name(source, category), source.policy.category(category), scored)
+        for arm in source.arms
+        for category, scored in source.scored(arm.id).categories.items()
+    ]
+    rows = [row for row in found if row is not None]
     if not rows:
         return None
     known = {row.category for row in rows}
     unknown = tuple(category_name(source, one) for one in source.categories if one not in known)
     totals = tuple(
-        total for arm in source.arms if (total := _total([row for row in rows if row.candidate == arm.id])) is not None
+        total
+        for arm in source.arms
+        if (total := production_total([row for row in rows if row.candidate == arm.id])) is not None
     )
     return Production(items_per_day, review_seconds, tuple(rows), totals, unknown)
-
-
-def _total(rows: Sequence[ProductionRow]) -> ProductionTotal | None:
-    """The sum over categories; its ends join those of every category, which is cautious."""
-    if not rows:
-        return None
-
-    def summed(name: str) -> MetricResult:
-        parts: list[MetricResult] = [getattr(row, name) for row in rows]
-        value, low, high = (sum(getattr(one, end) for one in parts) for end in ("value", "low", "high"))
-        return MetricResult(value, low, high, sum(one.n for one in parts))
-
-    flagged, wrong = summed("flagged"), summed("wrongly_flagged")
-    if flagged.value <= 0:
-        precision = MetricResult.undefined("nothing flagged")
-    else:  # ends of the categories' own intervals, weighted by their flags
-        shares = [row.flagged.value / flagged.value for row in rows]
-        low, high = (
-            sum(share * (end if end == end else 0.0) for share, end in zip(shares, ends, strict=True))
-            for ends in ([row.precision.low for row in rows], [row.precision.high for row in rows])
-        )
-        precision = MetricResult(1 - wrong.value / flagged.value, low, high, flagged.n)
-    return ProductionTotal(rows[0].candidate, precision, flagged, wrong, summed("missed"))
-
-
-def _combined(a: float, one: MetricResult, b: float, other: MetricResult) -> MetricResult:
-    """Weighted sum; its ends join the ends of both intervals, which is cautious."""
-    return MetricResult(
-        a * one.value + b * other.value, a * one.low + b * other.low, a * one.high + b * other.high, one.n + other.n
-    )
 
 
 def gold_quality(source: ReportSource) -> GoldQuality:

@@ -21,7 +21,7 @@ from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES
 from harness.report.parts.masking import TextMode
 from harness.report.weekly.control import Q
-from harness.report.weekly.data import Cluster, Errors, Example, Part
+from harness.report.weekly.error_data import Cluster, Errors, Example, Part
 from harness.report.weekly.topics import topics_of
 from harness.runs import Run
 

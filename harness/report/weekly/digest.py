@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.report.parts import numbers
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
-from harness.report.weekly.data import KIND_NAMES, Cluster, WeeklyData
+from harness.report.weekly.data import WeeklyData
+from harness.report.weekly.error_data import KIND_NAMES, Cluster
 
 LIMIT = 1_500
 MAX_LINE = 420

@@ -23,17 +23,8 @@ from harness.report.parts.templates import environment
 from harness.report.parts.words import plural
 from harness.report.weekly import drawings
 from harness.report.weekly.acknowledged import ledger_state
-from harness.report.weekly.data import (
-    KIND_NAMES,
-    METRIC_NAMES,
-    Ask,
-    CategoryRow,
-    Cluster,
-    Example,
-    Judgement,
-    Series,
-    WeeklyData,
-)
+from harness.report.weekly.data import METRIC_NAMES, Ask, CategoryRow, Judgement, Series, WeeklyData
+from harness.report.weekly.error_data import KIND_NAMES, Cluster, Example
 from harness.report.weekly.sentences import topic_counts, topic_name
 
 MAX_CHARTS = 30

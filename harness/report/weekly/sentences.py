@@ -13,7 +13,8 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone, Topic
+from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
+from harness.report.weekly.error_data import Topic
 from harness.report.weekly.weeks import weeks_between, weeks_until
 
 TOLD = 3

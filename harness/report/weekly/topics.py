@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.report.parts.masking import TextMode, mask, printable
 from harness.report.parts.topics import TextCluster, text_clusters
-from harness.report.weekly.data import Example, Topic
+from harness.report.weekly.error_data import Example, Topic
 from harness.runs import Run
 
 MAX_TOPICS, MAX_EXAMPLES, MAX_NAMES = 6, 3, 2

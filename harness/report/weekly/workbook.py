@@ -11,7 +11,8 @@ from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.masking import TextMode
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 from harness.report.weekly.acknowledged import ledger_state
-from harness.report.weekly.data import KIND_NAMES, METRIC_NAMES, WeeklyData
+from harness.report.weekly.data import METRIC_NAMES, WeeklyData
+from harness.report.weekly.error_data import KIND_NAMES
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
 _MARKS: Any = (
