@@ -46,6 +46,21 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @text_option
 @click.option(
+    "--traffic",
+    "items_per_day",
+    type=click.FloatRange(min=0),
+    default=1_000_000.0,
+    show_default=True,
+    help="Items a day, for the workload.",
+)
+@click.option(
+    "--review-seconds",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Seconds a reviewer needs for one flagged item.",
+)
+@click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; write files only with --out.")
@@ -61,19 +76,25 @@ def command(
     formats: tuple[str, ...],
     out: Path | None,
     text_mode: str,
+    items_per_day: float,
+    review_seconds: float,
     golden_card: Path | None,
     as_json: bool,
     runs_dir: str,
 ) -> None:
     """Write the weekly quality report of an eval from its stored runs.
 
-    Headline, targets, trend with control limits, what moved and why, new errors, golden-set health, cost, asks.
+    For policy: asks with due dates and items, targets, trend, what moved and why, open falls, new errors.
+    For operations: workload before and after, languages, disputed labels, overturned appeals (slice 'appeal', value
+    'overturned'). For engineering: cost, time, failures, versions, commands.
+
+    Any past week can be made again with --week, as of that week: nothing newer is read.
 
     \b
     Examples:
       harness weekly --eval community
       harness weekly --eval community --week 2026-W47 --control rules_v1 --format html,md,xlsx,png
-      harness weekly --eval community --text none --out reports/monday
+      harness weekly --eval community --text none --out reports/monday --traffic 250000
       harness weekly ack --eval community --finding hate.recall --reason "policy change, agreed 12 Nov"
     """
     if context.invoked_subcommand is not None:
@@ -84,6 +105,7 @@ def command(
     from harness.jobs.report import now_text
     from harness.report.weekly.build import build_weekly
     from harness.report.weekly.collect import collect
+    from harness.report.weekly.operations import Traffic
     from harness.report.weekly.renderers import RENDERERS
 
     source = collect(
@@ -92,6 +114,7 @@ def command(
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
     source, mode = _with_golden(source, runs_dir, text_mode, golden_card)
+    source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds))
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
     for one in data.banners:
         note(f"{one.word}: {one.text}")
@@ -182,10 +205,9 @@ def _file_name(name: str) -> str:
 
 def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Path | None) -> tuple[WeeklySource, Any]:
     """Texts, agreement and the gate log, where the golden set is at hand and is the one that was run."""
-    from harness.core.results import MetricResult
     from harness.gating.log import candidates_gated
     from harness.jobs.texts import golden_of
-    from harness.report.weekly.health import agreement_of
+    from harness.report.parts.disputes import Votes, votes_of
     from harness.report.weekly.summaries import SummaryCache
 
     golden = golden_of(source.run, golden_card)
@@ -196,8 +218,8 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
     wanted = set(source.run.item_ids) if mode != "none" else set()
     texts = {item.id: item.text for item in golden.items() if item.id in wanted} if wanted else {}
     with SummaryCache(runs_dir) as cache:
-        alphas = cache.get(f"agreement|{golden.sha256}", dict[str, MetricResult], lambda: agreement_of(golden))
+        votes = cache.get(f"votes|{golden.sha256}", Votes, lambda: votes_of(golden))
     return (
-        dataclasses.replace(source, texts=texts, alphas=alphas, n_gated=candidates_gated(golden.path)),
+        dataclasses.replace(source, texts=texts, votes=votes, n_gated=candidates_gated(golden.path)),
         mode,
     )

@@ -25,7 +25,8 @@ from harness.report.comparison.sections import gold_quality
 from harness.report.comparison.terminal import comparison_tables
 from harness.report.gate.tables import check_row
 from harness.report.parts import numbers
-from harness.report.weekly.health import agreement_of, gold_rows, recall_checks
+from harness.report.parts.disputes import NO_VOTES, votes_of
+from harness.report.weekly.health import gold_rows, recall_checks
 from harness.report.weekly.targets import judge
 from tests.gating.stored import store_run
 from tests.goldens.test_agreement import small_set
@@ -138,17 +139,19 @@ def test_weekly_agreement_is_that_of_golden_agreement(tmp_path):
     """A category that no vote names counted as agreed on in the weekly report alone."""
     golden = load_golden(small_set(tmp_path), None)
     votes = read_votes(golden)
-    found = agreement_of(golden)
-    assert set(found) == set(voted(votes)) == {"hate"}
-    assert found["hate"] == category_agreement(votes, "hate").alpha
-    assert agreement_of(load_golden(small_set(tmp_path, rows=[("a", {"hate": 1, "spam": 0}, [])]), None)) == {}
+    found = votes_of(golden)
+    assert [one.category for one in found.categories] == list(voted(votes)) == ["hate"]
+    agreed = category_agreement(votes, "hate")
+    assert found.of("hate").alpha == agreed.alpha
+    assert set(found.of("hate").disputed) == set(agreed.disputed)
+    assert votes_of(load_golden(small_set(tmp_path, rows=[("a", {"hate": 1, "spam": 0}, [])]), None)) == NO_VOTES
 
 
 def test_what_a_set_can_prove_is_the_plan_s_on_every_surface(tmp_path):
     gold = np.array([1] * 60 + [0] * 40)
     lines = [{"category": "*", "metric": "recall", "margin": 0.05, "floor": None, "tier": "guarded"}]
     run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, checks=lines)
-    (row,) = gold_rows(run, {"hate": (60, 40, 0)}, {}, {})
+    (row,) = gold_rows(run, {"hate": (60, 40, 0)}, {}, NO_VOTES)
     planned = plan_checks(run.y_true, ("hate",), resolve_checks(run.meta.eval.gate.checks, ("hate",), 100))[0]
     assert row.provable_margin == planned.smallest_margin
     assert row.items_needed == planned.needed - 60

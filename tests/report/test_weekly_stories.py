@@ -100,7 +100,8 @@ def test_a_fall_is_remembered_until_it_is_repaired(tmp_path):
     assert [(one.key, one.since, one.closed) for one in repaired.ledger] == [("hate.recall", "2026-W46", "2026-W49")]
     assert repaired.word == "BETTER"
     everywhere(
-        {k: v for k, v in story.weekly_surfaces("2026-W49").items() if k in ("html", "xlsx")}, "repaired in 2026-W49"
+        story.weekly_surfaces("2026-W49"),
+        "Recall of Homophobia, fallen in 2026-W46, is repaired: 89.0% now, 90.0% before the fall.",
     )
 
 
@@ -112,10 +113,12 @@ def test_an_acknowledged_fall_is_shown_with_its_reason_and_no_longer_asked_about
     done = CliRunner().invoke(weekly_command, [*options, "--reason", "agreed until the new prompt"])
     assert done.exit_code == 0, done.output
     data = story.weekly()
-    assert data.word == "STEADY"
+    assert (data.word, data.tone) == ("NOT REPAIRED, ACKNOWLEDGED", "open")
     assert data.ledger[0].acknowledged.reason == "agreed until the new prompt"
-    found = {name: said for name, said in story.weekly_surfaces().items() if name != "md"}
-    everywhere(found, "agreed until the new prompt")
+    assert not [one for one in data.asks if "has not recovered" in one.text]
+    found = story.weekly_surfaces()
+    everywhere(found, "and is not repaired (60.0% now); ana answers for it: agreed until the new prompt.")
+    nowhere(found, "STEADY")
     again = CliRunner().invoke(weekly_command, [*options[:4], "spam.recall", *options[5:], "--reason", "x"])
     assert again.exit_code == 1
     assert "no open finding 'spam.recall'" in str(again.exception)

@@ -1,86 +1,166 @@
-"""Asks and owners: what somebody should do next, derived from the numbers.
+"""Asks and owners: what somebody should do next, by when, and on which items; derived from the numbers.
 
-Decides which facts become asks, who is asked, and the order. The policy names the owners of categories.
+Decides which facts become asks, who is asked, the order, and the due date. The policy names the owners of categories.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry
 from harness.gating.findings.stored import NEWLY
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
+from harness.report.weekly.operations import Operations
 from harness.report.weekly.sentences import points_text
+from harness.report.weekly.weeks import monday
 from harness.runs import RunMeta
 
-ENGINEERING = "engineering"
+ENGINEERING, OPERATIONS = "engineering", "operations"
 GOLDEN_OWNER = "golden-set owner"
 NO_OWNER = "no owner named in the policy"
 MIN_WITNESSES = 3
 """Two weak candidates agree against a good label all too often."""
 _UNITS = {"recall": "violating items", "precision": "flagged items"}
 _WORSE = {"recall": "newly missed item", "precision": "newly wrongly flagged item"}
+_MOVED, _OPEN_SINCE, _BELOW, _LATER = 0, 5, 10, 25
+"""Ranks: falls of this week, falls still open, targets missed, and from where on it may take four weeks; the severity
+is added."""
 _SEVERITY = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
-def build_asks(
-    rows: Sequence[CategoryRow],
-    movements: Sequence[Movement],
-    health: GoldenHealth,
-    candidates: Sequence[CandidateRow],
-    unusable: Sequence[RunMeta],
-    max_error_rate: float,
-    has_own_change: bool,
-    still_open: Sequence[Entry] = (),
-) -> tuple[Ask, ...]:
-    """Every ask, the most urgent first."""
+@dataclass(frozen=True, slots=True)
+class AskSource:
+    """What asks are made of.
+
+    Attributes:
+        week: The reported week.
+        rows: Categories of the week.
+        movements: What moved.
+        findings: All findings of the week; those of slices become asks here.
+        health: The golden set.
+        candidates: Candidates of the week.
+        operations: Workload, languages, appeals.
+        unusable: Runs that speak for nobody.
+        max_error_rate: Most failed rows that a run may have.
+        has_own_change: Whether an input of the candidate changed.
+        still_open: Falls of the weeks before that nobody repaired or answers for.
+        errors: Category, metric -> items behind its errors now.
+        newly: Category, metric, slice -> items newly wrong.
+        contradicted: Items with a label that every candidate contradicts.
+    """
+
+    week: str
+    rows: Sequence[CategoryRow]
+    movements: Sequence[Movement]
+    findings: Sequence[Finding]
+    health: GoldenHealth
+    candidates: Sequence[CandidateRow]
+    operations: Operations
+    unusable: Sequence[RunMeta]
+    max_error_rate: float
+    has_own_change: bool
+    still_open: Sequence[Entry]
+    errors: Callable[[str, str], tuple[str, ...]]
+    newly: Callable[[str, str, tuple[str, str] | None], tuple[str, ...]]
+    contradicted: Callable[[], tuple[str, ...]]
+
+
+def build_asks(source: AskSource) -> tuple[Ask, ...]:
+    """Every ask, the most urgent first, with its due date."""
+    rows = source.rows
     found = [
-        *_moved(rows, movements, has_own_change),
-        *_unrepaired(rows, still_open),
-        *_missed(rows),
-        *_failures(candidates, max_error_rate),
-        *_broken_runs(unusable),
+        *_moved(source),
+        *_in_slices(source),
+        *_unrepaired(source),
+        *_missed(source),
+        *_failures(source.candidates, source.max_error_rate),
+        *_broken_runs(source.unusable),
+        *_workload(source.operations),
         *_open(rows),
-        *_golden(health, len(candidates)),
+        *_golden(source),
     ]
-    return tuple(sorted(found, key=lambda one: one.rank))
+    return tuple(sorted((_dated(one, source.week) for one in found), key=lambda one: one.rank))
+
+
+def due_date(week: str, rank: int) -> datetime.date:
+    """Critical falls by Wednesday of the next week, other falls, targets and failures by its Friday, labels in four.
+
+    >>> due_date("2026-W46", 0), due_date("2026-W46", 12), due_date("2026-W46", 40)
+    (datetime.date(2026, 11, 18), datetime.date(2026, 11, 20), datetime.date(2026, 12, 11))
+    """
+    if rank in (_MOVED, _OPEN_SINCE):
+        return monday(week) + datetime.timedelta(days=9)
+    return monday(week) + datetime.timedelta(days=11 if rank < _LATER else 32)
+
+
+def _dated(one: Ask, week: str) -> Ask:
+    due = due_date(one.since or week, one.rank)
+    reader = monday(week) + datetime.timedelta(days=7)
+    return replace(one, due=due.isoformat(), is_overdue=due < reader)
 
 
 def _owner(row: CategoryRow | None) -> str:
     return NO_OWNER if row is None or not row.owner else row.owner
 
 
-def _moved(rows: Sequence[CategoryRow], movements: Sequence[Movement], has_own_change: bool) -> Iterable[Ask]:
-    by_id = {row.id: row for row in rows}
-    for one in movements:
+def _moved(source: AskSource) -> Iterable[Ask]:
+    by_id = {row.id: row for row in source.rows}
+    for one in source.movements:
         if one.is_better:
             continue
         row = by_id.get(one.category)
         n_worse = row.newly.get(NEWLY[one.metric][0], 0) if row is not None else 0
         broken = f" Start with the {plural(n_worse, _WORSE[one.metric])}." if n_worse else ""
-        what = "decide whether to roll back" if has_own_change else "find the cause with whoever runs it"
+        what = "decide whether to roll back" if source.has_own_change else "find the cause with whoever runs it"
         size = points_text(one.difference)
         text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {size}: {what}.{broken}"
-        yield Ask(_SEVERITY.get(row.severity if row else "", 2), _owner(row), text, one.category)
+        rank = _MOVED + _severity(row)
+        yield Ask(rank, _owner(row), text, one.category, items=source.newly(one.category, one.metric, None))
 
 
-def _unrepaired(rows: Sequence[CategoryRow], still_open: Sequence[Entry]) -> Iterable[Ask]:
-    by_id = {row.id: row for row in rows}
-    for one in still_open:
+def _in_slices(source: AskSource) -> Iterable[Ask]:
+    """What is worse in a language or another slice while the whole shows nothing."""
+    by_id = {row.id: row for row in source.rows}
+    whole = {(one.category, one.metric) for one in source.movements}
+    for one in source.findings:
+        if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None:
+            continue
+        metric = {"fpr": "precision"}.get(one.metric, one.metric)
+        if (one.category, metric) in whole:
+            continue
+        row = by_id.get(one.category)
+        items = source.newly(one.category, metric, one.slice)
+        start = f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
+        text = f"{finding_sentence(one)} Find out why there.{start}"
+        yield Ask(_MOVED + _severity(row), _owner(row), text, one.category, items=items)
+
+
+def _severity(row: CategoryRow | None) -> int:
+    return _SEVERITY.get(row.severity if row else "", 2)
+
+
+def _unrepaired(source: AskSource) -> Iterable[Ask]:
+    by_id = {row.id: row for row in source.rows}
+    for one in source.still_open:
         row = by_id.get(one.category)
         name = one.category if row is None else row.name
         text = (
             f"{METRIC_NAMES.get(one.metric, one.metric)} of {name} has not recovered since {one.since}: repair it, or "
             f"answer for it (harness weekly ack --finding {one.key})."
         )
-        yield Ask(5 + _SEVERITY.get(row.severity if row else "", 2), _owner(row), text, one.category)
+        items = source.errors(one.category, one.metric)
+        yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
 
 
-def _missed(rows: Sequence[CategoryRow]) -> Iterable[Ask]:
-    for row in rows:
+def _missed(source: AskSource) -> Iterable[Ask]:
+    for row in source.rows:
         for one in row.judgements.values():
             if one.verdict != "missed":
                 continue
@@ -90,7 +170,7 @@ def _missed(rows: Sequence[CategoryRow]) -> Iterable[Ask]:
                 f"most {numbers.share(one.high)}, and so below its target of {numbers.share(one.target, 0)}: "
                 f"{_advice(one, row)}"
             )
-            yield Ask(10 + _SEVERITY.get(row.severity, 2), _owner(row), text, row.id)
+            yield Ask(_BELOW + _severity(row), _owner(row), text, row.id, items=source.errors(row.id, one.metric))
 
 
 def _advice(one: Judgement, row: CategoryRow) -> str:
@@ -109,13 +189,28 @@ def _failures(candidates: Sequence[CandidateRow], max_error_rate: float) -> Iter
                 f"{one.id} gave no usable decision for {plural(n_failed, 'row')} "
                 f"({numbers.share_with_interval(rate, 2)} of calls): look at the raw answers."
             )
-            yield Ask(20, ENGINEERING, text)
+            yield Ask(20, ENGINEERING, text, function="engineering")
 
 
 def _broken_runs(unusable: Sequence[RunMeta]) -> Iterable[Ask]:
     if unusable:
         names = enumerated([f"{one.run_id} ({one.status})" for one in unusable])
-        yield Ask(21, ENGINEERING, f"Repeat {names}: it speaks for nobody until it is complete.")
+        text = f"Repeat {names}: it speaks for nobody until it is complete."
+        yield Ask(21, ENGINEERING, text, function="engineering")
+
+
+def _workload(operations: Operations) -> Iterable[Ask]:
+    """Reviewers are planned by flags: a clear rise is told to them."""
+    work = operations.workload
+    if work is not None and work.before is not None and work.change == "up":
+        sides = (work.before.flagged.value, work.now.flagged.value)
+        flags = [numbers.count(round(work.traffic.items_per_day * one)) for one in sides]
+        hours = [numbers.count(round(work.traffic.hours * one)) for one in sides]
+        text = (
+            f"Flags would rise from {flags[0]} to {flags[1]} a day at {numbers.count(work.traffic.items_per_day)} "
+            f"items: plan {hours[1]} reviewer hours a day instead of {hours[0]}, or hold the change back."
+        )
+        yield Ask(22, OPERATIONS, text, function="operations")
 
 
 def _open(rows: Sequence[CategoryRow]) -> Iterable[Ask]:
@@ -127,16 +222,17 @@ def _open(rows: Sequence[CategoryRow]) -> Iterable[Ask]:
                     f"cannot be told yet: about {numbers.count(one.more)} more {_UNITS[one.metric]} would settle it if "
                     f"{numbers.share(row.results[one.metric].value)} is true."
                 )
-                yield Ask(30 + _SEVERITY.get(row.severity, 2), _owner(row), text, row.id)
+                yield Ask(30 + _severity(row), _owner(row), text, row.id)
 
 
-def _golden(health: GoldenHealth, n_candidates: int) -> Iterable[Ask]:
+def _golden(source: AskSource) -> Iterable[Ask]:
+    health, n_candidates = source.health, len(source.candidates)
     if health.n_gated is not None and health.n_gated > MOST_CANDIDATES:
         text = (
             f"{numbers.count(health.n_gated)} candidates were gated on {health.name} v{health.version}: a lucky PASS "
             "gets likely, refresh the set."
         )
-        yield Ask(25, GOLDEN_OWNER, text)
+        yield Ask(25, GOLDEN_OWNER, text, function="operations")
     short = [row for row in health.rows if row.items_needed]
     if short and health.n_items == health.n_in_set:  # a sample says little about the whole set
         names = [f"{row.name} (+{numbers.count(row.items_needed or 0)})" for row in short]
@@ -146,8 +242,8 @@ def _golden(health: GoldenHealth, n_candidates: int) -> Iterable[Ask]:
             f"{plural(len(short), 'category', 'categories')} cannot prove yet; violating items to add: "
             f"{enumerated(names, 5)}."
         )
-        yield Ask(40, GOLDEN_OWNER, text)
+        yield Ask(40, GOLDEN_OWNER, text, function="operations")
     if health.n_all_disagree and n_candidates >= MIN_WITNESSES:
         many = plural(health.n_all_disagree, "item")
         text = f"Every candidate contradicts a label of {many}: look at those labels first."
-        yield Ask(41, GOLDEN_OWNER, text)
+        yield Ask(41, GOLDEN_OWNER, text, function="operations", items=source.contradicted())

@@ -15,15 +15,17 @@ from harness.measure.comparable import shared_positions
 from harness.measure.compare import Comparison
 from harness.measure.score import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
+from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences
-from harness.report.weekly.asks import build_asks
+from harness.report.weekly.asks import AskSource, build_asks
 from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
 from harness.report.weekly.causes import candidate_series, cause_between, causes_of, headline_of
 from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import (
+    ASK_EXAMPLES,
     METRIC_NAMES,
     CategoryRow,
     GoldenHealth,
@@ -33,9 +35,11 @@ from harness.report.weekly.data import (
     WeekChanges,
     WeeklyData,
 )
+from harness.report.weekly.engineering import engineering_of
 from harness.report.weekly.findings import week_findings, week_screen
-from harness.report.weekly.health import gold_rows, n_all_disagree
-from harness.report.weekly.items import example_of, item_rows
+from harness.report.weekly.health import contradicted, gold_rows
+from harness.report.weekly.items import AskItems, example_of, item_rows
+from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import against_itself, proven_moves
 from harness.report.weekly.series import point_at, series_of
 from harness.report.weekly.summaries import metric as metric_of
@@ -74,19 +78,10 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         except HarnessError:
             shared = None  # no item in common: nothing can be called new
     errors = error_clusters(run, candidate, names, examples, shared, previous_week, source.texts, text_mode)
-    health = _health(source, names)
+    against_all = contradicted(run)
+    health = _health(source, names, len(against_all))
     candidates = candidate_rows(source)
     entries = ledger_of(source)
-    asks = build_asks(
-        rows,
-        movements,
-        health,
-        candidates,
-        source.unusable,
-        float(run.meta.max_error_rate),
-        any(one.kind in OWN_KINDS for one in changes),
-        [one for one in entries if one.is_open and one.since < week],
-    )
     findings = week_findings(
         run,
         candidate,
@@ -99,8 +94,30 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         previous_week,
         week,
     )
+    operations = _operations(source, is_comparable)
+    ask_items = AskItems(run, candidate, paired)
+    asks = build_asks(
+        AskSource(
+            week,
+            rows,
+            movements,
+            findings,
+            health,
+            candidates,
+            operations,
+            source.unusable,
+            float(run.meta.max_error_rate),
+            any(one.kind in OWN_KINDS for one in changes),
+            [one for one in entries if one.is_open and one.since < week],
+            ask_items.errors,
+            ask_items.newly,
+            lambda: against_all,
+        )
+    )
     n_missed = sum(one.verdict == "missed" for row in rows for one in row.judgements.values())
-    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings)
+    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings, entries)
+    reproduce = f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
+    reproduce += f" --control {source.control}" if source.control else ""
     items, items_note = item_rows(source, names, text_mode, shared)
     return WeeklyData(
         banners=_banners(source),
@@ -115,7 +132,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable),
+        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable, entries),
         findings=findings,
         ledger=entries,
         screen=week_screen(findings),
@@ -136,15 +153,19 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         n_split_items=n_split,
         errors=errors,
         health=health,
+        operations=operations,
+        disputes=disputes_of(run, candidate, source.votes, names),
+        teams=source.votes.teams,
+        engineering=engineering_of(source, reproduce),
         candidates=candidates,
         asks=asks,
+        ask_examples={item: examples[item] for one in asks for item in one.items[:ASK_EXAMPLES] if item in examples},
         history=history_rows(source),
         items=items,
         items_note=items_note,
         runs=runs_read(source),
         signature=signature_of(run, candidate),
-        reproduce=f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
-        + (f" --control {source.control}" if source.control else ""),
+        reproduce=reproduce,
     )
 
 
@@ -152,6 +173,15 @@ def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
     """Falls of the candidate over the weeks that are remembered: open, answered for, or repaired."""
     long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
     return ledger([(one.category, one.metric, one.points) for one in long], source.falls, source.acknowledged)
+
+
+def _operations(source: WeeklySource, is_comparable: bool) -> Operations:
+    before = None
+    if source.previous is not None:
+        past_week, past = source.previous
+        before = (past_week, past, source.summaries[past.meta.run_id])
+    summary = source.summaries[source.run.meta.run_id]
+    return operations_of(source.run, source.candidate, summary, before, source.traffic, is_comparable=is_comparable)
 
 
 def _banners(source: WeeklySource) -> tuple[Banner, ...]:
@@ -301,7 +331,7 @@ def _difference(before: MetricResult, after: MetricResult) -> float:
     return after.value - before.value if before.is_defined and after.is_defined else math.nan
 
 
-def _health(source: WeeklySource, names: Mapping[str, str]) -> GoldenHealth:
+def _health(source: WeeklySource, names: Mapping[str, str], n_all_disagree: int) -> GoldenHealth:
     run, summary = source.run, source.summaries[source.run.meta.run_id]
     golden = run.meta.golden_set
     return GoldenHealth(
@@ -314,7 +344,7 @@ def _health(source: WeeklySource, names: Mapping[str, str]) -> GoldenHealth:
         first_week=source.first_week,
         age_weeks=max(0, weeks_between(source.first_week, source.week)),
         n_gated=source.n_gated,
-        n_all_disagree=n_all_disagree(run),
-        has_votes=bool(source.alphas),
-        rows=gold_rows(run, summary.gold, names, source.alphas),
+        n_all_disagree=n_all_disagree,
+        has_votes=bool(source.votes.categories),
+        rows=gold_rows(run, summary.gold, names, source.votes),
     )

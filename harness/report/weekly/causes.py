@@ -20,10 +20,11 @@ from harness.gating.findings.causes import (
     models_of,
     same_models,
 )
+from harness.gating.findings.memory import Entry
 from harness.measure.decisions import decisions, outcome_code
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
-from harness.report.parts.words import enumerated
+from harness.report.parts.words import enumerated, plural
 from harness.report.weekly import sentences
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
@@ -130,6 +131,7 @@ def headline_of(
     findings: tuple[Finding, ...],
     previous_week: str | None,
     is_comparable: bool,
+    entries: tuple[Entry, ...],
 ) -> tuple[str, ...]:
     """The report in a few sentences: harm first, then gains, why, what stayed, and how the targets stand."""
     told = [
@@ -142,11 +144,15 @@ def headline_of(
     found += falls[: sentences.TOLD]
     still = [one for one in told if one.kind == "open"]
     found += [finding_sentence(one) for one in still[:MOST_OPEN]]
+    if len(still) > MOST_OPEN:
+        found.append(f"{plural(len(still) - MOST_OPEN, 'more fall is', 'more falls are')} still open in the ledger.")
+    remembered = sentences.ledger_sentences(entries, source.week, rows)
+    found += remembered[:MOST_OPEN]
     found += [finding_sentence(one) for one in [one for one in told if one.kind == "harm"][:MOST_OPEN]]
     found += rises[: max(1, sentences.TOLD - len(falls))]
     found += sentences.gaps(source, previous_week)
     if not movements:
-        found.append(sentences.nothing_moved(previous_week, is_comparable, bool(told), _first_of(source)))
+        found.append(sentences.nothing_moved(previous_week, is_comparable, bool(told or remembered), _first_of(source)))
     found += causes[:3] if not is_comparable else causes[:1] if movements else ()
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
@@ -154,6 +160,7 @@ def headline_of(
             others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
             found.append(f"The other {others} stayed within what chance explains.")
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
+    found.append(sentences.production_sentence(rows))
     return tuple(one for one in found if one)
 
 

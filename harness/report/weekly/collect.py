@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, PairedFall
+from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
+from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Fall, falls_between
 from harness.report.weekly.summaries import Summary, SummaryCache, run_key, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
@@ -49,9 +50,10 @@ class WeeklySource:
         unusable: Whole runs of this week and later that are incomplete or invalid, and that no later run made good.
         missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
         first_week: First week in which this golden-set version was run.
-        alphas: Agreement per category, where the golden set has votes.
+        votes: Agreement, teams and disputes, where the golden set has votes.
         damaged: Run folders that cannot be read, and why.
         n_gated: Candidates gated on the golden set.
+        traffic: Items of a day and time of a review, for the workload.
         texts: Texts by item id.
         remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
         falls: Proven paired falls of those weeks.
@@ -75,8 +77,9 @@ class WeeklySource:
     unusable: tuple[RunMeta, ...] = ()
     damaged: tuple[str, ...] = ()
     missing_baseline: str | None = None
-    alphas: Mapping[str, MetricResult] = field(default_factory=dict)
+    votes: Votes = NO_VOTES
     n_gated: int | None = None
+    traffic: Traffic = field(default_factory=Traffic)
     texts: Mapping[str, str | None] = field(default_factory=dict)
     remembered: tuple[tuple[str, RunMeta], ...] = ()
     falls: tuple[PairedFall, ...] = ()
@@ -98,8 +101,8 @@ def collect(
     Raises:
         HarnessError: The eval has no complete run in the week, or a candidate is unknown.
     """
-    listed = list_runs(runs_dir, eval_name)
-    metas, damaged = list(listed), list(listed.damaged)
+    enumerated = list_runs(runs_dir, eval_name)
+    metas, damaged = list(enumerated), list(enumerated.damaged)
     wanted = parse_week(week) if week else None
     while True:
         chosen = _week(metas, eval_name, str(runs_dir), wanted)

@@ -16,10 +16,16 @@ from harness.core.targets import TargetState
 from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry
 from harness.report.parts.banner import Banner
+from harness.report.parts.disputes import Dispute, TeamVotes
 from harness.report.parts.plain import plain
-from harness.report.weekly.error_data import Errors
+from harness.report.weekly.error_data import Errors, Example
+from harness.report.weekly.operations import Operations
 
 Tone = Literal["good", "bad", "open", "neutral"]
+Function = Literal["policy", "operations", "engineering"]
+FUNCTIONS: tuple[Function, ...] = ("policy", "operations", "engineering")
+ASK_EXAMPLES = 10
+"""Items of an ask that are shown with their texts."""
 METRIC_NAMES = {name: METRIC_TITLES[name] for name in metrics_on("weekly")}
 
 
@@ -203,13 +209,82 @@ class CandidateRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WeekCosts:
+    """Cost, time and failures of one candidate in one week."""
+
+    week: str
+    candidate: str
+    n_items: int
+    cost_usd: float | None
+    cost_per_1000_usd: float | None
+    latency_p50: float | None
+    latency_p95: float | None
+    failure_rate: MetricResult
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One thing that a candidate is made of, and what it was in the run before where that differs."""
+
+    name: str
+    value: str
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Engineering:
+    """What engineering read.
+
+    Attributes:
+        costs: Reported candidate over the weeks, oldest first.
+        versions: What it was made of.
+        reasons: Reason of an error -> rows, in the reported run.
+        calls: Calls of the reported run, over all its candidates.
+        cached: Answers of it that came from the journal.
+        retries: Calls repeated.
+        commands: What it does -> command.
+    """
+
+    costs: tuple[WeekCosts, ...]
+    versions: tuple[Version, ...]
+    reasons: Mapping[str, int]
+    calls: int
+    cached: int
+    retries: int
+    commands: Mapping[str, str]
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether anything was timed or priced."""
+        return any(one.latency_p50 is not None or one.cost_per_1000_usd is not None for one in self.costs)
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """Something somebody should do; 0 is the most urgent rank."""
+    """Something somebody should do.
+
+    Attributes:
+        rank: 0 is the most urgent.
+        owner: Who is asked.
+        text: What to do, and why.
+        category: Category that it is about; None for none.
+        function: Whose part of the report it belongs to.
+        since: Week in which what it is about began; None for this week.
+        due: ISO date.
+        is_overdue: Whether that has passed when the report of the week is read.
+        items: The very items, the newest first where that is known.
+    """
 
     rank: int
     owner: str
     text: str
     category: str | None = None
+    function: Function = "policy"
+    since: str | None = None
+    due: str = ""
+    is_overdue: bool = False
+    items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +358,13 @@ class WeeklyData:
     n_split_items: int
     errors: Errors | None
     health: GoldenHealth
+    operations: Operations
+    disputes: tuple[Dispute, ...]
+    teams: tuple[TeamVotes, ...]
+    engineering: Engineering
     candidates: tuple[CandidateRow, ...]
     asks: tuple[Ask, ...]
+    ask_examples: Mapping[str, Example]
     history: tuple[HistoryRow, ...]
     items: tuple[ItemRow, ...]
     items_note: str
@@ -297,5 +377,6 @@ class WeeklyData:
         """Plain data without item texts, undefined numbers as None."""
         found = plain(self)
         assert isinstance(found, dict)
-        found.pop("items")
+        for without_meaning in ("items", "ask_examples"):  # texts, which do not travel
+            found.pop(without_meaning)
         return found

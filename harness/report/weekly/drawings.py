@@ -1,4 +1,4 @@
-"""Drawings of the weekly page, as SVG text: trends with control limits, and values against targets.
+"""Drawings of the weekly page, as SVG text: trends with control limits, amounts, and values against targets.
 
 Decides geometry; colours are classes of the style sheet. Everything drawn is also in a table or a sentence as text.
 """
@@ -7,51 +7,62 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from harness.core.results import MetricResult
-from harness.report.comparison.svg import proportion_scale, tag
+from harness.report.comparison.svg import drawing, escaped, proportion_scale, tag, text
 from harness.report.parts import numbers
-from harness.report.parts.masking import printable
 from harness.report.parts.words import plural
 from harness.report.weekly.data import Point, Series
+from harness.report.weekly.scales import round_ticks
+from harness.report.weekly.sentences import weeks_phrase
 from harness.report.weekly.weeks import weeks_between
 
 WIDTH, HEIGHT = 340.0, 178.0
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 10.0, 10.0, 26.0
+LEFT, RIGHT, TOP, BOTTOM = 40.0, 48.0, 12.0, 26.0
+MOST_LABELS = 6
 
 
-def trend(
-    series: Series, weeks: Sequence[str], target: float | None, scale: tuple[float, float] | None, label: str
-) -> Markup:
+def trend(series: Series, weeks: Sequence[str], target: float | None, ticks: Sequence[float], label: str) -> Markup:
     """One metric over the weeks: dots with 95% intervals, control limits shaded, flags ringed, target dashed.
 
-    ``scale`` is that of all panels beside it, so that heights can be compared; None for a panel on its own.
+    ``ticks`` are those of all panels beside it, so that heights can be compared.
     """
-    chart = _Trend(series, weeks, target, None)
-    if scale is not None:
-        chart.low, chart.high = scale
-    return chart.draw(label)
+    return _Trend(series, weeks, target, ticks).draw(label)
 
 
-def trend_scale(shown: Sequence[tuple[Series, float | None]], weeks: Sequence[str]) -> tuple[float, float] | None:
-    """One scale that holds every panel; None without any."""
-    charts = [_Trend(series, weeks, target, None) for series, target in shown]
-    return (min(one.low for one in charts), max(one.high for one in charts)) if charts else None
+def trend_ticks(shown: Sequence[tuple[Series, float | None]]) -> list[float]:
+    """Round ticks of one scale that holds every panel: its intervals, control limits and targets."""
+    ends = [target for _, target in shown if target is not None]
+    for series, _ in shown:
+        for one in series.points:
+            ends += [one.result.low, one.result.high, one.result.value, one.low, one.high]
+    known = [one for one in ends if not math.isnan(one)]
+    return round_ticks(max(0.0, min(known)), min(1.0, max(known)), cap=1.0) if known else [0.0, 0.5, 1.0]
+
+
+def week_labels(weeks: Sequence[str]) -> list[str]:
+    """The weeks that an axis names: the last one, and back from it."""
+    return list(weeks[:: -max(1, math.ceil(len(weeks) / MOST_LABELS))])
+
+
+def point_words(one: Point) -> str:
+    """What the read-out says of a week."""
+    said = f"{one.week}: {numbers.share_with_interval(one.result)}, n {numbers.count(one.result.n)}"
+    if not math.isnan(one.before):
+        said += f"; {numbers.share(one.before)} {weeks_phrase(one.weeks_before)}"
+        said += f", noise alone would land between {numbers.share(one.low)} and {numbers.share(one.high)}"
+    return said + ("; moved" if one.is_flagged else "")
 
 
 class _Trend:
-    def __init__(self, series: Series, weeks: Sequence[str], target: float | None, control: Series | None) -> None:
-        self.series, self.weeks, self.target, self.control = series, weeks, target, control
+    def __init__(self, series: Series, weeks: Sequence[str], target: float | None, ticks: Sequence[float]) -> None:
+        self.series, self.weeks, self.target, self.ticks = series, weeks, target, ticks
         self.n_weeks = max(1, weeks_between(weeks[0], weeks[-1]))
-        shown = [point.result for point in series.points if point.result.is_defined]
-        if control is not None:
-            shown += [point.result for point in control.points if point.result.is_defined]
-        ends = [end for point in series.points for end in (point.low, point.high) if not math.isnan(end)]
-        marks = [MetricResult(value, math.nan, math.nan, 0) for value in [*ends, target] if value is not None]
-        self.low, self.high = proportion_scale([*shown, *marks])
+        self.low, self.high = ticks[0], ticks[-1]
 
     def x(self, week: str) -> float:
         inner = WIDTH - LEFT - RIGHT - 20
@@ -63,43 +74,34 @@ class _Trend:
 
     def draw(self, label: str) -> Markup:
         parts = [*self._axes(), *self._limits()]
+        parts += self._line(self.series.points, "curve arm1")
+        parts += self._labels()
+        parts += [part for one in self.series.points for part in self._point(one)]
+        return drawing(WIDTH, HEIGHT, "".join(parts), label, "trend")
+
+    def _labels(self) -> list[str]:
+        """The last value and the target, beside what they name, and apart from each other."""
+        last = next((one for one in reversed(self.series.points) if one.result.is_defined), None)
+        parts = []
+        at = None if last is None else self.y(last.result.value)
         if self.target is not None:
             y = self.y(self.target)
             parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="target"))
-        if self.control is not None:
-            parts += self._line(self.control.points, "ghost")
-            parts += [
-                tag("circle", cx=self.x(one.week), cy=self.y(one.result.value), r=2.0, class_="ghostdot")
-                for one in self.control.points
-                if one.result.is_defined
-            ]
-        parts += self._line(self.series.points, "curve arm1")
-        parts += [part for one in self.series.points for part in self._point(one)]
-        described = {"role": "img", "aria_label": label}
-        return Markup(
-            tag(
-                "svg",
-                "".join(parts),
-                viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
-                width=WIDTH,
-                height=HEIGHT,
-                class_="trend",
-                **described,
-            )
-        )
+            shift = 0.0 if at is None or abs(at - y) > 11 else 11.0 if y >= at else -11.0
+            place = y + shift + 3.5 if at is None or abs(at - y) > 11 else at + shift + 3.5
+            parts.append(text(WIDTH - RIGHT + 4, place, f"goal {numbers.share(self.target, 0)}", "aim"))
+        if last is not None and at is not None:
+            parts.append(text(WIDTH - RIGHT + 4, at + 4, numbers.share(last.result.value), "here"))
+        return parts
 
     def _axes(self) -> list[str]:
         parts = []
-        for part in (0.0, 0.5, 1.0):
-            value = self.low + part * (self.high - self.low)
+        for value in self.ticks:
             y = self.y(value)
             parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-            parts.append(_text(LEFT - 5, y + 4, f"{100 * value:.0f}%", "small muted", "end"))
-        step = max(1, math.ceil(len(self.weeks) / 6))
-        for position, week in enumerate(reversed(self.weeks)):
-            if position % step == 0:
-                parts.append(_text(self.x(week), HEIGHT - 8, week[5:], "small muted", "middle"))
-        return parts
+            parts.append(text(LEFT - 5, y + 4, f"{round(100 * value, 1):g}%", "small muted", "end"))
+        named = week_labels(self.weeks)
+        return parts + [text(self.x(week), HEIGHT - 8, week[5:], "small muted", "middle") for week in named]
 
     def _limits(self) -> list[str]:
         half = min(14.0, (WIDTH - LEFT - RIGHT - 20) / self.n_weeks / 2)
@@ -141,7 +143,10 @@ class _Trend:
         if not one.result.is_defined:
             return []
         x, y = self.x(one.week), self.y(one.result.value)
-        parts = []
+        words = point_words(one)
+        parts = [tag("title", escaped(words))]
+        half = min(14.0, (WIDTH - LEFT - RIGHT - 20) / self.n_weeks / 2)
+        parts.append(tag("rect", x=x - half, y=TOP, width=2 * half, height=HEIGHT - TOP - BOTTOM, class_="hit"))
         if not math.isnan(one.result.low):
             parts.append(
                 tag("line", x1=x, x2=x, y1=self.y(one.result.low), y2=self.y(one.result.high), class_="bar arm1")
@@ -150,7 +155,53 @@ class _Trend:
             worse = one.result.value < one.before
             parts.append(tag("circle", cx=x, cy=y, r=8.0, class_=f"ring {'bad' if worse else 'good'}"))
         parts.append(tag("circle", cx=x, cy=y, r=3.5, class_="dot arm1"))
-        return parts
+        return [tag("g", "".join(parts), class_="pt", data_say=words)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One week of a plain line: its value, its interval where it has one, and how it is written."""
+
+    week: str
+    value: float
+    words: str
+    low: float = math.nan
+    high: float = math.nan
+
+
+def line_chart(
+    readings: Sequence[Reading], weeks: Sequence[str], words: Callable[[float], str], label: str, *, cap: float | None
+) -> Markup:
+    """Amounts over the weeks, from zero, the last one labelled; ``words`` writes a tick."""
+    ends = [end for one in readings for end in (one.value, one.high) if not math.isnan(end)]
+    ticks = round_ticks(0.0, max([*ends, 1e-9]), cap=cap)
+    n_weeks, top = max(1, weeks_between(weeks[0], weeks[-1])), ticks[-1] or 1.0
+    left = 62.0
+
+    def x(week: str) -> float:
+        return left + 10 + (WIDTH - left - RIGHT - 32) * weeks_between(weeks[0], week) / n_weeks
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(value, top) / top
+
+    parts = []
+    for value in ticks:
+        parts.append(tag("line", x1=left, x2=WIDTH - RIGHT - 12, y1=y(value), y2=y(value), class_="grid"))
+        parts.append(text(left - 5, y(value) + 4, words(value), "small muted", "end"))
+    parts += [text(x(week), HEIGHT - 8, week[5:], "small muted", "middle") for week in week_labels(weeks)]
+    if len(readings) > 1:
+        points = " ".join(f"{x(one.week):.1f},{y(one.value):.1f}" for one in readings)
+        parts.append(tag("polyline", points=points, class_="curve arm1"))
+    for one in readings:
+        inside = [tag("title", escaped(f"{one.week}: {one.words}"))]
+        inside.append(tag("rect", x=x(one.week) - 10, y=TOP, width=20.0, height=HEIGHT - TOP - BOTTOM, class_="hit"))
+        if not math.isnan(one.low):
+            inside.append(tag("line", x1=x(one.week), x2=x(one.week), y1=y(one.low), y2=y(one.high), class_="bar arm1"))
+        inside.append(tag("circle", cx=x(one.week), cy=y(one.value), r=3.5, class_="dot arm1"))
+        parts.append(tag("g", "".join(inside), class_="pt", data_say=f"{one.week}: {one.words}"))
+    last = readings[-1]
+    parts.append(text(WIDTH - RIGHT - 8, y(last.value) + 4, words(last.value), "here"))
+    return drawing(WIDTH, HEIGHT, "".join(parts), label, "trend")
 
 
 def against_target(result: MetricResult, target: float | None, scale: tuple[float, float]) -> Markup:
@@ -203,7 +254,3 @@ def trend_label(name: str, metric: str, series: Series) -> str:
     flags = [one.week for one in series.points if one.is_flagged]
     moved = f"; moved in {', '.join(flags)}" if flags else "; no movement flagged"
     return f"{metric} of {name} over {plural(len(defined), 'week')}{value}{moved}"
-
-
-def _text(x: float, y: float, content: str, class_: str, anchor: str) -> str:
-    return tag("text", str(escape(printable(content))), x=x, y=y, class_=class_, text_anchor=anchor)

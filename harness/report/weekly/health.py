@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from harness.core.checks import CheckSpec
-from harness.core.results import MetricResult
-from harness.errors import HarnessError
-from harness.files.golden.sets import GoldenSet
 from harness.gating.checks import resolve_checks
 from harness.gating.plan import provable_recall_margin, violating_items_needed
-from harness.goldens.agreement import category_agreement, read_votes, voted
 from harness.measure.decisions import all_against, decisions
+from harness.report.parts.disputes import Votes
 from harness.report.weekly.data import GoldRow
 from harness.runs import Run
 
 
 def gold_rows(
-    run: Run, gold: Mapping[str, Sequence[int]], names: Mapping[str, str], alphas: Mapping[str, MetricResult]
+    run: Run, gold: Mapping[str, Sequence[int]], names: Mapping[str, str], votes: Votes
 ) -> tuple[GoldRow, ...]:
     """Per category: labels, the smallest provable margin, and what the gate's margin would need."""
     checks, alpha = recall_checks(run), run.meta.eval.alpha
@@ -39,7 +38,7 @@ def gold_rows(
                 provable_recall_margin(n_violating, alpha),
                 wanted,
                 None if needed is None else max(0, needed - n_violating),
-                alphas.get(category),
+                None if (cast := votes.of(category)) is None else cast.alpha,
             )
         )
     return tuple(rows)
@@ -56,16 +55,7 @@ def recall_checks(run: Run) -> dict[str, CheckSpec]:
     }
 
 
-def n_all_disagree(run: Run) -> int:
+def contradicted(run: Run) -> tuple[str, ...]:
     """Items with a label that every candidate which decides (two at least) contradicts."""
     decided = (decisions(run, candidate).y_pred[:, 0, :] for candidate in run.candidates)
-    return int(all_against(run.y_true, decided).any(axis=1).sum())
-
-
-def agreement_of(golden: GoldenSet) -> dict[str, MetricResult]:
-    """Krippendorff's alpha per category that was voted on, as ``golden agreement`` has it; empty without votes."""
-    try:
-        votes = read_votes(golden)
-    except HarnessError:
-        return {}
-    return {name: category_agreement(votes, name, with_ceiling=False).alpha for name in voted(votes)}
+    return tuple(run.item_ids[at] for at in np.flatnonzero(all_against(run.y_true, decided).any(axis=1)).tolist())

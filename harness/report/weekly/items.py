@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.gating.findings.stored import NEWLY
+from harness.measure.compare import Comparison
 from harness.measure.decisions import decisions
 from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.report.parts import numbers
-from harness.report.parts.masking import TextMode, printable, shorten, visible_text
+from harness.report.parts.masking import TextMode, visible_text, shorten, visible_text
 from harness.report.parts.words import NOT_ASKED, outcome_words
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
@@ -34,7 +36,7 @@ def example_of(source: WeeklySource, index: int, mode: TextMode) -> Example:
     text = _text(source, index, item_id)
     clear = None
     if mode == "masked" and text is not None and item_id in source.texts:
-        clear = shorten(printable(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
+        clear = shorten(visible_text(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
     return Example(item_id, _shown(source, index, mode, EXAMPLE_WIDTH), clear, None)
 
 
@@ -47,6 +49,37 @@ def _shown(source: WeeklySource, index: int, mode: TextMode, width: int) -> str:
     if mode != "none" and not source.run.is_withheld[index] and item_id not in source.texts:
         return NOT_AT_HAND
     return visible_text(_text(source, index, item_id), mode, width)
+
+
+class AskItems:
+    """The very items behind an ask, by category and metric."""
+
+    def __init__(self, run: Run, candidate: str, paired: Comparison | None) -> None:
+        self._run, self._paired = run, paired
+        self._decided = decisions(run, candidate).y_pred[:, 0, :]
+
+    def errors(self, category: str, metric: str) -> tuple[str, ...]:
+        """Items missed (recall) or wrongly flagged (precision) now; those newly so come first."""
+        if category not in self._run.categories:
+            return ()
+        column = list(self._run.categories).index(category)
+        gold, decided = self._run.y_true[:, column], self._decided[:, column]
+        wrong = (gold == 1) & (decided == 0) if metric == "recall" else (gold == 0) & (decided == 1)
+        new = set(self.newly(category, metric, None))
+        ids = [self._run.item_ids[index] for index in np.flatnonzero(wrong).tolist()]
+        return tuple(sorted(ids, key=lambda one: one not in new))
+
+    def newly(self, category: str, metric: str, part: tuple[str, str] | None) -> tuple[str, ...]:
+        """Items newly missed or newly wrongly flagged, of one slice value where it is named."""
+        found = None if self._paired is None else self._paired.categories.get(category)
+        if found is None:
+            return ()
+        ids = found.newly.get(NEWLY[metric][0], ()) if metric in NEWLY else ()
+        if part is None:
+            return tuple(ids)
+        members = self._run.slices.get(part[0], {}).get(part[1])
+        inside = set() if members is None else {self._run.item_ids[index] for index in members.tolist()}
+        return tuple(one for one in ids if one in inside)
 
 
 def item_rows(

@@ -15,19 +15,32 @@ from pathlib import Path
 from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
+from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry
 from harness.report.parts import numbers
 from harness.report.parts.assets import script
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
 from harness.report.parts.words import plural
-from harness.report.weekly import drawings
+from harness.report.weekly import drawings, titles
 from harness.report.weekly.acknowledged import ledger_state
-from harness.report.weekly.data import METRIC_NAMES, Ask, CategoryRow, Judgement, Series, WeeklyData
+from harness.report.weekly.cost_charts import cost_charts
+from harness.report.weekly.data import (
+    ASK_EXAMPLES,
+    FUNCTIONS,
+    METRIC_NAMES,
+    Ask,
+    CategoryRow,
+    Judgement,
+    Series,
+    WeeklyData,
+)
 from harness.report.weekly.error_data import KIND_NAMES, Cluster, Example
-from harness.report.weekly.sentences import topic_counts, topic_name
+from harness.report.weekly.sentences import is_below_in_production, topic_counts, topic_name
 
 MAX_CHARTS = 30
+ASK_IDS = 200
+"""Items of an ask that stand on the page by their id alone."""
 _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
 _VERDICTS = {"met": "✓ met", "missed": "✗ missed", "open": "? cannot tell yet"}
 
@@ -69,6 +82,11 @@ class WeeklyPage:
         self.meanings = METRIC_MEANINGS
         self.kinds = KIND_NAMES
         self.verdicts = _VERDICTS
+        self.names = titles.names_of(data)
+        self.targets_title = titles.targets_title(data.rows)
+        self.workload_title = titles.workload_title(data.operations, data.week)
+        self.languages_title = titles.languages_title(data.operations)
+        self.disputes_title = titles.disputes_title(data.disputes)
         self._target = {(row.id, name): one.target for row in data.rows for name, one in row.judgements.items()}
 
     @property
@@ -76,13 +94,17 @@ class WeeklyPage:
         """Links at the top: the sections that are there."""
         data = self.data
         possible: list[tuple[str, str, object]] = [
+            ("asks", "Asks", data.asks),
             ("targets", "Targets", data.rows),
             ("trend", "Trend", self.has_trend),
             ("moved", "What moved", data.movements or data.causes or data.earlier),
             ("ledger", "Ledger", data.ledger),
             ("errors", "New errors", data.errors and data.errors.clusters),
-            ("asks", "Asks", data.asks),
+            ("workload", "Workload", True),
+            ("languages", "Languages", data.operations.languages),
+            ("disputes", "Disputes", data.disputes),
             ("golden", "Golden set", True),
+            ("engineering", "Cost and time", True),
             ("candidates", "Candidates", data.candidates),
             ("about", "About", True),
         ]
@@ -90,7 +112,7 @@ class WeeklyPage:
 
     def name_of(self, category: str) -> str:
         """A category as readers know it."""
-        return next((row.name for row in self.data.rows if row.id == category), category)
+        return self.names.get(category, category)
 
     def owner_of(self, one: Entry) -> str | None:
         """Who answers: whoever acknowledged it, else the category's owner."""
@@ -116,20 +138,25 @@ class WeeklyPage:
         tiles = []
         if judged:
             counted = {verdict: judged.count(verdict) for verdict in ("met", "missed", "open")}
-            tiles.append(("Targets met", f"{counted['met']} of {len(judged)}", f"{counted['missed']} missed"))
-            tiles.append(("Cannot tell yet", str(counted["open"]), "the interval holds the target"))
+            rest = f"{counted['missed']} missed, {counted['open']} cannot be told yet"
+            tiles.append(("Targets met", f"{counted['met']} of {len(judged)}", rest))
         if data.previous_week is not None and data.is_comparable:
             flags = sum(one.source == "chart" for one in data.movements)
             tiles.append(("Figures that moved", str(len(data.movements)), f"{flags} flagged on the charts"))
         n_open = sum(one.is_open for one in data.ledger)
         if n_open:
             tiles.append(("Unrepaired falls", str(n_open), "see the ledger"))
+        work = data.operations.workload
+        if work is not None:
+            load = titles.day(work.now.flagged, work.traffic.hours)
+            a_day = f"{titles.day(work.now.flagged, work.traffic.items_per_day)} flags a day, {load} reviewer hours"
+            tiles.append(("Precision in production", numbers.share(work.now.precision.value), a_day))
         shown = data.errors
         if shown is not None and shown.is_new:
             tiles.append(("New errors", numbers.count(shown.n_new), f"{numbers.count(shown.n_gone)} gone"))
         health = data.health
-        size = "" if health.n_items == health.n_in_set else f" of {numbers.count(health.n_in_set)}"
-        tiles.append(("Items", f"{numbers.count(health.n_items)}{size}", data.golden))
+        of_set = "" if health.n_items == health.n_in_set else f" of {numbers.count(health.n_in_set)}"
+        tiles.append(("Items", f"{numbers.count(health.n_items)}{of_set}", data.golden))
         tiles.append(("Asks", str(len(data.asks)), plural(len({one.owner for one in data.asks}), "owner")))
         return tiles
 
@@ -182,19 +209,25 @@ class WeeklyPage:
         """Whether there are two weeks to draw."""
         return len(self.data.weeks) > 1
 
+    def _panels(self, metric: str) -> list[Series]:
+        return [one for one in self.data.series if one.metric == metric and one.category in self.names]
+
+    def trend_title(self, metric: str) -> str:
+        """The finding of all panels of a metric."""
+        return titles.trend_title(metric, self._panels(metric), self.data.week, self.names)
+
     def trends(self, metric: str) -> list[tuple[str, bool, Markup]]:
-        """Name, whether it moved this week, and chart, per category; what moved comes first."""
-        data = self.data
-        names = {row.id: row.name for row in data.rows}
-        found = []
-        chosen = [one for one in data.series if one.metric == metric and one.category in names]
-        targets = [(one, self._target.get((one.category, metric))) for one in chosen]
-        scale = drawings.trend_scale(targets, data.weeks)
-        for one in chosen:
+        """Finding, whether it moved this week, and chart, per category; what moved comes first."""
+        data, found = self.data, []
+        shown = [(one, self._target.get((one.category, metric))) for one in self._panels(metric)]
+        ticks = drawings.trend_ticks(shown)
+        judged = {row.id: row.judgements.get(metric) for row in data.rows}
+        for one, target in shown:
+            name = self.names[one.category]
             moved = bool(one.points) and one.points[-1].week == data.week and one.points[-1].is_flagged
-            label = drawings.trend_label(names[one.category], METRIC_NAMES[metric], one)
-            chart = drawings.trend(one, data.weeks, self._target.get((one.category, metric)), scale, label)
-            found.append((names[one.category], moved, chart))
+            label = drawings.trend_label(name, METRIC_NAMES[metric], one)
+            chart = drawings.trend(one, data.weeks, target, ticks, label)
+            found.append((titles.trend_finding(name, one, judged[one.category]), moved, chart))
         return sorted(found, key=lambda one: not one[1])[:MAX_CHARTS]
 
     def n_more_charts(self, metric: str) -> int:
@@ -203,10 +236,7 @@ class WeeklyPage:
 
     def table_points(self, metric: str) -> list[tuple[str, Series]]:
         """The figures behind the charts."""
-        names = {row.id: row.name for row in self.data.rows}
-        return [
-            (names[one.category], one) for one in self.data.series if one.metric == metric and one.category in names
-        ]
+        return [(self.names[one.category], one) for one in self._panels(metric)]
 
     # --------------------------------------------------------------------------------------------------- errors
 
@@ -228,12 +258,38 @@ class WeeklyPage:
     # ----------------------------------------------------------------------------------------------------- asks
 
     @property
-    def asks_by_owner(self) -> list[tuple[str, list[Ask]]]:
-        """Owners in the order of their most urgent ask."""
-        found: dict[str, list[Ask]] = {}
+    def asks_by_function(self) -> list[tuple[str, list[tuple[str, list[Ask]]]]]:
+        """Function -> owners, in the order of their most urgent ask."""
+        found: dict[str, dict[str, list[Ask]]] = {name: {} for name in FUNCTIONS}
         for one in self.data.asks:
-            found.setdefault(one.owner, []).append(one)
-        return list(found.items())
+            found.setdefault(one.function, {}).setdefault(one.owner, []).append(one)
+        return [(name, list(owners.items())) for name, owners in found.items() if owners]
+
+    def items_behind(self, one: Ask) -> tuple[list[Example], tuple[str, ...], int]:
+        """Items of an ask: some with their texts, more by id, and how many are left to the spreadsheet."""
+        shown = [self.data.ask_examples[item] for item in one.items[:ASK_EXAMPLES] if item in self.data.ask_examples]
+        rest = one.items[len(shown) :]
+        return shown, rest[:ASK_IDS], max(0, len(rest) - ASK_IDS)
+
+    # ----------------------------------------------------------------------------------- operations, engineering
+
+    def day(self, result: MetricResult, unit: str) -> tuple[str, str]:
+        """A share of traffic as a number a day, and its range."""
+        work = self.data.operations.workload
+        assert work is not None
+        factor = work.traffic.hours if unit == "hours" else work.traffic.items_per_day
+        value, low, high = (numbers.count(round(factor * one)) for one in (result.value, result.low, result.high))
+        return value, f"[{low}, {high}]"
+
+    @staticmethod
+    def is_below_in_production(row: CategoryRow) -> bool:
+        """Whether production's precision stays below the target."""
+        return is_below_in_production(row)
+
+    @property
+    def cost_charts(self) -> list[tuple[str, Markup]]:
+        """Cost, latency and failures over the weeks: finding and chart."""
+        return cost_charts(self.data.engineering, self.data.weeks)
 
     @property
     def has_latency(self) -> bool:

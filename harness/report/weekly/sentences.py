@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from harness.core.results import MetricResult
 from harness.gating.findings import Cause, Finding
+from harness.gating.findings.memory import Entry
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
+from harness.report.parts.masking import shorten
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 from harness.report.weekly.error_data import Topic
 from harness.report.weekly.weeks import weeks_between, weeks_until
 
+MOST_REASON = 140
+"""Characters of a reason in the headline; the ledger has all of it."""
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""
 
@@ -166,6 +170,53 @@ def cause_sentence(cause: Cause, since: str) -> str:
     return " ".join(parts)
 
 
+def ledger_sentences(entries: Sequence[Entry], week: str, rows: Sequence[CategoryRow]) -> list[str]:
+    """Falls that somebody answers for, and those that this week repaired; open ones are findings, told elsewhere."""
+    names = {row.id: row.name for row in rows}
+
+    def figure(one: Entry) -> str:
+        return f"{METRIC_NAMES.get(one.metric, one.metric)} of {names.get(one.category, one.category)}"
+
+    found = []
+    for one in entries:
+        if one.closed is None and one.acknowledged is not None:
+            found.append(
+                f"{figure(one)} fell in {one.since}, from {numbers.share(one.before)} to "
+                f"{numbers.share(one.then.value)}, and is not repaired ({numbers.share(one.now.value)} now); "
+                f"{one.acknowledged.by} answers for it: {shorten(one.acknowledged.reason, MOST_REASON).rstrip('.')}."
+            )
+        elif one.closed == week:
+            found.append(
+                f"{figure(one)}, fallen in {one.since}, is repaired: {numbers.share(one.now.value)} now, "
+                f"{numbers.share(one.before)} before the fall."
+            )
+    return found
+
+
+def is_below_in_production(row: CategoryRow) -> bool:
+    """Whether the whole interval of a category's precision in production lies below its target."""
+    judged, there = row.judgements.get("precision"), row.production_precision
+    return judged is not None and there is not None and there.high < judged.target
+
+
+def production_sentence(rows: Sequence[CategoryRow]) -> str:
+    """Targets of precision that hold on this golden set and fail by far in production; empty without any."""
+    below = []
+    for row in rows:
+        judged, there = row.judgements.get("precision"), row.production_precision
+        if judged is None or there is None or judged.verdict == "missed" or not is_below_in_production(row):
+            continue
+        said = "met on this set" if judged.verdict == "met" else "open on this set"
+        below.append(
+            f"{row.name} {numbers.share_with_interval(there)} (target {numbers.share(judged.target, 0)}, {said})"
+        )
+    return (
+        f"In production, at the policy's prevalence, precision stays below its target: {enumerated(below)}."
+        if below
+        else ""
+    )
+
+
 def gaps(source: WeeklySource, previous: str | None) -> list[str]:
     """Weeks without a run, and a baseline that is another one than before: neither may pass in silence."""
     found = []
@@ -193,6 +244,7 @@ def verdict_word(
     is_comparable: bool,
     n_missed: int,
     findings: Sequence[Finding] = (),
+    entries: Sequence[Entry] = (),
 ) -> tuple[str, Tone]:
     """The report's first words and their tone; missed harm weighs most, and a good word needs a week without harm."""
     if any(one.kind == "invalid" for one in findings):
@@ -208,10 +260,12 @@ def verdict_word(
     if apart:
         word = "MORE FAILURES" if all(one.fact == "failures" for one in apart) else "WORSE IN PLACES"
         return (f"BETTER, {word}" if moved else word), "open"
+    if any(one.closed is None and one.acknowledged is not None for one in entries):
+        return ("BETTER, A FALL ACKNOWLEDGED" if moved else "NOT REPAIRED, ACKNOWLEDGED"), "open"
     if moved:
         return ("BETTER, BELOW TARGET", "open") if n_missed else ("BETTER", "good")
     if previous is None:
-        return "FIRST WEEK", "neutral"
+        return ("FIRST WEEK, BELOW TARGET", "open") if n_missed else ("FIRST WEEK", "neutral")
     if not is_comparable:
         return "NEW LABELS", "open"
     return ("STEADY, BELOW TARGET", "open") if n_missed else ("STEADY", "good")

@@ -1,0 +1,149 @@
+"""What a chart or table shows, as its title: the finding, not the name of the axis.
+
+Decides which fact of a chart is its finding. Every one is read from the data that the chart is drawn from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.core.results import MetricResult
+from harness.report.parts import numbers
+from harness.report.parts.disputes import Dispute
+from harness.report.parts.words import enumerated, plural
+from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Engineering, Judgement, Series, WeekCosts, WeeklyData
+from harness.report.weekly.operations import Operations
+
+_STATES = {"met": "target met", "missed": "below target", "open": "target open"}
+
+
+def targets_title(rows: Sequence[CategoryRow]) -> str:
+    """``Recall: 3 of 8 targets met, 2 missed (Sexual, Hate); ...``, a sentence a metric."""
+    said = []
+    for metric, title in METRIC_NAMES.items():
+        judged = [(row.name, row.judgements[metric].verdict) for row in rows if metric in row.judgements]
+        if not judged:
+            continue
+        n_met = sum(verdict == "met" for _, verdict in judged)
+        missed = [name for name, verdict in judged if verdict == "missed"]
+        tail = f", {len(missed)} missed ({enumerated(missed)})" if missed else ""
+        n_open = len(judged) - n_met - len(missed)
+        said.append(
+            f"{title}: {n_met} of {plural(len(judged), 'target')} met{tail}"
+            + (f", {n_open} cannot be told" if n_open else "")
+        )
+    return "; ".join(said) + "." if said else "The policy states no targets."
+
+
+def trend_title(metric: str, shown: Sequence[Series], week: str, names: dict[str, str]) -> str:
+    """What moved this week over all panels of a metric."""
+    ways: dict[str, list[str]] = {"fell": [], "rose": []}
+    for one in shown:
+        point = one.points[-1]
+        if point.week == week and point.is_flagged:
+            ways["rose" if point.result.value > point.before else "fell"].append(names[one.category])
+    told = [f"{way} in {enumerated(found, 4)}" for way, found in ways.items() if found]
+    many = plural(len(shown), "category", "categories")
+    return (
+        f"{METRIC_NAMES[metric]} {' and '.join(told)} this week."
+        if told
+        else f"{METRIC_NAMES[metric]}: none of {many} moved this week."
+    )
+
+
+def trend_finding(name: str, series: Series, judged: Judgement | None) -> str:
+    """``Sexual: fell to 65.8% in W46, 67.1% now, below target``."""
+    known = [one for one in series.points if one.result.is_defined]
+    if not known:
+        return f"{name}: never measured"
+    last = known[-1]
+    now = numbers.share(last.result.value)
+    flagged = [one for one in known if one.is_flagged]
+    if flagged:
+        moved = flagged[-1]
+        verb = "rose" if moved.result.value > moved.before else "fell"
+        said = f"{verb} to {numbers.share(moved.result.value)} in {moved.week[5:]}"
+        said += "" if moved is last else f", {now} now"
+    else:
+        said = f"{now}" if len(known) == 1 else f"steady, {now} now"
+    return f"{name}: {said}" + (f", {_STATES[judged.verdict]}" if judged is not None else "")
+
+
+def workload_title(operations: Operations, week: str) -> str:
+    """What a day would bring, against the run before."""
+    work = operations.workload
+    if work is None:
+        return ""
+    traffic = work.traffic.items_per_day
+    said = f"{day(work.now.flagged, traffic)} flags a day, {day(work.now.wrongly_flagged, traffic)} of them wrong"
+    said += f": {day(work.now.flagged, work.traffic.hours)} reviewer hours"
+    if work.before is None:
+        return f"{week}: {said}; nothing comparable before."
+    change = work.now.flagged.value - work.before.flagged.value
+    way = "more" if change > 0 else "fewer"
+    if not round(traffic * change):
+        return f"{week}: {said}; as many as in {work.since}."
+    size = numbers.count(round(abs(traffic * change)))
+    sure = "" if work.change else ", within the ranges of both"
+    return f"{week}: {said}; {size} {way} than in {work.since}{sure}."
+
+
+def day(result: MetricResult, factor: float) -> str:
+    """A share of traffic as a number a day."""
+    return numbers.count(round(factor * result.value)) if result.is_defined else "n/a"
+
+
+def languages_title(operations: Operations) -> str:
+    """The language in which most harm is missed, with its items."""
+    known = [row for row in operations.languages if row.now["recall"].is_defined]
+    if not known:
+        return "No language holds a violating item."
+    low = min(known, key=lambda row: row.now["recall"].value)
+    high = max(known, key=lambda row: row.now["recall"].value)
+    if low is high:
+        return f"Recall in {low.value}: {numbers.share_with_interval(low.now['recall'])}."
+    return (
+        f"Recall is lowest in {low.value}, {numbers.share_with_interval(low.now['recall'])}, and highest in "
+        f"{high.value}, {numbers.share_with_interval(high.now['recall'])}."
+    )
+
+
+def disputes_title(found: Sequence[Dispute]) -> str:
+    """How many errors are on disputed items, and where annotators agree least."""
+    if not found:
+        return ""
+    n_errors, n_disputed = sum(one.n_errors for one in found), sum(one.n_disputed_errors for one in found)
+    known = [one for one in found if one.votes.alpha.is_defined]
+    least = min(known, key=lambda one: one.votes.alpha.value, default=None)
+    said = f"{numbers.count(n_disputed)} of {plural(n_errors, 'error')} are on items that annotators dispute"
+    if least is None:
+        return f"{said}."
+    return f"{said}; they agree least on {least.name} (α {numbers.score(least.votes.alpha.value, 2)})."
+
+
+def cost_titles(engineering: Engineering) -> list[tuple[str, str]]:
+    """Field of ``WeekCosts`` -> title, for what was measured."""
+    found = []
+    for name, title, words in (
+        ("cost_per_1000_usd", "Cost per 1,000 answered items", numbers.usd),
+        ("latency_p95", "Latency, 95th percentile", numbers.milliseconds),
+    ):
+        known = [(one.week, value) for one in engineering.costs if (value := getattr(one, name)) is not None]
+        if known:
+            before = [value for _, value in known[:-1]]
+            tail = "" if not before else f", {words(before[-1])} in {known[-2][0][5:]}"
+            found.append((name, f"{title}: {words(known[-1][1])}{tail}"))
+    rates = [one for one in engineering.costs if one.failure_rate.is_defined]
+    if rates:
+        tail = "" if len(rates) < 2 else f", {_rate(rates[-2])} in {rates[-2].week[5:]}"
+        found.append(("failure_rate", f"Failed answers: {_rate(rates[-1])}{tail}"))
+    return found
+
+
+def _rate(one: WeekCosts) -> str:
+    return numbers.share(one.failure_rate.value, 2)
+
+
+def names_of(data: WeeklyData) -> dict[str, str]:
+    """Category id -> name."""
+    return {row.id: row.name for row in data.rows}
