@@ -217,6 +217,7 @@ class WeekCosts:
     n_items: int
     cost_usd: float | None
     cost_per_1000_usd: float | None
+    cost_per_caught_usd: float | None
     latency_p50: float | None
     latency_p95: float | None
     failure_rate: MetricResult

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from harness.report.parts import numbers
-from harness.report.parts.masking import visible_text, shorten
+from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
 from harness.report.weekly.data import WeeklyData
 from harness.report.weekly.error_data import KIND_NAMES, Cluster
@@ -75,7 +75,7 @@ def chat_text(text: str) -> str:
 
     Chats show the backslashes that Markdown drops, so only what could act is escaped.
     """
-    clean = visible_text(shorten(text, MAX_LINE)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    clean = printable(shorten(text, MAX_LINE)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     clean = clean.replace("@", "＠").replace("://", ": //").replace("](", "] (")
     return _ACTIVE.sub(r"\\\1", clean)
 

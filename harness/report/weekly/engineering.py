@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.report.parts.words import per_1000
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import Engineering, Version, WeekCosts
@@ -60,7 +59,8 @@ def _costs(source: WeeklySource, candidate: str) -> Iterator[WeekCosts]:
             candidate,
             meta.n_items,
             scored.cost_usd,
-            per_1000(scored.cost_usd, scored.outcomes),
+            scored.money.per_1000_usd,
+            scored.money.per_caught_usd,
             scored.latency_ms.get("p50"),
             scored.latency_ms.get("p95"),
             scored.failure_rate,

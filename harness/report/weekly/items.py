@@ -13,7 +13,7 @@ from harness.measure.decisions import decisions
 from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.report.parts import numbers
-from harness.report.parts.masking import TextMode, visible_text, shorten, visible_text
+from harness.report.parts.masking import TextMode, printable, shorten, visible_text
 from harness.report.parts.words import NOT_ASKED, outcome_words
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
@@ -36,7 +36,7 @@ def example_of(source: WeeklySource, index: int, mode: TextMode) -> Example:
     text = _text(source, index, item_id)
     clear = None
     if mode == "masked" and text is not None and item_id in source.texts:
-        clear = shorten(visible_text(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
+        clear = shorten(printable(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
     return Example(item_id, _shown(source, index, mode, EXAMPLE_WIDTH), clear, None)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.report.comparison.plots import PlotFormat
-from harness.report.parts.masking import visible_text, shorten
+from harness.report.parts.masking import printable, shorten
 from harness.report.parts.plots import style
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.weeks import weeks_between
@@ -66,7 +66,7 @@ def _figure(
     for panel in flat[len(shown) :]:
         panel.set_visible(False)
     rest = f"; {n_all - len(shown)} more categories are in the spreadsheet" if n_all > len(shown) else ""
-    title = f"{METRIC_NAMES[metric]} of {shorten(visible_text(data.candidate), 40)} by week, {data.week}{rest}"
+    title = f"{METRIC_NAMES[metric]} of {shorten(printable(data.candidate), 40)} by week, {data.week}{rest}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     figure.supxlabel(
         "Dots: 95% intervals. Grey: where noise alone would land. Ring: moved. Dashed: target. Dotted: new golden set.",
@@ -109,4 +109,4 @@ def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: floa
     panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     panel.grid(axis="y")
     moved = " (moved)" if _moved(series, data.week) else ""
-    panel.set_title(shorten(visible_text(name), 34) + moved, fontsize=10)
+    panel.set_title(shorten(printable(name), 34) + moved, fontsize=10)

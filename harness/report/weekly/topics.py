@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.parts.masking import TextMode, mask, visible_text
+from harness.report.parts.masking import TextMode, mask, printable
 from harness.report.parts.topics import TextCluster, text_clusters
 from harness.report.weekly.error_data import Example, Topic
 from harness.runs import Run
@@ -80,7 +80,7 @@ def _topic(
     wrong = errors[indices]
     missed = int((wrong & (run.y_true[indices] == 1)).any(axis=1).sum())
     counted = Counter(column for row in wrong for column in np.flatnonzero(row).tolist())
-    words = tuple(visible_text(mask(word) if mode == "masked" else word) for word in cluster.words)
+    words = tuple(printable(mask(word) if mode == "masked" else word) for word in cluster.words)
     marks = tuple(mark for facts in kinds for mark in _marks(facts, cluster.members))
     shown = [run.item_ids[index] for index in indices]
     return Topic(
