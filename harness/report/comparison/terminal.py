@@ -108,7 +108,7 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
 
 def _averages_table(comparison: Comparison) -> Table | None:
     """Means over the categories, and average precision where both have scores; None without either."""
-    base, cand = comparison.baseline.candidate, comparison.candidate.candidate
+    base, cand = _heads(comparison)
     found = [(f"macro {METRIC_TITLES[metric].lower()}", result) for metric, result in comparison.macro.items()]
     ranked = ((name, one.ranking) for name, one in comparison.categories.items())
     found += [(f"average precision, {name}", result) for name, result in ranked if result is not None]
