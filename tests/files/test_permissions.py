@@ -1,5 +1,6 @@
 """Copies are no more readable than what they were made from."""
 
+import os
 import stat
 
 import pytest
@@ -8,6 +9,14 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.cli.init import write_team_folder
 from harness.files.permissions import no_more_readable_than
+
+
+@pytest.fixture(autouse=True)
+def usual_umask():
+    """What is private must be so by this project, not by the umask of whoever runs the tests."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def others_may(path):
