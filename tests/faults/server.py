@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import hashlib
 import socket
 import struct
 import threading
@@ -12,18 +11,7 @@ import zlib
 
 import orjson
 
-
-def verdict(text):
-    return "unsafe" if hashlib.sha256(text.encode()).digest()[0] < 80 else "safe"
-
-
-def completion(content):
-    return orjson.dumps(
-        {
-            "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 40, "completion_tokens": 2},
-        }
-    )
+from tests.runner.runner_fakes import completion, verdict
 
 
 def reply(status=200, body=b"", headers=""):

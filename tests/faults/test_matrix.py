@@ -20,8 +20,9 @@ from harness.files.golden.sets import load_golden
 from harness.runs import open_run
 from tests.faults import server as fault
 from tests.faults.doing import LIMITS, ROOT, child, go, journaled
-from tests.faults.server import FaultServer, completion, failure, reply
+from tests.faults.server import FaultServer, failure, reply
 from tests.faults.table import FAULTS, PAGE, page
+from tests.runner.runner_fakes import completion
 
 PROVEN: Counter[str] = Counter()
 ONE = " 13"
@@ -347,7 +348,7 @@ def test_every_row_is_proven_and_every_proof_has_its_row():
 
 
 def test_the_page_of_the_docs_is_the_table():
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: python -m tests.faults.table"
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: make docs"
 
 
 # -------------------------------------------------------------------------------------------------------------- soak

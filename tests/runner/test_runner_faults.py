@@ -7,11 +7,9 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
-import orjson
 import pyarrow.parquet as pq
 import pytest
 from runner_fakes import Asking, FakeGolden, completion, make_request, verdict
@@ -20,8 +18,8 @@ from harness.errors import HarnessError
 from harness.records import Limits
 from harness.runner import ready_endpoint, run_eval
 from harness.runs import open_run
+from tests.faults.server import CLOSE, FaultServer, failure, reply
 
-FAULTS = ("429", "500", "drop", "truncate", "prose", "refuse", "empty")
 OUTCOMES = {"prose": "unparsed", "refuse": "refused", "empty": "unparsed"}
 
 
@@ -33,71 +31,27 @@ class Careful(Asking):
         return answer if answer.rationale != "I'm sorry" else type(answer)("refused")
 
 
-class FaultyServer(threading.Thread):
-    """Answers chat requests; ``share`` of each fault, drawn from body and attempt."""
+SENT = {
+    "429": failure(429, "later", "retry-after-ms: 5\r\n"),
+    "500": failure(500, "later"),
+    "drop": CLOSE,
+    "truncate": reply(200, completion("safe"))[:-60],
+    "prose": reply(200, completion("Let me think.")),
+    "refuse": reply(200, completion("I'm sorry")),
+    "empty": reply(200, completion("")),
+}
 
-    def __init__(self, share=0.0, latency_s=0.0):
-        super().__init__(daemon=True)
-        self.share, self.latency_s = share, latency_s
-        self.served, self.attempts, self.drawn = 0, {}, {}
-        self.ready = threading.Event()
 
-    def fault(self, text, attempt):
-        draw = hashlib.sha256(f"{text}/{attempt}".encode()).digest()[0] / 256
-        slot = int(draw / self.share) if self.share else len(FAULTS)
-        return FAULTS[slot] if slot < len(FAULTS) else None
+class Drawing:
+    """The script of a server where each fault has a share of 5%, drawn from text and attempt."""
 
-    def run(self):
-        asyncio.run(self.main())
+    def __init__(self):
+        self.last = {}
 
-    async def main(self):
-        self.loop, self.ended = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=512)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        self.ready.set()
-        await self.ended.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-
-    async def serve(self, reader, writer):
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(
-                    next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if b"content-length" in line)
-                )
-                text = orjson.loads(await reader.readexactly(length))["messages"][-1]["content"]
-                self.served += 1
-                attempt = self.attempts[text] = self.attempts.get(text, 0) + 1
-                await asyncio.sleep(self.latency_s)
-                fault = self.fault(text, attempt)
-                self.drawn[text] = fault
-                if fault == "drop":
-                    break
-                content = {"prose": "Let me think.", "refuse": "I'm sorry", "empty": ""}.get(fault, verdict(text))
-                status, body = "200 OK", completion(content)
-                if fault in {"429", "500"}:
-                    status, body = f"{fault} Fault", b'{"error": {"message": "later"}}'
-                extra = "retry-after-ms: 5\r\n" if fault == "429" else ""
-                writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{extra}\r\n".encode())
-                if fault == "truncate":
-                    writer.write(body[: len(body) // 2])
-                    break
-                writer.write(body)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def __enter__(self):
-        self.start()
-        assert self.ready.wait(10)
-        return self
-
-    def __exit__(self, *exc):
-        self.loop.call_soon_threadsafe(self.ended.set)
-        self.join(10)
+    def __call__(self, text, attempt):
+        slot = hashlib.sha256(f"{text}/{attempt}".encode()).digest()[0] * 20 // 256
+        self.last[text] = fault = [*SENT][slot] if slot < len(SENT) else None
+        return SENT.get(fault)
 
 
 async def no_wait(seconds):
@@ -111,12 +65,13 @@ def go(home, url, n=400, concurrency=64, *, sleep=no_wait, **more):
 
 
 def test_every_fault_at_once_loses_no_item(tmp_path):
-    with FaultyServer(0.05) as server:
+    drawing = Drawing()
+    with FaultServer(drawing) as server:
         summary = go(tmp_path, server.url)
         stored = open_run(summary.path)
         rows = stored.candidate("v1")
         expected = {"ok": 0, "unparsed": 0, "refused": 0}
-        for fault in server.drawn.values():
+        for fault in drawing.last.values():
             expected[OUTCOMES.get(fault, "ok")] += 1
         assert summary.counts["v1"] == expected
         assert summary.errors == 0
@@ -134,7 +89,7 @@ def test_every_fault_at_once_loses_no_item(tmp_path):
 def test_faults_do_not_move_what_is_stored(tmp_path):
     tables = []
     for name, concurrency in (("one", 1), ("many", 128)):
-        with FaultyServer(0.05) as server:
+        with FaultServer(Drawing()) as server:
             summary = go(tmp_path / name, server.url, n=150, concurrency=concurrency)
         read = pq.read_table(f"{summary.path}/predictions.parquet")
         tables.append(read.drop_columns(["latency_ms", "cached"]))
@@ -151,13 +106,14 @@ go(Path(sys.argv[2]), sys.argv[3], n=int(sys.argv[4]), concurrency=16, sleep=asy
 
 
 def start(home, url, n):
-    here = str(Path(__file__).parent)
-    return subprocess.Popen([sys.executable, "-c", CHILD, here, str(home), url, str(n)], start_new_session=True)
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", CHILD, str(here), str(home), url, str(n)]
+    return subprocess.Popen(command, cwd=here.parents[1], start_new_session=True)
 
 
 def kill_and_resume(tmp_path, n_kills, n=400):
     killed = []
-    with FaultyServer(0.0, latency_s=0.01) as server:
+    with FaultServer(latency_s=0.01) as server:
         for number in range(n_kills):
             goal = (number + 1) * n // (n_kills + 1)
             child = start(tmp_path, server.url, n)
@@ -169,7 +125,7 @@ def kill_and_resume(tmp_path, n_kills, n=400):
             time.sleep(0.05)
         summary = go(tmp_path, server.url, n=n, concurrency=16)
         served = server.served
-    with FaultyServer() as server:
+    with FaultServer() as server:
         unbroken = go(tmp_path / "unbroken", server.url, n=n, concurrency=16)
     assert all(killed)
     assert (summary.status, summary.counts, summary.run_id) == ("complete", unbroken.counts, unbroken.run_id)
@@ -192,7 +148,7 @@ def test_a_run_killed_ten_times_pays_for_nothing_twice(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_in_order(tmp_path, number):
-    with FaultyServer(0.0, latency_s=0.01) as server:
+    with FaultServer(latency_s=0.01) as server:
         child = start(tmp_path, server.url, 2000)
         while server.served < 100:
             time.sleep(0.002)
@@ -208,7 +164,7 @@ def test_a_signal_ends_the_run_in_order(tmp_path, number):
 
 
 def test_two_processes_do_not_write_one_run(tmp_path):
-    with FaultyServer(0.0, latency_s=0.05) as server:
+    with FaultServer(latency_s=0.05) as server:
         child = start(tmp_path, server.url, 1000)
         while server.served < 50:
             time.sleep(0.002)
