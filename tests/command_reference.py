@@ -1,8 +1,8 @@
-"""The command reference of the README and the reference of file formats, generated from commands and schemas.
+"""The command reference of the README, the reference of file formats and the table of faults, generated.
 
-``python -m tests.command_reference`` writes both.
+``python -m tests.command_reference`` writes all three.
 
-``--check`` writes nothing and fails where the README is behind. It needs a process of its own: click keeps the help
+``--check`` writes nothing and fails where one is behind. It needs a process of its own: click keeps the help
 option of a command as its first caller wanted it.
 """
 
@@ -56,8 +56,10 @@ def with_reference(text: str) -> str:
 def generated() -> dict[Path, str]:
     """Every generated document, as it should be."""
     from harness.report.explain.formats import document
+    from tests.faults import table
 
-    return {README: with_reference(README.read_text(encoding="utf-8")), FORMATS: document()}
+    readme = with_reference(README.read_text(encoding="utf-8"))
+    return {README: readme, FORMATS: document(), table.PAGE: table.page()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one table of faults. ``python -m tests.faults.table`` writes docs/faults.md from it; a test keeps both equal.
+"""The one table of faults. ``make docs`` writes docs/faults.md from it; a test keeps both equal.
 
 Decides no behaviour: every row is proven by a test of ``test_matrix``.
 """
@@ -65,7 +65,8 @@ INTRODUCTION = """# What happens when something goes wrong
 
 Every row is a test (`make test`; many kills and a soak of 200,000 requests: `make test-slow`). A row of a run is never
 dropped: outcomes add up to the number of items, whatever happens. `error` is a missing pair and never a "no"; a run with
-too many of them is INVALID, and the same command asks only for those.
+too many of them is INVALID, and the same command asks only for those. The rows of a full and of a read-only disk need the
+right to mount one (root, or a container with CAP_SYS_ADMIN); without it, or without `/dev/full`, their tests are skipped and say so.
 
 | fault | what you see | what is kept |
 |---|---|---|
@@ -75,8 +76,3 @@ too many of them is INVALID, and the same command asks only for those.
 def page() -> str:
     """The page of the docs."""
     return INTRODUCTION + "".join(f"| {one.name} | {one.seen} | {one.kept} |\n" for one in FAULTS)
-
-
-if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
