@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline", metavar="REF", help="With --early-stop: a candidate of the eval, RUN[:candidate], or promoted."
 )
+@click.option("--shard", metavar="i/n", help="Ask only part i of n of the items; put together by: harness runs merge.")
 @json_option
 def command(
     eval_path: Path,
@@ -42,13 +43,14 @@ def command(
     is_watch: bool,
     is_early_stop: bool,
     baseline: str | None,
+    shard: str | None,
     as_json: bool,
 ) -> None:
     """Run the candidates of an eval over its golden set.
 
     Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9. With --watch it
     runs again at every save, over the dev items where the eval declares a split, and shows what moved since the save
-    before.
+    before. With --shard, n machines or jobs run a part each, and harness runs merge makes one run of them.
 
     \b
     Examples:
@@ -56,9 +58,20 @@ def command(
       harness run evals/community.yaml --candidate v2 --limit 100
       harness run evals/community.yaml --candidate v2 --only failed:latest
       harness run evals/community.yaml --candidate v2 --watch
+      harness run evals/community.yaml --shard 1/4 --cache shard-1.sqlite
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
       harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
     """
+    if shard is not None:
+        if is_watch or is_early_stop:
+            raise click.UsageError(
+                "--early-stop and --watch look at the items of the whole run, and --shard asks a part: leave one out."
+            )
+        import dataclasses
+
+        from harness.runner.shards import read_shard
+
+        options = dataclasses.replace(options, shard=read_shard(shard))
     if is_watch:
         clash = [name for name, is_on in (("--dry-run", is_dry_run), ("--early-stop", is_early_stop)) if is_on]
         if clash or as_json:

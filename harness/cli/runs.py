@@ -117,6 +117,44 @@ def _prompt_cache(meta: RunMeta) -> str:
     )
 
 
+@command.command("merge")
+@click.argument("names", metavar="SHARD...", nargs=-1, required=True)
+@runs_dir_option
+@json_option
+def merge_command(names: tuple[str, ...], runs_dir: str, as_json: bool) -> None:
+    """Put the shards of a run together (made with: harness run EVAL --shard i/n).
+
+    SHARD is the id of the run, for all its shards in the runs folder, or the folders of shards, from wherever they were
+    made. The tables of the run are the same bytes as those of a run on one machine with the same answers; its run.json
+    differs in when it was made, how long it took and how calls were slowed. Shards that are missing, given twice, of
+    another run or not carried through are named and refused.
+
+    \b
+    Examples:
+      harness runs merge community-0a1b2c3d4e5f
+      harness runs merge node-*/runs/shards/community-0a1b2c3d4e5f.*
+    """
+    from datetime import UTC, datetime
+
+    from harness.report.parts import numbers
+    from harness.runner.merge import find_shards, merge
+    from harness.runs import open_run
+    from harness.runs.asked import mark_asked
+
+    shards = find_shards(names, runs_dir)
+    meta = open_run(path := merge(shards, runs_dir)).meta
+    mark_asked(runs_dir, meta.run_id, datetime.now(UTC))
+    if as_json:
+        facts = {"run_id": meta.run_id, "path": path, "status": meta.status, "items": meta.n_items}
+        print_json({**facts, "shards": len(shards), "counts": {name: dict(one) for name, one in meta.counts.items()}})
+    else:
+        items = numbers.count(meta.n_items)
+        click.echo(f"Run {meta.run_id}: {meta.status}; {items} items of {len(shards):,} shards; {path}")
+        click.echo(f"Next: harness score {meta.run_id}")
+    if meta.status != "complete":
+        raise SystemExit(5)
+
+
 @command.command("note")
 @run_argument
 @click.argument("text", nargs=-1, required=True)

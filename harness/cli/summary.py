@@ -51,6 +51,8 @@ def show_summary(summary: RunSummary) -> None:
         step = "The same command asks only for those." if has_errors else "Mend the prompt or the model, and run again."
         what = "Too many rows have no answer" if has_errors else "No answer could be used"
         note(f"{what}: no verdict can rest on this run. {step}")
+    elif summary.whole is not None:
+        click.echo(f"Next, once all shards are there: harness runs merge {summary.whole}")
     else:
         click.echo(f"Next: harness score {summary.run_id}")
         if summary.is_reused and (newer := newer_run(summary)):

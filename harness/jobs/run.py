@@ -30,6 +30,7 @@ from harness.runner import (
     endpoint_from_model,
     run_eval,
 )
+from harness.runner.shards import Shard
 from harness.runner.transport import Transport
 from harness.runs.canonical import canonical_json
 
@@ -53,6 +54,7 @@ class RunOptions:
     gguf: Path | None = None
     max_tokens: int | None = None
     only: tuple[str, ...] = ()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def prepare_run(
         slice_names=spec.slices,
         chosen=chosen,
         only=options.only,
+        shard=options.shard,
     )
     return PreparedRun(loaded, request, servers)
 

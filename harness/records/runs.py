@@ -124,6 +124,21 @@ class EarlyStop:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardFacts:
+    """That a run is one part of another: part ``index`` (from 1) of ``of``, of the run ``run_id`` with ``n_items``."""
+
+    index: int
+    of: int
+    run_id: str
+    n_items: int
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return f"shard {self.index} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunMeta:
     """The content of ``run.json``; what candidates are made of stays as each kind wrote it (``fingerprints``)."""
 
@@ -146,6 +161,7 @@ class RunMeta:
     wall_s: float
     format: int = FORMAT
     early_stop: EarlyStop | None = None
+    shard: ShardFacts | None = None
     reason: str | None = None
     limit: int | None = None
     only: tuple[str, ...] = ()

@@ -77,7 +77,8 @@ def run_eval(
     around = dataclasses.replace(around, on_stoppable=on_stoppable)
     with _rare_collections(), no_more_readable_than(*files_of(request.golden)), named_faults(request.runs_dir):
         summary = asyncio.run(run_local(request, around))
-        mark_asked(request.runs_dir, summary.run_id, now())
+        if summary.whole is None:
+            mark_asked(request.runs_dir, summary.run_id, now())
         return summary
 
 

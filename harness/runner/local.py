@@ -29,6 +29,7 @@ from harness.runner.failures import Failures
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
 from harness.runner.request import RunRequest, RunSummary
+from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
 from harness.runs.layout import ITEMS_FILE, PREDICTIONS_FILE
@@ -68,23 +69,26 @@ class Surroundings:
 
 async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     """Carry out a run; see ``run_eval``."""
-    run_id = request.run_id(__version__)
-    done, damage = stored_run(request.runs_dir, run_id)
+    run_id, runs_dir = request.run_id(__version__), request.runs_dir
+    if request.shard is not None:
+        run_id, runs_dir = run_id + request.shard.suffix, f"{str(runs_dir).rstrip('/')}/{SHARDS_FOLDER}"
+    done, damage = stored_run(runs_dir, run_id)
     if done is not None and is_final(done):
-        return _as_before(done, request.runs_dir)
+        return _as_before(done, runs_dir)
     began, created = around.clock(), around.now()
-    indices = request.indices()
+    indices, positions, n_of_whole = request.part()
+    bounds = request.bounds(len(indices), n_of_whole)
     names = [candidate.id for candidate in request.candidates]
-    Budget(request.max_cost_usd, request.endpoints.values(), max_tokens=request.max_tokens)  # wrong settings first
+    Budget(bounds.usd, request.endpoints.values(), max_tokens=bounds.tokens)  # wrong settings first
     n_rows = len(indices) * request.repeats
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
     failures = Failures()
     with ResponseCache(request.cache_path, around.now, request.ledger or run_id) as cache:
         budget = Budget(
-            request.max_cost_usd,
+            bounds.usd,
             request.endpoints.values(),
-            max_tokens=request.max_tokens,
+            max_tokens=bounds.tokens,
             before=cache.spent(),
             book=cache.book,
         )
@@ -120,18 +124,19 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             progress.add(row.answer.outcome, is_asking=row.candidate in asking, is_called=is_called)
 
         writer = RunWriter(
-            request.runs_dir,
+            runs_dir,
             run_id,
             categories=request.golden.categories,
-            slices=slice_names(request, indices),
+            slices=slice_names(request),
             candidates=names,
             unlabelled=[name for name in request.policy.categories if name not in request.golden.categories],
+            is_shard=request.shard is not None,
         )
         try:
             engine = Engine(
                 request.candidates,
                 request.endpoints,
-                lambda number: _items(request, indices, writer if number == 0 else None),
+                lambda number: _items(request, indices, positions, writer if number == 0 else None),
                 request.repeats,
                 caller,
                 writer,
@@ -177,6 +182,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 created=created,
                 wall_s=around.clock() - began,
                 n_items=len(indices),
+                n_items_of_whole=n_of_whole,
             )
             examples = failures.examples(result.counts, cache)
             path = writer.finish(run_record(request, run_id, result), request.inputs)
@@ -206,6 +212,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         spent_before_usd=budget.before.usd + budget.before.unknown_usd,
         failures=failures.reasons(),
         examples=examples,
+        whole=None if request.shard is None else request.run_id(__version__),
         warning=cache.warning,
     )
 
@@ -248,25 +255,27 @@ def _damage(folder: Path, meta: RunMeta) -> str | None:
     return None
 
 
-def slice_names(request: RunRequest, indices: Sequence[int]) -> Sequence[str]:
+def slice_names(request: RunRequest) -> Sequence[str]:
     """Slices of the items: as asked for, as the golden set says, or else all that occur."""
     known = request.slice_names
     if known is None:
         known = getattr(getattr(request.golden, "card", None), "slices", None)
     if known is not None:
         return tuple(known)
-    return sorted({name for item in request.golden.items(indices) for name in item.slices})
+    return sorted({name for item in request.golden.items(request.selected()) for name in item.slices})
 
 
-def _items(request: RunRequest, indices: Sequence[int], writer: RunWriter | None) -> Iterator[Item]:
+def _items(
+    request: RunRequest, indices: Sequence[int], positions: Sequence[int], writer: RunWriter | None
+) -> Iterator[Item]:
     """The items of the run; one candidate's pass over them writes them down too."""
     items = request.golden.items(indices)
     if writer is None:
         yield from items
         return
     labels = request.golden.labels()
-    for index, item in zip(indices, items, strict=True):
-        writer.add_item(item, labels[index])
+    for index, position, item in zip(indices, positions, items, strict=True):
+        writer.add_item(item, labels[index], position)
         yield item
 
 
@@ -284,6 +293,7 @@ def _as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
         is_reused=True,
         counts=done.counts,
         answers_cost_usd=done.answers_cost_usd,
+        whole=None if done.shard is None else done.shard.run_id,
     )
 
 

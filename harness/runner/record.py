@@ -18,6 +18,7 @@ from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
 from harness.records import GoldenFacts, RunMeta, RunStatus
 from harness.records.answers import Candidate
+from harness.records.runs import ShardFacts
 from harness.runner.failures import is_all_failed
 from harness.runner.request import RunRequest
 from harness.runs.layout import status_of_counts
@@ -44,6 +45,7 @@ class Execution:
     created: datetime
     wall_s: float
     n_items: int
+    n_items_of_whole: int
 
 
 def status_of(counts: Mapping[str, Mapping[str, int]], max_error_rate: float, reason: str | None) -> RunStatus:
@@ -100,7 +102,10 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> RunMeta:
         fingerprints={candidate.id: candidate.fingerprint for candidate in request.candidates},
         signatures={candidate.id: signature_fields(request, candidate) for candidate in request.candidates},
         repeats=request.repeats,
-        limit=request.limit if request.chosen is None else done.n_items,
+        shard=None
+        if request.shard is None
+        else ShardFacts(*request.shard, request.run_id(__version__), done.n_items_of_whole),
+        limit=request.limit if request.chosen is None else done.n_items_of_whole,
         only=tuple(request.only),
         wave=request.wave,
         seed=request.seed,

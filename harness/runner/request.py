@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from harness.records import EarlyStop, Eval, Item, PolicyFacts, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
+from harness.runner.shards import Shard
 from harness.runs import InputFile, canonical_json
 from harness.runs.meta import eval_document
 
@@ -57,6 +58,13 @@ class Golden(Protocol):
         """Gold, int8 (n_items, n_categories): 1, 0, or -1 missing."""
 
 
+class Bounds(NamedTuple):
+    """Most money and tokens of a run; None for no bound."""
+
+    usd: float | None
+    tokens: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """Everything a run needs.
@@ -74,6 +82,7 @@ class RunRequest:
         limit: Size of the fixed sample; None for all items.
         chosen: Positions of the only items to ask, in golden order; all for None. A sample is drawn among them.
         only: How they were chosen, in words.
+        shard: The part of these items that this run asks; all for None.
         is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
         seed: Seed of the sample.
@@ -111,6 +120,7 @@ class RunRequest:
     slice_names: Sequence[str] | None = None
     chosen: Sequence[int] | None = None
     only: Sequence[str] = ()
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -124,8 +134,24 @@ class RunRequest:
         if len(set(ids)) != len(ids):
             raise HarnessError(f"two candidates have the same name: {', '.join(ids)}", allowed="each name once")
 
+    def part(self) -> tuple[Sequence[int], Sequence[int], int]:
+        """Which items are asked, in golden order; where they stand among those of the whole run; how many it has."""
+        selected = self.selected()
+        if self.shard is None:
+            return selected, range(len(selected)), len(selected)
+        ids: Iterable[str] = self.golden.ids()
+        if len(selected) != len(self.golden):
+            every = list(ids)
+            ids = (every[at] for at in selected)
+        positions = self.shard.holds(ids)
+        return [selected[at] for at in positions], positions, len(selected)
+
     def indices(self) -> Sequence[int]:
         """Which items are asked, in golden order."""
+        return self.part()[0]
+
+    def selected(self) -> Sequence[int]:
+        """The items of the whole run, in golden order."""
         pool: Sequence[int] = range(len(self.golden)) if self.chosen is None else self.chosen
         if self.limit is None or self.limit >= len(pool):
             return pool
@@ -141,8 +167,16 @@ class RunRequest:
             found = sample_indices(ids, self.limit, self.seed)
         return [pool[at] for at in found]
 
+    def bounds(self, n_items: int, n_of_whole: int) -> Bounds:
+        """Most that this run may take; a shard may take its share of what the whole run may."""
+        share = n_items / n_of_whole if self.shard is not None and n_of_whole else 1.0
+        usd, tokens = self.max_cost_usd, self.max_tokens
+        if share == 1.0 or not n_items:
+            return Bounds(usd, tokens)
+        return Bounds(None if usd is None else usd * share, None if tokens is None else max(1, int(tokens * share)))
+
     def run_id(self, harness_version: str) -> str:
-        """``<eval>-<12 hex>``: the same inputs give the same id on any machine."""
+        """``<eval>-<12 hex>``: the same inputs give the same id on any machine; all shards of a run name it."""
         content = {
             "candidates": [[candidate.id, candidate.fingerprint] for candidate in self.candidates],
             "endpoints": {name: endpoint.identity for name, endpoint in self.endpoints.items()},
@@ -180,6 +214,7 @@ class RunSummary:
         reason: Why the run is incomplete: ``interrupted``, ``budget``, or a sentence.
         failures: Per candidate with failed answers, the commonest outcomes with their reasons.
         examples: Per candidate without one usable answer, what came back once.
+        whole: The run that it is a shard of.
         warning: What is to be said beside the result.
         is_reused: Whether the run was complete already, and nothing was done.
         error_reasons: Per candidate with error rows, the most frequent reasons and how many rows each has.
@@ -207,6 +242,7 @@ class RunSummary:
     spent_before_usd: float = 0.0
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
+    whole: str | None = None
     warning: str | None = None
 
     def as_dict(self) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from harness.records.answers import REJECTED, Prediction
-from harness.runs.arrow import array_of
+from harness.runs.arrow import array_of, numpy_of
 from harness.runs.layout import ALL_OUTCOMES, prediction_schema
 
 BATCH_ROWS = 4096
@@ -66,11 +67,34 @@ class Columns:
                 raise ValueError(f"candidate '{row.candidate}' decided {decision!r}; allowed: 1, 0, None")
         self.counts[answer.outcome] += 1
         if answer.outcome == "error":
-            reason = answer.error or "no reason given"
-            self.errors[reason if reason in self.errors or len(self.errors) < MOST_REASONS else "other"] += 1
+            self._count_error(answer.error)
         self._rows.append(row)
         if len(self._rows) >= BATCH_ROWS:
             self.flush()
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Count rows that are columns already, as ``add`` and ``flush`` would, and hand them on."""
+        outcomes, is_rejected = batch["outcome"].to_pylist(), batch[REJECTED].to_pylist()
+        errors = batch["error"]
+        for at, outcome in enumerate(outcomes):
+            if is_rejected[at]:
+                outcome = REJECTED
+            elif outcome == "error":
+                self._count_error(errors[at].as_py())
+            self.counts[outcome] += 1
+        for column in TOKEN_COLUMNS:
+            self.tokens[column] += int(numpy_of(pa.chunked_array([batch[column]])).sum())
+        costs = numpy_of(pa.chunked_array([batch["cost_usd"]]), null=math.nan)
+        self._add_costs(costs[~np.isnan(costs)].tolist())
+        self._emit(batch)
+
+    def _count_error(self, said: str | None) -> None:
+        reason = said or "no reason given"
+        self.errors[reason if reason in self.errors or len(self.errors) < MOST_REASONS else "other"] += 1
+
+    def _add_costs(self, costs: Sequence[float]) -> None:
+        if costs:
+            self.cost_usd = (self.cost_usd or 0.0) + math.fsum(costs)
 
     def flush(self) -> None:
         """Hand on what there is."""
@@ -83,9 +107,7 @@ class Columns:
         usages = [row.usage for row in rows]
         for column in TOKEN_COLUMNS:
             self.tokens[column] += sum(getattr(usage, column) for usage in usages)
-        costs = [row.cost_usd for row in rows if row.cost_usd is not None]
-        if costs:
-            self.cost_usd = (self.cost_usd or 0.0) + math.fsum(costs)
+        self._add_costs([row.cost_usd for row in rows if row.cost_usd is not None])
         columns: list[list[Any]] = [
             [row.candidate for row in rows],
             [row.item_id for row in rows],

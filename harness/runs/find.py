@@ -64,6 +64,11 @@ def unfinished(*runs: Run) -> list[str]:
                 f"run {meta.run_id} asked only about items chosen by hand ({', '.join(meta.only)}): "
                 "its numbers speak of these items, not of the golden set"
             )
+        if meta.shard is not None:
+            found.append(
+                f"run {meta.run_id} is {meta.shard.title} of run {meta.shard.run_id}: its numbers speak of "
+                f"{meta.n_items:,} of {meta.shard.n_items:,} items. Put the shards together with: harness runs merge"
+            )
         if meta.status != "complete":
             n_rows = meta.n_items * meta.repeats * len(meta.candidates)
             missing = [f"{meta.n_errors:,} of {n_rows:,} rows have no answer"] if meta.n_errors else []

@@ -64,7 +64,7 @@ def verify(run: Run) -> None:
         rows = run.rows(candidate, ["candidate", "item_id", "outcome"])
         where = f"{run.path}/{PREDICTIONS_FILE}"
         names = rows["candidate"].unique().to_pylist()
-        if names != [candidate]:
+        if rows.num_rows and names != [candidate]:
             raise _refused(where, f"the rows of '{candidate}' say {', '.join(repr(name) for name in names)}")
         if not rows["item_id"].equals(expected_ids):
             raise _refused(where, f"the rows of '{candidate}' are not about the items of {ITEMS_FILE}, in their order")

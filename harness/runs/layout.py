@@ -69,7 +69,11 @@ class CandidateRows:
         return float(known.sum()) if known.size else None
 
 
-def item_schema(categories: Sequence[str], slices: Sequence[str]) -> pa.Schema:
+POSITION = "position"
+"""Column of a shard's items: where an item stands among those of the whole run."""
+
+
+def item_schema(categories: Sequence[str], slices: Sequence[str], *, is_shard: bool = False) -> pa.Schema:
     """Columns of ``items.parquet``; no texts, only their hashes."""
     return pa.schema(
         [
@@ -81,6 +85,7 @@ def item_schema(categories: Sequence[str], slices: Sequence[str]) -> pa.Schema:
             ("withheld", pa.bool_()),
             ("text_sha256", pa.string()),
             ("must_catch", pa.bool_()),
+            *([(POSITION, pa.int64())] if is_shard else []),
         ]
     )
 

@@ -51,7 +51,7 @@ def read_meta(content: bytes, where: str) -> RunMeta:
 
 def meta_document(meta: RunMeta) -> dict[str, Any]:
     """The content of run.json."""
-    left_out = {EARLY_STOP} if meta.only else {EARLY_STOP, "only"}
+    left_out = {EARLY_STOP, *([] if meta.only else ["only"]), *([] if meta.shard else ["shard"])}
     content = {one.name: getattr(meta, one.name) for one in fields(meta) if one.name not in left_out}
     return content | {
         "eval": eval_document(meta.eval, meta.early_stop),

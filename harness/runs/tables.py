@@ -80,6 +80,10 @@ class Sink:
             else:
                 self._stream.close()
 
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Add rows that are columns already, in order."""
+        self.columns.add_batch(batch)
+
     def merge(self, groups: GroupFile) -> None:
         """Move rows that were set aside to the final file."""
         if self._spill is None:
@@ -95,23 +99,30 @@ class Sink:
 class ItemFile:
     """items.parquet."""
 
-    def __init__(self, path: Path, categories: Sequence[str], slices: Sequence[str]) -> None:
-        self._schema = item_schema(categories, slices)
+    def __init__(self, path: Path, categories: Sequence[str], slices: Sequence[str], *, is_shard: bool = False) -> None:
+        self._schema = item_schema(categories, slices, is_shard=is_shard)
+        self._is_shard = is_shard
         self._slices = tuple(slices)
         self._writer = pq.ParquetWriter(path, self._schema, **_options(self._schema))
         self._items: list[tuple[Any, ...]] = []
         self._labels: list[NDArray[np.int8]] = []
         self._is_open = True
 
-    def add(self, item: Item, labels: NDArray[np.int8]) -> None:
+    def add(self, item: Item, labels: NDArray[np.int8], position: int = 0) -> None:
         """Add one item; of its text only the hash is kept."""
         text = item.text
         digest = None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         slices = [list(item.slices.get(name, ())) for name in self._slices]
-        self._items.append((item.id, item.group, item.weight, *slices, item.is_withheld, digest, item.must_catch))
+        place = (position,) if self._is_shard else ()
+        row = (item.id, item.group, item.weight, *slices, item.is_withheld, digest, item.must_catch, *place)
+        self._items.append(row)
         self._labels.append(labels)
         if len(self._items) >= BATCH_ROWS:
             self._flush()
+
+    def add_rows(self, rows: pa.Table) -> None:
+        """Add up to ``BATCH_ROWS`` items that are columns already."""
+        self._writer.write_table(rows.cast(self._schema))
 
     def close(self) -> None:
         """Complete the file."""

@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 from typing import IO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -52,6 +53,7 @@ class RunWriter:
         slices: Names of the slices.
         candidates: Ids in the order of the output.
         unlabelled: Categories of the policy that the golden set does not label: decided, but not stored.
+        is_shard: Whether it is a part of another run, whose items say where they stand in that.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class RunWriter:
         slices: Sequence[str],
         candidates: Sequence[str],
         unlabelled: Sequence[str] = (),
+        is_shard: bool = False,
     ) -> None:
         self.run_id = plain_name(run_id, "the name of the run", str(runs_dir))
         self.target = RunFolder(f"{str(runs_dir).rstrip('/')}/{run_id}")
@@ -84,7 +87,7 @@ class RunWriter:
                 allowed="a folder that can be written to",
                 next_step="name another folder for the runs",
             ) from None
-        self._items = ItemFile(self._partial / ITEMS_FILE, categories, slices)
+        self._items = ItemFile(self._partial / ITEMS_FILE, categories, slices, is_shard=is_shard)
         self._categories = tuple(categories)
         self._unlabelled = tuple(unlabelled)
         self._groups = GroupFile(self._partial / PREDICTIONS_FILE, prediction_schema(categories))
@@ -122,9 +125,13 @@ class RunWriter:
         known = [sink.columns.cost_usd for sink in self._sinks if sink and sink.columns.cost_usd is not None]
         return math.fsum(known) if known else None
 
-    def add_item(self, item: Item, labels: NDArray[np.int8]) -> None:
-        """Add one item, in golden order; ``labels`` is its row of gold."""
-        self._items.add(item, labels)
+    def add_item(self, item: Item, labels: NDArray[np.int8], position: int = 0) -> None:
+        """Add one item, in golden order; ``labels`` is its row of gold, ``position`` its place in the whole run."""
+        self._items.add(item, labels, position)
+
+    def add_items(self, rows: pa.Table) -> None:
+        """Add items that are columns already, in golden order."""
+        self._items.add_rows(rows)
 
     def sink(self, number: int) -> Sink:
         """Where the rows of candidate ``number`` go. Only the first unfinished candidate writes to the final file."""

@@ -17,6 +17,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import load_golden
+from harness.runner.merge import find_shards, merge
+from harness.runner.shards import Shard
 from harness.runs import open_run
 from tests.faults import server as fault
 from tests.faults.doing import LIMITS, ROOT, child, go, journaled
@@ -325,6 +327,23 @@ def test_kill_9_loses_nothing_that_was_answered(tmp_path):
         time.sleep(0.1)
         summary = go(tmp_path, server.url, 300)
         assert (summary.status, summary.counts) == ("complete", {"v1": {"ok": 300}})
+        assert server.served <= 300 + 8  # what was in flight
+
+
+@proves("kill -9 of a shard")
+def test_a_killed_shard_is_missing_and_goes_on(tmp_path):
+    part = "from functools import partial; from harness.runner.shards import Shard; go = partial(go, shard=Shard(1, 2))"
+    with FaultServer(latency_s=0.01) as server:
+        other = go(tmp_path, server.url, 300, shard=Shard(2, 2))
+        process = started(child(part, tmp_path, server.url, 300), server, other.items + 60)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        runs = tmp_path / "runs"
+        with pytest.raises(HarnessError, match="1 of its 2 shards are missing: 1"):
+            merge(find_shards([other.whole], runs), runs)
+        assert go(tmp_path, server.url, 300, shard=Shard(1, 2)).status == "complete"
+        merged = open_run(merge(find_shards([other.whole], runs), runs)).meta
+        assert (merged.status, merged.counts) == ("complete", {"v1": {"ok": 300}})
         assert server.served <= 300 + 8  # what was in flight
 
 

@@ -1,0 +1,73 @@
+"""Shards: which part of a run one machine carries out.
+
+Decides the part of every item by a stable hash of its id alone, so that neither order, limit nor the rest of the golden
+set moves it. A shard is a run of its own, stored in ``shards/`` beside the runs, and is put together with the others by
+``merge``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from harness.errors import HarnessError
+
+SHARDS_FOLDER = "shards"
+MOST_SHARDS = 10_000
+_FORM = re.compile(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*")
+
+
+class Shard(NamedTuple):
+    """Part ``part`` (from 1) of ``of``."""
+
+    part: int
+    of: int
+
+    @property
+    def suffix(self) -> str:
+        """What its run's id ends in.
+
+        >>> Shard(2, 8).suffix
+        '.2-of-8'
+        """
+        return f".{self.part}-of-{self.of}"
+
+    def holds(self, ids: Iterable[str]) -> list[int]:
+        """Positions of the ids that belong to this shard.
+
+        >>> parts = [Shard(n, 3).holds(["a", "b", "c", "d"]) for n in (1, 2, 3)]
+        >>> sorted(position for part in parts for position in part)
+        [0, 1, 2, 3]
+        """
+        if self.of == 1:
+            return list(range(len(list(ids))))
+        wanted, of = self.part - 1, self.of
+        return [at for at, item_id in enumerate(ids) if _number(item_id) % of == wanted]
+
+
+def read_shard(text: str) -> Shard:
+    """``i/n`` as a person types it.
+
+    >>> read_shard("2/8")
+    Shard(part=2, of=8)
+
+    Raises:
+        HarnessError: It is no such part.
+    """
+    found = _FORM.fullmatch(text)
+    if found is not None:
+        shard = Shard(int(found[1]), int(found[2]))
+        if 1 <= shard.part <= shard.of <= MOST_SHARDS:
+            return shard
+    raise HarnessError(
+        f"--shard is '{text[:40]}'",
+        allowed=f"i/n with 1 <= i <= n <= {MOST_SHARDS:,}: 1/4, 2/4, 3/4 and 4/4 make one run",
+        next_step="count shards from 1; a job array that counts from 0 adds 1",
+    )
+
+
+def _number(item_id: str) -> int:
+    data = item_id.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8, person=b"harness shard").digest(), "big")
