@@ -1,4 +1,4 @@
-"""What a prompt leaves unsaid although its answers are read by it: labels, fields, categories; and repeated examples.
+"""What a prompt leaves unsaid or says as it was once: labels, fields, categories, repeated examples, old policy text.
 
 Decides what deserves a warning. Texts are looked at as a model sees them: rendered under the policy, with an item that
 has no words of its own. A model may know its format without being told (a trained guard does), so nothing is refused.
@@ -6,15 +6,17 @@ has no words of its own. A model may know its format without being told (a train
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.candidates.prompt_parts import StaleText, stale_texts
 from harness.errors import HarnessError
 from harness.files.kinds import Doubt
 from harness.files.prompt_header import header_document
 from harness.files.prompt_messages import compile_prompt
-from harness.files.text import joined
+from harness.files.text import joined, shortened
 from harness.records import Item, Loaded, Policy, Prompt
 
 if TYPE_CHECKING:
@@ -36,10 +38,44 @@ def prompt_doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
     if loaded.golden.n_pictures and not prompt.value.header.media:
         said = f"is shown no picture, and items of golden set '{loaded.golden.name}' have {loaded.golden.n_pictures:,}"
         found.append(("media", said, "add 'media: [images]', or leave it out where texts alone are to be judged"))
+    hint = "bring it up to date, or print it: {{ category.definition }}"
+    doubts = [
+        Doubt(
+            prompt.path, one.line, f"says the policy's text of '{one.category}' as it is not (any more): {said}", hint
+        )
+        for one in stale_texts(prompt.value, policy)
+        for said in [_changes(one)]
+    ]
     if not found:
-        return []
+        return doubts
     document = header_document(prompt)
-    return [Doubt(prompt.path, document.line((field,)), text, hint) for field, text, hint in found]
+    return [Doubt(prompt.path, document.line((field,)), text, hint) for field, text, hint in found] + doubts
+
+
+def _changes(stale: StaleText) -> str:
+    removed = [f"without '{shortened(one)}'" for one in stale.removed]
+    return ", ".join([*removed, *(f"with '{shortened(one)}'" for one in stale.added)][:4])
+
+
+def same_version_doubts(prompts: Iterable[Loaded[Prompt]]) -> list[Doubt]:
+    """Two prompt files of one name and version over different texts: their runs could not be told apart."""
+    seen: dict[tuple[str, int | None], Loaded[Prompt]] = {}
+    found = []
+    for one in sorted(prompts, key=lambda prompt: prompt.path):
+        header = one.value.header
+        first = seen.setdefault((header.prompt, header.version), one)
+        if first is one or header.version is None or _sent(first.value) == _sent(one.value):
+            continue
+        said = f"says prompt '{shortened(header.prompt)}' version {header.version}"
+        said += f", as {first.path.name} does over another text"
+        hint = "give the newer one the next version: harness prompts diff shows what differs"
+        found.append(Doubt(one.path, header_document(one).line(("version",)), said, hint))
+    return found
+
+
+def _sent(prompt: Prompt) -> tuple[Any, ...]:
+    header = dataclasses.replace(prompt.header, description="")
+    return header, tuple((message.role, message.template) for message in prompt.messages)
 
 
 def _unsaid(

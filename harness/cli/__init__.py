@@ -37,6 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ci": ("ci", "Run an eval, gate it, and write JUnit, annotations, job summary and comment."),
     "robustness": ("robustness", "Show what rewriting items costs each candidate."),
     "cases": ("cases", "Show whether conversations, threads and accounts are caught, and how late."),
+    "prompts": (
+        "prompts",
+        "Iterate on prompts: what changed, what is sent, which part carries what, how stable answers are.",
+    ),
     "rules": ("rules", "Iterate on rule sets: what each rule does, and what a new version changes."),
     "thresholds": ("thresholds", "Choose the score from which on each category is flagged."),
     "report": ("report", "Write the comparison report of a stored run."),

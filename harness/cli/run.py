@@ -99,7 +99,7 @@ def command(
 
         prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
         if is_dry_run:
-            _show_dry_run(prepared, as_json)
+            show_dry_run(prepared, as_json)
             return
         summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
     if as_json:
@@ -137,7 +137,8 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
     raise SystemExit(report.exit_code)
 
 
-def _show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
+def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
+    """Print what a run would ask and cost."""
     from harness.runner.dry_run import dry_run
     from harness.runner.measures import FEWEST
 

@@ -132,6 +132,8 @@ def import_object(path: str, *, what: str, folder: Path | None = None) -> Any:
 ALLOWED_CODE = (
     "a module in the eval's folder or its project's, or one of an installed package; no part of Python itself"
 )
+OWN = __name__.partition(".")[0]
+"""This package, which may run from a folder that nobody installed."""
 CODE_HINT = "put the module beside the eval, or install its package (pip install -e FOLDER)"
 
 
@@ -144,7 +146,7 @@ def refusal_of(path: str, folder: Path | None) -> str | None:
     top = path.partition(":")[0].partition(".")[0]
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
         return "is a part of Python itself, which an eval may not call"
-    if project_folder(top, folder) is not None:
+    if top == OWN or project_folder(top, folder) is not None:
         return None
     origin = _origin(top)
     if origin is None:

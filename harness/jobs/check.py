@@ -127,6 +127,10 @@ class _Checker:
             errors, remarks = check_items(golden, None if policy is None else policy.value, prompts, rule_sets)
             self.errors += errors
             self.warnings += remarks
+        if len(self._prompts) > 1:
+            from harness.candidates.prompt_doubts import same_version_doubts
+
+            self._doubt(same_version_doubts(self._prompts.values()))
         if self._runs_dir is not None:
             from harness.jobs.check_stored import changed_since_run  # runs load pyarrow
 

@@ -52,9 +52,9 @@ class CategoryComparison:
         """Plain data in the shape of ``harness compare --json``."""
         out: dict[str, Any] = {"cells": {name: _plain(value) for name, value in self.cells.items()}}
         for name, result in self.metrics.items():
-            out[name] = {**_paired(result), "p_holm": _number(self.p_holm.get(name, math.nan))}
+            out[name] = {**paired_dict(result), "p_holm": _number(self.p_holm.get(name, math.nan))}
         if self.ranking is not None:
-            out["average_precision"] = _paired(self.ranking)
+            out["average_precision"] = paired_dict(self.ranking)
         newly = {name: list(ids) for name, ids in self.newly.items()}
         return {**out, "fixed": list(self.fixed), "broken": list(self.broken), "newly": newly}
 
@@ -104,7 +104,7 @@ class Comparison:
             "family": self.family,
             "categories": {name: category.as_dict() for name, category in self.categories.items()},
             "pooled": None if self.pooled is None else self.pooled.as_dict(),
-            "macro": {name: _paired(result) for name, result in self.macro.items()},
+            "macro": {name: paired_dict(result) for name, result in self.macro.items()},
             "not_compared": list(self.not_compared),
             "notes": list(self.notes),
             "outcomes": {name: dict(side.outcomes) for name, side in sides.items()},
@@ -244,7 +244,8 @@ def _side(run: Run, candidate: str) -> Side:
     )
 
 
-def _paired(result: PairedResult) -> dict[str, Any]:
+def paired_dict(result: PairedResult) -> dict[str, Any]:
+    """A paired result in the shape of ``harness compare --json``."""
     return {
         "baseline": result.baseline.as_dict(),
         "candidate": result.candidate.as_dict(),

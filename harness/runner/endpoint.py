@@ -7,11 +7,9 @@ imported only there. Sending is left to ``transport``. Key values appear in no r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -19,6 +17,7 @@ from harness.errors import HarnessError
 from harness.files.models import FROM_ENVIRONMENT
 from harness.records import Limits, Model, Price
 from harness.runner.proxies import proxy_for
+from harness.runner.spelt import longest_word, spelt, spelt_in_bytes
 from harness.runner.wires import ANTHROPIC, GEMINI, Wire
 from harness.runner.wires.anthropic import VERSION_HEADER
 
@@ -81,7 +80,7 @@ class Endpoint:
         """The text without any key of this endpoint, and without any value of a header that holds one."""
         for secret in self.secrets:
             if len(secret) >= SHORTEST_MASKED:
-                text = _spelt(secret).sub("[key]", text)
+                text = spelt(secret).sub("[key]", text)
             else:
                 for value in self.headers.values():
                     if secret in value and len(value) >= SHORTEST_MASKED:
@@ -94,38 +93,9 @@ class Endpoint:
         Placeholders that local servers take for a key (``none``, ``EMPTY``) are words, and stay.
         """
         for secret in self.secrets:
-            if len(secret) >= shortest and (_longest_word(secret) in body or b"\\u00" in body):
-                body = _spelt_in_bytes(secret).sub(b"[key]", body)
+            if len(secret) >= shortest and (longest_word(secret) in body or b"\\u00" in body):
+                body = spelt_in_bytes(secret).sub(b"[key]", body)
         return body
-
-
-@lru_cache(maxsize=64)
-def _spelt(secret: str) -> re.Pattern[str]:
-    r"""A secret as it is, and as JSON and addresses may write it: ``\/``, ``\u002f``, ``%2F``.
-
-    >>> _spelt("ab/c+").sub("[key]", r'"ab\/c+", "ab\u002Fc%2b"')
-    '"[key]", "[key]"'
-    """
-    return re.compile("".join(_ways(character) for character in secret))
-
-
-@lru_cache(maxsize=64)
-def _spelt_in_bytes(secret: str) -> re.Pattern[bytes]:
-    return re.compile(_spelt(secret).pattern.encode())
-
-
-@lru_cache(maxsize=64)
-def _longest_word(secret: str) -> bytes:
-    """The longest part that stays as it is however the secret is written: where it is missing, nothing is searched."""
-    words: list[str] = re.findall(r"[A-Za-z0-9]*", secret)
-    return max(words, key=len).encode()
-
-
-def _ways(character: str) -> str:
-    code, literal = ord(character), re.escape(character)
-    if character.isalnum() or character in "-_.~":
-        return f"(?:{literal}|\\\\u(?i:{code:04x}))"
-    return f"(?:\\\\?{literal}|\\\\u(?i:{code:04x})|%(?i:{code:02x}))"
 
 
 def ready_endpoint(

@@ -1,0 +1,50 @@
+"""``harness prompts diff``: two versions of a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import json_option, note, print_json
+
+
+@click.command("diff")
+@click.argument("before_path", metavar="A", type=click.Path(path_type=Path))
+@click.argument("after_path", metavar="B", type=click.Path(path_type=Path))
+@json_option
+def command(before_path: Path, after_path: Path, as_json: bool) -> None:
+    """Show what changed between two prompt files: settings, text, examples, size.
+
+    Two texts under the same name and version are warned about: their runs could not be told apart.
+
+    \b
+    Example:
+      harness prompts diff evals/prompts/community_v1.md evals/prompts/community_v2.md
+    """
+    from harness.jobs.prompts import diff_prompts, tokens
+    from harness.report.parts.masking import log_safe
+
+    found = diff_prompts(before_path, after_path)
+    if found.is_same_version:
+        note(
+            f"Warning: {before_path.name} and {after_path.name} say the same name and version over different texts; "
+            "give the newer one the next version"
+        )
+    if as_json:
+        print_json(found.as_dict())
+        return
+    for name, (before, after) in found.header.items():
+        click.echo(log_safe(f"{name}: {before!r} -> {after!r}"))
+    before_n, after_n, removed, added = found.examples
+    if before_n or after_n:
+        click.echo(f"examples: {before_n} -> {after_n} ({removed} removed, {added} added)")
+    click.echo(
+        f"about {tokens(found.bytes[0]):,} -> {tokens(found.bytes[1]):,} tokens of text, without policy and item"
+    )
+    if not found.lines:
+        click.echo("The messages are the same.")
+        return
+    click.echo("")
+    for line in found.lines:
+        click.echo(log_safe(line))

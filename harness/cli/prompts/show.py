@@ -1,0 +1,74 @@
+"""``harness prompts show``: the request about one item, as it would be sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import eval_argument, json_option, print_json, text_option
+
+if TYPE_CHECKING:
+    from harness.jobs.prompts import ShownCandidate
+    from harness.report.parts.masking import TextMode
+
+
+@click.command("show")
+@eval_argument
+@click.argument("item_id", metavar="ITEM")
+@click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Only this candidate; repeatable.")
+@text_option
+@json_option
+def command(eval_path: Path, item_id: str, candidates: tuple[str, ...], text_mode: TextMode, as_json: bool) -> None:
+    """Show the request about one item as it would be sent, with tokens per part; nothing is sent.
+
+    The item's text is masked unless --text full is given; tokens are then those of the masked text. A cascade shows
+    what its first stage asks. Tokens are estimated: one for every 4 bytes.
+
+    \b
+    Examples:
+      harness prompts show evals/community.yaml c-0001
+      harness prompts show evals/community.yaml c-0001 --candidate v2 --text full
+    """
+    from harness.files.evals import load_eval
+    from harness.jobs.prompts import show_requests
+
+    shown = show_requests(load_eval(eval_path), item_id, text_mode, candidates)
+    if as_json:
+        print_json({"item": item_id, "text": text_mode, "candidates": {one.candidate: _json(one) for one in shown}})
+        return
+    for number, one in enumerate(shown):
+        click.echo(("\n" if number else "") + _words(one))
+
+
+def _json(one: ShownCandidate) -> dict[str, Any]:
+    from harness.jobs.prompts import tokens
+
+    return {
+        "note": one.note or None,
+        "tokens": {part: tokens(size) for part, size in one.parts.items()},
+        "requests": [
+            {"model": sent.model_id, "route": sent.route, "body": json.loads(sent.body)} for sent in one.requests
+        ],
+    }
+
+
+def _words(one: ShownCandidate) -> str:
+    from harness.jobs.prompts import tokens
+    from harness.report.parts.masking import log_safe
+
+    lines = [f"{one.candidate}: {one.note or f'{len(one.requests)} request(s)'}"]
+    if one.parts:
+        sizes = ", ".join(f"{part} {tokens(size):,}" for part, size in one.parts.items() if size)
+        lines.append(f"about {tokens(sum(one.parts.values())):,} tokens: {sizes}")
+    for sent in one.requests:
+        body = json.loads(sent.body)
+        messages = body.pop("messages", [])
+        lines += ["", f"POST {sent.route} to {sent.model_id}"]
+        lines.append(json.dumps(body, ensure_ascii=False))
+        for message in messages:
+            lines.append(f"[{message['role']}]")
+            lines += [f"  {line}" for line in str(message["content"]).split("\n")]
+    return "\n".join(log_safe(line) for line in lines)

@@ -1,0 +1,259 @@
+"""Variants of a prompt and what runs of them say, against a model whose answers are known functions of the prompt."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from harness.candidates.prompt_parts import part_sizes, stale_texts
+from harness.cli import main
+from harness.files.policy import load_policy
+from harness.files.prompts import load_prompt
+from harness.jobs.prompt_variants import ablations, rewordings, write_prompt
+from harness.records import Item
+
+POLICY = """\
+policy: p
+version: 1
+categories:
+  hate: {name: Hate, definition: Attacks people because of a protected attribute such as religion.}
+  spam: {name: Spam, definition: Unwanted promotion that nobody on the page has asked for.}
+"""
+PROMPT = """\
+---
+prompt: p
+version: 1
+answer: label
+labels: {hate: [hate], spam: [spam], ok: []}
+---
+# system
+You moderate posts.
+
+- hate: attacks people
+- spam: unwanted promotion
+
+Answer with one word: hate, spam or ok.
+
+# user
+buy my pills now
+
+# assistant
+spam
+
+# user
+{{ item.text }}
+"""
+ITEMS = [(f"h{n}", f"these vermin {n}", {"hate": 1, "spam": 0}) for n in range(12)]
+ITEMS += [(f"s{n}", f"buy {n} followers", {"hate": 0, "spam": 1}) for n in range(12)]
+ITEMS += [(f"o{n}", f"a lovely day {n}", {"hate": 0, "spam": 0}) for n in range(12)]
+
+
+def says(messages):
+    """Flags hate where the prompt lists it, spam where an example shows it; a please makes it wary of lovely days."""
+    system, text = messages[0]["content"], messages[-1]["content"]
+    if "vermin" in text and "hate: attacks" in system:
+        return "hate"
+    if "buy" in text and any(one["content"] == "spam" for one in messages[1:-1]):
+        return "spam"
+    return "spam" if "lovely" in text and "Please" in system else "ok"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer = {"role": "assistant", "content": says(body["messages"])}
+        data = orjson.dumps({"id": "c", "object": "chat.completion", "model": "m",
+                             "choices": [{"index": 0, "message": answer, "finish_reason": "stop"}],
+                             "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}})  # fmt: skip
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    rows = (json.dumps({"id": item_id, "text": text, "labels": labels}) for item_id, text, labels in ITEMS)
+    files = {
+        "policy.yaml": POLICY,
+        "prompt.md": PROMPT,
+        "models.yaml": "models:\n  m: {provider: openai, base_url: 'URL', model: m}\n".replace(
+            "URL", f"http://127.0.0.1:{server.server_port}"
+        ),
+        "items.jsonl": "\n".join(rows) + "\n",
+        "card.yaml": "golden_set: g\nversion: 1\npolicy: {name: p, version: 1}\nitems: items.jsonl\n"
+        "labels: [hate, spam]\n",
+        "eval.yaml": "eval: e\npolicy: policy.yaml\ngolden_set: card.yaml\nmodels: models.yaml\ncandidates:\n"
+        "  v1: {prompt: prompt.md, model: m}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    yield tmp_path
+    server.shutdown()
+    server.server_close()
+
+
+def run(folder, *arguments):
+    stored = ["--runs-dir", str(folder / "runs"), "--cache", str(folder / "cache.sqlite")]
+    done = CliRunner().invoke(main, ["prompts", *arguments, *stored], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def test_ablate_finds_the_line_and_the_example_that_carry_a_category(folder):
+    found = orjson.loads(run(folder, "ablate", str(folder / "eval.yaml"), "--json").stdout)
+    moved = {(one["variant"], one["category"]): one for one in found["moved"]}
+    line = next(one["name"] for one in found["variants"] if one["categories"] == ["hate"])
+    assert set(moved) == {(line, "hate"), ("no-turn-1", "spam")}
+    for one in moved.values():
+        assert (one["newly"]["missed"], one["newly"]["caught"]) == (12, 0)
+        assert one["recall"]["difference"]["value"] == pytest.approx(-1.0)
+        assert one["recall"]["difference"]["high"] < 0
+        assert one["recall"]["p_holm"] < 0.05
+    said = run(folder, "ablate", str(folder / "eval.yaml")).stdout
+    assert "-100.0" in said
+    assert re.search(r"Moved no decision:.*line", said, re.DOTALL)
+    listed = CliRunner().invoke(main, ["runs", "list", "--runs-dir", str(folder / "runs")]).output
+    assert "e-ablate" in listed
+
+
+def test_stability_measures_flips_against_the_prompt_asked_twice(folder):
+    given = folder / "short.md"
+    given.write_text(PROMPT.replace("You moderate posts.", "You judge posts.").replace("version: 1", "version: 2"))
+    arguments = ["stability", str(folder / "eval.yaml"), "--rewording", str(given)]
+    found = orjson.loads(run(folder, *arguments, "--json").stdout)
+    rates = {one["name"]: one for one in found["variants"]}
+    assert found["floor"]["value"] == 0.0
+    assert set(rates) == {"given-1", "please", "marks", "spacing", "list-reversed"}
+    assert rates["please"]["flips"]["value"] == pytest.approx(12 / 36)
+    assert rates["please"]["categories"]["spam"]["value"] == pytest.approx(12 / 36)
+    assert rates["please"]["p_holm"] < 0.05
+    assert {rates[name]["flips"]["value"] for name in rates if name != "please"} == {0.0}
+    said = run(folder, *arguments).stdout
+    assert "asked twice (floor)" in said
+    assert "33.3%" in said
+
+
+def test_a_dry_run_calls_nothing_and_about_chooses(folder):
+    done = run(folder, "ablate", str(folder / "eval.yaml"), "--about", "hate", "--dry-run")
+    assert "v1" in done.stdout
+    assert "no-turn" not in done.stdout
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ablate", "eval.yaml", "--candidate", "v9"], "no one candidate with a prompt"),
+        (["ablate", "eval.yaml", "--about", "nothing"], "no part that can be varied as asked"),
+        (["show", "eval.yaml", "h99"], "has no item 'h99'"),
+        (["show", "eval.yaml", "h1", "--candidate", "v9"], "no candidate 'v9'"),
+        (["diff", "prompt.md", "gone.md"], "gone.md"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message(folder, monkeypatch, arguments, said):
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(main, ["prompts", *arguments])
+    assert done.exit_code == 1
+    assert said in done.output
+
+
+def test_show_prints_the_request_masked_and_in_full(folder):
+    masked = CliRunner().invoke(main, ["prompts", "show", str(folder / "eval.yaml"), "h1", "--text", "masked"]).output
+    assert "t•••• v•••••" in masked and "vermin" not in masked  # noqa: PT018
+    assert "tokens: instructions" in masked
+    found = CliRunner().invoke(main, ["prompts", "show", str(folder / "eval.yaml"), "h1", "--text", "full", "--json"])
+    (sent,) = orjson.loads(found.stdout)["candidates"]["v1"]["requests"]
+    assert sent["body"]["messages"][-1] == {"role": "user", "content": "these vermin 1"}
+
+
+def test_diff_warns_of_one_version_over_two_texts(tmp_path):
+    before, after = tmp_path / "a.md", tmp_path / "b.md"
+    before.write_text(PROMPT)
+    after.write_text(PROMPT.replace("unwanted promotion", "unwanted ads").replace("buy my pills now", "follow me"))
+    done = CliRunner().invoke(main, ["prompts", "diff", str(before), str(after)])
+    assert "the same name and version over different texts" in done.output
+    assert "+- spam: unwanted ads" in done.output
+    assert "examples: 1 -> 1 (1 removed, 1 added)" in done.output
+    same = CliRunner().invoke(main, ["prompts", "diff", str(before), str(before)])
+    assert "The messages are the same." in same.output
+    assert "Warning" not in same.output
+    after.write_text(PROMPT.replace("\nversion: 1", "\nversion: 2").replace("ads", "x"))
+    assert "Warning" not in CliRunner().invoke(main, ["prompts", "diff", str(before), str(after)]).output
+
+
+def test_sizes_of_parts_add_up_to_the_request(tmp_path):
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    text = PROMPT.replace(
+        "- hate: attacks people", "{% for c in categories %}- {{ c.id }}: {{ c.definition }}\n{% endfor %}"
+    )
+    (tmp_path / "p.md").write_text(text)
+    policy, prompt = load_policy(tmp_path / "policy.yaml").value, load_prompt(tmp_path / "p.md")
+    sizes = part_sizes(prompt, policy, Item("a", "x" * 100, {}))
+    assert sizes["item"] == 100
+    assert sizes["examples"] == len("buy my pills now") + len("spam")
+    assert sizes["policy text"] == sum(len(one.definition) for one in policy.categories)
+    assert sizes["instructions"] > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("- hate: Attacks people because of a protected attribute such as race.", [("hate", ("race",), ("religion",))]),
+        ("- hate: Attacks people because of a protected attribute such as religion.", []),
+        ("hate (high): attacks people because of a protected attribute, such as religion", []),
+        ("- hate: attacks people", []),  # the prompt's own words
+        ("- spam: Unwanted promotion that nobody has asked for.", [("spam", (), ("on the page",))]),
+    ],
+)
+def test_policy_text_that_went_out_of_date_is_found(tmp_path, line, found):
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "p.md").write_text(PROMPT.replace("- hate: attacks people", line))
+    policy, prompt = load_policy(tmp_path / "policy.yaml").value, load_prompt(tmp_path / "p.md").value
+    assert [(one.category, one.added, one.removed) for one in stale_texts(prompt, policy)] == found
+
+
+def test_variants_are_valid_prompts_that_read_back_as_written(tmp_path):
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    text = PROMPT.replace(
+        "labels:", "examples: [{text: 'a: \"b\" #c', categories: [hate]}, {text: two}]\nlabels:"
+    ).replace(
+        "- spam: unwanted promotion",
+        "{% for category in categories %}\n- {{ category.id }}: {{ category.definition }}\n{% endfor %}\n"
+        "{% for one in examples %}{{ one.text }}{% endfor %}",
+    )
+    (tmp_path / "p.md").write_text(text)
+    policy, prompt = load_policy(tmp_path / "policy.yaml").value, load_prompt(tmp_path / "p.md").value
+    made = [*ablations(prompt, policy), *rewordings(prompt, policy)]
+    names = {one.name for one in made}
+    assert {"no-example-1", "no-turn-1", "no-definition-hate", "no-definition-spam", "categories-reversed"} <= names
+    assert len(names) == len(made)
+    for one in made:
+        again = write_prompt(one.prompt, tmp_path / "again.md").value
+        assert again.header == one.prompt.header
+        assert [m.template.strip() for m in again.messages] == [m.template.strip() for m in one.prompt.messages]
+
+
+def test_check_says_old_policy_text_and_one_version_over_two_texts(folder):
+    (folder / "other.md").write_text(
+        PROMPT.replace("attacks people", "attacks people because of a protected attribute such as race")
+    )
+    with (folder / "eval.yaml").open("a") as file:
+        file.write("  v2: {prompt: other.md, model: m}\n")
+    said = " ".join(CliRunner().invoke(main, ["check", str(folder)]).output.split())
+    assert "says the policy's text of 'hate' as it is not (any more): without 'religion', with 'race'" in said
+    assert "prompt.md:3: says prompt 'p' version 1, as other.md does over another text" in said
