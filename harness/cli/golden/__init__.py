@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stats": ("stats", "Show what a golden set holds and what it can prove."),
     "audit": ("audit", "Rank the labels of a golden set by how suspicious they are."),
     "agreement": ("agreement", "Show how far annotators agree: with each other, with their majority, with the gold."),
+    "frames": ("frames", "Make items of clips: key frames, what is said, what stands on the screen."),
     "sample": ("sample", "Choose what of an unlabelled pool to label next."),
     "prevalence": ("prevalence", "Estimate what share of a pool violates, from a labelled sample of it."),
     "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),
