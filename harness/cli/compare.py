@@ -20,6 +20,7 @@ from harness.cli.options import (
     text_option,
     warn_if_unfinished,
 )
+from harness.core.metric_table import metrics_on
 
 if TYPE_CHECKING:
     from harness.report.parts.masking import TextMode
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     "--metric",
     "metrics",
     multiple=True,
-    type=click.Choice(["recall", "precision", "fpr", "f1"]),
+    type=click.Choice(metrics_on("compare")),
     help="Tables to show; default: recall and precision.",
 )
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import find_run, note, run_argument, runs_dir_option
+from harness.core.metric_table import metrics_on
 
 if TYPE_CHECKING:
     from harness.report.comparison.plots import PlotFormat
@@ -20,7 +21,7 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices")
 @click.option("--kind", type=click.Choice(KINDS), default="categories", show_default=True, help="What to draw.")
 @click.option(
     "--metric",
-    type=click.Choice(["recall", "precision", "fpr", "f1"]),
+    type=click.Choice(metrics_on("compare")),
     default="recall",
     show_default=True,
     help="For categories, differences and slices.",

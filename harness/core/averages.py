@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.core.clusters import clustered_variance, count_clusters
 from harness.core.confusion import check_decisions
 from harness.core.intervals import effective_wilson
-from harness.core.metrics import NOTHING_FLAGGED
+from harness.core.metric_facts import NOTHING_FLAGGED
 from harness.core.results import UNDEFINED, Interval, MetricResult
 
 # name -> weights of (tp, gold positive, flagged) in the ratio: value = tp_weight·tp / (gold·P + flagged·n_flagged)

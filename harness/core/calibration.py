@@ -15,7 +15,8 @@ from scipy.special import stdtrit
 
 from harness.core.clusters import ONE_CLUSTER, clustered_variance
 from harness.core.intervals import check_confidence, normal_quantile
-from harness.core.metrics import NO_ITEMS, proportion
+from harness.core.metric_facts import NO_ITEMS
+from harness.core.metrics import proportion
 from harness.core.ranking import ScoredItems, scored_items
 from harness.core.results import MetricResult
 

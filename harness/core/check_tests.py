@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from harness.core.agreeing import agreeing_interval
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, not_evaluable
 from harness.core.mcnemar import mcnemar_midp
-from harness.core.metric_table import LOWER_IS_BETTER, unit_of
-from harness.core.metrics import NO_ITEMS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
+from harness.core.metric_facts import NOTHING_FLAGGED
+from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric, unit_of
 from harness.core.noninferiority import below_floor_test, floor_test, noninferiority_test
 from harness.core.paired import discordance, paired_difference
 from harness.core.planning import (
@@ -36,13 +36,6 @@ from harness.core.statements import Statement
 from harness.core.targets import target_state
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 
-# metric -> (shared-denominator metric of ``paired``, reason when the denominator is empty);
-# failure_rate is counted like fpr, with every item "not violating" and a failure "flagged"
-_MATCHED = {
-    "recall": ("recall", NO_POSITIVES),
-    "fpr": ("fpr", NO_NEGATIVES),
-    "failure_rate": ("fpr", NO_ITEMS),
-}
 MIN_CLUSTERS = 15
 MIN_POSITIVES, MIN_FLAGGED = 20, 10  # below these the calibration of the precision test is unproven
 
@@ -182,12 +175,11 @@ def empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
     if spec.metric == "precision":
         n_a, n_b = raw[[2, 3, 6, 7]].sum(), raw[[1, 3, 5, 7]].sum()
         return NOTHING_FLAGGED if n_b == 0 or (n_a == 0 and spec.kind == "margin") else None
-    metric, reason = _MATCHED[spec.metric]
-    return reason if discordance(raw, metric).n == 0 else None
+    return SHARES[spec.metric].reason if discordance(raw, table_metric(spec.metric)).n == 0 else None
 
 
 def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
-    metric, _ = _MATCHED[spec.metric]
+    metric = table_metric(spec.metric)
     exact = discordance(evidence.cells, metric)
     n = max(1, round(exact.n))
     gained = min(n, round(exact.gained))
@@ -269,16 +261,13 @@ def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricRes
 
 
 def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
-    """The candidate alone against a floor; for fpr and failure_rate the share of correct items against 1 - limit."""
+    """The candidate alone against a floor; where less is better the share of the other items against 1 - limit."""
     c, raw = np.asarray(evidence.cells, dtype=np.float64), np.asarray(evidence.raw, dtype=np.float64)
-    successes, trials = {
-        "recall": ([5, 7], [4, 5, 6, 7]),
-        "precision": ([5, 7], [1, 3, 5, 7]),
-        "fpr": ([0, 2], [0, 1, 2, 3]),
-        "failure_rate": ([0, 2], [0, 1, 2, 3]),
-    }[spec.metric]
-    k, n = float(c[successes].sum()), float(c[trials].sum())
+    successes, trials = SHARES[spec.metric].cells("candidate")
     is_upper_limit = spec.metric in LOWER_IS_BETTER
+    if is_upper_limit:
+        successes = [cell for cell in trials if cell not in successes]
+    k, n = float(c[successes].sum()), float(c[trials].sum())
     floor = 1 - spec.limit if is_upper_limit else spec.limit
     state, low, high = target_state(k, n, floor, alpha=alpha)
     value = float(raw[successes].sum()) / float(raw[trials].sum())

@@ -7,7 +7,6 @@ modules that take the scaled counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +16,7 @@ from scipy.special import stdtrit
 
 from harness.core.confusion import confusion_counts
 from harness.core.intervals import check_confidence
+from harness.core.metric_table import SHARES
 from harness.core.metrics import METRICS
 from harness.core.paired import paired_cells
 from harness.core.results import MetricResult
@@ -177,29 +177,21 @@ def metric_influence(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) ->
     >>> metric_influence("recall", np.array([1, 1, 0]), np.array([1, 0, 1]))[0].tolist()
     [0.25, -0.25, 0.0]
     """
-    if metric not in _RATIO_PARTS:
-        raise ValueError(f"metric must be one of {', '.join(_RATIO_PARTS)}, got '{metric}'")
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got '{metric}'")
     valid = (y_true >= 0) & (y_pred >= 0)
     y, b = (y_true == 1) & valid, (y_pred == 1) & valid
-    numerator, denominator = _RATIO_PARTS[metric](y.astype(np.float64), b.astype(np.float64), valid.astype(np.float64))
+    if metric == "f1":
+        numerator, denominator = 2.0 * (y & b), y.astype(np.float64) + b
+    else:
+        numerator, denominator = (one.astype(np.float64) for one in SHARES[metric].masks(y, b, valid))
     total = float(denominator.sum())
     if total == 0:
         return np.zeros(y.shape), denominator > 0
     return (numerator - numerator.sum() / total * denominator) / total, denominator > 0
 
 
-_Parts = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
-# metric -> (numerator, denominator) of an item from gold y, decision b and v = both present
-_RATIO_PARTS: dict[str, _Parts] = {
-    "recall": lambda y, b, v: (y * b, y),
-    "precision": lambda y, b, v: (y * b, b),
-    "f1": lambda y, b, v: (2 * y * b, y + b),
-    "fpr": lambda y, b, v: ((v - y) * b, v - y),
-    "fnr": lambda y, b, v: (y * (1 - b), y),
-    "specificity": lambda y, b, v: ((v - y) * (1 - b), v - y),
-    "agreement": lambda y, b, v: (v * (y == b), v),
-}
-CLUSTERED_METRICS = tuple(_RATIO_PARTS)
+CLUSTERED_METRICS = tuple(METRICS)
 
 
 def clustered_metric(

@@ -18,7 +18,7 @@ from scipy.special import betaincinv
 
 from harness.core.confusion import check_weights
 from harness.core.intervals import check_confidence
-from harness.core.metrics import NO_ITEMS
+from harness.core.metric_facts import NO_ITEMS
 from harness.core.results import Interval, MetricResult
 
 UNSEEN = 0.5

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.core.check_tests import evaluate_check
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict
+from harness.core.metric_table import SHARES
 from harness.core.multiplicity import holm
 from harness.core.statements import Statement, StatementKind
 
@@ -206,8 +207,7 @@ def _pools(
 
 
 def _denominator(spec: CheckSpec, evidence: CheckEvidence) -> float:
-    cells = {"recall": [4, 5, 6, 7], "precision": [1, 2, 3, 5, 6, 7]}.get(spec.metric, [0, 1, 2, 3])
-    return float(np.asarray(evidence.raw)[cells].sum())
+    return float(np.asarray(evidence.raw)[SHARES[spec.metric].support].sum())
 
 
 def _summed(parts: Sequence[CheckEvidence]) -> CheckEvidence:

@@ -24,6 +24,7 @@ from harness.core.checks import (
 from harness.core.clusters import EffectiveCells, effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
+from harness.core.metric_table import table_metric
 from harness.core.statements import Statement
 
 
@@ -172,7 +173,7 @@ def _effective_arguments(
     alpha: float,
 ) -> dict[str, Any]:
     return {
-        "metric": "fpr" if spec.metric == "failure_rate" else spec.metric,
+        "metric": table_metric(spec.metric),
         "y_true": y_true,
         "a": a,
         "b": b,

@@ -1,48 +1,32 @@
 """The one table of metrics: how each is called, what it counts, which direction is better, how its interval is made.
 
-Decides names, units, direction, interval and the surfaces that show a metric. The formulas are in ``metrics``,
-``ranking`` and ``calibration``; how a value is written is left to the reports.
+Decides names, units, direction, interval and the surfaces that show a metric. A metric that is a share of items is
+stated whole by its ``Share``; other formulas are in ``metrics``, ``ranking`` and ``calibration``; how a value is shown
+is for reports. A new share is one file with a ``MetricFacts`` and one line in the table that names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-Surface = Literal["score", "compare", "gate", "average", "ranking", "weekly"]
+from harness.core.metric_facts import (
+    NO_ITEMS,
+    NO_NEGATIVES,
+    NO_POSITIVES,
+    NOTHING_FLAGGED,
+    MetricFacts,
+    Share,
+    Surface,
+)
+
 CONFIDENCE = 0.95
 """Two-sided level of every interval beside a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricFacts:
-    """What is known of a metric before anything is measured.
-
-    Attributes:
-        title: Name in tables and charts.
-        words: Name within a sentence.
-        interval: Method of its interval, as signatures name it.
-        meaning: What it is a share of, or what it says, in plain words; empty where no surface explains it.
-        unit: What its denominator counts.
-        paired_unit: What the denominator of a paired difference counts.
-        is_lower_better: Whether less is better.
-        surfaces: Where it is shown.
-    """
-
-    title: str
-    words: str
-    interval: str
-    meaning: str = ""
-    unit: str = "items"
-    paired_unit: str = ""
-    is_lower_better: bool = False
-    surfaces: frozenset[Surface] = frozenset()
-
-
 _EVERYWHERE: frozenset[Surface] = frozenset(("score", "compare", "gate", "average", "weekly"))
 
-METRIC_TABLE: dict[str, MetricFacts] = {
+_TABLE: dict[str, MetricFacts | str] = {
     "recall": MetricFacts(
         "Recall",
         "recall",
@@ -50,6 +34,8 @@ METRIC_TABLE: dict[str, MetricFacts] = {
         "share of violating items that were flagged",
         "violating items",
         surfaces=_EVERYWHERE,
+        share=Share(("tp",), ("tp", "fn"), NO_POSITIVES),
+        verbs=("catches more {}", "misses more {}"),
     ),
     "precision": MetricFacts(
         "Precision",
@@ -59,6 +45,8 @@ METRIC_TABLE: dict[str, MetricFacts] = {
         "flagged items",
         "items flagged by either",
         surfaces=_EVERYWHERE,
+        share=Share(("tp",), ("tp", "fp"), NOTHING_FLAGGED),
+        verbs=("is right more often when it flags {}", "is wrong more often when it flags {}"),
     ),
     "fpr": MetricFacts(
         "Over-blocking (FPR)",
@@ -68,6 +56,8 @@ METRIC_TABLE: dict[str, MetricFacts] = {
         "non-violating items",
         is_lower_better=True,
         surfaces=frozenset(("score", "compare", "gate", "average")),
+        share=Share(("fp",), ("fp", "tn"), NO_NEGATIVES),
+        verbs=("flags fewer harmless items as {}", "flags more harmless items as {}"),
     ),
     "f1": MetricFacts(
         "F1",
@@ -85,6 +75,7 @@ METRIC_TABLE: dict[str, MetricFacts] = {
         "share of asked items without a usable answer",
         is_lower_better=True,
         surfaces=frozenset(("gate",)),
+        share=Share(("fp",), ("fp", "tn"), NO_ITEMS),
     ),
     "fnr": MetricFacts(
         "Missed (FNR)",
@@ -93,9 +84,21 @@ METRIC_TABLE: dict[str, MetricFacts] = {
         "share of violating items that were not flagged",
         "violating items",
         is_lower_better=True,
+        share=Share(("fn",), ("fn", "tp"), NO_POSITIVES),
     ),
-    "specificity": MetricFacts("Specificity", "specificity", "wilson", unit="non-violating items"),
-    "agreement": MetricFacts("Agreement", "agreement", "wilson"),
+    "specificity": MetricFacts(
+        "Specificity",
+        "specificity",
+        "wilson",
+        unit="non-violating items",
+        share=Share(("tn",), ("tn", "fp"), NO_NEGATIVES),
+    ),
+    "agreement": MetricFacts(
+        "Agreement",
+        "agreement",
+        "wilson",
+        share=Share(("tp", "tn"), ("tp", "fp", "fn", "tn"), NO_ITEMS),
+    ),
     "average_precision": MetricFacts(
         "Average precision", "average precision", "logit", unit="violating items", surfaces=frozenset(("ranking",))
     ),
@@ -115,6 +118,16 @@ METRIC_TABLE: dict[str, MetricFacts] = {
     "average_precision_difference": MetricFacts("Average precision", "average precision", "bootstrap"),
     "krippendorff_alpha": MetricFacts("Krippendorff's alpha", "agreement", "bootstrap"),
 }
+
+
+def _resolved(facts: MetricFacts | str) -> MetricFacts:
+    if isinstance(facts, MetricFacts):
+        return facts
+    module, _, name = facts.partition(":")
+    found = getattr(import_module(module), name)
+    if not isinstance(found, MetricFacts):
+        raise TypeError(f"{facts} is a {type(found).__name__}, not a MetricFacts")
+    return found
 
 
 def metrics_on(surface: Surface) -> tuple[str, ...]:
@@ -153,7 +166,26 @@ def unit_of(metric: str, *, is_paired: bool = False) -> str:
     return (is_paired and facts.paired_unit) or facts.unit
 
 
+def table_metric(metric: str) -> str:
+    """The metric as which a paired table counts it: a failed answer is counted like a wrong flag, of items like any.
+
+    Args:
+        metric: A metric of the gate.
+
+    Returns:
+        A name in ``METRIC_TABLE``.
+
+    >>> table_metric("failure_rate"), table_metric("recall")
+    ('fpr', 'recall')
+    """
+    return "fpr" if metric == "failure_rate" else metric
+
+
+METRIC_TABLE: Mapping[str, MetricFacts] = {name: _resolved(facts) for name, facts in _TABLE.items()}
+SHARES = {name: facts.share for name, facts in METRIC_TABLE.items() if facts.share is not None}
 LOWER_IS_BETTER = frozenset(name for name, facts in METRIC_TABLE.items() if facts.is_lower_better)
 METRIC_TITLES = {name: facts.title for name, facts in METRIC_TABLE.items()}
 METRIC_MEANINGS = {name: facts.meaning for name, facts in METRIC_TABLE.items() if facts.meaning}
 INTERVAL_METHODS = {name: facts.interval for name, facts in METRIC_TABLE.items()}
+TESTED_METRICS = tuple(name for name in metrics_on("compare") if name in metrics_on("gate"))
+"""Metrics whose differences are tested, and corrected for one another, in every category of a comparison."""

@@ -1,7 +1,8 @@
 """Metrics of one category from its four confusion counts.
 
-Decides each metric's numerator, denominator, interval and undefined case, and keeps the registry from which choices,
-messages and tests come. Leaves counting to ``confusion`` and clustered data to ``clusters`` (which scales the counts).
+Decides each metric's interval and undefined case, and keeps the registry from which choices, messages and tests come.
+Leaves numerators and denominators of shares to ``metric_table``, counting to ``confusion`` and clustered data to
+``clusters`` (which scales the counts).
 """
 
 from __future__ import annotations
@@ -9,13 +10,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from harness.core.intervals import wilson_interval
+from harness.core.metric_facts import NO_ITEMS, NOTHING_TO_FIND, Share
+from harness.core.metric_table import SHARES
 from harness.core.results import MetricResult
-
-NO_POSITIVES = "no violating items"
-NO_NEGATIVES = "no non-violating items"
-NOTHING_FLAGGED = "nothing flagged"
-NO_ITEMS = "no items"
-NOTHING_TO_FIND = "no violating items and nothing flagged"
 
 
 class Metric(Protocol):
@@ -57,21 +54,14 @@ def proportion(
     return MetricResult(min(1.0, n_successes / n), low, high, round(n), n_excluded)
 
 
-def recall(
-    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
-) -> MetricResult:
-    """Share of violating items that were flagged: tp / (tp + fn).
+def of_share(share: Share) -> Metric:
+    """The metric that a share of items is: its items over those it is among, with the Wilson interval.
 
     Args:
-        tp: Violating and flagged.
-        fp: Not violating and flagged (not used).
-        fn: Violating and not flagged.
-        tn: Not violating and not flagged (not used).
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
+        share: What is counted, and among what.
 
     Returns:
-        A proportion in [0, 1], higher is better; undefined without violating items.
+        A function of (tp, fp, fn, tn); undefined with the share's reason where the denominator is empty.
 
     Raises:
         ValueError: A count is negative, or confidence is outside (0, 1).
@@ -79,146 +69,17 @@ def recall(
     References:
         Wilson (1927), JASA.
 
-    >>> recall(9, 0, 1, 0).value
+    >>> of_share(Share(("tp",), ("tp", "fn"), "no violating items"))(9, 0, 1, 0).value
     0.9
     """
-    return proportion(tp, tp + fn, NO_POSITIVES, confidence=confidence, n_excluded=n_excluded)
 
+    def metric(
+        tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
+    ) -> MetricResult:
+        counted, among = share.totals(tp, fp, fn, tn)
+        return proportion(counted, among, share.reason, confidence=confidence, n_excluded=n_excluded)
 
-def precision(
-    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
-) -> MetricResult:
-    """Share of flagged items that are violating: tp / (tp + fp). Given the number flagged it is binomial.
-
-    Args:
-        tp: Violating and flagged.
-        fp: Not violating and flagged.
-        fn: Violating and not flagged (not used).
-        tn: Not violating and not flagged (not used).
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
-
-    Returns:
-        A proportion in [0, 1], higher is better; undefined, not 0 or 1, when nothing was flagged.
-
-    Raises:
-        ValueError: A count is negative, or confidence is outside (0, 1).
-
-    References:
-        Wilson (1927), JASA.
-
-    >>> precision(3, 1, 5, 0).value
-    0.75
-    """
-    return proportion(tp, tp + fp, NOTHING_FLAGGED, confidence=confidence, n_excluded=n_excluded)
-
-
-def specificity(
-    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
-) -> MetricResult:
-    """Share of non-violating items that were not flagged: tn / (tn + fp).
-
-    Args:
-        tp: Violating and flagged (not used).
-        fp: Not violating and flagged.
-        fn: Violating and not flagged (not used).
-        tn: Not violating and not flagged.
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
-
-    Returns:
-        A proportion in [0, 1], higher is better; undefined without non-violating items.
-
-    Raises:
-        ValueError: A count is negative, or confidence is outside (0, 1).
-
-    References:
-        Wilson (1927), JASA.
-
-    >>> specificity(0, 1, 0, 99).value
-    0.99
-    """
-    return proportion(tn, tn + fp, NO_NEGATIVES, confidence=confidence, n_excluded=n_excluded)
-
-
-def fpr(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
-    """Share of non-violating items that were flagged, over-blocking: fp / (fp + tn).
-
-    Args:
-        tp: Violating and flagged (not used).
-        fp: Not violating and flagged.
-        fn: Violating and not flagged (not used).
-        tn: Not violating and not flagged.
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
-
-    Returns:
-        A proportion in [0, 1], lower is better; undefined without non-violating items.
-
-    Raises:
-        ValueError: A count is negative, or confidence is outside (0, 1).
-
-    References:
-        Wilson (1927), JASA.
-
-    >>> fpr(0, 1, 0, 99).value
-    0.01
-    """
-    return proportion(fp, fp + tn, NO_NEGATIVES, confidence=confidence, n_excluded=n_excluded)
-
-
-def fnr(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
-    """Share of violating items that were not flagged, missed harm: fn / (fn + tp).
-
-    Args:
-        tp: Violating and flagged.
-        fp: Not violating and flagged (not used).
-        fn: Violating and not flagged.
-        tn: Not violating and not flagged (not used).
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
-
-    Returns:
-        A proportion in [0, 1], lower is better; undefined without violating items.
-
-    Raises:
-        ValueError: A count is negative, or confidence is outside (0, 1).
-
-    References:
-        Wilson (1927), JASA.
-
-    >>> fnr(9, 0, 1, 0).value
-    0.1
-    """
-    return proportion(fn, fn + tp, NO_POSITIVES, confidence=confidence, n_excluded=n_excluded)
-
-
-def agreement(
-    tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0
-) -> MetricResult:
-    """Share of items where decision and gold agree (accuracy): (tp + tn) / (tp + fp + fn + tn).
-
-    Args:
-        tp: Violating and flagged.
-        fp: Not violating and flagged.
-        fn: Violating and not flagged.
-        tn: Not violating and not flagged.
-        confidence: Two-sided level, in (0, 1).
-        n_excluded: Items left out, passed through.
-
-    Returns:
-        A proportion in [0, 1], higher is better; undefined without items.
-
-    Raises:
-        ValueError: A count is negative, or confidence is outside (0, 1).
-
-    References:
-        Wilson (1927), JASA.
-
-    >>> agreement(4, 1, 1, 14).value
-    0.9
-    """
-    return proportion(tp + tn, tp + fp + fn + tn, NO_ITEMS, confidence=confidence, n_excluded=n_excluded)
+    return metric
 
 
 def f1(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:
@@ -279,11 +140,7 @@ def failure_rate(n_failed: float, n_items: float, *, confidence: float = 0.95, n
 
 
 METRICS: dict[str, Metric] = {
-    "recall": recall,
-    "precision": precision,
+    **{name: of_share(share) for name, share in SHARES.items() if name != "failure_rate"},
     "f1": f1,
-    "fpr": fpr,
-    "fnr": fnr,
-    "specificity": specificity,
-    "agreement": agreement,
 }
+recall, precision, fpr = METRICS["recall"], METRICS["precision"], METRICS["fpr"]

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from harness.core.agreeing import agreeing_interval
 from harness.core.confusion import check_codes
 from harness.core.mcnemar import mcnemar_midp
-from harness.core.metrics import METRICS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND
+from harness.core.metric_facts import NOTHING_FLAGGED, NOTHING_TO_FIND
+from harness.core.metric_table import LOWER_IS_BETTER, SHARES, metrics_on
+from harness.core.metrics import METRICS
 from harness.core.resampling import paired_f1, percentile_interval, permute_cells, resample_cells
 from harness.core.results import Interval, MetricResult
 from harness.core.tango import tango_interval
@@ -25,12 +27,9 @@ from harness.core.wgs import PSEUDO_COUNT, wgs_interval, wgs_statistic, wgs_test
 
 N_CELLS = 8
 CELL_NAMES = tuple(f"{cell:03b}" for cell in range(N_CELLS))  # digits: gold, baseline, candidate
-# metric -> (cell gained by the candidate, cell lost, cells of the denominator, +1 if higher is better)
-_MATCHED: dict[str, tuple[int, int, slice, int, str]] = {
-    "recall": (0b101, 0b110, slice(4, 8), 1, NO_POSITIVES),
-    "fpr": (0b010, 0b001, slice(0, 4), -1, NO_NEGATIVES),
-}
-PAIRED_METRICS = ("recall", "precision", "fpr", "f1")
+MATCHED = {name: share for name, share in SHARES.items() if share.gold and name != "failure_rate"}
+"""Metrics whose denominator both systems share: the gold label alone says who is in it."""
+PAIRED_METRICS = metrics_on("compare")
 
 
 class Discordance(NamedTuple):
@@ -132,7 +131,7 @@ def discordance(cells: Sequence[float] | NDArray[Any], metric: str) -> Discordan
 
     Args:
         cells: 8 counts, see ``paired_cells``.
-        metric: "recall" (pairs are violating items) or "fpr" (non-violating items).
+        metric: A name in ``MATCHED``; recall's pairs are the violating items, those of fpr the others.
 
     Returns:
         Gained = only the candidate is right, lost = only the baseline is right, n = all pairs of the denominator.
@@ -143,11 +142,13 @@ def discordance(cells: Sequence[float] | NDArray[Any], metric: str) -> Discordan
     >>> discordance([50, 1, 2, 3, 4, 5, 6, 70], "recall")
     Discordance(gained=5.0, lost=6.0, n=85.0)
     """
-    if metric not in _MATCHED:
-        raise ValueError(f"metric must be one of {', '.join(_MATCHED)}, got '{metric}'")
+    if metric not in MATCHED:
+        raise ValueError(f"metric must be one of {', '.join(MATCHED)}, got '{metric}'")
     c = check_cells(cells)
-    gained, lost, pairs, _, _ = _MATCHED[metric]
-    return Discordance(float(c[gained]), float(c[lost]), float(c[pairs].sum()))
+    gained, lost = MATCHED[metric].switched
+    if metric in LOWER_IS_BETTER:
+        gained, lost = lost, gained
+    return Discordance(float(c[gained].sum()), float(c[lost].sum()), float(c[MATCHED[metric].support].sum()))
 
 
 def paired_difference(
@@ -161,13 +162,14 @@ def paired_difference(
 ) -> MetricResult:
     """Difference of a metric, candidate minus baseline, on the same items.
 
-    Recall and FPR: Tango's score interval, which holds 0 exactly when McNemar's mid-p test keeps it. Precision:
-    inverted weighted generalised score test. F1: paired percentile bootstrap of the eight cells.
+    Where the gold label alone chooses the items (recall, FPR): Tango's score interval, which holds 0 exactly when
+    McNemar's mid-p test keeps it. Precision: inverted weighted generalised score test. Others (F1): paired percentile
+    bootstrap of the eight cells.
 
     Args:
         cells: 8 counts, see ``paired_cells``; fractional for effective counts.
         metric: One of ``PAIRED_METRICS``.
-        rng: Random generator, needed by f1 only.
+        rng: Random generator, needed by what is bootstrapped.
         n_resamples: Resamples of the bootstrap.
         confidence: Two-sided level, in (0, 1); .90 beside a gate.
         n_excluded: Items left out, passed through.
@@ -177,7 +179,7 @@ def paired_difference(
         system's metric is.
 
     Raises:
-        ValueError: The metric is unknown, the counts are malformed, or f1 is asked for without rng.
+        ValueError: The metric is unknown, the counts are malformed, or rng is missing where it is needed.
 
     References:
         Tango (1998); Kosinski (2013), Statistics in Medicine; Efron & Tibshirani (1993).
@@ -187,7 +189,7 @@ def paired_difference(
     [-0.012, -0.097, 0.072]
     """
     c = check_cells(cells)
-    if metric in _MATCHED:
+    if metric in MATCHED:
         return _matched_difference(c, metric, confidence, n_excluded)
     if metric == "precision":
         flagged_a, flagged_b = c[[2, 3, 6, 7]].sum(), c[[1, 3, 5, 7]].sum()
@@ -197,26 +199,54 @@ def paired_difference(
         low, high = wgs_interval(c, confidence=confidence)
         value = float(c[[5, 7]].sum() / flagged_b - c[[6, 7]].sum() / flagged_a)
         return MetricResult(value, low, high, n, n_excluded)
-    if metric != "f1":
+    if metric not in PAIRED_METRICS:
         raise ValueError(f"metric must be one of {', '.join(PAIRED_METRICS)}, got '{metric}'")
     if rng is None:
-        raise ValueError("the f1 difference is bootstrapped: pass rng")
-    n = round(float(c[1:].sum()))
-    baseline, candidate = paired_f1(c)
+        raise ValueError(f"the {metric} difference is bootstrapped: pass rng")
+    n = round(float(c[support(metric)].sum()))
+    baseline, candidate = _of_both(c, metric)
     value = float(candidate - baseline)
     if math.isnan(value):
-        return MetricResult.undefined(NOTHING_TO_FIND, n=n, n_excluded=n_excluded)
-    f1_a, f1_b = paired_f1(resample_cells(c, n_resamples, rng))
-    low, high = percentile_interval(f1_b - f1_a, confidence=confidence)
+        nothing = NOTHING_TO_FIND if metric == "f1" else SHARES[metric].reason
+        return MetricResult.undefined(nothing, n=n, n_excluded=n_excluded)
+    a, b = _of_both(resample_cells(c, n_resamples, rng), metric)
+    low, high = percentile_interval(b - a, confidence=confidence)
     reason = None if c[[1, 2, 5, 6]].any() else "no discordant pairs: the bootstrap has no width"
     return MetricResult(value, low, high, n, n_excluded, reason)
 
 
+def support(metric: str) -> list[int]:
+    """Cells that a metric's difference is about: those in the denominator of either system.
+
+    Args:
+        metric: One of ``PAIRED_METRICS``.
+
+    Returns:
+        Positions in the eight-cell table.
+
+    >>> support("fpr"), support("f1")
+    ([0, 1, 2, 3], [1, 2, 3, 4, 5, 6, 7])
+    """
+    return list(range(1, N_CELLS)) if metric == "f1" else SHARES[metric].support
+
+
+def _of_both(cells: NDArray[Any], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A metric of baseline and candidate from tables of shape (..., 8); NaN where a denominator is empty."""
+    if metric == "f1":
+        return paired_f1(cells)
+    found = []
+    for system in ("baseline", "candidate"):
+        counted, among = SHARES[metric].cells(system)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found.append(np.asarray(cells[..., counted].sum(axis=-1) / cells[..., among].sum(axis=-1), np.float64))
+    return found[0], found[1]
+
+
 def _matched_difference(c: NDArray[np.float64], metric: str, confidence: float, n_excluded: int) -> MetricResult:
-    *_, sign, reason = _MATCHED[metric]
+    sign = -1 if metric in LOWER_IS_BETTER else 1
     gained, lost, n = discordance(c, metric)
     if n == 0:
-        return MetricResult.undefined(reason, n_excluded=n_excluded)
+        return MetricResult.undefined(MATCHED[metric].reason, n_excluded=n_excluded)
     p_value = mcnemar_midp(round(gained), round(lost))
     low, high = agreeing_interval(
         tango_interval(gained, lost, n, confidence=confidence), (gained - lost) / n, [(0.0, p_value, 1 - confidence)]
@@ -237,13 +267,13 @@ def compare_paired(
 ) -> PairedResult:
     """One metric of both systems, their difference, and the two-sided p of "no difference".
 
-    Recall and FPR: McNemar mid-p. Precision: weighted generalised score test. F1: paired permutation,
+    Recall and FPR: McNemar mid-p. Precision: weighted generalised score test. Others (F1): paired permutation,
     (1 + #{abs(stat*) >= abs(stat)})/(1 + n_resamples). The interval holds 0 exactly when p > 1 - confidence.
 
     Args:
         cells: 8 counts, see ``paired_cells``.
         metric: One of ``PAIRED_METRICS``.
-        rng: Random generator, used by f1 only.
+        rng: Random generator, used by what is bootstrapped.
         n_resamples: Resamples of bootstrap and permutation.
         confidence: Two-sided level, in (0, 1).
         n_excluded: Items left out, passed through.
@@ -272,14 +302,14 @@ def compare_paired(
     )
     if not difference.is_defined:
         p_value = math.nan
-    elif metric in _MATCHED:
+    elif metric in MATCHED:
         gained, lost, _ = discordance(c, metric)
         p_value = mcnemar_midp(round(gained), round(lost))
     elif metric == "precision":
         p_value = wgs_test(wgs_statistic(c, pseudo_count=PSEUDO_COUNT))
     else:
-        f1_a, f1_b = paired_f1(permute_cells(c, n_resamples, rng))
-        n_extreme = int(np.count_nonzero(np.abs(f1_b - f1_a) >= abs(difference.value) - 1e-12))
+        a, b = _of_both(permute_cells(c, n_resamples, rng), metric)
+        n_extreme = int(np.count_nonzero(np.abs(b - a) >= abs(difference.value) - 1e-12))
         p_value = (1 + n_extreme) / (1 + n_resamples)
         ends = agreeing_interval(
             Interval(difference.low, difference.high), difference.value, [(0.0, p_value, 1 - confidence)]

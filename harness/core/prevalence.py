@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.intervals import normal_quantile
-from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
+from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
 from harness.core.resampling import percentile_interval
 from harness.core.results import UNDEFINED, Interval, MetricResult
 

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 from harness.core.clusters import ONE_CLUSTER, effective_n
 from harness.core.confusion import check_codes
 from harness.core.intervals import normal_quantile, wilson_interval
-from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES
+from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES
 from harness.core.results import Interval, MetricResult
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.core.agreeing import agreeing_interval
 from harness.core.intervals import check_confidence
-from harness.core.metrics import NO_POSITIVES
+from harness.core.metric_facts import NO_POSITIVES
 from harness.core.ranking import average_precision, scored_items
 from harness.core.resampling import percentile_interval
 from harness.core.results import Interval, MetricResult

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.core.clusters import clustered_metric
 from harness.core.confusion import check_codes
 from harness.core.intervals import effective_wilson, normal_quantile
-from harness.core.metrics import NO_ITEMS
+from harness.core.metric_facts import NO_ITEMS
 from harness.core.results import MetricResult
 
 NO_REPEATS = "no item has two repeats"

@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 
 from harness.core.check_tests import MIN_FLAGGED, MIN_POSITIVES
 from harness.core.checks import CheckSpec, Verdict
+from harness.core.metric_table import table_metric
 from harness.core.paired import check_cells, discordance
 from harness.core.results import Interval
 from harness.core.tango import tango_interval, tango_statistic
@@ -246,7 +247,7 @@ def _statistics(spec: CheckSpec, cells: NDArray[Any]) -> tuple[float, float]:
         if c[4:].sum() < MIN_POSITIVES or min(c[[1, 3, 5, 7]].sum(), c[[2, 3, 6, 7]].sum()) < MIN_FLAGGED:
             return math.nan, math.nan
         return wgs_statistic(c, -spec.limit), wgs_statistic(c, pseudo_count=PSEUDO_COUNT)
-    gained, lost, n = discordance(c, "recall" if spec.metric == "recall" else "fpr")
+    gained, lost, n = discordance(c, table_metric(spec.metric))
     if n == 0:
         return math.nan, math.nan
     return tango_statistic(gained, lost, n, -spec.limit), tango_statistic(gained, lost, n, 0.0)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from harness.core.metrics import NO_POSITIVES, NOTHING_TO_FIND, f1, precision, recall
+from harness.core.metric_facts import NO_POSITIVES, NOTHING_TO_FIND
+from harness.core.metrics import f1, precision, recall
 from harness.core.ranking import precision_recall_curve, scored_items
 from harness.core.results import MetricResult
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from harness.core.metric_table import metrics_on
 from harness.errors import FileError, GroupedError, HarnessError, raise_all
 from harness.files.candidate_specs import check_against_policy, check_models, check_spec, check_uses, spec_trees, typed
 from harness.files.decode import require_name, require_names, to_record
@@ -267,6 +268,13 @@ class _Resolver:
 
     def _check_gate_shape(self) -> None:
         for at, check in enumerate(self.spec.gate.checks if self.spec.gate else ()):
+            if check.metric not in metrics_on("gate"):
+                self._add(
+                    ("gate", "checks", at, "metric"),
+                    f"is '{shortened(check.metric)}'",
+                    "one of " + ", ".join(metrics_on("gate")),
+                    suggestion(check.metric, metrics_on("gate"), "use one of these"),
+                )
             if (check.margin is None) == (check.floor is None):
                 self._add(
                     ("gate", "checks", at),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
-from harness.core.metrics import NO_ITEMS
+from harness.core.metric_facts import NO_ITEMS
 from harness.core.planning import MOST_FURTHER
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult

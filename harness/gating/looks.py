@@ -19,6 +19,7 @@ from harness.core.check_tests import MIN_CLUSTERS, empty_denominator
 from harness.core.checks import CheckEvidence, CheckSpec, Verdict
 from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays, check_evidence, impute_against_candidate
+from harness.core.metric_table import LOWER_IS_BETTER, table_metric
 from harness.core.paired import discordance, paired_difference
 from harness.core.results import MetricResult
 from harness.core.sequential import LOOKS, SequentialPlan, repeated_interval, sequential_look, sequential_plan
@@ -220,7 +221,7 @@ def _stacked(arrays: GateArrays, members: Sequence[CheckSpec], categories: Seque
 
 def _difference(spec: CheckSpec, cells: NDArray[np.float64], z: float) -> MetricResult:
     """The difference with the interval at this look's critical value."""
-    metric = "fpr" if spec.metric == "failure_rate" else spec.metric
+    metric = table_metric(spec.metric)
     plain = paired_difference(cells, metric)
     if not plain.is_defined:
         return plain
@@ -229,7 +230,7 @@ def _difference(spec: CheckSpec, cells: NDArray[np.float64], z: float) -> Metric
         return paired_difference(cells, metric, confidence=confidence)
     gained, lost, n = discordance(cells, metric)
     low, high = repeated_interval(gained, lost, n, z)
-    low, high = (low, high) if metric == "recall" else (-high, -low)
+    low, high = (-high, -low) if metric in LOWER_IS_BETTER else (low, high)
     return replace(plain, low=low, high=high)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.core.check_tests import MIN_FLAGGED
 from harness.core.checks import CheckSpec
-from harness.core.metric_table import LOWER_IS_BETTER, unit_of
+from harness.core.metric_table import LOWER_IS_BETTER, SHARES, unit_of
 from harness.core.planning import (
     PLANNED_DISCORDANCE,
     POWER,
@@ -199,7 +199,7 @@ def _denominator(y_true: NDArray[np.int8], categories: Sequence[str], spec: Chec
     if spec.metric == "failure_rate":
         return int(y_true.shape[0])
     column = y_true[:, list(categories).index(spec.category)]
-    return int(np.count_nonzero(column == (0 if spec.metric == "fpr" else 1)))
+    return int(np.isin(column, SHARES[spec.metric].gold or (1,)).sum())
 
 
 def _matched(spec: CheckSpec, n: int, discordance: float, alpha: float) -> PlannedCheck:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.mcnemar import mcnemar_midp
-from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, proportion
+from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES
+from harness.core.metrics import proportion
 from harness.core.multiplicity import holm
 from harness.core.paired import discordance, paired_cells, paired_difference
 from harness.core.results import MetricResult

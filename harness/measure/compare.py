@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from harness.core.clusters import effective_counts
+from harness.core.metric_table import LOWER_IS_BETTER, TESTED_METRICS
 from harness.core.multiplicity import holm
-from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells
+from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells, support
 from harness.core.repeats import repeated_metric
 from harness.measure.averaged import macro_differences, ranking_differences
 from harness.measure.comparable import require_same
@@ -25,9 +26,6 @@ from harness.measure.pairs import CategoryPairs, Flips, pair_runs
 from harness.measure.score import golden_facts, has_weights, latency_percentiles, signature_of
 from harness.records import MISSING, GoldenFacts
 from harness.runs import Run
-
-_SUPPORT = {"recall": slice(4, 8), "fpr": slice(0, 4), "precision": [1, 2, 3, 5, 6, 7], "f1": slice(1, 8)}
-"""Cells that a metric's difference is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Comparison:
         for name, category in self.categories.items():
             if category.p_holm.get(metric, math.nan) <= alpha:
                 rises = category.metrics[metric].difference.value > 0
-                (better if rises == (metric != "fpr") else worse).append(name)
+                (better if rises == (metric not in LOWER_IS_BETTER) else worse).append(name)
         return better, worse
 
 
@@ -212,7 +210,7 @@ def compare_metrics(
         results[metric] = result._replace(
             baseline=replace(before, n=round(before.n / n_repeats), n_excluded=n_excluded),
             candidate=replace(after, n=round(after.n / n_repeats), n_excluded=n_excluded),
-            difference=replace(result.difference, n=round(float(cells[_SUPPORT[metric]].sum()))),
+            difference=replace(result.difference, n=round(float(cells[support(metric)].sum()))),
         )
     return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
 
@@ -221,7 +219,7 @@ def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, Catego
     tested = [
         (name, metric, category.metrics[metric].p_value)
         for name, category in categories.items()
-        for metric in ("recall", "precision", "fpr")
+        for metric in TESTED_METRICS
         if not math.isnan(category.metrics[metric].p_value)
     ]
     adjusted = holm(np.array([p for *_, p in tested])) if tested else np.array([])

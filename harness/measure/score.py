@@ -18,8 +18,9 @@ from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
 from harness.core.design_estimates import weighted_ratio
-from harness.core.metric_table import metrics_on
-from harness.core.metrics import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND, failure_rate
+from harness.core.metric_facts import NOTHING_TO_FIND
+from harness.core.metric_table import SHARES, metrics_on
+from harness.core.metrics import failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
 from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
@@ -268,10 +269,10 @@ def _weighted(
     is_paired = (rows.y_true >= 0) & (rows.y_pred >= 0)
     gold, flagged = (rows.y_true == 1) & is_paired, (rows.y_pred == 1) & is_paired
     parts = {
-        "precision": (gold & flagged, flagged, NOTHING_FLAGGED),
-        "recall": (gold & flagged, gold, NO_POSITIVES),
-        "f1": (gold & flagged, gold | flagged, NOTHING_TO_FIND),
-        "fpr": (flagged & ~gold, is_paired & ~gold, NO_NEGATIVES),
+        name: (*SHARES[name].masks(gold, flagged, is_paired), SHARES[name].reason)
+        if name in SHARES
+        else (gold & flagged, gold | flagged, NOTHING_TO_FIND)
+        for name in CATEGORY_METRICS
     }
     n_excluded = int(np.count_nonzero(~is_paired))
     found = {}

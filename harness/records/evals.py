@@ -87,7 +87,7 @@ class Check:
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     category: NonEmpty
-    metric: Literal["recall", "precision", "fpr", "failure_rate"]
+    metric: NonEmpty
     tier: Tier = "guarded"
     margin: OpenProportion | None = None
     floor: OpenProportion | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 
-COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "fpr": "Over-blocking (FPR)"}
+_FIRST = ("precision", "recall", "f1", "fpr")
+COLUMNS = {name: METRIC_TITLES[name] for name in (*_FIRST, *(one for one in metrics_on("score") if one not in _FIRST))}
 READING = (
     "Recall: of what violates, the share that was flagged. Precision: of what was flagged, the share that violates.\n"
     "Over-blocking: of what does not violate, the share that was flagged. In brackets: 95% intervals."

@@ -8,12 +8,11 @@ from click.testing import CliRunner
 
 from harness.cli.explain import command
 from harness.core.averages import AVERAGED_METRICS
+from harness.core.metric_table import metrics_on
 from harness.core.metrics import METRICS
 from harness.core.paired import PAIRED_METRICS
 from harness.errors import HarnessError
-from harness.files.schema import describe, type_at
 from harness.measure.score import RECALL_AT
-from harness.records import Check
 from harness.records.answers import OUTCOMES
 from harness.report.explain import HEADER, page, pages
 from harness.report.scores import COLUMNS, SCORE_COLUMNS
@@ -23,7 +22,7 @@ TOPICS = [
     "macro", "micro", "intervals", "outcomes", "failures", "prevalence", "clusters", "repeats", "sequential", "reuse",
     "signature", "comparison", "holm",
 ]  # fmt: skip
-GATED = describe(type_at(Check, ("metric",))).removeprefix("one of ").split(", ")
+GATED = metrics_on("gate")
 PRINTED = sorted(
     {
         *METRICS, *AVERAGED_METRICS, *PAIRED_METRICS, *COLUMNS, *SCORE_COLUMNS, *GATED, *OUTCOMES, "withheld",

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.core.mcnemar import mcnemar_midp
-from harness.core.metric_table import LOWER_IS_BETTER
+from harness.core.metric_table import LOWER_IS_BETTER, TESTED_METRICS
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.results import MetricResult
 from harness.gating.findings.records import SEVERITIES, Evidence, Finding, Kind, Proof
@@ -24,7 +24,6 @@ SAME_WITHIN = 0.02
 """A difference whose whole interval lies within this distance of 0 is called "about the same"."""
 MOSTLY = 0.5
 """A candidate with a larger share of unusable answers says nothing that a decision could rest on."""
-METRICS = ("recall", "precision", "fpr")
 _KINDS: tuple[Kind, ...] = ("invalid", "harm", "open", "unknown", "gain")
 _UNUSABLE = ("unparsed", "refused", "blocked", "abstained", "rejected", "error")
 _LANGUAGE = ("language", "lang", "locale")
@@ -224,7 +223,7 @@ def likely(p_values: Sequence[float], is_critical: Sequence[bool]) -> list[float
 
 
 def _moved(evidence: PairEvidence) -> Iterator[Finding]:
-    cells = [one for one in evidence.cells if one.metric in METRICS]
+    cells = [one for one in evidence.cells if one.metric in TESTED_METRICS]
     adjusted = likely(
         [one.p_value for one in cells],
         [evidence.about.get(one.category, About("")).severity == "critical" for one in cells],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.core.gate import POOLED
+from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
 from harness.gating.checks import ALL_ITEMS
 from harness.gating.findings.pair import About, Cell, CheckFact, PairEvidence
@@ -157,10 +158,10 @@ def cells_of(categories: Mapping[str, CategoryComparison]) -> tuple[Cell, ...]:
             one.metrics[metric].difference,
             one.metrics[metric].p_value,
             one.p_holm.get(metric, float("nan")),
-            {name: len(one.newly.get(name, ())) for name in NEWLY[metric]},
+            {name: len(one.newly.get(name, ())) for name in NEWLY.get(metric, ())},
         )
         for category, one in categories.items()
-        for metric in NEWLY
+        for metric in TESTED_METRICS
         if metric in one.metrics
     )
 

@@ -10,7 +10,7 @@ import json
 
 from markupsafe import Markup
 
-from harness.core.metric_table import METRIC_MEANINGS
+from harness.core.metric_table import METRIC_MEANINGS, unit_of
 from harness.core.results import MetricResult
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
@@ -145,7 +145,7 @@ class Page:
             ("confusion", "Confusion", data.confusions),
             ("slices", "Slices", data.slices),
             ("outcomes", "Outcomes", True),
-            ("sensitivity", "Failures", data.sensitivity),
+            *((one.id, one.link, True) for one in data.sections),
             ("cost", "Cost", data.economics),
             ("production", "Production", data.production),
             ("gold", "Golden set", True),
@@ -239,7 +239,7 @@ class Page:
     @staticmethod
     def unit(metric: str) -> str:
         """What the support of a metric counts."""
-        return _UNITS[metric]
+        return _UNITS.get(metric) or unit_of(metric)
 
     @staticmethod
     def target_words(row: TargetRow) -> str:

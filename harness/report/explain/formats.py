@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from harness.candidates.kinds import KINDS
 from harness.candidates.parsers import PARSERS
+from harness.core.metric_table import metrics_on
 from harness.environment import VARIABLES
 from harness.errors import HarnessError
 from harness.files.project import OWN_FILE, SETTINGS
@@ -57,6 +58,10 @@ def document() -> str:
         "every file is UTF-8."
     )
     return f"{head}\n\n{reference()}\n"
+
+
+_OF_A_TABLE: dict[tuple[type, str], str] = {(Check, "metric"): ", ".join(metrics_on("gate"))}
+"""Fields whose values a table of the code lists."""
 
 
 def reference(name: str | None = None) -> str:
@@ -103,7 +108,12 @@ def _named(head: str, names: Any, words: Mapping[str, str]) -> str:
 def _record(record: type) -> str:
     words, hints = meanings()[record.__name__], get_type_hints(record, include_extras=True)
     rows = tuple(
-        (f"`{one.name}`", type_words(hints[one.name]), _default(one), words.get(one.name, ""))
+        (
+            f"`{one.name}`",
+            _OF_A_TABLE.get((record, one.name)) or type_words(hints[one.name]),
+            _default(one),
+            words.get(one.name, ""),
+        )
         for one in dataclasses.fields(record)
     )
     return f"### {record.__name__}\n\n" + _table(("Field", "Type", "Default", "Meaning"), rows)

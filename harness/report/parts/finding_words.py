@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
+from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, TESTED_METRICS
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
 from harness.measure.slices import SMALL_CELL
@@ -26,14 +26,6 @@ NEWLY_WORDS = {
 NO_OWNER = "no owner named in the policy"
 TOLD = 5
 """Findings of a kind that a first screen tells; the rest is counted."""
-_VERBS = {
-    ("recall", True): "catches more {}",
-    ("recall", False): "misses more {}",
-    ("precision", True): "is right more often when it flags {}",
-    ("precision", False): "is wrong more often when it flags {}",
-    ("fpr", True): "flags fewer harmless items as {}",
-    ("fpr", False): "flags more harmless items as {}",
-}
 _OF = {
     "recall": ("violating items", "it catches {} instead of {}"),
     "precision": ("items it flags", "{} are right instead of {}"),
@@ -83,10 +75,10 @@ def figure(one: Finding) -> str:
 
 def in_plain(metric: str, before: MetricResult, after: MetricResult) -> str:
     """``of 100 violating items it catches 85 instead of 78``; shares of a difference under a point are out of 1,000."""
-    noun, words = _OF[metric]
+    noun, words = _OF.get(metric, ("", ""))
     for of in (100, 1_000):
         was, now = (round(of * one.value) for one in (before, after))
-        if was != now:
+        if words and was != now:
             return f"of {of:,} {noun} {words.format(f'{now:,}', f'{was:,}')}"
     return f"{METRIC_WORDS[metric]} is {numbers.share(after.value, 2)} instead of {numbers.share(before.value, 2)}"
 
@@ -119,7 +111,13 @@ def _moved(one: Finding) -> Told:
     assert one.metric is not None
     assert one.difference is not None
     better = one.kind == "gain"
-    text = _VERBS[one.metric, better].format(place(one))
+    verbs = METRIC_TABLE[one.metric].verbs
+    is_rise = better != (one.metric in LOWER_IS_BETTER)
+    text = (
+        verbs[not better].format(place(one))
+        if all(verbs)
+        else f"has {'higher' if is_rise else 'lower'} {METRIC_WORDS[one.metric]} on {place(one)}"
+    )
     if one.before is not None and one.after is not None:
         text += f": {in_plain(one.metric, one.before, one.after)}"
     told = "; ".join(part for part in (statistics(one), newly_text(one)) if part)
@@ -280,13 +278,13 @@ def _checked(checks: Sequence[Finding]) -> list[str]:
 def untold_sentences(findings: Sequence[Finding]) -> list[str]:
     """What cannot be told, one sentence for each kind of it."""
     said = []
-    for metric in ("recall", "precision"):
+    for metric in (name for name in TESTED_METRICS if name != "fpr"):
         names = [one.name for one in findings if one.fact == "untold" and one.slice is None and one.metric == metric]
         if names:
             categories = plural(len(names), "category", "categories")
             said.append(
-                f"Whether {metric} moved in {categories} ({enumerated(names, 3)}): the intervals hold losses and gains "
-                "of more than 2 points."
+                f"Whether {METRIC_WORDS[metric]} moved in {categories} ({enumerated(names, 3)}): the intervals hold "
+                "losses and gains of more than 2 points."
             )
     unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]
     if unjudged:
