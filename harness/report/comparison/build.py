@@ -5,15 +5,16 @@ from __future__ import annotations
 from harness.report.comparison.data import Pair, ReportData
 from harness.report.comparison.pairs import build_pair, build_single, build_verdict, category_name
 from harness.report.comparison.scored import scored_categories
+from harness.report.comparison.section_table import shown_sections
 from harness.report.comparison.sections import (
     confusions,
     economics,
     gold_quality,
     outcome_rows,
     production,
-    sensitivity_rows,
     slice_tables,
 )
+from harness.report.comparison.sensitivity import sensitivity_rows
 from harness.report.comparison.source import ReportSource
 from harness.report.comparison.workload import ITEMS_PER_DAY, REVIEW_SECONDS
 
@@ -64,6 +65,7 @@ def build_report(
         pairs=tuple(pairs),
         outcomes=outcome_rows(source),
         sensitivity=sensitivity_rows(source),
+        sections=shown_sections(source),
         scored=scored_categories(source),
         confusions=confusions(source),
         slices=slice_tables(source),

@@ -16,6 +16,7 @@ from harness.core.targets import TargetState
 from harness.gating.findings import Decision, Finding
 from harness.records import GoldenFacts
 from harness.report.comparison.explorer import ScoreCounts
+from harness.report.comparison.section_table import ShownSection
 from harness.report.comparison.workload import Production
 from harness.report.parts.banner import Banner
 from harness.report.parts.plain import plain
@@ -381,6 +382,8 @@ class ReportData:
     """Candidate -> (kind, name, sha256) of its inputs."""
     signatures: Mapping[str, str]
     reproduce: tuple[str, ...]
+    sections: tuple[ShownSection, ...] = ()
+    """Those that are made of tables."""
     runs: tuple[str, ...] = ()
     definitions: Mapping[str, str] = field(default_factory=dict)
 

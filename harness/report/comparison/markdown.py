@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import (
@@ -23,6 +24,7 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
+from harness.report.comparison.section_table import section_markdown
 from harness.report.comparison.source import ReportSource
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
@@ -30,7 +32,6 @@ from harness.report.parts.masking import TextMode, printable, shorten, visible_t
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 from harness.report.parts.words import capital, outcome_words, plural
 
-SHOWN_METRICS = ("recall", "precision", "fpr")
 MAX_ITEMS = 10
 MAX_DIFF_LINES = 60
 MAX_SLICE_ROWS = 15
@@ -58,7 +59,15 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
     parts = [_head(data), _workload(data)]
     for pair in data.pairs:
         parts += _pair(source, data, pair, text_mode)
-    parts += [_outcomes(data), *_economics(data), *_production(data), *_slices(data), _gold(data), _about(data)]
+    parts += [
+        _outcomes(data),
+        *map(section_markdown, data.sections),
+        *_economics(data),
+        *_production(data),
+        *_slices(data),
+        _gold(data),
+        _about(data),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -95,7 +104,7 @@ def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMod
     heading = f"{pair.candidate} against {pair.baseline}" if pair.baseline else pair.candidate
     parts = [f"## {markdown_text(heading)}"]
     parts += [
-        _metric_table(pair, metric) for metric in SHOWN_METRICS if any(metric in row.measures for row in pair.rows)
+        _metric_table(pair, metric) for metric in TESTED_METRICS if any(metric in row.measures for row in pair.rows)
     ]
     if pair.family:
         parts.append(markdown_text(f"Proven: Holm-corrected ({pair.family}). Brackets are 95% intervals."))
@@ -112,7 +121,7 @@ def _metric_table(pair: Pair, metric: str) -> str:
     if pair.baseline is None:
         cells = [(row.name, str(one.candidate.n), numbers.share_with_interval(one.candidate)) for row, one in rows]
         return to_markdown(_table(METRIC_NAMES[metric], ("Category", "n", pair.candidate), cells))
-    newly = [capital(NEWLY_WORDS[name]) for name in NEWLY[metric]]
+    newly = [capital(NEWLY_WORDS[name]) for name in NEWLY.get(metric, ())]
     columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", *newly)
     return to_markdown(_table(METRIC_NAMES[metric], columns, [_measured(row, one) for row, one in rows]))
 
@@ -125,7 +134,7 @@ def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
         _share(one.candidate),
         "n/a" if one.difference is None else numbers.points_with_interval(one.difference),
         CHANGE_WORDS[one.change],
-        *(numbers.count(len(getattr(row.newly, name))) for name in NEWLY[one.metric]),
+        *(numbers.count(len(getattr(row.newly, name))) for name in NEWLY.get(one.metric, ())),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.gating.plan import provable_recall_margin
-from harness.measure.decisions import FAILURE_READINGS, all_against
+from harness.measure.decisions import all_against
 from harness.measure.slices import SLICE_METRICS, SliceChange
 from harness.report.comparison.data import (
     Confusion,
@@ -21,7 +21,6 @@ from harness.report.comparison.data import (
     GoldQuality,
     GoldRow,
     OutcomeRow,
-    SensitivityRow,
     SliceCell,
     SliceRow,
     SliceTable,
@@ -128,21 +127,6 @@ def outcome_rows(source: ReportSource) -> tuple[OutcomeRow, ...]:
         order = [*OUTCOME_NAMES, *sorted(set(counted) - set(OUTCOME_NAMES))]
         counts = {name: counted[name] for name in order if counted.get(name)}
         rows.append(OutcomeRow(arm.id, counts, scored.failure_rate, scored.on_failure))
-    return tuple(rows)
-
-
-def sensitivity_rows(source: ReportSource) -> tuple[SensitivityRow, ...]:
-    """Recall and precision under the three readings of failed answers, where a candidate has any."""
-    rows = []
-    for arm in source.arms:
-        for category, scored in source.scored(arm.id).categories.items():
-            readings = [scored.metrics, *(scored.sensitivity.get(one, {}) for one in FAILURE_READINGS)]
-            for metric in ("recall", "precision"):
-                declared, all_wrong, dropped = (one.get(metric) for one in readings)
-                if declared is None or all_wrong is None or dropped is None:
-                    continue
-                name = category_name(source, category)
-                rows.append(SensitivityRow(arm.id, category, name, metric, declared, all_wrong, dropped))
     return tuple(rows)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
+from harness.report.comparison.section_table import section_sheets
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts import numbers
@@ -49,6 +50,7 @@ def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[
         found.append(_checks(data))
     items = _items(source, data, text_mode)
     found += [items, *_workload(data), *_slices(source), *_slice_changes(source), _outcomes(data)]
+    found += [sheet for one in data.sections for sheet in section_sheets(one)]
     return [*found, _about(data, items)]
 
 

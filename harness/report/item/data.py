@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from harness.report.item.media import Media
 from harness.report.parts.masking import TextMode
 
 KeyCheck = Literal["same", "another", "unknown"]
@@ -130,7 +129,6 @@ class ItemSheet:
     definitions: Mapping[str, tuple[str, str]]
     candidates: tuple[CandidateSheet, ...]
     notes: tuple[str, ...] = ()
-    media: Media = field(default_factory=Media)
 
     @property
     def in_play(self) -> list[str]:
@@ -155,7 +153,6 @@ class ItemSheet:
                 "id": self.item_id,
                 "text": self.text,
                 "text_mode": self.text_mode,
-                **self.media.as_dict(),
                 "labels": dict(self.labels),
                 "votes": [dict(one) for one in self.votes],
                 "slices": {name: list(values) for name, values in self.slices.items()},
