@@ -32,6 +32,12 @@ def test_each_of_the_twelve_questions_has_one_answer():
     assert len(rows) == 12
     assert all(len(re.findall("`", owner)) == 2 for _, owner in rows)
     assert len({owner for _, owner in rows}) == 12
+    asked = " ".join(question for question, _ in rows)
+    for subject in (
+        "failed answer", "tried again", "provider's block", "run's id", "p-value", "exit code", "target is met",
+        "default baseline", "CSV", "masking", "dev", "JSON answer",
+    ):  # fmt: skip
+        assert subject in asked
 
 
 def test_the_house_lists_the_folders_in_the_order_of_the_contract():
