@@ -29,6 +29,16 @@ def assert_expected(request):
     return compare
 
 
+def pytest_collection_modifyitems(items):
+    """What repeats lines that others reach, or works in a browser, is not measured: it would take twice the time.
+
+    The marker is pytest-cov's; simulations carry it themselves. Set-up of such a test is measured, its call is not.
+    """
+    for item in items:
+        if item.get_closest_marker("browser") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
 LEAST_COVERED = 80
 
 

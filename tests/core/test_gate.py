@@ -138,6 +138,7 @@ def test_guarded_categories_that_are_worse_together_are_a_regression():
     assert result.reasons[0].checks == (result.pooled[0].spec,)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("n_runs", [30, pytest.param(300, marks=pytest.mark.slow)])
 def test_equal_guarded_categories_rarely_regress_with_their_pool_in_the_family(n_runs):
     rng = np.random.default_rng(7)

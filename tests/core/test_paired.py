@@ -276,6 +276,7 @@ def test_precision_interval_covers(n_designs):
     assert min(coverage) >= 0.88
 
 
+@pytest.mark.no_cover
 def test_precision_test_does_not_reject_a_candidate_that_drops_flags_at_random():
     """The plain statistic called 61% of these different: the candidate flags a random part of the baseline's flags."""
     rng = np.random.default_rng(0)

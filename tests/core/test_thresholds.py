@@ -84,6 +84,7 @@ def test_best_f1_threshold_beats_every_other(seed):
     assert best_f1_threshold(np.zeros(3, int), np.zeros(3)).reason
 
 
+@pytest.mark.no_cover
 def test_tuned_f1_is_too_good_and_cross_validation_is_not():
     rng = np.random.default_rng(4)
     tuned, honest, fresh = [], [], []

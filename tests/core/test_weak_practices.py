@@ -128,7 +128,8 @@ def _rules_ship(tables):
     }
 
 
-@pytest.mark.parametrize("n_runs", [25, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.no_cover
+@pytest.mark.parametrize("n_runs", [12, pytest.param(250, marks=pytest.mark.slow)])
 def test_chance_to_ship_of_the_gate(n_runs):
     rng = np.random.default_rng(1)
     equal, five, ten = (_gate_ships(_tables(rng, loss, n_runs)) for loss in (0.0, 0.05, 0.10))

@@ -417,6 +417,7 @@ def soak(tmp_path, n):
     return counts
 
 
+@pytest.mark.no_cover
 @pytest.mark.faults
 def test_a_soak_of_all_faults_loses_nothing(tmp_path):
     soak(tmp_path, 1_500)

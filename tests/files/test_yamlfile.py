@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
@@ -55,6 +55,7 @@ trees = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(words, trees, min_size=1, max_size=4))
 def test_reads_back_what_was_dumped(tree):
     text = yaml.dump(tree, allow_unicode=True, Dumper=QuotedDumper)
