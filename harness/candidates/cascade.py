@@ -10,6 +10,8 @@ What a stage settles, exactly:
   a later stage flags it. Otherwise a later stage's 0 would turn a missing answer into a "no".
 * With ``decide_above`` and ``decide_below`` a stage settles by its score alone: 1 from the upper band on, 0 below the
   lower one. Between them, and without a score, what it said is provisional and the category goes on.
+* With ``stop_when_flagged`` a stage that settles any category as 1 ends the cascade for the item, as where one
+  violation removes it: what was said of the others stands, and one that nobody spoke about stays undecided.
 * The stage ``human``, where no candidate has that name, is the third decision: a person looks. Whatever is still open
   there is not decided (outcome ``abstained``), and counts as the eval's ``on_failure`` says.
 * The cascade stops as soon as no later stage speaks about a category that is not settled.
@@ -71,6 +73,7 @@ class Stage:
     decide: tuple[str, ...] | None = None
     above: Mapping[str, float] = field(default_factory=dict)
     below: Mapping[str, float] = field(default_factory=dict)
+    stop_when_flagged: bool = False
 
     def settles(self, category: str, answer: Answer) -> int | None:
         """The decision with which this answer settles a category; None when it goes on."""
@@ -113,6 +116,7 @@ class CascadeCandidate:
                     "decide": None if stage.decide is None else list(stage.decide),
                     **({"above": dict(stage.above)} if stage.above else {}),
                     **({"below": dict(stage.below)} if stage.below else {}),
+                    **({"stop_when_flagged": True} if stage.stop_when_flagged else {}),
                     "candidate": stage.candidate.fingerprint,
                 }
                 for stage in stages
@@ -130,12 +134,14 @@ class CascadeCandidate:
         decisions: dict[str, int | None] = dict.fromkeys(self.categories)
         failures: dict[str, tuple[Outcome, str | None]] = {}
         taken: list[tuple[Stage, Answer]] = []
+        stopped_by: Stage | None = None
         for stage in self._stages:
             asked = [name for name in stage.categories if name in open_categories]
             if not asked:
                 continue
             answer = yield from stage.candidate.decide(item)
             taken.append((stage, answer))
+            is_flagged = False
             for name in asked:
                 settled = stage.settles(name, answer)
                 decision = answer.decisions.get(name) if settled is None else settled
@@ -143,10 +149,19 @@ class CascadeCandidate:
                     continue
                 decisions[name] = decision
                 failures.pop(name, None)
+                is_flagged = is_flagged or settled == 1
                 if settled is not None:
                     open_categories.discard(name)
                 elif decision is None and answer.outcome != "ok":
                     failures[name] = (answer.outcome, f"stage {stage.candidate.id}: {answer.error or answer.outcome}")
+            if stage.stop_when_flagged and is_flagged:
+                stopped_by = stage
+                break
+        if stopped_by is not None:
+            for name in self.categories:
+                if decisions[name] is None and name not in failures:
+                    reason = f"not asked about {name}: stage {stopped_by.candidate.id} had flagged the item"
+                    failures[name] = ("abstained", reason)
         outcomes = [outcome for outcome, _ in failures.values()]
         reasons = dict.fromkeys(reason for _, reason in failures.values() if reason)
         return Answer(
@@ -192,6 +207,7 @@ def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> C
                 stage.decide,
                 _band(stage.decide_above, categories),
                 _band(stage.decide_below, categories),
+                stage.stop_when_flagged,
             )
         )
     return CascadeCandidate(candidate_id, stages, category_order=builder.category_ids)

@@ -15,7 +15,7 @@ from harness.records.base import FROM_FILE, FailOn, NonEmpty, OnFailure, OpenPro
 class CascadeStage:
     """One stage of a cascade: a candidate, the categories it settles, and from which scores it does.
 
-    A band is one number, or one for each category.
+    A band is one number, or one for each category. With ``stop_when_flagged`` a flag ends the cascade for the item.
     """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
@@ -23,6 +23,7 @@ class CascadeStage:
     decide: tuple[str, ...] | None = None
     decide_above: Proportion | Mapping[str, Proportion] | None = None
     decide_below: Proportion | Mapping[str, Proportion] | None = None
+    stop_when_flagged: bool = False
 
 
 SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "without", "on_failure", "description")

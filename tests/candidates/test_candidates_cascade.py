@@ -38,7 +38,7 @@ def ok(hate, spam=None, **fields):
 def cascade(*stages):
     return CascadeCandidate(
         "cascade",
-        [Stage(*stage) if isinstance(stage, tuple) else Stage(stage) for stage in stages],
+        [one if isinstance(one, Stage) else Stage(*one) if isinstance(one, tuple) else Stage(one) for one in stages],
         category_order=("hate", "scams", "spam"),
     )
 
@@ -55,6 +55,28 @@ def test_cascade_flag_is_settled_and_the_rest_goes_on():
 def test_cascade_flag_outside_decide_settles_nothing():
     answer = run((Fixed("rules", ok(1, 0)), ("spam",)), Fixed("v2", ok(0, 0)))
     assert answer.decisions == {"hate": 0, "spam": 0}
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "outcome", "decisions"),
+    [
+        (ok(0, 1), 0, "ok", {"hate": 0, "spam": 1}),  # removed for spam: nobody pays for the question about hate
+        (ok(0, 0), 1, "ok", {"hate": 1, "spam": 0}),
+        (Answer("ok", {"spam": 1}), 0, "abstained", {"hate": None, "spam": 1}),
+    ],
+)
+def test_cascade_may_stop_at_the_first_flag(said, asked, outcome, decisions):
+    later = Fixed("v2", ok(1, 0))
+    answer = run(Stage(Fixed("rules", said), stop_when_flagged=True), later)
+    assert (later.asked, answer.outcome, answer.decisions) == (asked, outcome, decisions)
+    if outcome == "abstained":
+        assert answer.error == "not asked about hate: stage rules had flagged the item"
+
+
+def test_cascade_says_in_its_fingerprint_that_it_stops():
+    plain, stopping = (cascade(Stage(Fixed("rules", ok(0, 1)), stop_when_flagged=flag)) for flag in (False, True))
+    assert "stop_when_flagged" not in plain.fingerprint["stages"][0]
+    assert stopping.fingerprint["stages"][0]["stop_when_flagged"] is True
 
 
 def test_cascade_zero_of_an_early_stage_is_not_final():
