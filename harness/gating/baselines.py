@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
 from harness.files.permissions import no_more_readable_than
-from harness.measure.score import signature_of
+from harness.measure.run_facts import signature_of
 from harness.records import GoldenFacts, RunMeta
 from harness.runs import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, Run, RunFolder, meta_document, open_run
 from harness.runs.integrity import sealed, table_hashes, verify

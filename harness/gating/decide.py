@@ -32,7 +32,7 @@ from harness.gating.records import SEVERAL, CheckReport, Fallback, GateReport, G
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
 from harness.measure.pairs import Pairs, System, pair_runs
-from harness.measure.score import latency_percentiles, signature_of
+from harness.measure.run_facts import latency_percentiles, signature_of
 from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run

@@ -23,7 +23,7 @@ from harness.measure.comparable import require_same
 from harness.measure.decisions import decisions, generator, outcome_counts
 from harness.measure.money import Money, money_of
 from harness.measure.pairs import CategoryPairs, Flips, pair_runs
-from harness.measure.score import golden_facts, has_weights, latency_percentiles, signature_of
+from harness.measure.run_facts import golden_facts, has_weights, latency_percentiles, signature_of
 from harness.records import MISSING, GoldenFacts
 from harness.runs import Run
 

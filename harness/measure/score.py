@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import __version__
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
@@ -25,7 +24,6 @@ from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
 from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
 from harness.core.results import Interval, MetricResult
-from harness.core.signature import interval_name, signature
 from harness.core.thresholds import recall_at_precision
 from harness.measure.decisions import (
     FAILURE_READINGS,
@@ -38,10 +36,10 @@ from harness.measure.decisions import (
     outcome_counts,
 )
 from harness.measure.money import Money, money_of
+from harness.measure.run_facts import golden_facts, has_weights, latency_percentiles, signature_of
 from harness.records import MISSING, GoldenFacts, Prevalence
 from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
-from harness.runs.split import described
 
 CATEGORY_METRICS = metrics_on("score")
 SENSITIVITY_METRICS = ("precision", "recall", "f1")
@@ -169,13 +167,6 @@ def score_run(run: Run, *, with_slices: bool = True) -> RunScore:
     return RunScore(run.meta.run_id, golden_facts(run), scores)
 
 
-def golden_facts(run: Run) -> GoldenFacts:
-    """What was measured on: the golden set and, under a split, the part of the run's items that the numbers are of."""
-    if run.part == "all":
-        return run.meta.golden_set
-    return replace(run.meta.golden_set, n_items=len(run.item_ids), part=run.part, n_items_in_run=run.meta.n_items)
-
-
 def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> CandidateScore:
     """Score one candidate of a run."""
     rows = run.candidate(candidate)
@@ -290,11 +281,6 @@ def _weighted(
     return found
 
 
-def has_weights(weights: NDArray[np.float64]) -> bool:
-    """Whether some items stand for more of the population than others."""
-    return bool(weights.size) and bool((weights != weights[0]).any())
-
-
 def _f1(jaccard: float) -> float:
     return 2 * jaccard / (1 + jaccard)
 
@@ -377,28 +363,6 @@ def _slices(run: Run, read: Decisions) -> SliceScores:
                 if read.is_covered[column]
             }
     return found
-
-
-def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
-    """Percentiles of the latency in milliseconds, over the rows that were asked; None without any."""
-    known = rows.latency_ms[~np.isnan(rows.latency_ms)]
-    if not known.size:
-        return {"p50": None, "p95": None, "p99": None}
-    return {f"p{q}": float(np.percentile(known, q)) for q in (50, 95, 99)}
-
-
-def signature_of(run: Run, candidate: str) -> str:
-    """All that can move this candidate's numbers, in the fixed order of the signature."""
-    fields = {"candidate": candidate, **run.meta.signature_fields(candidate)}
-    if run.part != "all" and run.meta.eval.split is not None:
-        fields["split"] = described(run.part, run.meta.eval.split)
-    if run.only:
-        fields["only"] = ",".join(run.only)
-    if has_weights(run.weights):
-        fields["weights"] = "unused"
-    return signature(
-        {**fields, "unparsed": on_failure_of(run, candidate), "ci": interval_name("recall"), "v": __version__}
-    )
 
 
 def _plain(value: float) -> float | int:

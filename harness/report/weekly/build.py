@@ -13,7 +13,7 @@ from harness.gating.findings.pair import is_better
 from harness.gating.findings.stored import NEWLY
 from harness.measure.comparable import shared_positions
 from harness.measure.compare import Comparison
-from harness.measure.score import signature_of
+from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
