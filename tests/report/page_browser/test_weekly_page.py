@@ -1,0 +1,61 @@
+"""The weekly page in a real browser: widths, axe, and every chart by keyboard."""
+
+import numpy as np
+import pytest
+from stories import Story, caught, half
+
+from harness.report.weekly.renderers import RENDERERS
+
+pytestmark = pytest.mark.browser
+
+GOLD = half(120, 120)
+
+
+@pytest.fixture(scope="module")
+def weekly(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weekly")
+    prevalence = {"value": 0.01, "low": 0.008, "high": 0.012, "source": "sample", "date": "2026-10-01"}
+    policy = {"hate": {"target": {"recall": 0.8, "precision": 0.7}, "owner": "policy-hate", "prevalence": prevalence}}
+    language = ["ar" if index % 3 == 0 else "en" for index in range(240)]
+    story = Story(folder, {"hate": GOLD, "spam": np.roll(GOLD, 60)}, {"language": language}, policy=policy)
+    for week, n in (("2026-W42", 110), ("2026-W43", 108), ("2026-W44", 60)):
+        decided = {"hate": caught(GOLD, n, 4), "spam": caught(np.roll(GOLD, 60), 100)}
+        story.run({"main": decided}, week=week)
+    return RENDERERS["html"](story.weekly(), folder, "none")[0]
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_the_weekly_body_never_scrolls_sideways(browser, weekly, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(weekly.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_issue_in_the_weekly_page(browser, axe, weekly, scheme):
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(weekly.as_uri())
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.add_script_tag(content=axe)
+    found = page.evaluate("axe.run().then((done) => done.violations.map((v) => [v.impact, v.id, v.nodes[0].html]))")
+    assert [one for one in found if one[0] in ("serious", "critical")] == []
+    context.close()
+
+
+def test_arrow_keys_read_the_weeks_of_a_chart(browser, weekly):
+    page = browser.new_page()
+    page.goto(weekly.as_uri())
+    chart = page.locator("#trend figure.chart:visible").first
+    assert chart.locator("figcaption").inner_text().startswith("Hate: fell to 50.0% in W44, below target")
+    chart.focus()
+    page.keyboard.press("End")
+    assert chart.locator("output").inner_text().startswith("2026-W44: 50.0% [")
+    assert "moved" in chart.locator("output").inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert chart.locator("output").inner_text().startswith("2026-W43: 90.0% [")
+    page.keyboard.press("Escape")
+    assert chart.locator("output").inner_text() == ""
+    assert chart.locator("g.pt title").first.text_content().startswith("2026-W42")
+    page.close()
