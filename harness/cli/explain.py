@@ -67,8 +67,10 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
 def _show_defaults(found: Page, as_json: bool) -> None:
     """The page, and each default as it counts here."""
     from harness.cli.project import place, settings_here
+    from harness.files.project import find_project
     from harness.report.parts.tables import Table, to_terminal
 
+    find_project(place().start)  # what is declared wrongly is said here, not passed over
     rows = settings_here(place())
     if as_json:
         here = {name: {"value": value, "from": origin} for name, value, origin in rows}

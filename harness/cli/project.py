@@ -21,6 +21,7 @@ from click.core import ParameterSource
 from harness.cli.options import note
 from harness.cli.voice import verbosity, voice_options
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
+from harness.errors import HarnessError
 from harness.files.project import Project, find_project
 
 ELSEWHERE = frozenset({"init", "quickstart", "completion"})
@@ -43,7 +44,7 @@ OPTIONS: Mapping[str, tuple[str, str | None]] = {
 }
 """Setting -> the parameter it is the default of, and the environment variable that goes before it."""
 
-PATH_NAMES = frozenset({"run_name", "runs_dir", "baseline_run_name", "eval_name"})
+PATH_NAMES = frozenset({"run_name", "runs_dir", "baseline_run_name", "eval_name", "only"})
 """Parameters that may be a path or something else: an id, a name, an address."""
 
 _KEY = "harness.project"
@@ -69,7 +70,12 @@ def enter(context: click.Context, command_name: str | None) -> None:
         FileError: What the project declares is wrong.
     """
     start = Path.cwd()
-    project = None if command_name in ELSEWHERE else find_project(start)
+    project = None
+    try:
+        project = None if command_name in ELSEWHERE else find_project(start)
+    except HarnessError:
+        if command_name != "explain":  # the page that says how to mend the file is not kept from who needs it
+            raise
     context.meta[_KEY] = Place(start, project)
     if project is None:
         return
@@ -187,6 +193,8 @@ def _from_root(value: Any, param: click.Parameter | None, ctx: click.Context | N
         return value
     where = ctx.meta.get(_KEY)
     text = os.fspath(value)
+    if param.name == "only":  # a choice of items: ``@FILE`` alone is a path
+        return f"@{_typed(text[1:], where)}" if text[:1] == "@" and isinstance(where, Place) else text
     if param.name == "eval_path" and isinstance(where, Place) and isinstance(text, str):
         found = _eval_file(text, where)
         if found != text:
@@ -207,6 +215,14 @@ def _from_root(value: Any, param: click.Parameter | None, ctx: click.Context | N
     except (OSError, ValueError):
         return value
     return os.path.relpath(where.start / text, where.root)
+
+
+def _typed(text: str, where: Place) -> str:
+    """A file to be read: from where it was typed, else from the project's folder."""
+    with suppress(OSError, ValueError):
+        if where.root != where.start and (where.start / text).exists():
+            return os.path.relpath(where.start / text, where.root)
+    return text
 
 
 def _eval_file(text: str, where: Place) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.files.text import suggestion
+from harness.files.text import shortened, suggestion
 from harness.gating.baselines import DEFAULT_ROOT, PROMOTED, Promotion, promoted_run
 from harness.runs import Run, open_run
 
@@ -89,7 +89,7 @@ def known_candidate(name: str, names: Sequence[str], where: str) -> str:
     """A candidate that is there."""
     if name not in names:
         raise HarnessError(
-            f"{where} has no candidate '{name}'",
+            f"{where} has no candidate '{shortened(name)}'",
             allowed=", ".join(names),
             next_step=suggestion(name, names, "choose one that it has"),
         )

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import joined, nearest, read_text, shortened
+from harness.gating.choose import known_candidate
 from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
 from harness.records.answers import UNASKED
@@ -224,13 +225,7 @@ def _run_and_names(text: str, runs_dir: str | Path) -> tuple[Run, list[str]]:
             head, names = rest, [last, *names]
             continue
         for name in names:
-            if name not in run.candidates:
-                near = nearest(name, run.candidates)
-                raise HarnessError(
-                    f"--only: run {run.meta.run_id} has no candidate '{shortened(name)}'",
-                    allowed=", ".join(run.candidates),
-                    next_step=None if near is None else f"did you mean '{near}'?",
-                )
+            known_candidate(name, run.candidates, f"--only: run {run.meta.run_id}")
         return run, names or list(run.candidates)
 
 

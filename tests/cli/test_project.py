@@ -85,6 +85,18 @@ def test_paths_count_from_where_they_are_typed(project):
     assert invoke("score", f"here/{run_id.name}").exit_code == 0
 
 
+def test_a_file_of_chosen_items_counts_from_where_it_is_typed(project):
+    rows = next((project / "golden_sets").glob("*.jsonl")).read_text(encoding="utf-8").splitlines()
+    for path in (project / "notes" / "deep" / "ids.txt", project / "more.txt"):
+        path.write_text(f"{json.loads(rows[0])['id']}\n")
+    assert invoke(*RUN).exit_code == 0
+    for name in ("@ids.txt", "@../../more.txt", "@more.txt"):
+        result = invoke("score", "latest", "--only", name)
+        assert result.exit_code == 0, result.output
+        assert "1 of" in result.output
+    assert "is not there" in invoke("score", "latest", "--only", "@nowhere.txt").output
+
+
 @pytest.mark.parametrize("typed", ["team", "team.yaml", "evals/team.yaml", "../../evals/team.yaml"])
 def test_an_eval_is_found_by_name_or_path(project, typed):
     assert invoke("run", typed, "--candidate", "rules", "--dry-run").exit_code == 0
@@ -151,6 +163,14 @@ def test_a_wrong_declaration_is_one_message(project, text, found):
     result = invoke("runs", "list")
     assert result.exit_code == 1
     assert found in result.stderr
+
+
+def test_the_page_about_files_is_shown_whatever_is_declared(project):
+    """``explain formats``, which says how to mend the file, ended with the file's own mistake."""
+    (project / "harness.toml").write_text('text = "Full"')
+    assert "`text`" in invoke("explain", "formats", "defaults").stdout
+    assert invoke("explain", "gate").exit_code == 0
+    assert "field 'text' is 'Full'" in invoke("explain", "defaults").stderr
 
 
 @pytest.mark.parametrize("text", ["", "[tool.ruff]\n", "[tool]\nother = 1\n", "# harness\n[tool.x]\n"])
