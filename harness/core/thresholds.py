@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from harness.core.metric_facts import NO_POSITIVES, NOTHING_TO_FIND
+from harness.core.metric_facts import NO_POSITIVES
 from harness.core.metrics import f1, precision, recall
 from harness.core.ranking import precision_recall_curve, scored_items
 from harness.core.results import MetricResult
@@ -91,37 +91,6 @@ def certified_threshold(
     return _order_statistic(positives, int(allowed[-1]) if allowed.size else -1, needed)
 
 
-def conformal_threshold(y_true: NDArray[Any], y_score: NDArray[Any], *, min_recall: float) -> Threshold:
-    """Highest threshold whose recall is at least r on average over golden sets (conformal risk control).
-
-    k = largest number of misses with k + 1 <= (P + 1)(1 - r); weaker than ``certified_threshold``, which holds for the
-    golden set at hand.
-
-    Args:
-        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
-        y_score: Score, float (n_items,); NaN missing.
-        min_recall: Promised mean recall r, in (0, 1).
-
-    Returns:
-        The threshold; NaN with a reason when even no miss is too many.
-
-    Raises:
-        ValueError: min_recall is outside (0, 1).
-
-    References:
-        Angelopoulos et al. (2024), ICLR, arXiv:2208.02814.
-
-    >>> import numpy as np
-    >>> conformal_threshold(np.ones(9, dtype=int), np.linspace(0.1, 0.9, 9), min_recall=0.9).value
-    0.1
-    """
-    if not 0 < min_recall < 1:
-        raise ValueError(f"min_recall must be in (0, 1), got {min_recall}")
-    positives = _positive_scores(y_true, y_score)
-    needed = math.ceil(1 / (1 - min_recall) - 1 - 1e-9)
-    return _order_statistic(positives, math.floor((positives.size + 1) * (1 - min_recall) + 1e-9) - 1, needed)
-
-
 def _positive_scores(y_true: NDArray[Any], y_score: NDArray[Any]) -> NDArray[np.float64]:
     items = scored_items(y_true, y_score)
     return np.sort(items.y_score[items.y_true])
@@ -135,100 +104,6 @@ def _order_statistic(positives: NDArray[np.float64], k: int, needed: int) -> Thr
         return Threshold(math.nan, n, 0, needed, NO_CERTIFICATE)
     value = float(positives[min(k, n - 1)])
     return Threshold(value, n, int(np.count_nonzero(positives < value)), needed)
-
-
-def best_f1_threshold(y_true: NDArray[Any], y_score: NDArray[Any]) -> Threshold:
-    """Threshold with the highest F1 on these data; the highest such threshold when several tie.
-
-    Its F1 here is too good (by .08 with 20 violating items, .03 with 100): score it with ``cross_validated_f1``.
-
-    Args:
-        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
-        y_score: Score, float (n_items,); NaN missing.
-
-    Returns:
-        The threshold; NaN with a reason without violating items.
-
-    Raises:
-        ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
-
-    References:
-        Lipton, Elkan & Naryanaswamy (2014), ECML PKDD.
-
-    >>> import numpy as np
-    >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).value
-    0.35
-    """
-    positives = _positive_scores(y_true, y_score)
-    n = positives.size
-    if n == 0:
-        return Threshold(math.nan, 0, 0, 1, NO_POSITIVES)
-    curve = precision_recall_curve(y_true, y_score)
-    hits = curve.recall[:-1] * n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        flagged = np.where(hits > 0, hits / curve.precision[:-1], 0.0)
-    scores = 2 * hits / (n + flagged)
-    best = int(np.flatnonzero(scores >= scores.max() - 1e-12)[-1])
-    value = float(curve.thresholds[best])
-    return Threshold(value, n, int(np.count_nonzero(positives < value)), 1)
-
-
-def cross_validated_f1(
-    y_true: NDArray[Any],
-    y_score: NDArray[Any],
-    *,
-    rng: np.random.Generator,
-    clusters: NDArray[Any] | None = None,
-    n_folds: int = 5,
-    confidence: float = 0.95,
-) -> MetricResult:
-    """F1 of the rule "take the best threshold", each item judged by a threshold chosen without its fold.
-
-    Args:
-        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
-        y_score: Score, float (n_items,); NaN missing.
-        rng: Random generator that deals clusters to folds.
-        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
-        n_folds: Folds, >= 2.
-        confidence: Two-sided level, in (0, 1).
-
-    Returns:
-        F1 of the counts pooled over folds; items of a fold whose other folds hold no violating item are excluded and
-        counted. Undefined without violating items.
-
-    Raises:
-        ValueError: Shapes differ, or n_folds < 2.
-
-    References:
-        Stone (1974), JRSS B.
-
-    >>> import numpy as np
-    >>> y = np.tile([0, 1], 50)
-    >>> cross_validated_f1(y, y * 0.5 + 0.2, rng=np.random.default_rng(0)).value
-    1.0
-    """
-    if n_folds < 2:
-        raise ValueError(f"n_folds must be >= 2, got {n_folds}")
-    items = scored_items(y_true, y_score)
-    kept = (np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))
-    groups = np.arange(kept.size) if clusters is None else np.asarray(clusters)
-    _, codes = np.unique(groups[kept], return_inverse=True)
-    n_groups = int(codes.max()) + 1 if codes.size else 0
-    fold = rng.permutation(np.arange(n_groups) % n_folds)[codes]
-    gold = items.y_true.astype(np.int8)
-    counts, n_judged = np.zeros(4, dtype=np.int64), 0
-    for index in range(n_folds):
-        inside = fold == index
-        chosen = best_f1_threshold(gold[~inside], items.y_score[~inside])
-        if math.isnan(chosen.value):
-            continue
-        n_judged += int(np.count_nonzero(inside))
-        counts += _counts_at(gold[inside], items.y_score[inside], [chosen.value])[0]
-    n_excluded = int(kept.size - n_judged)
-    if counts[:3].sum() == 0:
-        return MetricResult.undefined(NOTHING_TO_FIND, n_excluded=n_excluded)
-    tp, fp, fn, tn = counts.tolist()
-    return f1(tp, fp, fn, tn, confidence=confidence, n_excluded=n_excluded)
 
 
 def threshold_table(

@@ -13,7 +13,7 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.records.evals import SHARED_FIELDS, CascadeStage, Eval
-from harness.records.runs import FORMAT, EarlyStop, GoldenFacts, PolicyFacts, RunInput, RunMeta
+from harness.records.runs import FORMAT, EarlyStop, PolicyFacts, RunInput, RunMeta
 from harness.runs.layout import plain_name
 
 EARLY_STOP = "early_stop"
@@ -76,15 +76,6 @@ def policy_document(policy: PolicyFacts) -> dict[str, Any]:
     """What a run stores of its policy; nothing for none."""
     document: dict[str, Any] = {} if policy == PolicyFacts() else msgspec.to_builtins(policy)
     return document
-
-
-def golden_facts_from(document: Any) -> GoldenFacts:
-    """Read what ``GoldenFacts.as_dict`` wrote.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    return msgspec.convert(document, type=GoldenFacts)
 
 
 def _input_document(one: RunInput) -> dict[str, Any]:

@@ -6,10 +6,7 @@ from scipy import stats
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from harness.core.thresholds import (
-    best_f1_threshold,
     certified_threshold,
-    conformal_threshold,
-    cross_validated_f1,
     recall_at_precision,
     threshold_table,
 )
@@ -52,20 +49,11 @@ def test_certified_threshold_keeps_its_promise(n, min_recall):
     assert np.mean(1 - empirical < min_recall) > 0.4
 
 
-def test_conformal_threshold_keeps_its_promise_on_average():
-    rng = np.random.default_rng(2)
-    ones = np.ones(60, int)
-    thresholds = np.array([conformal_threshold(ones, rng.random(60), min_recall=0.9).value for _ in range(4000)])
-    assert np.mean(1 - thresholds) >= 0.9
-    assert math.isnan(conformal_threshold(np.ones(8, int), np.ones(8), min_recall=0.9).value)
-
-
-@pytest.mark.parametrize("choose", [certified_threshold, conformal_threshold])
-def test_threshold_without_violating_items_is_undefined(choose):
-    chosen = choose(np.zeros(5, int), np.zeros(5), min_recall=0.9)
+def test_threshold_without_violating_items_is_undefined():
+    chosen = certified_threshold(np.zeros(5, int), np.zeros(5), min_recall=0.9)
     assert chosen.reason == "no violating items"
     with pytest.raises(ValueError, match="min_recall"):
-        choose(np.zeros(5, int), np.zeros(5), min_recall=1.0)
+        certified_threshold(np.zeros(5, int), np.zeros(5), min_recall=1.0)
 
 
 def test_several_categories_share_the_error():
@@ -73,42 +61,6 @@ def test_several_categories_share_the_error():
     alone = certified_threshold(y, s, min_recall=0.9)
     together = certified_threshold(y, s, min_recall=0.9, n_categories=10)
     assert together.value < alone.value
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_best_f1_threshold_beats_every_other(seed):
-    y, s = _scores(seed)
-    best = best_f1_threshold(y, s)
-    every = {t: f1_score(y, s >= t) for t in np.unique(s)}
-    assert every[best.value] == pytest.approx(max(every.values()))
-    assert best_f1_threshold(np.zeros(3, int), np.zeros(3)).reason
-
-
-@pytest.mark.no_cover
-def test_tuned_f1_is_too_good_and_cross_validation_is_not():
-    rng = np.random.default_rng(4)
-    tuned, honest, fresh = [], [], []
-    for _ in range(150):
-        y = np.repeat([1, 0], [20, 180])
-        s = rng.normal(size=200) + 1.5 * y
-        new = rng.normal(size=2000) + 1.5 * np.repeat([1, 0], [200, 1800])
-        t = best_f1_threshold(y, s).value
-        tuned.append(f1_score(y, s >= t))
-        honest.append(cross_validated_f1(y, s, rng=rng).value)
-        fresh.append(f1_score(np.repeat([1, 0], [200, 1800]), new >= t))
-    assert np.mean(tuned) - np.mean(fresh) > 0.04
-    assert abs(np.mean(honest) - np.mean(fresh)) < 0.04
-
-
-def test_cross_validation_keeps_clusters_together():
-    y = np.tile([1, 1, 0, 0], 5)
-    s = np.where(y == 1, 0.9, 0.1)
-    result = cross_validated_f1(y, s, rng=np.random.default_rng(0), clusters=np.repeat(np.arange(5), 4))
-    assert result.value == 1.0
-    assert result.n_excluded == 0
-    lonely = cross_validated_f1(y[:4], s[:4], rng=np.random.default_rng(0), clusters=np.zeros(4, int), n_folds=2)
-    assert not lonely.is_defined
-    assert lonely.n_excluded == 4
 
 
 def test_threshold_table_equals_scikit_learn_and_adds_up():
