@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from harness.report.comparison.source import ReportSource
     from harness.runs import Run
 
-MAX_CANDIDATES = 8
-"""Candidates of one report, the baseline included: as many as eight colours tell apart."""
+MAX_CANDIDATES = 21
+"""Candidates of one report, the baseline included; beyond eight, colours repeat."""
 REPORTS_DIR = Path("reports")
 
 Note = Callable[[str], None]

@@ -42,6 +42,13 @@ def total(page):
     return int(re.match(r"([\d,]+) of|No item", page.inner_text("#count"))[1].replace(",", ""))
 
 
+def unfold(page, section):
+    """Open a folded section as a keyboard does."""
+    page.locator(f"#{section} > details.fold > summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#{section} > details.fold")).to_have_attribute("open", "")
+
+
 def settled(page, action):
     before = page.get_attribute("#items", "data-ready")
     action()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from browser_page import unfold
 from synthetic import synthetic_source
 
 from harness.report.comparison.build import build_report
@@ -52,7 +53,8 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
         page.locator("#traffic").fill("0")
         assert page.locator("#x-flags").inner_text() == "0"
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    assert page.locator("#slices details[open]:visible").count() == 1
+    unfold(page, "slices")
+    assert page.locator("#slices details details[open]:visible").count() == 1
     page.locator("#f-category").select_option("1")
     page.wait_for_function("location.hash.includes('category=1')")
     shown_now = page.locator("#count").inner_text()

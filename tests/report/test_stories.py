@@ -1,5 +1,7 @@
 """Stories of comparisons: the sentence that must appear on every surface, and the one that must not."""
 
+import json
+
 import numpy as np
 import pytest
 from stories import Story, caught, everywhere, half, nowhere, surfaces
@@ -8,11 +10,13 @@ from harness.gating import gate_runs
 from harness.gating.findings import PairEvidence, evidence_of, pair_findings
 from harness.gating.findings.pair import About, Cell
 from harness.gating.findings.stored import NEWLY
+from harness.jobs.report import load_source
 from harness.measure.compare import compare, compare_metrics
 from harness.measure.pairs import CategoryPairs
 from harness.measure.slices import slice_changes
 from harness.report.comparison.build import build_report
-from harness.report.comparison.terminal import decision_lines
+from harness.report.comparison.matrix import candidate_matrix
+from harness.report.comparison.terminal import comparison_tables, decision_lines
 
 GATE = [{"category": "*", "metric": "recall", "margin": 0.05, "tier": "guarded"}]
 CALM = "nothing is likely worse"
@@ -47,6 +51,8 @@ def test_a_language_that_falls_inside_a_rising_average_is_named_first(tmp_path, 
     if checks:
         assert gate_runs(run, "v2", run, "v1").exit_code == 0  # the gate's own verdict is not touched
         everywhere(found, "Do not ship v2 before somebody has looked", but=("terminal", "annotations"))
+        first = "## Moderation gate: PASS, BUT WORSE SOMEWHERE"
+        everywhere({name: found[name] for name in ("comment v2", "summary v2")}, first)
 
 
 def test_a_critical_category_that_falls_on_few_items_is_harm(tmp_path):
@@ -188,8 +194,6 @@ def test_every_candidate_has_its_own_decision_and_a_place_in_the_matrix(tmp_path
 
 def test_one_candidate_alone_is_judged_against_its_targets(tmp_path):
     """The page said "nothing is compared" and left the targets out."""
-    from harness.jobs.report import load_source
-
     gold = half(300, 300)
     story = Story(tmp_path, {"hate": gold}, policy={"hate": {"target": {"recall": 0.9}}})
     run = story.run({"v1": {"hate": caught(gold, 210)}})
@@ -249,3 +253,106 @@ def test_terminal_and_comparison_say_the_same_first_words(tmp_path):
 
     findings = pair_findings(evidence_of(run, "v1", run, "v2", comparison=comparison))
     assert decision_lines(decide("v2", "v1", findings), comparison)[0].startswith("MIXED: v2 against v1 on 800 items")
+
+
+def test_a_language_that_falls_stands_in_the_strip_of_the_first_screen(tmp_path):
+    found = surfaces(languages(tmp_path))
+    said = "Recall by language: worse in ar (Hate); better in 1 cell"
+    everywhere({name: found[name] for name in ("html", "md")}, said, "▼ -18.0")
+    for name, after in (("html", "Bars are 95% intervals"), ("md", "## v2 against v1")):
+        assert found[name].index(said) < found[name].index(after)
+    assert "| language | ar | hate | recall |" in found["xlsx"]
+    changes = json.loads(found["json"])["slices"][0]["rows"]
+    (fell,) = (row["changes"]["recall"]["v2"]["hate"] for row in changes if row["value"] == "ar")
+    assert fell["is_moved"]
+    assert fell["is_worse"]
+
+
+def test_few_items_of_a_language_are_folded_and_named(tmp_path):
+    """Slices were a wall of hatched cells with n 1 to 5."""
+    gold = half(300, 300)
+    language = ["am" if index % 150 == 0 else ("ar", "en")[index % 2] for index in range(600)]
+    story = Story(tmp_path, {"hate": gold}, {"language": language})
+    found = surfaces(story.run(v1_v2({"hate": caught(gold, 250)}, {"hate": caught(gold, 200)})))
+    everywhere({name: found[name] for name in ("html", "md")}, "Not drawn: fewer than 20 items in language am.")
+
+
+def test_a_gain_stands_above_what_it_costs_in_production(tmp_path):
+    """ "✓ met" (88.7%) stood beside 20.0% in production, nine sections down; no totals, no before and after."""
+    gold = {"hate": half(300, 300), "spam": np.roll(half(100, 500), 200)}
+    prevalence = {"value": 0.004, "source": "impression sample", "date": "2026-10-01"}
+    story = Story(tmp_path, gold, policy={"hate": {"prevalence": prevalence, "target": {"precision": 0.8}}})
+    before = {"hate": caught(gold["hate"], 200, 20), "spam": gold["spam"]}
+    run = story.run(v1_v2(before, {"hate": caught(gold["hate"], 290, 20), "spam": gold["spam"]}))
+    found = surfaces(run)
+    totals = {one["candidate"]: one for one in json.loads(found["json"])["production"]["totals"]}
+    assert totals["v2"]["precision"]["value"] < 0.1
+    for name, after in (("html", "Bars are 95% intervals"), ("md", "## v2 against v1")):
+        day = found[name].index("A day in production")
+        assert day < found[name].index(after)
+        assert "Precision in production" in found[name][day:]
+        assert f"{100 * totals['v2']['precision']['value']:.1f}%" in found[name][day:]
+    everywhere({name: found[name] for name in ("html", "md")}, "the policy states no prevalence: Spam")
+    assert "Precision in production" in found["xlsx"]
+
+
+def test_two_runs_of_one_candidate_are_told_apart(tmp_path):
+    """Both heads were "v2 / v2"."""
+    gold = half(200, 200)
+    story = Story(tmp_path, {"hate": gold})
+    one = story.run({"v2": {"hate": gold}}, week="2026-W46")
+    other = story.run({"v2": {"hate": caught(gold, 120)}}, week="2026-W47")
+    tables = comparison_tables(compare(one, "v2", other, "v2"), text_mode="none")
+    heads = tables[0].columns[2:4]
+    assert heads[0] != heads[1]
+
+
+def test_the_comment_lists_only_what_changed(tmp_path):
+    """It listed unchanged checks as changed."""
+    gold = {"hate": half(400, 400), "spam": np.roll(half(400, 400), 100)}
+    story = Story(tmp_path, gold, checks=GATE)
+    run = story.run(v1_v2(gold, {"hate": caught(gold["hate"], 300), "spam": gold["spam"]}))
+    found = surfaces(run)
+    changed = found["comment v2"].split("### What changed")[1].split("<details>")[0]
+    assert "hate recall" in changed
+    assert "spam recall" not in changed
+    assert "spam recall" in found["summary v2"]
+
+
+def test_the_gates_interval_is_labelled_as_another_than_the_reports(tmp_path):
+    """One difference stood with two intervals, 90% and 95%, and nothing said which was which."""
+    gold = half(200, 200)
+    run = Story(tmp_path, {"hate": gold}, checks=GATE).run(
+        v1_v2({"hate": caught(gold, 180)}, {"hate": caught(gold, 150)})
+    )
+    found = surfaces(run)
+    everywhere({"md": found["md"]}, "Difference, points (90%)", "Brackets are 95% intervals")
+    everywhere({"html": found["html"]}, "Difference, 90% interval")
+    everywhere({"xlsx": found["xlsx"]}, "90% interval low")
+    for name in ("comment v2", "summary v2"):
+        assert "90% interval of the one-sided test" in found[name]
+
+
+def test_many_categories_keep_what_moved_in_view(tmp_path):
+    """The table of 60 categories was 60 rows long, whatever they said; nothing is lost: the rest is folded."""
+    rng = np.random.default_rng(4)
+    gold = {f"c{number:02d}": (rng.random(200) < 0.3).astype(int) for number in range(20)}
+    fell = gold["c11"].copy()
+    fell[np.flatnonzero(fell)[:40]] = 0
+    run = Story(tmp_path, gold).run(v1_v2(gold, {**gold, "c11": fell}))
+    found = surfaces(run)
+    everywhere(found, "isses more C11", but=("annotations",))
+    assert "19 more categories without a change that can be told" in found["html"]
+    assert found["html"].index("C11", found["html"].index("Values")) < found["html"].index("19 more categories")
+
+
+def test_no_candidate_is_left_out_in_silence(tmp_path):
+    """Of twenty candidates a report showed seven."""
+    gold = half(60, 60)
+    names = {f"v{number}": {"hate": caught(gold, 30 + number)} for number in range(1, 13)}
+    run = Story(tmp_path, {"hate": gold}).run(names)
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0")
+    assert [pair.candidate for pair in data.pairs] == [f"v{number}" for number in range(2, 13)]
+    assert {row.candidate for row in candidate_matrix(data)} == {pair.candidate for pair in data.pairs}
+    assert data.title == "story: 11 candidates against v1"

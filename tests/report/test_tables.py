@@ -118,3 +118,17 @@ def test_no_figure_is_lost_at_any_width(width):
     for figure in ("12,494", "75.4%", "[73.6,", "77.1]", "-15.1", "-13.2]", "<0.001", "0.003", "1,016", "116"):
         assert words.count(figure) == 3, (figure, text)
     assert ("(a list: a table" in text) == (width < 100)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 128, 140])
+def test_a_figure_with_its_interval_is_complete_at_every_width(width):
+    """Intervals were folded over three lines while a long head stood on one; names were broken inside a word."""
+    columns = ("Category", "n", "v1", "v2", "Difference in points", "p", "Newly wrongly flagged")
+    row = ("hate/threatening", "408", "56.4% [51.0, 61.6]", "66.6% [61.1, 71.6]", "+10.2 [+5.6, +14.7]", "<0.001", "44")
+    text = to_terminal(Table("", columns, (row,), (), frozenset(columns[1:])), width)
+    assert max(map(len, text.splitlines())) <= width
+    for figure in " ".join(row).split():
+        assert figure in text
+    if width >= 128:
+        for cell in row:
+            assert cell in text

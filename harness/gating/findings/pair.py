@@ -26,7 +26,7 @@ MOSTLY = 0.5
 """A candidate with a larger share of unusable answers says nothing that a decision could rest on."""
 _KINDS: tuple[Kind, ...] = ("invalid", "harm", "open", "unknown", "gain")
 _UNUSABLE = ("unparsed", "refused", "blocked", "abstained", "rejected", "error")
-_LANGUAGE = ("language", "lang", "locale")
+LANGUAGE_SLICES = ("language", "lang", "locale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def pair_findings(evidence: PairEvidence) -> tuple[Finding, ...]:
 def importance(one: Finding) -> tuple[object, ...]:
     """Order of findings: kind, severity, the whole set before a slice, languages before other slices, proof, size."""
     size = 0.0 if one.difference is None or not one.difference.is_defined else abs(one.difference.value)
-    is_language = one.slice is not None and one.slice[0].lower() in _LANGUAGE
+    is_language = one.slice is not None and one.slice[0].lower() in LANGUAGE_SLICES
     rank = SEVERITIES.index(one.severity) if one.severity in SEVERITIES else len(SEVERITIES)
     return (
         _KINDS.index(one.kind),

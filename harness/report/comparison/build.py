@@ -17,6 +17,7 @@ from harness.report.comparison.sections import (
 from harness.report.comparison.sensitivity import sensitivity_rows
 from harness.report.comparison.source import ReportSource
 from harness.report.comparison.workload import ITEMS_PER_DAY, REVIEW_SECONDS
+from harness.report.parts.words import compared_words
 
 
 def build_report(
@@ -40,9 +41,8 @@ def build_report(
     if not pairs:
         pairs = [build_single(source, arm.id) for arm in source.arms]
     names = tuple(arm.id for arm in source.arms)
-    compared = ", ".join(pair.candidate for pair in pairs)
     baseline = source.baseline if source.comparisons else None
-    title = f"{source.eval_name}: {compared}" + (f" against {baseline}" if baseline else "")
+    title = f"{source.eval_name}: {compared_words([pair.candidate for pair in pairs], baseline)}"
     return ReportData(
         banners=source.banners,
         title=title,

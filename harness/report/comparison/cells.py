@@ -10,7 +10,7 @@ import json
 
 from markupsafe import Markup
 
-from harness.core.metric_table import METRIC_MEANINGS, unit_of
+from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
@@ -31,15 +31,17 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.matrix import MOST_COLUMNS, MatrixRow, candidate_matrix, printed_rows
+from harness.report.comparison.long_table import told_and_still
+from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_columns, printed_rows
 from harness.report.comparison.source import OUTCOME_NAMES
-from harness.report.comparison.tiles import tiles_of
+from harness.report.comparison.strip import Strip, strips
+from harness.report.comparison.tiles import fold_words, tiles_of
 from harness.report.parts import numbers
 from harness.report.parts.assets import asset, script, sha256_source
 from harness.report.parts.decision_words import screen_told
 from harness.report.parts.finding_words import NEWLY_WORDS, Told
 from harness.report.parts.masking import TextMode, printable
-from harness.report.parts.words import outcome_words
+from harness.report.parts.words import compared_words, outcome_words
 
 _ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
 _VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
@@ -52,12 +54,16 @@ _CHANGE_WORDS = {
     "unclear": "? cannot tell",
     "undefined": "– not defined",
 }
-_UNITS = {"recall": "violating", "precision": "flagged", "fpr": "not violating", "f1": "involved"}
 _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
+
+MANY_PAIRS = 8
+"""Comparisons from which the page holds recall and precision alone; the other metrics are in the spreadsheet."""
 
 
 class Page:
     """What the template reads: the data, and its values as cells."""
+
+    told_and_still = staticmethod(told_and_still)
 
     def __init__(
         self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None
@@ -79,7 +85,7 @@ class Page:
         self.column = {one: index for index, (one, _) in enumerate(data.categories)}
         self.about = self._about(folder)
         self.explorer = explorer_data(data)
-        self.metrics = list(METRIC_NAMES.items())
+        self.metrics = list(METRIC_NAMES.items())[: None if len(data.pairs) < MANY_PAIRS else 2]
         self.metric_names, self.meanings = METRIC_NAMES, METRIC_MEANINGS
         self.metric_options = self.metrics
         self.pair_options = [(index, pair.candidate) for index, pair in enumerate(data.pairs)]
@@ -88,6 +94,8 @@ class Page:
         self.error_kinds = list(ERROR_KINDS.items())
         self.maps = HeatMaps(data)
         self.printed = printed_rows(data)
+        self.tiles = tiles_of(data)
+        self.fold_words = fold_words(data)
         self._limits: dict[tuple[int, str], float] = {}
 
     def _about(self, folder: str | None) -> Markup:
@@ -123,8 +131,7 @@ class Page:
     @property
     def heading(self) -> str:
         """What is compared."""
-        names = ", ".join(pair.candidate for pair in self.data.pairs)
-        return f"{names} against {self.data.baseline}" if self.data.baseline else names
+        return compared_words([pair.candidate for pair in self.data.pairs], self.data.baseline)
 
     @staticmethod
     def icon(line: VerdictLine) -> str:
@@ -168,17 +175,16 @@ class Page:
     @property
     def matrix_names(self) -> list[str]:
         """Heads of the matrix of candidates: the categories."""
-        return [row.name for row in self.data.pairs[0].rows][:MOST_COLUMNS]
+        return [self.data.pairs[0].rows[position].name for position in matrix_columns(self.data)]
 
     @property
     def matrix(self) -> list[MatrixRow]:
         """Candidates by category, where there are three or more."""
         return candidate_matrix(self.data)
 
-    @property
-    def tiles(self) -> list[tuple[str, str, str]]:
-        """A few facts: name, value, remark."""
-        return tiles_of(self.data)
+    def strips(self, pair: Pair) -> list[Strip]:
+        """Language by category, of the first screen."""
+        return strips(self.data, pair)
 
     def marker(self, candidate: str) -> Markup:
         """The mark of a candidate in every drawing."""
@@ -235,11 +241,6 @@ class Page:
     def has_other_checks(self) -> bool:
         """Whether any pair has such checks."""
         return any(self.other_checks(pair) for pair in self.data.pairs)
-
-    @staticmethod
-    def unit(metric: str) -> str:
-        """What the support of a metric counts."""
-        return _UNITS.get(metric) or unit_of(metric)
 
     @staticmethod
     def target_words(row: TargetRow) -> str:

@@ -26,8 +26,9 @@ from harness.report.comparison.data import (
 from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.section_table import section_markdown
 from harness.report.comparison.source import ReportSource
+from harness.report.comparison.strip import strips
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import NEWLY_WORDS
+from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.masking import TextMode, printable, shorten, visible_text
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 from harness.report.parts.words import capital, outcome_words, plural
@@ -36,6 +37,7 @@ MAX_ITEMS = 10
 MAX_DIFF_LINES = 60
 MAX_SLICE_ROWS = 15
 TEXT_WIDTH = 160
+MOST_STRIPS = 4
 CHANGE_WORDS = {
     "better": "▲ better, proven",
     "worse": "▼ worse, proven",
@@ -56,7 +58,7 @@ def write_markdown(source: ReportSource, data: ReportData, path: Path, text_mode
 
 def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode) -> str:
     """The report as text."""
-    parts = [_head(data), _workload(data)]
+    parts = [_head(data), *_strips(data), _workload(data)]
     for pair in data.pairs:
         parts += _pair(source, data, pair, text_mode)
     parts += [
@@ -155,7 +157,8 @@ def _checks(pair: Pair) -> str:
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
         name = f"{check.category}, {check.metric.replace('_', ' ')}"
         rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
-    return to_markdown(_table("Gate", ("Check", "Tier", "Limit", "Difference, points", "Verdict", "Remark"), rows))
+    columns = ("Check", "Tier", "Limit", "Difference, points (90%)", "Verdict", "Remark")
+    return to_markdown(_table("Gate", columns, rows))
 
 
 def _input(change: InputChange) -> str:
@@ -192,7 +195,7 @@ def _items(source: ReportSource, pair: Pair, text_mode: TextMode) -> list[str]:
         for name, item_id in _round_robin(found, MAX_ITEMS):
             text = visible_text(source.texts[place[item_id]], text_mode, TEXT_WIDTH)
             rows.append((name, shorten(item_id, 60), text)[: len(columns)])
-        head = f"{title}: {numbers.count(len(rows))} of {numbers.count(len(found))}"
+        head = f"{title} ({GOLD_WORDS[which]}): {numbers.count(len(rows))} of {numbers.count(len(found))}"
         parts.append(to_markdown(_table(head, columns, rows)))
     return parts
 
@@ -266,6 +269,20 @@ def _production(data: ReportData) -> list[str]:
     table = to_markdown(_table(f"In production, at {numbers.count(traffic)} items a day", columns, rows))
     sources = sorted({row.source for row in data.production.rows})
     return [f"{table}\n\n{markdown_text('Prevalence: ' + '; '.join(sources))}"]
+
+
+def _strips(data: ReportData) -> list[str]:
+    """Language by category, as on the page's first screen."""
+    found = []
+    for pair in data.pairs[:MOST_STRIPS]:
+        for one in strips(data, pair):
+            title = one.title if len(data.pairs) == 1 else f"{pair.candidate}: {one.title}"
+            columns = (one.slice_name, "Items", *one.columns)
+            rows = [(value, numbers.count(n), *(cell.words for cell in cells)) for value, n, cells in one.rows]
+            note = f"Points against {pair.baseline}; ▲ ▼ stand out (exploratory), · too few items. {one.left_out}"
+            table = Table(title, columns, tuple(rows), (note.strip(),), frozenset(columns[1:]))
+            found.append(to_markdown(table))
+    return found
 
 
 def _workload(data: ReportData) -> str:

@@ -1,10 +1,11 @@
 """The matrix of candidates by category: who may ship first, and where each is better or worse.
 
-Decides the order: by the decision, then fewest harms, then most gains.
+Decides the order (by the decision, then fewest harms, then most gains) and which categories fit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.gating.findings.records import Answer
@@ -39,14 +40,26 @@ class MatrixRow:
     """Text and class of each cell."""
 
 
+def matrix_columns(data: ReportData) -> list[int]:
+    """Positions of the categories that are drawn: all, or those in which recall moved most for some candidate."""
+    n = len(data.pairs[0].rows)
+
+    def weight(position: int) -> tuple[int, float]:
+        found = [pair.rows[position].measures.get("recall") for pair in data.pairs]
+        moved = [one for one in found if one is not None and one.change in _SIGNS and one.difference is not None]
+        return len(moved), max((abs(one.difference.value) for one in moved if one.difference is not None), default=0.0)
+
+    return sorted(sorted(range(n), key=weight, reverse=True)[:MOST_COLUMNS])
+
+
 def candidate_matrix(data: ReportData) -> list[MatrixRow]:
     """The rows, those that may ship first; none below ``MATRIX_FROM`` candidates."""
     if len(data.pairs) < MATRIX_FROM or data.baseline is None:
         return []
     words = {line.candidate: line.word for line in data.verdict.lines}
-    ordered = sorted(data.pairs, key=_order)
+    ordered, columns = sorted(data.pairs, key=_order), matrix_columns(data)
     return [
-        MatrixRow(pair.candidate, words[pair.candidate], _n_harms(pair), _n_gains(pair), _cells(pair))
+        MatrixRow(pair.candidate, words[pair.candidate], _n_harms(pair), _n_gains(pair), _cells(pair, columns))
         for pair in ordered
     ]
 
@@ -63,10 +76,10 @@ def _n_gains(pair: Pair) -> int:
     return sum(not one.evidence.restates for one in pair.decision.of("gain"))
 
 
-def _cells(pair: Pair) -> tuple[tuple[str, str], ...]:
+def _cells(pair: Pair, columns: Sequence[int]) -> tuple[tuple[str, str], ...]:
     cells = []
-    for row in pair.rows[:MOST_COLUMNS]:
-        one = row.measures.get("recall")
+    for position in columns:
+        one = pair.rows[position].measures.get("recall")
         if one is None:
             cells.append(("n/a", ""))
         else:

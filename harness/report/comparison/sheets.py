@@ -23,6 +23,7 @@ from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, 
 
 MAX_ITEM_ROWS = 30_000
 TEXT_WIDTH = 1_000
+ENDS = ("", ", low", ", high")
 _MARKS: Any = (
     ("PASS", "good"),
     ("REGRESSION", "bad"),
@@ -78,15 +79,15 @@ def _categories(data: ReportData) -> Sheet:
         Column("Severity", width=10),
         Column("Metric", width=20),
         Column("Baseline value", "share", 10),
-        Column("low", "share", 8),
-        Column("high", "share", 8),
+        Column("Baseline low", "share", 10),
+        Column("Baseline high", "share", 10),
         Column("Candidate value", "share", 10),
-        Column("low", "share", 8),
-        Column("high", "share", 8),
+        Column("Candidate low", "share", 10),
+        Column("Candidate high", "share", 10),
         Column("Items", "count", 8),
         Column("Difference, points", "points", 11),
-        Column("low", "points", 8),
-        Column("high", "points", 8),
+        Column("Difference low", "points", 10),
+        Column("Difference high", "points", 10),
         Column("p (Holm)", "p_value", 9),
         Column("Change", width=18),
         *(Column(capital(words), "count", 10) for words in NEWLY_WORDS.values()),
@@ -98,7 +99,7 @@ def _category_rows(data: ReportData) -> Iterator[tuple[Value, ...]]:
     for pair in data.pairs:
         for row in pair.rows:
             for metric, one in row.measures.items():
-                value, low, high, n = proportion(one.candidate)
+                value, low, high, _ = proportion(one.candidate)
                 difference = one.difference
                 points: tuple[Value, ...] = (None, None, None)
                 if difference is not None:
@@ -114,7 +115,7 @@ def _category_rows(data: ReportData) -> Iterator[tuple[Value, ...]]:
                     value,
                     low,
                     high,
-                    n,
+                    one.n,
                     *points,
                     number(one.p_holm),
                     CHANGE_WORDS[one.change] if pair.baseline else "",
@@ -139,8 +140,8 @@ def _checks(data: ReportData) -> Sheet:
         Column("Limit", width=16),
         Column("Items", "count", 8),
         Column("Difference, points", "points", 11),
-        Column("low", "points", 8),
-        Column("high", "points", 8),
+        Column("90% interval low", "points", 10),
+        Column("90% interval high", "points", 10),
         Column("Verdict", width=16),
         Column("More items needed", "count", 10),
         Column("Remark", "long", 70),
@@ -315,9 +316,9 @@ def _workload(data: ReportData) -> list[Sheet]:
         Column("Candidate", width=18),
         Column("Category", width=26),
         Column("Prevalence", "share", 10),
-        Column("Precision in production", "share", 12),
-        *(Column(f"{head}{end}", "count", 11) for head in heads for end in ("", ", low", ", high")),
-        Column("Reviewer hours a day", "number", 11),
+        *(Column(f"Precision in production{end}", "share", 12) for end in ENDS),
+        *(Column(f"{head}{end}", "count", 11) for head in heads for end in ENDS),
+        *(Column(f"Reviewer hours a day{end}", "number", 11) for end in ENDS),
     )
 
     def row(one: ProductionRow | ProductionTotal, name: str, prevalence: float | None) -> tuple[Value, ...]:
@@ -326,8 +327,8 @@ def _workload(data: ReportData) -> list[Sheet]:
             for result in (one.flagged, one.wrongly_flagged, one.missed)
             for end in (result.value, result.low, result.high)
         ]
-        hours = traffic * one.flagged.value * seconds / 3600
-        return (one.candidate, name, prevalence, number(one.precision.value), *amounts, hours)
+        hours = [traffic * end * seconds / 3600 for end in (one.flagged.value, one.flagged.low, one.flagged.high)]
+        return (one.candidate, name, prevalence, *proportion(one.precision)[:3], *amounts, *hours)
 
     rows = [row(one, "all categories", None) for one in data.production.totals]
     rows += [row(one, one.name, one.prevalence) for one in data.production.rows]
@@ -340,7 +341,7 @@ def _outcomes(data: ReportData) -> Sheet:
     columns = (
         Column("Candidate", width=20),
         *(Column(outcome_words(name), "count", 10) for name in names),
-        Column("Failure rate", "share", 10),
+        *(Column(f"Failure rate{end}", "share", 10) for end in ENDS),
         Column("Latency median, ms", "milliseconds", 10),
         Column("Latency p95, ms", "milliseconds", 10),
         Column("Cost per 1,000 answered items", "money", 12),
@@ -354,7 +355,7 @@ def _outcomes(data: ReportData) -> Sheet:
             (
                 row.candidate,
                 *(row.counts.get(name, 0) for name in names),
-                None if row.failure_rate is None else number(row.failure_rate.value),
+                *proportion(row.failure_rate)[:3],
                 None if one is None else one.latency_ms.get("p50"),
                 None if one is None else one.latency_ms.get("p95"),
                 None if one is None else one.cost_per_1000_usd,

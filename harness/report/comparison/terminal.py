@@ -10,7 +10,7 @@ from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
-from harness.report.parts.finding_words import NEWLY_WORDS
+from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table
 from harness.report.parts.words import capital, plural, told_apart
@@ -161,7 +161,7 @@ def flip_tables(
             rows.extend((category, item_id, _text(texts, item_id, text_mode)) for item_id in ids[:n_items])
         if rows:
             note = f"{numbers.count(len(rows))} of {numbers.count(total)} shown"
-            title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate}"
+            title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
             tables.append(Table(title, ("Category", "Item", "Text"), tuple(rows), (note,)))
     return tables
 

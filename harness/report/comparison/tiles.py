@@ -1,13 +1,13 @@
-"""The few facts at the head of a comparison's page.
+"""The few facts at the head of a comparison's page, and the few words beside a folded section.
 
-Decides which there are: those of every candidate while they fit, none of a single one among many.
+Decides which facts there are: those of every candidate while they fit, none of a single one among many.
 """
 
 from __future__ import annotations
 
 from harness.report.comparison.data import OutcomeRow, ReportData
 from harness.report.parts import numbers
-from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words
+from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words, plural
 
 MOST_TILED = 3
 """Candidates whose facts still fit into tiles."""
@@ -45,3 +45,24 @@ def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
 def _failures(row: OutcomeRow) -> str:
     failed = [f"{n:,} {outcome_words(name)}" for name, n in failed_counts(row.counts).items()]
     return ", ".join(failed) or "every call answered"
+
+
+def fold_words(data: ReportData) -> dict[str, str]:
+    """What a folded section holds, by its id: enough to know whether to open it."""
+    failed = {row.candidate: sum(failed_counts(row.counts).values()) for row in data.outcomes}
+    bad = [f"{numbers.count(n)} failed of {name}" for name, n in failed.items() if n]
+    checks = [check for pair in data.pairs for check in pair.checks]
+    n_passed = sum(check.verdict in ("PASS", "IMPROVED") for check in checks)
+    wrong = [f"{one.candidate} {numbers.count(one.n_wrong_selection)}" for one in data.confusions]
+    margins = [row.provable_margin for row in data.gold.rows if row.provable_margin is not None]
+    return {
+        "outcomes": ", ".join(bad) or "every answer could be used",
+        "checks": f"{numbers.count(n_passed)} of {plural(len(checks), 'check')} passed",
+        "confusion": f"items flagged for nothing but a wrong category: {', '.join(wrong[:4])}" if wrong else "",
+        "calibration": plural(sum(bool(one.calibration) for one in data.scored), "category", "categories"),
+        "slices": ", ".join(f"{table.name} ({plural(len(table.rows), 'value')})" for table in data.slices),
+        "cost": ", ".join(f"{row.candidate} {numbers.usd(row.cost_per_1000_usd)}" for row in data.economics[:4])
+        + (" per 1,000 answered items" if data.economics else ""),
+        "gold": f"{data.golden_set.title}, {plural(data.n_items, 'item')}"
+        + (f"; smallest provable loss of recall {numbers.points(min(margins)).lstrip('+')} points" if margins else ""),
+    }

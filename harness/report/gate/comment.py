@@ -98,7 +98,7 @@ def _head(report: GateReport) -> list[str]:
         meaning = "what could be evaluated is proven"
     if report.is_tolerated:
         meaning = TOLERATED
-    title = f"## Moderation gate: {report.verdict}: {_said(reason_of(report), NOTE_WIDTH)}"
+    title = f"## Moderation gate: {_first_word(report)}: {_said(reason_of(report), NOTE_WIDTH)}"
     line = f"The gate: **{report.verdict}** ({meaning}): {_said(opponents(report))}."
     where = (
         f"Eval {_said(report.eval_name)}, "
@@ -109,6 +109,13 @@ def _head(report: GateReport) -> list[str]:
     if len(report.notes) > MOST_NOTES:
         notes.append(f"({len(report.notes) - MOST_NOTES} more notes in the job's JSON)")
     return [title, *_decision(report), line, where, *notes]
+
+
+def _first_word(report: GateReport) -> str:
+    """The verdict; with what the decision adds to it, so that nobody reads a plain PASS above harm."""
+    decision = decision_of(report)
+    word = "" if decision is None else decision_word(decision)[0]
+    return markdown_text(word) if word.startswith(report.verdict) else report.verdict
 
 
 def _decision(report: GateReport) -> list[str]:
@@ -172,7 +179,10 @@ def _flips(report: GateReport) -> list[Block]:
         listed = ", ".join(item_id(one) for one in ids[:MOST_IDS])
         more = f", and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
         lines.append(f"| {markdown_text(category)} | {what} | {n} | {listed}{more} |")
-    opening = "<details><summary>Items whose decision changed</summary>\n\n"
+    opening = (
+        "<details><summary>Items whose decision changed</summary>\n\n"
+        "Newly missed and newly caught items violate by the gold label; the other two kinds do not.\n\n"
+    )
     header = "| Category | Items | Count | Ids |\n| --- | --- | ---: | --- |"
     return [Block(opening + header, tuple(lines), "\n</details>")]
 

@@ -23,6 +23,13 @@ NEWLY_WORDS = {
     "wrongly_flagged": "newly wrongly flagged",
     "cleared": "no longer wrongly flagged",
 }
+GOLD_WORDS = {
+    "caught": "gold: violates",
+    "missed": "gold: violates",
+    "wrongly_flagged": "gold: does not violate",
+    "cleared": "gold: does not violate",
+}
+"""What the label of items says whose decision changed so."""
 NO_OWNER = "no owner named in the policy"
 TOLD = 5
 """Findings of a kind that a first screen tells; the rest is counted."""

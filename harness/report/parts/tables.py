@@ -106,17 +106,27 @@ def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list
 
 
 def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[int]:
-    """The columns' widths: what each needs at least, and what is left to those that would need the least more."""
-    natural = [
-        max(len(printable(text)) for text in (name, *(row[position] for row in table.rows)))
-        for position, name in enumerate(table.columns)
+    """The columns' widths: what each needs at least; then whole words, whole figures, whole cells.
+
+    Within each step those come first that need the least more: a head is folded before a figure with its interval.
+    """
+    cells = [[printable(row[position]) for row in table.rows] for position in range(len(table.columns))]
+    heads = [printable(name) for name in table.columns]
+    figures = [
+        max(map(len, column), default=0) if name in table.numeric else 0
+        for name, column in zip(table.columns, cells, strict=True)
     ]
+    words = [
+        min(LONGEST_FIGURE, max((len(word) for text in column for word in text.split()), default=0)) for column in cells
+    ]
+    natural = [max(map(len, (head, *column))) for head, column in zip(heads, cells, strict=True)]
     found = list(widths)
     left = wide - sum(found) - (1 + 2 * padding) * (len(found) - 1)
-    for position in sorted(range(len(found)), key=lambda one: natural[one] - found[one]):
-        more = min(max(natural[position] - found[position], 0), left)
-        found[position] += more
-        left -= more
+    for wanted in (words, figures, natural):
+        for position in sorted(range(len(found)), key=lambda one: wanted[one] - found[one]):
+            more = min(max(wanted[position] - found[position], 0), left)
+            found[position] += more
+            left -= more
     return found
 
 

@@ -33,6 +33,16 @@ def enumerated(words: Sequence[str], shown: int = 3) -> str:
     return "".join(found) if len(found) < 2 else f"{', '.join(found[:-1])} and {found[-1]}"
 
 
+def compared_words(candidates: Sequence[str], baseline: str | None) -> str:
+    """``v2 against v1``; many candidates are counted.
+
+    >>> compared_words(["a", "b", "c", "d", "e"], "v1")
+    '5 candidates against v1'
+    """
+    names = ", ".join(candidates) if len(candidates) <= 4 else plural(len(candidates), "candidate")
+    return f"{names} against {baseline}" if baseline else names
+
+
 def capital(text: str) -> str:
     """The first letter in upper case, the rest as it is."""
     return text[:1].upper() + text[1:]

@@ -86,7 +86,7 @@ const H = (() => {
     q: "",
     sort: "change",
     page: 0,
-    size: 25,
+    size: 10,
   };
   const state = { ...START };
   let result = [];

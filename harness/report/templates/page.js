@@ -78,9 +78,19 @@
     update();
   }
 
+  // a link to a section opens it
+  function unfold(id) {
+    const folded = id && document.getElementById(id)?.querySelector(":scope > details.fold");
+    if (folded && !folded.open) {
+      folded.open = true;
+      folded.scrollIntoView();
+    }
+  }
+
   // links: #items&category=2&change=fixed&pair=0 filters the table, #item=ID opens one
   async function route() {
     const hash = location.hash.slice(1);
+    unfold(hash);
     if (hash.startsWith("item=")) {
       await H.goTo(decodeURIComponent(hash.slice(5)));
       return;
@@ -100,7 +110,7 @@
   window.addEventListener("hashchange", () => route().catch(H.fail));
   document.addEventListener("click", (event) => {
     // the same link again changes no hash
-    const link = event.target.closest('a[href^="#item"]');
+    const link = event.target.closest('a[href^="#"]');
     if (link && link.getAttribute("href") === location.hash) route().catch(H.fail);
   });
   requestAnimationFrame(() => setTimeout(() => H.start().then(route).catch(H.fail)));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browser_page import expect, settled, total
+from browser_page import expect, settled, total, unfold
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +62,7 @@ def test_metric_switch_shows_one_table(watched, report):
 
 def test_production_follows_the_stated_traffic(watched, report):
     page = watched.open(report)
+    unfold(page, "production")
     cell = page.locator("#production [data-share]:visible").first
     at_a_million = float(cell.locator("b").inner_text().replace(",", ""))
     page.fill("#traffic", "2000000")
@@ -77,6 +78,7 @@ def test_numbers_of_the_page_are_those_of_the_script(watched, report):
 
 def test_slices_show_the_change_first_and_values_on_request(watched, report):
     page = watched.open(report)
+    unfold(page, "slices")
     change, value = (page.locator(f'[data-when="slice_view={view}"]') for view in ("change", "value"))
     expect(change).to_be_visible()
     expect(value).to_be_hidden()

@@ -37,6 +37,7 @@ def test_axe_finds_no_serious_issue(browser, axe, report, scheme):
     one = Watched(browser, color_scheme=scheme, bypass_csp=True)
     page = one.open(report)
     settled(page, page.locator("#item-rows .id").first.click)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.add_script_tag(content=axe)
     found = page.evaluate("axe.run().then((done) => done.violations.map((v) => [v.impact, v.id, v.nodes[0].html]))")
     assert [one for one in found if one[0] in ("serious", "critical")] == []
@@ -58,3 +59,31 @@ def test_a_table_sorts_by_keyboard(browser, report):
     page.keyboard.press("Enter")
     assert head.get_attribute("aria-sort") == "ascending"
     page.close()
+
+
+def test_a_link_to_a_folded_section_opens_it(watched, report):
+    page = watched.open(report)
+    folded = page.locator("#confusion > details.fold")
+    assert folded.get_attribute("open") is None
+    page.locator('nav a[href="#confusion"]').focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#confusion > details.fold[open] table.heat:visible", timeout=90_000)
+
+
+def test_every_control_in_view_is_reached_by_the_tab_key(watched, report):
+    """A control that only a mouse reaches is not there for everybody."""
+    page = watched.open(report)
+    wanted = page.evaluate("""() => {
+      const seen = (one) => one.checkVisibility() && !one.disabled && !(one.type === "radio" && !one.checked);
+      const all = [...document.querySelectorAll("button, select, input, summary, a[href]")].filter(seen);
+      all.forEach((one, at) => { one.dataset.at = at; });
+      return all.length;
+    }""")
+    reached = set()
+    for _ in range(wanted + 120):  # scrolled regions take a stop of their own
+        page.keyboard.press("Tab")
+        at = page.evaluate("document.activeElement.dataset.at ?? ''")
+        reached.add(at)
+        if at == str(wanted - 1):
+            break
+    assert {str(at) for at in range(wanted)} - reached == set()

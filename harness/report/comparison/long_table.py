@@ -1,0 +1,28 @@
+"""Which rows of a long table of categories stay in view.
+
+Decides it alone: up to ``LONG_TABLE`` categories all of them, beyond that those that say something.
+"""
+
+from __future__ import annotations
+
+from harness.report.comparison.data import CategoryRow, Pair
+
+LONG_TABLE = 12
+"""Categories up to which a table folds none."""
+_MOVED = ("better", "worse", "leans_better", "leans_worse")
+_FAILED = ("REGRESSION", "INVALID")
+
+
+def told_and_still(pair: Pair, metric: str) -> tuple[list[CategoryRow], list[CategoryRow]]:
+    """Rows that say something (a change, a missed target, a failed check), and the others."""
+    rows = [row for row in pair.rows if metric in row.measures]
+    if len(rows) <= LONG_TABLE:
+        return rows, []
+    told = [row for row in rows if _says_something(row, metric)]
+    return told, [row for row in rows if row not in told]
+
+
+def _says_something(row: CategoryRow, metric: str) -> bool:
+    target = row.targets.get(metric)
+    has_failed = any(check.metric == metric and check.verdict in _FAILED for check in row.checks)
+    return row.measures[metric].change in _MOVED or has_failed or (target is not None and target.state == "missed")
