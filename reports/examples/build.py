@@ -24,7 +24,7 @@ from harness.jobs.run import RunOptions, prepare_run
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.weekly.build import build_weekly
-from harness.report.weekly.collect import collect
+from harness.report.weekly.collect import collect, with_slices
 from harness.report.weekly.renderers import RENDERERS as WEEKLY_RENDERERS
 from harness.runner import run_eval
 from harness.runs import Run, list_runs, open_run
@@ -71,6 +71,7 @@ def weekly(folder: Path) -> None:
     for week, version, seed in WEEKS:
         _run(_weekly_eval(folder, version, seed), folder, week, None if seed is None else 500, ())
     source = collect(folder / "runs", "community_weekly", week=REPORTED, control="rules_v1")
+    source = with_slices(source, folder / "runs")
     golden = load_golden(ROOT / "golden_sets" / "community_v1.yaml", None)
     source = dataclasses.replace(source, texts={item.id: item.text for item in golden.items()})
     data = build_weekly(source, generated_at=WRITTEN, version=__version__, text_mode="masked")

@@ -206,10 +206,8 @@ def production_sentence(rows: Sequence[CategoryRow]) -> str:
         judged, there = row.judgements.get("precision"), row.production_precision
         if judged is None or there is None or judged.verdict == "missed" or not is_below_in_production(row):
             continue
-        said = "met on this set" if judged.verdict == "met" else "open on this set"
-        below.append(
-            f"{row.name} {numbers.share_with_interval(there)} (target {numbers.share(judged.target, 0)}, {said})"
-        )
+        said = ", met on this set" if judged.verdict == "met" else ""
+        below.append(f"{row.name} {numbers.share(there.value)} (target {numbers.share(judged.target, 0)}{said})")
     return (
         f"In production, at the policy's prevalence, precision stays below its target: {enumerated(below)}."
         if below
