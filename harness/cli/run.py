@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     "--baseline", metavar="REF", help="With --early-stop: a candidate of the eval, RUN[:candidate], or promoted."
 )
 @click.option("--shard", metavar="i/n", help="Ask only part i of n of the items; put together by: harness runs merge.")
+@click.option(
+    "--batch", "is_batch", is_flag=True, help="Ask models by OpenAI's Batch API: within a day, at a batch's price."
+)
 @json_option
 def command(
     eval_path: Path,
@@ -44,6 +47,7 @@ def command(
     is_early_stop: bool,
     baseline: str | None,
     shard: str | None,
+    is_batch: bool,
     as_json: bool,
 ) -> None:
     """Run the candidates of an eval over its golden set.
@@ -58,6 +62,7 @@ def command(
       harness run evals/community.yaml --candidate v2 --limit 100
       harness run evals/community.yaml --candidate v2 --only failed:latest
       harness run evals/community.yaml --candidate v2 --watch
+      harness run evals/community.yaml --batch
       harness run evals/community.yaml --shard 1/4 --cache shard-1.sqlite
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
       harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
@@ -72,6 +77,15 @@ def command(
         from harness.runner.shards import read_shard
 
         options = dataclasses.replace(options, shard=read_shard(shard))
+    if is_batch:
+        if is_watch or is_early_stop:
+            raise click.UsageError(
+                "--batch asks everything at once and answers within a day, so there is nothing left that --early-stop "
+                "or --watch could leave out: leave one of them out."
+            )
+        import dataclasses
+
+        options = dataclasses.replace(options, is_batch=True)
     if is_watch:
         clash = [name for name, is_on in (("--dry-run", is_dry_run), ("--early-stop", is_early_stop)) if is_on]
         if clash or as_json:

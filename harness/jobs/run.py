@@ -55,6 +55,7 @@ class RunOptions:
     max_tokens: int | None = None
     only: tuple[str, ...] = ()
     shard: Shard | None = None
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def prepare_run(
         chosen=chosen,
         only=options.only,
         shard=options.shard,
+        is_batch=options.is_batch,
     )
     return PreparedRun(loaded, request, servers)
 

@@ -279,7 +279,9 @@ class _Candidate:
         if stored is None:
             return call
         raw = shown_raw(stored.body, self._mode, self._words)
-        return dataclasses.replace(call, status=stored.status, raw=raw, latency_ms=stored.latency_ms)
+        return dataclasses.replace(
+            call, status=stored.status, raw=raw, latency_ms=None if stored.is_batch else stored.latency_ms
+        )
 
     def _reading(
         self, repeat: int, row: Mapping[str, Any], calls: tuple[Call, ...], again: Answer | None = None

@@ -57,7 +57,7 @@ def money_of(rows: CandidateRows, read: Decisions) -> Money:
     if total is None:
         return Money(n_caught=int(is_caught.sum()), cached_share=cached)
     is_answered = ~np.isin(rows.outcomes, [outcome_code(one) for one in (*MISSING_OUTCOMES, REJECTED)])
-    is_unknown = is_answered & np.isnan(rows.cost_usd) & ~np.isnan(rows.latency_ms)
+    is_unknown = is_answered & np.isnan(rows.cost_usd) & (rows.is_cached | ~np.isnan(rows.latency_ms))
     n_priced, n_caught = int((is_answered & ~is_unknown).sum()), int((is_caught & ~is_unknown).sum())
     return Money(
         total,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from harness.errors import HarnessError
@@ -65,13 +66,30 @@ def cost_usd(usage: Usage, price: Price) -> float:
     ) / 1e6
 
 
-def list_price(usage: Usage | None, price: Price | None) -> float | None:
+def list_price(usage: Usage | None, price: Price | None, *, is_batch: bool = False) -> float | None:
     """US dollars of one answer; None where nobody knows: no price, or no word of the tokens that a price is for."""
+    if is_batch and price is not None:
+        price = batch_price(price)
     if price is None:
         return None
     if usage is None:
         return 0.0 if price.input_per_mtok == price.output_per_mtok == 0.0 else None
     return cost_usd(usage, price)
+
+
+def batch_price(price: Price) -> Price:
+    """The price of the same tokens in a batch.
+
+    >>> batch_price(Price(2.0, 8.0, batch_discount=0.5)).output_per_mtok
+    4.0
+    """
+    left, cached = 1.0 - price.batch_discount, price.cached_input_per_mtok
+    return replace(
+        price,
+        input_per_mtok=price.input_per_mtok * left,
+        output_per_mtok=price.output_per_mtok * left,
+        cached_input_per_mtok=None if cached is None else cached * left,
+    )
 
 
 class Amount(NamedTuple):
@@ -152,6 +170,20 @@ class Budget:
         """Money that this execution is known to have spent."""
         return self.now.usd
 
+    def hold(self, amount: Amount) -> None:
+        """Set an amount aside for what is under way already, whatever the bounds."""
+        self._reserved = Amount(self._reserved.usd + amount.usd, self._reserved.tokens + amount.tokens)
+        self._n_open += 1
+
+    def settle_booked(self, held: Amount, spent: Spent) -> None:
+        """Give back what was held for something that the ledger has booked already."""
+        book, self._book = self._book, lambda _: None
+        try:
+            self.settle(held, NOTHING)
+            self.now = self.now.plus(spent)
+        finally:
+            self._book = book
+
     async def reserve(self, amount: Amount) -> None:
         """Set an amount aside; waits for open calls to settle where that may make room.
 
@@ -159,14 +191,13 @@ class Budget:
             BudgetReached: There is not enough left, and nothing open that could give some back.
         """
         if self.is_bounded:
-            while not self._has_room(amount):
+            while not self.has_room(amount):
                 if self._n_open == 0:
                     raise BudgetReached
                 if self._settled is None:
                     self._settled = asyncio.get_running_loop().create_future()
                 await asyncio.shield(self._settled)
-        self._reserved = Amount(self._reserved.usd + amount.usd, self._reserved.tokens + amount.tokens)
-        self._n_open += 1
+        self.hold(amount)
 
     def settle(self, reserved: Amount, actual: Amount | None) -> None:
         """Give a reservation back and book what the call took; None when nobody knows."""
@@ -185,7 +216,8 @@ class Budget:
             self._settled.set_result(None)
             self._settled = None
 
-    def _has_room(self, amount: Amount) -> bool:
+    def has_room(self, amount: Amount) -> bool:
+        """Whether this much more may be taken."""
         gone = self.before.plus(self.now)
         usd = gone.usd + gone.unknown_usd + self._reserved.usd + amount.usd
         tokens = gone.tokens + gone.unknown_tokens + self._reserved.tokens + amount.tokens

@@ -28,8 +28,11 @@ from harness.runner.journal import BUSY_S, broken, is_locked, open_journal
 T = TypeVar("T")
 
 LOOKUP_KEYS = 500
-INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
-LOOKUP_ONE = "SELECT status, body, latency_ms FROM responses WHERE key = ?"
+INSERT = (
+    "INSERT INTO responses (key, status, body, latency_ms, created, model, is_batch) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (key) DO NOTHING"
+)
+LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
 MEASURE = (
     "INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET calls = calls + excluded.calls, "
     "rule_tokens = rule_tokens + excluded.rule_tokens, input_tokens = input_tokens + excluded.input_tokens, "
@@ -48,6 +51,8 @@ class Stored:
     status: int
     body: bytes
     latency_ms: float
+    is_batch: bool = False
+    """Whether it came in a batch: at a batch's price, and at no latency that says anything."""
 
 
 class Keys:
@@ -162,7 +167,7 @@ class ResponseCache:
         """Keep an answer and end its claim; the future is done when that is committed, with all else of this turn."""
         created = self._now().isoformat(timespec="seconds")
         pending = self._pending
-        pending.answers.append((key, stored.status, stored.body, stored.latency_ms, created, model_id))
+        pending.answers.append((key, stored.status, stored.body, stored.latency_ms, created, model_id, stored.is_batch))
         pending.released.append(key)
         if pending.committed is None:
             pending.committed = asyncio.get_running_loop().create_future()
@@ -201,9 +206,21 @@ class ResponseCache:
 
     def put_now(self, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
         """Keep answers and return when they are committed; for callers without an event loop."""
+        self.transact(lambda database: self.insert(database, entries))
+
+    def insert(self, database: sqlite3.Connection, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
+        """Keep answers within a transaction."""
         created = self._now().isoformat(timespec="seconds")
-        rows = [(key, one.status, one.body, one.latency_ms, created, model) for key, one, model in entries]
-        self._transaction(lambda: self._database.executemany(INSERT, rows))
+        rows = (
+            (key, one.status, one.body, one.latency_ms, created, model, one.is_batch) for key, one, model in entries
+        )
+        database.executemany(INSERT, rows)
+
+    def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something with the file in one transaction, now."""
+        found: list[T] = []
+        self._transaction(lambda: found.append(work(self._database)))
+        return found[-1]
 
     def beat(self) -> None:
         """Say that this run still lives, if it is time to; called now and then."""
@@ -336,7 +353,7 @@ class ResponseCache:
         for start in range(0, len(keys), LOOKUP_KEYS):
             part = keys[start : start + LOOKUP_KEYS]
             marks = ",".join("?" * len(part))
-            query = f"SELECT key, status, body, latency_ms FROM responses WHERE key IN ({marks})"
+            query = f"SELECT key, status, body, latency_ms, is_batch FROM responses WHERE key IN ({marks})"
             found.update((row[0], Stored(*row[1:])) for row in self._database.execute(query, part))
         return found
 

@@ -9,6 +9,7 @@ decided by ``engine``.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -55,6 +56,8 @@ class Caller:
         now: Wall clock in UTC.
         sleep: Waits between attempts.
         rng: Jitter.
+        is_batch: Whether the transport hands on what batches have brought.
+        stopped: Set when no new calls are to be made; one of its own for None.
         was_answered: Says whether the journal holds answers of a model to requests of this run.
     """
 
@@ -71,9 +74,12 @@ class Caller:
         sleep: Callable[[float], Awaitable[Any]],
         rng: random.Random,
         was_answered: Callable[[str], bool] = lambda model_id: False,
+        is_batch: bool = False,
+        stopped: asyncio.Event | None = None,
     ) -> None:
         self._targets = {name: Target(endpoint, clock, 4 * OUTPUT_TOKENS) for name, endpoint in endpoints.items()}
         self._was_answered = was_answered
+        self._is_batch = is_batch
         self._n_open = 0
         self._cache = cache
         self._transport = transport
@@ -84,7 +90,7 @@ class Caller:
         self._sleep = sleep
         self._rng = rng
         self._under_way: dict[bytes, asyncio.Future[Reply] | None] = {}
-        self.stopped = asyncio.Event()
+        self.stopped = stopped or asyncio.Event()
         self.is_idle = asyncio.Event()
         self.is_idle.set()
         self.counts = Counts()
@@ -165,9 +171,10 @@ class Caller:
             document = orjson.loads(stored.body)
         except orjson.JSONDecodeError:
             document = None
-        response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, True, document=document)
+        latency_ms = math.nan if stored.is_batch else stored.latency_ms
+        response = Response(key.hex(), stored.status, stored.body, latency_ms, True, document=document)
         usage = usage_of(document)
-        return Reply(response, usage, list_price(usage, target.endpoint.price), 0.0)
+        return Reply(response, usage, list_price(usage, target.endpoint.price, is_batch=stored.is_batch), 0.0)
 
     async def _ask_once(self, target: Target, key: bytes, request: Request, remaining_s: float) -> Reply:
         """Ask, or wait for whoever is asking the same already."""
@@ -225,7 +232,8 @@ class Caller:
                     self._cache.release(key)
                 document = result.document if stored.body is result.body else None
                 response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, document=document)
-                return Reply(response, usage, list_price(usage, endpoint.price), spent_s)
+                cost = list_price(usage, endpoint.price, is_batch=self._is_batch)
+                return Reply(response, usage, cost, spent_s)
             now = self._now()
             decision = decide(result, attempt, limits, rng=self._rng, now=now, has_answered=target.has_answered)
             decision = self._weighed(target, request, result, decision, attempt, remaining_s - spent_s)

@@ -19,7 +19,7 @@ import orjson
 
 from harness.records import Item
 from harness.records.answers import Candidate, Request, Response, Usage
-from harness.runner.budget import cost_usd, estimate
+from harness.runner.budget import batch_price, cost_usd, estimate
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runner.endpoint import Endpoint
 from harness.runner.measures import Measure, keys_of
@@ -194,7 +194,8 @@ def _price(
     if endpoint.price is None:
         total.cost_usd = None
     elif total.cost_usd is not None:
-        total.cost_usd += cost_usd(Usage(n_input, n_cached, n_output), endpoint.price)
+        price = batch_price(endpoint.price) if request.is_batch else endpoint.price
+        total.cost_usd += cost_usd(Usage(n_input, n_cached, n_output), price)
 
 
 def _basis(

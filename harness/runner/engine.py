@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import isnan
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
@@ -268,7 +269,7 @@ class Engine:
     async def _decide(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
         usage, cost, latency_ms, remaining_s = NO_USAGE, 0.0, 0.0, self._item_timeout_s
         keys: list[str] = []
-        is_cached = is_priced = True
+        is_cached = is_priced = is_timed = True
         decision: Decide | None = None
         responses: list[Response] = []
         while True:
@@ -292,7 +293,10 @@ class Engine:
                     response = reply.response
                     keys.append(response.key)
                     is_cached = is_cached and response.is_cached
-                    slowest_ms = max(slowest_ms, response.latency_ms)
+                    if isnan(response.latency_ms):  # it came in a batch
+                        is_timed = False
+                    else:
+                        slowest_ms = max(slowest_ms, response.latency_ms)
                     if reply.usage is not None:
                         usage = reply.usage if usage is NO_USAGE else add_usage(usage, reply.usage)
                         if not response.is_cached:
@@ -310,7 +314,7 @@ class Engine:
             item.id,
             repeat,
             answer,
-            answer.latency_ms if answer.latency_ms is not None else (latency_ms if asked else None),
+            answer.latency_ms if answer.latency_ms is not None else (latency_ms if asked and is_timed else None),
             usage,
             answer.cost_usd if answer.cost_usd is not None else (cost if asked and is_priced else None),
             asked and is_cached,

@@ -32,6 +32,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE measures (key BLOB NOT NULL PRIMARY KEY, calls INTEGER NOT NULL, rule_tokens INTEGER NOT NULL, "
         "input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL)",
     ),
+    (
+        "ALTER TABLE responses ADD COLUMN is_batch INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE batches (id INTEGER NOT NULL PRIMARY KEY, run TEXT NOT NULL, identity TEXT NOT NULL, "
+        "model TEXT NOT NULL, route TEXT NOT NULL, file TEXT, batch TEXT, created REAL NOT NULL)",
+        "CREATE TABLE batch_requests (key BLOB NOT NULL PRIMARY KEY, batch INTEGER NOT NULL, usd REAL NOT NULL, "
+        "tokens INTEGER NOT NULL) WITHOUT ROWID",
+    ),
 )
 """Statements that lead from schema N to schema N + 1; ``user_version`` says where a file is."""
 BUSY_S = 60.0

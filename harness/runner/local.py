@@ -20,6 +20,7 @@ from harness import __version__
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Prediction
+from harness.runner.batch import BatchAnswers, BatchBook, BatchFill, check_batches, without_retries
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
@@ -83,6 +84,8 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     n_rows = len(indices) * request.repeats
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
+    if request.is_batch:
+        check_batches(request.endpoints)
     failures = Failures()
     with ResponseCache(request.cache_path, around.now, request.ledger or run_id) as cache:
         budget = Budget(
@@ -92,17 +95,34 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             before=cache.spent(),
             book=cache.book,
         )
+        stopped = asyncio.Event()
+        fill: BatchFill | None = None
+        if request.is_batch:
+            fill = BatchFill(
+                request,
+                indices,
+                cache,
+                budget,
+                BatchBook(cache, request.ledger or run_id),
+                sleep=around.sleep,
+                rng=around.rng,
+                say=lambda line: progress.say(line),
+                stopped=stopped,
+            )
+            transport = BatchAnswers(fill, request.wave, request.repeats)
         caller = Caller(
-            request.endpoints,
+            request.endpoints if fill is None else without_retries(request.endpoints),
             cache,
             transport,
-            budget,
+            budget if fill is None else Budget(None, ()),
             wave=request.wave,
             clock=around.clock,
             now=around.now,
             sleep=around.sleep,
             rng=around.rng,
             was_answered=lambda model_id: was_answered(request, cache, model_id),
+            is_batch=fill is not None,
+            stopped=stopped,
         )
         asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
         progress = Progress(
@@ -159,6 +179,8 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             )
             async with _shown(progress, cache), signals:
                 try:
+                    if fill is not None:
+                        await fill.fill()
                     await engine.run()
                 finally:
                     cache.measure(engine.measures.sums(request.candidates, request.endpoints))
@@ -171,7 +193,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 reason=engine.reason,
                 counts=writer.counts,
                 error_reasons=writer.error_reasons,
-                calls=caller.counts.calls,
+                calls=caller.counts.calls if fill is None else fill.n_asked,
                 retries=caller.counts.retries,
                 cached=caller.counts.cached,
                 cost_usd=budget.spent_usd,

@@ -82,6 +82,7 @@ class RunRequest:
         limit: Size of the fixed sample; None for all items.
         chosen: Positions of the only items to ask, in golden order; all for None. A sample is drawn among them.
         only: How they were chosen, in words.
+        is_batch: Whether models are asked in batches; no part of the id, since the records are the same.
         shard: The part of these items that this run asks; all for None.
         is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
@@ -121,6 +122,7 @@ class RunRequest:
     chosen: Sequence[int] | None = None
     only: Sequence[str] = ()
     shard: Shard | None = None
+    is_batch: bool = False
 
     def __post_init__(self) -> None:
         if not self.candidates:
