@@ -62,6 +62,18 @@ FAULTS = (
     Fault("no file descriptors", "calls wait for a free one or the run ends with: raise the limit (ulimit -n), or lower concurrency", ASKED_AGAIN),
 )  # fmt: skip
 
+BATCH_FAULTS = (
+    Fault("batch: expired in part", "what nobody began is asked in a second batch; outcome `error`: batch_expired, where that expires too", ASKED_AGAIN),
+    Fault("batch: cancelled at the server", "outcome `error`: batch_cancelled for what it left; too many make the run INVALID", ASKED_AGAIN),
+    Fault("batch: refused at validation", "the run ends with the server's words, exit code 1; too many tokens at one time are asked in smaller batches", "what was answered before"),
+    Fault("batch: lines in any order, doubled, foreign or broken", "nothing: each request has the first answer to it; the others are counted", ONCE),
+    Fault("batch: 400, 413 or a block for one request", "outcome `rejected` or `blocked`, as in a live run", "all items: the row counts as the fallback"),
+    Fault("batch: the answer to its making is lost", "nothing: it is found in the server's list before another is made", ONCE),
+    Fault("batch: gone from the server", "its requests are asked anew; that they may have cost something is said", "what was answered before"),
+    Fault("batch: Ctrl-C", "status `incomplete`, exit code 5; the batch goes on at the server", ONCE),
+    Fault("batch: kill -9 at any point", "nothing is written; the same command finds the batch and goes on", ONCE),
+)  # fmt: skip
+
 INTRODUCTION = """# What happens when something goes wrong
 
 Every row is a test (`make test`; many kills and a soak of 200,000 requests: `make test-slow`). A row of a run is never
@@ -76,4 +88,4 @@ right to mount one (root, or a container with CAP_SYS_ADMIN); without it, or wit
 
 def page() -> str:
     """The page of the docs."""
-    return INTRODUCTION + "".join(f"| {one.name} | {one.seen} | {one.kept} |\n" for one in FAULTS)
+    return INTRODUCTION + "".join(f"| {one.name} | {one.seen} | {one.kept} |\n" for one in (*FAULTS, *BATCH_FAULTS))

@@ -13,16 +13,18 @@ from collections import Counter
 
 import orjson
 from aiohttp import web
-from runner_fakes import completion, verdict
 
-TEXT_ENDS = {"finished": ("validating", "in_progress", "finalizing")}
+from tests.runner.runner_fakes import completion, verdict
 
 
 class BatchServer(threading.Thread):
     """``script(text)`` gives (status, body), a code of the error file, None for no line at all, or "" for an answer."""
 
-    def __init__(self, script=lambda text: "", *, ends=(), held=False):
+    def __init__(self, script=lambda text: "", *, ends=(), held=False, delay_s=0.0):
         super().__init__(daemon=True)
+        self.delay_s = delay_s
+        self.refuses = []
+        self.n_requests = 0
         self.script, self.ends, self.is_held = script, list(ends), held
         self.files, self.batches, self.looks = {}, {}, Counter()
         self.billed, self.sizes, self.n_lists = Counter(), [], 0
@@ -36,7 +38,7 @@ class BatchServer(threading.Thread):
 
     async def main(self):
         self.loop, self.stopping = asyncio.get_running_loop(), asyncio.Event()
-        app = web.Application(client_max_size=1 << 30)
+        app = web.Application(client_max_size=1 << 30, middlewares=[self.slowly])
         app.router.add_post("/v1/files", self.upload)
         app.router.add_get("/v1/files/{id}/content", self.content)
         app.router.add_post("/v1/batches", self.make)
@@ -59,6 +61,17 @@ class BatchServer(threading.Thread):
     def __exit__(self, *_):
         self.loop.call_soon_threadsafe(self.stopping.set)
         self.join(30)
+
+    @web.middleware
+    async def slowly(self, request, handler):
+        self.n_requests += 1
+        if self.refuses:
+            status, message = self.refuses.pop(0)
+            return web.json_response({"error": {"message": message}}, status=status)
+        await asyncio.sleep(self.delay_s)
+        answer = await handler(request)
+        await asyncio.sleep(self.delay_s)
+        return answer
 
     async def upload(self, request):
         form = await request.post()

@@ -332,6 +332,32 @@ def test_two_runs_on_one_journal_share_a_batch(tmp_path):
     assert max(server.billed.values()) == 1
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_is_busy_is_asked_again(tmp_path, status):
+    with BatchServer() as server:
+        server.refuses = [(status, "busy")] * 3
+        assert go(tmp_path, server).status == "complete"
+    assert server.sizes == [20]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "status 401 (the key was not accepted): no such key"),
+        (404, "status 404"),
+        (400, "status 400: no such key"),
+    ],
+)
+def test_a_server_that_has_no_batches_ends_the_run_with_its_words(tmp_path, status, words):
+    with BatchServer() as server:
+        server.refuses = [(status, "no such key")] * 9
+        with pytest.raises(HarnessError) as caught:
+            go(tmp_path, server)
+    assert words in str(caught.value)
+    assert "leave --batch out" in str(caught.value)
+    assert "sk-key" not in str(caught.value)
+
+
 # ------------------------------------------------------------------------------------------------------ what it is not
 
 
