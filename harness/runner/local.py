@@ -188,6 +188,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 caller.check_end()
             request.check_unchanged()
             check_counts(writer.counts, n_rows)
+            n_unpriced = caller.counts.unpriced if fill is None else fill.n_unpriced
             result = Execution(
                 status=status_of(writer.counts, request.max_error_rate, engine.reason),
                 reason=engine.reason,
@@ -197,7 +198,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 retries=caller.counts.retries,
                 cached=caller.counts.cached,
                 cost_usd=budget.spent_usd,
-                unknown_calls=budget.now.unknown_calls + caller.counts.unpriced,
+                unknown_calls=budget.now.unknown_calls + n_unpriced,
                 answers_cost_usd=writer.answers_cost_usd,
                 tokens=writer.tokens,
                 limits=caller.limit_history(),
@@ -229,7 +230,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         error_reasons=result.error_reasons,
         answers_cost_usd=result.answers_cost_usd,
         unknown_calls=result.unknown_calls,
-        unpriced_calls=caller.counts.unpriced,
+        unpriced_calls=n_unpriced,
         unknown_usd=budget.now.unknown_usd,
         spent_before_usd=budget.before.usd + budget.before.unknown_usd,
         failures=failures.reasons(),

@@ -229,6 +229,12 @@ def test_answers_without_usage_keep_what_was_held_back(tmp_path):
     assert summary.unknown_usd > 0
 
 
+def test_a_batch_without_a_price_is_of_unknown_cost(tmp_path):
+    with BatchServer() as server:
+        summary = go(tmp_path, server, price=None)
+    assert (summary.unpriced_calls, summary.unknown_calls, summary.as_dict()["cost_usd"]) == (20, 20, None)
+
+
 def test_a_dry_run_is_at_half_price(tmp_path):
     batch = dry_run(batch_request(tmp_path, "http://host/v1"))["v1"].cost_usd
     endpoint = ready_endpoint("m", "http://host/v1", price=PRICE, identity="stub")

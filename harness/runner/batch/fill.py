@@ -113,7 +113,7 @@ class BatchFill:
         self._tried: Counter[bytes] = Counter()
         self._most_requests = MOST_REQUESTS
         self.given: Given = {}
-        self.n_asked = 0
+        self.n_asked = self.n_unpriced = 0
         self.is_out_of_money = False
 
     async def fill(self) -> None:
@@ -321,6 +321,7 @@ class BatchFill:
             is_billed=status in ("completed", "gone"),
         )
         answers = [(key, one, batch.model_id) for key, one in brought.answers.items()]
+        self.n_unpriced += brought.n_unpriced
         is_mine = self._book.finish(batch, answers, brought.spent)
         if batch.run == self._book.run:
             self._budget.settle_booked(batch.amount, brought.spent if is_mine else Spent())

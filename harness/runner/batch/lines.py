@@ -51,6 +51,7 @@ class Brought:
         given: For the run at hand only: refusals of single requests, blocks, and reasons why there is no answer.
         expired: Requests that nobody began in time, or that stand in no file: they may be asked once more.
         spent: Money of all of it.
+        n_unpriced: Answers whose model has no price.
         n_odd: Lines that were doubled, of another batch, or could not be read.
     """
 
@@ -58,6 +59,7 @@ class Brought:
     given: dict[bytes, RawResponse | TransportError] = field(default_factory=dict)
     expired: set[bytes] = field(default_factory=set)
     spent: Spent = NOTHING_SPENT
+    n_unpriced: int = 0
     n_odd: int = 0
 
 
@@ -139,6 +141,7 @@ class LineReader:
         return True
 
     def _count(self, usage: Any) -> None:
+        self.brought.n_unpriced += self._endpoint.price is None
         usd = list_price(usage, self._endpoint.price, is_batch=True) or 0.0
         tokens = usage.input_tokens + usage.output_tokens
         self.brought.spent = self.brought.spent.plus(Spent(usd=usd, tokens=tokens))

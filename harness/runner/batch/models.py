@@ -29,5 +29,8 @@ def check_batches(endpoints: Mapping[str, Endpoint]) -> None:
 
 
 def without_retries(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
-    """The endpoints for the pass over what batches have brought: asking again brings nothing else."""
-    return {name: replace(one, limits=replace(one.limits, max_retries=0)) for name, one in endpoints.items()}
+    """The endpoints for the pass over what batches have brought: nobody is called, and asking again brings no more."""
+    return {
+        name: replace(one, limits=replace(one.limits, max_retries=0, rpm=None, tpm=None))
+        for name, one in endpoints.items()
+    }
