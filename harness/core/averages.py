@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.core.clusters import clustered_variance, count_clusters
 from harness.core.confusion import check_decisions
+from harness.core.design_estimates import UNSEEN, share_interval
 from harness.core.intervals import effective_wilson
 from harness.core.metric_facts import NOTHING_FLAGGED
 from harness.core.results import UNDEFINED, Interval, MetricResult
@@ -33,6 +34,7 @@ def macro_average(
     *,
     metric: str,
     clusters: NDArray[Any] | None = None,
+    sample_weight: NDArray[Any] | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """Plain mean of a metric over the categories where it is defined.
@@ -45,6 +47,7 @@ def macro_average(
         y_pred: Decisions, same shape and codes.
         metric: One of ``AVERAGED_METRICS``.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
@@ -64,9 +67,9 @@ def macro_average(
     >>> result.value, result.reason
     (0.5, '1 of 2 categories')
     """
-    ratios = _category_ratios(y_true, y_pred, metric)
+    ratios = _category_ratios(y_true, y_pred, metric, sample_weight)
     n_items, n_categories = np.asarray(y_true).shape
-    values, supports, influence = [], [], np.zeros(n_items)
+    values, supports, unseen, influence = [], [], [], np.zeros(n_items)
     counted = np.zeros(n_items, dtype=bool)
     for numerator, denominator, valid in ratios:
         total = float(denominator.sum())
@@ -74,7 +77,8 @@ def macro_average(
             continue
         value = float(numerator.sum()) / total
         values.append(value)
-        supports.append(float(np.count_nonzero(denominator)))
+        supports.append(_worth(denominator, sample_weight))
+        unseen.append(UNSEEN * float(denominator.max()) / total)
         influence += (numerator - value * denominator) / total
         counted |= valid
     n_defined = len(values)
@@ -82,7 +86,8 @@ def macro_average(
         return MetricResult.undefined(NO_CATEGORY, n_excluded=n_items)
     mean = float(np.mean(values))
     n_fallback = n_defined**2 / sum(1 / support for support in supports)
-    low, high = _interval(mean, influence / n_defined, clusters, counted, n_fallback, confidence)
+    rest = None if sample_weight is None else float(np.mean(unseen))
+    low, high = _interval(mean, influence / n_defined, clusters, counted, n_fallback, confidence, rest)
     n = int(counted.sum())
     reason = None if n_defined == n_categories else f"{n_defined} of {n_categories} categories"
     return MetricResult(mean, low, high, n, n_items - n, reason)
@@ -94,6 +99,7 @@ def micro_average(
     *,
     metric: str,
     clusters: NDArray[Any] | None = None,
+    sample_weight: NDArray[Any] | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """A metric of the counts pooled over categories; frequent categories weigh most.
@@ -106,6 +112,7 @@ def micro_average(
         y_pred: Decisions, same shape and codes.
         metric: One of ``AVERAGED_METRICS``.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
@@ -123,7 +130,7 @@ def micro_average(
     >>> micro_average(gold, np.array([[1, 0], [0, 0], [0, 1], [0, 0]]), metric="f1").value
     0.8
     """
-    ratios = _category_ratios(y_true, y_pred, metric)
+    ratios = _category_ratios(y_true, y_pred, metric, sample_weight)
     n_items = np.asarray(y_true).shape[0]
     numerator, denominator = np.zeros(n_items), np.zeros(n_items)
     counted = np.zeros(n_items, dtype=bool)
@@ -137,7 +144,9 @@ def micro_average(
         return MetricResult.undefined(reason, n=n, n_excluded=n_items - n)
     value = float(numerator.sum()) / total
     influence = (numerator - value * denominator) / total
-    low, high = _interval(value, influence, clusters, counted, float(np.count_nonzero(denominator)), confidence)
+    rest = None if sample_weight is None else UNSEEN * float(denominator.max()) / total
+    n_fallback = _worth(denominator, sample_weight)
+    low, high = _interval(value, influence, clusters, counted, n_fallback, confidence, rest)
     return MetricResult(value, low, high, n, n_items - n)
 
 
@@ -148,19 +157,32 @@ def _interval(
     counted: NDArray[np.bool_],
     n_fallback: float,
     confidence: float,
+    unseen: float | None,
 ) -> Interval:
-    """Wilson limits at the effective n; n_fallback counts when the linearised variance is 0."""
+    """Wilson limits at the effective n; n_fallback counts when the linearised variance is 0.
+
+    With weights those of ``share_interval``: ``unseen`` is half the largest share that one item has.
+    """
     variance = clustered_variance(influence, clusters)
     if clusters is not None:
         n_clusters = count_clusters(clusters[counted])
         if n_clusters < 2:
             return UNDEFINED
         n_fallback = min(n_fallback, n_clusters)
+    if unseen is not None:
+        return share_interval(value, variance, unseen, confidence=confidence)
     return effective_wilson(value, variance, n_fallback, confidence=confidence)
 
 
+def _worth(denominator: NDArray[np.float64], sample_weight: NDArray[Any] | None) -> float:
+    """Items of a denominator; Kish's effective number of weighted ones."""
+    if sample_weight is None:
+        return float(np.count_nonzero(denominator))
+    return float(denominator.sum()) ** 2 / float(np.dot(denominator, denominator))
+
+
 def _category_ratios(
-    y_true: NDArray[Any], y_pred: NDArray[Any], metric: str
+    y_true: NDArray[Any], y_pred: NDArray[Any], metric: str, sample_weight: NDArray[Any] | None
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]]:
     """Per category, each item's part of the numerator and denominator, and whether it has gold and decision."""
     if metric not in _RATIOS:
@@ -172,5 +194,9 @@ def _category_ratios(
     for gold, decided in zip(y_true.T, y_pred.T, strict=True):
         valid = (gold >= 0) & (decided >= 0)
         positive, flagged = valid & (gold == 1), valid & (decided == 1)
-        ratios.append((hit_weight * (positive & flagged), gold_weight * positive + flag_weight * flagged, valid))
+        numerator = hit_weight * (positive & flagged)
+        denominator = gold_weight * positive + flag_weight * flagged
+        if sample_weight is not None:
+            numerator, denominator = numerator * sample_weight, denominator * sample_weight
+        ratios.append((numerator, denominator, valid))
     return ratios

@@ -257,7 +257,8 @@ def _agreeing(
 def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricResult:
     scaled = paired_difference(evidence.cells, metric, confidence=1 - 2 * alpha)
     plain = paired_difference(evidence.raw, metric, confidence=1 - 2 * alpha)
-    return MetricResult(plain.value, scaled.low, scaled.high, plain.n, evidence.n_excluded)
+    value = scaled.value if evidence.is_weighted else plain.value
+    return MetricResult(value, scaled.low, scaled.high, plain.n, evidence.n_excluded)
 
 
 def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
@@ -270,7 +271,8 @@ def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: 
     k, n = float(c[successes].sum()), float(c[trials].sum())
     floor = 1 - spec.limit if is_upper_limit else spec.limit
     state, low, high = target_state(k, n, floor, alpha=alpha)
-    value = float(raw[successes].sum()) / float(raw[trials].sum())
+    counted = np.asarray(evidence.counted, dtype=np.float64)
+    value = float(counted[successes].sum()) / float(counted[trials].sum())
     shown = (1 - value, 1 - high, 1 - low) if is_upper_limit else (value, low, high)
     p_value = floor_test(k, n, floor)
     needed = floor_items_needed(value, floor, power=power, alpha=alpha) if state != "met" else None

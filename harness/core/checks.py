@@ -37,6 +37,7 @@ class CheckEvidence:
         n_clusters: Clusters with data, None when items are independent.
         n_excluded: Items without gold or without both decisions.
         reason: Why the check cannot be evaluated at all, or None.
+        is_weighted: Whether ``cells`` share out the items' weights; values are then read from them, not from ``raw``.
     """
 
     cells: NDArray[Any]
@@ -44,6 +45,17 @@ class CheckEvidence:
     n_clusters: int | None = None
     n_excluded: int = 0
     reason: str | None = None
+    is_weighted: bool = False
+
+    @property
+    def counted(self) -> NDArray[Any]:
+        """The counts that values are read from.
+
+        >>> import numpy as np
+        >>> CheckEvidence(np.full(8, 0.5), np.full(8, 3)).counted.tolist()
+        [3, 3, 3, 3, 3, 3, 3, 3]
+        """
+        return self.cells if self.is_weighted else self.raw
 
     @property
     def scale(self) -> float:

@@ -18,8 +18,9 @@ from harness.core.confusion import confusion_counts
 from harness.core.intervals import check_confidence
 from harness.core.metric_table import SHARES
 from harness.core.metrics import METRICS
-from harness.core.paired import paired_cells
+from harness.core.paired import paired_cells, weighted_cells
 from harness.core.results import MetricResult
+from harness.core.weighted import weighted_metric
 
 ONE_CLUSTER = "an interval needs 2 clusters"
 
@@ -107,17 +108,25 @@ class EffectiveN(NamedTuple):
 
 
 def effective_n(
-    influence: NDArray[Any], has_data: NDArray[Any], clusters: NDArray[Any] | None, *, confidence: float = 0.95
+    influence: NDArray[Any],
+    has_data: NDArray[Any],
+    clusters: NDArray[Any] | None,
+    *,
+    sample_weight: NDArray[Any] | None = None,
+    confidence: float = 0.95,
 ) -> EffectiveN:
     """Effective sample size of a clustered estimate: n/deff·(t_{n-1}/t_{G-1})².
 
     deff = max(1, V/V0), V = G/(G-1)·sum over clusters of (sum of IF)², V0 = sum of IF². With V0 = 0 (every item alike)
-    a cluster counts as one item. Without a repeated cluster nothing changes.
+    a cluster counts as one item. Without a repeated cluster nothing changes. With weights w that add up to 1, V0 = sum
+    of IF²/w over n, and n_eff is at most Kish's 1/sum of (sum of w in a cluster)²: few differences in items of little
+    weight are no proof.
 
     Args:
         influence: Influence of each item on the estimate, shape (n_items,); 0 without data.
         has_data: Whether the item is in the denominator, bool (n_items,).
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
         confidence: Two-sided level whose t quantile is used: .95 in reports, .90 beside a gate.
 
     Returns:
@@ -137,6 +146,8 @@ def effective_n(
     check_confidence(confidence)
     influence, has_data = np.asarray(influence, dtype=np.float64), np.asarray(has_data, dtype=bool)
     n = int(np.count_nonzero(has_data))
+    if sample_weight is not None and n > 0 and float(sample_weight[has_data].sum()) > 0:
+        return _weighted_n(influence[has_data], sample_weight[has_data], clusters, has_data, confidence)
     if clusters is None or n == 0:
         return EffectiveN(n, n, 1.0, float(n))
     if not influence.shape == has_data.shape == clusters.shape:
@@ -156,13 +167,41 @@ def effective_n(
     return EffectiveN(n, n_clusters, deff, n / deff * shrink)
 
 
-def metric_influence(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _weighted_n(
+    influence: NDArray[np.float64],
+    weight: NDArray[Any],
+    clusters: NDArray[Any] | None,
+    has_data: NDArray[np.bool_],
+    confidence: float,
+) -> EffectiveN:
+    """What weighted items are worth; those of weight 0 are worth nothing."""
+    n = influence.size
+    share = weight / weight.sum()
+    codes = np.arange(n) if clusters is None else np.unique(clusters[has_data], return_inverse=True)[1]
+    by_cluster = np.bincount(codes, weights=share)
+    n_clusters = by_cluster.size
+    if n_clusters == 1:
+        return EffectiveN(n, 1, float(n), 1.0)
+    kish = 1 / float(np.dot(by_cluster, by_cluster))
+    counted = share > 0
+    v0 = float(np.sum(influence[counted] ** 2 / share[counted])) / n
+    deff = 1.0 if v0 <= 1e-18 else max(1.0, clustered_variance(influence, codes) / v0)
+    tail = 0.5 + confidence / 2
+    shrink = 1.0 if n_clusters == n else float(stdtrit(n - 1, tail) / stdtrit(n_clusters - 1, tail)) ** 2
+    n_eff = min(n / deff, kish) * shrink
+    return EffectiveN(n, n_clusters, n / n_eff, n_eff)
+
+
+def metric_influence(
+    metric: str, y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: NDArray[Any] | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Influence of each item on a ratio metric of one system: (numerator - value·denominator)/total denominator.
 
     Args:
         metric: One of ``CLUSTERED_METRICS``.
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         y_pred: Decisions, same shape and codes.
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
 
     Returns:
         Influence, float (n_items,), and whether each item is in the denominator; all 0 when the denominator is empty.
@@ -185,10 +224,13 @@ def metric_influence(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) ->
         numerator, denominator = 2.0 * (y & b), y.astype(np.float64) + b
     else:
         numerator, denominator = (one.astype(np.float64) for one in SHARES[metric].masks(y, b, valid))
+    has_data = denominator > 0
+    if sample_weight is not None:
+        numerator, denominator = numerator * sample_weight, denominator * sample_weight
     total = float(denominator.sum())
     if total == 0:
-        return np.zeros(y.shape), denominator > 0
-    return (numerator - numerator.sum() / total * denominator) / total, denominator > 0
+        return np.zeros(y.shape), has_data
+    return (numerator - numerator.sum() / total * denominator) / total, has_data
 
 
 CLUSTERED_METRICS = tuple(METRICS)
@@ -200,6 +242,7 @@ def clustered_metric(
     y_pred: NDArray[Any],
     clusters: NDArray[Any] | None,
     *,
+    sample_weight: NDArray[Any] | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """A metric of one category with the interval of its effective sample size.
@@ -209,6 +252,7 @@ def clustered_metric(
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         y_pred: Decisions, same shape and codes.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
@@ -226,6 +270,8 @@ def clustered_metric(
     >>> clustered_metric("recall", y, np.array([1, 1, 1, 0, 0, 1]), np.array([0, 0, 1, 1, 2, 2])).value
     0.75
     """
+    if sample_weight is not None:
+        return weighted_metric(metric, y_true, y_pred, sample_weight, clusters, confidence=confidence)
     influence, has_data = metric_influence(metric, y_true, y_pred)
     size = effective_n(influence, has_data, clusters, confidence=confidence)
     counts = confusion_counts(y_true[:, np.newaxis], y_pred[:, np.newaxis])
@@ -248,11 +294,13 @@ class EffectiveCells(NamedTuple):
         cells: 8 counts times n_eff/n.
         raw: 8 counts of items.
         size: Items, clusters, design effect and n_eff of the difference.
+        is_weighted: Whether ``cells`` share out the items' weights, so that values are read from them.
     """
 
     cells: NDArray[np.float64]
     raw: NDArray[np.int64]
     size: EffectiveN
+    is_weighted: bool = False
 
 
 def effective_counts(
@@ -263,6 +311,7 @@ def effective_counts(
     clusters: NDArray[Any] | None,
     *,
     of: Literal["difference", "candidate"] = "difference",
+    sample_weight: NDArray[Any] | None = None,
     confidence: float = 0.90,
 ) -> EffectiveCells:
     """Paired table of one category, scaled to what its clusters are worth for a metric or its difference.
@@ -276,6 +325,7 @@ def effective_counts(
         b: Candidate decisions, same shape and codes.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
         of: "difference" of both systems, or the metric of the "candidate" alone (floors).
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
         confidence: Two-sided level whose t quantile is used; .90 beside a one-sided test at .05.
 
     Returns:
@@ -295,9 +345,12 @@ def effective_counts(
     raw = paired_cells(y_true, a, b)
     both = (a >= 0) & (b >= 0)
     gold = np.where(both, y_true, -1)
-    influence, has_data = metric_influence(metric, gold, b)
+    influence, has_data = metric_influence(metric, gold, b, sample_weight)
     if of == "difference":
-        influence_a, data_a = metric_influence(metric, gold, a)
+        influence_a, data_a = metric_influence(metric, gold, a, sample_weight)
         influence, has_data = influence - influence_a, has_data | data_a
-    size = effective_n(influence, has_data, clusters, confidence=confidence)
+    size = effective_n(influence, has_data, clusters, sample_weight=sample_weight, confidence=confidence)
+    if sample_weight is not None and has_data.any():
+        cells = weighted_cells(y_true, a, b, sample_weight)
+        return EffectiveCells(cells * (size.n_eff / float(sample_weight[has_data].sum())), raw, size, True)
     return EffectiveCells(np.asarray(raw * size.factor, dtype=np.float64), raw, size)

@@ -39,6 +39,8 @@ class GateArrays:
         failed_a: Whether the baseline's output failed (unparsed, refused), bool (n_items,) or (n_items, n_categories).
         failed_b: The same for the candidate.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        weights: Weight per item, float (n_items,), >= 0; None counts every item once. A failure rate is one of calls
+            and takes none.
     """
 
     y_true: NDArray[Any]
@@ -47,6 +49,7 @@ class GateArrays:
     failed_a: NDArray[Any] | None = None
     failed_b: NDArray[Any] | None = None
     clusters: NDArray[Any] | None = None
+    weights: NDArray[Any] | None = None
 
 
 def gate_arrays(
@@ -161,7 +164,8 @@ def check_evidence(
         if not by_a or not by_b:
             reason = BASELINE_UNDECIDED if by_b else CANDIDATE_UNDECIDED if by_a else NEITHER_DECIDES
             return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=reason)
-    return _evidence(spec, effective_counts(**_effective_arguments(spec, y_true, a, b, arrays.clusters, alpha)), y_true)
+    arguments = _effective_arguments(spec, y_true, a, b, arrays.clusters, arrays.weights, alpha)
+    return _evidence(spec, effective_counts(**arguments), y_true)
 
 
 def _effective_arguments(
@@ -170,6 +174,7 @@ def _effective_arguments(
     a: NDArray[Any],
     b: NDArray[Any],
     clusters: NDArray[Any] | None,
+    weights: NDArray[Any] | None,
     alpha: float,
 ) -> dict[str, Any]:
     return {
@@ -179,6 +184,7 @@ def _effective_arguments(
         "b": b,
         "clusters": clusters,
         "of": "difference" if spec.kind == "margin" else "candidate",
+        "sample_weight": None if spec.metric == "failure_rate" else weights,
         "confidence": 1 - 2 * alpha,
     }
 
@@ -186,7 +192,8 @@ def _effective_arguments(
 def _evidence(spec: CheckSpec, effective: EffectiveCells, y_true: NDArray[Any]) -> CheckEvidence:
     size = effective.size
     n_clusters = size.n_clusters if size.n_clusters < size.n else None
-    return CheckEvidence(effective.cells, effective.raw, n_clusters, int(y_true.size - effective.raw.sum()))
+    n_excluded = int(y_true.size - effective.raw.sum())
+    return CheckEvidence(effective.cells, effective.raw, n_clusters, n_excluded, is_weighted=effective.is_weighted)
 
 
 def _columns(
@@ -273,7 +280,8 @@ def _pooled_evidence(
         columns = [_columns(arrays, spec, categories) for spec in usable]
         y_true, a, b = (np.concatenate([column[part] for column in columns]) for part in range(3))
         clusters = np.tile(item_clusters, len(usable))
-        arguments = _effective_arguments(usable[0], y_true, a, b, clusters, alpha)
+        weights = None if arrays.weights is None else np.tile(arrays.weights, len(usable))
+        arguments = _effective_arguments(usable[0], y_true, a, b, clusters, weights, alpha)
         pooled[key] = _evidence(usable[0], effective_counts(**arguments), y_true)
     return pooled
 

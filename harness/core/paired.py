@@ -80,6 +80,30 @@ def paired_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDAr
     return np.bincount(codes, minlength=N_CELLS)
 
 
+def weighted_cells(
+    y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any], sample_weight: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Sums of the weights of pairs in each cell of ``paired_cells``.
+
+    Args:
+        y_true: Gold, int (n_items,): 1, 0, or -1 missing.
+        a: Baseline decisions, same shape and codes.
+        b: Candidate decisions, same shape and codes.
+        sample_weight: Weight per item, float (n_items,), >= 0.
+
+    Returns:
+        8 sums of weights; items with gold or a decision missing are left out.
+
+    >>> import numpy as np
+    >>> weighted_cells(np.array([1, 0]), np.array([1, 0]), np.array([0, 0]), np.array([2.0, 3.0])).tolist()
+    [3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0]
+    """
+    kept = (y_true >= 0) & (a >= 0) & (b >= 0)
+    codes = (4 * y_true.astype(np.int8) + 2 * a.astype(np.int8) + b.astype(np.int8))[kept]
+    sums = np.bincount(codes, weights=np.asarray(sample_weight, dtype=np.float64)[kept], minlength=N_CELLS)
+    return np.asarray(sums, dtype=np.float64)
+
+
 def system_counts(cells: Sequence[float] | NDArray[Any], system: Literal["baseline", "candidate"]) -> tuple[float, ...]:
     """Confusion counts of one of the two systems.
 

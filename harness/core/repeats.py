@@ -90,6 +90,7 @@ def repeated_metric(
     decisions: NDArray[Any],
     *,
     clusters: NDArray[Any] | None = None,
+    sample_weight: NDArray[Any] | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """A metric of one production call, averaged over repeats; an item is a cluster of its repeats.
@@ -99,6 +100,7 @@ def repeated_metric(
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         decisions: Decisions, int (n_items, n_repeats): 1, 0, or -1 missing.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        sample_weight: Weight per item, float (n_items,), >= 0; None counts every item once.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
@@ -115,7 +117,10 @@ def repeated_metric(
     0.75
     """
     rows = stack_repeats(y_true, decisions, clusters)
-    return clustered_metric(metric, rows.y_true, rows.y_pred, rows.clusters, confidence=confidence)
+    weight = None if sample_weight is None else np.tile(sample_weight, np.asarray(decisions).shape[1])
+    return clustered_metric(
+        metric, rows.y_true, rows.y_pred, rows.clusters, sample_weight=weight, confidence=confidence
+    )
 
 
 def flip_rate(decisions: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:

@@ -15,6 +15,7 @@ from harness.core.results import MetricResult
 from harness.gating.records import Across, Split
 from harness.measure.comparable import differences
 from harness.measure.decisions import decisions
+from harness.measure.weighted import weights_of
 from harness.records import MISSING
 from harness.runs import Run
 
@@ -29,6 +30,7 @@ def split_change(
     old_pred = decisions(old, old_candidate).y_pred[at_old]
     new_pred = decisions(new, new_candidate).y_pred[at_new]
     groups = None if new.clusters is None else new.clusters[at_new]
+    weights = None if (every := weights_of(new)) is None else every[at_new]
     splits = []
     for column, category in enumerate(new.categories):
         if category not in old.categories:
@@ -40,7 +42,7 @@ def split_change(
             continue
         for metric in SPLIT_METRICS:
             cells = {
-                f"{who}_on_{gold}": item_metric(metric, golds[gold], preds[who], groups)
+                f"{who}_on_{gold}": item_metric(metric, golds[gold], preds[who], groups, weights)
                 for who in ("old", "new")
                 for gold in ("old", "new")
             }
@@ -49,12 +51,20 @@ def split_change(
 
 
 def item_metric(
-    metric: str, y_true: NDArray[np.int8], y_pred: NDArray[np.int8], groups: NDArray[np.int64] | None
+    metric: str,
+    y_true: NDArray[np.int8],
+    y_pred: NDArray[np.int8],
+    groups: NDArray[np.int64] | None,
+    weights: NDArray[np.float64] | None = None,
 ) -> MetricResult:
     """A metric of one category with repeats averaged within the item; n counts items."""
     n_items, k = y_pred.shape
     clusters = groups if groups is not None else (np.arange(n_items) if k > 1 else None)
     result = clustered_metric(
-        metric, np.repeat(y_true, k), y_pred.ravel(), None if clusters is None else np.repeat(clusters, k)
+        metric,
+        np.repeat(y_true, k),
+        y_pred.ravel(),
+        None if clusters is None else np.repeat(clusters, k),
+        sample_weight=None if weights is None else np.repeat(weights, k),
     )
     return result.per_item(k)

@@ -33,6 +33,7 @@ from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
 from harness.measure.pairs import Pairs, System, pair_runs
 from harness.measure.run_facts import latency_percentiles, signature_of
+from harness.measure.weighted import weights_of
 from harness.records import MISSING
 from harness.records.answers import FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
@@ -246,11 +247,12 @@ def _levels(spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_]) -> tuple[
         return a, b
     column = pairs.categories.index(spec.category)
     gold = pairs.y_true[kept, column]
+    weights = None if pairs.weights is None else pairs.weights[kept]
     found = []
     for one in both:
         if one.decides[column]:
             paired = np.where(missing[:, :, column], MISSING, one.declared[kept, :k, column]).astype(np.int8)
-            found.append(item_metric(spec.metric, gold, paired, groups))
+            found.append(item_metric(spec.metric, gold, paired, groups, weights))
         else:
             found.append(MetricResult.undefined(NOT_DECIDED))
     return found[0], found[1]
@@ -345,6 +347,8 @@ def _notes(
     if is_aa:
         is_one_run = baseline_run.meta.run_id == candidate_run.meta.run_id
         notes.append(Statement("own_answers" if is_one_run else "asked_twice"))
+    if weights_of(candidate_run) is not None:
+        notes.append(Statement("weighted"))
     limits = {run.meta.run_id: run.meta.limit for run in (candidate_run, baseline_run)}
     notes += [
         Statement("sample", facts={"run_id": run_id, "n_items": limit})

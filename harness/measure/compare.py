@@ -23,7 +23,8 @@ from harness.measure.comparable import require_same
 from harness.measure.decisions import decisions, generator, outcome_counts
 from harness.measure.money import Money, money_of
 from harness.measure.pairs import CategoryPairs, Flips, pair_runs
-from harness.measure.run_facts import golden_facts, has_weights, latency_percentiles, signature_of
+from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
+from harness.measure.weighted import UNWEIGHTED_DIFFERENCES, WEIGHTED_NOTE, weights_of
 from harness.records import MISSING, GoldenFacts
 from harness.runs import Run
 
@@ -174,8 +175,8 @@ def _notes(run: Run, not_compared: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if not_compared:
         notes.append(f"not compared, since one of the two has no decision there: {', '.join(not_compared)}")
-    if has_weights(run.weights):
-        notes.append("every item counts once, whatever its weight: the differences are those on this set")
+    if weights_of(run) is not None:
+        notes.append(f"{WEIGHTED_NOTE}; {UNWEIGHTED_DIFFERENCES}")
     return tuple(notes)
 
 
@@ -188,6 +189,7 @@ def pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
         np.concatenate([one.a for one in parts]),
         np.concatenate([one.b for one in parts]),
         np.concatenate([one.clusters for one in parts]),
+        None if parts[0].weights is None else np.tile(parts[0].weights, len(parts)),
     )
 
 
@@ -199,14 +201,20 @@ def compare_metrics(
     is_paired = (pairs.a >= 0) & (pairs.b >= 0)
     a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
     gold, by_row = np.repeat(pairs.y_true, n_repeats), np.repeat(pairs.clusters, n_repeats)
+    by_weight = None if pairs.weights is None else np.repeat(pairs.weights, n_repeats)
     cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
     n_excluded = len(pairs.y_true) - round(float(cells.sum()))
     results = {}
     for metric in metrics:
-        effective = effective_counts(metric, gold, a.ravel(), b.ravel(), by_row, confidence=0.95).cells
+        effective = effective_counts(
+            metric, gold, a.ravel(), b.ravel(), by_row, sample_weight=by_weight, confidence=0.95
+        ).cells
         rng = generator(seed, f"{pairs.name}|{metric}")
         result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
-        before, after = (repeated_metric(metric, pairs.y_true, one, clusters=pairs.clusters) for one in (a, b))
+        before, after = (
+            repeated_metric(metric, pairs.y_true, one, clusters=pairs.clusters, sample_weight=pairs.weights)
+            for one in (a, b)
+        )
         results[metric] = result._replace(
             baseline=replace(before, n=round(before.n / n_repeats), n_excluded=n_excluded),
             candidate=replace(after, n=round(after.n / n_repeats), n_excluded=n_excluded),

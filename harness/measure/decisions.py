@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.weighted import weights_of
 from harness.records import MISSING, OnFailure
 from harness.records.answers import MISSING_OUTCOMES, REJECTED, UNASKED, Outcome
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
@@ -34,6 +35,7 @@ class Decisions:
         y_score: Scores, float (n_items, n_repeats, n_categories); NaN missing.
         is_covered: Whether the candidate decides on the category at all, bool (n_categories,).
         has_failed: Where the declared fallback stands in for a decision, bool, the shape of ``y_pred``.
+        weights: How much of the population each item stands for, float (n_items,); None where all count alike.
     """
 
     y_true: NDArray[np.int8]
@@ -41,6 +43,7 @@ class Decisions:
     y_score: NDArray[np.float64]
     is_covered: NDArray[np.bool_]
     has_failed: NDArray[np.bool_]
+    weights: NDArray[np.float64] | None = None
 
     @property
     def n_fallback(self) -> int:
@@ -91,7 +94,7 @@ def decisions(run: Run, candidate: str) -> Decisions:
     y_pred[takes_fallback] = _FALLBACK_DECISION[on_failure_of(run, candidate)]
     y_score = rows.y_score.astype(np.float64)
     y_score[is_missing] = np.nan
-    return Decisions(run.y_true, y_pred, y_score, is_covered, takes_fallback)
+    return Decisions(run.y_true, y_pred, y_score, is_covered, takes_fallback, weights_of(run))
 
 
 def _covered(run: Run, candidate: str, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.core.gate_arrays import GateArrays
 from harness.measure.decisions import FAILURE_READINGS, decisions, outcome_code, read_failures
+from harness.measure.weighted import weights_of
 from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.runs import Run
@@ -63,13 +64,17 @@ class Flips:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryPairs:
-    """One category of two systems: gold (n,), decisions of both (n, n_repeats) and the cluster of each item (n,)."""
+    """One category of two systems: gold (n,), decisions of both (n, n_repeats) and the cluster of each item (n,).
+
+    ``weights`` is None where every item counts once.
+    """
 
     name: str
     y_true: NDArray[np.int8]
     a: NDArray[np.int8]
     b: NDArray[np.int8]
     clusters: NDArray[np.int64]
+    weights: NDArray[np.float64] | None = None
 
     @property
     def is_decided(self) -> bool:
@@ -87,6 +92,7 @@ class Pairs:
     baseline: System
     candidate: System
     groups: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None = None
 
     @property
     def n_repeats(self) -> int:
@@ -108,6 +114,7 @@ class Pairs:
             failed_a=self._flat(self.baseline.has_failed),
             failed_b=self._flat(self.candidate.has_failed),
             clusters=self._clusters(),
+            weights=None if self.weights is None else np.repeat(self.weights[kept], k),
         )
 
     def alternatives(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
@@ -131,6 +138,7 @@ class Pairs:
             self.baseline.declared[:, :k, column],
             self.candidate.declared[:, :k, column],
             np.arange(len(self.item_ids)) if self.groups is None else self.groups,
+            self.weights,
         )
 
     def flips(self) -> dict[str, Flips]:
@@ -215,6 +223,7 @@ def pair_runs(
         baseline=_reordered(base, order),
         candidate=cand,
         groups=None if candidate_run.clusters is None else candidate_run.clusters[chosen],
+        weights=None if (weights := weights_of(candidate_run)) is None else weights[chosen],
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run says of itself beside its metrics: what was measured on, by what, how fast, and with which weights.
+"""What a run says of itself beside its metrics: what was measured on, by what, how fast.
 
 Decides the fields of a candidate's signature. Score, comparison and gate all take these from here.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness import __version__
 from harness.core.signature import interval_name, signature
 from harness.measure.decisions import on_failure_of
+from harness.measure.weighted import weights_of
 from harness.records import GoldenFacts
 from harness.runs import CandidateRows, Run
 from harness.runs.split import described
@@ -32,11 +32,10 @@ def signature_of(run: Run, candidate: str) -> str:
         fields["split"] = described(run.part, run.meta.eval.split)
     if run.only:
         fields["only"] = ",".join(run.only)
-    if has_weights(run.weights):
-        fields["weights"] = "unused"
-    return signature(
-        {**fields, "unparsed": on_failure_of(run, candidate), "ci": interval_name("recall"), "v": __version__}
-    )
+    interval = interval_name("recall")
+    if weights_of(run) is not None:
+        fields["weights"], interval = "used", "design95"
+    return signature({**fields, "unparsed": on_failure_of(run, candidate), "ci": interval, "v": __version__})
 
 
 def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
@@ -45,8 +44,3 @@ def latency_percentiles(rows: CandidateRows) -> dict[str, float | None]:
     if not known.size:
         return {"p50": None, "p95": None, "p99": None}
     return {f"p{q}": float(np.percentile(known, q)) for q in (50, 95, 99)}
-
-
-def has_weights(weights: NDArray[np.float64]) -> bool:
-    """Whether some items stand for more of the population than others."""
-    return bool(weights.size) and bool((weights != weights[0]).any())

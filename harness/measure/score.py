@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from harness.core.averages import AVERAGED_METRICS, macro_average, micro_average
 from harness.core.calibration import brier_score
 from harness.core.confusion import confusion_counts
-from harness.core.design_estimates import weighted_ratio
-from harness.core.metric_facts import NOTHING_TO_FIND
-from harness.core.metric_table import SHARES, metrics_on
+from harness.core.metric_table import metrics_on
 from harness.core.metrics import failure_rate
 from harness.core.prevalence import precision_at_prevalence
 from harness.core.ranking import auroc, average_precision
-from harness.core.repeats import flip_rate, repeated_metric, stack_repeats
+from harness.core.repeats import flip_rate, repeated_metric
 from harness.core.results import Interval, MetricResult
 from harness.core.thresholds import recall_at_precision
 from harness.measure.decisions import (
@@ -36,7 +34,7 @@ from harness.measure.decisions import (
     outcome_counts,
 )
 from harness.measure.money import Money, money_of
-from harness.measure.run_facts import golden_facts, has_weights, latency_percentiles, signature_of
+from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
 from harness.records import MISSING, GoldenFacts, Prevalence
 from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
@@ -52,8 +50,8 @@ NOT_COVERED = "not covered"
 class CategoryScore:
     """One candidate on one category.
 
-    ``metrics`` count every item once. ``weighted`` holds the same for the population that the items' weights stand for;
-    it is empty where all weights are equal.
+    The four counts are of items. ``metrics`` are those of the population that the items' weights stand for, where the
+    set declares weights; the ones named in ``measure.weighted`` count every item once.
     """
 
     tp: float
@@ -62,7 +60,6 @@ class CategoryScore:
     tn: float
     metrics: Mapping[str, MetricResult]
     sensitivity: Mapping[str, Mapping[str, MetricResult]]
-    weighted: Mapping[str, MetricResult] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
@@ -75,8 +72,6 @@ class CategoryScore:
                 policy: {name: result.as_dict() for name, result in metrics.items()}
                 for policy, metrics in self.sensitivity.items()
             }
-        if self.weighted:
-            out["weighted"] = {name: result.as_dict() for name, result in self.weighted.items()}
         return out
 
 
@@ -228,9 +223,7 @@ def _category(
     sensitivity: dict[str, Mapping[str, MetricResult]] = {
         policy: _count(other, column, SENSITIVITY_METRICS, run.clusters).metrics for policy, other in others.items()
     }
-    return replace(
-        score, metrics=metrics, sensitivity=sensitivity, weighted=_weighted(read, column, run.clusters, run.weights)
-    )
+    return replace(score, metrics=metrics, sensitivity=sensitivity)
 
 
 def _count(read: Decisions, column: int, names: tuple[str, ...], clusters: NDArray[np.int64] | None) -> CategoryScore:
@@ -240,49 +233,15 @@ def _count(read: Decisions, column: int, names: tuple[str, ...], clusters: NDArr
     gold = np.repeat(y_true[:, None], n_repeats, axis=1)
     counts = confusion_counts(gold.reshape(-1, 1), y_pred.reshape(-1, 1)).category(0)
     tp, fp, fn, tn = (_plain(value / n_repeats) for value in counts)
-    metrics = {name: repeated_metric(name, y_true, y_pred, clusters=clusters) for name in names}
+    metrics = {
+        name: repeated_metric(name, y_true, y_pred, clusters=clusters, sample_weight=read.weights) for name in names
+    }
     if n_repeats > 1:
         metrics = {
             name: replace(one, n=round(one.n / n_repeats), n_excluded=round(one.n_excluded / n_repeats))
             for name, one in metrics.items()
         }
     return CategoryScore(tp, fp, fn, tn, metrics, {})
-
-
-def _weighted(
-    read: Decisions, column: int, clusters: NDArray[np.int64] | None, weights: NDArray[np.float64]
-) -> dict[str, MetricResult]:
-    """Hajek ratios under the items' weights; F1 = 2J/(1 + J) of the weighted share J of TP among TP, FP and FN."""
-    if not has_weights(weights):
-        return {}
-    n_repeats = read.y_pred.shape[1]
-    rows = stack_repeats(read.y_true[:, column], read.y_pred[:, :, column], clusters)
-    is_paired = (rows.y_true >= 0) & (rows.y_pred >= 0)
-    gold, flagged = (rows.y_true == 1) & is_paired, (rows.y_pred == 1) & is_paired
-    parts = {
-        name: (*SHARES[name].masks(gold, flagged, is_paired), SHARES[name].reason)
-        if name in SHARES
-        else (gold & flagged, gold | flagged, NOTHING_TO_FIND)
-        for name in CATEGORY_METRICS
-    }
-    n_excluded = int(np.count_nonzero(~is_paired))
-    found = {}
-    for name, (numerator, denominator, reason) in parts.items():
-        one = weighted_ratio(
-            numerator,
-            denominator,
-            np.tile(weights, n_repeats),
-            clusters=None if clusters is None and n_repeats == 1 else rows.clusters,
-            reason=reason,
-        )
-        if name == "f1":
-            one = replace(one, value=_f1(one.value), low=_f1(one.low), high=_f1(one.high))
-        found[name] = replace(one, n=round(one.n / n_repeats), n_excluded=round(n_excluded / n_repeats))
-    return found
-
-
-def _f1(jaccard: float) -> float:
-    return 2 * jaccard / (1 + jaccard)
 
 
 def _ranking(read: Decisions, column: int, clusters: NDArray[np.int64] | None) -> dict[str, MetricResult]:
@@ -316,7 +275,11 @@ def _averages(
     y_pred = read.y_pred.reshape(n_items * n_repeats, n_categories)
     clusters = groups if groups is not None or n_repeats == 1 else np.arange(n_items)
     by_row = None if clusters is None else np.repeat(clusters, n_repeats)
-    results = {metric: average(y_true, y_pred, metric=metric, clusters=by_row) for metric in AVERAGED_METRICS}
+    weights = None if read.weights is None else np.repeat(read.weights, n_repeats)
+    results = {
+        metric: average(y_true, y_pred, metric=metric, clusters=by_row, sample_weight=weights)
+        for metric in AVERAGED_METRICS
+    }
     return {metric: one.per_item(n_repeats) for metric, one in results.items()}
 
 
@@ -334,7 +297,8 @@ def any_violation(run: Run, read: Decisions, members: NDArray[np.int64] | None =
     y_true, y_pred = _any(read.y_true[at][:, covered], axis=1), _any(read.y_pred[at][:, :, covered], axis=2)
     has_failed: NDArray[np.bool_] = np.any(read.has_failed[at], axis=2, keepdims=True)
     no_score = np.full((*y_pred.shape, 1), np.nan)
-    single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), has_failed)
+    weights = None if read.weights is None else read.weights[at]
+    single = Decisions(y_true[:, None], y_pred[:, :, None], no_score, np.ones(1, dtype=bool), has_failed, weights)
     return _count(single, 0, CATEGORY_METRICS, clusters)
 
 
@@ -355,6 +319,7 @@ def _slices(run: Run, read: Decisions) -> SliceScores:
                 y_pred=read.y_pred[members],
                 y_score=read.y_score[members],
                 has_failed=read.has_failed[members],
+                weights=None if read.weights is None else read.weights[members],
             )
             clusters = None if run.clusters is None else run.clusters[members]
             found[name][value] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
+from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 
@@ -15,7 +16,6 @@ READING = (
     "Over-blocking: of what does not violate, the share that was flagged. In brackets: 95% intervals."
 )
 SCORE_COLUMNS = {"average_precision": "Average precision", "auroc": "AUROC", "brier": "Brier"}
-WEIGHTS_NOTE = "All other tables, comparisons and gates count every item once, whatever its weight."
 MISSING = MetricResult.undefined("not measured")
 
 
@@ -33,8 +33,6 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
         tables.append(_category_table(name, candidate))
         if any("average_precision" in category.metrics for category in candidate.categories.values()):
             tables.append(_ranking_table(name, candidate))
-        if any(category.weighted for category in candidate.categories.values()):
-            tables.append(_weighted_table(name, candidate))
         sensitivity = _sensitivity_table(name, candidate)
         if sensitivity.rows:
             tables.append(sensitivity)
@@ -73,6 +71,11 @@ def outcome_line(candidate: CandidateScore) -> str:
     return f"{total} rows: {', '.join(parts)}; failure rate {numbers.share_with_interval(candidate.failure_rate)}"
 
 
+def weight_notes(candidate: CandidateScore) -> list[str]:
+    """What the numbers count by, where the set declares weights."""
+    return [f"{WEIGHTED_NOTE}; {UNWEIGHTED_SCORES}"] if "|weights:used|" in candidate.signature else []
+
+
 def cost_line(candidate: CandidateScore) -> str:
     """Latency, tokens and cost in one line."""
     latency, money = candidate.latency_ms, candidate.money
@@ -108,6 +111,7 @@ def _category_table(name: str, candidate: CandidateScore) -> Table:
         rows.append((label, "", *cells))
     notes = [
         outcome_line(candidate),
+        *weight_notes(candidate),
         cost_line(candidate),
         *_failure_notes(candidate),
         *macro_notes(candidate),
@@ -159,21 +163,6 @@ def _ranking_table(name: str, candidate: CandidateScore) -> Table:
         rows,
         (),
         frozenset(SCORE_COLUMNS.values()),
-    )
-
-
-def _weighted_table(name: str, candidate: CandidateScore) -> Table:
-    rows = tuple(
-        (category, *(numbers.share_with_interval(score.weighted[metric]) for metric in COLUMNS))
-        for category, score in candidate.categories.items()
-        if score.weighted
-    )
-    return Table(
-        f"{name}: weighted, for the population that the items stand for",
-        ("Category", *COLUMNS.values()),
-        rows,
-        (WEIGHTS_NOTE,),
-        frozenset(COLUMNS.values()),
     )
 
 

@@ -23,13 +23,17 @@ def test_a_category_that_one_side_does_not_decide_is_named():
     assert compared.as_dict()["notes"] == ["not compared, since one of the two has no decision there: c1"]
 
 
-def test_weights_that_are_not_used_are_named():
-    run = FakeRun(
-        column([1, 0]), {"a": rows_of(column([1, 0])), "b": rows_of(column([1, 1]))}, weights=np.array([1.0, 9.0])
-    )
+def test_weights_move_the_difference_and_are_named():
+    weights = np.array([1.0, 9.0, 10.0, 10.0])
+    gold = column([1, 1, 0, 0])
+    run = FakeRun(gold, {"a": rows_of(column([1, 1, 0, 0])), "b": rows_of(column([1, 0, 0, 1]))}, weights=weights)
     compared = compare(run, "a", run, "b", n_resamples=50)
-    assert compared.notes[0].startswith("every item counts once, whatever its weight")
-    assert "|weights:unused|" in compared.candidate.signature
+    recall, fpr = (compared.categories["c0"].metrics[name] for name in ("recall", "fpr"))
+    assert (recall.candidate.value, recall.difference.value) == pytest.approx((0.1, -0.9))  # 1 of 1 + 9
+    assert (fpr.candidate.value, fpr.difference.value) == pytest.approx((0.5, 0.5))
+    assert compared.categories["c0"].cells["110"] == 1  # counts are of items
+    assert compared.notes[0].startswith("items count by their weights")
+    assert "|weights:used|" in compared.candidate.signature
 
 
 def test_cells_count_gold_baseline_candidate():

@@ -98,28 +98,34 @@ def test_slices_count_their_own_items_and_a_slice_without_positives_says_so():
     assert slices["en"]["c0"].metrics["recall"].value == 1.0
 
 
-def test_weights_give_the_population_s_numbers_beside_those_of_the_set():
+def test_weights_give_the_population_s_numbers():
     """Weights were stored and used nowhere: a set enriched 9 to 1 showed its own precision and nothing else."""
     gold, decided = column([1, 1, 0, 0]), column([1, 0, 1, 0])
     weights = np.array([1.0, 3.0, 9.0, 27.0])
     run = FakeRun(gold, {"a": rows_of(decided)}, weights=weights)
-    category = score_run(run).candidates["a"].categories["c0"]
-    # recall 1/(1+3), precision 1/(1+9), FPR 9/(9+27), F1 2·1/(2·1+9+3)
+    score = score_run(run).candidates["a"]
+    category = score.categories["c0"]
+    # recall 1/(1+3), precision 1/(1+9), FPR 9/(9+27), F1 2·1/(2·1+9+3); of one category the averages are the same
     expected = {"recall": 0.25, "precision": 0.1, "fpr": 0.25, "f1": 2 / 14}
-    assert {name: one.value for name, one in category.weighted.items()} == pytest.approx(expected)
-    assert category.metrics["recall"].value == 0.5
-    assert all(one.low <= one.value <= one.high for one in category.weighted.values())
-    assert "|weights:unused|" in score_run(run).candidates["a"].signature
-    assert category.as_dict()["weighted"]["recall"]["n"] == 2
+    assert {name: category.metrics[name].value for name in expected} == pytest.approx(expected)
+    assert {name: score.macro[name].value for name in ("recall", "precision", "f1")} == pytest.approx(
+        {name: expected[name] for name in ("recall", "precision", "f1")}
+    )
+    assert (score.micro["f1"].value, score.any_violation.metrics["f1"].value) == pytest.approx((2 / 14, 2 / 14))
+    assert all(category.metrics[name].low <= category.metrics[name].value <= category.metrics[name].high
+               for name in expected)  # fmt: skip
+    assert (category.tp, category.fp, category.fn, category.tn) == (1, 1, 1, 1)
+    assert "|weights:used|" in score.signature
+    assert category.metrics["recall"].n == 2
     equal = score_run(FakeRun(gold, {"a": rows_of(decided)}, weights=np.full(4, 2.0))).candidates["a"]
-    assert equal.categories["c0"].weighted == {}
+    assert equal.categories["c0"].metrics["recall"].value == 0.5
     assert "weights" not in equal.signature
 
 
 def test_weighted_repeats_count_items():
     decided = np.array([[[1], [0]], [[1], [1]], [[0], [0]]], np.int8)
     run = FakeRun(column([1, 1, 0]), {"a": rows_of(decided)}, weights=np.array([3.0, 1.0, 1.0]))
-    recall = score_run(run).candidates["a"].categories["c0"].weighted["recall"]
+    recall = score_run(run).candidates["a"].categories["c0"].metrics["recall"]
     assert (recall.value, recall.n, recall.n_excluded) == (pytest.approx((1.5 + 1) / 4), 2, 0)
 
 

@@ -249,6 +249,8 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "own_answers": "A/A check: one candidate against its own answers, so every difference is zero and nothing new is "
     "judged",
     "asked_twice": "A/A check: one candidate asked twice, so every difference here is noise",
+    "weighted": "items count by their weights: shares and differences are those of the population they stand for; "
+    "the failure rate and the counts of items take every item once",
     "sample": "run {run_id} is a sample of {n_items} items",
     "second_look": "second look: judged at alpha {alpha:g}; a third needs a new gate set",
     "further_look": "look {look} at this candidate: judged at alpha {alpha:g}, and even so a lucky PASS is likelier "
