@@ -20,7 +20,7 @@ from harness.core.metric_table import SHARES
 from harness.core.metrics import METRICS
 from harness.core.paired import paired_cells, weighted_cells
 from harness.core.results import MetricResult
-from harness.core.weighted import weighted_metric
+from harness.core.weighted import weighted_metric, weighted_worth
 
 ONE_CLUSTER = "an interval needs 2 clusters"
 
@@ -147,7 +147,9 @@ def effective_n(
     influence, has_data = np.asarray(influence, dtype=np.float64), np.asarray(has_data, dtype=bool)
     n = int(np.count_nonzero(has_data))
     if sample_weight is not None and n > 0 and float(sample_weight[has_data].sum()) > 0:
-        return _weighted_n(influence[has_data], sample_weight[has_data], clusters, has_data, confidence)
+        codes = None if clusters is None else clusters[has_data]
+        n_clusters, n_eff = weighted_worth(influence[has_data], sample_weight[has_data], codes, confidence=confidence)
+        return EffectiveN(n, n_clusters, n / n_eff, n_eff)
     if clusters is None or n == 0:
         return EffectiveN(n, n, 1.0, float(n))
     if not influence.shape == has_data.shape == clusters.shape:
@@ -165,31 +167,6 @@ def effective_n(
     tail = 0.5 + confidence / 2
     shrink = float(stdtrit(n - 1, tail) / stdtrit(n_clusters - 1, tail)) ** 2
     return EffectiveN(n, n_clusters, deff, n / deff * shrink)
-
-
-def _weighted_n(
-    influence: NDArray[np.float64],
-    weight: NDArray[Any],
-    clusters: NDArray[Any] | None,
-    has_data: NDArray[np.bool_],
-    confidence: float,
-) -> EffectiveN:
-    """What weighted items are worth; those of weight 0 are worth nothing."""
-    n = influence.size
-    share = weight / weight.sum()
-    codes = np.arange(n) if clusters is None else np.unique(clusters[has_data], return_inverse=True)[1]
-    by_cluster = np.bincount(codes, weights=share)
-    n_clusters = by_cluster.size
-    if n_clusters == 1:
-        return EffectiveN(n, 1, float(n), 1.0)
-    kish = 1 / float(np.dot(by_cluster, by_cluster))
-    counted = share > 0
-    v0 = float(np.sum(influence[counted] ** 2 / share[counted])) / n
-    deff = 1.0 if v0 <= 1e-18 else max(1.0, clustered_variance(influence, codes) / v0)
-    tail = 0.5 + confidence / 2
-    shrink = 1.0 if n_clusters == n else float(stdtrit(n - 1, tail) / stdtrit(n_clusters - 1, tail)) ** 2
-    n_eff = min(n / deff, kish) * shrink
-    return EffectiveN(n, n_clusters, n / n_eff, n_eff)
 
 
 def metric_influence(

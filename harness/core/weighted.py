@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from harness.core.design_estimates import weighted_ratio
 from harness.core.metrics import NO_ITEMS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND
@@ -70,6 +71,44 @@ def weighted_metric(
     if metric == "f1":
         one = replace(one, value=_f1(one.value), low=_f1(one.low), high=_f1(one.high))
     return replace(one, n_excluded=int(np.count_nonzero(~valid)))
+
+
+def weighted_worth(
+    influence: NDArray[Any], sample_weight: NDArray[Any], clusters: NDArray[Any] | None, *, confidence: float = 0.95
+) -> tuple[int, float]:
+    """Clusters of weighted items, and how many items they are worth: at most Kish's number of them.
+
+    Args:
+        influence: Influence of each item on the estimate, float (n_items,).
+        sample_weight: Weight per item, float (n_items,), >= 0, not all 0.
+        clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
+        confidence: Two-sided level whose t quantile is used.
+
+    Returns:
+        Number of clusters and effective n; 1 with a single cluster.
+
+    References:
+        Korn & Graubard (1998), Survey Methodology; Kish (1965), Survey Sampling.
+
+    >>> import numpy as np
+    >>> weighted_worth(np.zeros(3), np.array([2.0, 1.0, 1.0]), None)[1]
+    2.6666666666666665
+    """
+    n, share = influence.size, sample_weight / sample_weight.sum()
+    codes = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    by_cluster = np.bincount(codes, weights=share)
+    n_clusters = by_cluster.size
+    if n_clusters == 1:
+        return 1, 1.0
+    kish = 1 / float(np.dot(by_cluster, by_cluster))
+    sums = np.bincount(codes, weights=influence)
+    variance = n_clusters / (n_clusters - 1) * float(np.dot(sums, sums))
+    counted = share > 0
+    v0 = float(np.sum(influence[counted] ** 2 / share[counted])) / n
+    deff = 1.0 if v0 <= 1e-18 else max(1.0, variance / v0)
+    tail = 0.5 + confidence / 2
+    shrink = 1.0 if n_clusters == n else float(stdtrit(n - 1, tail) / stdtrit(n_clusters - 1, tail)) ** 2
+    return n_clusters, min(n / deff, kish) * shrink
 
 
 def _f1(jaccard: float) -> float:
