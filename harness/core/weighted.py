@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from harness.core.design_estimates import weighted_ratio
-from harness.core.metrics import NO_ITEMS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, NOTHING_TO_FIND
+from harness.core.metric_facts import NOTHING_TO_FIND
+from harness.core.metric_table import SHARES
+from harness.core.metrics import METRICS
 from harness.core.results import MetricResult
 
 
@@ -55,18 +57,12 @@ def weighted_metric(
     """
     valid = (y_true >= 0) & (y_pred >= 0)
     y, b = (y_true == 1) & valid, (y_pred == 1) & valid
-    parts = {
-        "recall": (y & b, y, NO_POSITIVES),
-        "precision": (y & b, b, NOTHING_FLAGGED),
-        "f1": (y & b, y | b, NOTHING_TO_FIND),
-        "fpr": (b & ~y, valid & ~y, NO_NEGATIVES),
-        "fnr": (y & ~b, y, NO_POSITIVES),
-        "specificity": (valid & ~y & ~b, valid & ~y, NO_NEGATIVES),
-        "agreement": (valid & (y == b), valid, NO_ITEMS),
-    }
-    if metric not in parts:
-        raise ValueError(f"metric must be one of {', '.join(parts)}, got '{metric}'")
-    numerator, denominator, reason = parts[metric]
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got '{metric}'")
+    if metric == "f1":
+        numerator, denominator, reason = y & b, y | b, NOTHING_TO_FIND
+    else:
+        (numerator, denominator), reason = SHARES[metric].masks(y, b, valid), SHARES[metric].reason
     one = weighted_ratio(numerator, denominator, sample_weight, clusters=clusters, reason=reason, confidence=confidence)
     if metric == "f1":
         one = replace(one, value=_f1(one.value), low=_f1(one.low), high=_f1(one.high))
