@@ -2,6 +2,9 @@
 
 import json
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -65,6 +68,66 @@ def test_every_pair_that_measures_similar_is_found_and_no_other():
     assert len(near) > 20
     for group in found:
         assert all(any((min(a, b), max(a, b)) in near for b in group if b != a) for a in group)
+
+
+def _templates(rng, n):
+    """Sentences with two slots that are filled from a few words."""
+    words = ["".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randrange(2, 9))) for _ in range(500)]
+    for _ in range(n // 60):
+        base = [rng.choice(words) for _ in range(rng.randrange(14, 25))]
+        slots = rng.sample(range(len(base)), 2)
+        for _ in range(60):
+            for slot in slots:
+                base[slot] = rng.choice(words[:40])
+            yield " ".join(base)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_few_similar_pairs_of_templates_are_missed(seed):
+    """Each text was compared with the first of its band only: one similar pair in ten stayed apart."""
+    rng = random.Random(seed)
+    texts = list(_templates(rng, 240))
+    rng.shuffle(texts)
+    grams = [shingles(text) for text in texts]
+    near = [
+        (a, b)
+        for a in range(len(texts))
+        for b in range(a + 1, len(texts))
+        if len(shared := grams[a] & grams[b]) >= 0.8 * (len(grams[a]) + len(grams[b]) - len(shared))
+    ]
+    group_of = {at: number for number, group in enumerate(groups_of(texts)) for at in group}
+    missed = [pair for pair in near if group_of.get(pair[0], -1) != group_of.get(pair[1], -2)]
+    assert len(near) > 200
+    assert len(missed) <= 0.02 * len(near)
+
+
+_MILLION = """
+import random, sys, time
+sys.path.insert(0, {tests!r})
+from peak import peak_megabytes
+from harness.goldens.near_duplicates import near_duplicates
+n = int(sys.argv[1])
+words = ["".join(random.Random(at).choices("abcdefghijklmnopqrstuvwxyz", k=2 + at % 8)) for at in range(20_000)]
+def text(at):  # every tenth differs in one word from the one before it
+    rng = random.Random(at - 1 if at % 10 == 9 else at)
+    found = [words[int(20_000 * rng.random() ** 3)] for _ in range(8 + at // 10 % 16)]
+    return " ".join(found[:-1] if at % 10 == 9 else found)
+began = time.process_time()
+groups = near_duplicates(map(text, range(n)), lambda wanted: map(text, wanted))
+print(time.process_time() - began, peak_megabytes(), sum(map(len, groups)))
+"""
+
+
+@pytest.mark.million
+@pytest.mark.slow
+def test_a_million_texts_in_ten_minutes_and_four_gigabytes():
+    code = _MILLION.format(tests=str(Path(__file__).parents[1]))
+    done = subprocess.run([sys.executable, "-c", code, "1000000"], capture_output=True, text=True, check=True)
+    seconds, megabytes, n_near = map(float, done.stdout.split())
+    print(f"near duplicates of 1,000,000 texts: {seconds:.0f} s, {megabytes:,.0f} MB")
+    assert n_near > 100_000
+    assert seconds < 600
+    assert megabytes < 4_000
 
 
 ROWS = [

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sample": ("sample", "Choose what of an unlabelled pool to label next."),
     "prevalence": ("prevalence", "Estimate what share of a pool violates, from a labelled sample of it."),
     "release": ("release", "Write the next version of a golden set from the decisions of its reviews."),
+    "export": ("export", "Write a golden set as other tools read it: Label Studio, JSONL, CSV, xlsx."),
     "perturb": ("perturb", "Write the items again as people write who mean to get past a filter."),
     "diff": ("diff", "Show what changed between two versions of a golden set, and what it does to stored runs."),
     "stale": ("stale", "List the labels that a new version of the policy may judge otherwise."),

@@ -103,6 +103,7 @@ def _counted_votes(counts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def agreement_of(votes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The slice of an item by its votes: ``unanimous`` when they agree on every label, ``split`` otherwise."""
+    votes = [vote for vote in votes if not vote["labels"] or any(code is not None for code in vote["labels"].values())]
     if len(votes) < 2:
         return ()
     names = {name for vote in votes for name in vote["labels"]}

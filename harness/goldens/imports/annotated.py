@@ -25,7 +25,8 @@ Choices = Mapping[str, Sequence[str]]
 class Annotated:
     """One item as a tool exports it: who chose what, control by control; models' choices apart.
 
-    ``rows`` are the rows of the file it was made of, ``notes`` what of them is no vote, and why.
+    ``gold`` is the choice that was marked as the truth: it is the label, whatever the votes say. ``skipped`` names who
+    saw the item and said nothing, ``notes`` says what else is no vote, ``n_rows`` how many rows the item is made of.
     """
 
     number: int
@@ -36,6 +37,8 @@ class Annotated:
     predictions: Sequence[tuple[str, Choices, float | None]] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
     n_rows: int = 1
+    gold: Choices | None = None
+    skipped: Sequence[str] = ()
 
 
 SKIPPED = "a skipped or cancelled annotation"
@@ -55,7 +58,8 @@ def imported(records: Records, plan: Plan, account: Account) -> Imported:
     for record in records():
         if isinstance(record, LeftOut):
             continue
-        for choices in [*(said for _, said in record.votes), *(said for _, said, _ in record.predictions)]:
+        gold = [] if record.gold is None else [record.gold]
+        for choices in [*(said for _, said in record.votes), *gold, *(said for _, said, _ in record.predictions)]:
             for control, chosen in choices.items():
                 words.setdefault(control, {}).update(dict.fromkeys(chosen))
         for name, value in record.meta.items():
@@ -147,7 +151,12 @@ def _items(
         labels = dict.fromkeys(scale.categories) | decided(
             [vote["labels"] for vote in votes], plan.vote_rule, scale.categories
         )
+        if record.gold is not None:
+            labels |= scale.labels(record.gold)
         account.n_votes += len(votes)
+        voted = {vote["annotator"] for vote in votes}
+        nothing = dict.fromkeys(scale.categories)
+        votes += [{"annotator": who, "labels": nothing} for who in dict.fromkeys(record.skipped) if who not in voted]
         account.count(labels)
         predicted: set[str] = set()
         for model, choices, score in record.predictions:

@@ -1,5 +1,8 @@
 """Label Studio's JSON and JSON-MIN exports: every annotator's choices, predictions of models, skipped tasks.
 
+An annotation that is marked as ground truth is the label, whatever the votes say; who skipped a task is kept as a vote
+that says nothing.
+
 Format: labelstud.io/guide/export. A prediction of a model becomes a recorded candidate of that name.
 """
 
@@ -8,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.goldens.export import GOLD
 from harness.goldens.imports.account import Account, LeftOut, plain_id
 from harness.goldens.imports.annotated import SKIPPED, Annotated, Tasks, imported
 from harness.goldens.imports.flat import NoRow
@@ -41,14 +45,20 @@ def _records(foreign: Foreign, plan: Plan, account: Account) -> Iterator[Annotat
         text = plan.text.removeprefix("data.") if plan.text else _text_of(data)
         votes: list[tuple[str, dict[str, list[str]]]] = []
         notes: dict[str, int] = {}
+        skipped: list[str] = []
+        gold = None
         for annotation in _listed(row.get("annotations")):
             why = None
             if not isinstance(annotation, dict):
                 why = "an annotation that is no JSON object"
             elif annotation.get("was_cancelled"):
                 why = SKIPPED
+                skipped.append(_who(annotation.get("completed_by")))
             else:
-                votes.append((_who(annotation.get("completed_by")), choices(annotation.get("result"))))
+                who, said = _who(annotation.get("completed_by")), choices(annotation.get("result"))
+                gold = said if annotation.get("ground_truth") is True else gold
+                if who != GOLD:
+                    votes.append((who, said))
             if why is not None:
                 notes[why] = notes.get(why, 0) + 1
         predictions = [
@@ -61,7 +71,10 @@ def _records(foreign: Foreign, plan: Plan, account: Account) -> Iterator[Annotat
         body = data.get(text)
         given = data.get(plan.id.removeprefix("data.")) if plan.id else row.get("id")
         item_id = plain_id(given) or str(number)
-        yield Annotated(number, item_id, None if body is None else str(body), votes, meta, predictions, notes)
+        yield Annotated(
+            number, item_id, None if body is None else str(body), votes, meta, predictions, notes,
+            gold=gold, skipped=skipped,
+        )  # fmt: skip
 
 
 def _listed(value: Any) -> list[Any]:

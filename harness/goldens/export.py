@@ -1,0 +1,136 @@
+"""A golden set -> the rows or tasks of other tools: what each row holds, for tables and for Label Studio.
+
+Decides how a set is written so that nothing is lost on the way back. In Label Studio each category is a choice of yes
+or no, and a label that nobody gave is no choice; every annotator's vote is an annotation (a vote that says nothing was
+skipped), decisions of candidates are predictions, and the set's own label is the annotation marked as ground truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import orjson
+
+from harness.files.golden.sets import GoldenSet
+from harness.files.text import counted
+from harness.records import Item
+
+GOLD = "gold"
+"""Who gave the annotation that holds the set's own label."""
+_TEXT = "text"
+_CHOICES = {1: "yes", 0: "no"}
+
+Decisions = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Candidate -> item -> its recorded row."""
+
+
+def rows(golden: GoldenSet) -> Iterator[dict[str, Any]]:
+    """Items in the default form, labels as 1, 0 or null."""
+    for item in golden.items():
+        row: dict[str, Any] = {"id": item.id, "text": item.text, "labels": dict(item.labels)}
+        parts = {"images": list(item.images), "group": item.group, "context": item.context,
+                 "votes": [*map(dict, item.votes)], "meta": dict(item.meta)}  # fmt: skip
+        row |= {name: value for name, value in parts.items() if value not in (None, [], {})}
+        if item.weight != 1:
+            row["weight"] = item.weight
+        yield row
+
+
+def table(golden: GoldenSet) -> tuple[list[str], Iterator[list[Any]]]:
+    """Head and rows of a table: a column for each category, for each name under ``meta``, and votes as JSON."""
+    names = list(dict.fromkeys(name for item in golden.items() for name in item.meta))
+    fixed = ["id", "text", "group", "images", "context", "votes"]
+    head = [*fixed[:2], *(f"labels.{name}" for name in golden.categories), *fixed[2:], *(f"meta.{n}" for n in names)]
+
+    def cells() -> Iterator[list[Any]]:
+        for row in rows(golden):
+            labels = [row["labels"][name] for name in golden.categories]
+            meta = row.get("meta", {})
+            yield [
+                *(_cell(row.get(name)) for name in fixed[:2]),
+                *labels,
+                *(_cell(row.get(name)) for name in fixed[2:]),
+                *(_cell(meta.get(name)) for name in names),
+            ]
+
+    return head, cells()
+
+
+def _cell(value: Any) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, dict | list | tuple) else value
+
+
+def tasks(golden: GoldenSet, decisions: Decisions) -> Iterator[dict[str, Any]]:
+    """Tasks for Label Studio, with every annotation and prediction."""
+    for item in golden.items():
+        annotations = [_annotation(vote["annotator"], vote["labels"], golden.categories) for vote in item.votes]
+        if any(code is not None for code in item.labels.values()):
+            annotations.append({**_annotation(GOLD, item.labels, golden.categories), "ground_truth": True})
+        predictions = [
+            _prediction(candidate, rows_of[item.id], golden.categories)
+            for candidate, rows_of in decisions.items()
+            if item.id in rows_of
+        ]
+        task: dict[str, Any] = {"id": _whole(item.id), "data": {_TEXT: item.text, **item.meta}}
+        if item.group is not None:
+            task["data"]["group"] = item.group
+        yield {**task, "annotations": annotations, "predictions": predictions}
+
+
+def cannot_hold(golden: GoldenSet) -> list[str]:
+    """What of the items a Label Studio task has no place for, in words."""
+    counts = {"images": 0, "context": 0, "weight": 0, "withheld text": 0}
+
+    def look(item: Item) -> None:
+        counts["images"] += bool(item.images)
+        counts["context"] += item.context is not None
+        counts["weight"] += item.weight != 1
+        counts["withheld text"] += item.text is None
+
+    for item in golden.items():
+        look(item)
+    return [f"{name} of {counted(n, 'item')}" for name, n in counts.items() if n]
+
+
+def labelling_config(categories: Sequence[str]) -> str:
+    """The labelling interface that fits the tasks."""
+    controls = [
+        f"  <Header value={quoteattr(name)}/>\n"
+        f'  <Choices name={quoteattr(name)} toName="{_TEXT}" choice="single"><Choice value="yes"/><Choice value="no"/>'
+        "</Choices>"
+        for name in categories
+    ]
+    return "\n".join(["<View>", f'  <Text name="{_TEXT}" value="${_TEXT}"/>', *controls, "</View>"]) + "\n"
+
+
+def _annotation(who: str, labels: Mapping[str, int | None], categories: Sequence[str]) -> dict[str, Any]:
+    """A vote; a category that it leaves out is one that it did not choose."""
+    codes = {name: labels.get(name, 0) for name in categories}
+    by: Any = _whole(who) if who.isdigit() else {"email": who}
+    return {"completed_by": by, "was_cancelled": all(code is None for code in codes.values()), "result": _chosen(codes)}
+
+
+def _prediction(candidate: str, row: Mapping[str, Any], categories: Sequence[str]) -> dict[str, Any]:
+    decisions, scores = row.get("decisions") or {}, row.get("scores") or {}
+    found: dict[str, Any] = {
+        "model_version": candidate,
+        "result": _chosen({name: decisions.get(name) for name in categories}),
+    }
+    ones = [name for name in categories if decisions.get(name) == 1]
+    if len(ones) == 1 and ones[0] in scores:
+        found["score"] = scores[ones[0]]
+    return found
+
+
+def _chosen(codes: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    return [
+        {"from_name": name, "to_name": _TEXT, "type": "choices", "value": {"choices": [_CHOICES[code]]}}
+        for name, code in codes.items()
+        if code is not None
+    ]
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if text.isdigit() and str(int(text)) == text else text

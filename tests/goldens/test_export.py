@@ -1,0 +1,147 @@
+"""What a set is written as for other tools, and that nothing is lost on the way there and back."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from openpyxl import load_workbook
+
+from harness.cli import main
+from harness.files.golden.sets import load_golden
+from harness.goldens.decisions import DecisionLog, log_path
+from harness.goldens.review.queue import Choice, make_queue
+from harness.goldens.review.session import Session, Settings
+from tests.goldens.small_set import load, rows, write_set
+
+
+def choice(*chosen):
+    return {"from_name": "kinds", "to_name": "text", "type": "choices", "value": {"choices": list(chosen)}}
+
+
+TASKS = [
+    {"id": 11, "data": {"text": "first text", "language": "de", "author": "u 1"}, "annotations": [
+        {"id": 1, "completed_by": 4, "result": [choice("hate", "spam")]},
+        {"id": 2, "completed_by": {"id": 5, "email": "b@example.org"}, "result": [choice("hate")]}],
+     "predictions": [{"model_version": "acme/v1", "score": 0.8, "result": [choice("hate")]}]},
+    {"id": 12, "data": {"text": "second text", "language": "en"}, "annotations": [
+        {"id": 3, "completed_by": 4, "result": [choice("none")]},
+        {"id": 4, "completed_by": 6, "was_cancelled": True, "result": []}],
+     "predictions": [{"model_version": "acme/v1", "result": [choice("none")]}]},
+    {"id": 13, "data": {"text": "third text <b>&amp; 𝕏", "language": "en"}, "annotations": [], "predictions": []},
+]  # fmt: skip
+
+
+def run(*args):
+    result = CliRunner().invoke(main, ["golden", *map(str, args)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def imported(path, folder):
+    said = run("import", path, "--format", "label-studio", "--yes", "--json", "--name", "made", "--to", folder)
+    return json.loads(said)
+
+
+def content(card):
+    return [
+        (item.id, item.text, dict(item.labels), [(one["annotator"], one["labels"]) for one in item.votes],
+         dict(item.meta))
+        for item in load_golden(card, None).items()
+    ]  # fmt: skip
+
+
+def decisions(told):
+    return {
+        name: [json.loads(line) for line in Path(path).read_text().splitlines()]
+        for name, path in told["decisions"].items()
+    }
+
+
+def test_label_studio_import_review_release_export_import_loses_nothing(tmp_path):
+    source = tmp_path / "export.json"
+    source.write_text(json.dumps(TASKS))
+    told = imported(source, tmp_path / "one" / "golden_sets")
+    first = content(told["card"])
+    golden, policy = load(tmp_path / "one" / "golden_sets" / "made_v1.yaml")
+    entries = make_queue(golden, golden.categories, Choice(categories=("spam",)))
+    session = Session(golden, policy, entries, DecisionLog(log_path(golden.path)), Settings())
+    for at in range(3):
+        session.decide("lead", at, "spam", "label", int(at == 2), seen=None, reason="by hand")
+    run("release", golden.path, "--author", "lead")
+    released = golden.path.with_name("made_v2.yaml")
+    (name, file), *_ = told["decisions"].items()
+    back = tmp_path / "back.json"
+    run("export", released, "--format", "label_studio", "-o", back, "--predictions", f"{name}={file}")
+    again = imported(back, tmp_path / "two" / "golden_sets")
+    assert content(again["card"]) == content(released)
+    assert decisions(again) == decisions(told)
+    assert [row[2]["spam"] for row in content(again["card"])] == [0, 0, 1]
+    assert [(row[0], row[1], row[3], row[4]) for row in content(again["card"])] == [
+        (row[0], row[1], row[3], row[4]) for row in first
+    ]
+    assert again["not_counted"] == told["not_counted"] == {"a skipped or cancelled annotation": 1}
+    twice = tmp_path / "twice.json"
+    file = again["decisions"][name]
+    run("export", again["card"], "--format", "label_studio", "-o", twice, "--predictions", f"{name}={file}")
+    assert twice.read_bytes() == back.read_bytes()
+
+
+def test_tasks_name_the_annotators_of_the_export_they_came_from(tmp_path):
+    source = tmp_path / "export.json"
+    source.write_text(json.dumps(TASKS))
+    told = imported(source, tmp_path / "golden_sets")
+    run("export", told["card"], "--format", "label_studio", "-o", tmp_path / "back.json")
+    back = json.loads((tmp_path / "back.json").read_text())
+    assert [task["id"] for task in back] == [11, 12, 13]
+    assert [task["data"] for task in back] == [task["data"] for task in TASKS]
+    who = [[one["completed_by"] for one in task["annotations"] if not one.get("ground_truth")] for task in back]
+    assert who == [[4, {"email": "b@example.org"}], [4, 6], []]
+    assert [one["was_cancelled"] for one in back[1]["annotations"]] == [False, True, False]
+
+
+def test_a_label_that_nobody_gave_stays_unknown(tmp_path):
+    card = write_set(tmp_path)
+    out = tmp_path / "out.json"
+    run("export", card, "--format", "label_studio", "-o", out)
+    told = imported(out, tmp_path / "two" / "golden_sets")
+    wanted = [row["labels"] for row in rows()]
+    assert [row[2] for row in content(told["card"])] == wanted
+    assert None in wanted[0].values()
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "jsonl"])
+def test_tables_hold_every_item_and_label(tmp_path, form):
+    card = write_set(tmp_path)
+    out = tmp_path / f"out.{form}"
+    run("export", card, "--format", form, "-o", out)
+    golden, _ = load(card)
+    if form == "jsonl":
+        found = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [row["labels"] for row in found] == [dict(item.labels) for item in golden.items()]
+        return
+    if form == "csv":
+        with out.open(encoding="utf-8-sig", newline="") as file:
+            head, *body = list(csv.reader(file))
+    else:
+        head, *body = load_workbook(out)["items"].iter_rows(values_only=True)
+    column = list(head).index("labels.hate")
+    assert [row[0] for row in body] == list(golden.ids())
+    assert [int(row[column]) for row in body] == [item.labels["hate"] for item in golden.items()]
+
+
+def test_cells_that_a_spreadsheet_would_run_are_text(tmp_path):
+    card = write_set(tmp_path, [{"id": "a", "text": "=cmd()", "labels": {"hate": 0, "threat": 0, "spam": 0}}])
+    run("export", card, "--format", "csv", "-o", tmp_path / "out.csv")
+    assert "'=cmd()" in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+
+
+def test_an_export_overwrites_nothing_and_says_what_has_no_place(tmp_path):
+    row = {"id": "a", "text": "one", "labels": {"hate": 0, "threat": 0, "spam": 0}, "weight": 2.0}
+    card = write_set(tmp_path, [row])
+    out = tmp_path / "out.json"
+    assert "weight of 1 item" in run("export", card, "--format", "label_studio", "-o", out)
+    result = CliRunner().invoke(main, ["golden", "export", str(card), "-o", str(out)])
+    assert result.exit_code == 1
+    assert "is there already" in result.output
