@@ -6,6 +6,7 @@ which part of the item reached it.
 
 import base64
 import io
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,11 +18,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from harness.cli import main
+from harness.jobs.show import Sources, show_item
+from harness.report.item.page import item_page
 from harness.runner.wires.anthropic import ANTHROPIC
 from harness.runner.wires.base import Image as SentImage
 from harness.runner.wires.base import asked_in
 from harness.runner.wires.bedrock import BedrockWire
 from harness.runner.wires.gemini import GEMINI
+from harness.runs import open_run
 
 RED, BLUE = (220, 10, 10), (10, 10, 220)
 POLICY = """policy: clips
@@ -190,11 +194,34 @@ def test_show_names_a_picture_and_never_prints_its_bytes(project):
     folder, _ = project
     harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
     for mode in ("masked", "full"):
-        shown = harness(folder, "show", "latest", "frame", "--text", mode, "--cache", "c.sqlite")
+        shown = harness(folder, "show", "latest", "words", "--text", mode, "--cache", "c.sqlite")
         assert shown.exit_code == 0, shown.output
         assert "[image/png, " in shown.output
         assert "base64" not in shown.output
         assert ("a caption" in shown.output) == (mode == "full")
+        assert "images: blue.png (image/png, " in shown.output
+        assert "3 s: " in shown.output
+        assert ("this is a scam" in shown.output) == (mode == "full")
+
+
+def test_the_page_shows_a_picture_only_when_asked(project):
+    folder, _ = project
+    harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    sizes = {}
+    for mode in ("none", "masked", "full"):
+        sheet = show_item(
+            open_run(next((folder / "reports/runs").glob("clips-*"))), "words", mode, Sources(folder / "c.sqlite", {})
+        )
+        page = item_page(sheet, "1", may_reveal=True)
+        urls = re.findall(r'<img src="data:image/[a-z]+;base64,([^"]+)"', page)
+        sizes[mode] = [Image.open(io.BytesIO(base64.b64decode(url))).size for url in urls]
+        assert ("this is a scam" in page) == (mode == "full")
+    assert sizes == {"none": [], "masked": [(8, 8)], "full": [(8, 8)]}
+    Image.new("RGB", (800, 400), RED).save(folder / "blue.png")  # another picture: the set is not the one that was run
+    sheet = show_item(
+        open_run(next((folder / "reports/runs").glob("clips-*"))), "words", "masked", Sources(folder / "c.sqlite", {})
+    )
+    assert sheet.media.pictures == ()
 
 
 @pytest.mark.parametrize(

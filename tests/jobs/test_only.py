@@ -12,7 +12,6 @@ from harness.files.evals import load_eval
 from harness.jobs.only import chosen_positions, narrowed, pool_of_golden, pool_of_run
 from harness.jobs.run import RunOptions, execute, prepare_run
 from harness.measure.score import score_run
-from harness.report.weekly.collect import is_sample
 from harness.runs import open_run
 
 ROWS = (
@@ -119,7 +118,7 @@ def test_a_run_asks_the_chosen_items_and_says_so(ran):
     found = open_run(summary.run_id, options.runs_dir)
     assert found.item_ids == ["c-4", "c,5"]
     assert found.meta.only == ("language=ar",)
-    assert is_sample(found.meta)  # which weekly reports leave out
+    assert found.meta.is_sample  # which weekly reports leave out
     assert summary.run_id != run.meta.run_id
     sampled = RunOptions(options.runs_dir, options.cache_path, ("rules",), limit=1, only=("language=ar",))
     one = execute(prepare_run(folder / "eval.yaml", sampled, {}))

@@ -175,7 +175,7 @@ def test_spreadsheet_holds_strings_and_no_formula(data, tmp_path, mode):
     assert n_texts > 500
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            assert b"<f>" not in archive.read(name)
+            assert not name.startswith("xl/worksheets/") or b"<f>" not in archive.read(name)  # charts name ranges
             assert "externalLink" not in name
 
 

@@ -4,6 +4,8 @@ import datetime
 import gzip
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -338,3 +340,32 @@ def test_mistakes_that_readers_made_are_said(tmp_path, text, options, code, mess
     result = run(path, "--yes", "--to", tmp_path / "golden_sets", *options)
     assert result.exit_code == code, result.output
     assert message in result.output
+
+
+_LARGE = """
+import sys
+sys.path.insert(0, {tests!r})
+from click.testing import CliRunner
+from harness.cli import main
+from peak import peak_megabytes
+path, folder = sys.argv[1:]
+done = CliRunner().invoke(main, ["golden", "import", path, "--yes", "--json", "--name", "made", "--to", folder])
+assert done.exit_code == 0, done.output
+print(peak_megabytes())
+"""
+
+
+@pytest.mark.million
+@pytest.mark.slow
+def test_a_million_rows_take_little_more_memory_than_a_hundred_thousand(tmp_path):
+    code = _LARGE.format(tests=str(Path(__file__).parents[2]))
+    peaks = []
+    for n in (100_000, 1_000_000):
+        path = tmp_path / f"rows_{n}.csv"
+        with path.open("w", encoding="utf-8") as file:
+            file.write("comment_id;comment;hate;lang\n")
+            file.writelines(f"c{at};the comment number {at} of a long file;{at % 2};de\n" for at in range(n))
+        command = [sys.executable, "-c", code, str(path), str(tmp_path / f"sets_{n}")]
+        peaks.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]))
+    print(f"import: {peaks[0]:,.0f} MB for 100,000 rows, {peaks[1]:,.0f} MB for 1,000,000")
+    assert peaks[1] - peaks[0] < 100  # of these, the hashes of the ids and their order
