@@ -104,6 +104,7 @@ class CascadeCandidate:
         covered = {name for stage in stages for name in stage.categories}
         self.categories = tuple(name for name in category_order if name in covered)
         self.needs_text = any(stage.candidate.needs_text for stage in stages)
+        self.prepares_aside = any(getattr(stage.candidate, "prepares_aside", False) for stage in stages)
         self.models_used = tuple(dict.fromkeys(name for stage in stages for name in stage.candidate.models_used))
         self.fingerprint: Mapping[str, Any] = {
             "kind": "cascade",

@@ -1,19 +1,25 @@
-"""A Python callable as a candidate: ``package.module:callable``, called with a list of texts.
+"""A classifier as a candidate: ``package.module:callable``, a model file, or a ``transformers`` pipeline.
 
 It returns one score per text (a list of floats, for one category) or one mapping of name -> score per text. Decides how
 scores become decisions: ``score >= threshold``, with 0.5 where the eval declares none; all thresholds are part of the
 fingerprint. A text on which the callable fails is an ``error`` row; a result of the wrong shape is the user's to mend.
+It runs in a process of its own (``worker``), a chunk of items at a time; what model files hold is ``estimators``'.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
 from harness.candidates.names import NameIndex, map_scores
+from harness.candidates.worker import Worker, WorkerError
 from harness.errors import HarnessError
 from harness.files.doors import import_object, source_hash
 from harness.files.kinds import Kind, SpecCheck
@@ -52,6 +58,8 @@ class ClassifierCandidate:
 
     needs_text = True
     models_used: tuple[str, ...] = ()
+    prepares_aside = True
+    """The runner lets it prepare beside its loop: it waits for another process."""
 
     def __init__(
         self,
@@ -169,7 +177,8 @@ def said(error: Exception, texts: Sequence[str]) -> str:
             text = text.replace(one, "[text]").replace(repr(one)[1:-1], "[text]")
     text = " ".join(text.split())
     text = "".join(one if one.isprintable() else "?" for one in text[:MAX_SAID])
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    kind = error.kind if isinstance(error, WorkerError) else type(error).__name__
+    return f"{kind}: {text}" if text else kind
 
 
 def _score(value: Any) -> float | None:
@@ -183,14 +192,20 @@ def _score(value: Any) -> float | None:
 
 def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ClassifierCandidate:
     """A Python callable. Without a crosswalk, thresholds name the categories it decides; all of the policy if none."""
-    path = spec.value
-    classify = import_object(path, what="classifier", folder=builder.loaded.folder)
-    if not callable(classify):
-        raise HarnessError(
-            f"classifier '{path}' is a {type(classify).__name__}",
-            allowed="a callable of a list of texts",
-            next_step="name a function",
-        )
+    path, folder = spec.value, builder.loaded.folder
+    trusted = list(spec.options.get("trusted") or ())
+    if is_file(path) or path.startswith(TRANSFORMERS):
+        inputs = {**_file_facts(path, folder), **({"trusted": trusted} if trusted else {})}
+    else:
+        found = import_object(path, what="classifier", folder=folder)
+        if not callable(found):
+            raise HarnessError(
+                f"classifier '{path}' is a {type(found).__name__}",
+                allowed="a callable of a list of texts",
+                next_step="name a function",
+            )
+        inputs = {**_package(path), "source": source_hash(path, found)}
+    classify = Worker({"path": path, "folder": str(folder), "trusted": trusted})
     names = builder.names(spec)
     builder.require_decided(candidate_id, spec, names)
     single = None
@@ -205,7 +220,7 @@ def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -
         names,
         single=single,
         thresholds=spec.thresholds,
-        inputs={**_package(path), "source": source_hash(path, classify), **builder.mapping(spec)},
+        inputs={**inputs, **builder.mapping(spec)},
     )
 
 
@@ -219,18 +234,43 @@ def _package(path: str) -> Mapping[str, str]:
         return {}
 
 
+def _file_facts(path: str, folder: Path) -> dict[str, str]:
+    """Hash of a model file, and the version of the library that reads it."""
+    library = next((name for ending, name in LIBRARIES.items() if path.endswith(ending)), "transformers")
+    facts = {}
+    with suppress(PackageNotFoundError):  # loading says how to install it
+        facts["package"] = f"{library}=={version(library)}"
+    file = folder / path
+    if is_file(path) and not file.is_file():
+        raise HarnessError(
+            f"classifier '{path}' is not there", allowed="a path relative to the eval", next_step="correct the path"
+        )
+    if file.is_file():
+        facts["source"] = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    return facts
+
+
+LIBRARIES = {".skops": "scikit-learn", ".onnx": "onnxruntime"}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def _check(check: SpecCheck) -> None:
-    value = check.spec.value
-    if not _CALLABLE.fullmatch(value):
-        check.add(("classifier",), f"is {quoted(value)}", "package.module:callable", "name the callable to import")
+    value, has_trusted = check.spec.value, bool(check.spec.options.get("trusted"))
+    if value.endswith(PICKLES):
+        found = f"is {quoted(value)}, a pickle, which runs whatever it says when it is read"
+        hint = "write it as skops (skops.io.dump), or load it yourself in a callable"
+        check.add(("classifier",), found, "a .skops or .onnx file, package.module:callable", hint)
+    elif not (is_file(value) or value.startswith(TRANSFORMERS) or _CALLABLE.fullmatch(value)):
+        allowed = "package.module:callable, a .skops or .onnx file, or transformers:NAME"
+        check.add(("classifier",), f"is {quoted(value)}", allowed, "name the callable to import")
+    if has_trusted and not value.endswith(SKOPS):
+        check.add(("trusted",), f"is given for {quoted(value)}", "trusted types with a .skops file", "remove it")
 
 
 CLASSIFIER = Kind(
     build_classifier,
     takes=frozenset(("crosswalk", "thresholds")),
+    fields={"trusted": tuple[str, ...]},
     check=_check,
-    imports=lambda loaded, spec: [("classifier", spec.value)],
+    imports=lambda loaded, spec: [("classifier", spec.value)] if _CALLABLE.fullmatch(spec.value) else [],
 )

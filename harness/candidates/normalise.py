@@ -36,10 +36,11 @@ from harness.records import NormalisationStep
 MAX_MARKS = 30
 """Longest run of combining marks kept, Unicode's stream-safe limit: ordering longer ones takes quadratic time."""
 
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+"""What is not seen, wherever it stands; ``goldens.hygiene`` decides where a script or an emoji needs it."""
 _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _MARKS = re.compile(
     "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0657-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]"
@@ -114,7 +115,7 @@ def _join_spaced_letters(text: str) -> str:
 
 
 STEPS: dict[NormalisationStep, Callable[[str], str]] = {
-    "strip_zero_width": lambda text: text if text.isascii() else _INVISIBLE.sub("", text),
+    "strip_zero_width": lambda text: text if text.isascii() else INVISIBLE.sub("", text),
     "nfkc": _nfkc,
     "casefold": _casefold,
     "confusables": fold_confusables,

@@ -60,6 +60,7 @@ class VoteCandidate:
         covered = {name for one in voters for name in one.categories}
         self.categories = tuple(name for name in category_order if name in covered)
         self.needs_text = any(one.needs_text for one in voters)
+        self.prepares_aside = any(getattr(one, "prepares_aside", False) for one in voters)
         self.models_used = tuple(dict.fromkeys(name for one in voters for name in one.models_used))
         self.fingerprint: Mapping[str, Any] = {
             "kind": "vote",

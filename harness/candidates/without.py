@@ -34,6 +34,7 @@ class Without:
         self.categories = tuple(candidate.categories)
         self.needs_text = candidate.needs_text
         self.models_used = tuple(candidate.models_used)
+        self.prepares_aside = bool(getattr(candidate, "prepares_aside", False))
         self.fingerprint: Mapping[str, Any] = {**candidate.fingerprint, "without": sorted(self._parts)}
 
     def prepare(self, items: Sequence[Item]) -> None:

@@ -104,7 +104,7 @@ def command(
     from harness import __version__
     from harness.jobs.report import now_text
     from harness.report.weekly.build import build_weekly
-    from harness.report.weekly.collect import collect
+    from harness.report.weekly.collect import collect, with_slices
     from harness.report.weekly.operations import Traffic
     from harness.report.weekly.renderers import RENDERERS
 
@@ -114,6 +114,8 @@ def command(
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
     source, mode = _with_golden(source, runs_dir, text_mode, golden_card)
+    if "xlsx" in formats and not (as_json and out is None):
+        source = with_slices(source, runs_dir)
     source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds))
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
     for one in data.banners:

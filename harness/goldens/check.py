@@ -266,15 +266,13 @@ def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
 
 def _nearly_the_same(golden: GoldenSet, split: Split | None) -> Iterator[Remark]:
     """Texts that differ in a few characters: with contradicting labels, in both parts of a split, or in no group."""
-    from harness.goldens.near_duplicates import near_duplicates
+    from harness.goldens.near_duplicates import near_duplicates_of
     from harness.runs.split import is_dev as parts_of  # runs load pyarrow
 
     labels, across = golden.labels(), []
     is_dev = None if split is None else parts_of(golden.ids(), [item.group for item in golden.items()], split)
     contradicting, apart, n_rows = [], [], 0
-    for group in near_duplicates(
-        (item.text for item in golden.items()), lambda wanted: (item.text for item in golden.items(wanted))
-    ):
+    for group in near_duplicates_of(golden):
         members = list(golden.items(group))
         if is_dev is not None and 0 < is_dev[group].sum() < len(group):
             across.append(" ~ ".join(item.id for item in members[:4]))

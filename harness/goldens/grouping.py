@@ -6,15 +6,13 @@ Decides how lots of copies and the groups that items have already are joined: wh
 from __future__ import annotations
 
 from harness.files.golden.sets import GoldenSet
-from harness.goldens.near_duplicates import near_duplicates
+from harness.goldens.near_duplicates import near_duplicates_of
 
 
 def groups_of_copies(golden: GoldenSet) -> dict[int, str]:
     """Position -> new group, of the items whose group changes."""
     own = [item.group for item in golden.items()]
-    lots = near_duplicates(
-        (item.text for item in golden.items()), lambda wanted: (item.text for item in golden.items(wanted))
-    )
+    lots = near_duplicates_of(golden)
     members: dict[str, list[int]] = {}
     for at, group in enumerate(own):
         if group is not None:

@@ -1,35 +1,40 @@
 """What is wrong with the characters of texts: each kind counted, with the items that show it.
 
 Decides what counts as damage. A lost character (U+FFFD), text that was decoded wrongly (as ftfy's heuristic judges it),
-invisible characters that no script or emoji needs there, control characters, HTML entities, and texts that all end at
-one length, as an export that cuts them leaves. Hostile text hides letters on purpose: a finding is a question, not a
-fault.
+invisible characters (those that rules strip, and line ends of Unicode) that no script or emoji needs there, control
+characters, HTML entities, and texts that all end at one length, as an export that cuts them leaves. Hostile text hides
+letters on purpose: a finding is a question, not a fault.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html.entities import html5
 
+from harness.candidates.normalise import INVISIBLE
 from harness.files.text import words
 
-_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|nbsp|apos|#\d{2,6}|#x[0-9a-f]{2,5});", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:([a-z]{2,8});|#\d{2,6};|#x[0-9a-f]{2,5};)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b"  # soft hyphen, fillers, zero width
-    "\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"  # line ends, marks of direction, joiners
-)
-_JOINERS = re.compile("[\u200c\u200d]")
+_LINE_END = re.compile("[\u2028\u2029]")
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
+"""The flag of a region, as England's: a black flag and the letters of its name as tags."""
+_JOINERS = "\u200c\u200d"
+_MARKS_OF_DIRECTION = "\u200e\u200f\u061c"
+_MONGOLIAN_SELECTORS = "\u180b\u180c\u180d\u180f"
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _JOINING_SCRIPTS = tuple(
     words(
         "ARABIC DEVANAGARI BENGALI GURMUKHI GUJARATI ORIYA TAMIL TELUGU KANNADA MALAYALAM SINHALA KHMER MYANMAR SYRIAC "
         "MONGOLIAN NKO THAANA ZERO"
     )
 )
+_WITHOUT_VARIANTS = frozenset(("Lu", "Ll", "Lt", "Lm", "Zs", "Zl", "Zp", "Cc", "Cf"))
+_INFORMATION = "\u2139"  # a letter by its category, and an emoji
 _MIN_CUT_LENGTH = 50
 _MIN_CUT = 5
 _CUT_SHARE = 0.03
@@ -95,24 +100,48 @@ def damage(text: str) -> Iterator[str]:
     if not text.isascii():
         if "\ufffd" in text:
             yield "lost"
-        from ftfy.badness import is_bad
-
-        if is_bad(text.replace("\ufffd", "")):
+        if is_mojibake(text):
             yield "mojibake"
-        if _INVISIBLE.search(text) or _has_loose_joiner(text):
+        if _LINE_END.search(text) or _has_hidden(_FLAG.sub("", text)):
             yield "invisible"
     if _CONTROL.search(text):
         yield "control"
-    if "&" in text and any(html.unescape(one) != one for one in _ENTITY.findall(text)):
+    if has_entities(text):
         yield "entities"
 
 
-def _has_loose_joiner(text: str) -> bool:
-    """A joiner or non-joiner where neither a script that joins letters nor an emoji needs one."""
-    for found in _JOINERS.finditer(text):
-        around = text[max(0, found.start() - 2) : found.start()] + text[found.end() : found.end() + 1]
-        if not any(_joins(char) for char in around):
-            return True
+def is_mojibake(text: str) -> bool:
+    """Whether a text was decoded wrongly somewhere on its way, as ftfy judges it; lost characters do not count."""
+    if text.isascii():
+        return False
+    from ftfy.badness import is_bad
+
+    return bool(is_bad(text.replace("\ufffd", "")))
+
+
+def has_entities(text: str) -> bool:
+    """Whether a text holds HTML entities that stand for characters."""
+    if "&" not in text:
+        return False
+    return any(one[1] is None or f"{one[1]};" in html5 for one in _ENTITY.finditer(text))
+
+
+def _has_hidden(text: str) -> bool:
+    """Whether a text has an invisible character where nothing needs it."""
+    return any(not _is_needed(text, found.start()) for found in INVISIBLE.finditer(text))
+
+
+def _is_needed(text: str, at: int) -> bool:
+    """Joiners among joined letters or emoji, selectors after what has variants, marks of direction in such text."""
+    char, before = text[at], text[at - 1 : at]
+    if char in _JOINERS:
+        return any(map(_joins, text[max(0, at - 2) : at] + text[at + 1 : at + 2]))
+    if _SELECTORS.match(char):
+        return before == _INFORMATION or (bool(before) and unicodedata.category(before) not in _WITHOUT_VARIANTS)
+    if char in _MONGOLIAN_SELECTORS:
+        return unicodedata.name(before, "").startswith("MONGOLIAN") if before else False
+    if char in _MARKS_OF_DIRECTION:
+        return any(unicodedata.bidirectional(one) in ("R", "AL") for one in text if one not in _MARKS_OF_DIRECTION)
     return False
 
 

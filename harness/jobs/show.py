@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
+from harness.files.pictures import PictureFolder
 from harness.files.text import joined, nearest, shortened
 from harness.jobs.reproduce import CannotReproduce, Rebuilt, rebuilt
 from harness.jobs.texts import golden_of
@@ -23,6 +24,7 @@ from harness.records import Item
 from harness.records.answers import MISSING_OUTCOMES, Answer, Decide, Request, Response
 from harness.report.item.data import Call, CandidateSheet, ItemSheet, KeyCheck, Reading, RuleHit
 from harness.report.item.masked import AnswerWords, changed, changed_parts, hidden, shown_raw, shown_text
+from harness.report.item.media import Media, media_of
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
 from harness.runner.cache import Keys, ResponseCache, Stored
@@ -98,6 +100,7 @@ def show_item(run: Run, item_id: str, mode: TextMode, sources: Sources) -> ItemS
         definitions=_definitions(run),
         candidates=tuple(candidates),
         notes=tuple(notes),
+        media=Media() if golden is None or item is None else media_of(item, PictureFolder.of(golden.items_path), mode),
     )  # fmt: skip
 
 

@@ -42,10 +42,11 @@ class _Stream:
 
     candidate: Candidate
     rows: InOrder
-    units: Iterator[tuple[int, Item, int]] = field(default_factory=lambda: iter(()))
+    units: Iterator[tuple[int, Item, int] | list[Item]] = field(default_factory=lambda: iter(()))
     unfinished: dict[int, tuple[Item, int]] = field(default_factory=dict)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
     first: FirstCalls = field(default_factory=FirstCalls)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RowSink(Protocol):
@@ -190,17 +191,27 @@ class Engine:
         """Rows for what a stop has left: begun and not ended, or never begun."""
         for sequence, (item, repeat) in stream.unfinished.items():
             stream.rows.put(sequence, self._not_done(stream.candidate, item, repeat))
-        for sequence, item, repeat in stream.units:
+        for unit in stream.units:
+            if isinstance(unit, list):
+                continue
+            sequence, item, repeat = unit
             stream.rows.put(sequence, self._not_done(stream.candidate, item, repeat))
             stream.unfinished.clear()
 
-    def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[tuple[int, Item, int]]:
-        """Sequence number, item and repeat of every row to come; withheld items get their row here."""
+    def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[tuple[int, Item, int] | list[Item]]:
+        """Sequence number, item and repeat of every row to come; withheld items get their row here.
+
+        A chunk itself comes first where the candidate prepares beside the loop.
+        """
         candidate, sequence = stream.candidate, 0
         needs_text = bool(getattr(candidate, "needs_text", True))
         while chunk := list(islice(items, CHUNK_ITEMS)):
             if self.reason is None:
-                candidate.prepare([item for item in chunk if not (needs_text and item.is_withheld)])
+                asked = [item for item in chunk if not (needs_text and item.is_withheld)]
+                if getattr(candidate, "prepares_aside", False):
+                    yield asked
+                else:
+                    candidate.prepare(asked)
             for item in chunk:
                 is_asked = not (needs_text and item.is_withheld)
                 for repeat in range(self._repeats):
@@ -217,7 +228,11 @@ class Engine:
         rows = stream.rows
         try:
             while self.reason is None:
-                unit = next(stream.units, None)
+                async with stream.turn:
+                    unit = next(stream.units, None)
+                    if isinstance(unit, list):
+                        await asyncio.to_thread(stream.candidate.prepare, unit)
+                        continue
                 if unit is None:
                     return
                 sequence, item, repeat = unit

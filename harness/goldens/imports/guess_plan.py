@@ -5,7 +5,6 @@ What a column holds is guessed by the same rules as the proposals in messages (`
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 from harness.files.golden import guess
 from harness.files.golden.values import folded, is_negation, meaning
 from harness.files.policy import CATEGORY_ID
+from harness.goldens.hygiene import has_entities, is_mojibake
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.plan import LabelColumn, Plan, VoteColumn, parted
@@ -23,7 +23,6 @@ from harness.goldens.imports.plan import LabelColumn, Plan, VoteColumn, parted
 SAMPLED = 5_000
 _MARKS = (";", ",", "|", "/", "+")
 _MOST_NAMES = 60
-_ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{2,6}|#x[0-9a-f]{2,5});", re.IGNORECASE)
 _ANNOTATOR = re.compile(r"(?i)^(annotator|rater|reviewer|coder|labell?er|worker|user|judge)[ _-]?(id|name|no|number)?$")
 _VOTE_COLUMN = re.compile(
     r"(?i)^((?P<category>.+?)[ _.-])?(?P<who>(annotator|rater|reviewer|coder|labell?er|worker|judge|ann)[ _.-]?\w+)$"
@@ -72,8 +71,12 @@ def proposed(samples: Mapping[str, Sequence[Any]], plan: Plan, *, categories: Co
     if not plan.slices:
         left = {name: values for name, values in left.items() if name not in plan.columns}
         plan = replace(plan, slices={name: name for name in guess.slice_columns(left)})
-    texts = [value for value in samples.get(plan.text or "", ()) if isinstance(value, str)]
-    return replace(plan, unescape=plan.unescape or has_entities(texts), repair=plan.repair or has_mojibake(texts))
+    texts = [value for value in samples.get(plan.text or "", ()) if isinstance(value, str)][:SAMPLED]
+    return replace(
+        plan,
+        unescape=plan.unescape or any(map(has_entities, texts)),
+        repair=plan.repair or any(map(is_mojibake, texts)),
+    )
 
 
 def _indices(samples: Mapping[str, Sequence[Any]]) -> list[str]:
@@ -289,15 +292,3 @@ def _is_number(value: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def has_entities(texts: Sequence[str]) -> bool:
-    """Whether texts hold HTML entities that stand for characters."""
-    return any(_ENTITY.search(text) and html.unescape(text) != text for text in texts[:SAMPLED])
-
-
-def has_mojibake(texts: Sequence[str]) -> bool:
-    """Whether texts were decoded wrongly somewhere on their way, as ftfy judges it."""
-    from ftfy.badness import is_bad
-
-    return any(not text.isascii() and is_bad(text) for text in texts[:SAMPLED])

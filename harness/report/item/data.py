@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from harness.report.item.media import Media
 from harness.report.parts.masking import TextMode
 
 KeyCheck = Literal["same", "another", "unknown"]
@@ -129,6 +130,7 @@ class ItemSheet:
     definitions: Mapping[str, tuple[str, str]]
     candidates: tuple[CandidateSheet, ...]
     notes: tuple[str, ...] = ()
+    media: Media = field(default_factory=Media)
 
     @property
     def in_play(self) -> list[str]:
@@ -153,6 +155,7 @@ class ItemSheet:
                 "id": self.item_id,
                 "text": self.text,
                 "text_mode": self.text_mode,
+                **self.media.as_dict(),
                 "labels": dict(self.labels),
                 "votes": [dict(one) for one in self.votes],
                 "slices": {name: list(values) for name, values in self.slices.items()},

@@ -32,6 +32,11 @@ def _lines(sheet: ItemSheet, width: int) -> Iterator[str]:
     yield from _block("Text", WITHHELD_TEXT if sheet.text is None else sheet.text, width)
     if sheet.text_mode == "masked":
         yield "  (masked; --text full shows texts, messages and answers)"
+    for name, lines in sheet.media.words:
+        yield from _block(name.capitalize(), "\n".join(lines), width)
+    if sheet.media.pictures:
+        said = [f"{one.part}: {one.words}" for one in sheet.media.pictures]
+        yield from _block("Pictures", "\n".join(said), width)
     for name, value in _facts(sheet):
         yield from _wrapped(f"{name}: {value}", width)
     for note in sheet.notes:

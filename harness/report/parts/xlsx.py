@@ -53,6 +53,29 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A native chart of a sheet's own rows, right of its table.
+
+    Attributes:
+        title: The finding that it shows.
+        kind: Lines over the rows, or bars side by side.
+        columns: Positions of the columns that are drawn, from 0.
+        number_format: How its axis is written.
+        rows: So many of the first rows; 0 for all.
+        low: Least value of the axis; None for zero where all is positive.
+        high: Largest value of the axis; None for what fits.
+    """
+
+    title: str
+    kind: Literal["line", "bar"]
+    columns: tuple[int, ...]
+    number_format: str
+    rows: int = 0
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """One sheet: a title line, a head that stays in view, and rows.
 
@@ -62,6 +85,7 @@ class Sheet:
         rows: Values, one per column; None is an empty cell.
         title: First line of the sheet; empty for a sheet that begins with its head, ready for a pivot.
         marks: Cell text -> tone, for verdicts that stand out.
+        charts: Drawn right of the table, one below the other; their rows are named by the first column.
     """
 
     name: str
@@ -69,6 +93,7 @@ class Sheet:
     rows: Iterable[Sequence[Value]]
     title: str = ""
     marks: tuple[tuple[str, Literal["good", "bad", "open"]], ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 def safe_text(text: str) -> str:
@@ -200,6 +225,10 @@ def _write(book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], 
         page.append([make(value, column.kind) for value, column in pairs])
     n_rows = len(rows)
     page.auto_filter.ref = f"A{first}:{get_column_letter(len(sheet.columns))}{max(first + n_rows, first + 1)}"
+    if sheet.charts and n_rows:
+        from harness.report.parts.xlsx_charts import add_charts
+
+        add_charts(page, sheet, first, n_rows)
 
 
 def _lines(value: Value, width: float) -> int:

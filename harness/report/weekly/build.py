@@ -19,7 +19,7 @@ from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences
 from harness.report.weekly.asks import AskSource, build_asks
-from harness.report.weekly.candidates import candidate_rows, description, history_rows, runs_read
+from harness.report.weekly.candidates import candidate_rows, description, figures_of, history_rows, runs_read
 from harness.report.weekly.causes import candidate_series, cause_between, causes_of, headline_of
 from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name
 from harness.report.weekly.clusters import error_clusters
@@ -118,6 +118,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings, entries)
     reproduce = f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
     reproduce += f" --control {source.control}" if source.control else ""
+    figures, data_note = figures_of(source)
     items, items_note = item_rows(source, names, text_mode, shared)
     return WeeklyData(
         banners=_banners(source),
@@ -161,6 +162,8 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         asks=asks,
         ask_examples={item: examples[item] for one in asks for item in one.items[:ASK_EXAMPLES] if item in examples},
         history=history_rows(source),
+        figures=figures,
+        data_note=data_note,
         items=items,
         items_note=items_note,
         runs=runs_read(source),

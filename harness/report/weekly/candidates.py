@@ -7,7 +7,8 @@ from harness.measure.score import CandidateScore
 from harness.report.parts.words import n_answered, outcome_words
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import CandidateRow, HistoryRow
+from harness.report.weekly.data import CandidateRow
+from harness.report.weekly.sheet_data import Figure, HistoryRow
 from harness.report.weekly.summaries import NOT_MEASURED, metric
 from harness.runs import RunMeta
 
@@ -19,6 +20,10 @@ KIND_WORDS = {
     "cascade": "cascade",
     "recorded": "recorded decisions",
 }
+
+
+FIGURE_METRICS = ("recall", "precision", "fpr", "f1", "precision_at_prevalence")
+MOST_FIGURES = 300_000
 
 
 def description(meta: RunMeta, candidate: str) -> str:
@@ -109,6 +114,33 @@ def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
                     )
                 )
     return tuple(rows)
+
+
+def figures_of(source: WeeklySource) -> tuple[tuple[Figure, ...], str]:
+    """Every figure of the weeks shown, on all items and by slice, and what is left out; each stands there once."""
+    found: list[Figure] = []
+    n_left = 0
+    for week, runs in source.by_week.items():
+        for candidate, meta in runs.of.items():
+            golden, run_id = golden_name(meta), meta.run_id
+            summary = source.summaries[run_id]
+            for category, scored in summary.candidates[candidate].categories.items():
+                for name in FIGURE_METRICS:
+                    one = scored.metrics.get(name)
+                    if one is not None and (one.is_defined or one.n):
+                        found.append(Figure(week, run_id, golden, candidate, category, "", "", name, one))
+            for slice_name, values in source.slice_scores.get(run_id, {}).get(candidate, {}).items():
+                for value, categories in values.items():
+                    for category, metrics in categories.items():
+                        for name, one in metrics.items():
+                            if len(found) >= MOST_FIGURES:
+                                n_left += 1
+                                continue
+                            found.append(
+                                Figure(week, run_id, golden, candidate, category, slice_name, value, name, one)
+                            )
+    left = f" {n_left:,} figures of slices are left out: a sheet holds no more." if n_left else ""
+    return tuple(found), f"One row per week, candidate, category, slice and metric, each once.{left}"
 
 
 def runs_read(source: WeeklySource) -> tuple[tuple[str, str, str, str, int], ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -20,7 +20,7 @@ from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
 from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Fall, falls_between
-from harness.report.weekly.summaries import Summary, SummaryCache, run_key, summary_of
+from harness.report.weekly.summaries import SliceScores, Summary, SummaryCache, run_key, slices_of, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 
@@ -59,6 +59,7 @@ class WeeklySource:
         falls: Proven paired falls of those weeks.
         acknowledged: Who answers for which open finding.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
+        slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
     """
 
     eval_name: str
@@ -85,6 +86,7 @@ class WeeklySource:
     falls: tuple[PairedFall, ...] = ()
     acknowledged: tuple[Acknowledgement, ...] = ()
     is_baseline: bool = False
+    slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
 
 
 def collect(
@@ -155,6 +157,21 @@ def collect(
         is_baseline=candidate_note == BASELINE_NOTE,
         first_week=min(week_of(one) for one in metas if one.golden_set.hash == run.meta.golden_set.hash),
     )
+
+
+def with_slices(source: WeeklySource, runs_dir: str | Path) -> WeeklySource:
+    """The source with every shown run's figures by slice, each run scored once in its life."""
+    shown = {meta.run_id: meta for one in source.by_week.values() for meta in one.of.values()}
+    with SummaryCache(runs_dir) as cache:
+        found = {
+            run_id: cache.get(
+                f"slices|{run_key(meta)}",
+                SliceScores,
+                lambda run_id=run_id: slices_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
+            )
+            for run_id, meta in sorted(shown.items())
+        }
+    return replace(source, slice_scores=found)
 
 
 def _falls(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path) -> list[PairedFall]:

@@ -20,6 +20,7 @@ from harness.report.parts.disputes import Dispute, TeamVotes
 from harness.report.parts.plain import plain
 from harness.report.weekly.error_data import Errors, Example
 from harness.report.weekly.operations import Operations
+from harness.report.weekly.sheet_data import Figure, HistoryRow, ItemRow
 
 Tone = Literal["good", "bad", "open", "neutral"]
 Function = Literal["policy", "operations", "engineering"]
@@ -289,39 +290,6 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One candidate, category and week, for the spreadsheet."""
-
-    week: str
-    run_id: str
-    golden: str
-    candidate: str
-    category: str
-    tp: float
-    fp: float
-    fn: float
-    tn: float
-    recall: MetricResult
-    precision: MetricResult
-    fpr: MetricResult
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRow:
-    """One item and category of the reported candidate, for the spreadsheet."""
-
-    item_id: str
-    category: str
-    gold: int
-    decision: int | None
-    outcome: str
-    error: str
-    last_week: str
-    slices: Mapping[str, str]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class WeeklyData:
     """The weekly report; ``banners`` come before anything else."""
 
@@ -367,6 +335,9 @@ class WeeklyData:
     asks: tuple[Ask, ...]
     ask_examples: Mapping[str, Example]
     history: tuple[HistoryRow, ...]
+    figures: tuple[Figure, ...]
+    """Every figure once, for the data sheet."""
+    data_note: str
     items: tuple[ItemRow, ...]
     items_note: str
     runs: tuple[tuple[str, str, str, str, int], ...]
@@ -378,6 +349,6 @@ class WeeklyData:
         """Plain data without item texts, undefined numbers as None."""
         found = plain(self)
         assert isinstance(found, dict)
-        for without_meaning in ("items", "ask_examples"):  # texts, which do not travel
+        for without_meaning in ("items", "ask_examples", "figures"):  # texts, and what only the spreadsheet holds
             found.pop(without_meaning)
         return found

@@ -17,8 +17,8 @@ from harness.report.parts.masking import TextMode, printable, shorten, visible_t
 from harness.report.parts.words import NOT_ASKED, outcome_words
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import ItemRow
 from harness.report.weekly.error_data import KIND_NAMES, Example
+from harness.report.weekly.sheet_data import ItemRow
 from harness.runs import ALL_OUTCOMES, Run
 
 MAX_ROWS = 30_000

@@ -64,6 +64,39 @@ def _without_readings(scored: CandidateScore) -> CandidateScore:
     return replace(scored, categories=categories)
 
 
+SliceScores = dict[str, dict[str, dict[str, dict[str, dict[str, MetricResult]]]]]
+"""Candidate -> slice -> value -> category -> metric."""
+SLICE_METRICS = ("recall", "precision", "fpr")
+MOST_VALUES = 40
+"""Values of a slice that are kept: those with most items."""
+
+
+def slices_of(run: Run) -> SliceScores:
+    """Figures of every candidate by slice value and category, of the larger values."""
+    kept = {
+        name: sorted(values, key=lambda one, values=values: (-len(values[one]), one))[:MOST_VALUES]  # type: ignore[misc]
+        for name, values in run.slices.items()
+    }
+    found: SliceScores = {}
+    for candidate, scored in score_run(run).candidates.items():
+        found[candidate] = {
+            name: {
+                value: {
+                    category: {
+                        metric: one.metrics[metric]
+                        for metric in SLICE_METRICS
+                        if metric in one.metrics and one.metrics[metric].n
+                    }
+                    for category, one in values[value].items()
+                }
+                for value in kept[name]
+                if value in values
+            }
+            for name, values in scored.slices.items()
+        }
+    return found
+
+
 def metric(summary: Summary, candidate: str, category: str, name: str) -> MetricResult:
     """One metric of a summary; undefined when the candidate does not have it."""
     scored = summary.candidates.get(candidate)

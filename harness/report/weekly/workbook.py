@@ -12,7 +12,9 @@ from harness.report.parts.masking import TextMode
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 from harness.report.weekly.acknowledged import ledger_state
 from harness.report.weekly.data import METRIC_NAMES, WeeklyData
+from harness.report.weekly.data_sheet import data_sheet, trend_sheets
 from harness.report.weekly.error_data import KIND_NAMES
+from harness.report.weekly.function_sheets import function_sheets
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
 _MARKS: Any = (
@@ -36,8 +38,9 @@ def write_xlsx(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
 
 
 def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
-    """Summary, categories, errors, items, history, candidates, about; a sheet without rows is left out."""
-    found = [_summary(data), *findings_sheet(data.findings), *_ledger(data), _categories(data), _history(data)]
+    """Every sheet, what readers act on first; a sheet without rows is left out."""
+    found = [_summary(data), *findings_sheet(data.findings), *_ledger(data), *function_sheets(data), _categories(data)]
+    found += [*trend_sheets(data), _history(data), data_sheet(data)]
     if data.errors is not None and data.errors.clusters:
         found.append(_errors(data))
     if data.errors is not None and data.errors.topics:
@@ -55,8 +58,7 @@ def _summary(data: WeeklyData) -> Sheet:
     rows += [("Why", sentence, "") for sentence in data.causes if sentence not in data.headline]
     shown = [one for one in data.movements if one.sentence not in data.headline]
     rows += [("Moved", one.sentence, one.week) for one in (*shown, *data.earlier)]
-    rows += [("Ask", one.text, one.owner) for one in data.asks]
-    columns = (Column("What", width=20), Column("Sentence", "long", 120), Column("Week or owner", width=28))
+    columns = (Column("What", width=20), Column("Sentence", "long", 120), Column("Week", width=12))
     title = "".join(f"{one.word}: " for one in data.banners) + f"{data.eval_name}, {data.week}: {data.candidate}"
     return Sheet("Summary", columns, rows, title=title, marks=_MARKS)
 
@@ -358,5 +360,6 @@ def _about(data: WeeklyData, text_mode: TextMode) -> Sheet:
         ("Signature", data.signature),
         ("Rebuild", data.reproduce),
     ]
+    rows.append(("Data sheet", data.data_note))
     rows += [("Run", f"{week} {who}: {run_id}, {golden}, {n} items") for week, who, run_id, golden, n in data.runs]
     return Sheet("About", (Column("What", width=14), Column("Value", "long", 120)), rows)
