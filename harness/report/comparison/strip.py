@@ -20,6 +20,7 @@ from harness.report.parts.words import enumerated, plural
 
 MOST_COLUMNS, MOST_ROWS = 10, 12
 _METRICS = ("recall", "fpr")
+ALL_CATEGORIES = ("*", "all together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def _strip(
 ) -> Strip | None:
     told = {value: {name: one for name, one in row.items() if one.is_tested} for value, row in cells.items()}
     rows = [row for row in table.rows if told[row.value]]
-    columns = [one for one in data.categories if any(one[0] in told[row.value] for row in rows)]
+    named = (ALL_CATEGORIES, *data.categories)
+    columns = [one for one in named if any(one[0] in told[row.value] for row in rows)]
     if len(rows) < 2 or not columns:  # one value alone is the category table again
         return None
     shown_rows, shown_columns = _first_rows(rows, told), _first_columns(columns, told)
@@ -99,7 +101,7 @@ def _strip(
     if hidden := len(columns) - len(shown_columns):
         left.append(plural(hidden, "more category", "more categories"))
     return Strip(
-        _title(table, metric, told, dict(data.categories)),
+        _title(table, metric, told, dict(named)),
         table.name,
         tuple(name for _, name in shown_columns),
         tuple(
@@ -129,7 +131,7 @@ def _first_columns(
         return max(_weight(row[column[0]]) for row in told.values() if column[0] in row)
 
     ranked = sorted(columns, key=weight, reverse=True)
-    return [one for one in columns if one in ranked[:MOST_COLUMNS]]
+    return [one for one in columns if one == ALL_CATEGORIES or one in ranked[:MOST_COLUMNS]]
 
 
 Told = Mapping[str, Mapping[str, SliceCell]]
