@@ -44,7 +44,8 @@ def started(folder, *arguments):
 
 
 def cpu_seconds(process):
-    process.stdout.read()
+    with process.stdout as said:
+        said.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
@@ -71,4 +72,4 @@ def test_a_million_items_through_two_processes(tmp_path):
     for table in ("predictions.parquet", "items.parquet"):
         assert (tmp_path / "one" / name / table).read_bytes() == (tmp_path / "two" / name / table).read_bytes()
     print(f"one process {alone:.1f} s, two {both:.1f} s, merge {merging:.1f} s of CPU: {(both + merging) / alone:.2f}")
-    assert (both + merging) / alone < 1.6
+    assert n < 1_000_000 or (both + merging) / alone < 1.3
