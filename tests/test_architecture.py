@@ -82,7 +82,9 @@ def test_what_passes_between_parts_is_typed():
 
 
 UNPICKLING = re.compile(
-    r"\b(?:c?pickle|dill|cloudpickle|joblib|marshal|shelve)\b|allow_pickle\s*=\s*True|read_pickle|torch\.load\("
+    r"\b(?:import|from)\s+(?:_?c?pickle|dill|cloudpickle|joblib|marshal|shelve)\b"
+    r"|\b(?:_?c?[Pp]ickle|dill|cloudpickle|joblib|marshal|shelve)\.\w"
+    r"|allow_pickle\s*=\s*True|read_pickle|torch\.load\("
 )
 
 
@@ -94,6 +96,9 @@ UNPICKLING = re.compile(
         ("np.load(path, allow_pickle=True)", True),
         ("pd.read_pickle(path)", True),
         ("torch.load(path)", True),
+        ("joblib.load(path)", True),
+        ("    from pickle import loads", True),
+        ('PICKLES = (".pkl", ".joblib")', False),
         ("np.load(path)", False),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from harness.core.metric_table import metrics_on
 from harness.errors import HarnessError
 from harness.records.evals import SHARED_FIELDS, CascadeStage, Eval
 from harness.records.runs import FORMAT, EarlyStop, PolicyFacts, RunInput, RunMeta
@@ -39,7 +40,8 @@ def read_meta(content: bytes, where: str) -> RunMeta:
         stored = msgspec.convert(document.get("eval"), type=dict[str, Any])
         document |= {"eval": _eval_tree(stored), EARLY_STOP: stored.get(EARLY_STOP)}
         meta = _with_stages(msgspec.convert(document, type=RunMeta))
-    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError) as error:
+        _check_metrics(meta)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError, RecursionError) as error:
         raise HarnessError(
             f"{where}: no record of a run: {error}",
             allowed="the run.json that a run wrote",
@@ -110,6 +112,14 @@ def _with_stages(meta: RunMeta) -> RunMeta:
         for name, one in meta.eval.candidates.items()
     }
     return replace(meta, eval=replace(meta.eval, candidates=candidates))
+
+
+def _check_metrics(meta: RunMeta) -> None:
+    """Metrics of the gate: the table of metrics knows each, or the package that brought it is not installed."""
+    known = metrics_on("gate")
+    for check in meta.eval.gate.checks if meta.eval.gate is not None else ():
+        if check.metric not in known:
+            raise ValueError(f"its gate checks the metric '{check.metric}', which is none of {', '.join(known)}")
 
 
 def _check_names(meta: RunMeta, where: str) -> None:
