@@ -39,7 +39,7 @@ def command(
     runs_dir: str,
     as_json: bool,
 ) -> None:
-    """Show whether whole cases are caught, and how late.
+    """Show whether conversations, threads and accounts are caught, and how late.
 
     A case is the items of one group (conversation, thread, account), in the order of the set. It violates from its
     first violating item on and is caught by a flag on that item or a later one; a flag before it is early. Intervals

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import COMMANDS, main
-from tests.command_reference import README
+from tests.command_reference import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -284,10 +284,10 @@ def test_the_table_of_commands_repeats_each_command_s_own_help(name):
     assert (command.help or "").strip().splitlines()[0] == COMMANDS[name][1]
 
 
-def test_the_readme_s_command_reference_is_up_to_date():
+def test_the_command_reference_is_up_to_date():
     """It once failed after a test that called a command without its group: click had kept a help option without -h."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.command_reference", "--check"], capture_output=True, text=True, cwd=README.parent
+        [sys.executable, "-m", "tests.command_reference", "--check"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
 

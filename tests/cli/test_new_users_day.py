@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from tests.command_reference import README
+from tests.command_reference import ROOT
 
 POLICY = """\
 policy: posts
@@ -139,7 +139,7 @@ class Day:
     """Types commands, and keeps the time; what it types must stand in the README."""
 
     def __init__(self):
-        self.readme = README.read_text(encoding="utf-8")
+        self.readme = (ROOT / "README.md").read_text(encoding="utf-8")
         self.seconds: dict[str, float] = {}
 
     def type(self, *arguments, exit_code=0):

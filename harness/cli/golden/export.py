@@ -29,7 +29,7 @@ ENDINGS = {"label_studio": ".json", "jsonl": ".jsonl", "csv": ".csv", "xlsx": ".
 def command(
     card_path: Path, form: str, output: Path | None, predictions: tuple[str, ...], policy_path: Path | None
 ) -> None:
-    r"""Write a golden set as other tools read it: Label Studio, JSONL, CSV, xlsx.
+    """Write a golden set as other tools read it: Label Studio, JSONL, CSV, xlsx.
 
     A Label Studio export has every annotator's vote as an annotation (skipped ones too), the set's label as the one
     marked as ground truth, and a choice of yes or no for each category; import brings all of it back. Texts are
