@@ -266,7 +266,9 @@ class Caller:
             is_last = attempt > target.endpoint.limits.max_retries
             return GiveUp(decision.found) if is_last else Wait(backoff_s(attempt, self._rng))
         if isinstance(decision, Wait) and status == 429 and decision.seconds >= left_s:
-            if target.is_long_wait():
+            # what is left of one late item says nothing of the endpoint: its whole deadline does
+            is_long = decision.seconds >= target.endpoint.limits.item_timeout_s
+            if is_long and target.is_long_wait():
                 self.stop()
                 raise Closed(target.until(decision.seconds, self._now()))
             return Wait(backoff_s(attempt, self._rng))
