@@ -140,7 +140,13 @@ def command(
 
 @command.command("ack")
 @click.option("--eval", "eval_name", required=True, metavar="EVAL", help="Name of the eval, or its file.")
-@click.option("--finding", "key", required=True, metavar="KEY", help="Key in the ledger, such as hate.recall.")
+@click.option(
+    "--finding",
+    "key",
+    required=True,
+    metavar="KEY",
+    help="Key in the ledger, such as hate.recall or hate.recall@language=ar.",
+)
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may stay as it is.")
 @click.option("--by", metavar="NAME", help="Who answers for it; default: the user of this machine.")
 @click.option("--owner", metavar="NAME", help="Who owns it from now on.")
@@ -170,12 +176,13 @@ def acknowledge(
     from harness.errors import HarnessError
     from harness.gating.findings.memory import Acknowledgement
     from harness.report.weekly.acknowledged import write_acknowledged
-    from harness.report.weekly.build import ledger_of
     from harness.report.weekly.collect import collect
+    from harness.report.weekly.ledger import ledger_of
 
     if not reason.strip():
         raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
     name = eval_name_of(eval_name)
+    key = key.replace("＠", "@")  # as the chat message shows it, where a plain one would be a mention
     source = collect(runs_dir, name, week=week, candidate=candidate)
     entries = [one for one in ledger_of(source) if one.closed is None]
     chosen = next((one for one in entries if one.key == key), None)

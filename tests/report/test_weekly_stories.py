@@ -1,5 +1,6 @@
 """Stories over weeks: what the weekly report must say on page, message, spreadsheet and JSON, and what it must not."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,8 @@ from stories import Story, caught, everywhere, half, nowhere
 
 from harness.cli.weekly import command as weekly_command
 from harness.gating.findings.causes import CauseEvidence, ControlEvidence, cause_of
-from harness.report.weekly.digest import gathered
+from harness.report.parts.banner import Banner
+from harness.report.weekly.digest import LIMIT, digest, gathered
 from harness.report.weekly.error_data import Cluster, Part
 from harness.report.weekly.sentences import cause_sentence
 
@@ -202,17 +204,7 @@ def test_a_week_in_which_nothing_could_be_read_comes_before_everything(tmp_path)
 
 def test_twelve_weeks_of_noise_raise_no_more_alarms_than_their_nominal_rate(tmp_path):
     """Fresh noise on the same items every week; one of ten weeks may be an alarm by chance."""
-    rng = np.random.default_rng(12)
-    n = 240
-    gold = {name: (rng.random(n) < 0.4).astype(int) for name in ("hate", "spam")}
-    language = ["ar" if index % 3 == 0 else "en" for index in range(n)]
-    story = Story(tmp_path, gold, {"language": language}, policy={"hate": {"severity": "critical"}})
-    alarms = 0
-    for week in range(30, 42):
-        noisy = {name: np.where(rng.random(n) < 0.15, 1 - values, values) for name, values in gold.items()}
-        story.run({"main": noisy}, week=f"2026-W{week}")
-        data = story.weekly(f"2026-W{week}")
-        alarms += any(one.kind == "harm" and one.fact == "moved" for one in data.findings)
+    alarms, _ = noise(tmp_path, 12)
     assert alarms <= 2
 
 
@@ -234,3 +226,131 @@ def test_findings_travel_as_data_in_one_shape(tmp_path):
     assert fall["cause"]["claim"] == "our change"
     assert fall["difference"]["value"] == pytest.approx(-0.3)
     assert fall["evidence"]["newly"] == {"missed": 60, "caught": 0}
+
+
+CRITICAL = {"hate": {"name": "Homophobia", "severity": "critical", "owner": "policy-hate"}, "spam": {}}
+
+
+def without(decided, positions):
+    """The decisions, with these items no longer flagged."""
+    found = decided.copy()
+    found[positions] = 0
+    return found
+
+
+def test_a_likely_fall_in_a_critical_category_stays_until_it_recovers(tmp_path):
+    """WORSE IN PLACES in W46 (critical, 82.6% to 60.9%), and two weeks later STEADY, BELOW TARGET."""
+    hate, spam = half(23, 377), half(200, 200)
+    story = Story(tmp_path, {"hate": hate, "spam": spam}, policy=CRITICAL)
+    for week, n in ((44, 19), (45, 19), (46, 14), (47, 14), (48, 14), (49, 19)):
+        story.run({"main": {"hate": caught(hate, n), "spam": caught(spam, 190)}}, week=f"2026-W{week}")
+    fallen = story.weekly("2026-W46")
+    assert fallen.movements == ()  # neither flagged on the chart nor proven on pairs
+    assert fallen.word == "WORSE IN PLACES"
+    for week in ("2026-W47", "2026-W48"):
+        found = story.weekly_surfaces(week)
+        everywhere(found, "NOT REPAIRED IN PLACES", "ecall of Homophobia fell in 2026-W46, from 82.6% to 60.9%")
+        nowhere(found, "STEADY", "BETTER")
+        everywhere(found, "Recall of Homophobia has not recovered since 2026-W46: repair it, or answer for it")
+    repaired = story.weekly_surfaces("2026-W49")
+    everywhere(repaired, "Recall of Homophobia, fallen in 2026-W46, is repaired: 82.6% now, 82.6% before the fall.")
+    nowhere(repaired, "NOT REPAIRED")
+
+
+def language_story(tmp_path):
+    """Arabic falls within a steady average in W46, and stays down."""
+    gold = half(200, 200)
+    language = ["ar" if index % 4 == 0 else "en" for index in range(400)]
+    story = Story(tmp_path, {"hate": gold}, {"language": language}, policy=CRITICAL)
+    arabic = [index for index in range(200) if index % 4 == 0]
+    before = without(gold, range(1, 60, 2)[:22])
+    after = without(gold, arabic[:20])
+    for week, decided in ((44, before), (45, before), (46, after), (47, after), (48, after), (49, gold)):
+        story.run({"main": {"hate": decided}}, week=f"2026-W{week}")
+    return story
+
+
+def test_a_fall_in_a_language_stays_until_it_recovers(tmp_path):
+    story = language_story(tmp_path)
+    for week in ("2026-W47", "2026-W48"):
+        found = story.weekly_surfaces(week)
+        everywhere(
+            found,
+            "NOT REPAIRED IN PLACES",
+            "ecall of Homophobia in language ar fell in 2026-W46, from 100.0% to 60.0%, and is not repaired",
+            "Recall of Homophobia in language ar has not recovered since 2026-W46",
+        )
+        everywhere(found, "hate.recall@language=ar", but=("md",))
+        everywhere({"md": found["md"]}, "--finding hate.recall＠language=ar")  # a chat may not take it as a mention
+        nowhere(found, "STEADY", "BETTER")
+        (asked,) = [one for one in story.weekly(week).asks if "has not recovered" in one.text]
+        assert (asked.owner, len(asked.items)) == ("policy-hate", 20)  # the very items, in Arabic alone
+    found = story.weekly_surfaces("2026-W49")
+    everywhere(found, "Recall of Homophobia in language ar, fallen in 2026-W46, is repaired: 100.0% now")
+    assert [(one.slice, one.closed) for one in story.weekly("2026-W49").ledger] == [(("language", "ar"), "2026-W49")]
+
+
+def test_a_fall_in_a_language_can_be_answered_for(tmp_path):
+    story = language_story(tmp_path)
+    options = ["ack", "--eval", "story", "--finding", "hate.recall＠language=ar", "--runs-dir", str(story.runs)]
+    options += ["--week", "2026-W47", "--by", "ana", "--reason", "agreed until the new prompt"]
+    done = CliRunner().invoke(weekly_command, options)
+    assert done.exit_code == 0, done.output
+    found = story.weekly_surfaces("2026-W48")
+    everywhere(found, "NOT REPAIRED, ACKNOWLEDGED", "ana answers for it: agreed until the new prompt.")
+    nowhere(found, "STEADY", "BETTER", "has not recovered")
+
+
+def test_a_slice_of_what_fell_as_a_whole_is_told_by_the_whole(tmp_path):
+    language = ["ar" if index % 4 == 0 else "en" for index in range(400)]
+    story = Story(tmp_path, {"hate": GOLD}, {"language": language})
+    weeks(story, "main", 180, 180, 100, 100, 178)
+    data = story.weekly("2026-W45")
+    assert {one.key for one in data.ledger} > {"hate.recall"}  # the parts are kept, for the day the whole recovers
+    assert [one.key for one in data.findings if one.kind == "open"] == ["hate.recall"]
+    assert len([one for one in data.asks if "has not recovered" in one.text]) == 1
+
+
+def test_a_long_headline_leaves_room_for_the_asks(tmp_path):
+    story = falling(tmp_path)
+    data = story.weekly()
+    long = "A sentence that goes on for a while, as sentences about many categories do, and then some more. " * 4
+    banners = tuple(Banner("RUN BROKEN", long, "") for _ in range(6))
+    for many in (
+        dataclasses.replace(data, headline=(*data.headline[:1], *[long] * 9)),
+        dataclasses.replace(data, banners=banners),
+        dataclasses.replace(data, banners=banners, headline=(long,) * 9, asks=data.asks * 20),
+    ):
+        text = digest(many)
+        assert len(text) < LIMIT
+        assert f"- policy-hate: {data.asks[0].text}" in text
+        assert "MORE HARM MISSED" in text
+        assert "more lines in the report" in text
+    lines = digest(data).splitlines()
+    assert lines.index("**Asks**") < next(at for at, one in enumerate(lines) if "states no targets" in one)
+
+
+def noise(tmp_path, seed, n_weeks=12, n=240):
+    """Fresh noise on the same items every week: weeks with an alarm, and weeks with something open."""
+    rng = np.random.default_rng(seed)
+    gold = {name: (rng.random(n) < 0.4).astype(int) for name in ("hate", "spam")}
+    language = ["ar" if index % 3 == 0 else "en" for index in range(n)]
+    story = Story(tmp_path, gold, {"language": language}, policy={"hate": {"severity": "critical"}})
+    alarms = still = 0
+    for week in range(30, 30 + n_weeks):
+        noisy = {name: np.where(rng.random(n) < 0.15, 1 - values, values) for name, values in gold.items()}
+        story.run({"main": noisy}, week=f"2026-W{week}")
+        data = story.weekly(f"2026-W{week}")
+        alarms += any(one.kind == "harm" and one.fact == "moved" for one in data.findings)
+        still += any(one.kind == "open" for one in data.findings)
+    return alarms, still
+
+
+@pytest.mark.slow
+def test_noise_does_not_fill_the_ledger(tmp_path):
+    """Twenty histories of twelve weeks: alarms at most at the nominal one in ten, and what they open closes again."""
+    found = [noise(tmp_path / str(seed), seed) for seed in range(20)]
+    alarms, still = (sum(counts) for counts in zip(*found, strict=True))
+    print(f"240 weeks of noise: {alarms} with an alarm, {still} with something open from the weeks before")
+    assert alarms <= 24 + 9  # one in ten, and two standard errors
+    assert still <= 24 + 9

@@ -1,8 +1,11 @@
 """What is still open from the weeks before: a fall stays a finding until it is repaired or somebody answers for it.
 
-Decides when a fall opens an entry (a flag of the chart, or a proven paired fall), and when it closes: at least half of
-the fall is regained, and the value is no longer lower than before by more than chance explains (one-sided 5%). On
-another golden set nothing can be compared: only a rise that is flagged there, and at least half as large, closes it.
+Decides when a fall opens an entry: whatever turned its week amber or red, which is a flag of the chart, a proven paired
+fall, a likely fall in a critical category, and a likely fall in a declared slice. And when it closes: the value is no
+longer likely worse than before the fall, which asks for two things, as a test of few items forgives anything:
+at least half of the fall is regained, and what is still missing is no more than chance explains (score test, one-sided
+5%). On another golden set nothing can be compared: only a rise that is flagged there (in a slice: likely there), and at
+least half as large, closes it. A slice of what fell as a whole in the same week is told by the whole while it is open.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from harness.core.sampled import two_proportion_test
 from harness.core.targets import effective_items
 
 ALPHA = 0.05
+Figure = tuple[str | None, str, tuple[str, str] | None]
+"""Category, metric, slice and value: what the ledger follows from week to week."""
 
 
 class WeekPoint(Protocol):
@@ -48,14 +53,22 @@ class WeekPoint(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PairedFall:
-    """A proven fall on the same items that the chart need not flag."""
+class PairedMove:
+    """What moved on the same items and the chart need not flag; a rise in a slice is what its recovery is read from."""
 
     week: str
-    category: str
+    category: str | None
     metric: str
     before: MetricResult
     after: MetricResult
+    slice: tuple[str, str] | None = None
+    is_proven: bool = True
+    is_better: bool = False
+
+    @property
+    def figure(self) -> Figure:
+        """What moved."""
+        return self.category, self.metric, self.slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ class Entry:
     """One line of the ledger.
 
     Attributes:
-        category: Category id.
+        category: Category id; None for all of them together.
         metric: Metric.
         since: Week in which it opened.
         before: Value before the fall.
@@ -86,9 +99,11 @@ class Entry:
         is_comparable: Whether the newest value is over the same labels as the one it fell from.
         acknowledged: Who answers for it; None for nobody.
         golden: Labels that the fall was measured on.
+        slice: Slice and value that it was measured in; None for the whole set.
+        is_proven: Whether it was flagged or proven, not only likely.
     """
 
-    category: str
+    category: str | None
     metric: str
     since: str
     before: float
@@ -99,11 +114,14 @@ class Entry:
     is_comparable: bool = True
     acknowledged: Acknowledgement | None = None
     golden: str = ""
+    slice: tuple[str, str] | None = None
+    is_proven: bool = True
 
     @property
     def key(self) -> str:
-        """Names the figure: ``hate.recall``."""
-        return f"{self.category}.{self.metric}"
+        """Names the figure, as findings do: ``hate.recall``, ``hate.recall@language=ar``."""
+        where = "" if self.slice is None else f"@{self.slice[0]}={self.slice[1]}"
+        return f"{self.category or 'all'}.{self.metric}{where}"
 
     @property
     def is_open(self) -> bool:
@@ -112,45 +130,72 @@ class Entry:
 
 
 def ledger(
-    series: Iterable[tuple[str, str, Sequence[WeekPoint]]],
-    falls: Sequence[PairedFall] = (),
+    series: Iterable[tuple[Figure, Sequence[WeekPoint]]],
+    moves: Sequence[PairedMove] = (),
     acknowledged: Sequence[Acknowledgement] = (),
 ) -> tuple[Entry, ...]:
     """Every entry of a candidate, the newest first.
 
     Args:
-        series: Category, metric and weeks, oldest first.
-        falls: Proven paired falls.
+        series: Figure and weeks, oldest first.
+        moves: What moved on pairs; falls open entries.
         acknowledged: Who answers for which entry.
     """
     found: list[Entry] = []
-    for category, metric, points in series:
-        own = {one.week: one for one in falls if (one.category, one.metric) == (category, metric)}
-        found += _entries(category, metric, points, own)
+    for figure, points in series:
+        own = {one.week: one for one in moves if one.figure == figure and not one.is_better}
+        found += _entries(figure, points, own)
     answered = {(one.key, one.since): one for one in acknowledged}
     found = [replace(one, acknowledged=answered.get((one.key, one.since))) for one in found]
     return tuple(sorted(found, key=lambda one: (one.closed is not None, one.since, one.key)))
 
 
-def _entries(category: str, metric: str, points: Sequence[WeekPoint], falls: dict[str, PairedFall]) -> Iterable[Entry]:
+def not_restated(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Entries without those that a wider one of the same week tells: a slice of what fell, wrong flags as precision."""
+    return tuple(one for one in entries if not any(_tells(other, one) for other in entries))
+
+
+def _tells(wider: Entry, one: Entry) -> bool:
+    if wider.slice is not None or wider.since != one.since or (wider.metric == "recall") != (one.metric == "recall"):
+        return False
+    if wider.closed is not None and wider.closed != one.closed:
+        return False  # the whole has recovered, this part has not
+    if one.slice is not None:
+        return one.category in (None, wider.category)
+    return one.category == wider.category and (wider.metric, one.metric) == ("precision", "fpr")
+
+
+def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, PairedMove]) -> Iterable[Entry]:
+    category, metric, part = figure
     current: Entry | None = None
     by_week = {one.week: one for one in points}
     for point in points:
         if not point.result.is_defined:
             continue
-        change = point.result.value - point.before
-        worse = (change < 0) != (metric in LOWER_IS_BETTER)
-        fall = falls.get(point.week)
-        if current is None and ((point.is_flagged and worse) or fall is not None):
-            n_before = sum(effective_items(by_week[week].result) for week in point.weeks_before if week in by_week)
-            before = point.before
-            if not (point.is_flagged and worse) and fall is not None:
-                before, n_before = fall.before.value, effective_items(fall.before)
-            current = Entry(
-                category, metric, point.week, before, n_before, point.result, point.result, golden=point.golden
-            )
-            continue
         if current is None:
+            change = point.result.value - point.before
+            is_flagged = point.is_flagged and (change < 0) != (metric in LOWER_IS_BETTER)
+            fall = falls.get(point.week)
+            if is_flagged:
+                n_before = sum(effective_items(by_week[week].result) for week in point.weeks_before if week in by_week)
+                before, then, is_proven = point.before, point.result, True
+            elif fall is not None:
+                before, n_before, then = fall.before.value, effective_items(fall.before), fall.after
+                is_proven = fall.is_proven
+            else:
+                continue
+            current = Entry(
+                category,
+                metric,
+                point.week,
+                before,
+                n_before,
+                then,
+                then,
+                golden=point.golden,
+                slice=part,
+                is_proven=is_proven,
+            )
             continue
         is_comparable = point.golden == current.golden
         current = replace(current, now=point.result, is_comparable=is_comparable)

@@ -6,6 +6,7 @@ Decides which facts become asks, who is asked, the order, and the due date. The 
 from __future__ import annotations
 
 import datetime
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
+from harness.report.weekly.ledger import entry_figure
 from harness.report.weekly.operations import Operations
 from harness.report.weekly.sentences import points_text
 from harness.report.weekly.weeks import monday
@@ -51,7 +53,7 @@ class AskSource:
         max_error_rate: Most failed rows that a run may have.
         has_own_change: Whether an input of the candidate changed.
         still_open: Falls of the weeks before that nobody repaired or answers for.
-        errors: Category, metric -> items behind its errors now.
+        errors: Category, metric, slice -> items behind its errors now.
         newly: Category, metric, slice -> items newly wrong.
         contradicted: Items with a label that every candidate contradicts.
     """
@@ -67,7 +69,7 @@ class AskSource:
     max_error_rate: float
     has_own_change: bool
     still_open: Sequence[Entry]
-    errors: Callable[[str, str], tuple[str, ...]]
+    errors: Callable[[str | None, str, tuple[str, str] | None], tuple[str, ...]]
     newly: Callable[[str, str, tuple[str, str] | None], tuple[str, ...]]
     contradicted: Callable[[], tuple[str, ...]]
 
@@ -148,14 +150,15 @@ def _severity(row: CategoryRow | None) -> int:
 
 def _unrepaired(source: AskSource) -> Iterable[Ask]:
     by_id = {row.id: row for row in source.rows}
+    names = {row.id: row.name for row in source.rows}
     for one in source.still_open:
-        row = by_id.get(one.category)
-        name = one.category if row is None else row.name
+        row = by_id.get(one.category or "")
+        key = one.key if one.key.replace(".", "").replace("_", "").isalnum() else shlex.quote(one.key)
         text = (
-            f"{METRIC_NAMES.get(one.metric, one.metric)} of {name} has not recovered since {one.since}: repair it, or "
-            f"answer for it (harness weekly ack --finding {one.key})."
+            f"{entry_figure(one, names)} has not recovered since {one.since}: repair it, or "
+            f"answer for it (harness weekly ack --finding {key})."
         )
-        items = source.errors(one.category, one.metric)
+        items = source.errors(one.category, one.metric, one.slice)
         yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
 
 
@@ -170,7 +173,7 @@ def _missed(source: AskSource) -> Iterable[Ask]:
                 f"most {numbers.share(one.high)}, and so below its target of {numbers.share(one.target, 0)}: "
                 f"{_advice(one, row)}"
             )
-            yield Ask(_BELOW + _severity(row), _owner(row), text, row.id, items=source.errors(row.id, one.metric))
+            yield Ask(_BELOW + _severity(row), _owner(row), text, row.id, items=source.errors(row.id, one.metric, None))
 
 
 def _advice(one: Judgement, row: CategoryRow) -> str:

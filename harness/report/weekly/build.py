@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.across import split_change
-from harness.gating.findings.memory import Entry, ledger
+from harness.gating.findings.memory import not_restated
 from harness.gating.findings.pair import is_better
 from harness.gating.findings.stored import NEWLY
 from harness.measure.comparable import shared_positions
@@ -39,9 +39,10 @@ from harness.report.weekly.engineering import engineering_of
 from harness.report.weekly.findings import week_findings, week_screen
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
+from harness.report.weekly.ledger import ledger_of
 from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import against_itself, proven_moves
-from harness.report.weekly.series import point_at, series_of
+from harness.report.weekly.series import point_at
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import week_of, weeks_between
@@ -82,6 +83,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     health = _health(source, names, len(against_all))
     candidates = candidate_rows(source)
     entries = ledger_of(source)
+    told = not_restated(entries)
     findings = week_findings(
         run,
         candidate,
@@ -89,7 +91,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         paired,
         rows,
         movements,
-        entries,
+        told,
         cause_between(source, movements, changes),
         previous_week,
         week,
@@ -108,14 +110,14 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
             source.unusable,
             float(run.meta.max_error_rate),
             any(one.kind in OWN_KINDS for one in changes),
-            [one for one in entries if one.is_open and one.since < week],
+            [one for one in told if one.is_open and one.since < week],
             ask_items.errors,
             ask_items.newly,
             lambda: against_all,
         )
     )
     n_missed = sum(one.verdict == "missed" for row in rows for one in row.judgements.values())
-    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings, entries)
+    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings, told)
     reproduce = f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
     reproduce += f" --control {source.control}" if source.control else ""
     figures, data_note = figures_of(source)
@@ -133,7 +135,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable, entries),
+        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable, told),
         findings=findings,
         ledger=entries,
         screen=week_screen(findings),
@@ -170,12 +172,6 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         signature=signature_of(run, candidate),
         reproduce=reproduce,
     )
-
-
-def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
-    """Falls of the candidate over the weeks that are remembered: open, answered for, or repaired."""
-    long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
-    return ledger([(one.category, one.metric, one.points) for one in long], source.falls, source.acknowledged)
 
 
 def _operations(source: WeeklySource, is_comparable: bool) -> Operations:

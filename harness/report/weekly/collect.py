@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
-from harness.gating.findings.memory import Acknowledgement, PairedFall
+from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
 from harness.report.weekly.operations import Traffic
-from harness.report.weekly.paired import Fall, falls_between
+from harness.report.weekly.paired import Move, moves_between
+from harness.report.weekly.slice_figures import SliceFigure, slice_figures
 from harness.report.weekly.summaries import SliceScores, Summary, SummaryCache, run_key, slices_of, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
@@ -56,7 +58,8 @@ class WeeklySource:
         traffic: Items of a day and time of a review, for the workload.
         texts: Texts by item id.
         remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
-        falls: Proven paired falls of those weeks.
+        moves: What moved on pairs in those weeks.
+        followed: Run id -> figures by slice, of the slices in which something fell.
         acknowledged: Who answers for which open finding.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
@@ -83,7 +86,8 @@ class WeeklySource:
     traffic: Traffic = field(default_factory=Traffic)
     texts: Mapping[str, str | None] = field(default_factory=dict)
     remembered: tuple[tuple[str, RunMeta], ...] = ()
-    falls: tuple[PairedFall, ...] = ()
+    moves: tuple[PairedMove, ...] = ()
+    followed: Mapping[str, Mapping[Figure, MetricResult]] = field(default_factory=dict)
     acknowledged: tuple[Acknowledgement, ...] = ()
     is_baseline: bool = False
     slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
@@ -120,7 +124,7 @@ def collect(
             break
         damaged += broken.values()  # a run that cannot be read is named, and the report is made without it
         metas = [meta for meta in metas if meta.run_id not in broken]
-    falls = _falls(remembered, reported, runs_dir)
+    moves = _moves(remembered, reported, runs_dir)
     opened: dict[str, Run] = {}
 
     def opened_run(meta: RunMeta | None) -> Run | None:
@@ -152,7 +156,8 @@ def collect(
         damaged=tuple(damaged),
         unusable=tuple(one for one in metas if week_of(one) >= chosen and _is_wanting(one, metas)),
         remembered=remembered,
-        falls=tuple(falls),
+        moves=tuple(moves),
+        followed=_followed(remembered, reported, moves, runs_dir),
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
         is_baseline=candidate_note == BASELINE_NOTE,
         first_week=min(week_of(one) for one in metas if one.golden_set.hash == run.meta.golden_set.hash),
@@ -174,20 +179,42 @@ def with_slices(source: WeeklySource, runs_dir: str | Path) -> WeeklySource:
     return replace(source, slice_scores=found)
 
 
-def _falls(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path) -> list[PairedFall]:
-    """Proven paired falls from one remembered run to the next."""
+def _moves(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path) -> list[PairedMove]:
+    """What moved on pairs from one remembered run to the next."""
     with SummaryCache(runs_dir) as cache:
         return [
             one.in_week(later)
             for (_, before_meta), (later, meta) in itertools.pairwise(remembered)
             for one in cache.get(
-                f"falls|{reported}|{run_key(before_meta)}|{run_key(meta)}",
-                tuple[Fall, ...],
-                lambda a=before_meta, b=meta: falls_between(  # type: ignore[misc]
+                f"moves|{reported}|{run_key(before_meta)}|{run_key(meta)}",
+                tuple[Move, ...],
+                lambda a=before_meta, b=meta: moves_between(  # type: ignore[misc]
                     open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
                 ),
             )
         ]
+
+
+def _followed(
+    remembered: Sequence[tuple[str, RunMeta]], reported: str, moves: Sequence[PairedMove], runs_dir: str | Path
+) -> dict[str, dict[Figure, MetricResult]]:
+    """The slices in which something fell, in every week from then on; nothing is scored where none did."""
+    since: dict[Figure, str] = {}
+    for one in moves:
+        if one.slice is not None and not one.is_better:
+            since.setdefault(one.figure, one.week)
+    found: dict[str, dict[Figure, MetricResult]] = {}
+    with SummaryCache(runs_dir) as cache:
+        for week, meta in remembered:
+            wanted = {figure for figure, first in since.items() if first <= week}
+            if wanted:
+                kept = cache.get(
+                    f"figures|{reported}|{run_key(meta)}",
+                    tuple[SliceFigure, ...],
+                    lambda run_id=meta.run_id: slice_figures(open_run(run_id, runs_dir), reported),  # type: ignore[misc]
+                )
+                found[meta.run_id] = {one.figure: one.result for one in kept if one.figure in wanted}
+    return found
 
 
 def _summaries(shown: Mapping[str, RunMeta], runs_dir: str | Path) -> tuple[dict[str, Summary], dict[str, str]]:

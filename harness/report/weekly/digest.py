@@ -1,4 +1,4 @@
-"""The weekly report as one chat message: under 1,500 characters, most important first, nothing cut in mid-sentence."""
+"""The weekly report as one chat message: under 1,500 characters, asks before details, nothing cut in mid-sentence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from harness.report.weekly.error_data import KIND_NAMES, Cluster
 
 LIMIT = 1_500
 MAX_LINE = 420
+LEAD = 2
+"""Sentences of the headline that stand before the asks."""
+MORE = 60
+"""Room for a word on what was left out."""
 MOST_ASKS = 3
 """Asks in the message, so that new errors have room; the report has all."""
 _ACTIVE = re.compile(r"([\\`*~]|(?<!\w)_|_(?!\w))")
@@ -26,31 +30,54 @@ def write_digest(data: WeeklyData, path: Path) -> Path:
 
 
 def digest(data: WeeklyData) -> str:
-    """The message; lines that do not fit are counted in the last one."""
+    """The message: banners, the verdict, what is worst, asks, then details; lines that do not fit are counted.
+
+    Room is kept for the asks before anything else, so that no long headline takes it.
+    """
+    said = [chat_text(sentence) for sentence in data.headline]
+    title = f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}"
     banners = [f"**⚠ {chat_text(one.word)}.** {chat_text(one.text)}" for one in data.banners]
-    lines = [
-        *([*banners, ""] if banners else []),
-        f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}",
-        "",
-        *(chat_text(sentence) for sentence in data.headline),
-    ]
-    optional: list[str] = []
-    if data.asks:
-        optional += ["", "**Asks**"]
-        optional += [f"- {chat_text(one.owner)}: {chat_text(one.text)}" for one in data.asks[:MOST_ASKS]]
-        n_more = len(data.asks) - MOST_ASKS
-        optional += [f"- {plural(n_more, 'more ask')} in the report"] if n_more > 0 else []
-    errors = data.errors
-    if errors is not None and errors.is_new and errors.n_new:
-        stands = [one for one in errors.clusters if one.stands_out]
-        if stands:
-            optional += ["", "**New errors**"]
-            for one in stands:
-                where = f", {gathered(one)}" if one.parts else ""
-                kind = KIND_NAMES[one.kind]
-                optional.append("- " + chat_text(f"{one.name}: {plural(one.n_new, 'item')} newly {kind}{where}"))
     tail = ["", f"{numbers.count(data.health.n_items)} items of {chat_text(data.golden)}; run {chat_text(data.run_id)}"]
-    return _fitted(lines, optional, tail)
+    room = LIMIT - MORE - _size(tail)
+    asks = _asks(data, room - _size([title, ""]) - MAX_LINE)  # one whole sentence, or banner, always fits as well
+    room -= _size(asks)
+    first = [*([*banners, ""] if banners else []), title, "", *said[:LEAD]]
+    kept, n_left = _fitted(first, room)
+    if title not in kept:  # the banners took all the room
+        kept, n_left = _fitted([title, "", *banners, *said[:LEAD]], room)
+    room -= _size(kept)
+    details, n_more = _fitted([*(["", *said[LEAD:]] if said[LEAD:] else []), *_new_errors(data)], room)
+    n_left += n_more
+    more = [f"… {plural(n_left, 'more line')} in the report."] if n_left else []
+    return "\n".join([*kept, *asks, *details, *more, *tail]) + "\n"
+
+
+def _asks(data: WeeklyData, room: int) -> list[str]:
+    """The most urgent asks that fit, the first in any case, and how many more there are."""
+    if not data.asks:
+        return []
+    lines = [f"- {chat_text(one.owner)}: {chat_text(one.text)}" for one in data.asks[:MOST_ASKS]]
+    while len(lines) > 1 and _size(lines) + MORE > room:
+        lines.pop()
+    n_more = len(data.asks) - len(lines)
+    return ["", "**Asks**", *lines, *([f"- {plural(n_more, 'more ask')} in the report"] if n_more else [])]
+
+
+def _new_errors(data: WeeklyData) -> list[str]:
+    errors = data.errors
+    if errors is None or not errors.is_new or not errors.n_new:
+        return []
+    lines = []
+    for one in errors.clusters:
+        if one.stands_out:
+            where = f", {gathered(one)}" if one.parts else ""
+            kind = KIND_NAMES[one.kind]
+            lines.append("- " + chat_text(f"{one.name}: {plural(one.n_new, 'item')} newly {kind}{where}"))
+    return ["", "**New errors**", *lines] if lines else []
+
+
+def _size(lines: list[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
 
 
 def gathered(one: Cluster) -> str:
@@ -80,20 +107,15 @@ def chat_text(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", clean)
 
 
-def _fitted(lines: list[str], optional: list[str], tail: list[str]) -> str:
-    """Whole lines up to the limit; room is kept for the tail and a word on what was left out."""
-    room = LIMIT - 60 - len("\n".join(tail))
+def _fitted(lines: list[str], room: int) -> tuple[list[str], int]:
+    """Whole lines up to the room, and how many were left out: once one is, so are all that follow."""
     kept: list[str] = []
     n_left = 0
-    size = 0
-    for number, line in enumerate([*lines, *optional]):
-        size += len(line) + 1
-        if size > room and number > 0:
-            n_left += bool(line) and not line.startswith("**")
-            size = room + 1  # once a line is left out, so are all that follow: the order is the importance
+    for line in lines:
+        if not n_left and _size([*kept, line]) <= room:
+            kept.append(line)
         else:
-            kept.append(line[:room])
-    while kept and (not kept[-1] or kept[-1] in ("**Asks**", "**New errors**")):
+            n_left += bool(line) and not line.startswith("**New errors")
+    while kept and (not kept[-1] or kept[-1] == "**New errors**"):
         kept.pop()
-    more = [f"… {plural(n_left, 'more line')} in the report."] if n_left else []
-    return "\n".join([*kept, *more, *tail]) + "\n"
+    return kept, n_left

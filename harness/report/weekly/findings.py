@@ -19,6 +19,7 @@ from harness.gating.findings.stored import NEWLY, evidence_alone
 from harness.measure.compare import Comparison
 from harness.report.parts.finding_words import told
 from harness.report.weekly.data import CategoryRow, Movement
+from harness.report.weekly.paired import likely_moves
 from harness.runs import Run
 
 MOST_OPEN = 2
@@ -41,12 +42,11 @@ def week_findings(
     """Every finding of the week, the worst first."""
     by_id = {row.id: row for row in rows}
     found = [_movement(one, candidate, by_id, cause, since) for one in movements]
-    told = {(one.category, one.metric) for one in movements}
+    told: set[tuple[str | None, str | None]] = {(one.category, one.metric) for one in movements}
     if compared is not None and before is not None:
-        for one in pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared)):
-            is_critical = one.severity == "critical" and one.slice is None and (one.category, one.metric) not in told
-            if one.fact in _FROM_PAIRS or (one.fact == "moved" and (one.slice is not None or is_critical)):
-                found.append(_since(one, candidate, since, cause))
+        pair = pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared))
+        kept = [*(one for one in pair if one.fact in _FROM_PAIRS), *likely_moves(pair, told)]
+        found += [_since(one, candidate, since, cause) for one in kept]
     else:
         found += [one for one in pair_findings(evidence_alone(run, candidate)) if one.fact in _FROM_PAIRS]
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
@@ -117,19 +117,24 @@ def _target(row: CategoryRow, metric: str, candidate: str) -> Finding:
 
 
 def _open(one: Entry, candidate: str, by_id: Mapping[str, CategoryRow]) -> Finding:
-    row = by_id.get(one.category)
+    row = by_id.get(one.category or "")
     return Finding(
         "open",
         "moved",
         candidate,
         one.category,
-        one.category if row is None else row.name,
+        one.category or "" if row is None else row.name,
+        slice=one.slice,
         metric=one.metric,
         severity="" if row is None else row.severity,
         before=MetricResult(one.before, math.nan, math.nan, round(one.n_before)),
         after=one.now,
         difference=MetricResult(one.now.value - one.before, math.nan, math.nan, one.now.n),
-        evidence=Evidence("likely", then=one.then.value, names=() if one.is_comparable else ("other_labels",)),
+        evidence=Evidence(
+            "proven" if one.is_proven else "likely",
+            then=one.then.value,
+            names=() if one.is_comparable else ("other_labels",),
+        ),
         since=one.since,
         owner=None if row is None else row.owner,
     )

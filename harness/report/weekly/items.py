@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,15 +58,18 @@ class AskItems:
         self._run, self._paired = run, paired
         self._decided = decisions(run, candidate).y_pred[:, 0, :]
 
-    def errors(self, category: str, metric: str) -> tuple[str, ...]:
-        """Items missed (recall) or wrongly flagged (precision) now; those newly so come first."""
+    def errors(self, category: str | None, metric: str, part: tuple[str, str] | None) -> tuple[str, ...]:
+        """Items missed (recall) or wrongly flagged (precision) now, of a slice value or all; those newly so first."""
+        if category is None:
+            every = (self.errors(one, metric, part) for one in self._run.categories)
+            return tuple(dict.fromkeys(item for found in every for item in found))
         if category not in self._run.categories:
             return ()
         column = list(self._run.categories).index(category)
         gold, decided = self._run.y_true[:, column], self._decided[:, column]
         wrong = (gold == 1) & (decided == 0) if metric == "recall" else (gold == 0) & (decided == 1)
         new = set(self.newly(category, metric, None))
-        ids = [self._run.item_ids[index] for index in np.flatnonzero(wrong).tolist()]
+        ids = self._inside([self._run.item_ids[index] for index in np.flatnonzero(wrong).tolist()], part)
         return tuple(sorted(ids, key=lambda one: one not in new))
 
     def newly(self, category: str, metric: str, part: tuple[str, str] | None) -> tuple[str, ...]:
@@ -75,6 +78,9 @@ class AskItems:
         if found is None:
             return ()
         ids = found.newly.get(NEWLY[metric][0], ()) if metric in NEWLY else ()
+        return self._inside(ids, part)
+
+    def _inside(self, ids: Iterable[str], part: tuple[str, str] | None) -> tuple[str, ...]:
         if part is None:
             return tuple(ids)
         members = self._run.slices.get(part[0], {}).get(part[1])

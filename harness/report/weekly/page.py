@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
-from harness.gating.findings.memory import Entry
+from harness.gating.findings.memory import Entry, not_restated
 from harness.report.parts import numbers
 from harness.report.parts.assets import script
 from harness.report.parts.masking import TextMode
@@ -36,6 +36,7 @@ from harness.report.weekly.data import (
     WeeklyData,
 )
 from harness.report.weekly.error_data import KIND_NAMES, Cluster, Example
+from harness.report.weekly.ledger import entry_figure
 from harness.report.weekly.sentences import is_below_in_production, topic_counts, topic_name
 
 MAX_CHARTS = 30
@@ -120,10 +121,9 @@ class WeeklyPage:
             return one.acknowledged.owner or one.acknowledged.by
         return next((row.owner for row in self.data.rows if row.id == one.category), None)
 
-    @staticmethod
-    def metric_words(metric: str) -> str:
-        """A metric at the beginning of a cell."""
-        return METRIC_NAMES.get(metric, metric)
+    def figure_of(self, one: Entry) -> str:
+        """What a line of the ledger was measured on."""
+        return entry_figure(one, self.names)
 
     @staticmethod
     def ledger_state(one: Entry) -> str:
@@ -143,7 +143,7 @@ class WeeklyPage:
         if data.previous_week is not None and data.is_comparable:
             flags = sum(one.source == "chart" for one in data.movements)
             tiles.append(("Figures that moved", str(len(data.movements)), f"{flags} flagged on the charts"))
-        n_open = sum(one.is_open for one in data.ledger)
+        n_open = sum(one.is_open for one in not_restated(data.ledger))
         if n_open:
             tiles.append(("Unrepaired falls", str(n_open), "see the ledger"))
         work = data.operations.workload

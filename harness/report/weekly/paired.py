@@ -1,19 +1,21 @@
 """A candidate against itself in the run before, item by item.
 
 Decides which paired differences count as movements: proven after Holm, worth 2 points, and with an interval that leaves
-out 0. Falls of past weeks are kept beside the summaries, so that no pair of runs is read twice.
+out 0. Which other findings about the pair a week tells: what is likely in a critical category or a declared slice.
+Moves of past weeks are kept beside the summaries, so that no pair of runs is read twice.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
-from harness.gating.findings.memory import PairedFall
+from harness.gating.findings import Finding, evidence_of, pair_findings
+from harness.gating.findings.memory import PairedMove
 from harness.gating.findings.pair import SAME_WITHIN, is_better
 from harness.measure.comparable import require_same
 from harness.measure.compare import Comparison, compare
@@ -24,17 +26,22 @@ PROVEN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
-    """A proven fall between two runs."""
+class Move:
+    """What moved between two runs and the ledger needs: every fall that a week tells, and rises in slices."""
 
-    category: str
+    category: str | None
     metric: str
+    slice: tuple[str, str] | None
     before: MetricResult
     after: MetricResult
+    is_proven: bool
+    is_better: bool
 
-    def in_week(self, week: str) -> PairedFall:
-        """The fall of a week."""
-        return PairedFall(week, self.category, self.metric, self.before, self.after)
+    def in_week(self, week: str) -> PairedMove:
+        """The move of a week."""
+        return PairedMove(
+            week, self.category, self.metric, self.before, self.after, self.slice, self.is_proven, self.is_better
+        )
 
 
 def against_itself(before: Run, run: Run, candidate: str) -> Comparison | None:
@@ -59,13 +66,33 @@ def proven_moves(compared: Comparison) -> Iterator[tuple[str, str, PairedResult,
                 yield category, metric, result, p_holm
 
 
-def falls_between(before: Run, run: Run, candidate: str) -> tuple[Fall, ...]:
-    """Proven falls from one run to the next, ready to be kept."""
+def likely_moves(findings: Sequence[Finding], told: Container[tuple[str | None, str | None]]) -> tuple[Finding, ...]:
+    """What a week tells beside its movements: slices, and critical categories that no movement names."""
+    return tuple(
+        one
+        for one in findings
+        if one.fact == "moved"
+        and (one.slice is not None or (one.severity == "critical" and (one.category, one.metric) not in told))
+    )
+
+
+def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
+    """What moved from one run to the next, ready to be kept: the falls that its week told, and rises in slices."""
     compared = against_itself(before, run, candidate)
     if compared is None:
         return ()
-    return tuple(
-        Fall(category, metric, result.baseline, result.candidate)
-        for category, metric, result, _ in proven_moves(compared)
-        if not is_better(metric, result.difference.value)
-    )
+    proven = [one for one in proven_moves(compared) if not is_better(one[1], one[2].difference.value)]
+    found = [
+        Move(category, metric, None, result.baseline, result.candidate, True, False)
+        for category, metric, result, _ in proven
+    ]
+    findings = pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared))
+    for one in likely_moves(findings, {(category, metric) for category, metric, *_ in proven}):
+        if one.metric is None or one.before is None or one.after is None:
+            continue
+        if one.kind == "harm" or one.slice is not None:
+            is_proven = one.evidence.proof == "proven"
+            found.append(
+                Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain")
+            )
+    return tuple(found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.gating.findings import Cause, Finding
 from harness.gating.findings.memory import Entry
@@ -17,6 +18,7 @@ from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 from harness.report.weekly.error_data import Topic
+from harness.report.weekly.ledger import entry_figure
 from harness.report.weekly.weeks import weeks_between, weeks_until
 
 MOST_REASON = 140
@@ -174,21 +176,20 @@ def ledger_sentences(entries: Sequence[Entry], week: str, rows: Sequence[Categor
     """Falls that somebody answers for, and those that this week repaired; open ones are findings, told elsewhere."""
     names = {row.id: row.name for row in rows}
 
-    def figure(one: Entry) -> str:
-        return f"{METRIC_NAMES.get(one.metric, one.metric)} of {names.get(one.category, one.category)}"
-
     found = []
     for one in entries:
+        figure, is_rise = entry_figure(one, names), one.metric in LOWER_IS_BETTER
         if one.closed is None and one.acknowledged is not None:
             found.append(
-                f"{figure(one)} fell in {one.since}, from {numbers.share(one.before)} to "
+                f"{figure} {'rose' if is_rise else 'fell'} in {one.since}, from {numbers.share(one.before)} to "
                 f"{numbers.share(one.then.value)}, and is not repaired ({numbers.share(one.now.value)} now); "
                 f"{one.acknowledged.by} answers for it: {shorten(one.acknowledged.reason, MOST_REASON).rstrip('.')}."
             )
         elif one.closed == week:
+            fallen, fall = ("risen", "rise") if is_rise else ("fallen", "fall")
             found.append(
-                f"{figure(one)}, fallen in {one.since}, is repaired: {numbers.share(one.now.value)} now, "
-                f"{numbers.share(one.before)} before the fall."
+                f"{figure}, {fallen} in {one.since}, is repaired: {numbers.share(one.now.value)} now, "
+                f"{numbers.share(one.before)} before the {fall}."
             )
     return found
 
@@ -253,8 +254,12 @@ def verdict_word(
     if ("precision", False) in moved:
         return ("MORE CAUGHT, LESS PRECISE", "open") if ("recall", True) in moved else ("LESS PRECISE", "bad")
     apart = [one for one in findings if one.kind in ("harm", "open") and one.fact != "target_missed"]
-    if any(one.kind == "open" for one in apart):
-        return ("BETTER, NOT REPAIRED", "open") if moved else ("NOT REPAIRED", "bad")
+    still = [one for one in apart if one.kind == "open"]
+    if still:
+        in_places = "" if any(one.slice is None and one.evidence.proof == "proven" for one in still) else " IN PLACES"
+        if moved:
+            return f"BETTER, NOT REPAIRED{in_places}", "open"
+        return f"NOT REPAIRED{in_places}", "open" if in_places else "bad"
     if apart:
         word = "MORE FAILURES" if all(one.fact == "failures" for one in apart) else "WORSE IN PLACES"
         return (f"BETTER, {word}" if moved else word), "open"

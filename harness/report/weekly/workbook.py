@@ -70,6 +70,7 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
     columns = (
         Column("Key", width=24),
         Column("Category", width=22),
+        Column("Slice", width=22),
         Column("Metric", width=12),
         Column("Since", width=10),
         Column("Before", "share", 9),
@@ -83,7 +84,8 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
     rows = [
         (
             one.key,
-            one.category,
+            one.category or "all together",
+            "" if one.slice is None else f"{one.slice[0]} {one.slice[1]}",
             one.metric,
             one.since,
             number(one.before),
@@ -91,7 +93,9 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
             number(one.now.value),
             "yes" if one.is_comparable else "no",
             ledger_state(one),
-            (one.acknowledged.owner or one.acknowledged.by) if one.acknowledged else owners.get(one.category) or "",
+            (one.acknowledged.owner or one.acknowledged.by)
+            if one.acknowledged
+            else owners.get(one.category or "") or "",
         )
         for one in data.ledger
     ]

@@ -1,0 +1,73 @@
+"""The ledger of a candidate: which figures it follows over the remembered weeks, and what its lines are called.
+
+Decides nothing about falls and recoveries: those rules are in ``gating.findings.memory``. A figure without a chart of
+its own (a slice, the false positive rate) is followed from the week on in which it fell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.core.metric_table import METRIC_TITLES
+from harness.core.results import MetricResult
+from harness.gating.findings.memory import Entry, Figure, PairedMove, ledger
+from harness.report.weekly.changes import gold_key
+from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.series import series_of
+from harness.report.weekly.summaries import NOT_MEASURED
+from harness.report.weekly.summaries import metric as metric_of
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One week of a figure without a chart; flagged where a rise on pairs was likely."""
+
+    week: str
+    result: MetricResult
+    before: float
+    is_flagged: bool
+    golden: str
+    weeks_before: tuple[str, ...] = ()
+
+
+def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
+    """Falls of the candidate over the weeks that are remembered: open, answered for, or repaired."""
+    long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
+    charts = {(one.category, one.metric, None) for one in long}
+    others = {one.figure: None for one in source.moves if not one.is_better and one.figure not in charts}
+    return ledger(
+        [
+            *(((one.category, one.metric, None), one.points) for one in long),
+            *((figure, _points(source, figure)) for figure in others),
+        ],
+        source.moves,
+        source.acknowledged,
+    )
+
+
+def _points(source: WeeklySource, figure: Figure) -> tuple[Followed, ...]:
+    rises: dict[str, PairedMove] = {one.week: one for one in source.moves if one.figure == figure and one.is_better}
+    found = []
+    for week, meta in source.remembered:
+        category, metric, part = figure
+        if part is None and category is not None:
+            result = metric_of(source.summaries[meta.run_id], source.candidate, category, metric)
+        else:
+            result = source.followed.get(meta.run_id, {}).get(figure, NOT_MEASURED)
+        rise = rises.get(week)
+        before = math.nan if rise is None else rise.before.value
+        found.append(Followed(week, result, before, rise is not None, gold_key(meta)))
+    return tuple(found)
+
+
+def entry_place(one: Entry, names: Mapping[str, str]) -> str:
+    """Where it was measured: ``Hate in language ar``, ``all categories together in language ar``."""
+    where = "all categories together" if one.category is None else names.get(one.category, one.category)
+    return where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
+
+
+def entry_figure(one: Entry, names: Mapping[str, str]) -> str:
+    """The figure at the beginning of a sentence: ``Recall of Hate in language ar``."""
+    return f"{METRIC_TITLES.get(one.metric, one.metric)} of {entry_place(one, names)}"
