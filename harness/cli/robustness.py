@@ -36,6 +36,7 @@ def command(run_name: str, candidate: str | None, slice_name: str | None, runs_d
     """
     from harness.gating.choose import known_candidate
     from harness.measure.robustness import identity_gaps, variant_effects
+    from harness.measure.weighted import unweighted_notes
     from harness.report.parts.tables import render
 
     run = find_run(runs_dir, run_name)
@@ -43,20 +44,21 @@ def command(run_name: str, candidate: str | None, slice_name: str | None, runs_d
     if candidate is not None:
         known_candidate(candidate, run.candidates, f"run {run.meta.run_id}")
     names = [candidate] if candidate is not None else list(run.candidates)
+    said = unweighted_notes(run)
     if slice_name is not None:
         gaps = {name: identity_gaps(run, name, slice_name) for name in names}
         if as_json:
             plain = {name: [one.as_dict() for one in rows] for name, rows in gaps.items()}
-            print_json({"run_id": run.meta.run_id, "slice": slice_name, "candidates": plain})
+            print_json({"run_id": run.meta.run_id, "slice": slice_name, "notes": list(said), "candidates": plain})
             return
-        click.echo(render([_gap_table(name, rows, slice_name) for name, rows in gaps.items()], "terminal"))
+        click.echo(render([_gap_table(name, rows, slice_name, said) for name, rows in gaps.items()], "terminal"))
         return
     effects = {name: variant_effects(run, name) for name in names}
     if as_json:
         plain = {name: [one.as_dict() for one in rows] for name, rows in effects.items()}
-        print_json({"run_id": run.meta.run_id, "candidates": plain})
+        print_json({"run_id": run.meta.run_id, "notes": list(said), "candidates": plain})
         return
-    click.echo(render([_effect_table(name, rows) for name, rows in effects.items()], "terminal"))
+    click.echo(render([_effect_table(name, rows, said) for name, rows in effects.items()], "terminal"))
     for name, rows in effects.items():
         for one in sorted(rows, key=lambda one: -len(one.evaded))[:_SHOWN]:
             if one.evaded:
@@ -65,7 +67,7 @@ def command(run_name: str, candidate: str | None, slice_name: str | None, runs_d
                            f"({', '.join(one.evaded[:_SHOWN])}{more})")  # fmt: skip
 
 
-def _effect_table(name: str, rows: list[VariantEffect]) -> Table:
+def _effect_table(name: str, rows: list[VariantEffect], said: tuple[str, ...]) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
@@ -86,11 +88,11 @@ def _effect_table(name: str, rows: list[VariantEffect]) -> Table:
         )
         for one in ordered
     )
-    notes = ("Points, variant minus source. p: McNemar's mid-p of the recall, Holm over all rows.",)
+    notes = ("Points, variant minus source. p: McNemar's mid-p of the recall, Holm over all rows.", *said)
     return Table(f"Robustness of {name}", columns, cells, notes, frozenset(columns[2:]))
 
 
-def _gap_table(name: str, rows: list[IdentityGap], slice_name: str) -> Table:
+def _gap_table(name: str, rows: list[IdentityGap], slice_name: str, said: tuple[str, ...]) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
@@ -106,5 +108,6 @@ def _gap_table(name: str, rows: list[IdentityGap], slice_name: str) -> Table:
         )
         for one in sorted(rows, key=lambda one: -one.fpr_gap.value)
     )
-    notes = ("BPSN is low where the identity alone raises scores, BNSP where it lowers them (Borkan et al. 2019).",)
+    borkan = "BPSN is low where the identity alone raises scores, BNSP where it lowers them (Borkan et al. 2019)."
+    notes = (borkan, *said)
     return Table(f"Identity gaps of {name}", columns, cells, notes, frozenset(columns[2:]))

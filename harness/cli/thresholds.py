@@ -66,6 +66,7 @@ def command(
       harness thresholds latest --candidate new --goal volume=old --json
     """
     from harness.measure.operating_points import choose_thresholds
+    from harness.measure.weighted import unweighted_notes
     from harness.report.parts.tables import render
 
     run = find_run(runs_dir, run_name)
@@ -75,7 +76,8 @@ def command(
     found = choose_thresholds(run, name, wanted, delta=delta)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "chosen_on": "dev" if run.part != "all" else "all",
-                    "promise": delta, "thresholds": [one.as_dict() for one in found]})  # fmt: skip
+                    "promise": delta, "notes": list(unweighted_notes(run)),
+                    "thresholds": [one.as_dict() for one in found]})  # fmt: skip
     else:
         click.echo(render([_table(run, name, found, delta)], "terminal"))
     if new_name is None:
@@ -171,6 +173,7 @@ def _proportion(kind: str, number: str, text: str) -> Goal:
 
 
 def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float | None) -> Table:
+    from harness.measure.weighted import unweighted_notes
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
@@ -205,7 +208,8 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
         if delta is not None
         else ""
     )
-    return Table(f"Thresholds of {candidate}", columns, tuple(rows), (where + promise,), frozenset(columns[2:7]))
+    notes = (where + promise, *unweighted_notes(run))
+    return Table(f"Thresholds of {candidate}", columns, tuple(rows), notes, frozenset(columns[2:7]))
 
 
 def _was(before: Mapping[str, object]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from harness.gating.across import SPLIT_METRICS, item_metric
 from harness.goldens.policy_change import CategoryChange, category_changes
 from harness.goldens.published import releases
 from harness.measure.decisions import decisions
+from harness.measure.weighted import WEIGHTED_NOTE, weights_of
 from harness.records import MISSING, Policy
 from harness.runs import Run, list_runs, open_run
 
@@ -48,7 +49,10 @@ class Relabelled:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One score of a stored run on the old and on the new labels, over the items that both versions have."""
+    """One score of a stored run on the old and on the new labels, over the items that both versions have.
+
+    Items count by the weights that the run was made with on both sides: an edited weight is no change of a label.
+    """
 
     run_id: str
     candidate: str
@@ -56,6 +60,7 @@ class Moved:
     metric: str
     before: MetricResult
     after: MetricResult
+    is_weighted: bool = False
 
     @property
     def change(self) -> float:
@@ -67,6 +72,7 @@ class Moved:
         change = self.change
         return {"run_id": self.run_id, "candidate": self.candidate, "category": self.category, "metric": self.metric,
                 "old_labels": self.before.as_dict(), "new_labels": self.after.as_dict(),
+                "is_weighted": self.is_weighted,
                 "change": None if change != change else change}  # fmt: skip
 
 
@@ -86,6 +92,12 @@ class SetDiff:
     moved: tuple[Moved, ...] = ()
     runs_left_out: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands beside the scores."""
+        runs = dict.fromkeys(one.run_id for one in self.moved if one.is_weighted)
+        return (f"{', '.join(runs)}: {WEIGHTED_NOTE}",) if runs else ()
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data of ``harness golden diff --json``."""
         return {
@@ -98,6 +110,7 @@ class SetDiff:
             "policy": [one.as_dict() for one in self.policy],
             "scores": [one.as_dict() for one in self.moved],
             "runs_left_out": dict(self.runs_left_out),
+            "notes": list(self.notes),
         }  # fmt: skip
 
 
@@ -161,6 +174,7 @@ def _moves(run: Run, old: GoldenSet, new: GoldenSet) -> Iterator[Moved]:
         raise HarnessError(f"run {run.meta.run_id} has no item that both versions have")
     rows = {which: [where[ids[at]] for at in kept.tolist()] for which, where in (("old", before), ("new", after))}
     groups = None if run.clusters is None else run.clusters[kept]
+    weights = None if (every := weights_of(run)) is None else every[kept]
     for candidate in run.candidates:
         y_pred = decisions(run, candidate).y_pred[kept]
         for category in old.categories:
@@ -171,8 +185,8 @@ def _moves(run: Run, old: GoldenSet, new: GoldenSet) -> Iterator[Moved]:
             if (decided == MISSING).all() or np.array_equal(golds["old"], golds["new"]):
                 continue
             for metric in SPLIT_METRICS:
-                sides = [item_metric(metric, golds[which], decided, groups) for which in ("old", "new")]
-                yield Moved(run.meta.run_id, candidate, category, metric, *sides)
+                sides = [item_metric(metric, golds[which], decided, groups, weights) for which in ("old", "new")]
+                yield Moved(run.meta.run_id, candidate, category, metric, *sides, is_weighted=weights is not None)
 
 
 def _column(golden: GoldenSet, category: str) -> NDArray[np.int8]:

@@ -1,7 +1,8 @@
 """Thresholds of a stored candidate: chosen on the dev part of its run, read on the gate part.
 
 Decides which data a threshold may be chosen on. A run without a split has only one part: what the choice gives there is
-read on the same items, and every surface says so.
+read on the same items, and every surface says so. Weights of items are used neither here nor in
+what it was before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.core.results import MetricResult
 from harness.core.thresholds import ThresholdRow, certified_threshold, threshold_table
 from harness.errors import HarnessError
 from harness.measure.decisions import decisions
-from harness.measure.score import score_candidate
+from harness.measure.score import category_scores
 from harness.runs import Run
 
 
@@ -87,7 +88,7 @@ def choose_thresholds(
             next_step="ask for logprobs in models.yaml, or choose another candidate",
         )
     n_promised = sum(goal.kind == "recall" for goal in goals.values())
-    before = score_candidate(gate, candidate, with_slices=False).categories
+    before = category_scores(gate, candidate)
     found = []
     for category, goal in goals.items():
         y_true, y_score = dev_scores[category]

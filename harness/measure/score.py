@@ -185,6 +185,11 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
     )
 
 
+def category_scores(run: Run, candidate: str) -> Mapping[str, CategoryScore]:
+    """Each category with every item counted once, whatever its weight: to stand beside numbers that use no weights."""
+    return _categories(run, candidate, replace(decisions(run, candidate), weights=None))
+
+
 def _failure_rate(rows: CandidateRows) -> MetricResult:
     """Share of answered rows without a usable decision; repeats are averaged within the item."""
     n_repeats = rows.outcomes.shape[1]

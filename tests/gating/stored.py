@@ -41,6 +41,7 @@ def store_run(
     eval_name: str = "demo",
     kind: str = "test",
     must_catch: list[bool] | None = None,
+    weights: list[float] | None = None,
 ) -> Run:
     """Write a run folder. Gold (n_items, n_categories); decisions (n_items[, n_repeats], n_categories); -1 is null."""
     gold = np.asarray(y_true, dtype=np.int8)
@@ -52,7 +53,7 @@ def store_run(
     shown = texts or [f"text of {item_id}" for item_id in item_ids]
     folder = home / run_id
     folder.mkdir(parents=True, exist_ok=True)
-    _write_items(folder, gold, categories, item_ids, shown, groups, must_catch)
+    _write_items(folder, gold, categories, item_ids, shown, groups, must_catch, weights)
     named = {
         name: np.asarray((outcomes or {}).get(name, np.full((n_items, n_repeats), "ok")), dtype=object).reshape(
             n_items, n_repeats
@@ -113,7 +114,7 @@ def _nullable(values: np.ndarray) -> pa.Array:
     return pa.array(values, type=pa.int8(), mask=values < 0)
 
 
-def _write_items(folder, gold, categories, ids, texts, groups, must_catch) -> None:
+def _write_items(folder, gold, categories, ids, texts, groups, must_catch, weights) -> None:
     digests = [
         None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts
     ]
@@ -121,7 +122,7 @@ def _write_items(folder, gold, categories, ids, texts, groups, must_catch) -> No
         pa.array(ids, type=pa.string()),
         *(_nullable(gold[:, column]) for column in range(len(categories))),
         pa.array(groups or [None] * len(ids), type=pa.string()),
-        pa.array([1.0] * len(ids)),
+        pa.array(weights or [1.0] * len(ids)),
         pa.array([text is None for text in texts]),
         pa.array(digests, type=pa.string()),
         pa.array(must_catch or [False] * len(ids)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
@@ -43,6 +44,23 @@ def test_scores_move_because_of_labels_alone(tmp_path):
     assert (by_metric["precision"].before.value, by_metric["precision"].after.value) == (1.0, 5 / 6)
     assert (by_metric["recall"].before.value, by_metric["recall"].after.value) == (1.0, 1.0)
     assert by_metric["fpr"].after.value == 1 / 7
+
+
+def test_moved_scores_are_those_of_the_population_and_say_so(tmp_path):
+    old, new = _released(tmp_path)
+    flagged = [at % 2 for at in range(12)]
+    weights = [1.0, 5.0, *[1.0] * 10]
+    store_run(
+        tmp_path / "runs", flagged, {"v1": flagged}, ids=list(old.ids()), golden={"name": "demo", "version": 1},
+        weights=weights,
+    )  # fmt: skip
+    moved, _ = score_moves(old, new, tmp_path / "runs")
+    after = {one.metric: one.after.value for one in moved}
+    assert after["precision"] == pytest.approx(5 / 10)  # i1 stands for five
+    assert after["fpr"] == pytest.approx(5 / 11)
+    paths = [str(one.path) for one in (old, new)]
+    shown = CliRunner().invoke(main, ["golden", "diff", *paths, "--runs-dir", str(tmp_path / "runs")])
+    assert "items count by their weights" in " ".join(shown.output.split())
 
 
 def test_items_added_removed_and_edited_are_told(tmp_path):

@@ -112,7 +112,13 @@ def _score_table(found: SetDiff) -> Table | None:
     note = (
         "The same decisions on old and new labels, over the items both versions have: no change here is a candidate's."
     )
-    return Table("What the labels alone do to stored runs, in points", columns, rows, (note,), frozenset(columns[4:]))
+    return Table(
+        "What the labels alone do to stored runs, in points",
+        columns,
+        rows,
+        (note, *found.notes),
+        frozenset(columns[4:]),
+    )
 
 
 def _word(label: int | None) -> str:
