@@ -3,8 +3,9 @@
 Reads JSONL rows ``{"id", "decisions", "scores"?, "outcome"?, "latency_ms"?, "cost_usd"?, "rationale"?}`` and decides
 how a row becomes an answer. A row without ``outcome`` is ``ok``, or ``abstained`` when it decides nothing. An item that
 the file does not hold has outcome ``not_asked`` (a missing pair), never a 0: reviewers label a sample. Where its text
-is withheld too, nobody could decide it and it stays ``withheld``. A threshold decides by the score instead of the
-recorded decision, and every ``ok`` row must then have that score.
+is withheld too, nobody could decide it and it stays ``withheld``. ``sample: true`` says that the file is a part on
+purpose, such as what one reviewer saw: the gate then judges on that part. A threshold decides by the score instead of
+the recorded decision, and every ``ok`` row must then have that score.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class RecordedCandidate:
         names: Names of the file -> categories.
         thresholds: Categories decided by ``score >= threshold``.
         inputs: Hash of the file and names of what was applied to it, for the fingerprint.
+        is_sample: Whether the file holds a part of the items on purpose.
     """
 
     needs_text = False
@@ -68,6 +70,7 @@ class RecordedCandidate:
         *,
         thresholds: Mapping[str, float] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        is_sample: bool = False,
     ) -> None:
         self.id = candidate_id
         self._rows = rows
@@ -81,6 +84,7 @@ class RecordedCandidate:
             "recorded": f"{rows.path.stem}@{rows.sha256[:8]}",
             "sha256": rows.sha256,
             "thresholds": self._thresholds,
+            **({"sample": True} if is_sample else {}),
             **(inputs or {}),
         }
 
@@ -229,13 +233,22 @@ def build_recorded(builder: Builder, candidate_id: str, spec: CandidateSpec) -> 
     names = builder.names(spec)
     builder.require_decided(candidate_id, spec, names)
     rows = read_recorded(builder.loaded.recorded[spec.value], names, spec.thresholds)
-    candidate = RecordedCandidate(candidate_id, rows, names, thresholds=spec.thresholds, inputs=builder.mapping(spec))
+    candidate = RecordedCandidate(
+        candidate_id,
+        rows,
+        names,
+        thresholds=spec.thresholds,
+        inputs=builder.mapping(spec),
+        is_sample=spec.options.get("sample", False),
+    )
     candidate.check_ids(builder.loaded.golden.ids())
     return candidate
 
 
 def _missing_decisions(loaded: LoadedEval, candidate: RecordedCandidate) -> Sequence[Doubt]:
-    """A remark when recorded decisions cover only a part of the items that can be decided."""
+    """A remark when recorded decisions cover only a part of the items that can be decided, and do not say so."""
+    if candidate.fingerprint.get("sample"):
+        return ()
     rows, golden = candidate.rows, loaded.golden
     missing = [index for index, item_id in enumerate(golden.ids()) if item_id not in rows.lines]
     n_missing = sum(1 for item in golden.items(missing) if not item.is_withheld)
@@ -244,6 +257,7 @@ def _missing_decisions(loaded: LoadedEval, candidate: RecordedCandidate) -> Sequ
     found = f"decides {len(golden) - len(missing):,} of {counted(len(golden), 'item')} of golden set '{golden.name}'"
     hint = (
         f"add the decisions for the other {n_missing:,}: a run has no decision of '{shortened(candidate.id)}' for them"
+        "; or say sample: true beside recorded, where one reviewer saw a part on purpose"
     )
     return (Doubt(rows.path, None, found, hint),)
 
@@ -251,6 +265,7 @@ def _missing_decisions(loaded: LoadedEval, candidate: RecordedCandidate) -> Sequ
 RECORDED = Kind(
     build_recorded,
     takes=frozenset(("crosswalk", "thresholds")),
+    fields={"sample": bool},
     file=NamedFile("file of recorded decisions", lambda shelf, path: path),
     doubts=_missing_decisions,
 )

@@ -53,6 +53,7 @@ StatementKind = Literal[
     "own_answers",
     "asked_twice",
     "sample",
+    "declared_sample",
     "weighted",
     "second_look",
     "further_look",

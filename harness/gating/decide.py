@@ -7,7 +7,7 @@ however often each was asked. Tests, tiers and corrections are the core's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -153,6 +153,7 @@ def gate_runs(
         across=across,
         notes=(
             *_notes(result, candidate_run, baseline_run, int(missing.any(axis=(1, 2)).sum()), is_aa),
+            *_sample_notes(pairs, {"baseline": baseline, "candidate": candidate}),
             *coverage_notes(left_out),
             *_look_notes(n_earlier_looks, alpha),
         ),
@@ -167,6 +168,18 @@ def gate_runs(
         baseline_run, baseline, candidate_run, candidate, checks=check_facts(report.all_checks), names=names
     )
     return replace(report, findings=pair_findings(evidence))
+
+
+def _sample_notes(pairs: Pairs, names: Mapping[str, str]) -> list[Statement]:
+    """Whose decisions are a part of the items on purpose, and of how many."""
+    found = []
+    for side, system in _sides(pairs).items():
+        n_unseen = int(system.is_unseen[pairs.is_asked].all(axis=1).sum())
+        if n_unseen:
+            n_items = int(pairs.is_asked.sum())
+            facts = {"candidate": names[side], "n": n_items - n_unseen, "n_items": n_items}
+            found.append(Statement("declared_sample", facts=facts))
+    return found
 
 
 def _look_notes(n_earlier: int, alpha: float) -> list[Statement]:

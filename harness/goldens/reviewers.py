@@ -2,7 +2,9 @@
 
 Decides what a reviewer's file says: their vote on each item they saw, so that "is the model no worse than our
 reviewers?" is an ordinary gate with a reviewer as the baseline. Files are numbered, not named, unless names are asked
-for. A reviewer who helped to make the gold is flattered by it; items with an independent gold are the fair ones.
+for; an item on which they gave no vote at all is not among them. In an eval the file is a ``sample: true``, so that a
+gate is about the items the reviewer saw. A reviewer who helped to make the gold is flattered by it; items with an
+independent gold are the fair ones.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ def reviewer_rows(votes: Votes, annotator: str) -> list[dict[str, Any]]:
     for at in mine.tolist():
         codes = votes.codes[at].tolist()
         decisions = {name: None if code < 0 else int(code) for name, code in zip(votes.categories, codes, strict=True)}
-        rows.append({"id": votes.ids[int(votes.item[at])], "decisions": decisions})
+        if any(decided is not None for decided in decisions.values()):
+            rows.append({"id": votes.ids[int(votes.item[at])], "decisions": decisions})
     return rows
 
 

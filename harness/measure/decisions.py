@@ -84,6 +84,7 @@ def decisions(run: Run, candidate: str) -> Decisions:
 
     ``error``, ``withheld`` and ``not_asked`` rows are missing pairs. In every other row a category that the candidate
     decides on, but not here, takes the fallback. A category it does not decide on stays missing: it is not covered.
+    Where its decisions are a sample of the items by declaration, what an ``ok`` row leaves open was not asked.
     """
     rows = run.candidate(candidate)
     y_pred = rows.y_pred.copy()
@@ -91,10 +92,17 @@ def decisions(run: Run, candidate: str) -> Decisions:
     y_pred[is_missing] = MISSING
     is_covered = _covered(run, candidate, y_pred)
     takes_fallback = (y_pred == MISSING) & is_covered & ~is_missing[:, :, None]
+    if is_sample(run, candidate):
+        takes_fallback &= (rows.outcomes != outcome_code("ok"))[:, :, None]
     y_pred[takes_fallback] = _FALLBACK_DECISION[on_failure_of(run, candidate)]
     y_score = rows.y_score.astype(np.float64)
     y_score[is_missing] = np.nan
     return Decisions(run.y_true, y_pred, y_score, is_covered, takes_fallback, weights_of(run))
+
+
+def is_sample(run: Run, candidate: str) -> bool:
+    """Whether the eval says that this candidate's decisions are a part of the items on purpose: what a reviewer saw."""
+    return run.meta.fingerprint(candidate).get("sample") is True
 
 
 def _covered(run: Run, candidate: str, y_pred: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.gate_arrays import GateArrays
-from harness.measure.decisions import FAILURE_READINGS, decisions, outcome_code, read_failures
+from harness.measure.decisions import FAILURE_READINGS, decisions, is_sample, outcome_code, read_failures
 from harness.measure.weighted import weights_of
 from harness.records import MISSING
-from harness.records.answers import WITHHELD
+from harness.records.answers import NOT_ASKED, WITHHELD
 from harness.runs import Run
 
 
@@ -30,12 +30,15 @@ class System:
         has_failed: Where the fallback stands in, bool, same shape.
         is_error: Rows without an answer, bool (n_items, n_repeats).
         is_withheld: Items that were not asked, bool (n_items,).
+        is_unseen: Labels outside the sample that the candidate's decisions are by declaration, bool (n_items,
+            n_categories); they are no missing pairs, and count on neither side.
     """
 
     declared: NDArray[np.int8]
     has_failed: NDArray[np.bool_]
     is_error: NDArray[np.bool_]
     is_withheld: NDArray[np.bool_]
+    is_unseen: NDArray[np.bool_]
 
     @property
     def decides(self) -> NDArray[np.bool_]:
@@ -196,7 +199,16 @@ def read_system(run: Run, candidate: str, positions: NDArray[np.int64] | None = 
         has_failed=read.has_failed[chosen],
         is_error=(outcomes == outcome_code("error"))[chosen],
         is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
+        is_unseen=_unseen(run, candidate, read.y_pred, outcomes)[chosen],
     )
+
+
+def _unseen(run: Run, candidate: str, y_pred: NDArray[np.int8], outcomes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Labels that a reviewer was not asked for; an answer that failed stays an answer."""
+    if not is_sample(run, candidate):
+        return np.zeros((y_pred.shape[0], y_pred.shape[2]), dtype=np.bool_)
+    is_open = np.isin(outcomes, [outcome_code("ok"), outcome_code(NOT_ASKED)])[:, :, None] & (y_pred == MISSING)
+    return np.asarray(is_open.any(axis=1))
 
 
 def pair_runs(
@@ -209,18 +221,19 @@ def pair_runs(
 ) -> Pairs:
     """Pair two candidates of runs over the same items, or the shared items of both runs at the positions given.
 
-    Gold, groups and ids are the candidate run's.
+    Gold, groups and ids are the candidate run's; gold is missing where a declared sample of decisions ends.
     """
     at_baseline, at_candidate = (None, None) if positions is None else positions
     chosen: Any = slice(None) if at_candidate is None else at_candidate
     base, cand = read_system(baseline_run, baseline, at_baseline), read_system(candidate_run, candidate, at_candidate)
     ids = candidate_run.item_ids
     order = _columns(baseline_run, candidate_run)
+    base = _reordered(base, order)
     return Pairs(
         categories=tuple(candidate_run.categories),
         item_ids=tuple(ids if at_candidate is None else (ids[index] for index in at_candidate.tolist())),
-        y_true=candidate_run.y_true[chosen],
-        baseline=_reordered(base, order),
+        y_true=np.where(base.is_unseen | cand.is_unseen, MISSING, candidate_run.y_true[chosen]).astype(np.int8),
+        baseline=base,
         candidate=cand,
         groups=None if candidate_run.clusters is None else candidate_run.clusters[chosen],
         weights=None if (weights := weights_of(candidate_run)) is None else weights[chosen],
@@ -239,4 +252,6 @@ def _reordered(system: System, order: list[int]) -> System:
     known = np.array(order) >= 0
     declared, has_failed = system.declared[:, :, order], system.has_failed[:, :, order]
     declared[:, :, ~known], has_failed[:, :, ~known] = MISSING, False
-    return System(declared, has_failed, system.is_error, system.is_withheld)
+    is_unseen = system.is_unseen[:, order]
+    is_unseen[:, ~known] = False
+    return System(declared, has_failed, system.is_error, system.is_withheld, is_unseen)

@@ -121,7 +121,9 @@ def command(
     if written:
         click.echo(f"\nWrote {len(written)} files of recorded decisions to {reviewers_dir}. In an eval, such as:")
         for name, (path, n_items) in list(written.items())[:2]:
-            click.echo(f"  {name.replace(' ', '_')}: {{recorded: {path.as_posix()}}}   # {n_items:,} items")
+            click.echo(
+                f"  {name.replace(' ', '_')}: {{recorded: {path.as_posix()}, sample: true}}   # {n_items:,} items"
+            )
         click.echo(
             "A reviewer who voted on an item also made its gold: judge them on items whose gold they did not make."
         )
