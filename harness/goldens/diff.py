@@ -185,8 +185,10 @@ def _moves(run: Run, old: GoldenSet, new: GoldenSet) -> Iterator[Moved]:
             if (decided == MISSING).all() or np.array_equal(golds["old"], golds["new"]):
                 continue
             for metric in SPLIT_METRICS:
-                sides = [item_metric(metric, golds[which], decided, groups, weights) for which in ("old", "new")]
-                yield Moved(run.meta.run_id, candidate, category, metric, *sides, is_weighted=weights is not None)
+                before_it, after_it = (
+                    item_metric(metric, golds[which], decided, groups, weights) for which in ("old", "new")
+                )
+                yield Moved(run.meta.run_id, candidate, category, metric, before_it, after_it, weights is not None)
 
 
 def _column(golden: GoldenSet, category: str) -> NDArray[np.int8]:
