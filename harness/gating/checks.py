@@ -52,8 +52,13 @@ def resolve_checks(lines: Sequence[Check], categories: Sequence[str], n_items: i
 
 def check_name(spec: CheckSpec) -> str:
     """Category, metric and kind as one phrase; a gate names each check once."""
-    subject = {ALL_ITEMS: "all items", POOLED: f"{TOGETHER},"}.get(spec.category, spec.category)
+    subject = f"{TOGETHER}," if spec.category == POOLED else check_subject(spec.category)
     return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
+
+
+def check_subject(category: str) -> str:
+    """What a check is about in words: its category, all items, or the guarded categories together."""
+    return {ALL_ITEMS: "all items", POOLED: TOGETHER}.get(category, category)
 
 
 def default_failure_check(n_items: int) -> CheckSpec:

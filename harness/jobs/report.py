@@ -126,11 +126,11 @@ def load_source(
     mode = text_mode or default_text_mode(os.environ)
     if mode not in (known := get_args(TextMode)):
         raise HarnessError(f"texts are not shown as '{mode}'", allowed=", ".join(known))
-    texts, votes = texts_and_votes(run, mode)
+    texts, votes, agreement = texts_and_votes(run, mode)
     if mode != "none" and not texts:
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
         mode = "none"
-    return source_from_run(chosen, texts, has_baseline=has_baseline, votes=votes), mode
+    return source_from_run(chosen, texts, has_baseline=has_baseline, votes=votes, agreement=agreement), mode
 
 
 def choose(

@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.shipped import shipped_root
 from harness.report.comparison.source import VoteCounts
+from harness.report.parts.disputes import NO_VOTES, Votes, votes_of
 
 if TYPE_CHECKING:
     from harness.records import Policy
@@ -68,11 +69,11 @@ def texts_of(
     return {} if golden is None else {item.id: item.text for item in golden.items() if item.id in wanted}
 
 
-def texts_and_votes(run: Run, text_mode: str) -> tuple[dict[str, str | None], VoteCounts | None]:
-    """Text per item id, and the votes on the run's items; nothing where no text may be shown."""
+def texts_and_votes(run: Run, text_mode: str) -> tuple[dict[str, str | None], VoteCounts | None, Votes]:
+    """Text per item id, the votes on the run's items, and what they say; nothing where no text may be shown."""
     golden = None if text_mode == "none" else golden_of(run)
     if golden is None:
-        return {}, None
+        return {}, None, NO_VOTES
     position = {item_id: at for at, item_id in enumerate(run.item_ids)}
     column = {name: at for at, name in enumerate(run.categories)}
     rename = golden.card.rename
@@ -90,4 +91,6 @@ def texts_and_votes(run: Run, text_mode: str) -> tuple[dict[str, str | None], Vo
                 if category is not None and value in (0, 1):
                     n_known[at, category] += 1
                     n_yes[at, category] += value
-    return texts, VoteCounts(n_yes, n_known) if n_known.any() else None
+    if not n_known.any():
+        return texts, None, NO_VOTES
+    return texts, VoteCounts(n_yes, n_known), votes_of(golden)

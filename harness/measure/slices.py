@@ -83,6 +83,8 @@ def slice_changes(
     is_paired = (a >= 0) & (b >= 0)
     found = []
     for name, values in slices.items():
+        if len(values) == 1 and all(len(members) == len(y_true) for members in values.values()):
+            continue  # every item: the whole set says the same
         for value, members in sorted(values.items()):
             paired = {
                 category: CategoryPairs(

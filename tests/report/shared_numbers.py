@@ -17,7 +17,9 @@ from typing import Any
 
 from openpyxl import load_workbook
 
+from harness.core.gate import POOLED
 from harness.core.results import MetricResult
+from harness.gating.checks import TOGETHER
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import METRIC_NAMES
 from harness.report.parts import numbers
@@ -90,8 +92,8 @@ def from_json(document: Any) -> Told:
 
 
 def amount(one: MetricResult, factor: float) -> str:
-    """A share of traffic as whole numbers a day."""
-    value, low, high = (numbers.count(round(end * factor)) for end in (one.value, one.low, one.high))
+    """A share of traffic as a number a day."""
+    value, low, high = (numbers.amount(end * factor) for end in (one.value, one.low, one.high))
     return f"{value} [{low}, {high}]"
 
 
@@ -203,8 +205,19 @@ def from_comment(text: str, baseline: str, candidate: str) -> Told:
 def _check(name: str) -> tuple[str, str]:
     """Category and metric of a check as its line names it."""
     words = next(one for one in ("failure rate", *METRIC_NAMES) if name.endswith(one))
-    category = name.removesuffix(words).strip(" ,").replace(" categories together", " (pooled)")
-    return "*" if category == "all items" else category, words.replace(" ", "_")
+    category = name.removesuffix(words).strip(" ,")
+    return _subject(category), words.replace(" ", "_")
+
+
+def _verdict(cell: str) -> str:
+    """The verdict of a cell, without its icon and what is remarked after it."""
+    found = re.match(r"\W*(PASS|REGRESSION|INCONCLUSIVE|NOT EVALUABLE|INVALID)", cell)
+    return found[1] if found else cell
+
+
+def _subject(category: str) -> str:
+    """The id that the JSON gives to what the surfaces name in words."""
+    return {"all items": "*", TOGETHER: POOLED}.get(category, category)
 
 
 # ------------------------------------------------------------------------------------------------------------ page
@@ -266,7 +279,7 @@ def from_page(page: str, ids: dict[str, str], baseline: str, candidate: str) -> 
         elif region.startswith("Checks over all categories"):
             for row in rows:
                 category, metric = _check(f"{row['Category'].lower()}, {row['Metric']}")
-                found["verdict", metric, category] = re.sub(r"^\W+", "", row["Verdict"])
+                found["verdict", metric, category] = _verdict(row["Verdict"])
                 found["gate difference", metric, category] = row["Difference, 90% interval"]
         elif rows and "Per 1,000 answered items" in rows[0]:
             for row in rows:
@@ -318,7 +331,7 @@ def from_xlsx(path: Path, ids: dict[str, str], baseline: str, candidate: str) ->
         for name in NEWLY.get(metric, ()):
             found["newly", name, category] = numbers.count(row[capital(NEWLY_WORDS[name])])
     for row in _sheet(book, "Checks"):
-        at = (row["Metric"], row["Category"])
+        at = (row["Metric"], _subject(row["Category"]))
         found["verdict", *at] = row["Verdict"]
         ends = _ends(row, "Difference, points", "90% interval ", 100)
         found["gate difference", *at] = numbers.points_with_interval(ends)
@@ -348,7 +361,7 @@ def from_xlsx(path: Path, ids: dict[str, str], baseline: str, candidate: str) ->
 
 
 def _three(row: dict[str, Any], head: str) -> str:
-    value, low, high = (numbers.count(round(row[f"{head}{end}"])) for end in ("", ", low", ", high"))
+    value, low, high = (numbers.amount(row[f"{head}{end}"]) for end in ("", ", low", ", high"))
     return f"{value} [{low}, {high}]"
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
+from harness.gating.checks import check_subject
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison import items, svg
@@ -41,7 +42,7 @@ from harness.report.parts.assets import asset, script, sha256_source
 from harness.report.parts.decision_words import screen_told
 from harness.report.parts.finding_words import NEWLY_WORDS, Told
 from harness.report.parts.masking import TextMode, printable
-from harness.report.parts.words import compared_words, outcome_words
+from harness.report.parts.words import capital, compared_words, outcome_words
 
 _ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
 _VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
@@ -237,6 +238,11 @@ class Page:
         shown = {(row.id, metric) for row in pair.rows for metric in row.measures}
         return [check for check in pair.checks if (check.category, check.metric) not in shown]
 
+    @staticmethod
+    def check_subject(check: CheckRow) -> str:
+        """What a check is about, at the beginning of a line."""
+        return capital(check_subject(check.category))
+
     @property
     def has_other_checks(self) -> bool:
         """Whether any pair has such checks."""
@@ -355,7 +361,7 @@ class Page:
         factor = self.data.production.items_per_day
         if unit == "hours":
             factor *= self.data.production.review_seconds / 3600
-        value, low, high = (_amount(part * factor) for part in (result.value, result.low, result.high))
+        value, low, high = (numbers.amount(part * factor) for part in (result.value, result.low, result.high))
         shares = " ".join(repr(float(part)) for part in (result.value, result.low, result.high))
         return Markup(
             '<td class="r" data-label="{}"><span class="num" data-share="{}" data-unit="{}">'
@@ -390,10 +396,3 @@ class Page:
     def input_files(self) -> list[tuple[str, str, str, str]]:
         """Candidate, kind, name and hash of every input."""
         return [(candidate, *one) for candidate, files in self.data.inputs.items() for one in files]
-
-
-def _amount(value: float) -> str:
-    """A number a day as a reader wants it: whole from 100 up, else up to two decimals (as the page's script does)."""
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2
-    text = f"{value:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if digits else text

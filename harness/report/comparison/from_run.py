@@ -26,6 +26,7 @@ from harness.report.comparison.source import Arm, InputText, ReportSource, VoteC
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts import numbers
 from harness.report.parts.banner import Banner, banners_of
+from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.runs import Run
 
 _NOT_SETTINGS = frozenset({"kind", "model", "prompt", "prompt_sha256", "rules", "rules_sha256", "sha256", "engine"})
@@ -59,6 +60,7 @@ def source_from_run(
     has_baseline: bool,
     n_resamples: int = 10_000,
     votes: VoteCounts | None = None,
+    agreement: Votes = NO_VOTES,
 ) -> ReportSource:
     """Score and compare what was chosen; with a baseline the others are compared with it, and the first is gated.
 
@@ -68,6 +70,7 @@ def source_from_run(
         has_baseline: Whether the first of ``chosen`` is a baseline.
         n_resamples: Resamples of the paired bootstrap and of the gate's precision test.
         votes: The annotators' votes on these items, where the golden set has any.
+        agreement: What the golden set's votes say by category and team.
     """
     run = chosen[-1].run
     first = chosen[0]
@@ -119,6 +122,7 @@ def source_from_run(
         banners=_banners(chosen),
         n_repeats=run.meta.repeats,
         votes=votes,
+        agreement=agreement,
         definitions=definitions_of(run),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from harness.core.results import MetricResult
-from harness.measure.slices import SMALL_CELL
+from harness.measure.slices import ALL_CATEGORIES, SMALL_CELL
 from harness.report.comparison import svg
 from harness.report.comparison.data import METRIC_NAMES, Confusion, ReportData, SliceCell, SliceRow, SliceTable
 from harness.report.parts import numbers
@@ -134,7 +134,7 @@ class HeatMaps:
 
     def __init__(self, data: ReportData) -> None:
         self.data = data
-        self.names = dict(data.categories)
+        self.names = {ALL_CATEGORIES: "all categories together", **dict(data.categories)}
         self.confusion_options = [(index, one.candidate) for index, one in enumerate(data.confusions)]
         self.first_confusion = self._first([one.candidate for one in data.confusions])
         self.arm_options = list(enumerate(data.candidates))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
+from harness.gating.checks import check_subject
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import (
     METRIC_NAMES,
@@ -155,7 +156,7 @@ def _checks(pair: Pair) -> str:
         needed = f"{plural(check.items_needed, 'more item')} needed" if check.items_needed else ""
         remark = "; ".join(one for one in (needed, check.remark) if one)
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
-        name = f"{check.category}, {check.metric.replace('_', ' ')}"
+        name = f"{check_subject(check.category)}, {check.metric.replace('_', ' ')}"
         rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
     columns = ("Check", "Tier", "Limit", "Difference, points (90%)", "Verdict", "Remark")
     return to_markdown(_table("Gate", columns, rows))
@@ -310,8 +311,8 @@ def _workload(data: ReportData) -> str:
 
 
 def _amount(result: MetricResult, factor: float) -> str:
-    """A share of traffic as whole numbers, with its interval."""
-    value, low, high = (numbers.count(round(end * factor)) for end in (result.value, result.low, result.high))
+    """A share of traffic as a number a day, with its interval."""
+    value, low, high = (numbers.amount(end * factor) for end in (result.value, result.low, result.high))
     return f"{value} [{low}, {high}]"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.gating.checks import check_subject
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
@@ -156,7 +157,7 @@ def _checks(data: ReportData) -> Sheet:
             rows.append(
                 (
                     pair.candidate,
-                    one.category,
+                    check_subject(one.category),
                     one.metric,
                     one.tier,
                     one.limit,

@@ -19,6 +19,7 @@ from harness.measure.score import CandidateScore, RunScore
 from harness.measure.slices import SliceChange
 from harness.records import PolicyFacts
 from harness.report.parts.banner import Banner
+from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.runs import ALL_OUTCOMES
 
 OUTCOME_NAMES: tuple[str, ...] = ALL_OUTCOMES
@@ -111,6 +112,7 @@ class ReportSource:
     banners: tuple[Banner, ...] = ()
     n_repeats: int = 1
     votes: VoteCounts | None = None
+    agreement: Votes = NO_VOTES
     definitions: Mapping[str, str] = field(default_factory=dict)
 
     def scored(self, candidate: str) -> CandidateScore:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.core.metric_table import METRIC_TITLES
+from harness.core.paired import PairedResult
+from harness.core.results import MetricResult
 from harness.gating.findings import Decision
 from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
@@ -111,24 +113,32 @@ def _averages_table(comparison: Comparison) -> Table | None:
     base, cand = _heads(comparison)
     found = [(f"macro {METRIC_TITLES[metric].lower()}", result) for metric, result in comparison.macro.items()]
     ranked = ((name, one.ranking) for name, one in comparison.categories.items())
-    found += [(f"average precision, {name}", result) for name, result in ranked if result is not None]
-    rows = tuple(
-        (
-            name,
-            numbers.count(result.difference.n),
-            numbers.share_with_interval(result.baseline),
-            numbers.share_with_interval(result.candidate),
-            numbers.points_with_interval(result.difference),
-            numbers.p_value(result.p_value),
-        )
-        for name, result in found
-        if result.difference.is_defined
-    )
+    rows = [_average_row(name, one, numbers.share_with_interval, _points_words) for name, one in found]
+    rows += [
+        _average_row(f"average precision, {name}", one, numbers.score_with_interval, numbers.score_difference)
+        for name, one in ranked
+        if one is not None
+    ]
+    rows = [row for row in rows if row]
     if not rows:
         return None
-    columns = ("Average", "n", base, cand, "Difference in points", "p")
+    columns = ("Average", "n", base, cand, "Difference", "p")
     note = "95% intervals; p by paired permutation. For reading: an average hides the category that lost."
-    return Table("Averages", columns, rows, (note,), frozenset(columns[1:]))
+    return Table("Averages", columns, tuple(rows), (note,), frozenset(columns[1:]))
+
+
+def _average_row(
+    name: str, one: PairedResult, value: Callable[[MetricResult], str], difference: Callable[[MetricResult], str]
+) -> tuple[str, ...]:
+    """One average; empty where its difference is not defined."""
+    if not one.difference.is_defined:
+        return ()
+    n, p_value = numbers.count(one.difference.n), numbers.p_value(one.p_value)
+    return (name, n, value(one.baseline), value(one.candidate), difference(one.difference), p_value)
+
+
+def _points_words(result: MetricResult) -> str:
+    return f"{numbers.points_with_interval(result)} points"
 
 
 PER_1000, PER_CAUGHT = "Per 1,000 answered items", "Per caught violation"

@@ -104,15 +104,26 @@ def votes_of(golden: GoldenSet) -> Votes:
 
 
 def disputes_of(run: Run, candidate: str, votes: Votes, names: Mapping[str, str]) -> tuple[Dispute, ...]:
-    """Each voted category beside the errors of a candidate, the most disputed errors first."""
+    """Each voted category beside the errors of a candidate of a run, the most disputed errors first."""
     read = decisions(run, candidate)
-    decided = read.y_pred[:, 0, :]
-    is_wrong = (read.y_true != MISSING) & (decided != MISSING) & (read.y_true != decided)
+    return disputed_errors(run.categories, run.item_ids, read.y_true, read.y_pred[:, 0, :], votes, names)
+
+
+def disputed_errors(
+    categories: Sequence[str],
+    item_ids: Sequence[str],
+    y_true: NDArray[np.int8],
+    decided: NDArray[np.int8],
+    votes: Votes,
+    names: Mapping[str, str],
+) -> tuple[Dispute, ...]:
+    """The same for decisions (n_items, n_categories)."""
+    is_wrong = (y_true != MISSING) & (decided != MISSING) & (y_true != decided)
     found = []
-    for column, category in enumerate(run.categories):
+    for column, category in enumerate(categories):
         one = votes.of(category)
         if one is not None:
-            found.append(_dispute(category, names, one, run.item_ids, is_wrong[:, column]))
+            found.append(_dispute(category, names, one, item_ids, is_wrong[:, column]))
     return tuple(sorted(found, key=lambda one: -one.n_disputed_errors))
 
 

@@ -76,9 +76,30 @@ def score_with_interval(result: MetricResult, digits: int = 3) -> str:
     return f"{score(result.value, digits)} [{score(result.low, digits)}, {score(result.high, digits)}]"
 
 
+def score_difference(result: MetricResult, digits: int = 3) -> str:
+    """A signed difference of such numbers: ``+0.012 [-0.004, +0.028]``; a rounded zero carries no sign."""
+    if math.isnan(result.value):
+        return f"n/a ({result.reason or 'undefined'})"
+    if math.isnan(result.low) or math.isnan(result.high):
+        return _signed(result.value, digits)
+    return f"{_signed(result.value, digits)} [{_signed(result.low, digits)}, {_signed(result.high, digits)}]"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
 def count(value: float) -> str:
     """A count with thousands separated by commas; repeats can make it fractional."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def amount(value: float) -> str:
+    """A number a day as a reader wants it: whole from 100 up, else up to two decimals (as the page's script does)."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
 
 
 def p_value(value: float | None) -> str:

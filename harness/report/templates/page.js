@@ -78,6 +78,16 @@
     update();
   }
 
+  // paper shows what is folded; the table of items has no place there
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = all("details:not([open])").filter((one) => !one.closest("#items"));
+    for (const one of closed) one.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const one of closed) one.open = false;
+  });
+
   // a link to a section opens it
   function unfold(id) {
     const folded = id && document.getElementById(id)?.querySelector(":scope > details.fold");
