@@ -12,7 +12,7 @@ The public API for notebooks and scripts, loaded when a name is first used (PEP 
     mh.write_report(run, formats=["html", "xlsx"])
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Comparison": "harness.api.results",
