@@ -28,9 +28,24 @@ ELSEWHERE = frozenset({"init", "quickstart", "completion"})
 """Commands that belong to no project: they work where they are typed."""
 
 NESTED: Mapping[str, Sequence[str]] = {
-    "golden": ("import", "check", "stats", "audit", "agreement", "release", "perturb", "diff", "stale"),
+    "golden": (
+        "import",
+        "check",
+        "stats",
+        "audit",
+        "agreement",
+        "frames",
+        "sample",
+        "prevalence",
+        "release",
+        "export",
+        "perturb",
+        "diff",
+        "stale",
+    ),
+    "prompts": ("diff", "show", "ablate", "stability"),
     "rules": ("test",),
-    "runs": ("list", "show", "note"),
+    "runs": ("list", "show", "note", "merge"),
     "baseline": ("set", "show"),
     "weekly": ("ack",),
 }

@@ -52,7 +52,7 @@ def find_shards(names: Sequence[str], runs_dir: str | Path) -> list[Run]:
 
 
 def _opened(name: str, runs_dir: str | Path, stored: Sequence[str]) -> Run:
-    if "/" in name or Path(name).is_dir():
+    if "/" in name or _is_folder(name):
         return open_run(name, runs_dir)
     known = sorted({one.rpartition(".")[0] for one in stored})
     raise HarnessError(
@@ -60,6 +60,13 @@ def _opened(name: str, runs_dir: str | Path, stored: Sequence[str]) -> Run:
         allowed=", ".join(known[-10:]) or "none yet",
         next_step="make shards with: harness run EVAL --shard i/n, or name their folders",
     )
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # longer than a name may be, or with a NUL
+        return False
 
 
 def merge(runs: Sequence[Run], runs_dir: str | Path) -> str:

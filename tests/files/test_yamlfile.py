@@ -99,7 +99,9 @@ def test_allowed_words_come_from_the_type():
     assert describe(type_at(Policy, ("categories", 0, "severity"))) == "one of low, medium, high, critical"
     assert describe(type_at(Eval, ("split", "dev"))) == "a number, above 0, below 1"
     assert describe(type_at(Eval, ("slices",))) == "a list, each entry a string or null"
-    assert field_names(type_at(tuple[CascadeStage, ...], (0,))) == ("use", "decide", "decide_above", "decide_below")
+    assert field_names(type_at(tuple[CascadeStage, ...], (0,))) == (
+        "use", "decide", "decide_above", "decide_below", "stop_when_flagged"
+    )  # fmt: skip
     assert field_names(Eval) == tuple(field.name for field in dataclasses.fields(Eval))
 
 

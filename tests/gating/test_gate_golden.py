@@ -16,7 +16,7 @@ HERE = Path(__file__).parent.parent / "golden" / "gate"
 def outputs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("gate"))
-        patch.setattr("harness.measure.score.__version__", "0.0.0")
+        patch.setattr("harness.measure.run_facts.__version__", "0.0.0")
         return written()
 
 

@@ -50,6 +50,7 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
         in page.locator("#x-items").inner_text()
     )
     if data.production:
+        unfold(page, "production")
         page.locator("#traffic").fill("0")
         assert page.locator("#x-flags").inner_text() == "0"
     assert page.evaluate("document.documentElement.scrollWidth") == 390

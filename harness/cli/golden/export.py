@@ -20,7 +20,8 @@ ENDINGS = {"label_studio": ".json", "jsonl": ".jsonl", "csv": ".csv", "xlsx": ".
 
 @click.command("export")
 @card_argument
-@click.option("--format", "form", type=click.Choice(list(ENDINGS)), default="jsonl", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(ENDINGS)), default="jsonl", show_default=True,
+              help="What the file is for.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="Where it goes; default: the golden set's name and version, in this folder.")  # fmt: skip
 @click.option("--predictions", multiple=True, metavar="NAME=FILE",
