@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
-from harness.files.project import find_project
-
-VARIABLES = {"runs_dir": RUNS_DIR_VARIABLE, "cache": CACHE_VARIABLE, "text": TEXT_VARIABLE}
+from harness.environment import RUNS_DIR
+from harness.files.project import defaults_in_effect, find_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +48,8 @@ def place() -> Iterator[Place]:
     """Work in the project's folder for the length of one call."""
     start = Path.cwd()
     project = find_project(start)
-    declared = dict(project.defaults) if project is not None else {}
-    if os.environ.get("CI"):
-        declared.pop("text", None)  # what a build keeps is read by many
-    for name, variable in VARIABLES.items():
-        if os.environ.get(variable):
-            declared[name] = os.environ[variable]
-    found = Place(start, start if project is None else project.root, declared)
+    defaults = defaults_in_effect(project, os.environ)
+    found = Place(start, start if project is None else project.root, defaults)
     if found.root == start:
         yield found
         return

@@ -103,13 +103,14 @@ def _candidates(context: click.Context, parameter: click.Parameter, incomplete: 
 
 def _runs_dir(context: click.Context) -> str:
     from harness.environment import RUNS_DIR
-    from harness.files.project import find_project
+    from harness.files.project import defaults_in_effect, find_project
 
-    project = find_project(Path.cwd())
-    given = context.params.get("runs_dir") or os.environ.get("HARNESS_RUNS_DIR")
-    declared = None if project is None else project.defaults.get("runs_dir")
+    project, given = find_project(Path.cwd()), context.params.get("runs_dir")
+    default = str(defaults_in_effect(project, os.environ).get("runs_dir") or RUNS_DIR)
+    if "://" in default:
+        return default
     root = Path() if project is None else project.root
-    return str(given) if given and given != RUNS_DIR else str(root / (declared or RUNS_DIR))
+    return str(given) if given and given != RUNS_DIR else str(root / default)
 
 
 def _run_folders(context: click.Context) -> list[Path]:

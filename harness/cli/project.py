@@ -20,9 +20,9 @@ from click.core import ParameterSource
 
 from harness.cli.options import note
 from harness.cli.voice import verbosity, voice_options
-from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
+from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
-from harness.files.project import Project, find_project
+from harness.files.project import VARIABLE_OF, Project, declared_defaults, find_project
 
 ELSEWHERE = frozenset({"init", "quickstart", "completion"})
 """Commands that belong to no project: they work where they are typed."""
@@ -51,13 +51,13 @@ NESTED: Mapping[str, Sequence[str]] = {
 }
 """Commands that have commands of their own (a test holds it complete)."""
 
-OPTIONS: Mapping[str, tuple[str, str | None]] = {
-    "runs_dir": ("runs_dir", RUNS_DIR_VARIABLE),
-    "cache": ("cache_path", CACHE_VARIABLE),
-    "text": ("text_mode", TEXT_VARIABLE),
-    "candidate": ("candidate", None),
+OPTIONS: Mapping[str, str] = {
+    "runs_dir": "runs_dir",
+    "cache": "cache_path",
+    "text": "text_mode",
+    "candidate": "candidate",
 }
-"""Setting -> the parameter it is the default of, and the environment variable that goes before it."""
+"""Setting -> the parameter it is the default of."""
 
 PATH_NAMES = frozenset({"run_name", "runs_dir", "baseline_run_name", "eval_name", "only"})
 """Parameters that may be a path or something else: an id, a name, an address."""
@@ -99,26 +99,18 @@ def enter(context: click.Context, command_name: str | None) -> None:
         os.chdir(project.root)
         if command_name is not None:
             note(f"Project: {project.root}")
-    flat = {OPTIONS[name][0]: value for name, value in in_effect(project).items()}
+    flat = {OPTIONS[name]: value for name, value in declared_defaults(project, os.environ).items()}
     if flat and command_name is not None:
         inner = dict.fromkeys(NESTED.get(command_name, ()), flat)
         context.default_map = {command_name: {**flat, **inner}}
     if verbosity() > 0 and command_name is not None:
-        for name, value in in_effect(project).items():
+        for name, value in declared_defaults(project, os.environ).items():
             note(f"Default: {name} = {value} ({project.source})")
 
 
 def _go_back(start: Path) -> None:
     with suppress(OSError):  # the command may have removed it
         os.chdir(start)
-
-
-def in_effect(project: Project | None) -> dict[str, Any]:
-    """The declared defaults that count here: where CI is set, none of them shows more text than a log may hold."""
-    found = dict(project.defaults) if project is not None else {}
-    if os.environ.get("CI") and found.get("text") != "none":
-        found.pop("text", None)
-    return found
 
 
 def settings_here(where: Place) -> list[tuple[str, Any, str]]:
@@ -132,10 +124,11 @@ def settings_here(where: Place) -> list[tuple[str, Any, str]]:
         "text": default_text_mode(os.environ),
         "candidate": "the eval's only candidate beside the baseline",
     }
-    declared = in_effect(where.project)
+    declared = declared_defaults(where.project, os.environ)
     source = None if where.project is None or where.project.source is None else where.project.source.name
     found: list[tuple[str, Any, str]] = []
-    for name, (_, variable) in OPTIONS.items():
+    for name in OPTIONS:
+        variable = VARIABLE_OF.get(name)
         from_environment = os.environ.get(variable) if variable else None
         if from_environment:
             found.append((name, from_environment, f"{variable} (environment)"))

@@ -1,8 +1,9 @@
 """The project a folder belongs to, and the defaults it declares.
 
 Decides where a project begins (the nearest folder upwards with ``evals/`` beside ``golden_sets/``, or a declaration)
-and which defaults may be declared: in ``harness.toml``, else in ``[tool.harness]`` of ``pyproject.toml``. What a
-flag or an environment variable says goes before them; that is the command line's to decide.
+and which defaults may be declared: in ``harness.toml``, else in ``[tool.harness]`` of ``pyproject.toml``. What an
+environment variable says goes before them, and what a flag or an argument says before that. Where CI is set, no
+declared default shows more of a text than a log may hold.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.environment import CACHE_VARIABLE, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 from harness.errors import FileError
 from harness.files.text import joined, quoted, read_text, suggestion
 
@@ -56,6 +58,28 @@ class Project:
     root: Path
     defaults: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
+
+
+VARIABLE_OF: Mapping[str, str] = {"runs_dir": RUNS_DIR_VARIABLE, "cache": CACHE_VARIABLE, "text": TEXT_VARIABLE}
+"""Setting -> the environment variable that goes before it."""
+
+
+def declared_defaults(project: Project | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The declared defaults that count here."""
+    found = dict(project.defaults) if project is not None else {}
+    if environment.get("CI") and found.get("text") != "none":
+        found.pop("text", None)
+    return found
+
+
+def defaults_in_effect(project: Project | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Declared defaults with what the environment says before them.
+
+    >>> defaults_in_effect(Project(Path(), {"text": "full", "cache": "c.sqlite"}), {"CI": "1", "HARNESS_CACHE": "d"})
+    {'cache': 'd'}
+    """
+    said = {name: environment[variable] for name, variable in VARIABLE_OF.items() if environment.get(variable)}
+    return declared_defaults(project, environment) | said
 
 
 def find_project(start: Path) -> Project | None:
