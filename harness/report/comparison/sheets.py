@@ -324,7 +324,7 @@ def _workload(data: ReportData) -> list[Sheet]:
 
     def row(one: ProductionRow | ProductionTotal, name: str, prevalence: float | None) -> tuple[Value, ...]:
         amounts = [
-            round(traffic * end, 2)
+            traffic * end
             for result in (one.flagged, one.wrongly_flagged, one.missed)
             for end in (result.value, result.low, result.high)
         ]
