@@ -65,7 +65,14 @@ def house(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("path", HOW_TOS, ids=lambda path: path.stem)
+LONG = {"kind", "parser", "section"}
+"""Executed by the slow suite; metric, importer and package show every way of one file and one line each time."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(one, id=one.stem, marks=[pytest.mark.slow] if one.stem in LONG else []) for one in HOW_TOS],
+)
 def test_how_to_holds(path, house):
     if "pip install" in path.read_text(encoding="utf-8"):
         pytest.importorskip("pip", reason="the how-to installs a package")

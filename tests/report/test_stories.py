@@ -219,6 +219,7 @@ def test_the_next_step_names_items_and_owner(tmp_path):
     everywhere(found, "ead the 50 newly missed items of Hate, and decide (policy-hate)")
 
 
+@pytest.mark.slow
 def test_pure_noise_raises_no_more_alarms_than_its_nominal_rate():
     """Two equal systems over four categories, one critical, in two languages: harm in at most one of ten comparisons.
 

@@ -32,7 +32,7 @@ def test_body_never_scrolls_sideways(browser, report, width):
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_serious_issue(browser, axe, report, scheme):
     one = Watched(browser, color_scheme=scheme, bypass_csp=True)
     page = one.open(report)

@@ -96,7 +96,9 @@ def test_text_none_keeps_texts_and_rationales_out_of_the_file(watched, source, t
     assert "Reads as" not in whole
 
 
-@pytest.mark.parametrize("text_mode", ["masked", "full", "none"])
+@pytest.mark.parametrize(
+    "text_mode", ["full", pytest.param("masked", marks=pytest.mark.slow), pytest.param("none", marks=pytest.mark.slow)]
+)
 def test_nothing_hostile_runs(watched, tmp_path, text_mode):
     source = hostile_source()
     page = watched.page
