@@ -90,7 +90,9 @@ def typed(document: Document, name: str, spec: CandidateSpec) -> Any:
     """The value of a candidate as its kind's type says."""
     loc: Loc = ("candidates", name, spec.kind)
     kind = kind_of(spec)
-    for field_name, value in spec.options.items() if kind.fields else ():
+    for field_name, value in spec.options.items():
+        if field_name not in kind.fields:
+            continue  # of an installed kind, or refused by the check
         place: Loc = ("candidates", name, field_name)
         to_record(document, kind.fields[field_name], value, what="eval", translate=partial(_below, place))
     return to_record(document, kind.value, spec.value, what="eval", translate=partial(_below, loc))
@@ -109,7 +111,11 @@ def check_spec(check: SpecCheck) -> None:
         "model": spec.model, "crosswalk": spec.crosswalk, "thresholds": spec.thresholds, "options": spec.options
     }  # fmt: skip
     for field_name, value in given.items():
-        if field_name not in kind.takes and value not in (None, {}) and not (field_name == "options" and kind.fields):
+        if (
+            field_name not in kind.takes
+            and value not in (None, {})
+            and not (field_name == "options" and set(spec.options) <= set(kind.fields))
+        ):
             allowed, hint = _REFUSED[field_name]
             if field_name == "model" and kind.models(spec):
                 hint = f"write the model as '{spec.kind}: NAME'"
