@@ -71,7 +71,7 @@ def _skops(path: Path, trusted: list[str]) -> Call:
     io = _library("skops.io", "sklearn")
     try:
         unknown = [name for name in io.get_untrusted_types(file=path) if name not in trusted]
-    except Exception as error:
+    except Exception as error:  # of a damaged archive: zipfile's, json's, skops' own
         raise _unreadable(path, error) from None
     if unknown:
         raise HarnessError(
@@ -81,7 +81,7 @@ def _skops(path: Path, trusted: list[str]) -> Call:
         )
     try:
         model = io.load(path, trusted=trusted)
-    except Exception as error:
+    except Exception as error:  # and those of every type that is rebuilt
         raise _unreadable(path, error) from None
     if not hasattr(model, "predict_proba"):
         raise HarnessError(
@@ -97,7 +97,7 @@ def _onnx(path: Path) -> Call:
     runtime = _library("onnxruntime", "onnx")
     try:
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:
+    except Exception as error:  # onnxruntime's classes have no base of their own
         raise _unreadable(path, error) from None
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(string)":
@@ -136,7 +136,7 @@ def _pipeline(name: str, folder: Path | None) -> Call:
             truncation=True,
             **({"revision": revision} if revision else {}),
         )
-    except Exception as error:
+    except Exception as error:  # of torch, of the hub's client, of whatever the model's own files import
         raise HarnessError(
             f"the pipeline {name} cannot be loaded: {type(error).__name__}: {str(error)[:200]}",
             allowed="a folder beside the eval, or a name of the hub with its revision: NAME@REVISION",

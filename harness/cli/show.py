@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from harness.cli.options import (
     runs_dir_option,
     text_option,
 )
+
+if TYPE_CHECKING:
+    from harness.report.parts.masking import TextMode
 
 
 @click.command("show")
@@ -36,7 +40,7 @@ def command(
     run_name: str,
     item_id: str,
     golden_card: Path | None,
-    text_mode: str,
+    text_mode: TextMode,
     cache_path: Path | None,
     runs_dir: str,
     as_json: bool,
@@ -58,7 +62,7 @@ def command(
 
     run = find_run(runs_dir, run_name)
     sources = Sources(cache_path or default_cache_path(), os.environ, golden_card)
-    sheet = show_item(run, item_id, text_mode, sources)  # type: ignore[arg-type]
+    sheet = show_item(run, item_id, text_mode, sources)
     if as_json:
         print_json(sheet.as_dict())
     else:
