@@ -329,7 +329,8 @@ class _Candidate:
 
     def _description(self) -> str:
         fields = self._run.meta.signature_fields(self._name)
-        shown = [f"{name} {fields[name]}" for name in ("prompt", "rules", "model", "moderation") if fields.get(name)]
+        named = ("prompt", "rules", "model", "moderation", "without")
+        shown = [f"{name} {fields[name]}" for name in named if fields.get(name)]
         return ", ".join(shown) or str(self._fingerprint.get("kind") or "")
 
 
@@ -381,5 +382,7 @@ def _plain_part(part: Mapping[str, Any]) -> str:
         return str(part["text"]) if isinstance(part.get("text"), str) else json.dumps(part, ensure_ascii=False)
     head, comma, body = url.partition(",")
     return (
-        f"[{head.removeprefix('data:').removesuffix(';base64')}, {len(body) * 3 // 4:,} bytes]" if comma else "[image]"
+        f"[{head.removeprefix('data:').removesuffix(';base64')}, {len(body) * 3 // 4 - body[-2:].count('='):,} bytes]"
+        if comma
+        else "[image]"
     )

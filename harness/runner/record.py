@@ -137,8 +137,10 @@ def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any
     """All that can move this candidate's numbers, as the runner knows it: the set and its fingerprint."""
     fingerprint = candidate.fingerprint
     own = {name: fingerprint[name] for name in SIGNATURE_FIELDS if isinstance(fingerprint.get(name), (str, int, float))}
-    if thresholds := fingerprint.get("thresholds"):
-        own["threshold"] = ",".join(f"{category}={value:g}" for category, value in sorted(thresholds.items()))
+    own |= {name: ",".join(parts) for name in ("media", "without") if (parts := fingerprint.get(name))}
+    for name, given in (("threshold", fingerprint.get("thresholds")), ("cuts", fingerprint.get("cuts"))):
+        if given:
+            own[name] = ",".join(f"{category}={value:g}" for category, value in sorted(given.items()))
     golden = request.golden
     fields: dict[str, Any] = {"set": f"{golden.name}_v{golden.version}@{golden.sha256[:8]}"}
     if request.policy.version is not None:

@@ -164,6 +164,8 @@ def test_each_part_of_an_item_reaches_the_model_and_its_loss_is_told(project):
     assert [frames[1]["text"], frames[3]["text"]] == ["[frames at 0 s]", "[frames at 2.5 s]"]
     compared = harness(folder, "compare", "latest", "--candidate", "no_frames", "--baseline", "whole", "--json")
     assert orjson.loads(compared.stdout)["categories"]["gore"]["broken"] == ["frame"]
+    signature = orjson.loads(harness(folder, "score", "latest", "--json").stdout)["candidates"]["no_text"]["signature"]
+    assert "|without:text,transcript|" in signature
     asked = len(seen)
     again = harness(folder, "run", "eval.yaml", "--cache", "c.sqlite")
     assert (again.exit_code, len(seen)) == (0, asked)
@@ -196,7 +198,9 @@ def test_show_names_a_picture_and_never_prints_its_bytes(project):
     for mode in ("masked", "full"):
         shown = harness(folder, "show", "latest", "words", "--text", mode, "--cache", "c.sqlite")
         assert shown.exit_code == 0, shown.output
-        assert "[image/png, " in shown.output
+        n_bytes = f"{(folder / 'blue.png').stat().st_size:,} bytes"
+        assert f"[image/png, {n_bytes}]" in shown.output
+        assert f"blue.png (image/png, {n_bytes})" in shown.output
         assert "base64" not in shown.output
         assert ("a caption" in shown.output) == (mode == "full")
         assert "images: blue.png (image/png, " in shown.output
