@@ -25,7 +25,7 @@ RESERVED_BYTES_PER_TOKEN = 1
 IMAGE_TOKENS = 1500
 OUTPUT_TOKENS = 256
 """Assumed where a body sets no limit of its own; reservations assume four times that."""
-_DATA_URL = re.compile(rb'(?<!\\)"data:image/[^"\\]*"')
+_DATA_URL = b'"data:image/'
 _MAX_TOKENS = re.compile(rb'"max_(?:completion_|output_)?tokens"\s*:\s*(\d+)')
 NO_USAGE = Usage()
 
@@ -47,12 +47,34 @@ def estimate(body: bytes, *, bytes_per_token: int = BYTES_PER_TOKEN, output_toke
     >>> estimate(b'{"input": "12345678", "max_tokens": 20}')
     Estimate(input_tokens=10, output_tokens=20)
     """
-    images = 0
-    if b'"data:image/' in body:
-        body, images = _DATA_URL.subn(b'""', body)
-    limits = [int(text) for text in _MAX_TOKENS.findall(body)] if b'"max_' in body else []
-    n_input = -(-len(body) // bytes_per_token) + images * IMAGE_TOKENS
-    return Estimate(n_input, limits[-1] if limits else output_tokens)
+    n_images, n_bytes = _images(body)
+    n_input = -(-(len(body) - n_bytes) // bytes_per_token) + n_images * IMAGE_TOKENS
+    return Estimate(n_input, _last_limit(body, output_tokens))
+
+
+def _images(body: bytes) -> tuple[int, int]:
+    """Images in a body and the bytes of their data URLs; searched without a pattern, which takes 100 ms for 5 MB."""
+    found = n_bytes = 0
+    at = body.find(_DATA_URL)
+    while at >= 0:
+        end = body.find(b'"', at + len(_DATA_URL))
+        if end < 0:
+            break
+        is_url = body[at - 1 : at] != b"\\" and body.find(b"\\", at, end) < 0
+        if is_url:
+            found, n_bytes = found + 1, n_bytes + end - at - 1
+        at = body.find(_DATA_URL, end + 1 if is_url else at + 1)
+    return found, n_bytes
+
+
+def _last_limit(body: bytes, otherwise: int) -> int:
+    """The last ``max_tokens`` of a body, whatever its spelling."""
+    at = body.rfind(b'"max_')
+    while at >= 0:
+        if (found := _MAX_TOKENS.match(body, at)) is not None:
+            return int(found[1])
+        at = body.rfind(b'"max_', 0, at)
+    return otherwise
 
 
 def cost_usd(usage: Usage, price: Price) -> float:
