@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import FileError, HarnessError
+from harness.files.golden.sets import GoldenSet
 from harness.files.text import joined, shortened, suggestion
 from harness.goldens.imports.flat import NoRow, Row
 from harness.goldens.imports.foreign import Reading, open_foreign
@@ -157,6 +158,20 @@ def _files(patterns: Sequence[str]) -> tuple[Path, ...]:
 def _is_table(path: Path) -> bool:
     name = path.name.removesuffix(".gz")
     return not path.name.startswith(".") and name.endswith(_ENDINGS)
+
+
+class InSets:
+    """Which rows of a pool stand in golden sets already, and so are no part of the population that is drawn from."""
+
+    def __init__(self, golden_sets: Sequence[GoldenSet]) -> None:
+        self._ids = {item_id for one in golden_sets for item_id in one.ids()}
+        self._texts = {text_key(item.text) for one in golden_sets for item in one.items() if item.text is not None}
+
+    def holds(self, pool: Pool, row: PoolRow) -> bool:
+        """Whether a row that has a text is among them, by its id or its text."""
+        if row.values is None or not self._ids:
+            return False
+        return pool.id_of(row) in self._ids or text_key(str(row.values[pool.text])) in self._texts
 
 
 def text_key(text: str) -> bytes:

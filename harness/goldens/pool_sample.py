@@ -22,7 +22,7 @@ from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import joined, quoted, shortened
 from harness.goldens.imports.flat import Row
-from harness.goldens.pool import Pool, PoolRow, Tally, require_columns, text_key
+from harness.goldens.pool import InSets, Pool, PoolRow, Tally, require_columns
 from harness.goldens.pool_coverage import (
     BATCH,
     LEVEL_NAMES,
@@ -158,8 +158,10 @@ def sample_pool(
     if asked.by_coverage and not golden_sets:
         raise HarnessError("coverage is measured against a golden set", allowed="one or more sets",
                            next_step="name it: --card CARD")  # fmt: skip
-    ids, texts, profile = _known(golden_sets, with_profile=asked.by_coverage)
-    scan = _scan(pool, asked, ids, texts, profile, on_rows)
+    profile = None
+    if asked.by_coverage:
+        profile = profile_of(item.text for golden in golden_sets for item in golden.items() if item.text is not None)
+    scan = _scan(pool, asked, InSets(golden_sets), profile, on_rows)
     codes = np.frombuffer(scan.codes, dtype=np.int32) if scan.codes else np.zeros(0, dtype=np.int32)
     in_population = np.flatnonzero(codes != _LEFT_OUT)
     if not in_population.size:
@@ -202,23 +204,10 @@ def sample_pool(
     )
 
 
-def _known(golden_sets: Sequence[GoldenSet], *, with_profile: bool) -> tuple[set[str], set[bytes], Profile | None]:
-    ids: set[str] = set()
-    texts: set[bytes] = set()
-    for golden in golden_sets:
-        ids.update(golden.ids())
-        texts.update(text_key(item.text) for item in golden.items() if item.text is not None)
-    if not with_profile:
-        return ids, texts, None
-    profile = profile_of(item.text for golden in golden_sets for item in golden.items() if item.text is not None)
-    return ids, texts, profile
-
-
 def _scan(
     pool: Pool,
     asked: Asked,
-    ids: set[str],
-    texts: set[bytes],
+    in_sets: InSets,
     profile: Profile | None,
     on_rows: Callable[[int], None] | None,
 ) -> _Scan:
@@ -234,7 +223,7 @@ def _scan(
         if on_rows is not None and n % 10_000 == 0:
             on_rows(n)
         values, reason = row.values, row.reason
-        if values is not None and ids and (pool.id_of(row) in ids or text_key(str(values[pool.text])) in texts):
+        if in_sets.holds(pool, row):
             reason = IN_SET
         if reason:
             scan.left_out.add(reason, row.where)

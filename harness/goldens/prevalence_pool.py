@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted, joined, quoted, shortened
-from harness.goldens.pool import Pool, PoolRow, require_columns, text_key
+from harness.goldens.pool import InSets, Pool, PoolRow, require_columns
 from harness.goldens.pool_strata import is_flag, number_of, row_views
 from harness.goldens.prevalence import Labelled, Predictions
 
@@ -52,19 +52,16 @@ def read_predictions(
         require_columns(pool, {"--predicted": column})
     if views is not None:
         require_columns(pool, {"--views": views})
-    left_ids = {item_id for one in excluded for item_id in one.ids()}
-    left_texts = {text_key(item.text) for one in excluded for item in one.items() if item.text is not None}
+    left_out = InSets(excluded)
     wanted, n, total_views = set(sample.ids), 0, 0.0
     sums, by_views = dict.fromkeys(columns, 0.0), dict.fromkeys(columns, 0.0)
     of_items: dict[str, dict[str, float]] = {category: {} for category in columns}
     for at, row in enumerate(pool.rows(), start=1):
         if on_rows is not None and at % 10_000 == 0:
             on_rows(at)
-        if row.values is None:
+        if row.values is None or left_out.holds(pool, row):
             continue
         item_id = pool.id_of(row)
-        if left_ids and (item_id in left_ids or text_key(str(row.values[pool.text])) in left_texts):
-            continue
         n += 1
         seen = 0.0 if views is None else _seen(row, views, missing_views)
         total_views += seen
