@@ -31,7 +31,7 @@ def rows(golden: GoldenSet) -> Iterator[dict[str, Any]]:
     for item in golden.items():
         row: dict[str, Any] = {"id": item.id, "text": item.text, "labels": dict(item.labels)}
         parts = {"images": list(item.images), "group": item.group, "context": item.context,
-                 "votes": [*map(dict, item.votes)], "meta": dict(item.meta)}  # fmt: skip
+                 "votes": [*map(dict, item.votes)], "meta": dict(item.meta), **item.modalities}  # fmt: skip
         row |= {name: value for name, value in parts.items() if value not in (None, [], {})}
         if item.weight != 1:
             row["weight"] = item.weight
@@ -39,9 +39,10 @@ def rows(golden: GoldenSet) -> Iterator[dict[str, Any]]:
 
 
 def table(golden: GoldenSet) -> tuple[list[str], Iterator[list[Any]]]:
-    """Head and rows of a table: a column for each category, for each name under ``meta``, and votes as JSON."""
+    """Head and rows of a table: a column for each category, modality and name under ``meta``, and votes as JSON."""
     names = list(dict.fromkeys(name for item in golden.items() for name in item.meta))
-    fixed = ["id", "text", "group", "images", "context", "votes"]
+    weight = ["weight"] if any(item.weight != 1 for item in golden.items()) else []
+    fixed = ["id", "text", "group", "images", "context", "votes", *weight, *golden.card.modalities]
     head = [*fixed[:2], *(f"labels.{name}" for name in golden.categories), *fixed[2:], *(f"meta.{n}" for n in names)]
 
     def cells() -> Iterator[list[Any]]:
@@ -81,13 +82,15 @@ def tasks(golden: GoldenSet, decisions: Decisions) -> Iterator[dict[str, Any]]:
 
 def cannot_hold(golden: GoldenSet) -> list[str]:
     """What of the items a Label Studio task has no place for, in words."""
-    counts = {"images": 0, "context": 0, "weight": 0, "withheld text": 0}
+    counts = {"images": 0, "context": 0, "weight": 0, "withheld text": 0, **dict.fromkeys(golden.card.modalities, 0)}
 
     def look(item: Item) -> None:
         counts["images"] += bool(item.images)
         counts["context"] += item.context is not None
         counts["weight"] += item.weight != 1
         counts["withheld text"] += item.text is None
+        for name, part in item.modalities.items():
+            counts[name] += part is not None
 
     for item in golden.items():
         look(item)

@@ -145,3 +145,22 @@ def test_an_export_overwrites_nothing_and_says_what_has_no_place(tmp_path):
     result = CliRunner().invoke(main, ["golden", "export", str(card), "-o", str(out)])
     assert result.exit_code == 1
     assert "is there already" in result.output
+
+
+def test_weights_and_further_parts_go_out_with_their_items(tmp_path):
+    labels = {"hate": 0, "threat": 0, "spam": 0}
+    card = write_set(tmp_path, [
+        {"id": "a", "text": "one", "labels": labels, "weight": 2.5, "transcript": [{"time": 1, "text": "said"}]},
+        {"id": "b", "text": "two", "labels": labels},
+    ])  # fmt: skip
+    card.write_text(card.read_text() + "modalities: {transcript: transcript}\n")
+    run("export", card, "--format", "jsonl", "-o", tmp_path / "out.jsonl")
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (first["weight"], first["transcript"]) == (2.5, [{"time": 1, "text": "said"}])
+    assert {"weight", "transcript"}.isdisjoint(second)
+    run("export", card, "--format", "csv", "-o", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        head, one, two = csv.reader(file)
+    assert (one[head.index("weight")], two[head.index("weight")]) == ("2.5", "")
+    assert json.loads(one[head.index("transcript")]) == first["transcript"]
+    assert "transcript of 1 item" in run("export", card, "--format", "label_studio", "-o", tmp_path / "out.json")
