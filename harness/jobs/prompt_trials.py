@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from harness.core.intervals import wilson_interval
 from harness.core.mcnemar import mcnemar_midp
+from harness.core.metrics import proportion
 from harness.core.multiplicity import holm
 from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
@@ -179,7 +179,4 @@ def _flipped(one: Any, other: Any) -> Any:
 
 
 def _share(n_with: int, n: int) -> MetricResult:
-    if n == 0:
-        return MetricResult.undefined("no item was decided by both")
-    low, high = wilson_interval(n_with, n)
-    return MetricResult(n_with / n, low, high, n, 0, None)
+    return proportion(n_with, n, "no item was decided by both")

@@ -9,7 +9,7 @@ their items are not, so intervals and tests count cases.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,6 @@ from harness.records import MISSING
 from harness.runs import Run
 
 WITHIN = (1, 3, 5)
-NEVER = -1
-"""Delay of a case that nobody caught."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +251,4 @@ def compare_cases(run: Run, baseline: str, candidate: str, cases: Cases) -> dict
             tuple(cases.names[i] for i in np.flatnonzero(both & (before.caught == 1) & (after.caught == 0))),
         )
     corrected = holm([one.p_value for one in found.values()]).tolist() if found else []
-    return {
-        name: CaseDifference(one.recall, one.p_value, p, one.newly_caught, one.newly_missed)
-        for (name, one), p in zip(found.items(), corrected, strict=True)
-    }
+    return {name: replace(one, p_holm=p) for (name, one), p in zip(found.items(), corrected, strict=True)}

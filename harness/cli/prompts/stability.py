@@ -12,7 +12,6 @@ from harness.cli.options import eval_argument, json_option, print_json, run_opti
 from harness.cli.prompts.trial import run_trial
 
 if TYPE_CHECKING:
-    from harness.core.results import MetricResult
     from harness.jobs.prompt_trials import Flips
     from harness.jobs.run import RunOptions
 
@@ -55,19 +54,15 @@ def command(
     found = flips(run, name, variants)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "n_items": len(run.item_ids),
-                    "floor": _interval(found[0].floor), "variants": [_json(one) for one in found]})  # fmt: skip
+                    "floor": found[0].floor.as_dict(), "variants": [_json(one) for one in found]})  # fmt: skip
         return
     _say(name, found)
 
 
-def _interval(one: MetricResult) -> dict[str, object]:
-    return one.as_dict()
-
-
 def _json(one: Flips) -> dict[str, object]:
     return {
-        "name": one.variant.name, "what": one.variant.what, "flips": _interval(one.rate), "p_holm": one.p_value,
-        "categories": {category: _interval(rate) for category, rate in one.by_category.items()},
+        "name": one.variant.name, "what": one.variant.what, "flips": one.rate.as_dict(), "p_holm": one.p_value,
+        "categories": {category: rate.as_dict() for category, rate in one.by_category.items()},
     }  # fmt: skip
 
 
