@@ -19,8 +19,6 @@ from harness.files.text import joined
 SKOPS, ONNX = ".skops", ".onnx"
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill")
 TRANSFORMERS = "transformers:"
-POSITIVE = "score"
-"""What a model of two classes calls the probability of its second one."""
 
 Call = Callable[[list[str]], Sequence[Any]]
 

@@ -23,7 +23,6 @@ from harness.core.results import Interval, MetricResult
 
 UNSEEN = 0.5
 """Items of the largest weight that stand for what was not seen."""
-NO_LABELS_IN_STRATUM = "a stratum has no labelled item"
 
 
 class Design(NamedTuple):
