@@ -19,13 +19,13 @@ LOOKED_AT = 500
 
 def was_answered(request: RunRequest, cache: ResponseCache, model_id: str) -> bool:
     """Whether one of the first requests to this model has an answer in the journal."""
-    endpoint = request.endpoints[model_id]
+    endpoint, indices = request.endpoints[model_id], request.indices()
     for candidate in request.candidates:
         if model_id not in getattr(candidate, "models_used", (model_id,)):
             continue
         needs_text = getattr(candidate, "needs_text", True)
         keys: list[bytes] = []
-        for item in islice(request.golden.items(request.indices()), LOOKED_AT):
+        for item in islice(request.golden.items(indices), LOOKED_AT):
             if needs_text and item.is_withheld:
                 continue
             requests: list[Request] = []

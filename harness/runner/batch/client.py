@@ -116,8 +116,6 @@ class BatchClient:
             why, asked_s = "", None
             try:
                 status, headers, content = await self._once(method, route, make(), timeout_s, to)
-            except OSError as error:
-                why = self._endpoint.redact(str(error) or type(error).__name__)
             except _network_errors() as error:
                 why = self._endpoint.redact(str(error) or type(error).__name__)
             else:
@@ -195,4 +193,4 @@ class BatchClient:
 def _network_errors() -> tuple[type[BaseException], ...]:
     import aiohttp
 
-    return (aiohttp.ClientError, TimeoutError)
+    return (aiohttp.ClientError, OSError)
