@@ -358,9 +358,7 @@ class Page:
     def share_cell(self, label: str, result: MetricResult, unit: str = "items") -> Markup:
         """A share of traffic as a number a day; the page's script works it out again for other traffic."""
         assert self.data.production is not None
-        factor = self.data.production.items_per_day
-        if unit == "hours":
-            factor *= self.data.production.review_seconds / 3600
+        factor = self.data.production.hours if unit == "hours" else self.data.production.items_per_day
         value, low, high = (numbers.amount(part * factor) for part in (result.value, result.low, result.high))
         shares = " ".join(repr(float(part)) for part in (result.value, result.low, result.high))
         return Markup(

@@ -253,7 +253,7 @@ def _economics(data: ReportData) -> list[str]:
 def _production(data: ReportData) -> list[str]:
     if data.production is None:
         return []
-    traffic, hours = data.production.items_per_day, data.production.review_seconds / 3600
+    traffic, hours = data.production.items_per_day, data.production.hours
     rows = [
         (
             row.candidate,
@@ -261,7 +261,7 @@ def _production(data: ReportData) -> list[str]:
             numbers.share(row.prevalence, 2),
             _share(row.precision),
             _amount(row.flagged, traffic),
-            _amount(row.flagged, traffic * hours),
+            _amount(row.flagged, hours),
             _amount(row.missed, traffic),
         )
         for row in data.production.rows
@@ -290,14 +290,14 @@ def _workload(data: ReportData) -> str:
     """A day in production before and after, all categories together."""
     if data.production is None or not data.production.totals:
         return ""
-    traffic, hours = data.production.items_per_day, data.production.review_seconds / 3600
+    traffic, hours = data.production.items_per_day, data.production.hours
     rows = [
         (
             one.candidate,
             _amount(one.flagged, traffic),
             _amount(one.wrongly_flagged, traffic),
             _amount(one.missed, traffic),
-            _amount(one.flagged, traffic * hours),
+            _amount(one.flagged, hours),
             _share(one.precision),
         )
         for one in data.production.totals

@@ -311,7 +311,7 @@ def _workload(data: ReportData) -> list[Sheet]:
     """A day in production by candidate and category, with the totals."""
     if data.production is None:
         return []
-    traffic, seconds = data.production.items_per_day, data.production.review_seconds
+    traffic, hours = data.production.items_per_day, data.production.hours
     heads = ("Flags a day", "Wrong flags a day", "Missed a day")
     columns = (
         Column("Candidate", width=18),
@@ -328,8 +328,8 @@ def _workload(data: ReportData) -> list[Sheet]:
             for result in (one.flagged, one.wrongly_flagged, one.missed)
             for end in (result.value, result.low, result.high)
         ]
-        hours = [traffic * end * seconds / 3600 for end in (one.flagged.value, one.flagged.low, one.flagged.high)]
-        return (one.candidate, name, prevalence, *proportion(one.precision)[:3], *amounts, *hours)
+        amounts += [hours * end for end in (one.flagged.value, one.flagged.low, one.flagged.high)]
+        return (one.candidate, name, prevalence, *proportion(one.precision)[:3], *amounts)
 
     rows = [row(one, "all categories", None) for one in data.production.totals]
     rows += [row(one, one.name, one.prevalence) for one in data.production.rows]

@@ -52,6 +52,20 @@ class Production:
     totals: tuple[ProductionTotal, ...] = ()
     unknown: tuple[str, ...] = ()
 
+    @property
+    def hours(self) -> float:
+        """Reviewer hours a day when every item is flagged."""
+        return reviewer_hours(self.items_per_day, self.review_seconds)
+
+
+def reviewer_hours(items_per_day: float, review_seconds: float) -> float:
+    """Hours a day that reviewers need for so many flagged items.
+
+    >>> reviewer_hours(1800, 20)
+    10.0
+    """
+    return items_per_day * review_seconds / 3600
+
 
 def production_row(
     candidate: str, category: str, name: str, facts: CategoryFacts, scored: CategoryScore

@@ -23,11 +23,11 @@ from harness.report.comparison.workload import (
     ProductionTotal,
     production_row,
     production_total,
+    reviewer_hours,
 )
 from harness.report.weekly.summaries import Summary
 from harness.runs import Run
 
-LANGUAGE_SLICES = ("language", "lang", "locale")
 APPEAL_SLICE, OVERTURNED = "appeal", "overturned"
 MAX_LANGUAGES = 40
 METRICS = ("recall", "precision")
