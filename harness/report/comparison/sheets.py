@@ -19,7 +19,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
-from harness.report.parts.words import capital, outcome_words
+from harness.report.parts.words import capital, outcome_words, slice_words
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 
 MAX_ITEM_ROWS = 30_000
@@ -201,11 +201,7 @@ def _item_rows(
         for pair in data.pairs
         if pair.baseline is not None
     ]
-    values: list[dict[str, str]] = [{} for _ in source.item_ids]
-    for name in slices:
-        for value, members in source.slices[name].items():
-            for index in members.tolist():
-                values[index][name] = f"{values[index][name]}, {value}" if name in values[index] else value
+    values = slice_words(source.slices, len(source.item_ids))
     for index, column in _shown(source).tolist():
         item_id, category = source.item_ids[index], source.categories[column]
         gold = int(source.y_true[index, column])

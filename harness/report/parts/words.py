@@ -6,9 +6,14 @@ Decides which outcomes hold an answer and which count as failed; numbers are rou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from harness.records.answers import REJECTED, WITHHELD
 from harness.report.parts import numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NOT_ASKED = "not_asked"
 UNANSWERED = frozenset({"error", REJECTED, WITHHELD, NOT_ASKED})
@@ -72,6 +77,21 @@ def n_answered(counts: Mapping[str, int]) -> int:
 def failed_counts(counts: Mapping[str, int]) -> dict[str, int]:
     """Outcomes that count as failed; rows that were withheld or never asked did not fail."""
     return {name: n for name, n in counts.items() if name not in NOT_FAILED}
+
+
+def slice_words(slices: Mapping[str, Mapping[str, NDArray[np.int64]]], n_items: int) -> list[dict[str, str]]:
+    """Slice -> value of each item, several values joined by commas.
+
+    >>> import numpy as np
+    >>> slice_words({"tag": {"a": np.array([0, 1]), "b": np.array([1])}}, 2)
+    [{'tag': 'a'}, {'tag': 'a, b'}]
+    """
+    found: list[dict[str, str]] = [{} for _ in range(n_items)]
+    for name, values in slices.items():
+        for value, members in values.items():
+            for index in members.tolist():
+                found[index][name] = f"{found[index][name]}, {value}" if name in found[index] else value
+    return found
 
 
 def told_apart(candidate: str, run_id: str) -> str:

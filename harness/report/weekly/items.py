@@ -14,7 +14,7 @@ from harness.records import MISSING
 from harness.records.answers import WITHHELD
 from harness.report.parts import numbers
 from harness.report.parts.masking import TextMode, printable, shorten, visible_text
-from harness.report.parts.words import NOT_ASKED, outcome_words
+from harness.report.parts.words import NOT_ASKED, outcome_words, slice_words
 from harness.report.weekly.clusters import KINDS, NO_KIND, run_kinds
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.error_data import KIND_NAMES, Example
@@ -99,11 +99,7 @@ def item_rows(
     is_labelled = (run.y_true != MISSING) & read.is_covered[None, :]
     n_all = int(is_labelled.sum())
     is_shown = is_labelled if n_all <= MAX_ROWS else is_labelled & (found.kinds != NO_KIND)
-    slices: list[dict[str, str]] = [{} for _ in run.item_ids]
-    for name, values in run.slices.items():
-        for value, members in values.items():
-            for index in members.tolist():
-                slices[index][name] = f"{slices[index][name]}, {value}" if name in slices[index] else value
+    slices = slice_words(run.slices, len(run.item_ids))
     out = []
     for index, column in np.argwhere(is_shown)[:MAX_ROWS].tolist():
         outcome = ALL_OUTCOMES[int(rows.outcomes[index, 0])]
