@@ -9,7 +9,7 @@ from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number, proportion
 from harness.report.weekly import titles
 from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.operations import METRICS, LanguageRow, Workload
+from harness.report.weekly.operations import METRICS, Workload
 
 
 def function_sheets(data: WeeklyData) -> list[Sheet]:
@@ -111,11 +111,7 @@ def _day(result: MetricResult | None, factor: float) -> Value:
 
 
 def _amount(share: float, factor: float) -> Value:
-    return number(round(factor * share, 1)) if share == share else None
-
-
-def _sides(row: LanguageRow) -> list[MetricResult | None]:
-    return [side.get(metric) for metric in METRICS for side in (row.before, row.now)]
+    return number(round(factor * share, 1))
 
 
 def _languages(data: WeeklyData) -> Sheet:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.results import MetricResult
+from harness.gating.findings.pair import LANGUAGE_SLICES
 from harness.measure.decisions import Decisions, decisions
 from harness.measure.score import any_violation
 from harness.records import MISSING
@@ -43,7 +44,7 @@ class Traffic:
     @property
     def hours(self) -> float:
         """Reviewer hours a day when every item is flagged."""
-        return self.items_per_day * self.review_seconds / 3600
+        return reviewer_hours(self.items_per_day, self.review_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.masking import TextMode
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
+from harness.report.weekly import titles
 from harness.report.weekly.acknowledged import ledger_state
 from harness.report.weekly.data import METRIC_NAMES, WeeklyData
 from harness.report.weekly.data_sheet import data_sheet, trend_sheets
@@ -161,9 +162,9 @@ def _category_rows(data: WeeklyData) -> Iterator[tuple[Value, ...]]:
 
 
 def _history(data: WeeklyData) -> Sheet:
-    names = {row.id: row.name for row in data.rows}
+    names = titles.names_of(data)
     flags = {
-        (one.candidate, one.category, one.metric, point.week): point
+        (one.candidate, one.category, one.metric, point.week)
         for one in data.series
         for point in one.points
         if point.is_flagged
