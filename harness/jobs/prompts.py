@@ -22,7 +22,7 @@ from harness.files.prompts import load_prompt
 from harness.files.text import joined, nearest, shortened
 from harness.records import Item, Loaded, Prompt
 from harness.records.answers import Request
-from harness.report.item.masked import changed, hidden
+from harness.report.item.masked import changed, changed_parts, hidden
 from harness.report.parts.masking import TextMode, mask
 from harness.runner.budget import BYTES_PER_TOKEN
 
@@ -167,7 +167,33 @@ def seen_item(item: Item, mode: TextMode) -> Item:
         return item
     change = mask if mode == "masked" else hidden
     text = None if item.text is None else change(item.text)
-    return dataclasses.replace(item, text=text, context=changed(item.context, change), meta=changed(item.meta, change))
+    return dataclasses.replace(
+        item,
+        text=text,
+        context=changed(item.context, change),
+        meta=changed(item.meta, change),
+        modalities=changed_parts(item.modalities, change),
+    )
+
+
+def without_pictures(value: Any) -> Any:
+    """A request's body with each picture named by type and size: its bytes are as much the item's as its text.
+
+    >>> without_pictures({"url": "data:image/png;base64,AAAA"}), without_pictures({"image": {"content": "AAAA"}})
+    ({'url': '[image/png, 3 bytes]'}, {'image': {'content': '[image, 3 bytes]'}})
+    """
+    if isinstance(value, str) and value.startswith("data:image/") and "," in value:
+        head, _, body = value.partition(",")
+        return f"[{head.removeprefix('data:').removesuffix(';base64')}, {len(body) * 3 // 4:,} bytes]"
+    if isinstance(value, list):
+        return [without_pictures(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {name: without_pictures(one) for name, one in value.items()}
+    image = value.get("image")
+    if isinstance(image, dict) and isinstance(image.get("content"), str):
+        shown["image"] = {**image, "content": f"[image, {len(image['content']) * 3 // 4:,} bytes]"}
+    return shown
 
 
 def _shown(builder: Builder, name: str, item: Item) -> ShownCandidate | None:

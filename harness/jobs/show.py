@@ -241,9 +241,11 @@ class _Candidate:
         body = json.loads(sent.body)
         fields = {name: value for name, value in body.items() if name not in _CONTENT}
         body = {"input": HIDDEN_TEXT} if seen is None else json.loads(seen.body)
-        messages = tuple((str(one.get("role")), _plain(one.get("content"))) for one in body.get("messages") or ())
+        messages = tuple(
+            (str(one.get("role")), plain_content(one.get("content"))) for one in body.get("messages") or ()
+        )
         said = body.get("input", body.get("text"))
-        content = "[image]" if "image" in body else None if said is None else _plain(said)
+        content = "[image]" if "image" in body else None if said is None else plain_content(said)
         key, check, why = self._checked(made, sent, repeat, keys, number)
         call = Call(
             key=keys[number] if number < len(keys) else None if key is None else key.hex(),
@@ -366,7 +368,7 @@ class _Twin:
             self._decision = None
 
 
-def _plain(content: Any) -> str:
+def plain_content(content: Any) -> str:
     """Content of a message: text, or its parts in order, a picture by its type and size."""
     if isinstance(content, str):
         return content

@@ -181,6 +181,26 @@ def test_show_prints_the_request_masked_and_in_full(folder):
     assert sent["body"]["messages"][-1] == {"role": "user", "content": "these vermin 1"}
 
 
+def test_show_masks_what_is_said_and_names_pictures(folder):
+    """Modalities stood in clear, and every byte of a picture, in what was to be masked."""
+    from PIL import Image
+
+    Image.new("RGB", (8, 8), "red").save(folder / "a.png")
+    (folder / "card.yaml").write_text((folder / "card.yaml").read_text() + "modalities: {said: said}\n")
+    items = [orjson.loads(line) for line in (folder / "items.jsonl").read_bytes().splitlines()]
+    items[0] |= {"said": "spoken aloud", "images": ["a.png"]}
+    (folder / "items.jsonl").write_bytes(b"\n".join(map(orjson.dumps, items)))
+    prompt = (folder / "prompt.md").read_text().replace("answer: label", "answer: label\nmedia: [images]")
+    (folder / "prompt.md").write_text(prompt.replace("{{ item.text }}", "{{ item.modalities.said }}"))
+    asked = ["prompts", "show", str(folder / "eval.yaml"), str(items[0]["id"])]
+    masked = CliRunner().invoke(main, asked).output + CliRunner().invoke(main, [*asked, "--json"]).output
+    assert masked.count("s••••• a••••") == 2, masked
+    assert masked.count("[image/png, ") == 2
+    assert "base64" not in masked
+    full = CliRunner().invoke(main, [*asked, "--json", "--text", "full"]).output
+    assert "spoken aloud" in full and "data:image/png;base64," in full  # noqa: PT018
+
+
 def test_diff_warns_of_one_version_over_two_texts(tmp_path):
     before, after = tmp_path / "a.md", tmp_path / "b.md"
     before.write_text(PROMPT)

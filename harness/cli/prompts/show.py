@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def command(eval_path: Path, item_id: str, candidates: tuple[str, ...], text_mode: TextMode, as_json: bool) -> None:
     """Show the request about one item as it would be sent, with tokens per part; nothing is sent.
 
-    The item's text is masked unless --text full is given; tokens are then those of the masked text. A cascade shows
-    what its first stage asks. Tokens are estimated: one for every 4 bytes.
+    The item's text is masked unless --text full is given; tokens are then those of the masked text. Pictures are named
+    by type and size; --json has their bytes with --text full. A cascade shows what its first stage asks. Tokens are
+    estimated: one for every 4 bytes.
 
     \b
     Examples:
@@ -37,26 +38,31 @@ def command(eval_path: Path, item_id: str, candidates: tuple[str, ...], text_mod
 
     shown = show_requests(load_eval(eval_path), item_id, text_mode, candidates)
     if as_json:
-        print_json({"item": item_id, "text": text_mode, "candidates": {one.candidate: _json(one) for one in shown}})
+        print_json(
+            {"item": item_id, "text": text_mode, "candidates": {one.candidate: _json(one, text_mode) for one in shown}}
+        )
         return
     for number, one in enumerate(shown):
         click.echo(("\n" if number else "") + _words(one))
 
 
-def _json(one: ShownCandidate) -> dict[str, Any]:
-    from harness.jobs.prompts import tokens
+def _json(one: ShownCandidate, mode: TextMode) -> dict[str, Any]:
+    from harness.jobs.prompts import tokens, without_pictures
 
+    bodies = [json.loads(sent.body) for sent in one.requests]
     return {
         "note": one.note or None,
         "tokens": {part: tokens(size) for part, size in one.parts.items()},
         "requests": [
-            {"model": sent.model_id, "route": sent.route, "body": json.loads(sent.body)} for sent in one.requests
+            {"model": sent.model_id, "route": sent.route, "body": body if mode == "full" else without_pictures(body)}
+            for sent, body in zip(one.requests, bodies, strict=True)
         ],
     }
 
 
 def _words(one: ShownCandidate) -> str:
-    from harness.jobs.prompts import tokens
+    from harness.jobs.prompts import tokens, without_pictures
+    from harness.jobs.show import plain_content
     from harness.report.parts.masking import log_safe
 
     lines = [f"{one.candidate}: {one.note or f'{len(one.requests)} request(s)'}"]
@@ -67,8 +73,8 @@ def _words(one: ShownCandidate) -> str:
         body = json.loads(sent.body)
         messages = body.pop("messages", [])
         lines += ["", f"POST {sent.route} to {sent.model_id}"]
-        lines.append(json.dumps(body, ensure_ascii=False))
+        lines.append(json.dumps(without_pictures(body), ensure_ascii=False))
         for message in messages:
             lines.append(f"[{message['role']}]")
-            lines += [f"  {line}" for line in str(message["content"]).split("\n")]
+            lines += [f"  {line}" for line in plain_content(message["content"]).split("\n")]
     return "\n".join(log_safe(line) for line in lines)
