@@ -35,14 +35,21 @@ def rows(golden: GoldenSet) -> Iterator[dict[str, Any]]:
         row |= {name: value for name, value in parts.items() if value not in (None, [], {})}
         if item.weight != 1:
             row["weight"] = item.weight
+        if item.must_catch:
+            row["must_catch"] = True
         yield row
 
 
 def table(golden: GoldenSet) -> tuple[list[str], Iterator[list[Any]]]:
-    """Head and rows of a table: a column for each category, modality and name under ``meta``, and votes as JSON."""
+    """Head and rows of a table: a column for each category, modality and name under ``meta``, and votes as JSON.
+
+    Weights and marks of what must be caught have columns where an item has one.
+    """
     names = list(dict.fromkeys(name for item in golden.items() for name in item.meta))
-    weight = ["weight"] if any(item.weight != 1 for item in golden.items()) else []
-    fixed = ["id", "text", "group", "images", "context", "votes", *weight, *golden.card.modalities]
+    fixed = ["id", "text", "group", "images", "context", "votes"]
+    fixed += ["weight"] if any(item.weight != 1 for item in golden.items()) else []
+    fixed += ["must_catch"] if any(item.must_catch for item in golden.items()) else []
+    fixed += golden.card.modalities
     head = [*fixed[:2], *(f"labels.{name}" for name in golden.categories), *fixed[2:], *(f"meta.{n}" for n in names)]
 
     def cells() -> Iterator[list[Any]]:
@@ -82,12 +89,14 @@ def tasks(golden: GoldenSet, decisions: Decisions) -> Iterator[dict[str, Any]]:
 
 def cannot_hold(golden: GoldenSet) -> list[str]:
     """What of the items a Label Studio task has no place for, in words."""
-    counts = {"images": 0, "context": 0, "weight": 0, "withheld text": 0, **dict.fromkeys(golden.card.modalities, 0)}
+    counts = {"images": 0, "context": 0, "weight": 0, "must_catch": 0, "withheld text": 0}
+    counts |= dict.fromkeys(golden.card.modalities, 0)
 
     def look(item: Item) -> None:
         counts["images"] += bool(item.images)
         counts["context"] += item.context is not None
         counts["weight"] += item.weight != 1
+        counts["must_catch"] += item.must_catch
         counts["withheld text"] += item.text is None
         for name, part in item.modalities.items():
             counts[name] += part is not None

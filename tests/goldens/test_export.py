@@ -13,7 +13,7 @@ from harness.files.golden.sets import load_golden
 from harness.goldens.decisions import DecisionLog, log_path
 from harness.goldens.review.queue import Choice, make_queue
 from harness.goldens.review.session import Session, Settings
-from tests.goldens.small_set import load, rows, write_set
+from tests.goldens.small_set import CARD, load, rows, write_set
 
 
 def choice(*chosen):
@@ -164,3 +164,27 @@ def test_weights_and_further_parts_go_out_with_their_items(tmp_path):
     assert (one[head.index("weight")], two[head.index("weight")]) == ("2.5", "")
     assert json.loads(one[head.index("transcript")]) == first["transcript"]
     assert "transcript of 1 item" in run("export", card, "--format", "label_studio", "-o", tmp_path / "out.json")
+
+
+def test_what_must_be_caught_goes_out_marked(tmp_path):
+    items = rows(3)
+    items[1] |= {"must_catch": True}
+    card = write_set(tmp_path, items)
+    run("export", card, "-o", tmp_path / "set.jsonl")
+    run("export", card, "--format", "csv", "-o", tmp_path / "set.csv")
+    first = next(one for one in map(json.loads, (tmp_path / "set.jsonl").read_text().splitlines()) if "must_catch" in one)
+    assert (first["id"], first["must_catch"]) == (items[1]["id"], True)
+    with (tmp_path / "set.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert sum(row["must_catch"] not in ("", "0") for row in csv.DictReader(file)) == 1
+    assert "must_catch of 1 item" in run("export", card, "--format", "label_studio", "-o", tmp_path / "set.json")
+
+
+def test_groups_come_back_from_label_studio_with_the_option_that_export_names(tmp_path):
+    """--group was ignored there, and a set came back without its groups."""
+    card = write_set(tmp_path, [row | {"group": f"g{at // 2}"} for at, row in enumerate(rows(4))])
+    back = tmp_path / "back.json"
+    assert "import them again with --group data.group" in run("export", card, "--format", "label_studio", "-o", back)
+    folder = tmp_path / "two"
+    run("import", back, "--format", "label-studio", "--yes", "--name", "made", "--to", folder, "--group", "data.group")
+    found = [(item.group, "group" in item.meta) for item in load_golden(folder / "made_v1.yaml", None).items()]
+    assert found == [("g0", False), ("g0", False), ("g1", False), ("g1", False)]

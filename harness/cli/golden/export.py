@@ -57,6 +57,8 @@ def command(
         lost = cannot_hold(golden)
         if lost:
             click.echo(f"Not in the file, for a task has no place for it: {', '.join(lost)}")
+        if any(item.group is not None for item in golden.items()):
+            click.echo("Groups are in the tasks' data: import them again with --group data.group")
         click.echo(f"\nThe labelling interface that fits it:\n\n{labelling_config(golden.categories)}")
 
 

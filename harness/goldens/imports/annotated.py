@@ -174,6 +174,9 @@ def _items(
         if votes:
             item["votes"] = votes
         meta = {name: value for name, value in record.meta.items() if value not in (None, "")}
+        group = None if plan.group is None else meta.pop(plan.group.removeprefix("data."), None)
+        if group is not None:
+            item["group"] = str(group)
         if meta:
             item["meta"] = meta
         yield item
