@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.core.designs import LEAST_PER_STRATUM, Allocation, allocate, draw
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
-from harness.files.text import joined, quoted, shortened
+from harness.files.text import counted, joined, quoted, shortened
 from harness.goldens.imports.flat import Row
 from harness.goldens.pool import InSets, Pool, PoolRow, Tally, require_columns
 from harness.goldens.pool_coverage import (
@@ -38,6 +38,7 @@ IN_SET = "in a golden set already"
 REFERENCE = 5_000
 """Texts of the simple random sample that coverage is compared with, at most."""
 _LEFT_OUT = -1
+_NO_VALUE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +243,15 @@ def _scan(
         flush()
     if scan.no_views.counts and asked.missing_views is None:
         n_missing = sum(scan.no_views.counts.values())
+        written = [found for found in scan.no_views.counts if found != _NO_VALUE]
         where = joined((place for places in scan.no_views.places.values() for place in places), most=3)
         raise HarnessError(
-            f"{n_missing:,} rows have no number of views in '{shortened(asked.views)}': {where}",
+            f"{counted(n_missing, 'row')} without a number of views in '{shortened(asked.views)}': {where}"
+            + (f" ({joined(written, most=3)})" if written else ""),
             allowed="a number of 0 or more in each row",
-            next_step="say what they count as: --missing-views 0 (kept, as items that nobody saw)",
+            next_step="say what they count as: --missing-views 0 (kept, as items that nobody saw)"
+            if not written
+            else "write them as plain numbers, or say what all of them count as: --missing-views N",
         )
     scan.keys = list(strata.keys)
     return scan
@@ -258,7 +263,7 @@ def _views(row: PoolRow, asked: Asked, missing: Tally) -> float:
     if views is not None:
         return views
     value = (row.values or {}).get(asked.views)
-    missing.add("none" if value in (None, "") else quoted(value), row.where)
+    missing.add(_NO_VALUE if value in (None, "") else quoted(value), row.where)
     return 0.0 if asked.missing_views is None else asked.missing_views
 
 
@@ -322,7 +327,7 @@ def _drawn(
 def _measure(views: NDArray[np.float64], in_population: NDArray[np.int64], part: float) -> NDArray[np.float64]:
     """Size of each row: (1 - part) for the item, and part for its views in units of their mean."""
     mean = float(views[in_population].mean())
-    return np.asarray((1 - part) + (part * views / mean if mean > 0 else part))
+    return (1 - part) + part * (views / mean if mean > 0 else np.ones_like(views))
 
 
 def _fetched(pool: Pool, wanted: set[int]) -> dict[int, PoolRow]:

@@ -146,8 +146,9 @@ def test_equally_new_texts_share_a_level():
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
-        ({"views": ""}, ["--views", "views"], "400 rows have no number of views in 'views': pool.csv row 2"),
-        ({"views": -1}, ["--views", "views"], "--missing-views 0"),
+        ({"views": ""}, ["--views", "views"], "400 rows without a number of views in 'views': pool.csv row 2"),
+        ({"views": "1,234"}, ["--views", "views"], "write them as plain numbers"),
+        ({"views": -1}, ["--views", "views"], "--missing-views N"),
         ({"score": 40}, ["--score", "score"], "0 to 1 with the default bins"),
         ({"score": "high"}, ["--score", "score"], "pool.csv row 2: 'score' is 'high'"),
         ({}, ["--by", "language"], "has no column 'language' (--by)"),
@@ -171,6 +172,14 @@ def test_missing_views_count_as_declared(tmp_path):
     pool = write_pool(tmp_path / "pool.csv", rows, "csv")
     found = drawn(tmp_path, pool, "--size", 30, "--views", "views", "--missing-views", "0")
     assert found["rows_without_views"] == 200
+
+
+def test_views_that_are_all_zero_draw_every_item_alike(tmp_path):
+    """A column of zeros ended in an IndexError."""
+    pool = write_pool(tmp_path / "pool.csv", [row | {"views": 0} for row in pool_rows()], "csv")
+    found = drawn(tmp_path, pool, "--size", 30, "--views", "views")
+    plain = drawn(tmp_path, pool, "--size", 30)
+    assert [one["drawn"] for one in found["strata"]] == [one["drawn"] for one in plain["strata"]] == [30]
 
 
 def test_one_item_in_a_stratum_is_taken_for_certain(tmp_path):
