@@ -134,13 +134,14 @@ def plain(result: Any) -> Any:
 
 
 def serve() -> None:
-    """Read a spec and then texts from stdin; answer on what was stdout, which the callable cannot print to."""
+    """Read a spec and then texts from what was stdin; answer on what was stdout. The callable has neither of them."""
     from harness.candidates.estimators import load
 
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    lines: Iterable[bytes] = iter(sys.stdin.buffer.readline, b"")
+    lines: Iterable[bytes] = iter(os.fdopen(os.dup(0), "rb").readline, b"")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # code that asks the user something would wait for the next texts
 
     def say(message: Mapping[str, Any]) -> None:
         answers.write(orjson.dumps(message) + b"\n")

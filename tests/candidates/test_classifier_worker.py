@@ -28,6 +28,9 @@ def judge(texts):
 
 def who(texts):
     return [os.getpid() / 10_000_000 for _ in texts]
+
+def asks(texts):
+    return [0.9 if input("Run remote code? ") == "y" else 0.1 for _ in texts]
 """
 TEXTS = {"a": "these vermin", "b": "a lovely day", "c": "crash now", "d": "bad text", "e": "two\nlines \u2028 🍑"}
 LABELS = [0, 1, 1, 0, 0, 1]
@@ -72,6 +75,14 @@ def test_it_is_another_process_and_is_started_once(tmp_path):
     worker = Worker({"path": "own_code:who", "folder": str(tmp_path)})
     first, second = worker(["x"]), worker(["y", "z"])
     assert first[0] == second[0] == second[1] != os.getpid() / 10_000_000
+
+
+def test_code_that_asks_the_user_something_raises_instead_of_waiting(tmp_path):
+    """input() read the pipe of the texts and hung the run for good."""
+    (tmp_path / "own_code.py").write_text(CODE)
+    worker = Worker({"path": "own_code:asks", "folder": str(tmp_path)})
+    with pytest.raises(WorkerError, match="EOF when reading a line"):
+        worker(["x"])
 
 
 def test_a_process_that_keeps_ending_is_the_users_to_mend(tmp_path, monkeypatch):
