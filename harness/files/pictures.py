@@ -155,7 +155,8 @@ class PictureFolder:
             raise FileError(name, f"cannot be read: {error.strerror}", next_step="check its permissions") from error
         if not data:
             found = "is empty" if size == 0 else f"has {size / 1e6:.0f} MB"
-            raise FileError(name, found, allowed="1 byte to 20 MB", next_step="scale the image down")
+            hint = "save it again" if size == 0 else "scale the image down"
+            raise FileError(name, found, allowed="1 byte to 20 MB", next_step=hint)
         return Picture(_media_type(name, data), data)
 
 
