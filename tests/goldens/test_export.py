@@ -13,7 +13,7 @@ from harness.files.golden.sets import load_golden
 from harness.goldens.decisions import DecisionLog, log_path
 from harness.goldens.review.queue import Choice, make_queue
 from harness.goldens.review.session import Session, Settings
-from tests.goldens.small_set import CARD, load, rows, write_set
+from tests.goldens.small_set import load, rows, write_set
 
 
 def choice(*chosen):
@@ -172,7 +172,9 @@ def test_what_must_be_caught_goes_out_marked(tmp_path):
     card = write_set(tmp_path, items)
     run("export", card, "-o", tmp_path / "set.jsonl")
     run("export", card, "--format", "csv", "-o", tmp_path / "set.csv")
-    first = next(one for one in map(json.loads, (tmp_path / "set.jsonl").read_text().splitlines()) if "must_catch" in one)
+    first = next(
+        one for one in map(json.loads, (tmp_path / "set.jsonl").read_text().splitlines()) if "must_catch" in one
+    )
     assert (first["id"], first["must_catch"]) == (items[1]["id"], True)
     with (tmp_path / "set.csv").open(encoding="utf-8-sig", newline="") as file:
         assert sum(row["must_catch"] not in ("", "0") for row in csv.DictReader(file)) == 1
