@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -294,6 +294,9 @@ def _is_in_a_loop() -> bool:
     return True
 
 
+LISTEN_S = 0.5
+
+
 def _beside_a_loop(work: Callable[[Callable[[Callable[[], None]], None]], RunSummary]) -> RunSummary:
     """Run in a thread where an event loop has this one already; an interrupt ends the run in order."""
     stops: list[Callable[[], None]] = []
@@ -308,6 +311,8 @@ def _beside_a_loop(work: Callable[[Callable[[Callable[[], None]], None]], RunSum
         while True:
             try:
                 is_waited_for.set()
+                while not done.done():  # an interrupt just before a wait without end would be heard after it
+                    wait([done], timeout=LISTEN_S)
                 return done.result()
             except KeyboardInterrupt:
                 for stop in stops:

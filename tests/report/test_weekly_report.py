@@ -261,6 +261,12 @@ def test_unknown_names_are_the_users_to_mend(tmp_path):
 
 @pytest.fixture(scope="module")
 def fallen(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:  # the version stands in signatures, and in expected files
+        patch.setattr("harness.measure.run_facts.__version__", "0.0.0")
+        yield _fallen(tmp_path_factory)
+
+
+def _fallen(tmp_path_factory):
     history = three_weeks(tmp_path_factory.mktemp("fallen"))
     fingerprints = {"main": {**MODEL, "temp": 0.7}, "control": FROZEN}
     history.week("2026-W43", {"main": 70, "control": 80}, fingerprints=fingerprints)

@@ -25,6 +25,10 @@ def apart(call: Callable[[], Any]) -> Any:
         return pool.submit(call).result()
 
 
+MADE_BY = {"harness_version": "0.0.0", "platform": {"python": "3.11.0"}, "packages": {}}
+"""The same on every machine: expected files name them."""
+
+
 @dataclass
 class History:
     """A folder of weekly runs over one category: every candidate catches so many of the violating items.
@@ -116,7 +120,7 @@ class History:
         path = run / "run.json"
         content = json.loads(path.read_text(encoding="utf-8"))
         content["fingerprints"].update(fingerprints)
-        content.update(meta)
+        content.update({**MADE_BY, **meta})
         path.write_text(json.dumps(content), encoding="utf-8")
 
     def _yaml(self, name: str, data: Any) -> None:
