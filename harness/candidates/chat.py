@@ -50,6 +50,10 @@ class Renderer(Protocol):
         """Whether it puts the item's text into a message."""
 
     @property
+    def shows_modalities(self) -> bool:
+        """Whether it puts modalities into a message: a transcript, texts on the screen."""
+
+    @property
     def shows_item(self) -> bool:
         """Whether it puts anything of the item into a message, beside pictures."""
 
@@ -161,10 +165,12 @@ class ChatCandidate:
     def decide(self, item: Item) -> Decide:
         """Ask, and read what comes back: one call, or one per category in a batch.
 
-        An item without text is an abstention wherever the prompt would show its text and sends no picture of it.
+        An item without text is an abstention wherever the prompt would show its text, and nothing else of it is sent.
         """
         named = [] if self._pictures is None else self._pictures.named(item)
         is_empty = item.text is None and self._prompt.shows_text
+        if is_empty and self._prompt.shows_modalities:
+            is_empty = not any(item.modalities.values())
         if not named and (is_empty or (self._pictures is not None and not self._prompt.shows_item)):
             why = nothing_to_send(self._pictures, shows_text=self._prompt.shows_text)
             return Answer("abstained", dict.fromkeys(self.categories), error=why)
@@ -184,7 +190,7 @@ class ChatCandidate:
     def _body(
         self, item: Item, context: ParseContext, fixed: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
     ) -> bytes:
-        shown = replace(item, text="") if parts and item.text is None else item
+        shown = replace(item, text="") if item.text is None else item
         messages = self._prompt.render(shown, context.category)
         if parts:
             messages = with_parts(messages, parts)

@@ -20,6 +20,7 @@ MAX_RENDERED_CHARS = 1_000_000
 _SHOWS_ITEM = re.compile(
     r"""\bitem\s*(?:\.\s*(?:text|context|modalities)\b|\[\s*["'](?:text|context|modalities)["'])"""
 )
+_SHOWS_MODALITIES = re.compile(r"""\bitem\s*(?:\.\s*modalities\b|\[\s*["']modalities["'])""")
 _SHOWS_TEXT = re.compile(r"""\bitem\s*(?:\.\s*text\b|\[\s*["']text["'])""")
 
 
@@ -41,6 +42,7 @@ class CompiledPrompt:
         self.categories: tuple[Category, ...] = tuple(policy.category(name) for name in self.category_ids)
         self.shows_text = any(_SHOWS_TEXT.search(message.template) for message in prompt.value.messages)
         self.shows_item = any(_SHOWS_ITEM.search(message.template) for message in prompt.value.messages)
+        self.shows_modalities = any(_SHOWS_MODALITIES.search(message.template) for message in prompt.value.messages)
         self._prompt = prompt
         self._compiled: dict[str | None, list[tuple[str, str | Template]]] = {}
         for category in self.category_ids if self.header.per == "category" else (None,):

@@ -261,6 +261,15 @@ def test_an_item_with_nothing_to_show_is_an_abstention(tmp_path, monkeypatch):
     assert (rows["cover"]["outcome"], len(seen)) == ("ok", 1)
 
 
+def test_a_clip_with_a_transcript_alone_is_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with endpoint() as (url, seen):
+        words = {"id": "words", "text": None, "labels": {"gore": 1}, "transcript": [{"start": 1, "text": "a scam"}]}
+        write(tmp_path, url, [words, {"id": "bare", "text": None, "labels": {"gore": 0}, "transcript": []}])
+        harness(tmp_path, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    assert [one["messages"][-1]["content"] for one in seen] == ["Caption: \nSaid at 1 s: a scam\n"]
+
+
 BODY = orjson.dumps({
     "model": "m",
     "messages": [

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from goldens.small_set import write_policy, write_set
 
 from harness.cli import main
+from harness.errors import HarnessError
 from harness.files.golden.sets import load_golden
+from harness.goldens.imports.write import default_paths
 from harness.goldens.pool_coverage import jensen_shannon, levels_of
 
 
@@ -207,3 +209,9 @@ def test_weighted_totals_are_unbiased(tmp_path, views):
     expected = sum(row["score"] for row in rows)
     error = np.std(totals) / np.sqrt(len(totals))
     assert abs(np.mean(totals) - expected) < 4 * error
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "x" * 101])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
+    with pytest.raises(HarnessError, match="is no name of a golden set"):
+        default_paths(tmp_path, name, 1)

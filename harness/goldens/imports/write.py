@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from harness.errors import FileError, HarnessError
+from harness.files.decode import NAME, NAME_ALLOWED
 from harness.files.golden.values import yaml_key
 from harness.files.text import counted, reason, shortened
 from harness.goldens.imports.account import Account, Ids
@@ -250,5 +251,13 @@ def _copied(source: Path, target: Path) -> None:
 
 
 def default_paths(folder: Path, name: str, version: int) -> tuple[Path, Path]:
-    """Card and items of a version."""
+    """Card and items of a version.
+
+    Raises:
+        HarnessError: The name is none: it might lead into another folder.
+    """
+    if not NAME.fullmatch(name) or len(name) > 100:
+        raise HarnessError(
+            f"'{shortened(name)}' is no name of a golden set", allowed=NAME_ALLOWED, next_step="rename it"
+        )
     return folder / f"{name}_v{version}.yaml", folder / f"{name}_v{version}.jsonl"
