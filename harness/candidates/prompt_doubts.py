@@ -35,8 +35,10 @@ def prompt_doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
     prompt, policy = loaded.prompts[spec.value], loaded.policy.value
     crosswalk = crosswalk_of(policy, spec.crosswalk)
     found = [*_unsaid(prompt, policy, crosswalk, candidate), *_repeated_examples(prompt)]
-    if loaded.golden.n_pictures and not prompt.value.header.media:
-        said = f"is shown no picture, and items of golden set '{loaded.golden.name}' have {loaded.golden.n_pictures:,}"
+    if loaded.golden.pictures and not prompt.value.header.media:
+        said = (
+            f"is shown no picture, and items of golden set '{loaded.golden.name}' have {len(loaded.golden.pictures):,}"
+        )
         found.append(("media", said, "add 'media: [images]', or leave it out where texts alone are to be judged"))
     hint = "bring it up to date, or print it: {{ category.definition }}"
     doubts = [

@@ -18,7 +18,9 @@ from harness.candidates.build import build_candidates
 from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval, load_eval
+from harness.files.golden.sets import GoldenSet
 from harness.files.kinds import kind_of
+from harness.files.pictures import DATA_URL
 from harness.records import CategoryFacts, Eval, Loaded, Policy, PolicyFacts
 from harness.records.answers import Candidate
 from harness.runner import (
@@ -115,7 +117,7 @@ def prepare_run(
         max_error_rate=spec.max_error_rate,
         max_cost_usd=options.max_cost_usd,
         max_tokens=options.max_tokens,
-        check_unchanged=unchanged_since(loaded.golden.path, loaded.golden.items_path),
+        check_unchanged=unchanged_since(loaded.golden),
         policy=policy_facts(loaded.policy),
         slice_names=spec.slices,
         chosen=chosen,
@@ -142,12 +144,15 @@ def execute(
     )
 
 
-def unchanged_since(path: Path, items_path: Path | None) -> Callable[[], None]:
-    """A check that a golden set's files are still what they were: items are read while the run is under way."""
+def unchanged_since(golden: GoldenSet) -> Callable[[], None]:
+    """A check that a golden set's files are still what they were: items and pictures are read during the run."""
+    path, items_path = golden.path, golden.items_path
+    folder = path.parent if items_path is None else items_path.parent
+    files = [path, *([] if items_path is None else [items_path])]
+    files += [folder / name for name in dict.fromkeys(golden.pictures) if not name.startswith(DATA_URL)]
 
     def state() -> list[tuple[str, int, int]]:
-        found = [one for one in (path, items_path) if one is not None and one.is_file()]
-        return [(one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in found]
+        return [(one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files if os.path.isfile(one)]
 
     before = state()
 

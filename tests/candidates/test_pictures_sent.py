@@ -81,12 +81,13 @@ def colour_of(url):
 
 
 @contextmanager
-def endpoint():
+def endpoint(before=lambda: None):
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
+            before()
             seen.append(body)
             content = body["messages"][-1]["content"]
             parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -179,6 +180,15 @@ def test_the_same_name_over_another_picture_is_asked_again(project):
     done = harness(folder, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
     assert done.exit_code == 0, done.output
     assert len(seen) == asked + 3  # every item that shows it, and no other
+
+
+def test_a_picture_that_changes_during_a_run_ends_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with endpoint(lambda: Image.new("RGB", (9, 9), RED).save(tmp_path / "blue.png")) as (url, _):
+        write(tmp_path, url)
+        done = harness(tmp_path, "run", "eval.yaml", "--candidate", "whole", "--cache", "c.sqlite")
+    assert done.exit_code == 1
+    assert "the golden set was changed while the run was under way" in done.output
 
 
 def test_an_item_of_which_a_picture_is_gone_is_no_decision(project):

@@ -67,7 +67,7 @@ class GoldenSet:
     _index: Mapping[str, int]
     _ids: tuple[str, ...]
     must_catch: frozenset[int] = frozenset()
-    n_pictures: int = 0
+    pictures: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -145,7 +145,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         _index=index_of,
         _ids=tuple(index_of),
         must_catch=frozenset(reader.must_catch),
-        n_pictures=len(reader.pictures),
+        pictures=tuple(reader.pictures),
     )
 
 
