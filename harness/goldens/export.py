@@ -8,13 +8,15 @@ skipped), decisions of candidates are predictions, and the set's own label is th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-import orjson
-
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted
+from harness.goldens.export_cells import DOTTED, SPACED, Cells, Form
+from harness.goldens.imports.flat import unique
+from harness.goldens.rewrite import plain_row
 from harness.records import Item
 
 GOLD = "gold"
@@ -27,47 +29,70 @@ Decisions = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def rows(golden: GoldenSet) -> Iterator[dict[str, Any]]:
-    """Items in the default form, labels as 1, 0 or null."""
+    """Items in the default form, labels as 1, 0 or null; slices that stand elsewhere in the file are under ``meta``."""
     for item in golden.items():
-        row: dict[str, Any] = {"id": item.id, "text": item.text, "labels": dict(item.labels)}
-        parts = {"images": list(item.images), "group": item.group, "context": item.context,
-                 "votes": [*map(dict, item.votes)], "meta": dict(item.meta), **item.modalities}  # fmt: skip
-        row |= {name: value for name, value in parts.items() if value not in (None, [], {})}
-        if item.weight != 1:
-            row["weight"] = item.weight
-        if item.must_catch:
-            row["must_catch"] = True
-        yield row
+        row = plain_row(item, golden.card.slices)
+        yield row | {name: part for name, part in item.modalities.items() if part not in (None, [], {})}
 
 
-def table(golden: GoldenSet) -> tuple[list[str], Iterator[list[Any]]]:
-    """Head and rows of a table: a column for each category, modality and name under ``meta``, and votes as JSON.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Head and rows of a table; ``cells`` knows what of it does not come back once the rows are read."""
 
-    Weights and marks of what must be caught have columns where an item has one.
+    head: list[str]
+    rows: Iterator[list[Any]]
+    cells: Cells
+
+
+def table(golden: GoldenSet, form: Form) -> Table:
+    """A table with a column for each category, modality and name under ``meta``.
+
+    Votes and other lists stand as JSON in one cell, a mapping under ``meta`` in a column for each of its names. Weights
+    and marks of what must be caught have columns where an item has one.
     """
-    names = list(dict.fromkeys(name for item in golden.items() for name in item.meta))
+    cells, inner = Cells(form), _inner_names(golden)
     fixed = ["id", "text", "group", "images", "context", "votes"]
     fixed += ["weight"] if any(item.weight != 1 for item in golden.items()) else []
     fixed += ["must_catch"] if any(item.must_catch for item in golden.items()) else []
     fixed += golden.card.modalities
-    head = [*fixed[:2], *(f"labels.{name}" for name in golden.categories), *fixed[2:], *(f"meta.{n}" for n in names)]
+    metas: list[tuple[str, str | None]] = [(name, one) for name, below in inner.items() for one in below or [None]]
+    names = [f"meta.{name}" if one is None else f"meta.{name}.{one}" for name, one in metas]
+    labels = [f"labels.{name}" for name in golden.categories]
 
-    def cells() -> Iterator[list[Any]]:
+    def lines() -> Iterator[list[Any]]:
         for row in rows(golden):
-            labels = [row["labels"][name] for name in golden.categories]
             meta = row.get("meta", {})
             yield [
-                *(_cell(row.get(name)) for name in fixed[:2]),
-                *labels,
-                *(_cell(row.get(name)) for name in fixed[2:]),
-                *(_cell(meta.get(name)) for name in names),
+                *(cells.cell(name, row.get(name), row["id"]) for name in fixed[:2]),
+                *(row["labels"][name] for name in golden.categories),
+                *(cells.cell(name, row.get(name), row["id"]) for name in fixed[2:]),
+                *(
+                    cells.cell(column, meta.get(name) if one is None else (meta.get(name) or {}).get(one), row["id"])
+                    for column, (name, one) in zip(names, metas, strict=True)
+                ),
             ]
+            for name in meta:
+                if "." in name:
+                    cells.note(f"meta.{name}", DOTTED, row["id"])
 
-    return head, cells()
+    head = [cells.head(name) for name in [*fixed[:2], *labels, *fixed[2:], *names]]
+    for name, kept in zip(head, unique(head), strict=True):
+        if name != kept:
+            cells.note(name, SPACED, "")
+    return Table(head, lines(), cells)
 
 
-def _cell(value: Any) -> Any:
-    return orjson.dumps(value).decode() if isinstance(value, dict | list | tuple) else value
+def _inner_names(golden: GoldenSet) -> dict[str, list[str | None]]:
+    """Names under ``meta``, each with those below it where it is a mapping in every item that has it."""
+    found: dict[str, dict[str, None] | None] = {}
+    for row in rows(golden):
+        for name, value in row.get("meta", {}).items():
+            is_mapping = isinstance(value, Mapping) and value and not any("." in one for one in value)
+            if not is_mapping:
+                found[name] = None
+            elif (below := found.setdefault(name, {})) is not None:
+                below.update(dict.fromkeys(value))
+    return {name: [*(below or ())] for name, below in found.items()}
 
 
 def tasks(golden: GoldenSet, decisions: Decisions) -> Iterator[dict[str, Any]]:

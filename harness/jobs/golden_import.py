@@ -227,6 +227,7 @@ def _facts(proposal: Proposal, imported: Imported) -> CardFacts:
         request.source or (importer.title if importer is not None else ""),
         request.licence or (importer.licence if importer is not None else ""),
         provenance,
+        imported.modalities,
     )
 
 

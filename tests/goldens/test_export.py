@@ -142,7 +142,7 @@ def test_an_export_overwrites_nothing_and_says_what_has_no_place(tmp_path):
     card = write_set(tmp_path, [row])
     out = tmp_path / "out.json"
     assert "weight of 1 item" in run("export", card, "--format", "label_studio", "-o", out)
-    result = CliRunner().invoke(main, ["golden", "export", str(card), "-o", str(out)])
+    result = CliRunner().invoke(main, ["golden", "export", str(card), "--format", "label_studio", "-o", str(out)])
     assert result.exit_code == 1
     assert "is there already" in result.output
 
@@ -190,3 +190,91 @@ def test_groups_come_back_from_label_studio_with_the_option_that_export_names(tm
     run("import", back, "--format", "label-studio", "--yes", "--name", "made", "--to", folder, "--group", "data.group")
     found = [(item.group, "group" in item.meta) for item in load_golden(folder / "made_v1.yaml", None).items()]
     assert found == [("g0", False), ("g0", False), ("g1", False), ("g1", False)]
+
+
+ODD = [
+    "=1+1", "'=1+1", "'tis the season", "''x", "-5", "- five", " =cmd", "a\r\nb\rc\nd", "tab\there",
+    "\u200d\U0001f469\u200d zwj", "_x000D_ literal", "\x07bell\x1f", "\ufeffmark", "&amp; &lt;b&gt;", "Ã©", "#N/A",
+    "00123", "1e5", "[1,2]", " around ", '"q"; s', "\u2028",
+]  # fmt: skip
+
+
+def odd_set(folder):
+    """Items with every part there is, and texts that tables are known to change."""
+    labels = {"hate": 1, "threat": 0, "spam": None}
+    items = [
+        {"id": f"={at}" if at % 7 == 3 else f"i{at}", "text": text, "labels": labels,
+         "meta": {"lang": "de" if at % 3 else "en", "said": text, "note": {"deep": [at]},
+                  "sample": {"stratum": "a", "inclusion_probability": 0.25, "views": 3.5}}}
+        for at, text in enumerate(ODD)
+    ]  # fmt: skip
+    items[0] |= {"weight": 2.5, "group": "=g", "context": {"post": "=x"}, "must_catch": True,
+                 "votes": [{"annotator": "=b", "labels": {"hate": 0, "spam": None}}],
+                 "transcript": [{"time": 1, "text": "said"}]}  # fmt: skip
+    items[1] |= {"context": "- text", "group": "7"}
+    items.append({"id": "withheld", "text": None, "labels": labels})
+    card = write_set(folder, items)
+    card.write_text(card.read_text() + "modalities: {transcript: transcript}\n")
+    return card
+
+
+def parts(card):
+    return {
+        item.id: (item.text, dict(item.labels), item.group, item.weight, item.context, list(map(dict, item.votes)),
+                  dict(item.meta), item.must_catch, dict(item.modalities))
+        for item in load_golden(card, None).items()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "xlsx"])
+def test_tables_come_back_as_they_were_or_the_export_says_what_does_not(tmp_path, form):
+    """Tables lost invisible characters and returns in silence, kept the apostrophe, and weights became remarks."""
+    card = odd_set(tmp_path)
+    out = tmp_path / f"out.{form}"
+    told = run("export", card, "-o", out)
+    run("import", out, "--yes", "--name", "back", "--to", tmp_path / "two" / "golden_sets")
+    wanted, found = parts(card), parts(tmp_path / "two" / "golden_sets" / "back_v1.yaml")
+    changed = [at for at in wanted if wanted[at] != found.pop(at)]
+    assert not found
+    if form == "jsonl":
+        assert (changed, "Not the same" in told) == ([], False)
+    else:
+        assert changed == [f"i{ODD.index('[1,2]')}"]
+        assert f"meta.said: 1 value: text that reads as a list or a mapping ({changed[0]})" in told
+        assert told.count("1 value") == 1
+
+
+def test_what_a_table_cannot_hold_is_named(tmp_path):
+    labels = {"hate": 0, "threat": 0, "spam": 0}
+    card = write_set(tmp_path, [
+        {"id": "a", "text": "x" * 40_000, "labels": labels, "meta": {"n": 5, "p": 0.1 + 0.2, "a.b": "dot"}},
+        {"id": "b", "text": "", "labels": labels, "meta": {"n": 10**17}},
+    ])  # fmt: skip
+    told = run("export", card, "-o", tmp_path / "out.xlsx")
+    assert "text: 1 value: more than 32,767 characters, cut there (a)" in told
+    assert "text: 1 value: an empty value, which comes back as none (b)" in told
+    assert "meta.n: 1 value: a number or true/false, which comes back as text (b)" in told
+    assert "meta.p: 1 value: a number with more than the 16 digits" in told
+    assert "meta.a.b: 1 value: a name with a dot" in told
+    assert "meta.n: 2 values: a number" in run("export", card, "-o", tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [(["--format", "xlsx", "-o", "x.csv"], "Name it 'x.xlsx', or say --format csv"),
+     (["-o", "x.json"], "--format label_studio, or name it .jsonl"),
+     (["--format", "label_studio", "-o", "x.jsonl"], "Name it 'x.json', or say --format jsonl")],
+)  # fmt: skip
+def test_a_form_that_the_ending_contradicts_is_refused(tmp_path, args, said):
+    result = CliRunner().invoke(main, ["golden", "export", str(write_set(tmp_path)), *args])
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+def test_slices_that_stand_beside_meta_go_out_under_it(tmp_path):
+    items = [row | {"surface": "chat" if at % 2 else "feed"} for at, row in enumerate(rows())]
+    card = write_set(tmp_path, items)
+    card.write_text(card.read_text().replace("meta.lang}", "meta.lang, surface: surface}"))
+    run("export", card, "-o", tmp_path / "out.jsonl")
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines()[:2])
+    assert (first["meta"]["surface"], second["meta"]["surface"]) == ("feed", "chat")

@@ -98,9 +98,10 @@ def command(path: Path, is_accepted: bool, dry_run: bool, show_text: bool, as_js
 
     CSV, TSV, xlsx, JSON, JSONL and Parquet, also under gzip. What each column is gets guessed, shown with three rows
     and asked; with --yes the guess is taken, and the command that was accepted stands in the card. Every row is
-    accounted for. Known formats: openai-moderation, hatecheck, multilingual-hatecheck, xstest, toxicchat, jigsaw,
-    civil-comments, davidson, label-studio, argilla, prodigy, doccano; inspect, promptfoo and langfuse also give
-    recorded decisions, so that runs of other harnesses are compared here.
+    accounted for. Known formats: harness (what golden export writes), openai-moderation, hatecheck,
+    multilingual-hatecheck, xstest, toxicchat, jigsaw, civil-comments, davidson, label-studio, argilla, prodigy,
+    doccano; inspect, promptfoo and langfuse also give recorded decisions, so that runs of other harnesses are compared
+    here.
 
     \b
     Examples:

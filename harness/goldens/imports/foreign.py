@@ -45,7 +45,10 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Foreign:
-    """One table of a file: ``rows`` gives (number, row or what stands in its place) anew each time."""
+    """One table of a file: ``rows`` gives (number, row or what stands in its place) anew each time.
+
+    ``objects`` gives the same rows of a JSON file before they are made flat; None for tables.
+    """
 
     path: Path
     kind: str
@@ -53,6 +56,7 @@ class Foreign:
     facts: tuple[str, ...]
     rows: Callable[[], Iterator[tuple[int, Row | NoRow]]]
     document: Any = None
+    objects: Callable[[], Iterator[tuple[int, Any]]] | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -249,7 +253,7 @@ def _of_json(path: Path, inner: Path, head: bytes, suffix: str, reading: Reading
             else:
                 yield number, value if isinstance(value, NoRow) else NoRow("no JSON object")
 
-    return Foreign(path, kind, _columns_of(rows), (*facts, kind.upper()), rows, document)
+    return Foreign(path, kind, _columns_of(rows), (*facts, kind.upper()), rows, document, read)
 
 
 def _of_parquet(path: Path, inner: Path, facts: tuple[str, ...]) -> Foreign:

@@ -29,6 +29,7 @@ class Imported:
         categories: The categories they label.
         slices: Slice -> dotted path of its values.
         rules: In words, what turned the file's values into labels.
+        modalities: Modality -> dotted path of its parts.
         decisions: Candidate -> its recorded decisions, a row an item; complete once ``items`` is read.
     """
 
@@ -36,6 +37,7 @@ class Imported:
     categories: tuple[str, ...]
     slices: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    modalities: Mapping[str, str] = field(default_factory=dict)
     decisions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -77,6 +79,7 @@ IMPORTERS: Final = Door(
     group="harness.importers",
     noun="import format",
     own={
+        "harness": f"{_PACKAGE}.own_export:importer",
         "openai-moderation": f"{_PACKAGE}.openai_moderation:importer",
         "hatecheck": f"{_PACKAGE}.hatecheck:importer",
         "multilingual-hatecheck": f"{_PACKAGE}.multilingual_hatecheck:importer",

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.errors import FileError
 from harness.files.text import joined, shortened, suggestion
+from harness.goldens.export_cells import xml_unescaped
 from harness.goldens.imports.flat import plain, unique
 
 Cells = Callable[[], Iterator[tuple[int, tuple[Any, ...]]]]
@@ -37,7 +38,7 @@ def open_sheet(path: Path, inner: Path, wanted: str | None) -> tuple[tuple[str, 
     name = wanted or filled[0]
     header_at, header = _header(book[name])
     last = max((at for at, cell in enumerate(header) if cell not in (None, "")), default=-1)
-    columns = unique(header[: last + 1])
+    columns = unique(list(map(_cell, header[: last + 1])))
 
     def rows() -> Iterator[tuple[int, tuple[Any, ...]]]:
         again = openpyxl.load_workbook(inner, read_only=True, data_only=True)
@@ -51,7 +52,8 @@ def open_sheet(path: Path, inner: Path, wanted: str | None) -> tuple[tuple[str, 
 
 
 def _cell(value: Any) -> Any:
-    value = plain(value)
+    """A cell's value; text as a spreadsheet shows it, where the file writes a return as ``_x000D_``."""
+    value = xml_unescaped(value) if isinstance(value, str) else plain(value)
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 

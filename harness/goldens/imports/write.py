@@ -43,6 +43,7 @@ class CardFacts:
     source: str
     licence: str
     provenance: Mapping[str, Any]
+    modalities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,10 @@ def card_text(facts: CardFacts, items: str) -> str:
         f"labels: [{', '.join(map(yaml_key, facts.categories))}]",
         "absent_labels: unknown",
     ]
-    if facts.slices:
-        inner = ", ".join(f"{yaml_key(name)}: {yaml_key(path)}" for name, path in facts.slices.items())
-        lines.append(f"slices: {{{inner}}}")
+    for field_name, paths in (("slices", facts.slices), ("modalities", facts.modalities)):
+        if paths:
+            inner = ", ".join(f"{yaml_key(name)}: {yaml_key(path)}" for name, path in paths.items())
+            lines.append(f"{field_name}: {{{inner}}}")
     if facts.source:
         lines.append(f"source: {json.dumps(facts.source, ensure_ascii=False)}")
     if facts.licence:
