@@ -27,6 +27,7 @@ from harness.report.item.masked import AnswerWords, changed, changed_parts, hidd
 from harness.report.item.media import Media, media_of
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
+from harness.runner.asking import is_asked
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runs import Run
 
@@ -173,7 +174,7 @@ class _Candidate:
         """With the requests, made again and checked against the keys of the answers."""
         item = self._item
         assert item is not None
-        if item.is_withheld and made.candidate.needs_text:
+        if not is_asked(made.candidate, item):
             return self.alone("")
         made.candidate.prepare([item])
         readings = tuple(self._repeat(made, item, repeat, row) for repeat, row in enumerate(self._rows))
@@ -211,7 +212,7 @@ class _Candidate:
                 if any(one is None for one in stored):
                     break
                 responses = [
-                    Response(key.hex(), one.status, one.body, one.latency_ms, True)
+                    one.response(key)
                     for (_, key), one in zip(batch, stored, strict=True)
                     if one is not None and key is not None
                 ]

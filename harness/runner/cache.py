@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from harness.records.answers import Response
 from harness.runner import claims
 from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
 from harness.runner.journal import BUSY_S, broken, is_locked, open_journal
@@ -53,6 +54,10 @@ class Stored:
     latency_ms: float
     is_batch: bool = False
     """Whether it came in a batch: at a batch's price, and at no latency that says anything."""
+
+    def response(self, key: bytes) -> Response:
+        """As a candidate is sent it."""
+        return Response(key.hex(), self.status, self.body, self.latency_ms, True)
 
 
 class Keys:

@@ -9,7 +9,7 @@ bound, and say so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,10 +17,12 @@ from typing import Any, Literal
 
 import orjson
 
+from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import Candidate, Request, Response, Usage
+from harness.runner.asking import is_asked, requests_of
 from harness.runner.budget import batch_price, cost_usd, estimate
-from harness.runner.cache import Keys, ResponseCache, Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.endpoint import Endpoint
 from harness.runner.measures import Measure, keys_of
 from harness.runner.request import RunRequest
@@ -83,15 +85,7 @@ def dry_run(request: RunRequest) -> Mapping[str, CandidateEstimate]:
         found: dict[str, CandidateEstimate] = {}
         for candidate in request.candidates:
             one = found[candidate.id] = CandidateEstimate()
-            by_model: dict[str, _Asked] = {}
-            chunk: list[Item] = []
-            for item in request.golden.items(indices):
-                chunk.append(item)
-                if len(chunk) == 256:
-                    _count(request, candidate, chunk, cache, one, asked, by_model)
-                    chunk = []
-            _count(request, candidate, chunk, cache, one, asked, by_model)
-            for model_id, calls in by_model.items():
+            for model_id, calls in _count(request, candidate, indices, cache, one, asked).items():
                 if calls.calls:
                     _price(request, candidate, model_id, calls, cache, one)
         return found
@@ -103,56 +97,45 @@ def dry_run(request: RunRequest) -> Mapping[str, CandidateEstimate]:
 def _count(
     request: RunRequest,
     candidate: Candidate,
-    chunk: list[Item],
+    indices: Sequence[int],
     cache: ResponseCache | None,
     total: CandidateEstimate,
     asked: set[bytes],
-    by_model: dict[str, _Asked],
-) -> None:
-    total.items += len(chunk)
-    needs_text = getattr(candidate, "needs_text", True)
-    askable = [item for item in chunk if not (needs_text and item.is_withheld)]
-    candidate.prepare(askable)
-    for item in askable:
-        for repeat in range(request.repeats):
-            _count_item(request, candidate, item, repeat, cache, total, asked, by_model)
+) -> dict[str, _Asked]:
+    """Count a candidate's calls, by model."""
+    by_model: dict[str, _Asked] = {}
+    faults: list[HarnessError] = []
 
+    def known(keys: Sequence[bytes]) -> dict[bytes, Response]:
+        return {} if cache is None else {key: one.response(key) for key, one in cache.get_many(keys).items()}
 
-def _count_item(
-    request: RunRequest,
-    candidate: Candidate,
-    item: Item,
-    repeat: int,
-    cache: ResponseCache | None,
-    total: CandidateEstimate,
-    asked: set[bytes],
-    by_model: dict[str, _Asked],
-) -> None:
-    decision = candidate.decide(item)
-    try:
-        requests = next(decision)
-        while True:
-            keys = [_key(request, one, repeat) for one in requests]
-            stored = cache.get_many(keys) if cache is not None else {}
-            for key, one in zip(keys, requests, strict=True):
-                model = by_model.setdefault(one.model_id, _Asked())
-                if key in stored:
-                    total.cached += 1
-                    _learn(model.seen, one, stored[key])
-                elif key not in asked:
-                    asked.add(key)
-                    total.calls += 1
-                    expected = estimate(one.body)
-                    model.calls += 1
-                    model.rule_input += expected.input_tokens
-                    model.rule_output += expected.output_tokens
-            if any(key not in stored for key in keys):
-                total.is_lower_bound = total.is_lower_bound or _may_ask_again(candidate)
-                decision.close()
-                return
-            requests = decision.send([_response(key, stored[key]) for key in keys])
-    except StopIteration:
-        return
+    n_decisions = 0
+
+    def items() -> Iterator[Item]:
+        nonlocal n_decisions
+        for item in request.golden.items(indices):
+            total.items += 1
+            n_decisions += request.repeats * is_asked(candidate, item)
+            yield item
+
+    for step in requests_of(request, candidate, items(), known, on_fault=faults.append):
+        for key, one in zip(step.keys, step.requests, strict=True):
+            model = by_model.setdefault(one.model_id, _Asked())
+            if key in step.known:
+                total.cached += 1
+                _learn(model.seen, one, step.known[key])
+            elif key not in asked:
+                asked.add(key)
+                total.calls += 1
+                expected = estimate(one.body)
+                model.calls += 1
+                model.rule_input += expected.input_tokens
+                model.rule_output += expected.output_tokens
+        if step.is_open:
+            total.is_lower_bound = total.is_lower_bound or _may_ask_again(candidate)
+    if faults and len(faults) == n_decisions:  # as the run itself would end
+        raise HarnessError(f"candidate '{candidate.id}': {faults[0]}")
+    return by_model
 
 
 def _may_ask_again(candidate: Candidate) -> bool:
@@ -160,7 +143,7 @@ def _may_ask_again(candidate: Candidate) -> bool:
     return bool(getattr(candidate, "has_follow_ups", False))
 
 
-def _learn(seen: Measure, request: Request, stored: Stored) -> None:
+def _learn(seen: Measure, request: Request, stored: Response) -> None:
     """What an answer at hand took; beyond some hundreds, more would not change the figure."""
     if seen.calls >= MOST_LEARNT:
         return
@@ -210,12 +193,3 @@ def _basis(
         if kept is not None and (seen := Measure(*kept)).is_enough:
             return name, seen
     return "rule", None
-
-
-def _key(request: RunRequest, one: Request, repeat: int) -> bytes:
-    identity = request.endpoints[one.model_id].identity
-    return Keys(identity, one.route, repeat=repeat, wave=request.wave).of(one.body)
-
-
-def _response(key: bytes, stored: Stored) -> Response:
-    return Response(key.hex(), stored.status, stored.body, stored.latency_ms, True)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Answer, Candidate, Decide, Prediction, Response
+from harness.runner.asking import CHUNK_ITEMS, is_asked
 from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
 from harness.runner.calls import Caller
 from harness.runner.endpoint import Endpoint
@@ -24,7 +25,6 @@ from harness.runner.measures import Measures
 from harness.runner.replies import Closed, Reply, Stopped
 from harness.runner.rows import InOrder
 
-CHUNK_ITEMS = 256
 WINDOW_ROWS = 16_384
 """Most rows that may wait for an earlier one: bounds the memory that one slow item can cost."""
 MOST_WORKERS = 2048
@@ -204,24 +204,23 @@ class Engine:
         A chunk itself comes first where the candidate prepares beside the loop.
         """
         candidate, sequence = stream.candidate, 0
-        needs_text = bool(getattr(candidate, "needs_text", True))
         while chunk := list(islice(items, CHUNK_ITEMS)):
             if self.reason is None:
-                asked = [item for item in chunk if not (needs_text and item.is_withheld)]
+                asked = [item for item in chunk if is_asked(candidate, item)]
                 if getattr(candidate, "prepares_aside", False):
                     yield asked
                 else:
                     candidate.prepare(asked)
             for item in chunk:
-                is_asked = not (needs_text and item.is_withheld)
+                is_withheld = not is_asked(candidate, item)
                 for repeat in range(self._repeats):
-                    if is_asked:
-                        stream.unfinished[sequence] = (item, repeat)
-                        yield sequence, item, repeat
-                    else:
+                    if is_withheld:
                         row = _row(candidate, item, repeat, WITHHELD)
                         stream.rows.put(sequence, row)
                         self._on_row(row)
+                    else:
+                        stream.unfinished[sequence] = (item, repeat)
+                        yield sequence, item, repeat
                     sequence += 1
 
     async def _work(self, stream: _Stream) -> None:

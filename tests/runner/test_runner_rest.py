@@ -59,6 +59,28 @@ def test_a_dry_run_counts_later_questions_as_far_as_answers_are_known(tmp_path):
     assert (told.calls, told.cached, told.is_lower_bound) == (0, 20, False)
 
 
+class Strict(Asking):
+    """Refuses items as ``refuses`` says, as a prompt does whose template names a field that they lack."""
+
+    def __init__(self, refuses):
+        super().__init__()
+        self.refuses = refuses
+
+    def decide(self, item):
+        if self.refuses(item.id):
+            raise HarnessError(f"item {item.id} has no field 'lang'")
+        return super().decide(item)
+
+
+def test_an_item_that_cannot_be_asked_ends_no_dry_run(tmp_path):
+    """It ended in that item's message, where the run itself writes an error row and goes on."""
+    request = make_request(tmp_path, FakeGolden(10), [Strict(lambda name: name == "c-0003")])
+    assert dry_run(request)["v1"].calls == 9
+    assert run(request).errors == 1
+    with pytest.raises(HarnessError, match="candidate 'v1': item c-0000 has no field"):
+        dry_run(make_request(tmp_path, FakeGolden(10), [Strict(lambda name: True)]))
+
+
 class Clock:
     def __init__(self):
         self.now = 0.0

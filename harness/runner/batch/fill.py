@@ -19,12 +19,13 @@ from typing import Any
 from harness.candidates.said import one_line, redacted
 from harness.errors import HarnessError
 from harness.records.answers import Request, Response
+from harness.runner.asking import requests_of
 from harness.runner.batch.book import Batch, BatchBook
 from harness.runner.batch.client import BatchClient
 from harness.runner.batch.lines import LineReader
 from harness.runner.batch.parts import Part
 from harness.runner.budget import Amount, Budget, BudgetReached, batch_price, most_of
-from harness.runner.cache import Keys, ResponseCache, Stored
+from harness.runner.cache import Keys, ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.replies import Closed
@@ -232,33 +233,17 @@ class BatchFill:
         for candidate in self._request.candidates:
             if not getattr(candidate, "models_used", None):
                 continue
-            needs_text = getattr(candidate, "needs_text", True)
-            for item in self._request.golden.items(self._indices):
-                if needs_text and item.is_withheld:
-                    continue
-                candidate.prepare([item])
-                for repeat in range(self._request.repeats):
-                    decision = candidate.decide(item)
-                    try:
-                        requests = next(decision)
-                        while True:
-                            keys = [self._key(one, repeat) for one in requests]
-                            responses = self._responses(keys)
-                            for key, one in zip(keys, requests, strict=True):
-                                if key not in responses and key not in held and key not in seen:
-                                    seen.add(key)
-                                    yield key, one
-                            if len(responses) < len(set(keys)):
-                                decision.close()
-                                break
-                            requests = decision.send([responses[key] for key in keys])
-                    except (StopIteration, HarnessError):
-                        continue
+            items = self._request.golden.items(self._indices)
+            for asked in requests_of(self._request, candidate, items, self._responses):
+                for key, one in zip(asked.keys, asked.requests, strict=True):
+                    if key not in asked.known and key not in held and key not in seen:
+                        seen.add(key)
+                        yield key, one
 
     def _responses(self, keys: Sequence[bytes]) -> dict[bytes, Response]:
         """What is known of requests: answers, and refusals that are not asked again in this execution."""
         stored = self._cache.get_many(keys)
-        found = {key: _response(key, one) for key, one in stored.items()}
+        found = {key: one.response(key) for key, one in stored.items()}
         for key in keys:
             given = self.given.get(key)
             if key in found or given is None:
@@ -268,10 +253,6 @@ class BatchFill:
             else:
                 found[key] = Response(key.hex(), 0, b"", 0.0, error=given.detail)
         return found
-
-    def _key(self, one: Request, repeat: int) -> bytes:
-        identity = self._request.endpoints[one.model_id].identity
-        return Keys(identity, one.route, repeat=repeat, wave=self._request.wave).of(one.body)
 
     # ------------------------------------------------------------------------------------------------------ waiting
 
@@ -356,10 +337,6 @@ class BatchFill:
 
 def _most(body: bytes, endpoint: Endpoint) -> Amount:
     return most_of(body, None if endpoint.price is None else batch_price(endpoint.price))
-
-
-def _response(key: bytes, stored: Stored) -> Response:
-    return Response(key.hex(), stored.status, stored.body, 0.0, True)
 
 
 def _progress(batch: Batch, state: Mapping[str, Any]) -> str:
