@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.core.label_quality import ensemble_quality, label_quality
 from harness.files.golden.sets import GoldenSet
+from harness.goldens.contents import Contents
 from harness.goldens.queues import QueueRow
 from harness.goldens.text_models import MODELS, text_probabilities
 from harness.measure.decisions import decisions
@@ -229,11 +230,14 @@ def _votes(golden: GoldenSet) -> NDArray[np.float64] | None:
 
 
 def _conflicts(golden: GoldenSet) -> dict[tuple[int, int], tuple[str, ...]]:
-    """Labels that a copy of the text has otherwise."""
-    same: dict[str, list[int]] = {}
+    """Labels that a copy of the item has otherwise."""
+    same: dict[tuple[str, str], list[int]] = {}
+    contents = Contents(golden)
     for at, item in enumerate(golden.items()):
-        if item.text is not None and item.text.strip():
-            same.setdefault(" ".join(item.text.split()).casefold(), []).append(at)
+        text = " ".join((item.text or "").split()).casefold()
+        beside = contents.beside(item)
+        if text or beside:
+            same.setdefault((text, beside), []).append(at)
     labels, ids = golden.labels(), golden.ids()
     found: dict[tuple[int, int], tuple[str, ...]] = {}
     for members in same.values():

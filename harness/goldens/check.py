@@ -6,7 +6,6 @@ and damaged texts, and slices that no item has. What a row may hold is decided b
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from harness.files.pictures import PictureFolder, is_address, pictures_of
 from harness.files.policy import implied_parents
 from harness.files.text import counted, joined, nearest, shortened
 from harness.files.yaml import read_yaml
+from harness.goldens.contents import Contents
 from harness.goldens.hygiene import KINDS, MENDS, Hygiene
 from harness.goldens.published import changed_since_published
 from harness.records import Item, Loaded, Policy, Prompt, RuleSet, Split
@@ -68,14 +68,15 @@ def check_items(
     remarks: list[Remark] = []
     leaks = _Leaks(prompts)
     sought = _Sought(rules)
-    hashes = array("q")
+    hashes, contents = array("q"), Contents(golden)
     slices = dict.fromkeys(golden.card.slices, False)
     pictures = _Pictures(golden)
     empty: list[str] = []
     hygiene = Hygiene()
     try:
         for item in golden.items():
-            hashes.append(hash(_content(item)) if item.text is not None else 0)
+            shown = contents.of(item)
+            hashes.append(0 if shown is None else hash(shown))
             leaks.look(item)
             sought.look(item)
             if is_thorough and item.text is not None:
@@ -95,7 +96,7 @@ def check_items(
     remarks += pictures.remarks()
     remarks += leaks.remarks(golden)
     remarks += sought.remarks(golden)
-    remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64))
+    remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64), contents)
     if is_thorough:
         remarks += _nearly_the_same(golden, split)
         remarks += _damaged(golden, hygiene)
@@ -220,14 +221,14 @@ class _Pictures:
             yield Remark(self._path, None, f"{found} ({_some(self._addresses)})", mend)
 
 
-def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64]) -> list[Remark]:
+def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64], contents: Contents) -> list[Remark]:
     """Texts that occur more than once: with contradicting labels, or without a common group."""
     _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     repeated = np.flatnonzero((counts[inverse] > 1) & (hashes != 0))
-    same: dict[tuple[str | None, ...], list[tuple[int, Item]]] = {}
+    same: dict[tuple[str | None, str], list[tuple[int, Item]]] = {}
     for index, item in zip(repeated.tolist(), golden.items(repeated.tolist()), strict=True):
-        if item.text is not None:
-            same.setdefault(_content(item), []).append((index, item))
+        if (shown := contents.of(item)) is not None:
+            same.setdefault(shown, []).append((index, item))
     labels = golden.labels()
     contradicting, apart = [], []
     n_rows = 0
@@ -358,15 +359,6 @@ def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]
             )
         )
     return remarks
-
-
-def _content(item: Item) -> tuple[str | None, ...]:
-    """What makes two items the same: one caption under two pictures is no copy."""
-    return (
-        item.text,
-        *item.images,
-        json.dumps(item.modalities, sort_keys=True, default=str) if item.modalities else None,
-    )
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Texts -> groups of texts that are the same but for a few characters.
+"""Texts -> groups of texts that are the same but for a few characters, under the same pictures.
 
 Two texts are near duplicates when the sets of their overlapping character sequences (case and blanks folded) share at
 least ``SIMILAR`` of their union (Jaccard). Candidates are found by MinHash signatures in bands (Broder 1997; Leskovec,
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
+    from harness.records import Item
 
 SIMILAR = 0.8
 """Least Jaccard similarity of near duplicates."""
@@ -46,18 +47,25 @@ def shingles(text: str) -> set[str]:
     return {plain[at : at + _GRAM] for at in range(len(plain) - _GRAM + 1)}
 
 
-def near_duplicates(texts: Iterable[str | None], texts_at: Texts, *, similar: float = SIMILAR) -> list[list[int]]:
+def near_duplicates(
+    texts: Iterable[str | None], texts_at: Texts, *, similar: float = SIMILAR, beside: Sequence[str] | None = None
+) -> list[list[int]]:
     """Groups of positions with (nearly) the same text, each sorted, in the order of their first members.
 
     Args:
         texts: All texts in order; None and blank texts are like nothing else.
         texts_at: Texts at given rising positions, to measure candidates.
         similar: Least Jaccard similarity, in (0, 1].
+        beside: What stands beside each text, empty for nothing: only texts with the same beside them are compared.
 
     Returns:
         Positions, at least two a group: the connected components of similar pairs.
     """
-    joined = _Joined(_band_keys(texts), texts_at, similar)
+    keys = _band_keys(texts)
+    if beside is not None and any(beside):
+        apart = np.array([hash(one) if one else 0 for one in beside], dtype=np.int64).astype(np.uint64)
+        keys = np.where(keys == 0, keys, keys ^ apart[:, None])
+    joined = _Joined(keys, texts_at, similar)
     bucket, member = _buckets(joined.keys)
     for back in range(1, _ROUNDS + 1):
         is_one = bucket[back:] == bucket[:-back]
@@ -73,9 +81,22 @@ def near_duplicates(texts: Iterable[str | None], texts_at: Texts, *, similar: fl
 
 
 def near_duplicates_of(golden: GoldenSet) -> list[list[int]]:
-    """Groups of positions of a golden set's items with (nearly) the same text."""
+    """Groups of positions of a golden set's items with (nearly) the same text and the same pictures.
+
+    An item without text is compared by its pictures alone.
+    """
+    from harness.goldens.contents import Contents
+
+    contents = Contents(golden)
+    beside = [contents.beside(item) for item in golden.items()]
+
+    def text(item: Item, at: int) -> str | None:
+        return item.text if item.text is not None and item.text.strip() else beside[at] or item.text
+
     return near_duplicates(
-        (item.text for item in golden.items()), lambda wanted: (item.text for item in golden.items(wanted))
+        (text(item, at) for at, item in enumerate(golden.items())),
+        lambda wanted: (text(item, at) for at, item in zip(wanted, golden.items(wanted), strict=True)),
+        beside=beside,
     )
 
 

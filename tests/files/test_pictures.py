@@ -125,3 +125,32 @@ def test_a_frame_outside_the_folder_is_refused(tmp_path):
     (tmp_path / "items.jsonl").write_text(ROW.replace("1.png", "../1.png"))
     with pytest.raises(FileError, match=r"field 'frames' has '../1.png', which leaves the folder of the set"):
         load_golden(tmp_path / "card.yaml", None)
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"),
+    [
+        ('[{"file": "1.png", "time": "two"}]', r"field 'frames.0.time' is 'two'\n  allowed: seconds, 0 or more"),
+        ('[{"file": "1.png", "time": -1}]', "field 'frames.0.time' is -1"),
+        ('[{"file": "1.png", "time": true}]', "field 'frames.0.time' is true"),
+        ('["1.png", {"file": 3}]', "field 'frames.1.file' is 3"),
+        ("[[1]]", "field 'frames' is "),
+    ],
+)
+def test_a_frame_that_nobody_can_read_is_refused(tmp_path, frames, said):
+    """A time that was no number passed the check."""
+    (tmp_path / "card.yaml").write_text(CARD)
+    (tmp_path / "items.jsonl").write_text(ROW.replace('[{"file": "1.png", "time": 0}]', frames))
+    with pytest.raises(FileError, match=said):
+        load_golden(tmp_path / "card.yaml", None)
+
+
+def test_a_modality_that_the_card_does_not_declare_is_refused(tmp_path):
+    """What stood beside declared modalities was read by nobody, in silence."""
+    (tmp_path / "card.yaml").write_text(CARD.replace("frames: frames", "frames: parts.frames"))
+    row = ROW.replace('"frames": [{"file": "1.png", "time": 0}]', '"parts": {"frames": ["1.png"], "sound": "hum"}')
+    (tmp_path / "items.jsonl").write_text(row)
+    with pytest.raises(FileError, match=r"'parts.sound' is declared nowhere in the card\n  allowed: frames"):
+        load_golden(tmp_path / "card.yaml", None)
+    (tmp_path / "card.yaml").write_text(CARD.replace("frames: frames", "frames: parts.frames, sound: parts.sound"))
+    assert next(load_golden(tmp_path / "card.yaml", None).items()).modalities["sound"] == "hum"

@@ -190,3 +190,42 @@ def test_known_copies_of_a_public_set_are_among_the_near_ones(tmp_path):
     copies = [at for at, text in enumerate(texts) if text is not None and seen.setdefault(text, at) != at]
     assert len(copies) == 9
     assert set(copies) <= positions
+
+
+def picture(path, colour):
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4), colour).save(path)
+
+
+def with_pictures(folder):
+    """Two pictures of the same bytes under two names, and one caption under two pictures."""
+    rows = [
+        {"id": "a", "text": SENTENCE, "images": ["red.png"], "labels": {"hate": 1}},
+        {"id": "b", "text": SENTENCE + "!", "images": ["blue.png"], "labels": {"hate": 0}},
+        {"id": "c", "text": SENTENCE + ".", "images": ["red2.png"], "labels": {"hate": 0}},
+        {"id": "d", "images": ["red.png"], "labels": {"hate": 1}},
+        {"id": "e", "images": ["red2.png"], "labels": {"hate": 0}},
+        {"id": "f", "images": ["blue.png"], "labels": {"hate": 0}},
+    ]
+    card = small(folder, rows)
+    for name in ("red.png", "red2.png", "blue.png"):
+        picture(card.parent / name, name[:3] if name.startswith("red") else "blue")
+    return card
+
+
+def test_a_caption_under_two_pictures_is_no_copy_and_one_picture_under_two_names_is(tmp_path):
+    """Near duplicates looked at texts alone."""
+    card = with_pictures(tmp_path)
+    golden = load_golden(card, None)
+    assert groups_of_copies(golden) == {0: "copies of a", 2: "copies of a", 3: "copies of d", 4: "copies of d"}
+    said = CliRunner().invoke(main, ["golden", "check", str(card)]).output
+    assert "1 group of nearly equal texts with different labels (a ~ c)" in said
+    assert "1 repeated text with different labels (d = e)" in said
+
+
+def test_the_audit_takes_a_picture_under_another_name_for_a_copy(tmp_path):
+    found = CliRunner().invoke(main, ["golden", "audit", str(with_pictures(tmp_path)), "--json"])
+    conflicts = {one["item"]: one["conflicts"] for one in json.loads(found.output)["suspicious"]}
+    assert conflicts == {"d": ["e"], "e": ["d"]}

@@ -90,7 +90,7 @@ def command(files: tuple[str, ...], folder: Path, dry_run: bool, as_json: bool, 
         click.echo(err=True)
     card = None if dry_run or policy is None else _write(pool, sample, asked, policy, said["name"], folder, golden_sets)
     if as_json:
-        print_json(_as_json(sample, card))
+        print_json(_as_json(sample, asked, card))
         return
     _show(sample, asked, card)
 
@@ -179,9 +179,10 @@ def _write(
     return card
 
 
-def _as_json(sample: Sample, card: Path | None) -> dict[str, Any]:
+def _as_json(sample: Sample, asked: Asked, card: Path | None) -> dict[str, Any]:
     return {
         "card": None if card is None else str(card),
+        "asked": asked.size,
         "items": len(sample.items),
         "rows": sample.n_rows,
         "population": sample.population,

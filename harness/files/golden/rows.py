@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.files.golden.faults import Faults, label_field
 from harness.files.golden.fields import MISSING, Fields, Row, slice_values
+from harness.files.golden.modalities import modality_faults, names_beside, undeclared
 from harness.files.golden.values import ABSENT, NULL, UNKNOWN, LabelValues, folded, yaml_key
 from harness.files.pictures import leaves_folder, named_in
 from harness.files.text import joined, quoted, shortened
@@ -42,6 +43,7 @@ class RowReader:
         self.ids: dict[str, int] = {}
         self.must_catch: set[int] = set()
         self.pictures: list[str] = []
+        self._beside_modalities = names_beside(card)
         self.faults = faults
         self._paths = card.fields
         self._must_catch_path = card.must_catch
@@ -239,16 +241,13 @@ class RowReader:
             self._note_must_catch(mark, row, index)
         for name, path, get in self.fields.modalities:
             part = get(row)
-            if part is not MISSING and part is not None and not _is_modality(part):
-                self._fault(
-                    index,
-                    path,
-                    f"is {quoted(part)}",
-                    f"text, or a list of texts, file names or mappings with times (modality '{name}')",
-                    "correct the row",
-                )
-            elif part is not MISSING and part is not None:
-                self._note_pictures(path, [one.name for one in named_in(name, part)], index)
+            if part is MISSING or part is None:
+                continue
+            for fault in modality_faults(name, path, part):
+                self._fault(index, *fault)
+            self._note_pictures(path, [one.name for one in named_in(name, part)], index)
+        for fault in undeclared(row, self._beside_modalities):
+            self._fault(index, *fault)
 
     def _note_must_catch(self, value: Any, row: Row, index: int) -> None:
         """True for an item that no candidate may miss; tables write it as 1, 0 or words."""
@@ -331,7 +330,3 @@ def is_vote_count(pair: Any) -> bool:
     """Whether a pair is votes for and votes cast."""
     is_pair = type(pair) is list and len(pair) == 2 and all(type(n) is int for n in pair)
     return is_pair and 0 <= pair[0] <= pair[1] <= MOST_VOTES
-
-
-def _is_modality(part: Any) -> bool:
-    return type(part) is str or (type(part) is list and all(type(entry) in (str, dict) for entry in part))
