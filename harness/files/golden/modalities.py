@@ -53,7 +53,7 @@ def names_beside(card: GoldenCard) -> Mapping[str, frozenset[str]]:
     {'parts': frozenset({'ocr'})}
     """
     tops = {path.split(".")[0] for path in card.modalities.values() if "." in path} - {_OWN_FOLDER, *card.ignore}
-    paths = [path for path in read_paths(card, "images", "context", "votes", "weight", "group", "must_catch")]
+    paths = read_paths(card, "images", "context", "votes", "weight", "group", "must_catch")
     return {top: frozenset(path.split(".")[1] for path in paths if path.startswith(f"{top}.")) for top in sorted(tops)}
 
 
