@@ -20,7 +20,7 @@ from harness import __version__
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Prediction
-from harness.runner.batch import BatchAnswers, BatchBook, BatchFill, check_batches, without_retries
+from harness.runner.batch import BatchBook, BatchFill, check_batches
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
@@ -32,6 +32,7 @@ from harness.runner.record import Execution, check_counts, is_final, run_record,
 from harness.runner.request import RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.transport import AiohttpTransport, Transport
+from harness.runner.ways import InBatches, Live
 from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
 from harness.runs.layout import ITEMS_FILE, PREDICTIONS_FILE
 from harness.runs.writer import RunWriter
@@ -96,7 +97,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             book=cache.book,
         )
         stopped = asyncio.Event()
-        fill: BatchFill | None = None
+        way = Live(request.endpoints, transport, budget)
         if request.is_batch:
             fill = BatchFill(
                 request,
@@ -109,19 +110,19 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 say=lambda line: progress.say(line),
                 stopped=stopped,
             )
-            transport = BatchAnswers(fill, request.wave, request.repeats)
+            way = InBatches(request, fill)
         caller = Caller(
-            request.endpoints if fill is None else without_retries(request.endpoints),
+            way.endpoints,
             cache,
-            transport,
-            budget if fill is None else Budget(None, ()),
+            way.transport,
+            way.budget,
             wave=request.wave,
             clock=around.clock,
             now=around.now,
             sleep=around.sleep,
             rng=around.rng,
             was_answered=lambda model_id: was_answered(request, cache, model_id),
-            is_batch=fill is not None,
+            is_batch=request.is_batch,
             stopped=stopped,
         )
         asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
@@ -179,8 +180,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             )
             async with _shown(progress, cache), signals:
                 try:
-                    if fill is not None:
-                        await fill.fill()
+                    await way.fill()
                     await engine.run()
                 finally:
                     cache.measure(engine.measures.sums(request.candidates, request.endpoints))
@@ -188,13 +188,13 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 caller.check_end()
             request.check_unchanged()
             check_counts(writer.counts, n_rows)
-            n_unpriced = caller.counts.unpriced if fill is None else fill.n_unpriced
+            n_unpriced = way.n_unpriced(caller.counts)
             result = Execution(
                 status=status_of(writer.counts, request.max_error_rate, engine.reason),
                 reason=engine.reason,
                 counts=writer.counts,
                 error_reasons=writer.error_reasons,
-                calls=caller.counts.calls if fill is None else fill.n_asked,
+                calls=way.n_calls(caller.counts),
                 retries=caller.counts.retries,
                 cached=caller.counts.cached,
                 cost_usd=budget.spent_usd,
