@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import FileError
+from harness.files.golden.stamp import Stamp, stamp_of
+from harness.files.picture_digests import PictureDigests
 from harness.files.text import shortened
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ IMAGES = "images"
 DATA_URL = "data:"
 MOST_BYTES = 20 * 1024 * 1024
 """Most of one picture; platform.openai.com/docs/guides/images-vision and .../guides/moderation name 20 MB."""
+RECENT_BYTES = 3 * MOST_BYTES
+"""Of the pictures that were read last."""
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "MPO": "image/jpeg"}
 _NAME = re.compile(r"[^\n\r]{1,500}\.(?:png|jpe?g|jfif|webp|gif)", re.IGNORECASE)
 
@@ -111,6 +114,8 @@ class PictureFolder:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = None if folder is None else folder.resolve()
+        self._recent: dict[str, tuple[Stamp, Picture]] = {}
+        self._n_recent = 0
 
     @classmethod
     def of(cls, items_path: Path | None) -> PictureFolder:
@@ -140,7 +145,7 @@ class PictureFolder:
         return path
 
     def read(self, name: str) -> Picture:
-        """The bytes of a picture and their type by content.
+        """The bytes of a picture and their type by content; what was read last is at hand for repeats of its item.
 
         Raises:
             FileError: It cannot be read, is too large, or is no picture that models take.
@@ -149,7 +154,10 @@ class PictureFolder:
             return _from_data_url(name)
         path = self.path(name)
         try:
-            size = path.stat().st_size
+            stamp = stamp_of(path)
+            if name in self._recent and self._recent[name][0] == stamp:
+                return self._recent[name][1]
+            size = stamp.size
             data = path.read_bytes() if 0 < size <= MOST_BYTES else b""
         except OSError as error:
             raise FileError(name, f"cannot be read: {error.strerror}", next_step="check its permissions") from error
@@ -157,7 +165,16 @@ class PictureFolder:
             found = "is empty" if size == 0 else f"has {size / 1e6:.0f} MB"
             hint = "save it again" if size == 0 else "scale the image down"
             raise FileError(name, found, allowed="1 byte to 20 MB", next_step=hint)
-        return Picture(_media_type(name, data), data)
+        picture = Picture(_media_type(name, data), data)
+        self._keep(name, stamp, picture)
+        return picture
+
+    def _keep(self, name: str, stamp: Stamp, picture: Picture) -> None:
+        dropped = self._recent.pop(name, None)
+        self._recent[name] = stamp, picture
+        self._n_recent += len(picture.data) - (len(dropped[1].data) if dropped else 0)
+        while self._n_recent > RECENT_BYTES:
+            self._n_recent -= len(self._recent.pop(next(iter(self._recent)))[1].data)
 
 
 def _from_data_url(url: str) -> Picture:
@@ -201,14 +218,15 @@ def _media_type(name: str, data: bytes) -> str:
     return known
 
 
-def add_pictures(hasher: _Hash, names: Sequence[str], folder: Path | None) -> None:
+def add_pictures(hasher: _Hash, names: Sequence[str], folder: Path | None, cache_dir: Path | None = None) -> None:
     """Add the bytes of a set's pictures to its hash; one that is missing adds its name alone."""
     pictures = PictureFolder(folder)
+    digests = PictureDigests(folder or Path(), cache_dir)
     for name in sorted(set(names)):
         hasher.update(name.encode("utf-8", "surrogatepass"))
         if not is_address(name):
             try:
-                with pictures.path(name).open("rb") as file:
-                    hasher.update(hashlib.file_digest(file, "sha256").digest())
+                hasher.update(digests.of(pictures.path(name)))
             except (FileError, OSError, ValueError):
                 hasher.update(b"\0missing")
+    digests.keep()

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import FileError
+from harness.files import pictures
 from harness.files.golden.sets import load_golden
 from harness.files.pictures import MOST_BYTES, PictureFolder, named_in, pictures_of
 from harness.records import Item
@@ -154,3 +155,26 @@ def test_a_modality_that_the_card_does_not_declare_is_refused(tmp_path):
         load_golden(tmp_path / "card.yaml", None)
     (tmp_path / "card.yaml").write_text(CARD.replace("frames: frames", "frames: parts.frames, sound: parts.sound"))
     assert next(load_golden(tmp_path / "card.yaml", None).items()).modalities["sound"] == "hum"
+
+
+def test_repeats_of_an_item_read_its_picture_once(tmp_path, monkeypatch):
+    """Each repeat read, checked and held the file anew, between the calls of all others."""
+    path = tmp_path / "a.png"
+    path.write_bytes(picture())
+    folder = PictureFolder(tmp_path)
+    first = folder.read("a.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", None)
+        assert folder.read("a.png") is first
+    path.write_bytes(picture(color=(0, 200, 0)))
+    assert folder.read("a.png").data == path.read_bytes()
+
+
+def test_pictures_at_hand_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "RECENT_BYTES", 3 * len(picture()))
+    folder = PictureFolder(tmp_path)
+    for number in range(9):
+        (tmp_path / f"{number}.png").write_bytes(picture())
+        folder.read(f"{number}.png")
+    assert list(folder._recent) == ["6.png", "7.png", "8.png"]
+    assert folder._n_recent == 3 * len(picture())

@@ -109,7 +109,8 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
     Args:
         card_path: The card, a YAML file.
         policy: The policy the labels are judged under. None leaves categories unchecked and implies no parents.
-        cache_dir: Where tables (CSV, Parquet, hub) keep their memory-mapped form; the user's cache folder by default.
+        cache_dir: Where tables (Parquet, hub) keep their memory-mapped form, and pictures their digests; the
+            user's cache folder by default.
     """
     path = Path(card_path)
     document, card = read_card(path, policy)
@@ -127,7 +128,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
             str(items_path or card.items), "has no items", allowed="at least one row", next_step="add the items"
         )
     if reader.pictures:
-        add_pictures(hasher, reader.pictures, None if items_path is None else items_path.parent)
+        add_pictures(hasher, reader.pictures, None if items_path is None else items_path.parent, cache_dir)
     index_of = reader.ids
     labels.setflags(write=False)
     return GoldenSet(
