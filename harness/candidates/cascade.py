@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.responses import worst
+from harness.candidates.worker import stop_candidate
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import joined, shortened
@@ -128,6 +129,11 @@ class CascadeCandidate:
         """Every stage prepares the items it may be asked about."""
         for stage in self._stages:
             stage.candidate.prepare(items)
+
+    def stop(self) -> None:
+        """Every stage ends what it computes."""
+        for stage in self._stages:
+            stop_candidate(stage.candidate)
 
     def decide(self, item: Item) -> Decide:
         """Ask stage after stage until nothing is open."""

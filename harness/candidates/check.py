@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from harness.candidates.asked import parser_of
 from harness.candidates.build import Builder
 from harness.errors import FileError, GroupedError, HarnessError
-from harness.files.doors import ALLOWED_CODE, CODE_HINT, is_importable, refusal_of
+from harness.files.doors import ALLOWED_CODE, code_hint, is_importable, refusal_of
 from harness.files.evals import LoadedEval
 from harness.files.kinds import GROUP, Doubt, kind_of, kinds
 from harness.files.text import joined, shortened
@@ -75,7 +75,10 @@ def _check_code(
         if refusal is not None:
             errors.append(
                 document.error(
-                    place, f"names the {what} '{path}', which {refusal}", allowed=ALLOWED_CODE, next_step=CODE_HINT
+                    place,
+                    f"names the {what} '{path}', which {refusal}",
+                    allowed=ALLOWED_CODE,
+                    next_step=code_hint(path, loaded.folder),
                 )
             )
         elif not is_importable(path, loaded.folder):

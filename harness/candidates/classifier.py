@@ -2,30 +2,33 @@
 
 It returns one score per text (a list of floats, for one category) or one mapping of name -> score per text. Decides how
 scores become decisions: ``score >= threshold``, with 0.5 where the eval declares none; all thresholds are part of the
-fingerprint. A text on which the callable fails is an ``error`` row; a result of the wrong shape is the user's to mend.
-It runs in a process of its own (``worker``), a chunk of items at a time; what model files hold is ``estimators``'.
+fingerprint. A text on which the callable fails, or computes beyond ``timeout_s``, is an ``error`` row; a result of the
+wrong shape is the user's to mend (``results``). It runs in a process of its own (``worker``), a chunk of items at a
+time; what model files hold is ``estimators``'.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Gt
 
 from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
 from harness.candidates.names import NameIndex, map_scores
-from harness.candidates.worker import Worker, WorkerError
+from harness.candidates.results import listed, require_shape, score_of
+from harness.candidates.worker import NoResultError, StoppedError, Worker, WorkerError
 from harness.errors import HarnessError
 from harness.files.doors import import_object, source_hash
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import joined, quoted, shortened
 from harness.records import CandidateSpec, Item
-from harness.records.answers import Answer, Decide
+from harness.records.answers import NOT_ASKED, Answer, Decide
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
@@ -39,8 +42,14 @@ SHORTEST_HIDDEN = 3
 """Shorter texts of items cannot be told from words of the message."""
 MAX_KEPT = 65_536
 """Scores of that many items are kept between ``prepare`` and ``decide``."""
+DEFAULT_TIMEOUT_S = 300.0
+"""One call of the callable, which may load a model: as long as an item may take at an endpoint."""
+MOST_LATE = 3
+"""Calls that gave no result in their time, before any that did: then it is not the texts."""
+FEWER = 4
+"""After a call that took too long the next ones hold a fourth of its texts: the callable may only be slow."""
 
-Classify = Callable[[list[str]], Iterable[Any]]
+Classify = Callable[[list[str]], Any]
 
 
 class ClassifierCandidate:
@@ -80,6 +89,9 @@ class ClassifierCandidate:
         self._single = single
         self._thresholds = dict.fromkeys(self.categories, DEFAULT_THRESHOLD) | dict(thresholds or {})
         self._kept: dict[str, Mapping[str, float] | str] = {}
+        self._most_texts = MAX_KEPT
+        self._late: dict[str, str] = {}
+        self._has_answered = False
         self.fingerprint: Mapping[str, Any] = {
             "kind": "classifier",
             "categories": list(self.categories),
@@ -89,18 +101,28 @@ class ClassifierCandidate:
         }
 
     def prepare(self, items: Sequence[Item]) -> None:
-        """Score a chunk in one call; when that fails, each item is tried alone."""
+        """Score a chunk in one call; when that fails, each item is tried alone. After ``stop``, nothing."""
         batch = [item for item in items if item.text is not None]
-        if not batch:
-            return
         while self._kept and len(self._kept) + len(batch) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
-        found = self._scores([item.text or "" for item in batch])
+        with suppress(StoppedError):
+            while batch:
+                part, batch = batch[: self._most_texts], batch[self._most_texts :]
+                self._score(part)
+
+    def _score(self, part: Sequence[Item]) -> None:
+        found = self._scores([item.text or "" for item in part])
         if isinstance(found, str):
-            for item in batch:
+            for item in part:
                 self._kept[item.id] = self._alone(item)
             return
-        self._kept.update(zip((item.id for item in batch), found, strict=True))
+        self._kept.update(zip((item.id for item in part), found, strict=True))
+
+    def stop(self) -> None:
+        """End a call that is under way, and make no other."""
+        stop = getattr(self._classify, "stop", None)
+        if stop is not None:
+            stop()
 
     def decide(self, item: Item) -> Decide:
         """Decide by the scores; an item without text is an abstention."""
@@ -112,7 +134,9 @@ class ClassifierCandidate:
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
         if item.id not in self._kept:
             self.prepare([item])
-        found = self._kept[item.id]
+        found = self._kept.get(item.id)
+        if found is None:
+            return Answer(NOT_ASKED, error="the run was stopped")
         if isinstance(found, str):
             return Answer("error", error=found)
         decisions = {
@@ -124,24 +148,37 @@ class ClassifierCandidate:
         return Answer("ok", decisions, found)
 
     def _alone(self, item: Item) -> Mapping[str, float] | str:
-        found = self._scores([item.text or ""])
+        text = item.text or ""
+        found = self._late.get(text) or self._scores([text])
         return found if isinstance(found, str) else found[0]
 
     def _scores(self, texts: list[str]) -> list[Mapping[str, float] | str] | str:
         """Scores by category for each text, or why there are none."""
         try:
-            returned = list(self._classify(texts))
-        except HarnessError:
+            returned = listed(self._path, self._classify(texts), len(texts))
+        except (HarnessError, StoppedError):
             raise
+        except NoResultError as error:
+            return self._too_late(texts, f"classifier '{self._path}' {error}")
         except Exception as error:  # whatever the callable raises is about these texts, and data
             return f"the classifier raised {said(error, texts)}"
-        if len(returned) != len(texts):
-            raise HarnessError(
-                f"classifier '{self._path}' returned {len(returned)} results for {len(texts)} texts",
-                allowed="one result per text, in order",
-                next_step="correct the callable",
-            )
+        self._has_answered = True
+        require_shape(self._path, returned)
         return [self._mapped(one) for one in returned]
+
+    def _too_late(self, texts: list[str], reason: str) -> str:
+        """Ask for fewer texts at a time, and not again for one that took too long alone."""
+        if len(texts) > 1:
+            self._most_texts = max(1, len(texts) // FEWER)
+            return reason
+        self._late[texts[0]] = reason
+        if not self._has_answered and len(self._late) >= MOST_LATE:
+            raise HarnessError(
+                f"{reason}, for {MOST_LATE} texts one after the other",
+                allowed="a callable that returns; timeout_s says how long one call may take",
+                next_step="call it on one text by hand, or give the candidate a longer timeout_s",
+            )
+        return reason
 
     def _mapped(self, returned: Any) -> Mapping[str, float] | str:
         if isinstance(returned, Mapping):
@@ -152,20 +189,22 @@ class ClassifierCandidate:
                     allowed=joined(self._names.names),
                     next_step="name a crosswalk that maps it, or correct the callable",
                 )
-            named = {name: _score(score) for name, score in returned.items()}
+            named = {name: score_of(score) for name, score in returned.items()}
         elif self._single is not None:
-            named = {self._single: _score(returned)}
+            named = {self._single: score_of(returned)}
         elif self._names.has_crosswalk and self._names.resolve(ONE_SCORE) is not None:
-            named = {ONE_SCORE: _score(returned)}
+            named = {ONE_SCORE: score_of(returned)}
         else:
             raise HarnessError(
                 f"classifier '{self._path}' returned one score per text, and nothing says for which category",
                 allowed=f"a threshold for exactly one category, or a crosswalk from '{ONE_SCORE}'",
                 next_step="add thresholds: {CATEGORY: 0.5} to the candidate",
             )
-        scores = {name: score for name, score in named.items() if score is not None}
+        scores = {name: score for name, score in named.items() if isinstance(score, float)}
         if len(scores) < len(named):
-            return "a score is not a number from 0 to 1"
+            return next(
+                f"the score {score} is not a number from 0 to 1" for score in named.values() if isinstance(score, str)
+            )
         return map_scores(self._names, scores)
 
 
@@ -179,15 +218,6 @@ def said(error: Exception, texts: Sequence[str]) -> str:
     text = "".join(one if one.isprintable() else "?" for one in text[:MAX_SAID])
     kind = error.kind if isinstance(error, WorkerError) else type(error).__name__
     return f"{kind}: {text}" if text else kind
-
-
-def _score(value: Any) -> float | None:
-    """A finite number in [0, 1], else None; NumPy's numbers are numbers."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and 0 <= number <= 1 else None
 
 
 def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ClassifierCandidate:
@@ -205,7 +235,8 @@ def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -
                 next_step="name a function",
             )
         inputs = {**_package(path), "source": source_hash(path, found)}
-    classify = Worker({"path": path, "folder": str(folder), "trusted": trusted})
+    timeout_s = float(spec.options.get("timeout_s") or DEFAULT_TIMEOUT_S)
+    classify = Worker({"path": path, "folder": str(folder), "trusted": trusted}, timeout_s=timeout_s)
     names = builder.names(spec)
     builder.require_decided(candidate_id, spec, names)
     single = None
@@ -270,7 +301,7 @@ def _check(check: SpecCheck) -> None:
 CLASSIFIER = Kind(
     build_classifier,
     takes=frozenset(("crosswalk", "thresholds")),
-    fields={"trusted": tuple[str, ...]},
+    fields={"trusted": tuple[str, ...], "timeout_s": Annotated[float, Gt(0)]},
     check=_check,
     imports=lambda loaded, spec: [("classifier", spec.value)] if _CALLABLE.fullmatch(spec.value) else [],
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.kinds import KINDS
+from harness.candidates.worker import stop_candidate
 from harness.errors import HarnessError
 from harness.files.doors import Door, source_hash
 from harness.files.kinds import GROUP, Kind, SpecCheck, kinds
@@ -43,6 +44,10 @@ class InstalledCandidate:
     def prepare(self, items: Sequence[Item]) -> None:
         """Let it prepare a chunk of items."""
         self._candidate.prepare(items)
+
+    def stop(self) -> None:
+        """Let it end what it computes, where it can."""
+        stop_candidate(self._candidate)
 
     def decide(self, item: Item) -> Decide:
         """Let it decide one item."""

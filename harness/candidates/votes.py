@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Gt
 
 from harness.candidates.responses import worst
+from harness.candidates.worker import stop_candidate
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import shortened
 from harness.records import CandidateSpec, Item
@@ -76,6 +77,11 @@ class VoteCandidate:
         """Every voter prepares the items."""
         for one in self._voters:
             one.prepare(items)
+
+    def stop(self) -> None:
+        """Every voter ends what it computes."""
+        for one in self._voters:
+            stop_candidate(one)
 
     def decide(self, item: Item) -> Decide:
         """Ask all voters side by side, and count what they say."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.candidates.worker import stop_candidate
 from harness.files.pictures import IMAGES
 from harness.records import Item
 from harness.records.answers import Candidate, Decide
@@ -40,6 +41,10 @@ class Without:
     def prepare(self, items: Sequence[Item]) -> None:
         """Let it prepare a chunk of items as it will see them."""
         self.candidate.prepare([without(item, self._parts) for item in items])
+
+    def stop(self) -> None:
+        """Let it end what it computes."""
+        stop_candidate(self.candidate)
 
     def decide(self, item: Item) -> Decide:
         """Let it decide what is left of an item."""

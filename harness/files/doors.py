@@ -110,7 +110,7 @@ def import_object(path: str, *, what: str, folder: Path | None = None) -> Any:
     module_name, _, attributes = path.partition(":")
     refusal = refusal_of(path, folder)
     if refusal is not None:
-        raise HarnessError(f"{what} '{path}' {refusal}", allowed=ALLOWED_CODE, next_step=CODE_HINT)
+        raise HarnessError(f"{what} '{path}' {refusal}", allowed=ALLOWED_CODE, next_step=code_hint(path, folder))
     with _worded(f"{what} '{path}'", module_name), _importable(module_name, folder):
         found: Any = importlib.import_module(module_name)
     for name in attributes.split("."):
@@ -135,6 +135,18 @@ ALLOWED_CODE = (
 OWN = __name__.partition(".")[0]
 """This package, which may run from a folder that nobody installed."""
 CODE_HINT = "put the module beside the eval, or install its package (pip install -e FOLDER)"
+
+
+def code_hint(path: str, folder: Path | None) -> str:
+    """What to do about code that may not be imported."""
+    top = path.partition(":")[0].partition(".")[0]
+    place = project_folder(top, folder)
+    if place is None:
+        return CODE_HINT
+    return (
+        f"{place.name}/{top}.py bears the name of a module of Python, which is found before it: rename it, "
+        f"to {top}_of_ours.py for example"
+    )
 
 
 def refusal_of(path: str, folder: Path | None) -> str | None:

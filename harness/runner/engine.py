@@ -13,6 +13,7 @@ from itertools import islice
 from math import isnan
 from typing import Any, Protocol
 
+from harness.candidates.worker import stop_candidate
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Answer, Candidate, Decide, Prediction, Response
@@ -121,6 +122,8 @@ class Engine:
         """End the run: nothing new is asked, open calls get a moment, what is left is written down as not done."""
         if self.reason is None:
             self.reason = reason
+        for one in self._candidates:
+            stop_candidate(one)
         self._caller.stop()
 
     def cancel(self) -> None:
