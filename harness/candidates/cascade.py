@@ -130,7 +130,7 @@ class CascadeCandidate:
         for stage in self._stages:
             stage.candidate.prepare(items)
 
-    def stop(self) -> None:
+    def stop_computing(self) -> None:
         """Every stage ends what it computes."""
         for stage in self._stages:
             stop_candidate(stage.candidate)

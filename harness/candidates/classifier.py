@@ -101,7 +101,7 @@ class ClassifierCandidate:
         }
 
     def prepare(self, items: Sequence[Item]) -> None:
-        """Score a chunk in one call; when that fails, each item is tried alone. After ``stop``, nothing."""
+        """Score a chunk in one call; when that fails, each item is tried alone. After ``stop_computing``, nothing."""
         batch = [item for item in items if item.text is not None]
         while self._kept and len(self._kept) + len(batch) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
@@ -118,7 +118,7 @@ class ClassifierCandidate:
             return
         self._kept.update(zip((item.id for item in part), found, strict=True))
 
-    def stop(self) -> None:
+    def stop_computing(self) -> None:
         """End a call that is under way, and make no other."""
         stop = getattr(self._classify, "stop", None)
         if stop is not None:

@@ -45,7 +45,7 @@ class InstalledCandidate:
         """Let it prepare a chunk of items."""
         self._candidate.prepare(items)
 
-    def stop(self) -> None:
+    def stop_computing(self) -> None:
         """Let it end what it computes, where it can."""
         stop_candidate(self._candidate)
 

@@ -78,7 +78,7 @@ class VoteCandidate:
         for one in self._voters:
             one.prepare(items)
 
-    def stop(self) -> None:
+    def stop_computing(self) -> None:
         """Every voter ends what it computes."""
         for one in self._voters:
             stop_candidate(one)

@@ -42,7 +42,7 @@ class Without:
         """Let it prepare a chunk of items as it will see them."""
         self.candidate.prepare([without(item, self._parts) for item in items])
 
-    def stop(self) -> None:
+    def stop_computing(self) -> None:
         """Let it end what it computes."""
         stop_candidate(self.candidate)
 

@@ -135,8 +135,8 @@ class Worker:
 
 
 def stop_candidate(candidate: Any) -> None:
-    """End what a candidate computes beside the runner's loop: its ``stop``, which not every kind has."""
-    stop = getattr(candidate, "stop", None)
+    """End what a candidate computes beside the runner's loop: its ``stop_computing``, which not every kind has."""
+    stop = getattr(candidate, "stop_computing", None)
     if callable(stop):
         stop()
 

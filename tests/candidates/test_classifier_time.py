@@ -160,7 +160,7 @@ def test_a_stop_reaches_the_classifier_through_what_holds_it(hanging, around):
     thread = threading.Thread(target=candidate.prepare, args=([item("hang", "i1"), item("fine", "i2")],))
     thread.start()
     wait_for(lambda: begun(hanging))
-    candidate.stop()
+    candidate.stop_computing()
     thread.join(30)
     assert not thread.is_alive()
     assert local(candidate, item("fine", "i3")).outcome != "ok"
@@ -232,7 +232,7 @@ def test_every_stop_of_a_run_stops_its_candidates():
     class Loud:
         id, models_used, n_stops = "loud", (), 0
 
-        def stop(self):
+        def stop_computing(self):
             self.n_stops += 1
 
     class Nobody:
