@@ -6,6 +6,7 @@ Decides which of them mean that the answer is finished; whatever is not known to
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from harness.candidates.meanings import Kind, Meaning
 from harness.candidates.said import Said
@@ -38,6 +39,7 @@ _RETRY_END = re.compile(
 _CUT_END = re.compile(r"length|max_?(?:\w+_)?tokens?|token_?limit|context_window")
 
 
+@lru_cache(512)
 def meaning_of_end(finish: str, *, has_text: bool = True, has_tools: bool = False) -> Meaning:
     """What a reason of ending means: what is not known to mean "finished" is no finished answer.
 

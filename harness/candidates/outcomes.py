@@ -129,9 +129,10 @@ def meaning_of_choice(choice: Choice) -> Meaning:
         return meaning_of_failure(_status_in(choice.error) or 502, choice.error)
     has_text = bool(choice.text.strip())
     meaning = meaning_of_end(choice.finish, has_text=has_text, has_tools=bool(choice.tools))
-    native = meaning_of_end(choice.native_finish, has_text=has_text)
-    if meaning.kind == "answered" and native.kind in ("blocked", "refused", "cut_off"):
-        meaning = native  # a router wrote "stop" over what the model's own server said
+    if choice.native_finish and meaning.kind == "answered":
+        native = meaning_of_end(choice.native_finish, has_text=has_text)
+        if native.kind in ("blocked", "refused", "cut_off"):
+            meaning = native  # a router wrote "stop" over what the model's own server said
     if choice.is_filtered and meaning.kind != "retry":
         return Meaning("blocked", 200, Said(), choice.finish or "content_filter")
     if meaning.kind == "tool":
@@ -142,15 +143,15 @@ def meaning_of_choice(choice: Choice) -> Meaning:
     return meaning
 
 
-def effective_status(status: int, document: Any) -> int:
-    """The status to act by: that of the error inside a 2xx, where there is one.
+def effective_status(status: int, document: Any, meaning: Meaning | None = None) -> int:
+    """The status to act by: that of the error inside a 2xx, where there is one; ``meaning`` where it was read already.
 
     >>> effective_status(200, {"error": {"code": 429}}), effective_status(200, {"error": None, "choices": []})
     (429, 200)
     """
     if not 200 <= status < 300:
         return status
-    meaning = meaning_of(status, document)
+    meaning = meaning or meaning_of(status, document)
     if meaning.status >= 400:
         return meaning.status
     return 503 if meaning.kind == "retry" else status
@@ -159,13 +160,13 @@ def effective_status(status: int, document: Any) -> int:
 ANSWER_ROUTES = ("chat/completions", "moderations", "text:analyze", "image:analyze")
 
 
-def may_journal(route: str, document: Any) -> bool:
+def may_journal(route: str, document: Any, meaning: Meaning | None = None) -> bool:
     """Whether the document of a 2xx is an answer to keep; what other routes answer is known to their candidate alone.
 
     >>> may_journal("/chat/completions", {"choices": []}), may_journal("/classify", {"label": "spam"})
     (False, True)
     """
-    meaning = meaning_of(200, document)
+    meaning = meaning or meaning_of(200, document)
     is_theirs = not route.strip("/").endswith(ANSWER_ROUTES) and isinstance(document, dict)
     return meaning.may_journal or (is_theirs and meaning.kind == "rejected" and meaning.status == 200)
 
@@ -184,7 +185,7 @@ def _error_inside(document: Mapping[str, Any]) -> tuple[int, Any] | None:
     if isinstance(base, dict) and base.get("status_code") not in (0, None):
         return MINIMAX_STATUSES.get(_int(base["status_code"]), 500), document
     for name in ("error_code", "errorCode"):
-        if _int(document.get(name)) and "result" not in document:
+        if name in document and _int(document[name]) and "result" not in document:
             return QIANFAN_STATUSES.get(_int(document[name]), 400), document
     if error and not (isinstance(error, dict) and not any(error.values())):
         if choice_of(document) is not None and document.get("object") != "error":
@@ -192,8 +193,8 @@ def _error_inside(document: Mapping[str, Any]) -> tuple[int, Any] | None:
         return _status_in(error) or 502, document
     if document.get("object") == "error" or document.get("type") == "error":
         return _status_in(document) or 502, document
-    has_answer = any(isinstance(document.get(name), list | dict) and document[name] for name in ANSWER_FIELDS)
-    if not has_answer and ("code" in document or "detail" in document or isinstance(document.get("message"), str)):
+    says_more = "code" in document or "detail" in document or isinstance(document.get("message"), str)
+    if says_more and not any(isinstance(document.get(name), list | dict) and document[name] for name in ANSWER_FIELDS):
         return _status_in(document) or 502, document
     return None
 

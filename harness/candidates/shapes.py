@@ -8,13 +8,14 @@ responses, Ollama and Cohere. What they mean is left to ``outcomes``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thought")
 REASONING_PARTS = frozenset(
     {"thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary_text", "reasoningContent"}
 )
+PLAIN_FIELDS = frozenset({"role", "content"})
 TOOL_PARTS = frozenset({"tool_use", "tool_call", "function_call", "toolUse", "functionCall", "server_tool_use"})
 
 
@@ -58,10 +59,13 @@ def choice_of(document: Any) -> Choice | None:
 
 def is_marked_filtered(found: Any) -> bool:
     """Whether Azure's filter results say that something was filtered."""
+    if not isinstance(found, dict):
+        return False
     for name in ("content_filter_results", "content_filter_result"):
-        results = found.get(name) if isinstance(found, dict) else None
-        values = results.values() if isinstance(results, dict) else ()
-        if any(isinstance(one, dict) and one.get("filtered") is True for one in values):
+        results = found.get(name)
+        if isinstance(results, dict) and any(
+            isinstance(one, dict) and one.get("filtered") is True for one in results.values()
+        ):
             return True
     return False
 
@@ -79,8 +83,7 @@ def _chat(document: Mapping[str, Any]) -> Choice | None:
     finish = _word(choice, "finish_reason", "finishReason", "stop_reason")
     native = _word(choice, "native_finish_reason")
     is_filtered = is_marked_filtered(choice)
-    read = _choice(message, content, finish or native, choice.get("logprobs"), choice.get("error"), is_filtered)
-    return replace(read, native_finish=native)
+    return _choice(message, content, finish or native, choice.get("logprobs"), choice.get("error"), is_filtered, native)
 
 
 def _anthropic(document: Mapping[str, Any]) -> Choice | None:
@@ -135,7 +138,14 @@ def _choice(
     logprobs: Any = None,
     error: Any = None,
     is_filtered: bool = False,
+    native_finish: str = "",
 ) -> Choice:
+    if isinstance(content, str):
+        for name, value in message.items():
+            if value and name not in PLAIN_FIELDS:
+                break
+        else:  # what nearly every answer is: a text and nothing else
+            return Choice(content, finish, "", "", (), logprobs, error or None, is_filtered, native_finish)
     said: list[str] = [content] if isinstance(content, str) else []
     thought = [message[name] for name in REASONING_FIELDS if isinstance(message.get(name), str)]
     refusals = [message["refusal"]] if isinstance(message.get("refusal"), str) else []
@@ -154,6 +164,7 @@ def _choice(
         logprobs,
         error or None,
         is_filtered,
+        native_finish,
     )
 
 
@@ -213,4 +224,7 @@ def _gemini_logprobs(found: Any) -> Any:
 
 
 def _word(found: Mapping[str, Any], *names: str) -> str:
-    return next((value.strip() for name in names if isinstance(value := found.get(name), str) and value.strip()), "")
+    for name in names:
+        if isinstance(value := found.get(name), str) and (word := value.strip()):
+            return word
+    return ""

@@ -47,9 +47,17 @@ def estimate(body: bytes, *, bytes_per_token: int = BYTES_PER_TOKEN, output_toke
     >>> estimate(b'{"input": "12345678", "max_tokens": 20}')
     Estimate(input_tokens=10, output_tokens=20)
     """
-    n_images, n_bytes = _images(body)
-    n_input = -(-(len(body) - n_bytes) // bytes_per_token) + n_images * IMAGE_TOKENS
-    return Estimate(n_input, _last_limit(body, output_tokens))
+    return Estimate(input_estimate(body, bytes_per_token), _last_limit(body, output_tokens))
+
+
+def input_estimate(body: bytes, bytes_per_token: int = BYTES_PER_TOKEN) -> int:
+    """Input tokens of a call by the rule of thumb.
+
+    >>> input_estimate(b'{"input": "12345678", "max_tokens": 20}')
+    10
+    """
+    n_images, n_bytes = _images(body) if _DATA_URL in body else (0, 0)
+    return -(-(len(body) - n_bytes) // bytes_per_token) + n_images * IMAGE_TOKENS
 
 
 def _images(body: bytes) -> tuple[int, int]:
@@ -226,17 +234,17 @@ class Budget:
         self._n_open -= 1
         kept = Amount(self._reserved.usd - reserved.usd, self._reserved.tokens - reserved.tokens)
         self._reserved = kept if self._n_open else NOTHING
-        spent = (
-            Spent(unknown_usd=reserved.usd, unknown_tokens=reserved.tokens, unknown_calls=1)
-            if actual is None
-            else Spent(usd=actual.usd, tokens=actual.tokens)
-        )
-        if any(spent):
-            self.now = self.now.plus(spent)
-            self._book(spent)
+        if actual is None:
+            self._take(Spent(0.0, reserved.usd, 0, reserved.tokens, 1))
+        elif actual.usd or actual.tokens:
+            self._take(Spent(actual.usd, 0.0, actual.tokens, 0, 0))
         if self._settled is not None:
             self._settled.set_result(None)
             self._settled = None
+
+    def _take(self, spent: Spent) -> None:
+        self.now = self.now.plus(spent)
+        self._book(spent)
 
     def has_room(self, amount: Amount) -> bool:
         """Whether this much more may be taken."""

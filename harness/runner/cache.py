@@ -94,7 +94,7 @@ class _Pending:
     committed: asyncio.Future[None] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.answers or self.released or self.wanted or any(self.spent))
+        return bool(self.answers or self.released or self.wanted or self.spent is not NOTHING_SPENT)
 
 
 class ResponseCache:
@@ -195,7 +195,8 @@ class ResponseCache:
 
     def book(self, spent: Spent) -> None:
         """Add to what the run has spent."""
-        self._pending.spent = self._pending.spent.plus(spent)
+        before = self._pending.spent
+        self._pending.spent = spent if before is NOTHING_SPENT else before.plus(spent)
         self._schedule()
 
     def measure(self, sums: Iterable[tuple[bytes, tuple[int, ...]]]) -> None:
@@ -325,7 +326,7 @@ class ResponseCache:
             database.executemany(INSERT, pending.answers)
         if pending.released:
             claims.release(database, self._owner, pending.released)
-        if any(pending.spent):
+        if pending.spent is not NOTHING_SPENT:
             claims.book(database, self._run, pending.spent)
 
     def _last_words(self, pending: _Pending) -> None:

@@ -20,7 +20,7 @@ import orjson
 
 from harness.candidates.outcomes import may_journal
 from harness.errors import HarnessError
-from harness.records.answers import Request, Response
+from harness.records.answers import Request, Response, Usage
 from harness.runner.budget import (
     NOTHING,
     OUTPUT_TOKENS,
@@ -220,13 +220,12 @@ class Caller:
         spent_s, attempt, number = 0.0, 0, target.first.begin()
         while True:
             attempt += 1
-            result, latency_s = await self._attempt(target, request, most, attempt, remaining_s - spent_s)
+            result, usage, latency_s = await self._attempt(target, request, most, attempt, remaining_s - spent_s)
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
-                usage = usage_of(result.document)
                 target.saw(usage)
                 stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
-                if may_journal(request.route, result.document):
+                if may_journal(request.route, result.document, result.meaning):
                     await self._cache.put(key, stored, endpoint.model_id)
                 else:
                     self._cache.release(key)
@@ -276,8 +275,8 @@ class Caller:
 
     async def _attempt(
         self, target: Target, request: Request, most: Amount, attempt: int, remaining_s: float
-    ) -> tuple[RawResponse | TransportError, float]:
-        """One call, once money and endpoint allow it; with the seconds it took."""
+    ) -> tuple[RawResponse | TransportError, Usage | None, float]:
+        """One call, once money and endpoint allow it; with what it says it used, and the seconds it took."""
         endpoint, limiter = target.endpoint, target.limiter
         if self.stopped.is_set():
             raise Stopped
@@ -297,14 +296,15 @@ class Caller:
             try:
                 timeout_s = min(endpoint.limits.timeout_s, remaining_s)
                 result = await self._transport.post(endpoint, request.route, request.body, timeout_s)
+                usage = usage_of(result.document)
                 if 200 <= result.status < 300:
                     target.succeeded()
                     limiter.on_success(result.headers)
-                    actual = amount_of(usage_of(result.document), endpoint.price)
+                    actual = amount_of(usage, endpoint.price)
                     target.took(most, actual)
                     self.counts.unpriced += endpoint.price is None and actual is not None
                 else:  # an error inside a 200 may have been paid for, and then it says what it used
-                    actual = amount_of(usage_of(result.document), endpoint.price) or NOTHING
+                    actual = amount_of(usage, endpoint.price) or NOTHING
                     if result.status == 429:
                         asked_s = retry_after_s(result.headers, self._now(), result.body)
                         limiter.on_rate_limit(result.headers, asked_s)
@@ -313,11 +313,11 @@ class Caller:
             except TransportError as error:
                 limiter.on_server_error()
                 actual = NOTHING if error.kind in UNSENT else None
-                return error, self._clock() - began
+                return error, None, self._clock() - began
             finally:
                 limiter.release(tokens)
                 self._ended()
-            return result, self._clock() - began if result.latency_s is None else result.latency_s
+            return result, usage, self._clock() - began if result.latency_s is None else result.latency_s
         finally:
             self._budget.settle(most, actual)
 

@@ -126,10 +126,12 @@ def is_dead(owner: str, host: str, pid: int, silent_s: float) -> bool:
 
 def claim(database: sqlite3.Connection, owner: str, run: str, wanted: Sequence[Wanted]) -> set[bytes]:
     """Claim what nobody has claimed; the keys that are now this owner's."""
-    database.executemany(
+    done = database.executemany(
         "INSERT INTO claims VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
         [(one.key, owner, run, one.usd, one.tokens) for one in wanted],
     )
+    if done.rowcount == len(wanted):
+        return {one.key for one in wanted}
     mine: set[bytes] = set()
     for start in range(0, len(wanted), KEYS_AT_ONCE):
         keys = [one.key for one in wanted[start : start + KEYS_AT_ONCE]]

@@ -43,7 +43,8 @@ class _Stream:
 
     candidate: Candidate
     rows: InOrder
-    units: Iterator[tuple[int, Item, int] | list[Item]] = field(default_factory=lambda: iter(()))
+    units: Iterator[Any] = field(default_factory=lambda: iter(()))
+    prepares_aside: bool = False
     unfinished: dict[int, tuple[Item, int]] = field(default_factory=dict)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
     first: FirstCalls = field(default_factory=FirstCalls)
@@ -172,7 +173,9 @@ class Engine:
             await self._run_candidate(number)
 
     async def _run_candidate(self, number: int) -> None:
-        stream = _Stream(self._candidates[number], InOrder(self._writer.sink(number).add))
+        candidate = self._candidates[number]
+        is_aside = bool(getattr(candidate, "prepares_aside", False))
+        stream = _Stream(candidate, InOrder(self._writer.sink(number).add), prepares_aside=is_aside)
         stream.units = self._units(stream, self._items(number))
         workers = [
             asyncio.create_task(self._work(stream)) for _ in range(worker_count(stream.candidate, self._endpoints))
@@ -210,7 +213,7 @@ class Engine:
         while chunk := list(islice(items, CHUNK_ITEMS)):
             if self.reason is None:
                 asked = [item for item in chunk if is_asked(candidate, item)]
-                if getattr(candidate, "prepares_aside", False):
+                if stream.prepares_aside:
                     yield asked
                 else:
                     candidate.prepare(asked)
@@ -230,11 +233,7 @@ class Engine:
         rows = stream.rows
         try:
             while self.reason is None:
-                async with stream.turn:
-                    unit = next(stream.units, None)
-                    if isinstance(unit, list):
-                        await asyncio.to_thread(stream.candidate.prepare, unit)
-                        continue
+                unit = await self._prepared(stream) if stream.prepares_aside else next(stream.units, None)
                 if unit is None:
                     return
                 sequence, item, repeat = unit
@@ -264,6 +263,15 @@ class Engine:
             raise
         except BaseException as error:
             self._fail(error)
+
+    async def _prepared(self, stream: _Stream) -> tuple[int, Item, int] | None:
+        """The next row of a candidate that prepares its chunks beside the loop: one at a time, the others wait."""
+        async with stream.turn:
+            while isinstance(unit := next(stream.units, None), list):
+                await asyncio.to_thread(stream.candidate.prepare, unit)
+                if self.reason is not None:
+                    return None
+        return unit
 
     def _check_first(self, stream: _Stream, number: int, row: Prediction) -> None:
         """Stop a candidate whose first rows all failed alike: its answers cost money, and none can be read."""

@@ -120,7 +120,7 @@ class Limiter:
                 self._note("growth")
         if self._measured is not None and now - self._last_429_at > HOLD_S:
             self._measured.rate *= 1.0 + GROWTH_PER_S / max(self._measured.rate, 1.0)
-        if any(rate_header(headers, "limit", kind) is not None for kind in ("requests", "tokens")):
+        if rate_header(headers, "limit", "requests") is not None or rate_header(headers, "limit", "tokens") is not None:
             self._learn(headers)
 
     def on_server_error(self) -> None:

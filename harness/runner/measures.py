@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from harness.records.answers import Candidate, Request, Usage
-from harness.runner.budget import estimate
+from harness.runner.budget import input_estimate
 from harness.runner.endpoint import Endpoint
 from harness.runs import canonical_json
 
@@ -34,7 +34,7 @@ class Measure:
     def add(self, request: Request, usage: Usage) -> None:
         """Count one answer."""
         self.calls += 1
-        self.rule_tokens += estimate(request.body).input_tokens
+        self.rule_tokens += input_estimate(request.body)
         self.input_tokens += usage.input_tokens
         self.cached_tokens += usage.cached_tokens
         self.output_tokens += usage.output_tokens

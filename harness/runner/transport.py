@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from harness.candidates.outcomes import effective_status
+from harness.candidates.meanings import Meaning
+from harness.candidates.outcomes import effective_status, meaning_of
 from harness.records.answers import CHAT_ROUTE
 from harness.runner.bodies import ENCODINGS, MOST_BYTES, TooLarge, Unpacker, read_json
 from harness.runner.endpoint import Endpoint
@@ -27,6 +28,7 @@ class RawResponse:
 
     Attributes:
         document: The parsed body of a 2xx answer.
+        meaning: What it means, where that was read already.
         latency_s: What the call itself took; None for what the caller measures.
     """
 
@@ -35,6 +37,7 @@ class RawResponse:
     body: bytes
     document: Any = None
     latency_s: float | None = None
+    meaning: Meaning | None = None
 
 
 class TransportError(Exception):
@@ -120,7 +123,10 @@ class AiohttpTransport:
             document, content = read_json(content)
         except ValueError:
             raise TransportError("unreadable", f"status {status} with {_looks_like(content)}") from None
-        return RawResponse(effective_status(status, document), answer_headers, content, document, latency_s)
+        meaning = meaning_of(status, document)
+        return RawResponse(
+            effective_status(status, document, meaning), answer_headers, content, document, latency_s, meaning
+        )
 
     async def close(self) -> None:
         """Close all connections and wait until they are."""

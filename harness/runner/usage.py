@@ -54,8 +54,10 @@ def usage_of(document: Any) -> Usage | None:
     cached = usage.get(details)
     n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else None
     if n_cached is None:
-        n_cached = next((n for n in (_count(usage.get(name)) for name in CACHED_BESIDE) if n is not None), 0)
-    return Usage(asked, min(n_cached, asked), said)
+        for name in CACHED_BESIDE:
+            if name in usage and (n_cached := _count(usage[name])) is not None:
+                break
+    return Usage(asked, min(n_cached or 0, asked), said)
 
 
 def _counted(usage: dict[str, Any], asked: str, said: str, read: str, written: str) -> Usage | None:

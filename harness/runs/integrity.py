@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
@@ -81,7 +80,7 @@ def verify(run: Run) -> None:
 
 def _counted(rows: pa.Table) -> dict[str, int]:
     """Rows of each outcome."""
-    return {one["values"].as_py(): one["counts"].as_py() for one in pc.value_counts(rows["outcome"])}
+    return {one["values"].as_py(): one["counts"].as_py() for one in rows["outcome"].value_counts()}
 
 
 def _each(ids: pa.ChunkedArray, n_repeats: int) -> pa.ChunkedArray:

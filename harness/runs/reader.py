@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -215,7 +214,7 @@ class Run:
         cube = (*shape, len(self.categories))
         kept: Any = slice(None) if self._kept is None else self._kept
         return CandidateRows(
-            outcomes=_outcomes(table).reshape(shape)[kept],
+            outcomes=self._outcomes(table).reshape(shape)[kept],
             y_pred=_matrix(table, "decision", self.categories, MISSING, np.int8).reshape(cube)[kept],
             y_score=_matrix(table, "score", self.categories, np.nan, np.float64).reshape(cube)[kept],
             latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape)[kept],
@@ -254,6 +253,8 @@ class Run:
         if "outcome" not in columns or REJECTED not in table.column_names:  # runs of earlier versions have no such mark
             return table
         place = table.column_names.index("outcome")
+        import pyarrow.compute as pc  # 9 MB that no run needs
+
         said = pc.if_else(table[REJECTED], string_array([REJECTED])[0], table["outcome"].cast(pa.string()))
         table = table.set_column(place, "outcome", said)
         return table if REJECTED in columns else table.drop_columns([REJECTED])
@@ -275,6 +276,14 @@ class Run:
         known = [name for name in columns if name != REJECTED or name in schema.names]
         self._require(PREDICTIONS_FILE, known, schema)
         return file.read_row_groups(groups, columns=known).slice(skipped, n_rows)
+
+    def _outcomes(self, table: pa.Table) -> NDArray[np.int8]:
+        import pyarrow.compute as pc
+
+        codes = pc.index_in(table["outcome"].cast(pa.string()), value_set=pa.array(ALL_OUTCOMES))
+        if codes.null_count:
+            raise self._damaged(PREDICTIONS_FILE, "holds outcomes that are none")
+        return np.asarray(codes.to_numpy(), dtype=np.int8)
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[pq.ParquetFile]:
@@ -374,12 +383,6 @@ def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
     """The newest stored run of an eval; None when there is none."""
     runs = list_runs(runs_dir, eval_name)
     return open_run(runs[-1].run_id, runs_dir) if runs else None
-
-
-def _outcomes(table: pa.Table) -> NDArray[np.int8]:
-    code = {outcome: index for index, outcome in enumerate(ALL_OUTCOMES)}
-    column = table["outcome"]
-    return np.fromiter((code[value] for value in column.to_pylist()), dtype=np.int8, count=len(column))
 
 
 def _matrix(table: pa.Table, prefix: str, names: Sequence[str], null: float, kind: type) -> NDArray[Any]:

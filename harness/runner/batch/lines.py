@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from harness.candidates.outcomes import effective_status, may_journal
+from harness.candidates.outcomes import effective_status, may_journal, meaning_of
 from harness.candidates.said import one_line, redacted
 from harness.records.answers import Request
 from harness.runner.bodies import read_json
@@ -117,8 +117,8 @@ class LineReader:
 
     def _answered(self, key: bytes, status: int, body: Any) -> bool:
         content = self._endpoint.redact_bytes(orjson.dumps(body))
-        if 200 <= status < 300:
-            status = effective_status(status, body)
+        meaning = meaning_of(status, body)
+        status = effective_status(status, body, meaning)
         usage = usage_of(body)
         if not 200 <= status < 300:
             if key in self.brought.given:
@@ -134,7 +134,7 @@ class LineReader:
             self._unknown(key)
         else:
             self._count(usage)
-        if may_journal(self._route, body):
+        if may_journal(self._route, body, meaning):
             self.brought.answers[key] = Stored(status, content, 0.0, is_batch=True)
         else:
             self.brought.given[key] = RawResponse(status, {}, content, body, latency_s=0.0)
