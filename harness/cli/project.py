@@ -55,6 +55,7 @@ OPTIONS: Mapping[str, str] = {
     "runs_dir": "runs_dir",
     "cache": "cache_path",
     "text": "text_mode",
+    "production": "production_path",
     "candidate": "candidate",
 }
 """Setting -> the parameter it is the default of."""
@@ -122,6 +123,7 @@ def settings_here(where: Place) -> list[tuple[str, Any, str]]:
         "runs_dir": RUNS_DIR,
         "cache": str(default_cache_path()),
         "text": default_text_mode(os.environ),
+        "production": "none",
         "candidate": "the eval's only candidate beside the baseline",
     }
     declared = declared_defaults(where.project, os.environ)

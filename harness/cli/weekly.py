@@ -63,6 +63,12 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
+@click.option(
+    "--production",
+    "production_path",
+    type=click.Path(path_type=Path),
+    help="Series of production figures, as golden prevalence --series writes it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; write files only with --out.")
 @runs_dir_option
 @click.pass_context
@@ -79,6 +85,7 @@ def command(
     items_per_day: float,
     review_seconds: float,
     golden_card: Path | None,
+    production_path: Path | None,
     as_json: bool,
     runs_dir: str,
 ) -> None:
@@ -88,6 +95,9 @@ def command(
     For operations: workload before and after, languages, disputed labels, overturned appeals (slice 'appeal', value
     'overturned'). For engineering: cost, time, failures, versions, commands.
 
+    With --production (or 'production' in harness.toml) the report shows by week what labelled samples of production
+    say: share of items and views that violate, violation leakage, overkill. A week without a sample is a gap.
+
     Any past week can be made again with --week, as of that week: nothing newer is read.
 
     \b
@@ -95,6 +105,7 @@ def command(
       harness weekly --eval community
       harness weekly --eval community --week 2026-W47 --control rules_v1 --format html,md,xlsx,png
       harness weekly --eval community --text none --out reports/monday --traffic 250000
+      harness weekly --eval community --production production.csv
       harness weekly ack --eval community --finding hate.recall --reason "policy change, agreed 12 Nov"
     """
     if context.invoked_subcommand is not None:
@@ -111,6 +122,10 @@ def command(
     source = collect(
         runs_dir, eval_name_of(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks
     )
+    if production_path is not None:
+        from harness.goldens.production_series import read_series
+
+        source = dataclasses.replace(source, production=read_series(production_path))
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
     source, mode = _with_golden(source, runs_dir, text_mode, golden_card)

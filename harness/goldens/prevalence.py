@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.design_estimates import assisted_share, weighted_ratio
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
@@ -22,16 +23,7 @@ from harness.goldens.imports.convert import meta_name
 from harness.goldens.pool_strata import is_flag, number_of
 
 ANY = "any category"
-FIGURES: Mapping[str, str] = {
-    "violating_items": "items that violate, of all items",
-    "violating_views": "views of violating items, of all views",
-    "leakage_items": "violating items left up, of violating items",
-    "leakage_views": "views of violating items left up, of views of violating items",
-    "violating_views_left_up": "views of violating items left up, of all views",
-    "overkill_items": "items taken down that do not violate, of items that do not violate",
-    "overkill_views": "views of items taken down that do not violate, of views of items that do not violate",
-    "wrong_removals": "items taken down that do not violate, of items taken down",
-}
+FIGURES: Mapping[str, str] = {name: one.meaning for name, one in PRODUCTION_FIGURES.items()}
 """Figure -> what it is a share of."""
 MOST_UNLABELLED = 0.05
 """Share of the pool that unlabelled items may stand for before the figures say so."""

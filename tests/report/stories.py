@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import html
 import json
@@ -53,6 +54,7 @@ class Story:
     must_catch: tuple[int, ...] = ()
     policy_version: int = 1
     golden_version: int = 1
+    production: tuple[Any, ...] = ()
 
     @property
     def n(self) -> int:
@@ -113,8 +115,11 @@ class Story:
         path.write_text(json.dumps(content), encoding="utf-8")
         return open_run(summary.path)
 
+    def weekly_source(self, week: str | None = None, **options: Any) -> Any:
+        return dataclasses.replace(collect(self.runs, "story", week=week, **options), production=self.production)
+
     def weekly(self, week: str | None = None, **options: Any) -> Any:
-        source = collect(self.runs, "story", week=week, **options)
+        source = self.weekly_source(week, **options)
         return build_weekly(source, generated_at="now", version="0.1.0", text_mode="none")
 
     def weekly_surfaces(self, week: str | None = None) -> dict[str, str]:

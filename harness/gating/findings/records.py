@@ -26,10 +26,11 @@ Fact = Literal[
     "check",
     "untold",
     "target_open",
+    "production",
 ]
 """A metric moved; a target or a must-catch item is missed; more answers fail; no answer is usable; the candidate
 decided nothing, or a category less than before; the run is broken; a check of the gate failed or ended open; a
-difference or a target that these items cannot settle."""
+difference or a target that these items cannot settle; a figure of production moved."""
 
 Proof = Literal["proven", "likely", "counted"]
 """Holm-corrected; exploratory (Benjamini-Hochberg); a plain count that needs no test."""
@@ -118,7 +119,7 @@ class Finding:
         category: Category id; None for all of them together.
         name: The category as readers know it.
         slice: Slice and value; None for the whole set.
-        metric: recall, precision, fpr or failure_rate; None where there is none.
+        metric: recall, precision, fpr or failure_rate, or a figure of production; None where there is none.
         severity: Of the category in the policy; empty when unknown.
         before: The baseline's, or the weeks' before; None without one.
         after: The candidate's, or this week's.

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, TESTED_METRICS
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
 from harness.measure.slices import SMALL_CELL
 from harness.report.parts import numbers
 from harness.report.parts.words import capital, enumerated, outcome_words, plural
 
-METRIC_WORDS = {name: facts.words for name, facts in METRIC_TABLE.items()}
+METRIC_WORDS = {name: facts.words for name, facts in METRIC_TABLE.items()} | {
+    name: facts.words for name, facts in PRODUCTION_FIGURES.items()
+}
 NEWLY_WORDS = {
     "caught": "newly caught",
     "missed": "newly missed",
@@ -141,6 +144,21 @@ def _still_open(one: Finding) -> str:
     return f"{text}, on other labels." if "other_labels" in one.evidence.names else f"{text}."
 
 
+def _production(one: Finding) -> str:
+    """A figure of production's labelled samples that moved."""
+    assert one.before is not None
+    assert one.after is not None
+    assert one.metric is not None
+    facts = PRODUCTION_FIGURES[one.metric]
+    where = place(one) if one.category else "all categories together"
+    verb = "rose" if one.after.value > one.before.value else "fell"
+    return (
+        f"in production the {facts.words} of {where} {verb} from {numbers.rate_with_interval(one.before)} in "
+        f"{one.since} to {numbers.rate_with_interval(one.after)} (likely, exploratory, q "
+        f"{_equals(one.evidence.adjusted or 0.0)}, {plural(one.after.n, 'labelled item')})."
+    )
+
+
 def _target(one: Finding) -> str:
     assert one.after is not None
     told, metric = one.evidence, METRIC_WORDS[str(one.metric)]
@@ -239,6 +257,7 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
     "run": _run,
     "check": _check,
     "untold": _untold,
+    "production": _production,
 }
 
 

@@ -28,6 +28,30 @@ def share_with_interval(result: MetricResult, digits: int = 1) -> str:
     return f"{text} [{100 * result.low:.{digits}f}, {100 * result.high:.{digits}f}]"
 
 
+def rate(value: float | None, like: float | None = None) -> str:
+    """A share that may be small, with the digits that one of its size needs; ``like`` is the share that decides them.
+
+    >>> rate(0.412), rate(0.0042), rate(0.00041), rate(0.0), rate(0.0001, 0.3)
+    ('41.2%', '0.42%', '0.041%', '0.0%', '0.0%')
+    """
+    return share(value, _digits(value if like is None else like))
+
+
+def rate_with_interval(result: MetricResult) -> str:
+    """The same with its interval: ``0.041% [0.018, 0.080]``; nothing found has the digits of its upper end.
+
+    >>> rate_with_interval(MetricResult(0.0, 0.0, 0.004, 500))
+    '0.00% [0.00, 0.40]'
+    """
+    return share_with_interval(result, _digits(result.value or result.high))
+
+
+def _digits(value: float | None) -> int:
+    if value is None or math.isnan(value) or value == 0 or value >= 0.01:
+        return 1
+    return 2 if value >= 0.001 else 3
+
+
 def short_share(result: MetricResult, digits: int = 1) -> str:
     """``share_with_interval`` for dense tables: an undefined number is ``n/a`` without its reason."""
     return "n/a" if math.isnan(result.value) else share_with_interval(result, digits)

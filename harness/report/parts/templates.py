@@ -37,6 +37,7 @@ def environment() -> jinja2.Environment:
         score=numbers.score,
         score_interval=numbers.score_with_interval,
         share_interval=numbers.share_with_interval,
+        rate_interval=numbers.rate_with_interval,
         points=numbers.points,
         count=numbers.count,
         usd=numbers.usd,

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from harness.core.results import MetricResult
 from harness.report.parts.masking import printable, shorten
 
-Kind = Literal["text", "count", "share", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
+Kind = Literal["text", "count", "share", "rate", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
 Value = str | float | int | None
 FORMATS: dict[Kind, str] = {
     "text": "@",
@@ -26,6 +26,7 @@ FORMATS: dict[Kind, str] = {
     "clip": "@",
     "count": "#,##0",
     "share": "0.0%",
+    "rate": "[<0.02]0.000%;0.0%",
     "points": "+0.0;-0.0;0.0",
     "number": "0.000",
     "p_value": '[<0.001]"<0.001";0.000',

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry
 from harness.gating.findings.stored import NEWLY
@@ -80,6 +81,7 @@ def build_asks(source: AskSource) -> tuple[Ask, ...]:
     found = [
         *_moved(source),
         *_in_slices(source),
+        *_in_production(source),
         *_unrepaired(source),
         *_missed(source),
         *_failures(source.candidates, source.max_error_rate),
@@ -142,6 +144,30 @@ def _in_slices(source: AskSource) -> Iterable[Ask]:
         start = f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
         text = f"{finding_sentence(one)} Find out why there.{start}"
         yield Ask(_MOVED + _severity(row), _owner(row), text, one.category, items=items)
+
+
+_LOOK = {
+    "leakage": "read what was left up and find out why",
+    "violating_views_left_up": "read what was left up and find out why",
+    "overkill": "read what was taken down wrongly",
+    "wrong_removals": "read what was taken down wrongly",
+    "violating": "more harm arrives: check the policy's prevalence, targets and reviewers",
+}
+"""First words of a figure of production -> what to do about it."""
+
+
+def _in_production(source: AskSource) -> Iterable[Ask]:
+    """What rose in production: harm that is there, left up, or taken down wrongly."""
+    by_id = {row.id: row for row in source.rows}
+    for one in source.findings:
+        if one.fact == "production" and one.kind == "harm" and not one.evidence.restates:
+            row = by_id.get(one.category or "")
+            what = next((_LOOK[name] for name in _LOOK if str(one.metric) == name), None)
+            what = what or next(_LOOK[name] for name in _LOOK if str(one.metric).startswith(name))
+            owner = OPERATIONS if one.category is None else _owner(row)
+            words, where = PRODUCTION_FIGURES[str(one.metric)].words, one.name or "all categories"
+            text = f"In production the {words} of {where} rose: {what}."
+            yield Ask(_MOVED + _severity(row), owner, text, one.category)
 
 
 def _severity(row: CategoryRow | None) -> int:

@@ -42,6 +42,7 @@ from harness.report.weekly.items import AskItems, example_of, item_rows
 from harness.report.weekly.ledger import ledger_of
 from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import against_itself, proven_moves
+from harness.report.weekly.production import production_of
 from harness.report.weekly.series import point_at
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
@@ -84,6 +85,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     candidates = candidate_rows(source)
     entries = ledger_of(source)
     told = not_restated(entries)
+    production = production_of(source.production, run.meta.policy, week, source.n_weeks)
     findings = week_findings(
         run,
         candidate,
@@ -95,6 +97,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         cause_between(source, movements, changes),
         previous_week,
         week,
+        production,
     )
     operations = _operations(source, is_comparable)
     ask_items = AskItems(run, candidate, paired)
@@ -135,7 +138,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable, told),
+        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable, told, production),
         findings=findings,
         ledger=entries,
         screen=week_screen(findings),
@@ -157,6 +160,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         errors=errors,
         health=health,
         operations=operations,
+        production=production,
         disputes=disputes_of(run, candidate, source.votes, names),
         teams=source.votes.teams,
         engineering=engineering_of(source, reproduce),

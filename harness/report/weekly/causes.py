@@ -29,7 +29,8 @@ from harness.report.weekly import sentences
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
-from harness.report.weekly.findings import MOST_OPEN
+from harness.report.weekly.findings import MOST_OPEN, production_told
+from harness.report.weekly.production import Production
 from harness.report.weekly.series import series_of
 
 
@@ -132,6 +133,7 @@ def headline_of(
     previous_week: str | None,
     is_comparable: bool,
     entries: tuple[Entry, ...],
+    production: Production | None = None,
 ) -> tuple[str, ...]:
     """The report in a few sentences: harm first, then gains, why, what stayed, and how the targets stand."""
     told = [
@@ -148,11 +150,15 @@ def headline_of(
         found.append(f"{plural(len(still) - MOST_OPEN, 'more fall is', 'more falls are')} still open in the ledger.")
     remembered = sentences.ledger_sentences(entries, source.week, rows)
     found += remembered[:MOST_OPEN]
-    found += [finding_sentence(one) for one in [one for one in told if one.kind == "harm"][:MOST_OPEN]]
+    found += [finding_sentence(one) for one in [one for one in told if _is_here(one)][:MOST_OPEN]]
+    there = production_told(findings)
+    found += [finding_sentence(one) for one in there[:MOST_OPEN]]
     found += rises[: max(1, sentences.TOLD - len(falls))]
-    found += sentences.gaps(source, previous_week)
+    found.append(sentences.production_sentence(rows))
+    found += sentences.gaps(source, previous_week) + sentences.production_gap(production)
     if not movements:
-        found.append(sentences.nothing_moved(previous_week, is_comparable, bool(told or remembered), _first_of(source)))
+        has_other = bool(told or remembered or there)
+        found.append(sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source)))
     found += causes[:3] if not is_comparable else causes[:1] if movements else ()
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
@@ -160,8 +166,12 @@ def headline_of(
             others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
             found.append(f"The other {others} stayed within what chance explains.")
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
-    found.append(sentences.production_sentence(rows))
     return tuple(one for one in found if one)
+
+
+def _is_here(one: Finding) -> bool:
+    """Whether it is harm of the candidate, and not of production."""
+    return one.kind == "harm" and one.fact != "production"
 
 
 def _first_of(source: WeeklySource) -> str | None:

@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
+from harness.goldens.production_series import SeriesLine
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
@@ -62,6 +63,8 @@ class WeeklySource:
         followed: Run id -> figures by slice, of the slices in which something fell.
         acknowledged: Who answers for which open finding.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
+        production: Lines of the series of production figures, where the caller read one.
+        n_weeks: Weeks to show.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
     """
 
@@ -90,6 +93,8 @@ class WeeklySource:
     followed: Mapping[str, Mapping[Figure, MetricResult]] = field(default_factory=dict)
     acknowledged: tuple[Acknowledgement, ...] = ()
     is_baseline: bool = False
+    production: tuple[SeriesLine, ...] = ()
+    n_weeks: int = WEEKS_SHOWN
     slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
 
 
@@ -160,6 +165,7 @@ def collect(
         followed=_followed(remembered, reported, moves, runs_dir),
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
         is_baseline=candidate_note == BASELINE_NOTE,
+        n_weeks=n_weeks,
         first_week=min(week_of(one) for one in metas if one.golden_set.hash == run.meta.golden_set.hash),
     )
 

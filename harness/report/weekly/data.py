@@ -20,6 +20,7 @@ from harness.report.parts.disputes import Dispute, TeamVotes
 from harness.report.parts.plain import plain
 from harness.report.weekly.error_data import Errors, Example
 from harness.report.weekly.operations import Operations
+from harness.report.weekly.production import Production
 from harness.report.weekly.sheet_data import Figure, HistoryRow, ItemRow
 
 Tone = Literal["good", "bad", "open", "neutral"]
@@ -328,6 +329,7 @@ class WeeklyData:
     errors: Errors | None
     health: GoldenHealth
     operations: Operations
+    production: Production | None
     disputes: tuple[Dispute, ...]
     teams: tuple[TeamVotes, ...]
     engineering: Engineering

@@ -11,7 +11,9 @@ from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number, propo
 from harness.report.weekly import titles
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.drawings import trend_ticks
+from harness.report.weekly.production_sheets import production_rows
 from harness.report.weekly.sheet_data import Figure
+from harness.report.weekly.weeks import weeks_between, weeks_until
 
 MOST_LINES = 8
 """Categories that a native chart draws: what moved, then what is below its target; the sheet holds all."""
@@ -30,9 +32,9 @@ def data_sheet(data: WeeklyData) -> Sheet:
         Column("Slice", width=16),
         Column("Slice value", width=22),
         Column("Metric", width=12),
-        Column("Value", "share", 9),
-        Column("95% low", "share", 9),
-        Column("95% high", "share", 9),
+        Column("Value", "rate", 9),
+        Column("95% low", "rate", 9),
+        Column("95% high", "rate", 9),
         Column("Items", "count", 9),
         Column("Target", "share", 8),
         Column("Moved", width=8),
@@ -70,11 +72,11 @@ def data_sheet(data: WeeklyData) -> Sheet:
             one.run_id,
         )
 
-    return Sheet("Data", columns, [cells(one) for one in data.figures])
+    return Sheet("Data", columns, [*(cells(one) for one in data.figures), *production_rows(data.production)])
 
 
 def trend_sheets(data: WeeklyData) -> list[Sheet]:
-    """A week a row, a category a column, with a native chart; none before there are two weeks."""
+    """A week a row, a category a column, with a native chart; a week without a run is a gap; none before two weeks."""
     return [sheet for metric in METRIC_NAMES if (sheet := _trend(data, metric)) is not None]
 
 
@@ -93,7 +95,8 @@ def _trend(data: WeeklyData, metric: str) -> Sheet | None:
     shown.sort(key=importance)
     columns = (Column("Week", width=10), *(Column(names[one.category], "share", 14) for one in shown))
     values = [{point.week: point.result.value for point in one.points} for one in shown]
-    rows = [(week, *(number(one.get(week, math.nan)) for one in values)) for week in data.weeks]
+    weeks = weeks_until(data.weeks[-1], weeks_between(data.weeks[0], data.weeks[-1]) + 1)
+    rows = [(week, *(number(one.get(week, math.nan)) for one in values)) for week in weeks]
     ticks = trend_ticks([(one, None) for one in shown[:MOST_LINES]])
     title = titles.trend_title(metric, shown, data.week, names)
     if len(shown) > MOST_LINES:

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -116,12 +117,11 @@ class _Trend:
         return parts
 
     def _line(self, points: Sequence[Point], class_: str) -> list[str]:
-        """A line through the weeks, broken where the golden set changes."""
+        """A line through the weeks, broken where the golden set changes or a week is missing."""
+        known = [one for one in points if one.result.is_defined]
         runs: list[list[Point]] = []
-        for one in points:
-            if not one.result.is_defined:
-                continue
-            if not runs or runs[-1][-1].golden != one.golden:
+        for one in known:
+            if not runs or runs[-1][-1].golden != one.golden or weeks_between(runs[-1][-1].week, one.week) > 1:
                 runs.append([])
             runs[-1].append(one)
         parts = [
@@ -133,9 +133,9 @@ class _Trend:
             for run in runs
             if len(run) > 1
         ]
-        for before, after in itertools.pairwise(runs):
-            x = (self.x(before[-1].week) + self.x(after[0].week)) / 2
-            if class_ != "ghost":
+        for before, after in itertools.pairwise(known):
+            x = (self.x(before.week) + self.x(after.week)) / 2
+            if before.golden != after.golden:
                 parts.append(tag("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="break"))
         return parts
 
@@ -160,13 +160,14 @@ class _Trend:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One week of a plain line: its value, its interval where it has one, and how it is written."""
+    """One week of a plain line: its value, its interval where it has one, how it is written, and whether it moved."""
 
     week: str
     value: float
     words: str
     low: float = math.nan
     high: float = math.nan
+    moved: Literal["", "good", "bad"] = ""
 
 
 def line_chart(
@@ -189,19 +190,31 @@ def line_chart(
         parts.append(tag("line", x1=left, x2=WIDTH - RIGHT - 12, y1=y(value), y2=y(value), class_="grid"))
         parts.append(text(left - 5, y(value) + 4, words(value), "small muted", "end"))
     parts += [text(x(week), HEIGHT - 8, week[5:], "small muted", "middle") for week in week_labels(weeks)]
-    if len(readings) > 1:
-        points = " ".join(f"{x(one.week):.1f},{y(one.value):.1f}" for one in readings)
+    for joined in _without_gaps(readings):
+        points = " ".join(f"{x(one.week):.1f},{y(one.value):.1f}" for one in joined)
         parts.append(tag("polyline", points=points, class_="curve arm1"))
     for one in readings:
         inside = [tag("title", escaped(f"{one.week}: {one.words}"))]
         inside.append(tag("rect", x=x(one.week) - 10, y=TOP, width=20.0, height=HEIGHT - TOP - BOTTOM, class_="hit"))
         if not math.isnan(one.low):
             inside.append(tag("line", x1=x(one.week), x2=x(one.week), y1=y(one.low), y2=y(one.high), class_="bar arm1"))
+        if one.moved:
+            inside.append(tag("circle", cx=x(one.week), cy=y(one.value), r=8.0, class_=f"ring {one.moved}"))
         inside.append(tag("circle", cx=x(one.week), cy=y(one.value), r=3.5, class_="dot arm1"))
         parts.append(tag("g", "".join(inside), class_="pt", data_say=f"{one.week}: {one.words}"))
     last = readings[-1]
     parts.append(text(WIDTH - RIGHT - 8, y(last.value) + 4, words(last.value), "here"))
     return drawing(WIDTH, HEIGHT, "".join(parts), label, "trend")
+
+
+def _without_gaps(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Runs of weeks that follow each other: a line is drawn through no week that is missing."""
+    runs: list[list[Reading]] = []
+    for one in readings:
+        if not runs or weeks_between(runs[-1][-1].week, one.week) > 1:
+            runs.append([])
+        runs[-1].append(one)
+    return [one for one in runs if len(one) > 1]
 
 
 def against_target(result: MetricResult, target: float | None, scale: tuple[float, float]) -> Markup:

@@ -20,6 +20,7 @@ from harness.measure.compare import Comparison
 from harness.report.parts.finding_words import told
 from harness.report.weekly.data import CategoryRow, Movement
 from harness.report.weekly.paired import likely_moves
+from harness.report.weekly.production import Production, production_findings
 from harness.runs import Run
 
 MOST_OPEN = 2
@@ -38,6 +39,7 @@ def week_findings(
     cause: Cause | None,
     since: str | None,
     week: str,
+    production: Production | None = None,
 ) -> tuple[Finding, ...]:
     """Every finding of the week, the worst first."""
     by_id = {row.id: row for row in rows}
@@ -51,18 +53,27 @@ def week_findings(
         found += [one for one in pair_findings(evidence_alone(run, candidate)) if one.fact in _FROM_PAIRS]
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
     found += [_open(one, candidate, by_id) for one in entries if one.is_open and one.since < week]
+    found += production_findings(production)
     return tuple(sorted(found, key=importance))
 
 
 def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What stands below the headline: open findings and slices beyond those it tells, then better slices."""
     worse = [one for one in findings if one.kind == "harm" and one.slice is not None]
+    production = [one for one in findings if one.fact == "production"]
     parts = (
         ("Also still open", [one for one in findings if one.kind == "open"][MOST_OPEN:]),
         ("Also worse", worse[MOST_OPEN:]),
+        ("Also in production", production_told(production)[MOST_OPEN:]),
         ("Better in places", [one for one in findings if one.kind == "gain" and one.slice is not None]),
     )
     return tuple((name, tuple(told(found))) for name, found in parts if found)
+
+
+def production_told(findings: Sequence[Finding]) -> list[Finding]:
+    """What moved in production, harm first; without what another figure says as well."""
+    own = [one for one in findings if one.fact == "production" and not one.evidence.restates]
+    return sorted(own, key=lambda one: one.kind != "harm")
 
 
 def _since(one: Finding, candidate: str, since: str | None, cause: Cause | None) -> Finding:

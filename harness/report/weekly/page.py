@@ -37,7 +37,9 @@ from harness.report.weekly.data import (
 )
 from harness.report.weekly.error_data import KIND_NAMES, Cluster, Example
 from harness.report.weekly.ledger import entry_figure
-from harness.report.weekly.sentences import is_below_in_production, topic_counts, topic_name
+from harness.report.weekly.production_view import ProductionView
+from harness.report.weekly.sentences import topic_counts, topic_name
+from harness.report.weekly.targets import is_below_in_production
 
 MAX_CHARTS = 30
 ASK_IDS = 200
@@ -87,6 +89,7 @@ class WeeklyPage:
         self.targets_title = titles.targets_title(data.rows)
         self.workload_title = titles.workload_title(data.operations, data.week)
         self.languages_title = titles.languages_title(data.operations)
+        self.live = None if data.production is None else ProductionView(data.production)
         self.disputes_title = titles.disputes_title(data.disputes)
         self._target = {(row.id, name): one.target for row in data.rows for name, one in row.judgements.items()}
 
@@ -97,6 +100,7 @@ class WeeklyPage:
         possible: list[tuple[str, str, object]] = [
             ("asks", "Asks", data.asks),
             ("targets", "Targets", data.rows),
+            ("production", "Production", data.production),
             ("trend", "Trend", self.has_trend),
             ("moved", "What moved", data.movements or data.causes or data.earlier),
             ("ledger", "Ledger", data.ledger),
@@ -139,6 +143,8 @@ class WeeklyPage:
         if judged:
             counted = {verdict: judged.count(verdict) for verdict in ("met", "missed", "open")}
             rest = f"{counted['missed']} missed, {counted['open']} cannot be told yet"
+            n_below = sum(is_below_in_production(row) for row in data.rows)
+            rest += f"; {n_below} of precision below target in production" if n_below else ""
             tiles.append(("Targets met", f"{counted['met']} of {len(judged)}", rest))
         if data.previous_week is not None and data.is_comparable:
             flags = sum(one.source == "chart" for one in data.movements)
@@ -151,6 +157,10 @@ class WeeklyPage:
             load = titles.day(work.now.flagged, work.traffic.hours)
             a_day = f"{titles.day(work.now.flagged, work.traffic.items_per_day)} flags a day, {load} reviewer hours"
             tiles.append(("Precision in production", numbers.share(work.now.precision.value), a_day))
+        if self.live is not None and self.live.for_operations:
+            words, value = self.live.for_operations[0]
+            share, _, interval = value.partition(" ")
+            tiles.append(("Measured in production", share, f"{interval} {words}, {self.live.newest}"))
         shown = data.errors
         if shown is not None and shown.is_new:
             tiles.append(("New errors", numbers.count(shown.n_new), f"{numbers.count(shown.n_gone)} gone"))
@@ -281,10 +291,7 @@ class WeeklyPage:
         value, low, high = (numbers.count(round(factor * one)) for one in (result.value, result.low, result.high))
         return value, f"[{low}, {high}]"
 
-    @staticmethod
-    def is_below_in_production(row: CategoryRow) -> bool:
-        """Whether production's precision stays below the target."""
-        return is_below_in_production(row)
+    is_below_in_production = staticmethod(is_below_in_production)
 
     @property
     def cost_charts(self) -> list[tuple[str, Markup]]:

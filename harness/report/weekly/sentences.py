@@ -19,6 +19,8 @@ from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 from harness.report.weekly.error_data import Topic
 from harness.report.weekly.ledger import entry_figure
+from harness.report.weekly.production import Production
+from harness.report.weekly.targets import is_below_in_production
 from harness.report.weekly.weeks import weeks_between, weeks_until
 
 MOST_REASON = 140
@@ -194,12 +196,6 @@ def ledger_sentences(entries: Sequence[Entry], week: str, rows: Sequence[Categor
     return found
 
 
-def is_below_in_production(row: CategoryRow) -> bool:
-    """Whether the whole interval of a category's precision in production lies below its target."""
-    judged, there = row.judgements.get("precision"), row.production_precision
-    return judged is not None and there is not None and there.high < judged.target
-
-
 def production_sentence(rows: Sequence[CategoryRow]) -> str:
     """Targets of precision that hold on this golden set and fail by far in production; empty without any."""
     below = []
@@ -237,6 +233,16 @@ def gaps(source: WeeklySource, previous: str | None) -> list[str]:
     return found
 
 
+def production_gap(production: Production | None) -> list[str]:
+    """That the reported week has no sample of production: figures of an older one are no figures of this week."""
+    if production is None or production.newest == production.week:
+        return []
+    return [
+        f"No labelled sample of production in {production.week}: the newest is of {production.newest}, and says "
+        "nothing about this week."
+    ]
+
+
 def verdict_word(
     movements: Sequence[Movement],
     previous: str | None,
@@ -261,7 +267,8 @@ def verdict_word(
             return f"BETTER, NOT REPAIRED{in_places}", "open"
         return f"NOT REPAIRED{in_places}", "open" if in_places else "bad"
     if apart:
-        word = "MORE FAILURES" if all(one.fact == "failures" for one in apart) else "WORSE IN PLACES"
+        facts = {one.fact for one in apart}
+        word = _WORDS.get(next(iter(facts)), "WORSE IN PLACES") if len(facts) == 1 else "WORSE IN PLACES"
         return (f"BETTER, {word}" if moved else word), "open"
     if any(one.closed is None and one.acknowledged is not None for one in entries):
         return ("BETTER, A FALL ACKNOWLEDGED" if moved else "NOT REPAIRED, ACKNOWLEDGED"), "open"
@@ -272,6 +279,10 @@ def verdict_word(
     if not is_comparable:
         return "NEW LABELS", "open"
     return ("STEADY, BELOW TARGET", "open") if n_missed else ("STEADY", "good")
+
+
+_WORDS = {"failures": "MORE FAILURES", "production": "WORSE IN PRODUCTION"}
+"""Fact -> the verdict of a week in which all harm is of that kind."""
 
 
 def golden_sentence(changes: Sequence[Change], previous: str, n_shared: int) -> str:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.report.parts import numbers
 from harness.report.parts.disputes import Dispute
-from harness.report.parts.words import enumerated, plural
+from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Engineering, Judgement, Series, WeekCosts, WeeklyData
 from harness.report.weekly.operations import Operations
+from harness.report.weekly.production import Production, newest_findings
+from harness.report.weekly.targets import is_below_in_production
 
 _STATES = {"met": "target met", "missed": "below target", "open": "target open"}
 
@@ -32,7 +35,11 @@ def targets_title(rows: Sequence[CategoryRow]) -> str:
             f"{title}: {n_met} of {plural(len(judged), 'target')} met{tail}"
             + (f", {n_open} cannot be told" if n_open else "")
         )
-    return "; ".join(said) + "." if said else "The policy states no targets."
+    if not said:
+        return "The policy states no targets."
+    below = [row.name for row in rows if is_below_in_production(row)]
+    there = f" In production, at the policy’s prevalence, precision stays below target in {enumerated(below)}."
+    return "; ".join(said) + "." + (there if below else "")
 
 
 def trend_title(metric: str, shown: Sequence[Series], week: str, names: dict[str, str]) -> str:
@@ -91,6 +98,28 @@ def workload_title(operations: Operations, week: str) -> str:
 def day(result: MetricResult, factor: float) -> str:
     """A share of traffic as a number a day."""
     return numbers.count(round(factor * result.value)) if result.is_defined else "n/a"
+
+
+def production_title(production: Production) -> str:
+    """What the newest sample says of all categories together, what moved, and which weeks have none."""
+    shown = [(one, point) for one in production.overall if (point := one.at(production.newest)) is not None]
+    first = [pair for pair in shown if pair[0].figure in ("violating_views_left_up", "leakage_views")]
+    first = first or [pair for pair in shown if pair[0].figure in ("violating_views", "violating_items")][:1]
+    told = [
+        f"{PRODUCTION_FIGURES[one.figure].words} {numbers.rate_with_interval(point.result)}" for one, point in first
+    ]
+    said = f"{production.newest}, {production.overall[0].name}: {', '.join(told)}." if told else f"{production.newest}."
+    ways: dict[str, list[str]] = {"rose": [], "fell": []}
+    for one in newest_findings(production):
+        if not one.evidence.restates:
+            figure = PRODUCTION_FIGURES[str(one.metric)].words
+            ways["rose" if one.kind == "harm" else "fell"].append(f"{figure} of {one.name}")
+    moved = "; ".join(f"{way}: {enumerated(found, 4)}" for way, found in ways.items() if found)
+    since = any(point.since for _, point in production.now)
+    said += f" {capital(moved)}." if moved else " Nothing moved by more than chance explains." if since else ""
+    if production.missing:
+        said += f" No sample in {enumerated(production.missing, 6)}."
+    return said
 
 
 def languages_title(operations: Operations) -> str:

@@ -16,6 +16,7 @@ from harness.report.weekly.data import METRIC_NAMES, WeeklyData
 from harness.report.weekly.data_sheet import data_sheet, trend_sheets
 from harness.report.weekly.error_data import KIND_NAMES
 from harness.report.weekly.function_sheets import function_sheets
+from harness.report.weekly.production_sheets import production_sheets
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
 _MARKS: Any = (
@@ -41,7 +42,7 @@ def write_xlsx(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
 def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     """Every sheet, what readers act on first; a sheet without rows is left out."""
     found = [_summary(data), *findings_sheet(data.findings), *_ledger(data), *function_sheets(data), _categories(data)]
-    found += [*trend_sheets(data), _history(data), data_sheet(data)]
+    found += [*production_sheets(data), *trend_sheets(data), _history(data), data_sheet(data)]
     if data.errors is not None and data.errors.clusters:
         found.append(_errors(data))
     if data.errors is not None and data.errors.topics:
