@@ -1,7 +1,8 @@
 """What is still open from the weeks before: a fall stays a finding until it is repaired or somebody answers for it.
 
 Decides when a fall opens an entry: whatever turned its week amber or red, which is a flag of the chart, a proven paired
-fall, a likely fall in a critical category, and a likely fall in a declared slice. And when it closes: the value is no
+fall, a likely fall in a critical category, a likely fall in a declared slice, more failed answers, and a category that
+is decided no longer. And when it closes: the value is no
 longer likely worse than before the fall, which asks for two things, as a test of few items forgives anything:
 at least half of the fall is regained, and what is still missing is no more than chance explains (score test, one-sided
 5%). On another golden set nothing can be compared: only a rise that is flagged there (in a slice: likely there), and at
@@ -156,6 +157,8 @@ def not_restated(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def _tells(wider: Entry, one: Entry) -> bool:
+    if {wider.metric, one.metric} & {"failure_rate", "lost_category"}:
+        return False  # answers and decisions are counted for themselves
     if wider.slice is not None or wider.since != one.since or (wider.metric == "recall") != (one.metric == "recall"):
         return False
     if wider.closed is not None and wider.closed != one.closed:

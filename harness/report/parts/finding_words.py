@@ -20,6 +20,7 @@ from harness.report.parts.words import capital, enumerated, outcome_words, plura
 METRIC_WORDS = {name: facts.words for name, facts in METRIC_TABLE.items()} | {
     name: facts.words for name, facts in PRODUCTION_FIGURES.items()
 }
+METRIC_WORDS["lost_category"] = "share of decided items"
 NEWLY_WORDS = {
     "caught": "newly caught",
     "missed": "newly missed",
@@ -78,7 +79,7 @@ def place(one: Finding) -> str:
 
 def figure(one: Finding) -> str:
     """What the finding is about: ``recall of Hate in language ar``."""
-    where = one.name or "all categories together"
+    where = one.name or ("all answers" if one.metric == "failure_rate" else "all categories together")
     where = where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
     return f"{METRIC_WORDS.get(one.metric, one.metric)} of {where}" if one.metric else where
 

@@ -21,6 +21,7 @@ from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
 from harness.report.weekly.ledger import entry_figure
 from harness.report.weekly.operations import Operations
+from harness.report.weekly.paired import FAILURES, LOST
 from harness.report.weekly.sentences import points_text
 from harness.report.weekly.weeks import monday
 from harness.runs import RunMeta
@@ -184,6 +185,9 @@ def _unrepaired(source: AskSource) -> Iterable[Ask]:
             f"{entry_figure(one, names)} has not recovered since {one.since}: repair it, or "
             f"answer for it (harness weekly ack --finding {key})."
         )
+        if one.metric in (FAILURES, LOST):
+            yield Ask(_OPEN_SINCE + _severity(row), ENGINEERING, text, one.category, "engineering", one.since)
+            continue
         items = source.errors(one.category, one.metric, one.slice)
         yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
 

@@ -1,7 +1,8 @@
 """The ledger of a candidate: which figures it follows over the remembered weeks, and what its lines are called.
 
 Decides nothing about falls and recoveries: those rules are in ``gating.findings.memory``. A figure without a chart of
-its own (a slice, the false positive rate) is followed from the week on in which it fell.
+its own (a slice, the false positive rate, failed answers, a category decided no longer) is followed from the week on in
+which it got worse.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry, Figure, PairedMove, ledger
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.paired import FAILURES, LOST, share_of
 from harness.report.weekly.series import series_of
-from harness.report.weekly.summaries import NOT_MEASURED
+from harness.report.weekly.summaries import NOT_MEASURED, Summary
 from harness.report.weekly.summaries import metric as metric_of
 
 
@@ -33,7 +35,7 @@ class Followed:
 
 
 def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
-    """Falls of the candidate over the weeks that are remembered: open, answered for, or repaired."""
+    """Harm of the candidate over the weeks that are remembered: open, answered for, or repaired."""
     long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
     charts = {(one.category, one.metric, None) for one in long}
     others = {one.figure: None for one in source.moves if not one.is_better and one.figure not in charts}
@@ -52,22 +54,45 @@ def _points(source: WeeklySource, figure: Figure) -> tuple[Followed, ...]:
     found = []
     for week, meta in source.remembered:
         category, metric, part = figure
-        if part is None and category is not None:
-            result = metric_of(source.summaries[meta.run_id], source.candidate, category, metric)
+        summary = source.summaries[meta.run_id]
+        golden = gold_key(meta)
+        if metric in (FAILURES, LOST):
+            golden = ""  # no label counts for them
+        if metric == FAILURES:
+            scored = summary.candidates.get(source.candidate)
+            result = NOT_MEASURED if scored is None else scored.failure_rate
+        elif metric == LOST:
+            result = _decided(summary, source.candidate, str(category))
+        elif part is None and category is not None:
+            result = metric_of(summary, source.candidate, category, metric)
         else:
             result = source.followed.get(meta.run_id, {}).get(figure, NOT_MEASURED)
         rise = rises.get(week)
         before = math.nan if rise is None else rise.before.value
-        found.append(Followed(week, result, before, rise is not None, gold_key(meta)))
+        found.append(Followed(week, result, before, rise is not None, golden))
     return tuple(found)
+
+
+def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
+    """The share of a category's labelled items that are decided."""
+    scored = summary.candidates.get(candidate)
+    one = None if scored is None else scored.categories.get(category)
+    n_violating, n_not, _ = summary.gold.get(category, (0, 0, 0))
+    n_decided = 0.0 if one is None else float(one.tp + one.fp + one.fn + one.tn)
+    return share_of(n_decided, n_violating + n_not)
+
+
+_TITLES = METRIC_TITLES | {LOST: "Share of decided items"}
 
 
 def entry_place(one: Entry, names: Mapping[str, str]) -> str:
     """Where it was measured: ``Hate in language ar``, ``all categories together in language ar``."""
+    if one.metric == FAILURES:
+        return "all answers"
     where = "all categories together" if one.category is None else names.get(one.category, one.category)
     return where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
 
 
 def entry_figure(one: Entry, names: Mapping[str, str]) -> str:
     """The figure at the beginning of a sentence: ``Recall of Hate in language ar``."""
-    return f"{METRIC_TITLES.get(one.metric, one.metric)} of {entry_place(one, names)}"
+    return f"{_TITLES.get(one.metric, one.metric)} of {entry_place(one, names)}"

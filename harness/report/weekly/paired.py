@@ -11,6 +11,7 @@ import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.core.intervals import wilson_interval
 from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
@@ -23,11 +24,13 @@ from harness.report.weekly.data import METRIC_NAMES
 from harness.runs import Run
 
 PROVEN = 0.05
+FAILURES, LOST = "failure_rate", "lost_category"
+"""Figures of the ledger that no chart shows: the share of unusable answers, and of items decided in a category."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What moved between two runs and the ledger needs: every fall that a week tells, and rises in slices."""
+    """What moved between two runs and the ledger needs: every harm that a week tells, and rises in slices."""
 
     category: str | None
     metric: str
@@ -76,8 +79,27 @@ def likely_moves(findings: Sequence[Finding], told: Container[tuple[str | None, 
     )
 
 
+def _counted(one: Finding) -> Move | None:
+    """More failures, or a category that is decided no longer, as a move of its share."""
+    if one.fact == "failures" and one.before is not None and one.after is not None:
+        before, after = (share_of(round(rate.value * rate.n), rate.n) for rate in (one.before, one.after))
+        return Move(None, FAILURES, None, before, after, True, False)
+    if one.fact == LOST and one.category is not None:
+        return Move(one.category, LOST, None, share_of(1, 1), share_of(0, 1), True, False)
+    return None
+
+
+def share_of(n_with: float, n: float) -> MetricResult:
+    """A share of items with Wilson's interval."""
+    if n <= 0:
+        return MetricResult.undefined("no items")
+    n_all = max(1, round(n))
+    n_with = min(max(n_with, 0.0), n_all)
+    return MetricResult(n_with / n_all, *wilson_interval(round(n_with), n_all), n_all)
+
+
 def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
-    """What moved from one run to the next, ready to be kept: the falls that its week told, and rises in slices."""
+    """What moved from one run to the next, ready to be kept: the harm that its week told, and rises in slices."""
     compared = against_itself(before, run, candidate)
     if compared is None:
         return ()
@@ -87,6 +109,7 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
         for category, metric, result, _ in proven
     ]
     findings = pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared))
+    found += [move for one in findings if (move := _counted(one)) is not None]
     for one in likely_moves(findings, {(category, metric) for category, metric, *_ in proven}):
         if one.metric is None or one.before is None or one.after is None:
             continue
