@@ -371,3 +371,50 @@ def test_noise_does_not_fill_the_ledger(tmp_path):
     print(f"240 weeks of noise: {alarms} with an alarm, {still} with something open from the weeks before")
     assert alarms <= 24 + 9  # one in ten, and two standard errors
     assert still <= 24 + 9
+
+
+def failing(n_failed):
+    """Outcomes of 400 answers of which so many are unparsed."""
+    return {"main": ["ok"] * (400 - n_failed) + ["unparsed"] * n_failed}
+
+
+def test_more_failures_stay_in_the_ledger_until_they_are_mended(tmp_path):
+    """MORE FAILURES in one week, and STEADY in the next with as many: the pair no longer differed."""
+    story = Story(tmp_path, {"hate": half(200, 200)})
+    decided = {"main": {"hate": np.zeros(400, int)}}
+    for week, n in ((43, 2), (44, 40), (45, 40), (46, 3)):
+        story.run(decided, week=f"2026-W{week}", outcomes=failing(n))
+    assert story.weekly("2026-W44").word == "MORE FAILURES"
+    found = story.weekly_surfaces("2026-W45")
+    everywhere(
+        found, "NOT REPAIRED", "ailure rate of all answers rose in 2026-W44, from 0.5% to 10.0%, and is not repaired"
+    )
+    nowhere(found, "STEADY", "BETTER")
+    (asked,) = [one for one in story.weekly("2026-W45").asks if "has not recovered" in one.text]
+    assert (asked.owner, asked.function) == ("engineering", "engineering")
+    assert "--finding all.failure_rate" in asked.text
+    repaired = story.weekly("2026-W46")
+    assert [(one.key, one.since, one.closed) for one in repaired.ledger] == [
+        ("all.failure_rate", "2026-W44", "2026-W46")
+    ]
+    everywhere(story.weekly_surfaces("2026-W46"), "Failure rate of all answers, risen in 2026-W44, is repaired: 0.8%")
+    options = ["ack", "--eval", "story", "--finding", "all.failure_rate", "--runs-dir", str(story.runs), "--by", "ana"]
+    done = CliRunner().invoke(weekly_command, [*options, "--week", "2026-W45", "--reason", "the parser is on its way"])
+    assert done.exit_code == 0, done.output
+    answered = story.weekly_surfaces("2026-W45")
+    everywhere(answered, "NOT REPAIRED, ACKNOWLEDGED", "ana answers for it: the parser is on its way.")
+    nowhere(answered, "has not recovered")
+
+
+def test_a_lost_category_stays_in_the_ledger_until_it_is_decided_again(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD, "spam": GOLD}, policy={"spam": {"owner": "policy-spam"}})
+    both = {"hate": caught(GOLD, 180), "spam": caught(GOLD, 170)}
+    neither = {**both, "spam": np.full(400, -1)}
+    for week, decided in ((43, both), (44, neither), (45, neither), (46, both)):
+        story.run({"main": decided}, week=f"2026-W{week}")
+    everywhere(story.weekly_surfaces("2026-W44"), "WORSE IN PLACES", "ecides nothing about Spam")
+    found = story.weekly_surfaces("2026-W45")
+    everywhere(found, "NOT REPAIRED", "hare of decided items of Spam fell in 2026-W44, from 100.0% to 0.0%")
+    everywhere(found, "spam.lost_category")
+    nowhere(found, "STEADY", "BETTER")
+    assert [(one.key, one.closed) for one in story.weekly("2026-W46").ledger] == [("spam.lost_category", "2026-W46")]
