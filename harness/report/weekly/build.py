@@ -39,7 +39,7 @@ from harness.report.weekly.engineering import engineering_of
 from harness.report.weekly.findings import week_findings, week_screen
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
-from harness.report.weekly.ledger import ledger_of
+from harness.report.weekly.ledger import ledger_of, names_of_run
 from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import against_itself, proven_moves
 from harness.report.weekly.production import production_of
@@ -62,7 +62,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         text_mode: How much of a text may be shown.
     """
     run, candidate, week = source.run, source.candidate, source.week
-    names = {one: run.meta.policy.category_name(one) for one in run.categories}
+    names = names_of_run(run)
     series = candidate_series(source, candidate)
     previous_week, before = source.previous if source.previous else (None, None)
     changes = changes_between(before, run, candidate) if before is not None else ()
@@ -105,6 +105,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         AskSource(
             week,
             rows,
+            names,
             movements,
             findings,
             health,
@@ -150,6 +151,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         n_runs=sum(one.n_runs for one in source.by_week.values()),
         weeks=tuple(source.by_week),
         rows=rows,
+        names=names,
         series=series,
         movements=movements,
         causes=causes,

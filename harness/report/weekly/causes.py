@@ -30,6 +30,7 @@ from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
 from harness.report.weekly.findings import MOST_OPEN, production_told
+from harness.report.weekly.ledger import names_of_run
 from harness.report.weekly.production import Production
 from harness.report.weekly.series import series_of
 
@@ -148,7 +149,7 @@ def headline_of(
     found += [finding_sentence(one) for one in still[:MOST_OPEN]]
     if len(still) > MOST_OPEN:
         found.append(f"{plural(len(still) - MOST_OPEN, 'more fall is', 'more falls are')} still open in the ledger.")
-    remembered = sentences.ledger_sentences(entries, source.week, rows)
+    remembered = sentences.ledger_sentences(entries, source.week, names_of_run(source.run))
     found += remembered[:MOST_OPEN]
     found += [finding_sentence(one) for one in [one for one in told if _is_here(one)][:MOST_OPEN]]
     there = production_told(findings)

@@ -319,6 +319,8 @@ class WeeklyData:
     n_runs: int
     weeks: tuple[str, ...]
     rows: tuple[CategoryRow, ...]
+    names: Mapping[str, str]
+    """Category id -> name, also of categories without a row."""
     series: tuple[Series, ...]
     movements: tuple[Movement, ...]
     causes: tuple[str, ...]

@@ -19,6 +19,7 @@ from harness.gating.findings.stored import NEWLY, evidence_alone
 from harness.measure.compare import Comparison
 from harness.report.parts.finding_words import told
 from harness.report.weekly.data import CategoryRow, Movement
+from harness.report.weekly.ledger import names_of_run
 from harness.report.weekly.paired import likely_moves
 from harness.report.weekly.production import Production, production_findings
 from harness.runs import Run
@@ -52,7 +53,8 @@ def week_findings(
     else:
         found += [one for one in pair_findings(evidence_alone(run, candidate)) if one.fact in _FROM_PAIRS]
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
-    found += [_open(one, candidate, by_id) for one in entries if one.is_open and one.since < week]
+    names = names_of_run(run)
+    found += [_open(one, candidate, by_id, names) for one in entries if one.is_open and one.since < week]
     found += production_findings(production)
     return tuple(sorted(found, key=importance))
 
@@ -127,14 +129,14 @@ def _target(row: CategoryRow, metric: str, candidate: str) -> Finding:
     )
 
 
-def _open(one: Entry, candidate: str, by_id: Mapping[str, CategoryRow]) -> Finding:
+def _open(one: Entry, candidate: str, by_id: Mapping[str, CategoryRow], names: Mapping[str, str]) -> Finding:
     row = by_id.get(one.category or "")
     return Finding(
         "open",
         "moved",
         candidate,
         one.category,
-        one.category or "" if row is None else row.name,
+        names.get(one.category or "", one.category or ""),
         slice=one.slice,
         metric=one.metric,
         severity="" if row is None else row.severity,

@@ -20,6 +20,7 @@ from harness.report.weekly.paired import FAILURES, LOST, share_of
 from harness.report.weekly.series import series_of
 from harness.report.weekly.summaries import NOT_MEASURED, Summary
 from harness.report.weekly.summaries import metric as metric_of
+from harness.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
 
 
 _TITLES = METRIC_TITLES | {LOST: "Share of decided items"}
+
+
+def names_of_run(run: Run) -> dict[str, str]:
+    """Category id -> name, also of categories that nobody decided."""
+    return {one: run.meta.policy.category_name(one) for one in run.categories}
 
 
 def entry_place(one: Entry, names: Mapping[str, str]) -> str:

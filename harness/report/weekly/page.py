@@ -127,7 +127,7 @@ class WeeklyPage:
 
     def figure_of(self, one: Entry) -> str:
         """What a line of the ledger was measured on."""
-        return entry_figure(one, self.names)
+        return entry_figure(one, self.data.names)
 
     @staticmethod
     def ledger_state(one: Entry) -> str:

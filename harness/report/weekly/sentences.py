@@ -174,10 +174,8 @@ def cause_sentence(cause: Cause, since: str) -> str:
     return " ".join(parts)
 
 
-def ledger_sentences(entries: Sequence[Entry], week: str, rows: Sequence[CategoryRow]) -> list[str]:
+def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, str]) -> list[str]:
     """Falls that somebody answers for, and those that this week repaired; open ones are findings, told elsewhere."""
-    names = {row.id: row.name for row in rows}
-
     found = []
     for one in entries:
         figure, is_rise = entry_figure(one, names), one.metric in LOWER_IS_BETTER

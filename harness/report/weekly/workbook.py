@@ -41,8 +41,9 @@ def write_xlsx(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
 
 def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     """Every sheet, what readers act on first; a sheet without rows is left out."""
-    found = [_summary(data), *findings_sheet(data.findings), *_ledger(data), *function_sheets(data), _categories(data)]
-    found += [*production_sheets(data), *trend_sheets(data), _history(data), data_sheet(data)]
+    said = {*data.headline, *(sentence for _, part in data.screen for sentence in part)}
+    found = [_summary(data), *findings_sheet(data.findings, said), *_ledger(data), *function_sheets(data)]
+    found += [_categories(data), *production_sheets(data), *trend_sheets(data), _history(data), data_sheet(data)]
     if data.errors is not None and data.errors.clusters:
         found.append(_errors(data))
     if data.errors is not None and data.errors.topics:
@@ -86,7 +87,7 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
     rows = [
         (
             one.key,
-            one.category or "all together",
+            data.names.get(one.category or "", one.category or "all together"),
             "" if one.slice is None else f"{one.slice[0]} {one.slice[1]}",
             one.metric,
             one.since,
