@@ -12,8 +12,8 @@ What a stage settles, exactly:
   lower one. Between them, and without a score, what it said is provisional and the category goes on.
 * With ``stop_when_flagged`` a stage that settles any category as 1 ends the cascade for the item, as where one
   violation removes it: what was said of the others stands, and one that nobody spoke about stays undecided.
-* The stage ``human``, where no candidate has that name, is the third decision: a person looks. Whatever is still open
-  there is not decided (outcome ``abstained``), and counts as the eval's ``on_failure`` says.
+* The stage ``human``, where no candidate has that name, is the third decision: a person looks. It comes last. What is
+  still open there is not decided and has not failed: the outcome is ``human``, and ``to_person`` names the categories.
 * The cascade stops as soon as no later stage speaks about a category that is not settled.
 
 The item's outcome is the worst among the stages that had the last word on a category without deciding it; a failure
@@ -23,6 +23,7 @@ scales. The rationale names every stage taken. A withheld item is asked only whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,15 +31,16 @@ from typing import TYPE_CHECKING, Any
 from harness.candidates.responses import worst
 from harness.candidates.worker import stop_candidate
 from harness.errors import HarnessError
-from harness.files.kinds import Kind, SpecCheck
+from harness.files.kinds import Kind, SpecCheck, kinds, takers
 from harness.files.text import joined, shortened
 from harness.records import CandidateSpec, CascadeStage, Item, Policy
-from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome
+from harness.records.answers import HUMAN as TO_HUMAN
+from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome, Response, StageTaken
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
 
-VERSION = 3
+VERSION = 4
 """Goes up when the same answers of the stages may be joined differently."""
 
 
@@ -62,7 +64,7 @@ class HumanStage:
 
     def decide(self, item: Item) -> Decide:
         """Decide nothing."""
-        return Answer("abstained", dict.fromkeys(self.categories), error=SENT)
+        return Answer(TO_HUMAN, dict.fromkeys(self.categories), error=SENT, to_person=self.categories)
         yield []  # makes this a generator; never reached
 
 
@@ -88,6 +90,13 @@ class Stage:
         return 0 if score < self.below.get(category, float("-inf")) else None
 
     @property
+    def bands(self) -> str:
+        """Its bands in a signature: ``[hate<0.05,hate>=0.9]``; empty without any."""
+        parts = [f"{name}<{limit:g}" for name, limit in sorted(self.below.items())]
+        parts += [f"{name}>={limit:g}" for name, limit in sorted(self.above.items())]
+        return f"[{','.join(parts)}]" if parts else ""
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """Categories this stage speaks about."""
         own = self.candidate.categories
@@ -111,7 +120,7 @@ class CascadeCandidate:
             "kind": "cascade",
             "categories": list(self.categories),
             "reader": VERSION,
-            "cascade": " > ".join(stage.candidate.id for stage in stages),
+            "cascade": " > ".join(stage.candidate.id + stage.bands for stage in stages),
             "stages": [
                 {
                     "use": stage.candidate.id,
@@ -140,25 +149,28 @@ class CascadeCandidate:
         open_categories = set(self.categories)
         decisions: dict[str, int | None] = dict.fromkeys(self.categories)
         failures: dict[str, tuple[Outcome, str | None]] = {}
-        taken: list[tuple[Stage, Answer]] = []
+        taken: list[_Taken] = []
+        last_word: dict[str, _Taken] = {}
         stopped_by: Stage | None = None
         for stage in self._stages:
             asked = [name for name in stage.categories if name in open_categories]
             if not asked:
                 continue
-            answer = yield from stage.candidate.decide(item)
-            taken.append((stage, answer))
+            this = _Taken(stage)
+            answer = this.answer = yield from this.asked(item)
+            taken.append(this)
             is_flagged = False
             for name in asked:
                 settled = stage.settles(name, answer)
                 decision = answer.decisions.get(name) if settled is None else settled
                 if decision != 1 and name in failures and failures[name][0] in MISSING_OUTCOMES:
                     continue
-                decisions[name] = decision
+                decisions[name], last_word[name] = decision, this
                 failures.pop(name, None)
                 is_flagged = is_flagged or settled == 1
                 if settled is not None:
                     open_categories.discard(name)
+                    this.settled.append(name)
                 elif decision is None and answer.outcome != "ok":
                     failures[name] = (answer.outcome, f"stage {stage.candidate.id}: {answer.error or answer.outcome}")
             if stage.stop_when_flagged and is_flagged:
@@ -174,10 +186,16 @@ class CascadeCandidate:
         return Answer(
             outcome=worst(outcomes),
             decisions=decisions,
-            rationale="; ".join(_said(stage, answer) for stage, answer in taken) or None,
+            rationale="; ".join(one.said for one in taken) or None,
             error="; ".join(reasons) or None,
-            latency_ms=self._total([(stage, answer.latency_ms) for stage, answer in taken]),
-            cost_usd=self._total([(stage, answer.cost_usd) for stage, answer in taken]),
+            latency_ms=self._total([(one.stage, one.answer.latency_ms) for one in taken]),
+            cost_usd=self._total([(one.stage, one.answer.cost_usd) for one in taken]),
+            to_person=tuple(
+                name for name in self.categories if name in last_word and name in last_word[name].answer.to_person
+            ),
+            stages=tuple(
+                one.as_record([name for name in self.categories if last_word.get(name) is one]) for one in taken
+            ),
         )
 
     @staticmethod
@@ -189,9 +207,59 @@ class CascadeCandidate:
         return sum(known) if known else None
 
 
-def _said(stage: Stage, answer: Answer) -> str:
-    name = f"stage {stage.candidate.id}"
-    return f"{name}: {answer.rationale}" if answer.rationale else name
+@dataclass(slots=True)
+class _Taken:
+    """One stage on one item: what it said, what it settled, and what asking it took."""
+
+    stage: Stage
+    answer: Answer = field(default_factory=lambda: Answer("ok"))
+    settled: list[str] = field(default_factory=list)
+    calls: int = 0
+    latency_ms: float | None = None
+    cost_usd: float | None = None
+
+    def asked(self, item: Item) -> Decide:
+        """The stage's decision, with its calls counted and its time and price summed on the way."""
+        decision = self.stage.candidate.decide(item)
+        responses: Sequence[Response] = ()
+        try:
+            requests = next(decision)
+            while True:
+                responses = yield requests
+                self._add(responses)
+                requests = decision.send(responses)
+        except StopIteration as done:
+            answer: Answer = done.value
+        if not self.calls or answer.latency_ms is not None:
+            self.latency_ms = answer.latency_ms
+        if not self.calls or answer.cost_usd is not None:
+            self.cost_usd = answer.cost_usd
+        return answer
+
+    def _add(self, responses: Sequence[Response]) -> None:
+        """Requests of one batch are under way together; one of them without a price leaves the sum unknown."""
+        if not responses:
+            return
+        slowest = max(one.latency_ms for one in responses)
+        costs = [one.cost_usd for one in responses if one.cost_usd is not None]
+        is_first = self.calls == 0
+        is_priced = len(costs) == len(responses) and (is_first or self.cost_usd is not None)
+        self.cost_usd = (self.cost_usd or 0.0) + sum(costs) if is_priced else None
+        is_timed = not math.isnan(slowest) and (is_first or self.latency_ms is not None)
+        self.latency_ms = (self.latency_ms or 0.0) + slowest if is_timed else None
+        self.calls += len(responses)
+
+    @property
+    def said(self) -> str:
+        """Name and rationale."""
+        name = f"stage {self.stage.candidate.id}"
+        return f"{name}: {self.answer.rationale}" if self.answer.rationale else name
+
+    def as_record(self, last_word_on: Sequence[str]) -> StageTaken:
+        """What a run keeps of it."""
+        provisional = tuple(name for name in last_word_on if name not in self.settled)
+        name = self.stage.candidate.id
+        return StageTaken(name, tuple(self.settled), provisional, self.calls, self.latency_ms, self.cost_usd)
 
 
 def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> CascadeCandidate:
@@ -233,12 +301,28 @@ def _check(check: SpecCheck) -> None:
     for at, stage in enumerate(check.spec.value):
         place = ("cascade", at, "use")
         check.require(place, [stage.use], others, noun="candidate", where="this eval (beside itself)")
+        if stage.use == HUMAN and HUMAN not in check.candidates and at != len(check.spec.value) - 1:
+            check.add(place, "is followed by another stage", "the last stage: nobody is asked after the person",
+                      "move it to the end")  # fmt: skip
+        bands = [one for one in ("decide_above", "decide_below") if getattr(stage, one) is not None]
+        if bands and (gives := _gives_no_scores(check, stage.use)):
+            found = f"is given for the stage '{shortened(stage.use)}', {gives}"
+            check.add(("cascade", at, bands[0]), found, "bands on a stage with scores", "remove it")
         if stage.use in used:
             check.add(place, f"is '{shortened(stage.use)}' a second time", "each candidate once", "remove the stage")
         used.append(stage.use)
         if stage.decide is not None and not stage.decide:
             here = ("cascade", at, "decide")
             check.add(here, "is an empty list", "categories of the policy", "remove it to settle all")
+
+
+def _gives_no_scores(check: SpecCheck, name: str) -> str:
+    """Why a band on this stage could never settle anything; empty when it could."""
+    spec = check.candidates.get(name)
+    if spec is None:
+        return "and a person gives no scores" if name == HUMAN else ""
+    has_scores = spec.kind == "vote" or spec.kind not in kinds() or spec.kind in takers("thresholds")
+    return "" if has_scores else f"and a {spec.kind} candidate gives no scores"
 
 
 def _check_policy(check: SpecCheck, policy: Policy) -> None:

@@ -122,7 +122,7 @@ def read_document(response: Response, *private: str) -> dict[str, Any] | Answer:
 
 
 WORST_FIRST: tuple[Outcome, ...] = (
-    "error", "not_asked", "withheld", "rejected", "blocked", "refused", "unparsed", "abstained", "ok",
+    "error", "not_asked", "withheld", "rejected", "blocked", "refused", "unparsed", "abstained", "human", "ok",
 )  # fmt: skip
 """Which outcome an item takes when its answers have several."""
 

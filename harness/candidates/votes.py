@@ -5,7 +5,8 @@ Decides, per category and among the voters that cover it:
 * ``any``: 1 when one says 1. ``all``: 1 when each says 1. ``majority``: 1 when more than half say 1, so an even split
   is no flag. ``weighted``: 1 when more than half of the weight says 1; a voter without a weight has 1.
 * A voter that gave no decision is neither: the vote is decided when its voice could not change it, and else the
-  category is not decided, with the worst outcome among those voters.
+  category is not decided, with the worst outcome among those voters. Where all of those leave it to a person, so does
+  the vote.
 
 Its score is the share of the weight that says 1, where every voter spoke. All voters are asked at the same time.
 """
@@ -22,12 +23,12 @@ from harness.candidates.worker import stop_candidate
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import shortened
 from harness.records import CandidateSpec, Item
-from harness.records.answers import Answer, Candidate, Decide, Outcome, Request, Response
+from harness.records.answers import HUMAN, Answer, Candidate, Decide, Outcome, Request, Response
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
 
-VERSION = 1
+VERSION = 2
 VoteRule = Literal["majority", "any", "all", "weighted"]
 Weight = Annotated[float, Gt(0)]
 
@@ -89,6 +90,7 @@ class VoteCandidate:
         decisions: dict[str, int | None] = {}
         scores: dict[str, float] = {}
         outcomes: list[Outcome] = []
+        to_person: list[str] = []
         for category in self.categories:
             votes = [
                 (self._weights[one.id], answer.decisions.get(category), answer)
@@ -99,7 +101,12 @@ class VoteCandidate:
             if all(vote is not None for _, vote, _ in votes):
                 scores[category] = sum(weight for weight, vote, _ in votes if vote) / sum(one[0] for one in votes)
             if decisions[category] is None:
-                outcomes += [answer.outcome for _, vote, answer in votes if vote is None and answer.outcome != "ok"]
+                silent = [answer for _, vote, answer in votes if vote is None]
+                if all(category in answer.to_person for answer in silent):
+                    to_person.append(category)
+                    outcomes.append(HUMAN)
+                    continue
+                outcomes += [answer.outcome for answer in silent if answer.outcome not in ("ok", HUMAN)]
         said = [
             f"{one.id}: {answer.rationale or answer.outcome}" for one, answer in zip(self._voters, answers, strict=True)
         ]
@@ -113,6 +120,7 @@ class VoteCandidate:
             scores=scores,
             rationale="; ".join(said) or None,
             error="; ".join(reasons) or "the vote is open" if is_open else None,
+            to_person=tuple(to_person),
         )
 
 

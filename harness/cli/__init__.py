@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "rules": ("rules", "Iterate on rule sets: what each rule does, and what a new version changes."),
     "thresholds": ("thresholds", "Choose the score from which on each category is flagged."),
+    "bands": ("bands", "Choose what passes, what is removed, and what a person looks at."),
     "report": ("report", "Write the comparison report of a stored run."),
     "weekly": ("weekly", "Write the weekly quality report of an eval from its stored runs."),
     "plot": ("plot", "Draw one plot of a stored run, with intervals, as PNG or SVG."),

@@ -48,6 +48,13 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
     show_default=True,
     help="Seconds a reviewer needs for one flagged item.",
 )
+@click.option(
+    "--review-usd",
+    "review_usd_per_hour",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="What an hour of a reviewer costs; unknown without it.",
+)
 @runs_dir_option
 def command(
     run_name: str,
@@ -59,6 +66,7 @@ def command(
     text_mode: TextMode,
     items_per_day: float,
     review_seconds: float,
+    review_usd_per_hour: float | None,
     runs_dir: str,
 ) -> None:
     """Write the comparison report of a stored run.
@@ -84,6 +92,7 @@ def command(
         text_mode=text_mode,
         items_per_day=items_per_day,
         review_seconds=review_seconds,
+        review_usd_per_hour=review_usd_per_hour,
         note=note,
     )
     for path in written:

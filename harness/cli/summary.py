@@ -71,7 +71,7 @@ def useless_lines(summary: RunSummary) -> list[str]:
     """The first lines about candidates without one usable answer: why, and what came back once."""
     lines: list[str] = []
     for name, counts in summary.counts.items():
-        n_used = counts.get("ok", 0) + counts.get("abstained", 0)
+        n_used = sum(counts.get(one, 0) for one in ("ok", "abstained", "human"))
         reasons = summary.failures.get(name, {})
         if n_used or not reasons:
             continue

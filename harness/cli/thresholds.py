@@ -71,7 +71,7 @@ def command(
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
-    name = _candidate(run, candidate)
+    name = scored_candidate(run, candidate)
     wanted = _goals(run, goals)
     found = choose_thresholds(run, name, wanted, delta=delta)
     if as_json:
@@ -90,7 +90,8 @@ def command(
     note(f"Added candidate '{new_name}' to {path}. Next: harness run {path} --candidate {new_name}")
 
 
-def _candidate(run: Run, name: str | None) -> str:
+def scored_candidate(run: Run, name: str | None) -> str:
+    """The candidate that is meant: the one that was named, else the only one with scores."""
     import numpy as np
 
     from harness.errors import HarnessError
@@ -110,10 +111,19 @@ def _candidate(run: Run, name: str | None) -> str:
     return scored[0]
 
 
-def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
-    """Category -> goal; a goal without a category holds for all that have none of their own."""
+def known_category(run: Run, category: str) -> str:
+    """The category itself; refused where the run has none of this name."""
     from harness.errors import HarnessError
     from harness.files.text import joined, suggestion
+
+    if category not in run.categories:
+        raise HarnessError(f"run {run.meta.run_id} has no category '{category}'", allowed=joined(run.categories),
+                           next_step=suggestion(category, run.categories, "name one of these"))  # fmt: skip
+    return category
+
+
+def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
+    """Category -> goal; a goal without a category holds for all that have none of their own."""
     from harness.measure.operating_points import with_prevalence
 
     general: str | None = None
@@ -123,10 +133,7 @@ def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
         if not mark or _GOAL.fullmatch(text.replace(" ", "")):
             general = text
             continue
-        if category not in run.categories:
-            raise HarnessError(f"run {run.meta.run_id} has no category '{category}'", allowed=joined(run.categories),
-                               next_step=suggestion(category, run.categories, "name one of these"))  # fmt: skip
-        own[category] = rest
+        own[known_category(run, category)] = rest
     wanted = {name: own.get(name, general) for name in run.categories}
     return {
         name: with_prevalence(_goal(run, name, text), run, name) for name, text in wanted.items() if text is not None

@@ -54,6 +54,7 @@ StatementKind = Literal[
     "asked_twice",
     "sample",
     "declared_sample",
+    "left_to_people",
     "weighted",
     "second_look",
     "further_look",

@@ -18,7 +18,7 @@ from harness.core.statements import Statement
 from harness.gating.checks import check_name, is_implied, is_named
 from harness.records import Check
 
-CALL_FREE_KINDS = frozenset(["rules", "recorded", "classifier"])
+CALL_FREE_KINDS = frozenset(["rules", "recorded", "classifier", "human"])
 Because = Literal["makes_no_calls", "neither_decides", "not_decided", "candidate_alone"]
 
 

@@ -35,7 +35,7 @@ from harness.measure.pairs import Pairs, System, pair_runs
 from harness.measure.run_facts import latency_percentiles, signature_of
 from harness.measure.weighted import weights_of
 from harness.records import MISSING
-from harness.records.answers import FALLBACK_OUTCOMES, WITHHELD
+from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
 from harness.runs.integrity import verify
 
@@ -171,7 +171,7 @@ def gate_runs(
 
 
 def _sample_notes(pairs: Pairs, names: Mapping[str, str]) -> list[Statement]:
-    """Whose decisions are a part of the items on purpose, and of how many."""
+    """Whose decisions are a part of the items on purpose, and of how many; who leaves some to people."""
     found = []
     for side, system in _sides(pairs).items():
         n_unseen = int(system.is_unseen[pairs.is_asked].all(axis=1).sum())
@@ -179,6 +179,10 @@ def _sample_notes(pairs: Pairs, names: Mapping[str, str]) -> list[Statement]:
             n_items = int(pairs.is_asked.sum())
             facts = {"candidate": names[side], "n": n_items - n_unseen, "n_items": n_items}
             found.append(Statement("declared_sample", facts=facts))
+        n_sent = int(system.is_sent[pairs.is_asked].any(axis=1).sum())
+        if n_sent:
+            facts = {"candidate": names[side], "n": n_sent, "n_items": int(pairs.is_asked.sum())}
+            found.append(Statement("left_to_people", facts=facts))
     return found
 
 
@@ -226,7 +230,7 @@ def _broken_side(run: Run, candidate: str, system: System, most: float) -> list[
 
 def _has_no_answer(run: Run, candidate: str) -> NDArray[np.bool_]:
     """Rows that are no answer, whatever kept it away."""
-    answers = [outcome_code(one) for one in ("ok", *FALLBACK_OUTCOMES)]
+    answers = [outcome_code(one) for one in ANSWERED_OUTCOMES]
     return np.asarray(~np.isin(run.candidate(candidate).outcomes, answers))
 
 

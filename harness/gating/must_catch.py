@@ -37,6 +37,11 @@ class MustCatch:
         return tuple(one for one in self.items if one.result == "unknown")
 
     @property
+    def to_person(self) -> tuple[MustCatchItem, ...]:
+        """Items that are left to a person."""
+        return tuple(one for one in self.items if one.result == "person")
+
+    @property
     def n(self) -> int:
         """Items that must be caught, those that the run left out included."""
         return len(self.items) + self.n_not_in_run
@@ -56,7 +61,8 @@ class MustCatch:
         return {
             "kind": KIND,
             "n": self.n,
-            "n_caught": len(self.items) - len(self.missed) - len(self.unknown),
+            "n_caught": len(self.items) - len(self.missed) - len(self.unknown) - len(self.to_person),
+            "to_person": [one.item_id for one in self.to_person],
             "not_in_run": self.n_not_in_run,
             "missed": [one.as_dict() | {"baseline_misses": one.item_id in self.missed_before} for one in self.missed],
             "unknown": [one.as_dict() for one in self.unknown],

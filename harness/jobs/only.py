@@ -28,14 +28,14 @@ from harness.files.text import joined, nearest, read_text, shortened
 from harness.gating.choose import known_candidate
 from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
-from harness.records.answers import UNASKED
+from harness.records.answers import HUMAN, UNASKED
 from harness.records.evals import Split
 from harness.runs import Run
 from harness.runs.find import find_run
 from harness.runs.split import is_dev
 
 FORMS = "a category, SLICE=VALUE, an id, @FILE, failed:RUN, errors:RUN, disagree:RUN"
-USABLE = ("ok", "abstained", *UNASKED)
+USABLE = ("ok", "abstained", HUMAN, *UNASKED)
 WARNING = "Only {n:,} of {of:,} items, chosen by {words}: the numbers speak of these items, not of the golden set."
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -50,6 +51,7 @@ def report_files(
     text_mode: TextMode | None = None,
     items_per_day: float = ITEMS_PER_DAY,
     review_seconds: float = REVIEW_SECONDS,
+    review_usd_per_hour: float | None = None,
     note: Note = silent,
 ) -> list[Path]:
     """Write the comparison report; the file to open of each format.
@@ -61,6 +63,7 @@ def report_files(
     if unknown or not formats:
         raise HarnessError(f"no report format '{', '.join(unknown)}'", allowed=", ".join(RENDERERS))
     source, mode = load_source(run, baseline, candidates, baseline_run or run, text_mode, note=note)
+    source = replace(source, review_seconds=review_seconds, review_usd_per_hour=review_usd_per_hour)
     data = build_report(
         source,
         generated_at=now_text(),

@@ -21,7 +21,7 @@ from harness.files.text import joined, nearest, shortened
 from harness.jobs.reproduce import CannotReproduce, Rebuilt, rebuilt
 from harness.jobs.texts import golden_of
 from harness.records import Item
-from harness.records.answers import MISSING_OUTCOMES, Answer, Decide, Request, Response
+from harness.records.answers import HUMAN, MISSING_OUTCOMES, Answer, Decide, Request, Response
 from harness.report.item.data import Call, CandidateSheet, ItemSheet, KeyCheck, Reading, RuleHit
 from harness.report.item.masked import AnswerWords, changed, changed_parts, hidden, shown_raw, shown_text
 from harness.report.item.media import Media, media_of
@@ -319,6 +319,8 @@ class _Candidate:
     def _counts_as(self, outcome: str) -> str:
         if outcome == "ok":
             return ""
+        if outcome == HUMAN:
+            return "what is not decided: left to a person, on neither side"
         if outcome in MISSING_OUTCOMES:
             return "nothing: a missing pair, left out"
         declared = self._run.meta.on_failure(self._name)

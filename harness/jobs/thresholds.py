@@ -1,4 +1,4 @@
-"""Chosen thresholds -> a further candidate of the eval.
+"""Chosen thresholds or bands -> a further candidate of the eval.
 
 Decides where the candidate is written (at the end of the eval's candidates, everything else as it was, comments too)
 and when its scores can no longer be trusted to be those the thresholds were chosen on.
@@ -10,17 +10,19 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from harness.candidates.build import build_candidates
+from harness.candidates.cascade import HUMAN
 from harness.errors import FileError, HarnessError
 from harness.files.evals import load_eval
 from harness.files.text import joined
 from harness.files.yaml import read_yaml
+from harness.measure.bands import ChosenBands
 from harness.runs import Run
 
 
@@ -32,6 +34,67 @@ def write_candidate(
     Raises:
         HarnessError: The eval cannot be found, has no such candidate, or has the new one already; nothing is written.
     """
+    path, data = _eval_of(run, candidate, new_name, eval_path)
+    candidates = data["candidates"]
+    kept = {name: value for name, value in thresholds.items() if math.isfinite(value)}
+    if not kept:
+        raise HarnessError(
+            f"{path}: no threshold was found to write", allowed="at least one", next_step="choose another goal"
+        )
+    spec = {**candidates[candidate], "thresholds": {**candidates[candidate].get("thresholds", {}), **kept}}
+    warnings = _moved(run, candidate, path)
+    left = [name for name in thresholds if name not in kept]
+    if left:
+        warnings.append(f"no threshold for {joined(left)}: there the candidate decides as before")
+    _write(path, data, new_name, spec)
+    return path, warnings
+
+
+def write_bands(
+    run: Run, candidate: str, new_name: str, bands: Sequence[ChosenBands], eval_path: Path | None = None
+) -> tuple[Path, list[str]]:
+    """Add a cascade of the candidate and a person, with these bands; returns its path and what should be known.
+
+    In a category without bands the candidate decides alone. One whose bands are both empty is a person's altogether.
+
+    Raises:
+        HarnessError: As for ``write_candidate``; or a score lies outside 0 to 1, or a candidate is called "human".
+    """
+    path, data = _eval_of(run, candidate, new_name, eval_path)
+    if HUMAN in (*data["candidates"], new_name):
+        raise HarnessError(
+            f"{path}: a candidate is called '{HUMAN}', which in a cascade means a person",
+            allowed="another name for it",
+            next_step="rename it, or choose another id",
+        )
+    outside = next((one for one in bands if not _is_band(one.below, one.above)), None)
+    if outside is not None:
+        raise HarnessError(
+            f"candidate '{candidate}' has scores outside 0 to 1 in '{outside.category}'",
+            allowed="scores from 0 to 1",
+            next_step="map them to 0..1 where they are made",
+        )
+    stage: dict[str, Any] = {"use": candidate}
+    above = {one.category: one.above for one in bands if one.above < math.inf}
+    # nothing passes below 0, which says "a person sees all of it" where a band is empty
+    below = {one.category: min(max(one.below, 0.0), 1.0) for one in bands}
+    stage |= {"decide_above": above} if above else {}
+    stage["decide_below"] = below
+    person: dict[str, Any] = {"use": HUMAN}
+    if set(below) != set(run.categories):
+        person["decide"] = list(below)
+    warnings = _moved(run, candidate, path)
+    _write(path, data, new_name, {"cascade": [stage, person]})
+    return path, warnings
+
+
+def _is_band(below: float, above: float) -> bool:
+    """Whether both ends lie where a score may: from 0 to 1, or beyond every score for a band that is empty or all."""
+    return all(not math.isfinite(one) or 0 <= one <= 1 for one in (below, above))
+
+
+def _eval_of(run: Run, candidate: str, new_name: str, eval_path: Path | None) -> tuple[Path, Mapping[str, Any]]:
+    """The eval that gets the new candidate: its path and content."""
     path = eval_path or _path_of(run)
     document = read_yaml(path, what="eval", kind="eval")
     candidates = document.data.get("candidates")
@@ -43,18 +106,7 @@ def write_candidate(
         )
     if new_name in candidates:
         raise HarnessError(f"{path}: has a candidate '{new_name}'", allowed="a new id", next_step="choose another id")
-    kept = {name: value for name, value in thresholds.items() if math.isfinite(value)}
-    if not kept:
-        raise HarnessError(
-            f"{path}: no threshold was found to write", allowed="at least one", next_step="choose another goal"
-        )
-    spec = {**candidates[candidate], "thresholds": {**candidates[candidate].get("thresholds", {}), **kept}}
-    warnings = _moved(run, candidate, path)
-    left = [name for name in thresholds if name not in kept]
-    if left:
-        warnings.append(f"no threshold for {joined(left)}: there the candidate decides as before")
-    _write(path, document.data, new_name, spec)
-    return path, warnings
+    return path, document.data
 
 
 def _path_of(run: Run) -> Path:

@@ -22,7 +22,8 @@ from harness.measure.averaged import macro_differences, ranking_differences
 from harness.measure.comparable import require_same
 from harness.measure.decisions import decisions, generator, outcome_counts
 from harness.measure.money import Money, money_of
-from harness.measure.pairs import CategoryPairs, Flips, pair_runs
+from harness.measure.pairs import CategoryPairs, Flips, Pairs, pair_runs
+from harness.measure.people import People, people_of
 from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
 from harness.measure.weighted import UNWEIGHTED_DIFFERENCES, WEIGHTED_NOTE, weights_of
 from harness.records import MISSING, GoldenFacts
@@ -69,6 +70,7 @@ class Side:
     latency_ms: Mapping[str, float | None]
     signature: str
     money: Money = field(default_factory=Money)
+    people: People | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ class Comparison:
             "cost": {name: side.cost_usd for name, side in sides.items()},
             "money": {name: side.money.as_dict() for name, side in sides.items()},
             "latency": {name: dict(side.latency_ms) for name, side in sides.items()},
+            **(
+                {"people": {name: None if one.people is None else one.people.as_dict() for name, one in sides.items()}}
+                if any(one.people for one in sides.values())
+                else {}
+            ),
             "signature": {name: side.signature for name, side in sides.items()},
         }
 
@@ -165,7 +172,7 @@ def compare(
         if len(paired) < 2
         else CategoryComparison(*compare_metrics(pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
-        _notes(baseline_run, not_compared),
+        (*_notes(baseline_run, not_compared), *_people_notes(pairs, {"baseline": baseline, "candidate": candidate})),
         macro,
     )
 
@@ -178,6 +185,19 @@ def _notes(run: Run, not_compared: Sequence[str]) -> tuple[str, ...]:
     if weights_of(run) is not None:
         notes.append(f"{WEIGHTED_NOTE}; {UNWEIGHTED_DIFFERENCES}")
     return tuple(notes)
+
+
+def _people_notes(pairs: Pairs, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Who leaves decisions to people, and that these count on neither side."""
+    n_all = len(pairs.item_ids)
+    sides = (("baseline", pairs.baseline), ("candidate", pairs.candidate))
+    counted = {names[side]: int(one.is_sent.any(axis=1).sum()) for side, one in sides}
+    return tuple(
+        f"{name} leaves {n:,} of {n_all:,} items to a person: what nobody but a person decides counts on neither side, "
+        "and the differences are those of the rest"
+        for name, n in counted.items()
+        if n
+    )
 
 
 def pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
@@ -238,7 +258,7 @@ def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, Catego
 
 
 def _side(run: Run, candidate: str) -> Side:
-    rows = run.candidate(candidate)
+    rows, read = run.candidate(candidate), decisions(run, candidate)
     return Side(
         run.meta.run_id,
         candidate,
@@ -246,7 +266,8 @@ def _side(run: Run, candidate: str) -> Side:
         rows.total_cost_usd,
         latency_percentiles(rows),
         signature_of(run, candidate),
-        money_of(rows, decisions(run, candidate)),
+        money_of(rows, read),
+        people_of(read, run.categories, run.clusters),
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.measure.weighted import weights_of
 from harness.records import MISSING, OnFailure
-from harness.records.answers import MISSING_OUTCOMES, REJECTED, UNASKED, Outcome
+from harness.records.answers import HUMAN, MISSING_OUTCOMES, REJECTED, UNASKED, Outcome
 from harness.runs import ALL_OUTCOMES, CandidateRows, Run
 
 FailureReading = Literal["all_wrong", "dropped"]
@@ -36,6 +36,8 @@ class Decisions:
         is_covered: Whether the candidate decides on the category at all, bool (n_categories,).
         has_failed: Where the declared fallback stands in for a decision, bool, the shape of ``y_pred``.
         weights: How much of the population each item stands for, float (n_items,); None where all count alike.
+        to_person: Where the decision is left to a person, bool, the shape of ``y_pred``; None where none is. It is
+            missing from ``y_pred``, and has not failed.
     """
 
     y_true: NDArray[np.int8]
@@ -44,6 +46,7 @@ class Decisions:
     is_covered: NDArray[np.bool_]
     has_failed: NDArray[np.bool_]
     weights: NDArray[np.float64] | None = None
+    to_person: NDArray[np.bool_] | None = None
 
     @property
     def n_fallback(self) -> int:
@@ -84,7 +87,8 @@ def decisions(run: Run, candidate: str) -> Decisions:
 
     ``error``, ``withheld`` and ``not_asked`` rows are missing pairs. In every other row a category that the candidate
     decides on, but not here, takes the fallback. A category it does not decide on stays missing: it is not covered.
-    Where its decisions are a sample of the items by declaration, what an ``ok`` row leaves open was not asked.
+    Where its decisions are a sample of the items by declaration, what an ``ok`` row leaves open was not asked. What is
+    left to a person is missing too: it is no failure, and counts on neither side.
     """
     rows = run.candidate(candidate)
     y_pred = rows.y_pred.copy()
@@ -94,10 +98,12 @@ def decisions(run: Run, candidate: str) -> Decisions:
     takes_fallback = (y_pred == MISSING) & is_covered & ~is_missing[:, :, None]
     if is_sample(run, candidate):
         takes_fallback &= (rows.outcomes != outcome_code("ok"))[:, :, None]
+    if rows.to_person is not None:
+        takes_fallback &= ~rows.to_person
     y_pred[takes_fallback] = _FALLBACK_DECISION[on_failure_of(run, candidate)]
     y_score = rows.y_score.astype(np.float64)
     y_score[is_missing] = np.nan
-    return Decisions(run.y_true, y_pred, y_score, is_covered, takes_fallback, weights_of(run))
+    return Decisions(run.y_true, y_pred, y_score, is_covered, takes_fallback, weights_of(run), rows.to_person)
 
 
 def is_sample(run: Run, candidate: str) -> bool:
@@ -121,7 +127,7 @@ def outcome_counts(rows: CandidateRows) -> dict[str, int]:
     """Rows per outcome; they add up to items x repeats. What is rare is named only where there is any."""
     counted = np.bincount(rows.outcomes.ravel(), minlength=len(ALL_OUTCOMES))
     counts: dict[str, int] = {outcome: int(n) for outcome, n in zip(ALL_OUTCOMES, counted, strict=True)}
-    for outcome in (*UNASKED, REJECTED):
+    for outcome in (*UNASKED, REJECTED, HUMAN):
         if not counts[outcome]:
             del counts[outcome]
     if sum(counts.values()) != rows.outcomes.size:

@@ -3,8 +3,8 @@
 Decides what catching is. An item is caught when the candidate flags at least one of the categories that its gold says
 it violates; with repeats, when it does so in more than half of those that gave an answer, so that one flake neither
 sinks nor saves an item. A failed answer counts as the decision that production would take (``on_failure``), since that
-is what the item would have met. An item without any answer was not missed: nobody can tell. Every item of the run
-counts, the dev part too: nothing is estimated here.
+is what the item would have met. An item without any answer was not missed: nobody can tell. One that is left to a
+person in such a category was not let through. Every item of the run counts, the dev part too: nothing is estimated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.measure.decisions import decisions
 from harness.records import MISSING
 from harness.runs import ALL_OUTCOMES, Run
 
-Catch = Literal["caught", "missed", "unknown"]
+Catch = Literal["caught", "missed", "unknown", "person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,15 @@ def must_catch_items(run: Run, candidate: str) -> tuple[MustCatchItem, ...]:
         decided = read.y_pred[at][:, violated]
         is_answered = (decided != MISSING).any(axis=1)
         n_caught, n_answered = int((decided == 1).any(axis=1).sum()), int(is_answered.sum())
+        sent = np.zeros_like(is_answered) if read.to_person is None else read.to_person[at][:, violated].any(axis=1)
+        n_seen = n_caught + int((sent & ~(decided == 1).any(axis=1)).sum())
+        n_met = int((is_answered | sent).sum())
         said = [str(ALL_OUTCOMES[code]) for code in outcomes[at].tolist()]
         found.append(
             MustCatchItem(
                 ids[at],
                 tuple(name for name, is_one in zip(whole.categories, violated.tolist(), strict=True) if is_one),
-                "unknown" if not n_answered else "caught" if 2 * n_caught > n_answered else "missed",
+                "unknown" if not n_met else "missed" if 2 * n_seen <= n_met else "caught" if n_caught else "person",
                 n_caught,
                 n_answered,
                 len(said),

@@ -8,7 +8,7 @@ what it was before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,12 +81,7 @@ def choose_thresholds(
     has_split = run.part != "all"
     dev, gate = (run.of_part("dev"), run.of_part("gate")) if has_split else (run, run)
     dev_scores, gate_scores = scores_of(dev, candidate), scores_of(gate, candidate)
-    if all(np.isnan(dev_scores[name][1]).all() for name in goals):
-        raise HarnessError(
-            f"candidate '{candidate}' of run {run.meta.run_id} has no scores",
-            allowed="a candidate with scores: log probabilities, a JSON answer with scores, a classifier, /moderations",
-            next_step="ask for logprobs in models.yaml, or choose another candidate",
-        )
+    require_scores(run, candidate, dev_scores, goals)
     n_promised = sum(goal.kind == "recall" for goal in goals.values())
     before = category_scores(gate, candidate)
     found = []
@@ -120,6 +115,18 @@ def scores_of(run: Run, candidate: str) -> dict[str, tuple[NDArray[np.int8], NDA
     """Category -> gold and score of each item; repeats are averaged within the item."""
     read = decisions(run, candidate)
     return {name: (read.y_true[:, at], read.item_scores(at)) for at, name in enumerate(run.categories)}
+
+
+def require_scores(
+    run: Run, candidate: str, scores: Mapping[str, tuple[Any, NDArray[np.float64]]], categories: Iterable[str]
+) -> None:
+    """Refuse a candidate that gives no score in any of the categories."""
+    if all(np.isnan(scores[name][1]).all() for name in categories):
+        raise HarnessError(
+            f"candidate '{candidate}' of run {run.meta.run_id} has no scores",
+            allowed="a candidate with scores: log probabilities, a JSON answer with scores, a classifier, /moderations",
+            next_step="ask for logprobs in models.yaml, or choose another candidate",
+        )
 
 
 def flag_share(run: Run, candidate: str, category: str) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.gate_arrays import GateArrays
-from harness.measure.decisions import FAILURE_READINGS, decisions, is_sample, outcome_code, read_failures
+from harness.measure.decisions import FAILURE_READINGS, Decisions, decisions, is_sample, outcome_code, read_failures
 from harness.measure.weighted import weights_of
 from harness.records import MISSING
 from harness.records.answers import NOT_ASKED, WITHHELD
@@ -32,6 +32,7 @@ class System:
         is_withheld: Items that were not asked, bool (n_items,).
         is_unseen: Labels outside the sample that the candidate's decisions are by declaration, bool (n_items,
             n_categories); they are no missing pairs, and count on neither side.
+        is_sent: Labels whose decision is left to a person, bool (n_items, n_categories); they count on neither side.
     """
 
     declared: NDArray[np.int8]
@@ -39,6 +40,7 @@ class System:
     is_error: NDArray[np.bool_]
     is_withheld: NDArray[np.bool_]
     is_unseen: NDArray[np.bool_]
+    is_sent: NDArray[np.bool_]
 
     @property
     def decides(self) -> NDArray[np.bool_]:
@@ -200,7 +202,15 @@ def read_system(run: Run, candidate: str, positions: NDArray[np.int64] | None = 
         is_error=(outcomes == outcome_code("error"))[chosen],
         is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
         is_unseen=_unseen(run, candidate, read.y_pred, outcomes)[chosen],
+        is_sent=_sent(read)[chosen],
     )
+
+
+def _sent(read: Decisions) -> NDArray[np.bool_]:
+    """Labels whose decision is left to a person in some repeat."""
+    if read.to_person is None:
+        return np.zeros((read.y_pred.shape[0], read.y_pred.shape[2]), dtype=np.bool_)
+    return np.asarray(read.to_person.any(axis=1))
 
 
 def _unseen(run: Run, candidate: str, y_pred: NDArray[np.int8], outcomes: NDArray[Any]) -> NDArray[np.bool_]:
@@ -221,7 +231,8 @@ def pair_runs(
 ) -> Pairs:
     """Pair two candidates of runs over the same items, or the shared items of both runs at the positions given.
 
-    Gold, groups and ids are the candidate run's; gold is missing where a declared sample of decisions ends.
+    Gold, groups and ids are the candidate run's; gold is missing where a declared sample of decisions ends, and where
+    one of the two leaves the decision to a person.
     """
     at_baseline, at_candidate = (None, None) if positions is None else positions
     chosen: Any = slice(None) if at_candidate is None else at_candidate
@@ -232,7 +243,9 @@ def pair_runs(
     return Pairs(
         categories=tuple(candidate_run.categories),
         item_ids=tuple(ids if at_candidate is None else (ids[index] for index in at_candidate.tolist())),
-        y_true=np.where(base.is_unseen | cand.is_unseen, MISSING, candidate_run.y_true[chosen]).astype(np.int8),
+        y_true=np.where(
+            base.is_unseen | cand.is_unseen | base.is_sent | cand.is_sent, MISSING, candidate_run.y_true[chosen]
+        ).astype(np.int8),
         baseline=base,
         candidate=cand,
         groups=None if candidate_run.clusters is None else candidate_run.clusters[chosen],
@@ -252,6 +265,6 @@ def _reordered(system: System, order: list[int]) -> System:
     known = np.array(order) >= 0
     declared, has_failed = system.declared[:, :, order], system.has_failed[:, :, order]
     declared[:, :, ~known], has_failed[:, :, ~known] = MISSING, False
-    is_unseen = system.is_unseen[:, order]
-    is_unseen[:, ~known] = False
-    return System(declared, has_failed, system.is_error, system.is_withheld, is_unseen)
+    is_unseen, is_sent = system.is_unseen[:, order], system.is_sent[:, order]
+    is_unseen[:, ~known] = is_sent[:, ~known] = False
+    return System(declared, has_failed, system.is_error, system.is_withheld, is_unseen, is_sent)

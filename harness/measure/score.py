@@ -34,9 +34,11 @@ from harness.measure.decisions import (
     outcome_counts,
 )
 from harness.measure.money import Money, money_of
+from harness.measure.people import People, people_of
 from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
+from harness.measure.stages import StageScore, stages_of
 from harness.records import MISSING, GoldenFacts, Prevalence
-from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
+from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES, NOT_ASKED
 from harness.runs import CandidateRows, Run
 
 CATEGORY_METRICS = metrics_on("score")
@@ -112,6 +114,8 @@ class CandidateScore:
     cost_usd: float | None
     signature: str
     money: Money = field(default_factory=Money)
+    people: People | None = None
+    stages: tuple[StageScore, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
@@ -135,6 +139,8 @@ class CandidateScore:
             "tokens": dict(self.tokens),
             "cost_usd": self.cost_usd,
             "money": self.money.as_dict(),
+            **({} if self.people is None else {"people": self.people.as_dict()}),
+            **({"stages": [one.as_dict() for one in self.stages]} if self.stages else {}),
             "signature": self.signature,
         }
 
@@ -182,6 +188,8 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         cost_usd=rows.total_cost_usd,
         signature=signature_of(run, candidate),
         money=money_of(rows, read),
+        people=people_of(read, run.categories, run.clusters),
+        stages=stages_of(run, candidate, rows, read),
     )
 
 
@@ -194,7 +202,7 @@ def _failure_rate(rows: CandidateRows) -> MetricResult:
     """Share of answered rows without a usable decision; repeats are averaged within the item."""
     n_repeats = rows.outcomes.shape[1]
     failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
-    answered = failed | (rows.outcomes == outcome_code("ok"))
+    answered = np.isin(rows.outcomes, [outcome_code(one) for one in ANSWERED_OUTCOMES])
     n_excluded = int(np.isin(rows.outcomes, [outcome_code("error"), outcome_code(NOT_ASKED)]).sum())
     if n_repeats == 1:
         return failure_rate(int(failed.sum()), int(answered.sum()), n_excluded=n_excluded)

@@ -11,7 +11,9 @@ from typing import Any, Literal, Protocol
 
 from harness.records import Item
 
-Outcome = Literal["ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked", "rejected"]
+Outcome = Literal[
+    "ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked", "rejected", "human"
+]
 
 OUTCOMES: tuple[Outcome, ...] = ("ok", "unparsed", "refused", "blocked", "abstained", "error")
 """Six different facts about a call. An item whose text is withheld is never asked: its row says ``withheld``."""
@@ -22,12 +24,16 @@ REJECTED: Outcome = "rejected"
 lasting fact about system and item, which production meets too. A row file says ``error`` and marks it."""
 NOT_ASKED: Outcome = "not_asked"
 """A row that nobody was asked for: the run stopped before it, or a file of decisions holds none for its item."""
+HUMAN: Outcome = "human"
+"""The third decision: in some category a person is to look. Neither a failure nor a decision; counted as neither."""
 UNASKED: tuple[Outcome, ...] = (WITHHELD, NOT_ASKED)
 """Rows that cannot fail: they enter no rate of errors or failures, and are shown only where there are any."""
 MISSING_OUTCOMES: tuple[Outcome, ...] = ("error", *UNASKED)
 """Rows that are a missing pair: never a decision, never a "no"."""
 FALLBACK_OUTCOMES: tuple[Outcome, ...] = ("unparsed", "refused", "blocked", "abstained", REJECTED)
 """Outcomes that enter the metrics as the declared ``on_failure`` decision; ``error`` is a missing pair instead."""
+ANSWERED_OUTCOMES: tuple[Outcome, ...] = ("ok", HUMAN, *FALLBACK_OUTCOMES)
+"""Rows that hold an answer, usable or not: what a failure rate is a share of."""
 
 
 CHAT_ROUTE = "/chat/completions"
@@ -66,13 +72,37 @@ class Response:
     is_cached: bool = False
     error: str | None = None
     document: Any = field(default=None, compare=False, repr=False)
+    cost_usd: float | None = None
+    """List price of the answer; None where nobody knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTaken:
+    """A stage that a cascade took for one item.
+
+    Attributes:
+        use: The candidate that was asked.
+        settled: Categories that it settled; no later stage was asked about them.
+        last: Categories that it had the last word on without settling them.
+        calls: Requests that it made.
+        latency_ms: Time of its answer; None where it was not timed.
+        cost_usd: List price of its answers; None where nobody knows it.
+    """
+
+    use: str
+    settled: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    calls: int = 0
+    latency_ms: float | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A candidate's reading of what came back: one outcome, and a decision and score per category.
 
-    A category that is absent from ``decisions`` was not decided (None); that is neither 0 nor an error.
+    A category that is absent from ``decisions`` was not decided (None); that is neither 0 nor an error. Those of
+    ``to_person`` are not decided because a person is to look.
     """
 
     outcome: Outcome
@@ -82,6 +112,8 @@ class Answer:
     error: str | None = None
     latency_ms: float | None = None
     cost_usd: float | None = None
+    to_person: tuple[str, ...] = ()
+    stages: tuple[StageTaken, ...] = ()
 
 
 Decide = Generator[Sequence[Request], Sequence[Response], Answer]

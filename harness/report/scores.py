@@ -6,6 +6,7 @@ from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
 from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
+from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 
@@ -31,6 +32,10 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
     tables: list[Table] = []
     for name, candidate in score.candidates.items():
         tables.append(_category_table(name, candidate))
+        if candidate.people is not None:
+            tables.append(people_table(name, candidate.people))
+        if candidate.stages:
+            tables.append(stage_table(name, candidate.stages))
         if any("average_precision" in category.metrics for category in candidate.categories.values()):
             tables.append(_ranking_table(name, candidate))
         sensitivity = _sensitivity_table(name, candidate)

@@ -12,6 +12,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -172,9 +173,10 @@ class Caller:
         except orjson.JSONDecodeError:
             document = None
         latency_ms = math.nan if stored.is_batch else stored.latency_ms
-        response = Response(key.hex(), stored.status, stored.body, latency_ms, True, document=document)
         usage = usage_of(document)
-        return Reply(response, usage, list_price(usage, target.endpoint.price, is_batch=stored.is_batch), 0.0)
+        cost = list_price(usage, target.endpoint.price, is_batch=stored.is_batch)
+        response = Response(key.hex(), stored.status, stored.body, latency_ms, True, None, document, cost)
+        return Reply(response, usage, cost, 0.0)
 
     async def _ask_once(self, target: Target, key: bytes, request: Request, remaining_s: float) -> Reply:
         """Ask, or wait for whoever is asking the same already."""
@@ -186,8 +188,7 @@ class Caller:
             reply = await asyncio.shield(future)
             self.counts.shared += 1
             one = reply.response
-            response = Response(one.key, one.status, one.body, one.latency_ms, True, one.error, one.document)
-            return Reply(response, reply.usage, reply.cost_usd, reply.spent_s)
+            return Reply(replace(one, is_cached=True), reply.usage, reply.cost_usd, reply.spent_s)
         under_way[key] = None
         try:
             reply = await self._claim_and_ask(target, key, request, remaining_s)
@@ -230,8 +231,10 @@ class Caller:
                 else:
                     self._cache.release(key)
                 document = result.document if stored.body is result.body else None
-                response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, document=document)
                 cost = list_price(usage, endpoint.price, is_batch=self._is_batch)
+                response = Response(
+                    key.hex(), stored.status, stored.body, stored.latency_ms, False, None, document, cost
+                )
                 return Reply(response, usage, cost, spent_s)
             now = self._now()
             decision = decide(result, attempt, limits, rng=self._rng, now=now, has_answered=target.has_answered)
@@ -355,8 +358,8 @@ class Caller:
         elif isinstance(decision, Wait):
             error = f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s"
         self._check_first(target, request, number, result, error)
-        response = Response(key.hex(), status, body, latency_s * 1000.0, error=error)
-        return Reply(response, None, None if endpoint.price is None else 0.0, spent_s)
+        nothing = None if endpoint.price is None else 0.0
+        return Reply(Response(key.hex(), status, body, latency_s * 1000.0, False, error), None, nothing, spent_s)
 
     def _most(self, target: Target, body: bytes) -> Amount:
         if target.endpoint.price is None and not self._budget.is_bounded:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from harness.errors import printable
-from harness.records.answers import Prediction
+from harness.records.answers import HUMAN, Prediction
 from harness.runner.cache import ResponseCache
 
 COUNTED = frozenset({"unparsed", "refused", "blocked", "rejected", "error"})
@@ -66,7 +66,7 @@ def is_all_failed(outcomes: Mapping[str, int]) -> bool:
     (True, False, False)
     """
     n_failed = sum(outcomes.get(outcome, 0) for outcome in COUNTED)
-    return n_failed > 0 and not outcomes.get("ok", 0) and not outcomes.get("abstained", 0)
+    return n_failed > 0 and not any(outcomes.get(one, 0) for one in ("ok", "abstained", HUMAN))
 
 
 def said(body: bytes) -> str:

@@ -79,6 +79,27 @@ def numpy_of(column: pa.ChunkedArray, *, null: float = 0) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, dtype=kind)
 
 
+def matrix_of(table: pa.Table, prefix: str, names: Sequence[str], null: float, kind: type) -> NDArray[Any]:
+    """Columns ``prefix.name`` of a table, one column of the result for each name."""
+    matrix = np.empty((table.num_rows, len(names)), dtype=kind)
+    for column, name in enumerate(names):
+        matrix[:, column] = numpy_of(table[f"{prefix}.{name}"], null=null)
+    return matrix
+
+
+def members_of(table: pa.Table, column: str, names: Sequence[str]) -> NDArray[np.bool_] | None:
+    """Which names each list of a column holds, (n_rows, n_names); None without the column, or where none does."""
+    if column not in table.column_names:
+        return None
+    place = {name: at for at, name in enumerate(names)}
+    found = np.zeros((table.num_rows, len(names)), dtype=np.bool_)
+    for row, members in enumerate(table[column].to_pylist()):
+        for name in members or ():
+            if name in place:
+                found[row, place[name]] = True
+    return found if found.any() else None
+
+
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """An array of one of the types that run folders use."""
     return number_array(values, kind) if kind in _NUMBERS else _BUILDERS[kind](values)

@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
-from harness.records.answers import NOT_ASKED, OUTCOMES, REJECTED, UNASKED, WITHHELD, Outcome
+from harness.records.answers import HUMAN, NOT_ASKED, OUTCOMES, REJECTED, UNASKED, WITHHELD, Outcome
 
 MOST_NAME_BYTES = 200
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
-ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED, REJECTED)
+ALL_OUTCOMES: tuple[Outcome, ...] = (*OUTCOMES, WITHHELD, NOT_ASKED, REJECTED, HUMAN)
 """Code table of ``CandidateRows.outcomes``."""
 OLD_PREFIX = ".old-"
 """A run that is being replaced is set aside under this name until its successor stands."""
-TextColumn = Literal["rationale", "error", "response_key"]
+TO_PERSON, STAGES = "to_person", "stages"
+"""Columns of cascades: the categories that a person is to look at, and the stages that were taken, as JSON."""
+TextColumn = Literal["rationale", "error", "response_key", "stages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class CandidateRows:
         tokens: ``input_tokens``, ``cached_tokens`` and ``output_tokens``, int64 (n_items, n_repeats).
         cost_usd: List price of the answers, float64; NaN where no price is known.
         is_cached: Whether the answers came from the response cache.
+        to_person: Decisions that are left to a person, bool, the shape of ``y_pred``; None where there are none.
     """
 
     outcomes: NDArray[np.int8]
@@ -61,6 +64,7 @@ class CandidateRows:
     tokens: Mapping[str, NDArray[np.int64]]
     cost_usd: NDArray[np.float64]
     is_cached: NDArray[np.bool_]
+    to_person: NDArray[np.bool_] | None = None
 
     @property
     def total_cost_usd(self) -> float | None:
@@ -110,6 +114,8 @@ def prediction_schema(categories: Sequence[str]) -> pa.Schema:
             ("response_key", pa.string()),
             ("error", pa.string()),
             (REJECTED, pa.bool_()),
+            (TO_PERSON, pa.list_(pa.string())),
+            (STAGES, pa.string()),
         ]
     )
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
-from harness.runs.arrow import number_array, numpy_of, string_array
+from harness.runs.arrow import matrix_of, members_of, number_array, numpy_of, string_array
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -29,11 +29,18 @@ from harness.runs.layout import (
     META_FILE,
     OLD_PREFIX,
     PREDICTIONS_FILE,
+    STAGES,
+    TO_PERSON,
     CandidateRows,
     TextColumn,
 )
 from harness.runs.meta import read_meta
 from harness.runs.split import Part, is_dev
+
+LATER_COLUMNS = frozenset({REJECTED, TO_PERSON, STAGES})
+"""Columns that runs of earlier versions do not have."""
+ASK_PEOPLE = frozenset({"cascade", "vote"})
+"""Kinds of candidate that can leave a decision to a person."""
 
 
 class Run:
@@ -148,7 +155,7 @@ class Run:
     @cached_property
     def y_true(self) -> NDArray[np.int8]:
         """Gold, int8 (n_items, n_categories): 1, 0, or -1 missing."""
-        return _matrix(self._items, "label", self.categories, MISSING, np.int8)
+        return matrix_of(self._items, "label", self.categories, MISSING, np.int8)
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
@@ -208,24 +215,29 @@ class Run:
         """One candidate's rows."""
         columns = [f"{part}.{category}" for part in ("decision", "score") for category in self.categories]
         counted = ["input_tokens", "cached_tokens", "output_tokens"]
-        table = self.rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached"])
+        asks_people = self.meta.fingerprint(name).get("kind") in ASK_PEOPLE
+        also = [TO_PERSON] if asks_people else []
+        table = self.rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached", *also])
+        sent = members_of(table, TO_PERSON, self.categories)
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
         shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
         kept: Any = slice(None) if self._kept is None else self._kept
         return CandidateRows(
             outcomes=self._outcomes(table).reshape(shape)[kept],
-            y_pred=_matrix(table, "decision", self.categories, MISSING, np.int8).reshape(cube)[kept],
-            y_score=_matrix(table, "score", self.categories, np.nan, np.float64).reshape(cube)[kept],
+            y_pred=matrix_of(table, "decision", self.categories, MISSING, np.int8).reshape(cube)[kept],
+            y_score=matrix_of(table, "score", self.categories, np.nan, np.float64).reshape(cube)[kept],
             latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape)[kept],
             tokens={column: numpy_of(table[column]).reshape(shape)[kept] for column in counted},
             cost_usd=numpy_of(table["cost_usd"], null=np.nan).reshape(shape)[kept],
             is_cached=numpy_of(table["cached"]).reshape(shape)[kept],
+            to_person=None if sent is None else sent.reshape(cube)[kept],
         )
 
     def texts(self, candidate: str, column: TextColumn) -> list[list[str | None]]:
         """Rationales, errors or response keys of one candidate: per item, one for each repeat."""
-        values = self.rows(candidate, [column])[column].to_pylist()
+        table = self.rows(candidate, [column])
+        values = table[column].to_pylist() if column in table.column_names else [None] * table.num_rows
         repeats = self.meta.repeats
         every = [values[start : start + repeats] for start in range(0, len(values), repeats)]
         return every if self._kept is None else [every[index] for index in self._kept.tolist()]
@@ -273,7 +285,7 @@ class Run:
                 groups.append(number)
             start = end
         schema = file.schema_arrow  # made anew whenever it is asked for
-        known = [name for name in columns if name != REJECTED or name in schema.names]
+        known = [name for name in columns if name not in LATER_COLUMNS or name in schema.names]
         self._require(PREDICTIONS_FILE, known, schema)
         return file.read_row_groups(groups, columns=known).slice(skipped, n_rows)
 
@@ -383,11 +395,3 @@ def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
     """The newest stored run of an eval; None when there is none."""
     runs = list_runs(runs_dir, eval_name)
     return open_run(runs[-1].run_id, runs_dir) if runs else None
-
-
-def _matrix(table: pa.Table, prefix: str, names: Sequence[str], null: float, kind: type) -> NDArray[Any]:
-    """One column of the result for each name."""
-    matrix = np.empty((table.num_rows, len(names)), dtype=kind)
-    for column, name in enumerate(names):
-        matrix[:, column] = numpy_of(table[f"{prefix}.{name}"], null=null)
-    return matrix

@@ -7,7 +7,7 @@ from projects import EVAL, write_project
 from harness.candidates.cascade import CascadeCandidate, HumanStage, Stage
 from harness.candidates.votes import VoteCandidate
 from harness.jobs.check import check_paths
-from harness.records.answers import Answer, Request
+from harness.records.answers import Answer, Request, Response
 
 
 class Fixed:
@@ -201,7 +201,7 @@ def test_cascade_ends_with_a_person():
         "triage", [stage, Stage(HumanStage(("hate", "spam")))], category_order=("hate", "spam")
     )
     answer = drive(candidate, item())[0]
-    assert (answer.outcome, answer.decisions) == ("abstained", {"hate": None, "spam": 0})
+    assert (answer.outcome, answer.decisions) == ("human", {"hate": None, "spam": 0})
     assert answer.error == "stage human: sent to a person"
 
 
@@ -286,3 +286,45 @@ def test_faults_of_votes_and_bands_are_found_before_a_run(tmp_path, candidate, f
     assert report.is_ok is (found is None), report.errors
     if found:
         assert found in "\n".join(map(str, report.errors))
+
+
+def test_cascade_keeps_what_each_stage_settled_said_and_took():
+    rules = Fixed("rules", ok(1, 0))
+    chat = Fixed("v2", Answer("ok", {"hate": 0, "spam": 0}, {"spam": 0.5}), calls=2)
+    candidate = CascadeCandidate(
+        "c", [Stage(rules), Stage(chat, None, {"spam": 0.9}), Stage(HumanStage(("hate", "spam")))],
+        category_order=("hate", "spam"),
+    )  # fmt: skip
+    priced = [Response("k", 200, b"{}", 30.0, cost_usd=0.01), Response("k", 200, b"{}", 12.0, cost_usd=0.02)]
+    answer = drive(candidate, item(), *priced)[0]
+    assert answer.to_person == ("spam",)
+    first, second, person = answer.stages
+    assert (first.use, first.settled, first.last, first.calls) == ("rules", ("hate",), (), 0)
+    assert (second.settled, second.last, second.calls) == ((), (), 2)
+    assert (second.latency_ms, second.cost_usd) == (42.0, pytest.approx(0.03))
+    assert (person.use, person.last, person.calls) == ("human", ("spam",), 0)
+
+
+def test_cascade_one_answer_without_a_price_leaves_the_stage_s_cost_unknown():
+    chat = Fixed("v2", ok(1, 1), calls=2)
+    answers = [Response("k", 200, b"{}", 30.0, cost_usd=0.01), Response("k", 200, b"{}", float("nan"))]
+    (stage,) = drive(cascade(chat), item(), *answers)[0].stages
+    assert (stage.calls, stage.cost_usd, stage.latency_ms) == (2, None, None)
+
+
+def test_cascade_an_error_is_not_made_good_by_a_person():
+    """Nobody knows what the stage would have said, so the row stays a missing pair."""
+    answer = run(Fixed("v2", Answer("error", {}, error="down")), HumanStage(("hate", "spam")))
+    assert (answer.outcome, answer.to_person) == ("error", ())
+
+
+def test_vote_that_only_people_could_turn_is_left_to_people():
+    sent = Answer("human", {"hate": None, "spam": 0}, to_person=("hate",))
+    refused = Answer("refused", {"hate": None, "spam": None})
+    voters = [Fixed("a", ok(1, 0)), Fixed("b", sent), Fixed("c", ok(0, 0))]
+    vote = VoteCandidate("v", voters, rule="majority", weights={}, category_order=("hate", "spam"))
+    answer = drive(vote, item())[0]
+    assert (answer.outcome, answer.decisions, answer.to_person) == ("human", {"hate": None, "spam": 0}, ("hate",))
+    voters[2] = Fixed("c", refused)
+    answer = drive(VoteCandidate("v", voters, rule="majority", weights={}, category_order=("hate", "spam")), item())[0]
+    assert (answer.outcome, answer.to_person) == ("refused", ())

@@ -65,7 +65,7 @@ def stored(made_once, tmp_path):
 def test_columns_are_those_of_the_format(stored):
     expected = (
         "candidate item_id repeat outcome decision.hate decision.spam score.hate score.spam rationale latency_ms "
-        "input_tokens cached_tokens output_tokens cost_usd cached response_key error rejected"
+        "input_tokens cached_tokens output_tokens cost_usd cached response_key error rejected to_person stages"
     )
     file = pq.ParquetFile(f"{stored.path}/predictions.parquet")
     assert " ".join(file.schema_arrow.names) == expected

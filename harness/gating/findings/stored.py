@@ -21,7 +21,7 @@ from harness.measure.decisions import decisions, outcome_code, outcome_counts
 from harness.measure.must_catch import must_catch_items
 from harness.measure.score import score_candidate
 from harness.measure.slices import SliceChange, compare_slices
-from harness.records.answers import FALLBACK_OUTCOMES
+from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES
 from harness.runs import Run
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def cells_of(categories: Mapping[str, CategoryComparison]) -> tuple[Cell, ...]:
 def _failures(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> dict[str, Any]:
     """Failed answers of both on rows that both were asked."""
     codes = [outcome_code(one) for one in FALLBACK_OUTCOMES]
-    asked_codes = [*codes, outcome_code("ok")]
+    asked_codes = [outcome_code(one) for one in ANSWERED_OUTCOMES]
     rows = [run.candidate(name).outcomes for run, name in ((baseline_run, baseline), (candidate_run, candidate))]
     n_repeats = min(one.shape[1] for one in rows)
     a, b = (one[:, :n_repeats] for one in rows)

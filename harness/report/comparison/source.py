@@ -18,6 +18,7 @@ from harness.measure.compare import Comparison
 from harness.measure.score import CandidateScore, RunScore
 from harness.measure.slices import SliceChange
 from harness.records import PolicyFacts
+from harness.report.comparison.workload import REVIEW_SECONDS
 from harness.report.parts.banner import Banner
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.runs import ALL_OUTCOMES
@@ -114,6 +115,8 @@ class ReportSource:
     votes: VoteCounts | None = None
     agreement: Votes = NO_VOTES
     definitions: Mapping[str, str] = field(default_factory=dict)
+    review_seconds: float = REVIEW_SECONDS
+    review_usd_per_hour: float | None = None
 
     def scored(self, candidate: str) -> CandidateScore:
         """The candidate's scores; KeyError when there are none."""

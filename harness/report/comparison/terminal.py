@@ -10,6 +10,7 @@ from harness.core.results import MetricResult
 from harness.gating.findings import Decision
 from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
+from harness.report.cascades import people_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
@@ -66,6 +67,8 @@ def comparison_tables(
     if averages := _averages_table(comparison):
         tables.append(averages)
     tables.append(_operations_table(comparison))
+    sides = zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True)
+    tables += [people_table(name, side.people) for name, side in sides if side.people is not None]
     if n_items:
         tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items))
     return tables

@@ -253,6 +253,8 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "the failure rate and the counts of items take every item once",
     "declared_sample": "{candidate} is a sample by declaration and saw {n:,} of {n_items:,} items: both sides are "
     "judged on these alone, and a sample that left out hard items is flattered",
+    "left_to_people": "{candidate} leaves {n:,} of {n_items:,} items to a person in some category: both sides are "
+    "judged on the rest, which is likely the easier part",
     "sample": "run {run_id} is a sample of {n_items} items",
     "second_look": "second look: judged at alpha {alpha:g}; a third needs a new gate set",
     "further_look": "look {look} at this candidate: judged at alpha {alpha:g}, and even so a lucky PASS is likelier "

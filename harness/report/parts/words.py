@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.records.answers import REJECTED, WITHHELD
+from harness.records.answers import HUMAN, REJECTED, WITHHELD
 from harness.report.parts import numbers
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOT_ASKED = "not_asked"
 UNANSWERED = frozenset({"error", REJECTED, WITHHELD, NOT_ASKED})
 """Outcomes of rows that hold no answer: nothing was decided, timed or paid for."""
-NOT_FAILED = frozenset({"ok", WITHHELD, NOT_ASKED})
+NOT_FAILED = frozenset({"ok", HUMAN, WITHHELD, NOT_ASKED})
 
 
 def plural(n: float, noun: str, several: str | None = None) -> str:
@@ -65,8 +65,8 @@ def sentence(text: str) -> str:
 
 
 def outcome_words(name: str) -> str:
-    """An outcome as readers see it: ``not asked``."""
-    return name.replace("_", " ")
+    """An outcome as readers see it: ``not asked``, ``sent to a person``."""
+    return "sent to a person" if name == HUMAN else name.replace("_", " ")
 
 
 def n_answered(counts: Mapping[str, int]) -> int:
