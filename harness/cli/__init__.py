@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Compare two candidates item by item."),
     "history": ("history", "Show how the categories moved from run to run."),
     "runs": ("runs", "List, show and annotate stored runs."),
+    "backtest": ("backtest", "Show what candidates would have done to a pool of production items."),
     "gate": ("gate", "Decide whether a candidate may replace the baseline."),
     "baseline": ("baseline", "Promote a run as the baseline of later gates, and show it."),
     "ci": ("ci", "Run an eval, gate it, and write JUnit, annotations, job summary and comment."),

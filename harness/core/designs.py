@@ -106,6 +106,8 @@ def draw(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Draw n items of a stratum: simple random, or systematic in random order with probability by size.
 
+    Of one generator, a larger simple random draw holds every smaller one.
+
     Args:
         n: Items to draw, 1 <= n <= n_items.
         n_items: Items of the stratum.
@@ -128,7 +130,7 @@ def draw(
     if not 1 <= n <= n_items:
         raise ValueError(f"n must be in [1, {n_items}], got {n}")
     if measure is None:
-        chosen = np.sort(rng.choice(n_items, n, replace=False)).astype(np.int64)
+        chosen = np.sort(rng.permutation(n_items)[:n]).astype(np.int64)  # a larger draw holds a smaller one
         return chosen, np.full(n, n / n_items)
     if np.asarray(measure).shape != (n_items,):
         raise ValueError(f"measure must have shape ({n_items},)")

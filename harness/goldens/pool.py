@@ -10,7 +10,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,6 +130,18 @@ def require_columns(pool: Pool, wanted: Mapping[str, str]) -> None:
     for option, name in wanted.items():
         if name not in pool.columns:
             raise _no_column(pool.files[0], name, pool.columns, option)
+
+
+def require_own_ids(ids: Iterable[str]) -> None:
+    """Refuse ids of which one stands twice."""
+    counts = Counter(ids)
+    twice = [item_id for item_id, n in counts.items() if n > 1]
+    if twice:
+        raise HarnessError(
+            f"ids stand more than once in the pool: {joined(map(shortened, twice), most=5)}",
+            allowed="one row an item",
+            next_step="name the column that is an id with --id COLUMN, or number the rows: --id row",
+        )
 
 
 def _no_column(path: Path, name: str, columns: Sequence[str], option: str) -> HarnessError:

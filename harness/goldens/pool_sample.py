@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted, joined, quoted, shortened
 from harness.goldens.embeddings import Embedder
 from harness.goldens.imports.flat import Row
-from harness.goldens.pool import InSets, Pool, PoolRow, Tally, require_columns
+from harness.goldens.pool import InSets, Pool, PoolRow, Tally, require_columns, require_own_ids
 from harness.goldens.pool_coverage import (
     BATCH,
     LEVEL_NAMES,
@@ -59,6 +59,7 @@ class Asked:
         by_coverage: Whether strata are parted by how new the text is to the golden sets.
         embedder: Sentence model that says how new a text is; None compares character sequences.
         seed: Seed of the draw.
+        counts: Items to draw of each stratum, by its name, in place of size and allocation.
     """
 
     size: int
@@ -70,6 +71,7 @@ class Asked:
     by_coverage: bool = False
     seed: int = 0
     embedder: Embedder | None = None
+    counts: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,12 @@ class _Scan:
 
 
 def sample_pool(
-    pool: Pool, asked: Asked, golden_sets: Sequence[GoldenSet] = (), *, on_rows: Callable[[int], None] | None = None
+    pool: Pool,
+    asked: Asked,
+    golden_sets: Sequence[GoldenSet] = (),
+    *,
+    on_rows: Callable[[int], None] | None = None,
+    on_item: Callable[[PoolRow], None] | None = None,
 ) -> Sample:
     """Draw what to label next.
 
@@ -158,6 +165,7 @@ def sample_pool(
         asked: How.
         golden_sets: Sets whose items, by id or text, are not drawn.
         on_rows: Told how many rows were read.
+        on_item: Given every row of the population once.
 
     Raises:
         HarnessError: A column is missing or unreadable, the sample is too small for its strata, or nothing is left.
@@ -174,7 +182,7 @@ def sample_pool(
             (item.text for golden in golden_sets for item in golden.items() if item.text is not None),
             keeps_vectors=True,
         )
-    scan = _scan(pool, asked, InSets(golden_sets), profile, on_rows)
+    scan = _scan(pool, asked, InSets(golden_sets), profile, on_rows, on_item)
     codes = np.frombuffer(scan.codes, dtype=np.int32) if scan.codes else np.zeros(0, dtype=np.int32)
     in_population = np.flatnonzero(codes != _LEFT_OUT)
     if not in_population.size:
@@ -198,7 +206,7 @@ def sample_pool(
         )
         for at, probability in zip(positions.tolist(), probabilities.tolist(), strict=True)
     ]
-    _require_own_ids(pool, items)
+    require_own_ids(one.id for one in items)
     order = np.random.default_rng([asked.seed, 2]).permutation(len(items)).tolist()
     coverage = None
     if profile is not None:
@@ -223,6 +231,7 @@ def _scan(
     in_sets: InSets,
     profile: Profile | None,
     on_rows: Callable[[int], None] | None,
+    on_item: Callable[[PoolRow], None] | None = None,
 ) -> _Scan:
     scan, strata = _Scan(), strata_of(asked.design, pool)
     scan.pool = None if profile is None else Profile(profile.space)
@@ -246,6 +255,8 @@ def _scan(
                 scan.views.append(0.0)
             continue
         scan.codes.append(strata.code(row))
+        if on_item is not None:
+            on_item(row)
         if asked.views is not None:
             scan.views.append(_views(row, asked, scan.no_views))
         if profile is not None:
@@ -319,7 +330,10 @@ def _drawn(
             allowed=f"--size {least:,} or more",
             next_step="draw more, or stratify by fewer columns or wider --bins",
         )
-    counts = allocate(sizes, asked.size, allocation=asked.allocation)
+    if asked.counts is None:
+        counts = allocate(sizes, asked.size, allocation=asked.allocation)
+    else:
+        counts = np.minimum(sizes, [max(asked.counts.get(name, 0), LEAST_PER_STRATUM) for name in names])
     order = in_population[np.argsort(codes[in_population], kind="stable")]
     measure = None if views is None else _measure(views, in_population, asked.views_part)
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -354,17 +368,6 @@ def _fetched(pool: Pool, wanted: set[int]) -> dict[int, PoolRow]:
         raise HarnessError(f"{pool.files[0]}: the pool changed while it was read",
                            allowed="files that stay as they are", next_step="draw again")  # fmt: skip
     return found
-
-
-def _require_own_ids(pool: Pool, items: Sequence[Drawn]) -> None:
-    seen: set[str] = set()
-    twice = [one.id for one in items if one.id in seen or seen.add(one.id)]  # type: ignore[func-returns-value]
-    if twice:
-        raise HarnessError(
-            f"ids stand more than once in the pool: {joined(map(shortened, twice), most=5)}",
-            allowed="one row an item",
-            next_step="name the column that is an id with --id COLUMN, or number the rows: --id row",
-        )
 
 
 def _coverage(

@@ -33,6 +33,14 @@ _UNKNOWN = frozenset(("", "null", "nan", "n/a", "na"))
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPart:
+    """A part of strata that is told from outside: its name, and what it says of a row."""
+
+    name: str
+    of: Callable[[PoolRow], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """What a pool is stratified by.
 
@@ -42,6 +50,7 @@ class Design:
         by: Columns whose values part the pool.
         systems: Columns of decisions, one for each system; two or more are compared.
         run: A stored run whose candidates are compared, by item id.
+        more: Further parts.
     """
 
     scores: tuple[str, ...] = ()
@@ -49,12 +58,13 @@ class Design:
     by: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
     run: Run | None = None
+    more: tuple[NamedPart, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the parts of a stratum, in their order."""
         compared = ("systems",) if self.systems or self.run is not None else ()
-        return (*self.scores, *self.by, *compared)
+        return (*self.scores, *self.by, *compared, *(one.name for one in self.more))
 
 
 @dataclass(slots=True)
@@ -97,6 +107,7 @@ def strata_of(design: Design, pool: Pool) -> Strata:
         parts.append(_run_part(design.run, pool))
     elif design.systems:
         parts.append(_systems_part(design.systems))
+    parts += [one.of for one in design.more]
     return Strata(tuple(parts), design.names)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.design_changes import stand_ins
 from harness.core.design_estimates import assisted_share, weighted_ratio
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
@@ -231,7 +232,8 @@ def _figures(
 ) -> list[Figure]:
     kept = labels >= 0
     n_violating, n = int((labels == 1).sum()), int(kept.sum())
-    weight, probability, empty = _over_labelled(sample, kept)
+    weight, probability, without = stand_ins(sample.weight, sample.probability, sample.strata, kept)
+    empty = [sample.stratum_names[at] for at in without.tolist()]
     y = labels[kept] == 1
     strata = sample.strata[kept]
     views = None if sample.views is None else weight * sample.views[kept]
@@ -284,18 +286,6 @@ def _assisted(
     ids = [sample.ids[at] for at in np.flatnonzero(kept).tolist()]
     f = np.array([by_id[item] for item in ids])
     return assisted_share(y, f, weight, means[category], probability=probability, strata=sample.strata[kept])
-
-
-def _over_labelled(
-    sample: Labelled, kept: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """Weights of the labelled items, which stand for the unlabelled ones of their stratum too."""
-    n_strata = len(sample.stratum_names)
-    whole = np.bincount(sample.strata, weights=sample.weight, minlength=n_strata)
-    labelled = np.bincount(sample.strata[kept], weights=sample.weight[kept], minlength=n_strata)
-    empty = [sample.stratum_names[at] for at in np.flatnonzero(labelled == 0).tolist()]
-    factor = (whole / np.where(labelled > 0, labelled, 1))[sample.strata[kept]]
-    return sample.weight[kept] * factor, sample.probability[kept] / factor, empty
 
 
 def policy_line(figure: Figure, source: str, date: str) -> str:

@@ -124,7 +124,7 @@ def _asked(said: dict[str, Any]) -> Asked:
     if said["embeddings"] and not said["coverage"]:
         raise click.UsageError("--embeddings is for --coverage.")
     run = find_run(said["runs_dir"], said["run_name"]) if said["run_name"] else None
-    edges = DEFAULT_EDGES if not said["bins"] else _edges(said["bins"])
+    edges = DEFAULT_EDGES if not said["bins"] else edges_of(said["bins"])
     design = Design(said["scores"], edges, said["by"], said["systems"], run)
     return Asked(
         said["size"],
@@ -139,7 +139,8 @@ def _asked(said: dict[str, Any]) -> Asked:
     )
 
 
-def _edges(text: str) -> tuple[float, ...]:
+def edges_of(text: str) -> tuple[float, ...]:
+    """Where bins begin, as ``--bins`` says it."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:

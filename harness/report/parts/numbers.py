@@ -126,6 +126,23 @@ def amount(value: float) -> str:
     return text.rstrip("0").rstrip(".") if digits else text
 
 
+def amount_with_interval(result: MetricResult, population: float, *, is_signed: bool = False) -> str:
+    """A share of a population as a number of it, with its interval: ``1,200 [980, 1,450]``; a change keeps its sign.
+
+    >>> amount_with_interval(MetricResult(0.01, 0.005, 0.02, 50), 1000.0)
+    '10 [5, 20]'
+    """
+
+    def text(value: float) -> str:
+        words = amount(abs(value) * population)
+        sign = "" if words == "0" else "-" if value < 0 else "+" if is_signed else ""
+        return sign + words
+
+    if result.low == result.high:
+        return text(result.value)
+    return f"{text(result.value)} [{text(result.low)}, {text(result.high)}]"
+
+
 def p_value(value: float | None) -> str:
     """A p-value: three digits, or ``<0.001``; never 0."""
     if value is None or math.isnan(value):

@@ -1,0 +1,258 @@
+"""``harness backtest``: what a candidate would have done to a pool of production items."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import (
+    cache_option,
+    eval_argument,
+    gguf_option,
+    interruptible,
+    json_option,
+    note,
+    print_json,
+    runs_dir_option,
+    wave_option,
+)
+from harness.environment import TEXT_VARIABLE
+
+if TYPE_CHECKING:
+    from harness.jobs.backtest_ready import Prepared, Wanted
+    from harness.report.backtest.data import Backtest, Period
+    from harness.report.parts.masking import TextMode
+
+FORMAT_NAMES = ("html", "md", "xlsx", "json", "csv")
+PILOT = 2_000
+
+
+def _formats(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(part.strip() for part in (value or "").split(",") if part.strip()))
+    unknown = [one for one in wanted if one not in FORMAT_NAMES]
+    if unknown:
+        raise click.BadParameter(f"found '{', '.join(unknown)}'; allowed: {', '.join(FORMAT_NAMES)}")
+    return wanted
+
+
+@click.command("backtest")
+@eval_argument
+@click.argument("files", metavar="POOL...", nargs=-1, required=True)
+@click.option("--candidate", "candidates", multiple=True, metavar="ID",
+              help="Who is tried; repeatable; default: all that decide items.")  # fmt: skip
+@click.option("--recorded", multiple=True, metavar="[CATEGORY=]COLUMN",
+              help="Column of what production decided, about the item or one category; repeatable.")  # fmt: skip
+@click.option("--baseline", metavar="ID",
+              help="Who stands for before where nothing is recorded; default: the eval's baseline.")  # fmt: skip
+@click.option("--flagged-as", metavar="COLUMN", help="Column that names the categories an item was flagged for.")
+@click.option("--crosswalk", metavar="NAME", help="Crosswalk of the policy for the names of --flagged-as.")
+@click.option("--size", type=click.IntRange(min=1), default=PILOT, show_default=True, metavar="N",
+              help="Items to draw; with --precision, of the pilot.")  # fmt: skip
+@click.option("--precision", type=click.FloatRange(min=0, min_open=True, max=50), metavar="POINTS",
+              help="Draw as many as show the flag rate to plus or minus so many points.")  # fmt: skip
+@click.option("--full", "is_full", is_flag=True, help="Ask about every item, and list every flip (with --out).")
+@click.option(
+    "--score", "scores", multiple=True, metavar="COLUMN", help="Stratify by an old score, in bins; repeatable."
+)
+@click.option("--bins", metavar="A,B,...", help="Where bins begin; default: 0.05,0.2,0.5,0.8,0.95.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Stratify by the values of a column; repeatable.")
+@click.option("--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often.")
+@click.option("--views-part", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
+              show_default=True, metavar="SHARE", help="Part of the chance that follows views.")  # fmt: skip
+@click.option("--missing-views", type=click.FloatRange(min=0), metavar="N", help="What rows without views count as.")
+@click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default="root", show_default=True,
+              help="Items per stratum: as many of each, by the root of its size, or in proportion.")  # fmt: skip
+@click.option("--text", "text_column", metavar="COLUMN", help="The column of texts, where its name does not say so.")
+@click.option("--id", "id_column", metavar="COLUMN", help="The column of ids; 'row' numbers the rows of each file.")
+@click.option("--delimiter", metavar="MARK", help="What parts the cells of CSV; default: found out.")
+@click.option("--encoding", metavar="NAME", help="Encoding of CSV; default: found out.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), metavar="N",
+              help="Days of traffic in the pool: numbers are given a day.")  # fmt: skip
+@click.option("--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
+              help="Seconds a reviewer needs for one flagged item.")  # fmt: skip
+@click.option("--show", "text_mode", envvar=TEXT_VARIABLE, type=click.Choice(["masked", "full", "none"]),
+              help="How item text is shown; default: masked, and none where CI is set.")  # fmt: skip
+@click.option("--format", "formats", callback=_formats, metavar="LIST",
+              help="Files to write, with commas: html,md,xlsx,json,csv (csv: the flips).")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Draw the sample, show calls and cost; call nothing.")
+@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before more US dollars are spent.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before more tokens are used.")
+@wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
+@gguf_option
+@cache_option
+@runs_dir_option
+@json_option
+def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any) -> None:
+    """Show what candidates would have done to a pool of production items.
+
+    POOL is Parquet, CSV, TSV, JSONL, JSON or xlsx, also under .gz: files, folders or patterns of millions of rows. A
+    sample of it, stratified by what production decided, old scores and views, goes through the candidates of EVAL like
+    any run (kept answers, --max-cost, going on after Ctrl-C). Out come flag rates before and after, flips in both
+    directions by category, views, reviewer hours and the cost of the full pass, with 95% intervals.
+
+    Before is what production decided (--recorded, --flagged-as); where the pool does not hold it, the eval's baseline
+    is asked about the same items. --precision draws a pilot first, and then as many as it takes; answers of the pilot
+    are used again where --views does not change the draw. --full asks about everything, to list the flips.
+
+    \b
+    Examples:
+      harness backtest evals/community.yaml october.parquet --recorded action --score hate_score --views views --days 31
+      harness backtest evals/community.yaml pool.csv --candidate v7 --recorded hate=hate_flag --precision 0.05
+      harness backtest evals/community.yaml 'pool/*.jsonl.gz' --flagged-as reasons --format html,csv --out reports/v7
+      harness backtest evals/community.yaml pool.parquet --recorded action --candidate rules_v2 --full --out flips
+    """
+    from harness.files.evals import load_eval
+    from harness.goldens.imports.foreign import Reading
+    from harness.goldens.pool import open_pool
+    from harness.jobs.backtest import backtest
+    from harness.jobs.backtest_ready import prepare_backtest
+    from harness.jobs.run import RunOptions
+    from harness.report.backtest.data import Period
+
+    if said["is_full"] and (said["precision"] or said["is_dry_run"]):
+        raise click.UsageError("--full asks about every item: leave --precision and --dry-run out.")
+    wanted = _wanted(said)
+    pool = open_pool(files, text=said["text_column"], id_column=said["id_column"],
+                     reading=Reading(said["delimiter"], said["encoding"]))  # fmt: skip
+    if pool.id is None:
+        note("the pool has no column of ids: items are called by file and row number")
+    options = RunOptions(
+        said["runs_dir"], said["cache_path"], said["candidates"], wave=said["wave"], max_cost_usd=said["max_cost_usd"],
+        gguf=said["gguf"], max_tokens=said["max_tokens"],
+    )  # fmt: skip
+    period = Period(said["days"], said["review_seconds"])
+    mode = _mode(said["text_mode"])
+    with interruptible():
+        from harness.cli.run import announce_model, show_weights
+        from harness.cli.voice import progress_stream
+
+        ready = prepare_backtest(load_eval(eval_path), pool, wanted, options, os.environ, on_progress=show_weights)
+        if said["is_full"]:
+            _full(ready, said, mode, as_json)
+            return
+        if said["is_dry_run"]:
+            _dry_run(ready, as_json)
+            return
+        found = backtest(ready, stream=progress_stream(), on_start=announce_model, on_rows=_told, note=note)
+    written = _write(found, period, mode, said)
+    if as_json:
+        from harness.report.backtest.data import document
+
+        print_json(document(found, period))
+    else:
+        _show(found, period)
+        for path in written:
+            click.echo(str(path))
+    if found.status != "complete":
+        raise SystemExit(5)
+
+
+def _wanted(said: dict[str, Any]) -> Wanted:
+    from harness.cli.golden.sample import edges_of
+    from harness.goldens.pool_recorded import Columns
+    from harness.goldens.pool_sample import Asked
+    from harness.goldens.pool_strata import DEFAULT_EDGES, Design
+    from harness.jobs.backtest_ready import Wanted
+
+    if said["bins"] and not said["scores"]:
+        raise click.UsageError("--bins is for --score.")
+    if said["missing_views"] is not None and not said["views"]:
+        raise click.UsageError("--missing-views is for --views.")
+    if said["crosswalk"] and not said["flagged_as"]:
+        raise click.UsageError("--crosswalk is for --flagged-as.")
+    if said["baseline"] and (said["recorded"] or said["flagged_as"]):
+        raise click.UsageError("--baseline stands for before where the pool records nothing: leave one of them out.")
+    item, by_category = None, {}
+    for one in said["recorded"]:
+        category, separator, column = one.partition("=")
+        if separator:
+            by_category[category.strip()] = column.strip()
+        elif item is not None:
+            raise click.UsageError("--recorded COLUMN, the decision about the item, is one column; --recorded "
+                                   "CATEGORY=COLUMN may be several.")  # fmt: skip
+        else:
+            item = one
+    edges = DEFAULT_EDGES if not said["bins"] else edges_of(said["bins"])
+    asked = Asked(
+        said["size"], Design(said["scores"], edges, said["by"]), said["allocation"], said["views"], said["views_part"],
+        said["missing_views"], seed=said["seed"],
+    )  # fmt: skip
+    precision = None if said["precision"] is None else said["precision"] / 100
+    return Wanted(asked, Columns(item, by_category, said["flagged_as"]), said["crosswalk"], precision, said["baseline"])
+
+
+def _mode(value: str | None) -> TextMode:
+    from harness.report.parts.masking import default_text_mode
+
+    return value or default_text_mode(os.environ)  # type: ignore[return-value]
+
+
+def _told(n: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{n:,} rows", err=True, nl=False)
+
+
+def _dry_run(ready: Prepared, as_json: bool) -> None:
+    import dataclasses
+
+    from harness.cli.run import show_dry_run
+    from harness.jobs.backtest import draw_sample, items_of, request_of
+
+    sample, _ = draw_sample(ready, ready.wanted.sample, _told)
+    request = request_of(ready, items_of(ready, sample), unchanged=lambda: None)
+    if not as_json:
+        click.echo(f"{sample.n_rows:,} rows, {sample.population:,} items, {len(sample.items):,} to ask about")
+    show_dry_run(dataclasses.replace(ready.prepared, request=request), as_json)
+
+
+def _show(found: Backtest, period: Period) -> None:
+    from harness.report.backtest.tables import headline, lead_lines, tables
+    from harness.report.parts.tables import render
+
+    for one in found.effects:
+        click.echo(headline(found, one, period))
+    click.echo("\n".join(lead_lines(found)) + "\n")
+    click.echo(render(tables(found, period), "terminal"))
+    click.echo(f"\nRun {found.run_id}: {found.status}; {found.path}")
+
+
+def _write(found: Backtest, period: Period, mode: TextMode, said: dict[str, Any]) -> list[Path]:
+    if not said["formats"] and said["out"] is None:
+        return []
+    from harness.errors import HarnessError
+    from harness.report.backtest.files import write_files
+
+    folder = said["out"] or Path("reports") / found.run_id
+    try:
+        return write_files(found, period, mode, said["formats"] or ("html",), folder)
+    except OSError as error:
+        raise HarnessError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            allowed="a folder that can be written to",
+            next_step="name another with --out",
+        ) from None
+
+
+def _full(ready: Prepared, said: dict[str, Any], mode: TextMode, as_json: bool) -> None:
+    from harness.cli.run import announce_model
+    from harness.cli.voice import progress_stream
+    from harness.jobs.backtest_full import full_pass
+    from harness.report.backtest.full import full_tables
+    from harness.report.parts.tables import render
+
+    if said["out"] is None:
+        raise click.UsageError("--full lists every flip: say where with --out FOLDER.")
+    found = full_pass(ready, said["out"], mode, stream=progress_stream(), on_start=announce_model, note=note)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        click.echo(render(full_tables(found), "terminal"))
+        click.echo(f"\n{found.flips_path}")
+    if found.reason is not None:
+        raise SystemExit(5)
