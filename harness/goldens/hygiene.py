@@ -41,7 +41,7 @@ _CUT_SHARE = 0.03
 
 KINDS: Mapping[str, str] = {
     "lost": "with a lost character (U+FFFD)",
-    "mojibake": "that seem decoded wrongly (such as Ã© for é)",
+    "mojibake": "apparently decoded wrongly (such as Ã© for é)",
     "invisible": "with invisible characters",
     "control": "with control characters",
     "entities": "with HTML entities (such as &amp;)",

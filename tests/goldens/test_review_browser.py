@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.goldens.decisions import DecisionLog, log_path, settle
 from tests.goldens.small_set import load, write_set
+from tests.report.conftest import CHROMIUM, FLAGS
 
 pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
 pytestmark = pytest.mark.browser
@@ -189,6 +190,30 @@ def test_a_page_of_another_origin_cannot_post(browser, tmp_path):
         page.close()
     other.shutdown()
     other.server_close()
+    assert DecisionLog(log_path(card)).read() == []
+
+
+def test_a_rebound_host_name_gets_nothing_and_cannot_post(browser, tmp_path):
+    """The page of a name that is made to mean 127.0.0.1 is of the review's own origin to the browser."""
+    card = write_set(tmp_path, _items())
+    rebinding = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=[*FLAGS.split(), "--host-resolver-rules=MAP evil.test 127.0.0.1"]
+    )
+    post = (
+        "(link) => fetch(link + 'decide', {method: 'POST',"
+        " headers: {'Content-Type': 'application/json', 'X-Review': '1'},"
+        " body: JSON.stringify({at: 0, category: 'hate', action: 'label', label: 1, seen: null})})"
+        ".then((answer) => answer.status)"
+    )
+    with _review(card, "--category", "hate") as (links, _):
+        page = rebinding.new_page()
+        rebound = links[0].replace("127.0.0.1", "evil.test")
+        answer = page.goto(rebound)
+        assert (answer.status, "data-ready" in page.content()) == (403, False)
+        assert page.evaluate("() => location.hostname") == "evil.test"
+        assert page.evaluate(post, rebound) == 403
+        assert page.evaluate("(link) => fetch(link + 'content/0').then((r) => r.status)", rebound) == 403
+        rebinding.close()
     assert DecisionLog(log_path(card)).read() == []
 
 
