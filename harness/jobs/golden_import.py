@@ -21,7 +21,15 @@ from harness.files.policy import load_policy
 from harness.files.text import joined, shortened, suggestion
 from harness.goldens.imports.account import Account
 from harness.goldens.imports.convert import converted, meta_name
-from harness.goldens.imports.doubts import id_remarks, missing_parts, opposites, repeated_ids, unknown_categories
+from harness.goldens.imports.doubts import (
+    empty_columns,
+    id_remarks,
+    missing_parts,
+    opposites,
+    repeated_ids,
+    undecided,
+    unknown_categories,
+)
 from harness.goldens.imports.foreign import Foreign, Reading, open_foreign
 from harness.goldens.imports.guess_plan import category_id, proposed, samples_of
 from harness.goldens.imports.importers import Imported, Importer, file_stem, importer_of, recognised
@@ -118,21 +126,25 @@ def propose(
     policy_path = policies[0] if len(policies) == 1 else None
     policy = None if policy_path is None or request.new_policy else load_policy(policy_path).value
     categories = () if policy is None else policy.category_ids
-    plan, remarks = request.plan, []
+    plan = request.plan
+    remarks: list[str] = []
+    doubts: list[str] = []
     importer = None if found is None else found[1]
     if importer is None or importer.plan is not None:
         if importer is not None and importer.plan is not None:
             plan = _merged(importer.plan(samples), plan)
+        said = plan
         plan = proposed(samples, plan, categories=categories)
         if request.row_ids:
             plan = replace(plan, id=None)
-        remarks = [*id_remarks(samples, plan), *opposites(plan)]
+        remarks = [*id_remarks(samples, plan), *opposites(plan, said), *empty_columns(samples, foreign.kind)]
+        doubts = list(undecided(plan, said, str(foreign.path)))
     plan = replace(
         plan,
         unescape=plan.unescape if request.unescape is None else request.unescape,
         repair=plan.repair if request.repair is None else request.repair,
     )
-    missing = [] if importer is not None and importer.read is not None else list(missing_parts(plan, foreign))
+    missing = [] if importer is not None and importer.read is not None else [*missing_parts(plan, foreign), *doubts]
     if len(policies) > 1:
         missing.append(_several_policies(policies))
     is_new = policy is None

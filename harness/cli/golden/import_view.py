@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from harness.files.text import counted
 from harness.goldens.imports.convert import meta_name
 from harness.goldens.imports.plan import Plan
 from harness.goldens.imports.write import candidate_name
@@ -94,7 +95,11 @@ def show_result(result: Result) -> None:
         click.echo(f"    {account.n_joined:,} rows are further votes or answers of an item")
     for why, n in account.n_left_out.items():
         rows = account.left_out.get(why, [])
-        named = f" (rows {', '.join(map(str, rows))}{', ...' if n > len(rows) else ''})" if rows else ""
+        named = (
+            f" ({'row' if n == 1 else 'rows'} {', '.join(map(str, rows))}{', ...' if n > len(rows) else ''})"
+            if rows
+            else ""
+        )
         click.echo(f"    {n:,} left out: {why}{named}")
     for why, n in account.notes.items():
         click.echo(f"    {n:,} not counted: {why} (its item stays)")
@@ -103,7 +108,8 @@ def show_result(result: Result) -> None:
     if account.n_repaired:
         click.echo(f"    {account.n_repaired:,} texts that were decoded wrongly were repaired")
     if account.n_unlabelled:
-        click.echo(f"    {account.n_unlabelled:,} items have no label at all: they are kept and not scored")
+        verb = "has" if account.n_unlabelled == 1 else "have"
+        click.echo(f"    {counted(account.n_unlabelled, 'item')} {verb} no label at all: kept, and not scored")
     click.echo("\n    category                        violates   does not")
     for name in result.categories:
         click.echo(f"    {name[:30]:30} {account.positives.get(name, 0):>9,}  {account.negatives.get(name, 0):>9,}")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 NO_TEXT = "no text"
+MERGED = "a vote without id and text (cells merged with those above? fill them down first)"
 OTHER_TEXT = "another text under an id that was there already"
 SECOND_VOTE = "a second vote of one annotator on one item (the last one counts)"
 _NAMED = 5

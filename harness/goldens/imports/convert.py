@@ -10,7 +10,7 @@ import html
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from harness.goldens.imports.account import NO_TEXT, OTHER_TEXT, Account, plain_id
+from harness.goldens.imports.account import MERGED, NO_TEXT, OTHER_TEXT, Account, plain_id
 from harness.goldens.imports.flat import NoRow, Row
 from harness.goldens.imports.foreign import Foreign
 from harness.goldens.imports.plan import LabelReader, Plan, Unread, decided
@@ -95,7 +95,10 @@ def _base(row: Row, number: int, plan: Plan, account: Account, cleaned: Callable
     text = None if text is None else cleaned(text if isinstance(text, str) else str(text))
     images = _images(row.get(plan.images)) if plan.images is not None else []
     if (text is None or not text.strip()) and not images:
-        account.leave(NO_TEXT, number)
+        is_below = (
+            plan.annotator is not None and row.get(plan.annotator) and plan.id is not None and not row.get(plan.id)
+        )
+        account.leave(MERGED if is_below else NO_TEXT, number)
         return None
     item_id = str(number) if plan.id is None else plain_id(row.get(plan.id))
     if not item_id:

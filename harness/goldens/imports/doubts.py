@@ -39,8 +39,9 @@ def missing_parts(plan: Plan, foreign: Foreign) -> Iterator[str]:
     if not plan.categories:
         yield (
             f"{foreign.path}: no column was recognised as labels\n  allowed: {columns}\n"
-            "  name them: --label COLUMN=CATEGORY for a column with 1 and 0 or yes and no, or --labels COLUMN for one "
-            "that names what is violated"
+            "  name them: --label COLUMN=CATEGORY for a column with 1 and 0 or yes and no (and --cut COLUMN=NUMBER for "
+            "grades, shares and counts, --value WORD=1 for other words), or --labels COLUMN for one that names what is "
+            "violated"
         )
 
 
@@ -98,13 +99,49 @@ def id_remarks(samples: Mapping[str, Sequence[Any]], plan: Plan) -> Iterator[str
             )
 
 
-def opposites(plan: Plan) -> Iterator[str]:
-    """Columns whose name reads as the opposite of a violation, while 1 is taken as one."""
+def opposites(plan: Plan, said: Plan) -> Iterator[str]:
+    """Columns that were named as labels although their name reads as the opposite of a violation."""
     for label in plan.labels:
-        words = label.column.replace("_", " ").strip().casefold().removeprefix("is ")
-        is_opposite = meaning(words) == 0 or words.startswith(("not ", "non ", "no "))
-        if is_opposite and not ({"0", "1"} & plan.values.keys()):
+        if label in said.labels and _is_opposite(label.column) and not ({"0", "1"} & plan.values.keys()):
             yield (
                 f"column '{label.column}' reads as the opposite of a violation, and its 1 is taken as a violation: "
-                "turn it with --value 1=0 --value 0=1 and --label COLUMN=CATEGORY"
+                "turn it with --value 1=0 --value 0=1"
+            )
+
+
+def undecided(plan: Plan, said: Plan, path: str) -> Iterator[str]:
+    """Guesses that may as well be wrong, so that somebody has to say: each with the options that would."""
+    guessed = [label for label in plan.labels if label not in said.labels]
+    for label in guessed:
+        if _is_opposite(label.column) and not ({"0", "1"} & plan.values.keys()):
+            column = shlex.quote(label.column)
+            yield (
+                f"{path}: column '{label.column}' reads as the opposite of a violation\n"
+                f"  leave it out: --ignore {column}; or name every column of labels with --label COLUMN=CATEGORY, and "
+                "turn its values with --value 1=0 --value 0=1"
+            )
+    columns: dict[str, list[str]] = {}
+    for label in guessed:
+        columns.setdefault(label.category, []).append(label.column)
+    for category, names in columns.items():
+        if len(names) > 1:
+            yield (
+                f"{path}: columns {joined(names)} would all be category '{category}'\n"
+                f"  say which counts, such as --label {shlex.quote(f'{names[0]}={category}')} "
+                f"--ignore {shlex.quote(names[1])}; given with --label each, a 1 in one of them violates"
+            )
+
+
+def _is_opposite(column: str) -> bool:
+    words = column.replace("_", " ").strip().casefold().removeprefix("is ")
+    return meaning(words, none_is_zero=True) == 0 or words.startswith(("not ", "non ", "no "))
+
+
+def empty_columns(samples: Mapping[str, Sequence[Any]], kind: str) -> Iterator[str]:
+    """Columns of a workbook without a single value: their formulas may never have been computed."""
+    for name, values in samples.items():
+        if kind == "xlsx" and name and values and all(value in (None, "") for value in values):
+            yield (
+                f"column '{name}' is empty in every row: where it holds formulas, open the file in a spreadsheet and "
+                "save it, so that their values stand in it"
             )

@@ -18,7 +18,7 @@ from harness.files.policy import CATEGORY_ID
 from harness.goldens.hygiene import has_entities, is_mojibake
 from harness.goldens.imports.flat import NoRow
 from harness.goldens.imports.foreign import Foreign
-from harness.goldens.imports.plan import LabelColumn, Plan, VoteColumn, parted
+from harness.goldens.imports.plan import LabelColumn, Plan, VoteColumn, mapped, parted
 
 SAMPLED = 5_000
 _MARKS = (";", ",", "|", "/", "+")
@@ -28,6 +28,9 @@ _VOTE_COLUMN = re.compile(
     r"(?i)^((?P<category>.+?)[ _.-])?(?P<who>(annotator|rater|reviewer|coder|labell?er|worker|judge|ann)[ _.-]?\w+)$"
 )
 _IMAGES = ("images", "image", "image_path", "image_url", "img")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_GRADED = re.compile(r".+[:=]\s*[\d.,]+%?")
+"""A name with its grade, such as ``hate:2``: what the grade means is nobody's guess."""
 _BAD_ID = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d+")
 
 
@@ -133,6 +136,7 @@ def _labels(left: Mapping[str, Sequence[Any]], plan: Plan, categories: Collectio
         return replace(plan, labels=tuple(LabelColumn(name, known[folded(name)]) for name in named))
     left = {name: values for name, values in left.items() if not is_named_like_ids(name)}
     binary = guess.label_columns(left)
+    binary = [name for name in left if name in binary or _is_only_marked(left[name])] if binary else []
     binary = binary or [name for name, values in left.items() if _is_mostly_yes_or_no(values)]
     if plan.votes:
         return _listed_votes(left, plan)
@@ -153,6 +157,12 @@ def _is_mostly_yes_or_no(values: Sequence[Any]) -> bool:
     distinct = {folded(value) for value in values if value not in (None, "")}
     codes = [meaning(value) for value in distinct]
     return len(distinct) <= 8 and 1 in codes and 0 in codes
+
+
+def _is_only_marked(values: Sequence[Any]) -> bool:
+    """Whether a column marks what violates and leaves the rest blank, as beside other columns of labels."""
+    said = {folded(value) for value in values if value not in (None, "")}
+    return said <= {"x", "✓", "✔", "yes", "true", "1"} and bool(said) and any(value in (None, "") for value in values)
 
 
 def _with_cuts(samples: Mapping[str, Sequence[Any]], plan: Plan) -> Plan:
@@ -216,7 +226,8 @@ def _separator(values: Sequence[Any], known: Mapping[str, str]) -> str | None:
     """The mark that joins words of a small set in a column."""
     cells = [str(value).strip() for value in values if value not in (None, "") and not isinstance(value, list)]
     cells = [cell for cell in cells if meaning(cell, none_is_zero=True) == "?" or folded(cell) in known]
-    if not cells or any(len(cell) > 200 for cell in cells):
+    cells = [cell for cell in cells if cell[:1] not in ("[", "{")]
+    if not cells or any(len(cell) > 200 for cell in cells) or all(map(_DECIMAL_COMMA.fullmatch, cells)):
         return None
     for mark in _MARKS:
         parts = [[folded(part) for part in cell.split(mark) if part.strip()] for cell in cells]
@@ -255,7 +266,7 @@ def _words(samples: Mapping[str, Sequence[Any]], plan: Plan, categories: Collect
     words: dict[str, None] = {}
     for column in naming:
         for value in samples.get(column, ()):
-            words.update(dict.fromkeys(parted(value, plan.separator)))
+            words.update(dict.fromkeys([*(mapped(value) or ()), *parted(value, plan.separator)]))
     for word in list(words)[: 10 * _MOST_NAMES]:
         key = folded(word)
         if key in said:
@@ -269,7 +280,7 @@ def _words(samples: Mapping[str, Sequence[Any]], plan: Plan, categories: Collect
             values[word] = code
         elif code == 1 and len(categories) == 1:
             names[word] = next(iter(categories))
-        else:
+        elif any(map(str.isalnum, word)) and not _GRADED.fullmatch(word):
             names[word] = category_id(word)
     zero = [*plan.blank_is_zero]
     for column in [*single, *naming]:

@@ -7,6 +7,7 @@ more. A value that it does not say how to read is collected and refused with the
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,6 +25,8 @@ RULES: Mapping[VoteRule, str] = {
     "all": "violates where every vote says so",
 }
 _CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+%?")
+"""A number as most of Europe writes it."""
 _MOST_UNREAD = 20
 
 
@@ -145,8 +148,22 @@ class Unread:
         raise HarnessError(
             f"{path}: {counted(self.n, 'value')} of labels cannot be read:\n    " + "\n    ".join(lines),
             allowed="1, 0, true, false, and what is declared",
-            next_step=f"add: {options}\n  with 1 (violates), 0 (does not) or null (nobody knows) in place of each ?",
+            next_step=f"add: {options}\n  with 1 (violates), 0 (does not) or null (nobody knows) in place of each ?"
+            + self._cuts(plan),
         )
+
+    def _cuts(self, plan: Plan) -> str:
+        """Where the values are numbers: the option that says from which number on one violates."""
+        columns = {column for column, _ in self._seen if column != plan.listed}
+        numeric = [
+            column
+            for column in sorted(columns)
+            if all(
+                _as_number(folded(value)) is not None for (own, _), (value, _, _) in self._seen.items() if own == column
+            )
+        ]
+        return "".join(f"\n  or, as a grade or count that violates from a number on: --cut {_quoted(f'{one}=NUMBER')}"
+                       for one in numeric)  # fmt: skip
 
 
 def _option(column: str, value: Any, plan: Plan) -> str:
@@ -218,6 +235,11 @@ class LabelReader:
     def listed(self, column: str, value: Any, number: int) -> dict[str, int | None]:
         """Labels of a cell that names what is violated."""
         plan = self.plan
+        if (said_by_name := mapped(value)) is not None:
+            return self._mapped(column, said_by_name, number)
+        if isinstance(value, list) and any(isinstance(one, dict) and mapped(one) is None for one in value):
+            self._unread.add(column, str(value), number)
+            return dict.fromkeys(plan.categories)
         is_whole = isinstance(value, str) and folded(value) in self._names.keys() | self._values.keys()
         words = [value] if is_whole else parted(value, plan.separator)
         if not words and (isinstance(value, list) or (isinstance(value, str) and value.strip())):
@@ -242,6 +264,31 @@ class LabelReader:
             return every
         rest = 0 if plan.absent == "negative" or not violated else None
         return {category: 1 if category in violated else rest for category in every}
+
+    def _mapped(self, column: str, said: Mapping[str, Any], number: int) -> dict[str, int | None]:
+        """Labels of a mapping from names to 1, 0 or null; what it does not name is not labelled."""
+        found: dict[str, int | None] = dict.fromkeys(self.plan.categories)
+        for name, value in said.items():
+            category = self._names.get(folded(name))
+            if category is not None:
+                found[category] = self.code(column, value, number)
+            elif folded(name) not in self._values:
+                self._unread.add(self.plan.listed or column, name, number)
+        return found
+
+
+def mapped(value: Any) -> dict[str, Any] | None:
+    """The names and their labels where a cell is a mapping of them, also as text; None where it is none.
+
+    >>> mapped('{"hate": 1, "spam": 0}'), mapped("hate"), mapped({"label": "hate", "score": 0.9})
+    ({'hate': 1, 'spam': 0}, None, None)
+    """
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        value = structure(value)
+    if not isinstance(value, dict):
+        return None
+    codes = (None, "", *_CELLS)
+    return value if all((None if one is None else folded(one)) in codes for one in value.values()) else None
 
 
 def parted(value: Any, separator: str | None) -> list[str]:
@@ -299,6 +346,8 @@ def _joined(one: int | None, other: int | None) -> int | None:
 
 
 def _as_number(text: str) -> float | None:
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     try:
         number = float(text.replace("%", "e-2") if text.endswith("%") else text)
     except ValueError:

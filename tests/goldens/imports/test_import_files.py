@@ -308,6 +308,64 @@ def test_a_column_that_reads_as_the_opposite_is_doubted_until_its_values_are_giv
     assert labels_of(golden) == {"1": {"hate": 0}, "2": {"hate": 1}}
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("id;text;toxic\n" + "".join(f"{n};words {n};0,{n}\n" for n in range(9)), "no column was recognised as labels"),
+        ("id,text,hate\n" + "".join(f"{n},words {n},{'✅❌'[n % 2]}\n" for n in range(8)), "--value WORD=1"),
+        ("id,text,labels\n" + "".join(f"{n},words {n},hate:{n % 3};spam:0\n" for n in range(9)), "no column was recog"),
+        ("id,text,hate,none\n1,aa bb,1,0\n2,cc dd,0,1\n", "column 'none' reads as the opposite"),
+        ("id,text,is_safe\n1,aa bb,TRUE\n2,cc dd,FALSE\n", "column 'is_safe' reads as the opposite"),
+        ("id,text,Hate,hate\n1,aa bb,1,0\n2,cc dd,0,0\n", "columns Hate, hate would all be category 'hate'"),
+        ("id,text,n_hate\n1,aa bb,0\n2,cc dd,1\n3,ee ff,3\n", "--cut n_hate=NUMBER"),
+    ],
+)
+def test_labels_that_could_mean_either_are_not_guessed(tmp_path, rows, said):
+    """With --yes decimal commas became categories, every mark a violation, and 'none' and 'is_safe' violations."""
+    path = tmp_path / "a.csv"
+    path.write_text(rows)
+    result = run(path, "--yes", "--to", tmp_path / "golden_sets")
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
+    assert list(tmp_path.rglob("*.yaml")) == []
+
+
+def test_decimal_commas_are_numbers_once_a_cut_is_given(tmp_path):
+    text = "id;text;toxic\n" + "".join(f"{n};words {n};0,{n}\n" for n in range(10))
+    golden, _ = imported(tmp_path, "a.csv", text, "--label", "toxic=hate", "--cut", "toxic=0.5")
+    assert sum(labels["hate"] for labels in labels_of(golden).values()) == 5
+
+
+def test_a_cell_that_maps_names_to_labels_keeps_what_is_not_violated(tmp_path):
+    cells = ['"{""hate"": 1, ""spam"": 0}"', '"{""hate"": 0}"']
+    text = "id,text,labels\n" + "".join(f"{n},words {n},{cells[n % 2]}\n" for n in range(6))
+    golden, _ = imported(tmp_path, "a.csv", text)
+    assert labels_of(golden)["0"] == {"hate": 1, "spam": 0}
+    assert labels_of(golden)["1"] == {"hate": 0, "spam": None}
+
+
+def test_names_with_scores_are_not_read_as_nothing_violated(tmp_path):
+    path = tmp_path / "a.jsonl"
+    labels = [{"label": "hate", "score": 0.9}]
+    path.write_text("".join(json.dumps({"id": n, "text": f"words {n}", "labels": labels}) + "\n" for n in range(4)))
+    result = run(path, "--yes", "--to", tmp_path / "golden_sets", "--labels", "labels", "--rename", "hate=hate")
+    assert result.exit_code == 1
+    assert "values of labels cannot be read" in result.output
+
+
+def test_a_column_of_marks_beside_other_labels_is_one(tmp_path):
+    text = "id,text,hate,spam\n1,aa bb,1,x\n2,cc dd,0,\n3,ee ff,0,x\n"
+    golden, _ = imported(tmp_path, "a.csv", text)
+    assert [labels["spam"] for labels in labels_of(golden).values()] == [1, 0, 1]
+
+
+def test_votes_under_merged_cells_are_named_as_such(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,annotator,hate\na,aa bb,ana,1\n,,ben,0\nb,cc dd,ana,0\n,,ben,0\n")
+    result = run(path, "--yes", "--to", tmp_path / "golden_sets")
+    assert "2 left out: a vote without id and text (cells merged with those above?" in result.output
+
+
 def test_codes_of_a_taxonomy_keep_their_case(tmp_path):
     text = "id,text,violations\n1,one two,TVEC.01;S1\n2,three four,none\n3,five six,TVEC.01\n"
     golden, _ = imported(tmp_path, "a.csv", text, "--labels", "violations")
