@@ -15,6 +15,7 @@ from harness.cli.voice import progress_stream
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun, RunOptions
+    from harness.runner import RunSummary
     from harness.runner.dry_run import CandidateEstimate
 
 
@@ -38,6 +39,14 @@ if TYPE_CHECKING:
 @click.option(
     "--batch", "is_batch", is_flag=True, help="Ask models by OpenAI's Batch API: within a day, at a batch's price."
 )
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+    help="Where shards are carried out: here, or as tasks of a Ray cluster (extra: ray).",
+)  # fmt: skip
+@click.option("--shards", "n_shards", type=int, help="With --engine ray: how many parts; default: by the items.")
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="With --engine ray: auto or HOST:PORT; default: this machine alone."
+)
 @json_option
 def command(
     eval_path: Path,
@@ -48,13 +57,17 @@ def command(
     baseline: str | None,
     shard: str | None,
     is_batch: bool,
+    engine: str,
+    n_shards: int | None,
+    ray_address: str | None,
     as_json: bool,
 ) -> None:
     """Run the candidates of an eval over its golden set.
 
     Answers are kept: the same command again asks only what is missing, also after Ctrl-C or kill -9. With --watch it
     runs again at every save, over the dev items where the eval declares a split, and shows what moved since the save
-    before. With --shard, n machines or jobs run a part each, and harness runs merge makes one run of them.
+    before. With --shard, n machines or jobs run a part each, and harness runs merge makes one run of them; with
+    --engine ray a Ray cluster does so by itself.
 
     \b
     Examples:
@@ -64,9 +77,24 @@ def command(
       harness run evals/community.yaml --candidate v2 --watch
       harness run evals/community.yaml --batch
       harness run evals/community.yaml --shard 1/4 --cache shard-1.sqlite
+      harness run evals/community.yaml --engine ray --ray-address auto --shards 200
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
       harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
     """
+    if engine != "ray":
+        clash = [name for name, given in (("--shards", n_shards), ("--ray-address", ray_address)) if given is not None]
+        if clash:
+            raise click.UsageError(f"{clash[0]} goes with --engine ray.")
+    elif clash := [
+        name
+        for name, is_on in (
+            ("--shard", shard), ("--batch", is_batch), ("--watch", is_watch), ("--early-stop", is_early_stop),
+        )
+        if is_on
+    ]:  # fmt: skip
+        raise click.UsageError(
+            f"--engine ray makes and merges its own shards and asks live, over all items; leave {clash[0]} out."
+        )
     if shard is not None:
         if is_watch or is_early_stop:
             raise click.UsageError(
@@ -108,6 +136,9 @@ def command(
         with interruptible():
             _run_early_stop(eval_path, options, baseline, as_json)
         return
+    if engine == "ray" and not is_dry_run:
+        _run_on_ray(eval_path, options, n_shards, ray_address, as_json)
+        return
     with interruptible():
         from harness.jobs.run import execute, prepare_run
 
@@ -116,6 +147,18 @@ def command(
             show_dry_run(prepared, as_json)
             return
         summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
+    _show(summary, as_json)
+
+
+def _run_on_ray(eval_path: Path, options: RunOptions, n_shards: int | None, address: str | None, as_json: bool) -> None:
+    with interruptible():
+        from harness.jobs.cluster import execute_on_ray
+
+        summary = execute_on_ray(eval_path, options, n_shards=n_shards, address=address, stream=progress_stream())
+    _show(summary, as_json)
+
+
+def _show(summary: RunSummary, as_json: bool) -> None:
     if as_json:
         print_json(summary.as_dict())
     else:

@@ -22,6 +22,7 @@ from harness.files.permissions import no_more_readable_than
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
 from harness.runner.folders import files_of, named_faults
 from harness.runner.request import Golden, RunRequest, RunSummary
+from harness.runner.shared import Sharing
 from harness.runner.transport import Transport
 from harness.runs import InputFile
 from harness.runs.asked import mark_asked
@@ -50,6 +51,7 @@ def run_eval(
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     rng: random.Random | None = None,
     on_stoppable: Callable[[Callable[[], None]], None] | None = None,
+    sharing: Sharing | None = None,
 ) -> RunSummary:
     """Run an eval on this machine and store the run.
 
@@ -67,6 +69,7 @@ def run_eval(
         rng: Jitter of retries; no result depends on it.
         on_stoppable: Is given, once the run is under way, what ends it in order from another thread; the second call of
             that ends open calls at once.
+        sharing: Limits and bounds that this shard shares with the others; it is their engine that gets signals then.
 
     Raises:
         HarnessError: A setting is wrong, an endpoint refuses every call, or a file cannot be written.
@@ -74,7 +77,7 @@ def run_eval(
     from harness.runner.local import Surroundings, run_local
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
-    around = dataclasses.replace(around, on_stoppable=on_stoppable)
+    around = dataclasses.replace(around, on_stoppable=on_stoppable, sharing=sharing, takes_signals=sharing is None)
     with _rare_collections(), no_more_readable_than(*files_of(request.golden)), named_faults(request.runs_dir):
         summary = asyncio.run(run_local(request, around))
         if summary.whole is None:

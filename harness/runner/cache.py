@@ -30,15 +30,16 @@ T = TypeVar("T")
 
 LOOKUP_KEYS = 500
 INSERT = (
-    "INSERT INTO responses (key, status, body, latency_ms, created, model, is_batch) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "INSERT INTO main.responses (key, status, body, latency_ms, created, model, is_batch) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (key) DO NOTHING"
 )
 LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
-MEASURE = (
-    "INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET calls = calls + excluded.calls, "
+ADD_MEASURE = (
+    "ON CONFLICT (key) DO UPDATE SET calls = calls + excluded.calls, "
     "rule_tokens = rule_tokens + excluded.rule_tokens, input_tokens = input_tokens + excluded.input_tokens, "
     "cached_tokens = cached_tokens + excluded.cached_tokens, output_tokens = output_tokens + excluded.output_tokens"
 )
+MEASURE = f"INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) {ADD_MEASURE}"
 MEASURED = "SELECT calls, rule_tokens, input_tokens, cached_tokens, output_tokens FROM measures WHERE key = ?"
 TRY_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.25
@@ -104,9 +105,10 @@ class ResponseCache:
         path: The file; it and its folder are made when missing.
         now: Wall clock in UTC.
         run: Whose money is booked.
+        behind: Another journal, whose answers count too; it is never written.
     """
 
-    def __init__(self, path: Path, now: Callable[[], datetime], run: str = "") -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime], run: str = "", behind: Path | None = None) -> None:
         self.path = path
         self._now = now
         self._run = run
@@ -116,7 +118,7 @@ class ResponseCache:
         self._is_scheduled = False
         self._waiting: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = {}
         self._locked_since: float | None = None
-        self._database, had_wal = open_journal(path)
+        self._database, had_wal = open_journal(path, behind)
         self.warning: str | None = None
         try:
             self._first_version = self._reading(self._data_version)

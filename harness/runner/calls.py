@@ -22,18 +22,12 @@ import orjson
 from harness.candidates.outcomes import may_journal
 from harness.errors import HarnessError
 from harness.records.answers import Request, Response, Usage
-from harness.runner.budget import (
-    NOTHING,
-    OUTPUT_TOKENS,
-    Amount,
-    Budget,
-    amount_of,
-    estimate,
-    list_price,
-)
+from harness.runner import targets
+from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, Budget, amount_of, estimate, list_price
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
 from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
+from harness.runner.limits import Limiter
 from harness.runner.replies import Closed, Counts, Reply, Stopped
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
@@ -60,6 +54,7 @@ class Caller:
         is_batch: Whether the transport hands on what batches have brought.
         stopped: Set when no new calls are to be made; one of its own for None.
         was_answered: Says whether the journal holds answers of a model to requests of this run.
+        limiter: Makes the limiter of an endpoint.
     """
 
     def __init__(
@@ -77,8 +72,9 @@ class Caller:
         was_answered: Callable[[str], bool] = lambda model_id: False,
         is_batch: bool = False,
         stopped: asyncio.Event | None = None,
+        limiter: Callable[[Endpoint, Callable[[], float]], Limiter] = targets.own_limiter,
     ) -> None:
-        self._targets = {name: Target(endpoint, clock, 4 * OUTPUT_TOKENS) for name, endpoint in endpoints.items()}
+        self._targets = {name: Target(one, limiter(one, clock), 4 * OUTPUT_TOKENS) for name, one in endpoints.items()}
         self._was_answered = was_answered
         self._is_batch = is_batch
         self._n_open = 0

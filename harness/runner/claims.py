@@ -53,6 +53,10 @@ class Spent(NamedTuple):
             self.unknown_calls + other.unknown_calls,
         )
 
+    def minus(self, other: Spent) -> Spent:
+        """What is left of it without the other."""
+        return self.plus(Spent(-other[0], -other[1], -other[2], -other[3], -other[4]))
+
 
 NOTHING_SPENT = Spent()
 

@@ -47,8 +47,14 @@ SQLITE_WAIT_S = 0.05
 """How long SQLite itself waits, deaf to signals; the rest of the waiting is done where Ctrl-C is heard."""
 
 
-def open_journal(path: Path) -> tuple[sqlite3.Connection, bool]:
-    """Open the file, made readable for its owner alone when it is new; and whether its write-ahead file stood there."""
+BEHIND = "CREATE TEMP VIEW responses AS SELECT * FROM main.responses UNION ALL SELECT * FROM behind.responses"
+
+
+def open_journal(path: Path, behind: Path | None = None) -> tuple[sqlite3.Connection, bool]:
+    """Open the file, made readable for its owner alone when it is new; and whether its write-ahead file stood there.
+
+    What is read from ``responses`` is in it or in the file ``behind``; what is written goes to ``main.responses``.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         had_wal = _size(path.with_name(path.name + "-wal")) > 0
@@ -67,6 +73,9 @@ def open_journal(path: Path) -> tuple[sqlite3.Connection, bool]:
                     raise
                 time.sleep(0.05)
             else:
+                if behind is not None:
+                    database.execute("ATTACH ? AS behind", (str(behind),))
+                    database.execute(BEHIND)
                 return database, had_wal
     except sqlite3.Error as error:
         database.close()

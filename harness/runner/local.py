@@ -10,7 +10,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,8 @@ from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
 from harness.runner.request import RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
+from harness.runner.shared import Sharing
+from harness.runner.targets import own_limiter
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runner.ways import InBatches, Live
 from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
@@ -55,6 +57,7 @@ class Surroundings:
         grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
         takes_signals: Whether SIGINT, SIGTERM and SIGHUP end the run in order.
         on_stoppable: Is given what does the same from another thread, which gets no signals.
+        sharing: Limits and bounds that this run shares with the other parts of a whole; its own for None.
     """
 
     clock: Callable[[], float]
@@ -67,6 +70,7 @@ class Surroundings:
     grace_s: float | None = None
     takes_signals: bool = True
     on_stoppable: Callable[[Callable[[], None]], None] | None = None
+    sharing: Sharing | None = None
 
 
 async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
@@ -76,7 +80,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         run_id, runs_dir = run_id + request.shard.suffix, f"{str(runs_dir).rstrip('/')}/{SHARDS_FOLDER}"
     done, damage = stored_run(runs_dir, run_id)
     if done is not None and is_final(done):
-        return _as_before(done, runs_dir)
+        return as_before(done, runs_dir)
     began, created = around.clock(), around.now()
     indices, positions, n_of_whole = request.part()
     bounds = request.bounds(len(indices), n_of_whole)
@@ -88,14 +92,14 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     if request.is_batch:
         check_batches(request.endpoints)
     failures = Failures()
-    with ResponseCache(request.cache_path, around.now, request.ledger or run_id) as cache:
-        budget = Budget(
-            bounds.usd,
-            request.endpoints.values(),
-            max_tokens=bounds.tokens,
-            before=cache.spent(),
-            book=cache.book,
-        )
+    with ResponseCache(request.cache_path, around.now, request.ledger or run_id, request.behind) as cache:
+        before = cache.spent()
+        if around.sharing is None:
+            budget = Budget(
+                bounds.usd, request.endpoints.values(), max_tokens=bounds.tokens, before=before, book=cache.book
+            )
+        else:
+            budget = around.sharing.budget(request, cache, before)
         stopped = asyncio.Event()
         way = Live(request.endpoints, transport, budget)
         if request.is_batch:
@@ -124,6 +128,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             was_answered=lambda model_id: was_answered(request, cache, model_id),
             is_batch=request.is_batch,
             stopped=stopped,
+            limiter=own_limiter if around.sharing is None else around.sharing.limiter,
         )
         asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
         progress = Progress(
@@ -178,7 +183,10 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             signals = _stopped_by_signals(
                 engine, interrupted, is_wanted=around.takes_signals, on_stoppable=around.on_stoppable
             )
-            async with _shown(progress, cache), signals:
+            shared: AbstractAsyncContextManager[None] = nullcontext()
+            if around.sharing is not None:
+                shared = around.sharing.open(request, lambda: progress.done)
+            async with _shown(progress, cache), signals, shared:
                 try:
                     await way.fill()
                     await engine.run()
@@ -302,7 +310,8 @@ def _items(
         yield item
 
 
-def _as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
+def as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
+    """What a run came to that was stored already."""
     return RunSummary(
         run_id=done.run_id,
         path=RunFolder(runs_dir).child(done.run_id).address,

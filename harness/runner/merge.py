@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,10 @@ def _is_folder(name: str) -> bool:
         return False
 
 
-def merge(runs: Sequence[Run], runs_dir: str | Path) -> str:
+def merge(runs: Sequence[Run], runs_dir: str | Path, *, limits: Mapping[str, Any] | None = None) -> str:
     """Put shards together and store the run; its address.
+
+    ``limits`` says how calls were slowed where shards shared their limits; else it is put together too.
 
     Raises:
         HarnessError: Shards are missing, given twice, of another run, not carried through, or damaged.
@@ -97,7 +99,9 @@ def merge(runs: Sequence[Run], runs_dir: str | Path) -> str:
                 sink.add_batch(table.combine_chunks().to_batches()[0])
             writer.close_sink(number)
         check_counts(writer.counts, of_rows.size)
-        return writer.finish(_record([run.meta for run in ordered], whole, writer), _inputs(ordered[0]))
+        record = _record([run.meta for run in ordered], whole, writer)
+        record = record if limits is None else dataclasses.replace(record, limits=limits)
+        return writer.finish(record, _inputs(ordered[0]))
     except BaseException:
         writer.abandon()
         raise

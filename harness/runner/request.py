@@ -92,6 +92,7 @@ class RunRequest:
         max_tokens: Most tokens the calls of the run may use, input and output together.
         ledger: Under whose name the journal books what calls cost, where several runs share one bound; the run's own id
             when empty.
+        behind: A journal whose answers count too and which is never written; none for None.
         check_unchanged: Called when all rows are there; raises HarnessError when a file that went in has changed.
         policy: Name and version of the policy, and per category what reports need (prevalence, severity).
         early_stop: Which look of how many this is, where the run is made in looks; part of the id and of run.json.
@@ -115,6 +116,7 @@ class RunRequest:
     max_cost_usd: float | None = None
     max_tokens: int | None = None
     ledger: str = ""
+    behind: Path | None = None
     check_unchanged: Callable[[], None] = lambda: None
     policy: PolicyFacts = field(default_factory=PolicyFacts)
     early_stop: EarlyStop | None = None

@@ -33,6 +33,11 @@ IN_A_ROW = 3
 """So many in a row, and it is no accident of a gateway."""
 
 
+def own_limiter(endpoint: Endpoint, clock: Callable[[], float]) -> Limiter:
+    """The limiter of an endpoint that this process alone asks."""
+    return Limiter(endpoint.limits, clock)
+
+
 class Target:
     """One endpoint."""
 
@@ -41,9 +46,9 @@ class Target:
         "output_tokens",
     )  # fmt: skip
 
-    def __init__(self, endpoint: Endpoint, clock: Callable[[], float], output_tokens: int) -> None:
+    def __init__(self, endpoint: Endpoint, limiter: Limiter, output_tokens: int) -> None:
         self.endpoint = endpoint
-        self.limiter = Limiter(endpoint.limits, clock)
+        self.limiter = limiter
         self.first = FirstCalls()
         self.has_answered = False
         self.output_tokens = output_tokens

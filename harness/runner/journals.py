@@ -1,0 +1,112 @@
+"""Journals of the parts of one run, each written by one process: what they hold together.
+
+Decides where they lie (in a folder beside the run's own journal), what was spent in all of them, and how their answers
+come into the run's own journal and out of it. What one journal's tables mean is decided by ``cache`` and ``claims``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from harness.runner.cache import ADD_MEASURE
+from harness.runner.claims import NOTHING_SPENT, Spent
+from harness.runner.journal import broken, open_journal
+
+MOST_GATHERED = 5_000_000
+"""Answers that are put together into one file; more stay in the parts' journals, where a rerun finds them."""
+SPENT = (
+    "SELECT coalesce(sum(usd), 0), coalesce(sum(unknown_usd), 0), coalesce(sum(tokens), 0), "
+    "coalesce(sum(unknown_tokens), 0), coalesce(sum(unknown_calls), 0) FROM ("
+    "SELECT usd, unknown_usd, tokens, unknown_tokens, unknown_calls FROM ledger WHERE run = ? UNION ALL "
+    "SELECT 0, usd, 0, tokens, 1 FROM claims WHERE run = ?)"
+)
+GATHER = (
+    "INSERT OR IGNORE INTO responses SELECT * FROM part.responses",
+    f"INSERT INTO measures SELECT * FROM part.measures WHERE true {ADD_MEASURE}",
+    "INSERT OR REPLACE INTO ledger SELECT * FROM part.ledger",
+)
+
+
+def folder_of(journal: Path) -> Path:
+    """Where the parts' journals lie.
+
+    >>> folder_of(Path("home/responses.sqlite")).as_posix()
+    'home/responses.parts'
+    """
+    return journal.with_name(f"{journal.stem}.parts")
+
+
+def spent_in(journal: Path, run: str) -> Spent:
+    """What a run has spent by a journal that nobody writes, calls that a killed process had under way at their most."""
+    if not journal.exists():
+        return NOTHING_SPENT
+    database, _ = open_journal(journal)
+    with closing(database):
+        try:
+            return Spent(*database.execute(SPENT, (run, run)).fetchone())
+        except sqlite3.Error as error:
+            raise broken(journal, error) from None
+
+
+def copy_answers(journal: Path, target: Path, models: Sequence[str]) -> bool:
+    """Copy what a journal has of these models into a file that is never written again; whether there was anything."""
+    if not models or not journal.exists():
+        return False
+    database, _ = open_journal(journal)
+    with closing(database):
+        try:
+            marks = ",".join("?" * len(models))
+            wanted = f"FROM responses WHERE model IN ({marks})"
+            if database.execute(f"SELECT 1 {wanted} LIMIT 1", models).fetchone() is None:
+                return False
+            copy, _ = open_journal(target)
+            copy.close()
+            database.execute("ATTACH ? AS part", (str(target),))
+            database.execute(f"INSERT OR IGNORE INTO part.responses SELECT * {wanted}", models)
+            database.execute("PRAGMA part.journal_mode = DELETE")  # so that readers on many machines write nothing
+        except sqlite3.Error as error:
+            raise broken(journal, error) from None
+    return True
+
+
+def gather(parts: Iterable[Path], journal: Path, *, most: int = MOST_GATHERED) -> bool:
+    """Put the answers and accounts of the parts' journals into the run's own; whether that was done.
+
+    It may be done again: an answer that is there stays, and the ledger has each part's own account.
+    """
+    there = [part for part in parts if part.exists()]
+    if sum(_n_answers(part) for part in there) > most:
+        return False
+    database, _ = open_journal(journal)
+    with closing(database):
+        for part in there:
+            try:
+                database.execute("ATTACH ? AS part", (str(part),))
+                database.execute("BEGIN IMMEDIATE")
+                for statement in GATHER:
+                    database.execute(statement)
+                database.execute("COMMIT")
+                database.execute("DETACH part")
+            except sqlite3.Error as error:
+                raise broken(journal, error) from None
+    return True
+
+
+def remove(parts: Iterable[Path]) -> None:
+    """Delete journals whose answers are kept elsewhere."""
+    for part in parts:
+        for suffix in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                part.with_name(part.name + suffix).unlink()
+
+
+def _n_answers(part: Path) -> int:
+    database, _ = open_journal(part)
+    with closing(database):
+        try:
+            return int(database.execute("SELECT count(*) FROM responses").fetchone()[0])
+        except sqlite3.Error as error:
+            raise broken(part, error) from None

@@ -1,0 +1,225 @@
+"""The desk: grants calls and money to the processes that carry out one run.
+
+Decides who gets what is free, with one limiter for each model and one budget for all: those of a run on one machine, so
+that a rate limit, a burst of 429s and a bound mean the same. A process that begins again, after it was killed, gives
+back what it held, and the bounds go by what its journal says it spent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.records import Limits
+from harness.runner.budget import NOTHING, Amount, Budget, BudgetReached
+from harness.runner.claims import NOTHING_SPENT, Spent
+from harness.runner.limits import Limiter
+
+HEARD_WITHIN_S = 1.0
+"""A process that asks for grants gets an answer within this time, be it an empty one."""
+Event = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What one process holds and waits for."""
+
+    number: int
+    in_flight: dict[str, list[float]] = field(default_factory=dict)
+    reserved: list[Amount] = field(default_factory=list)
+    waiting: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    outbox: list[Event] = field(default_factory=list)
+    is_filled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, *event: Any) -> None:
+        self.outbox.append(event)
+        self.is_filled.set()
+
+
+class Desk:
+    """Grants calls and money.
+
+    Args:
+        max_cost_usd: Most money of the whole run; None for no bound.
+        max_tokens: Most tokens of the whole run.
+        spent: What each part has spent in earlier executions, by its number.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        max_cost_usd: float | None,
+        max_tokens: int | None,
+        spent: Mapping[int, Spent],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._budget = Budget(max_cost_usd, (), max_tokens=max_tokens)
+        self._booked: dict[int, Spent] = dict(spent)
+        for one in spent.values():
+            self._budget.now = self._budget.now.plus(one)
+        self._limiters: dict[str, Limiter] = {}
+        self._parts: dict[int, _Desk] = {}
+        self._rows: dict[int, int] = {}
+        self._answered: set[str] = set()
+        self._stops = 0
+
+    async def begin(self, part: int, number: int, models: Mapping[str, Limits], spent: Spent) -> None:
+        """A process has taken up a part: execution ``number`` of it, whose journal says what was spent before."""
+        self._put_back(part)
+        booked = self._booked.get(part, NOTHING_SPENT)
+        self._budget.now = self._budget.now.plus(spent).minus(booked)
+        self._booked[part] = spent
+        for name, limits in models.items():
+            if name not in self._limiters:
+                self._limiters[name] = Limiter(limits, self._clock)
+        desk = self._parts[part] = _Desk(number)
+        for _ in range(self._stops):
+            desk.put("stop")
+
+    async def tell(self, part: int, number: int, events: Sequence[Event]) -> None:
+        """Take what a process has to say, in its order; what an execution says that is over is not heard."""
+        desk = self._parts.get(part)
+        if desk is None or desk.number != number:
+            return
+        for name, *values in events:
+            _EVENTS[name](self, part, desk, *values)
+
+    async def hear(self, part: int, number: int) -> list[Event]:
+        """What a process is granted, as soon as there is something; an execution that is over is told to stop."""
+        desk = self._parts.get(part)
+        if desk is None or desk.number != number:
+            return [("stop",), ("stop",)]
+        if not desk.outbox:
+            desk.is_filled.clear()
+            try:
+                await asyncio.wait_for(desk.is_filled.wait(), HEARD_WITHIN_S)
+            except TimeoutError:
+                return []
+        found, desk.outbox = desk.outbox, []
+        return found
+
+    async def end(self, part: int) -> None:
+        """A part's process has ended, in whatever way; its money stays held until the part begins again."""
+        desk = self._parts.get(part)
+        if desk is not None:
+            self._put_back_calls(desk)
+
+    async def stop(self) -> None:
+        """Have every process end in order; once more ends open calls at once."""
+        self._stops += 1
+        for desk in self._parts.values():
+            desk.put("stop")
+
+    async def state(self) -> dict[str, Any]:
+        """How far the run is: rows by part, money, what holds calls back, and which execution of a part has begun."""
+        slowed = {name: one.slowed_to for name, one in self._limiters.items() if one.slowed_to is not None}
+        begun = {part: desk.number for part, desk in self._parts.items()}
+        return {"rows": dict(self._rows), "usd": self._budget.now.usd, "slowed": slowed, "begun": begun}
+
+    async def history(self) -> dict[str, Any]:
+        """Per model, how its concurrency moved."""
+        return {
+            name: {"history": one.history, "rate_limited": one.n_429}
+            for name, one in sorted(self._limiters.items())
+            if name in self._answered
+        }
+
+    def _put_back(self, part: int) -> None:
+        desk = self._parts.pop(part, None)
+        if desk is None:
+            return
+        self._put_back_calls(desk)
+        for amount in desk.reserved:
+            self._budget.settle(amount, NOTHING)
+        desk.put("stop")
+
+    def _put_back_calls(self, desk: _Desk) -> None:
+        for task in desk.waiting.values():
+            task.cancel()
+        desk.waiting.clear()
+        for model, calls in desk.in_flight.items():
+            for tokens in calls:
+                self._limiters[model].release(tokens)
+        desk.in_flight.clear()
+
+    def _wait(self, desk: _Desk, number: int, granting: Awaitable[str]) -> None:
+        """Have something granted, and say so when it is."""
+
+        async def grant() -> None:
+            answer = await granting
+            desk.waiting.pop(number, None)
+            desk.put(answer, number)
+
+        desk.waiting[number] = asyncio.ensure_future(grant())
+
+    def _reserve(self, part: int, desk: _Desk, number: int, usd: float, tokens: int) -> None:
+        amount = Amount(usd, tokens)
+
+        async def reserve() -> str:
+            try:
+                await self._budget.reserve(amount)
+            except BudgetReached:
+                return "budget"
+            desk.reserved.append(amount)
+            return "granted"
+
+        self._wait(desk, number, reserve())
+
+    def _acquire(self, part: int, desk: _Desk, number: int, model: str, tokens: float, is_retry: bool) -> None:
+        async def acquire() -> str:
+            await self._limiters[model].acquire(tokens, is_retry=is_retry)
+            desk.in_flight.setdefault(model, []).append(tokens)
+            return "granted"
+
+        self._wait(desk, number, acquire())
+
+    def _forget(self, part: int, desk: _Desk, number: int) -> None:
+        """Nobody waits for this any more; what was granted meanwhile is given back by its own word."""
+        task = desk.waiting.pop(number, None)
+        if task is not None:
+            task.cancel()
+            desk.put("forgotten", number)
+
+    def _settle(self, part: int, desk: _Desk, held: Amount, actual: Amount | None) -> None:
+        held = Amount(*held)
+        desk.reserved.remove(held)
+        before = self._budget.now
+        self._budget.settle(held, None if actual is None else Amount(*actual))
+        self._booked[part] = self._booked[part].plus(self._budget.now.minus(before))
+
+    def _release(self, part: int, desk: _Desk, model: str, tokens: float) -> None:
+        calls = desk.in_flight.get(model, [])
+        if tokens in calls:
+            calls.remove(tokens)
+            self._limiters[model].release(tokens)
+
+    def _ok(self, part: int, desk: _Desk, model: str, headers: Mapping[str, str]) -> None:
+        self._answered.add(model)
+        self._limiters[model].on_success(headers)
+
+    def _broken(self, part: int, desk: _Desk, model: str) -> None:
+        self._limiters[model].on_server_error()
+
+    def _limited(self, part: int, desk: _Desk, model: str, headers: Mapping[str, str], asked_s: float | None) -> None:
+        self._limiters[model].on_rate_limit(headers, asked_s)
+
+    def _count(self, part: int, desk: _Desk, n_rows: int) -> None:
+        self._rows[part] = n_rows
+
+
+_EVENTS: Mapping[str, Callable[..., None]] = {
+    "reserve": Desk._reserve,
+    "acquire": Desk._acquire,
+    "forget": Desk._forget,
+    "settle": Desk._settle,
+    "release": Desk._release,
+    "ok": Desk._ok,
+    "broken": Desk._broken,
+    "429": Desk._limited,
+    "rows": Desk._count,
+}

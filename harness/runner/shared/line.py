@@ -1,0 +1,269 @@
+"""A process's line to the desk: its limiters and its budget ask there.
+
+Decides when words are sent (all of one turn of the event loop together, one parcel at a time) and what is done when the
+desk is gone: nothing new is asked, since nobody grants it, and the run ends with a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.records import Limits
+from harness.runner.budget import NOTHING, Amount, Budget, BudgetReached
+from harness.runner.cache import ResponseCache
+from harness.runner.claims import Spent
+from harness.runner.endpoint import Endpoint
+from harness.runner.limits import Limiter
+from harness.runner.request import RunRequest
+from harness.runner.shared.desk import Event
+
+COUNT_EVERY_S = 0.5
+NO_DESK = "the process that shares limits and bounds out is gone"
+Grant = asyncio.Future[None]
+
+
+class Line:
+    """Sends events and waits for what is granted.
+
+    Args:
+        tell: Brings events to the desk.
+        hear: Asks the desk for grants; it answers within a second or so.
+        lost: The exceptions of both that mean that the desk is gone.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[Sequence[Event]], Awaitable[None]],
+        hear: Callable[[], Awaitable[Sequence[Event]]],
+        lost: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._tell, self._hear, self._lost = tell, hear, lost
+        self._events: list[Event] = []
+        self._has_events = asyncio.Event()
+        self._waiting: dict[int, tuple[Grant, Event]] = {}
+        self._given_up: dict[int, Event] = {}
+        self._number = 0
+        self._failure: HarnessError | None = None
+
+    def say(self, *event: Any) -> None:
+        """Send something, with all else of this turn."""
+        self._events.append(event)
+        self._has_events.set()
+
+    async def ask(self, name: str, *values: Any, undo: Event) -> None:
+        """Ask for something and wait until it is granted; ``undo`` gives it back where nobody wants it any more.
+
+        Raises:
+            BudgetReached: It will not be granted.
+            HarnessError: The desk is gone.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._number += 1
+        number, granted = self._number, asyncio.get_running_loop().create_future()
+        self._waiting[number] = (granted, undo)
+        self.say(name, number, *values)
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if self._waiting.pop(number, None) is not None:
+                self._given_up[number] = undo
+                self.say("forget", number)
+            elif granted.done() and not granted.cancelled() and granted.exception() is None:
+                self.say(*undo)  # granted and cancelled in one breath
+            raise
+
+    def close(self, name: str, model: str, reason: Exception) -> None:
+        """Turn away whoever waits for this."""
+        for number, (granted, undo) in list(self._waiting.items()):
+            if undo[:2] == (name, model):
+                del self._waiting[number]
+                self._given_up[number] = undo
+                self.say("forget", number)
+                if not granted.done():
+                    granted.set_exception(reason)
+
+    @asynccontextmanager
+    async def open(self, on_stop: Callable[[], None], n_rows: Callable[[], int]) -> AsyncIterator[None]:
+        """Keep the line open; ``on_stop`` is called where the desk says so, ``n_rows`` says how far the part is."""
+        tasks = [asyncio.create_task(self._send(n_rows)), asyncio.create_task(self._listen(on_stop))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            events, self._events = [*self._events, ("rows", n_rows())], []
+            if self._failure is None:
+                with suppress(*self._lost):
+                    await self._tell(events)
+
+    async def _send(self, n_rows: Callable[[], int]) -> None:
+        counted_at = 0.0
+        while True:
+            await self._has_events.wait()
+            self._has_events.clear()
+            if time.monotonic() - counted_at > COUNT_EVERY_S:
+                counted_at = time.monotonic()
+                self._events.append(("rows", n_rows()))
+            events, self._events = self._events, []
+            try:
+                await self._tell(events)
+            except self._lost as error:
+                self._fail(error)
+                return
+
+    async def _listen(self, on_stop: Callable[[], None]) -> None:
+        while True:
+            try:
+                heard = await self._hear()
+            except self._lost as error:
+                self._fail(error)
+                on_stop()
+                return
+            self._has_events.set()  # so that rows are counted where nobody is asked
+            for name, *values in heard:
+                if name == "stop":
+                    on_stop()
+                else:
+                    self._answer(name, values[0])
+
+    def _answer(self, name: str, number: int) -> None:
+        undo = self._given_up.pop(number, None)
+        if undo is not None:
+            if name == "granted":
+                self.say(*undo)
+            return
+        granted, _ = self._waiting.pop(number)
+        if granted.done():
+            return
+        if name == "granted":
+            granted.set_result(None)
+        else:
+            granted.set_exception(BudgetReached())
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = HarnessError(
+                f"{NO_DESK} ({type(error).__name__})",
+                next_step="type the same command again: what was answered is kept",
+            )
+        for granted, _ in self._waiting.values():
+            if not granted.done():
+                granted.set_exception(self._failure)
+        self._waiting.clear()
+
+
+class SharedLimiter(Limiter):
+    """Asks the desk's limiter of a model for the right to make a call, and tells it what became of the calls."""
+
+    def __init__(self, endpoint: Endpoint, clock: Callable[[], float], line: Line) -> None:
+        super().__init__(endpoint.limits, clock)
+        self._line, self._model = line, endpoint.model_id
+        self.history = []
+
+    async def acquire(self, tokens: float, *, is_retry: bool = False) -> None:
+        """Wait for the right to make one call that may use this many tokens."""
+        await self._line.ask("acquire", self._model, tokens, is_retry, undo=("release", self._model, tokens))
+
+    def release(self, tokens: float) -> None:
+        """Give the right back."""
+        self._line.say("release", self._model, tokens)
+
+    def on_success(self, headers: Mapping[str, str]) -> None:
+        """A call was answered."""
+        self._line.say("ok", self._model, _rates(headers))
+
+    def on_server_error(self) -> None:
+        """A 5xx, a timeout or a broken connection."""
+        self._line.say("broken", self._model)
+
+    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
+        """A 429."""
+        self.n_429 += 1
+        self._line.say("429", self._model, _rates(headers), asked_s)
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether tokens may be limited: the desk may have learned so from another process's answers."""
+        return True
+
+    def close(self, reason: Exception) -> None:
+        """Turn away whoever still waits."""
+        self._line.close("release", self._model, reason)
+
+
+class SharedBudget(Budget):
+    """Keeps account of this process's own calls; what may be spent is granted by the desk."""
+
+    def __init__(
+        self,
+        max_cost_usd: float | None,
+        endpoints: Iterable[Endpoint],
+        *,
+        max_tokens: int | None,
+        before: Spent,
+        book: Callable[[Spent], None],
+        line: Line,
+    ) -> None:
+        super().__init__(max_cost_usd, endpoints, max_tokens=max_tokens, before=before, book=book)
+        self._line = line
+
+    async def reserve(self, amount: Amount) -> None:
+        """Set an amount aside, once the desk grants it.
+
+        Raises:
+            BudgetReached: There is not enough left for the whole run.
+        """
+        if self.is_bounded:
+            await self._line.ask("reserve", *amount, undo=("settle", amount, NOTHING))
+        self.hold(amount)
+
+    def settle(self, reserved: Amount, actual: Amount | None) -> None:
+        """Give a reservation back and book what the call took."""
+        super().settle(reserved, actual)
+        if self.is_bounded:
+            self._line.say("settle", reserved, actual)
+
+
+class Sharing:
+    """What a part of a run takes from the desk instead of its own.
+
+    Args:
+        line: The line to the desk.
+        begin: Says to the desk that the part is taken up, with the limits of every model.
+    """
+
+    def __init__(self, line: Line, begin: Callable[[Mapping[str, Limits]], Awaitable[None]]) -> None:
+        self._line, self._begin = line, begin
+        self._stop: Callable[[], None] = lambda: None
+
+    def on_stoppable(self, stop: Callable[[], None]) -> None:
+        """Be given what ends the part in order, for when the desk says so."""
+        self._stop = stop
+
+    def limiter(self, endpoint: Endpoint, clock: Callable[[], float]) -> Limiter:
+        """The limiter of one endpoint."""
+        return SharedLimiter(endpoint, clock, self._line)
+
+    def budget(self, request: RunRequest, cache: ResponseCache, before: Spent) -> Budget:
+        """The budget of the part."""
+        endpoints = request.endpoints.values()
+        usd, tokens = request.max_cost_usd, request.max_tokens
+        return SharedBudget(usd, endpoints, max_tokens=tokens, before=before, book=cache.book, line=self._line)
+
+    @asynccontextmanager
+    async def open(self, request: RunRequest, n_rows: Callable[[], int]) -> AsyncIterator[None]:
+        """Take up the part and keep the line open while it is carried out."""
+        await self._begin({name: one.limits for name, one in request.endpoints.items()})
+        async with self._line.open(self._stop, n_rows):
+            yield
+
+
+def _rates(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items() if "ratelimit" in name.lower()}

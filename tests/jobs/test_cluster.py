@@ -1,0 +1,221 @@
+"""Runs on a Ray cluster of several processes on this machine: the bytes of a local run, and nothing lost when parts of
+it are. Skipped where Ray is not installed (the extra ``ray``): it is in no lock file.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.runs import open_run
+from tests.faults.server import FaultServer, failure
+
+ROOT = Path(__file__).parents[2]
+POLICY = "policy: p\nversion: 1\ncategories:\n  hate: {name: Hate, definition: d}\n"
+PROMPT = "---\nprompt: p\nversion: 1\nanswer: label\nlabels: {safe: [], unsafe: [hate]}\n---\n# user\n{{ item.text }}\n"
+CARD = "golden_set: g\nversion: 1\npolicy: {name: p, version: 1}\nitems: items.jsonl\nlabels: [hate]\n"
+EVAL = "eval: e\npolicy: policy.yaml\ngolden_set: card.yaml\nmodels: models.yaml\ncandidates:\n  v1: {prompt: p.md, model: m}\n"
+MODELS = """\
+m:
+  provider: openai_compatible
+  model: m
+  base_url: URL
+  price: {input_per_mtok: 1, output_per_mtok: 1}
+  limits: {concurrency: CONCURRENCY, max_retries: 1}
+"""
+NO_RAY = "Ray is not installed: pip install 'moderation-harness[ray]'"
+
+
+def project(folder, url, n=120, concurrency=8):
+    models = MODELS.replace("URL", url).replace("CONCURRENCY", str(concurrency))
+    files = {"policy.yaml": POLICY, "p.md": PROMPT, "card.yaml": CARD, "e.yaml": EVAL, "models.yaml": models}
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    rows = ({"id": f"c-{at}", "text": f"text number {at}", "labels": {"hate": at % 2}} for at in range(n))
+    (folder / "items.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+
+
+def harness(*arguments, code=0):
+    done = CliRunner().invoke(main, ["run", "e.yaml", "--json", *map(str, arguments)])
+    assert done.exit_code == code, done.output
+    return orjson.loads(done.stdout) if done.stdout.startswith("{") else done.output
+
+
+def same_bytes(one, other):
+    for name in ("items.parquet", "predictions.parquet"):
+        assert (Path(one) / name).read_bytes() == (Path(other) / name).read_bytes()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--engine", "ray", "--ray-address", "nonsense"], "--ray-address is 'nonsense'"),
+        (["--engine", "ray", "--ray-address", "ray://head:10001"], "type the command on a machine of the cluster"),
+        (["--engine", "ray", "--ray-address", "127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1'"),
+        (["--engine", "ray", "--shards", "0"], "--shards is 0"),
+    ],
+)
+def test_a_wrong_cluster_is_one_message(home, arguments, words):
+    pytest.importorskip("ray", reason=NO_RAY)
+    project(home, "http://127.0.0.1:1/v1")
+    done = CliRunner().invoke(main, ["run", "e.yaml", *arguments])
+    assert (done.exit_code, words in done.output) == (1, True), done.output
+
+
+def test_without_the_package_the_extra_is_named(home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    project(home, "http://127.0.0.1:1/v1")
+    done = CliRunner().invoke(main, ["run", "e.yaml", "--engine", "ray"])
+    assert done.exit_code == 1
+    assert "pip install 'moderation-harness[ray]'" in done.output
+
+
+@pytest.mark.parametrize("more", [["--shard", "1/2"], ["--batch"], ["--watch"], ["--early-stop"]])
+def test_what_does_not_go_with_a_cluster_is_refused(home, more):
+    done = CliRunner().invoke(main, ["run", "e.yaml", "--engine", "ray", *more])
+    assert (done.exit_code, f"leave {more[0]} out" in done.output) == (2, True), done.output
+    done = CliRunner().invoke(main, ["run", "e.yaml", "--shards", "4"])
+    assert (done.exit_code, "--shards goes with --engine ray" in done.output) == (2, True), done.output
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head without processors and two machines of two: separate raylets, as on a real cluster."""
+    ray = pytest.importorskip("ray", reason=NO_RAY)
+    from ray.cluster_utils import Cluster
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    found.nodes = [found.add_node(num_cpus=2) for _ in range(2)]
+    ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
+    yield found
+    ray.shutdown()
+    found.shutdown()
+    os.environ.pop("PYTHONPATH") if path is None else os.environ.update(PYTHONPATH=path)
+
+
+def workers_of():
+    """Process ids of workers that carry a shard out now."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                name = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if name.startswith(b"ray::run_shard"):
+                found.append(int(folder.name))
+    return found
+
+
+RAY = ("--engine", "ray", "--shards", 4, "--cache", "ray.sqlite", "--runs-dir", "ray")
+LOCAL = ("--cache", "local.sqlite", "--runs-dir", "local")
+slow = pytest.mark.slow
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_run_is_the_run_of_one_machine_and_its_answers_are_at_hand(home, cluster):
+    with FaultServer(lambda text, attempt: failure(413) if text.endswith(" 13") else None) as server:
+        project(home, server.url)
+        found = harness(*RAY)
+        assert (found["status"], found["items"], found["calls"], server.served) == ("complete", 120, 120, 120)
+        local = harness(*LOCAL)
+        assert local["run_id"] == found["run_id"]
+        assert open_run(found["path"]).meta.counts == open_run(local["path"]).meta.counts
+        assert harness(*RAY)["is_reused"]
+        before = server.served
+        again = harness(*RAY[:-1], "other")  # the journal has every answer, for a cluster as for this machine
+        assert again["calls"] == server.served - before == 1  # the refusal is no answer
+        assert [one for one in (home / "ray.parts").iterdir() if not one.name.startswith(".")] == []
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_bound_ends_the_run_and_more_goes_on(home, cluster):
+    with FaultServer() as server:
+        project(home, server.url)
+        found = harness(*RAY, "--max-tokens", 4_000, code=5)
+        assert (found["status"], found["reason"]) == ("incomplete", "budget")
+        assert 0 < server.served < 120
+        assert harness(*RAY, "--max-tokens", 1_000_000)["status"] == "complete"
+        assert server.served == 120
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_refusal_of_every_item_ends_the_run_with_the_servers_words(home, cluster):
+    with FaultServer(lambda text, attempt: failure(404, "no such model")) as server:
+        project(home, server.url, n=400)
+        assert "no such model" in harness(*RAY, code=1)
+        assert server.served <= 4 * 20
+
+
+def in_background(work):
+    from threading import Thread
+
+    found = []
+    thread = Thread(target=lambda: found.append(work()))
+    thread.start()
+    return thread, found
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_killed_worker_and_a_lost_machine_cost_what_was_in_flight(home, cluster):
+    from harness.jobs.cluster import execute_on_ray
+    from harness.jobs.run import RunOptions
+
+    with FaultServer(latency_s=0.05) as server:
+        project(home, server.url, n=1_200)
+        options = RunOptions("ray", home / "ray.sqlite")
+        thread, found = in_background(lambda: execute_on_ray(Path("e.yaml"), options, n_shards=4))
+        for until in (200, 400):
+            while server.served < until:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            os.kill(workers_of()[0], signal.SIGKILL)
+        while server.served < 600:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
+        cluster.nodes.append(cluster.add_node(num_cpus=2))
+        thread.join(300)
+        (summary,) = found
+        assert (summary.status, summary.counts) == ("complete", {"v1": {"ok": 1_200}})
+        assert server.served <= 1_200 + 3 * 8
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_killed_driver_goes_on_with_the_same_command(home, cluster):
+    with FaultServer(latency_s=0.05) as server:
+        project(home, server.url, n=800)
+        command = [sys.executable, "-c", "from harness.cli import main; main()", "run", "e.yaml", *map(str, RAY)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            [*command, "--ray-address", cluster.address], env=environment, stderr=subprocess.DEVNULL
+        )
+        while server.served < 200:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert harness(*RAY)["status"] == "complete"
+        assert server.served <= 800 + 8
+        same_bytes(harness(*RAY)["path"], harness(*LOCAL[2:], "--cache", "ray.sqlite")["path"])

@@ -1,0 +1,202 @@
+"""Shards that share limits and bounds through one desk, in one process and in virtual time; Ray only carries the words."""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+from runner_fakes import (
+    NOW, PRICE, Asking, FakeGolden, FakeTransport, answer, failure, make_request, run_virtual, verdict,
+)  # fmt: skip
+
+from harness.errors import HarnessError
+from harness.records import Limits
+from harness.runner.budget import NOTHING, Amount, BudgetReached
+from harness.runner.claims import NOTHING_SPENT, Spent
+from harness.runner.journals import copy_answers, gather, spent_in
+from harness.runner.local import Surroundings, run_local
+from harness.runner.shards import Shard
+from harness.runner.shared import Desk, Line, Sharing
+
+LIMITS = Limits(concurrency=6)
+
+
+class Gone(Exception):
+    pass
+
+
+def together(tmp_path, n_shards, transport, *, n_items=60, max_tokens=None, max_cost_usd=None, limits=LIMITS, cut=None):
+    """All shards at the same time; ``cut`` is a number of events after which the desk is gone."""
+
+    async def main(loop):
+        desk = Desk(max_cost_usd, max_tokens, {}, clock=loop.time)
+        n_told = 0
+
+        async def part(number):
+            async def tell(events):
+                nonlocal n_told
+                n_told += len(events)
+                if cut is not None and n_told > cut:
+                    raise Gone
+                await desk.tell(number, 1, events)
+
+            async def hear():
+                if cut is not None and n_told > cut:
+                    raise Gone
+                return await desk.hear(number, 1)
+
+            sharing = Sharing(Line(tell, hear, (Gone,)), lambda models: desk.begin(number, 1, models, NOTHING_SPENT))
+            request = make_request(
+                tmp_path / f"part{number}", FakeGolden(n_items), [Asking()], shard=Shard(number, n_shards), limits=limits,
+                price=PRICE, runs_dir=tmp_path / "runs", max_tokens=max_tokens, max_cost_usd=max_cost_usd,
+            )  # fmt: skip
+            around = Surroundings(
+                loop.time, lambda: NOW, asyncio.sleep, random.Random(0), transport=transport, takes_signals=False,
+                on_stoppable=sharing.on_stoppable, sharing=sharing,
+            )  # fmt: skip
+            return await run_local(request, around)
+
+        parts = [part(number) for number in range(1, n_shards + 1)]
+        return await asyncio.gather(*parts, return_exceptions=True), await desk.state(), await desk.history()
+
+    return run_virtual(main)
+
+
+def test_the_concurrency_of_a_model_is_that_of_all_shards_together(tmp_path):
+    transport = FakeTransport(latency_s=0.05)
+    found, state, history = together(tmp_path, 3, transport)
+    assert [one.status for one in found] == ["complete"] * 3
+    assert (len(transport.calls), transport.most_in_flight) == (60, 6)
+    assert sum(state["rows"].values()) == 60
+    assert history["m"]["rate_limited"] == 0
+
+
+def test_a_rate_is_that_of_all_shards_together(tmp_path):
+    transport = FakeTransport(latency_s=0.01)
+    together(tmp_path, 3, transport, limits=Limits(concurrency=6, rpm=600), n_items=200)
+    spread = transport.started_at[-1] - transport.started_at[0]
+    assert spread == pytest.approx(19, abs=1.5)  # a bucket of ten, then ten a second
+
+
+def test_a_429_slows_every_shard(tmp_path):
+    def script(text, attempt):
+        return failure(429) if attempt == 1 and int(text.split()[-1]) < 40 else None
+
+    transport = FakeTransport(script, latency_s=0.05)
+    found, _, history = together(tmp_path, 2, transport, limits=Limits(concurrency=8))
+    assert [one.counts["v1"] for one in found] == [{"ok": one.items} for one in found]
+    assert history["m"]["rate_limited"] >= 3
+    assert "429" in {one["reason"] for one in history["m"]["history"]}
+
+
+@pytest.mark.parametrize("n_shards", [1, 3])
+def test_a_bound_is_that_of_the_whole_run(tmp_path, n_shards):
+    """Shards spend what they need: none is held to a share of its own."""
+    transport = FakeTransport(lambda text, attempt: answer(verdict(text), prompt_tokens=100, completion_tokens=10))
+    found, state, _ = together(tmp_path, n_shards, transport, max_cost_usd=0.02)
+    assert {one.reason for one in found} == {"budget"}
+    assert sum(one.cost_usd for one in found) == pytest.approx(state["usd"])
+    assert 0.005 < state["usd"] <= 0.02
+
+
+def test_without_the_desk_nothing_new_is_asked(tmp_path):
+    transport = FakeTransport(latency_s=0.05)
+    found, *_ = together(tmp_path, 2, transport, cut=40)
+    assert all(isinstance(one, HarnessError) for one in found)
+    assert "type the same command again" in str(found[0])
+    assert len(transport.calls) < 60
+
+
+def on_desk(work, **bounds):
+    async def main(loop):
+        desk = Desk(bounds.get("usd"), bounds.get("tokens"), bounds.get("spent", {}), clock=loop.time)
+        return await work(desk)
+
+    return run_virtual(main)
+
+
+async def granted(desk, part, number, *event):
+    await desk.tell(part, number, [event])
+    found = []
+    for _ in range(3):
+        found += await desk.hear(part, number)
+        if found:
+            break
+    return found
+
+
+def test_what_a_dead_process_held_is_free_again():
+    async def work(desk):
+        models = {"m": Limits(concurrency=1)}
+        await desk.begin(1, 1, models, NOTHING_SPENT)
+        await desk.begin(2, 1, models, NOTHING_SPENT)
+        assert await granted(desk, 1, 1, "acquire", 7, "m", 0.0, False) == [("granted", 7)]
+        assert await granted(desk, 2, 1, "acquire", 8, "m", 0.0, False) == []
+        await desk.end(1)
+        assert await desk.hear(2, 1) == [("granted", 8)]
+        await desk.tell(1, 1, [("release", "m", 0.0)])  # words of a process that was given up are not counted
+        await desk.begin(1, 2, models, NOTHING_SPENT)
+        await desk.tell(1, 1, [("release", "m", 0.0)])
+        assert await desk.hear(1, 1) == [("stop",), ("stop",)]
+        assert await granted(desk, 1, 2, "acquire", 1, "m", 0.0, False) == []
+
+    on_desk(work)
+
+
+def test_money_goes_by_the_journal_of_a_shard_that_begins_again():
+    async def work(desk):
+        await desk.begin(1, 1, {}, Spent(tokens=100))
+        assert await granted(desk, 1, 1, "reserve", 1, 0.0, 500) == [("granted", 1)]
+        assert await granted(desk, 1, 1, "reserve", 2, 0.0, 500) == []  # 600 of 1,000 are gone or held
+        await desk.end(1)
+        await desk.begin(1, 2, {}, Spent(tokens=100, unknown_tokens=500))
+        assert await granted(desk, 1, 2, "reserve", 1, 0.0, 500) == [("budget", 1)]
+        assert await granted(desk, 1, 2, "reserve", 2, 0.0, 400) == [("granted", 2)]
+
+    on_desk(work, tokens=1000, spent={1: Spent(tokens=100)})
+
+
+def test_who_waits_no_longer_holds_nothing():
+    async def work(desk):
+        models = {"m": Limits(concurrency=1)}
+        await desk.begin(1, 1, models, NOTHING_SPENT)
+        line = Line(lambda events: desk.tell(1, 1, events), lambda: desk.hear(1, 1))
+        async with line.open(lambda: None, lambda: 0):
+            await line.ask("acquire", "m", 0.0, False, undo=("release", "m", 0.0))
+            for _ in range(3):
+                waiting = asyncio.ensure_future(line.ask("acquire", "m", 0.0, False, undo=("release", "m", 0.0)))
+                await asyncio.sleep(0.1)
+                waiting.cancel()
+                line.say("release", "m", 0.0)
+                await asyncio.sleep(2.5)
+                await line.ask("acquire", "m", 0.0, False, undo=("release", "m", 0.0))
+            with pytest.raises(BudgetReached):
+                await line.ask("reserve", 0.0, 2_000, undo=("settle", Amount(0.0, 2_000), NOTHING))
+
+    on_desk(work, tokens=1000)
+
+
+def test_journals_are_put_together_and_stand_behind_one_another(tmp_path):
+    golden, transport = FakeGolden(40), FakeTransport()
+    found, *_ = together(tmp_path, 2, transport, n_items=40)
+    parts = [tmp_path / f"part{number}" / "cache.sqlite" for number in (1, 2)]
+    whole = tmp_path / "whole.sqlite"
+    for _ in range(2):  # it may be done again
+        assert gather(parts, whole)
+    total = sum(one.cost_usd for one in found)
+    assert sum(spent_in(whole, one.run_id).usd for one in found) == pytest.approx(total)
+    assert not gather(parts, tmp_path / "other.sqlite", most=39)
+    assert copy_answers(whole, tmp_path / "copy.sqlite", ["m"])
+    assert not copy_answers(whole, tmp_path / "none.sqlite", ["another"])
+    request = make_request(tmp_path / "new", golden, [Asking()], limits=LIMITS, price=PRICE)
+    request = replace(request, behind=tmp_path / "copy.sqlite")
+    again = FakeTransport()
+
+    async def main(loop):
+        around = Surroundings(
+            loop.time, lambda: NOW, asyncio.sleep, random.Random(0), transport=again, takes_signals=False
+        )
+        return await run_local(request, around)
+
+    summary = run_virtual(main)
+    assert (summary.status, summary.calls, summary.cached, again.calls) == ("complete", 0, 40, [])
