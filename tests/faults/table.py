@@ -74,9 +74,20 @@ BATCH_FAULTS = (
     Fault("batch: kill -9 at any point", "nothing is written; the same command finds the batch and goes on", ONCE),
 )  # fmt: skip
 
+RAY_FAULTS = (
+    Fault("ray: the package is missing", "one message that names the extra, exit code 1", "nothing is asked"),
+    Fault("ray: no cluster at the address", "one message within seconds, exit code 1", "nothing is asked"),
+    Fault("ray: a machine without the shared disk", "the run ends: which folder, on which machine; exit code 1", "nothing is asked there"),
+    Fault("ray: a worker is killed", "one line; its shard goes on in another worker", "every answer committed before; at most what was in flight is asked again"),
+    Fault("ray: a machine is lost", "one line a shard; they go on on other machines", "every answer committed before; at most what was in flight is asked again"),
+    Fault("ray: the driver is killed", "nothing; the same command goes on", "every answer committed before; at most what was in flight is asked again"),
+    Fault("ray: a bound is reached", "status `incomplete`, exit code 5; no call of any shard goes beyond it", "every answer; a higher bound goes on"),
+    Fault("ray: a refusal of every item", "the run ends within twenty items a shard with the server's words, exit code 1", "what was answered before"),
+)  # fmt: skip
+
 INTRODUCTION = """# What happens when something goes wrong
 
-Every row is a test (`make test`; many kills and a soak of 200,000 requests: `make test-slow`). A row of a run is never
+Every row is a test (`make test`; many kills, a soak of 200,000 requests and a cluster of Ray: `make test-slow`). A row of a run is never
 dropped: outcomes add up to the number of items, whatever happens. `error` is a missing pair and never a "no"; a run with
 too many of them is INVALID, and the same command asks only for those. The rows of a full and of a read-only disk need the
 right to mount one (root, or a container with CAP_SYS_ADMIN); without it, or without `/dev/full`, their tests are skipped and say so.
@@ -88,4 +99,6 @@ right to mount one (root, or a container with CAP_SYS_ADMIN); without it, or wit
 
 def page() -> str:
     """The page of the docs."""
-    return INTRODUCTION + "".join(f"| {one.name} | {one.seen} | {one.kept} |\n" for one in (*FAULTS, *BATCH_FAULTS))
+    return INTRODUCTION + "".join(
+        f"| {one.name} | {one.seen} | {one.kept} |\n" for one in (*FAULTS, *BATCH_FAULTS, *RAY_FAULTS)
+    )

@@ -10,11 +10,8 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-import orjson
 import pytest
 
 from harness.runner.merge import find_shards, merge

@@ -14,14 +14,25 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.jobs.cluster import execute_on_ray
+from harness.jobs.cluster.task import Order, plan, token_name
+from harness.jobs.run import RunOptions
 from harness.runs import open_run
 from tests.faults.server import FaultServer, failure
+from tests.faults.table import RAY_FAULTS
 
 ROOT = Path(__file__).parents[2]
 POLICY = "policy: p\nversion: 1\ncategories:\n  hate: {name: Hate, definition: d}\n"
 PROMPT = "---\nprompt: p\nversion: 1\nanswer: label\nlabels: {safe: [], unsafe: [hate]}\n---\n# user\n{{ item.text }}\n"
 CARD = "golden_set: g\nversion: 1\npolicy: {name: p, version: 1}\nitems: items.jsonl\nlabels: [hate]\n"
-EVAL = "eval: e\npolicy: policy.yaml\ngolden_set: card.yaml\nmodels: models.yaml\ncandidates:\n  v1: {prompt: p.md, model: m}\n"
+EVAL = """\
+eval: e
+policy: policy.yaml
+golden_set: card.yaml
+models: models.yaml
+candidates:
+  v1: {prompt: p.md, model: m}
+"""
 MODELS = """\
 m:
   provider: openai_compatible
@@ -30,7 +41,13 @@ m:
   price: {input_per_mtok: 1, output_per_mtok: 1}
   limits: {concurrency: CONCURRENCY, max_retries: 1}
 """
+PROVEN = set()
 NO_RAY = "Ray is not installed: pip install 'moderation-harness[ray]'"
+
+
+def proves(name):
+    PROVEN.add(name)
+    return lambda test: test
 
 
 def project(folder, url, n=120, concurrency=8):
@@ -59,6 +76,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
+@proves("ray: no cluster at the address")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -75,6 +93,7 @@ def test_a_wrong_cluster_is_one_message(home, arguments, words):
     assert (done.exit_code, words in done.output) == (1, True), done.output
 
 
+@proves("ray: the package is missing")
 def test_without_the_package_the_extra_is_named(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     project(home, "http://127.0.0.1:1/v1")
@@ -83,12 +102,34 @@ def test_without_the_package_the_extra_is_named(home, monkeypatch):
     assert "pip install 'moderation-harness[ray]'" in done.output
 
 
+@proves("ray: a machine without the shared disk")
+def test_a_machine_without_the_shared_disk_says_which_folder(home):
+    project(home, "http://127.0.0.1:1/v1")
+    order = Order("token", Path("e.yaml"), home, RunOptions("runs", home / "j.sqlite"), home / "j.parts")
+    told = plan(order)
+    assert f"{home / 'j.parts'} is not the folder of that name on the machine that began the run" in told.message
+    assert "name one with --cache" in str(told.error())
+    (home / "j.parts").mkdir()
+    (home / "j.parts" / token_name("token")).touch()
+    assert "name one with --runs-dir" in str(plan(order).error())
+
+
 @pytest.mark.parametrize("more", [["--shard", "1/2"], ["--batch"], ["--watch"], ["--early-stop"]])
 def test_what_does_not_go_with_a_cluster_is_refused(home, more):
     done = CliRunner().invoke(main, ["run", "e.yaml", "--engine", "ray", *more])
     assert (done.exit_code, f"leave {more[0]} out" in done.output) == (2, True), done.output
     done = CliRunner().invoke(main, ["run", "e.yaml", "--shards", "4"])
     assert (done.exit_code, "--shards goes with --engine ray" in done.output) == (2, True), done.output
+
+
+def machine(found):
+    """One more machine; Ray gives its processes half a minute to start, which a busy computer exceeds."""
+    for _ in range(4):
+        try:
+            return found.add_node(num_cpus=2)
+        except Exception as error:
+            why = error
+    raise why
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +142,7 @@ def cluster():
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    found.nodes = [found.add_node(num_cpus=2) for _ in range(2)]
+    found.nodes = [machine(found) for _ in range(2)]
     ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
     yield found
     ray.shutdown()
@@ -145,6 +186,7 @@ def test_the_run_is_the_run_of_one_machine_and_its_answers_are_at_hand(home, clu
         assert [one for one in (home / "ray.parts").iterdir() if not one.name.startswith(".")] == []
 
 
+@proves("ray: a bound is reached")
 @slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_bound_ends_the_run_and_more_goes_on(home, cluster):
@@ -157,6 +199,7 @@ def test_a_bound_ends_the_run_and_more_goes_on(home, cluster):
         assert server.served == 120
 
 
+@proves("ray: a refusal of every item")
 @slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_refusal_of_every_item_ends_the_run_with_the_servers_words(home, cluster):
@@ -175,12 +218,11 @@ def in_background(work):
     return thread, found
 
 
+@proves("ray: a worker is killed")
+@proves("ray: a machine is lost")
 @slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_killed_worker_and_a_lost_machine_cost_what_was_in_flight(home, cluster):
-    from harness.jobs.cluster import execute_on_ray
-    from harness.jobs.run import RunOptions
-
     with FaultServer(latency_s=0.05) as server:
         project(home, server.url, n=1_200)
         options = RunOptions("ray", home / "ray.sqlite")
@@ -194,13 +236,14 @@ def test_a_killed_worker_and_a_lost_machine_cost_what_was_in_flight(home, cluste
             assert thread.is_alive()
             time.sleep(0.01)
         cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
-        cluster.nodes.append(cluster.add_node(num_cpus=2))
+        cluster.nodes.append(machine(cluster))
         thread.join(300)
         (summary,) = found
         assert (summary.status, summary.counts) == ("complete", {"v1": {"ok": 1_200}})
         assert server.served <= 1_200 + 3 * 8
 
 
+@proves("ray: the driver is killed")
 @slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_killed_driver_goes_on_with_the_same_command(home, cluster):
@@ -219,3 +262,7 @@ def test_a_killed_driver_goes_on_with_the_same_command(home, cluster):
         assert harness(*RAY)["status"] == "complete"
         assert server.served <= 800 + 8
         same_bytes(harness(*RAY)["path"], harness(*LOCAL[2:], "--cache", "ray.sqlite")["path"])
+
+
+def test_every_row_is_proven():
+    assert {one.name for one in RAY_FAULTS} == PROVEN
