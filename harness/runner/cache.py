@@ -34,10 +34,9 @@ INSERT = (
     "ON CONFLICT (key) DO NOTHING"
 )
 LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
-ADD_MEASURE = (
-    "ON CONFLICT (key) DO UPDATE SET calls = calls + excluded.calls, "
-    "rule_tokens = rule_tokens + excluded.rule_tokens, input_tokens = input_tokens + excluded.input_tokens, "
-    "cached_tokens = cached_tokens + excluded.cached_tokens, output_tokens = output_tokens + excluded.output_tokens"
+ADD_MEASURE = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
+    f"{name} = {name} + excluded.{name}"
+    for name in "calls rule_tokens input_tokens cached_tokens output_tokens".split()
 )
 MEASURE = f"INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) {ADD_MEASURE}"
 MEASURED = "SELECT calls, rule_tokens, input_tokens, cached_tokens, output_tokens FROM measures WHERE key = ?"
