@@ -34,12 +34,10 @@ INSERT = (
     "ON CONFLICT (key) DO NOTHING"
 )
 LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
-ADD_MEASURE = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
-    f"{name} = {name} + excluded.{name}"
-    for name in "calls rule_tokens input_tokens cached_tokens output_tokens".split()
-)
+_SUMS = ("calls", "rule_tokens", "input_tokens", "cached_tokens", "output_tokens")
+ADD_MEASURE = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(f"{one} = {one} + excluded.{one}" for one in _SUMS)
 MEASURE = f"INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) {ADD_MEASURE}"
-MEASURED = "SELECT calls, rule_tokens, input_tokens, cached_tokens, output_tokens FROM measures WHERE key = ?"
+MEASURED = f"SELECT {', '.join(_SUMS)} FROM measures WHERE key = ?"
 TRY_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.25
 """How often it is looked whether another process has brought the answer to a request it claimed."""

@@ -34,12 +34,13 @@ candidates:
   v1: {prompt: p.md, model: m}
 """
 MODELS = """\
-m:
-  provider: openai_compatible
-  model: m
-  base_url: URL
-  price: {input_per_mtok: 1, output_per_mtok: 1}
-  limits: {concurrency: CONCURRENCY, max_retries: 1}
+models:
+  m:
+    provider: openai_compatible
+    model: m
+    base_url: URL
+    price: {input_per_mtok: 1, output_per_mtok: 1}
+    limits: {concurrency: CONCURRENCY, max_retries: 1}
 """
 PROVEN = set()
 NO_RAY = "Ray is not installed: pip install 'moderation-harness[ray]'"
