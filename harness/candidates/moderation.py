@@ -121,10 +121,11 @@ class ModerationCandidate:
         if failed:
             outcome = worst([one.outcome for one in failed])
             return Answer(outcome, undecided, error=next(one.error for one in failed if one.outcome == outcome))
-        answer = self._decided(merged(parts))
+        judged = merged(parts)
+        answer = self._decided(judged)
         if not shows_inputs or answer.rationale is not None:
             return answer
-        return Answer(answer.outcome, answer.decisions, answer.scores, _inputs(merged(parts)), answer.error)
+        return Answer(answer.outcome, answer.decisions, answer.scores, _inputs(judged), answer.error)
 
     def _decided(self, judged: Judged) -> Answer:
         flags = {f"{BLOCKLIST}{name}": 0 for name in self._params.get("blocklistNames") or ()}

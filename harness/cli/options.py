@@ -56,6 +56,25 @@ def text_option(function: F) -> F:
     )(function)
 
 
+def production_options(function: F) -> F:
+    """``--traffic`` and ``--review-seconds``: the day in production that reports speak of."""
+    per_item = click.option(
+        "--review-seconds",
+        type=click.FloatRange(min=0),
+        default=30.0,
+        show_default=True,
+        help="Seconds a reviewer needs for one flagged item.",
+    )
+    return click.option(
+        "--traffic",
+        "items_per_day",
+        type=click.FloatRange(min=0),
+        default=1_000_000.0,
+        show_default=True,
+        help="Items a day, for the production view.",
+    )(per_item(function))
+
+
 def _text_mode(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     from harness.report.parts.masking import default_text_mode
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import find_run, note, run_argument, runs_dir_option, text_option
+from harness.cli.options import find_run, note, production_options, run_argument, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.parts.masking import TextMode
@@ -33,21 +33,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option("--out", "out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
 @text_option
-@click.option(
-    "--traffic",
-    "items_per_day",
-    type=click.FloatRange(min=0),
-    default=1_000_000.0,
-    show_default=True,
-    help="Items a day, for the production view.",
-)
-@click.option(
-    "--review-seconds",
-    type=click.FloatRange(min=0),
-    default=30.0,
-    show_default=True,
-    help="Seconds a reviewer needs for one flagged item.",
-)
+@production_options
 @click.option(
     "--review-usd",
     "review_usd_per_hour",

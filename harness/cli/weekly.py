@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import note, print_json, runs_dir_option, text_option
+from harness.cli.options import note, print_json, production_options, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.weekly.collect import WeeklySource
@@ -45,21 +45,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/weekly/EVAL/WEEK."
 )
 @text_option
-@click.option(
-    "--traffic",
-    "items_per_day",
-    type=click.FloatRange(min=0),
-    default=1_000_000.0,
-    show_default=True,
-    help="Items a day, for the workload.",
-)
-@click.option(
-    "--review-seconds",
-    type=click.FloatRange(min=0),
-    default=30.0,
-    show_default=True,
-    help="Seconds a reviewer needs for one flagged item.",
-)
+@production_options
 @click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )

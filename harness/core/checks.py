@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.core.check_spec import GATE_METRICS as GATE_METRICS
 from harness.core.check_spec import TIERS as TIERS
 from harness.core.check_spec import CheckSpec as CheckSpec
-from harness.core.results import MetricResult
+from harness.core.results import MetricResult, number_or_none
 from harness.core.statements import Statement
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
@@ -124,7 +124,7 @@ class CheckResult:
         'NOT_EVALUABLE'
         """
         plain = {
-            name: None if math.isnan(value) else value
+            name: number_or_none(value)
             for name, value in (
                 ("p_non_inferior", self.p_non_inferior),
                 ("p_worse", self.p_worse),

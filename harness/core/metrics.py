@@ -111,8 +111,26 @@ def f1(tp: float, fp: float, fn: float, tn: float, *, confidence: float = 0.95, 
     jaccard = proportion(tp, tp + fp + fn, NOTHING_TO_FIND, confidence=confidence, n_excluded=n_excluded)
     if not jaccard.is_defined:
         return jaccard
-    value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
+    value, low, high = map(f1_of_jaccard, (jaccard.value, jaccard.low, jaccard.high))
     return MetricResult(value, low, high, jaccard.n, n_excluded)
+
+
+def f1_of_jaccard(jaccard: float) -> float:
+    """F1 from the Jaccard index: 2 J / (1 + J), so that each end of an interval goes the same way.
+
+    Args:
+        jaccard: tp / (tp + fp + fn), in [0, 1], or NaN where it is undefined.
+
+    Returns:
+        A number in [0, 1], higher is better; NaN for NaN.
+
+    References:
+        Lam, Gopal & Qian (2023), arXiv:2309.14621, the Wilson direct method.
+
+    >>> f1_of_jaccard(0.5), f1_of_jaccard(1.0)
+    (0.6666666666666666, 1.0)
+    """
+    return 2 * jaccard / (1 + jaccard)
 
 
 def failure_rate(n_failed: float, n_items: float, *, confidence: float = 0.95, n_excluded: int = 0) -> MetricResult:

@@ -94,14 +94,25 @@ class MetricResult:
         {'value': 0.5, 'low': 0.25, 'high': 0.75, 'n': 8, 'n_excluded': 0, 'reason': None}
         """
         return {
-            "value": _number(self.value),
-            "low": _number(self.low),
-            "high": _number(self.high),
+            "value": number_or_none(self.value),
+            "low": number_or_none(self.low),
+            "high": number_or_none(self.high),
             "n": int(self.n),
             "n_excluded": int(self.n_excluded),
             "reason": self.reason,
         }
 
 
-def _number(value: float) -> float | None:
+def number_or_none(value: float) -> float | None:
+    """A number as JSON takes it: null where it is undefined.
+
+    Args:
+        value: A number, or NaN where it is undefined.
+
+    Returns:
+        The same number, or None for NaN.
+
+    >>> number_or_none(0.5), number_or_none(float("nan"))
+    (0.5, None)
+    """
     return None if math.isnan(value) else float(value)

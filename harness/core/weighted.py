@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from harness.core.design_estimates import weighted_ratio
 from harness.core.metric_facts import NOTHING_TO_FIND
 from harness.core.metric_table import SHARES
-from harness.core.metrics import METRICS
+from harness.core.metrics import METRICS, f1_of_jaccard
 from harness.core.results import MetricResult
 
 
@@ -65,7 +65,7 @@ def weighted_metric(
         (numerator, denominator), reason = SHARES[metric].masks(y, b, valid), SHARES[metric].reason
     one = weighted_ratio(numerator, denominator, sample_weight, clusters=clusters, reason=reason, confidence=confidence)
     if metric == "f1":
-        one = replace(one, value=_f1(one.value), low=_f1(one.low), high=_f1(one.high))
+        one = replace(one, value=f1_of_jaccard(one.value), low=f1_of_jaccard(one.low), high=f1_of_jaccard(one.high))
     return replace(one, n_excluded=int(np.count_nonzero(~valid)))
 
 
@@ -105,7 +105,3 @@ def weighted_worth(
     tail = 0.5 + confidence / 2
     shrink = 1.0 if n_clusters == n else float(stdtrit(n - 1, tail) / stdtrit(n_clusters - 1, tail)) ** 2
     return n_clusters, min(n / deff, kish) * shrink
-
-
-def _f1(jaccard: float) -> float:
-    return 2 * jaccard / (1 + jaccard)

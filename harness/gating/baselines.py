@@ -61,23 +61,17 @@ def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root
 
     Args:
         run: A complete run.
-        candidate: The candidate to promote.
+        candidate: The candidate to promote, as ``choose.promotable`` says.
         who: Person or team that decides.
         why: The reason, one line.
         now: Time of the decision, with a time zone.
         root: Folder of the baselines, beside the eval files.
 
     Raises:
-        HarnessError: The run is not complete, the candidate is unknown, reason or name is missing, or the folder cannot
+        HarnessError: The run is not complete, reason or name is missing, or the folder cannot
             be written.
     """
     _check_words(who, why)
-    if candidate not in run.candidates:
-        raise HarnessError(
-            f"run {run.meta.run_id} has no candidate '{candidate}'",
-            allowed=", ".join(run.candidates),
-            next_step="choose one with --candidate",
-        )
     if run.meta.status != "complete":
         raise HarnessError(
             f"run {run.meta.run_id} is {run.meta.status}: a baseline must be a complete run",

@@ -27,6 +27,7 @@ from harness.core.planning import (
     recall_power,
     smallest_provable_margin,
 )
+from harness.core.results import number_or_none
 from harness.gating.checks import gate_of, resolve_checks
 from harness.records import GoldenFacts
 from harness.runs.split import is_dev
@@ -73,8 +74,8 @@ class PlannedCheck:
             self.spec.kind: self.spec.limit,
             "n": self.n,
             "unit": self.unit,
-            "power": None if math.isnan(self.power) else self.power,
-            "smallest_margin": None if math.isnan(self.smallest_margin) else self.smallest_margin,
+            "power": number_or_none(self.power),
+            "smallest_margin": number_or_none(self.smallest_margin),
             "needed": self.needed,
             "enough": self.can_pass,
         }

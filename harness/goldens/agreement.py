@@ -23,11 +23,11 @@ from harness.files.golden.items import NOT_NAMED
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import joined, suggestion
 from harness.measure.decisions import generator
+from harness.records import MISSING
 
 CEILING_METRICS = ("recall", "precision", "f1")
 MIN_ITEMS = 20
 MOST_CELLS = 100_000_000
-_MISSING = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Votes:
 
     def by_annotator(self, category: int) -> NDArray[np.int8]:
         """Votes of one category by item and annotator; -1 for none."""
-        table = np.full((len(self.ids), len(self.annotators)), _MISSING, dtype=np.int8)
+        table = np.full((len(self.ids), len(self.annotators)), MISSING, dtype=np.int8)
         table[self.item, self.annotator] = self.codes[:, category]
         return table
 
@@ -98,7 +98,7 @@ def read_votes(golden: GoldenSet) -> Votes:
     codes = np.frombuffer(bytes(rows), dtype=np.int8).reshape(len(items), len(column)).copy()
     for name, at in column.items():
         if name not in named:
-            codes[:, at] = _MISSING
+            codes[:, at] = MISSING
     return Votes(
         golden.categories,
         np.asarray(items),
@@ -185,7 +185,7 @@ def category_agreement(
     at = votes.categories.index(category)
     table = votes.table(at, kept)
     n_votes = (table >= 0).sum(axis=1)
-    gold = np.where(np.ones(len(table), dtype=np.bool_) if kept is None else kept, votes.gold[:, at], _MISSING)
+    gold = np.where(np.ones(len(table), dtype=np.bool_) if kept is None else kept, votes.gold[:, at], MISSING)
     majority = majority_labels(table)
     is_against = (gold >= 0) & (majority >= 0) & (gold != majority)
     is_disputed = (table == 1).any(axis=1) & (table == 0).any(axis=1)
@@ -278,7 +278,7 @@ def annotator_rows(votes: Votes, *, by_team: bool = False, with_latent: bool = F
             own_ones = np.bincount(items[said == 1], minlength=n_items)
             own_zeros = np.bincount(items[said == 0], minlength=n_items)
             left_ones, left_zeros = (ones - own_ones)[items], (zeros - own_zeros)[items]
-            others = np.where(left_ones > left_zeros, 1, np.where(left_zeros > left_ones, 0, _MISSING)).astype(np.int8)
+            others = np.where(left_ones > left_zeros, 1, np.where(left_zeros > left_ones, 0, MISSING)).astype(np.int8)
             found = {
                 metric: clustered_metric(metric, others, said, items) for metric in ("recall", "precision", "agreement")
             }
@@ -332,20 +332,20 @@ def _one(votes: Votes, name: str, at: int, kept: NDArray[np.bool_] | None) -> ND
             allowed=joined(votes.annotators),
             next_step=suggestion(name, votes.annotators, "name an annotator of the set"),
         )
-    found = np.full(len(votes.ids), _MISSING, dtype=np.int8)
+    found = np.full(len(votes.ids), MISSING, dtype=np.int8)
     mine = votes.annotator == votes.annotators.index(name)
     found[votes.item[mine]] = votes.codes[mine, at]
-    return found if kept is None else np.where(kept, found, _MISSING).astype(np.int8)
+    return found if kept is None else np.where(kept, found, MISSING).astype(np.int8)
 
 
 def _slots(item: NDArray[np.int64], codes: NDArray[Any], n_items: int, kept: NDArray[np.bool_] | None) -> NDArray[Any]:
     """Codes of votes by item and the place of the vote in its item; votes lie in the order of their items."""
     starts = np.searchsorted(item, np.arange(n_items))
     place = np.arange(len(item)) - starts[item]
-    table = np.full((n_items, int(place.max()) + 1), _MISSING, dtype=codes.dtype)
+    table = np.full((n_items, int(place.max()) + 1), MISSING, dtype=codes.dtype)
     table[item, place] = codes
     if kept is not None:
-        table[~kept] = _MISSING
+        table[~kept] = MISSING
     return table
 
 
@@ -361,7 +361,7 @@ def _grades(golden: GoldenSet, grades: Sequence[Mapping[str, Any]]) -> dict[str,
         levels = sorted({number for number in numbers if number is not None})
         if 3 <= len(levels) <= 50:
             code = {level: at for at, level in enumerate(levels)}
-            found[category] = np.array([_MISSING if number is None else code[number] for number in numbers])
+            found[category] = np.array([MISSING if number is None else code[number] for number in numbers])
     return found
 
 

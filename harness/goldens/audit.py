@@ -21,13 +21,13 @@ from harness.goldens.contents import Contents
 from harness.goldens.queues import QueueRow
 from harness.goldens.text_models import MODELS, text_probabilities
 from harness.measure.decisions import decisions
+from harness.records import MISSING
 from harness.runs import Run
 
 HARD = 0.9
 """Probability that a bare decision stands for: it says nothing of how sure it was."""
 CONFLICT = 0.25
 SUSPICIOUS = 0.5
-MISSING = -1
 VOTES = "votes"
 
 

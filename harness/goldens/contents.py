@@ -7,12 +7,13 @@ its name.
 
 from __future__ import annotations
 
-import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from harness.errors import FileError
 from harness.files.golden.sets import GoldenSet
+from harness.files.picture_digests import PictureDigests
 from harness.files.pictures import PictureFolder, named_in, pictures_of
 from harness.records import Item
 
@@ -22,6 +23,7 @@ class Contents:
 
     def __init__(self, golden: GoldenSet) -> None:
         self._folder = PictureFolder.of(golden.items_path)
+        self._kept = PictureDigests(Path() if golden.items_path is None else golden.items_path.parent)
         self._digests: dict[str, str] = {}
 
     def of(self, item: Item) -> tuple[str | None, str] | None:
@@ -40,8 +42,7 @@ class Contents:
     def _digest(self, name: str) -> str:
         if name not in self._digests:
             try:
-                with self._folder.path(name).open("rb") as file:
-                    self._digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+                self._digests[name] = self._kept.of(self._folder.path(name)).hex()
             except (FileError, OSError, ValueError):
                 self._digests[name] = name
         return self._digests[name]

@@ -18,8 +18,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
 from harness.goldens.embeddings import Embedder, Vectors
 
+=======
+from harness.core.results import number_or_none
+
+N_FEATURES = 1 << 20
+>>>>>>> 99e8b39 (WIP)
 BATCH = 2_000
 LEVELS = (0.5, 0.8, 0.95)
 LEVEL_NAMES = ("known half", "50 to 80%", "80 to 95%", "farthest 5%")
@@ -143,7 +149,11 @@ class Closeness:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return {"texts": self.n_texts, "coverage": _number(self.coverage), "divergence": _number(self.divergence)}
+        return {
+            "texts": self.n_texts,
+            "coverage": number_or_none(self.coverage),
+            "divergence": number_or_none(self.divergence),
+        }
 
 
 def closeness(own: Profile, pool: Profile) -> Closeness:
@@ -174,7 +184,3 @@ def levels_of(novelty: NDArray[np.float32]) -> NDArray[np.int64]:
     """The level of each text by how new it is to the set, 0 to 3; texts that are alike share one."""
     edges = np.quantile(novelty, LEVELS) if novelty.size else np.zeros(len(LEVELS))
     return np.asarray(np.searchsorted(edges, novelty, side="left"), dtype=np.int64)
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.clusters import effective_counts
 from harness.core.metric_table import LOWER_IS_BETTER, TESTED_METRICS
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells, support
 from harness.core.repeats import repeated_metric
+from harness.core.results import MetricResult, number_or_none
 from harness.measure.averaged import macro_differences, ranking_differences
 from harness.measure.comparable import require_same
 from harness.measure.decisions import decisions, generator, outcome_counts
@@ -52,7 +54,7 @@ class CategoryComparison:
         """Plain data in the shape of ``harness compare --json``."""
         out: dict[str, Any] = {"cells": {name: _plain(value) for name, value in self.cells.items()}}
         for name, result in self.metrics.items():
-            out[name] = {**paired_dict(result), "p_holm": _number(self.p_holm.get(name, math.nan))}
+            out[name] = {**paired_dict(result), "p_holm": number_or_none(self.p_holm.get(name, math.nan))}
         if self.ranking is not None:
             out["average_precision"] = paired_dict(self.ranking)
         newly = {name: list(ids) for name, ids in self.newly.items()}
@@ -231,16 +233,18 @@ def compare_metrics(
         ).cells
         rng = generator(seed, f"{pairs.name}|{metric}")
         result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
-        before, after = (
-            repeated_metric(metric, pairs.y_true, one, clusters=pairs.clusters, sample_weight=pairs.weights)
-            for one in (a, b)
-        )
         results[metric] = result._replace(
-            baseline=replace(before, n=round(before.n / n_repeats), n_excluded=n_excluded),
-            candidate=replace(after, n=round(after.n / n_repeats), n_excluded=n_excluded),
+            baseline=side_metric(metric, pairs, a, n_excluded),
+            candidate=side_metric(metric, pairs, b, n_excluded),
             difference=replace(result.difference, n=round(float(cells[support(metric)].sum()))),
         )
     return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
+
+
+def side_metric(metric: str, pairs: CategoryPairs, decided: NDArray[Any], n_excluded: int) -> MetricResult:
+    """A metric of one of two systems, from its decisions (n, n_repeats); counts are items."""
+    found = repeated_metric(metric, pairs.y_true, decided, clusters=pairs.clusters, sample_weight=pairs.weights)
+    return replace(found, n=round(found.n / decided.shape[1]), n_excluded=n_excluded)
 
 
 def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, CategoryComparison]:
@@ -277,12 +281,8 @@ def paired_dict(result: PairedResult) -> dict[str, Any]:
         "baseline": result.baseline.as_dict(),
         "candidate": result.candidate.as_dict(),
         "difference": result.difference.as_dict(),
-        "p_value": _number(result.p_value),
+        "p_value": number_or_none(result.p_value),
     }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _plain(value: float) -> float | int:

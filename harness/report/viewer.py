@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from harness.errors import HarnessError
+from harness.goldens.local_pages import PAGE_HEADERS
 from harness.report.parts.assets import SCRIPTS, asset, script, sha256_source
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
@@ -32,14 +33,6 @@ _FORMS = "form-action 'self'; base-uri 'none'"
 _DATA = re.compile(rb'harnessBlock\("[\w-]+","[A-Za-z0-9+/=]*"\);\n')
 """What stands in the data files beside a report; another script in their place is not served."""
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
 
 LoadSource = Callable[["Run", str | None, tuple[str, ...], "Run", TextMode | None], tuple["ReportSource", TextMode]]
 """Run, baseline, candidates, the baseline's run, ``--text`` -> source and how text is shown."""
@@ -72,7 +65,7 @@ class Response:
     @property
     def headers(self) -> dict[str, str]:
         """Every header but the length."""
-        headers = {**_HEADERS, "Content-Type": self.content_type, "Content-Security-Policy": page_policy()}
+        headers = {**PAGE_HEADERS, "Content-Type": self.content_type, "Content-Security-Policy": page_policy()}
         return headers if self.location is None else {**headers, "Location": self.location}
 
 

@@ -19,6 +19,7 @@ import orjson
 from harness.records import Eval, Item, Limits
 from harness.records.answers import Answer, Decide, Request
 from harness.runner import RunRequest, RunSummary, ready_endpoint, run_eval
+from tests.peak import peak_megabytes
 
 SYSTEM = (
     "You are a content moderation classifier. Decide whether the user's text violates the policy: hate, "
@@ -101,7 +102,7 @@ def main() -> None:
     if "BENCH_DELETE_RUNS" in os.environ:
         shutil.rmtree(out / "runs", ignore_errors=True)
     summary = run(os.environ["BENCH_BASE_URL"], Path(os.environ["BENCH_DATA"]), n, c, out, out / "cache.sqlite")
-    sys.stdout.write(json.dumps(summary.as_dict()) + "\n")
+    sys.stdout.write(json.dumps(summary.as_dict() | {"peak_mb": peak_megabytes()}) + "\n")
     sys.exit(0 if summary.status == "complete" and summary.errors == 0 else 5)
 
 

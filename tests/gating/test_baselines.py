@@ -73,7 +73,6 @@ def test_second_promotion_remembers_the_one_before(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"candidate": "v9"}, r"no candidate 'v9'[\s\S]*v1, v2"),
         ({"who": " "}, "--by is empty"),
         ({"why": ""}, "--reason is empty"),
         ({"why": "x" * 600}, "--reason has 600 characters"),

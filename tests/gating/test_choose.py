@@ -8,7 +8,14 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.gating.baselines import promote
-from harness.gating.choose import choose_pair, choose_several, declared_baseline, judged_candidate, needed_candidates
+from harness.gating.choose import (
+    choose_pair,
+    choose_several,
+    declared_baseline,
+    judged_candidate,
+    needed_candidates,
+    promotable,
+)
 from harness.jobs.gate import GateOptions, gate_stored
 from harness.report.weekly.collect import _candidate
 from harness.report.weekly.weeks import WeekRuns
@@ -122,3 +129,12 @@ def test_an_eval_file_without_a_baseline_means_its_first_candidate(tmp_path):
     spec = load_eval(path).eval.value
     assert spec.baseline == next(iter(spec.candidates))
     assert declared_baseline(run_of(tmp_path, ["v1", "v2"], None)) is None
+
+
+def test_what_is_promoted_is_a_candidate_of_the_run(tmp_path):
+    run = run_of(tmp_path, ["v1", "v2"], None)
+    assert promotable(run, "v2") == "v2"
+    for named, said in (("v9", r"'v9'[\s\S]*v1, v2"), (None, r"2 candidates[\s\S]*choose one with --candidate")):
+        with pytest.raises(HarnessError, match=said):
+            promotable(run, named)
+    assert promotable(run_of(tmp_path, ["alone"], None, run_id="one-000000000000"), None) == "alone"

@@ -49,10 +49,9 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
         f"On the {numbers.count(counts.n_scored)} of {numbers.count(counts.n_labelled)}"
         in page.locator("#x-items").inner_text()
     )
-    if data.production:
-        unfold(page, "production")
-        page.locator("#traffic").fill("0")
-        assert page.locator("#x-flags").inner_text() == "0"
+    unfold(page, "production")
+    page.locator("#traffic").fill("0")
+    assert page.locator("#x-flags").inner_text() == "0"
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     unfold(page, "slices")
     assert page.locator("#slices details details[open]:visible").count() == 1
@@ -86,10 +85,12 @@ def test_the_charts_are_titled_with_what_the_table_says_worst_first():
             n = changes.count(word) + changes.count(f"leans_{word}")
             assert (f"{n} {word} ({changes.count(word)} proven)" in one.title) == bool(n)
         told = re.findall(r"[▲▼△▽] ([+-]?[\d.]+)</text>", one.drawing)
+        assert told
         assert [float(text) for text in told] == sorted(float(text) for text in told)
         still = [
             row.name
             for row in pair.rows
             if row.measures[metric].change not in ("worse", "better", "leans_worse", "leans_better")
         ]
+        assert still
         assert all(name in one.left_out for name in still)

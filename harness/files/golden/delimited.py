@@ -121,9 +121,17 @@ class Scan:
         self.end = 0
         self._n_lines = 0
         self._file = path.open("rb", buffering=1 << 20)
+        try:
+            self._begin(delimiter)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _begin(self, delimiter: str | None) -> None:
+        path = self.path
         self.stamp = stamp_of(self._file.fileno())
         start = self._file.read(4_096)
-        if encoding == "utf-8":
+        if self.encoding == "utf-8":
             refuse_utf16(path, start)
         declared = _SEP_LINE.match(start)
         own = declared[1].decode("latin-1") if declared is not None else "\t" if path.suffix == ".tsv" else ","
@@ -133,12 +141,8 @@ class Scan:
             self._take(self._file.readline())
         self._reader = csv.reader(self._decoded(), delimiter=self.delimiter, strict=True)
         self.header_line = self._n_lines + 1
-        try:
-            with _cell_limit():
-                self.header = self._next() or []
-        except FileError:
-            self._file.close()
-            raise
+        with _cell_limit():
+            self.header = self._next() or []
 
     def __enter__(self) -> Scan:
         return self

@@ -21,6 +21,7 @@ from typing import Any
 from aiohttp import web
 
 from harness.errors import HarnessError
+from harness.goldens.local_pages import PAGE_HEADERS
 from harness.goldens.review.session import ConflictError, RefusedError, Session
 
 ADDRESS = "127.0.0.1"
@@ -28,14 +29,6 @@ HEADER = "X-Review"
 MAX_BODY = 20_000
 IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
                ".webp": "image/webp"}  # fmt: skip
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -77,7 +70,7 @@ class ReviewServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await self._guarded(request, handler)
-        response.headers.update(_HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
