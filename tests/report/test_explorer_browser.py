@@ -77,7 +77,7 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
 
 
 def test_the_charts_are_titled_with_what_the_table_says_worst_first():
-    data = build_report(synthetic_source(1_500, 6, 2), generated_at="now", version="0.1.0")
+    data = build_report(synthetic_source(300, 8, 2), generated_at="now", version="0.1.0")
     (pair,) = data.pairs
     for one, metric in zip(dumbbells(pair), ("recall", "precision"), strict=True):
         changes = [row.measures[metric].change for row in pair.rows]
