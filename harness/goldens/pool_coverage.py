@@ -18,14 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
+from harness.core.results import number_or_none
 from harness.goldens.embeddings import Embedder, Vectors
 
-=======
-from harness.core.results import number_or_none
-
-N_FEATURES = 1 << 20
->>>>>>> 99e8b39 (WIP)
 BATCH = 2_000
 LEVELS = (0.5, 0.8, 0.95)
 LEVEL_NAMES = ("known half", "50 to 80%", "80 to 95%", "farthest 5%")

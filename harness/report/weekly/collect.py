@@ -16,11 +16,8 @@ from harness.errors import HarnessError
 from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
-<<<<<<< HEAD
 from harness.goldens.production_series import SeriesLine
-=======
 from harness.measure.slices import SliceFigure, slice_figures
->>>>>>> 99e8b39 (WIP)
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
