@@ -32,10 +32,12 @@ from harness.report.weekly.renderers import RENDERERS as WEEKLY
 from harness.runner import run_eval
 from harness.runs import open_run
 
+GATE = ({"category": "*", "metric": "recall", "margin": 0.05, "tier": "guarded"},)
+
 
 @dataclass
 class Story:
-    """Gold labels, slices and policy; ``run`` makes a stored run of decisions.
+    """Gold labels, slices and policy; ``run`` makes a stored run of decisions, gated unless ``checks`` is None.
 
     Attributes:
         folder: Where everything is written.
@@ -50,7 +52,7 @@ class Story:
     gold: dict[str, np.ndarray]
     slices: dict[str, list[str]] = field(default_factory=dict)
     policy: dict[str, dict[str, Any]] = field(default_factory=dict)
-    checks: list[dict[str, Any]] | None = None
+    checks: list[dict[str, Any]] | None = field(default_factory=lambda: list(GATE))
     must_catch: tuple[int, ...] = ()
     policy_version: int = 1
     golden_version: int = 1
@@ -181,6 +183,38 @@ def surfaces(run: Any, baseline: str = "v1", candidates: tuple[str, ...] = ("v2"
     return found
 
 
+COMPARED, WEEKLY_READ = ("html", "md", "xlsx", "json", "terminal", "comment", "summary"), ("html", "md", "xlsx", "json")
+"""Surfaces that a story of two candidates, and one of weeks, is held to; ``md`` of weeks is the digest."""
+
+
+def tell(
+    run: Any,
+    *says: str,
+    never: tuple[str, ...] = (),
+    but: tuple[str, ...] = (),
+    baseline: str = "v1",
+    candidates: tuple[str, ...] = ("v2",),
+) -> dict[str, str]:
+    """Render a gated run to every surface: all say this, none says that. Returns what each says."""
+    found = surfaces(run, baseline, candidates)
+    absent = [one for one in COMPARED if not any(name.startswith(one) for name in found)]
+    assert not absent, f"not rendered: {absent}"
+    everywhere(found, *says, but=but)
+    nowhere(found, *never)
+    return found
+
+
+def tell_week(
+    story: Story, week: str | None = None, *says: str, never: tuple[str, ...] = (), but: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """Render a week to every surface: all say this, none says that. Returns what each says."""
+    found = story.weekly_surfaces(week)
+    assert {*found} == {*WEEKLY_READ}
+    everywhere(found, *says, but=but)
+    nowhere(found, *never)
+    return found
+
+
 def everywhere(found: dict[str, str], *texts: str, but: tuple[str, ...] = ()) -> None:
     """Every surface says every text; ``but`` names those that hold fewer findings."""
     for name, said in found.items():
@@ -202,10 +236,11 @@ def _plain(value: Any) -> int | None:
 
 def _read(path: Path) -> str:
     if path.suffix == ".xlsx":
-        book = load_workbook(path)
+        book = load_workbook(path, read_only=True)
         return "\n".join(
             " | ".join(str(cell) for cell in row if cell is not None)
             for sheet in book.worksheets
+            if sheet.title != "Items"  # every item, one a row: no sentence
             for row in sheet.iter_rows(values_only=True)
         )
     text = path.read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from stories import Story, caught, everywhere, half, nowhere
+from stories import Story, caught, everywhere, half, tell_week
 
 from harness.cli.weekly import command as weekly_command
 from harness.gating.findings.causes import CauseEvidence, ControlEvidence, cause_of
@@ -58,22 +58,19 @@ def falling(tmp_path, control=None, ours=FULL_STOP, control_counts=(150, 150)):
 )
 def test_a_control_on_nothing_or_another_model_proves_no_cause(tmp_path, control, said):
     """ "The frozen control keywords decided every item as before: the cause is our change … roll back"."""
-    found = falling(tmp_path, control).weekly_surfaces()
-    everywhere(found, said, "It coincides with our change; model drift is not ruled out", "as control")
-    nowhere(found, OURS)
+    coincides = "It coincides with our change; model drift is not ruled out"
+    tell_week(falling(tmp_path, control), None, said, coincides, "as control", never=(OURS,))
 
 
 def test_a_control_on_the_same_model_that_stayed_proves_our_change(tmp_path):
-    found = falling(tmp_path, {**PROMPT, "prompt": "c@1"}).weekly_surfaces()
-    everywhere(found, f"on the same model, decided every item as before: {OURS}")
-    nowhere(found, "not ruled out")
+    proven = f"on the same model, decided every item as before: {OURS}"
+    tell_week(falling(tmp_path, {**PROMPT, "prompt": "c@1"}), None, proven, never=("not ruled out",))
 
 
 def test_a_control_that_moved_is_drift(tmp_path):
     story = falling(tmp_path, {**PROMPT, "prompt": "c@1"}, ours=PROMPT, control_counts=(150, 90))
-    found = story.weekly_surfaces()
-    everywhere(found, "The frozen control control moved too", "the model behind them or the items changed, not we")
-    nowhere(found, OURS)
+    moved = ("The frozen control control moved too", "the model behind them or the items changed, not we")
+    tell_week(story, None, *moved, never=(OURS,))
     claims = {one.cause.claim for one in story.weekly().findings if one.cause is not None}
     assert claims == {"model"}
 
@@ -92,11 +89,8 @@ def test_a_fall_is_remembered_until_it_is_repaired(tmp_path):
     story = Story(tmp_path, {"hate": GOLD}, policy={"hate": {"name": "Homophobia", "owner": "policy-hate"}})
     weeks(story, "main", 180, 180, 180, 118, 118, 120, 178, first=43)
     for week in ("2026-W47", "2026-W48"):
-        found = story.weekly_surfaces(week)
-        everywhere(
-            found, "ecall of Homophobia fell in 2026-W46, from 90.0% to 59.0%, and is not repaired", "NOT REPAIRED"
-        )
-        nowhere(found, "STEADY")
+        open_fall = "ecall of Homophobia fell in 2026-W46, from 90.0% to 59.0%, and is not repaired"
+        tell_week(story, week, open_fall, "NOT REPAIRED", never=("STEADY", "Nothing moved"))
         asked = [
             one for one in story.weekly(week).asks if one.text.startswith("Recall of Homophobia has not recovered")
         ]
@@ -104,8 +98,9 @@ def test_a_fall_is_remembered_until_it_is_repaired(tmp_path):
     repaired = story.weekly("2026-W49")
     assert [(one.key, one.since, one.closed) for one in repaired.ledger] == [("hate.recall", "2026-W46", "2026-W49")]
     assert repaired.word == "BETTER"
-    everywhere(
-        story.weekly_surfaces("2026-W49"),
+    tell_week(
+        story,
+        "2026-W49",
         "Recall of Homophobia, fallen in 2026-W46, is repaired: 89.0% now, 90.0% before the fall.",
     )
 
@@ -121,9 +116,12 @@ def test_an_acknowledged_fall_is_shown_with_its_reason_and_no_longer_asked_about
     assert (data.word, data.tone) == ("NOT REPAIRED, ACKNOWLEDGED", "open")
     assert data.ledger[0].acknowledged.reason == "agreed until the new prompt"
     assert not [one for one in data.asks if "has not recovered" in one.text]
-    found = story.weekly_surfaces()
-    everywhere(found, "and is not repaired (60.0% now); ana answers for it: agreed until the new prompt.")
-    nowhere(found, "STEADY")
+    tell_week(
+        story,
+        None,
+        "and is not repaired (60.0% now); ana answers for it: agreed until the new prompt.",
+        never=("STEADY",),
+    )
     again = CliRunner().invoke(weekly_command, [*options[:4], "spam.recall", *options[5:], "--reason", "x"])
     assert again.exit_code == 1
     assert "no open finding 'spam.recall'" in str(again.exception)
@@ -136,9 +134,8 @@ def test_a_label_fix_alone_is_not_the_candidates_doing(tmp_path):
     relabelled[180:200] = 0
     story.gold, story.golden_version = {"hate": relabelled}, 2
     story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W43", fingerprints={"main": PROMPT})
-    found = story.weekly_surfaces()
-    everywhere(found, "NEW LABELS", "None of the candidate's own inputs changed", "labels +10.0, candidate 0.0 points")
-    nowhere(found, OURS, "BETTER")
+    said = ("NEW LABELS", "None of the candidate's own inputs changed", "labels +10.0, candidate 0.0 points")
+    tell_week(story, None, *said, never=(OURS, "BETTER"))
 
 
 def test_a_policy_change_alone_is_named_and_nothing_is_claimed(tmp_path):
@@ -149,22 +146,21 @@ def test_a_policy_change_alone_is_named_and_nothing_is_claimed(tmp_path):
     data = story.weekly()
     assert data.word == "STEADY"
     assert any("policy p v1 was edited without a new version" in one for one in data.causes)
+    tell_week(story, None, "policy p v1 was edited without a new version", never=(OURS, "BETTER", "WORSE"))
 
 
 def test_two_changes_in_one_week_are_both_named(tmp_path):
     both = {**PROMPT, "prompt": "hate_v1@bbbb", "temp": 0.7, "model": "acme-2"}
-    found = falling(tmp_path, None, ours=both).weekly_surfaces()
-    everywhere(found, "model acme-1 became acme-2", "temperature unset became 0.7")
-    nowhere(found, OURS)
+    changes = ("model acme-1 became acme-2", "temperature unset became 0.7")
+    tell_week(falling(tmp_path, None, ours=both), None, *changes, never=(OURS,))
 
 
 def test_a_missed_week_is_told(tmp_path):
     story = Story(tmp_path, {"hate": GOLD})
     weeks(story, "main", 180, 180)
     weeks(story, "main", 120, first=46)
-    everywhere(
-        story.weekly_surfaces(), "No complete run of main in 2026-W44 and 2026-W45: what moved may have moved then"
-    )
+    missed = "No complete run of main in 2026-W44 and 2026-W45: what moved may have moved then"
+    tell_week(story, None, missed, never=("STEADY",))
 
 
 def test_another_baseline_is_told(tmp_path):
@@ -172,7 +168,7 @@ def test_another_baseline_is_told(tmp_path):
     decided = {name: {"hate": caught(GOLD, n)} for name, n in (("v1", 150), ("v2", 180))}
     story.run(decided, week="2026-W42", baseline="v1")
     story.run(decided, week="2026-W43", baseline="v2")
-    everywhere(story.weekly_surfaces(), "The eval's baseline was v1 in 2026-W42 and is v2 now")
+    tell_week(story, None, "The eval's baseline was v1 in 2026-W42 and is v2 now")
 
 
 def test_a_language_that_falls_inside_a_steady_average_is_told(tmp_path):
@@ -186,11 +182,8 @@ def test_a_language_that_falls_inside_a_steady_average_is_told(tmp_path):
     after[arabic[:20]] = 0
     for week, decided in (("2026-W42", before), ("2026-W43", before), ("2026-W44", after)):
         story.run({"main": {"hate": decided}}, week=week)
-    found = story.weekly_surfaces()
-    everywhere(
-        found, "WORSE IN PLACES", "isses more Hate in language ar: of 100 violating items it catches 60 instead of 100"
-    )
-    nowhere(found, "STEADY")
+    arabic_falls = "isses more Hate in language ar: of 100 violating items it catches 60 instead of 100"
+    tell_week(story, None, "WORSE IN PLACES", arabic_falls, never=("STEADY",))
 
 
 def test_a_week_in_which_nothing_could_be_read_comes_before_everything(tmp_path):
@@ -202,7 +195,7 @@ def test_a_week_in_which_nothing_could_be_read_comes_before_everything(tmp_path)
     data = story.weekly()
     assert (data.word, data.tone) == ("NOTHING TO JUDGE", "bad")
     assert data.headline[0].startswith("Nothing usable came from main: 395 of 400 answers (99%) failed")
-    everywhere(story.weekly_surfaces(), "othing usable came from main: 395 of 400 answers")
+    tell_week(story, None, "othing usable came from main: 395 of 400 answers", never=("STEADY", "BETTER"))
 
 
 def test_twelve_weeks_of_noise_raise_no_more_alarms_than_their_nominal_rate(tmp_path):
@@ -261,13 +254,11 @@ def test_a_likely_fall_in_a_critical_category_stays_until_it_recovers(tmp_path):
     assert fallen.movements == ()  # neither flagged on the chart nor proven on pairs
     assert fallen.word == "WORSE IN PLACES"
     for week in ("2026-W47", "2026-W48"):
-        found = story.weekly_surfaces(week)
-        everywhere(found, "NOT REPAIRED IN PLACES", "ecall of Homophobia fell in 2026-W46, from 82.6% to 60.9%")
-        nowhere(found, "STEADY", "BETTER")
-        everywhere(found, "Recall of Homophobia has not recovered since 2026-W46: repair it, or answer for it")
-    repaired = story.weekly_surfaces("2026-W49")
-    everywhere(repaired, "Recall of Homophobia, fallen in 2026-W46, is repaired: 82.6% now, 82.6% before the fall.")
-    nowhere(repaired, "NOT REPAIRED")
+        fell = ("NOT REPAIRED IN PLACES", "ecall of Homophobia fell in 2026-W46, from 82.6% to 60.9%")
+        asked = "Recall of Homophobia has not recovered since 2026-W46: repair it, or answer for it"
+        tell_week(story, week, *fell, asked, never=("STEADY", "BETTER"))
+    repaired = "Recall of Homophobia, fallen in 2026-W46, is repaired: 82.6% now, 82.6% before the fall."
+    tell_week(story, "2026-W49", repaired, never=("NOT REPAIRED",))
 
 
 def language_story(tmp_path):
@@ -286,20 +277,19 @@ def language_story(tmp_path):
 def test_a_fall_in_a_language_stays_until_it_recovers(tmp_path):
     story = language_story(tmp_path)
     for week in ("2026-W47", "2026-W48"):
-        found = story.weekly_surfaces(week)
-        everywhere(
-            found,
+        found = tell_week(
+            story,
+            week,
             "NOT REPAIRED IN PLACES",
             "ecall of Homophobia in language ar fell in 2026-W46, from 100.0% to 60.0%, and is not repaired",
             "Recall of Homophobia in language ar has not recovered since 2026-W46",
+            never=("STEADY", "BETTER"),
         )
         everywhere(found, "hate.recall@language=ar", but=("md",))
         everywhere({"md": found["md"]}, "--finding hate.recall＠language=ar")  # a chat may not take it as a mention
-        nowhere(found, "STEADY", "BETTER")
         (asked,) = [one for one in story.weekly(week).asks if "has not recovered" in one.text]
         assert (asked.owner, len(asked.items)) == ("policy-hate", 20)  # the very items, in Arabic alone
-    found = story.weekly_surfaces("2026-W49")
-    everywhere(found, "Recall of Homophobia in language ar, fallen in 2026-W46, is repaired: 100.0% now")
+    tell_week(story, "2026-W49", "Recall of Homophobia in language ar, fallen in 2026-W46, is repaired: 100.0% now")
     assert [(one.slice, one.closed) for one in story.weekly("2026-W49").ledger] == [(("language", "ar"), "2026-W49")]
 
 
@@ -309,9 +299,8 @@ def test_a_fall_in_a_language_can_be_answered_for(tmp_path):
     options += ["--week", "2026-W47", "--by", "ana", "--reason", "agreed until the new prompt"]
     done = CliRunner().invoke(weekly_command, options)
     assert done.exit_code == 0, done.output
-    found = story.weekly_surfaces("2026-W48")
-    everywhere(found, "NOT REPAIRED, ACKNOWLEDGED", "ana answers for it: agreed until the new prompt.")
-    nowhere(found, "STEADY", "BETTER", "has not recovered")
+    answered = ("NOT REPAIRED, ACKNOWLEDGED", "ana answers for it: agreed until the new prompt.")
+    tell_week(story, "2026-W48", *answered, never=("STEADY", "BETTER", "has not recovered"))
 
 
 def test_a_slice_of_what_fell_as_a_whole_is_told_by_the_whole(tmp_path):
