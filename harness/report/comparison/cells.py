@@ -32,7 +32,8 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.long_table import told_and_still
+from harness.report.comparison.long_table import LONG_TABLE, told_and_still
+from harness.report.comparison.many import drawn_candidates, drawn_words, is_many
 from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_columns, printed_rows
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.comparison.strip import Strip, strips
@@ -57,14 +58,9 @@ _CHANGE_WORDS = {
 }
 _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
 
-MANY_PAIRS = 8
-"""Comparisons from which the page holds recall and precision alone; the other metrics are in the spreadsheet."""
-
 
 class Page:
     """What the template reads: the data, and its values as cells."""
-
-    told_and_still = staticmethod(told_and_still)
 
     def __init__(
         self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None
@@ -79,14 +75,16 @@ class Page:
             f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "
             "base-uri 'none'; form-action 'none'"
         )
-        order = [data.baseline, *(name for name in data.candidates if name != data.baseline)]
-        shown = [name for name in order if name is not None]
+        drawn = drawn_candidates(data)
+        order = [data.baseline, *(name for name in (*drawn, *data.candidates) if name != data.baseline)]
+        shown = [name for name in dict.fromkeys(order) if name is not None]
         first = 0 if data.baseline else 1
         self._class_of = {name: svg.ARM_CLASSES[(first + index) % 8] for index, name in enumerate(shown)}
         self.column = {one: index for index, (one, _) in enumerate(data.categories)}
         self.about = self._about(folder)
         self.explorer = explorer_data(data)
-        self.metrics = list(METRIC_NAMES.items())[: None if len(data.pairs) < MANY_PAIRS else 2]
+        self.is_many, self.drawn, self.drawn_words = is_many(data), drawn, drawn_words(data)
+        self.metrics = list(METRIC_NAMES.items())[: 2 if self.is_many else None]
         self.metric_names, self.meanings = METRIC_NAMES, METRIC_MEANINGS
         self.metric_options = self.metrics
         self.pair_options = [(index, pair.candidate) for index, pair in enumerate(data.pairs)]
@@ -126,6 +124,10 @@ class Page:
         }
         text = json.dumps(about, ensure_ascii=True, separators=(",", ":"))
         return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+    def told_and_still(self, pair: Pair, metric: str) -> tuple[list[CategoryRow], list[CategoryRow]]:
+        """Rows that stay in view, and those that are folded."""
+        return told_and_still(pair, metric, 0 if self.is_many else LONG_TABLE)
 
     # ------------------------------------------------------------------------------------------------ the head
 
@@ -280,26 +282,24 @@ class Page:
 
     def precision_recall(self, one: ScoredCategory) -> Markup:
         """Curves of one category."""
-        return svg.precision_recall(one.name, one.curves, self._class_of)
+        drawn = [curve for curve in one.curves if curve.candidate in self.drawn]
+        return svg.precision_recall(one.name, drawn, self._class_of)
 
     def reliability(self, one: ScoredCategory) -> Markup:
         """Calibration of one category."""
-        return svg.reliability(one.name, one.calibration, self._class_of)
+        drawn = [each for each in one.calibration if each.candidate in self.drawn]
+        return svg.reliability(one.name, drawn, self._class_of)
 
     @property
     def calibrated(self) -> list[str]:
         """Candidates whose scores can be read as probabilities."""
         found = {c.candidate for one in self.data.scored for c in one.calibration}
-        return [name for name in self.data.candidates if name in found]
+        return [name for name in self.drawn if name in found]
 
     @property
     def has_calibration(self) -> bool:
         """Whether there is any calibration to show."""
         return bool(self.calibrated)
-
-    def _first(self, names: list[str]) -> int:
-        wanted = self.data.pairs[0].candidate
-        return names.index(wanted) if wanted in names else 0
 
     # ---------------------------------------------------------------------------------- outcomes, cost, production
 
@@ -337,7 +337,7 @@ class Page:
     def produced(self) -> list[str]:
         """Candidates of the production view."""
         rows = self.data.production.rows if self.data.production else ()
-        return list(dict.fromkeys(row.candidate for row in rows))
+        return [name for name in dict.fromkeys(row.candidate for row in rows) if name in self.drawn]
 
     @property
     def prevalence_source(self) -> str | None:
@@ -353,14 +353,14 @@ class Page:
     @property
     def first_production(self) -> int:
         """The first compared candidate is shown first."""
-        return self._first(self.produced)
+        return self.produced.index(name) if (name := self.data.pairs[0].candidate) in self.produced else 0
 
     def share_cell(self, label: str, result: MetricResult, unit: str = "items") -> Markup:
         """A share of traffic as a number a day; the page's script works it out again for other traffic."""
         assert self.data.production is not None
         factor = self.data.production.hours if unit == "hours" else self.data.production.items_per_day
         value, low, high = (numbers.amount(part * factor) for part in (result.value, result.low, result.high))
-        shares = " ".join(repr(float(part)) for part in (result.value, result.low, result.high))
+        shares = " ".join(f"{part:.8g}" for part in (result.value, result.low, result.high))
         return Markup(
             '<td class="r" data-label="{}"><span class="num" data-share="{}" data-unit="{}">'
             "<b>{}</b> [{}, {}]</span></td>"

@@ -52,7 +52,7 @@ def _dumbbell(pair: Pair, metric: str) -> Dumbbell | None:
     if len(shown) < len(moved):
         left = f"{len(moved) - len(shown)} that moved less are in the table. {left}"
     return Dumbbell(
-        finding_title(metric, [one for _, one in measured]), _drawn(shown, metric) if shown else Markup(""), left
+        finding_title(metric, [one for _, one in measured]), _both(shown, metric) if shown else Markup(""), left
     )
 
 
@@ -66,7 +66,13 @@ def finding_title(metric: str, measured: Sequence[Measure]) -> str:
     return f"{METRIC_NAMES[metric]}: {', '.join(parts) or 'no category moved as far as this golden set can tell'}"
 
 
-def _drawn(rows: list[tuple[CategoryRow, Measure]], metric: str) -> Markup:
+def _both(rows: list[tuple[CategoryRow, Measure]], metric: str) -> Markup:
+    """The drawing for a wide screen and paper, and the one for a phone; the style sheet shows one of them."""
+    return _drawn(rows, metric, is_narrow=False) + _drawn(rows, metric, is_narrow=True)
+
+
+def _drawn(rows: list[tuple[CategoryRow, Measure]], metric: str, *, is_narrow: bool) -> Markup:
+    """Names stand before their lines, or above them where the width is a phone's."""
     results = [result for _, one in rows for result in (one.baseline, one.candidate)]
     low, high = svg.proportion_scale(results)
     targets = [row.targets[metric].target for row, _ in rows if metric in row.targets]
@@ -74,6 +80,8 @@ def _drawn(rows: list[tuple[CategoryRow, Measure]], metric: str) -> Markup:
     high = max([high, *(math.ceil(10 * one) / 10 for one in targets)])
     names = [shorten(row.name, NAME_WIDTH) for row, _ in rows]
     left, right, step, width = 16.0 + 7.0 * max(map(len, names)), 74.0, 24.0, 540.0
+    if is_narrow:
+        left, step, width = 18.0, 42.0, 320.0
     height = step * len(rows) + 30
 
     def x(value: float) -> float:
@@ -87,11 +95,18 @@ def _drawn(rows: list[tuple[CategoryRow, Measure]], metric: str) -> Markup:
         parts.append(svg.tag("line", x1=at, x2=at, y1=2.0, y2=height - 24, class_="grid"))
         parts.append(svg.text(at, height - 8, f"{100 * low + 10 * tick:.0f}%", "small muted", "middle"))
     for line, (row, one) in enumerate(rows):
-        y = step * (line + 0.5) + 4
-        parts.append(svg.text(left - 10, y + 4, names[line], "", "end"))
+        y = step * (line + (0.75 if is_narrow else 0.5)) + 4
+        place = (2.0, y - 13, names[line], "", "start") if is_narrow else (left - 10, y + 4, names[line], "", "end")
+        parts.append(svg.text(*place))
         parts.append(_line(row, one, metric, x, y, width - right))
     said = "; ".join(f"{row.name} {_values(one)}" for row, one in rows)
-    return svg.drawing(width, height, "".join(parts), f"{METRIC_NAMES[metric]}, old to new: {said}", "dumbbell")
+    return svg.drawing(
+        width,
+        height,
+        "".join(parts),
+        f"{METRIC_NAMES[metric]}, old to new: {said}",
+        f"dumbbell {'narrow' if is_narrow else 'wide'}",
+    )
 
 
 def _line(row: CategoryRow, one: Measure, metric: str, x: object, y: float, end: float) -> str:

@@ -14,6 +14,7 @@ from harness.core.results import MetricResult
 from harness.measure.slices import ALL_CATEGORIES, SMALL_CELL
 from harness.report.comparison import svg
 from harness.report.comparison.data import METRIC_NAMES, Confusion, ReportData, SliceCell, SliceRow, SliceTable
+from harness.report.comparison.many import is_many
 from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
 
@@ -140,7 +141,9 @@ class HeatMaps:
         self.arm_options = list(enumerate(data.candidates))
         self.first_arm = self._first(list(data.candidates))
         self.has_changes = any(row.changes for table in data.slices for row in table.rows)
-        self.view_options = [("change", "Change against the baseline"), ("value", "Values of one candidate")]
+        self.has_values = not (self.has_changes and is_many(data))
+        views = [("change", "Change against the baseline"), ("value", "Values of one candidate")]
+        self.view_options = views if self.has_values else []
 
     def _first(self, names: list[str]) -> int:
         """The first compared candidate is shown first."""

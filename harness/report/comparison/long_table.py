@@ -1,6 +1,7 @@
 """Which rows of a long table of categories stay in view.
 
-Decides it alone: up to ``LONG_TABLE`` categories all of them, beyond that those that say something.
+Decides it alone: up to ``LONG_TABLE`` categories all of them, beyond that those that say something; of many candidates
+only those that do.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ _MOVED = ("better", "worse", "leans_better", "leans_worse")
 _FAILED = ("REGRESSION", "INVALID")
 
 
-def told_and_still(pair: Pair, metric: str) -> tuple[list[CategoryRow], list[CategoryRow]]:
-    """Rows that say something (a change, a missed target, a failed check), and the others."""
+def told_and_still(pair: Pair, metric: str, most: int = LONG_TABLE) -> tuple[list[CategoryRow], list[CategoryRow]]:
+    """Rows that say something (a change, a missed target, a failed check), and the others beyond ``most`` rows."""
     rows = [row for row in pair.rows if metric in row.measures]
-    if len(rows) <= LONG_TABLE:
+    if len(rows) <= most:
         return rows, []
     told = [row for row in rows if _says_something(row, metric)]
     return told, [row for row in rows if row not in told]

@@ -57,11 +57,16 @@ def candidate_matrix(data: ReportData) -> list[MatrixRow]:
     if len(data.pairs) < MATRIX_FROM or data.baseline is None:
         return []
     words = {line.candidate: line.word for line in data.verdict.lines}
-    ordered, columns = sorted(data.pairs, key=_order), matrix_columns(data)
+    ordered, columns = ranked(data), matrix_columns(data)
     return [
         MatrixRow(pair.candidate, words[pair.candidate], _n_harms(pair), _n_gains(pair), _cells(pair, columns))
         for pair in ordered
     ]
+
+
+def ranked(data: ReportData) -> list[Pair]:
+    """The comparisons, those that may ship first."""
+    return sorted(data.pairs, key=_order)
 
 
 def _order(pair: Pair) -> tuple[int, int, int]:

@@ -15,10 +15,11 @@ from markupsafe import Markup
 from harness.gating.findings.pair import LANGUAGE_SLICES
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData, SliceCell, SliceRow, SliceTable
+from harness.report.comparison.many import is_many
 from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
 
-MOST_COLUMNS, MOST_ROWS = 10, 12
+MOST_COLUMNS, MOST_OF_MANY, MOST_ROWS = 10, 6, 12
 _METRICS = ("recall", "fpr")
 ALL_CATEGORIES = ("*", "all together")
 
@@ -39,7 +40,7 @@ class StripCell:
 
     @property
     def html(self) -> Markup:
-        """The cell with its values as a tooltip and for those who hear the page."""
+        """The cell with its values as a tooltip, which the style sheet also says to those who hear the page."""
         one = self.difference
         if one is None:
             return Markup('<td class="none"><span class="vh">too few items</span>·</td>')
@@ -48,9 +49,7 @@ class StripCell:
             f"{numbers.share_with_interval(one.baseline)} to {numbers.share_with_interval(one.candidate)}, "
             f"{numbers.points_with_interval(one.difference)} points, n {numbers.count(one.difference.n)}"
         )
-        return Markup('<td class="{}" title="{}">{}<span class="vh">: {}</span></td>').format(
-            class_, said, self.words, said
-        )
+        return Markup('<td class="{}" title="{}">{}</td>').format(class_, said, self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,8 @@ def _strip(
     columns = [one for one in named if any(one[0] in told[row.value] for row in rows)]
     if len(rows) < 2 or not columns:  # one value alone is the category table again
         return None
-    shown_rows, shown_columns = _first_rows(rows, told), _first_columns(columns, told)
+    most = MOST_COLUMNS if not is_many(data) else MOST_OF_MANY
+    shown_rows, shown_columns = _first_rows(rows, told), _first_columns(columns, told, most)
     left = []
     if few := [row.value for row in table.rows if not told[row.value]]:
         left.append(f"fewer than {SMALL_CELL} items in {table.name} {enumerated(few, 8)}")
@@ -123,7 +123,7 @@ def _first_rows(rows: list[SliceRow], told: Mapping[str, Mapping[str, SliceCell]
 
 
 def _first_columns(
-    columns: list[tuple[str, str]], told: Mapping[str, Mapping[str, SliceCell]]
+    columns: list[tuple[str, str]], told: Mapping[str, Mapping[str, SliceCell]], most: int
 ) -> list[tuple[str, str]]:
     """The categories in which most moved, in their order."""
 
@@ -131,7 +131,7 @@ def _first_columns(
         return max(_weight(row[column[0]]) for row in told.values() if column[0] in row)
 
     ranked = sorted(columns, key=weight, reverse=True)
-    return [one for one in columns if one == ALL_CATEGORIES or one in ranked[:MOST_COLUMNS]]
+    return [one for one in columns if one == ALL_CATEGORIES or one in ranked[:most]]
 
 
 Told = Mapping[str, Mapping[str, SliceCell]]

@@ -28,6 +28,7 @@ def tag(name: str, content: str = "", /, **attributes: object) -> str:
 
 
 def _short(value: object) -> str:
+    """A value of an attribute; numbers to a tenth of a pixel."""
     if isinstance(value, float):
         return f"{value:.1f}".removesuffix(".0")
     return printable(str(value))
@@ -66,10 +67,8 @@ def whiskers(
     pad, step = 6.0, 15.0
     height = step * len(results) + 6
     inner = width - 2 * pad
-    parts = [
-        tag("line", x1=pad + inner * part, x2=pad + inner * part, y1=1.0, y2=height - 1, class_="grid")
-        for part in (0, 0.25, 0.5, 0.75, 1)
-    ]
+    grid = "".join(f"M{_short(pad + inner * part)} 1V{_short(height - 1)}" for part in (0, 0.25, 0.5, 0.75, 1))
+    parts = [tag("path", d=grid, class_="grid")]
     for line, (result, class_) in enumerate(results):
         if result is None:
             continue
@@ -89,11 +88,9 @@ def _whisker(
 
     parts = []
     if not (math.isnan(result.low) or math.isnan(result.high)):
-        parts.append(tag("line", x1=at(result.low), x2=at(result.high), y1=y, y2=y, class_=f"bar {class_}"))
-        parts += [
-            tag("line", x1=at(end), x2=at(end), y1=y - 3, y2=y + 3, class_=f"bar {class_}")
-            for end in (result.low, result.high)
-        ]
+        left, right = _short(at(result.low)), _short(at(result.high))
+        ends = "".join(f"M{end} {_short(y - 3)}v6" for end in (left, right))
+        parts.append(tag("path", d=f"M{left} {_short(y)}H{right}{ends}", class_=f"bar {class_}"))
     parts.append(tag("circle", cx=at(result.value), cy=y, r=4.0, class_=f"dot {class_}"))
     return "".join(parts)
 
@@ -159,9 +156,12 @@ class _Frame:
 
     def axes(self, x_name: str, y_name: str, x_ticks: Sequence[str] = ("0%", "50%", "100%")) -> str:
         parts = []
-        for value in (0.0, 0.25, 0.5, 0.75, 1.0):
-            parts.append(tag("line", x1=self.x(value), x2=self.x(value), y1=self.y(0), y2=self.y(1), class_="grid"))
-            parts.append(tag("line", x1=self.x(0), x2=self.x(1), y1=self.y(value), y2=self.y(value), class_="grid"))
+        across, up = (tuple(_short(of(end)) for end in (0.0, 1.0)) for of in (self.x, self.y))
+        grid = "".join(
+            f"M{_short(self.x(value))} {up[0]}V{up[1]}M{across[0]} {_short(self.y(value))}H{across[1]}"
+            for value in (0.0, 0.25, 0.5, 0.75, 1.0)
+        )
+        parts.append(tag("path", d=grid, class_="grid"))
         for value, tick in zip((0.0, 0.5, 1.0), x_ticks, strict=True):
             parts.append(_text(self.x(value), self.y(0) + 17, tick, "small muted", "middle"))
             parts.append(_text(self.x(0) - 5, self.y(value) + 4, f"{100 * value:.0f}%", "small muted", "end"))
