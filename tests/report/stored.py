@@ -149,5 +149,7 @@ def _rows(source: ReportSource, position: int) -> pa.Table:
         "response_key": [None] * n_items,
         "error": [None] * n_items,
         "rejected": [OUTCOME_NAMES[code] == "rejected" for code in arm.outcomes],
+        "to_person": [None] * n_items,
+        "stages": [None] * n_items,
     }
     return pa.table(columns, schema=prediction_schema(source.categories))

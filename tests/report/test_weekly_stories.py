@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from stories import Story, caught, everywhere, half, tell_week
+from stories import Story, caught, everywhere, half, nowhere, tell_week
 
 from harness.cli.weekly import command as weekly_command
 from harness.gating.findings.causes import CauseEvidence, ControlEvidence, cause_of
