@@ -9,6 +9,7 @@ import click
 
 from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option, warn_if_unfinished
 from harness.errors import HarnessError
+from harness.files.text import counted
 
 if TYPE_CHECKING:
     from harness.measure.cases import CaseDifference, CaseScore
@@ -54,6 +55,7 @@ def command(
     from harness.gating.choose import known_candidate
     from harness.jobs.times import times_of
     from harness.measure.cases import WITHIN, cases_of, compare_cases, score_cases
+    from harness.measure.weighted import UNWEIGHTED_CASES, weights_of
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
@@ -68,6 +70,7 @@ def command(
     scores = {
         name: score_cases(run, name, cases, within or WITHIN) for name in ([baseline] if baseline else []) + names
     }
+    said = (UNWEIGHTED_CASES,) if weights_of(run) is not None else ()
     against = {name: compare_cases(run, baseline, name, cases) for name in names} if baseline else {}
     if as_json:
         print_json({
@@ -78,6 +81,7 @@ def command(
             "candidates": {name: {id_: one.as_dict() for id_, one in rows.items()} for name, rows in scores.items()},
             "baseline": baseline,
             "differences": {name: {id_: one.as_dict() for id_, one in rows.items()} for name, rows in against.items()},
+            "notes": list(said),
         })  # fmt: skip
         return
     from harness.report.parts.tables import render
@@ -85,17 +89,22 @@ def command(
     unit = "messages" if time_path is None else "s"
     tables = [_score_table(name, rows, unit) for name, rows in scores.items()]
     tables += [_difference_table(name, str(baseline), rows) for name, rows in against.items()]
-    click.echo(f"{run.meta.run_id}: {len(cases.names):,} cases of {len(run.item_ids):,} items\n")
+    click.echo(f"{run.meta.run_id}: {counted(len(cases.names), 'case')} of {counted(len(run.item_ids), 'item')}\n")
     click.echo(render(tables, "terminal"))
     click.echo("\nA case violates from its first violating item on; a flag before that is early and catches nothing.")
+    for line in said:
+        click.echo(f"Note: {line}.")
 
 
 def _score_table(name: str, rows: dict[str, CaseScore], unit: str) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
+    def time(amount: float) -> str:
+        return f"{amount:g} {'message' if unit == 'messages' and amount == 1 else unit}"
+
     ks = list(next(iter(rows.values())).within) if rows else []
-    columns = ("Category", "Cases", "Recall of cases", *(f"Within {k:g} {unit}" for k in ks), "Delay median",
+    columns = ("Category", "Cases", "Recall of cases", *(f"Within {time(k)}" for k in ks), "Delay median",
                "Early", "Harmless cases", "False alarms")  # fmt: skip
     cells = tuple(
         (
@@ -103,7 +112,7 @@ def _score_table(name: str, rows: dict[str, CaseScore], unit: str) -> Table:
             numbers.count(one.recall.n),
             numbers.share_with_interval(one.recall),
             *(numbers.share_with_interval(one.within[k]) for k in ks),
-            "n/a" if one.delay_median is None else f"{one.delay_median:g} {unit}",
+            "n/a" if one.delay_median is None else time(one.delay_median),
             numbers.count(one.n_early),
             numbers.count(one.fpr.n),
             numbers.share_with_interval(one.fpr),
@@ -117,7 +126,8 @@ def _score_table(name: str, rows: dict[str, CaseScore], unit: str) -> Table:
     ]
     open_cases = sum(one.recall.n_excluded + one.fpr.n_excluded for one in rows.values())
     if open_cases:
-        missed.append(f"{numbers.count(open_cases)} cases are left out: a decision is missing and none flags them.")
+        left = counted(open_cases, "case is", "cases are")
+        missed.append(f"{left} left out: a decision is missing and none flags them.")
     return Table(f"Cases of {name}", columns, cells, tuple(missed), frozenset(columns[1:]))
 
 

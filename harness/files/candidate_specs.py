@@ -6,7 +6,7 @@ their readers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.errors import FileError
 from harness.files.decode import to_record
 from harness.files.kinds import SpecCheck, Takes, kind_named, kind_of, kinds, takers
 from harness.files.schema import Loc
-from harness.files.text import joined, quoted, suggestion
+from harness.files.text import joined, nearest, quoted, suggestion
 from harness.files.yaml import Document
 from harness.records import SHARED_FIELDS, CandidateSpec, Model, Policy
 
@@ -119,10 +119,23 @@ def check_spec(check: SpecCheck) -> None:
             allowed, hint = _REFUSED[field_name]
             if field_name == "model" and kind.models(spec):
                 hint = f"write the model as '{spec.kind}: NAME'"
+            if field_name == "options":
+                hint = _misplaced(spec, [*kind.fields]) or hint
             found = f"is given for a {spec.kind} candidate{_NO_SCORES if field_name == 'thresholds' else ''}"
             joint = ", ".join if field_name in ("crosswalk", "thresholds") else " or ".join
             check.add((field_name,), found, f"{allowed} {joint(takers(field_name))}", hint)
     kind.check(check)
+
+
+def _misplaced(spec: CandidateSpec, own: Sequence[str]) -> str | None:
+    """Which field of the candidate itself somebody may have meant by a name below ``options``."""
+    for name in spec.options:
+        near = nearest(str(name), [one for one in (*SHARED_FIELDS, *own) if one != "options"])
+        if near in ("model", "crosswalk", "thresholds") and spec.kind not in takers(near):
+            return f"did you mean '{near}'? That is for {joined(takers(near))}; remove it here"
+        if near is not None:
+            return f"did you mean '{near}'? It stands beside '{spec.kind}', not below options"
+    return None
 
 
 def check_uses(checks: Mapping[str, SpecCheck], candidates: Mapping[str, CandidateSpec]) -> None:

@@ -18,6 +18,7 @@ UNWEIGHTED_NOTE = (
     "the set declares weights, and here every item counts once: these numbers are of its items, not of the population "
     "they stand for"
 )
+UNWEIGHTED_CASES = "the set declares weights, and here they are not used: every case counts once"
 
 
 def weights_of(run: Run) -> NDArray[np.float64] | None:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
+from harness.files.text import counted
 from harness.records import RunMeta
 from harness.records.runs import ShardFacts
 from harness.runner.record import check_counts, status_of
@@ -140,7 +141,7 @@ def _require_one_run(shards: Sequence[tuple[ShardFacts, Run]]) -> ShardFacts:
     if missing:
         shown = ", ".join(map(str, missing[:20])) + (", ..." if len(missing) > 20 else "")
         raise HarnessError(
-            f"run {first.run_id}: {len(missing):,} of its {first.of:,} shards are missing: {shown}",
+            f"run {first.run_id}: of its {first.of:,} shards {counted(len(missing), 'is', 'are')} missing: {shown}",
             allowed="all shards of the run",
             next_step=NEXT,
         )
@@ -148,7 +149,7 @@ def _require_one_run(shards: Sequence[tuple[ShardFacts, Run]]) -> ShardFacts:
     if stopped:
         words = ", ".join(f"{one.index} ({run.meta.reason})" for one, run in stopped[:10])
         raise HarnessError(
-            f"run {first.run_id}: {len(stopped):,} of its shards stopped before their end: {words}",
+            f"run {first.run_id}: {len(stopped):,} of its shards stopped early: {words}",
             allowed="shards that were carried through",
             next_step="type their commands again: what was answered is kept",
         )

@@ -103,6 +103,18 @@ def test_the_screen_names_what_was_missed(project):
     assert "Newly missed, grooming: item alone-0." in shown
 
 
+def test_it_says_that_weights_are_not_used(project):
+    """Cases of a weighted set were counted in silence, as if the numbers were the population's."""
+    assert "weights" not in harness("cases", "latest").output
+    rows = [orjson.loads(line) for line in (project / "items.jsonl").read_bytes().splitlines()]
+    weighted = (orjson.dumps({**row, "weight": 1 + at % 3}) + b"\n" for at, row in enumerate(rows))
+    (project / "items.jsonl").write_bytes(b"".join(weighted))
+    assert harness("run", "eval.yaml").exit_code == 0
+    said = "the set declares weights, and here they are not used: every case counts once"
+    assert said in harness("cases", "latest").output
+    assert orjson.loads(harness("cases", "latest", "--json").stdout)["notes"] == [said]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

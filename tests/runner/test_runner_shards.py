@@ -121,7 +121,7 @@ def refused(tmp_path, names):
 def test_missing_doubled_and_foreign_shards_are_refused(tmp_path):
     golden = FakeGolden(60)
     one, two, three = (summary.path for summary in shards_of(tmp_path, 3, golden))
-    assert "2 of its 3 shards are missing: 2, 3" in refused(tmp_path, [one])
+    assert "of its 3 shards 2 are missing: 2, 3" in refused(tmp_path, [one])
     copied = tmp_path / "copy"
     shutil.copytree(two, copied)
     assert "shard 2 of 3 is given twice" in refused(tmp_path, [one, two, three, str(copied)])
@@ -151,7 +151,7 @@ def test_a_shard_that_stopped_is_gone_on_with_before_it_is_merged(tmp_path):
     first = go(0.004)
     assert {one.reason for one in first} == {"budget"}
     assert 0 < sum(one.cost_usd for one in first) <= 0.004  # the bound is of the run, and every shard has its share
-    assert "stopped before their end: 1 (budget), 2 (budget)" in refused(tmp_path, [first[0].whole])
+    assert "stopped early: 1 (budget), 2 (budget)" in refused(tmp_path, [first[0].whole])
     second = go(1.0)
     assert {one.status for one in second} == {"complete"}
     assert sum(one.calls for one in (*first, *second)) <= 61  # the refusal of one item is no answer, and asked again
