@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Gt
 
 from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
-from harness.candidates.names import NameIndex, map_scores
+from harness.candidates.names import NameIndex, loose, map_scores
 from harness.candidates.results import listed, require_shape, score_of
 from harness.candidates.worker import NoResultError, StoppedError, Worker, WorkerError
 from harness.errors import HarnessError
@@ -183,12 +183,15 @@ class ClassifierCandidate:
     def _mapped(self, returned: Any) -> Mapping[str, float] | str:
         if isinstance(returned, Mapping):
             unknown = [name for name in returned if not isinstance(name, str) or self._names.resolve(name) is None]
-            if unknown:
+            lacking = self._lacking(returned) if unknown else []
+            if unknown and (lacking or not self._names.has_crosswalk):
+                beside = f"; the crosswalk's '{shortened(lacking[0])}' has none" if self._names.has_crosswalk else ""
                 raise HarnessError(
-                    f"classifier '{self._path}' gave a score for '{shortened(unknown[0])}', which is not known",
+                    f"classifier '{self._path}' gave a score for '{shortened(unknown[0])}', which is not known{beside}",
                     allowed=joined(self._names.names),
                     next_step="name a crosswalk that maps it, or correct the callable",
                 )
+            returned = {name: score for name, score in returned.items() if name not in unknown}
             named = {name: score_of(score) for name, score in returned.items()}
         elif self._single is not None:
             named = {self._single: score_of(returned)}
@@ -206,6 +209,11 @@ class ClassifierCandidate:
                 f"the score {score} is not a number from 0 to 1" for score in named.values() if isinstance(score, str)
             )
         return map_scores(self._names, scores)
+
+    def _lacking(self, returned: Mapping[str, Any]) -> list[str]:
+        """Names of the crosswalk without a score: where there is none, other classes of a model mean no category."""
+        given = {loose(str(name)) for name in returned}
+        return [name for name in self._names.names if loose(name) not in given]
 
 
 def said(error: Exception, texts: Sequence[str]) -> str:
@@ -276,9 +284,22 @@ def _file_facts(path: str, folder: Path) -> dict[str, str]:
         raise HarnessError(
             f"classifier '{path}' is not there", allowed="a path relative to the eval", next_step="correct the path"
         )
-    if file.is_file():
-        facts["source"] = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    if path.startswith(TRANSFORMERS):
+        file = folder / path.removeprefix(TRANSFORMERS)
+    if file.exists():
+        facts["source"] = _hash_of(
+            [file] if file.is_file() else sorted(one for one in file.rglob("*") if one.is_file())
+        )
     return facts
+
+
+def _hash_of(files: Sequence[Path]) -> str:
+    """Hash of model files: one trained again in the same place is another model."""
+    digest = hashlib.sha256()
+    for one in files:
+        with one.open("rb") as content:
+            digest.update(f"{one.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\0".encode())
+    return digest.hexdigest()[:12]
 
 
 LIBRARIES = {".skops": "scikit-learn", ".onnx": "onnxruntime"}

@@ -20,6 +20,11 @@ SKOPS, ONNX = ".skops", ".onnx"
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill")
 TRANSFORMERS = "transformers:"
 
+BATCH_TEXTS = 32
+"""Texts that a pipeline computes together, padded to one length; a tokenizer without padding takes them one by one."""
+DIGITS = 6
+"""Kept of its scores: what stands beside a text in its batch moves the seventh."""
+
 Call = Callable[[list[str]], Sequence[Any]]
 
 
@@ -140,7 +145,11 @@ def _pipeline(name: str, folder: Path | None) -> Call:
             allowed="a folder beside the eval, or a name of the hub with its revision: NAME@REVISION",
             next_step="load it by hand: transformers.pipeline('text-classification', ...)",
         ) from None
-    return lambda texts: [{one["label"]: one["score"] for one in found} for found in pipe(list(texts))]
+    n_together = BATCH_TEXTS if getattr(pipe.tokenizer, "pad_token_id", None) is not None else 1
+    return lambda texts: [
+        {one["label"]: round(one["score"], DIGITS) for one in found}
+        for found in pipe(list(texts), batch_size=n_together)
+    ]
 
 
 def _named(rows: Any, classes: Sequence[str]) -> list[Any]:

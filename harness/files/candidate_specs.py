@@ -131,8 +131,9 @@ def _misplaced(spec: CandidateSpec, own: Sequence[str]) -> str | None:
     """Which field of the candidate itself somebody may have meant by a name below ``options``."""
     for name in spec.options:
         near = nearest(str(name), [one for one in (*SHARED_FIELDS, *own) if one != "options"])
-        if near in ("model", "crosswalk", "thresholds") and spec.kind not in takers(near):
-            return f"did you mean '{near}'? That is for {joined(takers(near))}; remove it here"
+        shared = next((one for one in _REFUSED if one == near), None)
+        if shared is not None and spec.kind not in takers(shared):
+            return f"did you mean '{near}'? That is for {joined(takers(shared))}; remove it here"
         if near is not None:
             return f"did you mean '{near}'? It stands beside '{spec.kind}', not below options"
     return None

@@ -53,6 +53,18 @@ def test_classifier_mappings_go_through_the_crosswalk():
     assert local(candidate, item()).decisions == {"hate": 1, "scams": 0, "threats": 1}
 
 
+def test_classes_that_a_crosswalk_does_not_name_mean_no_category_where_it_names_all_it_needs():
+    """A model's class for harmless texts could not be left out: a crosswalk maps categories, and it is none."""
+    scores = {"hate": 0.7, "hate/threatening": 0.1, "neutral": 0.2}
+    crosswalk = {"hate": ("hate", "hate/threatening")}
+    candidate = classifier(lambda texts: [scores for _ in texts], ("hate",), crosswalk=crosswalk)
+    assert local(candidate, item()).scores == {"hate": 0.7}
+    misspelt = {"hate": ("hate", "hate/threatning")}
+    candidate = classifier(lambda texts: [scores for _ in texts], ("hate",), crosswalk=misspelt)
+    with pytest.raises(HarnessError, match="the crosswalk's 'hate/threatning' has none"):
+        local(candidate, item())
+
+
 def test_classifier_floats_may_map_through_a_crosswalk():
     candidate = classifier(lengths, ("hate", "spam"), crosswalk=CROSSWALKS["one_score"])
     assert local(candidate, item("123456789")).decisions == {"hate": 1}

@@ -130,7 +130,7 @@ def test_a_plugin_that_makes_no_candidate_is_one_message(acme, tmp_path, candida
         ("{plugin: rules}", "is 'rules', a kind of its own"),
         ("{recorded: v1.jsonl, options: {flags: []}}", "is given for a recorded candidate"),
         ("{recorded: v1.jsonl, options: {samples: true}}", "did you mean 'sample'? It stands beside 'recorded'"),
-        ("{recorded: v1.jsonl, options: {tresholds: {hate: 0.4}}}", "did you mean 'thresholds'? That is for "),
+        ("{rules: gone.yaml, options: {tresholds: {hate: 0.4}}}", "did you mean 'thresholds'? That is for "),
         ("{plugin: acme, model: gone, options: {flags: []}}", "models file"),
     ],
 )
