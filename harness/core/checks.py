@@ -1,6 +1,6 @@
 """One check of a gate: its evidence and its result, beside its question from ``check_spec``.
 
-Decides what the result of a check states. Leaves the tests to ``check_tests`` and the verdict of the whole to ``gate``.
+Decides what the result of a check states. Leaves the tests to ``check_p_values``, the verdict of the whole to ``gate``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.check_tests import evaluate_check
+from harness.core.check_p_values import evaluate_check
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict
 from harness.core.metric_table import SHARES
 from harness.core.multiplicity import holm

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from harness.core.check_tests import MIN_FLAGGED, MIN_POSITIVES
+from harness.core.check_p_values import MIN_FLAGGED, MIN_POSITIVES
 from harness.core.checks import CheckSpec, Verdict
 from harness.core.metric_table import table_metric
 from harness.core.paired import check_cells, discordance

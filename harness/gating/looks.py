@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.check_tests import MIN_CLUSTERS, empty_denominator
+from harness.core.check_p_values import MIN_CLUSTERS, empty_denominator
 from harness.core.checks import CheckEvidence, CheckSpec, Verdict
 from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays, check_evidence, impute_against_candidate

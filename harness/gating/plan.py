@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.check_tests import MIN_FLAGGED
+from harness.core.check_p_values import MIN_FLAGGED
 from harness.core.checks import CheckSpec
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES, unit_of
 from harness.core.planning import (

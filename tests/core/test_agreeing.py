@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.core import precision_margin
 from harness.core.agreeing import agreeing_interval
-from harness.core.check_tests import evaluate_check
+from harness.core.check_p_values import evaluate_check
 from harness.core.checks import CheckEvidence, CheckSpec
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.paired import compare_paired, paired_difference

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.core.check_tests import evaluate_check
+from harness.core.check_p_values import evaluate_check
 from harness.core.checks import CheckEvidence, CheckSpec
 from harness.core.gate import POOLED, REMARK_SHARE, check_generator, decide_gate
 from harness.core.gate_arrays import GateArrays, gate_arrays, impute_against_candidate, missing_pairs

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.core import precision_margin
-from harness.core.check_tests import MIN_FLAGGED, MIN_POSITIVES
+from harness.core.check_p_values import MIN_FLAGGED, MIN_POSITIVES
 from harness.core.gate import REMARK_SHARE
 from harness.core.precision_margin import PSEUDO_COUNTS, null_table, precision_margin_test
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_statistics, wgs_test

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from harness.core.check_tests import evaluate_check
+from harness.core.check_p_values import evaluate_check
 from harness.core.checks import CheckEvidence, CheckSpec
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE
 from harness.core.metrics import METRICS

@@ -1,4 +1,4 @@
-"""The tests of one check of a gate.
+"""The p-values of one check of a gate.
 
 Decides the p-values, the interval, the verdict of one check before correction for the others, and how many items it
 lacks. Leaves Holm's correction, tiers and the verdict of the whole to ``gate``.
