@@ -3,6 +3,7 @@ it are. Skipped where Ray is not installed (the extra ``ray``): it is in no lock
 """
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -36,7 +37,8 @@ candidates:
 MODELS = """\
 models:
   m:
-    provider: openai_compatible
+    provider: openai
+    api_key_env: KEY_OF_THE_TESTS
     model: m
     base_url: URL
     price: {input_per_mtok: 1, output_per_mtok: 1}
@@ -73,6 +75,7 @@ def same_bytes(one, other):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEY_OF_THE_TESTS", "sk-key-of-the-tests")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -143,7 +146,7 @@ def cluster():
                     raise
 
     services.get_node = patient
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "KEY_OF_THE_TESTS": "sk-key-of-the-tests"}  # of every machine
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
@@ -268,6 +271,31 @@ def test_a_killed_driver_goes_on_with_the_same_command(home, cluster):
         assert harness(*RAY)["status"] == "complete"
         assert server.served <= 800 + 8
         same_bytes(harness(*RAY)["path"], harness(*LOCAL[2:], "--cache", "ray.sqlite")["path"])
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_workers_killed_at_random_lose_nothing_and_pay_nothing_twice(home, cluster):
+    n_kills, concurrency, n = int(os.environ.get("HARNESS_TEST_KILLS", "20")), 8, 2_400
+    rng = random.Random(n_kills)
+    with FaultServer(latency_s=0.05) as server:
+        project(home, server.url, n, concurrency)
+        options = RunOptions("ray", home / "ray.sqlite")
+        thread, found = in_background(lambda: execute_on_ray(Path("e.yaml"), options, n_shards=8))
+        done = 0
+        while done < n_kills and thread.is_alive():
+            until = server.served + rng.randrange(1, n // n_kills)
+            while server.served < until and thread.is_alive():
+                time.sleep(0.005)
+            if workers := workers_of():
+                os.kill(rng.choice(workers), signal.SIGKILL)
+                done += 1
+        thread.join(600)
+        (summary,) = found
+        print(f"{done} kills: {server.served:,} calls for {n:,} items, {server.served - n} again")
+        assert done == n_kills
+        assert (summary.status, summary.counts) == ("complete", {"v1": {"ok": n}})
+        assert server.served - n <= n_kills * concurrency
 
 
 def test_every_row_is_proven():
