@@ -13,7 +13,7 @@ from harness.core.metric_table import metrics_on
 if TYPE_CHECKING:
     from harness.report.comparison.plots import PlotFormat
 
-KINDS = ("categories", "differences", "curves", "reliability", "slices")
+KINDS = ("categories", "differences", "curves", "reliability", "slices", "frontier")
 
 
 @click.command("plot")
@@ -24,13 +24,17 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices")
     type=click.Choice(metrics_on("compare")),
     default="recall",
     show_default=True,
-    help="For categories, differences and slices.",
+    help="For categories, differences, slices and frontier.",
 )
 @click.option("--format", "plot_format", type=click.Choice(["png", "svg"]), help="Default: from the name, else png.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File, .png or .svg; default: KIND.png.")
 @click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
 @click.option("--candidate", "candidates", multiple=True, help="A candidate to show; repeatable; default: all others.")
 @click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
+@click.option("--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
+              help="With frontier: seconds a person needs for one item that is left to people.")  # fmt: skip
+@click.option("--review-usd", "review_usd_per_hour", type=click.FloatRange(min=0), metavar="USD",
+              help="With frontier: what an hour of a reviewer costs; unknown without it.")  # fmt: skip
 @runs_dir_option
 def command(
     run_name: str,
@@ -41,14 +45,20 @@ def command(
     baseline: str | None,
     candidates: tuple[str, ...],
     baseline_run_name: str | None,
+    review_seconds: float,
+    review_usd_per_hour: float | None,
     runs_dir: str,
 ) -> None:
     """Draw one plot of a stored run, with intervals, as PNG or SVG.
+
+    Frontier sets the cost of 1,000 items against a quality, over all categories, and joins the candidates that nobody
+    beats in both; a candidate of unknown cost is named, not placed.
 
     \b
     Examples:
       harness plot latest --kind differences --out difference.svg
       harness plot latest --kind slices --metric fpr
+      harness plot latest --kind frontier --metric f1
     """
     from harness.jobs.report import picture
 
@@ -62,6 +72,8 @@ def command(
         baseline=baseline,
         candidates=candidates,
         baseline_run=find_run(runs_dir, baseline_run_name) if baseline_run_name else None,
+        review_seconds=review_seconds,
+        review_usd_per_hour=review_usd_per_hour,
         note=note,
     )
     path = out or Path(f"{kind}.{chosen}")

@@ -98,6 +98,8 @@ def picture(
     baseline: str | None = None,
     candidates: Sequence[str] = (),
     baseline_run: Run | None = None,
+    review_seconds: float = REVIEW_SECONDS,
+    review_usd_per_hour: float | None = None,
     note: Note = silent,
 ) -> bytes:
     """One plot of a stored run, as the bytes of a PNG or SVG file.
@@ -109,6 +111,7 @@ def picture(
         if name not in known:
             raise HarnessError(f"no {what} '{name}'", allowed=", ".join(known))
     source, _ = load_source(run, baseline, candidates, baseline_run or run, "none", note=note)
+    source = replace(source, review_seconds=review_seconds, review_usd_per_hour=review_usd_per_hour)
     data = build_report(source, generated_at="", version=__version__)
     for one in data.banners:
         note(f"{one.word}: {one.text}")

@@ -7,6 +7,7 @@ the candidate flags; the golden set holds more of them than production does, so 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,18 @@ import numpy as np
 from harness.measure.decisions import Decisions, outcome_code
 from harness.records.answers import MISSING_OUTCOMES, REJECTED
 from harness.runs import CandidateRows
+
+FREE_KINDS = frozenset(["rules", "classifier", "human"])
+"""Kinds that ask no endpoint; what a recorded system cost is another question, and so are a person's hours."""
+
+
+def costs_nothing(fingerprint: Mapping[str, Any]) -> bool:
+    """Whether a candidate asks no endpoint, nor any candidate that it uses."""
+    parts = {"cascade": "stages", "vote": "voters"}.get(str(fingerprint.get("kind")))
+    if parts is None:
+        return fingerprint.get("kind") in FREE_KINDS
+    used = fingerprint.get(parts) or ()
+    return bool(used) and all(costs_nothing(one.get("candidate") or {}) for one in used)
 
 
 @dataclass(frozen=True, slots=True)

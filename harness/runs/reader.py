@@ -292,10 +292,10 @@ class Run:
     def _outcomes(self, table: pa.Table) -> NDArray[np.int8]:
         import pyarrow.compute as pc
 
-        codes = pc.index_in(table["outcome"].cast(pa.string()), value_set=pa.array(ALL_OUTCOMES))
+        codes = pc.index_in(table["outcome"].cast(pa.string()), value_set=string_array(ALL_OUTCOMES))
         if codes.null_count:
             raise self._damaged(PREDICTIONS_FILE, "holds outcomes that are none")
-        return np.asarray(codes.to_numpy(), dtype=np.int8)
+        return numpy_of(codes).astype(np.int8)
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[pq.ParquetFile]:

@@ -16,6 +16,7 @@ from harness.core.targets import TargetState
 from harness.gating.findings import Decision, Finding
 from harness.records import GoldenFacts
 from harness.report.comparison.explorer import ScoreCounts
+from harness.report.comparison.frontier import FrontierPoint
 from harness.report.comparison.section_table import ShownSection
 from harness.report.comparison.workload import Production
 from harness.report.parts.banner import Banner
@@ -384,6 +385,7 @@ class ReportData:
     reproduce: tuple[str, ...]
     sections: tuple[ShownSection, ...] = ()
     """Those that are made of tables."""
+    frontier: tuple[FrontierPoint, ...] = ()
     runs: tuple[str, ...] = ()
     definitions: Mapping[str, str] = field(default_factory=dict)
 

@@ -19,6 +19,7 @@ from harness.gating.findings.stored import check_facts, evidence_alone, evidence
 from harness.gating.records import GateReport
 from harness.measure.compare import compare
 from harness.measure.decisions import decisions
+from harness.measure.money import costs_nothing
 from harness.measure.score import RunScore, score_candidate
 from harness.measure.slices import compare_slices
 from harness.records import RunInput
@@ -165,6 +166,7 @@ def _arm(one: Choice) -> Arm:
         n_flagged=(rows.y_pred == 1).sum(axis=1) if rows.y_pred.shape[1] > 1 else None,
         n_repeats=int(rows.y_pred.shape[1]),
         run_id=one.run.meta.run_id,
+        makes_calls=not costs_nothing(one.run.meta.fingerprint(one.candidate)),
     )
 
 

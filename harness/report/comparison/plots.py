@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData
 from harness.report.comparison.dumbbell import finding_title
+from harness.report.comparison.frontier_plot import draw_frontier
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.plots import (
     COLOURS,
@@ -236,6 +237,7 @@ PLOTS: dict[str, Callable[[Any, ReportData, str], Any]] = {
     "curves": _curves,
     "reliability": _reliability,
     "slices": _slices,
+    "frontier": draw_frontier,
 }
 
 

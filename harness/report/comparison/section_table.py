@@ -17,6 +17,7 @@ from harness.report.parts.tables import Table, markdown_text, to_markdown
 from harness.report.parts.xlsx import Column, Sheet
 
 SECTIONS = {
+    "frontier": "harness.report.comparison.frontier:FRONTIER",
     "cascades": "harness.report.comparison.cascaded:CASCADES",
     "disputes": "harness.report.comparison.disputed:DISPUTES",
     "sensitivity": "harness.report.comparison.sensitivity:SENSITIVITY",

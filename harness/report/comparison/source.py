@@ -44,6 +44,7 @@ class Arm:
         n_flagged: Repeats that flagged, int (n_items, n_categories); None where items were asked once.
         n_repeats: How often each item was asked.
         run_id: The run its rows are of.
+        makes_calls: Whether asking it costs something, known or not; a rule set costs nothing.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Arm:
     n_flagged: NDArray[np.int64] | None = None
     n_repeats: int = 1
     run_id: str = ""
+    makes_calls: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

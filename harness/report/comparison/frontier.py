@@ -1,0 +1,114 @@
+"""The section that sets cost against quality, where there are three candidates or more: who is beaten at once in both.
+
+Decides what a candidate costs here: its answers at list price and, where people look at a part, their hours. One that
+makes no calls costs nothing; a cost that nobody knows is said and never 0, and such a candidate is not placed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.core.frontier import dominators
+from harness.core.metric_table import LOWER_IS_BETTER
+from harness.core.results import MetricResult
+from harness.report.comparison.people import review_load
+from harness.report.comparison.section_table import Section
+from harness.report.comparison.source import ReportSource
+from harness.report.parts import numbers
+from harness.report.parts.tables import Table
+
+FEWEST = 3
+"""Candidates from which on a frontier says more than the comparison of two."""
+METRICS = ("f1", "recall", "precision")
+_COLUMNS = ("Candidate", "Cost per 1,000 items", "F1", "Recall", "Precision", "Cost against F1")
+_NOTE = (
+    "All categories together, with 95% intervals. Beaten: another candidate costs no more and is no worse, by the "
+    "values themselves; whether a difference is proven stands in the comparison."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """One candidate: what 1,000 items cost (None: nobody knows, see ``why``), its quality, who beats it by metric."""
+
+    candidate: str
+    cost_per_1000_usd: float | None
+    why: str
+    quality: dict[str, MetricResult]
+    beaten_by: dict[str, str | None]
+
+    def is_on_frontier(self, metric: str) -> bool:
+        """Whether nobody beats it; False for one that is not placed."""
+        return self.cost_per_1000_usd is not None and self.quality[metric].is_defined and self.beaten_by[metric] is None
+
+
+def frontier_points(source: ReportSource) -> tuple[FrontierPoint, ...]:
+    """Every candidate with its cost and its quality over all categories."""
+    costs = [_cost(source, arm.id, makes_calls=arm.makes_calls) for arm in source.arms]
+    quality = [
+        {name: source.scored(arm.id).micro.get(name, MetricResult.undefined("not measured")) for name in METRICS}
+        for arm in source.arms
+    ]
+    beaten: list[dict[str, str | None]] = [{} for _ in source.arms]
+    for metric in METRICS:
+        sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+        values = [sign * one[metric].value for one in quality]
+        by = dominators([math.nan if cost is None else cost for cost, _ in costs], values)
+        for at, one in enumerate(by):
+            beaten[at][metric] = None if one is None else source.arms[one].id
+    return tuple(
+        FrontierPoint(arm.id, cost, why, quality[at], beaten[at])
+        for at, (arm, (cost, why)) in enumerate(zip(source.arms, costs, strict=True))
+    )
+
+
+def _cost(source: ReportSource, name: str, *, makes_calls: bool) -> tuple[float | None, str]:
+    """Cost of 1,000 items, and what to know of it."""
+    scored = source.scored(name)
+    per_1000, why = scored.money.per_1000_usd, ""
+    if per_1000 is None:
+        if makes_calls:
+            return None, "unknown: no price"
+        per_1000, why = 0.0, "no calls"
+    elif scored.money.n_unknown:
+        why = f"{numbers.count(scored.money.n_unknown)} answers of unknown price left out"
+    if scored.people is not None:
+        hours = review_load(scored.people.share, source.review_seconds, source.review_usd_per_hour)
+        usd = hours.usd_per_1000
+        if usd is None:
+            return None, "unknown: what an hour of the reviewers costs"
+        return per_1000 + usd.value, ", ".join(filter(None, (why, "reviewers included")))
+    return per_1000, why
+
+
+def cost_words(point: FrontierPoint) -> str:
+    """The cost as it is written: never a 0 for what nobody knows."""
+    if point.cost_per_1000_usd is None:
+        return point.why
+    return numbers.usd(point.cost_per_1000_usd) + (f" ({point.why})" if point.why else "")
+
+
+def _tables(source: ReportSource) -> list[Table]:
+    if len(source.arms) < FEWEST:
+        return []
+    points = frontier_points(source)
+    rows = []
+    for one in sorted(
+        points, key=lambda point: math.inf if point.cost_per_1000_usd is None else point.cost_per_1000_usd
+    ):
+        beaten = one.beaten_by["f1"]
+        placed = one.cost_per_1000_usd is not None and one.quality["f1"].is_defined
+        said = f"beaten by {beaten}" if beaten else "on the frontier" if placed else "not placed"
+        rows.append(
+            (one.candidate, cost_words(one), *(numbers.share_with_interval(one.quality[m]) for m in METRICS), said)
+        )
+    return [Table("", _COLUMNS, tuple(rows), (_NOTE,), frozenset(_COLUMNS[1:5]))]
+
+
+FRONTIER = Section(
+    "Cost and quality",
+    "Cost against quality",
+    "Which candidates are worth their price: those on the frontier are beaten by none that costs no more.",
+    _tables,
+)
