@@ -143,10 +143,28 @@ def test_a_policy_change_alone_is_named_and_nothing_is_claimed(tmp_path):
     story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W42")
     story.policy["hate"] = {"definition": "Attacks people because of who they are, slurs included."}
     story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W43")
-    data = story.weekly()
-    assert data.word == "STEADY"
-    assert any("policy p v1 was edited without a new version" in one for one in data.causes)
-    tell_week(story, None, "policy p v1 was edited without a new version", never=(OURS, "BETTER", "WORSE"), but=("md",))
+    found = story.weekly_surfaces()
+    everywhere(found, "STEADY", "Nothing moved by more than chance explains.")
+    everywhere(found, "policy p v1 was edited without a new version", but=("md",))  # nothing moved: no cause is needed
+    nowhere(found, OURS, "BETTER", "WORSE", "fell by")
+
+
+def test_a_language_that_falls_inside_a_rising_average_is_told(tmp_path):
+    """Recall up, Arabic down: weekly said "BETTER", and the language stood nowhere near the top."""
+    language = ["ar" if index % 4 == 0 else "en" for index in range(400)]
+    is_ar = np.array(language) == "ar"
+    story = Story(tmp_path, {"hate": GOLD}, {"language": language})
+    violating = np.flatnonzero(GOLD == 1)
+    english, arabic = violating[~is_ar[violating]], violating[is_ar[violating]]
+    before, after = without(GOLD, english[:75]), without(GOLD, arabic[:20])
+    for week, decided in (("2026-W42", before), ("2026-W43", before), ("2026-W44", after)):
+        story.run({"main": {"hate": decided}}, week=week)
+    data, found = story.weekly(), story.weekly_surfaces()
+    assert any(one.is_better and one.metric == "recall" for one in data.movements)
+    assert data.word == "BETTER, WORSE IN PLACES"
+    everywhere(found, "BETTER, WORSE IN PLACES", "language ar: of 100 violating items it catches 60 instead of 100")
+    assert "language ar" in data.headline[0]  # before the gain
+    assert [one for one in data.asks if "language ar" in one.text]
 
 
 def test_two_changes_in_one_week_are_both_named(tmp_path):
@@ -168,7 +186,19 @@ def test_another_baseline_is_told(tmp_path):
     decided = {name: {"hate": caught(GOLD, n)} for name, n in (("v1", 150), ("v2", 180))}
     story.run(decided, week="2026-W42", baseline="v1")
     story.run(decided, week="2026-W43", baseline="v2")
-    tell_week(story, None, "The eval's baseline was v1 in 2026-W42 and is v2 now")
+    found = story.weekly_surfaces()
+    everywhere(found, "The eval's baseline was v1 in 2026-W42 and is v2 now")
+    nowhere(found, "BETTER")  # v2 did not get better: another candidate is shown
+
+
+def test_a_candidate_swapped_for_a_new_one_is_no_trend(tmp_path):
+    """Only v1 ran until W43, only v2 since: nothing is set side by side as if it were one candidate."""
+    story = Story(tmp_path, {"hate": GOLD})
+    weeks(story, "v1", 150, 150)
+    weeks(story, "v2", 190, first=44)
+    found = story.weekly_surfaces()
+    everywhere(found, "FIRST WEEK", "This is the first week with a run of v2", "The eval's baseline was v1 in 2026-W43")
+    nowhere(found, "BETTER", "rose by")
 
 
 def test_a_language_that_falls_inside_a_steady_average_is_told(tmp_path):

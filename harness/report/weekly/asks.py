@@ -133,9 +133,9 @@ def _moved(source: AskSource) -> Iterable[Ask]:
 
 
 def _in_slices(source: AskSource) -> Iterable[Ask]:
-    """What is worse in a language or another slice while the whole shows nothing."""
+    """What is worse in a language or another slice while the whole did not fall."""
     by_id = {row.id: row for row in source.rows}
-    whole = {(one.category, one.metric) for one in source.movements}
+    whole = {(one.category, one.metric) for one in source.movements if not one.is_better}
     for one in source.findings:
         if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None:
             continue

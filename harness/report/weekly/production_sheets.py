@@ -23,6 +23,15 @@ _SHORT = {
 }
 
 
+_DRAWN = (
+    ("violating_views_left_up", "violating_views", "violating_items"),
+    ("leakage_views", "leakage_items"),
+    ("overkill_views", "overkill_items"),
+    ("wrong_removals",),
+)
+"""Figures that share a chart, and so a scale."""
+
+
 def production_sheets(data: WeeklyData) -> list[Sheet]:
     """The figures, and the overall ones drawn; no sheet without a sample."""
     if data.production is None:
@@ -94,8 +103,7 @@ def _trend(production: Production) -> Sheet:
         points = [one.at(week) for one in shown]
         rows.append((week, *(None if one is None else number(one.result.value) for one in points)))
     charts = []
-    for part in (("violating_views_left_up", "violating_views", "violating_items"), ("leakage_views", "leakage_items"),
-                 ("overkill_views", "overkill_items", "wrong_removals")):  # fmt: skip
+    for part in _DRAWN:
         places = tuple(at for at, one in enumerate(shown, 1) if one.figure in part)
         if places:
             title = f"{capital(shown[0].name)}: {', '.join(_SHORT[shown[at - 1].figure].lower() for at in places)}"
