@@ -436,3 +436,14 @@ def test_a_lost_category_stays_in_the_ledger_until_it_is_decided_again(tmp_path)
     everywhere(found, "spam.lost_category")
     nowhere(found, "STEADY", "BETTER")
     assert [(one.key, one.closed) for one in story.weekly("2026-W46").ledger] == [("spam.lost_category", "2026-W46")]
+
+
+def test_a_week_in_which_no_decision_changed_says_none_and_not_that_the_items_differ(tmp_path):
+    """ "other items" stood beside every category of two runs over the same items."""
+    story = Story(tmp_path, {"hate": GOLD})
+    weeks(story, "main", 180, 180)
+    (row,) = story.weekly().rows
+    assert row.newly == {"caught": 0, "missed": 0, "wrongly_flagged": 0, "cleared": 0}
+    page = {"html": story.weekly_surfaces()["html"]}
+    everywhere(page, "0 newly missed", "0 newly wrongly flagged")
+    nowhere(page, "other items")

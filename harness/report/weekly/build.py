@@ -50,6 +50,7 @@ from harness.report.weekly.weeks import week_of, weeks_between
 from harness.runs import Run
 
 SPLIT_SHOWN = 0.005
+_DIRECTIONS = tuple(dict.fromkeys(one for names in NEWLY.values() for one in names))
 
 
 def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_mode: TextMode) -> WeeklyData:
@@ -239,7 +240,7 @@ def _rows(
                 judgements={name: one for name, one in judged.items() if one is not None},
                 points={name: one for name, one in points.items() if one is not None},
                 production_precision=at_prevalence if at_prevalence.is_defined else None,
-                newly={} if flips is None else {name: len(ids) for name, ids in flips.newly.items()},
+                newly={} if flips is None else {name: len(flips.newly.get(name, ())) for name in _DIRECTIONS},
             )
         )
     return tuple(rows)
