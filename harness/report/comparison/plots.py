@@ -11,13 +11,16 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData
 from harness.report.comparison.dumbbell import finding_title
 from harness.report.comparison.frontier_plot import draw_frontier
+from harness.report.comparison.many import drawn_candidates
 from harness.report.parts.masking import printable, shorten
+from harness.report.parts.numbers import share
 from harness.report.parts.plots import (
     COLOURS,
     INK,
@@ -36,9 +39,12 @@ from harness.report.parts.plots import (
     style,
     wrapped,
 )
+from harness.report.parts.words import plural
 
 PlotFormat = Literal["png", "svg"]
 FORMATS: tuple[PlotFormat, ...] = ("png", "svg")
+MOST_SLICE_ROWS = 600
+"""Rows of one picture of slices; a longer one is more pixels than a viewer opens."""
 
 
 def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
@@ -100,7 +106,7 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
     labels = [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows]
     category_axis(axes, labels)
     percent_axis(axes.xaxis)
-    axes.set_title(f"{METRIC_NAMES[metric]} with 95% intervals")
+    axes.set_title(f"{_title(data, metric)}; 95% intervals")
     axes_legend(axes, [name for name, _ in shown], offset)
     return figure
 
@@ -135,12 +141,40 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     side = "better is left" if metric == "fpr" else "better is right"
     who = f"{first.candidate} minus {first.baseline}" if n_pairs == 1 else f"against {first.baseline}"
     axes.set_xlabel(f"Difference in points, {who} ({side}); filled: proven")
-    measured = [row.measures[metric] for row in rows]
-    title = finding_title(metric, measured) if n_pairs == 1 else f"{METRIC_NAMES[metric]} of {n_pairs} candidates"
-    axes.set_title(f"{title}; 95% intervals")
+    axes.set_title(f"{_title(data, metric)}; 95% intervals")
     if n_pairs > 1:
         axes_legend(axes, [pair.candidate for pair in data.pairs], 1)
     return figure
+
+
+def _title(data: ReportData, metric: str) -> str:
+    """What the picture shows: of one comparison how many categories moved, of several who is worse and who better."""
+    measured = {pair.candidate: [row.measures[metric] for row in pair.rows if metric in row.measures]
+                for pair in data.pairs}  # fmt: skip
+    if data.pairs[0].baseline is None:
+        return _lowest(data, metric)
+    if len(measured) == 1:
+        return finding_title(metric, next(iter(measured.values())))
+    parts = []
+    for word, changes in (("worse", ("worse", "leans_worse")), ("better", ("better", "leans_better"))):
+        names = [name for name, found in measured.items() if any(one.change in changes for one in found)]
+        parts += [f"{len(names)} {word} in some category"] if names else []
+    return f"{METRIC_NAMES[metric]} of {len(measured)} candidates: {', '.join(parts) or 'no change that can be told'}"
+
+
+def _lowest(data: ReportData, metric: str) -> str:
+    """Of candidates with nothing to compare: where the metric is worst."""
+    found = [
+        (one.candidate.value, row.name)
+        for pair in data.pairs
+        for row in pair.rows
+        if (one := row.measures.get(metric)) is not None and one.candidate.is_defined
+    ]
+    if not found:
+        return METRIC_NAMES[metric]
+    value, name = (max if metric in LOWER_IS_BETTER else min)(found)
+    word = "highest" if metric in LOWER_IS_BETTER else "lowest"
+    return f"{METRIC_NAMES[metric]}: {word} in {label_text(name)} ({share(value, 0)})"
 
 
 def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
@@ -182,16 +216,20 @@ def _reliability(pyplot: Any, data: ReportData, metric: str) -> Any:
 
 
 def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
-    """One heat map per slice, of the first compared candidate; cells of few items are grey."""
+    """One heat map per slice and candidate, the baseline first; cells of few items are grey."""
     if metric not in ("recall", "fpr"):
         raise HarnessError(f"slices are not plotted for {metric}", allowed="recall, fpr")
-    candidate = data.pairs[0].candidate
+    names = sorted(drawn_candidates(data), key=lambda name: name != data.baseline)
+    names = names[: max(2, MOST_SLICE_ROWS // max(1, sum(len(table.rows) for table in data.slices)))]
+    n_left = len(data.candidates) - len(names)
     tables = []
     for table in data.slices:
-        rows = [(row, row.results.get(metric, {}).get(candidate, {})) for row in table.rows]
-        kept = [(row, found) for row, found in rows if any(one.is_defined for one in found.values())]
-        if kept:
-            tables.append((table.name, kept))
+        for candidate in names:
+            rows = [(row, row.results.get(metric, {}).get(candidate, {})) for row in table.rows]
+            kept = [(row, found) for row, found in rows if any(one.is_defined for one in found.values())]
+            if kept:
+                tables.append((f"{table.name}: {candidate}" if len(names) > 1 else table.name, kept))
+    who = f" of {label_text(names[0])}" if len(names) == 1 else ""
     if not tables:
         raise HarnessError("this run has no slices", next_step="declare slices in the card and in the eval")
     shown = {category for _, rows in tables for _, found in rows for category, one in found.items() if one.is_defined}
@@ -214,15 +252,15 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
         panel.set_xlim(-0.5, len(categories) - 0.5)
         panel.set_ylim(len(rows) - 0.5, -0.5)
         panel.set_yticks(range(len(rows)), [f"{label_text(row.value)} ({row.n_items:,})" for row, _ in rows])
-        names = [wrapped(text) for _, text in categories]
-        panel.set_xticks(range(len(names)), names if number == 0 else [""] * len(names), fontsize=7.5)
+        heads = [wrapped(text) for _, text in categories]
+        panel.set_xticks(range(len(heads)), heads if number == 0 else [""] * len(heads), fontsize=7.5)
         panel.xaxis.tick_top()
         panel.tick_params(length=0)
         panel.spines[:].set_visible(False)
         panel.set_title(label_text(name), fontsize=9.5)
+    left = f"; {plural(n_left, 'more candidate')} in the report" if n_left else ""
     figure.suptitle(
-        f"{METRIC_NAMES[metric]} of {label_text(candidate)} by slice, with 95% intervals; "
-        f"grey: fewer than {SMALL_CELL} items",
+        f"{METRIC_NAMES[metric]}{who} by slice, with 95% intervals; grey: fewer than {SMALL_CELL} items{left}",
         x=0.01,
         ha="left",
         fontsize=11,

@@ -61,8 +61,10 @@ def _figure(
     size = (max(6.4, 3.6 * n_columns), 2.35 * n_rows + 1.35)
     figure, panels = pyplot.subplots(n_rows, n_columns, figsize=size, layout="constrained", squeeze=False)
     flat = [panel for row in panels for panel in row]
+    ends = _shared_scale(shown, targets)
     for panel, one in zip(flat, shown, strict=False):
         _panel(panel, data, one, names[one.category], targets.get(one.category))
+        panel.set_ylim(*ends)
     for panel in flat[len(shown) :]:
         panel.set_visible(False)
     rest = f"; {n_all - len(shown)} more categories are in the spreadsheet" if n_all > len(shown) else ""
@@ -75,6 +77,18 @@ def _figure(
         ha="left",
     )
     return figure
+
+
+def _shared_scale(shown: Sequence[Series], targets: Mapping[str, float]) -> tuple[float, float]:
+    """Ends that hold every value, interval, limit and target: panels of one metric are read against each other."""
+    found = [targets[one.category] for one in shown if one.category in targets]
+    for one in shown:
+        for point in one.points:
+            if point.result.is_defined:
+                found += [point.result.value, point.result.low, point.result.high, point.low, point.high]
+    ends = [one for one in found if not math.isnan(one)]
+    margin = 0.03 * (max(ends) - min(ends) or 1.0)
+    return max(-0.02, min(ends) - margin), min(1.02, max(ends) + margin)
 
 
 def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: float | None) -> None:
@@ -104,8 +118,6 @@ def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: floa
     ticks = data.weeks[:: -max(1, math.ceil(len(data.weeks) / 6))]
     panel.set_xticks([at[week] for week in ticks], [week[5:] for week in ticks], fontsize=8)
     panel.set_xlim(-0.7, max(at.values()) + 0.7)
-    low, high = panel.get_ylim()
-    panel.set_ylim(max(-0.02, low), min(1.02, high))
     panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     panel.grid(axis="y")
     moved = " (moved)" if _moved(series, data.week) else ""
