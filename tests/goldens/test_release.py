@@ -159,6 +159,16 @@ def test_a_new_policy_needs_its_stale_labels_reviewed(tmp_path):
     assert bool((released.labels()[:, 0] == 1).all())
 
 
+def test_four_cells_need_both_runs(tmp_path):
+    """One of the two was left out in silence."""
+    card = write_set(tmp_path)
+    path = write_policy(tmp_path, 2, "Attacks people or groups.")
+    args = ["golden", "stale", str(card), "--new-policy", str(path), "--old-run", "latest"]
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == 2
+    assert "needs both: --old-run RUN and --new-run RUN" in result.output
+
+
 def test_only_what_touches_a_label_makes_it_stale(tmp_path):
     card = write_set(tmp_path)
     path = write_policy(tmp_path, 2, "Attacks   people.", owner="somebody else")

@@ -45,6 +45,8 @@ def command(
     Example:
       harness golden stale golden_sets/community_v1.yaml --new-policy evals/policies/community_v2.yaml
     """
+    if bool(old_run) != bool(new_run):
+        raise click.UsageError("the change in four cells needs both: --old-run RUN and --new-run RUN.")
     from harness.cli.golden.options import load_with_policy
     from harness.errors import HarnessError
     from harness.files.policy import load_policy
@@ -72,7 +74,7 @@ def command(
 
         rows = [QueueRow(one.item, one.category, f"policy version {new.version}") for one in left]
         write_queue(queue, rows)
-    across = _four_cells(old_run, new_run, runs_dir) if old_run and new_run else None
+    across, sides = _four_cells(old_run, new_run, runs_dir) if old_run and new_run else (None, "")
     if as_json:
         print_json(
             {
@@ -102,9 +104,11 @@ def command(
         from harness.report.parts.tables import to_terminal
 
         click.echo("\n" + to_terminal(across_table(across)))
+        click.echo(sides)
 
 
-def _four_cells(old_name: str, new_name: str, runs_dir: str) -> Across:
+def _four_cells(old_name: str, new_name: str, runs_dir: str) -> tuple[Across, str]:
+    """The split of the change, and which candidates of which runs it is about."""
     from harness.cli.options import find_run
     from harness.gating.across import split_change
     from harness.gating.choose import choose_pair
@@ -112,4 +116,5 @@ def _four_cells(old_name: str, new_name: str, runs_dir: str) -> Across:
 
     old, new = find_run(runs_dir, old_name), find_run(runs_dir, new_name)
     before, after = choose_pair(new, None, None, old)
-    return split_change(old, before, new, after, shared_positions(old, new))
+    said = f"Old candidate: {before} of {old.meta.run_id}. New candidate: {after} of {new.meta.run_id}."
+    return split_change(old, before, new, after, shared_positions(old, new)), said

@@ -109,6 +109,8 @@ def step_sentence(decision: Decision) -> str:
     one = step.finding
     if step.kind == "repeat":
         return "Engineering looks at the raw answers and repeats the run."
+    if step.kind == "read" and one is not None and one.fact == "must_catch":
+        return f"Read {plural(one.evidence.n or 0, 'missed must-catch item')}, and decide ({owner})."
     if step.kind == "read" and one is not None:
         against = next((n for name, n in one.evidence.newly.items() if name in ("missed", "wrongly_flagged")), 0)
         word = {"recall": "newly missed", "precision": "newly wrongly flagged", "fpr": "newly wrongly flagged"}
