@@ -122,8 +122,8 @@ def test_a_must_catch_item_that_is_missed_is_harm_whatever_the_statistics(tmp_pa
     after = gold.copy()
     after[3] = 0
     run = Story(tmp_path, {"hate": gold}, must_catch=(3,)).run(v1_v2({"hate": gold}, {"hate": after}))
-    tell(run, "isses 1 item that must be caught, whatever the statistics say: i0003", never=(CALM,))
-    assert any("Read 1 missed must-catch item, and decide" in said for said in surfaces(run).values())
+    found = tell(run, "isses 1 item that must be caught, whatever the statistics say: i0003", never=(CALM,))
+    assert any("Read 1 missed must-catch item, and decide" in said for said in found.values())
 
 
 def test_more_failures_are_harm(tmp_path):
