@@ -116,6 +116,10 @@ class Progress:
 
             columns = (BarColumn(), TextColumn("{task.description}"))
             console = Console(file=self._stream, force_terminal=True)
+            if console.is_dumb_terminal:  # TERM=dumb, of editors and CI: nothing can be drawn over
+                self._is_terminal = False
+                self.tick()
+                return
             self._bar = RichProgress(*columns, console=console, auto_refresh=False, transient=True)
             self._task = self._bar.add_task("", total=self.total)
             self._bar.start()

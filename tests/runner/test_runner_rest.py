@@ -130,7 +130,8 @@ def test_rate_and_time_left_are_of_the_rows_that_take_calls():
     assert shown.line(40.0) == "140 of 300, 1.0 a second, 2 min 40 s left, slowed by 429s, concurrency now 12"
 
 
-def test_a_terminal_gets_a_bar():
+def test_a_terminal_gets_a_bar(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     shown, clock, stream = progress(is_terminal=True)
     for _ in range(250):
         shown.add("ok")
@@ -138,6 +139,23 @@ def test_a_terminal_gets_a_bar():
     shown.tick()
     shown.close()
     assert "250 of 1,000, 50 a second, 15 s left" in stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["dumb", "unknown"])
+def test_a_terminal_that_draws_nothing_gets_lines(monkeypatch, name):
+    """It got nothing at all: no rate, no time left."""
+    monkeypatch.setenv("TERM", name)
+    shown, clock, stream = progress(is_terminal=True)
+    for _ in range(250):
+        shown.add("ok")
+    for seconds in (5.0, 6.0, 100.0):
+        clock.now = seconds
+        shown.tick()
+    shown.close()
+    assert stream.getvalue().splitlines() == [
+        "250 of 1,000, 50 a second, 15 s left",
+        "250 of 1,000, 2.5 a second, 5 min 0 s left",
+    ]
 
 
 def test_nowhere_is_a_fine_place_for_progress():
