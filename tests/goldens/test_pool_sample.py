@@ -195,8 +195,11 @@ def test_one_item_in_a_stratum_is_taken_for_certain(tmp_path):
     assert {one["stratum"]: one["drawn"] for one in found["strata"]}["lang: fr"] == 1
 
 
-@pytest.mark.parametrize("views", [False, True])
-def test_weighted_totals_are_unbiased(tmp_path, views):
+@pytest.mark.parametrize(
+    ("views", "n_seeds"),
+    [(False, 60), (True, 60), *(pytest.param(views, 300, marks=pytest.mark.slow) for views in (False, True))],
+)
+def test_weighted_totals_are_unbiased(tmp_path, views, n_seeds):
     """Over many seeds, weights estimate the number of items and the sum of any column without bias."""
     from harness.goldens.pool import open_pool
     from harness.goldens.pool_sample import Asked, sample_pool
@@ -205,7 +208,7 @@ def test_weighted_totals_are_unbiased(tmp_path, views):
     rows = pool_rows(60)
     pool = open_pool([str(write_pool(tmp_path / "pool.jsonl", rows, "jsonl"))])
     totals = []
-    for seed in range(300):
+    for seed in range(n_seeds):
         asked = Asked(12, Design(by=("lang",)), views="views" if views else None, seed=seed)
         totals.append(sum(one.row["score"] / one.probability for one in sample_pool(pool, asked).items))
     expected = sum(row["score"] for row in rows)

@@ -77,6 +77,7 @@ def _json(one: Moved) -> dict[str, object]:
 
 
 def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int) -> None:
+    from harness.records.evals import ALPHA
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
@@ -91,7 +92,7 @@ def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int) -
     still = [one.what for one in variants if all(one is not moving.variant for moving in moved)]
     if still:
         notes.append(f"Moved no decision: {', '.join(still)}.")
-    proven = sum(min(one.p_holm.values()) < 0.05 for one in moved)
+    proven = sum(min(one.p_holm.values()) < ALPHA for one in moved)
     notes.append(
         f"{numbers.count(n_items)} items; {proven} of {len(rows)} rows are more than chance at 5%, Holm over all "
         "parts, categories and both metrics."

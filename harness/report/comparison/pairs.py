@@ -17,6 +17,7 @@ from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.records import CheckReport
 from harness.measure.compare import Comparison
+from harness.records.evals import ALPHA
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -36,7 +37,6 @@ from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.words import NOT_ASKED, plural, sentence
 
-ALPHA = 0.05
 _NAME = "\0"
 
 CHANGES: tuple[Change, ...] = ("better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined")

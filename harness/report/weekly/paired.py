@@ -20,10 +20,10 @@ from harness.gating.findings.memory import PairedMove
 from harness.gating.findings.pair import SAME_WITHIN, is_better
 from harness.measure.comparable import require_same
 from harness.measure.compare import Comparison, compare
+from harness.records.evals import ALPHA
 from harness.report.weekly.data import METRIC_NAMES
 from harness.runs import Run
 
-PROVEN = 0.05
 FAILURES, LOST = "failure_rate", "lost_category"
 """Figures of the ledger that no chart shows: the share of unusable answers, and of items decided in a category."""
 
@@ -61,7 +61,7 @@ def proven_moves(compared: Comparison) -> Iterator[tuple[str, str, PairedResult,
     for category, one in compared.categories.items():
         for metric in METRIC_NAMES:
             p_holm = one.p_holm.get(metric, math.nan)
-            if math.isnan(p_holm) or p_holm > PROVEN:
+            if math.isnan(p_holm) or p_holm > ALPHA:
                 continue
             result = one.metrics[metric]
             difference = result.difference
