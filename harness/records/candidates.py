@@ -135,6 +135,7 @@ class Price:
     input_per_mtok: Rate
     output_per_mtok: Rate
     cached_input_per_mtok: Rate | None = None
+    reasoning_per_mtok: Rate | None = None
     batch_discount: Proportion = 0.5
 
 

@@ -86,14 +86,26 @@ def _last_limit(body: bytes, otherwise: int) -> int:
 
 
 def cost_usd(usage: Usage, price: Price) -> float:
-    """US dollars of one answer; input tokens that the provider had cached are priced apart."""
+    """US dollars of one answer; cached input tokens and tokens of reasoning are priced apart where they have a price.
+
+    >>> cost_usd(Usage(0, 0, 1_000_000, 400_000), Price(1.0, 8.0, reasoning_per_mtok=3.0))
+    6.0
+    """
     cached_price = price.input_per_mtok if price.cached_input_per_mtok is None else price.cached_input_per_mtok
     cached = min(usage.cached_tokens, usage.input_tokens)
+    thought_price = price.output_per_mtok if price.reasoning_per_mtok is None else price.reasoning_per_mtok
+    thought = min(usage.reasoning_tokens, usage.output_tokens)
     return (
         (usage.input_tokens - cached) * price.input_per_mtok
         + cached * cached_price
-        + usage.output_tokens * price.output_per_mtok
+        + (usage.output_tokens - thought) * price.output_per_mtok
+        + thought * thought_price
     ) / 1e6
+
+
+def dearest_output(price: Price) -> float:
+    """The most that a million tokens of output can cost, whether they are reasoning or not."""
+    return max(price.output_per_mtok, price.reasoning_per_mtok or 0.0)
 
 
 def list_price(usage: Usage | None, price: Price | None, *, is_batch: bool = False) -> float | None:
@@ -103,7 +115,7 @@ def list_price(usage: Usage | None, price: Price | None, *, is_batch: bool = Fal
     if price is None:
         return None
     if usage is None:
-        return 0.0 if price.input_per_mtok == price.output_per_mtok == 0.0 else None
+        return 0.0 if price.input_per_mtok == dearest_output(price) == 0.0 else None
     return cost_usd(usage, price)
 
 
@@ -113,12 +125,13 @@ def batch_price(price: Price) -> Price:
     >>> batch_price(Price(2.0, 8.0, batch_discount=0.5)).output_per_mtok
     4.0
     """
-    left, cached = 1.0 - price.batch_discount, price.cached_input_per_mtok
+    left, cached, thought = 1.0 - price.batch_discount, price.cached_input_per_mtok, price.reasoning_per_mtok
     return replace(
         price,
         input_per_mtok=price.input_per_mtok * left,
         output_per_mtok=price.output_per_mtok * left,
         cached_input_per_mtok=None if cached is None else cached * left,
+        reasoning_per_mtok=None if thought is None else thought * left,
     )
 
 
@@ -145,7 +158,10 @@ def most_of(body: bytes, price: Price | None, output_tokens: int = 4 * OUTPUT_TO
     ``output_tokens`` is raised to what answers were seen to take where a body sets no limit.
     """
     most = estimate(body, bytes_per_token=RESERVED_BYTES_PER_TOKEN, output_tokens=output_tokens)
-    usd = 0.0 if price is None else cost_usd(Usage(most.input_tokens, 0, most.output_tokens), price)
+    usd = 0.0
+    if price is not None:
+        dearest = replace(price, output_per_mtok=dearest_output(price))
+        usd = cost_usd(Usage(most.input_tokens, 0, most.output_tokens), dearest)
     return Amount(usd, most.input_tokens + most.output_tokens)
 
 
@@ -262,4 +278,5 @@ def add_usage(first: Usage, second: Usage) -> Usage:
         first.input_tokens + second.input_tokens,
         first.cached_tokens + second.cached_tokens,
         first.output_tokens + second.output_tokens,
+        first.reasoning_tokens + second.reasoning_tokens,
     )

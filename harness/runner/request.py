@@ -5,6 +5,7 @@ Decides which inputs make a run the same run. How it is carried out is left to `
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.records import EarlyStop, Eval, Item, PolicyFacts, RunStatus
+from harness.records import EarlyStop, Eval, Item, PolicyFacts, Price, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
@@ -189,7 +190,7 @@ class RunRequest:
             "harness": harness_version,
             "inputs": {kind: one.sha256 for kind, one in self.inputs.items()},
             "limit": [self.limit, self.is_balanced],
-            "prices": {name: endpoint.price for name, endpoint in self.endpoints.items()},
+            "prices": {name: _price(endpoint.price) for name, endpoint in self.endpoints.items()},
             "repeats": self.repeats,
             "seed": self.seed,
             "wave": self.wave,
@@ -198,6 +199,14 @@ class RunRequest:
             content["chosen"] = list(self.chosen)
         digest = hashlib.sha256(canonical_json(content)).hexdigest()
         return f"{self.eval_name}-{digest[:ID_DIGITS]}"
+
+
+def _price(price: Price | None) -> dict[str, Any] | None:
+    """A price as part of a run's id: what is not declared adds nothing, so that a field of a later version moves none."""
+    if price is None:
+        return None
+    found = dataclasses.asdict(price)
+    return {name: value for name, value in found.items() if name != "reasoning_per_mtok" or value is not None}
 
 
 @dataclass(frozen=True, slots=True)

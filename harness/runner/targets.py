@@ -14,7 +14,7 @@ from harness.candidates.failure_words import SET_UP_STATUSES
 from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
 from harness.records.answers import Usage
-from harness.runner.budget import Amount, most_of
+from harness.runner.budget import Amount, dearest_output, most_of
 from harness.runner.cache import Keys
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
@@ -42,7 +42,7 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "beyond_tokens", "endpoint", "first", "has_answered", "limiter", "n_closed", "n_long_waits",
+        "_keys", "beyond_tokens", "beyond_usd", "endpoint", "first", "has_answered", "limiter", "n_closed", "n_long_waits",
         "output_tokens",
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ class Target:
         self.has_answered = False
         self.output_tokens = output_tokens
         self.beyond_tokens = 0
+        self.beyond_usd = 0.0
         self.n_closed = 0
         self.n_long_waits = 0
         self._keys: dict[tuple[str, int], Keys] = {}
@@ -71,15 +72,20 @@ class Target:
         """
         price = self.endpoint.price
         most = most_of(body, price, self.output_tokens)
-        if not self.beyond_tokens:
+        if not self.beyond_tokens and not self.beyond_usd:
             return most
-        dearest = 0.0 if price is None else max(price.input_per_mtok, price.output_per_mtok) / 1e6
-        return Amount(most.usd + self.beyond_tokens * dearest, most.tokens + self.beyond_tokens)
+        dearest = 0.0 if price is None else max(price.input_per_mtok, dearest_output(price)) / 1e6
+        more_usd = max(self.beyond_tokens * dearest, self.beyond_usd)
+        return Amount(most.usd + more_usd, most.tokens + self.beyond_tokens)
 
     def took(self, reserved: Amount, actual: Amount | None) -> None:
         """A call took this; where that is more than was reserved for it, later calls reserve twice the excess more."""
-        if actual is not None and reserved.tokens and actual.tokens > reserved.tokens:
+        if actual is None or not reserved.tokens:
+            return
+        if actual.tokens > reserved.tokens:
             self.beyond_tokens += 2 * (actual.tokens - reserved.tokens)
+        if actual.usd > reserved.usd:  # few tokens of the dear kind can hide among many that were reserved
+            self.beyond_usd += 2 * (actual.usd - reserved.usd)
 
     def saw(self, usage: Usage | None) -> None:
         """An answer said what it used: without ``max_tokens``, others may take twice as much."""

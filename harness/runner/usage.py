@@ -24,14 +24,14 @@ def usage_of(document: Any) -> Usage | None:
     Reasoning that some servers count outside the completion is what the total holds beyond prompt and completion.
 
     >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 542}})
-    Usage(input_tokens=40, cached_tokens=0, output_tokens=502)
+    Usage(input_tokens=40, cached_tokens=0, output_tokens=502, reasoning_tokens=500)
     >>> usage_of({"usage": None}) is None
     True
 
     A gateway that tells Anthropic's counts beside its own (LiteLLM) is read by its own, which hold what was cached.
 
     >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "cache_read_input_tokens": 30}})
-    Usage(input_tokens=40, cached_tokens=30, output_tokens=2)
+    Usage(input_tokens=40, cached_tokens=30, output_tokens=2, reasoning_tokens=0)
     """
     usage = document.get("usage") if type(document) is dict else None
     if type(usage) is not dict:
@@ -43,21 +43,27 @@ def usage_of(document: Any) -> Usage | None:
             usage, "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"
         )
     if "prompt_tokens" in usage:
-        details, n_input, n_output = "prompt_tokens_details", "prompt_tokens", "completion_tokens"
+        n_input, n_output = "prompt_tokens", "completion_tokens"
     else:
-        details, n_input, n_output = "input_tokens_details", "input_tokens", "output_tokens"
+        n_input, n_output = "input_tokens", "output_tokens"
     asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
     if asked is None or said is None:
         return None
-    if (total := _count(usage.get("total_tokens"))) is not None:
-        said = max(said, total - asked)
-    cached = usage.get(details)
-    n_cached = _count(cached.get("cached_tokens")) if type(cached) is dict else None
+    thought = _detail(usage, f"{n_output}_details", "reasoning_tokens") or 0
+    if (total := _count(usage.get("total_tokens"))) is not None and total - asked > said:
+        thought = max(thought, total - asked - said)
+        said = total - asked
+    n_cached = _detail(usage, f"{n_input}_details", "cached_tokens")
     if n_cached is None:
         for name in CACHED_BESIDE:
             if name in usage and (n_cached := _count(usage[name])) is not None:
                 break
-    return Usage(asked, min(n_cached or 0, asked), said)
+    return Usage(asked, min(n_cached or 0, asked), said, min(thought, said))
+
+
+def _detail(usage: dict[str, Any], place: str, name: str) -> int | None:
+    details = usage.get(place)
+    return _count(details.get(name)) if type(details) is dict else None
 
 
 def _counted(usage: dict[str, Any], asked: str, said: str, read: str, written: str) -> Usage | None:
@@ -76,8 +82,8 @@ def _gemini(document: Any) -> Usage | None:
     asked, said = _count(usage.get("promptTokenCount")), _count(usage.get("candidatesTokenCount", 0))
     if asked is None or said is None:
         return None
-    said += _count(usage.get("thoughtsTokenCount")) or 0
-    return Usage(asked, min(_count(usage.get("cachedContentTokenCount")) or 0, asked), said)
+    thought = _count(usage.get("thoughtsTokenCount")) or 0
+    return Usage(asked, min(_count(usage.get("cachedContentTokenCount")) or 0, asked), said + thought, thought)
 
 
 def _count(value: Any) -> int | None:

@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.records import Limits, Price
 from harness.records.answers import Usage
 from harness.report.parts.numbers import usd_spent
-from harness.runner.budget import cost_usd, estimate, most_of
+from harness.runner.budget import batch_price, cost_usd, estimate, most_of
 from harness.runner.dry_run import dry_run
 from harness.runner.transport import RawResponse, TransportError
 from harness.runner.usage import usage_of
@@ -24,8 +24,38 @@ from harness.runs import open_run
         ({"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": None}, Usage(10, 0, 3)),
         ({"input_tokens": 10, "output_tokens": 3, "input_tokens_details": {"cached_tokens": 8}}, Usage(10, 8, 3)),
         ({"prompt_tokens": 10.0, "completion_tokens": 3.0}, Usage(10, 0, 3)),  # some gateways write floats
-        ({"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 513}, Usage(10, 0, 503)),  # reasoning outside
+        (
+            {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 513},
+            Usage(10, 0, 503, 500),
+        ),  # reasoning outside
         ({"prompt_tokens": 10, "completion_tokens": 503, "total_tokens": 513}, Usage(10, 0, 503)),
+        (  # within, as OpenAI tells it
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 503,
+                "total_tokens": 513,
+                "completion_tokens_details": {"reasoning_tokens": 500},
+            },
+            Usage(10, 0, 503, 500),
+        ),
+        (  # outside and told, as xAI does
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 3,
+                "total_tokens": 513,
+                "completion_tokens_details": {"reasoning_tokens": 500},
+            },
+            Usage(10, 0, 503, 500),
+        ),
+        (
+            {"input_tokens": 10, "output_tokens": 8, "output_tokens_details": {"reasoning_tokens": 6}},
+            Usage(10, 0, 8, 6),
+        ),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 9}},
+            Usage(10, 0, 3, 3),
+        ),
+        ({"prompt_tokens": 10, "completion_tokens": 3, "completion_tokens_details": "none"}, Usage(10, 0, 3)),
         ({"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 0}, Usage(10, 0, 3)),
         (
             {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 99}},
@@ -55,6 +85,36 @@ def test_cached_tokens_are_priced_apart():
     # 20 of 100 input tokens at $1, 80 at $0.1, 5 output tokens at $10, a million each: 20 + 8 + 50 = 78 millionths
     assert cost_usd(Usage(100, 80, 5), PRICE) == pytest.approx(78e-6)
     assert cost_usd(Usage(100, 80, 5), Price(1.0, 10.0)) == pytest.approx(150e-6)
+
+
+def test_tokens_of_reasoning_are_priced_apart_where_they_have_a_price():
+    # 100 input at $1, 5 answer tokens at $10, 20 of reasoning at $4, a million each: 100 + 50 + 80 = 230 millionths
+    apart = Price(1.0, 10.0, reasoning_per_mtok=4.0)
+    assert cost_usd(Usage(100, 0, 25, 20), apart) == pytest.approx(230e-6)
+    assert cost_usd(Usage(100, 0, 25, 20), Price(1.0, 10.0)) == pytest.approx(350e-6)
+    assert cost_usd(Usage(100, 0, 25, 20), batch_price(apart)) == pytest.approx(115e-6)
+
+
+def test_a_reservation_reckons_with_the_dearer_of_answer_and_reasoning():
+    body = b'{"max_tokens": 1000}'
+    dear, cheap = Price(0.0, 10.0, reasoning_per_mtok=40.0), Price(0.0, 10.0, reasoning_per_mtok=1.0)
+    assert most_of(body, dear).usd == pytest.approx(0.04)
+    assert most_of(body, cheap).usd == pytest.approx(0.01)
+
+
+def test_a_bound_holds_where_reasoning_is_the_dearer_part(tmp_path):
+    body = orjson.loads(answer().body)
+    body["usage"] = {
+        "prompt_tokens": 20, "completion_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 35},
+    }  # fmt: skip
+    reply = RawResponse(200, {}, orjson.dumps(body), body)
+    price = Price(1.0, 10.0, reasoning_per_mtok=50.0)
+    summary = run(
+        make_request(tmp_path, FakeGolden(200), price=price, max_cost_usd=0.2), FakeTransport(lambda *_: reply)
+    )
+    assert summary.cost_usd == pytest.approx(summary.calls * (20 * 1 + 5 * 10 + 35 * 50) / 1e6)
+    assert 0.1 < summary.cost_usd <= 0.2
+    assert summary.reason == "budget"
 
 
 def test_an_image_counts_as_an_image():
