@@ -202,7 +202,7 @@ class RunRequest:
 
 
 def _price(price: Price | None) -> dict[str, Any] | None:
-    """A price as part of a run's id: what is not declared adds nothing, so that a field of a later version moves none."""
+    """A price as part of a run's id: what is not declared adds nothing, so that a new field moves no id."""
     if price is None:
         return None
     found = dataclasses.asdict(price)

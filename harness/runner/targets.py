@@ -42,8 +42,8 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "beyond_tokens", "beyond_usd", "endpoint", "first", "has_answered", "limiter", "n_closed", "n_long_waits",
-        "output_tokens",
+        "_keys", "beyond_tokens", "beyond_usd", "endpoint", "first", "has_answered", "limiter", "n_closed",
+        "n_long_waits", "output_tokens",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, limiter: Limiter, output_tokens: int) -> None:
