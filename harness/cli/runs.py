@@ -40,10 +40,11 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     from harness.runs import meta_document
     from harness.runs.asked import by_last_asked, read_note
 
-    found = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None)
+    most = None if is_all else MOST_SHOWN
+    found = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None, most=most)
     for one in found.damaged:
         note(f"Left out, damaged: {one}")
-    shown = found if is_all else found[-MOST_SHOWN:]
+    shown = found
     numbers_of = headlines(runs_dir, shown)
     notes = {meta.run_id: read_note(runs_dir, meta.run_id) for meta in shown}
     if as_json:
@@ -83,7 +84,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         )
         for meta in shown
     ]
-    left = (f"{numbers.count(len(found) - len(shown))} earlier runs: --all",) if len(shown) < len(found) else ()
+    left = (f"{numbers.count(found.n_all - len(shown))} earlier runs: --all",) if len(shown) < found.n_all else ()
     kept = [at for at, name in enumerate(columns) if name not in ("Label", "Note") or any(row[at] for row in rows)]
     table = Table(
         "",

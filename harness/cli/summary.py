@@ -63,7 +63,7 @@ def newer_run(summary: RunSummary) -> str | None:
     """The run that ``latest`` means where it is not the one that was asked for again; None where it is."""
     from harness.runs.asked import by_last_asked
 
-    newest = by_last_asked(str(summary.path).rstrip("/").rpartition("/")[0])[-1:]
+    newest = by_last_asked(str(summary.path).rstrip("/").rpartition("/")[0], most=1)
     return next((one.run_id for one in newest if one.run_id != summary.run_id), None)
 
 

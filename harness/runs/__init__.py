@@ -21,8 +21,9 @@ from harness.runs.layout import (
     item_schema,
     prediction_schema,
 )
+from harness.runs.listing import latest_run, list_runs
 from harness.runs.meta import meta_document, read_meta
-from harness.runs.reader import Run, cluster_codes, latest_run, list_runs, open_run
+from harness.runs.reader import Run, cluster_codes, open_run
 from harness.runs.split import Part
 
 __all__ = [

@@ -16,7 +16,7 @@ import orjson
 from harness.errors import HarnessError
 from harness.runs.folder import RunFolder
 from harness.runs.layout import plain_name
-from harness.runs.reader import RunList, list_runs
+from harness.runs.listing import RunList, list_runs
 
 ASKED_FILE = ".asked.jsonl"
 NOTES_FOLDER = ".notes"
@@ -52,12 +52,15 @@ def asked_at(runs_dir: str | Path) -> Mapping[str, datetime]:
     return found
 
 
-def by_last_asked(runs_dir: str | Path, eval_name: str | None = None) -> RunList:
-    """Stored runs, the one last asked for at the end."""
-    runs, asked = list_runs(runs_dir, eval_name), asked_at(runs_dir)
-    made = {meta.run_id: _time(meta.created_at) for meta in runs}
-    runs.sort(key=lambda meta: max(made[meta.run_id], asked.get(meta.run_id, made[meta.run_id])))
-    return runs
+def by_last_asked(runs_dir: str | Path, eval_name: str | None = None, *, most: int | None = None) -> RunList:
+    """Stored runs, the one last asked for at the end; ``most`` takes only so many of the last."""
+    asked = asked_at(runs_dir)
+
+    def order(run_id: str, created_at: str) -> tuple[datetime, str, str]:
+        made = _time(created_at)
+        return max(made, asked.get(run_id, made)), created_at, run_id
+
+    return list_runs(runs_dir, eval_name, most=most, order=order)
 
 
 def write_note(runs_dir: str | Path, run_id: str, text: str) -> None:

@@ -38,14 +38,14 @@ def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], No
     back = _LATEST.fullmatch(name)
     if back is None:
         return open_run(name, runs_dir)
-    runs = by_last_asked(runs_dir)
+    n_back = int(back[1] or 0)
+    runs = by_last_asked(runs_dir, most=n_back + 1)
     for one in runs.damaged:
         note(f"Left out, damaged: {one}")
     if not runs:
         raise HarnessError(
             f"no runs in {runs_dir}", allowed="a folder that holds runs", next_step="make one: harness run EVAL"
         )
-    n_back = int(back[1] or 0)
     if n_back >= len(runs):
         raise HarnessError(
             f"'{name}' goes back {n_back:,} runs, and {runs_dir} holds {len(runs):,}",

@@ -81,6 +81,36 @@ class RunFolder:
             return []
         return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
 
+    def read_each(self, name: str) -> Iterator[tuple[str, bytes | OSError | HarnessError]]:
+        """The file of this name in every folder that has one: folder and bytes, or what hinders reading.
+
+        Behind an address it is one listing and one bulk read, whose calls run side by side where the store can.
+        """
+        folders = [one for one in self.names() if not one.startswith(".")]
+        if self._filesystem is None:
+            for folder in folders:
+                try:
+                    with open(f"{self._root}/{folder}/{name}", "rb", buffering=0) as file:
+                        yield folder, file.readall()
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                except OSError as error:
+                    yield folder, error
+            return
+        if not folders:
+            return
+        paths = {f"{self._root}/{folder}/{name}": folder for folder in folders}
+        with _reached(self.address):
+            found = self._filesystem.cat(list(paths), on_error="return")
+        by_folder = {paths[path if path in paths else f"/{path.lstrip('/')}"]: one for path, one in found.items()}
+        for folder in folders:
+            content = by_folder.get(folder)
+            if isinstance(content, bytes):
+                yield folder, content
+            elif isinstance(content, Exception) and not isinstance(content, FileNotFoundError | NotADirectoryError):
+                words = " ".join(str(content).split())[:300] or type(content).__name__
+                yield folder, HarnessError(f"{self.address}/{folder}: cannot be read: {words}")
+
     def put(self, local: Path, name: str) -> None:
         """Copy a local file to a remote folder."""
         with _reached(self.address):

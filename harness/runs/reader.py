@@ -351,34 +351,6 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
     raise HarnessError(found, allowed=shown or "none yet", next_step="list them with: harness runs list")
 
 
-class RunList(list[RunMeta]):
-    """Stored runs, and what is wrong with the folders that could not be read."""
-
-    damaged: tuple[str, ...] = ()
-
-
-def list_runs(runs_dir: str | Path, eval_name: str | None = None) -> RunList:
-    """All stored runs, or those of one eval, oldest first; a damaged folder is named in ``damaged`` and left out."""
-    home = RunFolder(runs_dir)
-    found, damaged = RunList(), []
-    for name in home.names():
-        if name.startswith("."):
-            continue
-        try:
-            content = home.read(f"{name}/{META_FILE}")
-            meta = None if content is None else read_meta(content, f"{runs_dir}/{name}/{META_FILE}")
-        except (HarnessError, OSError) as error:
-            damaged.append(error.message if isinstance(error, HarnessError) else f"{runs_dir}/{name}: {error}")
-            continue
-        if meta is not None and meta.run_id == name and (eval_name is None or meta.eval_name == eval_name):
-            found.append(meta)
-        elif meta is not None and meta.run_id != name:
-            damaged.append(f"{runs_dir}/{name}: its {META_FILE} is that of run '{meta.run_id}'")
-    found.sort(key=lambda meta: (meta.created_at, meta.run_id))
-    found.damaged = tuple(damaged)
-    return found
-
-
 def cluster_codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:
     """Cluster code per item, an item without a group being its own; None when there are no groups."""
     if all(group is None for group in groups):
@@ -389,9 +361,3 @@ def cluster_codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:
         for index, group in enumerate(groups)
     ]
     return np.unique(np.asarray(found, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
-
-
-def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
-    """The newest stored run of an eval; None when there is none."""
-    runs = list_runs(runs_dir, eval_name)
-    return open_run(runs[-1].run_id, runs_dir) if runs else None

@@ -13,9 +13,8 @@ from harness.errors import HarnessError
 from harness.records import Limits
 from harness.runner.merge import find_shards, merge
 from harness.runner.shards import Shard, read_shard
-from harness.runs import open_run
+from harness.runs import list_runs, open_run
 from harness.runs.integrity import verify
-from harness.runs.reader import list_runs
 
 EXECUTION = {"created_at", "wall_s", "limits", "seal"}
 """What of run.json says how a run was carried out, not what came of it."""

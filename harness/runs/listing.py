@@ -1,0 +1,96 @@
+"""The runs that a folder holds, and which of them are the newest.
+
+Decides that a list of many runs is one listing and one bulk read: their whole records are decoded only where they are
+needed, and a damaged one is named and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.records import RunMeta
+from harness.runs.folder import RunFolder
+from harness.runs.layout import META_FILE
+from harness.runs.meta import read_meta
+from harness.runs.reader import Run, open_run
+
+
+class RunList(list[RunMeta]):
+    """Stored runs, what is wrong with the folders that could not be read, and how many runs there are in all."""
+
+    damaged: tuple[str, ...] = ()
+    n_all: int = 0
+
+
+class _Head(msgspec.Struct):
+    """What of a record says where it stands among others; the rest is passed over."""
+
+    run_id: str = ""
+    eval_name: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    name: str
+    content: bytes
+    head: _Head
+
+
+def list_runs(
+    runs_dir: str | Path,
+    eval_name: str | None = None,
+    *,
+    most: int | None = None,
+    order: Callable[[str, str], Any] = lambda run_id, created_at: (created_at, run_id),
+) -> RunList:
+    """All stored runs, or those of one eval, oldest first; a damaged folder is named in ``damaged`` and left out.
+
+    Args:
+        runs_dir: Folder or fsspec address that holds runs.
+        eval_name: Only runs of this eval.
+        most: Only so many of the last; the records of earlier ones are not decoded whole.
+        order: Sort key of a run by its id and the time of its making.
+    """
+    found, damaged = RunList(), []
+    stored: list[_Stored] = []
+    for name, content in RunFolder(runs_dir).read_each(META_FILE):
+        if isinstance(content, OSError | HarnessError):
+            damaged.append(content.message if isinstance(content, HarnessError) else f"{runs_dir}/{name}: {content}")
+            continue
+        try:
+            head = msgspec.json.decode(content, type=_Head)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            head = _Head(name)  # its whole record says what is wrong
+        if head.run_id != name:
+            damaged.append(f"{runs_dir}/{name}: its {META_FILE} is that of run '{head.run_id}'")
+        elif eval_name is None or head.eval_name == eval_name or not head.eval_name:
+            stored.append(_Stored(name, content, head))
+    stored.sort(key=lambda one: order(one.name, one.head.created_at))
+    found.n_all = len(stored)
+    for one in reversed(stored):
+        if most is not None and len(found) >= most:
+            break
+        try:
+            meta = read_meta(one.content, f"{runs_dir}/{one.name}/{META_FILE}")
+        except HarnessError as error:
+            damaged.append(error.message)
+            found.n_all -= 1
+            continue
+        if eval_name is None or meta.eval_name == eval_name:
+            found.append(meta)
+    found.reverse()
+    found.damaged = tuple(sorted(damaged))
+    return found
+
+
+def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
+    """The newest stored run of an eval; None when there is none."""
+    runs = list_runs(runs_dir, eval_name, most=1)
+    return open_run(runs[-1].run_id, runs_dir) if runs else None
