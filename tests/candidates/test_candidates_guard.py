@@ -1,5 +1,7 @@
 """Guards by name: the form each publisher prints, the parser of its answers, and crosswalks that fit its version."""
 
+import random
+
 import orjson
 import pytest
 from candidate_fakes import completion, drive, item
@@ -161,7 +163,22 @@ ORACLES = {
     "polyguard": ("poly_guard.poly_guard", "PolyGuard", {}),
     "qwen3guard": ("qwen3_guard.qwen3_guard", "Qwen3Guard", {}),
     "nemotron-reasoning": ("nemotron_content_safety.nemotron_content_safety", "NemotronContentSafety", {}),
+    "granite-guardian-3.3": ("granite_guardian.granite_guardian", "GraniteGuardian", {"criteria": "any"}),
+    "granite-guardian-4": ("granite_guardian.granite_guardian", "GraniteGuardian", {"criteria": "any"}),
 }
+"""Not gpt-oss-safeguard: there any word "violation" counts, that of the key in ``{"violation": 0}`` too."""
+WORDS_OF = {
+    "llama-guard-3": "safe|unsafe|S1|S10|S14|,|\n|unsafe\nS1| ",
+    "wildguard": "Harmful request: yes\n|Harmful request: no\n|Response refusal: n/a\n|Response refusal: no\n|"
+    "Harmful response: n/a|Harmful response: no|\n",
+    "polyguard": "Harmful request: yes\n|Harmful request: no\n|Response refusal: no\n|Harmful response: no\n|"
+    "Request safety violations: S10\n|Request safety violations: None\n",
+    "qwen3guard": "Safety: Safe\n|Safety: Unsafe\n|Safety: Controversial\n|Categories: None\n|Categories: Violent\n|\n",
+    "nemotron-reasoning": "Prompt harm: harmful\n|Prompt harm: unharmful\n|Response harm: unharmful\n|\n",
+    "granite-guardian-3.3": "<score> yes </score>|<score> no </score>| yes | no |\n|<confidence> High </confidence>",
+    "granite-guardian-4": "<score> yes </score>|<score> no </score>| yes | no |\n",
+}
+"""What answers are put together from: no reasoning beside a verdict, and no harm of a response that nobody gave."""
 
 
 def oracle(name, text):
@@ -184,12 +201,16 @@ def test_verdicts_are_those_of_any_guardrail(name):
     pytest.importorskip("any_guardrail", reason="any-guardrail is a test dependency")
     taxonomy = GUARDS[name].taxonomy
     header = form_of(name).value.header
-    names = NameIndex(("any",), {"any": tuple(taxonomy)})
+    names = NameIndex(("any",), {"any": tuple(taxonomy)} if taxonomy else None)
+    context = ParseContext(header, names, "any" if header.per == "category" else None)
+    rng = random.Random(7)
+    parts = WORDS_OF[name].split("|")
+    made = ["".join(rng.choice(parts) for _ in range(rng.randint(1, 5))) for _ in range(500)]
     agreed = 0
-    for text in TEXTS:
-        parsed = load_parser(header.answer).parse(text, ParseContext(header, names))
+    for text in (*TEXTS, *made):
+        parsed = load_parser(header.answer).parse(text, context)
         theirs = oracle(name, text)
         if parsed.outcome == "ok" and theirs is not None:
             assert parsed.decisions["any"] == int(not theirs), text
             agreed += 1
-    assert agreed >= 2
+    assert agreed >= 20
