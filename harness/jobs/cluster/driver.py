@@ -194,7 +194,9 @@ class _Driver:
                 progress.tick()
                 if not state["begun"] and time.monotonic() - self._began > QUIET_START_S and not is_waited_for:
                     is_waited_for = True
-                    progress.say("Waiting for a free processor of the cluster ...")
+                    progress.say(
+                        "Waiting for the first worker of the cluster (a free processor, and the golden set read) ..."
+                    )
                 self._pass_on_signals(progress)
         finally:
             progress.close()
