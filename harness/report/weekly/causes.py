@@ -154,8 +154,8 @@ def headline_of(
     found += [finding_sentence(one) for one in [one for one in told if _is_here(one)][:MOST_OPEN]]
     there = production_told(findings)
     found += [finding_sentence(one) for one in there[:MOST_OPEN]]
-    found += rises[: max(1, sentences.TOLD - len(falls))]
     found.append(sentences.production_sentence(rows))
+    found += rises[: max(1, sentences.TOLD - len(falls))]
     found += sentences.gaps(source, previous_week) + sentences.production_gap(production)
     if not movements:
         has_other = bool(told or remembered or there)
