@@ -99,12 +99,10 @@ class RunFolder:
             return
         if not folders:
             return
-        paths = {f"{self._root}/{folder}/{name}": folder for folder in folders}
-        with _reached(self.address):
-            found = self._filesystem.cat(list(paths), on_error="return")
-        by_folder = {paths[path if path in paths else f"/{path.lstrip('/')}"]: one for path, one in found.items()}
-        for folder in folders:
-            content = by_folder.get(folder)
+        paths = [f"{self._root}/{folder}/{name}" for folder in folders]
+        with _reached(self.address):  # whole ranges: unlike cat, they ask for no file's size first
+            found = self._filesystem.cat_ranges(paths, None, None, on_error="return")
+        for folder, content in zip(folders, found, strict=True):
             if isinstance(content, bytes):
                 yield folder, content
             elif isinstance(content, Exception) and not isinstance(content, FileNotFoundError | NotADirectoryError):
