@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        result = harness("run", "evals/e.yaml")
+        result = harness("run", "evals/e.yaml", "--cache", home / "cache.sqlite")
         assert result.exit_code == 0, result.output
     return home
 

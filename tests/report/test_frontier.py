@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        harness("run", "e.yaml")
+        harness("run", "e.yaml", "--cache", home / "cache.sqlite")
     return home
 
 
