@@ -158,7 +158,8 @@ def _write_predictions(folder, cubes, outcomes, categories, ids, error_text) -> 
             "error": text,
             "rejected": pa.array(said == "rejected"),
         }
-        tables.append(pa.table([columns[field.name] for field in schema], schema=schema))
+        known = [columns[one.name] if one.name in columns else pa.nulls(n_rows, one.type) for one in schema]
+        tables.append(pa.table(known, schema=schema))
     pq.write_table(pa.concat_tables(tables), folder / "predictions.parquet")
 
 
