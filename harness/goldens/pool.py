@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -154,12 +155,12 @@ def _files(patterns: Sequence[str]) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        if os.path.isdir(path):  # Path's own raises where a name is too long
             inside = sorted(one for one in path.iterdir() if one.is_file() and _is_table(one))
-        elif path.exists() or not glob.has_magic(pattern):
+        elif os.path.exists(path) or not glob.has_magic(pattern):
             inside = [path]
         else:
-            inside = [Path(one) for one in sorted(glob.glob(pattern, recursive=True)) if Path(one).is_file()]
+            inside = [Path(one) for one in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(one)]
         if not inside:
             raise HarnessError(f"{shortened(pattern)}: no file of a pool is there",
                                allowed=f"files ending in {', '.join(_ENDINGS)}, also under .gz",

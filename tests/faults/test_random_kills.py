@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -30,7 +31,8 @@ def killed_at_random(command, server, rng, most_new):
     while server.served < before + until and process.poll() is None:
         time.sleep(0.002)
     time.sleep(rng.uniform(0.0, 0.05))
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 

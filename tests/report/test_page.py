@@ -226,9 +226,17 @@ def test_diff_marks_words_and_keeps_context():
     assert lines[3].parts == ((False, "name "), (True, "one"), (False, " thing"))
 
 
+def measured(data):
+    """The data, with a quality for every candidate of its frontier: made-up sources have none of all categories."""
+    quality = {"f1": MetricResult(0.8, 0.7, 0.9, 90), "recall": MetricResult(0.8, 0.7, 0.9, 90)}
+    points = [dataclasses.replace(one, quality=one.quality | quality) for one in data.frontier]
+    return dataclasses.replace(data, frontier=tuple(points))
+
+
 @pytest.mark.parametrize("kind", sorted(PLOTS))
 @pytest.mark.parametrize("plot_format", ["png", "svg"])
 def test_plots_are_the_same_bytes_twice(data, kind, plot_format):
+    data = measured(data)
     first = plot(data, kind, plot_format)
     assert first == plot(data, kind, plot_format)
     assert first.startswith(b"\x89PNG" if plot_format == "png" else b"<?xml")
@@ -236,7 +244,15 @@ def test_plots_are_the_same_bytes_twice(data, kind, plot_format):
 
 @pytest.mark.parametrize("kind", sorted(PLOTS))
 def test_plots_survive_hostile_names(kind):
-    assert plot(built(hostile_source()), kind)
+    assert plot(measured(built(hostile_source())), kind)
+
+
+def test_a_frontier_without_quality_or_cost_says_which(data):
+    with pytest.raises(HarnessError, match="defined for no candidate of known cost"):
+        plot(data, "frontier")
+    unknown = tuple(dataclasses.replace(one, cost_per_1000_usd=None) for one in data.frontier)
+    with pytest.raises(HarnessError, match="no candidate of this run has a known cost"):
+        plot(dataclasses.replace(measured(data), frontier=unknown), "frontier")
 
 
 def test_plot_kinds_of_the_command_are_those_of_the_module():

@@ -18,6 +18,10 @@ def draw_frontier(pyplot: Any, data: ReportData, metric: str) -> Any:
     if metric not in METRICS:
         raise HarnessError(f"cost is not set against {metric}", allowed=", ".join(METRICS))
     placed = [one for one in data.frontier if one.cost_per_1000_usd is not None and one.quality[metric].is_defined]
+    if not placed and any(one.cost_per_1000_usd is not None for one in data.frontier):
+        raise HarnessError(
+            f"{METRIC_NAMES[metric]} of all categories together is defined for no candidate of known cost"
+        )
     if not placed:
         raise HarnessError(
             "no candidate of this run has a known cost",

@@ -160,7 +160,7 @@ def headline_of(
     if not movements:
         has_other = bool(told or remembered or there)
         found.append(sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source)))
-    found += causes[:3] if not is_comparable else causes[:1] if movements else ()
+    found += causes[:3] if not is_comparable else causes[:1]
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
         if n_quiet > 0:
