@@ -193,10 +193,7 @@ def metric_influence(
     >>> metric_influence("recall", np.array([1, 1, 0]), np.array([1, 0, 1]))[0].tolist()
     [0.25, -0.25, 0.0]
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got '{metric}'")
-    valid = (y_true >= 0) & (y_pred >= 0)
-    y, b = (y_true == 1) & valid, (y_pred == 1) & valid
+    valid, y, b = _codes(metric, y_true, y_pred)
     if metric == "f1":
         numerator, denominator = 2.0 * (y & b), y.astype(np.float64) + b
     else:
@@ -208,6 +205,21 @@ def metric_influence(
     if total == 0:
         return np.zeros(y.shape), has_data
     return (numerator - numerator.sum() / total * denominator) / total, has_data
+
+
+def _has_data(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each item is in the denominator, as ``metric_influence`` says it."""
+    valid, y, b = _codes(metric, y_true, y_pred)
+    has_data: NDArray[np.bool_] = y | b if metric == "f1" else SHARES[metric].masks(y, b, valid)[1]
+    return has_data.copy()
+
+
+def _codes(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> tuple[NDArray[np.bool_], ...]:
+    """Which items have gold and decision, which violate, which are flagged."""
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got '{metric}'")
+    valid = (y_true >= 0) & (y_pred >= 0)
+    return valid, (y_true == 1) & valid, (y_pred == 1) & valid
 
 
 CLUSTERED_METRICS = tuple(METRICS)
@@ -249,13 +261,14 @@ def clustered_metric(
     """
     if sample_weight is not None:
         return weighted_metric(metric, y_true, y_pred, sample_weight, clusters, confidence=confidence)
-    influence, has_data = metric_influence(metric, y_true, y_pred)
-    size = effective_n(influence, has_data, clusters, confidence=confidence)
     counts = confusion_counts(y_true[:, np.newaxis], y_pred[:, np.newaxis])
     n_excluded = int(counts.n_excluded[0])
     tp, fp, fn, tn = counts.category(0)
     plain = METRICS[metric](tp, fp, fn, tn, confidence=confidence, n_excluded=n_excluded)
-    if not plain.is_defined or size.factor == 1.0:
+    if not plain.is_defined or clusters is None:
+        return plain
+    size = effective_n(*metric_influence(metric, y_true, y_pred), clusters, confidence=confidence)
+    if size.factor == 1.0:
         return plain
     if size.n_clusters < 2:
         return replace(plain, low=math.nan, high=math.nan, reason=ONE_CLUSTER)
@@ -322,6 +335,12 @@ def effective_counts(
     raw = paired_cells(y_true, a, b)
     both = (a >= 0) & (b >= 0)
     gold = np.where(both, y_true, -1)
+    if clusters is None and sample_weight is None:  # every item is worth one: its influence decides nothing
+        has_data = _has_data(metric, gold, b)
+        if of == "difference":
+            has_data |= _has_data(metric, gold, a)
+        n = int(np.count_nonzero(has_data))
+        return EffectiveCells(np.asarray(raw, dtype=np.float64), raw, EffectiveN(n, n, 1.0, float(n)))
     influence, has_data = metric_influence(metric, gold, b, sample_weight)
     if of == "difference":
         influence_a, data_a = metric_influence(metric, gold, a, sample_weight)

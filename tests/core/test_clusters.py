@@ -134,3 +134,15 @@ def test_false_pass_with_clusters_is_near_alpha(runs):
         naive += noninferiority_test(int(cells.raw[5]), int(cells.raw[6]), 400, margin) <= 0.05
     assert passed / runs <= (0.062 if runs > 1000 else 0.1)
     assert naive / runs > passed / runs
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("of", ["difference", "candidate"])
+def test_no_clusters_and_a_cluster_an_item_count_alike(metric, of):
+    rng = np.random.default_rng(5)
+    y, a, b = (rng.integers(-1, 2, 200) for _ in range(3))
+    plain = effective_counts(metric, y, a, b, None, of=of)
+    apart = effective_counts(metric, y, a, b, np.arange(200), of=of)
+    assert plain.cells.tolist() == apart.cells.tolist()
+    assert plain.size == apart.size
+    assert clustered_metric(metric, y, a, None) == clustered_metric(metric, y, a, np.arange(200))
