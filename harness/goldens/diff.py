@@ -138,7 +138,7 @@ def diff_sets(old: GoldenSet, new: GoldenSet, policies: tuple[Policy | None, Pol
 
 
 def score_moves(
-    old: GoldenSet, new: GoldenSet, runs_dir: str | Path, run_names: Sequence[str] = ()
+    old: GoldenSet, new: GoldenSet, runs_dir: str | Path, chosen: Sequence[Run] = ()
 ) -> tuple[tuple[Moved, ...], dict[str, str]]:
     """Scores of stored runs on old and new labels, and the runs that could not be scored with the reason.
 
@@ -146,11 +146,10 @@ def score_moves(
         old: The version before.
         new: The version after.
         runs_dir: Where runs are stored.
-        run_names: Runs to score; all runs over either version for none.
+        chosen: Runs to score; all runs over either version for none.
     """
-    if run_names:
-        runs = [open_run(name, runs_dir) for name in run_names]
-    else:
+    runs = list(chosen)
+    if not runs:
         metas = [
             meta for meta in list_runs(runs_dir)
             if meta.golden_set.name == old.name and meta.golden_set.version in (old.version, new.version)

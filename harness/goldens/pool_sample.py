@@ -268,7 +268,8 @@ def _scan(
     if scan.no_views.counts and asked.missing_views is None:
         n_missing = sum(scan.no_views.counts.values())
         written = [found for found in scan.no_views.counts if found != _NO_VALUE]
-        where = joined((place for places in scan.no_views.places.values() for place in places), most=3)
+        places = [place for some in scan.no_views.places.values() for place in some]
+        where = ", ".join(map(shortened, places[:3])) + (", ..." if n_missing > 3 else "")
         raise HarnessError(
             f"{counted(n_missing, 'row')} without a number of views in '{shortened(asked.views)}': {where}"
             + (f" ({joined(written, most=3)})" if written else ""),

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,9 +25,9 @@ from harness import __version__
 from harness.errors import FileError, HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.policy import implied_parents
-from harness.files.text import joined, shortened
+from harness.files.text import counted, joined, shortened
 from harness.goldens.decisions import DecisionLog, Open, Settled, log_path, settle
-from harness.goldens.policy_change import category_changes, policy_name, reviewed_since, stale_labels
+from harness.goldens.policy_change import Stale, category_changes, policy_name, reviewed_since, stale_labels
 from harness.goldens.published import SUFFIX, changed_since_published, content_hash
 from harness.goldens.rewrite import write_version
 from harness.records import Policy, PolicyRef
@@ -66,6 +67,7 @@ class Release:
     changes: tuple[Change, ...]
     n_confirmed: int
     still_open: tuple[Open, ...]
+    unreviewed: tuple[Stale, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +107,17 @@ def release(golden: GoldenSet, policy: Policy | None, options: ReleaseOptions) -
     if still_open and not options.leaves_open:
         raise _open_error(log.path, still_open)
     target = options.policy or policy
-    is_new_policy = options.policy is not None and options.policy.version != golden.card.policy.version
-    if is_new_policy and policy is not None and options.policy is not None:
-        _require_reviewed(golden, policy, options, settled)
+    unreviewed = () if options.policy is None else _unreviewed(golden, policy, options.policy, options, settled)
     categories = _categories(golden, options.policy, settled)
     after, changes, n_confirmed = _applied(golden, categories, settled)
     _check_parents(after, categories, golden, target, log.path)
-    if not changes and not is_new_policy and not options.groups:
+    if not changes and options.policy is None and not options.groups:
         raise HarnessError(
             f"{log.path}: no decision changes a label ({n_confirmed} confirm what version {golden.version} has)",
-            allowed="at least one changed label, or a new policy version (--policy)",
+            allowed="at least one changed label, a later policy (--new-policy), or --group-duplicates",
             next_step=f"review the items first: harness review {golden.path}",
         )
-    return _publish(golden, target, options, categories, after, changes, n_confirmed, still_open, log)
+    return _publish(golden, target, options, categories, after, changes, n_confirmed, still_open, log, unreviewed)
 
 
 def _categories(golden: GoldenSet, new: Policy | None, settled: Sequence[Settled]) -> tuple[str, ...]:
@@ -129,20 +129,40 @@ def _categories(golden: GoldenSet, new: Policy | None, settled: Sequence[Settled
     return (*(name for name in golden.categories if name in new.category_ids), *added)
 
 
-def _require_reviewed(golden: GoldenSet, old: Policy, options: ReleaseOptions, settled: Sequence[Settled]) -> None:
-    """A set may call itself labelled under a new policy when the labels it touched were reviewed under it."""
-    assert options.policy is not None
-    stale = stale_labels(golden, category_changes(old, options.policy))
+def _unreviewed(
+    golden: GoldenSet, old: Policy | None, new: Policy, options: ReleaseOptions, settled: Sequence[Settled]
+) -> tuple[Stale, ...]:
+    """Labels that a new policy touches and nobody reviewed under it; a release needs none, or that they are accepted.
+
+    A set may call itself labelled under a new policy when both versions are known and the new one is the later.
+    """
+    was = golden.card.policy
+    if new.policy == was.name and new.version <= was.version:
+        raise HarnessError(
+            f"{golden.path}: is labelled under version {was.version} of policy '{was.name}', and version "
+            f"{new.version} is not later",
+            allowed="a later version of the policy",
+            next_step="give the changed policy the next 'version', or leave --new-policy out",
+        )
+    if old is None:
+        raise HarnessError(
+            f"{golden.path}: the policy it is labelled under ({was.name} version {was.version}) is not in the folders "
+            "around it, so nobody can tell which labels the new one touches",
+            allowed="both versions of the policy",
+            next_step="name the old one with --policy PATH",
+        )
+    stale = stale_labels(golden, category_changes(old, new))
     done = ((one.item, one.category, one.decisions[-1].policy) for one in settled)
-    left = reviewed_since(stale, done, policy_name(options.policy))
+    left = tuple(reviewed_since(stale, done, policy_name(new)))
     if left and not options.accepts_stale:
         named = joined((f"{one.item} ({one.category})" for one in left), most=MOST_NAMED)
         raise HarnessError(
-            f"{golden.path}: {len(left):,} of {len(stale):,} labels that policy version {options.policy.version} "
-            f"touches were not reviewed under it: {named}",
+            f"{golden.path}: {len(left):,} of {len(stale):,} labels that policy version {new.version} touches were "
+            f"not reviewed under it: {named}",
             allowed="a review of every stale label under the new policy",
             next_step=f"review them (harness review {golden.path} --new-policy FILE), or use --accept-stale",
         )
+    return left
 
 
 def _applied(
@@ -214,6 +234,7 @@ def _publish(
     n_confirmed: int,
     still_open: Sequence[Open],
     log: DecisionLog,
+    unreviewed: tuple[Stale, ...],
 ) -> Release:
     version = golden.version + 1
     stem = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', golden.name)}_v{version}"
@@ -246,6 +267,7 @@ def _publish(
             "changes": [one.as_dict() for one in changes],
             "grouped": len(options.groups),
             "open": [{"item": one.item, "category": one.category, "why": one.why} for one in still_open],
+            "unreviewed": [{"item": one.item, "category": one.category} for one in unreviewed],
             "harness_version": __version__,
         }
         made["record"].write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -260,7 +282,7 @@ def _publish(
                     next_step="remove what this release began to write, and release again",
                 ) from None
     return Release(named["card"], named["items"], named["record"], named["changelog"], version, len(golden), changes,
-                   n_confirmed, tuple(still_open))  # fmt: skip
+                   n_confirmed, tuple(still_open), unreviewed)  # fmt: skip
 
 
 def changelog(golden: GoldenSet, record: dict[str, Any], changes: Sequence[Change]) -> str:
@@ -272,17 +294,19 @@ def changelog(golden: GoldenSet, record: dict[str, Any], changes: Sequence[Chang
         "",
         f"Released {record['time']} by {record['author']} from version {golden.version}: "
         f"{record['note'] or 'no note'}.",
-        f"Policy {policy['name']} version {policy['version']}{moved}. {len(golden):,} items, {len(changes):,} labels "
-        f"changed, {record['decisions']['confirmed']:,} confirmed, {len(record['open']):,} open.",
+        f"Policy {policy['name']} version {policy['version']}{moved}. {len(golden):,} items, "
+        f"{counted(len(changes), 'label')} changed, {record['decisions']['confirmed']:,} confirmed, {len(record['open']):,} open.",
     ]
-    counted: dict[tuple[str, str], int] = {}
-    for one in changes:
-        counted[one.category, f"{_word(one.before)} to {_word(one.after)}"] = (
-            counted.get((one.category, f"{_word(one.before)} to {_word(one.after)}"), 0) + 1
+    if unreviewed := record["unreviewed"]:
+        by_category = Counter(one["category"] for one in unreviewed)
+        lines[-1] += (
+            f" {counted(len(unreviewed), 'label')} that the new policy touches kept unreviewed: "
+            f"{', '.join(f'{_cell(name)} {n:,}' for name, n in by_category.items())}."
         )
-    if counted:
+    moves = Counter((one.category, f"{_word(one.before)} to {_word(one.after)}") for one in changes)
+    if moves:
         lines += ["", "| category | change | labels |", "| --- | --- | ---: |"]
-        lines += [f"| {_cell(category)} | {what} | {n} |" for (category, what), n in sorted(counted.items())]
+        lines += [f"| {_cell(category)} | {what} | {n} |" for (category, what), n in sorted(moves.items())]
         lines += [
             "",
             "| item | category | before | after | by | time | why |",
@@ -317,13 +341,10 @@ def _require_known(golden: GoldenSet, categories: Sequence[str], log: Path, said
 
 
 def _open_error(log: Path, still_open: Sequence[Open]) -> HarnessError:
-    counted: dict[str, int] = {}
-    for one in still_open:
-        counted[one.why] = counted.get(one.why, 0) + 1
-    whys = ", ".join(f"{n} {why}" for why, n in counted.items())
+    whys = ", ".join(f"{n} {why}" for why, n in Counter(one.why for one in still_open).items())
     ids = joined((f"{one.item} ({one.category})" for one in still_open), most=MOST_NAMED)
     return HarnessError(
-        f"{log}: {len(still_open)} decisions are open ({whys}): {ids}",
+        f"{log}: {counted(len(still_open), 'decision')} {'is' if len(still_open) == 1 else 'are'} open ({whys}): {ids}",
         allowed="a log in which every decision is settled",
         next_step="adjudicate them (harness review CARD --adjudicate), or publish without them (--leave-open)",
     )

@@ -83,3 +83,16 @@ def test_the_command_prints_and_writes_json(tmp_path):
     assert "0 items added, 0 removed, 0 edited, 1 label changed" in result.output
     assert "a quotation" in result.output
     assert json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["relabelled"][0]["by"] == ["ana"]
+
+
+def test_a_run_is_named_as_everywhere_and_a_changed_published_version_is_told(tmp_path):
+    old, new = _released(tmp_path)
+    flagged = [at % 2 for at in range(12)]
+    store_run(tmp_path / "runs", flagged, {"v1": flagged}, ids=list(old.ids()), golden={"name": "demo", "version": 1})
+    words = ["golden", "diff", str(old.path), str(new.path), "--run", "latest", "--runs-dir", str(tmp_path / "runs")]
+    told = CliRunner().invoke(main, words)
+    assert told.exit_code == 0, told.output
+    assert "precision" in told.stdout and "Warning" not in told.output
+    path = tmp_path / "golden_sets" / "demo_v2.jsonl"
+    path.write_text(path.read_text().replace('"spam": 0', '"spam": 1', 1))
+    assert "demo_v2.jsonl was changed after version 2 of 'demo' was published" in CliRunner().invoke(main, words).stderr

@@ -150,7 +150,7 @@ def test_equally_new_texts_share_a_level():
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
-        ({"views": ""}, ["--views", "views"], "400 rows without a number of views in 'views': pool.csv row 2"),
+        ({"views": ""}, ["--views", "views"], "in 'views': pool.csv row 2, pool.csv row 3, pool.csv row 4, ... allowed:"),
         ({"views": "1,234"}, ["--views", "views"], "write them as plain numbers"),
         ({"views": -1}, ["--views", "views"], "--missing-views N"),
         ({"score": 40}, ["--score", "score"], "0 to 1 with the default bins"),
@@ -169,6 +169,11 @@ def test_what_cannot_be_drawn_from_is_one_message(tmp_path, change, arguments, m
     pool = write_pool(tmp_path / "pool.csv", [row | change for row in pool_rows()], "csv")
     result = invoke(pool, "--size", 30, "--dry-run", *arguments, code=1)
     assert message in " ".join(result.output.split())
+
+
+def test_a_part_for_views_without_views_is_refused_and_not_passed_over(tmp_path):
+    pool = write_pool(tmp_path / "pool.csv", pool_rows(), "csv")
+    assert "--views-part is for --views." in invoke(pool, "--size", 30, "--views-part", 0.3, "--dry-run", code=2).output
 
 
 def test_missing_views_count_as_declared(tmp_path):

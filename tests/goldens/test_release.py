@@ -107,7 +107,7 @@ def test_open_decisions_stop_a_release_unless_they_are_left_open(tmp_path):
     _decide(card, ("i1", "hate", 0), ("i2", "hate", 1), reviewers=2)
     DecisionLog(log_path(card)).append([new_decision("label", "ben", "i1", "hate", 0, policy="demo v1", reviewers=2)])
     golden, policy = load(card)
-    with pytest.raises(HarnessError, match=r"1 decisions are open .1 another reviewer is awaited.: i2"):
+    with pytest.raises(HarnessError, match=r"1 decision is open .1 another reviewer is awaited.: i2"):
         release(golden, policy, OPTIONS)
     made = release(golden, policy, replace(OPTIONS, leaves_open=True))
     assert [one.item for one in made.changes] == ["i1"]
@@ -190,7 +190,30 @@ def test_the_command_releases_and_prints_where(tmp_path):
     _decide(card, ("i1", "hate", 0))
     result = CliRunner().invoke(main, ["golden", "release", str(card), "--author", "lead", "--note", "week 47"])
     assert result.exit_code == 0, result.output
-    assert "demo version 2: 1 labels changed, 0 confirmed" in result.output
+    assert "demo version 2: 1 label changed, 0 confirmed" in result.output
     result = CliRunner().invoke(main, ["golden", "release", str(card), "--author", "lead"])
     assert result.exit_code == 1
     assert "is there already" in result.output
+
+
+def test_labels_accepted_unreviewed_under_a_new_policy_are_told_and_recorded(tmp_path):
+    card = write_set(tmp_path)
+    later = write_policy(tmp_path, 2, "Attacks people or groups.")
+    words = ["golden", "release", str(card), "--new-policy", str(later), "--accept-stale"]
+    told = CliRunner().invoke(main, words)
+    assert told.exit_code == 0, told.output
+    record = json.loads((card.parent / "demo_v2.release.json").read_text())
+    assert record["unreviewed"] and {one["category"] for one in record["unreviewed"]} == {"hate"}
+    said = f"{len(record['unreviewed'])} labels that the new policy touches kept unreviewed"
+    assert said in told.output
+    assert f"{said}: hate" in (card.parent / "demo_v2.changelog.md").read_text()
+
+
+def test_a_policy_that_is_not_later_or_whose_old_version_is_not_there_is_no_new_policy(tmp_path):
+    card = write_set(tmp_path)
+    later = write_policy(tmp_path, 2, "Attacks people or groups.")
+    golden, policy = load(card)
+    with pytest.raises(HarnessError, match="version 1 is not later"):
+        release(golden, policy, replace(OPTIONS, policy=policy))
+    with pytest.raises(HarnessError, match="is not in the folders around it, so nobody can tell"):
+        release(golden, None, replace(OPTIONS, policy=load_policy(later).value))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option, print_json, runs_dir_option
+from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.goldens.diff import SetDiff
@@ -40,10 +40,14 @@ def command(
     """
     from harness.cli.golden.options import load_with_policy
     from harness.goldens.diff import diff_sets, score_moves
+    from harness.goldens.published import changed_since_published
 
     (old, old_policy), (new, new_policy) = load_with_policy(old_path, None), load_with_policy(new_path, None)
     pair = (None if old_policy is None else old_policy.value, None if new_policy is None else new_policy.value)
-    moved, left_out = score_moves(old, new, runs_dir, run_names)
+    for fault in filter(None, map(changed_since_published, (old, new))):
+        note(f"Warning: {fault.path} {fault.found}")
+    runs = [find_run(runs_dir, name) for name in run_names]
+    moved, left_out = score_moves(old, new, runs_dir, runs)
     found = replace(diff_sets(old, new, pair), moved=moved, runs_left_out=left_out)
     if as_json:
         print_json(found.as_dict())

@@ -49,6 +49,7 @@ def command(
     """
     from harness.cli.golden.options import load_with_policy
     from harness.files.policy import load_policy
+    from harness.files.text import counted
     from harness.goldens.decisions import now_text
     from harness.goldens.release import ReleaseOptions, release
 
@@ -72,13 +73,16 @@ def command(
                 "changes": [one.as_dict() for one in made.changes],
                 "confirmed": made.n_confirmed,
                 "open": [{"item": one.item, "category": one.category, "why": one.why} for one in made.still_open],
+                "unreviewed": [{"item": one.item, "category": one.category} for one in made.unreviewed],
             }
         )
         return
     click.echo(
-        f"{golden.name} version {made.version}: {len(made.changes):,} labels changed, {made.n_confirmed:,} confirmed, "
+        f"{golden.name} version {made.version}: {counted(len(made.changes), 'label')} changed, {made.n_confirmed:,} confirmed, "
         f"{len(made.still_open):,} left open; {made.n_items:,} items."
     )
+    if made.unreviewed:
+        click.echo(f"{counted(len(made.unreviewed), 'label')} that the new policy touches kept unreviewed: {made.record}")
     if groups:
         click.echo(f"{len(groups):,} items got a group with the items whose text is nearly theirs.")
     click.echo(f"{made.card}\n{made.items}\n{made.changelog}\n{made.record}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from harness.cli.options import json_option, note, print_json, runs_dir_option
 
@@ -121,6 +122,9 @@ def _asked(said: dict[str, Any]) -> Asked:
         raise click.UsageError("--bins is for --score.")
     if said["missing_views"] is not None and not said["views"]:
         raise click.UsageError("--missing-views is for --views.")
+    parts_from = click.get_current_context().get_parameter_source("views_part")
+    if parts_from is ParameterSource.COMMANDLINE and not said["views"]:
+        raise click.UsageError("--views-part is for --views.")
     if said["embeddings"] and not said["coverage"]:
         raise click.UsageError("--embeddings is for --coverage.")
     run = find_run(said["runs_dir"], said["run_name"]) if said["run_name"] else None
