@@ -78,11 +78,13 @@ def command(
         )
         return
     click.echo(
-        f"{golden.name} version {made.version}: {counted(len(made.changes), 'label')} changed, {made.n_confirmed:,} confirmed, "
-        f"{len(made.still_open):,} left open; {made.n_items:,} items."
+        f"{golden.name} version {made.version}: {counted(len(made.changes), 'label')} changed, "
+        f"{made.n_confirmed:,} confirmed, {len(made.still_open):,} left open; {made.n_items:,} items."
     )
     if made.unreviewed:
-        click.echo(f"{counted(len(made.unreviewed), 'label')} that the new policy touches kept unreviewed: {made.record}")
+        click.echo(
+            f"{counted(len(made.unreviewed), 'label')} that the new policy touches kept unreviewed: {made.record}"
+        )
     if groups:
         click.echo(f"{len(groups):,} items got a group with the items whose text is nearly theirs.")
     click.echo(f"{made.card}\n{made.items}\n{made.changelog}\n{made.record}")
