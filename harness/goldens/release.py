@@ -295,13 +295,14 @@ def changelog(golden: GoldenSet, record: dict[str, Any], changes: Sequence[Chang
         f"Released {record['time']} by {record['author']} from version {golden.version}: "
         f"{record['note'] or 'no note'}.",
         f"Policy {policy['name']} version {policy['version']}{moved}. {len(golden):,} items, "
-        f"{counted(len(changes), 'label')} changed, {record['decisions']['confirmed']:,} confirmed, {len(record['open']):,} open.",
+        f"{counted(len(changes), 'label')} changed, {record['decisions']['confirmed']:,} confirmed, "
+        f"{len(record['open']):,} open.",
     ]
     if unreviewed := record["unreviewed"]:
         by_category = Counter(one["category"] for one in unreviewed)
-        lines[-1] += (
-            f" {counted(len(unreviewed), 'label')} that the new policy touches kept unreviewed: "
-            f"{', '.join(f'{_cell(name)} {n:,}' for name, n in by_category.items())}."
+        lines.append(
+            f"Kept though not reviewed under the new policy: {counted(len(unreviewed), 'label')} "
+            f"({', '.join(f'{_cell(name)} {n:,}' for name, n in by_category.items())})."
         )
     moves = Counter((one.category, f"{_word(one.before)} to {_word(one.after)}") for one in changes)
     if moves:

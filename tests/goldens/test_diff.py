@@ -92,7 +92,8 @@ def test_a_run_is_named_as_everywhere_and_a_changed_published_version_is_told(tm
     words = ["golden", "diff", str(old.path), str(new.path), "--run", "latest", "--runs-dir", str(tmp_path / "runs")]
     told = CliRunner().invoke(main, words)
     assert told.exit_code == 0, told.output
-    assert "precision" in told.stdout and "Warning" not in told.output
+    assert "precision" in told.stdout
+    assert "Warning" not in told.output
     path = tmp_path / "golden_sets" / "demo_v2.jsonl"
     path.write_text(path.read_text().replace('"spam": 0', '"spam": 1', 1))
     assert "demo_v2.jsonl was changed after version 2 of 'demo' was published" in CliRunner().invoke(main, words).stderr

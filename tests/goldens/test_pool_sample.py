@@ -153,7 +153,7 @@ def test_equally_new_texts_share_a_level():
         (
             {"views": ""},
             ["--views", "views"],
-            "in 'views': pool.csv row 2, pool.csv row 3, pool.csv row 4, ... allowed:",
+            "'views': pool.csv row 2, pool.csv row 3, pool.csv row 4, ... allowed:",
         ),
         ({"views": "1,234"}, ["--views", "views"], "write them as plain numbers"),
         ({"views": -1}, ["--views", "views"], "--missing-views N"),

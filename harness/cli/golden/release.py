@@ -82,9 +82,8 @@ def command(
         f"{made.n_confirmed:,} confirmed, {len(made.still_open):,} left open; {made.n_items:,} items."
     )
     if made.unreviewed:
-        click.echo(
-            f"{counted(len(made.unreviewed), 'label')} that the new policy touches kept unreviewed: {made.record}"
-        )
+        kept = counted(len(made.unreviewed), "label")
+        click.echo(f"Kept though not reviewed under the new policy: {kept} ({made.record.name}).")
     if groups:
         click.echo(f"{len(groups):,} items got a group with the items whose text is nearly theirs.")
     click.echo(f"{made.card}\n{made.items}\n{made.changelog}\n{made.record}")
