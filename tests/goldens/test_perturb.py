@@ -10,7 +10,7 @@ from harness.candidates.normalise import normalise
 from harness.cli import main
 from harness.files.golden.sets import load_golden
 from harness.goldens.perturb import VARIANTS, swapped
-from tests.goldens.small_set import one_category
+from tests.goldens.small_set import one_category, write_set
 
 TEXT = "Those people should never be allowed to vote here, honestly"
 
@@ -112,3 +112,24 @@ def test_a_run_without_variants_and_an_unknown_variant_are_said(project):
     assert "holds no variants" in result.output
     wrong = CliRunner().invoke(main, ["golden", "perturb", "golden_sets/s_v1.yaml", "--variant", "leetspek"])
     assert "did you mean 'leetspeak'" in wrong.output
+
+
+def test_what_has_no_text_or_no_variant_is_told(tmp_path):
+    card = write_set(
+        tmp_path,
+        [
+            {"id": "a", "text": "你好", "labels": {"hate": 1, "threat": 0, "spam": 0}},
+            {"id": "b", "text": None, "labels": {"hate": 0, "threat": 0, "spam": 0}},
+        ],
+    )
+    told = CliRunner().invoke(main, ["golden", "perturb", str(card), "--variant", "case", "--variant", "prefix"])
+    assert told.exit_code == 0, told.output
+    said = " ".join(told.output.split())
+    assert "1 item with variants: 2 in all Left out, no text: 1 item case 0 prefix 1" in said
+
+
+def test_a_word_with_two_others_is_refused(tmp_path):
+    words = ["golden", "perturb", str(write_set(tmp_path)), "--swap", "women=men", "--swap", "Men=boys"]
+    told = CliRunner().invoke(main, words)
+    assert told.exit_code == 2
+    assert "'men' stands 2 times" in told.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -43,7 +44,7 @@ def command(
     """
     from harness.errors import HarnessError
     from harness.files.golden.variants import ORIGINAL
-    from harness.files.text import joined, suggestion
+    from harness.files.text import counted, joined, suggestion
     from harness.goldens.imports.account import Account
     from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
     from harness.goldens.perturb import VARIANTS, perturbed
@@ -53,10 +54,17 @@ def command(
             raise HarnessError(f"there is no variant '{one}'", allowed=joined(VARIANTS),
                                next_step=suggestion(one, VARIANTS, "name one of these"))  # fmt: skip
     pairs = [_pair(text) for text in swaps]
+    for word, times in Counter(word.casefold() for pair in pairs for word in pair).items():
+        if times > 1:
+            raise click.BadParameter(f"'{word}' stands {times} times: one other word for each.", param_hint="--swap")
     golden, _ = load_with_policy(card_path, policy_path)
     chosen = variants or tuple(VARIANTS)
     rows = list(perturbed(golden, chosen, swap=pairs, seed=seed))
-    counts: dict[str, int] = {}
+    if not rows:
+        raise HarnessError(
+            f"{golden.path}: no item has a text", allowed="items with text", next_step="name another set"
+        )
+    counts = dict.fromkeys((ORIGINAL, *chosen), 0)
     account = Account(n_rows=len(rows))
     for row in rows:
         counts[row["meta"]["variant"]] = counts.get(row["meta"]["variant"], 0) + 1
@@ -79,10 +87,13 @@ def command(
         {"from": golden.path.name, "variants": list(chosen), "swap": list(swaps), "seed": seed},
     )
     publish(Places(card, items), rows, {}, lambda _: card_text(facts, items.name), None, account)
+    n_left_out = len(golden) - counts[ORIGINAL]
     if as_json:
-        print_json({"card": str(card), "items": len(rows), "variants": counts})
+        print_json({"card": str(card), "items": len(rows), "variants": counts, "left_out_without_text": n_left_out})
         return
-    click.echo(f"{counts.pop(ORIGINAL, 0):,} items and their variants: {len(rows):,} in all")
+    click.echo(f"{counted(counts.pop(ORIGINAL), 'item')} with variants: {len(rows):,} in all")
+    if n_left_out:
+        click.echo(f"Left out, no text: {counted(n_left_out, 'item')}")
     for variant, n in counts.items():
         click.echo(f"    {variant:12} {n:>7,}")
     if pairs and not counts.get("swap"):
