@@ -23,10 +23,12 @@ from harness.goldens.imports.account import Account
 from harness.goldens.imports.convert import converted, meta_name
 from harness.goldens.imports.doubts import (
     empty_columns,
+    encoding_remarks,
     id_remarks,
     missing_parts,
     opposites,
     repeated_ids,
+    swallowed_rows,
     undecided,
     unknown_categories,
 )
@@ -127,7 +129,7 @@ def propose(
     policy = None if policy_path is None or request.new_policy else load_policy(policy_path).value
     categories = () if policy is None else policy.category_ids
     plan = request.plan
-    remarks: list[str] = []
+    remarks = [*encoding_remarks(foreign), *swallowed_rows(samples, foreign.kind)]
     doubts: list[str] = []
     importer = None if found is None else found[1]
     if importer is None or importer.plan is not None:
@@ -137,7 +139,7 @@ def propose(
         plan = proposed(samples, plan, categories=categories)
         if request.row_ids:
             plan = replace(plan, id=None)
-        remarks = [*id_remarks(samples, plan), *opposites(plan, said), *empty_columns(samples, foreign.kind)]
+        remarks += [*id_remarks(samples, plan), *opposites(plan, said), *empty_columns(samples, foreign.kind)]
         doubts = list(undecided(plan, said, str(foreign.path)))
     plan = replace(
         plan,
@@ -320,7 +322,7 @@ def command_of(proposal: Proposal) -> str:
     add("--licence", request.licence)
     add("--source", request.source)
     add("--delimiter", request.reading.delimiter)
-    add("--encoding", request.reading.encoding)
+    add("--encoding", request.reading.encoding or proposal.foreign.guessed_encoding)
     add("--sheet", request.reading.sheet)
     add("--records", request.reading.records)
     add("--text", plan.text)

@@ -27,13 +27,13 @@ def show_proposal(proposal: Proposal, *, show_text: bool) -> None:
     if proposal.samples:
         show_columns(proposal, show_text=show_text)
     for remark in proposal.remarks:
-        click.echo(f"Note: {remark}")
+        click.echo(f"Note: {_printable(remark)}")
     if not proposal.missing:
         click.echo("\nThe card:\n")
         click.echo("\n".join(f"    {line}" for line in preview(proposal).splitlines()))
         if proposal.is_new_policy:
             click.echo(f"\nA policy to be written goes to {proposal.policy_path}, with the categories of the file.")
-        click.echo(f"\nThe same without questions:\n    {command_of(proposal)}\n")
+        click.echo(f"\nThe same without questions:\n    {_printable(command_of(proposal))}\n")
 
 
 def show_columns(proposal: Proposal, *, show_text: bool) -> None:
@@ -44,7 +44,8 @@ def show_columns(proposal: Proposal, *, show_text: bool) -> None:
     for name, values in list(proposal.samples.items())[:60]:
         is_text = name == proposal.plan.text
         cells = [_cell(value, hide=not show_text and _is_long(value, is_text=is_text)) for value in values[:ROWS]]
-        click.echo(f"    {name[:wide] or '(no name)':{wide}}  {roles[name][:_WIDE]:{_WIDE}}  {' | '.join(cells)}")
+        shown, role = _printable(name)[:wide] or "(no name)", _printable(roles[name])[:_WIDE]
+        click.echo(f"    {shown:{wide}}  {role:{_WIDE}}  {' | '.join(cells)}")
     if len(proposal.samples) > 60:
         click.echo(f"    ... and {len(proposal.samples) - 60} more columns")
 
@@ -81,9 +82,14 @@ def _is_long(value: Any, *, is_text: bool) -> bool:
 
 def _cell(value: Any, *, hide: bool) -> str:
     text = "" if value is None else " ".join(str(value).split())
-    text = "".join(char if char.isprintable() else "?" for char in text)
+    text = _printable(text)
     text = text if len(text) <= 30 else f"{text[:27]}..."
     return mask(text) if hide else text
+
+
+def _printable(text: str) -> str:
+    """Text that cannot act on a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def show_result(result: Result) -> None:

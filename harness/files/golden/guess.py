@@ -19,7 +19,7 @@ from harness.records import GoldenCard
 Samples = Mapping[str, Sequence[Any]]
 
 _IDS = words(
-    "id _id item_id itemid case_id caseid conv_id conversation_id comment_id commentid tweet_id tweetid post_id "
+    "id _id item item_id itemid case_id caseid conv_id conversation_id comment_id commentid tweet_id tweetid post_id "
     "message_id msg_id sample_id example_id record_id row_id rev_id uid uuid guid inner_id doc_id document_id "
     "video_id content_id key nr no number item_no item_nr row_nr"
 )

@@ -145,3 +145,30 @@ def empty_columns(samples: Mapping[str, Sequence[Any]], kind: str) -> Iterator[s
                 f"column '{name}' is empty in every row: where it holds formulas, open the file in a spreadsheet and "
                 "save it, so that their values stand in it"
             )
+
+
+def encoding_remarks(foreign: Foreign) -> Iterator[str]:
+    """An encoding that nothing names: a few letters fit several, and a wrong one changes them without a fault."""
+    if foreign.guessed_encoding is not None:
+        other = "cp1250" if foreign.guessed_encoding == "cp1252" else "cp1252"
+        yield (
+            f"the file is not UTF-8 and names no encoding: {foreign.guessed_encoding} is the likeliest by its letters; "
+            f"look at them (--show-text), and say --encoding {other} or another where they are wrong"
+        )
+
+
+def swallowed_rows(samples: Mapping[str, Sequence[Any]], kind: str) -> Iterator[str]:
+    """A cell of a CSV file that holds lines with as many marks as a row has: a quote was probably never closed."""
+    least = len(samples) - 1
+    if kind != "csv" or least < 2:
+        return
+    for name, values in samples.items():
+        for value in values:
+            lines = value.splitlines()[1:-1] if isinstance(value, str) and "\n" in value else []
+            alike = max((sum(line.count(mark) == least for line in lines) for mark in ",;\t|"), default=0)
+            if alike >= 3 and alike >= 0.9 * len(lines):
+                yield (
+                    f"a cell of column '{name}' holds {counted(alike, 'line')} that look like rows of their own: a quote "
+                    "that is not closed swallows the rows up to the next one; look for it, and compare the count of rows"
+                )
+                return

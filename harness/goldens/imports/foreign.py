@@ -47,7 +47,8 @@ def sha256_of(path: Path) -> str:
 class Foreign:
     """One table of a file: ``rows`` gives (number, row or what stands in its place) anew each time.
 
-    ``objects`` gives the same rows of a JSON file before they are made flat; None for tables.
+    ``objects`` gives the same rows of a JSON file before they are made flat; None for tables. ``guessed_encoding`` is
+    what a text was read as although nothing in it or said of it names an encoding.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Foreign:
     rows: Callable[[], Iterator[tuple[int, Row | NoRow]]]
     document: Any = None
     objects: Callable[[], Iterator[tuple[int, Any]]] | None = None
+    guessed_encoding: str | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -189,7 +191,8 @@ def _of_text(path: Path, inner: Path, reading: Reading, facts: tuple[str, ...]) 
     told = [*facts, "CSV"] if delimiter == "," else [*facts, f"cells parted by {_MARK_NAMES.get(delimiter, delimiter)}"]
     if encoding.replace("-sig", "") != "utf-8":
         told.append(f"read as {encoding}")
-    return Foreign(path, "csv", columns, tuple(told), rows)
+    is_guessed = reading.encoding is None and encoding not in ("utf-8", *_BOMS.values())
+    return Foreign(path, "csv", columns, tuple(told), rows, guessed_encoding=encoding if is_guessed else None)
 
 
 def _cells(path: Path, reader: Any, columns: Sequence[str], n_skipped: int) -> Iterator[tuple[int, Row | NoRow]]:

@@ -283,7 +283,13 @@ def _words(samples: Mapping[str, Sequence[Any]], plan: Plan, categories: Collect
         elif any(map(str.isalnum, word)) and not _GRADED.fullmatch(word):
             names[word] = category_id(word)
     zero = [*plan.blank_is_zero]
+    votes = [vote.column for vote in plan.votes]
+    together = [value for column in votes for value in samples.get(column, ())]
+    # where another annotator writes a no, a blank is no vote
+    is_vote_blank_zero = _only_marks(together, plan, values)
     for column in [*single, *naming]:
+        if column in votes and not is_vote_blank_zero:
+            continue
         if column not in plan.cuts and column not in zero and _only_marks(samples.get(column, ()), plan, values):
             zero.append(column)
     return replace(plan, values=values, names=names, blank_is_zero=tuple(zero))
@@ -291,6 +297,8 @@ def _words(samples: Mapping[str, Sequence[Any]], plan: Plan, categories: Collect
 
 def _only_marks(values: Sequence[Any], plan: Plan, codes: Mapping[str, int | None]) -> bool:
     """Whether a column only marks what violates: it never says no, and never that nobody knows."""
+    if any(isinstance(value, list) and not value for value in values):
+        return False  # an empty list says no, so that nothing at all is not labelled
     by_word = {folded(value): code for value, code in codes.items()}
     words = {folded(word) for value in values for word in parted(value, plan.separator)}
     said = {by_word.get(word, 0 if word in ("0", "0.0", "false") else 1) for word in words}

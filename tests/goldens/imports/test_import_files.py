@@ -427,3 +427,50 @@ def test_a_million_rows_take_little_more_memory_than_a_hundred_thousand(tmp_path
         peaks.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]))
     print(f"import: {peaks[0]:,.0f} MB for 100,000 rows, {peaks[1]:,.0f} MB for 1,000,000")
     assert peaks[1] - peaks[0] < 100  # of these, the hashes of the ids and their order
+
+
+def test_an_annotator_s_blank_beside_a_no_is_no_vote(tmp_path):
+    text = "id,text,ann1,ann2,ann3\n1,aa,1,0,1\n2,bb,0,0,1\n3,dd,0,1,\n"
+    golden, told = imported(tmp_path, "a.csv", text)
+    assert told["votes"] == 8
+    assert [list(item.labels.values()) for item in golden.items()] == [[1], [0], [None]]
+
+
+def test_null_beside_empty_lists_is_not_labelled(tmp_path):
+    text = '[{"text":"a","labels":["hate"]},{"text":"b","labels":[]},{"text":"c","labels":null}]'
+    golden, _ = imported(tmp_path, "a.json", text)
+    assert [item.labels.get("hate") for item in golden.items()] == [1, 0, None]
+
+
+def test_rows_of_annotators_are_recognised_by_a_column_item(tmp_path):
+    text = "item,text,annotator,hate\n1,aa,ana,1\n1,aa,ben,0\n1,aa,cy,1\n2,bb,ana,0\n2,bb,ben,0\n"
+    golden, _ = imported(tmp_path, "a.csv", text)
+    assert labels_of(golden) == {"1": {"hate": 1}, "2": {"hate": 0}}
+
+
+def test_a_guessed_encoding_is_said_and_stands_in_the_command(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,text,hate\n1,não é ação coração você,1\n2,mãe irmã pão,0\n".encode("cp1252"))
+    result = run(path, "--dry-run", "--to", tmp_path / "golden_sets")
+    assert "names no encoding" in result.output
+    assert "--encoding cp125" in result.output.split("The same without questions:")[1]
+    told = run(path, "--dry-run", "--to", tmp_path / "golden_sets", "--encoding", "cp1252")
+    assert "names no encoding" not in told.output
+
+
+def test_rows_that_a_quote_swallowed_are_suspected(tmp_path):
+    rows = "".join(f'{at},{chr(34) if at in (5, 60) else ""}text number {at},{at % 2}\n' for at in range(1, 101))
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,label\n" + rows)
+    assert "look like rows of their own" in run(path, "--dry-run", "--to", tmp_path / "golden_sets").output
+    path.write_text('id,text,label\n1,"one,\ntwo, too,\nthree\n\nfour",1\n2,five,0\n')
+    assert "rows of their own" not in run(path, "--dry-run", "--to", tmp_path / "golden_sets").output
+
+
+def test_a_header_cannot_act_on_the_terminal(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,hate\x1b[31m\n1,foo,1\n2,bar,0\n")
+    result = CliRunner().invoke(
+        main, ["golden", "import", str(path), "--dry-run", "--to", str(tmp_path / "golden_sets")], color=True
+    )
+    assert "\x1b" not in result.output
