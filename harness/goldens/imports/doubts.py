@@ -168,7 +168,7 @@ def swallowed_rows(samples: Mapping[str, Sequence[Any]], kind: str) -> Iterator[
             alike = max((sum(line.count(mark) == least for line in lines) for mark in ",;\t|"), default=0)
             if alike >= 3 and alike >= 0.9 * len(lines):
                 yield (
-                    f"a cell of column '{name}' holds {counted(alike, 'line')} that look like rows of their own: a quote "
-                    "that is not closed swallows the rows up to the next one; look for it, and compare the count of rows"
+                    f"a cell of column '{name}' holds {counted(alike, 'line')} that look like rows of their own: a "
+                    "quote that is not closed swallows rows up to the next one; look for it, and compare the count of rows"
                 )
                 return

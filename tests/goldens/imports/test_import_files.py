@@ -459,7 +459,7 @@ def test_a_guessed_encoding_is_said_and_stands_in_the_command(tmp_path):
 
 
 def test_rows_that_a_quote_swallowed_are_suspected(tmp_path):
-    rows = "".join(f'{at},{chr(34) if at in (5, 60) else ""}text number {at},{at % 2}\n' for at in range(1, 101))
+    rows = "".join(f"{at},{chr(34) if at in (5, 60) else ''}text number {at},{at % 2}\n" for at in range(1, 101))
     path = tmp_path / "a.csv"
     path.write_text("id,text,label\n" + rows)
     assert "look like rows of their own" in run(path, "--dry-run", "--to", tmp_path / "golden_sets").output
