@@ -169,6 +169,6 @@ def swallowed_rows(samples: Mapping[str, Sequence[Any]], kind: str) -> Iterator[
             if alike >= 3 and alike >= 0.9 * len(lines):
                 yield (
                     f"a cell of column '{name}' holds {counted(alike, 'line')} that look like rows of their own: a "
-                    "quote that is not closed swallows rows up to the next one; look for it, and compare the count of rows"
+                    "quote that is not closed swallows rows up to the next; look for it, and compare the row count"
                 )
                 return
