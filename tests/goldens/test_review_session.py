@@ -158,6 +158,15 @@ async def test_the_page_decides(tmp_path):
     await client.close()
 
 
+async def test_a_time_that_is_no_number_does_not_reach_the_log(tmp_path):
+    session, _, client, link = await _client(tmp_path)
+    answer = await _posted(client, link + "decide", {**GOOD, "seconds": float("nan")})
+    assert answer.status == 200
+    assert "NaN" not in await answer.text()
+    assert [one.seconds for one in session.log.read()] == [None]
+    await client.close()
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -145,7 +146,7 @@ class ReviewServer:
             raise RefusedError("at, category and action are needed")
         if not isinstance(reason, str) or type(label) not in (int, type(None)) or type(seen) not in (str, type(None)):
             raise RefusedError("label is 1, 0 or null")
-        is_time = type(seconds) in (int, float)
+        is_time = type(seconds) in (int, float) and math.isfinite(seconds)  # NaN and Infinity are no JSON for the log
         return _json(
             200,
             self._session.decide(
