@@ -146,7 +146,7 @@ class ReviewServer:
             raise RefusedError("at, category and action are needed")
         if not isinstance(reason, str) or type(label) not in (int, type(None)) or type(seen) not in (str, type(None)):
             raise RefusedError("label is 1, 0 or null")
-        is_time = type(seconds) in (int, float) and math.isfinite(seconds)  # NaN and Infinity are no JSON for the log
+        is_time = isinstance(seconds, int | float) and math.isfinite(seconds)  # NaN is no JSON
         return _json(
             200,
             self._session.decide(
