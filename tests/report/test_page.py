@@ -234,7 +234,7 @@ def measured(data):
 
 
 @pytest.mark.parametrize("kind", sorted(PLOTS))
-@pytest.mark.parametrize("plot_format", ["png", "svg"])
+@pytest.mark.parametrize("plot_format", [pytest.param("png", marks=pytest.mark.slow), "svg"])
 def test_plots_are_the_same_bytes_twice(data, kind, plot_format):
     data = measured(data)
     first = plot(data, kind, plot_format)
