@@ -210,8 +210,7 @@ def metric_influence(
 def _has_data(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether each item is in the denominator, as ``metric_influence`` says it."""
     valid, y, b = _codes(metric, y_true, y_pred)
-    has_data: NDArray[np.bool_] = y | b if metric == "f1" else SHARES[metric].masks(y, b, valid)[1]
-    return has_data.copy()
+    return np.array(y | b if metric == "f1" else SHARES[metric].masks(y, b, valid)[1])
 
 
 def _codes(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> tuple[NDArray[np.bool_], ...]:
@@ -339,8 +338,7 @@ def effective_counts(
         has_data = _has_data(metric, gold, b)
         if of == "difference":
             has_data |= _has_data(metric, gold, a)
-        n = int(np.count_nonzero(has_data))
-        return EffectiveCells(np.asarray(raw, dtype=np.float64), raw, EffectiveN(n, n, 1.0, float(n)))
+        return EffectiveCells(np.asarray(raw, dtype=np.float64), raw, effective_n(has_data, has_data, None))
     influence, has_data = metric_influence(metric, gold, b, sample_weight)
     if of == "difference":
         influence_a, data_a = metric_influence(metric, gold, a, sample_weight)
