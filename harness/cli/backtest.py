@@ -18,9 +18,10 @@ from harness.cli.options import (
     note,
     print_json,
     runs_dir_option,
+    shown_as,
+    views_options,
     wave_option,
 )
-from harness.environment import TEXT_VARIABLE
 
 if TYPE_CHECKING:
     from harness.jobs.backtest_ready import Prepared, Wanted
@@ -60,10 +61,7 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
 )
 @click.option("--bins", metavar="A,B,...", help="Where bins begin; default: 0.05,0.2,0.5,0.8,0.95.")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Stratify by the values of a column; repeatable.")
-@click.option("--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often.")
-@click.option("--views-part", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
-              show_default=True, metavar="SHARE", help="Part of the chance that follows views.")  # fmt: skip
-@click.option("--missing-views", type=click.FloatRange(min=0), metavar="N", help="What rows without views count as.")
+@views_options
 @click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default="root", show_default=True,
               help="Items per stratum: as many of each, by the root of its size, or in proportion.")  # fmt: skip
 @click.option("--text", "text_column", metavar="COLUMN", help="The column of texts, where its name does not say so.")
@@ -75,8 +73,7 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
               help="Days of traffic in the pool: numbers are given a day.")  # fmt: skip
 @click.option("--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
               help="Seconds a reviewer needs for one flagged item.")  # fmt: skip
-@click.option("--show", "text_mode", envvar=TEXT_VARIABLE, type=click.Choice(["masked", "full", "none"]),
-              help="How item text is shown; default: masked, and none where CI is set.")  # fmt: skip
+@shown_as("--show")
 @click.option("--format", "formats", callback=_formats, metavar="LIST",
               help="Files to write, with commas: html,md,xlsx,json,csv (csv: the flips).")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
@@ -127,7 +124,7 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
         gguf=said["gguf"], max_tokens=said["max_tokens"],
     )  # fmt: skip
     period = Period(said["days"], said["review_seconds"])
-    mode = _mode(said["text_mode"])
+    mode: TextMode = said["text_mode"]
     with interruptible():
         from harness.cli.run import announce_model, show_weights
         from harness.cli.voice import progress_stream
@@ -185,12 +182,6 @@ def _wanted(said: dict[str, Any]) -> Wanted:
     )  # fmt: skip
     precision = None if said["precision"] is None else said["precision"] / 100
     return Wanted(asked, Columns(item, by_category, said["flagged_as"]), said["crosswalk"], precision, said["baseline"])
-
-
-def _mode(value: str | None) -> TextMode:
-    from harness.report.parts.masking import default_text_mode
-
-    return value or default_text_mode(os.environ)  # type: ignore[return-value]
 
 
 def _told(n: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -20,7 +20,7 @@ from harness.cli.options import (
 from harness.cli.thresholds import scored_candidate
 
 if TYPE_CHECKING:
-    from harness.core.bands import BandGoal
+    from harness.core.bands import BandGoal, BandKind
     from harness.measure.bands import BandChoice, ChosenBands
     from harness.report.parts.tables import Table
     from harness.runs import Run
@@ -130,7 +130,7 @@ def _goal(text: str, whole: str) -> BandGoal:
     if found[2].endswith("%") or not 0 < value < 1:
         hint = f" ({value:g}% is {value / 100:g})" if 0 < value < 100 else ""
         raise click.BadParameter(f"'{whole}' is not between 0 and 1{hint}.", param_hint="--goal")
-    return BandGoal(found[1], value)  # type: ignore[arg-type]
+    return BandGoal(cast("BandKind", found[1]), value)
 
 
 def _table(run: Run, candidate: str, chosen: BandChoice, delta: float, notes: tuple[str, ...]) -> Table:

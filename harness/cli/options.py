@@ -46,14 +46,37 @@ def json_option(function: F) -> F:
 
 def text_option(function: F) -> F:
     """``--text``: how much of an item's text is shown."""
+    return shown_as("--text")(function)
+
+
+def shown_as(flag: str) -> Callable[[F], F]:
+    """How much of an item's text is shown, by this option: ``--show`` where ``--text`` names a column."""
     return click.option(
-        "--text",
+        flag,
         "text_mode",
         envvar=TEXT_VARIABLE,
         type=click.Choice(["masked", "full", "none"]),
         callback=_text_mode,
         help="How item text is shown; default: masked, and none where CI is set.",
-    )(function)
+    )
+
+
+def views_options(function: F) -> F:
+    """``--views``, ``--views-part`` and ``--missing-views``: items that are seen much are drawn more often."""
+    missing = click.option(
+        "--missing-views", type=click.FloatRange(min=0), metavar="N", help="What rows without views count as."
+    )
+    part = click.option(
+        "--views-part",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.5,
+        show_default=True,
+        metavar="SHARE",
+        help="Part of the chance that follows views.",
+    )
+    return click.option(
+        "--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often."
+    )(part(missing(function)))
 
 
 def production_options(function: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from harness.cli.options import json_option, note, print_json, runs_dir_option
+from harness.cli.options import json_option, note, print_json, runs_dir_option, views_options
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -36,10 +36,7 @@ _SHOWN = 30
 @click.option("--embeddings", metavar="minilm|FOLDER",
               help="With --coverage: by meaning, with MiniLM (extra 'embeddings') or a folder's sentence model; "
                    "default: by character sequences.")  # fmt: skip
-@click.option("--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often.")
-@click.option("--views-part", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
-              show_default=True, metavar="SHARE", help="Part of the chance that follows views.")  # fmt: skip
-@click.option("--missing-views", type=click.FloatRange(min=0), metavar="N", help="What rows without views count as.")
+@views_options
 @click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default="equal", show_default=True,
               help="Items per stratum: as many of each, by the root of its size, or in proportion.")  # fmt: skip
 @click.option("--card", "cards", multiple=True, metavar="CARD", type=click.Path(path_type=Path),
