@@ -5,6 +5,8 @@ from harness.api.functions import plot as plot
 from harness.api.functions import run as run
 from harness.api.functions import score as score
 from harness.api.functions import write_report as write_report
+from harness.api.optimise import Objective as Objective
+from harness.api.optimise import objective as objective
 from harness.api.results import Comparison as Comparison
 from harness.api.results import Gate as Gate
 from harness.api.results import Picture as Picture

@@ -88,7 +88,7 @@ def run(
             prepared = prepare_run(path, options, os.environ)
             return execute(prepared, stream=stream, on_stoppable=on_stoppable)
 
-        summary = _beside_a_loop(work) if _is_in_a_loop() else work(None)
+        summary = in_a_notebook_too(work)
     return open_run(summary.path)
 
 
@@ -284,6 +284,11 @@ def _warn(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").startswith("harness."):
         depth, frame = depth + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=depth)
+
+
+def in_a_notebook_too(work: Callable[[Callable[[Callable[[], None]], None] | None], RunSummary]) -> RunSummary:
+    """Run here, or in a thread where an event loop has this one already."""
+    return _beside_a_loop(work) if _is_in_a_loop() else work(None)
 
 
 def _is_in_a_loop() -> bool:

@@ -32,6 +32,11 @@ def compile_prompt(prompt: Loaded[Prompt] | Prompt, policy: Policy) -> CompiledP
     return CompiledPrompt(loaded, policy)
 
 
+def shows_item(template: str) -> bool:
+    """Whether a template, or a line of one, shows something of the item."""
+    return _SHOWS_ITEM.search(template) is not None
+
+
 class CompiledPrompt:
     """Renders the messages of a prompt; what does not depend on the item is rendered once."""
 
@@ -41,7 +46,7 @@ class CompiledPrompt:
         self.category_ids = prompt_categories(self.header, policy)
         self.categories: tuple[Category, ...] = tuple(policy.category(name) for name in self.category_ids)
         self.shows_text = any(_SHOWS_TEXT.search(message.template) for message in prompt.value.messages)
-        self.shows_item = any(_SHOWS_ITEM.search(message.template) for message in prompt.value.messages)
+        self.shows_item = any(shows_item(message.template) for message in prompt.value.messages)
         self.shows_modalities = any(_SHOWS_MODALITIES.search(message.template) for message in prompt.value.messages)
         self._prompt = prompt
         self._compiled: dict[str | None, list[tuple[str, str | Template]]] = {}

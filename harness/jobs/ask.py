@@ -111,7 +111,7 @@ async def _ask(candidate: Candidate, probe: str, text: str, prepared: PreparedRu
     try:
         requests = next(deciding)
         while True:
-            responses = [await _response(one, prepared.request.endpoints[one.model_id], transport) for one in requests]
+            responses = [await answer_of(one, prepared.request.endpoints[one.model_id], transport) for one in requests]
             said += [_said(one) for one in responses]
             requests = deciding.send(responses)
     except StopIteration as done:
@@ -121,7 +121,7 @@ async def _ask(candidate: Candidate, probe: str, text: str, prepared: PreparedRu
     return Probed(candidate.id, probe, answer.outcome, flagged, redacted(words), answer.error or "")
 
 
-async def _response(request: Request, endpoint: Endpoint, transport: Transport) -> Response:
+async def answer_of(request: Request, endpoint: Endpoint, transport: Transport) -> Response:
     """One answer, waited for a little where the server asks for it."""
     attempt, began = 0, time.monotonic()
     while True:

@@ -29,7 +29,7 @@ from harness.jobs.prompt_variants import Variant, write_prompt
 from harness.jobs.run import PreparedRun, RunOptions, execute, prepare_run
 from harness.measure.compare import compare
 from harness.measure.decisions import decisions
-from harness.records import MISSING, Prompt
+from harness.records import MISSING, CandidateSpec, Loaded, Prompt
 from harness.runner import RunSummary
 from harness.runs import Run, open_run
 
@@ -108,21 +108,31 @@ def prepare_variants(
         )
     own = spec.candidates[name]
     candidates = {name: own, **{one.name: dataclasses.replace(own, value=one.name) for one in variants}}
-    varied = dataclasses.replace(
-        spec, eval=f"{spec.eval}-{suffix}", candidates=candidates, baseline=name, gate=None, must_catch=None
-    )
     with tempfile.TemporaryDirectory() as folder:
         files = {one.name: write_prompt(one.prompt, Path(folder) / f"{one.name}.md") for one in variants}
-        yield prepare_run(
-            dataclasses.replace(
-                loaded,
-                eval=dataclasses.replace(loaded.eval, value=varied),
-                must_catch=None,
-                named={**loaded.named, "prompt": {**loaded.prompts, **files}},
-            ),
-            dataclasses.replace(options, candidates=()),
-            environment,
-        )
+        varied = with_prompts(loaded, name, candidates, files, suffix=suffix)
+        yield prepare_run(varied, dataclasses.replace(options, candidates=()), environment)
+
+
+def with_prompts(
+    loaded: LoadedEval,
+    baseline: str,
+    candidates: Mapping[str, CandidateSpec],
+    files: Mapping[str, Loaded[Prompt]],
+    *,
+    suffix: str,
+) -> LoadedEval:
+    """The eval with other candidates and further prompts, under a name of its own and without a gate."""
+    spec = loaded.eval.value
+    varied = dataclasses.replace(
+        spec, eval=f"{spec.eval}-{suffix}", candidates=candidates, baseline=baseline, gate=None, must_catch=None
+    )
+    return dataclasses.replace(
+        loaded,
+        eval=dataclasses.replace(loaded.eval, value=varied),
+        must_catch=None,
+        named={**loaded.named, "prompt": {**loaded.prompts, **files}},
+    )
 
 
 def ran(

@@ -67,6 +67,7 @@ class PreparedRun:
     loaded: LoadedEval
     request: RunRequest
     servers: Mapping[str, EmbeddedServer] = field(default_factory=dict)
+    keeps_servers: bool = False
 
     def transport(self, inner: Transport, on_start: Callable[[], None] | None = None) -> Transport:
         """The transport of this run around one that makes HTTP calls."""
@@ -74,7 +75,7 @@ class PreparedRun:
             return inner
         from harness.runner.embedded import EmbeddedTransport
 
-        return EmbeddedTransport(inner, self.servers, on_start)
+        return EmbeddedTransport(inner, self.servers, on_start, is_kept=self.keeps_servers)
 
 
 def prepare_run(

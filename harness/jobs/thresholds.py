@@ -46,7 +46,7 @@ def write_candidate(
     left = [name for name in thresholds if name not in kept]
     if left:
         warnings.append(f"no threshold for {joined(left)}: there the candidate decides as before")
-    _write(path, data, new_name, spec)
+    add_candidate(path, data, new_name, spec)
     return path, warnings
 
 
@@ -84,7 +84,7 @@ def write_bands(
     if set(below) != set(run.categories):
         person["decide"] = list(below)
     warnings = _moved(run, candidate, path)
-    _write(path, data, new_name, {"cascade": [stage, person]})
+    add_candidate(path, data, new_name, {"cascade": [stage, person]})
     return path, warnings
 
 
@@ -147,7 +147,8 @@ def _moved(run: Run, candidate: str, path: Path) -> list[str]:
     ]
 
 
-def _write(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> None:
+def add_candidate(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> None:
+    """Write one more candidate at the end of an eval's candidates; ``data`` is the file as it was read."""
     with path.open(encoding="utf-8", newline="") as file:
         text = file.read()
     wanted = {**data, "candidates": {**data["candidates"], name: spec}}

@@ -41,12 +41,19 @@ class EmbeddedTransport:
         inner: The transport that makes the HTTP calls.
         servers: Server per model id.
         on_start: Called before a model is looked for and loaded.
+        is_kept: Whether servers run on after the end: whoever makes many runs stops them.
     """
 
     def __init__(
-        self, inner: Transport, servers: Mapping[str, EmbeddedServer], on_start: Callable[[], None] | None = None
+        self,
+        inner: Transport,
+        servers: Mapping[str, EmbeddedServer],
+        on_start: Callable[[], None] | None = None,
+        *,
+        is_kept: bool = False,
     ) -> None:
         self._inner = inner
+        self._is_kept = is_kept
         self._servers = servers
         self._on_start = on_start
         self._started: dict[str, Endpoint] = {}
@@ -60,15 +67,15 @@ class EmbeddedTransport:
         return await self._inner.post(endpoint, route, body, timeout_s)
 
     async def close(self) -> None:
-        """Close connections, then stop the servers."""
+        """Close connections, then stop the servers that are not to be kept."""
         await self._inner.close()
-        for server in self._servers.values():
+        for server in () if self._is_kept else self._servers.values():
             await asyncio.to_thread(server.stop)
 
     async def _start(self, endpoint: Endpoint, server: EmbeddedServer) -> Endpoint:
         async with self._lock:
             if endpoint.model_id not in self._started:
-                if self._on_start is not None:
+                if self._on_start is not None and not server.is_running:
                     self._on_start()
                 await asyncio.to_thread(server.start)
                 self._started[endpoint.model_id] = replace(

@@ -6,6 +6,7 @@ import click
 
 from harness.cli.prompts.ablate import command as ablate_command
 from harness.cli.prompts.diff import command as diff_command
+from harness.cli.prompts.optimise import command as optimise_command
 from harness.cli.prompts.show import command as show_command
 from harness.cli.prompts.stability import command as stability_command
 
@@ -19,3 +20,4 @@ command.add_command(diff_command)
 command.add_command(show_command)
 command.add_command(ablate_command)
 command.add_command(stability_command)
+command.add_command(optimise_command)

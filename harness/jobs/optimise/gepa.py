@@ -1,0 +1,201 @@
+"""GEPA (the package ``gepa``) on an objective: its adapter, and one call that runs it.
+
+Decides what GEPA's reflection is told: item, answer and feedback of dev items, and what must stay true of a prompt that
+``harness`` reads the answers of. How GEPA searches is its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.jobs.optimise.objective import Judged, Objective
+from harness.records import Item
+
+if TYPE_CHECKING:
+    from gepa import EvaluationBatch
+
+Reflect = Callable[[Any], str]
+"""Takes a prompt (a text, or chat messages) and gives the model's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an optimiser found.
+
+    Attributes:
+        texts: The texts of the best proposal.
+        before: Worth of the prompt as it was, on the half of the dev part that proposals are chosen by.
+        after: Worth of the best proposal, on the same items.
+        n_val: How many items these are.
+        n_proposals: Proposals that were worth a look at that half, the prompt as it was included.
+        n_asked: Answers judged.
+        stopped: Why the search ended early; empty where it did not.
+    """
+
+    texts: Mapping[str, str]
+    before: float
+    after: float
+    n_val: int
+    n_proposals: int
+    n_asked: int
+    stopped: str = ""
+
+
+class Adapter:
+    """``GEPAAdapter`` over an objective: data are ids of dev items, a candidate is the prompt's texts by name."""
+
+    propose_new_texts = None
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.failed: HarnessError | None = None
+
+    def evaluate(
+        self, batch: Sequence[str], candidate: Mapping[str, str], capture_traces: bool = False
+    ) -> EvaluationBatch[Judged, Judged]:
+        """Judge a proposal on some items."""
+        from gepa import EvaluationBatch
+
+        try:
+            judged = self.objective.evaluate(candidate, batch)
+        except HarnessError as error:
+            self.failed = error
+            raise
+        return EvaluationBatch(judged, [one.score for one in judged], judged if capture_traces else None)
+
+    def make_reflective_dataset(
+        self,
+        candidate: Mapping[str, str],
+        eval_batch: EvaluationBatch[Judged, Judged],
+        components_to_update: Sequence[str],
+    ) -> dict[str, list[dict[str, str]]]:
+        """What reflection is told of each item, alike for every text."""
+        told = [
+            {
+                "Inputs": shown(self.objective.item(one.item_id)),
+                "Generated Outputs": said(one),
+                "Feedback": one.feedback,
+            }
+            for one in eval_batch.trajectories or ()
+        ]
+        return dict.fromkeys(components_to_update, told)
+
+
+def shown(item: Item) -> str:
+    """A dev item as its text and whatever else a prompt may show of it; pictures by their number."""
+    more = {"context": item.context, **{name: part for name, part in item.modalities.items() if part}}
+    lines = [item.text or "(no text)"]
+    lines += [f"{name}: {json.dumps(part, ensure_ascii=False, default=str)}" for name, part in more.items() if part]
+    return "\n".join([*lines, *([f"({len(item.images)} pictures)"] if item.images else [])])
+
+
+def said(judged: Judged) -> str:
+    """What was answered, in words."""
+    if judged.outcome != "ok":
+        return f"({judged.outcome})"
+    return ", ".join(judged.decided) or "violates nothing"
+
+
+def reflection_prompt(objective: Objective) -> str:
+    """The instructions of GEPA's reflection: what its own say, and what a prompt here must keep."""
+    header = objective.prompt.header
+    answers = f"one of the words {', '.join(header.labels)}" if header.labels else f"read as '{header.answer}'"
+    policy = "\n".join(f"- {one.id}: {' '.join(one.definition.split())}" for one in objective.policy.categories)
+    return f"""\
+A content moderator model works with these instructions:
+```
+<curr_param>
+```
+
+Posts it was given, what it answered, and feedback that tells the right answer and the policy:
+
+<side_info>
+
+The policy's categories:
+{policy}
+
+Write better instructions for it. They must hold for posts that are not shown here: say general rules, and do not quote
+these posts. The answer stays as it is, since a program reads it: {answers}.
+Keep what stands in {{{{ }}}} and {{% %}}, or leave it out whole; write no braces of your own, and no line that is only
+'# system', '# user' or '# assistant'. The post itself is shown to the model after the instructions.
+
+Give the new instructions within ``` blocks."""
+
+
+def optimise(
+    objective: Objective,
+    reflect: Reflect,
+    *,
+    max_answers: int,
+    minibatch: int = 4,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> Found:
+    """Search for better texts with GEPA.
+
+    Args:
+        objective: What is climbed.
+        reflect: The model that writes proposals.
+        max_answers: Answers to judge before the search ends; the last look at a half of the dev part is finished.
+        minibatch: Items that one proposal is made from.
+        seed: Of GEPA's choices.
+        say: Is told what GEPA logs.
+
+    Raises:
+        HarnessError: ``gepa`` is not installed, or the prompt as it is could not be judged.
+    """
+    gepa = need("gepa")
+    adapter = Adapter(objective)
+
+    class _Log:
+        def log(self, message: str) -> None:
+            say(message)
+
+    result = gepa.optimize(
+        seed_candidate=dict(objective.seed),
+        trainset=list(objective.train),
+        valset=list(objective.val),
+        adapter=adapter,
+        reflection_lm=reflect,
+        reflection_prompt_template=reflection_prompt(objective),
+        reflection_minibatch_size=min(minibatch, len(objective.train)),
+        max_metric_calls=max_answers,
+        stop_callbacks=lambda state: adapter.failed is not None,
+        logger=_Log(),
+        seed=seed,
+        raise_on_exception=False,
+    )
+    if adapter.failed is not None and not objective.is_spent:
+        raise adapter.failed
+    best = result.best_idx
+    return Found(
+        dict(result.candidates[best]),
+        result.val_aggregate_scores[0],
+        result.val_aggregate_scores[best],
+        len(objective.val),
+        result.num_candidates,
+        objective.n_asked,
+        str(adapter.failed or ""),
+    )
+
+
+def need(name: str) -> Any:
+    """A library of the extra ``optimise``.
+
+    Raises:
+        HarnessError: It is not installed.
+    """
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise HarnessError(
+            f"the package '{name}' is not installed",
+            allowed="the extra 'optimise' of this project",
+            next_step="install it: pip install 'moderation-harness[optimise]', or '.[optimise]' in a clone",
+        ) from None

@@ -1,0 +1,107 @@
+"""What an optimiser found -> the next version of the prompt, and a candidate of the eval that uses it.
+
+Decides the version (the one after all of the prompt's name in its folder), where it lies, and what of the candidate it
+comes from is kept: thresholds were chosen on the scores of another prompt, and are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.files.prompts import load_prompt
+from harness.files.yaml import read_yaml
+from harness.jobs.optimise.objective import Objective
+from harness.jobs.optimise.texts import fault, with_texts
+from harness.jobs.prompt_variants import write_prompt
+from harness.jobs.thresholds import add_candidate
+from harness.records import Loaded, Prompt
+
+
+def write_version(objective: Objective, texts: Mapping[str, str], path: str | Path | None = None) -> Loaded[Prompt]:
+    """Write the prompt with these texts as its next version.
+
+    Args:
+        objective: What was optimised.
+        texts: The texts, as an optimiser gave them.
+        path: A file that is not there yet; beside the prompt, named after its version, for None.
+
+    Raises:
+        HarnessError: They are the prompt's own, are no prompt, or the file is there.
+    """
+    source = _source(objective)
+    full = {**objective.seed, **texts}
+    if all(full[name].strip() == own.strip() for name, own in objective.seed.items()):
+        raise HarnessError(
+            f"the texts are those of {source.path.name}: nothing better was found",
+            allowed="other texts than the prompt has",
+            next_step="let the search run on (more answers), with another teacher or more items in the dev part",
+        )
+    prompt = with_texts(objective.prompt, full)
+    if why := fault(prompt, objective.policy):
+        raise HarnessError(f"the texts are no prompt: {why}")
+    version = _next_version(source)
+    target = source.path.with_name(f"{_stem(source)}_v{version}.md") if path is None else Path(path)
+    spec = objective.loaded.eval.value
+    header = dataclasses.replace(
+        prompt.header,
+        version=version,
+        description=f"Found by an optimiser from {source.path.name}, on the dev part of {spec.eval} "
+        f"({len(objective.train)} + {len(objective.val)} items).",
+    )
+    if target.exists():
+        raise HarnessError(f"{target}: is there already", allowed="a new file", next_step="name another file")
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            made = write_prompt(dataclasses.replace(prompt, header=header), Path(folder) / target.name)
+            os.link(made.path, target)  # whole, and never over a file that came meanwhile
+    except OSError as error:
+        raise HarnessError(f"{target}: cannot be written: {error.strerror}", next_step="name another place") from None
+    return load_prompt(target)
+
+
+def add_version(objective: Objective, prompt: Loaded[Prompt], new_name: str) -> list[str]:
+    """Add a candidate with the new prompt to the eval's file; returns what should be known.
+
+    Raises:
+        HarnessError: The eval has a candidate of that name, or is written in a form that is not edited here.
+    """
+    path = objective.loaded.eval.path
+    data = read_yaml(path, what="eval", kind="eval").data
+    if new_name in data["candidates"]:
+        raise HarnessError(f"{path}: has a candidate '{new_name}'", allowed="a new id", next_step="choose another id")
+    spec = dict(data["candidates"][objective.name])
+    spec["prompt"] = Path(os.path.relpath(prompt.path, path.parent)).as_posix()
+    notes = []
+    if spec.pop("thresholds", None):
+        notes.append(
+            f"the thresholds of '{objective.name}' are left out: they hold for its own prompt. Choose new ones with "
+            "harness thresholds"
+        )
+    add_candidate(path, data, new_name, spec)
+    return notes
+
+
+def _source(objective: Objective) -> Loaded[Prompt]:
+    return objective.loaded.prompts[objective.loaded.eval.value.candidates[objective.name].value]
+
+
+def _stem(source: Loaded[Prompt]) -> str:
+    own = f"_v{source.value.header.version}"
+    return source.path.stem.removesuffix(own)
+
+
+def _next_version(source: Loaded[Prompt]) -> int:
+    versions = [source.value.header.version or 1]
+    for path in source.path.parent.glob("*.md"):
+        try:
+            header = load_prompt(path).value.header
+        except HarnessError:
+            continue
+        if header.prompt == source.value.header.prompt and header.version is not None:
+            versions.append(header.version)
+    return max(versions) + 1
