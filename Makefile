@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_PROGRESS_BAR ?= on
+# The tests start hundreds of commands: each would compile the package again where a machine keeps no compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 # COVERAGE=1 measures which lines the tests reach, and names the modules below 80%.
 # Python 3.12 and later count lines without slowing them down; before, tracing makes tests take twice as long, so what

@@ -61,12 +61,13 @@ def is_as_told(wanted, printed):
 
 @pytest.fixture
 def house(tmp_path):
-    """A copy of the package and of the shipped evals, as somebody has who cloned the project."""
+    """A copy of the package, compiled as it is, and of the shipped evals, as somebody has who cloned the project."""
     for folder in ("harness", "evals", "golden_sets"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
 
+OF_THE_CALLER = {"CI", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
 LONG = {"kind", "parser", "section"}
 """Executed by the slow suite; metric, importer and package show every way of one file and one line each time."""
 
@@ -81,9 +82,9 @@ def test_how_to_holds(path, house):
         pytest.importorskip("hatchling", reason="the how-to builds a package")
     python_path = os.pathsep.join([str(house), str(house / "site"), os.environ.get("PYTHONPATH", "")])
     environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("CI", "PYTHONHOME")},
+        **{name: value for name, value in os.environ.items() if name not in OF_THE_CALLER},
         "PYTHON": sys.executable, "PYTHONPATH": python_path, "COLUMNS": "250",
-        "HARNESS_CACHE": str(house / "journal.sqlite"), "PYTHONDONTWRITEBYTECODE": "1",
+        "HARNESS_CACHE": str(house / "journal.sqlite"),
     }  # fmt: skip
     for language, file, text in blocks(path):
         target = house / (file or "")
