@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.records import Limits
 from harness.runner.buckets import PACE, Bucket, is_used_up, rate_header, read_rate
+from harness.runner.pace import LearntPace
 
 START_CONCURRENCY = 10
 SLOW_START = 2.0
@@ -26,10 +27,6 @@ RAMP_PER_S = 1500.0
 LEAST_RAMP_PER_S = 100.0
 """After a burst of 429s calls start again at half the rate that had gone through, or at this one."""
 CUT = 0.5
-LEAST_MEASURED = 5
-HOLD_S = 10.0
-GROWTH_PER_S = 0.02
-"""How a measured rate grows once no 429 has come for ``HOLD_S``."""
 JUDGED_FOR_S = 10.0
 LONGEST_JUDGING_S = 1.0
 COOLDOWN_S = 1.0
@@ -39,6 +36,8 @@ HISTORY_LENGTH = 200
 RECENT_ANSWERS = 32
 SIZEABLE = 0.25
 """Share of the latest answers from which failures are the endpoint's state and not an accident."""
+IN_A_ROW = 4
+"""So many 429s without an answer between them are no accident either."""
 SLOWED_FOR_S = 30.0
 
 
@@ -71,13 +70,12 @@ class Limiter:
         self._requests = Bucket(limits.rpm / 60.0, max(1.0, limits.rpm / 60.0), now) if limits.rpm else None
         self._tokens = Bucket(limits.tpm / 60.0, max(1.0, limits.tpm / 60.0), now) if limits.tpm else None
         self._learned: dict[str, Bucket] = {}
-        self._measured: Bucket | None = None
+        self._pace = LearntPace()
         self._n_through = 0
-        self._measured_since: float | None = None
-        self._last_429_at = now
+        self._through_since = now
         self._judging_until = 0.0
         self._judged_at = -JUDGED_FOR_S
-        self._n_judged = self._n_judged_429 = self._to_judge = 0
+        self._n_judged = self._n_judged_429 = self._to_judge = self._in_a_row = 0
         self._new: deque[tuple[asyncio.Future[None], float]] = deque()
         self._again: deque[tuple[asyncio.Future[None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +108,7 @@ class Limiter:
     def on_success(self, headers: Mapping[str, str]) -> None:
         """A call was answered: room to grow, and perhaps a rate to learn."""
         self._recent.append("ok")
+        self._in_a_row = 0
         self._n_through += 1
         self._judge(is_429=False)
         now = self._clock()
@@ -118,8 +117,6 @@ class Limiter:
             self.limit = min(float(self.ceiling), self.limit + (SLOW_START if self._pressed_at is None else STEADY))
             if int(self.limit) == self.ceiling != before:
                 self._note("growth")
-        if self._measured is not None and now - self._last_429_at > HOLD_S:
-            self._measured.rate *= 1.0 + GROWTH_PER_S / max(self._measured.rate, 1.0)
         if rate_header(headers, "limit", "requests") is not None or rate_header(headers, "limit", "tokens") is not None:
             self._learn(headers)
 
@@ -136,24 +133,24 @@ class Limiter:
         wait_s = PAUSE_S if asked_s is None or asked_s > LONGEST_PAUSE_S else max(asked_s, SHORTEST_PAUSE_S)
         self.n_429 += 1
         self._recent.append("429")
+        self._in_a_row += 1
         self._learn(headers)
         is_judged = self._judge(is_429=True)
         is_frequent = self._recent.count("429") >= SIZEABLE * RECENT_ANSWERS  # quick 429s come before slow answers
-        if self._measured is not None and now - self._last_429_at > COOLDOWN_S:
-            self._measure(now, is_burst=is_frequent)
-        self._last_429_at = now
-        if not (is_frequent or is_judged or now < self._paused_until or is_used_up(headers)):
+        is_state = is_frequent or is_judged or self._in_a_row >= IN_A_ROW or now < self._paused_until
+        is_again = self._pressed_at is not None and now - self._pressed_at < JUDGED_FOR_S
+        if "requests" not in self._learned and self._pace.on_rate_limit(now, is_state=is_state or is_again):
+            self._note("measured requests", per_minute=round(self._pace.per_minute, 3))
+        if not (is_state or is_used_up(headers)):
             return
-        began, n_through = self._measured_since or self._started, self._n_through
-        if self._measured is None and now >= self._cut_again_at and "requests" not in self._learned:
-            self._measure(now, is_burst=True)
         self._judging_until = 0.0
         self._pressed_at = now
         self._paused_until = max(self._paused_until, now + min(wait_s, LONGEST_PAUSE_S))
         self._ramp_left = self.ceiling
         self._ramp.tokens = min(self._ramp.tokens, 0.0)
         if now >= self._cut_again_at:
-            self._ramp.rate = min(RAMP_PER_S, max(LEAST_RAMP_PER_S, 0.5 * n_through / max(now - began, 0.001)))
+            self._ramp.rate = min(RAMP_PER_S, max(LEAST_RAMP_PER_S, 0.5 * self._through_per_s(now)))
+            self._through_since, self._n_through = now, 0
             floor = min(self.limit, self.in_flight * self._share("ok"))
             self.limit = max(1.0, float(int(max(self.limit * CUT, floor))))
             self._recent.clear()  # what follows the pause is judged by itself
@@ -189,6 +186,8 @@ class Limiter:
         if is_429 and self._judging_until == 0.0 and now - self._judged_at > JUDGED_FOR_S:
             self._judging_until = now + LONGEST_JUDGING_S
             self._to_judge, self._n_judged, self._n_judged_429 = max(self.in_flight, 3), 0, 0
+            self._ramp_left = self.ceiling  # what is held must not start all at once
+            self._ramp.rate = min(RAMP_PER_S, max(LEAST_RAMP_PER_S, self._through_per_s(now)))
         if self._judging_until == 0.0:
             return False
         self._n_judged += 1
@@ -199,22 +198,8 @@ class Limiter:
         self._judged_at = now
         return self._n_judged_429 >= 3 and self._n_judged_429 >= SIZEABLE * self._n_judged
 
-    def _measure(self, now: float, *, is_burst: bool) -> None:
-        """Learn the rate from what went through since the last 429: the server's allowance was used up at both ends."""
-        since, n_through = self._measured_since, self._n_through
-        if not is_burst and n_through < 4 * LEAST_MEASURED:
-            return
-        self._measured_since, self._n_through = now, 0
-        if since is None or n_through < LEAST_MEASURED or now - since < COOLDOWN_S / 2:
-            return
-        rate = n_through / (now - since) * PACE
-        if self._measured is None:
-            self._measured = Bucket(rate, 1.0, now)
-            self._measured.tokens = 0.0
-        else:
-            rate = min(rate, self._measured.rate * PACE)
-            self._measured.rate = rate
-        self._note("measured requests", per_minute=round(rate * 60.0, 3))
+    def _through_per_s(self, now: float) -> float:
+        return self._n_through / max(now - self._through_since, 0.001)
 
     def _share(self, kind: str) -> float:
         return self._recent.count(kind) / len(self._recent) if self._recent else 0.0
@@ -244,8 +229,7 @@ class Limiter:
             return float("inf")
         now = self._clock()
         delay = max(self._paused_until, self._judging_until) - now
-        if self._measured is not None:
-            delay = max(delay, self._measured.wait_s(1.0, now))
+        delay = max(delay, self._pace.wait_s(now))
         if self._ramp_left > 0:
             delay = max(delay, self._ramp.wait_s(1.0, now))
         if self._requests is not None:
@@ -264,8 +248,7 @@ class Limiter:
         if self._ramp_left > 0:
             self._ramp_left -= 1
             self._ramp.take(1.0, now)
-        if self._measured is not None:
-            self._measured.take(1.0, now)
+        self._pace.take(now)
         if self._requests is not None:
             self._requests.take(1.0, now)
         if self._tokens is not None:

@@ -131,10 +131,10 @@ def test_a_cut_leaves_what_was_seen_to_succeed():
             await limiter.acquire(0.0)
         for _ in range(29):
             limiter.on_success({})
-        for _ in range(8):  # 8 of the last 32 answers: three quarters of the 50 under way may succeed
+        for _ in range(4):  # four in a row, 4 of the last 32 answers: seven eighths of the 50 under way may succeed
             limiter.on_rate_limit({}, 0.0)
-        assert limiter.limit == 37
-        assert limiter.slowed_to == 37
+        assert limiter.limit == 43
+        assert limiter.slowed_to == 43
         await asyncio.sleep(31.0)
         assert limiter.slowed_to is None
 
@@ -294,7 +294,7 @@ def test_a_rate_that_no_header_tells_is_measured(tmp_path, headers, burst):
     summary = run(make_request(tmp_path, FakeGolden(1200), limits=Limits(concurrency=64)), FakeTransport(server))
     assert summary.counts == {"v1": {"ok": 1200}}
     assert (1200 - burst) / 10 / summary.wall_s >= 0.95
-    assert server.refused < 100  # the two bursts from which it is learnt
+    assert server.refused < 0.05 * 1200  # the first burst, which nobody can foresee, and a few from which it is learnt
     assert "measured requests" in [note["reason"] for note in open_run(summary.path).meta.limits["m"]["history"]]
 
 
