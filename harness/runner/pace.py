@@ -75,11 +75,10 @@ class LearntPace:
         self._edge_let = self._n_let if is_new else self._edge_let - 1
         if not (is_state or self.is_known) or self._since is None:
             return False
-        return self._measure(now, is_new=is_new)
+        began, n_let = self._since
+        return self._measure(self._edge_let - n_let, (self._edge_at or now) - began, now, is_new=is_new)
 
-    def _measure(self, now: float, *, is_new: bool) -> bool:
-        assert self._since is not None and self._edge_at is not None
-        n, span_s = self._edge_let - self._since[1], self._edge_at - self._since[0]
+    def _measure(self, n: int, span_s: float, now: float, *, is_new: bool) -> bool:
         if n < LEAST_MEASURED or span_s <= SAME_EDGE_S / 2:
             if self._bucket is not None:
                 self._bucket.tokens = min(self._bucket.tokens, 0.0)

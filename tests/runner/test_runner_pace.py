@@ -1,4 +1,4 @@
-"""The rate of a server that tells none, against a token bucket in plain arithmetic: found, kept, followed, not hunted."""
+"""The rate of a server that tells none, against a token bucket: found, kept, followed, not hunted."""
 
 import pytest
 
