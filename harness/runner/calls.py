@@ -9,7 +9,6 @@ decided by ``engine``.
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,10 +16,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from harness.candidates.outcomes import may_journal
-from harness.errors import HarnessError
 from harness.records.answers import Request, Response, Usage
 from harness.runner import targets
 from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, Budget, amount_of, estimate, list_price
@@ -28,6 +24,7 @@ from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
 from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
 from harness.runner.limits import Limiter
+from harness.runner.lookups import Lookups, Sought
 from harness.runner.replies import Closed, Counts, Reply, Stopped
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
@@ -81,7 +78,6 @@ class Caller:
         self._cache = cache
         self._transport = transport
         self._budget = budget
-        self._wave = wave
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -91,6 +87,7 @@ class Caller:
         self.is_idle = asyncio.Event()
         self.is_idle.set()
         self.counts = Counts()
+        self.lookups = Lookups(self._targets, cache, wave, self.counts)
 
     def stop(self) -> None:
         """Make no new calls; those under way may end."""
@@ -133,46 +130,22 @@ class Caller:
         ]
         return "; ".join(parts) or None
 
-    async def answer(self, requests: Sequence[Request], repeat: int, remaining_s: float) -> list[Reply]:
-        """The replies to one batch of requests, in order; a request without an answer has ``Response.error`` set."""
-        if len(requests) == 1:
-            request = requests[0]
-            target, key = self._key(request, repeat)
-            found = self._cache.get_many((key,)).get(key)
-            if found is not None:
-                return [self._from_cache(target, key, found)]
-            return [await self._ask_once(target, key, request, remaining_s)]
-        wanted = [self._key(request, repeat) for request in requests]
-        stored = self._cache.get_many([key for _, key in wanted])
-        replies: list[Reply | None] = [
-            self._from_cache(target, key, stored[key]) if key in stored else None for target, key in wanted
-        ]
-        missing = [index for index, reply in enumerate(replies) if reply is None]
-        if missing:
-            asked = await _all_of([self._ask_once(*wanted[index], requests[index], remaining_s) for index in missing])
-            for index, reply in zip(missing, asked, strict=True):
-                replies[index] = reply
-        return [reply for reply in replies if reply is not None]
+    async def answer(self, sought: Sequence[Sought], remaining_s: float) -> list[Reply]:
+        """The replies to requests that were looked up, in order; one without an answer has ``Response.error`` set."""
+        if len(sought) == 1:
+            return [await self._answer_one(sought[0], remaining_s)]
+        return await _all_of([self._answer_one(one, remaining_s) for one in sought])
 
-    def _key(self, request: Request, repeat: int) -> tuple[Target, bytes]:
-        target = self._targets.get(request.model_id)
-        if target is None:
-            known = ", ".join(sorted(self._targets)) or "none"
-            raise HarnessError(f"model '{request.model_id}' has no endpoint", allowed=known)
-        return target, target.key(request.route, repeat, self._wave, request.body)
-
-    def _from_cache(self, target: Target, key: bytes, stored: Stored) -> Reply:
-        self.counts.cached += 1
-        target.first.succeeded()
+    async def _answer_one(self, one: Sought, remaining_s: float) -> Reply:
+        if one.stored is not None:
+            return self.lookups.reply(one.target, one.key, one.stored)
         try:
-            document = orjson.loads(stored.body)
-        except orjson.JSONDecodeError:
-            document = None
-        latency_ms = math.nan if stored.is_batch else stored.latency_ms
-        usage = usage_of(document)
-        cost = list_price(usage, target.endpoint.price, is_batch=stored.is_batch)
-        response = Response(key.hex(), stored.status, stored.body, latency_ms, True, None, document, cost)
-        return Reply(response, usage, cost, 0.0)
+            self.lookups.look_again(one)
+            if one.stored is not None:
+                return self.lookups.reply(one.target, one.key, one.stored)
+            return await self._ask_once(one.target, one.key, one.request, remaining_s)
+        finally:
+            self.lookups.ended(one.key)
 
     async def _ask_once(self, target: Target, key: bytes, request: Request, remaining_s: float) -> Reply:
         """Ask, or wait for whoever is asking the same already."""
@@ -204,7 +177,7 @@ class Caller:
         try:
             stored = await self._cache.claim(Wanted(key, *most))
             if stored is not None:
-                return self._from_cache(target, key, stored)
+                return self.lookups.reply(target, key, stored)
             return await self._ask(target, key, request, most, remaining_s)
         except BaseException:
             self._cache.release(key)

@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import islice
-from math import isnan
 from typing import Any, Protocol
 
 from harness.candidates.worker import stop_candidate
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.records.answers import NOT_ASKED, Answer, Candidate, Decide, Prediction, Response
+from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction
+from harness.runner.ahead import WITHHELD, Ahead
 from harness.runner.asking import CHUNK_ITEMS, is_asked
-from harness.runner.budget import NO_USAGE, BudgetReached, add_usage
+from harness.runner.budget import NO_USAGE, BudgetReached
 from harness.runner.calls import Caller
+from harness.runner.deciding import Deciding
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
 from harness.runner.measures import Measures
-from harness.runner.replies import Closed, Reply, Stopped
+from harness.runner.replies import Closed, Stopped
 from harness.runner.rows import InOrder
 
 WINDOW_ROWS = 16_384
@@ -32,9 +34,19 @@ MOST_WORKERS = 2048
 LAST_ROWS_S = 0.2
 """For the rows of calls that have just ended, after a stop."""
 TURN_S = 0.02
-WITHHELD = Answer("withheld")
 WATCHED = frozenset({"unparsed", "refused", "rejected", "error"})
 """Outcomes that no first row but these: the set-up is wrong. A provider's blocks may be the items' own."""
+
+
+class _End(Enum):
+    """There are no more units."""
+
+    END = 0
+
+
+END = _End.END
+Unit = tuple[int, Deciding] | list[Item] | None
+"""Sequence number and decision of a row that takes calls; or items to prepare; or None: the loop is due a turn."""
 
 
 @dataclass(slots=True)
@@ -43,9 +55,10 @@ class _Stream:
 
     candidate: Candidate
     rows: InOrder
-    units: Iterator[Any] = field(default_factory=lambda: iter(()))
+    units: Iterator[Unit] = field(default_factory=lambda: iter(()))
     prepares_aside: bool = False
-    unfinished: dict[int, tuple[Item, int]] = field(default_factory=dict)
+    n_begun: int = 0
+    unfinished: dict[int, Deciding] = field(default_factory=dict)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
     first: FirstCalls = field(default_factory=FirstCalls)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -195,21 +208,27 @@ class Engine:
 
     def _write_down_unfinished(self, stream: _Stream) -> None:
         """Rows for what a stop has left: begun and not ended, or never begun."""
-        for sequence, (item, repeat) in stream.unfinished.items():
-            stream.rows.put(sequence, self._not_done(stream.candidate, item, repeat))
+        for sequence, one in stream.unfinished.items():
+            stream.rows.put(sequence, self._not_done(stream.candidate, one.item, one.repeat))
         for unit in stream.units:
-            if isinstance(unit, list):
-                continue
-            sequence, item, repeat = unit
-            stream.rows.put(sequence, self._not_done(stream.candidate, item, repeat))
-            stream.unfinished.clear()
+            if isinstance(unit, tuple):
+                sequence, one = unit
+                stream.rows.put(sequence, self._not_done(stream.candidate, one.item, one.repeat))
 
-    def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[tuple[int, Item, int] | list[Item]]:
-        """Sequence number, item and repeat of every row to come; withheld items get their row here.
+    def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[Unit]:
+        """Sequence number and decision of every row that takes a call; all other rows are made and put down here.
 
-        A chunk itself comes first where the candidate prepares beside the loop.
+        A chunk itself comes first where the candidate prepares beside the loop, and None where the loop is due a turn.
         """
-        candidate, sequence = stream.candidate, 0
+        candidate = stream.candidate
+        ahead = Ahead(
+            candidate,
+            self._caller.lookups,
+            self.measures,
+            self._item_timeout_s,
+            is_over=lambda: self.reason is not None,
+            is_late=lambda: self._clock() - self._turn_began > TURN_S,
+        )
         while chunk := list(islice(items, CHUNK_ITEMS)):
             if self.reason is None:
                 asked = [item for item in chunk if is_asked(candidate, item)]
@@ -217,39 +236,49 @@ class Engine:
                     yield asked
                 else:
                     candidate.prepare(asked)
-            for item in chunk:
-                is_withheld = not is_asked(candidate, item)
-                for repeat in range(self._repeats):
-                    if is_withheld:
-                        row = _row(candidate, item, repeat, WITHHELD)
-                        stream.rows.put(sequence, row)
-                        self._on_row(row)
+            rows = ((item, repeat) for item in chunk for repeat in range(self._repeats))
+            while together := ahead.take(rows):
+                first = stream.n_begun
+                stream.n_begun += len(together)
+                for sequence, one in enumerate(together, first):
+                    if one.answer is WITHHELD:
+                        self._put(stream, sequence, one.row(), None)
+                    elif one.answer is not None and self.reason is None:
+                        self._put(stream, sequence, one.row(), stream.first.begin())
                     else:
-                        stream.unfinished[sequence] = (item, repeat)
-                        yield sequence, item, repeat
-                    sequence += 1
+                        yield sequence, one
+                if self.reason is None and self._is_turn_due(stream):
+                    yield None
+
+    def _is_turn_due(self, stream: _Stream) -> bool:
+        return self._clock() - self._turn_began > TURN_S or stream.n_begun - stream.rows.next > WINDOW_ROWS
+
+    def _put(self, stream: _Stream, sequence: int, row: Prediction, number: int | None) -> None:
+        """Put a row down and count it; ``number`` is that of its decision, None where none was made."""
+        rows, first = stream.rows, stream.rows.next
+        rows.put(sequence, row)
+        if rows.next > first:
+            stream.has_room.set()
+        self._on_row(row)
+        if number is not None and not stream.first.is_proven:
+            self._check_first(stream, number, row)
 
     async def _work(self, stream: _Stream) -> None:
-        rows = stream.rows
         try:
             while self.reason is None:
-                unit = await self._prepared(stream) if stream.prepares_aside else next(stream.units, None)
-                if unit is None:
+                unit = await self._prepared(stream) if stream.prepares_aside else next(stream.units, END)
+                if unit is END:
                     return
-                sequence, item, repeat = unit
-                number = stream.first.begin()
-                while sequence - rows.next > WINDOW_ROWS and self.reason is None:
-                    stream.has_room.clear()
-                    await stream.has_room.wait()
-                row = await self._decide(stream.candidate, item, repeat)
-                del stream.unfinished[sequence]
-                first = rows.next
-                rows.put(sequence, row)
-                if rows.next > first:
-                    stream.has_room.set()
-                self._on_row(row)
-                if not stream.first.is_proven:
-                    self._check_first(stream, number, row)
+                if isinstance(unit, tuple):
+                    sequence, one = unit
+                    stream.unfinished[sequence] = one
+                    number = stream.first.begin()
+                    await self._has_room(stream, sequence)
+                    await self._followed(one)
+                    del stream.unfinished[sequence]
+                    self._put(stream, sequence, one.row(), number)
+                else:
+                    await self._has_room(stream, stream.n_begun)
                 if self._clock() - self._turn_began > TURN_S:
                     await asyncio.sleep(0)
                     self._turn_began = self._clock()
@@ -264,13 +293,29 @@ class Engine:
         except BaseException as error:
             self._fail(error)
 
-    async def _prepared(self, stream: _Stream) -> tuple[int, Item, int] | None:
+    async def _has_room(self, stream: _Stream, sequence: int) -> None:
+        """Wait while too many rows wait for an earlier one."""
+        while sequence - stream.rows.next > WINDOW_ROWS and self.reason is None:
+            stream.has_room.clear()
+            await stream.has_room.wait()
+
+    async def _followed(self, one: Deciding) -> None:
+        """Ask what a decision asks, to its end."""
+        lookups = self._caller.lookups
+        while one.answer is None:
+            sought = one.sought
+            if sought is None:
+                sought = lookups.seek(one.requests, one.repeat)
+                lookups.look_up(sought)
+            one.take(await self._caller.answer(sought, one.remaining_s), self.measures)
+
+    async def _prepared(self, stream: _Stream) -> Unit | _End:
         """The next row of a candidate that prepares its chunks beside the loop: one at a time, the others wait."""
         async with stream.turn:
-            while isinstance(unit := next(stream.units, None), list):
+            while isinstance(unit := next(stream.units, END), list):
                 await asyncio.to_thread(stream.candidate.prepare, unit)
                 if self.reason is not None:
-                    return None
+                    return END
         return unit
 
     def _check_first(self, stream: _Stream, number: int, row: Prediction) -> None:
@@ -290,61 +335,6 @@ class Engine:
                 f"the first {len(stream.first)} answers to candidate '{stream.candidate.id}' were all "
                 f"{answer.outcome}{said}"
             )
-
-    async def _decide(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
-        usage, cost, latency_ms, remaining_s = NO_USAGE, 0.0, 0.0, self._item_timeout_s
-        keys: list[str] = []
-        is_cached = is_priced = is_timed = True
-        decision: Decide | None = None
-        responses: list[Response] = []
-        while True:
-            try:
-                if decision is None:
-                    decision = candidate.decide(item)
-                    requests = next(decision)
-                else:
-                    requests = decision.send(responses)
-            except StopIteration as done:
-                answer: Answer = done.value
-                break
-            except HarnessError as error:  # of this one item: a field it lacks, a text beyond a limit
-                answer = Answer("error", error=" ".join(str(error).split()))
-                break
-            replies: list[Reply] = []
-            if requests:
-                replies = await self._caller.answer(requests, repeat, remaining_s)
-                slowest_ms = 0.0
-                for request, reply in zip(requests, replies, strict=True):
-                    response = reply.response
-                    keys.append(response.key)
-                    is_cached = is_cached and response.is_cached
-                    if isnan(response.latency_ms):  # it came in a batch
-                        is_timed = False
-                    else:
-                        slowest_ms = max(slowest_ms, response.latency_ms)
-                    if reply.usage is not None:
-                        usage = reply.usage if usage is NO_USAGE else add_usage(usage, reply.usage)
-                        if not response.is_cached:
-                            self.measures.add(candidate.id, request, reply.usage)
-                    if reply.cost_usd is None:
-                        is_priced = False
-                    else:
-                        cost += reply.cost_usd
-                latency_ms += slowest_ms
-                remaining_s -= max(reply.spent_s for reply in replies)
-            responses = [reply.response for reply in replies]
-        asked = bool(keys)
-        return Prediction(
-            candidate.id,
-            item.id,
-            repeat,
-            answer,
-            answer.latency_ms if answer.latency_ms is not None else (latency_ms if asked and is_timed else None),
-            usage,
-            answer.cost_usd if answer.cost_usd is not None else (cost if asked and is_priced else None),
-            asked and is_cached,
-            " ".join(keys) if asked else None,
-        )
 
     def _not_done(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
         return _row(candidate, item, repeat, Answer(NOT_ASKED, error=self.reason))

@@ -403,7 +403,7 @@ def test_an_interrupted_run_is_stored_as_incomplete_and_adds_up(stopped):
 
 def test_an_interrupt_waits_for_what_is_paid_for(stopped):
     """One Ctrl-C threw away every answer that took more than two seconds, and said that nothing was spent."""
-    transport = FakeTransport(latency_s=lambda text: 50.0 if text.endswith(" 39") else 0.05)
+    transport = FakeTransport(latency_s=lambda text: 50.0 if text.endswith(" 31") else 0.05)
     summary = stopped(transport)
     assert 50.0 < summary.wall_s < 52.0
     assert transport.in_flight == 0
@@ -411,7 +411,7 @@ def test_an_interrupt_waits_for_what_is_paid_for(stopped):
 
 
 def test_calls_that_do_not_end_are_cancelled_at_their_deadline(stopped):
-    transport = FakeTransport(latency_s=lambda text: 500.0 if text.endswith(" 39") else 0.05)
+    transport = FakeTransport(latency_s=lambda text: 500.0 if text.endswith(" 31") else 0.05)
     summary = stopped(transport)
     assert 59.0 < summary.wall_s < 63.0
     assert transport.in_flight == 0
