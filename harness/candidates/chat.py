@@ -31,6 +31,9 @@ from harness.records.answers import CHAT_ROUTE, Answer, Decide, Request, Respons
 TOP_LOGPROBS = 20
 GIVE_LOGPROBS = ("openai", "azure", "embedded")
 """Providers that are asked for log probabilities where models.yaml is silent: the others refuse them, or may."""
+SHORT_ANSWER = 80
+"""Characters of an answer that is read once and remembered."""
+MOST_KNOWN = 1000
 OPENAI_HOST = "api.openai.com"
 
 
@@ -122,6 +125,7 @@ class ChatCandidate:
         if category_fields is not None:
             for context, fixed in zip(self._contexts, self._fixed, strict=True):
                 fixed.update(category_fields(context.categories[0]))
+        self._known: dict[tuple[str | None, Choice], Answer] = {}
         self._model_name = model.model or model_id
         self.fingerprint: Mapping[str, Any] = {
             "kind": "prompt",
@@ -205,7 +209,19 @@ class ChatCandidate:
             return _undecided(Answer(document.outcome, rationale=said or None, error=document.error), context)
         if choice is None:
             return _undecided(Answer("error", error="the response holds no answer"), context)
-        return self._read_choice(choice, context)
+        return self._read_once(choice, context)
+
+    def _read_once(self, choice: Choice, context: ParseContext) -> Answer:
+        """Read a short answer without log probabilities once: most answers of a run are one of a few words."""
+        if choice.logprobs is not None or choice.error is not None or len(choice.text) > SHORT_ANSWER:
+            return self._read_choice(choice, context)
+        at = (context.category, choice)
+        known = self._known.get(at)
+        if known is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            known = self._known[at] = self._read_choice(choice, context)
+        return known
 
     def _read_choice(self, choice: Choice, context: ParseContext) -> Answer:
         is_cut_off = meaning_of_choice(choice).kind == "cut_off"

@@ -237,7 +237,11 @@ class Engine:
                 else:
                     candidate.prepare(asked)
             rows = ((item, repeat) for item in chunk for repeat in range(self._repeats))
-            while together := ahead.take(rows):
+            while True:
+                while self.reason is None and self._is_turn_due(stream):
+                    yield None
+                if not (together := ahead.take(rows)):
+                    break
                 first = stream.n_begun
                 stream.n_begun += len(together)
                 for sequence, one in enumerate(together, first):
@@ -247,8 +251,6 @@ class Engine:
                         self._put(stream, sequence, one.row(), stream.first.begin())
                     else:
                         yield sequence, one
-                if self.reason is None and self._is_turn_due(stream):
-                    yield None
 
     def _is_turn_due(self, stream: _Stream) -> bool:
         return self._clock() - self._turn_began > TURN_S or stream.n_begun - stream.rows.next > WINDOW_ROWS
