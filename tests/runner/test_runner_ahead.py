@@ -1,11 +1,11 @@
 """Decisions are looked up together, and nothing is asked twice for that."""
 
 import pytest
-from tests.runner.runner_fakes import Asking, FakeGolden, FakeTransport, Local, make_request, run
 
 from harness.records import Item, Limits
 from harness.runner.cache import ResponseCache
 from harness.runs.reader import open_run
+from tests.runner.runner_fakes import Asking, FakeGolden, FakeTransport, Local, make_request, run
 
 
 @pytest.fixture
