@@ -8,7 +8,7 @@ table; none of these times grows with the number of rules, and all are linear in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ MEMORY = (64 << 20, 512 << 20)
 _HOST = re.compile(
     r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![^\W_])", re.IGNORECASE
 )
+_NOTHING: Set[int] = frozenset()
 _DEFANGED = re.compile(r"\[\.\]|\(\.\)|\[dot\]|\(dot\)", re.IGNORECASE)
 
 
@@ -36,6 +37,7 @@ class Keywords:
             keys.setdefault(one, []).append(key)
         self._sought = list(keys)
         self._keys = list(keys.values())
+        self._words = [one.text.strip("\x02\x03 ") for one in self._sought]
         self._has_edges = any(one.left or one.right for one in self._sought)
         self._automaton: Any = None
         self._set: PatternSet | None = None
@@ -51,23 +53,18 @@ class Keywords:
     def __bool__(self) -> bool:
         return bool(self._sought)
 
-    def find(self, text: str) -> Mapping[int, int]:
-        """Keys of all words that stand in the text, each with the position of its word in the table."""
+    def find(self, text: str) -> dict[int, str]:
+        """Keys of all words that stand in the text, each with the word."""
         if not self._sought:
             return {}
-        return {key: at for at in self._found(text) for key in self._keys[at]}
-
-    def word(self, at: int) -> str:
-        """The word at a position of the table."""
-        return self._sought[at].text.strip("\x02\x03 ")
-
-    def _found(self, text: str) -> Iterable[int]:
         if self._set is not None:
-            return sorted(self._set.find(text))
-        hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
-        if not self._has_edges:
-            return dict.fromkeys(hit[0] for hit in hits)
-        return dict.fromkeys(at for at, start, end in hits if self._is_whole(at, text, start, end))
+            positions: Iterable[int] = sorted(self._set.find(text))
+        else:
+            hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
+            if self._has_edges:
+                hits = [hit for hit in hits if self._is_whole(hit[0], text, hit[1], hit[2])]
+            positions = dict.fromkeys([hit[0] for hit in hits])
+        return {key: self._words[at] for at in positions for key in self._keys[at]}
 
     def _is_whole(self, at: int, text: str, start: int, end: int) -> bool:
         one = self._sought[at]
@@ -94,8 +91,10 @@ class PatternSet:
         parts = [[one for one in read if one[0].is_masked is is_masked] for is_masked in (False, True)]
         self._parts = [_Part(part) for part in parts if part]
 
-    def find(self, text: str) -> set[int]:
+    def find(self, text: str) -> Set[int]:
         """Keys of all patterns that match somewhere in the text."""
+        if len(self._parts) == 1:
+            return self._parts[0].find(text)
         return {key for part in self._parts for key in part.find(text)}
 
 
@@ -134,9 +133,11 @@ class _Part:
                 return found
         return None
 
-    def find(self, text: str) -> set[int]:
+    def find(self, text: str) -> Set[int]:
         data = (masked(text) if self._is_masked else text).encode("utf-8", "replace")
         matched = self._set.Match(data) if self._set is not None else []
+        if len(matched) == 1 and not matched[0]:
+            return _NOTHING
         if 0 in matched:
             return {self._keys[index - 1] for index in matched if index}
         if not self._single:
@@ -168,7 +169,11 @@ class Domains:
 
     def find(self, text: str) -> Mapping[int, str]:
         """Keys of all domains that a link or host in the text is of, each with the domain."""
-        if not self._keys or "." not in (text := _DEFANGED.sub(".", text)):
+        if not self._keys:
+            return {}
+        if "[" in text or "(" in text:
+            text = _DEFANGED.sub(".", text)
+        if "." not in text:
             return {}
         found: dict[int, str] = {}
         for host in dict.fromkeys(match[0] for match in _HOST.finditer(text)):

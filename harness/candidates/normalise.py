@@ -51,12 +51,15 @@ _UNDECOMPOSED = str.maketrans(
 )
 _LEET = str.maketrans("0134578@$!|", "oieastbasii")
 _LEET_RUN = re.compile(r"[a-z0-9$|][a-z0-9@$!|]*", re.IGNORECASE)
+_LEET_SIGN = re.compile(r"[0134578@$!|]")
+"""A text without any is left as it is, without a look at each of its words."""
 _LETTER = re.compile("[a-z]", re.IGNORECASE)
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*][^\W_]){2,}(?![^\W_])")
 _BETWEEN = re.compile(r"[ .\-_*]")
 MASKS = "*#%@$&\u2022"
 _MASKED = re.compile(rf"[^\W\d_][\w{re.escape(MASKS)}]*")
+_MASK = re.compile(f"[{re.escape(MASKS)}]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TURKISH = re.compile("[\u0130\u0131\u011e\u011f\u015e\u015f]")
 
@@ -103,6 +106,8 @@ def _leet_run(found: re.Match[str]) -> str:
 
 
 def _leetspeak(text: str) -> str:
+    if not _LEET_SIGN.search(text):
+        return text
     return _LEET_RUN.sub(_leet_run, text)
 
 
@@ -127,6 +132,10 @@ STEPS: dict[NormalisationStep, Callable[[str], str]] = {
     "collapse_repeats": _collapse_repeats,
 }
 """In the order in which they run; ``masked_letters`` needs the words of the rules and is done by ``Forms``."""
+_OF_ASCII: frozenset[NormalisationStep] = frozenset(
+    {"casefold", "join_spaced_letters", "leetspeak", "collapse_repeats"}
+)
+"""Steps that can change a text of ASCII alone; what they make of it is ASCII too."""
 
 
 def normalise(text: str, steps: Collection[NormalisationStep]) -> str:
@@ -152,7 +161,8 @@ class Forms:
     """
 
     def __init__(self, steps: Collection[NormalisationStep], words: Iterable[str] = ()) -> None:
-        self._steps = [name for name in STEPS if name in steps]
+        self._steps = [name for name in STEPS if name in steps and name != "masked_letters"]
+        self._ascii_steps = [name for name in self._steps if name in _OF_ASCII]
         known = {token for word in words for form in self.word(word) for token in _LETTERS.findall(form)}
         self._has_dotless = "casefold" in steps and any("\u0131" in token for token in known)
         self._by_mask: dict[tuple[int, str], list[str]] = {}
@@ -162,10 +172,10 @@ class Forms:
 
     def of(self, text: str) -> tuple[str, ...]:
         """The forms of a text: one, and others where a step leaves more than one reading."""
-        found = list(self._written(text))
+        found = self._written(text)
         if self._by_mask:
             found += [read for one in found for read in self._unmasked(one)]
-        return tuple(dict.fromkeys(found))
+        return tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))
 
     def word(self, text: str) -> tuple[str, ...]:
         """The forms of a rule's word: that of a text, and for capitals of Turkish also with the dotless i."""
@@ -182,9 +192,7 @@ class Forms:
 
     def _read(self, text: str) -> list[str]:
         found = [text]
-        for name in self._steps:
-            if name == "masked_letters":
-                continue
+        for name in self._ascii_steps if text.isascii() else self._steps:
             step = STEPS[name]
             if name == "confusables":
                 found = [one for each in found for one in _both(each)]
@@ -192,10 +200,12 @@ class Forms:
                 found = [one for each in found for one in _repeats(each)]
             else:
                 found = [step(one) for one in found]
-        return list(dict.fromkeys(found))
+        return found if len(found) == 1 else list(dict.fromkeys(found))
 
     def _unmasked(self, text: str) -> list[str]:
         """The text with masked words read as the rule set's words: so many readings as the most open of them has."""
+        if not _MASK.search(text):
+            return []
         fitting: dict[str, list[str]] = {}
         for token in set(_MASKED.findall(text)):
             if fits := self._fitting(token):

@@ -101,6 +101,7 @@ class RuleSetCandidate:
             (place, _Finder([test for test in tests if test.clause.where == place], self._forms, self._allowed))
             for place in places
         ]
+        self._is_of_text_alone = list(places) == [TEXT]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.id, *self._arguments)
@@ -137,6 +138,8 @@ class RuleSetCandidate:
         """Keys of the clauses that hold, each with what was matched."""
         if item.text is None:
             return {}
+        if self._is_of_text_alone:
+            return self._finders[0][1].find(item.text)
         found: dict[int, str] = {}
         for place, finder in self._finders:
             for text in _texts(item, place):
@@ -145,6 +148,8 @@ class RuleSetCandidate:
         return found
 
     def _applying(self, item: Item, found: Mapping[int, str]) -> list[_Compiled]:
+        if not found:
+            return []
         positions = sorted({at for key in found for at in self._by_test.get(key, ())})
         return [one for one in (self._rules[at] for at in positions) if _applies(one, item, found)]
 
@@ -185,10 +190,14 @@ def _applies(one: _Compiled, item: Item, found: Mapping[int, str]) -> bool:
     return (
         (one.own is None or one.own in found)
         and (not one.any or any(key in found for key in one.any))
-        and all(key in found for key in one.all)
-        and not any(key in found for key in one.none)
-        and all(not set(values).isdisjoint(item.slices.get(name, ())) for name, values in one.rule.when.items())
+        and (not one.all or all(key in found for key in one.all))
+        and not (one.none and any(key in found for key in one.none))
+        and (not one.rule.when or _is_named(one.rule.when, item))
     )
+
+
+def _is_named(when: Mapping[str, tuple[str, ...]], item: Item) -> bool:
+    return all(not set(values).isdisjoint(item.slices.get(name, ())) for name, values in when.items())
 
 
 class _Finder:
@@ -215,14 +224,12 @@ class _Finder:
         forms = self._forms.of(text)
         for one in forms:
             if self._plain:
-                hits = self._plain.find(self._allowed.taken_out(plain_form(one)))
-                found.update((key, self._plain.word(at)) for key, at in hits.items())
+                found.update(self._plain.find(self._allowed.taken_out(plain_form(one))))
             if self._literal:
-                hits = self._literal.find(self._allowed.taken_out(literal_form(one)))
-                found.update((key, self._literal.word(at)) for key, at in hits.items())
+                found.update(self._literal.find(self._allowed.taken_out(literal_form(one))))
         found.update(self._domains.find(text))
         if self._patterns is not None:
-            for one in dict.fromkeys((text, *forms)):
+            for one in forms if forms[0] == text else dict.fromkeys((text, *forms)):
                 for key in self._patterns.find(one):
                     found.setdefault(key, "")
         return found
