@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 import unicodedata
 from collections.abc import Mapping
 
 from harness.errors import HarnessError
 
 _WORD = re.compile(r"[^\W\d_]+")
+_PICTURED = {
+    **{first + at: letter for first in (0x1F150, 0x1F170) for at, letter in enumerate(string.ascii_lowercase)},
+    0x0251: "a", 0x0261: "g", 0x237A: "a",
+}  # fmt: skip
+"""Letters in black circles and squares, which NFKC leaves, and those of phonetics that are drawn as plain ones are."""
 _SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "GEORGIAN", "HEBREW", "LISU")
 
 
@@ -29,7 +35,9 @@ def fold_confusables(text: str, *, to_latin: bool = True) -> str:
     >>> fold_confusables("c\u0443ka", to_latin=False)
     'сука'
     """
-    return text if text.isascii() else _WORD.sub(lambda found: _folded(found[0], to_latin), text)
+    if text.isascii():
+        return text
+    return _WORD.sub(lambda found: _folded(found[0], to_latin), text.translate(_PICTURED))
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -32,7 +32,8 @@ QWEN: tuple[str, ...] = (
     "Violent", "Non-violent Illegal Acts", "Sexual Content or Sexual Acts", "PII", "Suicide & Self-Harm",
     "Unethical Acts", "Politically Sensitive Topics", "Copyright Violation", "Jailbreak",
 )  # fmt: skip
-QWEN_SPELLINGS = ("Personally Identifiable Information",)
+QWEN_SPELLINGS: Mapping[str, str] = {"Personally Identifiable Information": "PII"}
+"""Second spelling -> the taxonomy's."""
 
 NEMOTRON: tuple[str, ...] = (
     "Violence", "Sexual", "Criminal Planning/Confessions", "Guns and Illegal Weapons",
@@ -42,7 +43,7 @@ NEMOTRON: tuple[str, ...] = (
     "Unauthorized Advice", "Illegal Activity", "Immoral/Unethical",
 )  # fmt: skip
 """Of Aegis 2.0 and Nemotron content safety."""
-NEMOTRON_SPELLINGS = ("Sexual Minor",)
+NEMOTRON_SPELLINGS: Mapping[str, str] = {"Sexual Minor": "Sexual (minor)"}
 
 HARMFUL: Mapping[str, str] = {"harmful": "the request is harmful, in one word for all categories"}
 

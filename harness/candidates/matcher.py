@@ -14,6 +14,7 @@ from typing import Any
 
 import re2
 
+from harness.candidates.normalise import normalise
 from harness.candidates.words import Sought, is_word_character
 from harness.errors import HarnessError
 from harness.files.patterns import NO_WORD_AFTER, NO_WORD_BEFORE, ReadPattern, masked, read_pattern
@@ -25,7 +26,8 @@ _HOST = re.compile(
     r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![^\W_])", re.IGNORECASE
 )
 _NOTHING: Set[int] = frozenset()
-_DEFANGED = re.compile(r"\[\.\]|\(\.\)|\[dot\]|\(dot\)", re.IGNORECASE)
+_DEFANGED = re.compile(r"[\[({] ?(?:\.|dot) ?[\])}]", re.IGNORECASE)
+_FULL_STOPS = str.maketrans("\u3002\uff0e\uff61", "...")
 
 
 class Keywords:
@@ -171,7 +173,9 @@ class Domains:
         """Keys of all domains that a link or host in the text is of, each with the domain."""
         if not self._keys:
             return {}
-        if "[" in text or "(" in text:
+        if not text.isascii():
+            text = _as_browsers_read(text)
+        if "[" in text or "{" in text or "(" in text:
             text = _DEFANGED.sub(".", text)
         if "." not in text:
             return {}
@@ -182,6 +186,11 @@ class Domains:
                 for key in self._keys.get(".".join(labels[at:]), ()):
                     found.setdefault(key, ".".join(labels[at:]))
         return found
+
+
+def _as_browsers_read(text: str) -> str:
+    """Full stops of other scripts part a host's labels, wide letters are plain, and what is not seen goes (UTS 46)."""
+    return normalise(text.translate(_FULL_STOPS), ("strip_zero_width", "nfkc"))
 
 
 def host_of(domain: str) -> str:

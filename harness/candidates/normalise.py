@@ -16,8 +16,9 @@ rule set lists the steps it wants, and ``harness rules test`` says what each of 
   are one word ("k i l l", "k.1.l.l").
 * ``leetspeak``: digits and ``@ $ ! |`` become the letters they look like, in runs that hold a letter. ``@`` at the
   beginning is a mention, ``!`` at the end is a mark: both stay.
-* ``masked_letters``: a word with ``* # % @ $ & •`` between its letters, two letters or more left ("f*ck", "f**k"), is
-  read as the words of the rule set that fit it, letter for letter.
+* ``masked_letters``: a word with ``* # % @ $ & _ •`` or another asterisk between its letters, two letters or more left
+  ("f*ck", "f**k"), is read as the words of the rule set that fit it, letter for letter. Signs that ``leetspeak`` reads
+  as letters ("f@ck") are read in both ways.
 * ``collapse_repeats``: a letter three times or more is read as two and, in a further form, as one
   ("killlll" as "kill" and "kil", "fuuuck" as "fuuck" and "fuck").
 
@@ -57,9 +58,11 @@ _LETTER = re.compile("[a-z]", re.IGNORECASE)
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*][^\W_]){2,}(?![^\W_])")
 _BETWEEN = re.compile(r"[ .\-_*]")
-MASKS = "*#%@$&\u2022"
+MASKS = "*#%@$&_\u2022\u066d\u204e\u2217\u2731"
 _MASKED = re.compile(rf"[^\W\d_][\w{re.escape(MASKS)}]*")
 _MASK = re.compile(f"[{re.escape(MASKS)}]")
+_LEET_MASK = re.compile(r"[^\W\d_][@$]+[^\W\d_]")
+"""A mask that the step before would read as a letter."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TURKISH = re.compile("[\u0130\u0131\u011e\u011f\u015e\u015f]")
 
@@ -174,7 +177,10 @@ class Forms:
         """The forms of a text: one, and others where a step leaves more than one reading."""
         found = self._written(text)
         if self._by_mask:
-            found += [read for one in found for read in self._unmasked(one)]
+            masked = found
+            if "leetspeak" in self._steps and _LEET_MASK.search(text):
+                masked = [*found, *self._read(text, without="leetspeak")]
+            found = found + [read for one in masked for read in self._unmasked(one)]
         return tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))
 
     def word(self, text: str) -> tuple[str, ...]:
@@ -190,9 +196,11 @@ class Forms:
             found += self._read(text.replace("I", "\u0131"))
         return found
 
-    def _read(self, text: str) -> list[str]:
+    def _read(self, text: str, *, without: NormalisationStep | None = None) -> list[str]:
         found = [text]
         for name in self._ascii_steps if text.isascii() else self._steps:
+            if name == without:
+                continue
             step = STEPS[name]
             if name == "confusables":
                 found = [one for each in found for one in _both(each)]

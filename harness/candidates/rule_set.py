@@ -7,9 +7,9 @@ anywhere in the text cancel it, and ``when`` restricts it to items that have one
 slice. Words and phrases of the set's ``allow`` list are taken out of the text before any word is looked up. Categories
 that no rule names are not decided.
 
-Patterns see the text as it is written and in its normalised forms, domains as it is written; words and phrases see the
-normalised forms. The rationale names the rules that decided; it quotes the item only where a rule's ``reason`` asks for
-``{match}``.
+Patterns see the text as it is written and in its normalised forms, domains as a browser reads an address; words and
+phrases see the normalised forms. The rationale names the rules that decided; it quotes the item only where a rule's
+``reason`` asks for ``{match}``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.errors import HarnessError
 from harness.records import Clause, Item, Match, Rule, RuleSet
 from harness.records.answers import Answer, Decide
 
-VERSION = 2
+VERSION = 3
 """Goes up when the same rule set may decide differently."""
 TEXT = "text"
 

@@ -249,6 +249,18 @@ def test_modifiers_say_where_a_word_must_stand(match, text, expected):
         (("masked_letters",), "23", "2*3", False),
         (("masked_letters",), "fuck", "fu ck", False),
         (("masked_letters",), "firetruck", "f*ck", False),
+        (("masked_letters",), "fuck", "f_ck", True),
+        (("masked_letters",), "fuck", "f\u2217ck", True),
+        (("masked_letters", "leetspeak"), "fuck", "f@ck", True),
+        (("masked_letters", "leetspeak"), "fuck", "f$ck", True),
+        (("masked_letters", "leetspeak"), "ass", "a$$", True),
+        (("masked_letters", "leetspeak"), "fuck", "5@le", False),
+        (("leetspeak",), "fuck", "f@ck", False),
+        (("masked_letters",), "flat_file", "f_ck", False),
+        (("confusables",), "bitch", "\U0001f171itch", True),
+        (("confusables",), "scam", "\U0001f182\U0001f172\U0001f170\U0001f17c", True),
+        (("confusables",), "grab", "\u0261r\u0251b", True),
+        ((), "bitch", "\U0001f171itch", False),
     ],
 )
 def test_each_step_is_of_its_own(steps, word, text, expected):
@@ -307,6 +319,11 @@ def test_a_boundary_that_cannot_be_unicode_is_refused():
         ("пример.рф", "см. http://xn--e1afmkfd.xn--p1ai/", True),
         ("bit.ly", "mail me at a@bit.ly", True),
         ("co.uk", "example.co.uk.", True),
+        ("bit.ly", "bit\u3002ly", True),
+        ("bit.ly", "\uff42\uff49\uff54\uff0e\uff4c\uff59/x", True),
+        ("bit.ly", "b\u200bit.ly", True),
+        ("bit.ly", "bit{.}ly or bit [dot] ly", True),
+        ("bit.ly", "a bit. Lyon", False),
     ],
 )
 def test_domains_find_links_and_hosts(domain, text, expected):

@@ -8,20 +8,29 @@ guard's nor the policy's makes an answer unreadable.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.candidates import guard_names
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.guards import codes_of
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, answer_text
 
+NEMOTRON_FIELDS = ("user safety", "prompt safety", "prompt harm", "safety")
+"""Where the verdict on the post stands, by version; what it says of a response is not read."""
 NONE_WORDS = frozenset({"", "none", "na", "n/a", "null", "safe"})
 
-_FIELD = re.compile(r"^[\s*_`#>\"'-]*([A-Za-z][A-Za-z ]{2,40}?)[*_`\"']*\s*:\s*(.*?)[\s*_`\"',]*$", re.MULTILINE)
-_GOES_ON = re.compile(r",[ \t]*\n[ \t]*[^\s:\"{}][^:\n]*(?:\n|\Z)")
+_FIELD = re.compile(
+    r"^[\s*_`#>\"'-]*(?:\d{1,2}[.)]\s*)?([A-Za-z][A-Za-z _]{2,40}?(?:\(s\))?)[*_`\"']*\s*[:\uff1a]"
+    r"\s*(.*?)[\s*_`\"',]*$",
+    re.MULTILINE,
+)
+_GOES_ON = re.compile(r",[ \t]*\n[ \t]*[^\s:\"{}][^:\n]*(?:\n|\Z)|,[ \t]*\n[ \t]*[SO]\d|\n[ \t]*[:,;]")
+_NUMBER = re.compile(r"^S\d{1,2}\s*[:.]\s*(?=[A-Za-z])")
+"""The number of a name in the list that the prompt shows: "S8: Hate/Identity Hate"."""
 _SCORE = re.compile(r"<score>\s*[\"']?(\w+)[\"']?\s*</score>", re.IGNORECASE)
 _CONFIDENCE = re.compile(r"<confidence>\s*\w+\s*</confidence>", re.IGNORECASE)
 
@@ -35,19 +44,24 @@ def fields_of(answer: str) -> dict[str, str] | str:
     pairs: list[tuple[str, Any]] = [pair for one in objects for pair in one.items()]
     if not objects and _GOES_ON.search(answer):
         return "a list goes on in the next line"
-    known = {" ".join(name.split()).casefold() for name, _ in pairs}
+    known = {_plain_name(name) for name, _ in pairs}
     pairs += [
         (found[1], found[2])
         for found in _FIELD.finditer(answer)
-        if not objects or (" ".join(found[1].split()).casefold() in known and not found[0].rstrip(" ,").endswith("}"))
+        if not objects or (_plain_name(found[1]) in known and not found[0].rstrip(" ,").endswith("}"))
     ]
     fields: dict[str, str] = {}
     for name, value in pairs:
         text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
-        key, text = " ".join(name.split()).casefold(), text.strip(" \t*_`\"'.")
+        key, text = _plain_name(name), text.strip(" \t*_`\"'.")
         if fields.setdefault(key, text).casefold() != text.casefold():
             return "a field is given twice with different values"
     return fields
+
+
+def _plain_name(name: str) -> str:
+    """A field's name as it is compared: "User Safety", "user_safety"; "Violation(s)" is "violations"."""
+    return " ".join(name.replace("_", " ").replace("(s)", "s").split()).casefold()
 
 
 def parse_nemotron(text: str, context: ParseContext) -> Parsed:
@@ -55,17 +69,26 @@ def parse_nemotron(text: str, context: ParseContext) -> Parsed:
     fields = fields_of(answer_text(text, context.reasoning))
     if isinstance(fields, str):
         return unparsed(fields)
-    names = ("user safety", "prompt safety", "prompt harm", "safety")
-    value = next((fields[name].casefold() for name in names if name in fields), None)
-    verdict = {"safe": False, "unharmful": False, "unsafe": True, "harmful": True}.get(value or "")
+    asked = next((name for name in NEMOTRON_FIELDS if name in fields), None)
+    if asked is None:
+        return unparsed(_no_field(fields, NEMOTRON_FIELDS))
+    verdict = {"safe": False, "unharmful": False, "unsafe": True, "harmful": True}.get(fields[asked].casefold())
     if verdict is None:
-        return unparsed("no 'User Safety' that is safe or unsafe")
+        return unparsed(f"its field '{asked.title()}' says neither safe nor unsafe")
     listed = next(
         (fields[name] for name in ("safety categories", "categories", "violated categories") if name in fields), ""
     )
-    return _by_names(
-        verdict, re.split(r"[,;]", listed), (*guard_names.NEMOTRON, *guard_names.NEMOTRON_SPELLINGS), context
-    )
+    return _by_names(verdict, re.split(r"[,;]", listed), guard_names.NEMOTRON, context, guard_names.NEMOTRON_SPELLINGS)
+
+
+def _no_field(fields: Mapping[str, str], wanted: Sequence[str]) -> str:
+    """Why there is no verdict: no fields at all, or others than those that are read."""
+    named = ", ".join(f"'{name.title()}'" for name in wanted)
+    if not fields:
+        return f"no field is named in it, as JSON in double quotes or as a line; read are {named}"
+    if any(name.startswith("response") for name in fields):
+        return f"it speaks of a response only; read of the post are {named}"
+    return f"none of its fields is the verdict; read are {named}"
 
 
 def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
@@ -81,7 +104,7 @@ def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
         return decided(context, [], rationale="Controversial")
     if value == "safe" and all(name.strip().casefold() in NONE_WORDS for name in listed):
         return decided(context, [])
-    return _by_names(value != "safe", listed, (*guard_names.QWEN, *guard_names.QWEN_SPELLINGS), context)
+    return _by_names(value != "safe", listed, guard_names.QWEN, context, guard_names.QWEN_SPELLINGS)
 
 
 def parse_polyguard(text: str, context: ParseContext) -> Parsed:
@@ -93,27 +116,38 @@ def parse_polyguard(text: str, context: ParseContext) -> Parsed:
     if value not in ("yes", "no"):
         return unparsed("no 'Harmful request' that is yes or no")
     listed = next((fields[name] for name in fields if name.startswith("request safety violation")), "")
-    return _by_names(value == "yes", re.split(r"[,;\s]+", listed), tuple(guard_names.LLAMA_GUARD_3), context)
+    codes = codes_of(listed, "yes") or re.split(r"[,;\s]+", listed)
+    return _by_names(value == "yes", codes, tuple(guard_names.LLAMA_GUARD_3), context)
 
 
-def _by_names(is_unsafe: bool, listed: Sequence[str], known: Sequence[str], context: ParseContext) -> Parsed:
+def _by_names(
+    is_unsafe: bool,
+    listed: Sequence[str],
+    known: Sequence[str],
+    context: ParseContext,
+    spellings: Mapping[str, str] | None = None,
+) -> Parsed:
+    """A verdict and the names beside it; ``spellings`` are second spellings of known names."""
     names = [name.strip(" \t*_`\"'.[]()") if "(" not in name else name.strip(" \t*_`\"'.[]") for name in listed]
-    names = [name for name in names if name.casefold() not in NONE_WORDS]
+    names = [_NUMBER.sub("", name) for name in names if name.casefold() not in NONE_WORDS]
     if not is_unsafe:
         return unparsed("safe, and violated categories") if names else decided(context, [])
     if context.is_cut_off and names:
         return unparsed("the categories are cut off")
-    theirs = {loose(name) for name in known}
+    other = {loose(one): two for pair in (spellings or {}).items() for one, two in (pair, pair[::-1])}
+    theirs = {loose(name) for name in (*known, *(spellings or {}))}
     flagged: list[str] = []
     for name in names:
         categories = context.names.resolve(name)
+        if categories is None and loose(name) in other:
+            categories = context.names.resolve(other[loose(name)])
         if categories is None and loose(name) not in theirs:
-            return unparsed("a category name that is not known")
+            return unparsed("a category that is none of the guard's, the crosswalk's or the policy's")
         flagged += categories or ()
     if context.only is not None and not (context.names.has_crosswalk and names):
         return decided(context, [context.only])  # the prompt showed this category alone, whatever name it was given
     if not names:
-        return unparsed("unsafe, and no category")
+        return unparsed("unsafe, and no category says of what kind")
     return decided(context, flagged)
 
 
@@ -153,8 +187,8 @@ def parse_cope(text: str, context: ParseContext) -> Parsed:
     return decided(context, [context.only] if bare == "1" else [], scores={context.only: shares["1"]} if shares else {})
 
 
-NEMOTRON = Parser(parse_nemotron, version=2)
-QWEN3GUARD = Parser(parse_qwen3guard, version=2)
-POLYGUARD = Parser(parse_polyguard, version=2)
+NEMOTRON = Parser(parse_nemotron, version=3)
+QWEN3GUARD = Parser(parse_qwen3guard, version=3)
+POLYGUARD = Parser(parse_polyguard, version=3)
 GRANITE_GUARDIAN = Parser(parse_granite_guardian, wants_logprobs=True, needs_one_category=True)
 COPE = Parser(parse_cope, wants_logprobs=True, needs_one_category=True)

@@ -25,6 +25,7 @@ _LISTED = re.compile(
 )
 _CODE = re.compile(r"([SO]\d{1,2})\b[\s.:)(\-–—]*([A-Za-z][\w &/'()-]*)?", re.IGNORECASE)
 _NAME = re.compile(r"(?:and |or )?[A-Z][\w &/'()-]*")
+_LINE_NUMBER = re.compile(r"^\d[.)] ")
 _LEVEL = re.compile(r"(.*?)\d+")
 _SUBRULE = re.compile(r"(.+?)\.[a-z0-9]+\Z", re.IGNORECASE)
 
@@ -54,12 +55,20 @@ def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
         categories = context.names.resolve(code)
         if categories is None and code not in LLAMA_GUARD_CODES:
             return unparsed("a code that is not known")
+        if categories is None and _is_of_another(code, context):
+            return unparsed("a code of another version of Llama Guard than the crosswalk's")
         flagged += categories or ()
     if not codes or not context.names.has_crosswalk:
         if context.only is None:
             return unparsed("unsafe, and no code that maps to a category")
         flagged = [context.only]  # the prompt showed the model this category alone, whatever code it gave it
     return decided(context, flagged, scores=scores)
+
+
+def _is_of_another(code: str, context: ParseContext) -> bool:
+    """Whether the crosswalk speaks of O1..O6 where the answer says S1..S14, or the other way round."""
+    letters = {name[:1].upper() for name in context.names.names if _CODE.fullmatch(name)}
+    return context.names.has_crosswalk and bool(letters) and code[:1] not in letters
 
 
 def codes_of(rest: str, word: str) -> list[str] | None:
@@ -76,7 +85,7 @@ def codes_of(rest: str, word: str) -> list[str] | None:
         bare = _LISTED.sub("", entry).strip(" \t*_`\"'.[]")
         if bare.casefold() == word:
             said.append([])  # the answer begins anew
-        if not bare or bare.casefold() == word:
+        if not bare or bare.casefold() in (word, "none", "n/a"):
             continue
         found = _CODE.fullmatch(bare)
         if found is None:
@@ -100,10 +109,11 @@ def parse_wildguard(text: str, context: ParseContext) -> Parsed:
     found: dict[str, str] = {}
     for line in answer_text(text, context.reasoning).splitlines():
         name, colon, value = line.partition(":")
-        field = " ".join(name.split()).casefold().strip("*-")
+        field = _LINE_NUMBER.sub("", " ".join(name.replace("_", " ").split()).casefold().strip("*- "))
         if not colon or field not in WILDGUARD_FIELDS:
             continue
         value = value.strip(" *.").casefold()
+        value = "n/a" if value in ("na", "none") else value
         if value not in ("yes", "no", "n/a") or found.setdefault(field, value) != value:
             return unparsed("a line is neither yes, no nor n/a")
     if len(found) < len(WILDGUARD_FIELDS):
@@ -156,7 +166,7 @@ def _object(found: dict[str, Any], context: ParseContext) -> Parsed:
     named = found.get("policy_category")
     if not isinstance(codes, list):
         return unparsed("'rule_ids' is not a list")
-    if named is not None and named != "":
+    if named is not None and not (isinstance(named, str) and named.strip().casefold() in ("", "none", "n/a", "null")):
         codes = [named, *codes]
     rules = []
     for code in codes:
@@ -199,6 +209,6 @@ def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
     return None
 
 
-LLAMA_GUARD = Parser(parse_llama_guard, version=3, wants_logprobs=True, needs_crosswalk=True)
-WILDGUARD = Parser(parse_wildguard, version=2, needs_one_category=True)
-GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=2)
+LLAMA_GUARD = Parser(parse_llama_guard, version=4, wants_logprobs=True, needs_crosswalk=True)
+WILDGUARD = Parser(parse_wildguard, version=3, needs_one_category=True)
+GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=3)
