@@ -13,6 +13,7 @@ from harness.cli.options import (
     note,
     only_of,
     only_option,
+    points_option,
     print_json,
     run_argument,
     runs_dir_option,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
 @only_option
+@points_option
 @text_option
 @runs_dir_option
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
@@ -58,6 +60,7 @@ def command(
     n_items: int,
     golden_card: Path | None,
     only: tuple[str, ...],
+    points: tuple[str, ...],
     text_mode: TextMode,
     runs_dir: str,
     output: str,
@@ -86,12 +89,12 @@ def command(
     same = baseline_run is run
     run = only_of(run, only, runs_dir)
     baseline_run = run if same else only_of(baseline_run, only, runs_dir, is_said=False)
-    decided = compare_candidates(baseline_run, pair[0], run, pair[1])
+    decided = compare_candidates(baseline_run, pair[0], run, pair[1], points=points)
     if as_json:
         print_json(decided.as_dict())
         return
     from harness.jobs.texts import texts_of
-    from harness.report.comparison.terminal import comparison_tables, decision_lines, foot_lines
+    from harness.report.comparison.terminal import comparison_tables, decision_lines, foot_lines, point_tables
     from harness.report.parts.tables import render
 
     comparison = decided.comparison
@@ -102,6 +105,7 @@ def command(
         text_mode=text_mode,
         n_items=n_items,
     )
+    tables = [*tables, *point_tables(decided.points, comparison)]
     click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
     click.echo(render(tables, output))
     click.echo("\n" + "\n".join(foot_lines(comparison)))

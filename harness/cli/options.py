@@ -202,6 +202,18 @@ def only_option(function: F) -> F:
     )(function)
 
 
+def points_option(function: F) -> F:
+    """``--at``: metrics at operating points."""
+    return click.option(
+        "--at",
+        "points",
+        multiple=True,
+        metavar="METRIC@HELD=NUMBER",
+        help="Also show a metric at an operating point: recall@precision=0.9, recall@fpr=0.01, precision@recall=0.8; "
+        "repeatable. Those of the eval's gate are shown anyway.",
+    )(function)
+
+
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Everything about a run that a person may change, collected into ``options: RunOptions``."""
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import find_run, note, production_options, run_argument, runs_dir_option, text_option
+from harness.cli.options import (
+    find_run,
+    note,
+    points_option,
+    production_options,
+    run_argument,
+    runs_dir_option,
+    text_option,
+)
 
 if TYPE_CHECKING:
     from harness.report.parts.masking import TextMode
@@ -32,6 +40,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--format", "formats", default="html", show_default=True, callback=_formats, help="Formats, with commas: html,json."
 )
 @click.option("--out", "out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
+@points_option
 @text_option
 @production_options
 @click.option(
@@ -49,6 +58,7 @@ def command(
     baseline_run_name: str | None,
     formats: tuple[str, ...],
     out: Path | None,
+    points: tuple[str, ...],
     text_mode: TextMode,
     items_per_day: float,
     review_seconds: float,
@@ -79,6 +89,7 @@ def command(
         items_per_day=items_per_day,
         review_seconds=review_seconds,
         review_usd_per_hour=review_usd_per_hour,
+        points=points,
         note=note,
     )
     for path in written:

@@ -9,6 +9,7 @@ from harness.cli.options import (
     json_option,
     only_of,
     only_option,
+    points_option,
     print_json,
     run_argument,
     runs_dir_option,
@@ -20,6 +21,7 @@ from harness.errors import HarnessError
 @click.command("score")
 @run_argument
 @only_option
+@points_option
 @runs_dir_option
 @click.option("--slices", "with_slices", is_flag=True, help="Also show every slice.")
 @click.option("--slice", "slice_name", metavar="NAME", help="Also show this slice only.")
@@ -28,6 +30,7 @@ from harness.errors import HarnessError
 def command(
     run_name: str,
     only: tuple[str, ...],
+    points: tuple[str, ...],
     runs_dir: str,
     with_slices: bool,
     slice_name: str | None,
@@ -42,6 +45,7 @@ def command(
     Examples:
       harness score latest
       harness score latest --slice language
+      harness score latest --at recall@precision=0.9 --at recall@fpr=0.01
       harness score latest --only language=ar --only failed:latest~1
       harness score community-3f9a1c2e0b7d --json > score.json
     """
@@ -51,7 +55,7 @@ def command(
     warn_if_unfinished(run)
     run = only_of(run, only, runs_dir)
     with_slices = with_slices or slice_name is not None
-    score = score_run(run, with_slices=with_slices or as_json)
+    score = score_run(run, with_slices=with_slices or as_json, points=points)
     if as_json:
         print_json(score.as_dict())
         return

@@ -37,6 +37,8 @@ from harness.core.targets import target_state
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 
 MIN_CLUSTERS = 15
+MUCH_OF_CHOICE = 0.2
+"""Share of the variance from which on a check says that more dev items would help."""
 MIN_POSITIVES, MIN_FLAGGED = 20, 10  # below these the calibration of the precision test is unproven
 
 
@@ -69,7 +71,8 @@ def evaluate_check(
     """Test one check on its own: PASS, INCONCLUSIVE or NOT_EVALUABLE, with the p-values that ``gate`` corrects.
 
     Recall, FPR and failure rate with a margin: exact unconditional test; precision: calibrated score test; floors:
-    exact binomial. Fewer than 15 clusters, 20 violating items or 10 flagged items (precision) never PASS.
+    exact binomial. Fewer than 15 clusters, 20 violating items or 10 flagged items (precision) never PASS, nor does an
+    operating point at which the candidate gives up what is held.
 
     Args:
         spec: The check.
@@ -103,7 +106,7 @@ def evaluate_check(
     power = joint_power(n_checks)
     if spec.kind == "floor":
         tests = _floor_tests(spec, evidence, alpha, power)
-    elif spec.metric == "precision":
+    elif table_metric(spec.metric) == "precision":
         tests = _precision_tests(spec, evidence, alpha, power, rng, n_resamples)
     else:
         tests = _matched_tests(spec, evidence, alpha, power)
@@ -117,10 +120,15 @@ def evaluate_check(
     if evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS:
         is_passed = False
         remarks.append(Statement("few_clusters", facts={"minimum": MIN_CLUSTERS}))
+    if evidence.choice_share >= MUCH_OF_CHOICE and not is_passed:
+        remarks.append(Statement("point_choice", facts={"share": evidence.choice_share}))
+    if evidence.point is not None:
+        is_passed = False
+        remarks.append(evidence.point)
     items_needed = None
     if not is_passed and tests.is_at_or_beyond_limit:
         remarks.append(Statement("out_of_reach"))
-    elif not is_passed and tests.needed is not None:
+    elif not is_passed and tests.needed is not None and evidence.choice_share < MUCH_OF_CHOICE:
         items_needed = further_items(tests.needed, tests.n_now, evidence.scale)
         if items_needed == 0:
             remarks.append(Statement("enough_if_equal"))
@@ -172,7 +180,7 @@ def empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
     >>> empty_denominator(CheckSpec("hate", "recall", "watch", margin=0.05), np.array([9, 0, 0, 0, 0, 0, 0, 0]))
     'no violating items'
     """
-    if spec.metric == "precision":
+    if table_metric(spec.metric) == "precision":
         n_a, n_b = raw[[2, 3, 6, 7]].sum(), raw[[1, 3, 5, 7]].sum()
         return NOTHING_FLAGGED if n_b == 0 or (n_a == 0 and spec.kind == "margin") else None
     return SHARES[spec.metric].reason if discordance(raw, table_metric(spec.metric)).n == 0 else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.core.metric_table import metrics_on
+from harness.core.metric_table import gate_metric, gate_metrics_words, metrics_on
 
 TIERS = ("critical", "guarded", "watch")
 GATE_METRICS = metrics_on("gate")
@@ -20,7 +20,7 @@ class CheckSpec:
 
     Attributes:
         category: Policy category.
-        metric: One of ``GATE_METRICS``.
+        metric: One of ``GATE_METRICS``, or a metric at an operating point as ``OperatingMetric.name`` writes it.
         tier: "critical" must pass, "guarded" must not regress and must pass pooled, "watch" never blocks.
         margin: Largest acceptable loss against the baseline, in (0, 1).
         floor: Least acceptable value of the candidate, in (0, 1); for fpr and failure_rate the largest acceptable.
@@ -33,8 +33,8 @@ class CheckSpec:
     floor: float | None = None
 
     def __post_init__(self) -> None:
-        if self.metric not in GATE_METRICS:
-            raise ValueError(f"metric must be one of {', '.join(GATE_METRICS)}, got '{self.metric}'")
+        if gate_metric(self.metric) != self.metric:
+            raise ValueError(f"metric must be {gate_metrics_words()}, got '{self.metric}'")
         if self.tier not in TIERS:
             raise ValueError(f"tier must be one of {', '.join(TIERS)}, got '{self.tier}'")
         if (self.margin is None) == (self.floor is None):

@@ -22,7 +22,9 @@ Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALI
 CANDIDATE_UNDECIDED = "the candidate makes no decision in this category"
 BASELINE_UNDECIDED = "the baseline makes no decision in this category"
 NEITHER_DECIDES = "neither system makes a decision in this category"
-UNCOVERED = frozenset([CANDIDATE_UNDECIDED, NEITHER_DECIDES])
+CANDIDATE_UNSCORED = "the candidate gives no scores in this category, so it has no operating point"
+BASELINE_UNSCORED = "the baseline gives no scores in this category, so it has no operating point"
+UNCOVERED = frozenset([CANDIDATE_UNDECIDED, NEITHER_DECIDES, CANDIDATE_UNSCORED])
 """Reasons that say the candidate does not do what the check asks about: no proof, and no lack of golden items."""
 
 
@@ -38,6 +40,9 @@ class CheckEvidence:
         n_excluded: Items without gold or without both decisions.
         reason: Why the check cannot be evaluated at all, or None.
         is_weighted: Whether ``cells`` share out the items' weights; values are then read from them, not from ``raw``.
+        point: At an operating point, that the candidate is proven not to keep what is held there, and keeps less than
+            the baseline: it must not pass by giving up the one for the other.
+        choice_share: Share of the variance that is the choice of thresholds; ``cells`` are scaled for it already.
     """
 
     cells: NDArray[Any]
@@ -46,6 +51,8 @@ class CheckEvidence:
     n_excluded: int = 0
     reason: str | None = None
     is_weighted: bool = False
+    point: Statement | None = None
+    choice_share: float = 0.0
 
     @property
     def counted(self) -> NDArray[Any]:

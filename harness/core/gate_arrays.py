@@ -7,7 +7,7 @@ verdicts to ``checks`` and ``gate``, and the fallback that a failed output becom
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,15 @@ from harness.core.checks import (
     CheckSpec,
     Verdict,
 )
-from harness.core.clusters import EffectiveCells, effective_counts
+from harness.core.clusters import effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
-from harness.core.metric_table import table_metric
+from harness.core.metric_facts import System
+from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric
+from harness.core.operating_metrics import OperatingMetric, operating_metric
+from harness.core.point_choice import Drawn, choice_share, summed
 from harness.core.statements import Statement
+from harness.core.targets import target_state
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +45,9 @@ class GateArrays:
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
         weights: Weight per item, float (n_items,), >= 0; None counts every item once. A failure rate is one of calls
             and takes none.
+        at: Metric at an operating point -> the same items as decided there.
+        unfit: (Category, margin or floor) -> why such a check cannot be evaluated; of an operating point only.
+        drawn: Category -> both systems at the thresholds that resampled dev items choose; of an operating point only.
     """
 
     y_true: NDArray[Any]
@@ -50,6 +57,9 @@ class GateArrays:
     failed_b: NDArray[Any] | None = None
     clusters: NDArray[Any] | None = None
     weights: NDArray[Any] | None = None
+    at: Mapping[str, GateArrays] = field(default_factory=dict)
+    unfit: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    drawn: Mapping[str, tuple[Drawn, Drawn]] = field(default_factory=dict)
 
 
 def gate_arrays(
@@ -59,6 +69,7 @@ def gate_arrays(
     checks: Sequence[CheckSpec],
     seed: int,
     alternatives: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None = None,
+    alternatives_at: Mapping[str, Mapping[str, GateArrays]] | None = None,
     alpha: float = 0.05,
     max_missing: float = 0.005,
     n_resamples: int = 10_000,
@@ -76,6 +87,7 @@ def gate_arrays(
         checks: Checks of the gate file; failure_rate takes any category name.
         seed: Recorded seed, >= 0.
         alternatives: Decisions (a, b) under other treatments of failed outputs, by the name of the treatment.
+        alternatives_at: What ``arrays.at`` is under each of them; as it is for None.
         alpha: One-sided level of every check, in (0, 0.5).
         max_missing: Largest share of items with a missing pair, in [0, 1].
         n_resamples: Tables of the precision test.
@@ -124,7 +136,8 @@ def gate_arrays(
     sensitivity: dict[str, Verdict] = {}
     reasons = list(result.reasons)
     for name, (a, b) in (alternatives or {}).items():
-        verdict = decide(replace(arrays, a=a, b=b)).verdict
+        at = (alternatives_at or {}).get(name, arrays.at)
+        verdict = decide(replace(arrays, a=a, b=b, at=at)).verdict
         sensitivity[name] = verdict
         if verdict != result.verdict:
             reasons.append(Statement("other_reading", facts={"verdict": verdict, "reading": name}))
@@ -157,15 +170,18 @@ def check_evidence(
     >>> check_evidence(GateArrays(gold, gold, gold), spec, ["hate"]).raw.tolist()
     [1, 0, 0, 0, 0, 0, 0, 1]
     """
+    arrays = arrays.at.get(spec.metric, arrays)
     y_true, a, b = _columns(arrays, spec, categories)
+    unfit = arrays.unfit.get((spec.category, spec.kind))
+    if unfit is not None:
+        return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=unfit)
     has_gold = y_true >= 0
     if has_gold.any():
         by_a, by_b = bool((a[has_gold] >= 0).any()), bool((b[has_gold] >= 0).any())
         if not by_a or not by_b:
             reason = BASELINE_UNDECIDED if by_b else CANDIDATE_UNDECIDED if by_a else NEITHER_DECIDES
             return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=reason)
-    arguments = _effective_arguments(spec, y_true, a, b, arrays.clusters, arrays.weights, alpha)
-    return _evidence(spec, effective_counts(**arguments), y_true)
+    return _evidence(spec, y_true, a, b, arrays.clusters, arrays.weights, alpha, arrays.drawn.get(spec.category))
 
 
 def _effective_arguments(
@@ -189,11 +205,56 @@ def _effective_arguments(
     }
 
 
-def _evidence(spec: CheckSpec, effective: EffectiveCells, y_true: NDArray[Any]) -> CheckEvidence:
+def _evidence(
+    spec: CheckSpec,
+    y_true: NDArray[Any],
+    a: NDArray[Any],
+    b: NDArray[Any],
+    clusters: NDArray[Any] | None,
+    weights: NDArray[Any] | None,
+    alpha: float,
+    drawn: tuple[Drawn, Drawn] | None = None,
+) -> CheckEvidence:
+    arguments = _effective_arguments(spec, y_true, a, b, clusters, weights, alpha)
+    effective = effective_counts(**arguments)
     size = effective.size
     n_clusters = size.n_clusters if size.n_clusters < size.n else None
-    n_excluded = int(y_true.size - effective.raw.sum())
-    return CheckEvidence(effective.cells, effective.raw, n_clusters, n_excluded, is_weighted=effective.is_weighted)
+    point = operating_metric(spec.metric)
+    missed, chosen, cells = None, 0.0, effective.cells
+    if point is not None:
+        if drawn is not None:
+            chosen = choice_share(point.measured, cells, *drawn, of=arguments["of"])
+            cells = cells * (1 - chosen)
+        held = effective_counts(**{**arguments, "metric": point.held, "of": "candidate"}).cells
+        missed = _point_missed(point, held, alpha, is_alone=spec.kind == "floor")
+    return CheckEvidence(
+        cells,
+        effective.raw,
+        n_clusters,
+        int(y_true.size - effective.raw.sum()),
+        is_weighted=effective.is_weighted,
+        point=missed,
+        choice_share=chosen,
+    )
+
+
+def _point_missed(point: OperatingMetric, cells: NDArray[Any], alpha: float, *, is_alone: bool) -> Statement | None:
+    """That the candidate is proven to keep less than is held, and less than the baseline where there is one."""
+    is_upper_limit = point.held in LOWER_IS_BETTER
+
+    def kept(system: System) -> tuple[float, float]:
+        counted, among = SHARES[point.held].cells(system)
+        n, k = float(cells[among].sum()), float(cells[counted].sum())
+        return (n - k if is_upper_limit else k), n
+
+    (k, n), (k_before, n_before) = kept("candidate"), kept("baseline")
+    if n <= 0 or (not is_alone and n_before > 0 and k / n >= k_before / n_before):
+        return None
+    state, _, high = target_state(k, n, 1 - point.value if is_upper_limit else point.value, alpha=alpha)
+    if state != "missed":
+        return None
+    bound = 1 - high if is_upper_limit else high
+    return Statement("point_missed", facts={"held": point.held, "wanted": point.value, "bound": bound})
 
 
 def _columns(
@@ -259,7 +320,8 @@ def impute_against_candidate(arrays: GateArrays) -> GateArrays:
     if failed_a is not None and failed_b is not None:
         lost = missing if failed_a.ndim == 2 else missing.any(axis=1)
         failed_a, failed_b = np.asarray(failed_a, bool) & ~lost, np.asarray(failed_b, bool) | lost
-    return replace(arrays, a=a, b=b, failed_a=failed_a, failed_b=failed_b)
+    at = {metric: impute_against_candidate(one) for metric, one in arrays.at.items()}
+    return replace(arrays, a=a, b=b, failed_a=failed_a, failed_b=failed_b, at=at)
 
 
 def _pooled_evidence(
@@ -277,12 +339,14 @@ def _pooled_evidence(
         usable = [spec for spec in specs if check_evidence(arrays, spec, categories, alpha=alpha).reason is None]
         if not usable:
             continue
-        columns = [_columns(arrays, spec, categories) for spec in usable]
+        columns = [_columns(arrays.at.get(spec.metric, arrays), spec, categories) for spec in usable]
         y_true, a, b = (np.concatenate([column[part] for column in columns]) for part in range(3))
         clusters = np.tile(item_clusters, len(usable))
         weights = None if arrays.weights is None else np.tile(arrays.weights, len(usable))
-        arguments = _effective_arguments(usable[0], y_true, a, b, clusters, weights, alpha)
-        pooled[key] = _evidence(usable[0], effective_counts(**arguments), y_true)
+        of_draws = [arrays.at[spec.metric].drawn.get(spec.category) for spec in usable if spec.metric in arrays.at]
+        known = [one for one in of_draws if one is not None]
+        drawn = (summed([a for a, _ in known]), summed([b for _, b in known])) if known else None
+        pooled[key] = _evidence(usable[0], y_true, a, b, clusters, weights, alpha, drawn)
     return pooled
 
 

@@ -7,8 +7,9 @@ is for reports. A new share is one file with a ``MetricFacts`` and one line in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from typing import Generic, TypeVar
 
 from harness.core.metric_facts import (
     NO_ITEMS,
@@ -19,7 +20,9 @@ from harness.core.metric_facts import (
     Share,
     Surface,
 )
+from harness.core.operating_metrics import OPERATING_FORMS, operating_metric
 
+T = TypeVar("T")
 CONFIDENCE = 0.95
 """Two-sided level of every interval beside a value."""
 
@@ -173,18 +176,71 @@ def table_metric(metric: str) -> str:
         metric: A metric of the gate.
 
     Returns:
-        A name in ``METRIC_TABLE``.
+        A name in ``METRIC_TABLE``; of an operating point the metric that is measured there.
 
-    >>> table_metric("failure_rate"), table_metric("recall")
-    ('fpr', 'recall')
+    >>> table_metric("failure_rate"), table_metric("recall"), table_metric("precision@recall=0.8")
+    ('fpr', 'recall', 'precision')
     """
-    return "fpr" if metric == "failure_rate" else metric
+    point = operating_metric(metric)
+    return "fpr" if metric == "failure_rate" else metric if point is None else point.measured
 
 
-METRIC_TABLE: Mapping[str, MetricFacts] = {name: _resolved(facts) for name, facts in _TABLE.items()}
-SHARES = {name: facts.share for name, facts in METRIC_TABLE.items() if facts.share is not None}
+def gate_metric(text: str) -> str | None:
+    """The metric of a gate that a text names: one of the table, or a metric at an operating point.
+
+    Args:
+        text: As a gate file writes it.
+
+    Returns:
+        The one way to write it; None where the gate has no such metric.
+
+    >>> gate_metric("recall"), gate_metric("recall@precision=0.90"), gate_metric("f1")
+    ('recall', 'recall@precision=0.9', None)
+    """
+    point = operating_metric(text)
+    return point.name if point is not None else text if text in metrics_on("gate") else None
+
+
+def gate_metrics_words() -> str:
+    """What a gate may ask for, as messages say it.
+
+    >>> gate_metrics_words().startswith("one of recall, precision, fpr, failure_rate")
+    True
+    """
+    return f"one of {', '.join(metrics_on('gate'))}; at an operating point {', '.join(OPERATING_FORMS)} (90% is 0.9)"
+
+
+class _ByMetric(dict[str, T], Generic[T]):
+    """Something of each metric; a metric at an operating point has what follows from its own facts."""
+
+    def __init__(self, of: Callable[[MetricFacts], T], names: Iterator[str]) -> None:
+        super().__init__((name, of(METRIC_TABLE[name])) for name in names)
+        self._of = of
+
+    def __missing__(self, name: str) -> T:
+        return self._of(METRIC_TABLE[name])
+
+
+class _Metrics(dict[str, MetricFacts]):
+    """Facts by metric; those at an operating point are made from the facts of the metric that is measured there."""
+
+    def __missing__(self, name: str) -> MetricFacts:
+        point = operating_metric(name)
+        if point is None:
+            raise KeyError(name)
+        return point.facts(self[point.measured])
+
+
+def _share_of(facts: MetricFacts) -> Share:
+    if facts.share is None:
+        raise KeyError(facts.title)
+    return facts.share
+
+
+METRIC_TABLE: Mapping[str, MetricFacts] = _Metrics((name, _resolved(facts)) for name, facts in _TABLE.items())
+SHARES: Mapping[str, Share] = _ByMetric(_share_of, (name for name, one in METRIC_TABLE.items() if one.share))
 LOWER_IS_BETTER = frozenset(name for name, facts in METRIC_TABLE.items() if facts.is_lower_better)
-METRIC_TITLES = {name: facts.title for name, facts in METRIC_TABLE.items()}
+METRIC_TITLES: Mapping[str, str] = _ByMetric(lambda facts: facts.title, iter(METRIC_TABLE))
 METRIC_MEANINGS = {name: facts.meaning for name, facts in METRIC_TABLE.items() if facts.meaning}
 INTERVAL_METHODS = {name: facts.interval for name, facts in METRIC_TABLE.items()}
 TESTED_METRICS = tuple(name for name in metrics_on("compare") if name in metrics_on("gate"))

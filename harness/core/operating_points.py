@@ -59,7 +59,9 @@ class OperatingPoint(NamedTuple):
     reason: str | None = None
 
 
-def operating_point(y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal) -> OperatingPoint:
+def operating_point(
+    y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal, *, sample_weight: NDArray[Any] | None = None
+) -> OperatingPoint:
     """The threshold that meets a goal best on the data.
 
     Among thresholds that meet it equally well the one with fewer flags is chosen.
@@ -68,6 +70,7 @@ def operating_point(y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal) -> 
         y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
         y_score: Score, float (n_items,); NaN missing.
         goal: What is wanted.
+        sample_weight: Weight per item, float (n_items,), >= 0, by which the goal is met; None counts every item once.
 
     Returns:
         The point; its reason says when no threshold reaches the goal.
@@ -93,7 +96,14 @@ def operating_point(y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal) -> 
     positives, negatives = np.sort(score[gold]), np.sort(score[~gold])
     tp = positives.size - np.searchsorted(positives, points)
     fp = negatives.size - np.searchsorted(negatives, points)
-    at = _best(tp, fp, positives.size, negatives.size, goal)
+    if sample_weight is None:
+        at = _best(tp, fp, positives.size, negatives.size, goal)
+    else:
+        is_scored = (np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))
+        weight = np.asarray(sample_weight, dtype=np.float64)[is_scored]
+        hits, n_hits = _weight_from(points, score[gold], weight[gold])
+        wrong, n_wrong = _weight_from(points, score[~gold], weight[~gold])
+        at = _best(hits, wrong, n_hits, n_wrong, goal)
     if at is None:
         return OperatingPoint(math.nan, 0, 0, positives.size, negatives.size, 0, NOT_REACHED)
     threshold = float(points[at])
@@ -107,7 +117,16 @@ def operating_point(y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal) -> 
     )
 
 
-def _best(tp: NDArray[Any], fp: NDArray[Any], n_positive: int, n_negative: int, goal: Goal) -> int | None:
+def _weight_from(
+    points: NDArray[np.float64], score: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Weight of the items that reach each point, and of all."""
+    order = np.argsort(score, kind="stable")
+    below = np.concatenate([[0.0], np.cumsum(weight[order])])
+    return below[-1] - below[np.searchsorted(score[order], points)], float(below[-1])
+
+
+def _best(tp: NDArray[Any], fp: NDArray[Any], n_positive: float, n_negative: float, goal: Goal) -> int | None:
     """Position of the best point, strictest first; None when none meets the goal."""
     flagged = tp + fp
     with np.errstate(invalid="ignore", divide="ignore"):

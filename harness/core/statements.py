@@ -45,6 +45,9 @@ StatementKind = Literal[
     "improved",
     "pool_not_proven",
     "not_proven_alone",
+    "point_at",
+    "point_choice",
+    "point_missed",
     # what else to know of the gate
     "left_out",
     "floor_left_out",

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from harness.core.metric_table import metrics_on
+from harness.core.metric_table import gate_metric, gate_metrics_words, metrics_on
+from harness.core.operating_metrics import operating_metric
 from harness.errors import FileError, GroupedError, HarnessError, raise_all
 from harness.files.candidate_specs import check_against_policy, check_models, check_spec, check_uses, spec_trees, typed
 from harness.files.decode import require_name, require_names, to_record
@@ -268,12 +269,20 @@ class _Resolver:
 
     def _check_gate_shape(self) -> None:
         for at, check in enumerate(self.spec.gate.checks if self.spec.gate else ()):
-            if check.metric not in metrics_on("gate"):
+            if gate_metric(check.metric) is None:
                 self._add(
                     ("gate", "checks", at, "metric"),
                     f"is '{shortened(check.metric)}'",
-                    "one of " + ", ".join(metrics_on("gate")),
+                    gate_metrics_words(),
                     suggestion(check.metric, metrics_on("gate"), "use one of these"),
+                )
+            elif operating_metric(check.metric) is not None and self.spec.split is None:
+                self._add(
+                    ("gate", "checks", at, "metric"),
+                    f"is '{shortened(check.metric)}', and the eval declares no split: its threshold would be chosen on "
+                    "the items it is judged by",
+                    "a split, whose dev part chooses and whose gate part judges",
+                    "add for example: split: {dev: 0.4, by: group, seed: 7}",
                 )
             if (check.margin is None) == (check.floor is None):
                 self._add(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harness.core.checks import CheckSpec
 from harness.core.gate import POOLED
+from harness.core.metric_table import gate_metric
 from harness.errors import HarnessError
 from harness.records import Check, Eval, Gate
 
@@ -75,11 +76,13 @@ def is_implied(spec: CheckSpec, lines: Sequence[Check]) -> bool:
 def is_named(spec: CheckSpec, lines: Sequence[Check]) -> bool:
     """Whether a line names the check's category, instead of ``*`` standing for it."""
     asked = (spec.category, spec.metric)
-    return any((line.category, line.metric) == asked and getattr(line, spec.kind) is not None for line in lines)
+    return any(
+        (line.category, gate_metric(line.metric)) == asked and getattr(line, spec.kind) is not None for line in lines
+    )
 
 
 def _expand(line: Check, categories: Sequence[str]) -> list[CheckSpec]:
-    category, metric = line.category, line.metric
+    category, metric = line.category, gate_metric(line.metric) or line.metric
     names = categories if category == ALL_ITEMS and metric != "failure_rate" else [category]
     unknown = [name for name in names if name not in categories and name != ALL_ITEMS]
     if unknown:

@@ -17,6 +17,7 @@ from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
 from harness.core.metric_facts import NO_ITEMS
+from harness.core.metric_table import table_metric
 from harness.core.planning import MOST_FURTHER
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
@@ -28,6 +29,7 @@ from harness.gating.coverage import coverage_notes, is_call_free, split_checks, 
 from harness.gating.findings import evidence_of, pair_findings
 from harness.gating.findings.stored import check_facts
 from harness.gating.must_catch import must_catch_of, with_must_catch
+from harness.gating.points import PointPairs, levels_with_choice, pairs_at_points, point_remarked, readings_at_points
 from harness.gating.records import SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
@@ -90,16 +92,19 @@ def gate_runs(
         names=(baseline, candidate),
         can_fail=not is_call_free(candidate_run.meta.fingerprint(candidate)) or bool(pairs.candidate.has_failed.any()),
     )
+    points = pairs_at_points(baseline_run, baseline, candidate_run, candidate, specs, positions)
     alpha, seed = gate.alpha / 2**n_earlier_looks, spec.seed
     most = spec.max_error_rate
-    arrays = pairs.arrays()
+    arrays = replace(pairs.arrays(), at={metric: one.arrays for metric, one in points.items()})
+    alternatives = pairs.alternatives()
     is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
     result = gate_arrays(
         arrays,
         categories=pairs.categories,
         checks=specs,
         seed=seed,
-        alternatives=pairs.alternatives(),
+        alternatives=alternatives,
+        alternatives_at=readings_at_points(points, tuple(alternatives)),
         alpha=alpha,
         max_missing=most,
         n_resamples=n_resamples,
@@ -124,8 +129,8 @@ def gate_runs(
     missing = missing_pairs(arrays).reshape(-1, pairs.n_repeats, len(pairs.categories))
     checks = tuple(
         CheckReport(
-            _in_items(check, pairs.n_repeats),
-            *_levels(check.spec, pairs, missing),
+            _with_point(_in_items(check, pairs.n_repeats), points, missing),
+            *_levels_of(check.spec, pairs, points, missing),
             is_implied(check.spec, gate.checks),
             _n_missing(missing, check.spec, pairs),
         )
@@ -251,8 +256,10 @@ def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> 
     return [Statement("lost_coverage", facts={"candidate": candidate, "categories": names})]
 
 
-def _levels(spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_]) -> tuple[MetricResult, MetricResult]:
-    """The check's metric of baseline and candidate on the items of their difference, each with its own 95% interval."""
+def _levels(
+    spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_], metric: str | None = None
+) -> tuple[MetricResult, MetricResult]:
+    """The check's metric, or another, of both on the items of their difference, each with its own 95% interval."""
     kept, k = pairs.is_asked, pairs.n_repeats
     groups = None if pairs.groups is None else pairs.groups[kept]
     both = (pairs.baseline, pairs.candidate)
@@ -269,10 +276,28 @@ def _levels(spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_]) -> tuple[
     for one in both:
         if one.decides[column]:
             paired = np.where(missing[:, :, column], MISSING, one.declared[kept, :k, column]).astype(np.int8)
-            found.append(item_metric(spec.metric, gold, paired, groups, weights))
+            found.append(item_metric(table_metric(metric or spec.metric), gold, paired, groups, weights))
         else:
             found.append(MetricResult.undefined(NOT_DECIDED))
     return found[0], found[1]
+
+
+def _levels_of(
+    spec: CheckSpec, pairs: Pairs, points: Mapping[str, PointPairs], missing: NDArray[np.bool_]
+) -> tuple[MetricResult, MetricResult]:
+    """Baseline and candidate as the check judges them."""
+    point = points.get(spec.metric)
+    if point is None:
+        return _levels(spec, pairs, missing)
+    return levels_with_choice(point, spec.category, _levels(spec, point.pairs, missing))
+
+
+def _with_point(check: CheckResult, points: Mapping[str, PointPairs], missing: NDArray[np.bool_]) -> CheckResult:
+    """The same check with its thresholds and what they keep, where it is one at an operating point."""
+    point = points.get(check.spec.metric)
+    if point is None or check.verdict == "NOT_EVALUABLE":
+        return check
+    return point_remarked(check, point, _levels(check.spec, point.pairs, missing, point.metric.held))
 
 
 def _n_missing(missing: NDArray[np.bool_], spec: CheckSpec, pairs: Pairs) -> int:

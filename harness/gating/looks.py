@@ -20,6 +20,7 @@ from harness.core.checks import CheckEvidence, CheckSpec, Verdict
 from harness.core.gate import POOLED
 from harness.core.gate_arrays import GateArrays, check_evidence, impute_against_candidate
 from harness.core.metric_table import LOWER_IS_BETTER, table_metric
+from harness.core.operating_metrics import operating_metric
 from harness.core.paired import discordance, paired_difference
 from harness.core.results import MetricResult
 from harness.core.sequential import LOOKS, SequentialPlan, repeated_interval, sequential_look, sequential_plan
@@ -76,17 +77,17 @@ def sequential_gate(
     """The gate of a sequential run, and what had to be left out of it.
 
     Raises:
-        HarnessError: A gated check has a floor, or nothing is gated.
+        HarnessError: A gated check has a floor or is about an operating point, or nothing is gated.
     """
-    floors = [spec for spec in specs if spec.kind == "floor"]
+    floors = [spec for spec in specs if spec.kind == "floor" or operating_metric(spec.metric) is not None]
     gated_floors = [f"{spec.category} {spec.metric}" for spec in floors if spec.tier != "watch"]
     if gated_floors:
         raise HarnessError(
-            f"the gate has floors that block: {', '.join(gated_floors)}",
-            allowed="margins, and floors of the tier watch, with --early-stop",
-            next_step="run without --early-stop, or move the floor to the tier watch",
+            f"the gate has floors or operating points that block: {', '.join(gated_floors)}",
+            allowed="margins of other metrics, and both of the tier watch, with --early-stop",
+            next_step="run without --early-stop, or move the check to the tier watch",
         )
-    kept = tuple(spec for spec in specs if spec.kind == "margin")
+    kept = tuple(spec for spec in specs if spec not in floors)
     if all(spec.tier == "watch" for spec in kept):
         raise HarnessError(
             "nothing in the gate blocks, so there is nothing to stop for",

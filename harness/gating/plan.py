@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from harness.core.check_p_values import MIN_FLAGGED
 from harness.core.checks import CheckSpec
-from harness.core.metric_table import LOWER_IS_BETTER, SHARES, unit_of
+from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric, unit_of
+from harness.core.operating_metrics import operating_metric
 from harness.core.planning import (
     PLANNED_DISCORDANCE,
     POWER,
@@ -148,7 +149,7 @@ def plan_checks(
         n = _denominator(y_true, categories, spec)
         if spec.kind == "floor":
             planned.append(_floor(spec, n, alpha))
-        elif spec.metric == "precision":
+        elif table_metric(spec.metric) == "precision":
             planned.append(_precision(spec, n, discordance, alpha))
         else:
             planned.append(_matched(spec, n, discordance, alpha))
@@ -180,13 +181,18 @@ def assumptions(specs: Sequence[CheckSpec], discordance: float, n_groups: int | 
         "never less than what the baseline differs from itself in an A/A run",
         f"power of {POWER:.0%} for each check on its own",
     ]
-    if any(spec.metric == "precision" for spec in specs):
+    if any(table_metric(spec.metric) == "precision" for spec in specs):
         said.append(
             f"precision: both systems flag as many items as violate, {ASSUMED_PRECISION:.0%} of them rightly, at the "
             "set's own prevalence"
         )
     if any(spec.metric == "failure_rate" and spec.kind == "margin" for spec in specs):
         said.append("failure rate: the two systems differ on no more items than the margin")
+    if any(operating_metric(spec.metric) for spec in specs):
+        said.append(
+            "operating points: both systems have scores, and their thresholds are given; what choosing them on the dev "
+            "part costs is known after the run, and power is at most this"
+        )
     if any(spec.kind == "floor" for spec in specs):
         said.append("floor: the true value lies halfway between the floor and 100%")
     if n_groups is not None and n_groups < n_items:

@@ -5,11 +5,14 @@ Decides nothing itself: the numbers are ``measure``'s, what they mean is ``gatin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.gating.findings import Decision, decide, evidence_of, pair_findings
 from harness.measure.compare import Comparison, compare
+from harness.measure.point_pairs import PointPair, plain_pairs, point_pairs
+from harness.measure.points import point_metrics
 from harness.runs import Run
 
 
@@ -19,16 +22,31 @@ class DecidedComparison:
 
     comparison: Comparison
     decision: Decision
+    points: Mapping[str, tuple[PointPair, ...]] = field(default_factory=dict)
+    """Category -> both at each operating point."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
         findings = [one.as_dict() for one in self.decision.findings]
-        return {**self.comparison.as_dict(), "findings": findings, "decision": self.decision.as_dict()}
+        points = {name: plain_pairs(every) for name, every in self.points.items()}
+        return {
+            **self.comparison.as_dict(),
+            **({"points": points} if points else {}),
+            "findings": findings,
+            "decision": self.decision.as_dict(),
+        }
 
 
-def compare_candidates(baseline_run: Run, baseline: str, run: Run, candidate: str) -> DecidedComparison:
-    """Compare two candidates item by item and decide what it means."""
+def compare_candidates(
+    baseline_run: Run, baseline: str, run: Run, candidate: str, *, points: Sequence[str] = ()
+) -> DecidedComparison:
+    """Compare two candidates item by item and decide what it means.
+
+    ``points`` are metrics at operating points, beside those that the eval's gate asks for.
+    """
+    metrics = point_metrics(run, points)
     comparison = compare(baseline_run, baseline, run, candidate, with_averages=True)
     names = (baseline, candidate if baseline != candidate else f"{candidate} ({run.meta.run_id})")
     evidence = evidence_of(baseline_run, baseline, run, candidate, comparison=comparison, names=names)
-    return DecidedComparison(comparison, decide(names[1], names[0], pair_findings(evidence)))
+    decision = decide(names[1], names[0], pair_findings(evidence))
+    return DecidedComparison(comparison, decision, point_pairs(baseline_run, baseline, run, candidate, metrics))

@@ -52,6 +52,7 @@ def report_files(
     items_per_day: float = ITEMS_PER_DAY,
     review_seconds: float = REVIEW_SECONDS,
     review_usd_per_hour: float | None = None,
+    points: Sequence[str] = (),
     note: Note = silent,
 ) -> list[Path]:
     """Write the comparison report; the file to open of each format.
@@ -62,7 +63,7 @@ def report_files(
     unknown = [one for one in formats if one not in RENDERERS]
     if unknown or not formats:
         raise HarnessError(f"no report format '{', '.join(unknown)}'", allowed=", ".join(RENDERERS))
-    source, mode = load_source(run, baseline, candidates, baseline_run or run, text_mode, note=note)
+    source, mode = load_source(run, baseline, candidates, baseline_run or run, text_mode, points=points, note=note)
     source = replace(source, review_seconds=review_seconds, review_usd_per_hour=review_usd_per_hour)
     data = build_report(
         source,
@@ -125,6 +126,7 @@ def load_source(
     baseline_run: Run,
     text_mode: TextMode | None,
     *,
+    points: Sequence[str] = (),
     note: Note = silent,
 ) -> tuple[ReportSource, TextMode]:
     """The source of a report over stored runs, and how text is shown in it."""
@@ -136,7 +138,8 @@ def load_source(
     if mode != "none" and not texts:
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
         mode = "none"
-    return source_from_run(chosen, texts, has_baseline=has_baseline, votes=votes, agreement=agreement), mode
+    source = source_from_run(chosen, texts, has_baseline=has_baseline, votes=votes, agreement=agreement, points=points)
+    return source, mode
 
 
 def choose(

@@ -18,6 +18,7 @@ from harness.core.clusters import effective_counts
 from harness.core.metric_table import LOWER_IS_BETTER, TESTED_METRICS
 from harness.core.multiplicity import holm
 from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells, support
+from harness.core.point_choice import Drawn, choice_share
 from harness.core.repeats import repeated_metric
 from harness.core.results import MetricResult, number_or_none
 from harness.measure.averaged import macro_differences, ranking_differences
@@ -216,9 +217,17 @@ def pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
 
 
 def compare_metrics(
-    pairs: CategoryPairs, seed: int, n_resamples: int, metrics: Sequence[str] = PAIRED_METRICS
+    pairs: CategoryPairs,
+    seed: int,
+    n_resamples: int,
+    metrics: Sequence[str] = PAIRED_METRICS,
+    *,
+    drawn: tuple[Drawn, Drawn] | None = None,
 ) -> tuple[dict[str, float], dict[str, PairedResult]]:
-    """Cells and results of one category; repeats of an item, and items of a cluster, count as what they are worth."""
+    """Cells and results of one category; repeats of an item, and items of a cluster, count as what they are worth.
+
+    ``drawn``: both at the thresholds that resampled items choose; what that choice costs is in the difference.
+    """
     n_repeats = pairs.a.shape[1]
     is_paired = (pairs.a >= 0) & (pairs.b >= 0)
     a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
@@ -231,6 +240,8 @@ def compare_metrics(
         effective = effective_counts(
             metric, gold, a.ravel(), b.ravel(), by_row, sample_weight=by_weight, confidence=0.95
         ).cells
+        if drawn is not None:
+            effective = effective * (1 - choice_share(metric, effective, *drawn))
         rng = generator(seed, f"{pairs.name}|{metric}")
         result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
         results[metric] = result._replace(

@@ -192,12 +192,17 @@ def gained_repeats(gold: NDArray[np.int8], a: NDArray[np.int8], b: NDArray[np.in
     return np.asarray(((b == gold) & is_paired).sum(axis=1) - ((a == gold) & is_paired).sum(axis=1))
 
 
-def read_system(run: Run, candidate: str, positions: NDArray[np.int64] | None = None) -> System:
-    """Read one candidate's rows, at the positions of the chosen items."""
+def read_system(
+    run: Run,
+    candidate: str,
+    positions: NDArray[np.int64] | None = None,
+    decided: NDArray[np.int8] | None = None,
+) -> System:
+    """Read one candidate's rows, at the positions of the chosen items; ``decided`` stands for what it decided."""
     chosen = slice(None) if positions is None else positions
     read, outcomes = decisions(run, candidate), run.candidate(candidate).outcomes
     return System(
-        declared=read.y_pred[chosen],
+        declared=(read.y_pred if decided is None else decided)[chosen],
         has_failed=read.has_failed[chosen],
         is_error=(outcomes == outcome_code("error"))[chosen],
         is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
@@ -228,15 +233,19 @@ def pair_runs(
     candidate: str,
     *,
     positions: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    decided: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None,
 ) -> Pairs:
     """Pair two candidates of runs over the same items, or the shared items of both runs at the positions given.
 
     Gold, groups and ids are the candidate run's; gold is missing where a declared sample of decisions ends, and where
-    one of the two leaves the decision to a person.
+    one of the two leaves the decision to a person. ``decided`` stands for what the two decided: their decisions at an
+    operating point.
     """
     at_baseline, at_candidate = (None, None) if positions is None else positions
     chosen: Any = slice(None) if at_candidate is None else at_candidate
-    base, cand = read_system(baseline_run, baseline, at_baseline), read_system(candidate_run, candidate, at_candidate)
+    by_a, by_b = decided or (None, None)
+    base = read_system(baseline_run, baseline, at_baseline, by_a)
+    cand = read_system(candidate_run, candidate, at_candidate, by_b)
     ids = candidate_run.item_ids
     order = _columns(baseline_run, candidate_run)
     base = _reordered(base, order)

@@ -6,7 +6,7 @@ Decides which numbers a score holds and their shape; the formulas are in ``core`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ from harness.measure.decisions import (
 )
 from harness.measure.money import Money, money_of
 from harness.measure.people import People, people_of
+from harness.measure.points import PointScore, plain_points, point_metrics, point_scores
 from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
 from harness.measure.stages import StageScore, stages_of
 from harness.records import MISSING, GoldenFacts, Prevalence
@@ -116,6 +117,8 @@ class CandidateScore:
     money: Money = field(default_factory=Money)
     people: People | None = None
     stages: tuple[StageScore, ...] = ()
+    points: Mapping[str, tuple[PointScore, ...]] = field(default_factory=dict)
+    """Category -> its metrics at operating points."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
@@ -141,6 +144,7 @@ class CandidateScore:
             "money": self.money.as_dict(),
             **({} if self.people is None else {"people": self.people.as_dict()}),
             **({"stages": [one.as_dict() for one in self.stages]} if self.stages else {}),
+            **({"points": {name: plain_points(every) for name, every in self.points.items()}} if self.points else {}),
             "signature": self.signature,
         }
 
@@ -162,13 +166,15 @@ class RunScore:
         }
 
 
-def score_run(run: Run, *, with_slices: bool = True) -> RunScore:
-    """Score every candidate of a run."""
-    scores = {name: score_candidate(run, name, with_slices=with_slices) for name in run.candidates}
+def score_run(run: Run, *, with_slices: bool = True, points: Sequence[str] = ()) -> RunScore:
+    """Score every candidate of a run; ``points`` are metrics at operating points, beside those of the gate."""
+    scores = {name: score_candidate(run, name, with_slices=with_slices, points=points) for name in run.candidates}
     return RunScore(run.meta.run_id, golden_facts(run), scores)
 
 
-def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> CandidateScore:
+def score_candidate(
+    run: Run, candidate: str, *, with_slices: bool = True, points: Sequence[str] = ()
+) -> CandidateScore:
     """Score one candidate of a run."""
     rows = run.candidate(candidate)
     read = decisions(run, candidate)
@@ -190,6 +196,7 @@ def score_candidate(run: Run, candidate: str, *, with_slices: bool = True) -> Ca
         money=money_of(rows, read),
         people=people_of(read, run.categories, run.clusters),
         stages=stages_of(run, candidate, rows, read),
+        points=point_scores(run, candidate, point_metrics(run, points)),
     )
 
 

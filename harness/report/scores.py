@@ -9,6 +9,7 @@ from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
 from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
+from harness.report.points import point_table
 
 _FIRST = ("precision", "recall", "f1", "fpr")
 COLUMNS = {name: METRIC_TITLES[name] for name in (*_FIRST, *(one for one in metrics_on("score") if one not in _FIRST))}
@@ -38,6 +39,8 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
             tables.append(stage_table(name, candidate.stages))
         if any("average_precision" in category.metrics for category in candidate.categories.values()):
             tables.append(_ranking_table(name, candidate))
+        if candidate.points:
+            tables.append(point_table(name, candidate.points))
         sensitivity = _sensitivity_table(name, candidate)
         if sensitivity.rows:
             tables.append(sensitivity)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness.core.metric_table import metrics_on
+from harness.core.metric_table import gate_metric, gate_metrics_words
 from harness.errors import HarnessError
 from harness.records.evals import SHARED_FIELDS, CascadeStage, Eval
 from harness.records.runs import FORMAT, EarlyStop, PolicyFacts, RunInput, RunMeta
@@ -116,10 +116,9 @@ def _with_stages(meta: RunMeta) -> RunMeta:
 
 def _check_metrics(meta: RunMeta) -> None:
     """Metrics of the gate: the table of metrics knows each, or the package that brought it is not installed."""
-    known = metrics_on("gate")
     for check in meta.eval.gate.checks if meta.eval.gate is not None else ():
-        if check.metric not in known:
-            raise ValueError(f"its gate checks the metric '{check.metric}', which is none of {', '.join(known)}")
+        if gate_metric(check.metric) is None:
+            raise ValueError(f"its gate checks the metric '{check.metric}', which is not {gate_metrics_words()}")
 
 
 def _check_names(meta: RunMeta, where: str) -> None:

@@ -132,6 +132,10 @@ class Run:
         """The same run with the items of one part: ``dev``, ``gate`` or ``all``."""
         return Run(self._folder, self.meta, part, self._chosen, self._only)
 
+    def whole_part(self, part: Part) -> Run:
+        """All items of a part, also where only some of this one's are shown."""
+        return Run(self._folder, self.meta, part)
+
     def with_items(self, positions: Sequence[int], only: Sequence[str]) -> Run:
         """The run and part with some of its items only: their positions among all, and the choice in words."""
         return Run(self._folder, self.meta, self.part, positions, only)

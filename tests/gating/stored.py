@@ -42,6 +42,8 @@ def store_run(
     kind: str = "test",
     must_catch: list[bool] | None = None,
     weights: list[float] | None = None,
+    scores: dict[str, Any] | None = None,
+    split: dict[str, Any] | None = None,
 ) -> Run:
     """Write a run folder. Gold (n_items, n_categories); decisions (n_items[, n_repeats], n_categories); -1 is null."""
     gold = np.asarray(y_true, dtype=np.int8)
@@ -60,7 +62,7 @@ def store_run(
         )
         for name in cubes
     }
-    _write_predictions(folder, cubes, named, categories, item_ids, error_text)
+    _write_predictions(folder, cubes, named, categories, item_ids, error_text, scores or {})
     meta = {
         "format": 1,
         "run_id": run_id,
@@ -74,6 +76,7 @@ def store_run(
             "max_error_rate": max_error_rate,
             "seed": 0,
             "gate": {"alpha": 0.05, "checks": RECALL if checks is None else checks},
+            **({} if split is None else {"split": split}),
         },
         "golden_set": {"name": "demo", "version": 1, "hash": "0" * 64, "n_items": n_items} | (golden or {}),
         "policy": policy or {"name": "demo", "version": 1, "categories": {}},
@@ -130,7 +133,7 @@ def _write_items(folder, gold, categories, ids, texts, groups, must_catch, weigh
     pq.write_table(pa.Table.from_arrays(columns, schema=item_schema(categories, ())), folder / "items.parquet")
 
 
-def _write_predictions(folder, cubes, outcomes, categories, ids, error_text) -> None:
+def _write_predictions(folder, cubes, outcomes, categories, ids, error_text, scores) -> None:
     schema = prediction_schema(categories)
     tables = []
     for name, cube in cubes.items():
@@ -139,6 +142,7 @@ def _write_predictions(folder, cubes, outcomes, categories, ids, error_text) -> 
         rows = cube.reshape(n_rows, len(categories)).copy()
         said = outcomes[name].ravel()
         rows[~np.isin(said, ["ok"])] = -1
+        scored = np.asarray(scores.get(name, np.full(rows.shape, np.nan)), dtype=float).reshape(rows.shape)
         text = pa.array([error_text] * n_rows, type=pa.string())
         columns = {
             "candidate": pa.array([name] * n_rows),
@@ -146,7 +150,7 @@ def _write_predictions(folder, cubes, outcomes, categories, ids, error_text) -> 
             "repeat": pa.array(np.tile(np.arange(n_repeats, dtype=np.int32), n_items)),
             "outcome": pa.array(np.where(said == "rejected", "error", said.astype(str))),
             **{f"decision.{one}": _nullable(rows[:, column]) for column, one in enumerate(categories)},
-            **{f"score.{one}": pa.nulls(n_rows, pa.float64()) for one in categories},
+            **{f"score.{one}": pa.array(scored[:, at], from_pandas=True) for at, one in enumerate(categories)},
             "rationale": text,
             "latency_ms": pa.array(np.full(n_rows, 12.0)),
             **{

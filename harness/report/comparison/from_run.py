@@ -20,6 +20,8 @@ from harness.gating.records import GateReport
 from harness.measure.compare import compare
 from harness.measure.decisions import decisions
 from harness.measure.money import costs_nothing
+from harness.measure.point_pairs import point_pairs
+from harness.measure.points import point_metrics
 from harness.measure.score import RunScore, score_candidate
 from harness.measure.slices import compare_slices
 from harness.records import RunInput
@@ -62,6 +64,7 @@ def source_from_run(
     n_resamples: int = 10_000,
     votes: VoteCounts | None = None,
     agreement: Votes = NO_VOTES,
+    points: Sequence[str] = (),
 ) -> ReportSource:
     """Score and compare what was chosen; with a baseline the others are compared with it, and the first is gated.
 
@@ -72,10 +75,16 @@ def source_from_run(
         n_resamples: Resamples of the paired bootstrap and of the gate's precision test.
         votes: The annotators' votes on these items, where the golden set has any.
         agreement: What the golden set's votes say by category and team.
+        points: Metrics at operating points, beside those that the gate asks for.
     """
     run = chosen[-1].run
     first = chosen[0]
-    scores = {one.name: score_candidate(one.run, one.candidate) for one in chosen}
+    scores = {one.name: score_candidate(one.run, one.candidate, points=points) for one in chosen}
+    metrics = point_metrics(run, points)
+    at_points = {
+        one.name: point_pairs(first.run, first.candidate, one.run, one.candidate, metrics, n_resamples=n_resamples)
+        for one in (chosen[1:] if has_baseline else ())
+    }
     comparisons, slice_changes, evidence = [], {}, {}
     gates = _gates(chosen, n_resamples) if has_baseline else {}
     for one in chosen[1:] if has_baseline else ():
@@ -125,6 +134,7 @@ def source_from_run(
         votes=votes,
         agreement=agreement,
         definitions=definitions_of(run),
+        points=at_points,
     )
 
 

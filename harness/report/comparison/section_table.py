@@ -18,6 +18,7 @@ from harness.report.parts.xlsx import Column, Sheet
 
 SECTIONS = {
     "frontier": "harness.report.comparison.frontier:FRONTIER",
+    "operating": "harness.report.comparison.operating:OPERATING",
     "cascades": "harness.report.comparison.cascaded:CASCADES",
     "disputes": "harness.report.comparison.disputed:DISPUTES",
     "sensitivity": "harness.report.comparison.sensitivity:SENSITIVITY",

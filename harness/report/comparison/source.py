@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.gating.findings import PairEvidence
 from harness.gating.records import GateReport
 from harness.measure.compare import Comparison
+from harness.measure.point_pairs import PointPair
 from harness.measure.score import CandidateScore, RunScore
 from harness.measure.slices import SliceChange
 from harness.records import PolicyFacts
@@ -119,6 +120,8 @@ class ReportSource:
     definitions: Mapping[str, str] = field(default_factory=dict)
     review_seconds: float = REVIEW_SECONDS
     review_usd_per_hour: float | None = None
+    points: Mapping[str, Mapping[str, Sequence[PointPair]]] = field(default_factory=dict)
+    """Candidate -> category -> both at each operating point."""
 
     def scored(self, candidate: str) -> CandidateScore:
         """The candidate's scores; KeyError when there are none."""

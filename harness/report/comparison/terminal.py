@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.core.metric_table import METRIC_TITLES
 from harness.core.paired import PairedResult
@@ -10,6 +10,7 @@ from harness.core.results import MetricResult
 from harness.gating.findings import Decision
 from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
+from harness.measure.point_pairs import PointPair
 from harness.report.cascades import people_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
@@ -17,6 +18,7 @@ from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table
 from harness.report.parts.words import capital, plural, told_apart
+from harness.report.points import pair_table
 
 TEXT_WIDTH = 70
 
@@ -109,6 +111,11 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
         )
     note = "95% intervals; the last columns count the items that this metric counts and whose decision changed."
     return Table(METRIC_TITLES[metric], columns, tuple(rows), (note,), frozenset(columns[1:]))
+
+
+def point_tables(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[Table]:
+    """Both candidates at each operating point; none without any."""
+    return [pair_table(points, _heads(comparison), "At the same operating point")] if points else []
 
 
 def _averages_table(comparison: Comparison) -> Table | None:

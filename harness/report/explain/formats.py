@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from harness.candidates.kinds import KINDS
 from harness.candidates.parsers import PARSERS
 from harness.core.metric_table import metrics_on
+from harness.core.operating_metrics import OPERATING_FORMS
 from harness.environment import VARIABLES
 from harness.errors import HarnessError
 from harness.files.project import OWN_FILE, SETTINGS
@@ -60,7 +61,7 @@ def document() -> str:
     return f"{head}\n\n{reference()}\n"
 
 
-_OF_A_TABLE: dict[tuple[type, str], str] = {(Check, "metric"): ", ".join(metrics_on("gate"))}
+_OF_A_TABLE: dict[tuple[type, str], str] = {(Check, "metric"): ", ".join((*metrics_on("gate"), *OPERATING_FORMS))}
 """Fields whose values a table of the code lists."""
 
 

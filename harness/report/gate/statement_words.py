@@ -18,6 +18,8 @@ from harness.gating.coverage import LeftOut
 from harness.gating.must_catch import MustCatch
 from harness.gating.records import CheckReport, GateReport
 from harness.measure.must_catch import MustCatchItem
+from harness.report.parts import numbers
+from harness.report.parts.words import HELD_WORDS
 
 MOST_NAMES = 8
 """Checks that could not be evaluated, by name; the rest is counted."""
@@ -194,6 +196,29 @@ def _left_out(one: Statement) -> str:
     return f"left out of the gate: {', '.join(names)} ({_BECAUSE[one.facts['because']].format(**one.facts)})"
 
 
+def _point_at(one: Statement) -> str:
+    facts = one.facts
+    names = ("baseline", "candidate")
+    at = [f"{facts['thresholds'][name]:.4g}" if facts["thresholds"][name] is not None else "none" for name in names]
+    kept = [numbers.share(facts["kept"][name]) for name in names]
+    most = "most" if facts["held"] == "fpr" else "least"
+    return (
+        f"thresholds {at[0]} and {at[1]} (baseline, candidate), chosen on the dev part ({facts['n_positives']:,} "
+        f"violating items) for {HELD_WORDS[facts['held']]} of at {most} {100 * facts['wanted']:g}%: here it is "
+        f"{kept[0]} and {kept[1]}"
+    )
+
+
+def _point_missed(one: Statement) -> str:
+    facts = one.facts
+    most, least = ("least", "most") if facts["held"] == "fpr" else ("most", "least")
+    return (
+        f"the candidate's threshold gives up what is held: {HELD_WORDS[facts['held']]} is at {most} "
+        f"{numbers.share(facts['bound'])} here with 95% confidence, wanted is at {least} {100 * facts['wanted']:g}%; "
+        "choose it on more dev items"
+    )
+
+
 def _gated_before(one: Statement) -> str:
     facts = one.facts
     kind = "sequential run" if facts["is_sequential"] else "run"
@@ -241,6 +266,12 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "improved": "improved",
     "pool_not_proven": "not proven",
     "not_proven_alone": "not proven in this category alone",
+    "point_at": _point_at,
+    "point_choice": lambda one: (
+        f"{numbers.share(one.facts['share'], 0)} of the uncertainty is the choice of thresholds, which more dev items "
+        "narrow"
+    ),
+    "point_missed": _point_missed,
     "left_out": _left_out,
     "floor_left_out": lambda one: f"{_named(one.checks)} is not judged in a sequential run",
     "missing_pairs_harmless": "{n_missing} items with a missing pair; the verdict is the same when they count against "

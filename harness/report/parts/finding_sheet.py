@@ -7,7 +7,7 @@ from typing import Literal
 
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
-from harness.report.parts.finding_words import METRIC_WORDS, finding_sentence, short_name
+from harness.report.parts.finding_words import finding_sentence, metric_words, short_name
 from harness.report.parts.words import capital
 from harness.report.parts.xlsx import Column, Sheet, Value, number
 
@@ -65,7 +65,7 @@ def _row(one: Finding, told: Container[str]) -> tuple[Value, ...]:
         one.severity,
         one.slice[0] if one.slice else "",
         one.slice[1] if one.slice else "",
-        METRIC_WORDS.get(one.metric or "", one.metric or ""),
+        metric_words(one.metric or ""),
         None if one.before is None else number(one.before.value),
         None if one.after is None else number(one.after.value),
         *(number(100 * end) for end in (difference.value, difference.low, difference.high)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, TESTED_METRICS
+from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, TESTED_METRICS, table_metric
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
@@ -17,10 +17,9 @@ from harness.measure.slices import SMALL_CELL
 from harness.report.parts import numbers
 from harness.report.parts.words import capital, enumerated, outcome_words, plural
 
-METRIC_WORDS = {name: facts.words for name, facts in METRIC_TABLE.items()} | {
-    name: facts.words for name, facts in PRODUCTION_FIGURES.items()
+_OTHER_WORDS = {name: facts.words for name, facts in PRODUCTION_FIGURES.items()} | {
+    "lost_category": "share of decided items"
 }
-METRIC_WORDS["lost_category"] = "share of decided items"
 NEWLY_WORDS = {
     "caught": "newly caught",
     "missed": "newly missed",
@@ -81,7 +80,7 @@ def figure(one: Finding) -> str:
     """What the finding is about: ``recall of Hate in language ar``."""
     where = one.name or ("all answers" if one.metric == "failure_rate" else "all categories together")
     where = where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
-    return f"{METRIC_WORDS.get(one.metric, one.metric)} of {where}" if one.metric else where
+    return f"{metric_words(one.metric)} of {where}" if one.metric else where
 
 
 def in_plain(metric: str, before: MetricResult, after: MetricResult) -> str:
@@ -91,7 +90,7 @@ def in_plain(metric: str, before: MetricResult, after: MetricResult) -> str:
         was, now = (round(of * one.value) for one in (before, after))
         if words and was != now:
             return f"of {of:,} {noun} {words.format(f'{now:,}', f'{was:,}')}"
-    return f"{METRIC_WORDS[metric]} is {numbers.share(after.value, 2)} instead of {numbers.share(before.value, 2)}"
+    return f"{metric_words(metric)} is {numbers.share(after.value, 2)} instead of {numbers.share(before.value, 2)}"
 
 
 def statistics(one: Finding) -> str:
@@ -127,7 +126,7 @@ def _moved(one: Finding) -> Told:
     text = (
         verbs[not better].format(place(one))
         if all(verbs)
-        else f"has {'higher' if is_rise else 'lower'} {METRIC_WORDS[one.metric]} on {place(one)}"
+        else f"has {'higher' if is_rise else 'lower'} {metric_words(one.metric)} on {place(one)}"
     )
     if one.before is not None and one.after is not None:
         text += f": {in_plain(one.metric, one.before, one.after)}"
@@ -162,7 +161,7 @@ def _production(one: Finding) -> str:
 
 def _target(one: Finding) -> str:
     assert one.after is not None
-    told, metric = one.evidence, METRIC_WORDS[str(one.metric)]
+    told, metric = one.evidence, metric_words(str(one.metric))
     asked = numbers.share(told.target, 0)
     value = numbers.share(one.after.value)
     if one.fact == "target_missed":
@@ -172,12 +171,22 @@ def _target(one: Finding) -> str:
     return f"whether {metric} of {place(one)} meets its target of {asked} cannot be told ({value}, n {told.n:,}){more}."
 
 
+def metric_words(metric: str) -> str:
+    """A metric within a sentence; the name itself where nothing is known of it."""
+    if metric in _OTHER_WORDS:
+        return _OTHER_WORDS[metric]
+    try:
+        return METRIC_TABLE[metric].words
+    except KeyError:
+        return metric
+
+
 _UNITS = {"recall": "violating item", "precision": "flagged item", "fpr": "harmless item", "failure_rate": "item"}
 
 
 def further_items(one: Finding) -> str:
     """``157 more violating items``."""
-    unit = _UNITS.get(str(one.metric), "item")
+    unit = _UNITS.get(table_metric(str(one.metric)) if one.metric != "failure_rate" else one.metric, "item")
     return plural(one.evidence.more or 0, f"more {unit}")
 
 
@@ -228,7 +237,7 @@ def _check(one: Finding) -> str:
     )
     everything = "all items" if one.metric == "failure_rate" else "the guarded categories together"
     place_of = place(one) if one.category else everything
-    name = f"{METRIC_WORDS.get(str(one.metric), str(one.metric))} of {place_of}"
+    name = f"{metric_words(str(one.metric))} of {place_of}"
     size = f", {numbers.points_with_interval(one.difference)} points" if one.difference is not None else ""
     if verdict == "REGRESSION":
         return f"{name} fails the gate’s check ({asked}{size})."
@@ -310,7 +319,7 @@ def untold_sentences(findings: Sequence[Finding]) -> list[str]:
         if names:
             categories = plural(len(names), "category", "categories")
             said.append(
-                f"Whether {METRIC_WORDS[metric]} moved in {categories} ({enumerated(names, 3)}): the intervals hold "
+                f"Whether {metric_words(metric)} moved in {categories} ({enumerated(names, 3)}): the intervals hold "
                 "losses and gains of more than 2 points."
             )
     unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]

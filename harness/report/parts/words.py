@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NOT_ASKED = "not_asked"
 UNANSWERED = frozenset({"error", REJECTED, WITHHELD, NOT_ASKED})
 """Outcomes of rows that hold no answer: nothing was decided, timed or paid for."""
+HELD_WORDS = {"precision": "precision", "recall": "recall", "fpr": "over-blocking"}
+"""What an operating point holds."""
 NOT_FAILED = frozenset({"ok", HUMAN, WITHHELD, NOT_ASKED})
 
 

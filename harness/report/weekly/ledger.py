@@ -83,7 +83,7 @@ def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
     return share_of(n_decided, n_violating + n_not)
 
 
-_TITLES = METRIC_TITLES | {LOST: "Share of decided items"}
+_TITLES = {**METRIC_TITLES, LOST: "Share of decided items"}
 
 
 def names_of_run(run: Run) -> dict[str, str]:

@@ -1,0 +1,87 @@
+"""Metrics at operating points as tables: for the score of a run, for a comparison in the terminal and in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness.core.metric_table import METRIC_TITLES
+from harness.core.operating_metrics import operating_metric
+from harness.measure.point_pairs import PointPair
+from harness.measure.points import PointChoice, PointScore
+from harness.report.parts import numbers
+from harness.report.parts.tables import Table
+from harness.report.parts.words import HELD_WORDS, capital
+
+_WHERE = {
+    "dev": "Thresholds are chosen on the dev part and read on the gate part; the intervals hold what the choice costs.",
+    "folds": "Without a split, each fifth of the items is read at a threshold chosen on the four others, groups kept "
+    "whole; the intervals take these thresholds as given. Declare a split for thresholds that are one number.",
+}
+_TIES = "Items of one score are flagged together, so that what is kept may lie above what is asked."
+UNCORRECTED = "The p-values are corrected for nothing: these differences are for reading, and a gate asks by a check."
+
+
+def point_table(name: str, points: Mapping[str, Sequence[PointScore]]) -> Table:
+    """One candidate at each operating point, category by category."""
+    columns = ("Category", "Metric", "Value", "Kept there", "Threshold", "Note")
+    rows = [
+        (
+            category,
+            METRIC_TITLES[one.metric],
+            numbers.share_with_interval(one.value),
+            _kept(one.metric, one.held.value),
+            _threshold(one.choice),
+            _note(one.choice) if one.value.is_defined else "",
+        )
+        for category, every in points.items()
+        for one in every
+    ]
+    choices = [one.choice for every in points.values() for one in every]
+    return Table(f"{name}: operating points", columns, tuple(rows), _notes(choices), frozenset(columns[2:5]))
+
+
+def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str], title: str) -> Table:
+    """Two candidates at each operating point: values, difference, and what each keeps of what is held."""
+    columns = ("Category", "Metric", "n", *names, "Difference in points", "p", "Kept there", "Thresholds", "Note")
+    rows = [
+        (
+            category,
+            METRIC_TITLES[one.metric],
+            numbers.count(one.result.difference.n),
+            numbers.share_with_interval(one.result.baseline),
+            numbers.share_with_interval(one.result.candidate),
+            numbers.points_with_interval(one.result.difference) if one.result.difference.is_defined else "n/a",
+            numbers.p_value(one.result.p_value),
+            " and ".join(numbers.share(held.value) for held in one.held),
+            " and ".join(map(_threshold, one.choices)),
+            "; ".join(dict.fromkeys(filter(None, map(_note, one.choices)))),
+        )
+        for category, every in points.items()
+        for one in every
+    ]
+    choices = [choice for every in points.values() for one in every for choice in one.choices]
+    notes = (*_notes(choices), UNCORRECTED)
+    return Table(title, columns, tuple(rows), notes, frozenset(columns[2:9]))
+
+
+def _kept(metric: str, value: float) -> str:
+    point = operating_metric(metric)
+    return "" if point is None else f"{capital(HELD_WORDS[point.held])} {numbers.share(value)}"
+
+
+def _threshold(choice: PointChoice) -> str:
+    found = sorted(choice.thresholds)
+    if not found:
+        return "none"
+    shown = ["nothing" if one == float("inf") else f"{one:.4g}" for one in (found[0], found[-1])]
+    return shown[0] if len(set(shown)) == 1 else f"{shown[0]} to {shown[1]}"
+
+
+def _note(choice: PointChoice) -> str:
+    if choice.reason is not None:
+        return choice.reason
+    return f"{numbers.count(choice.n_tied)} items tie at the threshold" if choice.n_tied > 5 else ""
+
+
+def _notes(choices: Iterable[PointChoice]) -> tuple[str, ...]:
+    return (*dict.fromkeys(_WHERE[one.chosen_on] for one in choices), _TIES)
