@@ -7,12 +7,22 @@ is imported where an address has a scheme, and nowhere else.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, without_password
+from harness.runs.index import (
+    CHANGED_FOLDER,
+    FEWEST_RUNS,
+    INDEX_FILE,
+    index_bytes,
+    is_settled,
+    is_worth_writing,
+    read_index,
+)
+from harness.runs.layout import META_FILE
 
 
 class RunFolder:
@@ -76,6 +86,7 @@ class RunFolder:
             return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
         try:
             with _reached(self.address):
+                self._filesystem.invalidate_cache()  # what other machines have written since must appear
                 entries = self._filesystem.ls(self._root, detail=True)
         except FileNotFoundError:
             return []
@@ -84,7 +95,8 @@ class RunFolder:
     def read_each(self, name: str) -> Iterator[tuple[str, bytes | OSError | HarnessError]]:
         """The file of this name in every folder that has one: folder and bytes, or what hinders reading.
 
-        Behind an address it is one listing and one bulk read, whose calls run side by side where the store can.
+        Behind an address it is one listing and one bulk read, whose calls run side by side where the store can; of many
+        folders those that an index beside them may stand for are read from there (see ``index``).
         """
         folders = [one for one in self.names() if not one.startswith(".")]
         if self._filesystem is None:
@@ -99,6 +111,10 @@ class RunFolder:
             return
         if not folders:
             return
+        is_many = name == META_FILE and len(folders) >= FEWEST_RUNS
+        yield from self._by_index(folders) if is_many else self._one_by_one(folders, name)
+
+    def _one_by_one(self, folders: Sequence[str], name: str) -> Iterator[tuple[str, bytes | HarnessError]]:
         paths = [f"{self._root}/{folder}/{name}" for folder in folders]
         with _reached(self.address):  # whole ranges: unlike cat, they ask for no file's size first
             found = self._filesystem.cat_ranges(paths, None, None, on_error="return")
@@ -109,6 +125,49 @@ class RunFolder:
                 words = " ".join(str(content).split())[:300] or type(content).__name__
                 yield folder, HarnessError(f"{self.address}/{folder}: cannot be read: {words}")
 
+    def _by_index(self, folders: Sequence[str]) -> Iterator[tuple[str, bytes | HarnessError]]:
+        """What the index may stand for; the rest is read, and put into the index."""
+        changed = self._changed()  # before the index: whoever takes a note away has written the index first
+        kept = read_index(self.read(INDEX_FILE))
+        known = {one: kept[one] for one in folders if one in kept and one not in changed}
+        found: dict[str, bytes | HarnessError] = dict(known)
+        n_new = 0
+        unknown = [one for one in folders if one not in known]
+        for folder, content in self._one_by_one(unknown, META_FILE) if unknown else ():
+            found[folder] = content
+            if isinstance(content, bytes) and is_settled(content):
+                known[folder] = content
+                n_new += 1
+        if is_worth_writing(n_new, len(folders)):
+            with suppress(Exception):  # a reader that may not write, or a store that is shut: it only saves time
+                self._filesystem.pipe_file(f"{self._root}/{INDEX_FILE}", index_bytes(known))
+                if changed:
+                    self._filesystem.rm([f"{self._root}/{CHANGED_FOLDER}/{one}" for one in changed])
+        for folder in folders:
+            if folder in found:
+                yield folder, found[folder]
+
+    def _changed(self) -> set[str]:
+        """Folders that were written since the index was."""
+        with suppress(FileNotFoundError), _reached(self.address):
+            entries = self._filesystem.ls(f"{self._root}/{CHANGED_FOLDER}", detail=False)
+            return {path.rstrip("/").rsplit("/", 1)[-1] for path in entries}
+        return set()
+
+    def note_change(self) -> None:
+        """Say that this remote folder is about to be written, so that no index stands for it."""
+        home, _, name = self._root.rstrip("/").rpartition("/")
+        with _reached(self.address):
+            self._filesystem.makedirs(f"{home}/{CHANGED_FOLDER}", exist_ok=True)
+            self._filesystem.pipe_file(f"{home}/{CHANGED_FOLDER}/{name}", b"")
+
+    def renew_index(self) -> None:
+        """Put what was written since into the index beside this remote folder, once that is much."""
+        home = RunFolder(self.address.rstrip("/").rpartition("/")[0])
+        if len(home._changed()) >= FEWEST_RUNS:
+            for _ in home.read_each(META_FILE):
+                pass
+
     def put(self, local: Path, name: str) -> None:
         """Copy a local file to a remote folder."""
         with _reached(self.address):
@@ -118,6 +177,7 @@ class RunFolder:
     def remove(self) -> None:
         """Delete a remote folder."""
         with _reached(self.address):
+            self._filesystem.invalidate_cache()
             if self._filesystem.exists(self._root):
                 self._filesystem.rm(self._root, recursive=True)
 
