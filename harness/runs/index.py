@@ -2,7 +2,7 @@
 
 Decides when a copy of a record may stand for its run. Only a run to which nothing can be added is kept (its id follows
 from its inputs, and it is never written again), and only while the store lists its folder. Whoever writes a run leaves
-a note of it first; a run with a note is read for itself, whatever the index says. So any number of machines may write the
+a note of it first, and a run with a note is read for itself. So any number of machines may write the
 index, the last one wins, and a lost or damaged one costs only time.
 """
 
