@@ -8,6 +8,7 @@ click itself puts a flag before the environment, that before the declared defaul
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ PATH_NAMES = frozenset({"run_name", "runs_dir", "baseline_run_name", "eval_name"
 """Parameters that may be a path or something else: an id, a name, an address."""
 
 _KEY = "harness.project"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ class _PathFrom(click.Path):
             setattr(self, name, value)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and _ADDRESS.match(value):  # Path would make a folder "s3:" of it
+            self.fail(f"'{value}' is an address, and this takes a path of this machine.", param, ctx)
         return super().convert(_from_root(value, param, ctx, is_new=True), param, ctx)
 
 

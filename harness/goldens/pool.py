@@ -21,6 +21,7 @@ from harness.files.golden.sets import GoldenSet
 from harness.files.text import joined, shortened, suggestion
 from harness.goldens.imports.flat import NoRow, Row
 from harness.goldens.imports.foreign import Reading, open_foreign
+from harness.runs.folder import is_remote
 
 TEXT_NAMES = ("text", "content", "comment_text", "comment", "body", "message", "tweet", "post", "caption", "sentence")
 ID_NAMES = ("id", "item_id", "content_id", "comment_id", "post_id", "message_id", "uuid")
@@ -155,7 +156,11 @@ def _files(patterns: Sequence[str]) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if os.path.isdir(path):  # Path's own raises where a name is too long
+        if is_remote(pattern):
+            from harness.goldens.pool_remote import fetched
+
+            inside = fetched(pattern, _is_table)
+        elif os.path.isdir(path):  # Path's own raises where a name is too long
             inside = sorted(one for one in path.iterdir() if one.is_file() and _is_table(one))
         elif os.path.exists(path) or not glob.has_magic(pattern):
             inside = [path]

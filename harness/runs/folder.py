@@ -33,19 +33,7 @@ class RunFolder:
         self._filesystem: Any = None
         self._root = self.address
         if is_remote(self.address):
-            from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-
-            if without_password(self.address) != self.address:
-                raise HarnessError(
-                    f"{self.address}: the address holds a user name or password, which runs and reports would repeat",
-                    allowed="an address without credentials; fsspec reads them from the environment or its settings",
-                    next_step="take them out of the address",
-                )
-            with _reached(self.address):
-                try:
-                    self._filesystem, self._root = url_to_fs(self.address)
-                except (ImportError, ValueError) as error:
-                    raise _unsupported(self.address, error) from None
+            self._filesystem, self._root = open_address(self.address)
         elif self.address.startswith("file://"):
             self._root = self.address.removeprefix("file://")
 
@@ -66,7 +54,7 @@ class RunFolder:
                 if is_inside and not path.resolve().is_relative_to(root.resolve()):
                     return None
                 return path.read_bytes()
-            with _reached(self.address):
+            with reached(self.address):
                 content: bytes = self._filesystem.cat_file(f"{self._root}/{name}")
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -76,7 +64,7 @@ class RunFolder:
         """Something pyarrow can read a file from."""
         if self._filesystem is None:
             return str(Path(self._root) / name)
-        with _reached(self.address):
+        with reached(self.address):
             return io.BytesIO(self._filesystem.cat_file(f"{self._root}/{name}"))
 
     def names(self) -> list[str]:
@@ -85,7 +73,7 @@ class RunFolder:
             root = Path(self._root)
             return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
         try:
-            with _reached(self.address):
+            with reached(self.address):
                 self._filesystem.invalidate_cache()  # what other machines have written since must appear
                 entries = self._filesystem.ls(self._root, detail=True)
         except FileNotFoundError:
@@ -116,7 +104,7 @@ class RunFolder:
 
     def _one_by_one(self, folders: Sequence[str], name: str) -> Iterator[tuple[str, bytes | HarnessError]]:
         paths = [f"{self._root}/{folder}/{name}" for folder in folders]
-        with _reached(self.address):  # whole ranges: unlike cat, they ask for no file's size first
+        with reached(self.address):  # whole ranges: unlike cat, they ask for no file's size first
             found = self._filesystem.cat_ranges(paths, None, None, on_error="return")
         for folder, content in zip(folders, found, strict=True):
             if isinstance(content, bytes):
@@ -149,7 +137,7 @@ class RunFolder:
 
     def _changed(self) -> set[str]:
         """Folders that were written since the index was."""
-        with suppress(FileNotFoundError), _reached(self.address):
+        with suppress(FileNotFoundError), reached(self.address):
             entries = self._filesystem.ls(f"{self._root}/{CHANGED_FOLDER}", detail=False)
             return {path.rstrip("/").rsplit("/", 1)[-1] for path in entries}
         return set()
@@ -157,7 +145,7 @@ class RunFolder:
     def note_change(self) -> None:
         """Say that this remote folder is about to be written, so that no index stands for it."""
         home, _, name = self._root.rstrip("/").rpartition("/")
-        with _reached(self.address):
+        with reached(self.address):
             self._filesystem.makedirs(f"{home}/{CHANGED_FOLDER}", exist_ok=True)
             self._filesystem.pipe_file(f"{home}/{CHANGED_FOLDER}/{name}", b"")
 
@@ -170,20 +158,42 @@ class RunFolder:
 
     def put(self, local: Path, name: str) -> None:
         """Copy a local file to a remote folder."""
-        with _reached(self.address):
+        with reached(self.address):
             self._filesystem.makedirs(f"{self._root}/{name}".rsplit("/", 1)[0], exist_ok=True)
             self._filesystem.put_file(str(local), f"{self._root}/{name}")
 
     def remove(self) -> None:
         """Delete a remote folder."""
-        with _reached(self.address):
+        with reached(self.address):
             self._filesystem.invalidate_cache()
             if self._filesystem.exists(self._root):
                 self._filesystem.rm(self._root, recursive=True)
 
 
+def open_address(address: str) -> tuple[Any, str]:
+    """The store behind an address, and the path in it.
+
+    Raises:
+        HarnessError: It holds a password, or needs a package that is not there.
+    """
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+    if without_password(address) != address:
+        raise HarnessError(
+            f"{address}: the address holds a user name or password, which runs and reports would repeat",
+            allowed="an address without credentials; fsspec reads them from the environment or its settings",
+            next_step="take them out of the address",
+        )
+    with reached(address):
+        try:
+            filesystem, root = url_to_fs(address)
+        except (ImportError, ValueError) as error:
+            raise _unsupported(address, error) from None
+    return filesystem, str(root)
+
+
 @contextmanager
-def _reached(address: str) -> Iterator[None]:
+def reached(address: str) -> Iterator[None]:
     """What a store raises when it is not there, shut or broken, in words: every package has errors of its own."""
     try:
         yield
@@ -205,13 +215,13 @@ def _unsupported(address: str, error: Exception) -> HarnessError:
         words = str(error).split()
         package = words[1] if words[:1] == ["Install"] and len(words) > 1 else None
         return HarnessError(
-            f"{address}: folders behind {scheme}:// need a package that is not installed: {error}",
+            f"{address}: what lies behind {scheme}:// needs a package that is not installed: {error}",
             next_step=f"pip install {package}" if package else "install that package, or name a local folder",
         )
     return HarnessError(
-        f"{address}: is no address that runs can be kept at: {error}",
+        f"{address}: is no address that files can be kept at: {error}",
         allowed="a folder, or an address that fsspec knows (s3://, gs://, abfs://, ...)",
-        next_step="correct --runs-dir",
+        next_step="correct the address",
     )
 
 

@@ -460,13 +460,13 @@ def test_an_address_that_needs_a_package_names_it(monkeypatch):
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(HarnessError, match="s3:// need a package that is not installed") as caught:
+    with pytest.raises(HarnessError, match="s3:// needs a package that is not installed") as caught:
         RunFolder("s3://bucket/runs")
     assert "pip install s3fs" in str(caught.value)
 
 
 def test_an_address_of_no_kind_is_refused():
-    with pytest.raises(HarnessError, match="no address that runs can be kept at"):
+    with pytest.raises(HarnessError, match="no address that files can be kept at"):
         RunFolder("nonsense://bucket/runs")
 
 
