@@ -1,7 +1,8 @@
 """What a prompt is made of: how large each part of its request is, and policy text in it that went out of date.
 
-Decides which part of a rendered prompt counts as what. Sizes are bytes, told apart by rendering the prompt again with a
-part left out: what disappears is the part's. Where a template cannot do without it, its text counts as instructions.
+Decides which part of a rendered prompt counts as what. Sizes are bytes or tokens, told apart by rendering the prompt
+again with a part left out: what disappears is the part's. Where a template cannot do without it, its text counts as
+instructions.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,19 +25,31 @@ LEAST_WORDS = 5
 _WORD = re.compile(r"\w+")
 
 
-def part_sizes(prompt: Loaded[Prompt], policy: Policy, item: Item, category: str | None = None) -> dict[str, int]:
-    """Bytes of a request's messages by part, in the order of ``PARTS``; they add up to the whole."""
-    whole = _size(prompt, policy, item, category)
+def n_bytes(text: str) -> int:
+    """Bytes of a text."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def part_sizes(
+    prompt: Loaded[Prompt],
+    policy: Policy,
+    item: Item,
+    category: str | None = None,
+    *,
+    measure: Callable[[str], int] = n_bytes,
+) -> dict[str, int]:
+    """Sizes of a request's messages by part, in the order of ``PARTS``; they add up to the whole."""
+    whole = _size(prompt, policy, item, category, measure)
     if whole is None:
         return dict.fromkeys(PARTS, 0)
     bare = dataclasses.replace(item, text="" if item.text is not None else None, context=None)
-    without_item = _size(prompt, policy, bare, category)
+    without_item = _size(prompt, policy, bare, category, measure)
     value = prompt.value
     lean = dataclasses.replace(value, header=dataclasses.replace(value.header, examples=()))
-    without_examples = _size(dataclasses.replace(prompt, value=lean), policy, item, category)
+    without_examples = _size(dataclasses.replace(prompt, value=lean), policy, item, category, measure)
     empty = tuple(dataclasses.replace(one, definition="", allowed=()) for one in policy.categories)
-    without_policy = _size(prompt, dataclasses.replace(policy, categories=empty), item, category)
-    turns = sum(len(message.template.encode()) for pair in example_turns(prompt.value) for message in pair)
+    without_policy = _size(prompt, dataclasses.replace(policy, categories=empty), item, category, measure)
+    turns = sum(measure(message.template) for pair in example_turns(prompt.value) for message in pair)
     sizes = {
         "policy text": 0 if without_policy is None else whole - without_policy,
         "examples": turns + (0 if without_examples is None else whole - without_examples),
@@ -55,10 +68,12 @@ def example_turns(prompt: Prompt) -> list[tuple[Message, Message]]:
     ]
 
 
-def _size(prompt: Loaded[Prompt], policy: Policy, item: Item, category: str | None) -> int | None:
+def _size(
+    prompt: Loaded[Prompt], policy: Policy, item: Item, category: str | None, measure: Callable[[str], int]
+) -> int | None:
     try:
         compiled: CompiledPrompt = compile_prompt(dataclasses.replace(prompt, sha256=""), policy)
-        return sum(len(message["content"].encode()) for message in compiled.render(item, category))
+        return sum(measure(message["content"]) for message in compiled.render(item, category))
     except HarnessError:
         return None
 

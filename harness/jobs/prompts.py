@@ -20,6 +20,7 @@ from harness.errors import HarnessError
 from harness.files.evals import LoadedEval
 from harness.files.prompts import load_prompt
 from harness.files.text import joined, nearest, shortened
+from harness.jobs.prompt_tokens import ESTIMATED, Counter, counter_of
 from harness.records import Item, Loaded, Prompt
 from harness.records.answers import Request
 from harness.report.item.masked import changed, changed_parts, hidden
@@ -116,17 +117,19 @@ def _bytes(prompt: Prompt) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ShownCandidate:
-    """The first requests of a candidate about one item, and the sizes of their parts in bytes.
+    """The first requests of a candidate about one item, and the tokens of their parts.
 
     Attributes:
-        parts: Part -> bytes, over all the requests; empty for what is no prompt.
+        parts: Part -> tokens, over all the requests, of the text as it is, however it is shown; empty for no prompt.
         note: Why there is no request.
+        counted: How the tokens were counted.
     """
 
     candidate: str
     requests: tuple[Request, ...]
     parts: Mapping[str, int]
     note: str = ""
+    counted: Counter = ESTIMATED
 
 
 def show_requests(loaded: LoadedEval, item_id: str, mode: TextMode, chosen: Sequence[str] = ()) -> list[ShownCandidate]:
@@ -135,10 +138,11 @@ def show_requests(loaded: LoadedEval, item_id: str, mode: TextMode, chosen: Sequ
     Raises:
         HarnessError: There is no such item or candidate, or none of them asks anything.
     """
-    item = seen_item(_item(loaded, item_id), mode)
+    whole = _item(loaded, item_id)
+    item = seen_item(whole, mode)
     builder = Builder(loaded)
     names = list(chosen) or list(loaded.eval.value.candidates)
-    shown = [one for name in names if (one := _shown(builder, name, item)) is not None]
+    shown = [one for name in names if (one := _shown(builder, name, item, whole)) is not None]
     if not shown:
         raise HarnessError(
             f"no candidate of {loaded.eval.path.name} asks a model",
@@ -196,7 +200,7 @@ def without_pictures(value: Any) -> Any:
     return shown
 
 
-def _shown(builder: Builder, name: str, item: Item) -> ShownCandidate | None:
+def _shown(builder: Builder, name: str, item: Item, whole: Item) -> ShownCandidate | None:
     candidate = builder.candidate(name)
     if not candidate.models_used:
         return None
@@ -214,5 +218,8 @@ def _shown(builder: Builder, name: str, item: Item) -> ShownCandidate | None:
         return ShownCandidate(name, requests, {})
     found, policy = prompt(), builder.loaded.policy.value
     asked = candidate.categories if found.value.header.per == "category" else (None,)
-    sizes = [part_sizes(found, policy, item, category) for category in asked]
-    return ShownCandidate(name, requests, {part: sum(one[part] for one in sizes) for part in sizes[0]})
+    models = builder.loaded.models
+    model = None if models is None else models.value.get(requests[0].model_id)
+    counted = counter_of(model, Path() if models is None else models.path.parent)
+    sizes = [part_sizes(found, policy, whole, category, measure=counted.count) for category in asked]
+    return ShownCandidate(name, requests, {part: sum(one[part] for one in sizes) for part in sizes[0]}, counted=counted)

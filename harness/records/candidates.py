@@ -174,6 +174,7 @@ class Model:
     headers: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     gguf: str | None = None
+    tokenizer: str | None = None
     reasoning: Reasoning | None = None
     structured_output: Literal["auto", "json_schema", "json_object", "none"] = "auto"
     params: Mapping[str, Any] = field(default_factory=dict)

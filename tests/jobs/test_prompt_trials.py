@@ -181,6 +181,56 @@ def test_show_prints_the_request_masked_and_in_full(folder):
     assert sent["body"]["messages"][-1] == {"role": "user", "content": "these vermin 1"}
 
 
+def shown(folder, *more):
+    asked = ["prompts", "show", str(folder / "eval.yaml"), "h1", *more]
+    done = CliRunner().invoke(main, asked)
+    return done.exit_code, done.output
+
+
+def test_tokens_are_those_of_the_text_however_it_is_shown(folder):
+    """Each dot of a masked text has three bytes: the item was counted as nearly three times as long."""
+    lines = [next(line for line in shown(folder, "--text", how)[1].split("\n") if " tokens: " in line)
+             for how in ("masked", "full", "none")]  # fmt: skip
+    assert len(set(lines)) == 1
+    assert f"item {-(-len('these vermin 1') // 4)} (estimated: one for every 4 bytes)" in lines[0]
+
+
+def test_tokens_are_counted_by_the_models_own_tokeniser(folder):
+    tokenizers = pytest.importorskip("tokenizers", reason="the extra tokens is not installed")
+    own = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    own.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    own.save(str(folder / "tokenizer.json"))
+    models = folder / "models.yaml"
+    models.write_text(models.read_text().replace("model: m}", "model: m, tokenizer: tokenizer.json}"))
+    found = orjson.loads(shown(folder, "--json")[1])["candidates"]["v1"]
+    assert found["counted_by"] == "tokenizer.json"
+    assert found["tokens"]["item"] == 3
+    assert found["tokens"]["examples"] == len(["buy", "my", "pills", "now"]) + 1
+    (folder / "tokenizer.json").write_text("{}")
+    code, said = shown(folder)
+    assert code == 1
+    assert "is no tokeniser that can be read" in said
+
+
+def test_tokens_of_a_model_that_tiktoken_knows(folder, monkeypatch):
+    tiktoken = pytest.importorskip("tiktoken", reason="the extra tokens is not installed")
+    models = folder / "models.yaml"
+    models.write_text(models.read_text().replace("model: m}", "model: openai/gpt-4o-mini}"))
+
+    class Encoding:
+        def encode(self, text, disallowed_special):
+            return list(text)
+
+    monkeypatch.setattr(tiktoken, "get_encoding", lambda name: Encoding())
+    assert f"item {len('these vermin 1')} (by o200k_base)" in shown(folder)[1]
+
+    def refused(name):
+        raise OSError("no way out")
+
+    monkeypatch.setattr(tiktoken, "get_encoding", refused)
+    assert "(estimated: one for every 4 bytes; the vocabulary o200k_base could not be had" in shown(folder)[1]
+
+
 def test_show_masks_what_is_said_and_names_pictures(folder):
     """Modalities stood in clear, and every byte of a picture, in what was to be masked."""
     from PIL import Image
@@ -209,6 +259,12 @@ def test_diff_warns_of_one_version_over_two_texts(tmp_path):
     assert "the same name and version over different texts" in done.output
     assert "+- spam: unwanted ads" in done.output
     assert "examples: 1 -> 1 (1 removed, 1 added)" in done.output
+    after.write_text(
+        PROMPT.replace("spam: [spam], ok: []", "ads: [spam], ok: [hate]").replace("version: 1", "version: 2")
+    )
+    said = CliRunner().invoke(main, ["prompts", "diff", str(before), str(after)]).output
+    assert "labels: - spam: spam\nlabels: ok: nothing -> hate\nlabels: + ads: spam\n" in said
+    after.write_text(PROMPT)
     same = CliRunner().invoke(main, ["prompts", "diff", str(before), str(before)])
     assert "The messages are the same." in same.output
     assert "Warning" not in same.output

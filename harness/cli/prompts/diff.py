@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,7 +37,8 @@ def command(before_path: Path, after_path: Path, as_json: bool) -> None:
         print_json(found.as_dict())
         return
     for name, (before, after) in found.header.items():
-        click.echo(log_safe(f"{name}: {before!r} -> {after!r}"))
+        for line in _changes(name, before, after):
+            click.echo(log_safe(line))
     before_n, after_n, removed, added = found.examples
     if before_n or after_n:
         click.echo(f"examples: {before_n} -> {after_n} ({removed} removed, {added} added)")
@@ -48,3 +51,23 @@ def command(before_path: Path, after_path: Path, as_json: bool) -> None:
     click.echo("")
     for line in found.lines:
         click.echo(log_safe(line))
+
+
+def _changes(name: str, before: Any, after: Any) -> Iterator[str]:
+    """A field's change; of a field with entries, such as labels, each entry that differs."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        yield f"{name}: {_shown(before)} -> {_shown(after)}"
+        return
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
+            yield f"{name}: - {key}: {_shown(before[key])}"
+        elif key not in before:
+            yield f"{name}: + {key}: {_shown(after[key])}"
+        elif before[key] != after[key]:
+            yield f"{name}: {key}: {_shown(before[key])} -> {_shown(after[key])}"
+
+
+def _shown(value: Any) -> str:
+    return (
+        ", ".join(map(str, value)) or "nothing" if isinstance(value, list) else "none" if value is None else str(value)
+    )

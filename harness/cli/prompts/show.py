@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def command(eval_path: Path, item_id: str, candidates: tuple[str, ...], text_mode: TextMode, as_json: bool) -> None:
     """Show the request about one item as it would be sent, with tokens per part; nothing is sent.
 
-    The item's text is masked unless --text full is given; tokens are then those of the masked text. Pictures are named
-    by type and size; --json has their bytes with --text full. A cascade shows what its first stage asks. Tokens are
-    estimated: one for every 4 bytes.
+    The item's text is masked unless --text full is given; tokens are those of the text as it is. Pictures are named
+    by type and size; --json has their bytes with --text full. A cascade shows what its first stage asks. Tokens of the
+    messages' text are counted by the model's own tokeniser where models.yaml names its file ('tokenizer') or tiktoken
+    knows its name (extra: tokens; it fetches a vocabulary once), else estimated.
 
     \b
     Examples:
@@ -47,12 +48,13 @@ def command(eval_path: Path, item_id: str, candidates: tuple[str, ...], text_mod
 
 
 def _json(one: ShownCandidate, mode: TextMode) -> dict[str, Any]:
-    from harness.jobs.prompts import tokens, without_pictures
+    from harness.jobs.prompts import without_pictures
 
     bodies = [json.loads(sent.body) for sent in one.requests]
     return {
         "note": one.note or None,
-        "tokens": {part: tokens(size) for part, size in one.parts.items()},
+        "tokens": dict(one.parts),
+        "counted_by": one.counted.by or None,
         "requests": [
             {"model": sent.model_id, "route": sent.route, "body": body if mode == "full" else without_pictures(body)}
             for sent, body in zip(one.requests, bodies, strict=True)
@@ -61,14 +63,16 @@ def _json(one: ShownCandidate, mode: TextMode) -> dict[str, Any]:
 
 
 def _words(one: ShownCandidate) -> str:
-    from harness.jobs.prompts import tokens, without_pictures
+    from harness.jobs.prompts import without_pictures
     from harness.jobs.show import plain_content
     from harness.report.parts.masking import log_safe
 
     lines = [f"{one.candidate}: {one.note or f'{len(one.requests)} request(s)'}"]
     if one.parts:
-        sizes = ", ".join(f"{part} {tokens(size):,}" for part, size in one.parts.items() if size)
-        lines.append(f"about {tokens(sum(one.parts.values())):,} tokens: {sizes}")
+        sizes = ", ".join(f"{part} {size:,}" for part, size in one.parts.items() if size)
+        how = f"by {one.counted.by}" if one.counted.by else "estimated: one for every 4 bytes"
+        because = f"; {one.counted.why}" if one.counted.why else ""
+        lines.append(f"{sum(one.parts.values()):,} tokens: {sizes} ({how}{because})")
     for sent in one.requests:
         body = json.loads(sent.body)
         messages = body.pop("messages", [])
