@@ -104,22 +104,23 @@ def command(
     from harness.report.weekly.collect import collect, with_slices
     from harness.report.weekly.operations import Traffic
     from harness.report.weekly.renderers import RENDERERS
+    from harness.report.weekly.terminal import terminal_lines
+    from harness.report.weekly.weeks import week_of_date
 
     source = collect(
         runs_dir, eval_name_of(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks
     )
-    if production_path is not None:
-        from harness.goldens.production_series import read_series
-
-        source = dataclasses.replace(source, production=read_series(production_path))
+    source = _with_production(source, production_path)
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
     source, mode = _with_golden(source, runs_dir, text_mode, golden_card)
     if "xlsx" in formats and not (as_json and out is None):
         source = with_slices(source, runs_dir)
     source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds))
+    if week is None:
+        source = dataclasses.replace(source, this_week=week_of_date(datetime.datetime.now(datetime.UTC).date()))
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
-    for one in data.banners:
+    for one in data.banners if as_json else ():
         note(f"{one.word}: {one.text}")
     if not candidate and data.candidate_note.startswith("The eval names no"):
         note(f"Reported is {data.candidate}. {data.candidate_note}")
@@ -130,7 +131,7 @@ def command(
     folder = out or Path("reports") / "weekly" / _file_name(data.eval_name) / data.week
     folder.mkdir(parents=True, exist_ok=True)
     if not as_json:
-        click.echo(f"{data.word}. {' '.join(data.headline)}")
+        click.echo("\n".join(terminal_lines(data)))
     for name in formats:
         written = RENDERERS[name](data, folder, mode)
         for path in written:
@@ -153,6 +154,12 @@ def command(
 @click.option("--owner", metavar="NAME", help="Who owns it from now on.")
 @click.option("--candidate", metavar="ID", help="Whose finding it is; default: the eval's baseline.")
 @click.option("--week", metavar="WEEK", help="Week of the report that shows it; default: the last one.")
+@click.option(
+    "--production",
+    "production_path",
+    type=click.Path(path_type=Path),
+    help="Series of production figures, for a finding of production such as all.leakage_views.",
+)
 @runs_dir_option
 def acknowledge(
     eval_name: str,
@@ -162,6 +169,7 @@ def acknowledge(
     owner: str | None,
     candidate: str | None,
     week: str | None,
+    production_path: Path | None,
     runs_dir: str,
 ) -> None:
     """Answer for an open finding, so that the weekly report stops asking.
@@ -184,7 +192,7 @@ def acknowledge(
         raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
     name = eval_name_of(eval_name)
     key = key.replace("＠", "@")  # as the chat message shows it, where a plain one would be a mention
-    source = collect(runs_dir, name, week=week, candidate=candidate)
+    source = _with_production(collect(runs_dir, name, week=week, candidate=candidate), production_path)
     entries = [one for one in ledger_of(source) if one.closed is None]
     chosen = next((one for one in entries if one.key == key), None)
     if chosen is None:
@@ -207,6 +215,14 @@ def eval_name_of(given: str) -> str:
     from harness.files.yaml import read_yaml
 
     return str(read_yaml(path, what="eval").data.get("eval") or given)
+
+
+def _with_production(source: WeeklySource, path: Path | None) -> WeeklySource:
+    if path is None:
+        return source
+    from harness.goldens.production_series import read_series
+
+    return dataclasses.replace(source, production=read_series(path))
 
 
 def _file_name(name: str) -> str:

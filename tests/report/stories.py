@@ -29,6 +29,7 @@ from harness.report.parts.tables import render
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
 from harness.report.weekly.renderers import RENDERERS as WEEKLY
+from harness.report.weekly.terminal import terminal_lines
 from harness.runner import run_eval
 from harness.runs import open_run
 
@@ -127,7 +128,9 @@ class Story:
     def weekly_surfaces(self, week: str | None = None) -> dict[str, str]:
         data = self.weekly(week)
         found = {name: _read(WEEKLY[name](data, self.folder, "none")[0]) for name in ("html", "md", "xlsx", "json")}
+        found["terminal"] = "\n".join(terminal_lines(data))
         assert len((self.folder / "weekly.md").read_text(encoding="utf-8")) <= 1_500
+        first_everywhere(found, *data.headline)
         return found
 
     def _inputs(self) -> None:
@@ -183,7 +186,10 @@ def surfaces(run: Any, baseline: str = "v1", candidates: tuple[str, ...] = ("v2"
     return found
 
 
-COMPARED, WEEKLY_READ = ("html", "md", "xlsx", "json", "terminal", "comment", "summary"), ("html", "md", "xlsx", "json")
+COMPARED, WEEKLY_READ = (
+    ("html", "md", "xlsx", "json", "terminal", "comment", "summary"),
+    ("html", "md", "xlsx", "json", "terminal"),
+)
 """Surfaces that a story of two candidates, and one of weeks, is held to; ``md`` of weeks is the digest."""
 
 
@@ -205,14 +211,38 @@ def tell(
 
 
 def tell_week(
-    story: Story, week: str | None = None, *says: str, never: tuple[str, ...] = (), but: tuple[str, ...] = ()
+    story: Story,
+    week: str | None = None,
+    *says: str,
+    never: tuple[str, ...] = (),
+    but: tuple[str, ...] = (),
+    first: str = "",
 ) -> dict[str, str]:
-    """Render a week to every surface: all say this, none says that. Returns what each says."""
+    """Render a week to every surface: all say this, none says that, ``first`` before all. Returns what each says."""
     found = story.weekly_surfaces(week)
     assert {*found} == {*WEEKLY_READ}
     everywhere(found, *says, but=but)
     nowhere(found, *never)
+    if first:
+        document = json.loads(found["json"])
+        banners = [f"{one['sentence']} {one['advice']}" for one in document["banners"]]
+        assert first in [*banners, *document["headline"]][0]
+        first_everywhere(found, first, *document["headline"], *[one["text"] for one in document["asks"]])
     return found
+
+
+def first_everywhere(found: dict[str, str], first: str, *others: str) -> None:
+    """Every surface says the first text, and none of the others that it says stands before it."""
+    for name, said in found.items():
+        at = said.replace("＠", "@").find(_in(name, first))
+        assert at >= 0, f"{name} does not say {first!r}:\n{said[:3000]}"
+        before = [one for one in others if first not in one and 0 <= said.find(_in(name, one)) < at]
+        assert not before, f"{name} says {before[0]!r} before {first!r}"
+
+
+def _in(name: str, text: str) -> str:
+    """A text as a surface holds it."""
+    return json.dumps(text, ensure_ascii=False)[1:-1] if name == "json" else text
 
 
 def everywhere(found: dict[str, str], *texts: str, but: tuple[str, ...] = ()) -> None:

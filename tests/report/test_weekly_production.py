@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from stories import Story, caught, everywhere, half, nowhere
+from stories import Story, caught, everywhere, half, nowhere, tell_week
 
 from harness.cli.weekly import command as weekly_command
 from harness.core.intervals import wilson_interval
@@ -16,6 +16,7 @@ from harness.goldens.production_series import COLUMNS, read_series
 from harness.report.weekly.production import production_of
 
 GOLD = half(100, 100)
+WHOLE = "n production the violation leakage by views of all categories together"
 POLICY = {
     "hate": {
         "owner": "policy-hate",
@@ -93,7 +94,7 @@ def test_the_data_sheet_holds_every_figure_of_production_once(tmp_path):
 def test_a_week_without_a_sample_says_so_and_claims_nothing(tmp_path):
     _, data, found = told(tmp_path, sample("W44", 14), sample("W45", 41))
     everywhere(found, "No labelled sample of production in 2026-W47: the newest is of 2026-W45")
-    assert [one for one in data.findings if one.fact == "production"] == []
+    assert {one.kind for one in data.findings if one.fact == "production"} == {"open"}  # what rose in W45
     assert data.production.missing == ("2026-W46", "2026-W47")
 
 
@@ -140,6 +141,7 @@ def test_two_pools_in_one_series_are_refused(tmp_path):
 def test_the_command_reads_a_series_and_names_a_wrong_line(tmp_path):
     story, _, _ = told(tmp_path, sample("W46", 14), sample("W47", 41))
     options = ["--eval", "story", "--runs-dir", str(story.runs), "--format", "md", "--out", str(tmp_path / "out")]
+    options += ["--week", "2026-W47"]
     done = CliRunner().invoke(weekly_command, [*options, "--production", str(tmp_path / "production.csv")])
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("WORSE IN PRODUCTION. In production the violation leakage by views")
@@ -165,3 +167,42 @@ def test_noise_in_samples_moves_nothing_more_than_its_rate(tmp_path):
     assert found is not None
     alarms = {point.week for one in found.series for point in one.points if point.is_moved}
     assert len(alarms) <= 20 + 9
+
+
+def test_a_rise_in_production_stays_in_the_ledger_until_it_comes_down(tmp_path):
+    """WORSE IN PRODUCTION in the week of the sample, and STEADY in the next, with or without a sample."""
+    rows = [sample("W43", 14), sample("W44", 41), sample("W46", 40), sample("W47", 15)]
+    story, data, _ = told(tmp_path, *rows, week="2026-W45")
+    assert (data.word, data.tone) == ("NOT REPAIRED IN PRODUCTION", "open")
+    rose = f"{WHOLE} rose in 2026-W44, from 11.7% to 34.2%"
+    asked = (
+        "has not recovered since 2026-W44: read what was left up and find out why, or answer for it",
+        "all.leakage_views",
+    )
+    never = ("STEADY", "BETTER")
+    tell_week(story, "2026-W45", f"{rose}, and is not repaired: it is 34.2% [26.3, 43.0] now", *asked, never=never)
+    found = tell_week(story, "2026-W46", f"{rose}, and is not repaired: it is 33.3%", *asked, never=never)
+    (line,) = [
+        one for one in json.loads(found["json"])["ledger"] if one["category"] is None and "views" in one["metric"]
+    ]
+    assert (line["since"], line["owner"], line["acknowledged"]) == ("2026-W44", "operations", None)
+    assert line["then"]["value"] == 41 / 120
+    options = ["ack", "--eval", "story", "--finding", "all.leakage_views", "--runs-dir", str(story.runs), "--by", "ana"]
+    options += ["--week", "2026-W46", "--reason", "more reviewers from December"]
+    unknown = CliRunner().invoke(weekly_command, options)
+    assert unknown.exit_code == 1
+    done = CliRunner().invoke(weekly_command, [*options, "--production", str(tmp_path / "production.csv")])
+    assert done.exit_code == 0, done.output
+    answered = ("NOT REPAIRED, ACKNOWLEDGED", "ana answers for it: more reviewers from December.")
+    tell_week(story, "2026-W46", *answered, never=(*never, "has not recovered"))
+    repaired = f"{WHOLE}, risen in 2026-W44, is repaired: 12.5%"
+    tell_week(story, "2026-W47", repaired, never=("NOT REPAIRED",))
+    closed = {one.key: one.closed for one in story.weekly("2026-W47").ledger}
+    assert closed["all.leakage_views"] == "2026-W47"
+
+
+def test_a_rise_by_items_or_in_a_category_is_told_by_the_whole(tmp_path):
+    _, data, _ = told(tmp_path, sample("W44", 14), sample("W46", 41), week="2026-W47")
+    assert {one.key for one in data.ledger} > {"all.leakage_views", "hate.leakage_items"}
+    assert [one.key for one in data.findings if one.kind == "open"] == ["all.leakage_views"]
+    assert len([one for one in data.asks if "has not recovered" in one.text]) == 1

@@ -2,7 +2,7 @@
 
 Decides when a fall opens an entry: whatever turned its week amber or red, which is a flag of the chart, a proven paired
 fall, a likely fall in a critical category, a likely fall in a declared slice, more failed answers, and a category that
-is decided no longer. And when it closes: the value is no
+is decided no longer, and a likely rise of what production's samples say. And when it closes: the value is no
 longer likely worse than before the fall, which asks for two things, as a test of few items forgives anything:
 at least half of the fall is regained, and what is still missing is no more than chance explains (score test, one-sided
 5%). On another golden set nothing can be compared: only a rise that is flagged there (in a slice: likely there), and at
@@ -16,11 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from harness.core.metric_table import LOWER_IS_BETTER
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.core.sampled import two_proportion_test
 from harness.core.targets import effective_items
 
 ALPHA = 0.05
+BETTER_LOWER = LOWER_IS_BETTER | frozenset(PRODUCTION_FIGURES)
+"""Figures that get worse when they rise."""
 Figure = tuple[str | None, str, tuple[str, str] | None]
 """Category, metric, slice and value: what the ledger follows from week to week."""
 
@@ -102,6 +105,8 @@ class Entry:
         golden: Labels that the fall was measured on.
         slice: Slice and value that it was measured in; None for the whole set.
         is_proven: Whether it was flagged or proven, not only likely.
+        severity: Of the category in the policy.
+        owner: Who answers for the category, or for such figures.
     """
 
     category: str | None
@@ -117,6 +122,20 @@ class Entry:
     golden: str = ""
     slice: tuple[str, str] | None = None
     is_proven: bool = True
+    severity: str = ""
+    owner: str | None = None
+
+    @property
+    def answers(self) -> str | None:
+        """Who answers for it: whoever acknowledged it, or was named then, else the owner."""
+        if self.acknowledged is not None:
+            return self.acknowledged.owner or self.acknowledged.by
+        return self.owner
+
+    @property
+    def is_of_production(self) -> bool:
+        """Whether it is a figure of production's samples."""
+        return self.metric in PRODUCTION_FIGURES
 
     @property
     def key(self) -> str:
@@ -159,13 +178,24 @@ def not_restated(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 def _tells(wider: Entry, one: Entry) -> bool:
     if {wider.metric, one.metric} & {"failure_rate", "lost_category"}:
         return False  # answers and decisions are counted for themselves
-    if wider.slice is not None or wider.since != one.since or (wider.metric == "recall") != (one.metric == "recall"):
+    if wider.slice is not None or wider.since != one.since or wider.is_of_production != one.is_of_production:
         return False
     if wider.closed is not None and wider.closed != one.closed:
         return False  # the whole has recovered, this part has not
+    if one.is_of_production:
+        return _tells_of_production(wider, one)
+    if (wider.metric == "recall") != (one.metric == "recall"):
+        return False
     if one.slice is not None:
         return one.category in (None, wider.category)
     return one.category == wider.category and (wider.metric, one.metric) == ("precision", "fpr")
+
+
+def _tells_of_production(wider: Entry, one: Entry) -> bool:
+    """By views for by items, and all categories together for one that is not critical."""
+    if wider.category == one.category:
+        return PRODUCTION_FIGURES[one.metric].same_by_views == wider.metric
+    return wider.category is None and wider.metric == one.metric and one.severity != "critical"
 
 
 def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, PairedMove]) -> Iterable[Entry]:
@@ -177,7 +207,7 @@ def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, Paire
             continue
         if current is None:
             change = point.result.value - point.before
-            is_flagged = point.is_flagged and (change < 0) != (metric in LOWER_IS_BETTER)
+            is_flagged = point.is_flagged and (change < 0) != (metric in BETTER_LOWER)
             fall = falls.get(point.week)
             if is_flagged:
                 n_before = sum(effective_items(by_week[week].result) for week in point.weeks_before if week in by_week)
@@ -211,7 +241,7 @@ def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, Paire
 
 def _is_recovered(entry: Entry, point: WeekPoint) -> bool:
     size = abs(entry.before - entry.then.value)
-    sign = -1 if entry.metric in LOWER_IS_BETTER else 1
+    sign = -1 if entry.metric in BETTER_LOWER else 1
     if not entry.is_comparable:
         return point.is_flagged and sign * (point.result.value - point.before) >= size / 2
     missing = sign * (entry.before - point.result.value)

@@ -148,7 +148,7 @@ def importance(one: Finding) -> tuple[object, ...]:
     return (
         _KINDS.index(one.kind),
         one.evidence.restates,
-        one.fact not in ("run", "undecided", "unusable", "must_catch"),
+        one.fact not in ("run", "undecided", "unusable", "must_catch", "lost_category"),
         rank if one.severity == "critical" else 1,
         one.slice is not None and not is_language,
         one.fact != "moved",

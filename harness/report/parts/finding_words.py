@@ -137,15 +137,21 @@ def _moved(one: Finding) -> Told:
 def _still_open(one: Finding) -> str:
     """A fall of an earlier week that nobody repaired or answered for."""
     before, then = one.before, one.evidence.then
-    now = "n/a" if one.after is None else numbers.share_with_interval(one.after)
-    verb = "rose" if one.metric in LOWER_IS_BETTER else "fell"
-    text = f"{figure(one)} {verb} in {one.since}, from {numbers.share(None if before is None else before.value)} to "
-    text += f"{numbers.share(then)}, and is not repaired: it is {now} now"
+    is_of_production = one.fact == "production"
+    share: Callable[[float | None], str] = numbers.rate if is_of_production else numbers.share
+    whole = numbers.rate_with_interval if is_of_production else numbers.share_with_interval
+    now = "n/a" if one.after is None else whole(one.after)
+    verb = "rose" if is_of_production or one.metric in LOWER_IS_BETTER else "fell"
+    what = f"in production the {figure(one)}" if is_of_production else figure(one)
+    text = f"{what} {verb} in {one.since}, from {share(None if before is None else before.value)} to "
+    text += f"{share(then)}, and is not repaired: it is {now} now"
     return f"{text}, on other labels." if "other_labels" in one.evidence.names else f"{text}."
 
 
 def _production(one: Finding) -> str:
-    """A figure of production's labelled samples that moved."""
+    """A figure of production's labelled samples that moved, or rose before and has not come down."""
+    if one.kind == "open":
+        return _still_open(one)
     assert one.before is not None
     assert one.after is not None
     assert one.metric is not None
@@ -221,7 +227,21 @@ def _undecided(one: Finding) -> str:
 
 
 def _lost(one: Finding) -> str:
-    return f"decides nothing about {place(one)}, which the baseline decides."
+    return lost_sentence([one])
+
+
+def lost_sentence(lost: Sequence[Finding]) -> str:
+    """Categories of which nothing is known any more, all of them dropped by the candidate, or all by the golden set."""
+    one = lost[0]
+    many = "" if len(lost) == 1 else f"{plural(len(lost), 'category', 'categories')}: "
+    where = many + enumerated([place(each) for each in lost], TOLD)
+    if one.since is None:
+        return f"decides nothing about {where}, which the baseline decides."
+    if "set" in one.evidence.names:
+        holds = f"the golden set holds no violating item of {where} any more, as it did in {one.since}"
+        return f"{holds}: whether {'it is' if len(lost) == 1 else 'they are'} caught, nobody can say."
+    it = "it" if len(lost) == 1 else "them"
+    return f"nothing is decided any more about {where}: {one.candidate} decided {it} in {one.since}."
 
 
 def _run(one: Finding) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.errors import HarnessError
 from harness.gating.findings.memory import Acknowledgement, Entry
 from harness.runs.folder import is_remote
 
 LEDGER_FILE = "weekly_ledger.jsonl"
+PRODUCTION = "production"
+"""Whose findings those of production are, whichever candidate is reported."""
 
 
 def read_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str) -> tuple[Acknowledgement, ...]:
@@ -26,7 +29,7 @@ def read_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str) -> t
             continue
         try:
             one = json.loads(line)
-            if (one["eval"], one["candidate"]) == (eval_name, candidate):
+            if one["eval"] == eval_name and one["candidate"] in (candidate, PRODUCTION):
                 found.append(
                     Acknowledgement(
                         str(one["key"]),
@@ -64,10 +67,11 @@ def write_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str, one
             next_step="run harness weekly ack where the runs are mounted",
         )
     path = Path(runs_dir) / LEDGER_FILE
+    is_of_production = one.key.rsplit(".", 1)[-1] in PRODUCTION_FIGURES
     line = {
         "at": one.at,
         "eval": eval_name,
-        "candidate": candidate,
+        "candidate": PRODUCTION if is_of_production else candidate,
         "key": one.key,
         "since": one.since,
         "reason": one.reason,

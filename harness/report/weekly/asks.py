@@ -13,29 +13,30 @@ from dataclasses import dataclass, replace
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry
+from harness.gating.findings.pair import MOSTLY
 from harness.gating.findings.stored import NEWLY
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import finding_sentence
-from harness.report.parts.words import enumerated, plural
+from harness.report.parts.finding_words import finding_sentence, lost_sentence
+from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
-from harness.report.weekly.ledger import entry_figure
+from harness.report.weekly.ledger import ENGINEERING, OPERATIONS, entry_figure
 from harness.report.weekly.operations import Operations
 from harness.report.weekly.paired import FAILURES, LOST
 from harness.report.weekly.sentences import points_text
+from harness.report.weekly.silence import TOLD as LOST_TOLD
 from harness.report.weekly.weeks import monday
 from harness.runs import RunMeta
 
-ENGINEERING, OPERATIONS = "engineering", "operations"
 GOLDEN_OWNER = "golden-set owner"
 NO_OWNER = "no owner named in the policy"
 MIN_WITNESSES = 3
 """Two weak candidates agree against a good label all too often."""
 _UNITS = {"recall": "violating items", "precision": "flagged items"}
 _WORSE = {"recall": "newly missed item", "precision": "newly wrongly flagged item"}
-_MOVED, _OPEN_SINCE, _BELOW, _LATER = 0, 5, 10, 25
-"""Ranks: falls of this week, falls still open, targets missed, and from where on it may take four weeks; the severity
-is added."""
+_SILENT, _MOVED, _OPEN_SINCE, _BELOW, _LATER = -10, 0, 5, 10, 25
+"""Ranks: what nothing is known of, falls of this week, falls still open, targets missed, and from where on it may take
+four weeks; the severity is added."""
 _SEVERITY = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
@@ -82,6 +83,7 @@ def build_asks(source: AskSource) -> tuple[Ask, ...]:
     """Every ask, the most urgent first, with its due date."""
     rows = source.rows
     found = [
+        *_silent(source),
         *_moved(source),
         *_in_slices(source),
         *_in_production(source),
@@ -97,12 +99,12 @@ def build_asks(source: AskSource) -> tuple[Ask, ...]:
 
 
 def due_date(week: str, rank: int) -> datetime.date:
-    """Critical falls by Wednesday of the next week, other falls, targets and failures by its Friday, labels in four.
+    """Silence and critical falls by next Wednesday, other falls, targets and failures by Friday, labels in four weeks.
 
     >>> due_date("2026-W46", 0), due_date("2026-W46", 12), due_date("2026-W46", 40)
     (datetime.date(2026, 11, 18), datetime.date(2026, 11, 20), datetime.date(2026, 12, 11))
     """
-    if rank in (_MOVED, _OPEN_SINCE):
+    if rank < _MOVED or rank in (_MOVED, _OPEN_SINCE):
         return monday(week) + datetime.timedelta(days=9)
     return monday(week) + datetime.timedelta(days=11 if rank < _LATER else 32)
 
@@ -115,6 +117,26 @@ def _dated(one: Ask, week: str) -> Ask:
 
 def _owner(row: CategoryRow | None) -> str:
     return NO_OWNER if row is None or not row.owner else row.owner
+
+
+def _silent(source: AskSource) -> Iterable[Ask]:
+    """What nothing is known of any more: no figure of the report shows that it is missing."""
+    for one in source.findings:
+        if one.fact == "undecided":
+            text = f"{finding_sentence(one)} Find out why, and run it again."
+            yield Ask(_SILENT, ENGINEERING, text, function="engineering")
+    for by, todo in (("candidate", "Find out why, and run it again."), ("set", "Add items, or drop it on purpose.")):
+        own = [one for one in source.findings if one.fact == LOST and by in one.evidence.names]
+        groups = [own] if len(own) > LOST_TOLD else [[one] for one in own]
+        for lost in groups:
+            if not lost:
+                continue
+            category = lost[0].category if len(lost) == 1 else None
+            text = f"{capital(lost_sentence(lost))} {todo}"
+            if by == "candidate":
+                yield Ask(_SILENT, ENGINEERING, text, category, "engineering")
+            else:
+                yield Ask(_SILENT, lost[0].owner or GOLDEN_OWNER, text, category)
 
 
 def _moved(source: AskSource) -> Iterable[Ask]:
@@ -165,12 +187,16 @@ def _in_production(source: AskSource) -> Iterable[Ask]:
     for one in source.findings:
         if one.fact == "production" and one.kind == "harm" and not one.evidence.restates:
             row = by_id.get(one.category or "")
-            what = next((_LOOK[name] for name in _LOOK if str(one.metric) == name), None)
-            what = what or next(_LOOK[name] for name in _LOOK if str(one.metric).startswith(name))
+            what = _look(str(one.metric))
             owner = OPERATIONS if one.category is None else _owner(row)
             words, where = PRODUCTION_FIGURES[str(one.metric)].words, one.name or "all categories"
             text = f"In production the {words} of {where} rose: {what}."
             yield Ask(_MOVED + _severity(row), owner, text, one.category)
+
+
+def _look(figure: str) -> str:
+    """What to do about a figure of production."""
+    return _LOOK.get(figure) or next(what for name, what in _LOOK.items() if figure.startswith(name))
 
 
 def _severity(row: CategoryRow | None) -> int:
@@ -187,7 +213,14 @@ def _unrepaired(source: AskSource) -> Iterable[Ask]:
             f"answer for it (harness weekly ack --finding {key})."
         )
         if one.metric in (FAILURES, LOST):
-            yield Ask(_OPEN_SINCE + _severity(row), ENGINEERING, text, one.category, "engineering", one.since)
+            rank = _SILENT if one.metric == LOST else _OPEN_SINCE + _severity(row)
+            yield Ask(rank, ENGINEERING, text, one.category, "engineering", one.since)
+            continue
+        if one.is_of_production:
+            text = f"{entry_figure(one, source.names)} has not recovered since {one.since}: {_look(one.metric)}, or "
+            text += f"answer for it (harness weekly ack --finding {key})."
+            rank = _OPEN_SINCE + (2 if one.category is None else _severity(row))
+            yield Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since)
             continue
         items = source.errors(one.category, one.metric, one.slice)
         yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
@@ -223,7 +256,7 @@ def _failures(candidates: Sequence[CandidateRow], max_error_rate: float) -> Iter
                 f"{one.id} gave no usable decision for {plural(n_failed, 'row')} "
                 f"({numbers.share_with_interval(rate, 2)} of calls): look at the raw answers."
             )
-            yield Ask(20, ENGINEERING, text, function="engineering")
+            yield Ask(_SILENT if rate.value > MOSTLY else 20, ENGINEERING, text, function="engineering")
 
 
 def _broken_runs(unusable: Sequence[RunMeta]) -> Iterable[Ask]:

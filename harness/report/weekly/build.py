@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
@@ -39,11 +39,12 @@ from harness.report.weekly.engineering import engineering_of
 from harness.report.weekly.findings import week_findings, week_screen
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
-from harness.report.weekly.ledger import ledger_of, names_of_run
+from harness.report.weekly.ledger import ledger_of, names_of
 from harness.report.weekly.operations import Operations, operations_of
-from harness.report.weekly.paired import against_itself, proven_moves
+from harness.report.weekly.paired import LOST, against_itself, proven_moves
 from harness.report.weekly.production import production_of
 from harness.report.weekly.series import point_at
+from harness.report.weekly.silence import silent_banners
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import week_of, weeks_between
@@ -63,13 +64,15 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         text_mode: How much of a text may be shown.
     """
     run, candidate, week = source.run, source.candidate, source.week
-    names = names_of_run(run)
+    names = names_of(source)
     series = candidate_series(source, candidate)
     previous_week, before = source.previous if source.previous else (None, None)
     changes = changes_between(before, run, candidate) if before is not None else ()
     is_comparable = not any(one.kind == "golden_set" for one in changes)
     paired = against_itself(before, run, candidate) if before is not None and is_comparable else None
-    rows = _rows(source, names, series, paired)
+    entries = ledger_of(source)
+    lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
+    rows = _rows(source, names, series, paired, lost)
     movements = _movements(week, names, series, paired, previous_week)
     splits, n_split = _splits(before, run, candidate, names) if before is not None and not is_comparable else ((), 0)
     causes = causes_of(source, movements, changes, splits, n_split, is_comparable=is_comparable)
@@ -84,7 +87,6 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     against_all = contradicted(run)
     health = _health(source, names, len(against_all))
     candidates = candidate_rows(source)
-    entries = ledger_of(source)
     told = not_restated(entries)
     production = production_of(source.production, run.meta.policy, week, source.n_weeks)
     findings = week_findings(
@@ -98,6 +100,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         cause_between(source, movements, changes),
         previous_week,
         week,
+        names,
         production,
     )
     operations = _operations(source, is_comparable)
@@ -208,18 +211,22 @@ def _banners(source: WeeklySource) -> tuple[Banner, ...]:
             left_out = f"A run of {week_of(meta)} is not in this report of {source.week}."
             advice = broken.advice.removeprefix(UNDECIDED).strip()
             found.append(Banner(broken.word, f"{left_out} {broken.sentence}", advice))
-    return tuple(found)
+    return (*found, *silent_banners(source))
 
 
 def _rows(
-    source: WeeklySource, names: Mapping[str, str], series: tuple[Series, ...], paired: Comparison | None
+    source: WeeklySource,
+    names: Mapping[str, str],
+    series: tuple[Series, ...],
+    paired: Comparison | None,
+    lost: Set[str | None],
 ) -> tuple[CategoryRow, ...]:
     run, summary = source.run, source.summaries[source.run.meta.run_id]
     rows = []
     for category in run.categories:
         stated = run.meta.policy.category(category)
         results = {name: metric_of(summary, source.candidate, category, name) for name in METRIC_NAMES}
-        if not any(one.is_defined or one.n for one in results.values()):
+        if category not in lost and not any(one.is_defined or one.n for one in results.values()):
             continue
         targets = run.meta.policy.targets(category)
         judged = {name: judge(name, results[name], targets.get(name)) for name in METRIC_NAMES}

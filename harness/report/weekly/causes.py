@@ -30,9 +30,10 @@ from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
 from harness.report.weekly.findings import MOST_OPEN, production_told
-from harness.report.weekly.ledger import names_of_run
+from harness.report.weekly.ledger import names_of
 from harness.report.weekly.production import Production
 from harness.report.weekly.series import series_of
+from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
 
 
 def candidate_series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
@@ -136,27 +137,32 @@ def headline_of(
     entries: tuple[Entry, ...],
     production: Production | None = None,
 ) -> tuple[str, ...]:
-    """The report in a few sentences: harm first, then gains, why, what stayed, and how the targets stand."""
+    """The report in a few sentences: silence, harm, gains, why, what stayed, and how the targets stand."""
     told = [
         one for one in findings if one.kind in ("invalid", "open") or (one.kind == "harm" and _is_apart(one, movements))
     ]
     falls = [one.sentence for one in movements if not one.is_better]
     rises = [one.sentence for one in movements if one.is_better]
     found = [finding_sentence(one) for one in told if one.kind == "invalid"]
+    found += lost_sentences(told)
+    silent = [one for one in told if one.kind == "open" and is_silence(one)]
+    found += [finding_sentence(one) for one in silent[:MOST_OPEN]]
+    found += missing_runs(source, previous_week)
     found += [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
     found += falls[: sentences.TOLD]
-    still = [one for one in told if one.kind == "open"]
+    still = [one for one in told if one.kind == "open" and not is_silence(one)]
     found += [finding_sentence(one) for one in still[:MOST_OPEN]]
-    if len(still) > MOST_OPEN:
-        found.append(f"{plural(len(still) - MOST_OPEN, 'more fall is', 'more falls are')} still open in the ledger.")
-    remembered = sentences.ledger_sentences(entries, source.week, names_of_run(source.run))
+    n_more = max(0, len(still) - MOST_OPEN) + max(0, len(silent) - MOST_OPEN)
+    if n_more:
+        found.append(f"{plural(n_more, 'more fall is', 'more falls are')} still open in the ledger.")
+    remembered = sentences.ledger_sentences(entries, source.week, names_of(source))
     found += remembered[:MOST_OPEN]
     found += [finding_sentence(one) for one in [one for one in told if _is_here(one)][:MOST_OPEN]]
     there = production_told(findings)
     found += [finding_sentence(one) for one in there[:MOST_OPEN]]
     found.append(sentences.production_sentence(rows))
     found += rises[: max(1, sentences.TOLD - len(falls))]
-    found += sentences.gaps(source, previous_week) + sentences.production_gap(production)
+    found += sentences.other_baseline(source) + sentences.production_gap(production)
     if not movements:
         has_other = bool(told or remembered or there)
         found.append(sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source)))
@@ -172,7 +178,7 @@ def headline_of(
 
 def _is_here(one: Finding) -> bool:
     """Whether it is harm of the candidate, and not of production."""
-    return one.kind == "harm" and one.fact != "production"
+    return one.kind == "harm" and one.fact != "production" and not is_silence(one)
 
 
 def _first_of(source: WeeklySource) -> str | None:

@@ -66,6 +66,7 @@ class WeeklySource:
         production: Lines of the series of production figures, where the caller read one.
         n_weeks: Weeks to show.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
+        this_week: The week in which the newest report is asked for; None where a week was chosen.
     """
 
     eval_name: str
@@ -96,6 +97,7 @@ class WeeklySource:
     production: tuple[SeriesLine, ...] = ()
     n_weeks: int = WEEKS_SHOWN
     slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
+    this_week: str | None = None
 
 
 def collect(

@@ -18,15 +18,16 @@ from harness.gating.findings.records import Cause
 from harness.gating.findings.stored import NEWLY, evidence_alone
 from harness.measure.compare import Comparison
 from harness.report.parts.finding_words import told
+from harness.report.weekly.acknowledged import PRODUCTION
 from harness.report.weekly.data import CategoryRow, Movement
-from harness.report.weekly.ledger import names_of_run
 from harness.report.weekly.paired import likely_moves
 from harness.report.weekly.production import Production, production_findings
+from harness.report.weekly.silence import is_silence, lost_findings
 from harness.runs import Run
 
 MOST_OPEN = 2
 """Open and slice findings that the headline tells."""
-_FROM_PAIRS = ("unusable", "undecided", "failures", "lost_category", "must_catch")
+_FROM_PAIRS = ("unusable", "undecided", "failures", "must_catch")
 
 
 def week_findings(
@@ -40,9 +41,10 @@ def week_findings(
     cause: Cause | None,
     since: str | None,
     week: str,
+    names: Mapping[str, str],
     production: Production | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding of the week, the worst first."""
+    """Every finding of the week: silence before everything, then the worst."""
     by_id = {row.id: row for row in rows}
     found = [_movement(one, candidate, by_id, cause, since) for one in movements]
     told: set[tuple[str | None, str | None]] = {(one.category, one.metric) for one in movements}
@@ -52,19 +54,21 @@ def week_findings(
         found += [_since(one, candidate, since, cause) for one in kept]
     else:
         found += [one for one in pair_findings(evidence_alone(run, candidate)) if one.fact in _FROM_PAIRS]
+    found += [] if before is None else lost_findings(before, run, candidate, since)
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
-    names = names_of_run(run)
-    found += [_open(one, candidate, by_id, names) for one in entries if one.is_open and one.since < week]
+    found += [_open(one, candidate, names) for one in entries if one.is_open and one.since < week]
     found += production_findings(production)
-    return tuple(sorted(found, key=importance))
+    return tuple(sorted(found, key=lambda one: (not is_silence(one), importance(one))))
 
 
 def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What stands below the headline: open findings and slices beyond those it tells, then better slices."""
     worse = [one for one in findings if one.kind == "harm" and one.slice is not None]
     production = [one for one in findings if one.fact == "production"]
+    still = [one for one in findings if one.kind == "open"]
+    silent, fallen = ([one for one in still if is_silence(one) is wanted] for wanted in (True, False))
     parts = (
-        ("Also still open", [one for one in findings if one.kind == "open"][MOST_OPEN:]),
+        ("Also still open", [*silent[MOST_OPEN:], *fallen[MOST_OPEN:]]),
         ("Also worse", worse[MOST_OPEN:]),
         ("Also in production", production_told(production)[MOST_OPEN:]),
         ("Better in places", [one for one in findings if one.kind == "gain" and one.slice is not None]),
@@ -74,7 +78,7 @@ def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]
 
 def production_told(findings: Sequence[Finding]) -> list[Finding]:
     """What moved in production, harm first; without what another figure says as well."""
-    own = [one for one in findings if one.fact == "production" and not one.evidence.restates]
+    own = [one for one in findings if one.fact == "production" and one.kind != "open" and not one.evidence.restates]
     return sorted(own, key=lambda one: one.kind != "harm")
 
 
@@ -129,17 +133,16 @@ def _target(row: CategoryRow, metric: str, candidate: str) -> Finding:
     )
 
 
-def _open(one: Entry, candidate: str, by_id: Mapping[str, CategoryRow], names: Mapping[str, str]) -> Finding:
-    row = by_id.get(one.category or "")
+def _open(one: Entry, candidate: str, names: Mapping[str, str]) -> Finding:
     return Finding(
         "open",
-        "moved",
-        candidate,
+        "production" if one.is_of_production else "moved",
+        PRODUCTION if one.is_of_production else candidate,
         one.category,
         names.get(one.category or "", one.category or ""),
         slice=one.slice,
         metric=one.metric,
-        severity="" if row is None else row.severity,
+        severity=one.severity,
         before=MetricResult(one.before, math.nan, math.nan, round(one.n_before)),
         after=one.now,
         difference=MetricResult(one.now.value - one.before, math.nan, math.nan, one.now.n),
@@ -149,5 +152,5 @@ def _open(one: Entry, candidate: str, by_id: Mapping[str, CategoryRow], names: M
             names=() if one.is_comparable else ("other_labels",),
         ),
         since=one.since,
-        owner=None if row is None else row.owner,
+        owner=one.answers,
     )

@@ -2,25 +2,31 @@
 
 Decides nothing about falls and recoveries: those rules are in ``gating.findings.memory``. A figure without a chart of
 its own (a slice, the false positive rate, failed answers, a category decided no longer) is followed from the week on in
-which it got worse.
+which it got worse; those of production over all its samples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from harness.core.metric_table import METRIC_TITLES
+from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry, Figure, PairedMove, ledger
+from harness.goldens.prevalence import ANY
+from harness.report.parts import numbers
 from harness.report.weekly.changes import gold_key
-from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
 from harness.report.weekly.paired import FAILURES, LOST, share_of
+from harness.report.weekly.production import production_of
 from harness.report.weekly.series import series_of
 from harness.report.weekly.summaries import NOT_MEASURED, Summary
 from harness.report.weekly.summaries import metric as metric_of
-from harness.runs import Run
+
+ENGINEERING, OPERATIONS = "engineering", "operations"
+"""Who answers for what no category's owner does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +46,47 @@ def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
     long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
     charts = {(one.category, one.metric, None) for one in long}
     others = {one.figure: None for one in source.moves if not one.is_better and one.figure not in charts}
-    return ledger(
+    found = ledger(
         [
             *(((one.category, one.metric, None), one.points) for one in long),
             *((figure, _points(source, figure)) for figure in others),
+            *_in_production(source),
         ],
         source.moves,
         source.acknowledged,
     )
+    return tuple(_owned(source, one) for one in found)
+
+
+def _in_production(source: WeeklySource) -> Iterator[tuple[Figure, tuple[Followed, ...]]]:
+    """Every figure of production's samples over the remembered weeks; another sample is no other set of labels."""
+    production = production_of(source.production, source.run.meta.policy, source.week, WEEKS_REMEMBERED)
+    for one in () if production is None else production.series:
+        points = tuple(
+            Followed(
+                point.week,
+                point.result,
+                math.nan if point.before is None else point.before.value,
+                point.is_moved,
+                "",
+                () if point.since is None else (point.since,),
+            )
+            for point in one.points
+        )
+        yield (None if one.category == ANY else one.category, one.figure, None), points
+
+
+def _owned(source: WeeklySource, one: Entry) -> Entry:
+    """With the severity and the owner that the newest policy names which knows the category."""
+    category = one.category or ""
+    metas = (source.run.meta, *(meta for _, meta in reversed(source.remembered)))
+    facts = next((meta.policy.category(category) for meta in metas if category in meta.policy.categories), None)
+    owner = None if facts is None else facts.owner
+    if one.metric == FAILURES:
+        owner = ENGINEERING
+    elif one.category is None and one.is_of_production:
+        owner = OPERATIONS
+    return replace(one, severity="" if facts is None else facts.severity or "", owner=owner)
 
 
 def _points(source: WeeklySource, figure: Figure) -> tuple[Followed, ...]:
@@ -79,6 +118,8 @@ def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
     scored = summary.candidates.get(candidate)
     one = None if scored is None else scored.categories.get(category)
     n_violating, n_not, _ = summary.gold.get(category, (0, 0, 0))
+    if not n_violating:
+        return share_of(0, 1)  # the golden set asks nothing about it
     n_decided = 0.0 if one is None else float(one.tp + one.fp + one.fn + one.tn)
     return share_of(n_decided, n_violating + n_not)
 
@@ -86,9 +127,17 @@ def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
 _TITLES = {**METRIC_TITLES, LOST: "Share of decided items"}
 
 
-def names_of_run(run: Run) -> dict[str, str]:
-    """Category id -> name, also of categories that nobody decided."""
-    return {one: run.meta.policy.category_name(one) for one in run.categories}
+def entry_value(one: Entry, value: float) -> str:
+    """A value of it as text; shares of production may be small."""
+    return numbers.rate(value) if one.is_of_production else numbers.share(value)
+
+
+def names_of(source: WeeklySource) -> dict[str, str]:
+    """Category id -> name, also of categories that nobody decided, or that only an earlier run knew."""
+    found: dict[str, str] = {}
+    for meta in (*(meta for _, meta in source.remembered), source.run.meta):
+        found |= {one: meta.policy.category_name(one) for one in meta.categories}
+    return found
 
 
 def entry_place(one: Entry, names: Mapping[str, str]) -> str:
@@ -101,4 +150,6 @@ def entry_place(one: Entry, names: Mapping[str, str]) -> str:
 
 def entry_figure(one: Entry, names: Mapping[str, str]) -> str:
     """The figure at the beginning of a sentence: ``Recall of Hate in language ar``."""
+    if one.is_of_production:
+        return f"In production the {PRODUCTION_FIGURES[one.metric].words} of {entry_place(one, names)}"
     return f"{_TITLES.get(one.metric, one.metric)} of {entry_place(one, names)}"

@@ -36,7 +36,7 @@ from harness.report.weekly.data import (
     WeeklyData,
 )
 from harness.report.weekly.error_data import KIND_NAMES, Cluster, Example
-from harness.report.weekly.ledger import entry_figure
+from harness.report.weekly.ledger import entry_figure, entry_value
 from harness.report.weekly.production_view import ProductionView
 from harness.report.weekly.sentences import topic_counts, topic_name
 from harness.report.weekly.targets import is_below_in_production
@@ -119,15 +119,11 @@ class WeeklyPage:
         """A category as readers know it."""
         return self.names.get(category, category)
 
-    def owner_of(self, one: Entry) -> str | None:
-        """Who answers: whoever acknowledged it, else the category's owner."""
-        if one.acknowledged is not None:
-            return one.acknowledged.owner or one.acknowledged.by
-        return next((row.owner for row in self.data.rows if row.id == one.category), None)
-
     def figure_of(self, one: Entry) -> str:
         """What a line of the ledger was measured on."""
         return entry_figure(one, self.data.names)
+
+    entry_value = staticmethod(entry_value)
 
     @staticmethod
     def ledger_state(one: Entry) -> str:
@@ -151,7 +147,7 @@ class WeeklyPage:
             tiles.append(("Figures that moved", str(len(data.movements)), f"{flags} flagged on the charts"))
         n_open = sum(one.is_open for one in not_restated(data.ledger))
         if n_open:
-            tiles.append(("Unrepaired falls", str(n_open), "see the ledger"))
+            tiles.append(("Not repaired", str(n_open), "see the ledger"))
         work = data.operations.workload
         if work is not None:
             load = titles.day(work.now.flagged, work.traffic.hours)

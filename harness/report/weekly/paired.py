@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 
 from harness.core.intervals import wilson_interval
 from harness.core.paired import PairedResult
@@ -20,6 +23,7 @@ from harness.gating.findings.memory import PairedMove
 from harness.gating.findings.pair import SAME_WITHIN, is_better
 from harness.measure.comparable import require_same
 from harness.measure.compare import Comparison, compare
+from harness.measure.decisions import decisions
 from harness.records.evals import ALPHA
 from harness.report.weekly.data import METRIC_NAMES
 from harness.runs import Run
@@ -80,13 +84,40 @@ def likely_moves(findings: Sequence[Finding], told: Container[tuple[str | None, 
 
 
 def _counted(one: Finding) -> Move | None:
-    """More failures, or a category that is decided no longer, as a move of its share."""
+    """More failures as a move of their share."""
     if one.fact == "failures" and one.before is not None and one.after is not None:
         before, after = (share_of(round(rate.value * rate.n), rate.n) for rate in (one.before, one.after))
         return Move(None, FAILURES, None, before, after, True, False)
-    if one.fact == LOST and one.category is not None:
-        return Move(one.category, LOST, None, share_of(1, 1), share_of(0, 1), True, False)
     return None
+
+
+LostBy = Literal["candidate", "set"]
+
+
+def lost_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
+    """Categories that were measured and are no longer, and who dropped them: the candidate, or the golden set."""
+    was, now = _measured(before, candidate), _measured(run, candidate)
+    decides = any(is_decided for _, is_decided in now.values())
+    found: dict[str, LostBy] = {}
+    for category, (had_items, was_decided) in was.items():
+        has_items, is_decided = now.get(category, (False, False))
+        if not (had_items and was_decided):
+            continue
+        if not has_items and not run.meta.is_sample:  # a sample may miss a rare category by chance
+            found[category] = "set"
+        elif has_items and not is_decided and decides:
+            found[category] = "candidate"
+    return found
+
+
+def _measured(run: Run, candidate: str) -> dict[str, tuple[bool, bool]]:
+    """Category -> whether any item violates it, and whether the candidate decides on it at all."""
+    is_decided = np.asarray((decisions(run, candidate).y_pred >= 0).any(axis=(0, 1)))
+    has_items = (run.y_true == 1).any(axis=0)
+    return {
+        name: (bool(has), bool(decided))
+        for name, has, decided in zip(run.categories, has_items, is_decided, strict=True)
+    }
 
 
 def share_of(n_with: float, n: float) -> MetricResult:
@@ -100,9 +131,13 @@ def share_of(n_with: float, n: float) -> MetricResult:
 
 def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
     """What moved from one run to the next, ready to be kept: the harm that its week told, and rises in slices."""
+    lost = tuple(
+        Move(category, LOST, None, share_of(1, 1), share_of(0, 1), True, False)
+        for category in lost_between(before, run, candidate)
+    )
     compared = against_itself(before, run, candidate)
     if compared is None:
-        return ()
+        return lost
     proven = [one for one in proven_moves(compared) if not is_better(one[1], one[2].difference.value)]
     found = [
         Move(category, metric, None, result.baseline, result.candidate, True, False)
@@ -118,4 +153,4 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
             found.append(
                 Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain")
             )
-    return tuple(found)
+    return (*lost, *found)

@@ -21,11 +21,10 @@ from harness.gating.findings import Evidence, Finding
 from harness.goldens.prevalence import ANY
 from harness.goldens.production_series import SeriesLine
 from harness.records.runs import PolicyFacts
+from harness.report.weekly.acknowledged import PRODUCTION
 from harness.report.weekly.control import Q
 from harness.report.weekly.weeks import week_of_date, weeks_between, weeks_until
 
-PRODUCTION = "production"
-"""Who is meant where a candidate is named."""
 _ORDER = ("violating_views_left_up", "leakage_views", "leakage_items", "overkill_views", "overkill_items",
           "wrong_removals", "violating_views", "violating_items")  # fmt: skip
 """What readers act on first: harm that people see, what is taken down wrongly, how much there is."""

@@ -7,8 +7,9 @@ import math
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.report.parts.words import capital
 from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number, proportion
+from harness.report.weekly.acknowledged import PRODUCTION
 from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.production import PRODUCTION, Production
+from harness.report.weekly.production import Production
 from harness.report.weekly.titles import production_title
 
 _SHORT = {

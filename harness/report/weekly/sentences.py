@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.gating.findings import Cause, Finding
-from harness.gating.findings.memory import Entry
+from harness.gating.findings.memory import BETTER_LOWER, Entry
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import shorten
@@ -18,10 +17,10 @@ from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 from harness.report.weekly.error_data import Topic
-from harness.report.weekly.ledger import entry_figure
+from harness.report.weekly.ledger import entry_figure, entry_value
 from harness.report.weekly.production import Production
+from harness.report.weekly.silence import is_silence
 from harness.report.weekly.targets import is_below_in_production
-from harness.report.weekly.weeks import weeks_between, weeks_until
 
 MOST_REASON = 140
 """Characters of a reason in the headline; the ledger has all of it."""
@@ -178,18 +177,18 @@ def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, st
     """Falls that somebody answers for, and those that this week repaired; open ones are findings, told elsewhere."""
     found = []
     for one in entries:
-        figure, is_rise = entry_figure(one, names), one.metric in LOWER_IS_BETTER
+        figure, is_rise = entry_figure(one, names), one.metric in BETTER_LOWER
         if one.closed is None and one.acknowledged is not None:
             found.append(
-                f"{figure} {'rose' if is_rise else 'fell'} in {one.since}, from {numbers.share(one.before)} to "
-                f"{numbers.share(one.then.value)}, and is not repaired ({numbers.share(one.now.value)} now); "
+                f"{figure} {'rose' if is_rise else 'fell'} in {one.since}, from {entry_value(one, one.before)} "
+                f"to {entry_value(one, one.then.value)}, and is not repaired ({entry_value(one, one.now.value)} now); "
                 f"{one.acknowledged.by} answers for it: {shorten(one.acknowledged.reason, MOST_REASON).rstrip('.')}."
             )
         elif one.closed == week:
             fallen, fall = ("risen", "rise") if is_rise else ("fallen", "fall")
             found.append(
-                f"{figure}, {fallen} in {one.since}, is repaired: {numbers.share(one.now.value)} now, "
-                f"{numbers.share(one.before)} before the {fall}."
+                f"{figure}, {fallen} in {one.since}, is repaired: {entry_value(one, one.now.value)} now, "
+                f"{entry_value(one, one.before)} before the {fall}."
             )
     return found
 
@@ -210,15 +209,9 @@ def production_sentence(rows: Sequence[CategoryRow]) -> str:
     )
 
 
-def gaps(source: WeeklySource, previous: str | None) -> list[str]:
-    """Weeks without a run, and a baseline that is another one than before: neither may pass in silence."""
+def other_baseline(source: WeeklySource) -> list[str]:
+    """A baseline that is another one than before may not pass in silence."""
     found = []
-    if previous is not None:
-        missed = weeks_until(source.week, weeks_between(previous, source.week) + 1)[1:-1]
-        if missed:
-            found.append(
-                f"No complete run of {source.candidate} in {enumerated(missed)}: what moved may have moved then."
-            )
     earlier = [one for one in source.by_week.values() if one.week < source.week and one.of]
     if earlier and source.is_baseline:
         newest = max(earlier[-1].of.values(), key=lambda meta: (meta.created_at, meta.run_id))
@@ -252,6 +245,10 @@ def verdict_word(
     """The report's first words and their tone; missed harm weighs most, and a good word needs a week without harm."""
     if any(one.kind == "invalid" for one in findings):
         return "NOTHING TO JUDGE", "bad"
+    lost = [one for one in findings if is_silence(one)]
+    if lost:
+        is_new = any(one.kind == "harm" for one in lost)
+        return ("CATEGORY LOST" if len(lost) == 1 else "CATEGORIES LOST") + ("" if is_new else ", NOT REPAIRED"), "bad"
     moved = {(one.metric, one.is_better) for one in movements}
     if ("recall", False) in moved:
         return "MORE HARM MISSED", "bad"
@@ -259,6 +256,8 @@ def verdict_word(
         return ("MORE CAUGHT, LESS PRECISE", "open") if ("recall", True) in moved else ("LESS PRECISE", "bad")
     apart = [one for one in findings if one.kind in ("harm", "open") and one.fact != "target_missed"]
     still = [one for one in apart if one.kind == "open"]
+    if still and all(one.fact == "production" for one in apart):
+        return ("BETTER, NOT" if moved else "NOT") + " REPAIRED IN PRODUCTION", "open"
     if still:
         in_places = "" if any(one.slice is None and one.evidence.proof == "proven" for one in still) else " IN PLACES"
         if moved:

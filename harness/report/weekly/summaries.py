@@ -24,7 +24,7 @@ from harness.measure.score import UNMEASURED, CandidateScore, score_run
 from harness.runs import Run, RunMeta
 from harness.runs.folder import is_remote
 
-FORMAT = 5
+FORMAT = 6
 T = TypeVar("T")
 NOT_MEASURED = MetricResult.undefined("not measured")
 CACHE_FILE = ".weekly.sqlite"

@@ -76,14 +76,13 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
         Column("Slice", width=22),
         Column("Metric", width=12),
         Column("Since", width=10),
-        Column("Before", "share", 9),
-        Column("Then", "share", 9),
-        Column("Now", "share", 9),
+        Column("Before", "rate", 9),
+        Column("Then", "rate", 9),
+        Column("Now", "rate", 9),
         Column("Same labels", width=11),
         Column("State", "long", 60),
         Column("Owner", width=22),
     )
-    owners = {row.id: row.owner for row in data.rows}
     rows = [
         (
             one.key,
@@ -96,9 +95,7 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
             number(one.now.value),
             "yes" if one.is_comparable else "no",
             ledger_state(one),
-            (one.acknowledged.owner or one.acknowledged.by)
-            if one.acknowledged
-            else owners.get(one.category or "") or "",
+            one.answers or "",
         )
         for one in data.ledger
     ]
