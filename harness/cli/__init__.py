@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import select
 import sys
 from contextlib import suppress
 from typing import Any
@@ -55,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> module of this package and its one-line help (a test holds it equal to the command's own)."""
 
+NO_READER = 141
+"""Exit code where nobody reads the output any more: 128 and SIGPIPE, as shells count it."""
 EXIT_CODES = """Exit codes: 0 done or PASS, 1 something you can mend, 2 wrong usage, 3 REGRESSION, 4 INCONCLUSIVE,
 5 INVALID or incomplete."""
 
@@ -99,7 +102,23 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the command line; help that nobody reads to its end is no error."""
+        try:
+            return super().make_context(*args, **more)
+        except OSError as error:
+            _end_without_reader(error)
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whose output nobody reads to its end is no error."""
+        try:
+            return self._run(ctx)
+        except OSError as error:
+            _end_without_reader(error)
+            raise
+
+    def _run(self, ctx: click.Context) -> Any:
         """Run the command; a user's mistake becomes one message and its exit code."""
         listen(ctx, [*ctx._protected_args, *ctx.args])
         try:
@@ -113,7 +132,10 @@ class LazyGroup(click.Group):
             ctx.exit(error.exit_code)
 
     def main(self, *args: Any, **more: Any) -> Any:
-        """Run a command line; what the system refuses (a full disk, also behind the output) is one message too."""
+        """Run a command line; what the system refuses (a full disk, also behind the output) is one message too.
+
+        Where the reader of the output stops early, as ``head`` does, the command ends as other tools do: in silence.
+        """
         try:
             with defused(os.environ):
                 try:
@@ -122,19 +144,46 @@ class LazyGroup(click.Group):
                     if sys.stdout is not None and not sys.stdout.closed:
                         sys.stdout.flush()  # said here, and not by the interpreter's end
         except OSError as error:
-            named = None if error.errno == errno.EPIPE else refused_by_system(error, "the output")
+            _end_without_reader(error)
+            named = refused_by_system(error, "the output")
             if named is None:
                 raise
-            _leave_output()
+            _leave(sys.stdout)
             with suppress(OSError):
                 click.echo(f"Error: {named}", err=True)
             raise SystemExit(named.exit_code) from None
 
 
-def _leave_output() -> None:
+def _is_closed(error: BaseException | None) -> bool:
+    """Whether an error says that nobody reads the output any more: not that of another pipe, such as a worker's."""
+    return isinstance(error, OSError) and error.errno == errno.EPIPE and any(map(_has_no_reader, _streams()))
+
+
+def _has_no_reader(stream: Any) -> bool:
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(found & select.POLLERR for _, found in poll.poll(0))
+    except (OSError, ValueError, AttributeError):  # no file behind it, or a system without poll
+        return False
+
+
+def _streams() -> tuple[Any, ...]:
+    return tuple(one for one in (sys.__stdout__, sys.__stderr__) if one is not None)
+
+
+def _end_without_reader(error: OSError) -> None:
+    """End in silence where nobody reads any more; click would end with 1, "something you can mend"."""
+    if _is_closed(error):
+        for stream in filter(_has_no_reader, _streams()):
+            _leave(stream)
+        raise SystemExit(NO_READER) from None
+
+
+def _leave(stream: Any) -> None:
     """Let go of an output that takes nothing, so that the interpreter's end does not try again."""
     with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(

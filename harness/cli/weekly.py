@@ -130,10 +130,10 @@ def command(
             return
     folder = out or Path("reports") / "weekly" / _file_name(data.eval_name) / data.week
     folder.mkdir(parents=True, exist_ok=True)
+    paths = {name: RENDERERS[name](data, folder, mode) for name in formats}  # before a word: who reads may stop early
     if not as_json:
         click.echo("\n".join(terminal_lines(data)))
-    for name in formats:
-        written = RENDERERS[name](data, folder, mode)
+    for name, written in paths.items():
         for path in written:
             click.echo(str(path), err=as_json)
         if not written:
