@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from openpyxl import load_workbook
 from stories import Story, caught, everywhere, half, nowhere, tell_week
 
 from harness.cli.weekly import command as weekly_command
@@ -414,3 +415,22 @@ def test_a_week_in_which_no_decision_changed_says_none_and_not_that_the_items_di
     page = {"html": story.weekly_surfaces()["html"]}
     everywhere(page, "0 newly missed", "0 newly wrongly flagged")
     nowhere(page, "other items")
+
+
+def test_the_items_behind_asks_stand_in_the_spreadsheet_once_and_each_ask_leads_to_its_own(tmp_path):
+    """An item behind a fall and a missed target stood there twice."""
+    story = Story(tmp_path, {"hate": GOLD}, policy={"hate": {"target": {"recall": 0.9}}})
+    weeks(story, "main", 190, 120)
+    data = story.weekly()
+    story.weekly_surfaces()
+    book = load_workbook(story.folder / "weekly.xlsx")
+    _, *behind = book["Ask items"].iter_rows(values_only=True)
+    wanted = {(item, one.category or "") for one in data.asks for item in one.items}
+    assert len({row[:2] for row in behind}) == len(behind)
+    assert {(item, category or "") for item, category, *_ in behind} == wanted
+    column = [cell.value for cell in book["Asks"][1]].index("Items")
+    for place, (one, row) in enumerate(zip(data.asks, book["Asks"].iter_rows(min_row=2), strict=True), 1):
+        if one.items:
+            at = int(row[column].hyperlink.location.rpartition("!A")[2])
+            assert str(place) in behind[at - 2][2].split(", ")
+            assert row[column].value == len(one.items) == sum(str(place) in row[2].split(", ") for row in behind)

@@ -19,7 +19,6 @@ from harness.core.results import MetricResult
 from harness.report.parts.masking import printable, shorten
 
 Kind = Literal["text", "count", "share", "rate", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
-Value = str | float | int | None
 FORMATS: dict[Kind, str] = {
     "text": "@",
     "long": "@",
@@ -33,6 +32,18 @@ FORMATS: dict[Kind, str] = {
     "money": "$#,##0.0000",
     "milliseconds": "#,##0",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A count or text that leads to a row of another sheet of the same workbook; nothing outside can be named."""
+
+    shown: str | int
+    sheet: str
+    row: int
+
+
+Value = str | float | int | Link | None
 MAX_CELL = 32_000
 MAX_ROWS = 1_048_575
 TITLE_ROWS = 2
@@ -107,14 +118,14 @@ def safe_text(text: str) -> str:
     return f"'{clean}" if clean.lstrip(" \u00a0")[:1] and clean.lstrip(" \u00a0")[0] in _DANGEROUS else clean
 
 
-def proportion(result: MetricResult | None) -> tuple[Value, Value, Value, Value]:
+def proportion(result: MetricResult | None) -> tuple[float | None, float | None, float | None, int | None]:
     """Value, both interval ends and n as cells; undefined numbers are empty."""
     if result is None:
         return None, None, None, None
     return number(result.value), number(result.low), number(result.high), result.n
 
 
-def number(value: float | None) -> Value:
+def number(value: float | None) -> float | None:
     """A number as a cell; NaN is empty."""
     return None if value is None or math.isnan(value) else float(value)
 
@@ -195,6 +206,8 @@ def _styles(book: Any) -> dict[str, Any]:
         styles[tone] = NamedStyle(f"h_{tone}", font=Font(name="Calibri", size=10, bold=True, color=ink))
         styles[tone].fill = PatternFill("solid", fgColor=fill)
         styles[tone].alignment = Alignment(vertical="top", horizontal="left", indent=1)
+    styles["link"] = NamedStyle("h_link", font=Font(name="Calibri", size=10, color="0B5CAD", underline="single"))
+    styles["link"].number_format, styles["link"].alignment = FORMATS["count"], Alignment(vertical="top")
     for style in styles.values():
         book.add_named_style(style)
     return styles
@@ -223,13 +236,24 @@ def _write(book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], 
         pairs = list(zip(row, sheet.columns, strict=True))
         lines = [_lines(value, column.width) for value, column in pairs if column.kind == "long"]
         page.row_dimensions[number_].height = LINE * max([1, *lines]) + 1
-        page.append([make(value, column.kind) for value, column in pairs])
+        cells = [make(value.shown if isinstance(value, Link) else value, column.kind) for value, column in pairs]
+        for position, (value, _) in enumerate(pairs):
+            if isinstance(value, Link):
+                cells[position]._hyperlink = _inside(value, f"{get_column_letter(position + 1)}{number_}")
+                cells[position].style = styles["link"].name
+        page.append(cells)
     n_rows = len(rows)
     page.auto_filter.ref = f"A{first}:{get_column_letter(len(sheet.columns))}{max(first + n_rows, first + 1)}"
     if sheet.charts and n_rows:
         from harness.report.parts.xlsx_charts import add_charts
 
         add_charts(page, sheet, first, n_rows)
+
+
+def _inside(link: Link, ref: str) -> Any:
+    from openpyxl.worksheet.hyperlink import Hyperlink
+
+    return Hyperlink(ref=ref, location=f"'{link.sheet}'!A{link.row}")
 
 
 def _lines(value: Value, width: float) -> int:

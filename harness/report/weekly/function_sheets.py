@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from harness.core.results import MetricResult
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
-from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number, proportion
+from harness.report.parts.xlsx import Chart, Column, Link, Sheet, Value, number, proportion
 from harness.report.weekly import titles
 from harness.report.weekly.data import WeeklyData
 from harness.report.weekly.operations import METRICS, Workload
+
+ASK_ITEMS = "Ask items"
 
 
 def function_sheets(data: WeeklyData) -> list[Sheet]:
@@ -31,6 +33,7 @@ def _asks(data: WeeklyData) -> Sheet:
         Column("Since", width=10),
         Column("Items", "count", 8),
     )
+    rows_of = {place: row for row, (_, places) in reversed([*enumerate(_behind(data).items(), 2)]) for place in places}
     rows = [
         (
             place,
@@ -41,27 +44,44 @@ def _asks(data: WeeklyData) -> Sheet:
             one.text,
             one.category or "",
             one.since or data.week,
-            len(one.items) or None,
+            Link(len(one.items), ASK_ITEMS, rows_of[place]) if one.items else None,
         )
         for place, one in enumerate(data.asks, 1)
     ]
     return Sheet("Asks", columns, rows, marks=(("overdue", "bad"),))
 
 
+def _behind(data: WeeklyData) -> dict[tuple[str, str], list[int]]:
+    """Item and category -> the asks that it stands behind, in the order of the asks: each once."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for place, one in enumerate(data.asks, 1):
+        for item in one.items:
+            found.setdefault((item, one.category or ""), []).append(place)
+    return found
+
+
 def _ask_items(data: WeeklyData) -> Sheet:
+    """One row an item and category, however many asks it stands behind."""
     columns = (
-        Column("Ask", "count", 6),
-        Column("Owner", width=26),
-        Column("Category", width=22),
         Column("Item", width=24),
+        Column("Category", width=22),
+        Column("Asks", width=12),
+        Column("First due", width=12),
+        Column("Owner", width=26),
         Column("Read it whole with", width=60),
     )
     rows = [
-        (place, one.owner, one.category or "", item, f"harness show {data.run_id} {item}")
-        for place, one in enumerate(data.asks, 1)
-        for item in one.items
+        (
+            item,
+            category,
+            ", ".join(map(str, places)),
+            data.asks[places[0] - 1].due,
+            ", ".join(dict.fromkeys(data.asks[place - 1].owner for place in places)),
+            f"harness show {data.run_id} {item}",
+        )
+        for (item, category), places in _behind(data).items()
     ]
-    return Sheet("Ask items", columns, rows)
+    return Sheet(ASK_ITEMS, columns, rows)
 
 
 def _workload(data: WeeklyData) -> Sheet:
