@@ -291,13 +291,13 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
 }
 
 
-def told(findings: Sequence[Finding], shown: int = TOLD) -> list[str]:
+def told(findings: Sequence[Finding], shown: int = TOLD, subject: str = "It") -> list[str]:
     """The first findings as sentences, then how many more there are and what they are about."""
-    return [one.text for one in told_parts(findings, shown)]
+    return [one.text for one in told_parts(findings, shown, subject)]
 
 
-def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
-    """The same, each in two parts."""
+def told_parts(findings: Sequence[Finding], shown: int = TOLD, subject: str = "It") -> list[Told]:
+    """The same, each in two parts; ``subject`` is what shows most in the slices that only say where."""
     own = [one for one in findings if not one.evidence.restates]
     said = [finding_told(one) for one in own[:shown]]
     rest = own[shown:]
@@ -307,7 +307,7 @@ def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
         f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
     )
     if places:
-        said.append(Told(f"It shows most in {enumerated(list(places), 3)} (exploratory)."))
+        said.append(Told(f"{subject} shows most in {enumerated(list(places), 3)} (exploratory)."))
     return said
 
 

@@ -131,6 +131,16 @@ class WeeklyPage:
         return ledger_state(one)
 
     @property
+    def ledger(self) -> list[Entry]:
+        """Lines of the ledger that no other one tells."""
+        return list(not_restated(self.data.ledger))
+
+    @property
+    def ledger_parts(self) -> list[Entry]:
+        """The others: parts of what stands above."""
+        return [one for one in self.data.ledger if one not in self.ledger]
+
+    @property
     def tiles(self) -> list[tuple[str, str, str]]:
         """A few facts: name, value, remark."""
         data = self.data
