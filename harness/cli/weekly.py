@@ -118,7 +118,7 @@ def command(
         source = with_slices(source, runs_dir)
     source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds))
     if week is None:
-        source = dataclasses.replace(source, this_week=week_of_date(datetime.datetime.now(datetime.UTC).date()))
+        source = dataclasses.replace(source, this_week=week_of_date(datetime.date.fromisoformat(now_text()[:10])))
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
     for one in data.banners if as_json else ():
         note(f"{one.word}: {one.text}")

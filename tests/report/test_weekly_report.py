@@ -344,7 +344,7 @@ def test_command_writes_the_formats_it_is_asked_for(tmp_path):
     history = three_weeks(tmp_path)
     out = tmp_path / "out"
     done = run(
-        *("--eval", history.folder / "eval.yaml", "--runs-dir", history.runs, "--out", out),
+        *("--eval", history.folder / "eval.yaml", "--runs-dir", history.runs, "--out", out, "--week", "2026-W42"),
         *("--format", "html,md,xlsx,json,png,svg", "--golden", history.folder / "g1.yaml"),
         SOURCE_DATE_EPOCH="1795424400",
     )
@@ -413,11 +413,11 @@ def test_another_candidate_than_the_baseline_is_said_first(tmp_path):
         f"This is the quality of other. The eval's baseline 'main' has no complete run in 2026-W42: this is the first "
         f"candidate of run {path.name}."
     )
-    assert f"NOT THE BASELINE: {said}" in done.stderr
+    assert done.stdout.startswith(f"NOT THE BASELINE: {said}")
     assert "<strong>NOT THE BASELINE</strong>" in (out / "weekly.html").read_text(encoding="utf-8")
     assert (out / "weekly.md").read_text(encoding="utf-8").startswith("**⚠ NOT THE BASELINE.** ")
     assert json.loads((out / "weekly.json").read_text(encoding="utf-8"))["banners"][0]["sentence"] == said
-    assert "NOT THE BASELINE" not in run(*options, "--candidate", "other", "--format", "json").stderr
+    assert "NOT THE BASELINE" not in run(*options, "--candidate", "other", "--format", "json").output
 
 
 def test_a_broken_run_is_said_before_anything_else(tmp_path):
@@ -430,7 +430,7 @@ def test_a_broken_run_is_said_before_anything_else(tmp_path):
         *("--eval", EVAL, "--runs-dir", history.runs, "--text", "none", "--out", out, "--format", "html,md,xlsx,json")
     )
     said = f"A run of 2026-W43 is not in this report of 2026-W42. 50 of 200 items were asked (run {broken.name})."
-    assert f"INCOMPLETE: {said}" in done.stderr
+    assert done.stdout.startswith(f"INCOMPLETE: {said}")
     assert "<strong>INCOMPLETE</strong>" in (out / "weekly.html").read_text(encoding="utf-8").split("bar-top")[-2]
     assert (out / "weekly.md").read_text(encoding="utf-8").startswith("**⚠ INCOMPLETE.** ")
     cells = cells_of(out / "weekly.xlsx").splitlines()
