@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from harness.cli.options import (
+    cache_option,
     find_run,
     json_option,
     note,
@@ -42,6 +43,7 @@ _RATE = click.FloatRange(min=0, min_open=True)
 @click.option("--write", "new_name", metavar="ID", help="Add a cascade with these bands to the eval.")
 @click.option("--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
               help="The eval that --write adds to; default: the one that was run.")  # fmt: skip
+@cache_option
 @runs_dir_option
 @json_option
 def command(
@@ -53,6 +55,7 @@ def command(
     usd_per_hour: float | None,
     new_name: str | None,
     eval_path: Path | None,
+    cache_path: Path | None,
     runs_dir: str,
     as_json: bool,
 ) -> None:
@@ -71,14 +74,18 @@ def command(
       harness bands latest --candidate v2 --goal "error<=0.05" --goal "self_harm:missed<=0.01" --write triage
       harness bands latest --candidate v2 --goal "missed<=0.1" --review-seconds 20 --review-usd 25 --json
     """
+    from harness.jobs.served import snapshot_warnings
     from harness.measure.bands import choose_bands
     from harness.measure.weighted import unweighted_notes
     from harness.report.comparison.people import review_load
     from harness.report.parts.tables import render
+    from harness.runner import default_cache_path
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
     name = scored_candidate(run, candidate)
+    for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
+        note(f"Warning: {warning}")
     chosen = choose_bands(run, name, _goals(run, goals), delta=delta)
     load = review_load(chosen.share, review_seconds, usd_per_hour)
     if as_json:

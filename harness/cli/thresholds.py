@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import (
+    cache_option,
     find_run,
     json_option,
     note,
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from harness.report.parts.tables import Table
     from harness.runs import Run
 
-_GOAL = re.compile(r"(recall|precision)>=([0-9.]+)|(fpr)<=([0-9.]+)|(volume)=(.+)|(cost)=([0-9.]+):([0-9.]+)")
-_ALLOWED = "recall>=0.9, precision>=0.8, fpr<=0.01, volume=CANDIDATE, cost=MISS:FALSE_ALARM"
+_GOAL = re.compile(r"(recall|precision)>=([0-9.]+)|(fpr)<=([0-9.]+)|(volume)=(.+)|(cost)=([0-9.]+):([0-9.]+)|(cost)")
+_ALLOWED = "recall>=0.9, precision>=0.8, fpr<=0.01, volume=CANDIDATE, cost=MISS:FALSE_ALARM, cost (with --cost)"
+_COST = re.compile(r"(?P<severity>\w+)=(?P<miss>[0-9.]+):(?P<false_alarm>[0-9.]+)")
 
 
 @click.command("thresholds")
@@ -35,20 +37,25 @@ _ALLOWED = "recall>=0.9, precision>=0.8, fpr<=0.01, volume=CANDIDATE, cost=MISS:
 @click.option("--candidate", metavar="ID", help="The candidate; default: the only one with scores.")
 @click.option("--goal", "goals", metavar="[CATEGORY:]GOAL", multiple=True, required=True,
               help=f"What the thresholds are for: {_ALLOWED}.")  # fmt: skip
+@click.option("--cost", "costs", metavar="SEVERITY=MISS:FALSE_ALARM", multiple=True,
+              help="For the goal cost: what a miss and a false alarm cost at this severity of the policy.")  # fmt: skip
 @click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE",
               help="Promise each recall on new data, wrong with at most this chance, such as 0.05.")  # fmt: skip
 @click.option("--write", "new_name", metavar="ID", help="Add a candidate with these thresholds to the eval.")
 @click.option("--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
               help="The eval that --write adds to; default: the one that was run.")  # fmt: skip
+@cache_option
 @runs_dir_option
 @json_option
 def command(
     run_name: str,
     candidate: str | None,
     goals: tuple[str, ...],
+    costs: tuple[str, ...],
     delta: float | None,
     new_name: str | None,
     eval_path: Path | None,
+    cache_path: Path | None,
     runs_dir: str,
     as_json: bool,
 ) -> None:
@@ -57,29 +64,35 @@ def command(
     The thresholds are chosen on the dev part of the eval's split and read on its gate part, so that what is shown holds
     for items that had no say. Goals: a recall at the best precision, a precision at the best recall, a false-positive
     rate, the flag volume of another candidate (a migration), or the least expected cost of a miss against a false alarm
-    at the policy's prevalence. Items of one score are flagged together.
+    at the policy's prevalence; --cost gives both by the severity of the category. Items of one score are flagged
+    together.
 
     \b
     Examples:
       harness thresholds latest --candidate omni --goal "recall>=0.9"
       harness thresholds latest --candidate v2 --goal "recall>=0.9" --goal "spam:precision>=0.8" --write v2_tuned
       harness thresholds latest --candidate new --goal volume=old --json
+      harness thresholds latest --goal cost --cost critical=200:1 --cost high=50:1 --cost low=2:1
     """
-    from harness.measure.operating_points import choose_thresholds
-    from harness.measure.weighted import unweighted_notes
+    from harness.jobs.served import snapshot_warnings
+    from harness.measure.operating_points import choose_thresholds, threshold_notes
     from harness.report.parts.tables import render
+    from harness.runner import default_cache_path
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
     name = scored_candidate(run, candidate)
-    wanted = _goals(run, goals)
+    for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
+        note(f"Warning: {warning}")
+    wanted = _goals(run, goals, _costs(run, costs))
     found = choose_thresholds(run, name, wanted, delta=delta)
+    notes = threshold_notes(run, wanted, delta)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "chosen_on": "dev" if run.part != "all" else "all",
-                    "promise": delta, "notes": list(unweighted_notes(run)),
+                    "promise": delta, "notes": list(notes),
                     "thresholds": [one.as_dict() for one in found]})  # fmt: skip
     else:
-        click.echo(render([_table(run, name, found, delta)], "terminal"))
+        click.echo(render([_table(run, name, found, delta, notes)], "terminal"))
     if new_name is None:
         return
     from harness.jobs.thresholds import write_candidate
@@ -122,7 +135,35 @@ def known_category(run: Run, category: str) -> str:
     return category
 
 
-def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
+def _costs(run: Run, texts: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """Severity -> cost of a miss and of a false alarm."""
+    from harness.files.text import joined, suggestion
+
+    known = sorted({run.meta.policy.category(name).severity or "" for name in run.categories} - {""})
+    found = {}
+    for text in texts:
+        matched = _COST.fullmatch(text.replace(" ", ""))
+        try:
+            costs = None if matched is None else (float(matched["miss"]), float(matched["false_alarm"]))
+        except ValueError:
+            costs = None
+        if matched is None or costs is None or min(costs) <= 0:
+            raise click.BadParameter(
+                f"'{text}' is no cost. Allowed: SEVERITY=MISS:FALSE_ALARM, both above 0, such as critical=200:1.",
+                param_hint="--cost",
+            )
+        severity = matched["severity"]
+        if severity not in known:
+            raise click.BadParameter(
+                f"no category has the severity '{severity}'; {suggestion(severity, known, 'name another')} "
+                f"Allowed: {joined(known) or 'none, the policy states no severity'}.",
+                param_hint="--cost",
+            )
+        found[severity] = costs
+    return found
+
+
+def _goals(run: Run, texts: tuple[str, ...], costs: Mapping[str, tuple[float, float]]) -> dict[str, Goal]:
     """Category -> goal; a goal without a category holds for all that have none of their own."""
     from harness.measure.operating_points import with_prevalence
 
@@ -136,11 +177,13 @@ def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, Goal]:
         own[known_category(run, category)] = rest
     wanted = {name: own.get(name, general) for name in run.categories}
     return {
-        name: with_prevalence(_goal(run, name, text), run, name) for name, text in wanted.items() if text is not None
+        name: with_prevalence(_goal(run, name, text, costs), run, name)
+        for name, text in wanted.items()
+        if text is not None
     }
 
 
-def _goal(run: Run, category: str, text: str) -> Goal:
+def _goal(run: Run, category: str, text: str, by_severity: Mapping[str, tuple[float, float]]) -> Goal:
     from harness.core.operating_points import Goal
     from harness.errors import HarnessError
     from harness.gating.choose import known_candidate
@@ -149,6 +192,15 @@ def _goal(run: Run, category: str, text: str) -> Goal:
     found = _GOAL.fullmatch(text.replace(" ", ""))
     if found is None:
         raise click.BadParameter(f"'{text}' is no goal. Allowed: {_ALLOWED}.", param_hint="--goal")
+    if found[10]:
+        severity = run.meta.policy.category(category).severity or ""
+        if severity not in by_severity:
+            raise HarnessError(
+                f"no cost is given for {category}, whose severity is {severity or 'not stated in the policy'}",
+                allowed="a cost for each severity, or a goal of its own",
+                next_step=f"add --cost {severity or 'high'}=20:1, or --goal '{category}:cost=20:1'",
+            )
+        return Goal("cost", *by_severity[severity])
     try:
         if found[1]:
             return _proportion(found[1], found[2], text)
@@ -179,8 +231,7 @@ def _proportion(kind: str, number: str, text: str) -> Goal:
     return Goal(kind, value)  # type: ignore[arg-type]
 
 
-def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float | None) -> Table:
-    from harness.measure.weighted import unweighted_notes
+def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float | None, more: tuple[str, ...]) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
@@ -215,7 +266,7 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
         if delta is not None
         else ""
     )
-    notes = (where + promise, *unweighted_notes(run))
+    notes = (where + promise, *more)
     return Table(f"Thresholds of {candidate}", columns, tuple(rows), notes, frozenset(columns[2:7]))
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.core.bands import (
     N_PROMISES,
@@ -26,13 +25,9 @@ from harness.core.bands import (
 )
 from harness.core.results import MetricResult
 from harness.measure.decisions import generator
-from harness.measure.operating_points import require_scores, scores_of
+from harness.measure.operating_points import GROUPED, is_grouped, one_of_each, require_scores, scores_of
 from harness.measure.people import share_of
 from harness.runs import Run
-
-GROUPED = (
-    "items of one group hang together: of each group one item, drawn by the run's seed, stands for it in the promise"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +133,11 @@ def choose_bands(run: Run, candidate: str, goals: Mapping[str, Sequence[BandGoal
         score = gate_scores[category][1]
         to_person[:, 0] |= np.isnan(score) | ((score >= low) & (score < high))
     share = share_of(to_person, np.ones_like(to_person), gate.clusters, None)
-    grouped = dev.clusters is not None and len(np.unique(dev.clusters)) < len(dev.item_ids)
-    return BandChoice(tuple(found), share, (GROUPED,) if grouped else ())
+    return BandChoice(tuple(found), share, (GROUPED,) if is_grouped(dev) else ())
 
 
 def _is_empty(value: float, side: str) -> bool:
     return value == (-math.inf if side == "passed" else math.inf)
-
-
-def one_of_each(
-    y_true: NDArray[Any], y_score: NDArray[Any], clusters: NDArray[np.int64] | None, rng: np.random.Generator
-) -> NDArray[np.int8]:
-    """Gold with all but one labelled and scored item of each cluster taken out; as it is without clusters."""
-    gold = np.asarray(y_true, dtype=np.int8).copy()
-    if clusters is None:
-        return gold
-    usable = np.flatnonzero((gold >= 0) & ~np.isnan(y_score))
-    shuffled = rng.permutation(usable)
-    _, first = np.unique(clusters[shuffled], return_index=True)
-    dropped = np.setdiff1d(usable, shuffled[first])
-    gold[dropped] = -1
-    return gold
 
 
 def _plain(read: BandReading) -> dict[str, Any]:

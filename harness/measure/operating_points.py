@@ -19,9 +19,14 @@ from harness.core.operating_points import Goal, operating_point
 from harness.core.results import MetricResult
 from harness.core.thresholds import ThresholdRow, certified_threshold, threshold_table
 from harness.errors import HarnessError
-from harness.measure.decisions import decisions
+from harness.measure.decisions import decisions, generator
 from harness.measure.score import category_scores
+from harness.measure.weighted import unweighted_notes
 from harness.runs import Run
+
+GROUPED = (
+    "items of one group hang together: of each group one item, drawn by the run's seed, stands for it in the promise"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class ChosenThreshold:
         """Plain data for JSON."""
         return {
             "category": self.category,
-            "goal": {"kind": self.goal.kind, "value": self.goal.value},
+            "goal": {"kind": self.goal.kind, "value": self.goal.value, **_costs(self.goal)},
             "threshold": None if not math.isfinite(self.threshold) else self.threshold,
             "flags_nothing": self.threshold == math.inf,
             "reason": self.reason,
@@ -73,7 +78,8 @@ def choose_thresholds(
         candidate: A candidate that gives scores.
         goals: Category -> goal. The volume of a goal is a share of the labelled items.
         delta: Promise the recall of each recall goal on new data, wrong with at most this chance for all of them
-            together (Learn then Test); None only looks for the best point.
+            together (Learn then Test); None only looks for the best point. Items of one group are no independent
+            evidence: of each group one violating item stands for it.
 
     Raises:
         HarnessError: The candidate gives no scores.
@@ -89,12 +95,15 @@ def choose_thresholds(
         y_true, y_score = dev_scores[category]
         n_tied, reason = 0, None
         if delta is not None and goal.kind == "recall":
+            rng = generator(run.meta.seed, f"{category}|recall|promise")
+            gold = one_of_each(np.where(y_true == 1, y_true, -1), y_score, dev.clusters, rng)
             promise = certified_threshold(
-                y_true, y_score, min_recall=goal.value, delta=delta, n_categories=max(1, n_promised)
+                gold, y_score, min_recall=goal.value, delta=delta, n_categories=max(1, n_promised)
             )
             threshold, reason = promise.value, promise.reason
             if reason is not None:
-                reason = f"{reason}: {promise.n_positives} violating items, {promise.n_needed} are needed"
+                what = "groups with a violating item" if is_grouped(dev) else "violating items"
+                reason = f"{reason}: {promise.n_positives} {what}, {promise.n_needed} are needed"
         else:
             point = operating_point(y_true, y_score, goal)
             threshold, reason, n_tied = point.threshold, point.reason, point.n_tied
@@ -109,6 +118,26 @@ def choose_thresholds(
             )
         )
     return found
+
+
+def one_of_each(
+    y_true: NDArray[Any], y_score: NDArray[Any], clusters: NDArray[np.int64] | None, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    """Gold with all but one labelled and scored item of each cluster taken out; as it is without clusters."""
+    gold = np.asarray(y_true, dtype=np.int8).copy()
+    if clusters is None:
+        return gold
+    usable = np.flatnonzero((gold >= 0) & ~np.isnan(y_score))
+    shuffled = rng.permutation(usable)
+    _, first = np.unique(clusters[shuffled], return_index=True)
+    dropped = np.setdiff1d(usable, shuffled[first])
+    gold[dropped] = -1
+    return gold
+
+
+def is_grouped(run: Run) -> bool:
+    """Whether items of the run share groups."""
+    return run.clusters is not None and len(np.unique(run.clusters)) < len(run.item_ids)
 
 
 def scores_of(run: Run, candidate: str) -> dict[str, tuple[NDArray[np.int8], NDArray[np.float64]]]:
@@ -142,6 +171,28 @@ def with_prevalence(goal: Goal, run: Run, category: str) -> Goal:
     """A cost goal under the policy's prevalence, where it states one."""
     stated = run.prevalence(category)
     return goal if goal.kind != "cost" or stated is None else replace(goal, prevalence=stated.value)
+
+
+TIES = "items of one score are flagged together: the point chosen lies on the safe side of its goal"
+
+
+def threshold_notes(run: Run, goals: Mapping[str, Goal], delta: float | None) -> tuple[str, ...]:
+    """What stands beside chosen thresholds."""
+    notes = [TIES]
+    dev = run.of_part("dev") if run.part != "all" else run
+    if delta is not None and any(goal.kind == "recall" for goal in goals.values()) and is_grouped(dev):
+        notes.append(GROUPED)
+    unstated = [name for name, goal in goals.items() if goal.kind == "cost" and goal.prevalence is None]
+    if unstated:
+        notes.append(
+            f"the policy states no prevalence of {', '.join(unstated)}: costs are weighed at the set's own share"
+        )
+    return (*notes, *unweighted_notes(run))
+
+
+def _costs(goal: Goal) -> dict[str, float | None]:
+    """What a cost goal adds in plain data."""
+    return {} if goal.kind != "cost" else {"false_alarm": goal.false_alarm, "prevalence": goal.prevalence}
 
 
 def _shown(metrics: Mapping[str, MetricResult]) -> dict[str, MetricResult]:

@@ -91,6 +91,32 @@ def test_a_cost_stands_under_the_policy_s_prevalence(project):
     assert "cost 20:1 at 1%" in result.output
 
 
+def test_costs_by_severity_are_those_of_the_policy(project):
+    policy = project / "evals/p.yaml"
+    policy.write_text(policy.read_text().replace("definition: D.,", "definition: D., severity: critical,"))
+    assert harness("run", "evals/e.yaml").exit_code == 0
+    by_severity = chosen("--goal", "cost", "--cost", "critical=20:1", "--cost", "critical=30:1")
+    assert by_severity["goal"] == {"kind": "cost", "value": 30.0, "false_alarm": 1.0, "prevalence": 0.01}
+    assert by_severity["threshold"] == chosen("--goal", "cost=30:1")["threshold"]
+
+
+def test_a_promise_counts_a_group_once(project):
+    single = chosen("--goal", "recall>=0.8", "--promise", "0.05")
+    items = project / "golden_sets/s.jsonl"
+    rows = [json.loads(line) for line in items.read_text().splitlines()]
+    items.write_text("".join(json.dumps({**row, "group": f"g{at // 8}"}) + "\n" for at, row in enumerate(rows)))
+    assert harness("run", "evals/e.yaml").exit_code == 0
+    result = harness(
+        "thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.8", "--promise", "0.05", "--json"
+    )
+    told = json.loads(result.stdout)
+    assert any("items of one group hang together" in one for one in told["notes"])
+    grouped = told["thresholds"][0]
+    assert grouped["threshold"] is None or grouped["threshold"] < single["threshold"]
+    none = chosen("--goal", "recall>=0.99", "--promise", "0.05")
+    assert "groups with a violating item" in none["reason"]
+
+
 def test_a_written_candidate_decides_by_the_threshold_and_leaves_the_file_as_it_was(project):
     before = (project / "evals/e.yaml").read_text()
     told = chosen("--goal", "recall>=0.9")
@@ -122,6 +148,11 @@ def test_a_written_candidate_decides_by_the_threshold_and_leaves_the_file_as_it_
         (["--goal", "hat:recall>=0.9"], 1, "did you mean 'hate'"),
         (["--goal", "volume=nobody"], 1, "has no candidate 'nobody'"),
         (["--goal", "cost=0:1"], 2, "must be above 0"),
+        (["--goal", "cost"], 1, "no cost is given for hate, whose severity is medium"),
+        (["--goal", "cost", "--cost", "high"], 2, "is no cost"),
+        (["--goal", "cost", "--cost", "high=0:1"], 2, "is no cost"),
+        (["--goal", "cost", "--cost", "high=1.1.1:1"], 2, "is no cost"),
+        (["--goal", "cost", "--cost", "high=20:1"], 2, "no category has the severity 'high'"),
         (["--goal", "recall>=0.9", "--write", "old"], 1, "has a candidate 'old'"),
     ],
 )
