@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import gc
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -75,25 +73,15 @@ def run_eval(
         HarnessError: A setting is wrong, an endpoint refuses every call, or a file cannot be written.
     """
     from harness.runner.local import Surroundings, run_local
+    from harness.runner.loops import run_on_loop
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
     around = dataclasses.replace(around, on_stoppable=on_stoppable, sharing=sharing, takes_signals=sharing is None)
-    with _rare_collections(), no_more_readable_than(*files_of(request.golden)), named_faults(request.runs_dir):
-        summary = asyncio.run(run_local(request, around))
+    with no_more_readable_than(*files_of(request.golden)), named_faults(request.runs_dir):
+        summary = run_on_loop(run_local(request, around))
         if summary.whole is None:
             mark_asked(request.runs_dir, summary.run_id, now())
         return summary
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for cyclic garbage less often during a run: it makes little, and looking took a third of its CPU time."""
-    before = gc.get_threshold()
-    gc.set_threshold(20_000, 50, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def default_cache_path() -> Path:

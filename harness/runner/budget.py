@@ -160,8 +160,7 @@ def most_of(body: bytes, price: Price | None, output_tokens: int = 4 * OUTPUT_TO
     most = estimate(body, bytes_per_token=RESERVED_BYTES_PER_TOKEN, output_tokens=output_tokens)
     usd = 0.0
     if price is not None:
-        dearest = replace(price, output_per_mtok=dearest_output(price))
-        usd = cost_usd(Usage(most.input_tokens, 0, most.output_tokens), dearest)
+        usd = (most.input_tokens * price.input_per_mtok + most.output_tokens * dearest_output(price)) / 1e6
     return Amount(usd, most.input_tokens + most.output_tokens)
 
 

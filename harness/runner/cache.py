@@ -85,7 +85,7 @@ class Keys:
 class _Pending:
     """What the next transaction does."""
 
-    answers: list[tuple[Any, ...]] = field(default_factory=list)
+    answers: list[tuple[bytes, Stored, str]] = field(default_factory=list)
     released: list[bytes] = field(default_factory=list)
     wanted: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = field(default_factory=dict)
     spent: Spent = NOTHING_SPENT
@@ -169,9 +169,8 @@ class ResponseCache:
 
     def put(self, key: bytes, stored: Stored, model_id: str) -> asyncio.Future[None]:
         """Keep an answer and end its claim; the future is done when that is committed, with all else of this turn."""
-        created = self._now().isoformat(timespec="seconds")
         pending = self._pending
-        pending.answers.append((key, stored.status, stored.body, stored.latency_ms, created, model_id, stored.is_batch))
+        pending.answers.append((key, stored, model_id))
         pending.released.append(key)
         if pending.committed is None:
             pending.committed = asyncio.get_running_loop().create_future()
@@ -322,7 +321,7 @@ class ResponseCache:
     def _write_down(self, pending: _Pending) -> None:
         database = self._database
         if pending.answers:
-            database.executemany(INSERT, pending.answers)
+            self.insert(database, pending.answers)
         if pending.released:
             claims.release(database, self._owner, pending.released)
         if pending.spent is not NOTHING_SPENT:
