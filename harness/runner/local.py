@@ -20,7 +20,6 @@ from harness import __version__
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Prediction
-from harness.runner.batch import BatchBook, BatchFill, check_batches
 from harness.runner.budget import Budget
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
@@ -90,6 +89,8 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
     if request.is_batch:
+        from harness.runner.batch import BatchBook, BatchFill, check_batches
+
         check_batches(request.endpoints)
     failures = Failures()
     with ResponseCache(request.cache_path, around.now, request.ledger or run_id, request.behind) as cache:

@@ -12,14 +12,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 T = TypeVar("T")
 
 
 def run_on_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end, as ``asyncio.run`` does."""
-    with rare_collections(), plain_memory(), asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with rare_collections(), asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
 
 
@@ -42,14 +40,3 @@ def rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-@contextmanager
-def plain_memory() -> Iterator[None]:
-    """Let Arrow take its memory where Python does: its own pool sets 12 MB aside, and a run's batches are small."""
-    before = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(before)

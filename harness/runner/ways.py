@@ -7,13 +7,16 @@ else of a run is the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from harness.runner.batch import BatchAnswers, BatchFill, without_retries
 from harness.runner.budget import Budget
 from harness.runner.endpoint import Endpoint
 from harness.runner.replies import Counts
 from harness.runner.request import RunRequest
 from harness.runner.transport import Transport
+
+if TYPE_CHECKING:
+    from harness.runner.batch import BatchFill
 
 
 class Live:
@@ -46,6 +49,8 @@ class InBatches(Live):
     """Batches first, which hold the money back; rows are then made of what they brought, and nobody is called."""
 
     def __init__(self, request: RunRequest, fill: BatchFill) -> None:
+        from harness.runner.batch import BatchAnswers, without_retries
+
         answers = BatchAnswers(fill, request.wave, request.repeats)
         super().__init__(without_retries(request.endpoints), answers, Budget(None, ()))
         self._fill = fill

@@ -5,6 +5,9 @@ Decides what others see of it; ``layout`` names fields and columns, ``writer`` m
 ``split`` tells dev items from gate items.
 """
 
+import harness.runs.memory  # noqa: F401
+
+# isort: split
 from harness.records.runs import FORMAT, RunMeta
 from harness.runs.canonical import canonical_json
 from harness.runs.folder import RunFolder, is_remote
