@@ -31,6 +31,8 @@ from harness.runner.rows import InOrder
 WINDOW_ROWS = 16_384
 """Most rows that may wait for an earlier one: bounds the memory that one slow item can cost."""
 MOST_WORKERS = 2048
+MOST_SPARE, FEWEST_WITH_SPARE = 64, 16
+"""Workers beyond the concurrency: at few calls at a time none is missed."""
 LAST_ROWS_S = 0.2
 """For the rows of calls that have just ended, after a stop."""
 TURN_S = 0.02
@@ -373,11 +375,15 @@ def groups_of(candidates: Sequence[Candidate]) -> list[list[int]]:
 
 
 def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int:
-    """Items of a candidate that are worked on at one time: the concurrency of the models it may ask."""
+    """Items of a candidate that are worked on at one time: the concurrency of the models it may ask, and some more.
+
+    Those have their request ready, and take the place of a call in the moment it ends; rows and the journal come after.
+    """
     asked = getattr(candidate, "models_used", None)
     names = endpoints.keys() if asked is None else asked
     together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
-    return max(1, min(MOST_WORKERS, together))
+    spare = min(MOST_SPARE, together) if together >= FEWEST_WITH_SPARE else 0
+    return max(1, min(MOST_WORKERS, together + spare))
 
 
 async def _slept(sleep: Callable[[float], Awaitable[Any]], seconds: float) -> None:
