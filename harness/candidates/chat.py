@@ -22,7 +22,7 @@ from harness.candidates.outcomes import meaning_of_choice
 from harness.candidates.parsers import ParseContext, Parsed, Parser, Token
 from harness.candidates.parsers.text import looks_like_refusal
 from harness.candidates.pictures import PictureParts, nothing_to_send, unread, with_parts
-from harness.candidates.responses import read_document, whole, worst
+from harness.candidates.responses import document_of, read_document, whole, worst
 from harness.candidates.shapes import Choice, choice_of
 from harness.errors import FileError, HarnessError
 from harness.records import Item, Model, PromptHeader
@@ -201,10 +201,10 @@ class ChatCandidate:
         return encode_body({"model": self._model_name, "messages": messages, **fixed})
 
     def _read(self, response: Response, context: ParseContext, item: Item) -> Answer:
-        document = read_document(response, item.text or "")
-        choice = None if isinstance(document, Answer) else choice_of(document)
+        choice = choice_of(document_of(response)) if response.error is None else None
+        document = read_document(response, item.text or "", choice=choice)
         if isinstance(document, Answer):
-            found = choice_of(response.document) if document.outcome == "refused" else None
+            found = choice if document.outcome == "refused" else None
             said = found.refusal or found.text if found else None
             return _undecided(Answer(document.outcome, rationale=said or None, error=document.error), context)
         if choice is None:

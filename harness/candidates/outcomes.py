@@ -106,8 +106,11 @@ def _is_block_code(codes: list[str]) -> bool:
 ANSWER_FIELDS = ("choices", "results", "output", "candidates", "content", "message", "categoriesAnalysis")
 
 
-def meaning_of(status: int, document: Any) -> Meaning:
-    """What a response means, from its status and its parsed body (None for one that is no JSON)."""
+def meaning_of(status: int, document: Any, choice: Choice | None = None) -> Meaning:
+    """What a response means, from its status and its parsed body (None for one that is no JSON).
+
+    ``choice`` is the document's, where it was read already.
+    """
     if not 200 <= status < 300:
         return meaning_of_failure(status, document)
     if not isinstance(document, dict):
@@ -117,7 +120,7 @@ def meaning_of(status: int, document: Any) -> Meaning:
         return meaning_of_failure(*inner)
     if _is_moderation(document):
         return Meaning("answered")
-    choice = choice_of(document)
+    choice = choice or choice_of(document)
     if choice is None:
         return _without_choice(document)
     return meaning_of_choice(choice)

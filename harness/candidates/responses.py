@@ -16,6 +16,7 @@ import orjson
 from harness.candidates.meanings import Meaning
 from harness.candidates.outcomes import meaning_of
 from harness.candidates.said import redacted
+from harness.candidates.shapes import Choice
 from harness.records.answers import Answer, Outcome, Response
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -102,19 +103,20 @@ def meaning_of_failed(status: int, body: bytes) -> Meaning:
     return meaning_of(status, failure_document(body))
 
 
-def read_document(response: Response, *private: str) -> dict[str, Any] | Answer:
+def read_document(response: Response, *private: str, choice: Choice | None = None) -> dict[str, Any] | Answer:
     """The JSON document of a response that holds an answer, else the answer its failure amounts to.
 
     Args:
         response: What came back.
         private: Texts that no reason may repeat: the item's.
+        choice: The document's, where it was read already.
     """
     if response.error is not None:
         return Answer("error", error=redacted(response.error, private))
     document = document_of(response)
     is_2xx = 200 <= response.status < 300
     meaning = meaning_of(
-        response.status, document if is_2xx or document is not None else failure_document(response.body)
+        response.status, document if is_2xx or document is not None else failure_document(response.body), choice
     )
     if meaning.outcome == "ok" and isinstance(document, dict):
         return document
