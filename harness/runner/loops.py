@@ -1,6 +1,6 @@
 """On which event loop a run lives, and what else a process is set to meanwhile.
 
-Decides that libuv's loop is taken where it is installed (a call takes about a quarter less of the processor on it) and
+Decides that libuv's loop is taken where it is installed (a call takes up to a quarter less of the processor on it) and
 asyncio's own elsewhere: on Windows, on other interpreters. What happens on the loop is decided by ``local``.
 """
 
