@@ -113,6 +113,17 @@ def choose_pair(
     return before, after
 
 
+def pair_names(baseline: str, baseline_run: str, candidate: str, candidate_run: str) -> tuple[str, str]:
+    """How two candidates are called side by side: two of one name by their runs as well.
+
+    >>> pair_names("v2", "community-75e743fadd11", "v2", "community-0a1b2c3d4e5f")
+    ('v2 (community-75e743fadd11)', 'v2 (community-0a1b2c3d4e5f)')
+    """
+    if baseline != candidate or baseline_run == candidate_run:
+        return baseline, candidate
+    return f"{baseline} ({baseline_run})", f"{candidate} ({candidate_run})"
+
+
 def choose_several(
     run: Run, baseline: str | None, candidates: Sequence[str], baseline_run: Run
 ) -> tuple[str, tuple[str, ...]]:

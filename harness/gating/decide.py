@@ -25,6 +25,7 @@ from harness.core.statements import Statement
 from harness.errors import HarnessError
 from harness.gating.across import item_metric, split_change
 from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
+from harness.gating.choose import pair_names
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.findings import evidence_of, pair_findings
 from harness.gating.findings.stored import check_facts
@@ -168,7 +169,7 @@ def gate_runs(
     )
     if not with_findings or across is not None:
         return report
-    names = baseline, candidate if candidate != baseline else f"{candidate} ({candidate_run.meta.run_id})"
+    names = pair_names(baseline, baseline_run.meta.run_id, candidate, candidate_run.meta.run_id)
     evidence = evidence_of(
         baseline_run, baseline, candidate_run, candidate, checks=check_facts(report.all_checks), names=names
     )

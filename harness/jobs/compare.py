@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.gating.choose import pair_names
 from harness.gating.findings import Decision, decide, evidence_of, pair_findings
 from harness.measure.compare import Comparison, compare
 from harness.measure.point_pairs import PointPair, plain_pairs, point_pairs
@@ -46,7 +47,7 @@ def compare_candidates(
     """
     metrics = point_metrics(run, points)
     comparison = compare(baseline_run, baseline, run, candidate, with_averages=True)
-    names = (baseline, candidate if baseline != candidate else f"{candidate} ({run.meta.run_id})")
+    names = pair_names(baseline, baseline_run.meta.run_id, candidate, run.meta.run_id)
     evidence = evidence_of(baseline_run, baseline, run, candidate, comparison=comparison, names=names)
     decision = decide(names[1], names[0], pair_findings(evidence))
     return DecidedComparison(comparison, decision, point_pairs(baseline_run, baseline, run, candidate, metrics))

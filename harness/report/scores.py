@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
+from harness.gating.findings import decide, pair_findings
+from harness.gating.findings.stored import evidence_alone
 from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
 from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
 from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
+from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.tables import Table
 from harness.report.points import point_table
+from harness.runs import Run
 
 _FIRST = ("precision", "recall", "f1", "fpr")
 COLUMNS = {name: METRIC_TITLES[name] for name in (*_FIRST, *(one for one in metrics_on("score") if one not in _FIRST))}
@@ -26,6 +30,17 @@ def score_head(score: RunScore) -> str:
     golden = score.golden_set
     part = f" of part '{golden.part}' (of {golden.n_items_in_run} that were run)" if golden.part else ""
     return f"Run {score.run_id} on golden set {golden.title}, {golden.n_items} items{part}"
+
+
+def standing_lines(run: Run) -> list[str]:
+    """What speaks against each candidate by itself: missed targets and must-catch items, unusable answers."""
+    lines: list[str] = []
+    for name in run.candidates:
+        decision = decide(name, None, pair_findings(evidence_alone(run, name)))
+        if decision.findings:
+            word, _ = decision_word(decision)
+            lines += [f"{name}: {word}. {decision_sentence(decision)}", *screen_lines(decision), ""]
+    return lines
 
 
 def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:

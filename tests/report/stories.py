@@ -17,15 +17,19 @@ from openpyxl import load_workbook
 from weekly_cases import apart
 
 from harness.gating import gate_runs
-from harness.gating.findings import decide, evidence_of, pair_findings
+from harness.jobs.compare import compare_candidates
 from harness.jobs.report import load_source
 from harness.jobs.run import RunOptions, prepare_run
-from harness.measure.compare import compare
+from harness.measure.score import score_run
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS
-from harness.report.comparison.terminal import comparison_tables, decision_lines
+from harness.report.comparison.terminal import comparison_tables, decision_lines, foot_lines
 from harness.report.gate import annotation_lines, comment_markdown, summary_markdown
+from harness.report.gate.screen import foot_lines as foot_of_gate
+from harness.report.gate.screen import head_lines
+from harness.report.gate.tables import gate_tables
 from harness.report.parts.tables import render
+from harness.report.scores import score_tables, standing_lines
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
 from harness.report.weekly.renderers import RENDERERS as WEEKLY
@@ -127,7 +131,7 @@ class Story:
 
     def weekly_surfaces(self, week: str | None = None) -> dict[str, str]:
         data = self.weekly(week)
-        found = {name: _read(WEEKLY[name](data, self.folder, "none")[0]) for name in ("html", "md", "xlsx", "json")}
+        found = {name: read(WEEKLY[name](data, self.folder, "none")[0]) for name in ("html", "md", "xlsx", "json")}
         found["terminal"] = "\n".join(terminal_lines(data))
         assert len((self.folder / "weekly.md").read_text(encoding="utf-8")) <= 1_500
         first_everywhere(found, *data.headline)
@@ -165,32 +169,45 @@ class Story:
         (self.folder / name).write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
 
 
-def surfaces(run: Any, baseline: str = "v1", candidates: tuple[str, ...] = ("v2",)) -> dict[str, str]:
-    """What every surface of a comparison says, as plain text; the gate's too where the eval has one."""
-    folder = Path(run.path)
-    source, mode = load_source(run, baseline, candidates, run, "none")
+def surfaces(
+    run: Any, baseline: str | None = "v1", candidates: tuple[str, ...] = ("v2",), baseline_run: Any = None
+) -> dict[str, str]:
+    """What every surface of a comparison says, as plain text; the gate's too where the eval has one.
+
+    Args:
+        run: Holds the candidates.
+        baseline: None for candidates alone: the terminal is then that of ``harness score``.
+        candidates: Who is judged.
+        baseline_run: Where the baseline is, if not in ``run``.
+    """
+    folder, other = Path(run.path), baseline_run or run
+    source, mode = load_source(run, baseline, candidates, other, "none")
     data = build_report(source, generated_at="now", version="0.1.0")
-    found = {name: _read(RENDERERS[name](source, data, folder, mode)[0]) for name in ("html", "md", "xlsx", "json")}
+    found = {name: read(RENDERERS[name](source, data, folder, mode)[0]) for name in ("html", "md", "xlsx", "json")}
+    if baseline is None:
+        tables = render(score_tables(score_run(run, with_slices=False)), "md")
+        found["terminal"] = "\n".join([*standing_lines(run), _bare(tables)])
     for name in candidates:
-        comparison = compare(run, baseline, run, name)
-        findings = pair_findings(evidence_of(run, baseline, run, name, comparison=comparison))
-        lines = decision_lines(decide(name, baseline, findings), comparison)
-        found[f"terminal {name}"] = "\n".join(
-            [*lines, _bare(render(comparison_tables(comparison, text_mode="none"), "md"))]
-        )
+        if baseline is not None:
+            decided = compare_candidates(other, baseline, run, name)
+            tables = render(comparison_tables(decided.comparison, text_mode="none"), "md")
+            foot = foot_lines(decided.comparison)
+            lines = decision_lines(decided.decision, decided.comparison)
+            found[f"terminal {name}"] = "\n".join([*lines, _bare(tables), *foot])
         if run.meta.eval.gate:
-            report = gate_runs(run, name, run, baseline)
+            report = gate_runs(run, name, other, baseline or name)
             found[f"comment {name}"] = _bare(comment_markdown(report))
             found[f"summary {name}"] = _bare(summary_markdown(report))
             found[f"annotations {name}"] = "\n".join(annotation_lines(report)).replace("%25", "%")
+            found[f"gate {name}"] = "\n".join(
+                [*head_lines(report), _bare(render(gate_tables(report), "md")), *foot_of_gate(report)]
+            )
     return found
 
 
-COMPARED, WEEKLY_READ = (
-    ("html", "md", "xlsx", "json", "terminal", "comment", "summary"),
-    ("html", "md", "xlsx", "json", "terminal"),
-)
-"""Surfaces that a story of two candidates, and one of weeks, is held to; ``md`` of weeks is the digest."""
+WEEKLY_READ = ("html", "md", "xlsx", "json", "terminal")
+COMPARED = (*WEEKLY_READ, "comment", "summary", "gate")
+"""Surfaces that a story of weeks, and one of two candidates, is held to; ``md`` of weeks is the digest."""
 
 
 def tell(
@@ -198,11 +215,12 @@ def tell(
     *says: str,
     never: tuple[str, ...] = (),
     but: tuple[str, ...] = (),
-    baseline: str = "v1",
+    baseline: str | None = "v1",
     candidates: tuple[str, ...] = ("v2",),
+    baseline_run: Any = None,
 ) -> dict[str, str]:
     """Render a gated run to every surface: all say this, none says that. Returns what each says."""
-    found = surfaces(run, baseline, candidates)
+    found = surfaces(run, baseline, candidates, baseline_run)
     absent = [one for one in COMPARED if not any(name.startswith(one) for name in found)]
     assert not absent, f"not rendered: {absent}"
     everywhere(found, *says, but=but)
@@ -264,7 +282,8 @@ def _plain(value: Any) -> int | None:
     return None if value is None or int(value) < 0 else int(value)
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """What a written file says, as plain text."""
     if path.suffix == ".xlsx":
         book = load_workbook(path, read_only=True)
         return "\n".join(

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import stories
 from stories import GATE, Story, caught, everywhere, half, nowhere, surfaces, tell
 
 from harness.gating import gate_runs
@@ -16,6 +17,7 @@ from harness.measure.pairs import CategoryPairs
 from harness.measure.slices import slice_changes
 from harness.report.comparison.build import build_report
 from harness.report.comparison.matrix import candidate_matrix
+from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.terminal import comparison_tables
 
 CALM = "nothing is likely worse"
@@ -202,23 +204,46 @@ def test_every_candidate_has_its_own_decision_and_a_place_in_the_matrix(tmp_path
     for name in others:
         own = {one: said for one, said in found.items() if one.startswith(("comment", "summary")) and name in one}
         everywhere(own, "recall of Hate is worse" if name == "v3" else f"{name} may replace v1")
-    order = [
-        found["html"].index(f" {name} ", found["html"].index("the candidates that may ship first"))
-        for name in ("v2", "v4", "v3")
-    ]
-    assert order == sorted(order)
+    ranking = json.loads(found["json"])["ranking"]
+    assert (ranking[0], ranking[-1]) == ("v2", "v3")
+    for name, row in (("html", " {} "), ("md", "| {} | "), ("xlsx", " | {} | ")):
+        after = found[name].index({"html": "may ship first", "md": "### Candidates", "xlsx": "Place | Candidate"}[name])
+        order = [found[name].index(row.format(one), after) for one in ranking]
+        assert order == sorted(order), name
 
 
 def test_one_candidate_alone_is_judged_against_its_targets(tmp_path):
-    """The page said "nothing is compared" and left the targets out."""
+    """The page said "nothing is compared" and left the targets out; the gate called a floor "worse" by +70.0 points."""
     gold = half(300, 300)
-    story = Story(tmp_path, {"hate": gold}, policy={"hate": {"target": {"recall": 0.9}}})
-    run = story.run({"v1": {"hate": caught(gold, 210)}})
-    source, _ = load_source(run, None, (), run, "none")
-    (line,) = build_report(source, generated_at="now", version="0").verdict.lines
-    told = " ".join([line.word, line.sentence, *(text for _, said in line.details for text in said)])
-    assert line.word == "BELOW TARGET"
-    assert "Recall of Hate misses the policy’s target of 90%: it is 70.0%" in told
+    floor = {"category": "*", "metric": "recall", "floor": 0.85, "tier": "guarded"}
+    story = Story(tmp_path, {"hate": gold}, policy={"hate": {"target": {"recall": 0.9}}}, checks=[floor])
+    found = tell(
+        story.run({"v1": {"hate": caught(gold, 210)}}),
+        "Recall of Hate misses the policy’s target of 90%: it is 70.0%",
+        never=("is worse", "in place of", "nothing is compared", "+70.0", CALM),
+        but=BRIEF,
+        baseline=None,
+        candidates=("v1",),
+    )
+    alone = {name: found[name] for name in ("html", "md", "xlsx", "json", "terminal")}
+    everywhere(alone, "BELOW TARGET", "v1 alone, with nothing to compare it with: 1 target of the policy is missed")
+    gated = {name: found[name] for name in ("comment v1", "summary v1", "gate v1")}
+    everywhere(gated, "Do not ship v1: recall of Hate fails its floor and 1 target of the policy is missed")
+    everywhere(gated, "Recall of Hate fails the gate’s check (floor 85%, and it is 70.0% [")
+
+
+def test_a_floor_is_set_against_a_value_and_never_called_a_difference(tmp_path):
+    """Page, Markdown and spreadsheet showed 70.0% as "+70.0 points" of difference."""
+    gold = half(300, 300)
+    floor = {"category": "*", "metric": "recall", "floor": 0.85, "tier": "guarded"}
+    run = Story(tmp_path, {"hate": gold}, checks=[floor]).run(
+        v1_v2({"hate": caught(gold, 210)}, {"hate": caught(gold, 210)})
+    )
+    found = tell(run, "ecall of Hate fails", never=("+70.0", "is worse"), but=("terminal", *BRIEF))
+    everywhere(found, "recall of Hate fails its floor", but=("terminal", *BRIEF))
+    (row,) = [line for line in found["md"].splitlines() if line.startswith("| hate, recall |")]
+    assert "floor 85%" in row
+    assert "is 70.0% [" in row
 
 
 def test_a_check_that_cannot_be_evaluated_keeps_a_pass_from_being_plain(tmp_path):
@@ -306,14 +331,23 @@ def test_a_gain_stands_above_what_it_costs_in_production(tmp_path):
 
 
 def test_two_runs_of_one_candidate_are_told_apart(tmp_path):
-    """Both heads were "v2 / v2"."""
+    """Both heads were "v2 / v2", and the comment said "Do not ship v2 in place of v2"."""
     gold = half(200, 200)
     story = Story(tmp_path, {"hate": gold})
     one = story.run({"v2": {"hate": gold}}, week="2026-W46")
     other = story.run({"v2": {"hate": caught(gold, 120)}}, week="2026-W47")
+    names = [f"v2 ({run.meta.run_id})" for run in (one, other)]
+    found = tell(
+        other,
+        f"Do not ship {names[1]} in place of {names[0]}",
+        never=("in place of v2:", "v2 against v2", "v2 / v2"),
+        but=("terminal", *BRIEF),
+        baseline="v2",
+        baseline_run=one,
+    )
+    everywhere({"terminal": found["terminal v2"]}, f"{names[1]} is worse than {names[0]}", "v2 (", ") | Difference")
     tables = comparison_tables(compare(one, "v2", other, "v2"), text_mode="none")
-    heads = tables[0].columns[2:4]
-    assert heads[0] != heads[1]
+    assert tables[0].columns[2] != tables[0].columns[3]
 
 
 def test_the_comment_lists_only_what_changed(tmp_path):
@@ -321,23 +355,31 @@ def test_the_comment_lists_only_what_changed(tmp_path):
     gold = {"hate": half(400, 400), "spam": np.roll(half(400, 400), 100)}
     story = Story(tmp_path, gold)
     run = story.run(v1_v2(gold, {"hate": caught(gold["hate"], 300), "spam": gold["spam"]}))
-    found = surfaces(run)
+    found = tell(run, "isses more Hate", never=("isses more Spam", "atches more", "pam is worse"))
     changed = found["comment v2"].split("### What changed")[1].split("<details>")[0]
     assert "hate recall" in changed
     assert "spam recall" not in changed
-    assert "spam recall" in found["summary v2"]
+    everywhere({name: found[name] for name in ("summary v2", "gate v2")}, "spam recall")
+    everywhere({name: found[name] for name in ("html", "md", "xlsx")}, "about the same")
+    spam = next(row for row in json.loads(found["json"])["pairs"][0]["rows"] if row["id"] == "spam")
+    assert {one["change"] for one in spam["measures"].values()} == {"same"}
 
 
 def test_the_gates_interval_is_labelled_as_another_than_the_reports(tmp_path):
     """One difference stood with two intervals, 90% and 95%, and nothing said which was which."""
     gold = half(200, 200)
     run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": caught(gold, 180)}, {"hate": caught(gold, 150)}))
-    found = surfaces(run)
+    found = tell(run, "-15.0 [", never=("99% interval",), but=("json", "xlsx", *BRIEF))
     everywhere({"md": found["md"]}, "Difference, points (90%)", "Brackets are 95% intervals")
     everywhere({"html": found["html"]}, "Difference, 90% interval")
     everywhere({"xlsx": found["xlsx"]}, "90% interval low")
-    for name in ("comment v2", "summary v2"):
+    everywhere({"terminal": found["terminal v2"]}, "95% intervals; the last columns count")
+    for name in ("comment v2", "summary v2", "gate v2"):
         assert "90% interval of the one-sided test" in found[name]
+    (pair,) = json.loads(found["json"])["pairs"]
+    check, paired = pair["checks"][0], pair["rows"][0]["measures"]["recall"]["difference"]
+    assert check["difference"]["value"] == pytest.approx(paired["value"])
+    assert paired["low"] < check["difference"]["low"] < check["difference"]["high"] < paired["high"]
 
 
 def test_many_categories_keep_what_moved_in_view(tmp_path):
@@ -347,8 +389,10 @@ def test_many_categories_keep_what_moved_in_view(tmp_path):
     fell = gold["c11"].copy()
     fell[np.flatnonzero(fell)[:20]] = 0
     run = Story(tmp_path, gold).run(v1_v2(gold, {**gold, "c11": fell}))
-    found = surfaces(run)
-    everywhere(found, "isses more C11")
+    found = tell(run, "isses more C11", never=("isses more C10", "atches more", "19 harms"))
+    everywhere({"comment": found["comment v2"]}, "19 checks not proven, though no decision changed: c00 recall")
+    assert found["comment v2"].index("| c11 recall |") < found["comment v2"].index("19 checks not proven")
+    everywhere({name: said for name, said in found.items() if not name.startswith(("comment", *BRIEF))}, "c19")
     assert "19 more categories without a change that can be told" in found["html"]
     assert found["html"].index("C11", found["html"].index("Values")) < found["html"].index("19 more categories")
 
@@ -358,8 +402,13 @@ def test_no_candidate_is_left_out_in_silence(tmp_path):
     gold = half(60, 60)
     names = {f"v{number}": {"hate": caught(gold, 30 + number)} for number in range(1, 13)}
     run = Story(tmp_path, {"hate": gold}).run(names)
+    others = tuple(f"v{number}" for number in range(2, 13))
     source, _ = load_source(run, "v1", (), run, "none")
     data = build_report(source, generated_at="now", version="0")
-    assert [pair.candidate for pair in data.pairs] == [f"v{number}" for number in range(2, 13)]
-    assert {row.candidate for row in candidate_matrix(data)} == {pair.candidate for pair in data.pairs}
-    assert data.title == "story: 11 candidates against v1"
+    assert [pair.candidate for pair in data.pairs] == list(others)
+    assert {row.candidate for row in candidate_matrix(data)} == {*others} == {*data.ranking}
+    found = {name: stories.read(RENDERERS[name](source, data, tmp_path, "none")[0]) for name in RENDERERS}
+    everywhere(found, "story: 11 candidates against v1")
+    nowhere(found, "Only the first")
+    for name, row in (("html", " {} "), ("md", "| {} | "), ("xlsx", " | {} | "), ("json", '"{}"')):
+        assert all(row.format(one) in found[name] for one in others), name

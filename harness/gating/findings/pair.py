@@ -76,6 +76,7 @@ class CheckFact:
     limit: float
     kind: str
     difference: MetricResult
+    """Of the margin; a floor asks about the value of the candidate alone, and this is it."""
     needed: int | None
 
 
@@ -293,6 +294,7 @@ def _checks(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Findin
             continue
         if not failed and check.tier == "watch":
             continue
+        measured = check.difference if check.difference.is_defined else None
         told = Evidence(
             "proven" if failed else "counted",
             target=check.limit,
@@ -304,7 +306,7 @@ def _checks(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Findin
             "check",
             check.category,
             metric=check.metric,
-            difference=check.difference if check.difference.is_defined else None,
+            **{"after" if check.kind == "floor" else "difference": measured},
             evidence=told,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.report.comparison.data import Pair, ReportData
 from harness.report.comparison.frontier import frontier_points
+from harness.report.comparison.matrix import ranked_pairs
 from harness.report.comparison.pairs import build_pair, build_single, build_verdict, category_name
 from harness.report.comparison.scored import scored_categories
 from harness.report.comparison.section_table import shown_sections
@@ -67,6 +68,7 @@ def build_report(
         outcomes=outcome_rows(source),
         sensitivity=sensitivity_rows(source),
         sections=shown_sections(source),
+        ranking=tuple(one.candidate for one in ranked_pairs(pairs)) if baseline else (),
         frontier=frontier_points(source),
         scored=scored_categories(source),
         confusions=confusions(source),

@@ -34,7 +34,7 @@ from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.long_table import LONG_TABLE, told_and_still
 from harness.report.comparison.many import drawn_candidates, drawn_words, is_many
-from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_columns, printed_rows
+from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_caption, matrix_columns, printed_rows
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.comparison.strip import Strip, strips
 from harness.report.comparison.tiles import fold_words, tiles_of
@@ -93,7 +93,7 @@ class Page:
         self.error_kinds = list(ERROR_KINDS.items())
         self.maps = HeatMaps(data)
         self.printed = printed_rows(data)
-        self.tiles = tiles_of(data)
+        self.tiles, self.matrix_caption = tiles_of(data), matrix_caption(data)
         self.fold_words = fold_words(data)
         self._limits: dict[tuple[int, str], float] = {}
 

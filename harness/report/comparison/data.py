@@ -37,7 +37,7 @@ ERROR_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One check of the gate."""
+    """One check of the gate: a margin has a ``difference``, a floor the ``value`` that is set against it."""
 
     category: str
     metric: str
@@ -46,6 +46,7 @@ class CheckRow:
     n: int | None
     verdict: str
     difference: MetricResult | None
+    value: MetricResult | None
     items_needed: int | None
     remark: str
 
@@ -385,6 +386,8 @@ class ReportData:
     reproduce: tuple[str, ...]
     sections: tuple[ShownSection, ...] = ()
     """Those that are made of tables."""
+    ranking: tuple[str, ...] = ()
+    """The compared candidates, those that may ship first."""
     frontier: tuple[FrontierPoint, ...] = ()
     runs: tuple[str, ...] = ()
     definitions: Mapping[str, str] = field(default_factory=dict)

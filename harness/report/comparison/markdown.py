@@ -25,6 +25,7 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
+from harness.report.comparison.matrix import matrix_table
 from harness.report.comparison.section_table import section_markdown
 from harness.report.comparison.source import ReportSource
 from harness.report.comparison.strip import strips
@@ -59,7 +60,8 @@ def write_markdown(source: ReportSource, data: ReportData, path: Path, text_mode
 
 def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode) -> str:
     """The report as text."""
-    parts = [_head(data), *_strips(data), _workload(data)]
+    matrix = matrix_table(data)
+    parts = [_head(data), to_markdown(matrix) if matrix else "", *_strips(data), _workload(data)]
     for pair in data.pairs:
         parts += _pair(source, data, pair, text_mode)
     parts += [
@@ -156,6 +158,7 @@ def _checks(pair: Pair) -> str:
         needed = f"{plural(check.items_needed, 'more item')} needed" if check.items_needed else ""
         remark = "; ".join(one for one in (needed, check.remark) if one)
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
+        difference = difference if check.value is None else f"is {numbers.share_with_interval(check.value)}"
         name = f"{check_subject(check.category)}, {check.metric.replace('_', ' ')}"
         rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
     columns = ("Check", "Tier", "Limit", "Difference, points (90%)", "Verdict", "Remark")

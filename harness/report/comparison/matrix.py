@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from harness.gating.findings.records import Answer
 from harness.report.comparison.data import Pair, ReportData
 from harness.report.parts import numbers
+from harness.report.parts.tables import Table
+from harness.report.parts.xlsx import Column, Sheet, Value, number
 
 MATRIX_FROM, MOST_COLUMNS = 3, 12
 """Candidates from which a matrix is drawn, and its categories."""
@@ -64,9 +66,22 @@ def candidate_matrix(data: ReportData) -> list[MatrixRow]:
     ]
 
 
+def matrix_caption(data: ReportData) -> str:
+    """What the matrix shows, and how many categories it leaves out."""
+    n_shown, n = len(matrix_columns(data)), len(data.categories)
+    cut = f"; {n_shown} of {n} categories, those that moved most" if n_shown < n else ""
+    signs = f"▲ ▼ proven against {data.baseline}, △ ▽ maybe"
+    return f"Recall by category, the candidates that may ship first{cut}; {signs}"
+
+
 def ranked(data: ReportData) -> list[Pair]:
     """The comparisons, those that may ship first."""
-    return sorted(data.pairs, key=_order)
+    return ranked_pairs(data.pairs)
+
+
+def ranked_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+    """The same, before there is a report."""
+    return sorted(pairs, key=_order)
 
 
 def _order(pair: Pair) -> tuple[int, int, int]:
@@ -92,6 +107,44 @@ def _cells(pair: Pair, columns: Sequence[int]) -> tuple[tuple[str, str], ...]:
                 (f"{numbers.share(one.candidate.value)} {_SIGNS.get(one.change, '')}".strip(), f"c-{one.change}")
             )
     return tuple(cells)
+
+
+def matrix_table(data: ReportData) -> Table | None:
+    """The matrix as a table of text; None below ``MATRIX_FROM`` candidates."""
+    rows = candidate_matrix(data)
+    if not rows:
+        return None
+    names = [data.pairs[0].rows[position].name for position in matrix_columns(data)]
+    cells = [
+        (one.candidate, one.word, str(one.n_harms), str(one.n_gains), *(text for text, _ in one.cells)) for one in rows
+    ]
+    columns = ("Candidate", "Decision", "Harm", "Gains", *names)
+    return Table("Candidates", columns, tuple(cells), (f"{matrix_caption(data)}.",), frozenset(columns[2:]))
+
+
+def matrix_sheet(data: ReportData) -> Sheet | None:
+    """Every candidate by every category, with its place; None below ``MATRIX_FROM`` candidates."""
+    if len(data.pairs) < MATRIX_FROM or data.baseline is None:
+        return None
+    words = {line.candidate: line.word for line in data.verdict.lines}
+    columns = (
+        Column("Place", "count", 7),
+        Column("Candidate", width=18),
+        Column("Decision", width=26),
+        Column("Harm", "count", 7),
+        Column("Gains", "count", 7),
+        *(Column(f"Recall, {row.name}", "share", 11) for row in data.pairs[0].rows),
+    )
+    rows = [
+        (place, one.candidate, words[one.candidate], _n_harms(one), _n_gains(one), *_recalls(one))
+        for place, one in enumerate(ranked(data), 1)
+    ]
+    return Sheet("Candidates", columns, rows, title=f"Those that may ship first, against {data.baseline}")
+
+
+def _recalls(pair: Pair) -> list[Value]:
+    found = (row.measures.get("recall") for row in pair.rows)
+    return [None if one is None else number(one.candidate.value) for one in found]
 
 
 def printed_rows(data: ReportData) -> list[tuple[str, list[str]]]:

@@ -67,7 +67,8 @@ def _check_row(check: CheckReport) -> CheckRow:
         limit=numbers.limit(spec.kind, spec.limit),
         n=result.n,
         verdict=result.verdict,
-        difference=result.difference,
+        difference=result.difference if spec.kind == "margin" else None,
+        value=result.difference if spec.kind == "floor" else None,
         items_needed=result.items_needed,
         remark=statements_text(result.remarks),
     )

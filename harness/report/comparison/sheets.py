@@ -12,6 +12,7 @@ from harness.gating.checks import check_subject
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.markdown import CHANGE_WORDS
+from harness.report.comparison.matrix import matrix_sheet
 from harness.report.comparison.section_table import section_sheets
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
@@ -47,7 +48,8 @@ def write_xlsx(source: ReportSource, data: ReportData, path: Path, text_mode: Te
 
 def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[Sheet]:
     """Summary, categories, checks, items, slices, outcomes, about; a sheet without rows is left out."""
-    found = [_summary(data), *findings_sheet(data.findings), _categories(data)]
+    matrix = matrix_sheet(data)
+    found = [_summary(data), *([matrix] if matrix else ()), *findings_sheet(data.findings), _categories(data)]
     if any(pair.checks for pair in data.pairs):
         found.append(_checks(data))
     items = _items(source, data, text_mode)
@@ -143,6 +145,9 @@ def _checks(data: ReportData) -> Sheet:
         Column("Difference, points", "points", 11),
         Column("90% interval low", "points", 10),
         Column("90% interval high", "points", 10),
+        Column("Value against a floor", "share", 10),
+        Column("Value, 90% low", "share", 10),
+        Column("Value, 90% high", "share", 10),
         Column("Verdict", width=16),
         Column("More items needed", "count", 10),
         Column("Remark", "long", 70),
@@ -163,6 +168,7 @@ def _checks(data: ReportData) -> Sheet:
                     one.limit,
                     one.n,
                     *ends,
+                    *proportion(one.value)[:3],
                     verdict,
                     needed,
                     one.remark,

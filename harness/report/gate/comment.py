@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 
+from harness.core.gate import POOLED
+from harness.gating.checks import ALL_ITEMS
 from harness.gating.findings.stored import NEWLY
 from harness.gating.records import CheckReport, GateReport, GateSide
 from harness.report.gate.fitting import Block, fitted, table_block
-from harness.report.gate.head import decision_of
+from harness.report.gate.head import decision_of, first_word
 from harness.report.gate.statement_words import must_catch_message, notes_of, opponents, reason_of
 from harness.report.gate.tables import (
     across_table,
@@ -27,11 +29,12 @@ from harness.report.parts.decision_words import decision_sentence, decision_word
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import shorten
 from harness.report.parts.tables import Table, markdown_text, to_markdown
+from harness.report.parts.words import enumerated, plural
 
 MARKER = "<!-- moderation-harness:{name} -->"
 MOST_TOLD = 5
 """Findings of a kind that the head of a comment tells; the JSON has all."""
-MOST_IDS, MOST_CATEGORIES, ID_WIDTH = 10, 40, 80
+MOST_IDS, MOST_CATEGORIES, MOST_NAMED, ID_WIDTH = 10, 40, 5, 80
 MOST_NOTES, NOTE_WIDTH, NAME_WIDTH, SIGNATURE_WIDTH = 10, 600, 120, 1_500
 COMMENT_CHARACTERS = 65_536
 """What a comment on GitHub holds; counted as it counts, in UTF-16."""
@@ -98,7 +101,7 @@ def _head(report: GateReport) -> list[str]:
         meaning = "what could be evaluated is proven"
     if report.is_tolerated:
         meaning = TOLERATED
-    title = f"## Moderation gate: {_first_word(report)}: {_said(reason_of(report), NOTE_WIDTH)}"
+    title = f"## Moderation gate: {markdown_text(first_word(report))}: {_said(reason_of(report), NOTE_WIDTH)}"
     line = f"The gate: **{report.verdict}** ({meaning}): {_said(opponents(report))}."
     where = (
         f"Eval {_said(report.eval_name)}, "
@@ -109,13 +112,6 @@ def _head(report: GateReport) -> list[str]:
     if len(report.notes) > MOST_NOTES:
         notes.append(f"({len(report.notes) - MOST_NOTES} more notes in the job's JSON)")
     return [title, *_decision(report), line, where, *notes]
-
-
-def _first_word(report: GateReport) -> str:
-    """The verdict; with what the decision adds to it, so that nobody reads a plain PASS above harm."""
-    decision = decision_of(report)
-    word = "" if decision is None else decision_word(decision)[0]
-    return markdown_text(word) if word.startswith(report.verdict) else report.verdict
 
 
 def _decision(report: GateReport) -> list[str]:
@@ -136,14 +132,21 @@ def _said(text: str, width: int = NAME_WIDTH) -> str:
 
 
 def _changed(report: GateReport) -> list[Block]:
-    shown = [check for check in report.all_checks if _is_changed(report, check)]
-    rest = len(report.all_checks) - len(shown)
+    changed = [one for one in report.all_checks if one.result.verdict == "REGRESSION" or _is_changed(report, one)]
+    shown = sorted(changed, key=lambda one: one.result.verdict != "REGRESSION")
+    others = [one for one in report.all_checks if one not in shown]
+    open_ = [one for one in others if one.result.verdict != "PASS"]
+    rest = len(others) - len(open_)
     blocks = []
     if shown:
         cut = tuple(shown[:MOST_CATEGORIES])
         blocks.append(table_block(check_table(cut, "What changed", notes=outlook_notes(report))))
     if len(shown) > MOST_CATEGORIES:
         blocks.append(Block(f"{len(shown) - MOST_CATEGORIES} more changed checks are in the job summary."))
+    if open_:
+        names = enumerated([one.name for one in open_], MOST_NAMED)
+        checks = plural(len(open_), "check")
+        blocks.append(Block(f"{checks} not proven, though no decision changed: {_said(names, NOTE_WIDTH)}."))
     if rest:
         blocks.append(Block(f"{rest} {'check' if rest == 1 else 'checks'} passed without a changed decision."))
     if report.across is not None:
@@ -160,11 +163,14 @@ def _must_catch(report: GateReport) -> list[Block]:
 
 
 def _is_changed(report: GateReport, check: CheckReport) -> bool:
-    """Whether a check did not pass, or the items that its own metric counts changed."""
-    flips, metric = report.flips.get(check.result.spec.category), check.result.spec.metric
-    return check.result.verdict != "PASS" or (
-        flips is not None and any(flips.newly.get(name) for name in NEWLY.get(metric, ()))
-    )
+    """Whether the items that its metric counts changed; those over several categories count where any of these did."""
+    category, metric = check.result.spec.category, check.result.spec.metric
+    counted = NEWLY.get(metric)
+    if counted is None:  # failures are no decisions
+        return check.result.verdict != "PASS"
+    together = category in (POOLED, ALL_ITEMS)
+    flips = [one for name, one in report.flips.items() if together or name == category]
+    return any(one.newly.get(name) for one in flips for name in counted)
 
 
 def _flips(report: GateReport) -> list[Block]:

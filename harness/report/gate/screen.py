@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.gating.records import GateReport
-from harness.report.gate.head import decision_of
+from harness.report.gate.head import decision_of, first_word
 from harness.report.gate.statement_words import headline_of, must_catch_message, notes_of
 from harness.report.parts.decision_words import decision_sentence, screen_lines
 
@@ -11,8 +11,9 @@ from harness.report.parts.decision_words import decision_sentence, screen_lines
 def head_lines(report: GateReport) -> list[str]:
     """Verdict and decision, then the baseline."""
     decision = decision_of(report)
+    head = headline_of(report, first_word(report))
     told = [] if decision is None else [decision_sentence(decision), *screen_lines(decision)]
-    return [headline_of(report), *told, f"Baseline: {report.baseline.candidate}, {report.baseline.source}."]
+    return [head, *told, f"Baseline: {report.baseline.candidate}, {report.baseline.source}."]
 
 
 def foot_lines(report: GateReport) -> list[str]:

@@ -14,6 +14,7 @@ from harness.core.checks import CheckSpec
 from harness.core.gate import POOLED
 from harness.core.statements import Statement, StatementKind
 from harness.gating.checks import ALL_ITEMS, TOGETHER, check_name
+from harness.gating.choose import pair_names
 from harness.gating.coverage import LeftOut
 from harness.gating.must_catch import MustCatch
 from harness.gating.records import CheckReport, GateReport
@@ -59,12 +60,14 @@ def opponents(report: GateReport) -> str:
     if report.is_aa:
         one, other = report.candidate.candidate, report.baseline.candidate
         return f"A/A check, {one} against {'itself' if one == other else f'{other}, the same system'}"
-    return f"{report.candidate.candidate} against {report.baseline.candidate}"
+    before, after = report.baseline, report.candidate
+    baseline, candidate = pair_names(before.candidate, before.run_id, after.candidate, after.run_id)
+    return f"{candidate} against {baseline}"
 
 
-def headline_of(report: GateReport) -> str:
-    """The verdict line: verdict, who against whom, why."""
-    return f"{report.verdict}: {opponents(report)}: {reason_of(report)}"
+def headline_of(report: GateReport, word: str | None = None) -> str:
+    """The verdict line: verdict (or ``word`` in its place), who against whom, why."""
+    return f"{word or report.verdict}: {opponents(report)}: {reason_of(report)}"
 
 
 def check_message(check: CheckReport) -> str:
@@ -136,6 +139,14 @@ def _subject(spec: CheckSpec) -> str:
 def _behind(words: str, specs: Sequence[CheckSpec], facts: Mapping[str, Any]) -> str:
     """``worse: hate recall``, and where a sequential run stood."""
     return f"{words}: {_named(specs)}{_look(facts, ' ({})')}"
+
+
+def _regressed(one: Statement) -> str:
+    """Worse than the baseline, or below a floor, which is no comparison."""
+    floors = [spec for spec in one.checks if spec.kind == "floor"]
+    others = [spec for spec in one.checks if spec.kind != "floor"]
+    parts = [(words, found) for words, found in (("worse", others), ("fails", floors)) if found]
+    return "; ".join(_behind(words, found, one.facts) for words, found in parts)
 
 
 def _look(facts: Mapping[str, Any], within: str) -> str:
@@ -227,7 +238,7 @@ def _gated_before(one: Statement) -> str:
 
 
 _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
-    "regressed": lambda one: _behind("worse", one.checks, one.facts),
+    "regressed": lambda one: _regressed(one),
     "not_proven": lambda one: _behind("not proven", one.checks, one.facts),
     "nothing_gated": "nothing is gated: no check is critical or guarded",
     "every_check_passes": _passes("every gated check passes"),

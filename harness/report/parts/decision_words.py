@@ -36,6 +36,12 @@ _ANSWERS = {
     "same": ("NO PROVEN CHANGE", "neutral", "Nothing shows that {candidate} differs from {baseline}."),
     "scores": ("SCORES", "neutral", "{candidate} alone: no baseline was given, so nothing is compared."),
 }
+_OWN = {
+    "ship": "{candidate} passes its gate, set beside its own answers: only floors and targets are judged.",
+    "no": "Do not ship {candidate}: {harms}.",
+    "wait": "Do not ship {candidate} yet: these items cannot show that it reaches what is asked.",
+}
+"""One candidate beside its own answers."""
 _BELOW = {
     "look": ("PASS, BELOW TARGET", "open"),
     "worse": ("BELOW TARGET", "open"),
@@ -75,6 +81,8 @@ def decision_sentence(decision: Decision) -> str:
         text = "Do not ship {candidate} yet: these items cannot show that it is no worse, and {harms}."
     elif decision.answer == "scores" and decision.harms:
         text = "{candidate} alone, with nothing to compare it with: {harms}."
+    elif decision.candidate == decision.baseline:  # one candidate against its own answers: only floors can be judged
+        text = _OWN.get(decision.answer, text)
     return text.format(candidate=decision.candidate, baseline=baseline, harms=_harms(decision))
 
 
@@ -87,13 +95,16 @@ def _harms(decision: Decision) -> str:
     """What speaks against it, by name: ``recall of Self-harm is worse``."""
     harms = decision.of("harm", "open")
     apart = ("target_missed", "must_catch", "failures")
-    worse = [one for one in harms if one.fact not in apart and not one.evidence.restates]
+    floors = [one for one in harms if one.fact == "check" and one.evidence.names[:1] == ("floor",)]
+    worse = [one for one in harms if one.fact not in apart and one not in floors and not one.evidence.restates]
     parts = []
     if any(one.fact == "must_catch" for one in harms):
         parts.append("items that must be caught are missed")
     if worse:
         names = distinct(short_name(one) for one in worse)
         parts.append(f"{enumerated(names, 3)} {'is' if len(names) == 1 else 'are'} worse")
+    if names := [one for one in distinct(map(short_name, floors)) if one not in map(short_name, worse)]:
+        parts.append(f"{enumerated(names, 3)} {'fails its floor' if len(names) == 1 else 'fail their floors'}")
     if any(one.fact == "failures" for one in harms):
         parts.append("more answers fail")
     missed = [one for one in harms if one.fact == "target_missed"]

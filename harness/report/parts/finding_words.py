@@ -259,6 +259,8 @@ def _check(one: Finding) -> str:
     place_of = place(one) if one.category else everything
     name = f"{metric_words(str(one.metric))} of {place_of}"
     size = f", {numbers.points_with_interval(one.difference)} points" if one.difference is not None else ""
+    if one.after is not None:
+        size = f", and it is {numbers.share_with_interval(one.after)}"
     if verdict == "REGRESSION":
         return f"{name} fails the gate’s check ({asked}{size})."
     more = f"; about {further_items(one)} would settle it" if told.more else ""
