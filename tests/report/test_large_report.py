@@ -69,6 +69,13 @@ def test_twenty_candidates_make_a_page_of_less_than_two_megabytes(tmp_path):
     assert measured["page_bytes"] < 2_000_000
 
 
+def test_sixty_categories_of_five_candidates_travel_as_one_attachment(tmp_path):
+    """They made a page of 5.5 MB, most of it tables of candidates that are not in view."""
+    measured = build(tmp_path, 2_000, 60, 5)
+    assert measured["files"] == 1
+    assert measured["page_bytes"] < 3_000_000
+
+
 @pytest.mark.browser
 def test_large_report_shows_content_at_once_and_filters_quickly(large, browser):
     folder, _ = large

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from hostile import ATTACKS, hostile_source
+from markupsafe import Markup
 from stored import store_run
 from synthetic import left_out_note, rescored, synthetic_source, with_notes
 
@@ -23,6 +24,7 @@ from harness.cli.report import command as report_command
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.measure.slices import SMALL_CELL
+from harness.report.comparison import cells, items
 from harness.report.comparison import page as page_module
 from harness.report.comparison.build import build_report
 from harness.report.comparison.input_changes import diff_lines
@@ -389,3 +391,21 @@ def test_the_verdict_names_categories_as_readers_know_them(source):
     names = {one: facts.name for one, facts in source.policy.categories.items()}
     assert any(name in told for name in names.values())
     assert not any(re.search(rf"\b{one} (recall|precision)", told) for one in names)
+
+
+def test_a_page_of_many_figures_packs_what_is_not_in_view(data, monkeypatch):
+    """Sixty categories of five candidates were a page of 5.5 MB; nothing of it may be lost."""
+    monkeypatch.setattr(cells, "is_many", lambda _: True)
+    page = page_module.render_page(data, "masked", [], None)
+    monkeypatch.setattr(items, "packed_part", Markup)
+    plain = page_module.render_page(data, "masked", [], None)
+    note = '<noscript><p class="muted">This part needs JavaScript.</p></noscript>'
+    part_of = re.compile(f'{re.escape(note)}<script type="text/plain" data-packed="1">([^<]+)</script>')
+    parts = part_of.findall(page)
+    assert len(page) < 0.8 * len(plain)
+    assert "Confusion between categories, v2" not in page
+    for packed in parts:
+        part = unpacked(packed).decode("utf-8")
+        assert part in plain
+        plain = plain.replace(part, "", 1)
+    assert plain == part_of.sub("", page)

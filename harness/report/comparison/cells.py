@@ -7,6 +7,8 @@ Numbers are rounded by ``report.numbers``.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 from markupsafe import Markup
 
@@ -36,7 +38,7 @@ from harness.report.comparison.long_table import LONG_TABLE, told_and_still
 from harness.report.comparison.many import drawn_candidates, drawn_words, is_many
 from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_caption, matrix_columns, printed_rows
 from harness.report.comparison.source import OUTCOME_NAMES
-from harness.report.comparison.strip import Strip, strips
+from harness.report.comparison.strip import strips
 from harness.report.comparison.tiles import fold_words, tiles_of
 from harness.report.parts import numbers
 from harness.report.parts.assets import asset, script, sha256_source
@@ -92,6 +94,7 @@ class Page:
         self.same_within = f"{100 * SAME_WITHIN:g}"
         self.error_kinds = list(ERROR_KINDS.items())
         self.maps = HeatMaps(data)
+        self.strips = partial(strips, data)
         self.printed = printed_rows(data)
         self.tiles, self.matrix_caption = tiles_of(data), matrix_caption(data)
         self.fold_words = fold_words(data)
@@ -170,6 +173,11 @@ class Page:
         shown = NEWLY.get(metric) or tuple(NEWLY_WORDS)
         return [(name, NEWLY_WORDS[name], found[name]) for name in shown]
 
+    def packed(self, keep: bool = False, *, caller: Callable[[], str]) -> Markup:
+        """A part that does not stand in view at once: packed on a page of many figures, being most of its bytes."""
+        content = str(caller())
+        return items.packed_part(content) if self.is_many and not keep and content.strip() else Markup(content)
+
     @property
     def screens(self) -> list[list[tuple[str, list[Told]]]]:
         """The first screen of each candidate: heading and findings, the statistics apart."""
@@ -184,10 +192,6 @@ class Page:
     def matrix(self) -> list[MatrixRow]:
         """Candidates by category, where there are three or more."""
         return candidate_matrix(self.data)
-
-    def strips(self, pair: Pair) -> list[Strip]:
-        """Language by category, of the first screen."""
-        return strips(self.data, pair)
 
     def marker(self, candidate: str) -> Markup:
         """The mark of a candidate in every drawing."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from harness.report.comparison.opened import opened_rows
@@ -37,17 +38,25 @@ Block = tuple[str, str]
 
 def item_blocks(source: ReportSource, text_mode: TextMode, width: int = TEXT_WIDTHS[0]) -> Iterator[Block]:
     """Name and content of every block, one at a time; texts are cut at ``width``, rationales at a quarter of it."""
-    yield "index", _encoded(orjson.dumps(_index(source, text_mode)))
-    yield "codes", _encoded(_codes(source))
+    yield "index", packed(orjson.dumps(_index(source, text_mode)))
+    yield "codes", packed(_codes(source))
     for number, start in enumerate(range(0, len(source.item_ids), CHUNK)):
-        yield f"items-{number}", _encoded(orjson.dumps(_chunk(source, start, text_mode, width)))
+        yield f"items-{number}", packed(orjson.dumps(_chunk(source, start, text_mode, width)))
 
 
-def _encoded(content: bytes) -> str:
-    if len(content) < COMPRESS_FROM:
+def packed(content: bytes, compress_from: int = COMPRESS_FROM) -> str:
+    """Bytes as a block of the page: deflated where that is worth it, in base 64."""
+    if len(content) < compress_from:
         return "p" + base64.b64encode(content).decode("ascii")
     packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return "z" + base64.b64encode(packer.compress(content) + packer.flush()).decode("ascii")
+
+
+def packed_part(content: str) -> Markup:
+    """A part of the page that its script puts in place; those without scripts are told that it is missing."""
+    note = '<noscript><p class="muted">This part needs JavaScript.</p></noscript>'
+    block = packed(content.encode("utf-8", "backslashreplace"), compress_from=0)
+    return Markup(f'{note}<script type="text/plain" data-packed="1">{block}</script>')
 
 
 def _index(source: ReportSource, text_mode: TextMode) -> dict[str, Any]:

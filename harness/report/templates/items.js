@@ -32,8 +32,7 @@ const H = (() => {
       document.head.append(script);
     });
   }
-  async function block(name) {
-    const text = await raw(name);
+  async function unpacked(text) {
     const binary = atob(text.slice(1)),
       bytes = new Uint8Array(binary.length);
     for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
@@ -41,6 +40,7 @@ const H = (() => {
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
+  const block = async (name) => unpacked(await raw(name));
   const json = async (name) => JSON.parse(new TextDecoder().decode(await block(name)));
   function part(number) {
     if (!chunks.has(number)) chunks.set(number, json(`items-${number}`));
@@ -534,5 +534,5 @@ const H = (() => {
     document.getElementById("reset").addEventListener("click", () => set({ ...START, pair: state.pair }).then(remember));
     await apply();
   }
-  return { start, set, remember, goTo, state, START, about, fail: (error) => say(String(error.message || error)) };
+  return { start, set, remember, goTo, state, START, about, unpacked, fail: (error) => say(String(error.message || error)) };
 })();

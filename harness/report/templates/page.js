@@ -55,6 +55,20 @@
   }
   refresh();
 
+  // parts that travel packed are put in their places as soon as the page stands
+  async function unpack() {
+    const parts = all("script[data-packed]"),
+      contents = await Promise.all(parts.map((one) => H.unpacked(one.textContent)));
+    for (const [at, one] of parts.entries()) {
+      const part = document.createElement("template");
+      part.innerHTML = new TextDecoder().decode(contents[at]);
+      one.replaceWith(part.content);
+    }
+    if (!parts.length) return;
+    refresh();
+    document.dispatchEvent(new Event("unpacked"));
+  }
+
   // production view
   const traffic = document.getElementById("traffic"),
     seconds = document.getElementById("seconds");
@@ -75,6 +89,7 @@
     };
     traffic.addEventListener("input", update);
     seconds.addEventListener("input", update);
+    document.addEventListener("unpacked", update);
     update();
   }
 
@@ -123,5 +138,5 @@
     const link = event.target.closest('a[href^="#"]');
     if (link && link.getAttribute("href") === location.hash) route().catch(H.fail);
   });
-  requestAnimationFrame(() => setTimeout(() => H.start().then(route).catch(H.fail)));
+  requestAnimationFrame(() => setTimeout(() => unpack().then(H.start).then(route).catch(H.fail)));
 })();

@@ -23,9 +23,11 @@
     button.parentElement.setAttribute("aria-sort", up);
     body.append(...order.map((at) => rows[at]));
   }
-  for (const table of document.querySelectorAll("table.cards:not(.items), table.matrix")) {
+  const prepared = new WeakSet();
+  const prepare = (table) => {
     const body = table.tBodies[0];
-    if (!table.tHead || !body || body.rows.length < 3 || [...body.rows].some((row) => row.querySelector("[colspan]"))) continue;
+    if (prepared.has(table) || !table.tHead || !body || body.rows.length < 3 || [...body.rows].some((row) => row.querySelector("[colspan]"))) return;
+    prepared.add(table);
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       if (!head.textContent.trim()) return;
       const button = document.createElement("button");
@@ -35,5 +37,8 @@
       button.addEventListener("click", () => sort(table, column, button));
       head.append(button);
     });
-  }
+  };
+  const prepareAll = () => document.querySelectorAll("table.cards:not(.items), table.matrix").forEach(prepare);
+  document.addEventListener("unpacked", prepareAll);
+  prepareAll();
 })();

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from browser_page import Watched, settled
+from browser_page import Watched, settled, unfold, written
+from synthetic import synthetic_source
 
 pytestmark = pytest.mark.browser
 
@@ -87,3 +88,17 @@ def test_every_control_in_view_is_reached_by_the_tab_key(watched, report):
         if at == str(wanted - 1):
             break
     assert {str(at) for at in range(wanted)} - reached == set()
+
+
+def test_parts_that_travel_packed_are_put_in_their_places(watched, tmp_path):
+    """Switches, sorting and the sums of production reach what was unpacked."""
+    page = watched.open(written(synthetic_source(60, 3, 9), tmp_path))
+    assert page.locator("script[data-packed]").count() == 0
+    unfold(page, "production")
+    page.fill("#traffic", "1000")
+    tables = page.locator("#production table:visible")
+    assert tables.count() == 1
+    assert tables.locator("button.sort").count() > 3
+    assert not page.locator("#production td:visible", has_text=",000").count()
+    unfold(page, "confusion")
+    assert page.locator("#confusion table:visible").count() == 1
