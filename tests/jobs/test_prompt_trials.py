@@ -152,6 +152,7 @@ def test_a_dry_run_calls_nothing_and_about_chooses(folder):
     done = run(folder, "ablate", str(folder / "eval.yaml"), "--about", "hate", "--dry-run")
     assert "v1" in done.stdout
     assert "no-turn" not in done.stdout
+    assert re.search(r"^no-line-\d+: line \d+, about hate$", done.stdout, re.MULTILINE)
     assert not (folder / "runs").exists()
 
 

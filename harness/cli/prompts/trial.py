@@ -35,6 +35,9 @@ def run_trial(
     with interruptible(), prepare_variants(loaded, name, variants, options, os.environ, suffix=suffix) as prepared:
         if is_dry_run:
             show_dry_run(prepared, as_json=False)
+            for one in variants:
+                about = f", about {', '.join(one.categories)}" if one.categories else ""
+                click.echo(f"{one.name}: {one.what}{about}")
             return None
         note(f"{len(variants)} variants of '{name}' and itself, over the eval's items.")
         summary, run = ran(prepared, stream=progress_stream(), on_start=announce_model)
