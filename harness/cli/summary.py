@@ -30,7 +30,8 @@ def show_summary(summary: RunSummary) -> None:
     else:
         calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
         cost = f"{cost_words(summary)}, {numbers.duration(summary.wall_s)}"
-        click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}; {summary.path}")
+        place = f"; {summary.path}" if summary.path else ""  # a run on a cluster that was stopped has none yet
+        click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}{place}")
     for name, counts in summary.counts.items():
         is_open = summary.status == "incomplete"
         parts = [f"{numbers.count(n)} {outcome_words(one, is_open=is_open)}" for one, n in counts.items() if n]

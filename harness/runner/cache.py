@@ -34,9 +34,9 @@ INSERT = (
     "ON CONFLICT (key) DO NOTHING"
 )
 LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
-_SUMS = ("calls", "rule_tokens", "input_tokens", "cached_tokens", "output_tokens")
+_SUMS = ("calls", "rule_tokens", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 ADD_MEASURE = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(f"{one} = {one} + excluded.{one}" for one in _SUMS)
-MEASURE = f"INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?) {ADD_MEASURE}"
+MEASURE = f"INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?, ?) {ADD_MEASURE}"
 MEASURED = f"SELECT {', '.join(_SUMS)} FROM measures WHERE key = ?"
 TRY_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.25

@@ -53,7 +53,7 @@ class CandidateEstimate:
         calls: Calls to make.
         cached: Answers at hand.
         input_tokens: Expected tokens of the calls; ``cached_input_tokens`` of them from the provider's prompt cache.
-        output_tokens: Expected tokens of the answers.
+        output_tokens: Expected tokens of the answers; ``reasoning_tokens`` of them are reasoning.
         cost_usd: None when a model it asks has no price.
         is_lower_bound: Whether more may be asked, depending on answers.
         basis: What the tokens rest on: the weakest basis of the models it asks; None where nothing is to be asked.
@@ -66,6 +66,7 @@ class CandidateEstimate:
     input_tokens: int = 0
     cached_input_tokens: int = 0
     output_tokens: int = 0
+    reasoning_tokens: int = 0
     cost_usd: float | None = 0.0
     is_lower_bound: bool = False
     basis: Basis | None = None
@@ -164,21 +165,23 @@ def _price(
     """Add the tokens and money of the calls to one model."""
     endpoint = request.endpoints[model_id]
     basis, seen = _basis(candidate, endpoint, calls.seen, cache)
-    n_input, n_output, n_cached = calls.rule_input, calls.rule_output, 0
+    n_input, n_output, n_cached, n_thought = calls.rule_input, calls.rule_output, 0, 0
     if seen is not None:
         n_input = round(calls.rule_input * seen.input_tokens / seen.rule_tokens)
         n_output = round(calls.calls * seen.output_tokens / seen.calls)
+        n_thought = round(calls.calls * seen.reasoning_tokens / seen.calls)
         n_cached = round(n_input * seen.cached_tokens / seen.input_tokens) if seen.input_tokens else 0
         total.n_measured += seen.calls
     total.input_tokens += n_input
     total.cached_input_tokens += n_cached
     total.output_tokens += n_output
+    total.reasoning_tokens += n_thought
     total.basis = max(filter(None, (total.basis, basis)), key=BASES.index)
     if endpoint.price is None:
         total.cost_usd = None
     elif total.cost_usd is not None:
         price = batch_price(endpoint.price) if request.is_batch else endpoint.price
-        total.cost_usd += cost_usd(Usage(n_input, n_cached, n_output), price)
+        total.cost_usd += cost_usd(Usage(n_input, n_cached, n_output, n_thought), price)
 
 
 def _basis(

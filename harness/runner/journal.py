@@ -39,6 +39,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE batch_requests (key BLOB NOT NULL PRIMARY KEY, batch INTEGER NOT NULL, usd REAL NOT NULL, "
         "tokens INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    ("ALTER TABLE measures ADD COLUMN reasoning_tokens INTEGER NOT NULL DEFAULT 0",),
 )
 """Statements that lead from schema N to schema N + 1; ``user_version`` says where a file is."""
 BUSY_S = 60.0

@@ -30,6 +30,7 @@ class Measure:
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    reasoning_tokens: int = 0
 
     def add(self, request: Request, usage: Usage) -> None:
         """Count one answer."""
@@ -38,6 +39,7 @@ class Measure:
         self.input_tokens += usage.input_tokens
         self.cached_tokens += usage.cached_tokens
         self.output_tokens += usage.output_tokens
+        self.reasoning_tokens += usage.reasoning_tokens
 
     def plus(self, other: Measure) -> Measure:
         """Both together."""

@@ -81,6 +81,7 @@ RAY_FAULTS = (
     Fault("ray: a worker is killed", "one line; its shard goes on in another worker", "every answer committed before; at most what was in flight is asked again"),
     Fault("ray: a machine is lost", "one line a shard; they go on on other machines", "every answer committed before; at most what was in flight is asked again"),
     Fault("ray: the driver is killed", "nothing; the same command goes on", "every answer committed before; at most what was in flight is asked again"),
+    Fault("ray: Ctrl-C", "calls under way are waited for; status `incomplete`, exit code 5; a second Ctrl-C ends them at once", "every answer; the same command asks only what is missing"),
     Fault("ray: a bound is reached", "status `incomplete`, exit code 5; no call of any shard goes beyond it", "every answer; a higher bound goes on"),
     Fault("ray: a refusal of every item", "the run ends within twenty items a shard with the server's words, exit code 1", "what was answered before"),
 )  # fmt: skip

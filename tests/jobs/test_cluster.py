@@ -278,6 +278,33 @@ def test_a_killed_driver_goes_on_with_the_same_command(home, cluster):
         same_bytes(*(one["path"] for one in cached))
 
 
+@proves("ray: Ctrl-C")
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_ctrl_c_waits_for_what_is_under_way_and_the_same_command_goes_on(home):
+    """As a terminal does it: the signal reaches the driver, Ray's processes and the workers alike."""
+    with FaultServer(latency_s=0.2) as server:
+        project(home, server.url, n=300)
+        command = [sys.executable, "-c", "from harness.cli import main; main()", "run", "e.yaml", *map(str, RAY)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        while server.served < 40:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said, told = process.communicate(timeout=120)
+        assert process.returncode == 5, told
+        assert "calls under way are waited for (they are paid for); once more ends them at once" in told
+        assert "The run is incomplete (interrupted): the same command goes on where it stopped." in told
+        assert "Traceback" not in told
+        assert "not asked yet" in said
+        assert server.served < 300
+        assert harness(*RAY)["status"] == "complete"
+        assert server.served == 300
+
+
 @slow
 @pytest.mark.filterwarnings("ignore")
 def test_workers_killed_at_random_lose_nothing_and_pay_nothing_twice(home, cluster):
