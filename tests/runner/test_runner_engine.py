@@ -155,6 +155,8 @@ def test_workers_follow_the_models_a_candidate_asks():
         name: ready_endpoint(name, "http://h/v1", limits=Limits(concurrency=n)) for name, n in (("m", 5), ("n", 9))
     }
     assert [worker_count(Asking("a", "m"), endpoints), worker_count(Local(), endpoints)] == [5, 1]
+    many = {"m": ready_endpoint("m", "http://host/v1", "k", limits=Limits(concurrency=64))}
+    assert worker_count(Asking("a", "m"), many) == 128  # a free place is taken from requests that are ready
 
 
 class ByCategory(Asking):
