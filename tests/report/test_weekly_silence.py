@@ -104,3 +104,14 @@ def test_a_newest_week_that_is_old_says_that_no_run_was_made_since(tmp_path):
     tell_week(story, None, "NO RUN", first=said)
     source = dataclasses.replace(source, this_week="2026-W44")  # this week's run may be yet to come
     tell_week(story, never=("NO RUN",))
+
+
+def test_the_fall_of_a_critical_category_is_told_before_larger_ones(tmp_path):
+    """Three larger falls took the room of the first screen."""
+    story = Story(tmp_path, dict.fromkeys(SIX, GOLD), policy={"c5": {"severity": "critical"}})
+    story.run({"main": dict.fromkeys(SIX, caught(GOLD, 190))}, week="2026-W43")
+    fallen = {name: caught(GOLD, 100 if name != "c5" else 150) for name in SIX}
+    story.run({"main": fallen}, week="2026-W44")
+    told = [one for one in story.weekly().headline if one.startswith("Recall of ")]
+    assert told[0].startswith("Recall of C5 fell by 20.0 points")
+    tell_week(story, None, "Recall of C5 fell by 20.0 points")

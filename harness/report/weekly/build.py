@@ -73,7 +73,8 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     entries = ledger_of(source)
     lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
     rows = _rows(source, names, series, paired, lost)
-    movements = _movements(week, names, series, paired, previous_week)
+    critical = {one for one in run.categories if run.meta.policy.category(one).severity == "critical"}
+    movements = _movements(week, names, series, paired, previous_week, critical)
     splits, n_split = _splits(before, run, candidate, names) if before is not None and not is_comparable else ((), 0)
     causes = causes_of(source, movements, changes, splits, n_split, is_comparable=is_comparable)
     examples = {one: example_of(source, index, text_mode) for index, one in enumerate(run.item_ids)}
@@ -259,8 +260,9 @@ def _movements(
     series: tuple[Series, ...],
     paired: Comparison | None,
     previous_week: str | None,
+    critical: Set[str],
 ) -> tuple[Movement, ...]:
-    """Chart flags, then what only the pairs prove; the worst first."""
+    """Chart flags, then what only the pairs prove; falls of critical categories first, then the worst."""
     found = [_flag(one, week, names) for one in series]
     kept = [one for one in found if one is not None]
     flagged = {(one.category, one.metric) for one in kept}
@@ -286,7 +288,7 @@ def _movements(
                     sentence,
                 )
             )
-    kept.sort(key=_importance)
+    kept.sort(key=lambda one: (one.is_better, one.category not in critical, _importance(one)))
     return tuple(kept)
 
 

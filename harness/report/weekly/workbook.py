@@ -71,16 +71,16 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
     if not data.ledger:
         return []
     columns = (
-        Column("Key", width=24),
-        Column("Category", width=22),
-        Column("Slice", width=22),
+        Column("Key", width=42),
+        Column("Category", width=26),
+        Column("Slice", width=26),
         Column("Metric", width=12),
         Column("Since", width=10),
         Column("Before", "rate", 9),
         Column("Then", "rate", 9),
         Column("Now", "rate", 9),
         Column("Same labels", width=11),
-        Column("State", "long", 60),
+        Column("State", "long", 44),
         Column("Owner", width=22),
     )
     rows = [
