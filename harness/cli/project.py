@@ -44,7 +44,7 @@ NESTED: Mapping[str, Sequence[str]] = {
         "diff",
         "stale",
     ),
-    "prompts": ("diff", "show", "ablate", "stability"),
+    "prompts": ("diff", "show", "ablate", "stability", "optimise"),
     "rules": ("test",),
     "runs": ("list", "show", "note", "merge"),
     "baseline": ("set", "show"),

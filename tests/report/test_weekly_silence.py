@@ -115,3 +115,13 @@ def test_the_fall_of_a_critical_category_is_told_before_larger_ones(tmp_path):
     told = [one for one in story.weekly().headline if one.startswith("Recall of ")]
     assert told[0].startswith("Recall of C5 fell by 20.0 points")
     tell_week(story, None, "Recall of C5 fell by 20.0 points")
+
+
+def test_many_open_targets_of_one_owner_are_one_ask(tmp_path):
+    """Sixty categories made fifty asks for more items, and buried what had to be done."""
+    policy = {name: {"target": {"recall": 0.9}, "owner": "policy"} for name in SIX}
+    story = Story(tmp_path, dict.fromkeys(SIX, GOLD), policy=policy)
+    story.run({"main": dict.fromkeys(SIX, caught(GOLD, 184))}, week="2026-W43")
+    asked = "Whether 6 targets are met cannot be told yet; what would settle them: recall of C0 (about "
+    tell_week(story, None, asked)
+    assert len([one for one in story.weekly().asks if "cannot be told" in one.text]) == 1

@@ -30,6 +30,8 @@ from harness.runs import RunMeta
 
 GOLDEN_OWNER = "golden-set owner"
 NO_OWNER = "no owner named in the policy"
+MOST_OPEN = 3
+"""Open targets of one owner that are asks of their own."""
 MIN_WITNESSES = 3
 """Two weak candidates agree against a good label all too often."""
 _UNITS = {"recall": "violating items", "precision": "flagged items"}
@@ -281,15 +283,34 @@ def _workload(operations: Operations) -> Iterable[Ask]:
 
 
 def _open(rows: Sequence[CategoryRow]) -> Iterable[Ask]:
+    """Targets that further items would settle: an ask each, or one for all of an owner who has many."""
+    of_owner: dict[str, list[tuple[CategoryRow, Judgement]]] = {}
     for row in rows:
         for one in row.judgements.values():
             if one.verdict == "open" and one.more:
-                text = (
-                    f"Whether {row.name} meets its {one.metric} target of {numbers.share(one.target, 0)} "
-                    f"cannot be told yet: about {numbers.count(one.more)} more {_UNITS[one.metric]} would settle it if "
-                    f"{numbers.share(row.results[one.metric].value)} is true."
-                )
-                yield Ask(30 + _severity(row), _owner(row), text, row.id)
+                of_owner.setdefault(_owner(row), []).append((row, one))
+    for owner, found in of_owner.items():
+        if len(found) > MOST_OPEN:
+            rank = 30 + min(_severity(row) for row, _ in found)
+            yield Ask(rank, owner, _open_together(found))
+            continue
+        for row, one in found:
+            text = (
+                f"Whether {row.name} meets its {one.metric} target of {numbers.share(one.target, 0)} "
+                f"cannot be told yet: about {numbers.count(one.more or 0)} more {_UNITS[one.metric]} would settle it "
+                f"if {numbers.share(row.results[one.metric].value)} is true."
+            )
+            yield Ask(30 + _severity(row), owner, text, row.id)
+
+
+def _open_together(found: Sequence[tuple[CategoryRow, Judgement]]) -> str:
+    """The targets of one owner that cannot be told, those first that the fewest items settle."""
+    nearest = sorted(found, key=lambda pair: (pair[1].more or 0, pair[0].id))
+    names = [
+        f"{one.metric} of {row.name} (about {numbers.count(one.more or 0)} more {_UNITS[one.metric]})"
+        for row, one in nearest
+    ]
+    return f"Whether {len(found)} targets are met cannot be told yet; what would settle them: {enumerated(names, 4)}."
 
 
 def _golden(source: AskSource) -> Iterable[Ask]:
