@@ -181,10 +181,13 @@ def project_folder(top: str, folder: Path | None) -> Path | None:
     if folder is None:
         return None
     folder = folder.resolve()
-    for one in (folder, *([folder.parent] if folder.name in PROJECT_FOLDERS else [])):
+    places = (folder, *([folder.parent] if folder.name in PROJECT_FOLDERS else []))
+    for one in places:
         if (one / f"{top}.py").is_file() or (one / top / "__init__.py").is_file():
             return one
-    return None
+    # a folder of modules without __init__.py, which Python takes last: not where anything else bears the name
+    plain = next((one for one in places if any((one / top).glob("*.py"))), None)
+    return plain if plain is not None and _origin(top) in (None, plain / top) else None
 
 
 def source_hash(path: str, found: Any) -> str:

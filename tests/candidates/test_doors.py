@@ -14,7 +14,7 @@ from harness.candidates import parsers
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.files import doors
-from harness.files.doors import Door, import_object, refusal_of
+from harness.files.doors import Door, import_object, project_folder, refusal_of
 from harness.files.kinds import kinds
 from tests.gating.small_eval import write_eval
 
@@ -208,6 +208,18 @@ def test_code_of_a_project_lies_beside_the_eval_or_above_evals(tmp_path, monkeyp
     assert "belongs to no installed package" in refusal_of("stray_x:f", tmp_path / "evals")
     monkeypatch.setenv("PYTHONPATH", str(other))
     assert refusal_of("stray_x:f", tmp_path / "evals") is None
+
+
+def test_a_folder_of_modules_without_an_init_file_is_a_package_too(tmp_path):
+    """It was said not to be there."""
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "plain_folder_x").mkdir()
+    (tmp_path / "plain_folder_x" / "scorer.py").write_text("def f(texts): return texts\n")
+    path = "plain_folder_x.scorer:f"
+    assert import_object(path, what="classifier", folder=tmp_path / "evals")(["a"]) == ["a"]
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "mine.py").write_text("")
+    assert project_folder("numpy", tmp_path / "evals") is None  # the installed package bears the name
 
 
 def test_two_projects_do_not_lend_one_another_a_module(tmp_path):
