@@ -393,9 +393,7 @@ def _notes(
     if weights_of(candidate_run) is not None:
         notes.append(Statement("weighted"))
     limits = {run.meta.run_id: run.meta.limit for run in (candidate_run, baseline_run)}
-    notes += [
-        Statement("sample", facts={"run_id": run_id, "n_items": limit})
-        for run_id, limit in limits.items()
-        if limit is not None
-    ]
+    for run_id, limit in limits.items():
+        if limit is not None:
+            notes.append(Statement("sample", facts={"run_id": run_id, "n_items": limit}))
     return tuple(notes)
