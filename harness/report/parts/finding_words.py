@@ -356,7 +356,7 @@ def untold_sentences(findings: Sequence[Finding]) -> list[str]:
             slices.setdefault(one.slice[0], []).append(one.slice[1])
     for name, values in slices.items():
         said.append(
-            f"Anything about {name.replace('_', ' ')} {enumerated(values, 3)}: fewer than {SMALL_CELL} items stand "
-            "behind each figure."
+            f"Recall in {name.replace('_', ' ')} {enumerated(values, 3)}: fewer than {SMALL_CELL} violating items "
+            "stand behind each figure."
         )
     return said
