@@ -12,13 +12,12 @@ from harness.cli.options import (
     cache_option,
     find_run,
     json_option,
-    note,
     print_json,
     run_argument,
     runs_dir_option,
     warn_if_unfinished,
 )
-from harness.cli.thresholds import scored_candidate
+from harness.cli.thresholds import eval_option, note_added, scored_candidate, scored_option
 
 if TYPE_CHECKING:
     from harness.core.bands import BandGoal, BandKind
@@ -33,7 +32,7 @@ _RATE = click.FloatRange(min=0, min_open=True)
 
 @click.command("bands")
 @run_argument
-@click.option("--candidate", metavar="ID", help="The candidate; default: the only one with scores.")
+@scored_option
 @click.option("--goal", "goals", metavar="[CATEGORY:]GOAL", multiple=True, required=True,
               help=f"What is promised of what no person sees: {_ALLOWED}.")  # fmt: skip
 @click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE", default=0.05,
@@ -41,8 +40,7 @@ _RATE = click.FloatRange(min=0, min_open=True)
 @click.option("--review-seconds", type=_RATE, metavar="S", help="Time a person spends on one item; default: 30.")
 @click.option("--review-usd", "usd_per_hour", type=_RATE, metavar="USD", help="What an hour of a reviewer costs.")
 @click.option("--write", "new_name", metavar="ID", help="Add a cascade with these bands to the eval.")
-@click.option("--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
-              help="The eval that --write adds to; default: the one that was run.")  # fmt: skip
+@eval_option
 @cache_option
 @runs_dir_option
 @json_option
@@ -100,9 +98,7 @@ def command(
     from harness.jobs.thresholds import write_bands
 
     path, warnings = write_bands(run, name, new_name, chosen.categories, eval_path)
-    for warning in warnings:
-        note(f"Warning: {warning}")
-    note(f"Added candidate '{new_name}' to {path}. Next: harness run {path} --candidate {new_name}")
+    note_added(new_name, path, warnings)
 
 
 def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, list[BandGoal]]:

@@ -20,7 +20,7 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from harness.core.operating_points import Goal
     from harness.measure.operating_points import ChosenThreshold
@@ -32,9 +32,23 @@ _ALLOWED = "recall>=0.9, precision>=0.8, fpr<=0.01, volume=CANDIDATE, cost=MISS:
 _COST = re.compile(r"(?P<severity>\w+)=(?P<miss>[0-9.]+):(?P<false_alarm>[0-9.]+)")
 
 
+scored_option = click.option("--candidate", metavar="ID", help="The candidate; default: the only one with scores.")
+eval_option = click.option(
+    "--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
+    help="The eval that --write adds to; default: the one that was run.",
+)  # fmt: skip
+
+
+def note_added(name: str, path: Path, warnings: Sequence[str]) -> None:
+    """Say what was added to an eval, and what to do next."""
+    for warning in warnings:
+        note(f"Warning: {warning}")
+    note(f"Added candidate '{name}' to {path}. Next: harness run {path} --candidate {name}")
+
+
 @click.command("thresholds")
 @run_argument
-@click.option("--candidate", metavar="ID", help="The candidate; default: the only one with scores.")
+@scored_option
 @click.option("--goal", "goals", metavar="[CATEGORY:]GOAL", multiple=True, required=True,
               help=f"What the thresholds are for: {_ALLOWED}.")  # fmt: skip
 @click.option("--cost", "costs", metavar="SEVERITY=MISS:FALSE_ALARM", multiple=True,
@@ -42,8 +56,7 @@ _COST = re.compile(r"(?P<severity>\w+)=(?P<miss>[0-9.]+):(?P<false_alarm>[0-9.]+
 @click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE",
               help="Promise each recall on new data, wrong with at most this chance, such as 0.05.")  # fmt: skip
 @click.option("--write", "new_name", metavar="ID", help="Add a candidate with these thresholds to the eval.")
-@click.option("--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
-              help="The eval that --write adds to; default: the one that was run.")  # fmt: skip
+@eval_option
 @cache_option
 @runs_dir_option
 @json_option
@@ -98,9 +111,7 @@ def command(
     from harness.jobs.thresholds import write_candidate
 
     path, warnings = write_candidate(run, name, new_name, {one.category: one.threshold for one in found}, eval_path)
-    for warning in warnings:
-        note(f"Warning: {warning}")
-    note(f"Added candidate '{new_name}' to {path}. Next: harness run {path} --candidate {new_name}")
+    note_added(new_name, path, warnings)
 
 
 def scored_candidate(run: Run, name: str | None) -> str:

@@ -19,7 +19,7 @@ from harness.core.mcnemar import mcnemar_midp
 from harness.core.metric_facts import NOTHING_FLAGGED
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric, unit_of
 from harness.core.noninferiority import below_floor_test, floor_test, noninferiority_test
-from harness.core.paired import discordance, paired_difference
+from harness.core.paired import discordance, metric_of_both, paired_difference, support
 from harness.core.planning import (
     floor_items_needed,
     further_items,
@@ -67,6 +67,7 @@ def evaluate_check(
     rng: np.random.Generator,
     n_resamples: int = 10_000,
     is_same_system: bool = False,
+    with_plan: bool = True,
 ) -> CheckResult:
     """Test one check on its own: PASS, INCONCLUSIVE or NOT_EVALUABLE, with the p-values that ``gate`` corrects.
 
@@ -83,6 +84,7 @@ def evaluate_check(
         n_resamples: Tables of the precision test.
         is_same_system: Whether both sides are one system by fingerprint; where it then decides every item alike, a
             margin holds without a test. Two systems that happen to decide alike are tested.
+        with_plan: Also the interval, the items needed and the smallest margin, which no verdict rests on.
 
     Returns:
         The result with p_worse_holm still NaN and no REGRESSION.
@@ -105,11 +107,11 @@ def evaluate_check(
         return not_evaluable(spec, reason, evidence.n_excluded)
     power = joint_power(n_checks)
     if spec.kind == "floor":
-        tests = _floor_tests(spec, evidence, alpha, power)
+        tests = _floor_tests(spec, evidence, alpha, power if with_plan else None)
     elif table_metric(spec.metric) == "precision":
-        tests = _precision_tests(spec, evidence, alpha, power, rng, n_resamples)
+        tests = _precision_tests(spec, evidence, alpha, power if with_plan else None, rng, n_resamples)
     else:
-        tests = _matched_tests(spec, evidence, alpha, power)
+        tests = _matched_tests(spec, evidence, alpha, power if with_plan else None)
     remarks: list[Statement] = []
     is_passed = tests.p_non_inferior <= alpha
     is_itself = is_same_system and spec.kind == "margin" and not np.any(evidence.raw[[1, 2, 5, 6]])
@@ -186,28 +188,28 @@ def empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
     return SHARES[spec.metric].reason if discordance(raw, table_metric(spec.metric)).n == 0 else None
 
 
-def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
+def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float | None) -> _Tests:
     metric = table_metric(spec.metric)
     exact = discordance(evidence.cells, metric)
     n = max(1, round(exact.n))
     gained = min(n, round(exact.gained))
     lost = min(n - gained, round(exact.lost))
-    result = _difference(evidence, metric, alpha)
+    result = _difference(evidence, metric, alpha, with_interval=power is not None)
     psi = (gained + lost + 1) / (n + 2)
     needed = None
     p_value = noninferiority_test(gained, lost, n, spec.limit)
-    if p_value > alpha:
+    if power is not None and p_value > alpha:
         needed = recall_items_needed(spec.limit, psi, power=power, alpha=alpha)
     worse, better = (mcnemar_midp(gained, lost, alternative="worse"), mcnemar_midp(gained, lost, alternative="better"))
     return _Tests(
         p_value,
         worse,
         better,
-        _agreeing(spec, result, p_value, min(worse, better), alpha),
+        result if power is None else _agreeing(spec, result, p_value, min(worse, better), alpha),
         exact.gained - exact.lost <= -spec.limit * exact.n,
         needed,
         exact.n,
-        smallest_provable_margin(n, psi, alpha=alpha),
+        math.nan if power is None else smallest_provable_margin(n, psi, alpha=alpha),
         unit_of(spec.metric),
         _alike(evidence, metric, n, p_value, alpha, unit_of(spec.metric)),
         psi,
@@ -224,12 +226,17 @@ def _alike(evidence: CheckEvidence, metric: str, n: int, p_value: float, alpha: 
 
 
 def _precision_tests(
-    spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float, rng: np.random.Generator, n_resamples: int
+    spec: CheckSpec,
+    evidence: CheckEvidence,
+    alpha: float,
+    power: float | None,
+    rng: np.random.Generator,
+    n_resamples: int,
 ) -> _Tests:
     c = np.asarray(evidence.cells, dtype=np.float64)
-    result = _difference(evidence, "precision", alpha)
+    result = _difference(evidence, "precision", alpha, with_interval=power is not None)
     smallest = precision_smallest_margin(c, alpha=alpha)
-    needed = precision_items_needed(c, spec.limit, power=power, alpha=alpha)
+    needed = None if power is None else precision_items_needed(c, spec.limit, power=power, alpha=alpha)
     flagged, unit = float(c[[1, 2, 3, 5, 6, 7]].sum()), unit_of("precision")
     psi = (float(c[[1, 2, 5, 6]].sum()) + 1) / (flagged + 2)
     is_beyond = result.value <= -spec.limit
@@ -246,7 +253,8 @@ def _precision_tests(
     p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
     z = wgs_statistic(np.rint(c), pseudo_count=PSEUDO_COUNT)
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
-    result = _agreeing(spec, result, p_value, min(worse, better), alpha)
+    if power is not None:
+        result = _agreeing(spec, result, p_value, min(worse, better), alpha)
     return _Tests(p_value, worse, better, result, is_beyond, needed, flagged, smallest, unit, None, psi)
 
 
@@ -262,14 +270,20 @@ def _agreeing(
     return replace(result, low=low, high=high)
 
 
-def _difference(evidence: CheckEvidence, metric: str, alpha: float) -> MetricResult:
+def _difference(evidence: CheckEvidence, metric: str, alpha: float, *, with_interval: bool) -> MetricResult:
+    if not with_interval:
+        counted = evidence.cells if evidence.is_weighted else evidence.raw
+        before, after = metric_of_both(np.asarray(counted, dtype=np.float64), metric)
+        return MetricResult(
+            float(after - before), math.nan, math.nan, round(float(evidence.raw[support(metric)].sum()))
+        )
     scaled = paired_difference(evidence.cells, metric, confidence=1 - 2 * alpha)
     plain = paired_difference(evidence.raw, metric, confidence=1 - 2 * alpha)
     value = scaled.value if evidence.is_weighted else plain.value
     return MetricResult(value, scaled.low, scaled.high, plain.n, evidence.n_excluded)
 
 
-def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float) -> _Tests:
+def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: float | None) -> _Tests:
     """The candidate alone against a floor; where less is better the share of the other items against 1 - limit."""
     c, raw = np.asarray(evidence.cells, dtype=np.float64), np.asarray(evidence.raw, dtype=np.float64)
     successes, trials = SHARES[spec.metric].cells("candidate")
@@ -283,7 +297,9 @@ def _floor_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power: 
     value = float(counted[successes].sum()) / float(counted[trials].sum())
     shown = (1 - value, 1 - high, 1 - low) if is_upper_limit else (value, low, high)
     p_value = floor_test(k, n, floor)
-    needed = floor_items_needed(value, floor, power=power, alpha=alpha) if state != "met" else None
+    needed = None
+    if power is not None and state != "met":
+        needed = floor_items_needed(value, floor, power=power, alpha=alpha)
     result = MetricResult(*shown, round(float(raw[trials].sum())), evidence.n_excluded)
     p_worse = below_floor_test(k, n, floor)
     return _Tests(p_value, p_worse, math.nan, result, value <= floor, needed, n, math.nan, unit_of(spec.metric), None)

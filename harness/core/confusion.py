@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = -1
 _BLOCK_CELLS = 1 << 22  # bounds the temporary masks to a few MB at any number of items
 
 
@@ -88,7 +87,7 @@ def check_codes(name: str, array: NDArray[Any]) -> None:
     """
     if array.dtype.kind not in "iub":
         raise ValueError(f"{name} must be an integer array of -1, 0, 1, got {array.dtype}")
-    if array.size and (array.min() < MISSING or array.max() > 1):
+    if array.size and (array.min() < -1 or array.max() > 1):
         raise ValueError(f"{name} must hold only -1 (missing), 0 and 1, got {array.min()}..{array.max()}")
 
 

@@ -71,6 +71,7 @@ def decide_gate(
     alpha: float = 0.05,
     n_resamples: int = 10_000,
     is_same_system: bool = False,
+    with_plan: bool = True,
 ) -> GateResult:
     """Decide a gate from the paired counts of its checks.
 
@@ -86,6 +87,7 @@ def decide_gate(
         alpha: One-sided level of every check, in (0, 1).
         n_resamples: Tables of the precision test.
         is_same_system: Whether both sides are one system by fingerprint.
+        with_plan: Also the intervals and items needed of the checks, which the verdict does not rest on.
 
     Returns:
         Verdict, reasons and results; P(PASS) <= alpha when a critical category is truly worse by its margin.
@@ -116,6 +118,7 @@ def decide_gate(
             rng=rng,
             n_resamples=n_resamples,
             is_same_system=is_same_system,
+            with_plan=with_plan,
         )
 
     results = [evaluate(spec, evidence) for spec, evidence in checks]

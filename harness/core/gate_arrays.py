@@ -110,9 +110,9 @@ def gate_arrays(
     """
     _check(arrays, categories, checks, alternatives)
 
-    def decide(data: GateArrays) -> GateResult:
+    def decide(data: GateArrays, *, with_plan: bool) -> GateResult:
         evidence = [(spec, check_evidence(data, spec, categories, alpha=alpha)) for spec in checks]
-        pooled = _pooled_evidence(data, checks, categories, alpha)
+        pooled = _pooled_evidence(data, evidence, categories, alpha)
         return decide_gate(
             evidence,
             seed=seed,
@@ -120,16 +120,17 @@ def gate_arrays(
             alpha=alpha,
             n_resamples=n_resamples,
             is_same_system=is_same_system,
+            with_plan=with_plan,
         )
 
-    result = decide(arrays)
+    result = decide(arrays, with_plan=True)
     missing = missing_pairs(arrays)
     n_items, n_missing = arrays.y_true.shape[0], int(np.count_nonzero(missing.any(axis=1)))
     if n_missing > max_missing * n_items:
         missed = {"n_missing": n_missing, "n_items": n_items, "most": max_missing}
         return replace(result, verdict="INVALID", reasons=(Statement("missing_pairs", facts=missed),))
     if n_missing:
-        imputed = decide(impute_against_candidate(arrays)).verdict
+        imputed = decide(impute_against_candidate(arrays), with_plan=False).verdict
         if imputed != result.verdict:
             changed = {"verdict": result.verdict, "becomes": imputed, "n_missing": n_missing}
             return replace(result, verdict="INVALID", reasons=(Statement("missing_pairs_decide", facts=changed),))
@@ -137,7 +138,7 @@ def gate_arrays(
     reasons = list(result.reasons)
     for name, (a, b) in (alternatives or {}).items():
         at = (alternatives_at or {}).get(name, arrays.at)
-        verdict = decide(replace(arrays, a=a, b=b, at=at)).verdict
+        verdict = decide(replace(arrays, a=a, b=b, at=at), with_plan=False).verdict
         sensitivity[name] = verdict
         if verdict != result.verdict:
             reasons.append(Statement("other_reading", facts={"verdict": verdict, "reading": name}))
@@ -325,20 +326,17 @@ def impute_against_candidate(arrays: GateArrays) -> GateArrays:
 
 
 def _pooled_evidence(
-    arrays: GateArrays, checks: Sequence[CheckSpec], categories: Sequence[str], alpha: float
+    arrays: GateArrays, evidence: Sequence[tuple[CheckSpec, CheckEvidence]], categories: Sequence[str], alpha: float
 ) -> dict[PoolKey, CheckEvidence]:
     """Guarded categories stacked, an item's categories forming one cluster."""
     n_items = arrays.y_true.shape[0]
     item_clusters = np.arange(n_items) if arrays.clusters is None else arrays.clusters
     members: dict[PoolKey, list[CheckSpec]] = {}
-    for spec in checks:
-        if spec.tier == "guarded":
+    for spec, own in evidence:
+        if spec.tier == "guarded" and own.reason is None:
             members.setdefault((spec.metric, spec.kind), []).append(spec)
     pooled = {}
-    for key, specs in members.items():
-        usable = [spec for spec in specs if check_evidence(arrays, spec, categories, alpha=alpha).reason is None]
-        if not usable:
-            continue
+    for key, usable in members.items():
         columns = [_columns(arrays.at.get(spec.metric, arrays), spec, categories) for spec in usable]
         y_true, a, b = (np.concatenate([column[part] for column in columns]) for part in range(3))
         clusters = np.tile(item_clusters, len(usable))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.core.agreeing import agreeing_interval
 from harness.core.confusion import check_codes
 from harness.core.mcnemar import mcnemar_midp
-from harness.core.metric_facts import NOTHING_FLAGGED, NOTHING_TO_FIND
+from harness.core.metric_facts import NOTHING_TO_FIND
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES, metrics_on
 from harness.core.metrics import METRICS
 from harness.core.resampling import paired_f1, percentile_interval, permute_cells, resample_cells
@@ -215,25 +215,20 @@ def paired_difference(
     c = check_cells(cells)
     if metric in MATCHED:
         return _matched_difference(c, metric, confidence, n_excluded)
-    if metric == "precision":
-        flagged_a, flagged_b = c[[2, 3, 6, 7]].sum(), c[[1, 3, 5, 7]].sum()
-        n = round(float(c[[1, 2, 3, 5, 6, 7]].sum()))
-        if flagged_a == 0 or flagged_b == 0:
-            return MetricResult.undefined(NOTHING_FLAGGED, n=n, n_excluded=n_excluded)
-        low, high = wgs_interval(c, confidence=confidence)
-        value = float(c[[5, 7]].sum() / flagged_b - c[[6, 7]].sum() / flagged_a)
-        return MetricResult(value, low, high, n, n_excluded)
     if metric not in PAIRED_METRICS:
         raise ValueError(f"metric must be one of {', '.join(PAIRED_METRICS)}, got '{metric}'")
-    if rng is None:
+    if rng is None and metric != "precision":
         raise ValueError(f"the {metric} difference is bootstrapped: pass rng")
     n = round(float(c[support(metric)].sum()))
-    baseline, candidate = _of_both(c, metric)
+    baseline, candidate = metric_of_both(c, metric)
     value = float(candidate - baseline)
     if math.isnan(value):
         nothing = NOTHING_TO_FIND if metric == "f1" else SHARES[metric].reason
         return MetricResult.undefined(nothing, n=n, n_excluded=n_excluded)
-    a, b = _of_both(resample_cells(c, n_resamples, rng), metric)
+    if rng is None or metric == "precision":  # all others were given one
+        low, high = wgs_interval(c, confidence=confidence)
+        return MetricResult(value, low, high, n, n_excluded)
+    a, b = metric_of_both(resample_cells(c, n_resamples, rng), metric)
     low, high = percentile_interval(b - a, confidence=confidence)
     reason = None if c[[1, 2, 5, 6]].any() else "no discordant pairs: the bootstrap has no width"
     return MetricResult(value, low, high, n, n_excluded, reason)
@@ -254,8 +249,19 @@ def support(metric: str) -> list[int]:
     return list(range(1, N_CELLS)) if metric == "f1" else SHARES[metric].support
 
 
-def _of_both(cells: NDArray[Any], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A metric of baseline and candidate from tables of shape (..., 8); NaN where a denominator is empty."""
+def metric_of_both(cells: NDArray[Any], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A metric of baseline and candidate from tables of counts.
+
+    Args:
+        cells: Counts, shape (..., 8), see ``paired_cells``.
+        metric: One of ``PAIRED_METRICS``.
+
+    Returns:
+        Both values, each of shape (...); NaN where a denominator is empty.
+
+    >>> [round(float(one), 3) for one in metric_of_both(np.array([50, 1, 2, 3, 4, 5, 6, 70]), "recall")]
+    [0.894, 0.882]
+    """
     if metric == "f1":
         return paired_f1(cells)
     found = []
@@ -332,7 +338,7 @@ def compare_paired(
     elif metric == "precision":
         p_value = wgs_test(wgs_statistic(c, pseudo_count=PSEUDO_COUNT))
     else:
-        a, b = _of_both(permute_cells(c, n_resamples, rng), metric)
+        a, b = metric_of_both(permute_cells(c, n_resamples, rng), metric)
         n_extreme = int(np.count_nonzero(np.abs(b - a) >= abs(difference.value) - 1e-12))
         p_value = (1 + n_extreme) / (1 + n_resamples)
         ends = agreeing_interval(

@@ -30,6 +30,7 @@ _FLAGGED = np.array([1, 2, 3, 5, 6, 7])
 _Y, _A, _B = (np.array([(cell >> bit) & 1 for cell in range(8)], dtype=np.float64) for bit in (2, 1, 0))
 _EDGE = 1e-6  # a precision of exactly 0 or 1 has no tilted table
 _REDRAW = 200_000
+_NEAR = 1e-14  # a decrease that rounding hides: so near the minimum a whole Newton step is right
 
 
 def precision_margin_test(
@@ -144,10 +145,12 @@ def _tilt(base: NDArray[np.float64], constraints: NDArray[np.float64]) -> NDArra
         hessian = (constraints * weights) @ constraints.T - np.outer(gradient, gradient)
         hessian += 1e-14 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
+        decrease = float(gradient @ step)
+        is_near = decrease < _NEAR
         size = 1.0
         while size > 1e-10:
             value, tilted = _log_sum(log_base, lam - size * step, constraints)
-            if value <= best - 1e-4 * size * float(gradient @ step) or value <= best - 1e-15:
+            if is_near or value <= best - 1e-4 * size * decrease or value <= best - 1e-15:
                 break
             size /= 2
         else:

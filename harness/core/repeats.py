@@ -117,10 +117,10 @@ def repeated_metric(
     0.75
     """
     rows = stack_repeats(y_true, decisions, clusters)
-    weight = None if sample_weight is None else np.tile(sample_weight, np.asarray(decisions).shape[1])
-    return clustered_metric(
-        metric, rows.y_true, rows.y_pred, rows.clusters, sample_weight=weight, confidence=confidence
-    )
+    n_repeats = np.asarray(decisions).shape[1]
+    weight = None if sample_weight is None else np.tile(sample_weight, n_repeats)
+    codes = None if clusters is None and n_repeats == 1 else rows.clusters
+    return clustered_metric(metric, rows.y_true, rows.y_pred, codes, sample_weight=weight, confidence=confidence)
 
 
 def flip_rate(decisions: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:

@@ -70,7 +70,7 @@ def gate_runs(
         n_resamples: Tables of the precision test.
         with_findings: Decide the findings too; a report that made the comparison already does so itself.
     """
-    for run in (candidate_run, baseline_run):
+    for run in dict.fromkeys((candidate_run, baseline_run)):
         _refuse_sequential(run)
         verify(run)
     across, positions = None, None

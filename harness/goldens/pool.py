@@ -13,7 +13,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import FileError, HarnessError
@@ -26,7 +26,6 @@ from harness.runs.folder import is_remote
 TEXT_NAMES = ("text", "content", "comment_text", "comment", "body", "message", "tweet", "post", "caption", "sentence")
 ID_NAMES = ("id", "item_id", "content_id", "comment_id", "post_id", "message_id", "uuid")
 _ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
-_NAMED = 5
 _FOUND_OUT = Reading()
 
 
@@ -43,21 +42,6 @@ class PoolRow:
     def where(self) -> str:
         """Where it stands."""
         return f"{self.file} row {self.number}"
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many rows were left out, and where the first ones stand."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    places: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, reason: str, where: str) -> None:
-        """Note one row."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        named = self.places.setdefault(reason, [])
-        if len(named) < _NAMED:
-            named.append(where)
 
 
 @dataclass(frozen=True, slots=True)

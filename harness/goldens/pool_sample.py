@@ -22,8 +22,9 @@ from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
 from harness.files.text import counted, joined, quoted, shortened
 from harness.goldens.embeddings import Embedder
+from harness.goldens.imports.account import NoItems
 from harness.goldens.imports.flat import Row
-from harness.goldens.pool import InSets, Pool, PoolRow, Tally, require_columns, require_own_ids
+from harness.goldens.pool import InSets, Pool, PoolRow, require_columns, require_own_ids
 from harness.goldens.pool_coverage import (
     BATCH,
     LEVEL_NAMES,
@@ -133,7 +134,7 @@ class Sample:
     population: int
     views: float | None
     n_without_views: int
-    left_out: Tally
+    left_out: NoItems[str]
     coverage: Coverage | None
 
 
@@ -145,8 +146,8 @@ class _Scan:
     views: array[float] = field(default_factory=lambda: array("d"))
     novelty: list[NDArray[np.float32]] = field(default_factory=list)
     keys: list[tuple[str, ...]] = field(default_factory=list)
-    left_out: Tally = field(default_factory=Tally)
-    no_views: Tally = field(default_factory=Tally)
+    left_out: NoItems[str] = field(default_factory=NoItems)
+    no_views: NoItems[str] = field(default_factory=NoItems)
     pool: Profile | None = None
 
 
@@ -282,7 +283,7 @@ def _scan(
     return scan
 
 
-def _views(row: PoolRow, asked: Asked, missing: Tally) -> float:
+def _views(row: PoolRow, asked: Asked, missing: NoItems[str]) -> float:
     assert asked.views is not None
     views = row_views(row.values or {}, asked.views)
     if views is not None:

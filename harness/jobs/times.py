@@ -6,12 +6,12 @@ Decides what a time may be: a number of seconds, or a date and time as ISO 8601 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.files.golden.fields import MISSING, getter
 from harness.files.text import quoted
 from harness.jobs.texts import golden_of
 from harness.runs import Run
@@ -30,7 +30,7 @@ def times_of(run: Run, path: str, golden_card: Path | None = None) -> dict[str, 
     Raises:
         HarnessError: The set is not at hand, or an item has no such time.
     """
-    part, *below = path.split(".")
+    part, _, below = path.partition(".")
     if part not in PARTS or not below:
         raise HarnessError(
             f"--time is '{path}'", allowed="a path below meta or context, say meta.seconds", next_step="correct it"
@@ -42,18 +42,12 @@ def times_of(run: Run, path: str, golden_card: Path | None = None) -> dict[str, 
             allowed=f"{run.meta.golden_set.title} as it was when it was run",
             next_step="name its card: --golden PATH",
         )
-    wanted = set(run.item_ids)
+    wanted, value_of = set(run.item_ids), getter(path)
     return {
-        item.id: _seconds(_at(getattr(item, part), below), path, item.id)
+        item.id: _seconds(value_of({"meta": item.meta, "context": item.context}), path, item.id)
         for item in golden.items()
         if item.id in wanted
     }
-
-
-def _at(value: Any, below: list[str]) -> Any:
-    for name in below:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
 
 
 def _seconds(value: Any, path: str, item_id: str) -> float:
@@ -73,7 +67,7 @@ def _seconds(value: Any, path: str, item_id: str) -> float:
             found = math.nan
     if not math.isfinite(found):
         raise HarnessError(
-            f"item '{item_id}' has {path} {quoted(value)}",
+            f"item '{item_id}' has {path} {quoted(None if value is MISSING else value)}",
             allowed="a number of seconds, or a date and time such as 2026-01-31T12:00:00Z",
             next_step="correct the item, or count messages: leave --time out",
         )

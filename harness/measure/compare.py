@@ -206,12 +206,13 @@ def _people_notes(pairs: Pairs, names: Mapping[str, str]) -> tuple[str, ...]:
 def pooled(paired: Mapping[str, CategoryPairs]) -> CategoryPairs:
     """All categories as one: every decision counts, an item's decisions stay in its cluster."""
     parts = list(paired.values())
+    codes = [np.arange(len(one.y_true)) if one.clusters is None else one.clusters for one in parts]
     return CategoryPairs(
         "pooled",
         np.concatenate([one.y_true for one in parts]),
         np.concatenate([one.a for one in parts]),
         np.concatenate([one.b for one in parts]),
-        np.concatenate([one.clusters for one in parts]),
+        np.concatenate(codes),
         None if parts[0].weights is None else np.tile(parts[0].weights, len(parts)),
     )
 
@@ -231,7 +232,10 @@ def compare_metrics(
     n_repeats = pairs.a.shape[1]
     is_paired = (pairs.a >= 0) & (pairs.b >= 0)
     a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
-    gold, by_row = np.repeat(pairs.y_true, n_repeats), np.repeat(pairs.clusters, n_repeats)
+    gold, codes = np.repeat(pairs.y_true, n_repeats), pairs.clusters
+    if codes is None and n_repeats > 1:  # the repeats of an item are one cluster
+        codes = np.arange(len(pairs.y_true))
+    by_row = None if codes is None else np.repeat(codes, n_repeats)
     by_weight = None if pairs.weights is None else np.repeat(pairs.weights, n_repeats)
     cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
     n_excluded = len(pairs.y_true) - round(float(cells.sum()))

@@ -71,14 +71,14 @@ class Flips:
 class CategoryPairs:
     """One category of two systems: gold (n,), decisions of both (n, n_repeats) and the cluster of each item (n,).
 
-    ``weights`` is None where every item counts once.
+    ``clusters`` is None where every item is its own, ``weights`` where every item counts once.
     """
 
     name: str
     y_true: NDArray[np.int8]
     a: NDArray[np.int8]
     b: NDArray[np.int8]
-    clusters: NDArray[np.int64]
+    clusters: NDArray[np.int64] | None
     weights: NDArray[np.float64] | None = None
 
     @property
@@ -135,14 +135,14 @@ class Pairs:
         }
 
     def category(self, column: int) -> CategoryPairs:
-        """One category over all items, an item being its own cluster where there are no groups."""
+        """One category over all items."""
         k = self.n_repeats
         return CategoryPairs(
             self.categories[column],
             self.y_true[:, column],
             self.baseline.declared[:, :k, column],
             self.candidate.declared[:, :k, column],
-            np.arange(len(self.item_ids)) if self.groups is None else self.groups,
+            self.groups,
             self.weights,
         )
 

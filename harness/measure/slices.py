@@ -135,15 +135,15 @@ def _cells(
     clusters: NDArray[np.int64] | None,
 ) -> Iterator[tuple[str, str, dict[str, CategoryPairs]]]:
     """Slice, value, and the categories there that both sides decide, with all of them as one."""
-    codes = np.arange(len(y_true)) if clusters is None else clusters
     is_paired = (a >= 0) & (b >= 0)
     for name, values in slices.items():
         if len(values) == 1 and all(len(members) == len(y_true) for members in values.values()):
             continue  # every item: the whole set says the same
         for value, members in sorted(values.items()):
+            codes = None if clusters is None else clusters[members]
             paired = {
                 category: CategoryPairs(
-                    category, y_true[members, column], a[members, :, column], b[members, :, column], codes[members]
+                    category, y_true[members, column], a[members, :, column], b[members, :, column], codes
                 )
                 for column, category in enumerate(categories)
                 if is_paired[members, :, column].any()

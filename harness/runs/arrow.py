@@ -87,6 +87,17 @@ def matrix_of(table: pa.Table, prefix: str, names: Sequence[str], null: float, k
     return matrix
 
 
+def places_of(column: pa.ChunkedArray, values: Sequence[str]) -> NDArray[np.int64]:
+    """The place of each text of a dictionary-encoded column among some values; -1 for null and for any other text."""
+    place = {value: at for at, value in enumerate(values)}
+    parts = [np.empty(0, dtype=np.int64)]
+    for chunk in column.chunks:
+        known = chunk.dictionary.to_pylist()
+        places = np.array([*(place.get(value, -1) for value in known), -1], dtype=np.int64)
+        parts.append(places[_chunk(chunk.indices, np.int32, len(known))])
+    return np.concatenate(parts)
+
+
 def members_of(table: pa.Table, column: str, names: Sequence[str]) -> NDArray[np.bool_] | None:
     """Which names each list of a column holds, (n_rows, n_names); None without the column, or where none does."""
     if column not in table.column_names:

@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
-from harness.runs.arrow import number_array
+from harness.runs.arrow import number_array, places_of
 from harness.runs.canonical import canonical_json
 from harness.runs.folder import RunFolder
-from harness.runs.layout import ITEMS_FILE, META_FILE, PREDICTIONS_FILE, status_of_counts
+from harness.runs.layout import ALL_OUTCOMES, ITEMS_FILE, META_FILE, PREDICTIONS_FILE, status_of_counts
 
 if TYPE_CHECKING:
     from harness.runs.reader import Run
@@ -60,14 +60,15 @@ def verify(run: Run) -> None:
             raise _refused(f"{run.path}/{name}", "its content is not what the run wrote (its hash is another one)")
     expected_ids = _each(run.all_items["item_id"], meta.repeats)
     for candidate in meta.candidates:
-        rows = run.rows(candidate, ["candidate", "item_id", "outcome"])
+        rows = run.coded_rows(candidate, ["candidate", "item_id", "outcome"])
         where = f"{run.path}/{PREDICTIONS_FILE}"
-        names = rows["candidate"].unique().to_pylist()
-        if rows.num_rows and names != [candidate]:
+        if (places_of(rows["candidate"], [candidate]) < 0).any():
+            names = list(dict.fromkeys(rows["candidate"].to_pylist()))
             raise _refused(where, f"the rows of '{candidate}' say {', '.join(repr(name) for name in names)}")
         if not rows["item_id"].equals(expected_ids):
             raise _refused(where, f"the rows of '{candidate}' are not about the items of {ITEMS_FILE}, in their order")
-        counted = _counted(rows)
+        codes = np.bincount(run.outcomes_of(rows), minlength=len(ALL_OUTCOMES)).tolist()
+        counted = {outcome: n for outcome, n in zip(ALL_OUTCOMES, codes, strict=True) if n}
         claimed = {outcome: n for outcome, n in meta.counts.get(candidate, {}).items() if n}
         if counted != claimed:
             raise _refused(f"{run.path}/{META_FILE}", f"counts of '{candidate}' are {claimed}, its rows have {counted}")
@@ -76,11 +77,6 @@ def verify(run: Run) -> None:
         if found != meta.status or meta.reason is not None:
             words = found if meta.reason is None else f"incomplete ({meta.reason})"
             raise _refused(f"{run.path}/{META_FILE}", f"status is {meta.status}, but what it holds makes it {words}")
-
-
-def _counted(rows: pa.Table) -> dict[str, int]:
-    """Rows of each outcome."""
-    return {one["values"].as_py(): one["counts"].as_py() for one in rows["outcome"].value_counts()}
 
 
 def _each(ids: pa.ChunkedArray, n_repeats: int) -> pa.ChunkedArray:

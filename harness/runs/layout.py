@@ -66,6 +66,19 @@ class CandidateRows:
     is_cached: NDArray[np.bool_]
     to_person: NDArray[np.bool_] | None = None
 
+    def __post_init__(self) -> None:
+        for one in self._arrays():  # shared by all who ask for the same rows
+            one.flags.writeable = False
+
+    @property
+    def n_bytes(self) -> int:
+        """What the arrays take in memory."""
+        return sum(one.nbytes for one in self._arrays())
+
+    def _arrays(self) -> list[NDArray[Any]]:
+        every = (self.outcomes, self.y_pred, self.y_score, self.latency_ms, self.cost_usd, self.is_cached)
+        return [one for one in (*every, *self.tokens.values(), self.to_person) if one is not None]
+
     @property
     def total_cost_usd(self) -> float | None:
         """List price of all answers; None when no row has a price."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
-from harness.runs.arrow import matrix_of, members_of, number_array, numpy_of, string_array
+from harness.runs.arrow import matrix_of, members_of, number_array, numpy_of, places_of, string_array
 from harness.runs.folder import RunFolder, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -39,6 +39,10 @@ from harness.runs.split import Part, is_dev
 
 LATER_COLUMNS = frozenset({REJECTED, TO_PERSON, STAGES})
 """Columns that runs of earlier versions do not have."""
+CODED = ("candidate", "outcome")
+"""Columns of few values, which can be read as codes."""
+KEPT_BYTES = 256 << 20
+"""Rows of candidates that a run keeps in memory, so that one command reads each of them once."""
 ASK_PEOPLE = frozenset({"cascade", "vote"})
 """Kinds of candidate that can leave a decision to a person."""
 
@@ -67,6 +71,7 @@ class Run:
     ) -> None:
         self._chosen = chosen
         self._only = tuple(only)
+        self._read: dict[str, CandidateRows] = {}
         self._folder = folder
         self.meta = meta
         self.path = folder.address
@@ -216,19 +221,29 @@ class Run:
         return self.meta.policy.category(category).prevalence
 
     def candidate(self, name: str) -> CandidateRows:
-        """One candidate's rows."""
+        """One candidate's rows, not to be written to: whoever asks again gets the same arrays."""
+        if name not in self._read:
+            rows = self._candidate(name)
+            while self._read and rows.n_bytes + sum(one.n_bytes for one in self._read.values()) > KEPT_BYTES:
+                del self._read[next(iter(self._read))]
+            if rows.n_bytes > KEPT_BYTES:
+                return rows
+            self._read[name] = rows
+        return self._read[name]
+
+    def _candidate(self, name: str) -> CandidateRows:
         columns = [f"{part}.{category}" for part in ("decision", "score") for category in self.categories]
         counted = ["input_tokens", "cached_tokens", "output_tokens"]
         asks_people = self.meta.fingerprint(name).get("kind") in ASK_PEOPLE
         also = [TO_PERSON] if asks_people else []
-        table = self.rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached", *also])
+        table = self.coded_rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached", *also])
         sent = members_of(table, TO_PERSON, self.categories)
         n_items, n_repeats = self.meta.n_items, self.meta.repeats
         shape = (n_items, n_repeats)
         cube = (*shape, len(self.categories))
         kept: Any = slice(None) if self._kept is None else self._kept
         return CandidateRows(
-            outcomes=self._outcomes(table).reshape(shape)[kept],
+            outcomes=self.outcomes_of(table).reshape(shape)[kept],
             y_pred=matrix_of(table, "decision", self.categories, MISSING, np.int8).reshape(cube)[kept],
             y_score=matrix_of(table, "score", self.categories, np.nan, np.float64).reshape(cube)[kept],
             latency_ms=numpy_of(table["latency_ms"], null=np.nan).reshape(shape)[kept],
@@ -258,14 +273,7 @@ class Run:
 
         The column ``outcome`` says "rejected" where the file says "error" and marks the row as rejected.
         """
-        if candidate not in self.candidates:
-            raise HarnessError(
-                f"run {self.meta.run_id} has no candidate '{candidate}'", allowed=", ".join(self.candidates)
-            )
-        n_rows = self.meta.n_items * self.meta.repeats
-        wanted = [*columns, REJECTED] if "outcome" in columns and REJECTED not in columns else columns
-        with self._reading(PREDICTIONS_FILE) as file:
-            table = self._rows_of(file, candidate, n_rows, wanted)
+        table = self._rows_of(candidate, columns)
         if "outcome" not in columns or REJECTED not in table.column_names:  # runs of earlier versions have no such mark
             return table
         place = table.column_names.index("outcome")
@@ -275,7 +283,21 @@ class Run:
         table = table.set_column(place, "outcome", said)
         return table if REJECTED in columns else table.drop_columns([REJECTED])
 
-    def _rows_of(self, file: pq.ParquetFile, candidate: str, n_rows: int, columns: Sequence[str]) -> pa.Table:
+    def coded_rows(self, candidate: str, columns: Sequence[str]) -> pa.Table:
+        """The rows of one candidate with the columns of ``CODED`` as codes; ``outcomes_of`` reads the outcomes."""
+        return self._rows_of(candidate, columns, CODED)
+
+    def _rows_of(self, candidate: str, columns: Sequence[str], coded: Sequence[str] = ()) -> pa.Table:
+        if candidate not in self.candidates:
+            raise HarnessError(
+                f"run {self.meta.run_id} has no candidate '{candidate}'", allowed=", ".join(self.candidates)
+            )
+        wanted = [*columns, REJECTED] if "outcome" in columns and REJECTED not in columns else columns
+        with self._reading(PREDICTIONS_FILE, coded) as file:
+            return self._slice_of(file, candidate, wanted)
+
+    def _slice_of(self, file: pq.ParquetFile, candidate: str, columns: Sequence[str]) -> pa.Table:
+        n_rows = self.meta.n_items * self.meta.repeats
         if file.metadata.num_rows != n_rows * len(self.candidates):
             expected = n_rows * len(self.candidates)
             raise self._damaged(PREDICTIONS_FILE, f"{file.metadata.num_rows} rows instead of {expected}")
@@ -293,19 +315,20 @@ class Run:
         self._require(PREDICTIONS_FILE, known, schema)
         return file.read_row_groups(groups, columns=known).slice(skipped, n_rows)
 
-    def _outcomes(self, table: pa.Table) -> NDArray[np.int8]:
-        import pyarrow.compute as pc
-
-        codes = pc.index_in(table["outcome"].cast(pa.string()), value_set=string_array(ALL_OUTCOMES))
-        if codes.null_count:
+    def outcomes_of(self, table: pa.Table) -> NDArray[np.int8]:
+        """Codes into ``ALL_OUTCOMES`` of coded rows."""
+        codes = places_of(table["outcome"], ALL_OUTCOMES)
+        if REJECTED in table.column_names:  # runs of earlier versions have no such mark
+            codes[numpy_of(table[REJECTED])] = ALL_OUTCOMES.index(REJECTED)
+        if (codes < 0).any():
             raise self._damaged(PREDICTIONS_FILE, "holds outcomes that are none")
-        return numpy_of(codes).astype(np.int8)
+        return codes.astype(np.int8)
 
     @contextmanager
-    def _reading(self, name: str) -> Iterator[pq.ParquetFile]:
+    def _reading(self, name: str, coded: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
         """A file of the run; whatever is wrong with it, at its head or in its middle, is one message."""
         try:
-            yield pq.ParquetFile(self._folder.source(name))
+            yield pq.ParquetFile(self._folder.source(name), read_dictionary=list(coded))
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(name, str(error) or type(error).__name__) from None
 

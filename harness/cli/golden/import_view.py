@@ -99,8 +99,8 @@ def show_result(result: Result) -> None:
         f" with {account.n_votes:,} votes" if account.n_votes else ""))  # fmt: skip
     if account.n_joined:
         click.echo(f"    {account.n_joined:,} rows are further votes or answers of an item")
-    for why, n in account.n_left_out.items():
-        rows = account.left_out.get(why, [])
+    for why, n in account.left_out.counts.items():
+        rows = account.left_out.places.get(why, [])
         named = (
             f" ({'row' if n == 1 else 'rows'} {', '.join(map(str, rows))}{', ...' if n > len(rows) else ''})"
             if rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,24 @@ class LeftOut:
     reason: str
 
 
+Place = TypeVar("Place", int, str)
+
+
+@dataclass(slots=True)
+class NoItems(Generic[Place]):
+    """Rows that become no item: how many for each reason, and where the first ones stand."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[Place]] = field(default_factory=dict)
+
+    def add(self, reason: str, place: Place) -> None:
+        """Note one row."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        named = self.places.setdefault(reason, [])
+        if len(named) < _NAMED:
+            named.append(place)
+
+
 @dataclass(slots=True)
 class Account:
     """Where every row of the file went."""
@@ -39,18 +57,10 @@ class Account:
     n_unlabelled: int = 0
     n_unescaped: int = 0
     n_repaired: int = 0
-    left_out: dict[str, list[int]] = field(default_factory=dict)
-    n_left_out: dict[str, int] = field(default_factory=dict)
+    left_out: NoItems[int] = field(default_factory=NoItems)
     notes: dict[str, int] = field(default_factory=dict)
     positives: dict[str, int] = field(default_factory=dict)
     negatives: dict[str, int] = field(default_factory=dict)
-
-    def leave(self, reason: str, number: int) -> None:
-        """Note a row that becomes no item."""
-        self.n_left_out[reason] = self.n_left_out.get(reason, 0) + 1
-        places = self.left_out.setdefault(reason, [])
-        if len(places) < _NAMED:
-            places.append(number)
 
     def note(self, reason: str, n: int = 1) -> None:
         """Note something that is left out and is no row: its item stays."""
@@ -68,7 +78,7 @@ class Account:
 
     def require_every_row(self) -> None:
         """Rows are items, further votes or answers, or left out; an importer that counts otherwise is wrong."""
-        n_left = sum(self.n_left_out.values())
+        n_left = sum(self.left_out.counts.values())
         if self.n_rows != self.n_items + self.n_joined + n_left:
             parts = f"{self.n_items} items, {self.n_joined} rows that joined one, {n_left} left out"
             raise RuntimeError(f"{self.n_rows} rows, but {parts}")
@@ -78,7 +88,7 @@ class Account:
         told: dict[str, Any] = {"rows": self.n_rows, "items": self.n_items}
         if self.n_joined:
             told["joined"] = self.n_joined
-        told["left_out"] = dict(self.n_left_out)
+        told["left_out"] = dict(self.left_out.counts)
         if self.notes:
             told["not_counted"] = dict(self.notes)
         return told

@@ -137,12 +137,12 @@ def _items(
     for record in records():
         if isinstance(record, LeftOut):
             account.n_rows += 1
-            account.leave(record.reason, record.number)
+            account.left_out.add(record.reason, record.number)
             continue
         account.n_rows += record.n_rows
         if record.text is None or not record.text.strip():
             for _ in range(record.n_rows):
-                account.leave(NO_TEXT, record.number)
+                account.left_out.add(NO_TEXT, record.number)
             continue
         account.n_joined += record.n_rows - 1
         for why, n in record.notes.items():

@@ -63,12 +63,12 @@ def _voted(
         is_further = base["id"] in held
         item = held.setdefault(base["id"], base)
         if item.get("text") != base.get("text"):
-            account.leave(OTHER_TEXT, number)
+            account.left_out.add(OTHER_TEXT, number)
             continue
         who = " ".join(str(row.get(plan.annotator or "") or "").split())
         votes = item.setdefault("votes", [])
         if any(vote["annotator"] == who for vote in votes):
-            account.leave("a second vote of one annotator on one item", number)
+            account.left_out.add("a second vote of one annotator on one item", number)
             continue
         account.n_joined += is_further
         if not who:
@@ -85,7 +85,7 @@ def _rows(foreign: Foreign, account: Account) -> Iterator[tuple[int, Row]]:
     for number, row in foreign.rows():
         account.n_rows += 1
         if isinstance(row, NoRow):
-            account.leave(row.reason, number)
+            account.left_out.add(row.reason, number)
         else:
             yield number, row
 
@@ -98,11 +98,11 @@ def _base(row: Row, number: int, plan: Plan, account: Account, cleaned: Callable
         is_below = (
             plan.annotator is not None and row.get(plan.annotator) and plan.id is not None and not row.get(plan.id)
         )
-        account.leave(MERGED if is_below else NO_TEXT, number)
+        account.left_out.add(MERGED if is_below else NO_TEXT, number)
         return None
     item_id = str(number) if plan.id is None else plain_id(row.get(plan.id))
     if not item_id:
-        account.leave("no id", number)
+        account.left_out.add("no id", number)
         return None
     base: dict[str, Any] = {"id": item_id, "text": text}
     if images:

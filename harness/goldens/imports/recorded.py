@@ -63,17 +63,17 @@ def _items(
     for one in answers():
         account.n_rows += 1
         if isinstance(one, LeftOut):
-            account.leave(one.reason, one.number)
+            account.left_out.add(one.reason, one.number)
             continue
         if one.text is None or not one.text.strip():
-            account.leave(NO_TEXT, one.number)
+            account.left_out.add(NO_TEXT, one.number)
             continue
         is_known = one.item_id in seen
         if seen.setdefault(one.item_id, one.text) != one.text:
-            account.leave(OTHER_TEXT, one.number)
+            account.left_out.add(OTHER_TEXT, one.number)
             continue
         if (one.candidate, one.item_id) in asked:
-            account.leave("a further repeat of an answer", one.number)
+            account.left_out.add("a further repeat of an answer", one.number)
             continue
         asked.add((one.candidate, one.item_id))
         decisions.setdefault(one.candidate, []).append(_decision(one, words))

@@ -200,7 +200,7 @@ def publish(
         if account.n_items == 0:
             raise FileError(
                 str(places.items),
-                "would hold no item: " + "; ".join(f"{n:,} rows: {why}" for why, n in account.n_left_out.items()),
+                "would hold no item: " + "; ".join(f"{n:,} rows: {why}" for why, n in account.left_out.counts.items()),
                 allowed="at least one row with a text",
                 next_step="name the column of texts: --text COLUMN",
             )

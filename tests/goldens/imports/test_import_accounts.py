@@ -230,7 +230,7 @@ def test_two_files_at_one_place_are_refused(tmp_path):
 def test_an_importer_that_miscounts_is_found():
     account = Account(n_rows=3)
     account.count({"hate": 1})
-    account.leave("no text", 2)
+    account.left_out.add("no text", 2)
     with pytest.raises(RuntimeError, match="3 rows, but 1 items, 0 rows that joined one, 1 left out"):
         account.require_every_row()
 

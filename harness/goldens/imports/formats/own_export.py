@@ -86,11 +86,11 @@ def _items(
     for number, row in _rows(foreign):
         account.n_rows += 1
         if isinstance(row, NoRow):
-            account.leave(row.reason, number)
+            account.left_out.add(row.reason, number)
             continue
         item_id = plain_id(row.get("id"))
         if not item_id:
-            account.leave("no id", number)
+            account.left_out.add("no id", number)
             continue
         text = row.get("text")
         said = row["labels"]
