@@ -266,7 +266,9 @@ def clustered_metric(
     plain = METRICS[metric](tp, fp, fn, tn, confidence=confidence, n_excluded=n_excluded)
     if not plain.is_defined or clusters is None:
         return plain
-    size = effective_n(*metric_influence(metric, y_true, y_pred), clusters, confidence=confidence)
+    kept = _has_data(metric, y_true, y_pred)
+    influence = metric_influence(metric, y_true[kept], y_pred[kept])
+    size = effective_n(*influence, clusters[kept], confidence=confidence)
     if size.factor == 1.0:
         return plain
     if size.n_clusters < 2:
@@ -334,11 +336,13 @@ def effective_counts(
     raw = paired_cells(y_true, a, b)
     both = (a >= 0) & (b >= 0)
     gold = np.where(both, y_true, -1)
-    if clusters is None and sample_weight is None:  # every item is worth one: its influence decides nothing
+    if sample_weight is None:
         has_data = _has_data(metric, gold, b)
         if of == "difference":
             has_data |= _has_data(metric, gold, a)
-        return EffectiveCells(np.asarray(raw, dtype=np.float64), raw, effective_n(has_data, has_data, None))
+        if clusters is None:  # every item is worth one: its influence decides nothing
+            return EffectiveCells(np.asarray(raw, dtype=np.float64), raw, effective_n(has_data, has_data, None))
+        gold, a, b, clusters = gold[has_data], a[has_data], b[has_data], clusters[has_data]
     influence, has_data = metric_influence(metric, gold, b, sample_weight)
     if of == "difference":
         influence_a, data_a = metric_influence(metric, gold, a, sample_weight)

@@ -163,10 +163,16 @@ def rejection_probability(
     return float(np.dot(_binomial_pmf(lost, n, p_lost), tail))
 
 
+@lru_cache(maxsize=2)
+def _log_factorials(n: int) -> NDArray[np.float64]:
+    return np.asarray(gammaln(np.arange(n + 1) + 1), dtype=np.float64)
+
+
 def _binomial_pmf(k: NDArray[np.int64], n: int, p: float) -> NDArray[np.float64]:
     if p <= 0 or p >= 1:
         return np.where(k == (0 if p <= 0 else n), 1.0, 0.0)
-    log_pmf = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + k * math.log(p) + (n - k) * math.log1p(-p)
+    of = _log_factorials(n)
+    log_pmf = of[n] - of[k] - of[n - k] + k * math.log(p) + (n - k) * math.log1p(-p)
     return np.asarray(np.exp(log_pmf), dtype=np.float64)
 
 

@@ -233,6 +233,7 @@ def compare_metrics(
     is_paired = (pairs.a >= 0) & (pairs.b >= 0)
     a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
     gold, codes = np.repeat(pairs.y_true, n_repeats), pairs.clusters
+    is_plain = codes is None and n_repeats == 1 and pairs.weights is None and drawn is None  # the cells say it all
     if codes is None and n_repeats > 1:  # the repeats of an item are one cluster
         codes = np.arange(len(pairs.y_true))
     by_row = None if codes is None else np.repeat(codes, n_repeats)
@@ -241,18 +242,21 @@ def compare_metrics(
     n_excluded = len(pairs.y_true) - round(float(cells.sum()))
     results = {}
     for metric in metrics:
-        effective = effective_counts(
-            metric, gold, a.ravel(), b.ravel(), by_row, sample_weight=by_weight, confidence=0.95
-        ).cells
+        effective = cells
+        if not is_plain:
+            effective = effective_counts(
+                metric, gold, a.ravel(), b.ravel(), by_row, sample_weight=by_weight, confidence=0.95
+            ).cells
         if drawn is not None:
             effective = effective * (1 - choice_share(metric, effective, *drawn))
         rng = generator(seed, f"{pairs.name}|{metric}")
         result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
-        results[metric] = result._replace(
-            baseline=side_metric(metric, pairs, a, n_excluded),
-            candidate=side_metric(metric, pairs, b, n_excluded),
-            difference=replace(result.difference, n=round(float(cells[support(metric)].sum()))),
-        )
+        if not is_plain:
+            result = result._replace(
+                baseline=side_metric(metric, pairs, a, n_excluded), candidate=side_metric(metric, pairs, b, n_excluded)
+            )
+        n = round(float(cells[support(metric)].sum()))
+        results[metric] = result._replace(difference=replace(result.difference, n=n))
     return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
 
 
