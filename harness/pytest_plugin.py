@@ -21,7 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.gating import GateReport
-    from harness.gating.records import CheckReport
+    from harness.gating.gate_report import CheckReport
 
 GATES = pytest.StashKey[dict[tuple[Any, ...], Any]]()
 SHARED = pytest.StashKey[Path]()

@@ -12,6 +12,7 @@ from harness.cli.options import (
     cache_option,
     find_run,
     json_option,
+    note,
     print_json,
     run_argument,
     runs_dir_option,

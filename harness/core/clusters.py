@@ -261,20 +261,17 @@ def clustered_metric(
     if sample_weight is not None:
         return weighted_metric(metric, y_true, y_pred, sample_weight, clusters, confidence=confidence)
     counts = confusion_counts(y_true[:, np.newaxis], y_pred[:, np.newaxis])
-    n_excluded = int(counts.n_excluded[0])
-    tp, fp, fn, tn = counts.category(0)
-    plain = METRICS[metric](tp, fp, fn, tn, confidence=confidence, n_excluded=n_excluded)
+    counted = counts.category(0)
+    plain = METRICS[metric](*counted, confidence=confidence, n_excluded=int(counts.n_excluded[0]))
     if not plain.is_defined or clusters is None:
         return plain
     kept = _has_data(metric, y_true, y_pred)
-    influence = metric_influence(metric, y_true[kept], y_pred[kept])
-    size = effective_n(*influence, clusters[kept], confidence=confidence)
+    size = effective_n(*metric_influence(metric, y_true[kept], y_pred[kept]), clusters[kept], confidence=confidence)
     if size.factor == 1.0:
         return plain
     if size.n_clusters < 2:
         return replace(plain, low=math.nan, high=math.nan, reason=ONE_CLUSTER)
-    k = size.factor
-    scaled = METRICS[metric](tp * k, fp * k, fn * k, tn * k, confidence=confidence)
+    scaled = METRICS[metric](*(one * size.factor for one in counted), confidence=confidence)
     return replace(plain, low=scaled.low, high=scaled.high)
 
 
@@ -334,8 +331,7 @@ def effective_counts(
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0]
     """
     raw = paired_cells(y_true, a, b)
-    both = (a >= 0) & (b >= 0)
-    gold = np.where(both, y_true, -1)
+    gold = np.where((a >= 0) & (b >= 0), y_true, -1)
     if sample_weight is None:
         has_data = _has_data(metric, gold, b)
         if of == "difference":

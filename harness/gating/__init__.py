@@ -6,6 +6,6 @@ tests and the meaning of a verdict are in ``core``; where a baseline is kept is 
 """
 
 from harness.gating.decide import gate_runs
-from harness.gating.records import GateReport
+from harness.gating.gate_report import GateReport
 
 __all__ = ["GateReport", "gate_runs"]

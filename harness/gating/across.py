@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.core.clusters import clustered_metric
 from harness.core.results import MetricResult
-from harness.gating.records import Across, Split
+from harness.gating.gate_report import Across, Split
 from harness.measure.comparable import differences
 from harness.measure.decisions import decisions
 from harness.measure.weighted import weights_of

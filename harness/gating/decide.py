@@ -29,9 +29,9 @@ from harness.gating.choose import pair_names
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.findings import evidence_of, pair_findings
 from harness.gating.findings.stored import check_facts
+from harness.gating.gate_report import SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.gating.must_catch import must_catch_of, with_must_catch
 from harness.gating.points import PointPairs, levels_with_choice, pairs_at_points, point_remarked, readings_at_points
-from harness.gating.records import SEVERAL, CheckReport, Fallback, GateReport, GateSide
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
 from harness.measure.pairs import Pairs, System, pair_runs

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.checks import Verdict
-from harness.gating.records import Reuse
+from harness.gating.gate_report import Reuse
 from harness.runs import canonical_json
 
 MOST_CANDIDATES = 10

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.gating.records import GateReport
+from harness.gating.gate_report import GateReport
 
 
 def packed(found: GateReport | str) -> str:

@@ -28,6 +28,7 @@ from harness.files.evals import load_eval
 from harness.gating.baselines import FOLDER
 from harness.gating.checks import gate_of, resolve_checks
 from harness.gating.choose import judged_candidate, needed_candidates, resolve_baseline
+from harness.gating.gate_report import EXIT_CODES, Reuse
 from harness.gating.log import GateEntry, record_gate
 from harness.gating.looks import (
     LookVerdict,
@@ -42,13 +43,12 @@ from harness.gating.looks import (
     unjudged_checks,
     verdicts_of,
 )
-from harness.gating.records import EXIT_CODES, Reuse
 from harness.measure.comparable import version_differences
 from harness.measure.pairs import Pairs, pair_runs
 from harness.records import EarlyStop, Item
 from harness.runner import RunRequest, RunSummary, run_eval
 from harness.runner.dry_run import dry_run
-from harness.runner.request import Golden
+from harness.runner.run_request import Golden
 from harness.runs import Run, cluster_codes, open_run
 
 if TYPE_CHECKING:

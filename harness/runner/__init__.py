@@ -1,6 +1,6 @@
 """Runs an eval: candidates over a golden set, from request to run folder.
 
-Decides the entry points; the parts are ``request`` (what is asked), ``local`` and ``engine`` (how it is carried out),
+Decides the entry points; the parts are ``run_request`` (what is asked), ``local`` and ``engine`` (how it is carried out),
 ``calls`` with ``endpoint``, ``transport``, ``retry``, ``limits``, ``cache`` and ``budget`` (one call). The run's folder
 is written by ``runs.writer``.
 """
@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from harness.files.permissions import no_more_readable_than
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
 from harness.runner.folders import files_of, named_faults
-from harness.runner.request import Golden, RunRequest, RunSummary
+from harness.runner.run_request import Golden, RunRequest, RunSummary
 from harness.runner.shared import Sharing
 from harness.runner.transport import Transport
 from harness.runs import InputFile

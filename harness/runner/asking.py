@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import Candidate, Decide, Request, Response
 from harness.runner.cache import Keys
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 
 CHUNK_ITEMS = 256
 """So many items are prepared together."""

@@ -25,7 +25,7 @@ from harness.runner.budget import batch_price, cost_usd, estimate
 from harness.runner.cache import ResponseCache
 from harness.runner.endpoint import Endpoint
 from harness.runner.measures import Measure, keys_of
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 from harness.runner.usage import usage_of
 
 Basis = Literal["candidate", "model", "rule"]

@@ -10,7 +10,7 @@ from itertools import islice
 
 from harness.runner.asking import requests_of
 from harness.runner.cache import ResponseCache
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 
 LOOKED_AT = 500
 

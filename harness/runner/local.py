@@ -28,7 +28,7 @@ from harness.runner.engine import Engine
 from harness.runner.failures import Failures
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
-from harness.runner.request import RunRequest, RunSummary
+from harness.runner.run_request import RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.shared import Sharing
 from harness.runner.targets import own_limiter

@@ -20,7 +20,7 @@ from harness.records import GoldenFacts, RunMeta, RunStatus
 from harness.records.answers import Candidate
 from harness.records.runs import ShardFacts
 from harness.runner.failures import is_all_failed
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 from harness.runs.layout import status_of_counts
 
 RECORDED_PACKAGES = ("aiohttp", "numpy", "openai", "orjson", "pyarrow")

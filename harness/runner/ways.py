@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.runner.budget import Budget
 from harness.runner.endpoint import Endpoint
 from harness.runner.replies import Counts
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 from harness.runner.transport import Transport
 
 if TYPE_CHECKING:

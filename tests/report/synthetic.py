@@ -21,7 +21,7 @@ from harness.core.statements import Statement
 from harness.gating.findings.pair import About, Cell, PairEvidence
 from harness.gating.findings.stored import NEWLY, check_facts
 from harness.gating.findings.targets import target_facts
-from harness.gating.records import CheckReport, Fallback, GateReport, GateSide
+from harness.gating.gate_report import CheckReport, Fallback, GateReport, GateSide
 from harness.measure.compare import CategoryComparison, Comparison, Side
 from harness.measure.money import Money
 from harness.measure.pairs import flips_of, gained_repeats

@@ -15,7 +15,7 @@ from harness.records import Eval, Item, Limits, Price
 from harness.records.answers import Answer, Request
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.local import Surroundings, run_local
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 from harness.runner.transport import RawResponse
 from harness.runs import InputFile
 

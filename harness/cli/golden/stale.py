@@ -11,7 +11,7 @@ from harness.cli.golden.options import card_argument, policy_option
 from harness.cli.options import json_option, print_json, runs_dir_option
 
 if TYPE_CHECKING:
-    from harness.gating.records import Across
+    from harness.gating.gate_report import Across
 
 
 @click.command("stale")

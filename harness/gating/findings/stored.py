@@ -25,7 +25,7 @@ from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES
 from harness.runs import Run
 
 if TYPE_CHECKING:
-    from harness.gating.records import CheckReport
+    from harness.gating.gate_report import CheckReport
 
 NEWLY = {
     "recall": ("missed", "caught"),

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.gating.decide import gate_runs
 from harness.gating.findings.stored import check_facts, evidence_alone, evidence_of
-from harness.gating.records import GateReport
+from harness.gating.gate_report import GateReport
 from harness.measure.compare import compare
 from harness.measure.decisions import decisions
 from harness.measure.money import costs_nothing

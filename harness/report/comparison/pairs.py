@@ -15,7 +15,7 @@ from harness.core.results import MetricResult
 from harness.core.targets import judge_target
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.pair import SAME_WITHIN
-from harness.gating.records import CheckReport
+from harness.gating.gate_report import CheckReport
 from harness.measure.compare import Comparison
 from harness.records.evals import ALPHA
 from harness.report.comparison.data import (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.gating.findings import PairEvidence
-from harness.gating.records import GateReport
+from harness.gating.gate_report import GateReport
 from harness.measure.compare import Comparison
 from harness.measure.point_pairs import PointPair
 from harness.measure.score import CandidateScore, RunScore

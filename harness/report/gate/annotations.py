@@ -7,7 +7,7 @@ form is broken up wherever it occurs.
 from __future__ import annotations
 
 from harness.gating.coverage import coverage_notes
-from harness.gating.records import CheckReport, GateReport
+from harness.gating.gate_report import CheckReport, GateReport
 from harness.report.gate.statement_words import check_message, headline_of, must_catch_item, said
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import figure, finding_sentence

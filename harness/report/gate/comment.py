@@ -12,7 +12,7 @@ import re
 from harness.core.gate import POOLED
 from harness.gating.checks import ALL_ITEMS
 from harness.gating.findings.stored import NEWLY
-from harness.gating.records import CheckReport, GateReport, GateSide
+from harness.gating.gate_report import CheckReport, GateReport, GateSide
 from harness.report.gate.fitting import Block, fitted, table_block
 from harness.report.gate.head import decision_of, first_word
 from harness.report.gate.statement_words import must_catch_message, notes_of, opponents, reason_of

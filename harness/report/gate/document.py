@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.gating.coverage import LeftOut
-from harness.gating.records import CheckReport, GateReport
+from harness.gating.gate_report import CheckReport, GateReport
 from harness.report.gate.statement_words import left_out_reason, notes_of, reason_of, statements_text
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.gating.choose import pair_names
 from harness.gating.findings import Decision, decide
-from harness.gating.records import GateReport
+from harness.gating.gate_report import GateReport
 from harness.report.parts.decision_words import decision_word
 
 

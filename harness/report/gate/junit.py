@@ -11,7 +11,7 @@ import unicodedata
 from xml.etree import ElementTree
 
 from harness.gating.coverage import LeftOut
-from harness.gating.records import SEVERAL, CheckReport, GateReport, Status
+from harness.gating.gate_report import SEVERAL, CheckReport, GateReport, Status
 from harness.report.gate.statement_words import (
     check_message,
     headline_of,

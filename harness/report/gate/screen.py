@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.gating.records import GateReport
+from harness.gating.gate_report import GateReport
 from harness.report.gate.head import decision_of, first_word
 from harness.report.gate.statement_words import headline_of, must_catch_message, notes_of
 from harness.report.parts.decision_words import decision_sentence, screen_lines

@@ -16,8 +16,8 @@ from harness.core.statements import Statement, StatementKind
 from harness.gating.checks import ALL_ITEMS, TOGETHER, check_name
 from harness.gating.choose import pair_names
 from harness.gating.coverage import LeftOut
+from harness.gating.gate_report import CheckReport, GateReport
 from harness.gating.must_catch import MustCatch
-from harness.gating.records import CheckReport, GateReport
 from harness.measure.must_catch import MustCatchItem
 from harness.report.parts import numbers
 from harness.report.parts.words import HELD_WORDS

@@ -11,9 +11,9 @@ from harness.core.metric_table import METRIC_TITLES
 from harness.core.planning import PLANNED_DISCORDANCE, POWER
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
+from harness.gating.gate_report import Across, CheckReport, GateReport, Split
 from harness.gating.must_catch import MustCatch
 from harness.gating.plan import GatePlan, PlannedCheck
-from harness.gating.records import Across, CheckReport, GateReport, Split
 from harness.report.gate.statement_words import check_message, must_catch_item
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table

@@ -29,7 +29,7 @@ from harness.runner.cache import Keys, ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.replies import Closed
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 from harness.runner.transport import RawResponse, TransportError
 
 MOST_REQUESTS, MOST_BYTES = 50_000, 100 * 1024 * 1024

@@ -19,7 +19,7 @@ from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.limits import Limiter
-from harness.runner.request import RunRequest
+from harness.runner.run_request import RunRequest
 from harness.runner.shared.desk import Event
 
 COUNT_EVERY_S = 0.5
