@@ -1,8 +1,8 @@
 """Runs an eval: candidates over a golden set, from request to run folder.
 
-Decides the entry points; the parts are ``run_request`` (what is asked), ``local`` and ``engine`` (how it is carried out),
-``calls`` with ``endpoint``, ``transport``, ``retry``, ``limits``, ``cache`` and ``budget`` (one call). The run's folder
-is written by ``runs.writer``.
+Decides the entry points; the parts are ``run_request`` (what is asked), ``local`` and ``engine`` (how it is carried
+out), ``calls`` with ``endpoint``, ``transport``, ``retry``, ``limits``, ``cache`` and ``budget`` (one call). The run's
+folder is written by ``runs.writer``.
 """
 
 from __future__ import annotations
