@@ -234,7 +234,7 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
     from harness.gating.log import candidates_gated
     from harness.jobs.texts import golden_of
     from harness.report.parts.disputes import Votes, votes_of
-    from harness.report.weekly.summaries import SummaryCache
+    from harness.report.weekly.kept import SummaryCache
 
     golden = golden_of(source.run, golden_card)
     if golden is None:

@@ -89,7 +89,7 @@ def macro_difference(
     n_defined = int(defined.sum())
     reason = None if n_defined == n_categories else f"{n_defined} of {n_categories} categories"
     units = _cluster_sums(rows, clusters)
-    distinct, times = np.unique(units.reshape(len(units), -1), axis=0, return_counts=True)
+    distinct, times = _distinct(units.reshape(len(units), -1))
     if len(distinct) > _MAX_PATTERNS:
         influence = _influence(units, totals, metric, defined)
         half = math.sqrt(clustered_variance(influence, None))
@@ -145,6 +145,15 @@ def _cluster_sums(rows: NDArray[np.int64], clusters: NDArray[Any] | None) -> NDA
     sums = np.zeros((int(codes.max(initial=-1)) + 1, *rows.shape[1:]), dtype=np.int64)
     np.add.at(sums, codes, rows)
     return sums
+
+
+def _distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Distinct rows in ascending order, and how often each is there; rows are compared as bytes, not field by field."""
+    counts = rows if not rows.size or rows.max() > np.iinfo(np.uint8).max else rows.astype(np.uint8)
+    as_bytes = np.ascontiguousarray(counts).view(np.dtype((np.void, counts.itemsize * counts.shape[1]))).ravel()
+    _, first, times = np.unique(as_bytes, return_index=True, return_counts=True)
+    order = np.lexsort(rows[first].T[::-1])
+    return rows[first][order], times[order]
 
 
 def _influence(

@@ -24,12 +24,11 @@ from harness.core.checks import (
 from harness.core.clusters import effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
-from harness.core.metric_facts import System
-from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric
-from harness.core.operating_metrics import OperatingMetric, operating_metric
+from harness.core.metric_table import table_metric
+from harness.core.operating_metrics import operating_metric
 from harness.core.point_choice import Drawn, choice_share, summed
+from harness.core.point_held import point_missed
 from harness.core.statements import Statement
-from harness.core.targets import target_state
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,7 +226,7 @@ def _evidence(
             chosen = choice_share(point.measured, cells, *drawn, of=arguments["of"])
             cells = cells * (1 - chosen)
         held = effective_counts(**{**arguments, "metric": point.held, "of": "candidate"}).cells
-        missed = _point_missed(point, held, alpha, is_alone=spec.kind == "floor")
+        missed = point_missed(point, held, alpha=alpha, is_alone=spec.kind == "floor")
     return CheckEvidence(
         cells,
         effective.raw,
@@ -237,25 +236,6 @@ def _evidence(
         point=missed,
         choice_share=chosen,
     )
-
-
-def _point_missed(point: OperatingMetric, cells: NDArray[Any], alpha: float, *, is_alone: bool) -> Statement | None:
-    """That the candidate is proven to keep less than is held, and less than the baseline where there is one."""
-    is_upper_limit = point.held in LOWER_IS_BETTER
-
-    def kept(system: System) -> tuple[float, float]:
-        counted, among = SHARES[point.held].cells(system)
-        n, k = float(cells[among].sum()), float(cells[counted].sum())
-        return (n - k if is_upper_limit else k), n
-
-    (k, n), (k_before, n_before) = kept("candidate"), kept("baseline")
-    if n <= 0 or (not is_alone and n_before > 0 and k / n >= k_before / n_before):
-        return None
-    state, _, high = target_state(k, n, 1 - point.value if is_upper_limit else point.value, alpha=alpha)
-    if state != "missed":
-        return None
-    bound = 1 - high if is_upper_limit else high
-    return Statement("point_missed", facts={"held": point.held, "wanted": point.value, "bound": bound})
 
 
 def _columns(

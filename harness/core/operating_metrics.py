@@ -61,6 +61,10 @@ class OperatingMetric:
 
         Args:
             measured: The facts of ``self.measured``.
+
+        >>> from harness.core.metric_table import METRIC_TABLE
+        >>> OperatingMetric("recall", "precision", 0.9).facts(METRIC_TABLE["recall"]).title
+        'Recall at precision 90%'
         """
         at = f"at {'FPR' if self.held == 'fpr' else self.held} {100 * self.value:g}%"
         return replace(

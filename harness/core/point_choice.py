@@ -34,7 +34,14 @@ class Drawn(NamedTuple):
     counts: NDArray[np.float64]
 
     def values(self, share: Share) -> NDArray[np.float64]:
-        """The metric at each drawn threshold; NaN where it is undefined."""
+        """The metric at each drawn threshold; NaN where it is undefined.
+
+        Args:
+            share: The metric, as a share of counts.
+
+        >>> Drawn(np.array([[9.0, 1.0, 3.0, 7.0], [0.0, 0.0, 12.0, 8.0]])).values(SHARES["recall"]).tolist()
+        [0.75, 0.0]
+        """
         numerator, denominator = share.totals(*self.counts.T)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.asarray(numerator) / np.asarray(denominator), dtype=np.float64)
@@ -152,11 +159,14 @@ def choice_share(
     drawn = candidate.values(share)
     if of == "difference":
         drawn = drawn - baseline.values(share)
-    drawn = drawn[~np.isnan(drawn)]
-    if drawn.size < 2:
-        return 0.0
-    choice = float(drawn.var(ddof=1))
+    choice = _variance(drawn)
     return choice / (choice + _VARIANCES[metric, of](np.asarray(cells, dtype=np.float64))) if choice > 0 else 0.0
+
+
+def _variance(drawn: NDArray[np.float64]) -> float:
+    """Of what is defined; exactly 0 where all are equal, which rounding may deny."""
+    known = drawn[~np.isnan(drawn)]
+    return float(known.var(ddof=1)) if known.size > 1 and np.ptp(known) > 0 else 0.0
 
 
 def _of_recall_difference(cells: NDArray[np.float64]) -> float:
@@ -203,10 +213,8 @@ def with_choice(result: MetricResult, metric: str, drawn: Drawn) -> MetricResult
     >>> with_choice(one, "recall", still) == one
     True
     """
-    values = drawn.values(SHARES[metric])
-    values = values[~np.isnan(values)]
     n = effective_items(result)
-    choice = float(values.var(ddof=1)) if values.size > 1 else 0.0
+    choice = _variance(drawn.values(SHARES[metric]))
     if choice <= 0 or n <= 0:
         return result
     p = (result.value * n + 0.5) / (n + 1)

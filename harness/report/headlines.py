@@ -1,7 +1,7 @@
 """A line of numbers for each of many runs: recall and precision of its first candidate, averaged over the categories.
 
-Decides which numbers stand for a run in a list. A run is scored once and kept with the summaries of the weekly report;
-one that cannot be scored has no numbers, which the list says.
+Decides which numbers stand for a run in a list. A run is scored once, its line kept beside the summaries of the weekly
+report; one that cannot be scored has no numbers, which the list says. What scores is loaded only for a run that is new.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.report.parts import numbers
-from harness.report.weekly.summaries import NOT_MEASURED, Summary, SummaryCache, run_key, summary_of
-from harness.runs import RunMeta, open_run
+from harness.report.weekly.kept import NOT_MEASURED, SummaryCache, run_key
+from harness.runs import RunMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,23 @@ def headlines(runs_dir: str | Path, metas: Sequence[RunMeta]) -> dict[str, Headl
     found = {}
     with SummaryCache(runs_dir) as cache:
         for meta in metas:
-            first = meta.candidates[0]
             try:
-                summary = cache.get(
-                    run_key(meta),
-                    Summary,
-                    lambda run_id=meta.run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
+                found[meta.run_id] = cache.get(
+                    f"headline|{run_key(meta)}",
+                    Headline,
+                    lambda meta=meta: _scored(cache, runs_dir, meta),  # type: ignore[misc]
                 )
-                values = summary.candidates[first].macro if first in summary.candidates else {}
             except HarnessError:  # its rows are damaged
-                values = {}
-            recall, precision = (values.get(name, NOT_MEASURED) for name in ("recall", "precision"))
-            found[meta.run_id] = Headline(first, recall, precision)
+                found[meta.run_id] = Headline(meta.candidates[0], NOT_MEASURED, NOT_MEASURED)
     return found
+
+
+def _scored(cache: SummaryCache, runs_dir: str | Path, meta: RunMeta) -> Headline:
+    from harness.report.weekly.summaries import Summary, summary_of
+    from harness.runs import open_run
+
+    first = meta.candidates[0]
+    summary = cache.get(run_key(meta), Summary, lambda: summary_of(open_run(meta.run_id, runs_dir)))
+    values = summary.candidates[first].macro if first in summary.candidates else {}
+    recall, precision = (values.get(name, NOT_MEASURED) for name in ("recall", "precision"))
+    return Headline(first, recall, precision)

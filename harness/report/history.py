@@ -15,7 +15,8 @@ from harness.core.results import MetricResult
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 from harness.report.weekly.changes import gold_key
-from harness.report.weekly.summaries import Summary, SummaryCache, metric, run_key, summary_of
+from harness.report.weekly.kept import SummaryCache, run_key
+from harness.report.weekly.summaries import Summary, metric, summary_of
 from harness.runs import RunMeta, list_runs, open_run
 from harness.runs.asked import read_note
 

@@ -8,8 +8,9 @@ from harness.report.parts.words import n_answered, outcome_words
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow
+from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.sheet_data import Figure, HistoryRow
-from harness.report.weekly.summaries import NOT_MEASURED, metric
+from harness.report.weekly.summaries import metric
 from harness.runs import RunMeta
 
 KIND_WORDS = {

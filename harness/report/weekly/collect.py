@@ -21,9 +21,10 @@ from harness.measure.slices import SliceFigure, slice_figures
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
+from harness.report.weekly.kept import SummaryCache, run_key
 from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Move, moves_between
-from harness.report.weekly.summaries import SliceScores, Summary, SummaryCache, run_key, slices_of, summary_of
+from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 

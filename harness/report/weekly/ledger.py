@@ -19,10 +19,11 @@ from harness.goldens.prevalence import ANY
 from harness.report.parts import numbers
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
+from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.paired import FAILURES, LOST, share_of
 from harness.report.weekly.production import production_of
 from harness.report.weekly.series import series_of
-from harness.report.weekly.summaries import NOT_MEASURED, Summary
+from harness.report.weekly.summaries import Summary
 from harness.report.weekly.summaries import metric as metric_of
 
 ENGINEERING, OPERATIONS = "engineering", "operations"
