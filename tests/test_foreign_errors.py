@@ -163,8 +163,8 @@ def test_pyarrow_becomes_one_message_about_the_run(where, stored_run, monkeypatc
     for kind in arrow():
 
         class File:
-            def __init__(self, source, kind=kind):
-                self.inner, self.kind = file(source), kind
+            def __init__(self, source, kind=kind, **options):
+                self.inner, self.kind = file(source, **options), kind
                 if where == "open":
                     raise raised(kind)
 

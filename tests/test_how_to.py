@@ -68,8 +68,8 @@ def house(tmp_path):
 
 
 OF_THE_CALLER = {"CI", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
-LONG = {"kind", "parser", "section"}
-"""Executed by the slow suite; metric, importer and package show every way of one file and one line each time."""
+LONG = {"kind", "metric", "parser", "section"}
+"""Executed by the slow suite; importer and package show every way of one file and one line each time."""
 
 
 @pytest.mark.parametrize(

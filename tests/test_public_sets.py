@@ -56,7 +56,9 @@ def write_eval(name, folder, rows):
     return path
 
 
-@pytest.mark.parametrize("name", sorted(PUBLIC_SETS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[pytest.mark.slow] if one == "toldbr" else []) for one in sorted(PUBLIC_SETS)]
+)
 def test_scores_on_a_public_set_equal_scikit_learn(name, tmp_path):
     rows = raw_rows(name)
     options = RunOptions(runs_dir=tmp_path / "runs", cache_path=tmp_path / "cache.sqlite")

@@ -219,7 +219,7 @@ def test_a_new_users_day(port, tmp_path, monkeypatch, record_property):
     assert "buy" in shown
     assert "Never flag ads." in shown
     ci = day.type("ci", "evals/posts.yaml", "--candidate", "v2", "--baseline", "promoted", exit_code=3)
-    assert ci.stdout.startswith("REGRESSION: v2 against ")
+    assert ci.stdout.startswith("REGRESSION: v2 (posts-")  # two runs of one candidate are told apart by their runs
     assert "ads recall" in ci.stdout.splitlines()[0]
     comment = (team / "reports" / "ci" / "posts.comment.md").read_text()
     visible = [line for line in comment.splitlines() if line and not line.startswith("<!--")]

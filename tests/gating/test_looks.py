@@ -59,7 +59,7 @@ def test_looks_end_where_a_cluster_ends():
 
 
 def test_floors_that_block_are_refused_and_watched_ones_left_out():
-    with pytest.raises(HarnessError, match="floors that block: hate recall"):
+    with pytest.raises(HarnessError, match="floors or operating points that block: hate recall"):
         sequential_gate([CheckSpec("hate", "recall", "critical", floor=0.8)])
     gate, left_out = sequential_gate([recall(), CheckSpec("hate", "recall", "watch", floor=0.8)])
     assert [spec.category for spec in gate.specs] == ["c0"]

@@ -1,5 +1,7 @@
 """What answers cost, per item and per caught violation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import FakeRun, rows_of
@@ -26,8 +28,9 @@ def test_cost_is_divided_by_answers_and_by_caught_items():
 
 
 def test_rows_of_unknown_price_enter_neither_sum_nor_divisor():
-    rows = rows_of(PRED, cost_usd=0.002)
-    rows.cost_usd[0, 0] = np.nan
+    cost = np.full((5, 1), 0.002)
+    cost[0, 0] = np.nan
+    rows = replace(rows_of(PRED), cost_usd=cost)
     money = score_candidate(run_of(rows), "v1").money
     assert (money.n_caught, money.n_unknown) == (2, 1)
     assert money.per_1000_usd == pytest.approx(2.0)
@@ -36,9 +39,8 @@ def test_rows_of_unknown_price_enter_neither_sum_nor_divisor():
 
 def test_rows_decided_without_asking_count_at_no_cost():
     """A cascade whose first stage decides most items is that much cheaper per item."""
-    rows = rows_of(PRED, cost_usd=0.002)
-    rows.cost_usd[:4] = np.nan
-    rows.latency_ms[:4] = np.nan
+    unasked = np.array([[np.nan]] * 4 + [[0.002]])
+    rows = replace(rows_of(PRED), cost_usd=unasked, latency_ms=5_000 * unasked)
     money = score_candidate(run_of(rows), "v1").money
     assert money.n_unknown == 0
     assert money.per_1000_usd == pytest.approx(1000 * 0.002 / 5)
@@ -58,9 +60,10 @@ def test_nothing_priced_is_unknown_and_not_0():
 
 
 def test_the_line_of_a_score_names_all_of_it():
-    rows = rows_of(PRED, cost_usd=0.002)
-    rows.tokens["input_tokens"][:] = 100
-    rows.tokens["cached_tokens"][:] = 80
+    tokens = {
+        name: np.full((5, 1), n) for name, n in (("input_tokens", 100), ("cached_tokens", 80), ("output_tokens", 1))
+    }
+    rows = replace(rows_of(PRED, cost_usd=0.002), tokens=tokens)
     line = cost_line(score_candidate(run_of(rows), "v1"))
     assert "80.0% of the input from the provider's prompt cache" in line
     assert "$2.00 per 1,000 answered items; $0.0033 per caught violation (3 in this set)" in line

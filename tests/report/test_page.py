@@ -235,7 +235,13 @@ def measured(data):
     return dataclasses.replace(data, frontier=tuple(points))
 
 
-@pytest.mark.parametrize("kind", sorted(PLOTS))
+SLOWLY_DRAWN = {"slices"}
+"""One panel for each value of each slice: drawn hostile in each run, and twice in the long suite."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOWLY_DRAWN)) for one in sorted(PLOTS)]
+)
 @pytest.mark.parametrize("plot_format", [pytest.param("png", marks=pytest.mark.slow), "svg"])
 def test_plots_are_the_same_bytes_twice(data, kind, plot_format):
     data = measured(data)

@@ -186,7 +186,7 @@ class Page:
     @property
     def matrix_names(self) -> list[str]:
         """Heads of the matrix of candidates: the categories."""
-        return [self.data.pairs[0].rows[position].name for position in matrix_columns(self.data)]
+        return [name for _, name in matrix_columns(self.data)]
 
     @property
     def matrix(self) -> list[MatrixRow]:

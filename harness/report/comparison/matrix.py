@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.gating.findings.records import Answer
-from harness.report.comparison.data import Pair, ReportData
+from harness.report.comparison.data import Measure, Pair, ReportData
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 from harness.report.parts.xlsx import Column, Sheet, Value, number
@@ -42,16 +42,22 @@ class MatrixRow:
     """Text and class of each cell."""
 
 
-def matrix_columns(data: ReportData) -> list[int]:
-    """Positions of the categories that are drawn: all, or those in which recall moved most for some candidate."""
-    n = len(data.pairs[0].rows)
+def decided_categories(data: ReportData) -> list[tuple[str, str]]:
+    """Ids and names of the categories that some comparison is about; not all candidates need to decide the same."""
+    decided = {row.id for pair in data.pairs for row in pair.rows}
+    return [one for one in data.categories if one[0] in decided]
+
+
+def matrix_columns(data: ReportData) -> list[tuple[str, str]]:
+    """Ids and names of the categories that are drawn: all, or those in which recall moved most for some candidate."""
+    decided = decided_categories(data)
 
     def weight(position: int) -> tuple[int, float]:
-        found = [pair.rows[position].measures.get("recall") for pair in data.pairs]
+        found = [_recall(pair, decided[position][0]) for pair in data.pairs]
         moved = [one for one in found if one is not None and one.change in _SIGNS and one.difference is not None]
         return len(moved), max((abs(one.difference.value) for one in moved if one.difference is not None), default=0.0)
 
-    return sorted(sorted(range(n), key=weight, reverse=True)[:MOST_COLUMNS])
+    return [decided[at] for at in sorted(sorted(range(len(decided)), key=weight, reverse=True)[:MOST_COLUMNS])]
 
 
 def candidate_matrix(data: ReportData) -> list[MatrixRow]:
@@ -59,7 +65,7 @@ def candidate_matrix(data: ReportData) -> list[MatrixRow]:
     if len(data.pairs) < MATRIX_FROM or data.baseline is None:
         return []
     words = {line.candidate: line.word for line in data.verdict.lines}
-    ordered, columns = ranked(data), matrix_columns(data)
+    ordered, columns = ranked(data), [category for category, _ in matrix_columns(data)]
     return [
         MatrixRow(pair.candidate, words[pair.candidate], _n_harms(pair), _n_gains(pair), _cells(pair, columns))
         for pair in ordered
@@ -68,7 +74,7 @@ def candidate_matrix(data: ReportData) -> list[MatrixRow]:
 
 def matrix_caption(data: ReportData) -> str:
     """What the matrix shows, and how many categories it leaves out."""
-    n_shown, n = len(matrix_columns(data)), len(data.categories)
+    n_shown, n = len(matrix_columns(data)), len(decided_categories(data))
     cut = f"; {n_shown} of {n} categories, those that moved most" if n_shown < n else ""
     signs = f"▲ ▼ proven against {data.baseline}, △ ▽ maybe"
     return f"Recall by category, the candidates that may ship first{cut}; {signs}"
@@ -96,10 +102,15 @@ def _n_gains(pair: Pair) -> int:
     return sum(not one.evidence.restates for one in pair.decision.of("gain"))
 
 
-def _cells(pair: Pair, columns: Sequence[int]) -> tuple[tuple[str, str], ...]:
+def _recall(pair: Pair, category: str) -> Measure | None:
+    """None where the candidate does not decide the category: each comparison has the rows that both sides decide."""
+    return next((row.measures.get("recall") for row in pair.rows if row.id == category), None)
+
+
+def _cells(pair: Pair, columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
     cells = []
-    for position in columns:
-        one = pair.rows[position].measures.get("recall")
+    for category in columns:
+        one = _recall(pair, category)
         if one is None:
             cells.append(("n/a", ""))
         else:
@@ -114,7 +125,7 @@ def matrix_table(data: ReportData) -> Table | None:
     rows = candidate_matrix(data)
     if not rows:
         return None
-    names = [data.pairs[0].rows[position].name for position in matrix_columns(data)]
+    names = [name for _, name in matrix_columns(data)]
     cells = [
         (one.candidate, one.word, str(one.n_harms), str(one.n_gains), *(text for text, _ in one.cells)) for one in rows
     ]
@@ -133,17 +144,17 @@ def matrix_sheet(data: ReportData) -> Sheet | None:
         Column("Decision", width=26),
         Column("Harm", "count", 7),
         Column("Gains", "count", 7),
-        *(Column(f"Recall, {row.name}", "share", 11) for row in data.pairs[0].rows),
+        *(Column(f"Recall, {name}", "share", 11) for _, name in decided_categories(data)),
     )
     rows = [
-        (place, one.candidate, words[one.candidate], _n_harms(one), _n_gains(one), *_recalls(one))
+        (place, one.candidate, words[one.candidate], _n_harms(one), _n_gains(one), *_recalls(one, data))
         for place, one in enumerate(ranked(data), 1)
     ]
     return Sheet("Candidates", columns, rows, title=f"Those that may ship first, against {data.baseline}")
 
 
-def _recalls(pair: Pair) -> list[Value]:
-    found = (row.measures.get("recall") for row in pair.rows)
+def _recalls(pair: Pair, data: ReportData) -> list[Value]:
+    found = (_recall(pair, category) for category, _ in decided_categories(data))
     return [None if one is None else number(one.candidate.value) for one in found]
 
 
@@ -158,8 +169,8 @@ def printed_rows(data: ReportData) -> list[tuple[str, list[str]]]:
                     values.setdefault((pair.baseline, row.id, metric), numbers.share_with_interval(one.baseline))
     return [
         (
-            row.name,
-            [values.get((name, row.id, metric), "–") for name in data.candidates for metric in ("recall", "precision")],
+            title,
+            [values.get((one, category, metric), "–") for one in data.candidates for metric in ("recall", "precision")],
         )
-        for row in data.pairs[0].rows
+        for category, title in decided_categories(data)
     ]

@@ -6,6 +6,7 @@ Decides which facts there are: those of every candidate while they fit, none of 
 from __future__ import annotations
 
 from harness.report.comparison.data import OutcomeRow, ReportData
+from harness.report.comparison.matrix import decided_categories
 from harness.report.parts import numbers
 from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words, plural
 
@@ -17,7 +18,9 @@ def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
     """Name, value and remark of each."""
     golden = f"{data.golden_set.title}"
     tiles = [("Items", numbers.count(data.n_items), golden)]
-    tiles.append(("Categories", str(len(data.pairs[0].rows)), f"policy {data.policy_name} v{data.policy_version}"))
+    tiles.append(
+        ("Categories", str(len(decided_categories(data))), f"policy {data.policy_name} v{data.policy_version}")
+    )
     if data.baseline:
         better = {pair.candidate: numbers.count(pair.n_fixed) for pair in data.pairs}
         worse = {pair.candidate: numbers.count(pair.n_broken) for pair in data.pairs}
