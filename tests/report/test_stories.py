@@ -212,6 +212,20 @@ def test_every_candidate_has_its_own_decision_and_a_place_in_the_matrix(tmp_path
         assert order == sorted(order), name
 
 
+def test_candidates_that_decide_other_categories_stand_in_their_own_columns(tmp_path):
+    """The matrix counted columns: a candidate without the first category showed the second one's figure there."""
+    gold = {"hate": half(300, 300), "spam": half(200, 400)}
+    hate, spam = {"hate": caught(gold["hate"], 270)}, {"spam": caught(gold["spam"], 100)}
+    names = {"v1": gold, "v2": spam, "v3": hate, "v4": {**hate, **spam}}
+    run = Story(tmp_path, gold).run(names)
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0")
+    shares = {row.candidate: [text.split()[0] for text, _ in row.cells] for row in candidate_matrix(data)}
+    assert shares == {"v2": ["n/a", "50.0%"], "v3": ["90.0%", "n/a"], "v4": ["90.0%", "50.0%"]}
+    found = {name: stories.read(RENDERERS[name](source, data, tmp_path, "none")[0]) for name in RENDERERS}
+    assert "| v2 | " in found["md"]
+
+
 def test_one_candidate_alone_is_judged_against_its_targets(tmp_path):
     """The page said "nothing is compared" and left the targets out; the gate called a floor "worse" by +70.0 points."""
     gold = half(300, 300)
