@@ -16,7 +16,7 @@ from harness import __version__
 from harness.core.metric_table import metrics_on
 from harness.errors import HarnessError
 from harness.gating.choose import choose_several
-from harness.jobs.texts import texts_and_votes
+from harness.jobs.texts import read_golden
 from harness.report.comparison.build import build_report
 from harness.report.comparison.from_run import Choice, choices, source_from_run
 from harness.report.comparison.plots import PLOTS, PlotFormat, plot
@@ -134,12 +134,19 @@ def load_source(
     mode = text_mode or default_text_mode(os.environ)
     if mode not in (known := get_args(TextMode)):
         raise HarnessError(f"texts are not shown as '{mode}'", allowed=", ".join(known))
-    texts, votes, agreement = texts_and_votes(run, mode)
-    if mode != "none" and not texts:
+    golden = read_golden(run, mode)
+    if mode != "none" and not golden.texts:
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
         mode = "none"
-    source = source_from_run(chosen, texts, has_baseline=has_baseline, votes=votes, agreement=agreement, points=points)
-    return source, mode
+    source = source_from_run(
+        chosen,
+        golden.texts,
+        has_baseline=has_baseline,
+        votes=golden.votes,
+        agreement=golden.agreement,
+        points=points,
+    )
+    return replace(source, pictures=golden.pictures), mode
 
 
 def choose(

@@ -5,16 +5,18 @@ Decides where it is looked for: where the run says it was, and among the shipped
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
+from harness.files.pictures import Named, PictureFolder, pictures_of
 from harness.files.shipped import shipped_root
 from harness.report.comparison.source import VoteCounts
+from harness.report.item.media import RowPictures
 from harness.report.parts.disputes import NO_VOTES, Votes, votes_of
 
 if TYPE_CHECKING:
@@ -69,15 +71,32 @@ def texts_of(
     return {} if golden is None else {item.id: item.text for item in golden.items() if item.id in wanted}
 
 
-def texts_and_votes(run: Run, text_mode: str) -> tuple[dict[str, str | None], VoteCounts | None, Votes]:
-    """Text per item id, the votes on the run's items, and what they say; nothing where no text may be shown."""
+class Golden(NamedTuple):
+    """What a report takes from the golden set of its run, where that is at hand and texts may be shown.
+
+    Attributes:
+        texts: Text per item id.
+        votes: The votes on the run's items.
+        agreement: What the votes say.
+        pictures: The pictures of its items; None where there are none.
+    """
+
+    texts: Mapping[str, str | None]
+    votes: VoteCounts | None = None
+    agreement: Votes = NO_VOTES
+    pictures: RowPictures | None = None
+
+
+def read_golden(run: Run, text_mode: str) -> Golden:
+    """Texts, votes and pictures of the run's items; nothing where no text may be shown."""
     golden = None if text_mode == "none" else golden_of(run)
     if golden is None:
-        return {}, None, NO_VOTES
+        return Golden({})
     position = {item_id: at for at, item_id in enumerate(run.item_ids)}
     column = {name: at for at, name in enumerate(run.categories)}
     rename = golden.card.rename
     texts: dict[str, str | None] = {}
+    named: dict[str, tuple[Named, ...]] = {}
     n_yes = np.zeros((len(position), len(column)), dtype=np.int64)
     n_known = np.zeros_like(n_yes)
     for item in golden.items():
@@ -85,12 +104,16 @@ def texts_and_votes(run: Run, text_mode: str) -> tuple[dict[str, str | None], Vo
         if at is None:
             continue
         texts[item.id] = item.text
+        if item.images or item.modalities:
+            named[item.id] = tuple(pictures_of(item))
         for vote in item.votes:
             for name, value in vote["labels"].items():
                 category = column.get(rename.get(name, name))
                 if category is not None and value in (0, 1):
                     n_known[at, category] += 1
                     n_yes[at, category] += value
+    named = {item_id: every for item_id, every in named.items() if every}
+    pictures = RowPictures(named, PictureFolder.of(golden.items_path)) if named else None
     if not n_known.any():
-        return texts, None, NO_VOTES
-    return texts, VoteCounts(n_yes, n_known), votes_of(golden)
+        return Golden(texts, pictures=pictures)
+    return Golden(texts, VoteCounts(n_yes, n_known), votes_of(golden), pictures)

@@ -115,7 +115,7 @@ def source_from_run(
         eval_name=run.meta.eval_name,
         policy=run.meta.policy,
         item_ids=run.item_ids,
-        texts=[None if withheld[index] else texts.get(one, "") for index, one in enumerate(run.item_ids)],
+        texts=[None if withheld[index] else texts.get(one) or "" for index, one in enumerate(run.item_ids)],
         categories=run.categories,
         y_true=run.y_true,
         slices=run.slices,

@@ -115,12 +115,26 @@ def _chunk(source: ReportSource, start: int, text_mode: TextMode, width: int) ->
     content: dict[str, Any] = {}
     if text_mode != "none":
         content["t"] = [_cut(text, width) for text in source.texts[start:end]]
+        pictures = _pictures(source, start, end, text_mode)
+        content |= {"pic": pictures} if pictures else {}
         content["r"] = [
             _rationales(arm.rationales, start, end, max(width // RATIONALE_SHARE, 100)) for arm in source.arms
         ]
     content["s"] = [_scores(arm.scores, start, end) for arm in source.arms]
     content |= opened_rows(source, start, end, text_mode)
     return content
+
+
+def _pictures(source: ReportSource, start: int, end: int, text_mode: TextMode) -> dict[str, list[list[str | None]]]:
+    """Thumbnail and words of the pictures of each item that has any and was not withheld."""
+    if source.pictures is None:
+        return {}
+    shown = {
+        str(at): source.pictures.of(source.item_ids[start + at], text_mode)
+        for at in range(end - start)
+        if source.texts[start + at] is not None
+    }
+    return {at: [[url, printable(words)] for url, words in one] for at, one in shown.items() if one}
 
 
 def _rationales(rationales: Sequence[str | None] | None, start: int, end: int, width: int) -> list[str | None] | None:

@@ -20,6 +20,7 @@ from harness.measure.score import CandidateScore, RunScore
 from harness.measure.slices import SliceChange
 from harness.records import PolicyFacts
 from harness.report.comparison.workload import REVIEW_SECONDS
+from harness.report.item.media import RowPictures
 from harness.report.parts.banner import Banner
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.runs import ALL_OUTCOMES
@@ -122,6 +123,7 @@ class ReportSource:
     review_usd_per_hour: float | None = None
     points: Mapping[str, Mapping[str, Sequence[PointPair]]] = field(default_factory=dict)
     """Candidate -> category -> both at each operating point."""
+    pictures: RowPictures | None = None
 
     def scored(self, candidate: str) -> CandidateScore:
         """The candidate's scores; KeyError when there are none."""

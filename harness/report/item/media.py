@@ -1,4 +1,4 @@
-"""An item's pictures, frames, transcript and further parts, as a sheet shows them.
+"""An item's pictures, frames, transcript and further parts, as a sheet and a row of a report show them.
 
 Decides what may be seen of a picture: masked, eight by eight grey squares, in which nothing can be made out; in full,
 a thumbnail. Words of a part are shown as the text is.
@@ -18,8 +18,9 @@ from harness.records import Item
 from harness.report.item.masked import shown_text
 from harness.report.parts.masking import TextMode
 
-MASKED_SIDE, FULL_SIDE = 8, 320
-"""Pixels of the longer side."""
+MASKED_SIDE, ROW_SIDE, FULL_SIDE = 8, 96, 320
+"""Pixels of the longer side: masked, in a row of a table, on an item's own sheet."""
+MOST_IN_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,27 @@ class Media:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RowPictures:
+    """The pictures of many items, for the rows of a table.
+
+    Attributes:
+        named: Item id -> its pictures; items without any are left out.
+        folder: Where they are.
+    """
+
+    named: Mapping[str, tuple[Named, ...]]
+    folder: PictureFolder
+
+    def of(self, item_id: str, mode: TextMode) -> list[tuple[str | None, str]]:
+        """Thumbnail and words of the first pictures of an item; the last words count those that are left out."""
+        every = self.named.get(item_id, ())
+        shown = [_picture(one, self.folder, mode, ROW_SIDE) for one in every[:MOST_IN_ROW]]
+        found = [(one.thumbnail, f"{one.part}: {one.words}") for one in shown]
+        left = len(every) - len(shown)
+        return [*found, (None, f"and {left:,} more")] if left else found
+
+
 def media_of(item: Item, folder: PictureFolder, mode: TextMode) -> Media:
     """What a sheet shows of an item's parts."""
     words = []
@@ -95,22 +117,24 @@ def _line(entry: Any, mode: TextMode) -> str:
     return f"{' to '.join(times)} s: {text}" if times else text
 
 
-def _picture(one: Named, folder: PictureFolder, mode: TextMode) -> ShownPicture:
+def _picture(one: Named, folder: PictureFolder, mode: TextMode, side: int = FULL_SIDE) -> ShownPicture:
     name = "in the row" if one.name.startswith("data:") else one.name
     try:
         picture = folder.read(one.name)
     except FileError as error:
         return ShownPicture(one.part, name, one.time, error.found, None)
     about = f"{picture.media_type}, {len(picture.data):,} bytes"
-    return ShownPicture(one.part, name, one.time, about, None if mode == "none" else _thumbnail(picture.data, mode))
+    return ShownPicture(
+        one.part, name, one.time, about, None if mode == "none" else _thumbnail(picture.data, mode, side)
+    )
 
 
-def _thumbnail(data: bytes, mode: TextMode) -> str:
+def _thumbnail(data: bytes, mode: TextMode, side: int) -> str:
     from PIL import Image  # most items have no picture
 
     with Image.open(io.BytesIO(data)) as image:
         small = image.convert("RGB" if mode == "full" else "L")
-    side = FULL_SIDE if mode == "full" else MASKED_SIDE
+    side = side if mode == "full" else MASKED_SIDE
     small.thumbnail((side, side))
     made = io.BytesIO()
     small.save(made, "JPEG" if mode == "full" else "PNG", quality=80)

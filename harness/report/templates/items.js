@@ -249,7 +249,7 @@ const H = (() => {
 
   function textNode(text, i, width = Infinity) {
     if (index.mode === "none") return el("span", { class: "muted" }, "(not shown)");
-    if (text === null || text === undefined) return el("span", { class: "muted" }, "(none)");
+    if (text === null || text === undefined || text === "") return el("span", { class: "muted" }, "(none)");
     text = cut(text, width);
     if (isShown(i)) return el("bdi", { class: "clear" }, text);
     return el(
@@ -368,7 +368,7 @@ const H = (() => {
     );
     const text = el("td", { class: "text", "data-label": "Text" });
     text.append(isWithheld ? el("span", { class: "muted" }, "(withheld)") : textNode(data.t && data.t[at], i, 300));
-    if (index.mode === "masked" && !revealAll && !isWithheld && data.t[at] !== null) {
+    if (index.mode === "masked" && !revealAll && !isWithheld && data.t[at]) {
       text.append(
         el(
           "button",
@@ -387,6 +387,10 @@ const H = (() => {
         ),
       );
     }
+    const picture = ([url, words]) =>
+      url ? el("img", { src: url, alt: words, title: words, class: index.mode === "full" ? "" : "masked" }) : el("span", { class: "small muted" }, words);
+    const pictures = (data.pic && data.pic[at]) || [];
+    if (pictures.length) text.append(el("div", { class: "thumbs" }, ...pictures.map(picture)));
     const { fixed, broken } = changes(i),
       what = el("td", { "data-label": "What changed" });
     for (const c of fixed) what.append(el("span", { class: "chip fixed" }, `✓ ${newlyWords("fixed", c, i)}: ${categories[c].name}`));
