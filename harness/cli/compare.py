@@ -106,6 +106,8 @@ def command(
         n_items=n_items,
     )
     tables = [*tables, *point_tables(decided.points, comparison)]
+    if points and not decided.points:
+        note("No operating point is compared: one of the two gives no scores in any category that both decide.")
     click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
     click.echo(render(tables, output))
     click.echo("\n" + "\n".join(foot_lines(comparison)))

@@ -98,8 +98,13 @@ def command(
     for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
         note(f"Warning: {warning}")
     wanted = _goals(run, goals, _costs(run, costs))
+    if delta is not None and not any(goal.kind == "recall" for goal in wanted.values()):
+        raise click.BadParameter(
+            "only a recall can be promised, and no goal asks for one. Allowed: a goal such as recall>=0.9.",
+            param_hint="--promise",
+        )
     found = choose_thresholds(run, name, wanted, delta=delta)
-    notes = threshold_notes(run, wanted, delta)
+    notes = threshold_notes(run, name, wanted, delta)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "chosen_on": "dev" if run.part != "all" else "all",
                     "promise": delta, "notes": list(notes),
@@ -273,7 +278,8 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
         "split: {dev: 0.4, by: group, seed: 7}."
     )
     promise = (
-        f" Each recall is promised on new data; all promises together are wrong with a chance of at most {delta:g}."
+        " Each recall that a goal asks for is promised on new data; all promises together are wrong with a chance of "
+        f"at most {delta:g}."
         if delta is not None
         else ""
     )

@@ -43,8 +43,10 @@ class OperatingMetric:
 
         >>> OperatingMetric("recall", "precision", 0.90).name
         'recall@precision=0.9'
+        >>> OperatingMetric("recall", "precision", 0.9999999).name  # no two points share a name
+        'recall@precision=0.9999999'
         """
-        return f"{self.measured}@{self.held}={self.value:g}"
+        return f"{self.measured}@{self.held}={self.value!r}"
 
     @property
     def held_words(self) -> str:
@@ -54,7 +56,7 @@ class OperatingMetric:
         'over-blocking of at most 1%'
         """
         most = "most" if self.held == "fpr" else "least"
-        return f"{_WORDS[self.held]} of at {most} {100 * self.value:g}%"
+        return f"{_WORDS[self.held]} of at {most} {100 * self.value:.10g}%"
 
     def facts(self, measured: MetricFacts) -> MetricFacts:
         """What is known of it: all that is known of the metric it measures, under its own name.
@@ -66,7 +68,7 @@ class OperatingMetric:
         >>> OperatingMetric("recall", "precision", 0.9).facts(METRIC_TABLE["recall"]).title
         'Recall at precision 90%'
         """
-        at = f"at {'FPR' if self.held == 'fpr' else self.held} {100 * self.value:g}%"
+        at = f"at {'FPR' if self.held == 'fpr' else self.held} {100 * self.value:.10g}%"
         return replace(
             measured,
             title=f"{measured.title} {at}",

@@ -22,6 +22,7 @@ from harness.errors import HarnessError
 from harness.measure.decisions import decisions, generator
 from harness.measure.score import category_scores
 from harness.measure.weighted import unweighted_notes
+from harness.records import MISSING
 from harness.runs import Run
 
 GROUPED = (
@@ -176,9 +177,9 @@ def with_prevalence(goal: Goal, run: Run, category: str) -> Goal:
 TIES = "items of one score are flagged together: the point chosen lies on the safe side of its goal"
 
 
-def threshold_notes(run: Run, goals: Mapping[str, Goal], delta: float | None) -> tuple[str, ...]:
+def threshold_notes(run: Run, candidate: str, goals: Mapping[str, Goal], delta: float | None) -> tuple[str, ...]:
     """What stands beside chosen thresholds."""
-    notes = [TIES]
+    notes = [TIES, *_unscored_notes(run, candidate, goals)]
     dev = run.of_part("dev") if run.part != "all" else run
     if delta is not None and any(goal.kind == "recall" for goal in goals.values()) and is_grouped(dev):
         notes.append(GROUPED)
@@ -188,6 +189,20 @@ def threshold_notes(run: Run, goals: Mapping[str, Goal], delta: float | None) ->
             f"the policy states no prevalence of {', '.join(unstated)}: costs are weighed at the set's own share"
         )
     return (*notes, *unweighted_notes(run))
+
+
+def _unscored_notes(run: Run, candidate: str, goals: Mapping[str, Goal]) -> list[str]:
+    """Where labelled items have no score: what is chosen and read is about the others alone."""
+    notes = []
+    for name, (y_true, scores) in scores_of(run, candidate).items():
+        is_labelled = y_true != MISSING
+        n_missing, n = int(np.count_nonzero(is_labelled & np.isnan(scores))), int(np.count_nonzero(is_labelled))
+        if name in goals and n_missing:
+            notes.append(
+                f"{n_missing:,} of {n:,} labelled items of {name} have no score: the threshold is chosen and read on "
+                "the others, and what it was before counts them all"
+            )
+    return notes
 
 
 def _costs(goal: Goal) -> dict[str, float | None]:

@@ -174,3 +174,32 @@ def test_a_changed_file_of_scores_is_named_and_line_ends_stay(project):
     text = path.read_bytes()
     assert text.count(b"\n") == text.count(b"\r\n")
     assert b"tuned: {" in text
+
+
+def test_only_a_recall_is_promised(project):
+    """Every goal was told to be promised, those without a recall too."""
+    for goal in ("cost=1:1", "precision>=0.5", "fpr<=0.2", "volume=old"):
+        refused = harness("thresholds", "latest", "--candidate", "new", "--goal", goal, "--promise", 0.05)
+        assert refused.exit_code == 2, goal
+        assert "only a recall can be promised" in refused.output
+    kept = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.5", "--promise", 0.05)
+    assert "Each recall that a goal asks for is promised" in kept.stdout
+
+
+def test_items_without_a_score_are_counted(project):
+    """Recall 100% of the ten scored items stood beside figures of all items, and nothing said so."""
+    path = project / "evals/new.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows[100:]:
+        del row["scores"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert harness("run", "evals/e.yaml").exit_code == 0
+    told = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.9").stdout
+    assert "156 of 210 labelled items of hate have no score" in " ".join(told.split())  # of the gate part
+
+
+def test_a_comparison_says_when_one_side_gives_no_scores(project):
+    asked = ("compare", "latest", "--baseline", "old", "--candidate", "new", "--at", "recall@precision=0.9")
+    done = harness(*asked)
+    assert done.exit_code == 0
+    assert "gives no scores in any category" in " ".join(done.output.split())

@@ -56,6 +56,15 @@ def test_what_is_no_operating_point_is_none(text):
         CheckSpec("hate", text, "watch", margin=0.05)
 
 
+def test_numbers_of_many_digits_keep_their_own_point():
+    """A name of six digits turned 0.9999999 into 1, which is no point: a traceback after the run was paid for."""
+    names = [
+        operating_metric(f"recall@precision={number}").name for number in ("0.9999999", "0.12345678", "0.12345671")
+    ]
+    assert [operating_metric(name).name for name in names] == names
+    assert len(set(names)) == 3
+
+
 def test_a_check_takes_the_one_name_only():
     with pytest.raises(ValueError, match="metric must be one of"):
         CheckSpec("hate", "recall@precision=0.90", "watch", margin=0.05)
