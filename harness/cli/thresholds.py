@@ -22,12 +22,13 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.core.operating_points import Goal
+    from harness.core.operating_points import Goal, GoalKind
     from harness.measure.operating_points import ChosenThreshold
     from harness.report.parts.tables import Table
     from harness.runs import Run
 
 _GOAL = re.compile(r"(recall|precision)>=([0-9.]+)|(fpr)<=([0-9.]+)|(volume)=(.+)|(cost)=([0-9.]+):([0-9.]+)|(cost)")
+_PROPORTIONS: dict[str, GoalKind] = {"recall": "recall", "precision": "precision", "fpr": "fpr"}
 _ALLOWED = "recall>=0.9, precision>=0.8, fpr<=0.01, volume=CANDIDATE, cost=MISS:FALSE_ALARM, cost (with --cost)"
 _COST = re.compile(r"(?P<severity>\w+)=(?P<miss>[0-9.]+):(?P<false_alarm>[0-9.]+)")
 
@@ -244,7 +245,7 @@ def _proportion(kind: str, number: str, text: str) -> Goal:
     value = float(number)
     if not 0 <= value <= 1:
         raise click.BadParameter(f"'{text}' is not between 0 and 1 (90% is 0.9).", param_hint="--goal")
-    return Goal(kind, value)  # type: ignore[arg-type]
+    return Goal(_PROPORTIONS[kind], value)
 
 
 def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float | None, more: tuple[str, ...]) -> Table:

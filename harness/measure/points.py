@@ -230,11 +230,19 @@ def _reading(
             tuple(one.thresholds[0] for one in parts),
             min(one.n_positives for one in parts),
             max(one.n_tied for one in parts),
-            None if reached else f"no threshold keeps {metric.held_words}: nothing is flagged",
+            None if reached else _unreached(metric, read, scores, column),
         )
         if is_dev and reached:
             drawn[name] = _drawn(run, metric, read, chosen, column)
     return PointReading(metric, y_pred, choices, drawn)
+
+
+def _unreached(metric: OperatingMetric, read: Decisions, scores: NDArray[np.float64], column: int) -> str:
+    """That no threshold will do; what has no score keeps its decision, which may flag."""
+    unscored = np.isnan(scores[:, :, column])
+    n_flagged = int(np.count_nonzero((unscored & (read.y_pred[:, :, column] == 1)).any(axis=1)))
+    what = f"no score is, {n_flagged:,} items without a usable one stay flagged" if n_flagged else "nothing is flagged"
+    return f"no threshold that flags anything keeps {metric.held_words}: {what}"
 
 
 def _drawn(run: Run, metric: OperatingMetric, read: Decisions, chosen: Decisions, column: int) -> Drawn:
@@ -271,5 +279,5 @@ def _chosen(read: Decisions, column: int, metric: OperatingMetric, kept: NDArray
     gold, score, weights = _rows(read, column, at)
     point = operating_point(gold, score, Goal(metric.held, metric.value), sample_weight=weights)
     value = number_or_none(point.threshold)
-    positives = int((read.y_true[at, column] == 1).sum())
+    positives = int(((read.y_true[at, column] == 1) & ~np.isnan(_usable(read)[at, :, column]).all(axis=1)).sum())
     return PointChoice("dev", (math.inf if value is None else value,), positives, point.n_tied)
