@@ -19,12 +19,12 @@ from harness.core.metric_facts import NOTHING_FLAGGED
 from harness.core.results import UNDEFINED, Interval, MetricResult
 
 # name -> weights of (tp, gold positive, flagged) in the ratio: value = tp_weight·tp / (gold·P + flagged·n_flagged)
-_RATIOS: dict[str, tuple[float, float, float]] = {
+RATIOS: dict[str, tuple[float, float, float]] = {
     "recall": (1.0, 1.0, 0.0),
     "precision": (1.0, 0.0, 1.0),
     "f1": (2.0, 1.0, 1.0),
 }
-AVERAGED_METRICS = tuple(_RATIOS)
+AVERAGED_METRICS = tuple(RATIOS)
 NO_CATEGORY = "undefined in every category"
 
 
@@ -185,11 +185,11 @@ def _category_ratios(
     y_true: NDArray[Any], y_pred: NDArray[Any], metric: str, sample_weight: NDArray[Any] | None
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]]:
     """Per category, each item's part of the numerator and denominator, and whether it has gold and decision."""
-    if metric not in _RATIOS:
-        raise ValueError(f"metric must be one of {', '.join(_RATIOS)}, got '{metric}'")
+    if metric not in RATIOS:
+        raise ValueError(f"metric must be one of {', '.join(RATIOS)}, got '{metric}'")
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     check_decisions(y_true, y_pred)
-    hit_weight, gold_weight, flag_weight = _RATIOS[metric]
+    hit_weight, gold_weight, flag_weight = RATIOS[metric]
     ratios = []
     for gold, decided in zip(y_true.T, y_pred.T, strict=True):
         valid = (gold >= 0) & (decided >= 0)

@@ -1,12 +1,14 @@
 """Two systems' macro averages on the same items.
 
-Decides the interval and the p-value of a difference of macro precision, recall or F1. Reports only: an average hides
+Decides the interval and the p-value of the difference of macro precision, recall or F1. Reports only: an average hides
 the category that lost, so no gate uses it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from harness.core.agreeing import agreeing_interval
-from harness.core.averages import AVERAGED_METRICS, NO_CATEGORY
+from harness.core.averages import AVERAGED_METRICS, NO_CATEGORY, RATIOS
 from harness.core.clusters import clustered_variance
 from harness.core.confusion import check_decisions
 from harness.core.intervals import normal_quantile
@@ -25,52 +27,49 @@ _MAX_PATTERNS = 20_000
 _BLOCK = 1 << 22  # counts drawn at once
 
 
-def macro_difference(
+def macro_differences(
     y_true: NDArray[Any],
     a: NDArray[Any],
     b: NDArray[Any],
     *,
-    metric: str,
     rng: np.random.Generator,
     clusters: NDArray[Any] | None = None,
     n_resamples: int = 2_000,
     confidence: float = 0.95,
-) -> tuple[MetricResult, float]:
-    """Difference of macro averages, candidate minus baseline, with its two-sided p-value.
+) -> dict[str, tuple[MetricResult, float]]:
+    """Differences of macro averages, candidate minus baseline, with their two-sided p-values.
 
     Interval: paired percentile bootstrap, a multinomial over the distinct rows (or cluster sums). P-value: paired
     permutation, baseline and candidate swapped within items (or whole clusters), (1 + #{abs(stat*) >=
-    abs(stat)})/(1 + n_resamples). With more than 20,000 distinct rows both use the linearised SE.
+    abs(stat)})/(1 + n_resamples). One set of resamples serves every metric. With more than 20,000 distinct rows both
+    use the linearised SE.
 
     Args:
         y_true: Gold, int8 (n_items, n_categories): 1, 0, or -1 missing.
         a: Baseline decisions, same shape and codes.
         b: Candidate decisions, same shape and codes.
-        metric: One of ``averages.AVERAGED_METRICS``.
         rng: Random generator.
         clusters: Cluster code per item, int (n_items,); None makes every item its own cluster.
         n_resamples: Resamples of bootstrap and permutation, >= 1.
         confidence: Two-sided level, in (0, 1).
 
     Returns:
-        The difference in [-1, 1] over the categories where both systems are defined ("7 of 8 categories" otherwise),
-        and p in (0, 1]; undefined with p NaN when no category is left.
+        For each of ``averages.AVERAGED_METRICS`` the difference in [-1, 1] over the categories where both systems are
+        defined ("7 of 8 categories" otherwise), and p in (0, 1]; undefined with p NaN when no category is left.
 
     Raises:
-        ValueError: The metric is unknown, shapes differ, or a code is not -1, 0 or 1.
+        ValueError: Shapes differ, or a code is not -1, 0 or 1.
 
     References:
         Phipson & Smyth (2010) for the p-value; Efron & Tibshirani (1993), for the interval.
 
     >>> import numpy as np
     >>> y = np.tile([[1, 0], [0, 1], [0, 0]], (30, 1))
-    >>> difference, p = macro_difference(y, y, y, metric="f1", rng=np.random.default_rng(0), n_resamples=99)
+    >>> difference, p = macro_differences(y, y, y, rng=np.random.default_rng(0), n_resamples=99)["f1"]
     >>> difference.value, p
     (0.0, 1.0)
     """
     z = normal_quantile(confidence)
-    if metric not in AVERAGED_METRICS:
-        raise ValueError(f"metric must be one of {', '.join(AVERAGED_METRICS)}, got '{metric}'")
     y_true, a, b = np.asarray(y_true), np.asarray(a), np.asarray(b)
     check_decisions(y_true, a)
     check_decisions(y_true, b)
@@ -79,61 +78,73 @@ def macro_difference(
     n = int(valid.any(axis=1).sum())
     parts = [(valid & (y_true == 1)), (valid & (a == 1)), (valid & (b == 1))]
     parts += [parts[0] & parts[1], parts[0] & parts[2]]
-    rows = np.stack(parts, axis=1).astype(np.int64)  # (n_items, 5, n_categories): gold, flags, hits
-    totals = rows.sum(axis=0)
-    values_a, values_b = _values(totals, metric)
-    defined = ~np.isnan(values_a) & ~np.isnan(values_b)
-    if not defined.any():
-        return MetricResult.undefined(NO_CATEGORY, n=n, n_excluded=n_items - n), math.nan
-    value = float((values_b - values_a)[defined].mean())
-    n_defined = int(defined.sum())
-    reason = None if n_defined == n_categories else f"{n_defined} of {n_categories} categories"
-    units = _cluster_sums(rows, clusters)
+    units = _cluster_sums(np.stack(parts, axis=1).astype(np.int64), clusters)  # (n, 5, n_categories): gold, flags, hits
+    totals = units.sum(axis=0)
+    found, values = {}, {}
+    for metric in AVERAGED_METRICS:
+        gaps = _gaps(totals, metric)
+        n_defined = n_categories - int(np.isnan(gaps).sum())
+        if not n_defined:
+            found[metric] = MetricResult.undefined(NO_CATEGORY, n=n, n_excluded=n_items - n), math.nan
+            continue
+        values[metric] = float(np.nanmean(gaps))
+        reason = None if n_defined == n_categories else f"{n_defined} of {n_categories} categories"
+        found[metric] = MetricResult(values[metric], math.nan, math.nan, n, n_items - n, reason), math.nan
     distinct, times = _distinct(units.reshape(len(units), -1))
-    if len(distinct) > _MAX_PATTERNS:
-        influence = _influence(units, totals, metric, defined)
-        half = math.sqrt(clustered_variance(influence, None))
-        low, high = value - z * half, value + z * half
-        return MetricResult(value, low, high, n, n_items - n, reason), float(2 * ndtr(-abs(value) / half))
-    tables = distinct.astype(np.float64)
-    swapped = distinct.reshape(-1, 5, n_categories)[:, [0, 2, 1, 4, 3]].reshape(len(distinct), -1) - distinct
-    draws, n_extreme, left = [], 0, n_resamples
-    while left:
-        size = min(left, max(1, _BLOCK // len(distinct)))
-        bootstrap = (resample_cells(times, size, rng) @ tables).reshape(size, 5, n_categories)
-        draws.append(_mean_difference(bootstrap, metric, defined))
-        flips = rng.binomial(times, 0.5, size=(size, times.size)) @ swapped.astype(np.float64)
-        permuted = _mean_difference(totals + flips.reshape(size, 5, n_categories), metric, defined)
-        n_extreme += int(np.count_nonzero(~(np.abs(permuted) < abs(value) - 1e-12)))
-        left -= size
-    p_value = (1 + n_extreme) / (1 + n_resamples)
-    interval = percentile_interval(np.concatenate(draws), confidence=confidence)
-    low, high = agreeing_interval(interval, value, [(0.0, p_value, 1 - confidence)])
-    return MetricResult(value, low, high, n, n_items - n, reason), p_value
+    is_linearised = len(distinct) > _MAX_PATTERNS
+    drawn = {} if is_linearised or not values else _resampled(distinct, times, totals, tuple(values), n_resamples, rng)
+    for metric, value in values.items():
+        if is_linearised:
+            half = math.sqrt(clustered_variance(_influence(units, totals, metric), None))
+            low, high, p_value = value - z * half, value + z * half, float(2 * ndtr(-abs(value) / half))
+        else:
+            bootstrap, permuted = drawn[metric]
+            p_value = (1 + int(np.count_nonzero(~(np.abs(permuted) < abs(value) - 1e-12)))) / (1 + n_resamples)
+            interval = percentile_interval(bootstrap, confidence=confidence)
+            low, high = agreeing_interval(interval, value, [(0.0, p_value, 1 - confidence)])
+        found[metric] = replace(found[metric][0], low=low, high=high), p_value
+    return found
 
 
-def _values(totals: NDArray[Any], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The metric of both systems per category from (..., 5, n_categories) totals; NaN where undefined."""
-    gold, flagged_a, flagged_b, hits_a, hits_b = (totals[..., part, :] for part in range(5))
-    found = []
-    for flagged, hits in ((flagged_a, hits_a), (flagged_b, hits_b)):
-        numerator, denominator = {
-            "recall": (hits, gold),
-            "precision": (hits, flagged),
-            "f1": (2 * hits, gold + flagged),
-        }[metric]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found.append(np.asarray(numerator / denominator, dtype=np.float64))
-    return found[0], found[1]
+def _resampled(
+    distinct: NDArray[np.int64],
+    times: NDArray[np.intp],
+    totals: NDArray[np.int64],
+    metrics: tuple[str, ...],
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Per metric the differences of bootstrap and permutation; only rows that a swap changes are swapped."""
+    tables, shape = distinct.astype(np.float64), totals.shape
+    swapped = tables.reshape(-1, *shape)[:, [0, 2, 1, 4, 3]].reshape(tables.shape) - tables
+    moves = swapped.any(axis=1)
+    is_defined = {metric: ~np.isnan(_gaps(totals, metric)) for metric in metrics}
+    blocks: dict[str, list[NDArray[np.float64]]] = {metric: [] for metric in metrics}
+    size = max(1, _BLOCK // len(distinct))
+    for done in range(0, n_resamples, size):
+        n_drawn = min(size, n_resamples - done)
+        bootstrap = (resample_cells(times, n_drawn, rng) @ tables).reshape(n_drawn, *shape)
+        flips = rng.binomial(times[moves], 0.5, size=(n_drawn, int(moves.sum()))) @ swapped[moves]
+        both = np.stack([bootstrap, totals + flips.reshape(n_drawn, *shape)])
+        for metric in metrics:  # a category that a resample leaves undefined drops out of its mean
+            gaps = np.ma.masked_invalid(_gaps(both, metric)[..., is_defined[metric]])
+            blocks[metric].append(gaps.mean(axis=-1).filled(np.nan))
+    return {metric: tuple(np.concatenate(one, axis=1)) for metric, one in blocks.items()}
 
 
-def _mean_difference(totals: NDArray[Any], metric: str, defined: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean over the defined categories; a category that a resample leaves undefined drops out of its mean."""
-    values_a, values_b = _values(totals, metric)
-    gaps = (values_b - values_a)[..., defined]
-    kept = ~np.isnan(gaps)
+def _sides(table: NDArray[Any], metric: str) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Numerator and denominator of baseline and candidate per category, from (..., 5, n_categories) counts."""
+    hit_weight, gold_weight, flag_weight = RATIOS[metric]
+    gold, *flags_and_hits = (table[..., part, :] for part in range(5))
+    for flags, hits in zip(flags_and_hits[:2], flags_and_hits[2:], strict=True):
+        yield hit_weight * hits, gold_weight * gold + flag_weight * flags
+
+
+def _gaps(totals: NDArray[Any], metric: str) -> NDArray[np.float64]:
+    """Candidate minus baseline per category, from totals; NaN where one of the two is undefined."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(kept, gaps, 0.0).sum(axis=-1) / kept.sum(axis=-1), dtype=np.float64)
+        before, after = (numerator / denominator for numerator, denominator in _sides(totals, metric))
+    return np.asarray(after - before, dtype=np.float64)
 
 
 def _cluster_sums(rows: NDArray[np.int64], clusters: NDArray[Any] | None) -> NDArray[np.int64]:
@@ -156,21 +167,12 @@ def _distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return rows[first][order], times[order]
 
 
-def _influence(
-    units: NDArray[np.int64], totals: NDArray[np.int64], metric: str, defined: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    values = _values(totals, metric)
-    gold = units[:, 0]
+def _influence(units: NDArray[np.int64], totals: NDArray[np.int64], metric: str) -> NDArray[np.float64]:
+    """What each unit adds to the linearised difference."""
+    defined = ~np.isnan(_gaps(totals, metric))
     result = np.zeros(len(units))
-    for sign, value, flagged, hits, n_flagged in (
-        (-1, values[0], units[:, 1], units[:, 3], totals[1]),
-        (1, values[1], units[:, 2], units[:, 4], totals[2]),
-    ):
-        numerator, denominator, total = {
-            "recall": (hits, gold, totals[0]),
-            "precision": (hits, flagged, n_flagged),
-            "f1": (2 * hits, gold + flagged, totals[0] + n_flagged),
-        }[metric]
-        part = (numerator - value * denominator)[:, defined] / total[defined]
+    for sign, of_units, of_all in zip((-1, 1), _sides(units, metric), _sides(totals, metric), strict=True):
+        value = of_all[0][defined] / of_all[1][defined]
+        part = (of_units[0][:, defined] - value * of_units[1][:, defined]) / of_all[1][defined]
         result += sign * part.mean(axis=1)
     return result

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.core.averages import AVERAGED_METRICS, macro_average
-from harness.core.averages_paired import macro_difference
+from harness.core.averages import macro_average
+from harness.core.averages_paired import macro_differences as paired_macros
 from harness.core.paired import PairedResult
 from harness.core.ranking import average_precision
 from harness.core.ranking_paired import average_precision_paired
@@ -36,9 +36,8 @@ def macro_differences(pairs: Pairs, names: Sequence[str], seed: int) -> dict[str
     is_paired = (a != MISSING) & (b != MISSING)
     a, b = np.where(is_paired, a, MISSING), np.where(is_paired, b, MISSING)
     found = {}
-    for metric in AVERAGED_METRICS:
-        rng = generator(seed, f"macro|{metric}")
-        difference, p_value = macro_difference(gold, a, b, metric=metric, rng=rng, clusters=arrays.clusters)
+    compared = paired_macros(gold, a, b, rng=generator(seed, "macro"), clusters=arrays.clusters)
+    for metric, (difference, p_value) in compared.items():
         before, after = (macro_average(gold, one, metric=metric, clusters=arrays.clusters) for one in (a, b))
         found[metric] = PairedResult(before.per_item(k), after.per_item(k), difference.per_item(k), p_value)
     return found
