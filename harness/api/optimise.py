@@ -19,7 +19,7 @@ from harness.jobs.optimise import gepa as gepa_door
 from harness.jobs.optimise.objective import Metric
 from harness.jobs.optimise.objective import Objective as _Objective
 from harness.jobs.optimise.teacher import teacher
-from harness.jobs.optimise.written import add_version, write_version
+from harness.jobs.optimise.written import add_version, check_destination, write_version
 from harness.jobs.run import PreparedRun, RunOptions, execute
 
 if TYPE_CHECKING:
@@ -40,7 +40,12 @@ class Objective(_Objective):
         return teacher(self, model_id, os.environ)
 
     def optimise(
-        self, reflect: str | Callable[[Any], str], *, max_answers: int = 400, minibatch: int = 4, seed: int = 0
+        self,
+        reflect: str | Callable[[Any], str],
+        *,
+        max_answers: int = 400,
+        minibatch: int = gepa_door.MINIBATCH,
+        seed: int = 0,
     ) -> gepa_door.Found:
         """Search with GEPA; ``reflect`` is a model of models.yaml, or any function from a prompt to words."""
         asks = self.teacher(reflect) if isinstance(reflect, str) else reflect
@@ -72,6 +77,7 @@ class Objective(_Objective):
             path: A new file; beside the prompt for None.
             add: Add it to the eval as a candidate of this name.
         """
+        check_destination(self, Path(path) if path is not None else None, add)
         found = texts if isinstance(texts, Mapping) else dspy_door.texts_of(texts)
         made = write_version(self, found, path)
         for one in add_version(self, made, add) if add else ():
@@ -99,7 +105,7 @@ def objective(
         metric: What one answer is worth: ``overlap``, ``exact`` or ``agreement``.
         limit: Use this many items of the dev part.
         balanced: Share them out between the categories.
-        max_cost_usd: Stop before the answers cost more US dollars.
+        max_cost_usd: Stop before answers and proposals of a model of models.yaml cost more US dollars.
         max_tokens: Stop before they use more tokens.
         gguf: Any GGUF file as the embedded model.
         cache: Journal of answers; as for ``run``.

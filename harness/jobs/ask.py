@@ -22,7 +22,7 @@ from harness.jobs.run import PreparedRun
 from harness.records import Item
 from harness.records.answers import Answer, Candidate, Request, Response
 from harness.runner.endpoint import Endpoint
-from harness.runner.retry import Fatal, GiveUp, Wait, decide
+from harness.runner.retry import Fatal, GiveUp, Wait, decide, describe
 from harness.runner.transport import AiohttpTransport, RawResponse, Transport, TransportError
 
 PROBES = {
@@ -121,7 +121,9 @@ async def _ask(candidate: Candidate, probe: str, text: str, prepared: PreparedRu
     return Probed(candidate.id, probe, answer.outcome, flagged, redacted(words), answer.error or "")
 
 
-async def answer_of(request: Request, endpoint: Endpoint, transport: Transport) -> Response:
+async def answer_of(
+    request: Request, endpoint: Endpoint, transport: Transport, most_wait_s: float = MOST_WAIT_S
+) -> Response:
     """One answer, waited for a little where the server asks for it."""
     attempt, began = 0, time.monotonic()
     while True:
@@ -139,13 +141,18 @@ async def answer_of(request: Request, endpoint: Endpoint, transport: Transport) 
         if isinstance(decision, Fatal):
             where = f"model '{endpoint.model_id}' at {endpoint.url_base}"
             raise HarnessError(endpoint.redact(f"{where}: {decision.found}"), next_step=decision.next_step)
-        if isinstance(decision, Wait) and time.monotonic() - began + decision.seconds < MOST_WAIT_S:
+        if isinstance(decision, Wait) and time.monotonic() - began + decision.seconds < most_wait_s:
             await asyncio.sleep(decision.seconds)
             continue
         if isinstance(result, TransportError):
             return Response("", 0, b"", 0.0, error=endpoint.redact(f"{result.kind}: {result.detail}"))
-        given_up = endpoint.redact(decision.error) if isinstance(decision, GiveUp) else None
-        return Response("", result.status, endpoint.redact_bytes(result.body), 0.0, error=given_up)
+        given_up = decision.error if isinstance(decision, GiveUp) else None
+        if isinstance(decision, Wait):
+            given_up = (
+                f"status {result.status}, and no answer within {most_wait_s:g} s: {describe(result, request.body)}"
+            )
+        said = None if given_up is None else endpoint.redact(given_up)
+        return Response("", result.status, endpoint.redact_bytes(result.body), 0.0, error=said)
 
 
 def _said(response: Response) -> str:

@@ -149,6 +149,27 @@ def _moved(run: Run, candidate: str, path: Path) -> list[str]:
 
 def add_candidate(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> None:
     """Write one more candidate at the end of an eval's candidates; ``data`` is the file as it was read."""
+    edited = with_candidate(path, data, name, spec)
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as made:
+            made.write(edited)
+        os.chmod(made.name, path.stat().st_mode & 0o777)
+        os.replace(made.name, path)
+    except OSError as error:
+        raise FileError(
+            str(path),
+            f"cannot be written: {error.strerror or error}",
+            allowed="a file that may be written",
+            next_step=f"add this line to its candidates: {name}: {_flow(spec)}",
+        ) from None
+
+
+def with_candidate(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> str:
+    """The text of an eval's file with one more candidate; nothing is written.
+
+    Raises:
+        FileError: It is written in a form that is not edited here.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         text = file.read()
     wanted = {**data, "candidates": {**data["candidates"], name: spec}}
@@ -165,18 +186,7 @@ def add_candidate(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[
             allowed="candidates as an indented list of names",
             next_step=f"add this line to its candidates:\n    {line}",
         )
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as made:
-            made.write(edited)
-        os.chmod(made.name, path.stat().st_mode & 0o777)
-        os.replace(made.name, path)
-    except OSError as error:
-        raise FileError(
-            str(path),
-            f"cannot be written: {error.strerror or error}",
-            allowed="a file that may be written",
-            next_step=f"add this line to its candidates: {name}: {_flow(spec)}",
-        ) from None
+    return edited
 
 
 def _inserted(text: str, name: str, spec: Mapping[str, Any]) -> str | None:

@@ -2,126 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import orjson
 import pytest
-from click.testing import CliRunner
 
 import harness as mh
-from harness.cli import main
 from harness.errors import HarnessError
 from harness.files.evals import load_eval
 from harness.files.policy import load_policy
 from harness.files.prompts import load_prompt
 from harness.jobs.optimise.feedback import feedback
-from harness.jobs.optimise.objective import Objective
 from harness.jobs.optimise.texts import changeable, fault, with_texts
-from harness.jobs.run import RunOptions
 from harness.runs.split import is_dev
+from tests.jobs.optimise_stub import BETTER, ITEMS, POLICY, made, optimise, serving, write_files
 from tests.test_how_to import SHELL, blocks, commands, is_as_told
-
-POLICY = """\
-policy: p
-version: 1
-categories:
-  hate: {name: Hate, definition: Attacks people because of a protected attribute., allowed: [quoting it to object]}
-  spam: {name: Spam, definition: Unwanted promotion.}
-"""
-PROMPT = """\
----
-prompt: posts
-version: 1
-answer: label
-labels: {hate: [hate], spam: [spam], ok: []}
----
-# system
-You moderate posts.
-
-- spam: unwanted promotion
-
-Answer with one word: hate, spam or ok.
-
-# user
-Post: {{ item.text }}
-"""
-BETTER = PROMPT.split("# system\n")[1].split("\n\n# user")[0].replace("- spam", "- hate: attacks people\n- spam")
-ITEMS = [(f"h{n}", f"these vermin {n}", {"hate": 1, "spam": 0}) for n in range(60)]
-ITEMS += [(f"s{n}", f"buy {n} followers", {"hate": 0, "spam": 1}) for n in range(60)]
-ITEMS += [(f"o{n}", f"a lovely day {n}", {"hate": 0, "spam": 0}) for n in range(60)]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-        words = [str(one["content"]) for one in body["messages"]]
-        self.server.seen.append((body["model"], words))
-        if body["model"] == "teacher":
-            answer = json.dumps({"new_instruction": BETTER}) if "JSON" in words[-1] else f"Here:\n```\n{BETTER}\n```"
-        else:
-            answer = self.server.says(words[0], words[-1])
-        data = orjson.dumps({"id": "c", "object": "chat.completion", "model": "m",
-                             "choices": [{"index": 0, "message": {"role": "assistant", "content": answer},
-                                          "finish_reason": "stop"}],
-                             "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}})  # fmt: skip
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-
-def says(system, text):
-    if "broken" in system:
-        return "I would rather not say"
-    if "buy" in text:
-        return "spam"
-    return "hate" if "vermin" in text and "hate: attacks" in system else "ok"
 
 
 @pytest.fixture
 def server():
-    made = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    made.seen, made.says = [], says
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving() as one:
+        yield one
 
 
 @pytest.fixture
 def folder(tmp_path, server, monkeypatch):
-    address = f"http://127.0.0.1:{server.server_port}"
-    model = "{provider: openai, base_url: '%s', model: %s}"
-    files = {
-        "evals/policies/p.yaml": POLICY,
-        "evals/prompts/posts_v1.md": PROMPT,
-        "evals/models.yaml": "models:\n" + "".join(f"  {one}: {model % (address, one)}\n" for one in ("m", "teacher")),
-        "golden_sets/posts_v1.jsonl": "".join(
-            json.dumps({"id": item_id, "text": text, "labels": labels}) + "\n" for item_id, text, labels in ITEMS
-        ),
-        "golden_sets/posts_v1.yaml": "golden_set: posts\nversion: 1\npolicy: {name: p, version: 1}\n"
-        "items: posts_v1.jsonl\nlabels: [hate, spam]\n",
-        "evals/posts.yaml": "eval: posts\npolicy: policies/p.yaml\ngolden_set: ../golden_sets/posts_v1.yaml\n"
-        "split: {dev: 0.3, by: group, seed: 7}\ncandidates:\n  v1: {prompt: prompts/posts_v1.md, model: m}\n"
-        "gate:\n  checks:\n    - {category: '*', metric: recall, margin: 0.05}\n"
-        "    - {category: '*', metric: precision, margin: 0.1}\n",
-    }  # fmt: skip
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, "utf-8")
+    write_files(tmp_path, server)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -130,11 +40,6 @@ def folder(tmp_path, server, monkeypatch):
 def objective(folder):
     with made(folder) as one:
         yield one
-
-
-def made(folder, **changed):
-    options = RunOptions(cache_path=folder / "cache.sqlite", **changed.pop("options", {}))
-    return Objective(load_eval(folder / "evals" / "posts.yaml"), options=options, environment={}, **changed)
 
 
 def parts(objective):
@@ -291,12 +196,6 @@ def test_a_prompt_without_words_before_the_item_has_nothing_to_optimise(tmp_path
         changeable(load_prompt(path).value)
 
 
-def optimise(folder, *arguments):
-    return CliRunner().invoke(
-        main, ["prompts", "optimise", "evals/posts.yaml", "--cache", str(folder / "cache.sqlite"), *arguments]
-    )
-
-
 def test_command_finds_the_better_wording_and_never_shows_the_gate_part(folder, server):
     pytest.importorskip("gepa", reason="the extra optimise is not installed")
     done = optimise(folder, "--teacher", "teacher", "--max-answers", "150", "--add", "v2", "--json")
@@ -311,7 +210,7 @@ def test_command_finds_the_better_wording_and_never_shows_the_gate_part(folder, 
     with made(folder, name="v1") as objective:
         seen = texts_seen(server)
         assert not [text for text in gate_texts(objective) if holds(seen, text)]
-    again = optimise(folder, "--candidate", "v2", "--teacher", "teacher", "--max-answers", "60")
+    again = optimise(folder, "--candidate", "v2", "--teacher", "teacher", "--max-answers", "150")
     assert "nothing is written" in again.output
 
 

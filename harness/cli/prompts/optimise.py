@@ -27,11 +27,11 @@ METRICS = ("overlap", "exact", "agreement")
               help="What one answer is worth: overlap of its categories with the gold, all right or nothing, or the "
               "share of categories decided right.")  # fmt: skip
 @click.option("--max-answers", type=click.IntRange(min=1), default=400, show_default=True,
-              help="End the search after so many answers judged.")  # fmt: skip
+              help="Judge no more answers than this; a look for which too few are left is not begun.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=2), help="Search on this many items of the dev part.")
 @click.option("--balanced", "is_balanced", is_flag=True, help="Share them out between the categories.")
 @click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0),
-              help="Stop before the answers cost more US dollars; the teacher's are not counted.")  # fmt: skip
+              help="Stop before answers and proposals together cost more US dollars.")  # fmt: skip
 @click.option("--write", "path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Where the new version goes; default: beside the prompt.")  # fmt: skip
 @click.option("--add", "new_name", metavar="ID", help="Add it to the eval as a candidate of this name.")
@@ -59,7 +59,8 @@ def command(
 
     Only the dev part of the eval's split is asked and shown to the teacher, never the gate part: what is found is
     judged there afterwards, by an ordinary run and its gate. The words before the item may change; the item, examples
-    written as turns and how answers are read stay.
+    written as turns and how answers are read stay. Ends with 5 when the budget or a failure cut the search short; what
+    was found until then is written.
 
     \b
     Examples:
@@ -67,9 +68,10 @@ def command(
       harness prompts optimise evals/community.yaml --candidate v2 --teacher hosted --max-answers 600 --add v3
     """
     from harness.files.evals import load_eval
-    from harness.jobs.optimise.gepa import need, optimise
+    from harness.jobs.optimise.gepa import must_suffice, need, optimise
     from harness.jobs.optimise.objective import Objective
     from harness.jobs.optimise.teacher import teacher
+    from harness.jobs.optimise.written import check_destination
     from harness.jobs.run import RunOptions
 
     options = RunOptions(
@@ -80,6 +82,8 @@ def command(
         Objective(load_eval(eval_path), name, metric=metric, options=options, environment=os.environ) as objective,
     ):
         reflect = teacher(objective, model_id, os.environ)
+        must_suffice(objective, max_answers)
+        check_destination(objective, path, new_name)
         _announce(objective)
         if is_dry_run:
             return
@@ -89,6 +93,8 @@ def command(
             objective, reflect, max_answers=max_answers, say=(lambda line: note(_short(line))) if stream else _silent
         )
         _result(objective, found, path, new_name, as_json=as_json)
+    if found.stopped:
+        raise SystemExit(5)
 
 
 def _announce(objective: Objective) -> None:
@@ -117,25 +123,29 @@ def _result(objective: Objective, found: Found, path: Path | None, new_name: str
     from harness.jobs.optimise.written import add_version, write_version
     from harness.report.parts import numbers
 
-    is_better = found.after > found.before
-    written = write_version(objective, found.texts, path) if is_better else None
+    written = write_version(objective, found.texts, path) if found.is_better else None
+    spent = objective.purse.spent()
     notes = add_version(objective, written, new_name) if written is not None and new_name else []
     if as_json:
         print_json(
             {"candidate": objective.name, "metric": objective.metric, "before": found.before, "after": found.after,
              "n_val": found.n_val, "n_proposals": found.n_proposals, "n_answers": found.n_asked,
+             "n_unusable_proposals": found.n_unusable, "cost_usd": spent.usd,
              "stopped": found.stopped or None, "texts": dict(found.texts),
              "prompt": None if written is None else written.path.as_posix(),
              "version": None if written is None else written.value.header.version}
         )  # fmt: skip
+    if found.n_unusable:
+        notes.append(f"{numbers.count(found.n_unusable)} answers of the teacher held no proposal")
     for line in [*notes, *([f"The search ended early: {found.stopped}"] if found.stopped else [])]:
         note(f"Warning: {line}")
     if as_json:
         return
-    change = f"{found.before:.3f} -> {found.after:.3f}" if is_better else f"stays at {found.before:.3f}"
+    cost = f", {numbers.usd_spent(spent.usd, spent.unknown_calls)} spent" if spent.usd else ""
+    change = f"{found.before:.3f} -> {found.after:.3f}" if found.is_better else f"stays at {found.before:.3f}"
     click.echo(
         f"Mean {objective.metric} on {numbers.count(found.n_val)} dev items {change}, of {found.n_proposals - 1} "
-        f"proposals worth a look; {numbers.count(found.n_asked)} answers judged."
+        f"proposals worth a look; {numbers.count(found.n_asked)} answers judged{cost}."
     )
     if written is None:
         click.echo("Nothing better was found, and nothing is written.")

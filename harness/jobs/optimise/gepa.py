@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.jobs.optimise.objective import Judged, Objective
+from harness.jobs.optimise.proposals import Reflect, Writer
 from harness.records import Item
 
 if TYPE_CHECKING:
     from gepa import EvaluationBatch
 
-Reflect = Callable[[Any], str]
-"""Takes a prompt (a text, or chat messages) and gives the model's words."""
+MINIBATCH = 4
+"""Items that one proposal is made from, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Found:
         n_proposals: Proposals that were worth a look at that half, the prompt as it was included.
         n_asked: Answers judged.
         stopped: Why the search ended early; empty where it did not.
+        n_unusable: Answers of whoever writes proposals that held none.
     """
 
     texts: Mapping[str, str]
@@ -43,16 +45,33 @@ class Found:
     n_proposals: int
     n_asked: int
     stopped: str = ""
+    n_unusable: int = 0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether something better than the prompt as it was came up."""
+        return self.after > self.before
 
 
 class Adapter:
-    """``GEPAAdapter`` over an objective: data are ids of dev items, a candidate is the prompt's texts by name."""
+    """``GEPAAdapter`` over an objective: data are ids of dev items, a candidate is the prompt's texts by name.
+
+    Args:
+        objective: What is climbed.
+        max_answers: Most answers to look at, those that are known included; None for no bound.
+
+    Attributes:
+        failed: Why answers could not be had; None while they can.
+        is_over: Whether the next look would have broken the bound.
+    """
 
     propose_new_texts = None
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, max_answers: int | None = None) -> None:
         self.objective = objective
         self.failed: HarnessError | None = None
+        self.is_over = False
+        self._left = max_answers
 
     def evaluate(
         self, batch: Sequence[str], candidate: Mapping[str, str], capture_traces: bool = False
@@ -60,6 +79,11 @@ class Adapter:
         """Judge a proposal on some items."""
         from gepa import EvaluationBatch
 
+        if self._left is not None:
+            self.is_over = self.is_over or len(batch) > self._left
+            if self.is_over:
+                raise HarnessError("the answers that may be judged are used up")
+            self._left -= len(batch)
         try:
             judged = self.objective.evaluate(candidate, batch)
         except HarnessError as error:
@@ -131,7 +155,7 @@ def optimise(
     reflect: Reflect,
     *,
     max_answers: int,
-    minibatch: int = 4,
+    minibatch: int = MINIBATCH,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Found:
@@ -140,47 +164,85 @@ def optimise(
     Args:
         objective: What is climbed.
         reflect: The model that writes proposals.
-        max_answers: Answers to judge before the search ends; the last look at a half of the dev part is finished.
+        max_answers: Most answers to judge; one to which too few are left is not begun.
         minibatch: Items that one proposal is made from.
         seed: Of GEPA's choices.
         say: Is told what GEPA logs.
 
     Raises:
-        HarnessError: ``gepa`` is not installed, or the prompt as it is could not be judged.
+        HarnessError: ``gepa`` is not installed, ``max_answers`` is too few for one proposal, or nothing better was
+            found before an endpoint failed, or whoever writes proposals.
     """
     gepa = need("gepa")
-    adapter = Adapter(objective)
+    minibatch = min(minibatch, len(objective.train))
+    must_suffice(objective, max_answers, minibatch)
+    objective.failure = None
+    adapter, writer = Adapter(objective, max_answers), Writer(reflect)
+    crashed: list[Exception] = []
 
     class _Log:
         def log(self, message: str) -> None:
-            say(message)
+            if not message.lstrip().startswith("Traceback ") and not adapter.is_over:
+                say(message)
+
+    class _Watch:
+        def on_error(self, event: Mapping[str, Any]) -> None:
+            if not isinstance(event["exception"], HarnessError):
+                crashed.append(event["exception"])
+
+    def must_end(state: object) -> bool:
+        return adapter.failed is not None or writer.failure is not None or adapter.is_over or bool(crashed)
 
     result = gepa.optimize(
         seed_candidate=dict(objective.seed),
         trainset=list(objective.train),
         valset=list(objective.val),
         adapter=adapter,
-        reflection_lm=reflect,
+        reflection_lm=writer,
         reflection_prompt_template=reflection_prompt(objective),
-        reflection_minibatch_size=min(minibatch, len(objective.train)),
+        reflection_minibatch_size=minibatch,
         max_metric_calls=max_answers,
-        stop_callbacks=lambda state: adapter.failed is not None,
+        stop_callbacks=must_end,
+        callbacks=[_Watch()],
         logger=_Log(),
         seed=seed,
         raise_on_exception=False,
     )
-    if adapter.failed is not None and not objective.is_spent:
-        raise adapter.failed
     best = result.best_idx
-    return Found(
+    failure = adapter.failed or writer.failure
+    if failure is None and writer.unusable is not None and writer.n_unusable == writer.n_asked:
+        failure = writer.unusable
+    found = Found(
         dict(result.candidates[best]),
         result.val_aggregate_scores[0],
         result.val_aggregate_scores[best],
         len(objective.val),
         result.num_candidates,
         objective.n_asked,
-        str(adapter.failed or ""),
+        "" if failure is None else failure.message,
+        writer.n_unusable,
     )
+    if crashed and not found.is_better:
+        raise crashed[0]
+    if failure is not None and not found.is_better and not objective.purse.is_spent:
+        raise failure
+    return found
+
+
+def must_suffice(objective: Objective, max_answers: int, minibatch: int = MINIBATCH) -> None:
+    """Check that one proposal can be made and looked at whole.
+
+    Raises:
+        HarnessError: ``max_answers`` is too few for that.
+    """
+    least = 2 * len(objective.val) + 2 * min(minibatch, len(objective.train))
+    if max_answers < least:
+        raise HarnessError(
+            f"{max_answers:,} answers are too few to judge one proposal: prompt and proposal are each asked on the "
+            f"{len(objective.val):,} items that proposals are chosen by, and on those that it is made from",
+            allowed=f"{least:,} or more answers; several times that for a search",
+            next_step="raise --max-answers (max_answers), or use fewer items of the dev part (--limit)",
+        )
 
 
 def need(name: str) -> Any:

@@ -26,6 +26,7 @@ from harness.errors import HarnessError, IncompleteRunError
 from harness.files.evals import LoadedEval
 from harness.files.text import joined, shortened
 from harness.jobs.optimise.feedback import feedback, invalid
+from harness.jobs.optimise.purse import Purse
 from harness.jobs.optimise.texts import changeable, fault, with_texts
 from harness.jobs.prompt_trials import prompt_of, with_prompts
 from harness.jobs.prompt_variants import write_prompt
@@ -100,6 +101,8 @@ class Objective:
         val: Ids of the other: what they are chosen by.
         n_gate: Items of the gate part, which nobody is shown.
         n_asked: Answers judged so far, those from the journal included.
+        purse: What bounds all that this objective asks, and whoever writes proposals.
+        failure: What ended the last evaluation or proposal, since optimisers swallow it; None where nothing did.
     """
 
     def __init__(
@@ -126,10 +129,10 @@ class Objective:
         self.metric: Metric = metric
         self.seed = changeable(self.prompt)
         self.n_asked = 0
-        self.is_spent = False
+        self.failure: HarnessError | None = None
         self._options = options or RunOptions()
         self._environment = environment
-        self._ledger = f"{loaded.eval.value.eval}-optimise-{secrets.token_hex(6)}"
+        self.purse = Purse(self._options, f"{loaded.eval.value.eval}-optimise-{secrets.token_hex(6)}")
         self._folder = tempfile.TemporaryDirectory()
         self._servers: dict[str, EmbeddedServer] = {}
         self._stop = weakref.finalize(self, _stop_all, self._servers)
@@ -219,8 +222,17 @@ class Objective:
             if missing:
                 self._waiting.setdefault(key, set()).update(missing)
         if missing:
-            self._judge(full, key, missing)
+            try:
+                self._judge(full, key, missing)
+            except HarnessError as error:
+                self.failure = error
+                raise
         return [self._known[key, one] for one in wanted]
+
+    def n_new(self, texts: Texts, ids: Sequence[str]) -> int:
+        """How many of these items were not judged yet with these texts."""
+        _, key = self._full(texts)
+        return sum((key, one) not in self._known for one in dict.fromkeys(ids))
 
     def _full(self, texts: Texts | str) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
         if isinstance(texts, str):
@@ -265,13 +277,13 @@ class Objective:
                 prepared.request,
                 chosen=sorted(self._place[one] for one in ids),
                 only=("split=dev",),
-                ledger=self._ledger,
+                ledger=self.purse.ledger,
             )
             whole = dataclasses.replace(prepared, request=request, servers=self._servers, keeps_servers=True)
             summary = self._execute(whole)
         if summary.reason == "interrupted":
             raise KeyboardInterrupt
-        self.is_spent = self.is_spent or summary.reason == BUDGET
+        self.purse.is_spent |= summary.reason == BUDGET
         if summary.errors or (summary.not_asked and not self._breaks_answers(summary)):
             reasons = "; ".join(f"{said} ({n})" for one in summary.error_reasons.values() for said, n in one.items())
             raise IncompleteRunError(

@@ -1,7 +1,7 @@
 """A model of ``models.yaml`` as the one that writes proposals.
 
-Decides that it is asked as declared there (address, key, parameters) and that its words are taken as they come: what
-they are worth is found by asking the prompt they make.
+Decides that it is asked as declared there (address, key, parameters), that what it costs counts with the answers, and
+that its words are taken as they come: what they are worth is found by asking the prompt they make.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.candidates.chat import encode_body
+from harness.candidates.outcomes import meaning_of
 from harness.candidates.responses import document_of
 from harness.candidates.shapes import choice_of
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval
 from harness.files.text import joined, suggestion
 from harness.jobs.ask import answer_of
-from harness.jobs.optimise.gepa import Reflect
 from harness.jobs.optimise.objective import Objective
-from harness.records.answers import CHAT_ROUTE, Request
+from harness.jobs.optimise.proposals import Reflect, UnusableError
+from harness.records.answers import CHAT_ROUTE, Request, Response
 from harness.runner.endpoint import endpoint_from_model
-from harness.runner.transport import AiohttpTransport, Transport
+from harness.runner.retry import describe
+from harness.runner.transport import AiohttpTransport, RawResponse, Transport
+
+MOST_WAIT_S = 120.0
+"""A search waits this long for one proposal where the server says that it is busy."""
 
 
 def teacher(objective: Objective, model_id: str, environment: Mapping[str, str]) -> Reflect:
@@ -49,27 +54,53 @@ def teacher(objective: Objective, model_id: str, environment: Mapping[str, str])
             return inner
 
     patient = dataclasses.replace(endpoint, limits=dataclasses.replace(endpoint.limits, timeout_s=600.0))
+    objective.purse.must_know_price(patient)
 
     async def ask(messages: Any) -> str:
+        body = encode_body({"model": model.model or model_id, "messages": messages, **model.params})
         transport = around(AiohttpTransport(1, time.monotonic))
         try:
-            body = encode_body({"model": model.model or model_id, "messages": messages, **model.params})
-            response = await answer_of(Request(model_id, CHAT_ROUTE, body), patient, transport)
+            async with objective.purse.paying(patient, body) as took:
+                response = await answer_of(Request(model_id, CHAT_ROUTE, body), patient, transport, MOST_WAIT_S)
+                took(response)
         finally:
             await transport.close()
-        choice = choice_of(document_of(response)) if response.error is None else None
-        if choice is None or not choice.text.strip():
-            raise HarnessError(
-                f"model '{model_id}' wrote no proposal: {response.error or 'an empty answer'}",
-                next_step="look at its parameters in models.yaml (max_tokens), or name another model",
-            )
-        return choice.text
+        return words_of(response, model_id)
 
     def reflect(prompt: Any) -> str:
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        return asyncio.run(ask(messages))
+        try:
+            return asyncio.run(ask(messages))
+        except HarnessError as error:
+            objective.failure = error
+            raise
 
     return reflect
+
+
+def words_of(response: Response, model_id: str) -> str:
+    """The words of an answer.
+
+    Raises:
+        UnusableError: It came, and has none, or not all of them.
+        HarnessError: There is no answer.
+    """
+    document = document_of(response)
+    meaning = meaning_of(response.status, document)
+    choice = choice_of(document)
+    if response.error is not None or not 200 <= response.status < 300 or choice is None:
+        said = f"status {response.status}: {describe(RawResponse(response.status, {}, response.body))}"
+        raise HarnessError(
+            f"model '{model_id}' wrote no proposal: {response.error or said}",
+            next_step="mend the endpoint or its entry in models.yaml, or name another model; what was answered is kept",
+        )
+    if meaning.kind in ("answered", "unknown_end") and choice.text.strip():
+        return choice.text
+    why = "an empty answer" if meaning.kind == "answered" else meaning.reason()
+    raise UnusableError(
+        f"model '{model_id}' wrote no proposal: {why}",
+        next_step="look at its parameters in models.yaml (max_tokens), or name another model",
+    )
 
 
 def _model(loaded: LoadedEval, model_id: str) -> Any:
@@ -79,5 +110,11 @@ def _model(loaded: LoadedEval, model_id: str) -> Any:
             f"there is no model '{model_id}' in {loaded.eval.value.models}",
             allowed=joined(models),
             next_step=suggestion(model_id, models, "name a model that writes well: it makes the proposals"),
+        )
+    if models[model_id].provider == "azure_content_safety":
+        raise HarnessError(
+            f"model '{model_id}' is of provider azure_content_safety, which answers no prompts",
+            allowed="a chat model",
+            next_step="name a model that writes well: it makes the proposals",
         )
     return models[model_id]

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.files.prompts import load_prompt
@@ -18,8 +19,25 @@ from harness.files.yaml import read_yaml
 from harness.jobs.optimise.objective import Objective
 from harness.jobs.optimise.texts import fault, with_texts
 from harness.jobs.prompt_variants import write_prompt
-from harness.jobs.thresholds import add_candidate
+from harness.jobs.thresholds import add_candidate, with_candidate
 from harness.records import Loaded, Prompt
+
+
+def check_destination(objective: Objective, path: Path | None, new_name: str | None) -> None:
+    """Find out whether a result could be written, before it is searched for and paid for; nothing is written.
+
+    Raises:
+        HarnessError: A file is there already or could not be written, or the eval would not take the candidate.
+    """
+    target = _target(objective, path)
+    if not os.access(target.parent, os.W_OK):
+        raise HarnessError(
+            f"{target}: cannot be written: {'no permission' if target.parent.is_dir() else 'there is no such folder'}",
+            next_step="name another place",
+        )
+    if new_name is not None:
+        spec, _ = _further(objective, target, new_name)
+        with_candidate(objective.loaded.eval.path, _eval_data(objective), new_name, spec)
 
 
 def write_version(objective: Objective, texts: Mapping[str, str], path: str | Path | None = None) -> Loaded[Prompt]:
@@ -37,7 +55,7 @@ def write_version(objective: Objective, texts: Mapping[str, str], path: str | Pa
     full = {**objective.seed, **texts}
     if all(full[name].strip() == own.strip() for name, own in objective.seed.items()):
         raise HarnessError(
-            f"the texts are those of {source.path.name}: nothing better was found",
+            f"the texts are those of {source.path.name}: nothing better was found{_why_ended(objective)}",
             allowed="other texts than the prompt has",
             next_step="let the search run on (more answers), with another teacher or more items in the dev part",
         )
@@ -45,7 +63,7 @@ def write_version(objective: Objective, texts: Mapping[str, str], path: str | Pa
     if why := fault(prompt, objective.policy):
         raise HarnessError(f"the texts are no prompt: {why}")
     version = _next_version(source)
-    target = source.path.with_name(f"{_stem(source)}_v{version}.md") if path is None else Path(path)
+    target = _target(objective, path)
     spec = objective.loaded.eval.value
     header = dataclasses.replace(
         prompt.header,
@@ -53,8 +71,6 @@ def write_version(objective: Objective, texts: Mapping[str, str], path: str | Pa
         description=f"Found by an optimiser from {source.path.name}, on the dev part of {spec.eval} "
         f"({len(objective.train)} + {len(objective.val)} items).",
     )
-    if target.exists():
-        raise HarnessError(f"{target}: is there already", allowed="a new file", next_step="name another file")
     try:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             made = write_prompt(dataclasses.replace(prompt, header=header), Path(folder) / target.name)
@@ -70,20 +86,43 @@ def add_version(objective: Objective, prompt: Loaded[Prompt], new_name: str) -> 
     Raises:
         HarnessError: The eval has a candidate of that name, or is written in a form that is not edited here.
     """
-    path = objective.loaded.eval.path
-    data = read_yaml(path, what="eval", kind="eval").data
+    spec, notes = _further(objective, prompt.path, new_name)
+    add_candidate(objective.loaded.eval.path, _eval_data(objective), new_name, spec)
+    return notes
+
+
+def _further(objective: Objective, prompt: Path, new_name: str) -> tuple[dict[str, Any], list[str]]:
+    """What the new candidate is in the eval's file, and what should be known of it."""
+    path, data = objective.loaded.eval.path, _eval_data(objective)
     if new_name in data["candidates"]:
         raise HarnessError(f"{path}: has a candidate '{new_name}'", allowed="a new id", next_step="choose another id")
     spec = dict(data["candidates"][objective.name])
-    spec["prompt"] = Path(os.path.relpath(prompt.path, path.parent)).as_posix()
-    notes = []
-    if spec.pop("thresholds", None):
-        notes.append(
-            f"the thresholds of '{objective.name}' are left out: they hold for its own prompt. Choose new ones with "
-            "harness thresholds"
-        )
-    add_candidate(path, data, new_name, spec)
-    return notes
+    spec["prompt"] = Path(os.path.relpath(prompt, path.parent)).as_posix()
+    if not spec.pop("thresholds", None):
+        return spec, []
+    return spec, [
+        f"the thresholds of '{objective.name}' are left out: they hold for its own prompt. Choose new ones with "
+        "harness thresholds"
+    ]
+
+
+def _eval_data(objective: Objective) -> Any:
+    return read_yaml(objective.loaded.eval.path, what="eval", kind="eval").data
+
+
+def _target(objective: Objective, path: str | Path | None) -> Path:
+    """Where the new version goes: a file that is not there yet."""
+    source = _source(objective)
+    own = source.path.with_name(f"{_stem(source)}_v{_next_version(source)}.md")
+    target = own if path is None else Path(path)
+    if target.exists():
+        raise HarnessError(f"{target}: is there already", allowed="a new file", next_step="name another file")
+    return target
+
+
+def _why_ended(objective: Objective) -> str:
+    """Optimisers swallow what fails in them, and give back what they began with."""
+    return f", since something failed: {objective.failure.message}" if objective.failure is not None else ""
 
 
 def _source(objective: Objective) -> Loaded[Prompt]:
