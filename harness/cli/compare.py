@@ -94,7 +94,13 @@ def command(
         print_json(decided.as_dict())
         return
     from harness.jobs.texts import texts_of
-    from harness.report.comparison.terminal import comparison_tables, decision_lines, foot_lines, point_tables
+    from harness.report.comparison.terminal import (
+        comparison_tables,
+        decision_lines,
+        foot_lines,
+        point_tables,
+        without_points,
+    )
     from harness.report.parts.tables import render
 
     comparison = decided.comparison
@@ -106,8 +112,7 @@ def command(
         n_items=n_items,
     )
     tables = [*tables, *point_tables(decided.points, comparison)]
-    if points and not decided.points:
-        note("No operating point is compared: one of the two gives no scores in any category that both decide.")
+    click.echo("".join(f"{line}\n\n" for line in without_points(decided.points, comparison)), nl=False)
     click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
     click.echo(render(tables, output))
     click.echo("\n" + "\n".join(foot_lines(comparison)))

@@ -20,7 +20,7 @@ from harness.core.point_choice import with_choice
 from harness.core.results import MetricResult, number_or_none
 from harness.core.statements import Statement
 from harness.measure.pairs import Pairs, pair_runs
-from harness.measure.points import NO_SCORES, PointReading, read_points
+from harness.measure.points import NO_SCORES, PointReading, drawn_of, read_points
 from harness.runs import Run
 
 NO_SPLIT = "the eval declares no split, and a threshold that was chosen on the items it is judged by flatters"
@@ -56,7 +56,7 @@ def pairs_at_points(
         pairs = pair_runs(
             baseline_run, baseline, candidate_run, candidate, positions=positions, decided=(a.y_pred, b.y_pred)
         )
-        drawn = {name: (a.drawn.get(name, one), one) for name, one in b.drawn.items()}
+        drawn = {name: both for name in b.choices if (both := drawn_of(a, b, name)) is not None}
         arrays = replace(pairs.arrays(), unfit=_unfit(metric, a, b), drawn=drawn)
         found[metric.name] = PointPairs(metric, pairs, arrays, a, b)
     return found
@@ -77,7 +77,7 @@ def point_remarked(check: CheckResult, point: PointPairs, kept: tuple[MetricResu
     """The check with where both thresholds lie and what of the held is kept there, as far as both have one."""
     category = check.spec.category
     a, b = point.baseline.choices.get(category), point.candidate.choices.get(category)
-    if a is None or b is None or not a.thresholds or not b.thresholds:
+    if a is None or b is None or not (a.is_chosen and b.is_chosen):
         return check
     facts = {
         "held": point.metric.held,
@@ -93,11 +93,15 @@ def levels_with_choice(
     point: PointPairs, category: str, levels: tuple[MetricResult, MetricResult]
 ) -> tuple[MetricResult, MetricResult]:
     """Values of baseline and candidate with intervals that hold what the choice of their thresholds costs."""
+    choices = (one.choices.get(category) for one in (point.baseline, point.candidate))
+    a, b = (
+        level if choice is None or choice.is_chosen else MetricResult.undefined(str(choice.reason))
+        for level, choice in zip(levels, choices, strict=True)
+    )
     drawn = point.arrays.drawn.get(category)
     if drawn is None:
-        return levels
-    a, b = (with_choice(one, point.metric.measured, of) for one, of in zip(levels, drawn, strict=True))
-    return a, b
+        return a, b
+    return with_choice(a, point.metric.measured, drawn[0]), with_choice(b, point.metric.measured, drawn[1])
 
 
 def _unfit(metric: OperatingMetric, a: PointReading, b: PointReading) -> dict[tuple[str, str], str]:
@@ -108,11 +112,11 @@ def _unfit(metric: OperatingMetric, a: PointReading, b: PointReading) -> dict[tu
         either = None
         if after.chosen_on != "dev":
             either = NO_SPLIT
-        elif not after.thresholds:
+        elif not after.is_chosen:
             either = CANDIDATE_UNSCORED if after.reason == NO_SCORES else str(after.reason)
         against = either
         if against is None and before is not None:
-            if not before.thresholds:
+            if not before.is_chosen:
                 against = BASELINE_UNSCORED if before.reason == NO_SCORES else str(before.reason)
             elif not before.is_reached:
                 against = f"no threshold of the baseline has {metric.held_words} on the dev part: nothing to lose there"

@@ -53,6 +53,11 @@ class PointChoice:
     reason: str | None = None
 
     @property
+    def is_chosen(self) -> bool:
+        """Whether there were scores to choose from, if only to flag nothing."""
+        return bool(self.thresholds)
+
+    @property
     def is_reached(self) -> bool:
         """Whether some threshold keeps what is held and flags anything."""
         return any(math.isfinite(one) for one in self.thresholds)
@@ -76,7 +81,16 @@ class PointReading:
     y_pred: NDArray[np.int8]
     choices: Mapping[str, PointChoice]
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
-    """Category -> its counts at the thresholds that resampled dev items choose; none without a dev part."""
+    """Category -> its counts at the thresholds that resampled dev items choose; none without a dev part or scores."""
+
+
+def drawn_of(a: PointReading, b: PointReading, category: str) -> tuple[Drawn, Drawn] | None:
+    """Baseline and candidate at their drawn thresholds, for comparisons and gates; one without scores adds nothing."""
+    first, second = a.drawn.get(category), b.drawn.get(category)
+    if first is None or second is None:
+        alone = first or second
+        return None if alone is None else (alone, alone)
+    return first, second
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +157,8 @@ def point_scores(run: Run, candidate: str, metrics: Sequence[OperatingMetric]) -
             choice = one.choices[name]
             if name in one.drawn:
                 value = with_choice(value, one.metric.measured, one.drawn[name])
-            if choice.reason is not None and not choice.thresholds:
-                value = held = MetricResult.undefined(choice.reason, n_excluded=len(run.item_ids))
+            if not choice.is_chosen:
+                value = held = MetricResult.undefined(str(choice.reason), n_excluded=len(run.item_ids))
             scores.append(PointScore(one.metric.name, value, held, choice))
         found[name] = tuple(scores)
     return found
@@ -232,7 +246,7 @@ def _reading(
             max(one.n_tied for one in parts),
             None if reached else _unreached(metric, read, scores, column),
         )
-        if is_dev and reached:
+        if is_dev:  # also where no threshold is reached: other dev items may reach one
             drawn[name] = _drawn(run, metric, read, chosen, column)
     return PointReading(metric, y_pred, choices, drawn)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.core.metric_table import METRIC_TITLES
 from harness.core.operating_metrics import operating_metric
 from harness.measure.point_pairs import PointPair
-from harness.measure.points import PointChoice, PointScore
+from harness.measure.points import NO_SCORES, PointChoice, PointScore
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
-from harness.report.parts.words import HELD_WORDS, capital
+from harness.report.parts.words import HELD_WORDS, capital, enumerated
 
 _WHERE = {
     "dev": "Thresholds are chosen on the dev part and read on the gate part; the intervals hold what the choice costs.",
@@ -54,7 +54,7 @@ def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]
             numbers.p_value(one.result.p_value),
             " and ".join(numbers.share(held.value) for held in one.held),
             " and ".join(map(_threshold, one.choices)),
-            "; ".join(dict.fromkeys(filter(None, map(_note, one.choices)))),
+            "; ".join(dict.fromkeys(filter(None, (_note(choice) for choice in one.choices if choice.is_chosen)))),
         )
         for category, every in points.items()
         for one in every
@@ -62,6 +62,29 @@ def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]
     choices = [choice for every in points.values() for one in every for choice in one.choices]
     notes = (*_notes(choices), UNCORRECTED)
     return Table(title, columns, tuple(rows), notes, frozenset(columns[2:9]))
+
+
+def absent_lines(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]) -> list[str]:
+    """Who has no operating point where, and why: to be said before any figure; nothing where both have theirs."""
+    categories: dict[str, list[str]] = {}
+    for category, every in points.items():
+        absent = ((name, one.absent[at]) for one in every for at, name in enumerate(names))
+        reasons = [f"{name} {why}" if why == NO_SCORES else why for name, why in absent if why is not None]
+        for reason in dict.fromkeys(reasons):
+            categories.setdefault(reason, []).append(category)
+    return [
+        f"At an operating point nothing is compared in {enumerated(several, 8)}: {reason}."
+        for reason, several in categories.items()
+    ]
+
+
+def absent_alone(name: str, points: Mapping[str, Sequence[PointScore]]) -> list[str]:
+    """The same for one candidate that is compared with none."""
+    categories: dict[str, list[str]] = {}
+    for category, every in points.items():
+        for why in dict.fromkeys(one.choice.reason for one in every if not one.choice.is_chosen):
+            categories.setdefault(f"{name} {why}" if why == NO_SCORES else str(why), []).append(category)
+    return [f"No operating point in {enumerated(several, 8)}: {reason}." for reason, several in categories.items()]
 
 
 def _kept(metric: str, value: float) -> str:

@@ -12,7 +12,7 @@ from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.tables import Table
-from harness.report.points import point_table
+from harness.report.points import absent_alone, point_table
 from harness.runs import Run
 
 _FIRST = ("precision", "recall", "f1", "fpr")
@@ -41,6 +41,11 @@ def standing_lines(run: Run) -> list[str]:
             word, _ = decision_word(decision)
             lines += [f"{name}: {word}. {decision_sentence(decision)}", *screen_lines(decision), ""]
     return lines
+
+
+def point_lines(score: RunScore) -> list[str]:
+    """Which candidate has no operating point in which categories, where one is shown."""
+    return [line for name, candidate in score.candidates.items() for line in absent_alone(name, candidate.points)]
 
 
 def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:

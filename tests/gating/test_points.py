@@ -51,6 +51,7 @@ def test_a_candidate_without_scores_is_not_proven(tmp_path):
     report, check = gated(tmp_path, 0, scores={"v2": nothing}, check=asked(tier="guarded", margin=0.1))
     assert (report.verdict, check.result.verdict) == ("INCONCLUSIVE", "NOT_EVALUABLE")
     assert "the candidate gives no scores" in check_message(check)
+    assert check.candidate.reason == "gives no scores here"  # it was called not decided
     _, check = gated(tmp_path / "b", 0, scores={"v1": nothing})
     assert "the baseline gives no scores" in check_message(check)
     _, check = gated(tmp_path / "c", 0, scores={"v1": nothing}, check=asked(floor=0.5))

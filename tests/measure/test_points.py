@@ -7,6 +7,7 @@ from gating.stored import store_run
 from harness.core.operating_metrics import operating_metric
 from harness.core.operating_points import Goal, operating_point
 from harness.errors import HarnessError
+from harness.gating.decide import gate_runs
 from harness.measure.point_pairs import point_pairs
 from harness.measure.points import NO_DEV_ITEMS, NO_SCORES, point_metrics, point_scores, read_points
 
@@ -100,7 +101,45 @@ def test_a_candidate_without_scores_has_no_operating_point(tmp_path):
     (one,) = point_scores(run, "v2", [POINT])["hate"]
     assert one.value.reason == NO_SCORES
     assert not one.value.is_defined
-    assert point_pairs(run, "v1", run, "v2", [POINT]) == {}
+
+
+def test_a_side_without_scores_is_named_and_the_other_is_shown(tmp_path):
+    """Categories that one side gives no scores on were left out in silence."""
+    run = run_of(tmp_path, *made())
+    (alone,) = point_scores(run, "v1", [POINT])["hate"]
+    (one,) = point_pairs(run, "v1", run, "v2", [POINT])["hate"]
+    assert one.result.baseline == alone.value
+    assert one.held[0] == alone.held
+    assert one.absent == (None, NO_SCORES)
+    assert not one.result.difference.is_defined
+    assert one.as_dict()["reason"] == one.as_dict()["candidate"]["reason"] == NO_SCORES
+    (turned,) = point_pairs(run, "v2", run, "v1", [POINT])["hate"]
+    assert turned.absent == (NO_SCORES, None)
+    assert turned.result.candidate == alone.value
+    (neither,) = point_pairs(run, "v2", run, "v2", [POINT])["hate"]
+    assert neither.absent == (NO_SCORES, NO_SCORES)
+
+
+def test_score_comparison_and_gate_give_one_interval_where_one_side_reaches_no_threshold(tmp_path):
+    """The gate left out what the other's choice costs, and the comparison borrowed it for the side that has none."""
+    gold, score = made(1200)
+    check = {"category": "hate", "metric": POINT.name, "margin": 0.05, "floor": None, "tier": "watch"}
+    flat = np.full(1200, 0.1)  # half of what is flagged violates
+    near = flat.copy()  # three of four violate on top, so that some draws of the dev items reach four of five
+    near[np.flatnonzero(gold == 1)[:90]] = near[np.flatnonzero(gold == 0)[:30]] = 0.9
+    for at, other in enumerate((flat, near)):
+        run = run_of(tmp_path / str(at), gold, score, other=other, checks=[check])
+        scored = [point_scores(run, name, [POINT])["hate"][0].value for name in ("v1", "v2")]
+        (compared,) = point_pairs(run, "v1", run, "v2", [POINT])["hate"]
+        assert [choice.is_reached for choice in compared.choices] == [True, False]
+        assert (scored[1].high > 0.1) == (other is near)
+        gates = gate_runs(run, "v2", run, "v1", with_findings=False).checks[0]
+        turned = gate_runs(run, "v1", run, "v2", with_findings=False).checks[0]
+        assert [compared.result.baseline, compared.result.candidate] == scored
+        for found in ([gates.baseline, gates.candidate], [turned.candidate, turned.baseline]):
+            assert [(one.value, one.low, one.high) for one in found] == [
+                (one.value, one.low, one.high) for one in scored
+            ]
 
 
 def test_what_no_threshold_keeps_flags_nothing(tmp_path):

@@ -36,6 +36,7 @@ from harness.report.gate.statement_words import notes_of, statements_text
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.words import NOT_ASKED, plural, sentence
+from harness.report.points import absent_alone, absent_lines
 
 _NAME = "\0"
 
@@ -194,7 +195,7 @@ def severity(source: ReportSource, category: str) -> str:
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     """Per candidate the decision in words; then notes."""
     lines = tuple(_line(pair) for pair in pairs)
-    notes: list[str] = []
+    notes = _without_points(source)
     if not source.banners:
         for arm in source.arms:
             n_not_asked = int((arm.outcomes == OUTCOME_NAMES.index(NOT_ASKED)).sum())
@@ -206,6 +207,14 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     notes += _gate_notes(source)
     first = lines[0]
     return Verdict(first.word, first.tone, first.sentence, lines, tuple(dict.fromkeys(notes)))
+
+
+def _without_points(source: ReportSource) -> list[str]:
+    """Who has no operating point where one is shown or asked for."""
+    if source.baseline is not None:
+        pairs = ((source.baseline, name, points) for name, points in source.points.items())
+        return [line for first, name, points in pairs for line in absent_lines(points, (first, name))]
+    return [line for arm in source.arms for line in absent_alone(arm.id, source.scored(arm.id).points)]
 
 
 def _gate_notes(source: ReportSource) -> list[str]:

@@ -18,7 +18,7 @@ from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table
 from harness.report.parts.words import capital, plural, told_apart
-from harness.report.points import pair_table
+from harness.report.points import absent_lines, pair_table
 
 TEXT_WIDTH = 70
 
@@ -116,6 +116,11 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
 def point_tables(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[Table]:
     """Both candidates at each operating point; none without any."""
     return [pair_table(points, _heads(comparison), "At the same operating point")] if points else []
+
+
+def without_points(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[str]:
+    """Which of the two has no operating point in which categories, and why."""
+    return absent_lines(points, _heads(comparison))
 
 
 def _averages_table(comparison: Comparison) -> Table | None:
