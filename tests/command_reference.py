@@ -1,6 +1,6 @@
-"""The references of commands and of file formats and the table of faults, generated.
+"""The references of commands and of file formats, the table of faults and the kept help, generated.
 
-``python -m tests.command_reference`` writes all three.
+``python -m tests.command_reference`` writes them all.
 
 ``--check`` writes nothing and fails where one is behind. It needs a process of its own: click keeps the help
 option of a command as its first caller wanted it.
@@ -33,6 +33,14 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def kept_help(columns: int) -> str:
+    """What ``harness --help`` prints in a terminal of so many columns."""
+    from harness.cli import main
+
+    settings = SETTINGS | {"terminal_width": columns - 2}  # click leaves two free
+    return click.Context(main, info_name="harness", **settings).get_help() + "\n"
+
+
 def _describe(command: click.Command, context: click.Context, parts: list[str]) -> None:
     if context.parent is not None and not isinstance(command, click.Group):
         parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
@@ -49,10 +57,12 @@ def _describe(command: click.Command, context: click.Context, parts: list[str]) 
 
 def generated() -> dict[Path, str]:
     """Every generated document, as it should be."""
+    from harness.__main__ import HELP_COLUMNS, help_file
     from harness.report.explain.formats import document
     from tests.faults import table
 
-    return {COMMANDS: HEAD + reference(), FORMATS: document(), table.PAGE: table.page()}
+    helps = {Path(help_file(columns)): kept_help(columns) for columns in HELP_COLUMNS}
+    return helps | {COMMANDS: HEAD + reference(), FORMATS: document(), table.PAGE: table.page()}
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         runs_dir: str,
         **kwargs: Any,
     ) -> Any:
-        from harness.jobs.run import RunOptions
+        from harness.jobs.run_options import RunOptions
 
         options = RunOptions(
             runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf, max_tokens, only

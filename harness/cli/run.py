@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import eval_argument, interruptible, json_option, note, print_json, run_options
-from harness.cli.summary import show_summary
+from harness.cli.summary import reused_lines, show_summary
 from harness.cli.voice import progress_stream
 
 if TYPE_CHECKING:
-    from harness.jobs.run import PreparedRun, RunOptions
+    from harness.jobs.run import PreparedRun
+    from harness.jobs.run_options import RunOptions
     from harness.runner import RunSummary
     from harness.runner.dry_run import CandidateEstimate
 
@@ -139,15 +141,37 @@ def command(
     if engine == "ray" and not is_dry_run:
         _run_on_ray(eval_path, options, n_shards, ray_address, as_json)
         return
+    if not is_dry_run and _show_done_before(eval_path, options, as_json):
+        return
     with interruptible():
-        from harness.jobs.run import execute, prepare_run
+        from harness.jobs.done_before import Looked, keep_done
+        from harness.jobs.run import as_next_time, execute, prepare_run
 
-        prepared = prepare_run(eval_path, options, os.environ, on_progress=show_weights)
+        began_ns, environment = time.time_ns(), Looked(os.environ)
+        prepared = prepare_run(eval_path, options, environment, on_progress=show_weights)
         if is_dry_run:
             show_dry_run(prepared, as_json)
             return
         summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
+        if (done := as_next_time(summary, options.runs_dir)) is not None:
+            shown = {"run_id": done.run_id, "lines": reused_lines(done), "json": done.as_dict()}
+            keep_done(prepared, options, environment, began_ns, Path(done.path), shown)
     _show(summary, as_json)
+
+
+def _show_done_before(eval_path: Path, options: RunOptions, as_json: bool) -> bool:
+    """Show again what the same command said of a complete run, where nothing has changed since; False where not so."""
+    from harness.jobs.done_before import done_before
+    from harness.runs.asked import mark_asked
+
+    found = done_before(eval_path, options, os.environ)
+    if found is None or not mark_asked(options.runs_dir, found["run_id"], datetime.now(UTC)):
+        return False
+    if as_json:
+        print_json(found["json"])
+    else:
+        click.echo("\n".join(found["lines"]))
+    return True
 
 
 def _run_on_ray(eval_path: Path, options: RunOptions, n_shards: int | None, address: str | None, as_json: bool) -> None:

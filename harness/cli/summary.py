@@ -12,7 +12,6 @@ import click
 
 from harness.cli.options import going_on, note
 from harness.errors import printable
-from harness.records.answers import NOT_ASKED
 
 if TYPE_CHECKING:
     from harness.runner import RunSummary
@@ -20,22 +19,22 @@ if TYPE_CHECKING:
 
 def show_summary(summary: RunSummary) -> None:
     """Print what a run came to and what to type next."""
+    if summary.is_reused:
+        click.echo("\n".join(reused_lines(summary)))
+        if summary.whole is None and (newer := newer_run(summary)):
+            note(f"'latest' is {newer}, which was made after this run: name this one by its id.")
+        return
     from harness.report.parts import numbers
 
     for line in useless_lines(summary):
         click.echo(line)
-    head = f"Run {summary.run_id}: {summary.status}"
-    if summary.is_reused:
-        click.echo(f"{head} already, nothing to do; {summary.path}")
-    else:
-        calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
-        cost = f"{cost_words(summary)}, {numbers.duration(summary.wall_s)}"
-        place = f"; {summary.path}" if summary.path else ""  # a run on a cluster that was stopped has none yet
-        click.echo(f"{head}; {numbers.count(summary.items)} items, {calls}, {cost}{place}")
-    for name, counts in summary.counts.items():
-        is_open = summary.status == "incomplete"
-        parts = [f"{numbers.count(n)} {outcome_words(one, is_open=is_open)}" for one, n in counts.items() if n]
-        click.echo(f"  {name}: {', '.join(parts)}")
+    calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
+    cost = f"{cost_words(summary)}, {numbers.duration(summary.wall_s)}"
+    place = f"; {summary.path}" if summary.path else ""  # a run on a cluster that was stopped has none yet
+    items = f"{numbers.count(summary.items)} items"
+    click.echo(f"Run {summary.run_id}: {summary.status}; {items}, {calls}, {cost}{place}")
+    for name in summary.counts:
+        click.echo(outcomes_line(summary, name))
         if name in summary.examples:  # its reasons stand above
             continue
         for reason, n in summary.error_reasons.get(name, {}).items():
@@ -52,12 +51,30 @@ def show_summary(summary: RunSummary) -> None:
         step = "The same command asks only for those." if has_errors else "Mend the prompt or the model, and run again."
         what = "Too many rows have no answer" if has_errors else "No answer could be used"
         note(f"{what}: no verdict can rest on this run. {step}")
-    elif summary.whole is not None:
-        click.echo(f"Next, once all shards are there: harness runs merge {summary.whole}")
     else:
-        click.echo(f"Next: harness score {summary.run_id}")
-        if summary.is_reused and (newer := newer_run(summary)):
-            note(f"'latest' is {newer}, which was made after this run: name this one by its id.")
+        click.echo(next_line(summary))
+
+
+def reused_lines(summary: RunSummary) -> list[str]:
+    """What is said of a run that was complete already."""
+    head = f"Run {summary.run_id}: {summary.status} already, nothing to do; {summary.path}"
+    return [head, *(outcomes_line(summary, name) for name in summary.counts), next_line(summary)]
+
+
+def outcomes_line(summary: RunSummary, name: str) -> str:
+    """How often a candidate came to what."""
+    from harness.report.parts import numbers
+
+    is_open = summary.status == "incomplete"
+    counted = ((one, n) for one, n in summary.counts[name].items() if n)
+    return f"  {name}: {', '.join(f'{numbers.count(n)} {outcome_words(one, is_open=is_open)}' for one, n in counted)}"
+
+
+def next_line(summary: RunSummary) -> str:
+    """What to type next."""
+    if summary.whole is not None:
+        return f"Next, once all shards are there: harness runs merge {summary.whole}"
+    return f"Next: harness score {summary.run_id}"
 
 
 def newer_run(summary: RunSummary) -> str | None:
@@ -117,6 +134,8 @@ def budget_words(summary: RunSummary) -> str:
 
 def outcome_words(outcome: str, *, is_open: bool = False) -> str:
     """An outcome in the words of a summary; what a stop has left is not asked *yet*."""
+    from harness.records.answers import NOT_ASKED
+
     if outcome != NOT_ASKED:
         return outcome
     return "not asked yet" if is_open else "not asked"

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.candidates.build import build_candidates
-from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval, load_eval
 from harness.files.golden.sets import GoldenSet
 from harness.files.kinds import kind_of
 from harness.files.pictures import DATA_URL
+from harness.jobs.run_options import RunOptions
 from harness.records import CategoryFacts, Eval, Loaded, Policy, PolicyFacts
 from harness.records.answers import Candidate
 from harness.runner import (
@@ -32,32 +32,12 @@ from harness.runner import (
     endpoint_from_model,
     run_eval,
 )
-from harness.runner.shards import Shard
 from harness.runner.transport import Transport
 from harness.runs.canonical import canonical_json
 
 if TYPE_CHECKING:
     from harness.embedded import EmbeddedServer
     from harness.embedded.weights import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What a person may change about a run without editing the eval."""
-
-    runs_dir: str | Path = RUNS_DIR
-    cache_path: Path | None = None
-    candidates: tuple[str, ...] = ()
-    limit: int | None = None
-    is_balanced: bool = False
-    repeats: int | None = None
-    wave: str | None = None
-    max_cost_usd: float | None = None
-    gguf: Path | None = None
-    max_tokens: int | None = None
-    only: tuple[str, ...] = ()
-    shard: Shard | None = None
-    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +123,17 @@ def execute(
         wrap=lambda inner: prepared.transport(inner, on_start),
         on_stoppable=on_stoppable,
     )
+
+
+def as_next_time(summary: RunSummary, runs_dir: str | Path) -> RunSummary | None:
+    """What the same request will be told the next time; None where it will do something."""
+    from harness.runner.local import as_before, stored_run
+    from harness.runner.record import is_final
+
+    if summary.is_reused or summary.status != "complete" or summary.errors:
+        return summary if summary.is_reused else None
+    done, _ = stored_run(runs_dir, summary.run_id)
+    return as_before(done, runs_dir) if done is not None and is_final(done) else None
 
 
 def unchanged_since(golden: GoldenSet) -> Callable[[], None]:

@@ -5,53 +5,18 @@ Decides what others see of it; ``layout`` names fields and columns, ``writer`` m
 ``split`` tells dev items from gate items.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import harness.runs.memory  # noqa: F401
 
-# isort: split
-from harness.records.runs import FORMAT, RunMeta
-from harness.runs.canonical import canonical_json
-from harness.runs.folder import RunFolder, is_remote
-from harness.runs.layout import (
-    ALL_OUTCOMES,
-    INPUTS_FOLDER,
-    ITEMS_FILE,
-    META_FILE,
-    OLD_PREFIX,
-    PREDICTIONS_FILE,
-    CandidateRows,
-    InputFile,
-    TextColumn,
-    item_schema,
-    prediction_schema,
-)
-from harness.runs.listing import latest_run, list_runs
-from harness.runs.meta import meta_document, read_meta
-from harness.runs.reader import Run, cluster_codes, open_run
-from harness.runs.split import Part
+if TYPE_CHECKING:
+    from harness.runs.public import *  # noqa: F403
 
-__all__ = [
-    "ALL_OUTCOMES",
-    "FORMAT",
-    "INPUTS_FOLDER",
-    "ITEMS_FILE",
-    "META_FILE",
-    "OLD_PREFIX",
-    "PREDICTIONS_FILE",
-    "CandidateRows",
-    "InputFile",
-    "Part",
-    "Run",
-    "RunFolder",
-    "RunMeta",
-    "TextColumn",
-    "canonical_json",
-    "cluster_codes",
-    "is_remote",
-    "item_schema",
-    "latest_run",
-    "list_runs",
-    "meta_document",
-    "open_run",
-    "prediction_schema",
-    "read_meta",
-]
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    import importlib
+
+    found = globals()[name] = getattr(importlib.import_module("harness.runs.public"), name)
+    return found

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from harness.errors import HarnessError
-from harness.runs.folder import RunFolder
-from harness.runs.layout import plain_name
-from harness.runs.listing import RunList, list_runs
+
+if TYPE_CHECKING:
+    from harness.runs.listing import RunList
 
 ASKED_FILE = ".asked.jsonl"
 NOTES_FOLDER = ".notes"
@@ -24,11 +25,11 @@ MOST_NOTE = 500
 _KEPT_LINES = 2_000
 
 
-def mark_asked(runs_dir: str | Path, run_id: str, when: datetime) -> None:
-    """Remember that a run was asked for; a folder that cannot be written to forgets it in silence."""
-    folder = RunFolder(runs_dir).local
+def mark_asked(runs_dir: str | Path, run_id: str, when: datetime) -> bool:
+    """Remember that a run was asked for, and say whether it is; a folder that takes no file forgets it in silence."""
+    folder = _on_this_machine(runs_dir)
     if folder is None:
-        return
+        return False
     with suppress(OSError):
         path = folder / ASKED_FILE
         if path.exists() and path.stat().st_size > 100 * _KEPT_LINES:
@@ -36,11 +37,13 @@ def mark_asked(runs_dir: str | Path, run_id: str, when: datetime) -> None:
             path.write_bytes(b"".join(kept))
         with open(path, "ab") as file:
             file.write(orjson.dumps({"run_id": run_id, "at": when.astimezone(UTC).isoformat()}) + b"\n")
+        return True
+    return False
 
 
 def asked_at(runs_dir: str | Path) -> Mapping[str, datetime]:
     """Run id -> when it was last asked for, as far as it is known."""
-    folder = RunFolder(runs_dir).local
+    folder = _on_this_machine(runs_dir)
     found: dict[str, datetime] = {}
     if folder is None:
         return found
@@ -54,6 +57,8 @@ def asked_at(runs_dir: str | Path) -> Mapping[str, datetime]:
 
 def by_last_asked(runs_dir: str | Path, eval_name: str | None = None, *, most: int | None = None) -> RunList:
     """Stored runs, the one last asked for at the end; ``most`` takes only so many of the last."""
+    from harness.runs.listing import list_runs
+
     asked = asked_at(runs_dir)
 
     def order(run_id: str, created_at: str) -> tuple[datetime, str, str]:
@@ -69,7 +74,9 @@ def write_note(runs_dir: str | Path, run_id: str, text: str) -> None:
     Raises:
         HarnessError: It is too long, or the runs are not on this machine.
     """
-    folder = RunFolder(runs_dir).local
+    folder = _on_this_machine(runs_dir)
+    from harness.runs.layout import plain_name
+
     plain_name(run_id, "run_id", str(runs_dir))
     line = " ".join(text.split())
     if folder is None:
@@ -93,13 +100,22 @@ def write_note(runs_dir: str | Path, run_id: str, text: str) -> None:
 
 def read_note(runs_dir: str | Path, run_id: str) -> str | None:
     """What was noted about a run; None for nothing."""
-    folder = RunFolder(runs_dir).local
+    folder = _on_this_machine(runs_dir)
     if folder is None:
         return None
     try:
         return (folder / NOTES_FOLDER / f"{run_id}.txt").read_text(encoding="utf-8", errors="replace").strip() or None
     except (OSError, ValueError):
         return None
+
+
+def _on_this_machine(runs_dir: str | Path) -> Path | None:
+    """The runs folder where it is one of this machine; told without what reads runs."""
+    if "://" not in str(runs_dir):
+        return Path(runs_dir)
+    from harness.runs.folder import RunFolder
+
+    return RunFolder(runs_dir).local
 
 
 def _time(text: str) -> datetime:

@@ -1,0 +1,31 @@
+"""What a person may change about a run without editing the eval; light, since it is filled in before all reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.environment import RUNS_DIR
+
+if TYPE_CHECKING:
+    from harness.runner.shards import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person may change about a run without editing the eval."""
+
+    runs_dir: str | Path = RUNS_DIR
+    cache_path: Path | None = None
+    candidates: tuple[str, ...] = ()
+    limit: int | None = None
+    is_balanced: bool = False
+    repeats: int | None = None
+    wave: str | None = None
+    max_cost_usd: float | None = None
+    gguf: Path | None = None
+    max_tokens: int | None = None
+    only: tuple[str, ...] = ()
+    shard: Shard | None = None
+    is_batch: bool = False
