@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import note, print_json, production_options, runs_dir_option, text_option
+from harness.cli.options import note, points_option, print_json, production_options, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.weekly.collect import WeeklySource
@@ -44,6 +44,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/weekly/EVAL/WEEK."
 )
+@points_option
 @text_option
 @production_options
 @click.option(
@@ -67,6 +68,7 @@ def command(
     n_weeks: int,
     formats: tuple[str, ...],
     out: Path | None,
+    points: tuple[str, ...],
     text_mode: str,
     items_per_day: float,
     review_seconds: float,
@@ -92,6 +94,7 @@ def command(
       harness weekly --eval community --week 2026-W47 --control rules_v1 --format html,md,xlsx,png
       harness weekly --eval community --text none --out reports/monday --traffic 250000
       harness weekly --eval community --production production.csv
+      harness weekly --eval community --at recall@precision=0.9
       harness weekly ack --eval community --finding hate.recall --reason "policy change, agreed 12 Nov"
     """
     if context.invoked_subcommand is not None:
@@ -108,7 +111,13 @@ def command(
     from harness.report.weekly.weeks import week_of_date
 
     source = collect(
-        runs_dir, eval_name_of(eval_name), week=week, candidate=candidate, control=control, n_weeks=n_weeks
+        runs_dir,
+        eval_name_of(eval_name),
+        week=week,
+        candidate=candidate,
+        control=control,
+        n_weeks=n_weeks,
+        points=points,
     )
     source = _with_production(source, production_path)
     for damage in source.damaged:

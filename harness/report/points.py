@@ -12,7 +12,7 @@ from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 from harness.report.parts.words import HELD_WORDS, capital, enumerated
 
-_WHERE = {
+WHERE = {
     "dev": "Thresholds are chosen on the dev part and read on the gate part; the intervals hold what the choice costs.",
     "folds": "Without a split, each fifth of the items is read at a threshold chosen on the four others, groups kept "
     "whole; the intervals take these thresholds as given. Declare a split for thresholds that are one number.",
@@ -30,8 +30,8 @@ def point_table(name: str, points: Mapping[str, Sequence[PointScore]]) -> Table:
             METRIC_TITLES[one.metric],
             numbers.share_with_interval(one.value),
             _kept(one.metric, one.held.value),
-            _threshold(one.choice),
-            _note(one.choice) if one.value.is_defined else "",
+            threshold_words(one.choice),
+            threshold_note(one.choice) if one.value.is_defined else "",
         )
         for category, every in points.items()
         for one in every
@@ -53,8 +53,8 @@ def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]
             numbers.points_with_interval(one.result.difference) if one.result.difference.is_defined else "n/a",
             numbers.p_value(one.result.p_value),
             " and ".join(numbers.share(held.value) for held in one.held),
-            " and ".join(map(_threshold, one.choices)),
-            "; ".join(dict.fromkeys(filter(None, (_note(choice) for choice in one.choices if choice.is_chosen)))),
+            " and ".join(map(threshold_words, one.choices)),
+            "; ".join(dict.fromkeys(filter(None, (threshold_note(choice) for choice in one.choices if choice.is_chosen)))),
         )
         for category, every in points.items()
         for one in every
@@ -92,7 +92,8 @@ def _kept(metric: str, value: float) -> str:
     return "" if point is None else f"{capital(HELD_WORDS[point.held])} {numbers.share(value)}"
 
 
-def _threshold(choice: PointChoice) -> str:
+def threshold_words(choice: PointChoice) -> str:
+    """Where the threshold lies; a range where each fifth of the items has its own."""
     found = sorted(choice.thresholds)
     if not found:
         return "none"
@@ -100,11 +101,12 @@ def _threshold(choice: PointChoice) -> str:
     return shown[0] if len(set(shown)) == 1 else f"{shown[0]} to {shown[1]}"
 
 
-def _note(choice: PointChoice) -> str:
+def threshold_note(choice: PointChoice) -> str:
+    """Why there is none, or that many items tie there."""
     if choice.reason is not None:
         return choice.reason
     return f"{numbers.count(choice.n_tied)} items tie at the threshold" if choice.n_tied > 5 else ""
 
 
 def _notes(choices: Iterable[PointChoice]) -> tuple[str, ...]:
-    return (*dict.fromkeys(_WHERE[one.chosen_on] for one in choices), _TIES)
+    return (*dict.fromkeys(WHERE[one.chosen_on] for one in choices), _TIES)

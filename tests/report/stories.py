@@ -62,6 +62,7 @@ class Story:
     policy_version: int = 1
     golden_version: int = 1
     production: tuple[Any, ...] = ()
+    split: dict[str, Any] | None = None
 
     @property
     def n(self) -> int:
@@ -79,6 +80,7 @@ class Story:
         outcomes: dict[str, list[str]] | None = None,
         fingerprints: dict[str, Any] | None = None,
         baseline: str | None = None,
+        scores: dict[str, dict[str, np.ndarray]] | None = None,
         **meta: Any,
     ) -> Any:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,8 @@ class Story:
             for index in range(self.n):
                 decided = {one: _plain(values[index]) for one, values in by_category.items()}
                 row: dict[str, Any] = {"id": f"i{index:04d}", "decisions": decided}
+                if scores and name in scores:
+                    row["scores"] = {one: round(float(values[index]), 4) for one, values in scores[name].items()}
                 if outcomes and name in outcomes and outcomes[name][index] != "ok":
                     row |= {"outcome": outcomes[name][index], "decisions": dict.fromkeys(by_category)}
                 rows.append(json.dumps(row))
@@ -106,6 +110,8 @@ class Story:
         }
         if self.checks is not None:
             spec["gate"] = {"checks": self.checks}
+        if self.split is not None:
+            spec["split"] = self.split
         if self.must_catch:
             (self.folder / "must.txt").write_text("".join(f"i{one:04d}\n" for one in self.must_catch), encoding="utf-8")
             spec["must_catch"] = "must.txt"

@@ -85,7 +85,7 @@ def figure(one: Finding) -> str:
 
 def in_plain(metric: str, before: MetricResult, after: MetricResult) -> str:
     """``of 100 violating items it catches 85 instead of 78``; shares of a difference under a point are out of 1,000."""
-    noun, words = _OF.get(metric, ("", ""))
+    noun, words = _OF.get(table_metric(metric) if "@" in metric else metric, ("", ""))
     for of in (100, 1_000):
         was, now = (round(of * one.value) for one in (before, after))
         if words and was != now:

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.core.operating_metrics import operating_metric
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry
@@ -88,6 +89,7 @@ def build_asks(source: AskSource) -> tuple[Ask, ...]:
         *_silent(source),
         *_moved(source),
         *_in_slices(source),
+        *_at_points(source),
         *_in_production(source),
         *_unrepaired(source),
         *_missed(source),
@@ -173,6 +175,20 @@ def _in_slices(source: AskSource) -> Iterable[Ask]:
         yield Ask(_MOVED + _severity(row), _owner(row), text, one.category, items=items)
 
 
+def _at_points(source: AskSource) -> Iterable[Ask]:
+    """What fell where the threshold keeps what the gate holds, while the figure itself did not fall."""
+    by_id = {row.id: row for row in source.rows}
+    whole = {(one.category, one.metric) for one in source.movements if not one.is_better}
+    for one in source.findings:
+        point = operating_metric(one.metric or "")
+        if one.kind != "harm" or point is None or (one.category, point.measured) in whole:
+            continue
+        row = by_id.get(one.category or "")
+        what = "decide whether to roll back" if source.has_own_change else "find the cause with whoever runs it"
+        text = f"{finding_sentence(one)} {capital(what)}, or choose the threshold anew (harness thresholds)."
+        yield Ask(_MOVED + _severity(row), _owner(row), text, one.category)
+
+
 _LOOK = {
     "leakage": "read what was left up and find out why",
     "violating_views_left_up": "read what was left up and find out why",
@@ -224,7 +240,7 @@ def _unrepaired(source: AskSource) -> Iterable[Ask]:
             rank = _OPEN_SINCE + (2 if one.category is None else _severity(row))
             yield Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since)
             continue
-        items = source.errors(one.category, one.metric, one.slice)
+        items = () if operating_metric(one.metric) else source.errors(one.category, one.metric, one.slice)
         yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
 
 

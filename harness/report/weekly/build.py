@@ -9,10 +9,11 @@ from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.across import split_change
 from harness.gating.findings.memory import not_restated
-from harness.gating.findings.pair import is_better
+from harness.gating.findings.pair import About, is_better
 from harness.gating.findings.stored import NEWLY
 from harness.measure.comparable import shared_positions
 from harness.measure.compare import Comparison
+from harness.measure.points import point_metrics
 from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.disputes import disputes_of
@@ -40,6 +41,7 @@ from harness.report.weekly.findings import week_findings, week_screen
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
 from harness.report.weekly.ledger import ledger_of, names_of
+from harness.report.weekly.operating import operating_findings, operating_of
 from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import LOST, against_itself, proven_moves
 from harness.report.weekly.production import production_of
@@ -90,6 +92,8 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     candidates = candidate_rows(source)
     told = not_restated(entries)
     production = production_of(source.production, run.meta.policy, week, source.n_weeks)
+    about = {row.id: About(row.name, row.severity, row.owner) for row in rows}
+    operating = operating_of(source, about, before if paired is not None else None)
     findings = week_findings(
         run,
         candidate,
@@ -103,6 +107,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         week,
         names,
         production,
+        operating_findings(operating, candidate),
     )
     operations = _operations(source, is_comparable)
     ask_items = AskItems(run, candidate, paired)
@@ -129,6 +134,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings, told)
     reproduce = f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
     reproduce += f" --control {source.control}" if source.control else ""
+    reproduce += "".join(f" --at {one.name}" for one in source.point_metrics if one not in point_metrics(run))
     figures, data_note = figures_of(source)
     items, items_note = item_rows(source, names, text_mode, shared)
     return WeeklyData(
@@ -144,7 +150,9 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=headline_of(source, rows, movements, causes, findings, previous_week, is_comparable, told, production),
+        headline=headline_of(
+            source, rows, movements, causes, findings, previous_week, is_comparable, told, production, operating
+        ),
         findings=findings,
         ledger=entries,
         screen=week_screen(findings),
@@ -167,6 +175,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         errors=errors,
         health=health,
         operations=operations,
+        operating=operating,
         production=production,
         disputes=disputes_of(run, candidate, source.votes, names),
         teams=source.votes.teams,

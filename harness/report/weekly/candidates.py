@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from harness.core.results import MetricResult
+from harness.measure.points import PointScore
 from harness.measure.score import CandidateScore
 from harness.report.parts.words import n_answered, outcome_words
 from harness.report.weekly.changes import golden_name
@@ -130,6 +133,10 @@ def figures_of(source: WeeklySource) -> tuple[tuple[Figure, ...], str]:
                     one = scored.metrics.get(name)
                     if one is not None and (one.is_defined or one.n):
                         found.append(Figure(week, run_id, golden, candidate, category, "", "", name, one))
+            found += [
+                Figure(week, run_id, golden, candidate, category, "", "", at.metric, at.value)
+                for category, at in _at_points(source, run_id, candidate)
+            ]
             for slice_name, values in source.slice_scores.get(run_id, {}).get(candidate, {}).items():
                 for value, categories in values.items():
                     for category, metrics in categories.items():
@@ -142,6 +149,14 @@ def figures_of(source: WeeklySource) -> tuple[tuple[Figure, ...], str]:
                             )
     left = f" {n_left:,} figures of slices are left out: a sheet holds no more." if n_left else ""
     return tuple(found), f"One row per week, candidate, category, slice and metric, each once.{left}"
+
+
+def _at_points(source: WeeklySource, run_id: str, candidate: str) -> Iterator[tuple[str, PointScore]]:
+    """Category and figure at operating points: of the reported candidate all that are shown, of others the gate's."""
+    own = source.points.get(run_id, {}) if candidate == source.candidate else {}
+    scores = own or source.summaries[run_id].candidates[candidate].points
+    for category, every in scores.items():
+        yield from ((category, one) for one in every if one.value.is_defined or one.value.n)
 
 
 def runs_read(source: WeeklySource) -> tuple[tuple[str, str, str, str, int], ...]:

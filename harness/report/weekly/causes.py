@@ -31,6 +31,8 @@ from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
 from harness.report.weekly.findings import MOST_OPEN, production_told
 from harness.report.weekly.ledger import names_of
+from harness.report.weekly.operating import operating_sentences
+from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.production import Production
 from harness.report.weekly.series import series_of
 from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
@@ -136,6 +138,7 @@ def headline_of(
     is_comparable: bool,
     entries: tuple[Entry, ...],
     production: Production | None = None,
+    operating: Sequence[OperatingRow] = (),
 ) -> tuple[str, ...]:
     """The report in a few sentences: silence, harm, gains, why, what stayed, and how the targets stand."""
     told = [
@@ -172,6 +175,7 @@ def headline_of(
         if n_quiet > 0:
             others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
             found.append(f"The other {others} stayed within what chance explains.")
+    found += operating_sentences(operating)
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
     return tuple(one for one in found if one)
 

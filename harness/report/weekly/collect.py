@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.core.operating_metrics import OperatingMetric
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.gating.choose import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
 from harness.goldens.production_series import SeriesLine
+from harness.measure.points import PointScore, point_metrics, point_scores
 from harness.measure.slices import SliceFigure, slice_figures
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
@@ -32,6 +34,9 @@ BASELINE_NOTE = "The eval's baseline."
 WEEKS_SHOWN = 12
 WEEKS_REMEMBERED = 52
 """Weeks over which the ledger of open findings looks back, shown or not."""
+
+Points = dict[str, tuple[PointScore, ...]]
+"""Category -> the candidate at each operating point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +69,8 @@ class WeeklySource:
         followed: Run id -> figures by slice, of the slices in which something fell.
         acknowledged: Who answers for which open finding.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
+        points: Run id -> category -> the candidate at each operating point, of the weeks shown.
+        point_metrics: The operating points: those of the gate, and those that were asked for.
         production: Lines of the series of production figures, where the caller read one.
         n_weeks: Weeks to show.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
@@ -95,6 +102,8 @@ class WeeklySource:
     followed: Mapping[str, Mapping[Figure, MetricResult]] = field(default_factory=dict)
     acknowledged: tuple[Acknowledgement, ...] = ()
     is_baseline: bool = False
+    points: Mapping[str, Points] = field(default_factory=dict)
+    point_metrics: tuple[OperatingMetric, ...] = ()
     production: tuple[SeriesLine, ...] = ()
     n_weeks: int = WEEKS_SHOWN
     slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
@@ -109,11 +118,12 @@ def collect(
     candidate: str | None = None,
     control: str | None = None,
     n_weeks: int = WEEKS_SHOWN,
+    points: Sequence[str] = (),
 ) -> WeeklySource:
     """Read the runs of an eval up to a week; texts, votes and the gate log are added by the caller.
 
     Raises:
-        HarnessError: The eval has no complete run in the week, or a candidate is unknown.
+        HarnessError: The eval has no complete run in the week, or a candidate or an operating point is unknown.
     """
     enumerated = list_runs(runs_dir, eval_name)
     metas, damaged = list(enumerated), list(enumerated.damaged)
@@ -144,6 +154,7 @@ def collect(
 
     run = opened_run(this.of[reported])
     assert run is not None
+    metrics = point_metrics(run, points)
     earlier = [one for one in by_week.values() if one.week < chosen and reported in one.of]
     before = earlier[-1] if earlier else None
     previous = opened_run(before.of[reported]) if before else None
@@ -168,6 +179,10 @@ def collect(
         followed=_followed(remembered, reported, moves, runs_dir),
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
         is_baseline=candidate_note == BASELINE_NOTE,
+        points=_points(
+            [one.of[reported] for one in by_week.values() if reported in one.of], reported, metrics, runs_dir
+        ),
+        point_metrics=metrics,
         n_weeks=n_weeks,
         first_week=min(week_of(one) for one in metas if one.golden_set.hash == run.meta.golden_set.hash),
     )
@@ -224,6 +239,24 @@ def _followed(
                 )
                 found[meta.run_id] = {one.figure: one.result for one in kept if one.figure in wanted}
     return found
+
+
+def _points(
+    metas: Sequence[RunMeta], reported: str, metrics: Sequence[OperatingMetric], runs_dir: str | Path
+) -> dict[str, Points]:
+    """The candidate at operating points in every week shown, whether or not the gate of that week asked for them."""
+    if not metrics:
+        return {}
+    names = ",".join(one.name for one in metrics)
+    with SummaryCache(runs_dir) as cache:
+        return {
+            meta.run_id: cache.get(
+                f"points|{reported}|{names}|{run_key(meta)}",
+                Points,
+                lambda run_id=meta.run_id: point_scores(open_run(run_id, runs_dir), reported, metrics),  # type: ignore[misc]
+            )
+            for meta in metas
+        }
 
 
 def _summaries(shown: Mapping[str, RunMeta], runs_dir: str | Path) -> tuple[dict[str, Summary], dict[str, str]]:

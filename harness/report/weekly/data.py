@@ -19,6 +19,7 @@ from harness.report.parts.banner import Banner
 from harness.report.parts.disputes import Dispute, TeamVotes
 from harness.report.parts.plain import plain
 from harness.report.weekly.error_data import Errors, Example
+from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.operations import Operations
 from harness.report.weekly.production import Production
 from harness.report.weekly.sheet_data import Figure, HistoryRow, ItemRow
@@ -331,6 +332,7 @@ class WeeklyData:
     errors: Errors | None
     health: GoldenHealth
     operations: Operations
+    operating: tuple[OperatingRow, ...]
     production: Production | None
     disputes: tuple[Dispute, ...]
     teams: tuple[TeamVotes, ...]

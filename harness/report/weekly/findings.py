@@ -43,6 +43,7 @@ def week_findings(
     week: str,
     names: Mapping[str, str],
     production: Production | None = None,
+    at_points: Sequence[Finding] = (),
 ) -> tuple[Finding, ...]:
     """Every finding of the week: silence before everything, then the worst."""
     by_id = {row.id: row for row in rows}
@@ -57,6 +58,7 @@ def week_findings(
     found += [] if before is None else lost_findings(before, run, candidate, since)
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
     found += [_open(one, candidate, names) for one in entries if one.is_open and one.since < week]
+    found += [_since(one, candidate, since, cause) for one in at_points]
     found += production_findings(production)
     return tuple(sorted(found, key=lambda one: (not is_silence(one), importance(one))))
 

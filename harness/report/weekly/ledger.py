@@ -125,9 +125,6 @@ def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
     return share_of(n_decided, n_violating + n_not)
 
 
-_TITLES = {**METRIC_TITLES, LOST: "Share of decided items"}
-
-
 def entry_value(one: Entry, value: float) -> str:
     """A value of it as text; shares of production may be small."""
     return numbers.rate(value) if one.is_of_production else numbers.share(value)
@@ -153,4 +150,5 @@ def entry_figure(one: Entry, names: Mapping[str, str]) -> str:
     """The figure at the beginning of a sentence: ``Recall of Hate in language ar``."""
     if one.is_of_production:
         return f"In production the {PRODUCTION_FIGURES[one.metric].words} of {entry_place(one, names)}"
-    return f"{_TITLES.get(one.metric, one.metric)} of {entry_place(one, names)}"
+    title = "Share of decided items" if one.metric == LOST else METRIC_TITLES[one.metric]
+    return f"{title} of {entry_place(one, names)}"

@@ -37,6 +37,12 @@ from harness.report.weekly.data import (
 )
 from harness.report.weekly.error_data import KIND_NAMES, Cluster, Example
 from harness.report.weekly.ledger import entry_figure, entry_value
+from harness.report.weekly.operating_view import (
+    operating_change,
+    operating_notes,
+    operating_title,
+    threshold_of,
+)
 from harness.report.weekly.production_view import ProductionView
 from harness.report.weekly.sentences import topic_counts, topic_name
 from harness.report.weekly.targets import is_below_in_production
@@ -89,6 +95,8 @@ class WeeklyPage:
         self.targets_title = titles.targets_title(data.rows)
         self.workload_title = titles.workload_title(data.operations, data.week)
         self.languages_title = titles.languages_title(data.operations)
+        self.operating_title = operating_title(data.operating)
+        self.operating_notes = operating_notes(data.operating)
         self.live = None if data.production is None else ProductionView(data.production)
         self.disputes_title = titles.disputes_title(data.disputes)
         self._target = {(row.id, name): one.target for row in data.rows for name, one in row.judgements.items()}
@@ -100,6 +108,7 @@ class WeeklyPage:
         possible: list[tuple[str, str, object]] = [
             ("asks", "Asks", data.asks),
             ("targets", "Targets", data.rows),
+            ("operating", "Operating points", data.operating),
             ("production", "Production", data.production),
             ("trend", "Trend", self.has_trend),
             ("moved", "What moved", data.movements or data.causes or data.earlier),
@@ -217,6 +226,9 @@ class WeeklyPage:
             if difference > 0
             else (numbers.points(difference), "c-worse", "▼ moved")
         )
+
+    operating_change = staticmethod(operating_change)
+    threshold_of = staticmethod(threshold_of)
 
     # ---------------------------------------------------------------------------------------------------- trend
 

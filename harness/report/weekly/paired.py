@@ -26,6 +26,7 @@ from harness.measure.compare import Comparison, compare
 from harness.measure.decisions import decisions
 from harness.records.evals import ALPHA
 from harness.report.weekly.data import METRIC_NAMES
+from harness.report.weekly.operating import point_changes, tested_points
 from harness.runs import Run
 
 FAILURES, LOST = "failure_rate", "lost_category"
@@ -153,4 +154,10 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
             found.append(
                 Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain")
             )
+    points = tested_points(run, point_changes(before, run, candidate))
+    found += [
+        Move(category, metric, None, one.result.baseline, one.result.candidate, True, False)
+        for (category, metric), one in points.items()
+        if one.is_moved and not is_better(metric, one.result.difference.value)
+    ]
     return (*lost, *found)

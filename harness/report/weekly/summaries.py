@@ -81,7 +81,10 @@ def slices_of(run: Run) -> SliceScores:
 
 
 def metric(summary: Summary, candidate: str, category: str, name: str) -> MetricResult:
-    """One metric of a summary; undefined when the candidate does not have it."""
+    """One metric of a summary, at operating points of its gate too; undefined when the candidate does not have it."""
     scored = summary.candidates.get(candidate)
+    if "@" in name:
+        points = () if scored is None else scored.points.get(category, ())
+        return next((one.value for one in points if one.metric == name), NOT_MEASURED)
     found = scored.categories.get(category) if scored is not None else None
     return NOT_MEASURED if found is None else found.metrics.get(name, UNMEASURED.get(name, NOT_MEASURED))

@@ -16,6 +16,7 @@ from harness.report.weekly.data import METRIC_NAMES, WeeklyData
 from harness.report.weekly.data_sheet import data_sheet, trend_sheets
 from harness.report.weekly.error_data import KIND_NAMES
 from harness.report.weekly.function_sheets import function_sheets
+from harness.report.weekly.operating_view import operating_sheets
 from harness.report.weekly.production_sheets import production_sheets
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
@@ -43,7 +44,14 @@ def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     """Every sheet, what readers act on first; a sheet without rows is left out."""
     said = {*data.headline, *(sentence for _, part in data.screen for sentence in part)}
     found = [_summary(data), *findings_sheet(data.findings, said), *_ledger(data), *function_sheets(data)]
-    found += [_categories(data), *production_sheets(data), *trend_sheets(data), _history(data), data_sheet(data)]
+    found += [
+        _categories(data),
+        *operating_sheets(data),
+        *production_sheets(data),
+        *trend_sheets(data),
+        _history(data),
+        data_sheet(data),
+    ]
     if data.errors is not None and data.errors.clusters:
         found.append(_errors(data))
     if data.errors is not None and data.errors.topics:
