@@ -87,7 +87,7 @@ def operating_rows(
                 for score in scores.get(category, ())
                 if score.metric == metric.name
             ]
-            if not told or told[-1].week != weeks[-1][0] or not any(one.score.choice.thresholds for one in told):
+            if not told or told[-1].week != weeks[-1][0] or not any(one.score.choice.is_chosen for one in told):
                 continue
             title = METRIC_TITLES[metric.name]
             row = OperatingRow(category, facts.name, facts.severity, facts.owner, metric.name, title, tuple(told))
@@ -186,7 +186,7 @@ def _importance(one: OperatingRow) -> tuple[bool, bool, bool, float]:
 
 def _told(one: OperatingRow) -> str:
     value = one.now.value
-    if not one.now.choice.thresholds or not value.is_defined:
+    if not one.now.choice.is_chosen or not value.is_defined:
         return f"{one.name} n/a ({one.now.reason or 'not measured'})"
     said = f"{one.name} {numbers.share(value.value)}"
     if one.difference is not None:

@@ -23,7 +23,7 @@ def operating_title(rows: Sequence[OperatingRow]) -> str:
         if found:
             names = enumerated([f"{one.title.lower()} of {one.name}" for one in found], 4)
             said.append(f"{verb}: {names}.")
-    missed = [one for one in rows if one.now.choice.thresholds and not one.now.choice.is_reached]
+    missed = [one for one in rows if one.now.choice.is_chosen and not one.now.choice.is_reached]
     if missed:
         said.append(f"No threshold reaches {enumerated([f'{one.title.lower()} in {one.name}' for one in missed], 4)}.")
     if any(not math.isnan(one.p_holm) for one in rows) and not any(one.is_moved for one in rows):
