@@ -54,7 +54,9 @@ def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]
             numbers.p_value(one.result.p_value),
             " and ".join(numbers.share(held.value) for held in one.held),
             " and ".join(map(threshold_words, one.choices)),
-            "; ".join(dict.fromkeys(filter(None, (threshold_note(choice) for choice in one.choices if choice.is_chosen)))),
+            "; ".join(
+                dict.fromkeys(filter(None, (threshold_note(choice) for choice in one.choices if choice.is_chosen)))
+            ),
         )
         for category, every in points.items()
         for one in every

@@ -115,7 +115,9 @@ def test_scores_that_are_gone_and_thresholds_that_reach_nothing_are_said(tmp_pat
     story.run({"main": {"hate": DECIDED}}, week="2026-W43")
     tell_week(story, None, "Recall at precision 90%: Hate n/a (gives no scores here)", never=("0.0%)",))
     none = weeks(tmp_path / "none", 1 - GOOD, 1 - GOOD)
-    found = tell_week(none, None, "Recall at precision 90%: Hate 0.0% (0.0 points", "within chance), as no threshold reaches it")
+    found = tell_week(
+        none, None, "Recall at precision 90%: Hate 0.0% (0.0 points", "within chance), as no threshold reaches it"
+    )
     assert operating_title(none.weekly().operating).startswith("No threshold reaches recall at precision 90% in Hate.")
     assert "no threshold that flags anything keeps precision of at least 90%" in found["html"]
 
