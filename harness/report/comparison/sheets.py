@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.core.results import MetricResult
 from harness.gating.checks import check_subject
 from harness.gating.findings.stored import NEWLY
-from harness.report.comparison.data import METRIC_NAMES, ReportData
+from harness.measure.score import CategoryScore
+from harness.measure.slices import SliceChange
+from harness.report.comparison.data import (
+    METRIC_NAMES,
+    CategoryRow,
+    CheckRow,
+    Economics,
+    Measure,
+    OutcomeRow,
+    Pair,
+    ReportData,
+)
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.matrix import matrix_sheet
 from harness.report.comparison.section_table import section_sheets
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts import numbers
+from harness.report.parts.fields import ENDS, Field, ends, field, fields, table
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
@@ -25,7 +38,6 @@ from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, 
 
 MAX_ITEM_ROWS = 30_000
 TEXT_WIDTH = 1_000
-ENDS = ("", ", low", ", high")
 _MARKS: Any = (
     ("PASS", "good"),
     ("REGRESSION", "bad"),
@@ -73,108 +85,77 @@ def _summary(data: ReportData) -> Sheet:
     return Sheet("Summary", columns, rows, title=title, marks=_MARKS)
 
 
+class _Cell(NamedTuple):
+    """One metric of a category in one comparison."""
+
+    pair: Pair
+    row: CategoryRow
+    metric: str
+    measure: Measure
+
+
+def _points(result: MetricResult | None) -> list[Value]:
+    """Value and ends in percentage points; empty without a result."""
+    return [None if end is None else 100 * end for end in proportion(result)[:3]]
+
+
+def _newly(one: _Cell) -> list[Value]:
+    """How many decisions changed, for those directions that move the metric."""
+    counted = NEWLY.get(one.metric, NEWLY_WORDS)
+    return [len(getattr(one.row.newly, name)) if name in counted else None for name in NEWLY_WORDS]
+
+
 def _categories(data: ReportData) -> Sheet:
-    columns = (
-        Column("Candidate", width=18),
-        Column("Baseline", width=18),
-        Column("Category", width=22),
-        Column("Name", width=38),
-        Column("Severity", width=10),
-        Column("Metric", width=20),
-        Column("Baseline value", "share", 10),
-        Column("Baseline low", "share", 10),
-        Column("Baseline high", "share", 10),
-        Column("Candidate value", "share", 10),
-        Column("Candidate low", "share", 10),
-        Column("Candidate high", "share", 10),
-        Column("Items", "count", 8),
-        Column("Difference, points", "points", 11),
-        Column("Difference low", "points", 10),
-        Column("Difference high", "points", 10),
-        Column("p (Holm)", "p_value", 9),
-        Column("Change", width=18),
-        *(Column(capital(words), "count", 10) for words in NEWLY_WORDS.values()),
+    columns: tuple[Field[_Cell], ...] = (
+        field("Candidate", lambda one: one.pair.candidate, width=18),
+        field("Baseline", lambda one: one.pair.baseline or "", width=18),
+        field("Category", lambda one: one.row.id, width=22),
+        field("Name", lambda one: one.row.name, width=38),
+        field("Severity", lambda one: one.row.severity, width=10),
+        field("Metric", lambda one: METRIC_NAMES[one.metric], width=20),
+        ends(("Baseline value", "Baseline low", "Baseline high"), lambda one: one.measure.baseline, width=10),
+        ends(("Candidate value", "Candidate low", "Candidate high"), lambda one: one.measure.candidate, width=10),
+        field("Items", lambda one: one.measure.n, "count", 8),
+        fields(
+            ("Difference, points", "Difference low", "Difference high"),
+            lambda one: _points(one.measure.difference),
+            "points",
+            11,
+        ),
+        field("p (Holm)", lambda one: number(one.measure.p_holm), "p_value", 9),
+        field("Change", lambda one: CHANGE_WORDS[one.measure.change] if one.pair.baseline else "", width=18),
+        fields(map(capital, NEWLY_WORDS.values()), _newly, "count", 10),
     )
-    return Sheet("Categories", columns, list(_category_rows(data)), marks=_MARKS)
-
-
-def _category_rows(data: ReportData) -> Iterator[tuple[Value, ...]]:
-    for pair in data.pairs:
-        for row in pair.rows:
-            for metric, one in row.measures.items():
-                value, low, high, _ = proportion(one.candidate)
-                difference = one.difference
-                points: tuple[Value, ...] = (None, None, None)
-                if difference is not None:
-                    points = tuple(_points(end) for end in (difference.value, difference.low, difference.high))
-                yield (
-                    pair.candidate,
-                    pair.baseline or "",
-                    row.id,
-                    row.name,
-                    row.severity,
-                    METRIC_NAMES[metric],
-                    *proportion(one.baseline)[:3],
-                    value,
-                    low,
-                    high,
-                    one.n,
-                    *points,
-                    number(one.p_holm),
-                    CHANGE_WORDS[one.change] if pair.baseline else "",
-                    *(
-                        len(getattr(row.newly, name)) if metric not in NEWLY or name in NEWLY[metric] else None
-                        for name in NEWLY_WORDS
-                    ),
-                )
-
-
-def _points(value: float) -> Value:
-    found = number(value)
-    return None if found is None else 100 * float(found)
+    cells = [
+        _Cell(pair, row, metric, one)
+        for pair in data.pairs
+        for row in pair.rows
+        for metric, one in row.measures.items()
+    ]
+    return table("Categories", cells, columns, marks=_MARKS)
 
 
 def _checks(data: ReportData) -> Sheet:
-    columns = (
-        Column("Candidate", width=18),
-        Column("Category", width=26),
-        Column("Metric", width=14),
-        Column("Tier", width=10),
-        Column("Limit", width=16),
-        Column("Items", "count", 8),
-        Column("Difference, points", "points", 11),
-        Column("90% interval low", "points", 10),
-        Column("90% interval high", "points", 10),
-        Column("Value against a floor", "share", 10),
-        Column("Value, 90% low", "share", 10),
-        Column("Value, 90% high", "share", 10),
-        Column("Verdict", width=16),
-        Column("More items needed", "count", 10),
-        Column("Remark", "long", 70),
+    columns: tuple[Field[tuple[str, CheckRow]], ...] = (
+        field("Candidate", lambda of: of[0], width=18),
+        field("Category", lambda of: check_subject(of[1].category), width=26),
+        field("Metric", lambda of: of[1].metric),
+        field("Tier", lambda of: of[1].tier, width=10),
+        field("Limit", lambda of: of[1].limit, width=16),
+        field("Items", lambda of: of[1].n, "count", 8),
+        fields(
+            ("Difference, points", "90% interval low", "90% interval high"),
+            lambda of: _points(of[1].difference),
+            "points",
+            11,
+        ),
+        ends(("Value against a floor", "Value, 90% low", "Value, 90% high"), lambda of: of[1].value, width=10),
+        field("Verdict", lambda of: of[1].verdict.replace("_", " "), width=16),
+        field("More items needed", lambda of: of[1].items_needed, "count", 10),
+        field("Remark", lambda of: of[1].remark, "long", 70),
     )
-    rows: list[tuple[Value, ...]] = []
-    for pair in data.pairs:
-        for one in pair.checks:
-            ends: tuple[Value, ...] = (None, None, None)
-            if one.difference is not None:
-                ends = tuple(_points(end) for end in (one.difference.value, one.difference.low, one.difference.high))
-            verdict, needed = one.verdict.replace("_", " "), one.items_needed
-            rows.append(
-                (
-                    pair.candidate,
-                    check_subject(one.category),
-                    one.metric,
-                    one.tier,
-                    one.limit,
-                    one.n,
-                    *ends,
-                    *proportion(one.value)[:3],
-                    verdict,
-                    needed,
-                    one.remark,
-                )
-            )
-    return Sheet("Checks", columns, rows, marks=_MARKS)
+    checks = [(pair.candidate, one) for pair in data.pairs for one in pair.checks]
+    return table("Checks", checks, columns, marks=_MARKS)
 
 
 def _items(source: ReportSource, data: ReportData, text_mode: TextMode) -> Sheet:
@@ -243,70 +224,58 @@ def _decision(arm: Arm, index: int, column: int) -> Value:
 
 
 def _slices(source: ReportSource) -> list[Sheet]:
-    rows: list[tuple[Value, ...]] = []
-    for candidate, scored in source.scores.candidates.items():
-        for name, values in scored.slices.items():
-            for value, categories in values.items():
-                for category, one in categories.items():
-                    total = one.tp + one.fp + one.fn + one.tn
-                    if total:
-                        metrics = [proportion(one.metrics.get(metric)) for metric in ("recall", "precision", "fpr")]
-                        cells = [cell for found in metrics for cell in found[:3]]
-                        rows.append((candidate, name, value, category, one.tp + one.fn, total, *cells))
+    rows = [
+        (candidate, name, value, category, one)
+        for candidate, scored in source.scores.candidates.items()
+        for name, values in scored.slices.items()
+        for value, categories in values.items()
+        for category, one in categories.items()
+        if one.tp + one.fp + one.fn + one.tn
+    ]
     if not rows:
         return []
-    heads = [
-        f"{metric}{end}" for metric in ("Recall", "Precision", "False positive rate") for end in ("", " low", " high")
-    ]
-    columns = (
-        Column("Candidate", width=18),
-        Column("Slice", width=16),
-        Column("Value", width=24),
-        Column("Category", width=22),
-        Column("Violating", "count", 10),
-        Column("Items", "count", 8),
-        *(Column(head, "share", 10) for head in heads),
+    metrics = {"Recall": "recall", "Precision": "precision", "False positive rate": "fpr"}
+    columns: tuple[Field[tuple[str, str, str, str, CategoryScore]], ...] = (
+        field("Candidate", lambda of: of[0], width=18),
+        field("Slice", lambda of: of[1], width=16),
+        field("Value", lambda of: of[2], width=24),
+        field("Category", lambda of: of[3], width=22),
+        field("Violating", lambda of: of[4].tp + of[4].fn, "count", 10),
+        field("Items", lambda of: of[4].tp + of[4].fp + of[4].fn + of[4].tn, "count", 8),
+        fields(
+            [f"{head}{end}" for head in metrics for end in ("", " low", " high")],
+            lambda of: [cell for name in metrics.values() for cell in proportion(of[4].metrics.get(name))[:3]],
+            "share",
+            10,
+        ),
     )
-    return [Sheet("Slices", columns, rows)]
+    return [table("Slices", rows, columns)]
 
 
 def _slice_changes(source: ReportSource) -> list[Sheet]:
     """Candidate against baseline per slice value and category; q is empty where too few items were there to test."""
-    rows: list[tuple[Value, ...]] = [
-        (
-            candidate,
-            one.slice_name,
-            one.value,
-            one.category,
-            one.metric,
-            one.difference.n,
-            number(one.baseline.value),
-            number(one.candidate.value),
-            *(number(100 * end) for end in (one.difference.value, one.difference.low, one.difference.high)),
-            number(one.p_value),
-            number(one.q_value),
-        )
-        for candidate, changes in source.slice_changes.items()
-        for one in changes
-    ]
+    rows = [(candidate, one) for candidate, changes in source.slice_changes.items() for one in changes]
     if not rows:
         return []
-    columns = (
-        Column("Candidate", width=18),
-        Column("Slice", width=16),
-        Column("Value", width=24),
-        Column("Category", width=22),
-        Column("Metric", width=10),
-        Column("Items", "count", 8),
-        Column("Baseline", "share", 10),
-        Column("Candidate value", "share", 10),
-        Column("Difference, points", "points", 10),
-        Column("Difference low", "points", 10),
-        Column("Difference high", "points", 10),
-        Column("p", "p_value", 8),
-        Column("q (Benjamini-Hochberg, exploratory)", "p_value", 16),
+    columns: tuple[Field[tuple[str, SliceChange]], ...] = (
+        field("Candidate", lambda of: of[0], width=18),
+        field("Slice", lambda of: of[1].slice_name, width=16),
+        field("Value", lambda of: of[1].value, width=24),
+        field("Category", lambda of: of[1].category, width=22),
+        field("Metric", lambda of: of[1].metric, width=10),
+        field("Items", lambda of: of[1].difference.n, "count", 8),
+        field("Baseline", lambda of: number(of[1].baseline.value), "share", 10),
+        field("Candidate value", lambda of: number(of[1].candidate.value), "share", 10),
+        fields(
+            ("Difference, points", "Difference low", "Difference high"),
+            lambda of: _points(of[1].difference),
+            "points",
+            10,
+        ),
+        field("p", lambda of: number(of[1].p_value), "p_value", 8),
+        field("q (Benjamini-Hochberg, exploratory)", lambda of: number(of[1].q_value), "p_value", 16),
     )
-    return [Sheet("Slice changes", columns, rows)]
+    return [table("Slice changes", rows, columns)]
 
 
 def _workload(data: ReportData) -> list[Sheet]:
@@ -341,32 +310,17 @@ def _workload(data: ReportData) -> list[Sheet]:
 def _outcomes(data: ReportData) -> Sheet:
     names = list(dict.fromkeys(name for row in data.outcomes for name in row.counts))
     money = {one.candidate: one for one in data.economics}
-    columns = (
-        Column("Candidate", width=20),
-        *(Column(outcome_words(name), "count", 10) for name in names),
-        *(Column(f"Failure rate{end}", "share", 10) for end in ENDS),
-        Column("Latency median, ms", "milliseconds", 10),
-        Column("Latency p95, ms", "milliseconds", 10),
-        Column("Cost per 1,000 answered items", "money", 12),
-        Column("Cost per caught violation", "money", 12),
-        Column("Input from prompt cache", "share", 10),
+    columns: tuple[Field[tuple[OutcomeRow, Economics | None]], ...] = (
+        field("Candidate", lambda of: of[0].candidate, width=20),
+        fields(map(outcome_words, names), lambda of: [of[0].counts.get(name, 0) for name in names], "count", 10),
+        ends([f"Failure rate{end}" for end in ENDS], lambda of: of[0].failure_rate, width=10),
+        field("Latency median, ms", lambda of: of[1].latency_ms.get("p50") if of[1] else None, "milliseconds", 10),
+        field("Latency p95, ms", lambda of: of[1].latency_ms.get("p95") if of[1] else None, "milliseconds", 10),
+        field("Cost per 1,000 answered items", lambda of: of[1].cost_per_1000_usd if of[1] else None, "money", 12),
+        field("Cost per caught violation", lambda of: of[1].cost_per_caught_usd if of[1] else None, "money", 12),
+        field("Input from prompt cache", lambda of: of[1].cached_share if of[1] else None, "share", 10),
     )
-    rows = []
-    for row in data.outcomes:
-        one = money.get(row.candidate)
-        rows.append(
-            (
-                row.candidate,
-                *(row.counts.get(name, 0) for name in names),
-                *proportion(row.failure_rate)[:3],
-                None if one is None else one.latency_ms.get("p50"),
-                None if one is None else one.latency_ms.get("p95"),
-                None if one is None else one.cost_per_1000_usd,
-                None if one is None else one.cost_per_caught_usd,
-                None if one is None else one.cached_share,
-            )
-        )
-    return Sheet("Outcomes", columns, rows)
+    return table("Outcomes", [(row, money.get(row.candidate)) for row in data.outcomes], columns)
 
 
 def _about(data: ReportData, items: Sheet) -> Sheet:

@@ -6,8 +6,10 @@ Decides what a row of the data sheet holds. Nothing in it is decided anew, and n
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number, proportion
+from harness.report.parts.fields import Field, ends, field, fields, table
+from harness.report.parts.xlsx import Chart, Column, Sheet, number
 from harness.report.weekly import titles
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.drawings import trend_ticks
@@ -21,26 +23,6 @@ MOST_LINES = 8
 
 def data_sheet(data: WeeklyData) -> Sheet:
     """Tidy rows: each figure once."""
-    columns = (
-        Column("Week", width=10),
-        Column("Candidate", width=18),
-        Column("Role", width=10),
-        Column("Category", width=22),
-        Column("Name", width=26),
-        Column("Severity", width=10),
-        Column("Owner", width=20),
-        Column("Slice", width=16),
-        Column("Slice value", width=22),
-        Column("Metric", width=12),
-        Column("Value", "rate", 9),
-        Column("95% low", "rate", 9),
-        Column("95% high", "rate", 9),
-        Column("Items", "count", 9),
-        Column("Target", "share", 8),
-        Column("Moved", width=8),
-        Column("Golden set", width=20),
-        Column("Run", width=26),
-    )
     names = titles.names_of(data)
     rows = {row.id: row for row in data.rows}
     moved = {
@@ -51,28 +33,39 @@ def data_sheet(data: WeeklyData) -> Sheet:
     }
     targets = {(row.id, metric): one.target for row in data.rows for metric, one in row.judgements.items()}
 
-    def cells(one: Figure) -> tuple[Value, ...]:
-        row = rows.get(one.category)
-        is_whole = not one.slice
-        return (
-            one.week,
-            one.candidate,
-            "reported" if one.candidate == data.candidate else "control" if one.candidate == data.control else "",
-            one.category,
-            names.get(one.category, one.category),
-            "" if row is None else row.severity,
-            "" if row is None else row.owner or "",
-            one.slice or "all items",
-            one.value_of_slice or "all items",
-            one.metric,
-            *proportion(one.result),
-            targets.get((one.category, one.metric)) if is_whole and one.candidate == data.candidate else None,
-            moved.get((one.candidate, one.category, one.metric, one.week), "") if is_whole else "",
-            one.golden,
-            one.run_id,
-        )
+    def role(one: Figure) -> str:
+        return "reported" if one.candidate == data.candidate else "control" if one.candidate == data.control else ""
 
-    return Sheet("Data", columns, [*(cells(one) for one in data.figures), *production_rows(data.production)])
+    def severity_and_owner(one: Figure) -> tuple[str, str]:
+        row = rows.get(one.category)
+        return ("", "") if row is None else (row.severity, row.owner or "")
+
+    def target(one: Figure) -> float | None:
+        is_judged = not one.slice and one.candidate == data.candidate
+        return targets.get((one.category, one.metric)) if is_judged else None
+
+    def movement(one: Figure) -> str:
+        return "" if one.slice else moved.get((one.candidate, one.category, one.metric, one.week), "")
+
+    columns: tuple[Field[Figure], ...] = (
+        field("Week", lambda one: one.week, width=10),
+        field("Candidate", lambda one: one.candidate, width=18),
+        field("Role", role, width=10),
+        field("Category", lambda one: one.category, width=22),
+        field("Name", lambda one: names.get(one.category, one.category), width=26),
+        fields(("Severity", "Owner"), severity_and_owner),
+        field("Slice", lambda one: one.slice or "all items", width=16),
+        field("Slice value", lambda one: one.value_of_slice or "all items", width=22),
+        field("Metric", lambda one: one.metric, width=12),
+        ends(("Value", "95% low", "95% high"), lambda one: one.result, "rate"),
+        field("Items", lambda one: one.result.n, "count", 9),
+        field("Target", target, "share", 8),
+        field("Moved", movement, width=8),
+        field("Golden set", lambda one: one.golden, width=20),
+        field("Run", lambda one: one.run_id, width=26),
+    )
+    found = table("Data", data.figures, columns)
+    return replace(found, rows=[*found.rows, *production_rows(data.production)])
 
 
 def trend_sheets(data: WeeklyData) -> list[Sheet]:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from harness.core.results import MetricResult
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
+from harness.report.parts.disputes import Dispute, TeamVotes
+from harness.report.parts.fields import ENDS, Field, ends, field, fields, table
 from harness.report.parts.xlsx import Chart, Column, Link, Sheet, Value, number, proportion
 from harness.report.weekly import titles
-from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.operations import METRICS, Workload
+from harness.report.weekly.data import Ask, Version, WeekCosts, WeeklyData
+from harness.report.weekly.operations import METRICS, LanguageRow, Workload
 
 ASK_ITEMS = "Ask items"
 
@@ -22,33 +24,24 @@ def function_sheets(data: WeeklyData) -> list[Sheet]:
 
 
 def _asks(data: WeeklyData) -> Sheet:
-    columns = (
-        Column("Ask", "count", 6),
-        Column("Function", width=13),
-        Column("Owner", width=26),
-        Column("Due", width=12),
-        Column("Overdue", width=10),
-        Column("What to do", "long", 100),
-        Column("Category", width=22),
-        Column("Since", width=10),
-        Column("Items", "count", 8),
-    )
     rows_of = {place: row for row, (_, places) in reversed([*enumerate(_behind(data).items(), 2)]) for place in places}
-    rows = [
-        (
-            place,
-            one.function,
-            one.owner,
-            one.due,
-            "overdue" if one.is_overdue else "",
-            one.text,
-            one.category or "",
-            one.since or data.week,
-            Link(len(one.items), ASK_ITEMS, rows_of[place]) if one.items else None,
-        )
-        for place, one in enumerate(data.asks, 1)
-    ]
-    return Sheet("Asks", columns, rows, marks=(("overdue", "bad"),))
+    columns: tuple[Field[tuple[int, Ask]], ...] = (
+        field("Ask", lambda one: one[0], "count", 6),
+        field("Function", lambda one: one[1].function, width=13),
+        field("Owner", lambda one: one[1].owner, width=26),
+        field("Due", lambda one: one[1].due, width=12),
+        field("Overdue", lambda one: "overdue" if one[1].is_overdue else "", width=10),
+        field("What to do", lambda one: one[1].text, "long", 100),
+        field("Category", lambda one: one[1].category or "", width=22),
+        field("Since", lambda one: one[1].since or data.week, width=10),
+        field(
+            "Items",
+            lambda one: Link(len(one[1].items), ASK_ITEMS, rows_of[one[0]]) if one[1].items else None,
+            "count",
+            8,
+        ),
+    )
+    return table("Asks", enumerate(data.asks, 1), columns, marks=(("overdue", "bad"),))
 
 
 def _behind(data: WeeklyData) -> dict[tuple[str, str], list[int]]:
@@ -62,26 +55,19 @@ def _behind(data: WeeklyData) -> dict[tuple[str, str], list[int]]:
 
 def _ask_items(data: WeeklyData) -> Sheet:
     """One row an item and category, however many asks it stands behind."""
-    columns = (
-        Column("Item", width=24),
-        Column("Category", width=22),
-        Column("Asks", width=12),
-        Column("First due", width=12),
-        Column("Owner", width=26),
-        Column("Read it whole with", width=60),
-    )
-    rows = [
-        (
-            item,
-            category,
-            ", ".join(map(str, places)),
-            data.asks[places[0] - 1].due,
-            ", ".join(dict.fromkeys(data.asks[place - 1].owner for place in places)),
-            f"harness show {data.run_id} {item}",
-        )
+    behind = [
+        (item, category, [data.asks[place - 1] for place in places], places)
         for (item, category), places in _behind(data).items()
     ]
-    return Sheet(ASK_ITEMS, columns, rows)
+    columns: tuple[Field[tuple[str, str, list[Ask], list[int]]], ...] = (
+        field("Item", lambda one: one[0], width=24),
+        field("Category", lambda one: one[1], width=22),
+        field("Asks", lambda one: ", ".join(map(str, one[3])), width=12),
+        field("First due", lambda one: one[2][0].due, width=12),
+        field("Owner", lambda one: ", ".join(dict.fromkeys(ask.owner for ask in one[2])), width=26),
+        field("Read it whole with", lambda one: f"harness show {data.run_id} {one[0]}", width=60),
+    )
+    return table(ASK_ITEMS, behind, columns)
 
 
 def _workload(data: WeeklyData) -> Sheet:
@@ -135,58 +121,32 @@ def _amount(share: float, factor: float) -> Value:
 
 
 def _languages(data: WeeklyData) -> Sheet:
-    columns = (
-        Column("Language", width=18),
-        Column("Items", "count", 9),
-        *(
-            Column(f"{metric.capitalize()} {when}{end}", "share", 9)
-            for metric in METRICS
-            for when in ("before", "now")
-            for end in ("", ", low", ", high")
-        ),
+    heads = [f"{metric.capitalize()} {when}{end}" for metric in METRICS for when in ("before", "now") for end in ENDS]
+
+    def cells(row: LanguageRow) -> list[Value]:
+        sides = [(side, metric) for metric in METRICS for side in (row.before, row.now)]
+        return [cell for side, metric in sides for cell in proportion(side.get(metric))[:3]]
+
+    columns: tuple[Field[LanguageRow], ...] = (
+        field("Language", lambda one: one.value, width=18),
+        field("Items", lambda one: one.n_items, "count", 9),
+        fields(heads, cells, "share", 9),
     )
-    rows = [
-        (
-            row.value,
-            row.n_items,
-            *(
-                cell
-                for metric in METRICS
-                for side in (row.before, row.now)
-                for cell in proportion(side.get(metric))[:3]
-            ),
-        )
-        for row in data.operations.languages
-    ]
     chart = Chart(titles.languages_title(data.operations), "bar", (2, 5), "0%", low=0.0, high=1.0)
-    return Sheet("Languages", columns, rows, charts=(chart,))
+    return table("Languages", data.operations.languages, columns, charts=(chart,))
 
 
 def _disputes(data: WeeklyData) -> Sheet:
-    columns = (
-        Column("Category", width=26),
-        Column("Agreement, alpha", "number", 11),
-        Column("low", "number", 8),
-        Column("high", "number", 8),
-        Column("Items voted on", "count", 10),
-        Column("Votes differ", "count", 10),
-        Column("Gold is not the majority", "count", 12),
-        Column("Errors", "count", 9),
-        Column("Errors on disputed items", "count", 12),
+    columns: tuple[Field[Dispute], ...] = (
+        field("Category", lambda one: one.name, width=26),
+        ends(("Agreement, alpha", "low", "high"), lambda one: one.votes.alpha, "number", 11),
+        field("Items voted on", lambda one: one.votes.n_items, "count", 10),
+        field("Votes differ", lambda one: one.votes.n_disputed, "count", 10),
+        field("Gold is not the majority", lambda one: one.votes.n_against_gold, "count", 12),
+        field("Errors", lambda one: one.n_errors, "count", 9),
+        field("Errors on disputed items", lambda one: one.n_disputed_errors, "count", 12),
     )
-    rows = [
-        (
-            one.name,
-            *proportion(one.votes.alpha)[:3],
-            one.votes.n_items,
-            one.votes.n_disputed,
-            one.votes.n_against_gold,
-            one.n_errors,
-            one.n_disputed_errors,
-        )
-        for one in data.disputes
-    ]
-    return Sheet("Disputes", columns, rows)
+    return table("Disputes", data.disputes, columns)
 
 
 def _disputed(data: WeeklyData) -> Sheet:
@@ -197,66 +157,42 @@ def _disputed(data: WeeklyData) -> Sheet:
 
 def _teams(data: WeeklyData) -> Sheet:
     names = titles.names_of(data)
-    columns = (
-        Column("Team", width=22),
-        Column("Category", width=26),
-        Column("Votes", "count", 9),
-        *(
-            Column(f"{head}{end}", "share", 9)
-            for head in ("Agreement", "Recall", "Precision")
-            for end in ("", ", low", ", high")
-        ),
+    columns: tuple[Field[TeamVotes], ...] = (
+        field("Team", lambda one: one.team, width=22),
+        field("Category", lambda one: names.get(one.category, one.category), width=26),
+        field("Votes", lambda one: one.n_votes, "count", 9),
+        ends([f"Agreement{end}" for end in ENDS], lambda one: one.agreement),
+        ends([f"Recall{end}" for end in ENDS], lambda one: one.recall),
+        ends([f"Precision{end}" for end in ENDS], lambda one: one.precision),
     )
-    rows = [
-        (
-            one.team,
-            names.get(one.category, one.category),
-            one.n_votes,
-            *(cell for result in (one.agreement, one.recall, one.precision) for cell in proportion(result)[:3]),
-        )
-        for one in data.teams
-    ]
-    return Sheet("Teams", columns, rows)
+    return table("Teams", data.teams, columns)
 
 
 def _costs(data: WeeklyData) -> Sheet:
-    columns = (
-        Column("Week", width=10),
-        Column("Items", "count", 9),
-        Column("Cost", "money", 11),
-        Column("Cost per 1,000 answered items", "money", 12),
-        Column("Cost per caught violation", "money", 12),
-        Column("Latency median, ms", "milliseconds", 11),
-        Column("Latency p95, ms", "milliseconds", 11),
-        Column("Failure rate", "share", 9),
-        Column("low", "share", 9),
-        Column("high", "share", 9),
-        Column("Run", width=26),
+    columns: tuple[Field[WeekCosts], ...] = (
+        field("Week", lambda one: one.week, width=10),
+        field("Items", lambda one: one.n_items, "count", 9),
+        field("Cost", lambda one: one.cost_usd, "money", 11),
+        field("Cost per 1,000 answered items", lambda one: one.cost_per_1000_usd, "money", 12),
+        field("Cost per caught violation", lambda one: one.cost_per_caught_usd, "money", 12),
+        field("Latency median, ms", lambda one: one.latency_p50, "milliseconds", 11),
+        field("Latency p95, ms", lambda one: one.latency_p95, "milliseconds", 11),
+        ends(("Failure rate", "low", "high"), lambda one: one.failure_rate),
+        field("Run", lambda one: one.run_id, width=26),
     )
-    rows = [
-        (
-            one.week,
-            one.n_items,
-            one.cost_usd,
-            one.cost_per_1000_usd,
-            one.cost_per_caught_usd,
-            one.latency_p50,
-            one.latency_p95,
-            *proportion(one.failure_rate)[:3],
-            one.run_id,
-        )
-        for one in data.engineering.costs
-    ]
     drawn = {"cost_per_1000_usd": (3, "$0.00##"), "latency_p95": (6, "#,##0"), "failure_rate": (7, "0.0%")}
     charts = tuple(
-        Chart(title, "line", (drawn[field][0],), drawn[field][1], low=0.0)
-        for field, title in titles.cost_titles(data.engineering)
+        Chart(title, "line", (drawn[at][0],), drawn[at][1], low=0.0)
+        for at, title in titles.cost_titles(data.engineering)
     )
-    return Sheet("Cost and time", columns, rows, charts=charts if len(rows) > 1 else ())
+    costs = data.engineering.costs
+    return table("Cost and time", costs, columns, charts=charts if len(costs) > 1 else ())
 
 
 def _versions(data: WeeklyData) -> Sheet:
-    columns = (Column("What", width=24), Column("Version", width=46), Column("In the run before", width=46))
-    return Sheet(
-        "Versions", columns, [(one.name, one.value, one.before or "the same") for one in data.engineering.versions]
+    columns: tuple[Field[Version], ...] = (
+        field("What", lambda one: one.name, width=24),
+        field("Version", lambda one: one.value, width=46),
+        field("In the run before", lambda one: one.before or "the same", width=46),
     )
+    return table("Versions", data.engineering.versions, columns)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 from harness.core.production_table import PRODUCTION_FIGURES
+from harness.core.results import MetricResult
+from harness.report.parts.fields import Field, ends, field, fields, table
 from harness.report.parts.words import capital
 from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number, proportion
 from harness.report.weekly.acknowledged import PRODUCTION
 from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.production import Production
+from harness.report.weekly.production import Production, ProductionPoint, ProductionSeries
 from harness.report.weekly.titles import production_title
 
 _SHORT = {
@@ -42,57 +44,40 @@ def production_sheets(data: WeeklyData) -> list[Sheet]:
 
 
 def _figures(production: Production) -> Sheet:
-    columns = (
-        Column("Week", width=10),
-        Column("Date", width=11),
-        Column("Category", width=24),
-        Column("Figure", width=24),
-        Column("Share of what", width=54),
-        Column("Value", "rate", 9),
-        Column("95% low", "rate", 9),
-        Column("95% high", "rate", 9),
-        Column("Labelled items", "count", 10),
-        Column("Violating", "count", 10),
-        Column("Compared with", width=11),
-        Column("Change, points", "number", 10),
-        Column("low", "number", 9),
-        Column("high", "number", 9),
-        Column("q", "p_value", 8),
-        Column("Moved", width=8),
-        Column("Policy states", "rate", 10),
-        Column("Sample", width=22),
-        Column("How", width=20),
-        Column("Why undefined", width=30),
+    def change(of: tuple[ProductionSeries, ProductionPoint]) -> list[Value]:
+        difference = of[1].difference or MetricResult.undefined("")
+        return [number(100 * end) for end in (difference.value, difference.low, difference.high)]
+
+    columns: tuple[Field[tuple[ProductionSeries, ProductionPoint]], ...] = (
+        field("Week", lambda of: of[1].week, width=10),
+        field("Date", lambda of: of[1].date, width=11),
+        field("Category", lambda of: of[0].name, width=24),
+        field("Figure", lambda of: _SHORT[of[0].figure], width=24),
+        field("Share of what", lambda of: PRODUCTION_FIGURES[of[0].figure].meaning, width=54),
+        ends(("Value", "95% low", "95% high"), lambda of: of[1].result, "rate"),
+        field("Labelled items", lambda of: of[1].result.n, "count", 10),
+        field("Violating", lambda of: of[1].n_violating, "count", 10),
+        field("Compared with", lambda of: of[1].since or "", width=11),
+        fields(("Change, points", "low", "high"), change, "number", 10),
+        field("q", lambda of: number(of[1].q_value), "p_value", 8),
+        field("Moved", lambda of: _moved(of[1]), width=8),
+        field("Policy states", lambda of: of[0].stated, "rate", 10),
+        field("Sample", lambda of: of[1].golden, width=22),
+        field("How", lambda of: of[1].method, width=20),
+        field(
+            "Why undefined", lambda of: "" if of[1].result.is_defined else of[1].result.reason or "undefined", width=30
+        ),
     )
-    rows: list[tuple[Value, ...]] = []
-    for one in production.series:
-        for point in one.points:
-            change = point.difference
-            ends = (math.nan,) * 3 if change is None else (change.value, change.low, change.high)
-            rows.append(
-                (
-                    point.week,
-                    point.date,
-                    one.name,
-                    _SHORT[one.figure],
-                    PRODUCTION_FIGURES[one.figure].meaning,
-                    *proportion(point.result),
-                    point.n_violating,
-                    point.since or "",
-                    *(number(100 * end) for end in ends),
-                    number(point.q_value),
-                    "" if not point.is_moved else "up" if ends[0] > 0 else "down",
-                    one.stated,
-                    point.golden,
-                    point.method,
-                    "" if point.result.is_defined else point.result.reason or "undefined",
-                )
-            )
-    rows += [(week, "", "no sample", *[None] * 17) for week in production.missing]
-    rows.sort(key=lambda row: str(row[0]))
-    return Sheet(
-        "Production", columns, rows, title=production_title(production), marks=(("up", "bad"), ("down", "good"))
-    )
+    found = table("Production", [(one, point) for one in production.series for point in one.points], columns)
+    gaps = [(week, "", "no sample", *[None] * (len(found.columns) - 3)) for week in production.missing]
+    rows = sorted([*found.rows, *gaps], key=lambda row: str(row[0]))
+    return replace(found, rows=rows, title=production_title(production), marks=(("up", "bad"), ("down", "good")))
+
+
+def _moved(point: ProductionPoint) -> str:
+    if not point.is_moved or point.difference is None:
+        return ""
+    return "up" if point.difference.value > 0 else "down"
 
 
 def _trend(production: Production) -> Sheet:
@@ -130,7 +115,7 @@ def production_rows(production: Production | None) -> list[tuple[Value, ...]]:
             one.figure,
             *proportion(point.result),
             None,
-            "" if not point.is_moved or point.difference is None else "up" if point.difference.value > 0 else "down",
+            _moved(point),
             point.golden,
             "",
         )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from harness.gating.findings.memory import Entry
 from harness.report.parts import numbers
+from harness.report.parts.fields import Field, ends, field, fields, table
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.masking import TextMode
-from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
+from harness.report.parts.xlsx import Column, Sheet, Value, number, write_workbook
 from harness.report.weekly import titles
 from harness.report.weekly.acknowledged import ledger_state
-from harness.report.weekly.data import METRIC_NAMES, WeeklyData
+from harness.report.weekly.data import METRIC_NAMES, CandidateRow, CategoryRow, Judgement, Point, WeeklyData
 from harness.report.weekly.data_sheet import data_sheet, trend_sheets
-from harness.report.weekly.error_data import KIND_NAMES
+from harness.report.weekly.error_data import KIND_NAMES, Cluster, Part
 from harness.report.weekly.function_sheets import function_sheets
 from harness.report.weekly.operating_view import operating_sheets
 from harness.report.weekly.production_sheets import production_sheets
+from harness.report.weekly.sheet_data import HistoryRow, ItemRow
 
 _VERDICTS = {"met": "met", "missed": "missed", "open": "cannot tell yet"}
 _MARKS: Any = (
@@ -78,94 +80,71 @@ def _ledger(data: WeeklyData) -> list[Sheet]:
     """Falls that are open, answered for, or repaired."""
     if not data.ledger:
         return []
-    columns = (
-        Column("Key", width=42),
-        Column("Category", width=26),
-        Column("Slice", width=26),
-        Column("Metric", width=12),
-        Column("Since", width=10),
-        Column("Before", "rate", 9),
-        Column("Then", "rate", 9),
-        Column("Now", "rate", 9),
-        Column("Same labels", width=11),
-        Column("State", "long", 44),
-        Column("Owner", width=22),
+    columns: tuple[Field[Entry], ...] = (
+        field("Key", lambda one: one.key, width=42),
+        field("Category", lambda one: data.names.get(one.category or "", one.category or "all together"), width=26),
+        field("Slice", lambda one: " ".join(one.slice or ()), width=26),
+        field("Metric", lambda one: one.metric, width=12),
+        field("Since", lambda one: one.since, width=10),
+        field("Before", lambda one: number(one.before), "rate", 9),
+        field("Then", lambda one: number(one.then.value), "rate", 9),
+        field("Now", lambda one: number(one.now.value), "rate", 9),
+        field("Same labels", lambda one: "yes" if one.is_comparable else "no", width=11),
+        field("State", ledger_state, "long", 44),
+        field("Owner", lambda one: one.answers or "", width=22),
     )
-    rows = [
-        (
-            one.key,
-            data.names.get(one.category or "", one.category or "all together"),
-            "" if one.slice is None else f"{one.slice[0]} {one.slice[1]}",
-            one.metric,
-            one.since,
-            number(one.before),
-            number(one.then.value),
-            number(one.now.value),
-            "yes" if one.is_comparable else "no",
-            ledger_state(one),
-            one.answers or "",
-        )
-        for one in data.ledger
-    ]
-    return [Sheet("Ledger", columns, rows, marks=_MARKS)]
+    return [table("Ledger", data.ledger, columns, marks=_MARKS)]
+
+
+class _Cell(NamedTuple):
+    """One metric of a category this week."""
+
+    row: CategoryRow
+    metric: str
+    judged: Judgement | None
+    point: Point | None
 
 
 def _categories(data: WeeklyData) -> Sheet:
-    columns = (
-        Column("Week", width=10),
-        Column("Category", width=22),
-        Column("Name", width=30),
-        Column("Severity", width=10),
-        Column("Owner", width=20),
-        Column("Metric", width=10),
-        Column("Value", "share", 9),
-        Column("95% low", "share", 9),
-        Column("95% high", "share", 9),
-        Column("Items", "count", 8),
-        Column("Target", "share", 8),
-        Column("Verdict", width=15),
-        Column("One-sided low", "share", 10),
-        Column("One-sided high", "share", 10),
-        Column("More items needed", "count", 10),
-        Column("Weeks before", "share", 9),
-        Column("Change, points", "points", 9),
-        Column("q", "p_value", 8),
-        Column("Movement", width=13),
-        Column("Violating", "count", 10),
-        Column("Not violating", "count", 10),
-        Column("Unlabelled", "count", 12),
+    cells = [
+        _Cell(row, metric, row.judgements.get(metric), row.points.get(metric))
+        for row in data.rows
+        for metric in METRIC_NAMES
+    ]
+    columns: tuple[Field[_Cell], ...] = (
+        field("Week", lambda _: data.week, width=10),
+        field("Category", lambda one: one.row.id, width=22),
+        field("Name", lambda one: one.row.name, width=30),
+        field("Severity", lambda one: one.row.severity, width=10),
+        field("Owner", lambda one: one.row.owner or "", width=20),
+        field("Metric", lambda one: one.metric, width=10),
+        ends(("Value", "95% low", "95% high"), lambda one: one.row.results[one.metric]),
+        field("Items", lambda one: one.row.results[one.metric].n, "count", 8),
+        field("Target", lambda one: one.judged.target if one.judged else None, "share", 8),
+        field("Verdict", lambda one: "" if one.judged is None else _VERDICTS[one.judged.verdict], width=15),
+        field("One-sided low", lambda one: number(one.judged.low) if one.judged else None, "share", 10),
+        field("One-sided high", lambda one: number(one.judged.high) if one.judged else None, "share", 10),
+        field("More items needed", lambda one: one.judged.more if one.judged else None, "count", 10),
+        field("Weeks before", lambda one: number(one.point.before) if one.point else None, "share", 9),
+        field("Change, points", _change, "points", 9),
+        field("q", lambda one: number(one.point.q_value) if one.point else None, "p_value", 8),
+        field("Movement", _movement, width=13),
+        field("Violating", lambda one: one.row.n_violating, "count", 10),
+        field("Not violating", lambda one: one.row.n_not_violating, "count", 10),
+        field("Unlabelled", lambda one: one.row.n_unlabelled, "count", 12),
     )
-    return Sheet("Categories", columns, list(_category_rows(data)), marks=_MARKS)
+    return table("Categories", cells, columns, marks=_MARKS)
 
 
-def _category_rows(data: WeeklyData) -> Iterator[tuple[Value, ...]]:
-    for row in data.rows:
-        for metric in METRIC_NAMES:
-            result, judged, point = row.results[metric], row.judgements.get(metric), row.points.get(metric)
-            before = None if point is None else number(point.before)
-            difference = None if before is None or not result.is_defined else 100 * (result.value - float(before))
-            moved = point is not None and point.is_flagged and difference is not None
-            yield (
-                data.week,
-                row.id,
-                row.name,
-                row.severity,
-                row.owner or "",
-                metric,
-                *proportion(result),
-                None if judged is None else judged.target,
-                "" if judged is None else _VERDICTS[judged.verdict],
-                None if judged is None else number(judged.low),
-                None if judged is None else number(judged.high),
-                None if judged is None else judged.more,
-                before,
-                difference,
-                None if point is None else number(point.q_value),
-                "" if not moved else "moved up" if (difference or 0) > 0 else "moved down",
-                row.n_violating,
-                row.n_not_violating,
-                row.n_unlabelled,
-            )
+def _change(one: _Cell) -> float | None:
+    before, result = number(one.point.before) if one.point else None, one.row.results[one.metric]
+    return None if before is None or not result.is_defined else 100 * (result.value - before)
+
+
+def _movement(one: _Cell) -> str:
+    change = _change(one)
+    is_moved = one.point is not None and one.point.is_flagged and change is not None
+    return "" if not is_moved else "moved up" if (change or 0) > 0 else "moved down"
 
 
 def _history(data: WeeklyData) -> Sheet:
@@ -176,46 +155,27 @@ def _history(data: WeeklyData) -> Sheet:
         for point in one.points
         if point.is_flagged
     }
-    columns = (
-        Column("Week", width=10),
-        Column("Run", width=26),
-        Column("Golden set", width=20),
-        Column("Candidate", width=18),
-        Column("Category", width=22),
-        Column("Name", width=26),
-        Column("Caught (TP)", "count", 9),
-        Column("Wrongly flagged (FP)", "count", 9),
-        Column("Missed (FN)", "count", 9),
-        Column("Rightly passed (TN)", "count", 9),
-        Column("Recall", "share", 9),
-        Column("Recall low", "share", 9),
-        Column("Recall high", "share", 9),
-        Column("Precision", "share", 9),
-        Column("Precision low", "share", 9),
-        Column("Precision high", "share", 9),
-        Column("False positive rate", "share", 9),
-        Column("Moved", width=20),
+
+    def moved(one: HistoryRow) -> str:
+        return ", ".join(m for m in METRIC_NAMES if (one.candidate, one.category, m, one.week) in flags)
+
+    columns: tuple[Field[HistoryRow], ...] = (
+        field("Week", lambda one: one.week, width=10),
+        field("Run", lambda one: one.run_id, width=26),
+        field("Golden set", lambda one: one.golden, width=20),
+        field("Candidate", lambda one: one.candidate, width=18),
+        field("Category", lambda one: one.category, width=22),
+        field("Name", lambda one: names.get(one.category, one.category), width=26),
+        field("Caught (TP)", lambda one: one.tp, "count", 9),
+        field("Wrongly flagged (FP)", lambda one: one.fp, "count", 9),
+        field("Missed (FN)", lambda one: one.fn, "count", 9),
+        field("Rightly passed (TN)", lambda one: one.tn, "count", 9),
+        ends(("Recall", "Recall low", "Recall high"), lambda one: one.recall),
+        ends(("Precision", "Precision low", "Precision high"), lambda one: one.precision),
+        field("False positive rate", lambda one: number(one.fpr.value), "share", 9),
+        field("Moved", moved, width=20),
     )
-    rows = [
-        (
-            one.week,
-            one.run_id,
-            one.golden,
-            one.candidate,
-            one.category,
-            names.get(one.category, one.category),
-            one.tp,
-            one.fp,
-            one.fn,
-            one.tn,
-            *proportion(one.recall)[:3],
-            *proportion(one.precision)[:3],
-            number(one.fpr.value),
-            ", ".join(m for m in METRIC_NAMES if (one.candidate, one.category, m, one.week) in flags),
-        )
-        for one in data.history
-    ]
-    return Sheet("History", columns, rows)
+    return table("History", data.history, columns)
 
 
 def _topics(data: WeeklyData) -> Sheet:
@@ -239,111 +199,60 @@ def _topics(data: WeeklyData) -> Sheet:
 def _errors(data: WeeklyData) -> Sheet:
     errors = data.errors
     assert errors is not None
-    columns = (
-        Column("Category", width=22),
-        Column("Name", width=28),
-        Column("Kind of error", width=24),
-        Column("Slice", width=16),
-        Column("Value", width=28),
-        Column("New" if errors.is_new else "Errors", "count", 8),
-        Column("Gone", "count", 8),
-        Column("Items", "count", 8),
-        Column("q", "p_value", 8),
-        Column("Stands out", width=12),
+    both = [(one, part) for one in errors.clusters for part in (None, *one.parts)]
+    columns: tuple[Field[tuple[Cluster, Part | None]], ...] = (
+        field("Category", lambda one: one[0].category, width=22),
+        field("Name", lambda one: one[0].name, width=28),
+        field("Kind of error", lambda one: KIND_NAMES[one[0].kind], width=24),
+        field("Slice", lambda one: "all items" if one[1] is None else one[1].slice, width=16),
+        field("Value", lambda one: "" if one[1] is None else one[1].value, width=28),
+        field("New" if errors.is_new else "Errors", lambda one: (one[1] or one[0]).n_new, "count", 8),
+        field("Gone", lambda one: (one[1] or one[0]).n_gone, "count", 8),
+        field("Items", lambda one: (one[1] or one[0]).n_items, "count", 8),
+        field("q", lambda one: number((one[1] or one[0]).q_value), "p_value", 8),
+        field("Stands out", lambda one: "yes" if one[1] or one[0].stands_out else "may be chance", width=12),
     )
-    rows: list[tuple[Value, ...]] = []
-    for one in errors.clusters:
-        word = "yes" if one.stands_out else "may be chance"
-        kind = KIND_NAMES[one.kind]
-        q = number(one.q_value)
-        rows.append((one.category, one.name, kind, "all items", "", one.n_new, one.n_gone, one.n_items, q, word))
-        rows += [
-            (
-                one.category,
-                one.name,
-                kind,
-                part.slice,
-                part.value,
-                part.n_new,
-                part.n_gone,
-                part.n_items,
-                number(part.q_value),
-                "yes",
-            )
-            for part in one.parts
-        ]
-    return Sheet("New errors" if errors.is_new else "Errors", columns, rows)
+    return table("New errors" if errors.is_new else "Errors", both, columns)
 
 
 def _items(data: WeeklyData, text_mode: TextMode) -> Sheet:
     slices = sorted({name for one in data.items for name in one.slices})
-    columns = (
-        Column("Item", width=22),
-        Column("Category", width=20),
-        Column("Gold", "count", 6),
-        Column("Decision", "count", 9),
-        Column("Error", width=22),
-        Column("Since last week", width=14),
-        Column("Outcome", width=11),
-        *(Column(name, width=16) for name in slices),
-        *((Column("Text, where the decision is wrong", "clip", 70),) if text_mode != "none" else ()),
+    columns: tuple[Field[ItemRow], ...] = (
+        field("Item", lambda one: one.item_id, width=22),
+        field("Category", lambda one: one.category, width=20),
+        field("Gold", lambda one: one.gold, "count", 6),
+        field("Decision", lambda one: one.decision, "count", 9),
+        field("Error", lambda one: one.error, width=22),
+        field("Since last week", lambda one: one.last_week, width=14),
+        field("Outcome", lambda one: one.outcome, width=11),
+        fields(slices, lambda one: [one.slices.get(name, "") for name in slices], width=16),
     )
-    rows = [
-        (
-            one.item_id,
-            one.category,
-            one.gold,
-            one.decision,
-            one.error,
-            one.last_week,
-            one.outcome,
-            *(one.slices.get(name, "") for name in slices),
-            *((one.text,) if text_mode != "none" else ()),
-        )
-        for one in data.items
-    ]
-    return Sheet("Items", columns, rows, marks=_MARKS)
+    if text_mode != "none":
+        columns = (*columns, field("Text, where the decision is wrong", lambda one: one.text, "clip", 70))
+    return table("Items", data.items, columns, marks=_MARKS)
 
 
 def _candidates(data: WeeklyData) -> Sheet:
-    columns = (
-        Column("Week", width=10),
-        Column("Candidate", width=20),
-        Column("What it is", width=46),
-        Column("Role", width=10),
-        Column("Recall, any violation", "share", 10),
-        Column("low", "share", 8),
-        Column("high", "share", 8),
-        Column("Precision, any violation", "share", 10),
-        Column("low", "share", 8),
-        Column("high", "share", 8),
-        Column("Failure rate", "share", 9),
-        Column("Latency median, ms", "milliseconds", 10),
-        Column("Latency p95, ms", "milliseconds", 10),
-        Column("Cost per 1,000 answered items", "money", 12),
-        Column("Tokens per answered item", "number", 10),
-        Column("Outcomes", width=36),
-        Column("Run", width=26),
+    columns: tuple[Field[CandidateRow], ...] = (
+        field("Week", lambda _: data.week, width=10),
+        field("Candidate", lambda one: one.id, width=20),
+        field("What it is", lambda one: one.description, width=46),
+        field("Role", lambda one: "reported" if one.is_reported else "control" if one.is_control else "", width=10),
+        ends(("Recall, any violation", "low", "high"), lambda one: one.recall),
+        ends(("Precision, any violation", "low", "high"), lambda one: one.precision),
+        field("Failure rate", lambda one: number(one.failure_rate.value), "share", 9),
+        field("Latency median, ms", lambda one: one.latency_p50, "milliseconds", 10),
+        field("Latency p95, ms", lambda one: one.latency_p95, "milliseconds", 10),
+        field("Cost per 1,000 answered items", lambda one: one.cost_per_1000_usd, "money", 12),
+        field("Tokens per answered item", lambda one: one.tokens_per_item, "number", 10),
+        field(
+            "Outcomes",
+            lambda one: ", ".join(f"{numbers.count(n)} {name}" for name, n in one.outcomes.items()),
+            width=36,
+        ),
+        field("Run", lambda one: one.run_id, width=26),
     )
-    rows = [
-        (
-            data.week,
-            one.id,
-            one.description,
-            "reported" if one.is_reported else "control" if one.is_control else "",
-            *proportion(one.recall)[:3],
-            *proportion(one.precision)[:3],
-            number(one.failure_rate.value),
-            one.latency_p50,
-            one.latency_p95,
-            one.cost_per_1000_usd,
-            one.tokens_per_item,
-            ", ".join(f"{numbers.count(n)} {name}" for name, n in one.outcomes.items()),
-            one.run_id,
-        )
-        for one in data.candidates
-    ]
-    return Sheet("Candidates", columns, rows)
+    return table("Candidates", data.candidates, columns)
 
 
 def _texts_note(text_mode: TextMode) -> str:
