@@ -27,6 +27,7 @@ from harness.candidates.shapes import Choice, choice_of
 from harness.errors import FileError, HarnessError
 from harness.records import Item, Model, PromptHeader
 from harness.records.answers import CHAT_ROUTE, Answer, Decide, Request, Response
+from harness.records.evals import Threshold
 
 TOP_LOGPROBS = 20
 GIVE_LOGPROBS = ("openai", "azure", "embedded")
@@ -91,7 +92,7 @@ class ChatCandidate:
         parser: Parser,
         *,
         crosswalk: Crosswalk | None = None,
-        thresholds: Mapping[str, float] | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
         inputs: Mapping[str, Any] | None = None,
         category_fields: Callable[[str], Mapping[str, Any]] | None = None,
         pictures: PictureParts | None = None,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Gt
 
 from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
-from harness.candidates.names import NameIndex, loose, map_scores
+from harness.candidates.names import NameIndex, loose, map_scores, reaches
 from harness.candidates.results import listed, require_shape, score_of
 from harness.candidates.worker import NoResultError, StoppedError, Worker, WorkerError
 from harness.errors import HarnessError
@@ -29,6 +29,7 @@ from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import joined, quoted, shortened
 from harness.records import CandidateSpec, Item
 from harness.records.answers import NOT_ASKED, Answer, Decide
+from harness.records.evals import Threshold
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
@@ -78,7 +79,7 @@ class ClassifierCandidate:
         names: NameIndex,
         *,
         single: str | None = None,
-        thresholds: Mapping[str, float] | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.id = candidate_id
@@ -87,7 +88,10 @@ class ClassifierCandidate:
         self._classify = classify
         self._names = names
         self._single = single
-        self._thresholds = dict.fromkeys(self.categories, DEFAULT_THRESHOLD) | dict(thresholds or {})
+        self._thresholds: dict[str, Threshold] = {
+            **dict.fromkeys(self.categories, DEFAULT_THRESHOLD),
+            **(thresholds or {}),
+        }
         self._kept: dict[str, Mapping[str, float] | str] = {}
         self._most_texts = MAX_KEPT
         self._late: dict[str, str] = {}
@@ -140,7 +144,7 @@ class ClassifierCandidate:
         if isinstance(found, str):
             return Answer("error", error=found)
         decisions = {
-            name: int(found[name] >= threshold) if name in found else None
+            name: int(reaches(found[name], threshold)) if name in found else None
             for name, threshold in self._thresholds.items()
         }
         if None in decisions.values():

@@ -28,6 +28,7 @@ from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
 from harness.records import Item, Model
 from harness.records.answers import Answer, Decide, Request, Response
+from harness.records.evals import Threshold
 
 if TYPE_CHECKING:
     from harness.files.evals import LoadedEval
@@ -60,7 +61,7 @@ class ModerationCandidate:
         model: Model,
         names: NameIndex,
         *,
-        thresholds: Mapping[str, float] | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
         cuts: Mapping[str, int] | None = None,
         pictures: PictureParts | None = None,
         inputs: Mapping[str, Any] | None = None,

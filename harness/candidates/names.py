@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.records import Policy
+from harness.records.evals import NEVER, Threshold
 
 Crosswalk = Mapping[str, Sequence[str]]
 """Category of the policy -> names of another taxonomy that count as it."""
@@ -101,11 +102,24 @@ def map_scores(names: NameIndex, scores: Mapping[str, float]) -> dict[str, float
 
 
 def apply_thresholds(
-    decisions: Mapping[str, int | None], scores: Mapping[str, float], thresholds: Mapping[str, float]
+    decisions: Mapping[str, int | None], scores: Mapping[str, float], thresholds: Mapping[str, Threshold]
 ) -> dict[str, int | None]:
-    """Decide by ``score >= threshold`` where a threshold is declared; without a score there is then no decision."""
+    """Decide by ``score >= threshold`` where a threshold is declared; without a score there is then no decision.
+
+    >>> apply_thresholds({"hate": 1, "spam": 1}, {"hate": 0.4}, {"hate": "never", "spam": 0.5})
+    {'hate': 0, 'spam': None}
+    """
     decided = dict(decisions)
     for category, threshold in thresholds.items():
         if category in decided or category in scores:
-            decided[category] = int(scores[category] >= threshold) if category in scores else None
+            decided[category] = int(reaches(scores[category], threshold)) if category in scores else None
     return decided
+
+
+def reaches(score: float, threshold: Threshold) -> bool:
+    """Whether a score is flagged at a threshold.
+
+    >>> reaches(0.5, 0.5), reaches(1.0, "never")
+    (True, False)
+    """
+    return threshold != NEVER and score >= threshold

@@ -24,6 +24,7 @@ from harness.files.kinds import Doubt, Kind, NamedFile
 from harness.files.text import counted, joined, quoted, require_file, shortened, suggestion
 from harness.records import CandidateSpec, Item
 from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Outcome
+from harness.records.evals import Threshold
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
@@ -68,7 +69,7 @@ class RecordedCandidate:
         rows: RecordedRows,
         names: NameIndex,
         *,
-        thresholds: Mapping[str, float] | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
         inputs: Mapping[str, Any] | None = None,
         is_sample: bool = False,
     ) -> None:
@@ -134,7 +135,7 @@ class RecordedCandidate:
         )
 
 
-def read_recorded(path: Path, names: NameIndex, thresholds: Mapping[str, float] | None = None) -> RecordedRows:
+def read_recorded(path: Path, names: NameIndex, thresholds: Mapping[str, Threshold] | None = None) -> RecordedRows:
     """Read and check a file of recorded decisions.
 
     Raises:
@@ -175,7 +176,9 @@ def read_recorded(path: Path, names: NameIndex, thresholds: Mapping[str, float] 
     return RecordedRows(path, lines, frozenset(used), digest.hexdigest())
 
 
-def _checked(path: Path, number: int, line: bytes, names: NameIndex, thresholds: Mapping[str, float]) -> dict[str, Any]:
+def _checked(
+    path: Path, number: int, line: bytes, names: NameIndex, thresholds: Mapping[str, Threshold]
+) -> dict[str, Any]:
     def fault(found: str, allowed: str, next_step: str, field: str | None = None) -> FileError:
         return FileError(str(path), found, line=number, field=field, allowed=allowed, next_step=next_step)
 

@@ -104,7 +104,7 @@ def command(
 
 def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, list[BandGoal]]:
     """Category -> goals; one for a category replaces the general one of its kind."""
-    from harness.cli.thresholds import known_category
+    from harness.cli.threshold_goals import known_category
 
     general: dict[str, BandGoal] = {}
     own: dict[str, dict[str, BandGoal]] = {}

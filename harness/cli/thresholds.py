@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,25 +17,20 @@ from harness.cli.options import (
     runs_dir_option,
     warn_if_unfinished,
 )
+from harness.cli.threshold_goals import ALLOWED, goals_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.core.operating_points import Goal, GoalKind
+    from harness.core.operating_points import Goal
     from harness.measure.operating_points import ChosenThreshold
     from harness.report.parts.tables import Table
     from harness.runs import Run
 
-_GOAL = re.compile(r"(recall|precision)>=([0-9.]+)|(fpr)<=([0-9.]+)|(volume)=(.+)|(cost)=([0-9.]+):([0-9.]+)|(cost)")
-_PROPORTIONS: dict[str, GoalKind] = {"recall": "recall", "precision": "precision", "fpr": "fpr"}
-_ALLOWED = "recall>=0.9, precision>=0.8, fpr<=0.01, volume=CANDIDATE, cost=MISS:FALSE_ALARM, cost (with --cost)"
-_COST = re.compile(r"(?P<severity>\w+)=(?P<miss>[0-9.]+):(?P<false_alarm>[0-9.]+)")
-
-
 scored_option = click.option("--candidate", metavar="ID", help="The candidate; default: the only one with scores.")
 eval_option = click.option(
     "--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
-    help="The eval that --write adds to; default: the one that was run.",
+    help="The eval that --write adds to, and whose costs count; default: the one that was run.",
 )  # fmt: skip
 
 
@@ -51,9 +45,9 @@ def note_added(name: str, path: Path, warnings: Sequence[str]) -> None:
 @run_argument
 @scored_option
 @click.option("--goal", "goals", metavar="[CATEGORY:]GOAL", multiple=True, required=True,
-              help=f"What the thresholds are for: {_ALLOWED}.")  # fmt: skip
+              help=f"What the thresholds are for: {ALLOWED}.")  # fmt: skip
 @click.option("--cost", "costs", metavar="SEVERITY=MISS:FALSE_ALARM", multiple=True,
-              help="For the goal cost: what a miss and a false alarm cost at this severity of the policy.")  # fmt: skip
+              help="For the goal cost: what errors cost at this severity; instead of the eval's costs.")  # fmt: skip
 @click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE",
               help="Promise each recall on new data, wrong with at most this chance, such as 0.05.")  # fmt: skip
 @click.option("--write", "new_name", metavar="ID", help="Add a candidate with these thresholds to the eval.")
@@ -78,8 +72,8 @@ def command(
     The thresholds are chosen on the dev part of the eval's split and read on its gate part, so that what is shown holds
     for items that had no say. Goals: a recall at the best precision, a precision at the best recall, a false-positive
     rate, the flag volume of another candidate (a migration), or the least expected cost of a miss against a false alarm
-    at the policy's prevalence; --cost gives both by the severity of the category. Items of one score are flagged
-    together.
+    at the policy's prevalence; the eval's costs or --cost give both by the severity of the category. Items of one score
+    are flagged together.
 
     \b
     Examples:
@@ -98,14 +92,14 @@ def command(
     name = scored_candidate(run, candidate)
     for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
         note(f"Warning: {warning}")
-    wanted = _goals(run, goals, _costs(run, costs))
+    wanted, said = goals_of(run, goals, costs, eval_path)
     if delta is not None and not any(goal.kind == "recall" for goal in wanted.values()):
         raise click.BadParameter(
             "only a recall can be promised, and no goal asks for one. Allowed: a goal such as recall>=0.9.",
             param_hint="--promise",
         )
     found = choose_thresholds(run, name, wanted, delta=delta)
-    notes = threshold_notes(run, name, wanted, delta)
+    notes = (*threshold_notes(run, name, wanted, delta), *said)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "chosen_on": "dev" if run.part != "all" else "all",
                     "promise": delta, "notes": list(notes),
@@ -139,113 +133,6 @@ def scored_candidate(run: Run, name: str | None) -> str:
         raise HarnessError(f"run {run.meta.run_id} has {found}", allowed=joined(scored or run.candidates),
                            next_step="name one: --candidate ID")  # fmt: skip
     return scored[0]
-
-
-def known_category(run: Run, category: str) -> str:
-    """The category itself; refused where the run has none of this name."""
-    from harness.errors import HarnessError
-    from harness.files.text import joined, suggestion
-
-    if category not in run.categories:
-        raise HarnessError(f"run {run.meta.run_id} has no category '{category}'", allowed=joined(run.categories),
-                           next_step=suggestion(category, run.categories, "name one of these"))  # fmt: skip
-    return category
-
-
-def _costs(run: Run, texts: tuple[str, ...]) -> dict[str, tuple[float, float]]:
-    """Severity -> cost of a miss and of a false alarm."""
-    from harness.files.text import joined, suggestion
-
-    known = sorted({run.meta.policy.category(name).severity or "" for name in run.categories} - {""})
-    found = {}
-    for text in texts:
-        matched = _COST.fullmatch(text.replace(" ", ""))
-        try:
-            costs = None if matched is None else (float(matched["miss"]), float(matched["false_alarm"]))
-        except ValueError:
-            costs = None
-        if matched is None or costs is None or min(costs) <= 0:
-            raise click.BadParameter(
-                f"'{text}' is no cost. Allowed: SEVERITY=MISS:FALSE_ALARM, both above 0, such as critical=200:1.",
-                param_hint="--cost",
-            )
-        severity = matched["severity"]
-        if severity not in known:
-            raise click.BadParameter(
-                f"no category has the severity '{severity}'; {suggestion(severity, known, 'name another')} "
-                f"Allowed: {joined(known) or 'none, the policy states no severity'}.",
-                param_hint="--cost",
-            )
-        found[severity] = costs
-    return found
-
-
-def _goals(run: Run, texts: tuple[str, ...], costs: Mapping[str, tuple[float, float]]) -> dict[str, Goal]:
-    """Category -> goal; a goal without a category holds for all that have none of their own."""
-    from harness.measure.operating_points import with_prevalence
-
-    general: str | None = None
-    own: dict[str, str] = {}
-    for text in texts:
-        category, mark, rest = text.partition(":")
-        if not mark or _GOAL.fullmatch(text.replace(" ", "")):
-            general = text
-            continue
-        own[known_category(run, category)] = rest
-    wanted = {name: own.get(name, general) for name in run.categories}
-    return {
-        name: with_prevalence(_goal(run, name, text, costs), run, name)
-        for name, text in wanted.items()
-        if text is not None
-    }
-
-
-def _goal(run: Run, category: str, text: str, by_severity: Mapping[str, tuple[float, float]]) -> Goal:
-    from harness.core.operating_points import Goal
-    from harness.errors import HarnessError
-    from harness.gating.choose import known_candidate
-    from harness.measure.operating_points import flag_share
-
-    found = _GOAL.fullmatch(text.replace(" ", ""))
-    if found is None:
-        raise click.BadParameter(f"'{text}' is no goal. Allowed: {_ALLOWED}.", param_hint="--goal")
-    if found[10]:
-        severity = run.meta.policy.category(category).severity or ""
-        if severity not in by_severity:
-            raise HarnessError(
-                f"no cost is given for {category}, whose severity is {severity or 'not stated in the policy'}",
-                allowed="a cost for each severity, or a goal of its own",
-                next_step=f"add --cost {severity or 'high'}=20:1, or --goal '{category}:cost=20:1'",
-            )
-        return Goal("cost", *by_severity[severity])
-    try:
-        if found[1]:
-            return _proportion(found[1], found[2], text)
-        if found[3]:
-            return _proportion(found[3], found[4], text)
-        if found[7]:
-            costs = float(found[8]), float(found[9])
-            if min(costs) <= 0:
-                raise click.BadParameter(f"'{text}': costs must be above 0.", param_hint="--goal")
-            return Goal("cost", *costs)
-    except ValueError:
-        raise click.BadParameter(f"'{text}' has a number that cannot be read.", param_hint="--goal") from None
-    other = found[6]
-    known_candidate(other, run.candidates, f"run {run.meta.run_id}")
-    share = flag_share(run, other, category)
-    if share != share:
-        raise HarnessError(f"candidate '{other}' decides nothing on {category}", allowed="a candidate with decisions",
-                           next_step=f"give {category} a goal of its own: --goal '{category}:recall>=0.9'")  # fmt: skip
-    return Goal("volume", share)
-
-
-def _proportion(kind: str, number: str, text: str) -> Goal:
-    from harness.core.operating_points import Goal
-
-    value = float(number)
-    if not 0 <= value <= 1:
-        raise click.BadParameter(f"'{text}' is not between 0 and 1 (90% is 0.9).", param_hint="--goal")
-    return Goal(_PROPORTIONS[kind], value)
 
 
 def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float | None, more: tuple[str, ...]) -> Table:

@@ -17,6 +17,7 @@ from harness.files.schema import Loc
 from harness.files.text import joined, nearest, quoted, suggestion
 from harness.files.yaml import Document
 from harness.records import SHARED_FIELDS, CandidateSpec, Model, Policy
+from harness.records.evals import NEVER
 
 _REFUSED: Mapping[Takes, tuple[str, str]] = {
     "crosswalk": ("crosswalk with", "remove it: its categories are the policy's already"),
@@ -160,10 +161,10 @@ def check_against_policy(check: SpecCheck, policy: Policy) -> None:
     for category, threshold in spec.thresholds.items():
         here: Loc = ("thresholds", category)
         check.require(here, [category], policy.category_ids, noun="category", where=where)
-        if not 0 <= threshold <= 1:
+        if threshold != NEVER and not 0 <= threshold <= 1:
             percent = f"{threshold:g}% is {threshold / 100:g}: write {threshold / 100:g}"
             hint = percent if 1 < threshold <= 100 else "correct the threshold"
-            check.add(here, f"is {threshold:g}", "a score from 0 to 1", hint)
+            check.add(here, f"is {threshold:g}", f"a score from 0 to 1, or {NEVER}, which flags nothing", hint)
     kind_of(spec).check_policy(check, policy)
 
 

@@ -56,8 +56,10 @@ def value_at(tree: Any, loc: Loc) -> Any:
 
 
 def field_names(record: Any) -> tuple[str, ...]:
-    """Field names of a dataclass type; empty for any other type."""
+    """Field names of a dataclass type, or those that a mapping may have alone; empty for any other type."""
     bare = _bare(record)
+    if typing.get_origin(bare) in (dict, Mapping) and typing.get_origin(keys := typing.get_args(bare)[0]) is Literal:
+        return tuple(typing.get_args(keys))
     if not (isinstance(bare, type) and dataclasses.is_dataclass(bare)):
         return ()
     return tuple(field.name for field in dataclasses.fields(bare))
@@ -72,7 +74,7 @@ def describe(hint: Any) -> str:
     if hint in _WORDS:
         return _WORDS[hint]
     if origin is Literal:
-        return "one of " + ", ".join(str(value) for value in args)
+        return ("one of " if len(args) > 1 else "") + ", ".join(str(value) for value in args)
     if origin in (Union, types.UnionType):
         parts = [describe(part) for part in args if part is not type(None)]
         return " or ".join([*parts, "null"] if type(None) in args else parts)

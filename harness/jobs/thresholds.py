@@ -1,7 +1,8 @@
 """Chosen thresholds or bands -> a further candidate of the eval.
 
-Decides where the candidate is written (at the end of the eval's candidates, everything else as it was, comments too)
-and when its scores can no longer be trusted to be those the thresholds were chosen on.
+Decides where the candidate is written (at the end of the eval's candidates, everything else as it was, comments too),
+what errors cost where a threshold is chosen by it, and when its scores can no longer be trusted to be those the
+thresholds were chosen on.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import yaml
 
 from harness.candidates.build import build_candidates
 from harness.candidates.cascade import HUMAN
-from harness.errors import FileError, HarnessError
+from harness.errors import FileError, GroupedError, HarnessError
+from harness.files.decode import to_record
 from harness.files.evals import load_eval
 from harness.files.text import joined
 from harness.files.yaml import read_yaml
 from harness.measure.bands import ChosenBands
+from harness.records import FROM_FILE, MISSING, Severity
+from harness.records.evals import NEVER, Cost, Threshold
 from harness.runs import Run
 
 
@@ -31,12 +37,17 @@ def write_candidate(
 ) -> tuple[Path, list[str]]:
     """Add a candidate with the thresholds to the eval; returns its path and what should be known.
 
+    An infinite threshold flags nothing and is written so; NaN is none, and leaves the category as it was.
+
     Raises:
-        HarnessError: The eval cannot be found, has no such candidate, or has the new one already; nothing is written.
+        HarnessError: The eval cannot be found, has no such candidate, has the new one already, or could not be run with
+            it; nothing is written.
     """
     path, data = _eval_of(run, candidate, new_name, eval_path)
     candidates = data["candidates"]
-    kept = {name: value for name, value in thresholds.items() if math.isfinite(value)}
+    kept: dict[str, Threshold] = {
+        name: NEVER if value == math.inf else value for name, value in thresholds.items() if not math.isnan(value)
+    }
     if not kept:
         raise HarnessError(
             f"{path}: no threshold was found to write", allowed="at least one", next_step="choose another goal"
@@ -46,8 +57,35 @@ def write_candidate(
     left = [name for name in thresholds if name not in kept]
     if left:
         warnings.append(f"no threshold for {joined(left)}: there the candidate decides as before")
+    warnings += _unscored(run, candidate, kept)
+    _require_runnable(path, data, new_name, spec, candidate)
     add_candidate(path, data, new_name, spec)
     return path, warnings
+
+
+@dataclass(frozen=True, slots=True)
+class _CostTable:
+    """The part of an eval that says what errors cost."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    costs: Mapping[Severity, Cost]
+
+
+def costs_of(run: Run, eval_path: Path | None = None) -> tuple[Mapping[Severity, Cost], str]:
+    """Severity -> what errors cost there, and where it is said: the eval as it stands now, else as it was run.
+
+    Raises:
+        HarnessError: The eval that is named cannot be read, or its costs are none.
+    """
+    path = eval_path
+    if path is None:
+        try:
+            path = _path_of(run)
+        except HarnessError:  # no such file here, or several
+            return run.meta.eval.costs, f"the eval of run {run.meta.run_id}"
+    document = read_yaml(path, what="eval", kind="eval")
+    tree = {"costs": document.data.get("costs") or {}} if isinstance(document.data, dict) else {"costs": {}}
+    return to_record(document, _CostTable, tree, what="eval").costs, str(path)
 
 
 def write_bands(
@@ -86,6 +124,48 @@ def write_bands(
     warnings = _moved(run, candidate, path)
     add_candidate(path, data, new_name, {"cascade": [stage, person]})
     return path, warnings
+
+
+def _require_runnable(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any], candidate: str) -> None:
+    """Refuse a further candidate that a run would refuse, where the one it comes from can be run."""
+    text = with_candidate(path, data, name, spec)
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, suffix=".yaml") as made:
+            made.write(text)
+            made.flush()
+            fault = _fault_of(Path(made.name), name)
+    except OSError:  # said by the writing itself
+        return
+    if fault is None or _fault_of(path, candidate) is not None:
+        return
+    every = fault.errors if isinstance(fault, GroupedError) else (fault,)
+    more = f"\n... and {len(every) - 1:,} more" if len(every) > 1 else ""
+    raise HarnessError(
+        f"{path}: a run would refuse '{name}', so it is not added\n{every[0]}{more}".replace(made.name, str(path))
+    )
+
+
+def _fault_of(path: Path, candidate: str) -> HarnessError | None:
+    """Why a candidate of an eval cannot be built; None for one that can."""
+    try:
+        build_candidates(load_eval(path), [candidate])
+    except HarnessError as error:
+        return error
+    return None
+
+
+def _unscored(run: Run, candidate: str, thresholds: Iterable[str]) -> list[str]:
+    """Categories in which answers have a decision and no score: a threshold takes that decision away."""
+    whole = run.of_part("all")
+    rows = whole.candidate(candidate)
+    lost = (rows.y_pred != MISSING) & np.isnan(rows.y_score)
+    counts = {name: int(lost[:, :, whole.categories.index(name)].any(axis=1).sum()) for name in thresholds}
+    return [
+        f"{n:,} of {len(whole.item_ids):,} items have a decision and no score in {name}: with a threshold they have no "
+        "decision there, and count as the eval's on_failure says"
+        for name, n in counts.items()
+        if n
+    ]
 
 
 def _is_band(below: float, above: float) -> bool:

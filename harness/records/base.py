@@ -23,6 +23,7 @@ MISSING = -1
 Proportion = Annotated[float, Ge(0.0), Le(1.0)]
 OpenProportion = Annotated[float, Gt(0.0), Lt(1.0)]
 PositiveInt = Annotated[int, Ge(1)]
+Positive = Annotated[float, Gt(0.0)]
 NonNegative = Annotated[float, Ge(0.0)]
 NonEmpty = Annotated[str, MinLen(1)]
 

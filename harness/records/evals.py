@@ -8,7 +8,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
 
-from harness.records.base import FROM_FILE, FailOn, NonEmpty, OnFailure, OpenProportion, PositiveInt, Proportion, Tier
+from harness.records.base import (
+    FROM_FILE,
+    FailOn,
+    NonEmpty,
+    OnFailure,
+    OpenProportion,
+    Positive,
+    PositiveInt,
+    Proportion,
+    Severity,
+    Tier,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,11 @@ class CascadeStage:
     decide_above: Proportion | Mapping[str, Proportion] | None = None
     decide_below: Proportion | Mapping[str, Proportion] | None = None
     stop_when_flagged: bool = False
+
+
+NEVER: Literal["never"] = "never"
+"""A threshold that no score reaches: the category is never flagged."""
+Threshold = float | Literal["never"]
 
 
 SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "without", "on_failure", "description")
@@ -43,7 +59,7 @@ class CandidateSpec:
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     crosswalk: str | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     on_failure: OnFailure | None = None
     description: str = ""
@@ -113,6 +129,15 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What one miss and one false alarm cost, in any one unit, for categories of a severity."""
+
+    __pydantic_config__: ClassVar[Any] = FROM_FILE
+    miss: Positive
+    false_alarm: Positive = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Eval:
     """Golden set, candidates, baseline and gate of one evaluation."""
 
@@ -130,6 +155,7 @@ class Eval:
     max_error_rate: Proportion = 0.005
     must_catch: str | None = None
     gate: Gate | None = None
+    costs: Mapping[Severity, Cost] = field(default_factory=dict)
     seed: int = 0
     description: str = ""
 

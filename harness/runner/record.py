@@ -140,7 +140,10 @@ def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any
     own |= {name: ",".join(parts) for name in ("media", "without") if (parts := fingerprint.get(name))}
     for name, given in (("threshold", fingerprint.get("thresholds")), ("cuts", fingerprint.get("cuts"))):
         if given:
-            own[name] = ",".join(f"{category}={value:g}" for category, value in sorted(given.items()))
+            own[name] = ",".join(
+                f"{category}={value if isinstance(value, str) else f'{value:g}'}"
+                for category, value in sorted(given.items())
+            )
     golden = request.golden
     fields: dict[str, Any] = {"set": f"{golden.name}_v{golden.version}@{golden.sha256[:8]}"}
     if request.policy.version is not None:

@@ -69,6 +69,8 @@ def eval_document(spec: Eval, early_stop: EarlyStop | None = None) -> dict[str, 
     document["candidates"] = {name: one.as_dict() for name, one in spec.candidates.items()}
     if spec.gate is not None and spec.gate.fail_on == "inconclusive":
         del document["gate"]["fail_on"]  # the default says nothing about a run, whose id it would change
+    if not spec.costs:
+        del document["costs"]  # likewise
     if early_stop is not None:
         document[EARLY_STOP] = msgspec.to_builtins(early_stop)
     return document

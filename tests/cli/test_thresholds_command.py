@@ -95,9 +95,64 @@ def test_costs_by_severity_are_those_of_the_policy(project):
     policy = project / "evals/p.yaml"
     policy.write_text(policy.read_text().replace("definition: D.,", "definition: D., severity: critical,"))
     assert harness("run", "evals/e.yaml").exit_code == 0
-    by_severity = chosen("--goal", "cost", "--cost", "critical=20:1", "--cost", "critical=30:1")
+    by_severity = chosen("--goal", "cost", "--cost", "critical=30:1")
     assert by_severity["goal"] == {"kind": "cost", "value": 30.0, "false_alarm": 1.0, "prevalence": 0.01}
     assert by_severity["threshold"] == chosen("--goal", "cost=30:1")["threshold"]
+
+
+def test_costs_of_the_eval_count_as_it_stands_now_and_the_option_before_them(project):
+    path = project / "evals/e.yaml"
+    path.write_text(path.read_text() + "costs: {medium: {miss: 20}, low: {miss: 2, false_alarm: 3}}\n")
+    told = json.loads(harness("thresholds", "latest", "--candidate", "new", "--goal", "cost", "--json").stdout)
+    assert told["thresholds"][0]["goal"] == {"kind": "cost", "value": 20.0, "false_alarm": 1.0, "prevalence": 0.01}
+    assert told["notes"][-1] == f"costs of medium: {path.relative_to(project)}"
+    assert chosen("--goal", "cost", "--cost", "medium=30:1")["goal"]["value"] == 30.0
+    run = harness("run", "evals/e.yaml")
+    assert run.exit_code == 0, run.output
+    path.rename(project / "elsewhere.yaml")
+    assert chosen("--goal", "cost")["goal"]["value"] == 20.0  # as the eval was run
+    for wrong, message in (("{hgih: {miss: 2}}", "did you mean 'high'"), ("{high: {miss: 0}}", "above 0")):
+        path.write_text(f"eval: e\ncosts: {wrong}\n")
+        refused = harness("thresholds", "latest", "--candidate", "new", "--goal", "cost")
+        assert refused.exit_code == 1
+        assert message in refused.output
+
+
+def test_what_flags_nothing_is_written_so(project):
+    """The candidate that was written decided as before, against the table."""
+    gold = [json.loads(line)["labels"]["hate"] for line in (project / "golden_sets/s.jsonl").read_text().splitlines()]
+    (project / "evals/new.jsonl").write_text("".join(
+        json.dumps({"id": f"i{at}", "decisions": {"hate": 1}, "scores": {"hate": 0.9 if one else 1}}) + "\n"
+        for at, one in enumerate(gold)
+    ))  # fmt: skip
+    assert harness("run", "evals/e.yaml").exit_code == 0
+    written = harness("thresholds", "latest", "--candidate", "new", "--goal", "cost=0.0001:1", "--write", "tuned")
+    assert written.exit_code == 0, written.output
+    assert "flags nothing" in written.stdout
+    assert "as before" not in written.output
+    assert "tuned: {recorded: new.jsonl, thresholds: {hate: never}}" in (project / "evals/e.yaml").read_text()
+    assert harness("run", "evals/e.yaml", "--candidate", "tuned").exit_code == 0
+    score = json.loads(harness("score", "latest", "--json").stdout)["candidates"]["tuned"]
+    assert (score["categories"]["hate"]["tp"], score["categories"]["hate"]["fp"]) == (0, 0)
+    assert "threshold:hate=never" in score["signature"]
+    path = project / "evals/e.yaml"
+    path.write_text(path.read_text().replace("never", "nevr"))
+    assert "a number or never" in harness("check", "evals/e.yaml").output
+
+
+def test_a_candidate_that_a_run_would_refuse_is_not_written(project):
+    path, before = project / "evals/new.jsonl", (project / "evals/e.yaml").read_text()
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows[300:]:
+        del row["scores"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert harness("run", "evals/e.yaml").exit_code == 0
+    refused = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.9", "--write", "tuned")
+    assert refused.exit_code == 1
+    assert "a run would refuse 'tuned', so it is not added" in refused.output
+    assert "new.jsonl:301: field 'scores' has no score for 'hate'" in refused.output
+    assert (project / "evals/e.yaml").read_text() == before
+    assert not list((project / "evals").glob("tmp*"))
 
 
 def test_a_promise_counts_a_group_once(project):
@@ -147,13 +202,22 @@ def test_a_written_candidate_decides_by_the_threshold_and_leaves_the_file_as_it_
         (["--goal", "recall>=0.9.1"], 2, "cannot be read"),
         (["--goal", "hat:recall>=0.9"], 1, "did you mean 'hate'"),
         (["--goal", "volume=nobody"], 1, "has no candidate 'nobody'"),
-        (["--goal", "cost=0:1"], 2, "must be above 0"),
+        (["--goal", "cost=0:1"], 2, "must be numbers above 0"),
         (["--goal", "cost"], 1, "no cost is given for hate, whose severity is medium"),
         (["--goal", "cost", "--cost", "high"], 2, "is no cost"),
         (["--goal", "cost", "--cost", "high=0:1"], 2, "is no cost"),
         (["--goal", "cost", "--cost", "high=1.1.1:1"], 2, "is no cost"),
         (["--goal", "cost", "--cost", "high=20:1"], 2, "no category has the severity 'high'"),
         (["--goal", "recall>=0.9", "--write", "old"], 1, "has a candidate 'old'"),
+        (["--goal", "cost=nan:1"], 2, "both costs must be numbers above 0"),
+        (["--goal", "hate:cost=1:inf"], 2, "both costs must be numbers above 0"),
+        (["--goal", "recall>=nan"], 2, "not between 0 and 1"),
+        (["--goal", "recall=0.9"], 2, "is no goal"),
+        (["--goal", "recall>=0.9", "--cost", "medium=20:1"], 2, "no goal asks for it"),
+        (["--goal", "cost", "--cost", "medium=20:1", "--cost", "medium=30:1"], 2, "is given twice"),
+        (["--goal", "cost", "--cost", "medium=nan:1"], 2, "is no cost"),
+        (["--goal", "recall>=0.9", "--goal", "recall>=0.8"], 2, "are both for all categories"),
+        (["--goal", "hate:recall>=0.9", "--goal", "hate:fpr<=0.1"], 2, "are both for hate"),
     ],
 )
 def test_mistakes_are_said(project, options, code, message):

@@ -213,7 +213,7 @@ def test_must_catch_and_modalities_are_read(tmp_path):
         ({"cut": {"hte": 1}}, r"field 'cut.hte' names the label 'hte'.*\n.*\n  did you mean 'hate'"),
         ({"id": "row", "fields": {"id": "x"}}, r"field 'id' is 'row', and 'fields' says"),
         ({"delimiter": ";"}, r"field 'delimiter' is given for 'x.jsonl'"),
-        ({"id": "line"}, r"field 'id' is 'line'\n  allowed: one of row"),
+        ({"id": "line"}, r"field 'id' is 'line'\n  allowed: row"),
     ],
 )
 def test_contradicting_declarations(tmp_path, more, message):

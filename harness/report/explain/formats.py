@@ -22,7 +22,7 @@ from harness.environment import VARIABLES
 from harness.errors import HarnessError
 from harness.files.project import OWN_FILE, SETTINGS
 from harness.records.candidates import Clause, Limits, Model, Price, PromptHeader, Reasoning, Rule, RuleSet
-from harness.records.evals import CandidateSpec, CascadeStage, Check, Eval, Gate, Split
+from harness.records.evals import CandidateSpec, CascadeStage, Check, Cost, Eval, Gate, Split
 from harness.records.golden import FieldPaths, GoldenCard, Item, PolicyRef
 from harness.records.policy import Category, Policy, Prevalence, Target
 
@@ -33,7 +33,7 @@ FORMATS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "prompt": ("Prompt: evals/prompts/NAME.md", (PromptHeader,)),
     "rules": ("Rule set: evals/rules/NAME.yaml", (RuleSet, Rule, Clause)),
     "models": ("Models: evals/models.yaml, name -> model", (Model, Price, Limits, Reasoning)),
-    "eval": ("Eval: evals/NAME.yaml", (Eval, CandidateSpec, CascadeStage, Split)),
+    "eval": ("Eval: evals/NAME.yaml", (Eval, CandidateSpec, CascadeStage, Split, Cost)),
     "gate": ("Gate: the field gate of an eval", (Gate, Check)),
 }
 """Name -> title and the records of the file, the outermost first."""
