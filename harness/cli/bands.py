@@ -41,7 +41,7 @@ _RATE = click.FloatRange(min=0, min_open=True)
 @click.option("--review-seconds", type=_RATE, metavar="S", help="Time a person spends on one item; default: 30.")
 @click.option("--review-usd", "usd_per_hour", type=_RATE, metavar="USD", help="What an hour of a reviewer costs.")
 @click.option("--write", "new_name", metavar="ID", help="Add a cascade with these bands to the eval.")
-@eval_option
+@eval_option()
 @cache_option
 @runs_dir_option
 @json_option

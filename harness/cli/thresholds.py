@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import (
+    F,
     cache_option,
     find_run,
     json_option,
@@ -20,7 +21,7 @@ from harness.cli.options import (
 from harness.cli.threshold_goals import ALLOWED, goals_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.core.operating_points import Goal
     from harness.measure.operating_points import ChosenThreshold
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
     from harness.runs import Run
 
 scored_option = click.option("--candidate", metavar="ID", help="The candidate; default: the only one with scores.")
-eval_option = click.option(
-    "--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
-    help="The eval that --write adds to, and whose costs count; default: the one that was run.",
-)  # fmt: skip
+
+
+def eval_option(what: str = "The eval that --write adds to") -> Callable[[F], F]:
+    """``--eval``: another eval than the one that was run."""
+    return click.option(
+        "--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
+        help=f"{what}; default: the one that was run.",
+    )  # fmt: skip
 
 
 def note_added(name: str, path: Path, warnings: Sequence[str]) -> None:
@@ -51,7 +56,7 @@ def note_added(name: str, path: Path, warnings: Sequence[str]) -> None:
 @click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE",
               help="Promise each recall on new data, wrong with at most this chance, such as 0.05.")  # fmt: skip
 @click.option("--write", "new_name", metavar="ID", help="Add a candidate with these thresholds to the eval.")
-@eval_option
+@eval_option("The eval that --write adds to, and whose costs count")
 @cache_option
 @runs_dir_option
 @json_option
@@ -187,8 +192,10 @@ def _was(before: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _goal_words(goal: Goal) -> str:
+    from harness.core.operating_metrics import exact_percent
+
     if goal.kind == "cost":
-        at = "" if goal.prevalence is None else f" at {100 * goal.prevalence:g}%"
+        at = "" if goal.prevalence is None else f" at {exact_percent(goal.prevalence)}"
         return f"cost {goal.value:g}:{goal.false_alarm:g}{at}"
     sign = {"recall": "≥", "precision": "≥", "fpr": "≤", "volume": "="}[goal.kind]
-    return f"{goal.kind} {sign} {100 * goal.value:.3g}%"
+    return f"{goal.kind} {sign} {f'{100 * goal.value:.3g}%' if goal.kind == 'volume' else exact_percent(goal.value)}"

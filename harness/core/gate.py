@@ -205,6 +205,10 @@ def _pools(
             limit = members[0][0].limit
         spec = CheckSpec(POOLED, metric, "guarded", **{kind: limit})
         evidence = (pooled or {}).get((metric, kind)) or _summed([evidence for _, evidence in usable])
+        lacking = dict.fromkeys(one.reason for _, one in members if one.reason is not None)
+        if lacking and sum(weights) == 0:  # not "no violating items": nothing there was looked at
+            n_excluded = sum(one.n_excluded for _, one in members)
+            evidence = replace(evidence, reason="; ".join(lacking), n_excluded=n_excluded)
         result.append((spec, evidence))
     return result
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from harness.core.metric_facts import MetricFacts
 
 HeldKind = Literal["precision", "recall", "fpr"]
@@ -21,6 +23,18 @@ _HELD: dict[str, tuple[HeldKind, ...]] = {"recall": ("precision", "fpr"), "preci
 OPERATING_FORMS = tuple(f"{measured}@{held}=NUMBER" for measured, every in _HELD.items() for held in every)
 """How the metrics are written."""
 _WORDS = {"precision": "precision", "recall": "recall", "fpr": "over-blocking"}
+
+
+def exact_percent(value: float) -> str:
+    """A share that somebody asked for, as a percentage with all its digits.
+
+    Args:
+        value: The share.
+
+    >>> exact_percent(0.9), exact_percent(0.9999999), exact_percent(1e-7)
+    ('90%', '99.99999%', '0.00001%')
+    """
+    return f"{np.format_float_positional(float(f'{100 * value:.10g}'), trim='-')}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ class OperatingMetric:
         'over-blocking of at most 1%'
         """
         most = "most" if self.held == "fpr" else "least"
-        return f"{_WORDS[self.held]} of at {most} {100 * self.value:.10g}%"
+        return f"{_WORDS[self.held]} of at {most} {exact_percent(self.value)}"
 
     def facts(self, measured: MetricFacts) -> MetricFacts:
         """What is known of it: all that is known of the metric it measures, under its own name.
@@ -68,7 +82,7 @@ class OperatingMetric:
         >>> OperatingMetric("recall", "precision", 0.9).facts(METRIC_TABLE["recall"]).title
         'Recall at precision 90%'
         """
-        at = f"at {'FPR' if self.held == 'fpr' else self.held} {100 * self.value:.10g}%"
+        at = f"at {'FPR' if self.held == 'fpr' else self.held} {exact_percent(self.value)}"
         return replace(
             measured,
             title=f"{measured.title} {at}",

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OTHER_WORDS = {
+    **dict.fromkeys(("min", "minimum", "at_least", "target", "value"), "floor"),
+    **dict.fromkeys(("max_loss", "max_drop", "tolerance", "delta"), "margin"),
+}
+"""What people write -> the field that it is, where it stands beside what is allowed."""
 _SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
 
 
@@ -91,7 +96,7 @@ def _to_error(
             place,
             "is not a known field",
             allowed=joined(known, most=40),
-            next_step=suggestion(str(loc[-1]), known, "remove it, or move it to the part it belongs to"),
+            next_step=_meant(str(loc[-1]), known),
         )
     allowed = describe(type_at(record, loc))
     if kind in ("missing", "missing_argument"):
@@ -109,6 +114,13 @@ def _to_error(
     else:
         hint = _as_fraction(place, kind, value, allowed) or "correct the value"
     return document.error(place, f"is {text}", allowed=allowed, next_step=hint)
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """The field that somebody may have meant: by another word for it, else by its letters."""
+    if (other := _OTHER_WORDS.get(name)) in known:
+        return f"did you mean '{other}'?"
+    return suggestion(name, known, "remove it, or move it to the part it belongs to")
 
 
 def _as_fraction(place: Loc, kind: str, value: Any, allowed: str) -> str | None:

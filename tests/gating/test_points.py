@@ -52,6 +52,9 @@ def test_a_candidate_without_scores_is_not_proven(tmp_path):
     assert (report.verdict, check.result.verdict) == ("INCONCLUSIVE", "NOT_EVALUABLE")
     assert "the candidate gives no scores" in check_message(check)
     assert check.candidate.reason == "gives no scores here"  # it was called not decided
+    pools = [one.result for one in report.pooled if one.result.spec.metric == check.result.spec.metric]
+    reasons = {one.difference.reason for one in pools}
+    assert reasons == {check.result.difference.reason}  # together they were said to have no violating items
     _, check = gated(tmp_path / "b", 0, scores={"v1": nothing})
     assert "the baseline gives no scores" in check_message(check)
     _, check = gated(tmp_path / "c", 0, scores={"v1": nothing}, check=asked(floor=0.5))
@@ -107,6 +110,9 @@ def test_an_eval_without_a_split_is_refused_before_any_call(tmp_path):
     text = path.read_text()
     path.write_text(text.replace("metric: recall,", "metric: recall@precision=0.9,"))
     with pytest.raises(HarnessError, match="declares no split"):
+        load_eval(path)
+    path.write_text(text.replace("metric: recall,", "metric: recall, min: 0.8,"))
+    with pytest.raises(HarnessError, match="did you mean 'floor'"):
         load_eval(path)
     path.write_text(text.replace("metric: recall,", "metric: recall@precision=90,"))
     with pytest.raises(HarnessError, match="recall@precision=NUMBER"):

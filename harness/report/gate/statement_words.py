@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.core.checks import CheckSpec
 from harness.core.gate import POOLED
+from harness.core.operating_metrics import exact_percent
 from harness.core.statements import Statement, StatementKind
 from harness.gating.checks import ALL_ITEMS, TOGETHER, check_name
 from harness.gating.choose import pair_names
@@ -215,7 +216,7 @@ def _point_at(one: Statement) -> str:
     most = "most" if facts["held"] == "fpr" else "least"
     return (
         f"thresholds {at[0]} and {at[1]} (baseline, candidate), chosen on the dev part ({facts['n_positives']:,} "
-        f"violating items) for {HELD_WORDS[facts['held']]} of at {most} {100 * facts['wanted']:g}%: here it is "
+        f"violating items) for {HELD_WORDS[facts['held']]} of at {most} {exact_percent(facts['wanted'])}: here it is "
         f"{kept[0]} and {kept[1]}"
     )
 
@@ -225,8 +226,8 @@ def _point_missed(one: Statement) -> str:
     most, least = ("least", "most") if facts["held"] == "fpr" else ("most", "least")
     return (
         f"the candidate's threshold gives up what is held: {HELD_WORDS[facts['held']]} is at {most} "
-        f"{numbers.share(facts['bound'])} here with 95% confidence, wanted is at {least} {100 * facts['wanted']:g}%; "
-        "choose it on more dev items"
+        f"{numbers.share(facts['bound'])} here with 95% confidence, wanted is at {least} "
+        f"{exact_percent(facts['wanted'])}; choose it on more dev items"
     )
 
 
