@@ -56,7 +56,8 @@ def test_the_responses_of_one_candidate_are_counted(journal):
 def test_several_snapshots_in_one_run_are_named(journal, tmp_path):
     gold = np.tile([0, 1], 10)
     stored = store_run(tmp_path / "runs", gold, {"v1": gold})
-    run = SimpleNamespace(texts=lambda *_: [[KEYS[0], KEYS[2]]], meta=stored.meta)
+    asked = SimpleNamespace(is_cached=np.zeros((1, 2), dtype=bool))
+    run = SimpleNamespace(texts=lambda *_: [[KEYS[0], KEYS[2]]], meta=stored.meta, candidate=lambda _: asked)
     (warning,) = snapshot_warnings(run, "v1", str(tmp_path / "runs"), journal)
     assert "2 snapshots of its model (m-2026-05 in 1, m-2026-11 in 1 of 2 responses looked at)" in warning
 
@@ -71,3 +72,23 @@ def test_a_later_run_by_another_snapshot_is_named(journal, tmp_path):
     (warning,) = [one for several in found for one in several]
     assert "was answered by m-2026-" in warning
     assert "Choose on the latest run" in warning
+
+
+def test_what_cannot_be_seen_is_said(journal, tmp_path):
+    """Without the journal, and where every answer was an old one, nothing was said at all."""
+    gold = np.tile([0, 1], 10)
+    run = store_run(tmp_path / "runs", gold, {"v1": gold}, error_text=KEYS[0])
+    runs_dir = str(tmp_path / "runs")
+    assert snapshot_warnings(run, "v1", runs_dir, journal) == []
+    (missing,) = snapshot_warnings(run, "v1", runs_dir, tmp_path / "none.sqlite")
+    assert "none.sqlite is not there. Name the journal of that run: --cache FILE" in missing
+    with ResponseCache(tmp_path / "other.sqlite", lambda: datetime(2026, 11, 1, tzinfo=UTC)):
+        pass
+    (other,) = snapshot_warnings(run, "v1", runs_dir, tmp_path / "other.sqlite")
+    assert "has none of the responses looked at" in other
+    old = SimpleNamespace(is_cached=np.ones((20, 1), dtype=bool))
+    again = SimpleNamespace(texts=run.texts, meta=run.meta, candidate=lambda _: old)
+    (told,) = snapshot_warnings(again, "v1", runs_dir, journal)
+    assert "came from the journal" in told
+    nobody = store_run(tmp_path / "rules", gold, {"v1": gold})
+    assert snapshot_warnings(nobody, "v1", str(tmp_path / "rules"), tmp_path / "none.sqlite") == []
