@@ -173,9 +173,13 @@ def _table(run: Run, candidate: str, chosen: BandChoice, delta: float, notes: tu
 
 
 def _ends(one: ChosenBands) -> tuple[str, str]:
+    from harness.report.parts.numbers import threshold
+
     infinite = float("inf")
-    below = "nothing passes" if one.below == -infinite else "all pass" if one.below == infinite else f"{one.below:.4g}"
-    return below, "nothing is removed" if one.above == infinite else f"{one.above:.4g}"
+    below = (
+        "nothing passes" if one.below == -infinite else "all pass" if one.below == infinite else threshold(one.below)
+    )
+    return below, "nothing is removed" if one.above == infinite else threshold(one.above)
 
 
 def _short_words(category: str, kind: str, side: str, n: int, needed: int) -> str:

@@ -103,6 +103,12 @@ def command(
             "only a recall can be promised, and no goal asks for one. Allowed: a goal such as recall>=0.9.",
             param_hint="--promise",
         )
+    sure = next((goal.value for goal in wanted.values() if goal.kind == "recall" and not 0 < goal.value < 1), None)
+    if delta is not None and sure is not None:
+        raise click.BadParameter(
+            f"a recall of {sure:.0%} cannot be promised on new data. Allowed: a recall between 0 and 100%.",
+            param_hint="--promise",
+        )
     found = choose_thresholds(run, name, wanted, delta=delta)
     notes = (*threshold_notes(run, name, wanted, delta), *said)
     if as_json:
@@ -143,6 +149,7 @@ def scored_candidate(run: Run, name: str | None) -> str:
 def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float | None, more: tuple[str, ...]) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
+    from harness.report.parts.words import sentence
 
     has_split = run.part != "all"
     columns = ("Category", "Goal", "Threshold", "Recall", "Precision", "Was: recall", "Was: precision", "Note")
@@ -157,7 +164,7 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
                 if judged is None
                 else "flags nothing"
                 if one.threshold == float("inf")
-                else f"{one.threshold:.4g}",
+                else numbers.threshold(one.threshold),
                 "" if judged is None else numbers.share_with_interval(judged.recall),
                 "" if judged is None else numbers.share_with_interval(judged.precision),
                 *_was(one.before),
@@ -176,7 +183,7 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
         if delta is not None
         else ""
     )
-    notes = (where + promise, *more)
+    notes = (where + promise, *map(sentence, more))
     return Table(f"Thresholds of {candidate}", columns, tuple(rows), notes, frozenset(columns[2:7]))
 
 

@@ -90,8 +90,8 @@ def _not_asked_anew(run: Run, candidate: str) -> list[str]:
     if not has_key.any() or not run.candidate(candidate).is_cached[has_key].all():
         return []
     return [
-        f"every answer of '{candidate}' in run {run.meta.run_id} came from the journal: whether its model still answers "
-        "so was not asked. To ask again: harness run with --wave LABEL"
+        f"every answer of '{candidate}' in run {run.meta.run_id} came from the journal: whether its model still "
+        "answers so was not asked. To ask again: harness run with --wave LABEL"
     ]
 
 

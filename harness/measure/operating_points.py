@@ -19,6 +19,7 @@ from harness.core.operating_points import Goal, operating_point
 from harness.core.results import MetricResult
 from harness.core.thresholds import ThresholdRow, certified_threshold, threshold_table
 from harness.errors import HarnessError
+from harness.files.text import joined
 from harness.measure.decisions import decisions, generator
 from harness.measure.score import category_scores
 from harness.measure.weighted import unweighted_notes
@@ -153,7 +154,7 @@ def require_scores(
     """Refuse a candidate that gives no score in any of the categories."""
     if all(np.isnan(scores[name][1]).all() for name in categories):
         raise HarnessError(
-            f"candidate '{candidate}' of run {run.meta.run_id} has no scores",
+            f"candidate '{candidate}' of run {run.meta.run_id} has no scores in {joined(categories)}",
             allowed="a candidate with scores: log probabilities, a JSON answer with scores, a classifier, /moderations",
             next_step="ask for logprobs in models.yaml, or choose another candidate",
         )
@@ -192,15 +193,16 @@ def threshold_notes(run: Run, candidate: str, goals: Mapping[str, Goal], delta: 
 
 
 def _unscored_notes(run: Run, candidate: str, goals: Mapping[str, Goal]) -> list[str]:
-    """Where labelled items have no score: what is chosen and read is about the others alone."""
+    """Where labelled items have a decision and no score: what is chosen and read is about the others alone."""
     notes = []
-    for name, (y_true, scores) in scores_of(run, candidate).items():
-        is_labelled = y_true != MISSING
-        n_missing, n = int(np.count_nonzero(is_labelled & np.isnan(scores))), int(np.count_nonzero(is_labelled))
-        if name in goals and n_missing:
+    is_decided = (decisions(run, candidate).y_pred != MISSING).any(axis=1)
+    for at, (name, (y_true, scores)) in enumerate(scores_of(run, candidate).items()):
+        is_counted = (y_true != MISSING) & is_decided[:, at]
+        n_missing, n = int(np.count_nonzero(is_counted & np.isnan(scores))), int(np.count_nonzero(is_counted))
+        if name in goals and 0 < n_missing < n:
             notes.append(
-                f"{n_missing:,} of {n:,} labelled items of {name} have no score: the threshold is chosen and read on "
-                "the others, and what it was before counts them all"
+                f"{n_missing:,} of {n:,} decided items of {name} with a label have no score: the threshold is chosen "
+                "and read on the others, and what it was before counts them all"
             )
     return notes
 

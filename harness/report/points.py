@@ -99,7 +99,7 @@ def threshold_words(choice: PointChoice) -> str:
     found = sorted(choice.thresholds)
     if not found:
         return "none"
-    shown = ["nothing" if one == float("inf") else f"{one:.4g}" for one in (found[0], found[-1])]
+    shown = ["nothing" if one == float("inf") else numbers.threshold(one) for one in (found[0], found[-1])]
     return shown[0] if len(set(shown)) == 1 else f"{shown[0]} to {shown[1]}"
 
 

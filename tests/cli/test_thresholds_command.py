@@ -209,6 +209,8 @@ def test_a_written_candidate_decides_by_the_threshold_and_leaves_the_file_as_it_
         (["--goal", "cost", "--cost", "high=1.1.1:1"], 2, "is no cost"),
         (["--goal", "cost", "--cost", "high=20:1"], 2, "no category has the severity 'high'"),
         (["--goal", "recall>=0.9", "--write", "old"], 1, "has a candidate 'old'"),
+        (["--goal", "recall>=1", "--promise", "0.05"], 2, "a recall of 100% cannot be promised"),
+        (["--goal", "recall>=0", "--promise", "0.05"], 2, "a recall of 0% cannot be promised"),
         (["--goal", "cost=nan:1"], 2, "both costs must be numbers above 0"),
         (["--goal", "hate:cost=1:inf"], 2, "both costs must be numbers above 0"),
         (["--goal", "recall>=nan"], 2, "not between 0 and 1"),
@@ -259,7 +261,7 @@ def test_items_without_a_score_are_counted(project):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert harness("run", "evals/e.yaml").exit_code == 0
     told = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.9").stdout
-    assert "156 of 210 labelled items of hate have no score" in " ".join(told.split())  # of the gate part
+    assert "156 of 210 decided items of hate with a label have no score" in " ".join(told.split())  # of the gate part
 
 
 def test_every_surface_says_first_that_one_side_gives_no_scores(project):

@@ -211,7 +211,10 @@ def _left_out(one: Statement) -> str:
 def _point_at(one: Statement) -> str:
     facts = one.facts
     names = ("baseline", "candidate")
-    at = [f"{facts['thresholds'][name]:.4g}" if facts["thresholds"][name] is not None else "none" for name in names]
+    at = [
+        numbers.threshold(facts["thresholds"][name]) if facts["thresholds"][name] is not None else "none"
+        for name in names
+    ]
     kept = [numbers.share(facts["kept"][name]) for name in names]
     most = "most" if facts["held"] == "fpr" else "least"
     return (

@@ -52,6 +52,16 @@ def _digits(value: float | None) -> int:
     return 2 if value >= 0.001 else 3
 
 
+def threshold(value: float) -> str:
+    """A score from which on a category is flagged; more digits where four would say all or nothing.
+
+    >>> threshold(0.358442), threshold(0.99998712), threshold(1.0)
+    ('0.3584', '0.99998712', '1')
+    """
+    text = f"{value:.4g}"
+    return text if 0 < float(text) < 1 or float(text) == value else f"{value:.10g}"
+
+
 def short_share(result: MetricResult, digits: int = 1) -> str:
     """``share_with_interval`` for dense tables: an undefined number is ``n/a`` without its reason."""
     return "n/a" if math.isnan(result.value) else share_with_interval(result, digits)
