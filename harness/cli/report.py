@@ -69,6 +69,10 @@ def command(
 
     One HTML file that opens anywhere: verdict, categories, what changed, fixed and broken items, curves, slices, cost.
 
+    A page with masked texts holds every text and rationale in full, packed, so that a reader can show them: whoever
+    has the file has the texts. --text none writes a page without them (ids, labels, decisions and scores stay), for
+    readers who may not have them. Markdown and spreadsheet hold masked texts alone, the JSON none.
+
     \b
     Examples:
       harness report latest

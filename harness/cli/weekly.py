@@ -88,6 +88,9 @@ def command(
 
     Any past week can be made again with --week, as of that week: nothing newer is read.
 
+    A page with masked texts holds the texts of its examples in full, for readers who may show them; --text none leaves
+    them out.
+
     \b
     Examples:
       harness weekly --eval community
@@ -103,6 +106,7 @@ def command(
         raise click.UsageError("Missing option '--eval'.")
     from harness import __version__
     from harness.jobs.report import now_text
+    from harness.report.parts.masking import UNDER_THE_MASKS
     from harness.report.weekly.build import build_weekly
     from harness.report.weekly.collect import collect, with_slices
     from harness.report.weekly.operations import Traffic
@@ -142,6 +146,8 @@ def command(
     paths = {name: RENDERERS[name](data, folder, mode) for name in formats}  # before a word: who reads may stop early
     if not as_json:
         click.echo("\n".join(terminal_lines(data)))
+    if mode == "masked" and "html" in formats:
+        note(UNDER_THE_MASKS.format(paths["html"][0].name))
     for name, written in paths.items():
         for path in written:
             click.echo(str(path), err=as_json)

@@ -22,7 +22,7 @@ from harness.report.comparison.from_run import Choice, choices, source_from_run
 from harness.report.comparison.plots import PLOTS, PlotFormat, plot
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.workload import ITEMS_PER_DAY, REVIEW_SECONDS
-from harness.report.parts.masking import TextMode, default_text_mode
+from harness.report.parts.masking import UNDER_THE_MASKS, TextMode, default_text_mode
 
 if TYPE_CHECKING:
     from harness.report.comparison.source import ReportSource
@@ -87,6 +87,8 @@ def report_files(
     for files in written:
         if len(files) > 1:
             note(f"{files[0].name} needs the {len(files) - 1} files in {files[1].parent} beside it")
+    if mode == "masked" and "html" in formats:
+        note(UNDER_THE_MASKS.format("report.html"))
     return [files[0] for files in written]
 
 

@@ -169,7 +169,7 @@ def compare(
         _side(candidate_run, candidate),
         golden_facts(baseline_run),
         len(baseline_run.item_ids),
-        f"Holm over {len(categories)} categories x recall, precision, fpr",
+        f"Holm over {len(categories)} {'category' if len(categories) == 1 else 'categories'} x recall, precision, fpr",
         _holm_over(categories),
         None
         if len(paired) < 2

@@ -95,17 +95,63 @@ def test_changed_items_stand_beside_the_metric_they_move(tmp_path):
 
 
 @pytest.mark.parametrize("checks", [None, GATE], ids=["compared", "gated"])
+def test_what_falls_everywhere_is_not_said_to_show_most_somewhere(tmp_path, checks):
+    """ "It shows most in language en" stood where the rest of the slices fell as far."""
+    gold = half(600, 200)
+    language = [("ar", "en", "ko", "hi")[index % 4] for index in range(800)]
+    story = Story(tmp_path, {"hate": gold}, {"language": language}, checks=checks)
+    run = story.run(v1_v2({"hate": gold}, {"hate": caught(gold, 420)}))
+    tell(
+        run,
+        "he same is seen within language ar, language en, language hi and 1 more alone (exploratory)",
+        never=("most in", "Most in"),
+        but=BRIEF,
+        absent=() if checks else ("comment", "summary", "gate"),
+    )
+
+
+def test_one_category_is_never_called_categories(tmp_path):
+    """ "Holm over 1 categories" stood below every comparison of one."""
+    gold = half(300, 300)
+    run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": caught(gold, 250)}, {"hate": caught(gold, 200)}))
+    found = tell(run, never=("1 categories",))
+    family = {name: found[name] for name in ("html", "md", "xlsx", "json", "terminal v2")}
+    everywhere(family, "Holm over 1 category x recall, precision, fpr")
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        (
+            ("unparsed",) * 300,
+            "Most answers of v2 cannot be used: 300 of 500 answers (60%) failed, most of them unparsed",
+        ),
+        (("unparsed", "refused", "blocked") * 100, "(60%) failed, unparsed, refused and blocked"),
+        (("refused",) * 500, "Nothing usable came from v2: 11 of 11 answers (100%) failed, most of them refused"),
+    ],
+    ids=["most", "none of them most", "all"],
+)
+def test_most_and_nothing_are_said_of_failed_answers_only_where_they_are_true(tmp_path, fails, says):
+    """ "Nothing usable" was said of 60%, and "most of them unparsed" of a third."""
+    gold = np.tile([1, 0], 250)
+    outcomes = [*["ok"] * (500 - len(fails)), *fails]  # a run stops where its first ten answers are of no use
+    run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": gold}, {"hate": gold}), outcomes={"v2": outcomes})
+    others = {"Nothing usable", "nothing usable", "most of them"} if len(fails) < 500 else {"Most answers of v2"}
+    tell(run, says[1:], never=tuple(one for one in others if one not in says), but=BRIEF if len(fails) == 500 else ())
+
+
+@pytest.mark.parametrize("checks", [None, GATE], ids=["compared", "gated"])
 def test_an_answer_that_is_never_readable_comes_before_everything(tmp_path, checks):
     """The comment led with INCONCLUSIVE while "500 unparsed" stood on line 64."""
     gold = half(250, 250)
     story = Story(tmp_path, {"hate": gold}, checks=checks)
     run = story.run(v1_v2({"hate": gold}, {"hate": gold}), outcomes={"v2": ["ok"] * 5 + ["unparsed"] * 495})
     found = surfaces(run)
-    everywhere(found, "othing usable came from v2: 495 of 500 answers (99%) failed, most of them unparsed")
+    everywhere(found, "ost answers of v2 cannot be used: 495 of 500 answers (99%) failed, most of them unparsed")
     nowhere(found, CALM, "BETTER")
     if checks:
         comment = found["comment v2"]
-        assert comment.index("othing usable came from v2") < comment.index("The gate: ")
+        assert comment.index("ost answers of v2 cannot be used") < comment.index("The gate: ")
 
 
 def test_a_candidate_that_decided_nothing_is_told(tmp_path):

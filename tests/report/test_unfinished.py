@@ -70,8 +70,13 @@ def first_cells(path):
             "INVALID",
             "20 of 60 rows of v1 have no answer; 20 of 60 rows of v2 have no answer. More than 5.0% is allowed",
         ),
+        (
+            {"status": "invalid", "counts": {"blocked": 40, "unparsed": 20}},
+            "INVALID",
+            "Not one of 60 answers of v1 can be used: 20 unparsed, 40 blocked",
+        ),
     ],
-    ids=["incomplete", "not asked", "invalid"],
+    ids=["incomplete", "not asked", "invalid", "unusable"],
 )
 def test_every_format_begins_with_what_is_wrong(tmp_path, meta, word, says):
     """The report of a stopped run once said nothing but "a on 2,000 items: no baseline was given"."""

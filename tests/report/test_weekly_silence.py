@@ -22,8 +22,8 @@ def test_a_week_in_which_nothing_could_be_read_comes_before_everything(tmp_path)
     )
     data = story.weekly()
     assert (data.word, data.tone) == ("NOTHING TO JUDGE", "bad")
-    assert data.headline[0].startswith("Nothing usable came from main: 395 of 400 answers (99%) failed")
-    said = "othing usable came from main: 395 of 400 answers"
+    assert data.headline[0].startswith("Most answers of main cannot be used: 395 of 400 answers (99%) failed")
+    said = "ost answers of main cannot be used: 395 of 400 answers"
     tell_week(story, None, said, never=("STEADY", "BETTER"), first=said)
     assert data.asks[0].text.startswith("main gave no usable decision for 395 rows")
 
@@ -88,7 +88,7 @@ def test_another_candidate_from_which_nothing_came_and_one_that_did_not_run_are_
     kept = dataclasses.replace(this, of={name: meta for name, meta in this.of.items() if name != "third"})
     source = dataclasses.replace(source, by_week={**source.by_week, "2026-W44": kept})
     story.weekly_source = lambda *_, **__: source
-    said = "othing usable came from next: 395 of 400 answers (99%) failed"
+    said = "ost answers of next cannot be used: 395 of 400 answers (99%) failed"
     absent = "third of the eval has no complete run in 2026-W44; the last one is of 2026-W43."
     tell_week(story, None, "SILENT", absent, first=said)
     assert story.weekly().headline[0] == absent

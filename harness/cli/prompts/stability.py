@@ -70,7 +70,7 @@ def _say(name: str, found: list[Flips]) -> None:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
-    columns = ("Wording", "Items that flip", "p above the floor (Holm)", "Most in")
+    columns = ("Wording", "Items that flip", "p above the floor (Holm)", "Category that flips most")
     rows = [("the same prompt, asked twice (floor)", numbers.share_with_interval(found[0].floor), "", "")]
     for one in found:
         worst = max(one.by_category.items(), key=lambda pair: pair[1].value, default=None)

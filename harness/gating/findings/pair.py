@@ -172,10 +172,11 @@ def _invalid(evidence: PairEvidence) -> Iterator[Finding]:
         yield evidence.finding("invalid", "run", evidence=Evidence(names=(run_id, status)))
     asked = {name: n for name, n in evidence.outcomes.items() if name == "ok" or name in _UNUSABLE}
     n_asked = sum(asked.values())
-    worst = max((name for name in asked if name != "ok"), key=lambda name: asked[name], default=None)
+    failed = sorted((name for name, n in asked.items() if name != "ok" and n), key=lambda name: -asked[name])
     n_unusable = n_asked - asked.get("ok", 0)
-    if n_asked and worst is not None and n_unusable > MOSTLY * n_asked:
-        counted = Evidence(n=n_unusable, n_of=n_asked, names=(worst,))
+    if failed and n_unusable > MOSTLY * n_asked:
+        named = failed[:1] if asked[failed[0]] > MOSTLY * n_unusable else failed
+        counted = Evidence(n=n_unusable, n_of=n_asked, names=tuple(named))
         yield evidence.finding("invalid", "unusable", metric="failure_rate", evidence=counted)
     elif not evidence.decides:
         yield evidence.finding("invalid", "undecided", evidence=Evidence(n=0, n_of=n_asked))

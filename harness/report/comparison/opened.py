@@ -6,15 +6,18 @@ page, and ``harness show`` makes it again.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
-from harness.report.parts.masking import TextMode, mask, printable, shorten
+from harness.report.parts.masking import TextMode, printable, shorten, visible_text
 
 LONGEST_REASON = 160
+_QUOTED = re.compile(r"""(['"]).*\1|['"].*$""", re.DOTALL)
+"""From the first quotation mark to the last of its kind; from one alone to the end: an answer may be cut there."""
 _OK = OUTCOME_NAMES.index("ok")
 
 
@@ -57,8 +60,8 @@ def _of_arm(arm: Arm, start: int, end: int, text_mode: TextMode) -> dict[str, An
 
 
 def _reason(text: str, text_mode: TextMode) -> str:
-    """Why an answer could not be used; its quotations are masked like any text."""
-    shown = mask(text) if text_mode == "masked" and ("'" in text or '"' in text) else text
+    """Why an answer could not be used; what it quotes of the answer is shown as any text is."""
+    shown = text if text_mode == "full" else _QUOTED.sub(lambda one: visible_text(one[0], text_mode), text)
     return printable(shorten(shown, LONGEST_REASON))
 
 

@@ -5,14 +5,15 @@ Decides which runs need one; every format prints it before anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.records.answers import WITHHELD
+from harness.records.answers import HUMAN, WITHHELD
 from harness.report.parts import numbers
-from harness.report.parts.words import NOT_ASKED, sentence
+from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words, plural, sentence
 from harness.runs import RunMeta
+from harness.runs.layout import status_of_counts
 
 UNDECIDED = "Do not decide on this report."
 AGAIN = "Repeat the command that made the run: it asks again only for what is missing."
@@ -47,9 +48,7 @@ def run_banner(meta: RunMeta, candidates: Sequence[str]) -> Banner | None:
         counted = "; ".join(_asked(meta, one, with_name=len(candidates) > 1) for one in candidates)
         text = f"{counted} (run {meta.run_id}).{reason}"
         return Banner("INCOMPLETE", text, f"{UNDECIDED} {AGAIN}")
-    most = numbers.share(meta.max_error_rate)
-    counted = "; ".join(_failed(meta, one) for one in meta.candidates if meta.counts.get(one, {}).get("error"))
-    text = f"{counted or 'Too many rows have no answer'}. More than {most} is allowed (run {meta.run_id})."
+    text = f"{_why_invalid(meta)} (run {meta.run_id})."
     advice = f"{UNDECIDED} See why: harness runs show {meta.run_id}. {AGAIN}"
     return Banner("INVALID", text + reason, advice)
 
@@ -70,6 +69,29 @@ def _asked(meta: RunMeta, candidate: str, *, with_name: bool) -> str:
         return f"{whose}{numbers.count(total - n_errors)} of {numbers.count(total)} {noun} have an answer"
     failed = f", {numbers.count(n_errors)} of them without an answer" if n_errors else ""
     return f"{whose}{numbers.count(n_asked)} of {numbers.count(total)} {noun} were asked{failed}"
+
+
+def _why_invalid(meta: RunMeta) -> str:
+    """Candidates with too many rows without an answer, and those of whose answers not one can be used."""
+    missing = [
+        one for one, counts in meta.counts.items() if status_of_counts({one: counts}, meta.max_error_rate) != "complete"
+    ]
+    said = []
+    if missing:
+        counted = "; ".join(_failed(meta, one) for one in missing)
+        said.append(f"{counted}. More than {numbers.share(meta.max_error_rate)} is allowed")
+    said += [_unusable(one, counts) for one, counts in meta.counts.items() if one not in missing and _is_empty(counts)]
+    return ". ".join(said) or "Its record says that it is no basis for a decision"
+
+
+def _is_empty(counts: Mapping[str, int]) -> bool:
+    return bool(failed_counts(counts)) and not any(counts.get(one, 0) for one in ("ok", "abstained", HUMAN))
+
+
+def _unusable(candidate: str, counts: Mapping[str, int]) -> str:
+    failed = {name: n for name, n in failed_counts(counts).items() if n}
+    outcomes = ", ".join(f"{numbers.count(n)} {outcome_words(name)}" for name, n in failed.items())
+    return f"Not one of {plural(sum(failed.values()), 'answer')} of {candidate} can be used: {outcomes}"
 
 
 def _failed(meta: RunMeta, candidate: str) -> str:

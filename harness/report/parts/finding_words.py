@@ -215,11 +215,14 @@ def _failures(one: Finding) -> str:
 def _unusable(one: Finding) -> str:
     told = one.evidence
     share = numbers.share((told.n or 0) / (told.n_of or 1), 0)
-    what = outcome_words(told.names[0]) if told.names else "unusable"
-    return (
-        f"nothing usable came from {one.candidate}: {numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} "
-        f"answers ({share}) failed, most of them {what}. Every figure of it is the fallback’s, not its own."
-    )
+    names = [outcome_words(name) for name in told.names]
+    what = f"most of them {names[0]}" if len(names) == 1 else enumerated(names, len(names))
+    counted = f"{numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} answers ({share}) failed, {what}"
+    if told.n == told.n_of:
+        whose = "Every figure of it is the fallback’s, not its own."
+        return f"nothing usable came from {one.candidate}: {counted}. {whose}"
+    whose = "What it decided on those is the fallback’s, not its own, and its figures are no basis for a decision."
+    return f"most answers of {one.candidate} cannot be used: {counted}. {whose}"
 
 
 def _undecided(one: Finding) -> str:
@@ -293,13 +296,13 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
 }
 
 
-def told(findings: Sequence[Finding], shown: int = TOLD, subject: str = "It") -> list[str]:
+def told(findings: Sequence[Finding], shown: int = TOLD, subject: str = "The same") -> list[str]:
     """The first findings as sentences, then how many more there are and what they are about."""
     return [one.text for one in told_parts(findings, shown, subject)]
 
 
-def told_parts(findings: Sequence[Finding], shown: int = TOLD, subject: str = "It") -> list[Told]:
-    """The same, each in two parts; ``subject`` is what shows most in the slices that only say where."""
+def told_parts(findings: Sequence[Finding], shown: int = TOLD, subject: str = "The same") -> list[Told]:
+    """The same, each in two parts; ``subject`` is what is seen again in slices that say nothing more."""
     own = [one for one in findings if not one.evidence.restates]
     said = [finding_told(one) for one in own[:shown]]
     rest = own[shown:]
@@ -309,7 +312,7 @@ def told_parts(findings: Sequence[Finding], shown: int = TOLD, subject: str = "I
         f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
     )
     if places:
-        said.append(Told(f"{subject} shows most in {enumerated(list(places), 3)} (exploratory)."))
+        said.append(Told(f"{subject} is seen within {enumerated(list(places), 3)} alone (exploratory)."))
     return said
 
 

@@ -14,6 +14,8 @@ TextMode = Literal["masked", "full", "none"]
 
 WITHHELD_TEXT = "(withheld)"
 HIDDEN_TEXT = "(not shown)"
+UNDER_THE_MASKS = "{} holds the texts in full under its masks, for whoever has the file; --text none leaves them out."
+"""Said of a page that a reader may unmask."""
 
 _OLD_COMMAND = re.compile(r"##(?=\w*\[)")
 """``##[error]``, ``##vso[task.setvariable]``, ``##teamcity[...]``."""

@@ -76,7 +76,7 @@ def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]
         ("Better in places", [one for one in findings if one.kind == "gain" and one.slice is not None]),
     )
     subjects = {"Also worse": "What got worse", "Better in places": "What got better"}
-    return tuple((name, tuple(told(found, subject=subjects.get(name, "It")))) for name, found in parts if found)
+    return tuple((name, tuple(told(found, subject=subjects.get(name, "The same")))) for name, found in parts if found)
 
 
 def production_told(findings: Sequence[Finding]) -> list[Finding]:
