@@ -194,6 +194,22 @@ def test_better_is_not_good_while_a_target_is_missed(tmp_path):
     everywhere({"terminal": found["terminal v2"]}, "BETTER, BELOW TARGET")
 
 
+def test_what_moved_is_told_before_targets_that_were_missed_already(tmp_path):
+    """Five missed targets, old ones, stood first, and the one thing that got worse was counted under "1 more"."""
+    gold = {f"c{number}": np.roll(half(200, 200), 40 * number) for number in range(6)}
+    kept = {one: caught(values, 150) for one, values in gold.items()}
+    surface = ["bio" if index % 4 else "post" for index in range(400)]
+    fell = kept["c5"].copy()
+    fell[[at for at in np.flatnonzero(fell) if surface[at] == "post"][:25]] = 0
+    policy = {one: {"target": {"recall": 0.9}, "severity": "critical"} for one in [*gold][:5]}
+    story = Story(tmp_path, gold, {"surface": surface}, policy=policy)
+    run = story.run(v1_v2(kept, kept | {"c5": fell}))
+    found = tell(run, "isses more C5", "misses the policy’s target of 90%", but=BRIEF)
+    for name, said in found.items():
+        if not name.startswith(BRIEF):
+            assert said.index("isses more C5") < said.index("misses the policy’s target"), name
+
+
 def test_a_plain_gain_is_told_as_one(tmp_path):
     gold = half(300, 300)
     run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": caught(gold, 234)}, {"hate": caught(gold, 255)}))

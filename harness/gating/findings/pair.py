@@ -142,7 +142,7 @@ def pair_findings(evidence: PairEvidence) -> tuple[Finding, ...]:
 
 
 def importance(one: Finding) -> tuple[object, ...]:
-    """Order of findings: kind, severity, the whole set before a slice, languages before other slices, proof, size."""
+    """Order of findings: kind, what moved before standing targets, severity, whole set, languages, proof, size."""
     size = 0.0 if one.difference is None or not one.difference.is_defined else abs(one.difference.value)
     is_language = one.slice is not None and one.slice[0].lower() in LANGUAGE_SLICES
     rank = SEVERITIES.index(one.severity) if one.severity in SEVERITIES else len(SEVERITIES)
@@ -150,6 +150,7 @@ def importance(one: Finding) -> tuple[object, ...]:
         _KINDS.index(one.kind),
         one.evidence.restates,
         one.fact not in ("run", "undecided", "unusable", "must_catch", "lost_category"),
+        one.fact in ("target_missed", "target_open"),
         rank if one.severity == "critical" else 1,
         one.slice is not None and not is_language,
         one.fact != "moved",

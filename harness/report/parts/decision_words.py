@@ -128,7 +128,8 @@ def step_sentence(decision: Decision) -> str:
         what = plural(against, f"{word[str(one.metric)]} item") if against else "items"
         return f"Read the {what} of {place(one)}, and decide ({owner})."
     if step.kind == "decide" and one is not None:
-        return f"Decide about {short_name(one)} ({owner})."
+        what = f"the {short_name(one)}" if one.fact == "target_missed" else short_name(one)
+        return f"Decide about {what} ({owner})."
     if step.kind == "label" and one is not None:
         if one.evidence.more:
             return f"Label about {further_items(one)} for {figure(one)} ({owner})."
