@@ -84,13 +84,15 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         )
         for meta in shown
     ]
+    several = [meta for meta in shown if len(meta.candidates) > 1]
+    whose = ("Recall and precision: averages over the categories, of the first candidate.",) if several else ()
     left = (f"{numbers.count(found.n_all - len(shown))} earlier runs: --all",) if len(shown) < found.n_all else ()
     kept = [at for at, name in enumerate(columns) if name not in ("Label", "Note") or any(row[at] for row in rows)]
     table = Table(
         "",
         tuple(columns[at] for at in kept),
         tuple(tuple(row[at] for at in kept) for row in rows),
-        left,
+        (*whose, *left),
         frozenset({"Items", "Recall", "Precision", "Spent"}),
         frozenset({"Run"}),
     )

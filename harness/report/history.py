@@ -140,7 +140,9 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
         cells = [_cell(row, category, name) for category in categories]
         label = (row.meta.wave or row.meta.created_at[:10]) + (f": {row.note}" if row.note else "")
         lines.append((row.meta.run_id, label, row.candidate, inputs + mark, *cells))
-    notes: tuple[str, ...] = ("In brackets: points against the same candidate's run before, over the same labels.",)
+    notes: tuple[str, ...] = ()
+    if any(row.before for row in shown):
+        notes = ("In brackets: points against the same candidate's run before, over the same labels.",)
     if len(rows) > most:
         notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
     return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(categories), frozenset(("Run",)))

@@ -269,7 +269,9 @@ def test_every_candidate_has_its_own_decision_and_a_place_in_the_matrix(tmp_path
     ranking = json.loads(found["json"])["ranking"]
     assert (ranking[0], ranking[-1]) == ("v2", "v3")
     for name, row in (("html", " {} "), ("md", "| {} | "), ("xlsx", " | {} | ")):
-        after = found[name].index({"html": "may ship first", "md": "### Candidates", "xlsx": "Place | Candidate"}[name])
+        after = found[name].index(
+            {"html": "candidates by decision, best first", "md": "### Candidates", "xlsx": "Place | Candidate"}[name]
+        )
         order = [found[name].index(row.format(one), after) for one in ranking]
         assert order == sorted(order), name
 

@@ -35,5 +35,5 @@ def drawn_words(data: ReportData) -> str:
     n_left = len(data.candidates) - len(drawn_candidates(data))
     if not n_left:
         return ""
-    who = "that may ship first are drawn" if data.baseline else "are drawn that come first"
+    who = "with the best decisions are drawn" if data.baseline else "are drawn that come first"
     return f"Those {who}; {plural(n_left, 'more candidate')} in words beside each chart and in the JSON."

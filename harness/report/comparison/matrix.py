@@ -76,8 +76,8 @@ def matrix_caption(data: ReportData) -> str:
     """What the matrix shows, and how many categories it leaves out."""
     n_shown, n = len(matrix_columns(data)), len(decided_categories(data))
     cut = f"; {n_shown} of {n} categories, those that moved most" if n_shown < n else ""
-    signs = f"▲ ▼ proven against {data.baseline}, △ ▽ maybe"
-    return f"Recall by category, the candidates that may ship first{cut}; {signs}"
+    signs = f"▲ ▼ proven against {data.baseline}, △ ▽ maybe, no mark: no change that can be told"
+    return f"Recall by category, candidates by decision, best first{cut}; {signs}"
 
 
 def ranked(data: ReportData) -> list[Pair]:
@@ -150,7 +150,7 @@ def matrix_sheet(data: ReportData) -> Sheet | None:
         (place, one.candidate, words[one.candidate], _n_harms(one), _n_gains(one), *_recalls(one, data))
         for place, one in enumerate(ranked(data), 1)
     ]
-    return Sheet("Candidates", columns, rows, title=f"Those that may ship first, against {data.baseline}")
+    return Sheet("Candidates", columns, rows, title=f"By decision, best first, against {data.baseline}")
 
 
 def _recalls(pair: Pair, data: ReportData) -> list[Value]:

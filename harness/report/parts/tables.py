@@ -20,6 +20,9 @@ COMFORTABLE = 100
 """Columns from which the cells of a table stand well apart."""
 LONGEST_FIGURE = 24
 """Figures up to this length are never broken; a longer word with digits is an id or a hash."""
+_INTERVAL = re.compile(r"\[([^\s\[\]]+), ([^\s\[\]]+)\]")
+_GLUE = "\ue000"
+"""The blank of an interval while a table is drawn, so that none is folded; ``printable`` lets no other by."""
 LONGEST_WORD = 14
 """Words up to this length are never folded while the screen has room for them."""
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
@@ -58,23 +61,30 @@ def terminal_width() -> int:
 def to_terminal(table: Table, width: int | None = None) -> str:
     """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal.
 
-    A table whose figures do not fit side by side becomes a list, and says so: no figure is ever cut or broken.
+    A table whose figures do not fit side by side becomes a list, and says so: no figure or interval is cut or broken.
     """
     wide = terminal_width() if width is None else width
     widths = [_least_width(table, position) for position in range(len(table.columns))]
     n_gaps = len(widths) - 1  # a gap is one column, and two more where the cells stand well apart
     padding = 1 if wide >= COMFORTABLE and sum(widths) + 3 * n_gaps <= wide else 0
     fits = sum(widths) + n_gaps <= wide
-    lines = _drawn(table, wide, widths, padding) if fits else _listed(table, wide)
+    lines = [
+        line.replace(_GLUE, " ") for line in (_drawn(table, wide, widths, padding) if fits else _listed(table, wide))
+    ]
     title = [printable(table.title)] if table.title else []
     notes = [line for note in table.notes for line in textwrap.wrap(printable(note), max(wide, NARROWEST)) or [""]]
     return "\n".join([*title, *lines, *notes])
 
 
+def _whole(cell: str) -> str:
+    """A cell's text whose intervals are one word each."""
+    return _INTERVAL.sub(rf"[\1,{_GLUE}\2]", printable(cell))
+
+
 def _least_width(table: Table, position: int) -> int:
     """Columns that a column needs: its longest figure, and its longest word as far as words may be folded."""
     name = table.columns[position]
-    words = [word for text in (name, *(row[position] for row in table.rows)) for word in printable(text).split()]
+    words = [word for text in (name, *(row[position] for row in table.rows)) for word in _whole(text).split()]
     figures = [len(word) for word in words if any(map(str.isdigit, word))]
     longest = max(map(len, words), default=1)
     if name in table.whole or name in table.numeric:
@@ -98,7 +108,7 @@ def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list
             no_wrap=name in table.whole,
         )
     for row in table.rows:
-        drawn.add_row(*(Text(printable(cell)) for cell in row))
+        drawn.add_row(*(Text(_whole(cell)) for cell in row))
     console = Console(width=wide, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as captured:
         console.print(drawn)
@@ -110,7 +120,7 @@ def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) ->
 
     Within each step those come first that need the least more: a head is folded before a figure with its interval.
     """
-    cells = [[printable(row[position]) for row in table.rows] for position in range(len(table.columns))]
+    cells = [[_whole(row[position]) for row in table.rows] for position in range(len(table.columns))]
     heads = [printable(name) for name in table.columns]
     figures = [
         max(map(len, column), default=0) if name in table.numeric else 0
@@ -137,7 +147,7 @@ def _listed(table: Table, wide: int) -> list[str]:
         lines.append(printable(row[0]))
         for name, cell in zip(table.columns[1:], row[1:], strict=True):
             if cell:
-                text = f"{printable(name)}: {printable(cell)}"
+                text = f"{printable(name)}: {_whole(cell)}"
                 lines += textwrap.wrap(
                     text, wide, initial_indent="  ", subsequent_indent="    ", break_long_words=False
                 )
