@@ -33,7 +33,7 @@ def command(
     from harness.cli.weekly import eval_name_of
     from harness.errors import HarnessError
     from harness.report.history import METRICS, as_dict, history, history_table
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import render, side_by_side
 
     name = eval_name_of(eval_name)
     rows = history(runs_dir, name, candidates)
@@ -46,4 +46,6 @@ def command(
     if as_json:
         print_json(as_dict(rows))
         return
-    click.echo(render([history_table(rows, one) for one in ((metric,) if metric else METRICS)], output))
+    tables = [history_table(rows, one) for one in ((metric,) if metric else METRICS)]
+    parts = tables if output == "md" else [part for one in tables for part in side_by_side(one)]
+    click.echo(render(parts, output))

@@ -394,6 +394,23 @@ def test_few_items_of_a_language_are_folded_and_named(tmp_path):
     everywhere({name: found[name] for name in ("html", "md")}, "Not drawn: fewer than 20 items in language am.")
 
 
+def test_a_category_without_a_column_in_the_strip_is_named_below_it(tmp_path):
+    """One of few violating items had no column, and nothing said so; a language with two falls was named twice."""
+    gold = {"hate": half(200, 200), "spam": np.roll(half(200, 200), 100), "threats": np.roll(half(24, 376), 5)}
+    language = [("ar", "en")[index % 2] for index in range(400)]
+    is_ar = np.array(language) == "ar"
+    after = {one: np.where(is_ar & (np.arange(400) % 4 == 0), 0, values) for one, values in gold.items()}
+    run = Story(tmp_path, gold, {"language": language}).run(v1_v2(gold, after))
+    found = surfaces(run)
+    pages = {name: found[name] for name in ("html", "md")}
+    everywhere(
+        pages,
+        "Not drawn: fewer than 20 items in every language of Threats.",
+        "worse in ar (all together, Hate and 1 more)",
+    )
+    nowhere(found, "ar (Hate), ar (Spam)")
+
+
 def test_a_gain_stands_above_what_it_costs_in_production(tmp_path):
     """ "✓ met" (88.7%) stood beside 20.0% in production, nine sections down; no totals, no before and after."""
     gold = {"hate": half(300, 300), "spam": np.roll(half(100, 500), 200)}

@@ -1,6 +1,14 @@
 import pytest
 
-from harness.report.parts.tables import TERMINAL_WIDTH, Table, markdown_text, render, to_markdown, to_terminal
+from harness.report.parts.tables import (
+    TERMINAL_WIDTH,
+    Table,
+    markdown_text,
+    render,
+    side_by_side,
+    to_markdown,
+    to_terminal,
+)
 
 TABLE = Table("Recall", ("Category", "n"), (("hate", "12"), ("<b>|x", "3")), ("a note",), frozenset({"n"}))
 
@@ -132,3 +140,19 @@ def test_a_figure_with_its_interval_is_complete_at_every_width(width):
     if width >= 128:
         for cell in row:
             assert cell in text
+
+
+def test_many_figures_become_tables_below_each_other_and_not_a_list():
+    """A history of ten categories was a list of one figure a line on any screen."""
+    names = tuple(f"category_{number}" for number in range(10))
+    rows = tuple((f"run-{number}", "v1", *["75.0% (+1.0)"] * 10) for number in range(2))
+    table = Table("Recall", ("Run", "Candidate", *names), rows, ("a note",), frozenset(names), frozenset({"Run"}))
+    parts = side_by_side(table, 80)
+    text = "\n".join(to_terminal(part, 80) for part in parts)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "a list" not in text
+    assert text.count("75.0%") == text.count("(+1.0)") == 20
+    assert text.count("run-0") == len(parts) == text.count(f"of {len(parts)})")
+    assert text.count("a note") == 1
+    assert side_by_side(table, 400) == [table]
+    assert side_by_side(table, 20) == [table]

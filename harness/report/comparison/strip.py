@@ -96,6 +96,8 @@ def _strip(
     left = []
     if few := [row.value for row in table.rows if not told[row.value]]:
         left.append(f"fewer than {SMALL_CELL} items in {table.name} {enumerated(few, 8)}")
+    if few := [name for key, name in data.categories if not any(key in told[row.value] for row in rows)]:
+        left.append(f"fewer than {SMALL_CELL} items in every {table.name} of {enumerated(few, 3)}")
     if hidden := len(rows) - len(shown_rows):
         left.append(f"{plural(hidden, 'more value')} of {table.name}")
     if hidden := len(columns) - len(shown_columns):
@@ -143,7 +145,11 @@ def _title(table: SliceTable, metric: str, told: Told, names: Mapping[str, str])
     cells = [
         (value, names.get(category, category), one) for value, row in told.items() for category, one in row.items()
     ]
-    worse = [f"{value} ({name})" for value, name, one in cells if one.is_moved and one.is_worse]
+    fell: dict[str, list[str]] = {}
+    for value, name, one in cells:
+        if one.is_moved and one.is_worse:
+            fell.setdefault(value, []).append(name)
+    worse = [f"{value} ({enumerated(where, 2)})" for value, where in fell.items()]
     n_better = sum(one.is_moved and not one.is_worse for *_, one in cells)
     said = [f"worse in {enumerated(worse, 3)}"] if worse else []
     said += [f"better in {plural(n_better, 'cell')}"] if n_better else []

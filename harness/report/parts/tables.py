@@ -10,7 +10,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.report.parts.masking import printable
 
@@ -23,6 +23,8 @@ LONGEST_FIGURE = 24
 _INTERVAL = re.compile(r"\[([^\s\[\]]+), ([^\s\[\]]+)\]")
 _GLUE = "\ue000"
 """The blank of an interval while a table is drawn, so that none is folded; ``printable`` lets no other by."""
+LEAST_SIDE_BY_SIDE = 2
+"""Figures beside the other columns below which a list is shorter."""
 LONGEST_WORD = 14
 """Words up to this length are never folded while the screen has room for them."""
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
@@ -74,6 +76,33 @@ def to_terminal(table: Table, width: int | None = None) -> str:
     title = [printable(table.title)] if table.title else []
     notes = [line for note in table.notes for line in textwrap.wrap(printable(note), max(wide, NARROWEST)) or [""]]
     return "\n".join([*title, *lines, *notes])
+
+
+def side_by_side(table: Table, width: int | None = None) -> list[Table]:
+    """The table as the fewest that fit the screen, each with all columns that are no figures; itself where none would.
+
+    For tables of many figures of one kind: categories, of which a list would show one a line.
+    """
+    wide = terminal_width() if width is None else width
+    keys = [at for at, name in enumerate(table.columns) if name not in table.numeric]
+    groups: list[list[int]] = [[]]
+    for at in (one for one in range(len(table.columns)) if one not in keys):
+        columns = [*keys, *groups[-1], at]
+        if groups[-1] and sum(_least_width(table, one) for one in columns) + len(columns) - 1 > wide:
+            groups.append([])
+        groups[-1].append(at)
+    if len(groups) == 1 or min(map(len, groups[:-1])) < LEAST_SIDE_BY_SIDE:
+        return [table]
+    return [
+        replace(
+            table,
+            title=f"{table.title} ({number} of {len(groups)})",
+            columns=tuple(table.columns[at] for at in (*keys, *group)),
+            rows=tuple(tuple(row[at] for at in (*keys, *group)) for row in table.rows),
+            notes=table.notes if number == len(groups) else (),
+        )
+        for number, group in enumerate(groups, 1)
+    ]
 
 
 def _whole(cell: str) -> str:
