@@ -406,7 +406,7 @@ def test_a_category_without_a_column_in_the_strip_is_named_below_it(tmp_path):
     everywhere(
         pages,
         "Not drawn: fewer than 20 items in every language of Threats.",
-        "worse in ar (all together, Hate and 1 more)",
+        "worse in ar (Hate, Spam and 1 more)",
     )
     nowhere(found, "ar (Hate), ar (Spam)")
 
