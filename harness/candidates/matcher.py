@@ -26,6 +26,7 @@ _HOST = re.compile(
     r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![^\W_])", re.IGNORECASE
 )
 _NOTHING: Set[int] = frozenset()
+_NONE: Mapping[int, str] = {}
 _DEFANGED = re.compile(r"[\[({] ?(?:\.|dot) ?[\])}]", re.IGNORECASE)
 _FULL_STOPS = str.maketrans("\u3002\uff0e\uff61", "...")
 
@@ -38,8 +39,8 @@ class Keywords:
         for one, key in entries:
             keys.setdefault(one, []).append(key)
         self._sought = list(keys)
-        self._keys = list(keys.values())
-        self._words = [one.text.strip("\x02\x03 ") for one in self._sought]
+        words = [one.text.strip("\x02\x03 ") for one in self._sought]
+        self._said = [dict.fromkeys(own, word) for own, word in zip(keys.values(), words, strict=True)]
         self._has_edges = any(one.left or one.right for one in self._sought)
         self._automaton: Any = None
         self._set: PatternSet | None = None
@@ -52,21 +53,20 @@ class Keywords:
         else:
             self._automaton = AhoCorasick([one.text for one in self._sought], store_patterns=False)
 
-    def __bool__(self) -> bool:
-        return bool(self._sought)
-
-    def find(self, text: str) -> dict[int, str]:
+    def find(self, text: str) -> Mapping[int, str]:
         """Keys of all words that stand in the text, each with the word."""
-        if not self._sought:
-            return {}
-        if self._set is not None:
-            positions: Iterable[int] = sorted(self._set.find(text))
-        else:
+        if self._automaton is not None:
             hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
+            if not hits:
+                return _NONE
             if self._has_edges:
                 hits = [hit for hit in hits if self._is_whole(hit[0], text, hit[1], hit[2])]
-            positions = dict.fromkeys([hit[0] for hit in hits])
-        return {key: self._words[at] for at in positions for key in self._keys[at]}
+            positions: Iterable[int] = dict.fromkeys([hit[0] for hit in hits])
+        elif self._set is not None:
+            positions = sorted(self._set.find(text))
+        else:
+            return _NONE
+        return {key: word for at in positions for key, word in self._said[at].items()}
 
     def _is_whole(self, at: int, text: str, start: int, end: int) -> bool:
         one = self._sought[at]
@@ -172,13 +172,13 @@ class Domains:
     def find(self, text: str) -> Mapping[int, str]:
         """Keys of all domains that a link or host in the text is of, each with the domain."""
         if not self._keys:
-            return {}
+            return _NONE
         if not text.isascii():
             text = _as_browsers_read(text)
         if "[" in text or "{" in text or "(" in text:
             text = _DEFANGED.sub(".", text)
         if "." not in text:
-            return {}
+            return _NONE
         found: dict[int, str] = {}
         for host in dict.fromkeys(match[0] for match in _HOST.finditer(text)):
             labels = host_of(host).split(".")

@@ -58,6 +58,9 @@ _LETTER = re.compile("[a-z]", re.IGNORECASE)
 _REPEATS = re.compile(r"([^\W\d_])\1{2,}")
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-_*][^\W_]){2,}(?![^\W_])")
 _BETWEEN = re.compile(r"[ .\-_*]")
+_ALONE = re.compile(r"[ .\-_*][^\W_][ .\-_*]")
+"""What stands in every row of spaced letters, and is looked for faster."""
+MOST_LETTERS = 64
 MASKS = "*#%@$&_\u2022\u066d\u204e\u2217\u2731"
 _MASKED = re.compile(rf"[^\W\d_][\w{re.escape(MASKS)}]*")
 _MASK = re.compile(f"[{re.escape(MASKS)}]")
@@ -118,7 +121,17 @@ def _collapse_repeats(text: str) -> str:
     return _REPEATS.sub(r"\1\1", text)
 
 
+def _has_repeats(text: str) -> bool:
+    """Whether a letter stands three times in a row; few different ones are each looked for, which is faster."""
+    letters = set(text)
+    if len(letters) <= MOST_LETTERS and not any(3 * one in text for one in letters):
+        return False
+    return _REPEATS.search(text) is not None
+
+
 def _join_spaced_letters(text: str) -> str:
+    if not _ALONE.search(text):
+        return text
     return _SPACED.sub(lambda found: _BETWEEN.sub("", found[0]), text)
 
 
@@ -155,6 +168,20 @@ def normalise(text: str, steps: Collection[NormalisationStep]) -> str:
     return text
 
 
+def _both(text: str) -> list[str]:
+    """A text whose mixed words are Latin, and one where they are the other script, when the two differ."""
+    latin = fold_confusables(text)
+    return [text] if latin == text else list(dict.fromkeys([latin, fold_confusables(text, to_latin=False)]))
+
+
+def _repeats(text: str) -> list[str]:
+    return [_collapse_repeats(text), _REPEATS.sub(r"\1", text)] if _has_repeats(text) else [text]
+
+
+_READINGS: Mapping[NormalisationStep, Callable[[str], list[str]]] = {"confusables": _both, "collapse_repeats": _repeats}
+"""Steps that may leave more than one reading of a text."""
+
+
 class Forms:
     """The forms of texts for one rule set.
 
@@ -165,7 +192,8 @@ class Forms:
 
     def __init__(self, steps: Collection[NormalisationStep], words: Iterable[str] = ()) -> None:
         self._steps = [name for name in STEPS if name in steps and name != "masked_letters"]
-        self._ascii_steps = [name for name in self._steps if name in _OF_ASCII]
+        self._plan = [(name, STEPS[name], _READINGS.get(name)) for name in self._steps]
+        self._ascii_plan = [one for one in self._plan if one[0] in _OF_ASCII]
         known = {token for word in words for form in self.word(word) for token in _LETTERS.findall(form)}
         self._has_dotless = "casefold" in steps and any("\u0131" in token for token in known)
         self._by_mask: dict[tuple[int, str], list[str]] = {}
@@ -178,7 +206,7 @@ class Forms:
         found = self._written(text)
         if self._by_mask:
             masked = found
-            if "leetspeak" in self._steps and _LEET_MASK.search(text):
+            if "leetspeak" in self._steps and ("@" in text or "$" in text) and _LEET_MASK.search(text):
                 masked = [*found, *self._read(text, without="leetspeak")]
             found = found + [read for one in masked for read in self._unmasked(one)]
         return tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))
@@ -198,16 +226,15 @@ class Forms:
 
     def _read(self, text: str, *, without: NormalisationStep | None = None) -> list[str]:
         found = [text]
-        for name in self._ascii_steps if text.isascii() else self._steps:
+        for name, step, readings in self._ascii_plan if text.isascii() else self._plan:
             if name == without:
                 continue
-            step = STEPS[name]
-            if name == "confusables":
-                found = [one for each in found for one in _both(each)]
-            elif name == "collapse_repeats":
-                found = [one for each in found for one in _repeats(each)]
-            else:
+            if len(found) == 1:
+                found = [step(found[0])] if readings is None else readings(found[0])
+            elif readings is None:
                 found = [step(one) for one in found]
+            else:
+                found = [one for each in found for one in readings(each)]
         return found if len(found) == 1 else list(dict.fromkeys(found))
 
     def _unmasked(self, text: str) -> list[str]:
@@ -243,14 +270,3 @@ class _Reading:
         """The word that a masked one is read as."""
         fits = self._fitting.get(found[0])
         return fits[self._at % len(fits)] if fits else found[0]
-
-
-def _both(text: str) -> list[str]:
-    """A text whose mixed words are Latin, and one where they are the other script, when the two differ."""
-    if text.isascii():
-        return [text]
-    return list(dict.fromkeys([fold_confusables(text), fold_confusables(text, to_latin=False)]))
-
-
-def _repeats(text: str) -> list[str]:
-    return [_collapse_repeats(text), _REPEATS.sub(r"\1", text)] if _REPEATS.search(text) else [text]

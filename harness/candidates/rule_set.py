@@ -54,6 +54,10 @@ class _Compiled(NamedTuple):
     any: tuple[int, ...]
     all: tuple[int, ...]
     none: tuple[int, ...]
+    is_plain: bool
+    """Whether finding its own words is all it takes."""
+    said: str
+    """How it is named, with its reason where that quotes nothing."""
 
 
 class RuleSetCandidate:
@@ -87,6 +91,7 @@ class RuleSetCandidate:
             "engine": VERSION,
             **(inputs or {}),
         }
+        self._nothing = Answer("ok", dict.fromkeys(self.categories, 0))
         ordered = sorted(range(len(rules.rules)), key=lambda at: (-rules.rules[at].priority, at))
         tests: list[_Test] = []
         self._rules = [_compiled(rules.rules[at], tests) for at in ordered]
@@ -94,8 +99,13 @@ class RuleSetCandidate:
         for at, one in enumerate(self._rules):
             for key in ((one.own,) if one.own is not None else ()) + one.any + one.all:
                 self._by_test.setdefault(key, []).append(at)
+        self._alone = {
+            key: (self._rules[at],)
+            for key, (at, *more) in self._by_test.items()
+            if not more and self._rules[at].is_plain
+        }
         self._forms = Forms(rules.normalise, _words_of(rules))
-        self._allowed = _Allowed(rules.allow, self._forms)
+        self._allowed = _Allowed(rules.allow, self._forms) if rules.allow else None
         places = dict.fromkeys(test.clause.where for test in tests)
         self._finders = [
             (place, _Finder([test for test in tests if test.clause.where == place], self._forms, self._allowed))
@@ -124,9 +134,11 @@ class RuleSetCandidate:
     def _answer(self, item: Item) -> Answer:
         if item.text is None:
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
+        found = self._found(item)
+        if not found:
+            return self._nothing
         decisions: dict[str, int | None] = dict.fromkeys(self.categories, 0)
         deciding: dict[str, str] = {}
-        found = self._found(item)
         for one in self._applying(item, found):
             rule = one.rule
             if rule.category not in deciding and rule.category in decisions:
@@ -134,7 +146,7 @@ class RuleSetCandidate:
                 deciding[rule.category] = self._said(one, item, found)
         return Answer("ok", decisions, rationale="; ".join(deciding.values()) or None)
 
-    def _found(self, item: Item) -> dict[int, str]:
+    def _found(self, item: Item) -> Mapping[int, str]:
         """Keys of the clauses that hold, each with what was matched."""
         if item.text is None:
             return {}
@@ -147,22 +159,22 @@ class RuleSetCandidate:
                     found.setdefault(key, matched)
         return found
 
-    def _applying(self, item: Item, found: Mapping[int, str]) -> list[_Compiled]:
+    def _applying(self, item: Item, found: Mapping[int, str]) -> Sequence[_Compiled]:
         if not found:
             return []
-        positions = sorted({at for key in found for at in self._by_test.get(key, ())})
-        return [one for one in (self._rules[at] for at in positions) if _applies(one, item, found)]
+        if len(found) == 1 and (alone := self._alone.get(next(iter(found)))) is not None:
+            return alone
+        positions = {at for key in found for at in self._by_test.get(key, ())}
+        ordered = [self._rules[at] for at in sorted(positions)]
+        return [one for one in ordered if one.is_plain or _applies(one, item, found)]
 
     def _said(self, one: _Compiled, item: Item, found: Mapping[int, str]) -> str:
         rule = one.rule
-        text = f"rule {rule.id}" + (f" ({rule.action})" if rule.action else "")
-        if not rule.reason:
-            return text
-        matched = ""
-        if "{match}" in rule.reason:
-            key = next((key for key in (one.own, *one.any, *one.all) if key in found), None)
-            matched = (found.get(key, "") if key is not None else "") or _pattern_match(rule, item)
-        return f"{text}: {rule.reason.replace('{match}', matched)}"
+        if "{match}" not in rule.reason:
+            return one.said
+        key = next((key for key in (one.own, *one.any, *one.all) if key in found), None)
+        matched = (found.get(key, "") if key is not None else "") or _pattern_match(rule, item)
+        return one.said.removesuffix(rule.reason) + rule.reason.replace("{match}", matched)
 
 
 def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
@@ -172,12 +184,18 @@ def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
 
     own = add(rule.own) if has_tests(rule.own) else None
     unless = [Clause(phrases=rule.unless)] if rule.unless else []
+    is_plain = own is not None and not (rule.any or rule.all or rule.none or unless or rule.when)
+    said = (
+        f"rule {rule.id}" + (f" ({rule.action})" if rule.action else "") + (f": {rule.reason}" if rule.reason else "")
+    )
     return _Compiled(
         rule,
         own,
         tuple(add(one) for one in rule.any),
         tuple(add(one) for one in rule.all),
         tuple(add(one) for one in (*rule.none, *unless)),
+        is_plain,
+        said,
     )
 
 
@@ -203,7 +221,7 @@ def _is_named(when: Mapping[str, tuple[str, ...]], item: Item) -> bool:
 class _Finder:
     """All that is looked for in one place of an item."""
 
-    def __init__(self, tests: Sequence[_Test], forms: Forms, allowed: _Allowed) -> None:
+    def __init__(self, tests: Sequence[_Test], forms: Forms, allowed: _Allowed | None) -> None:
         plain: list[tuple[Sought, int]] = []
         literal: list[tuple[Sought, int]] = []
         for key, clause in tests:
@@ -211,28 +229,35 @@ class _Finder:
                 for form in forms.word(written):
                     one = sought_word(form, written, clause.match)
                     (literal if one.is_literal else plain).append((one, key))
-        self._plain, self._literal = Keywords(plain), Keywords(literal)
+        self._plain = Keywords(plain) if plain else None
+        self._literal = Keywords(literal) if literal else None
         patterns = [(pattern, key) for key, clause in tests for pattern in clause.patterns]
         self._patterns = PatternSet(patterns) if patterns else None
         self._domains = Domains((domain, key) for key, clause in tests for domain in clause.domains)
         self._forms = forms
         self._allowed = allowed
 
-    def find(self, text: str) -> dict[int, str]:
+    def find(self, text: str) -> Mapping[int, str]:
         """Keys of what is found, each with the word or domain; patterns say nothing here."""
-        found: dict[int, str] = {}
-        forms = self._forms.of(text)
-        for one in forms:
-            if self._plain:
-                found.update(self._plain.find(self._allowed.taken_out(plain_form(one))))
-            if self._literal:
-                found.update(self._literal.find(self._allowed.taken_out(literal_form(one))))
-        found.update(self._domains.find(text))
+        found: list[Mapping[int, str]] = []
+        forms, allowed = self._forms.of(text), self._allowed
         if self._patterns is not None:
-            for one in forms if forms[0] == text else dict.fromkeys((text, *forms)):
-                for key in self._patterns.find(one):
-                    found.setdefault(key, "")
-        return found
+            written = forms if forms[0] == text else dict.fromkeys((text, *forms))
+            found += [dict.fromkeys(keys, "") for one in written if (keys := self._patterns.find(one))]
+        for one in forms:
+            if self._plain is not None:
+                form = plain_form(one)
+                if words := self._plain.find(form if allowed is None else allowed.taken_out(form)):
+                    found.append(words)
+            if self._literal is not None:
+                form = literal_form(one)
+                if words := self._literal.find(form if allowed is None else allowed.taken_out(form)):
+                    found.append(words)
+        if domains := self._domains.find(text):
+            found.append(domains)
+        if len(found) == 1:
+            return found[0]
+        return {key: word for one in found for key, word in one.items()}
 
 
 class _Allowed:
