@@ -19,6 +19,7 @@ from harness.core.operating_metrics import operating_metric
 from harness.errors import FileError, GroupedError, HarnessError, raise_all
 from harness.files.candidate_specs import check_against_policy, check_models, check_spec, check_uses, spec_trees, typed
 from harness.files.decode import require_name, require_names, to_record
+from harness.files.golden.parts import Owns
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.kinds import SpecCheck, kind_named
 from harness.files.models import load_models
@@ -67,10 +68,16 @@ class LoadedEval:
 
 
 class Shelf:
-    """Files already read, so that one file named by many others is read once."""
+    """Files already read, so that one file named by many others is read once.
 
-    def __init__(self, cache_dir: Path | None = None) -> None:
+    Args:
+        cache_dir: ``load_golden``'s.
+        owns: Which items are asked for, where it is a part: of golden sets no more needs to be checked.
+    """
+
+    def __init__(self, cache_dir: Path | None = None, owns: Owns | None = None) -> None:
         self._cache_dir = cache_dir
+        self._owns = owns
         self._read: dict[tuple[Any, ...], Any] = {}
 
     def policy(self, path: Path) -> Loaded[Policy]:
@@ -89,11 +96,12 @@ class Shelf:
         """A models file by path."""
         return self._once(("models", path), lambda: load_models(path))
 
-    def golden(self, path: Path, policy: Loaded[Policy] | None) -> GoldenSet:
-        """A golden set by card and policy."""
+    def golden(self, path: Path, policy: Loaded[Policy] | None, *, is_whole: bool = False) -> GoldenSet:
+        """A golden set by card and policy; ``is_whole`` where the labels of all its items are needed."""
         key = ("golden", path, None if policy is None else policy.sha256)
         value = None if policy is None else policy.value
-        return self._once(key, lambda: load_golden(path, value, cache_dir=self._cache_dir))
+        owns = None if is_whole else self._owns
+        return self._once(key, lambda: load_golden(path, value, cache_dir=self._cache_dir, owns=owns))
 
     def _once(self, key: tuple[Any, ...], read: Callable[[], T]) -> T:
         if key not in self._read:
@@ -152,8 +160,12 @@ class _Resolver:
         policy = self._load(("policy",), spec.policy, "policy", self.shelf.policy)
         golden = None
         if policy is not None:
+            is_whole = spec.must_catch is not None  # ids of any items, whose labels are looked at
             golden = self._load(
-                ("golden_set",), spec.golden_set, "golden set card", lambda path: self.shelf.golden(path, policy)
+                ("golden_set",),
+                spec.golden_set,
+                "golden set card",
+                lambda path: self.shelf.golden(path, policy, is_whole=is_whole),
             )
         must_catch = None
         if golden is not None:

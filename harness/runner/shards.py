@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from harness.errors import HarnessError
 
 SHARDS_FOLDER = "shards"
 MOST_SHARDS = 10_000
+_EMPTY = hashlib.blake2b(digest_size=8, person=b"harness shard")
 _FORM = re.compile(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*")
 
 
@@ -43,8 +44,19 @@ class Shard(NamedTuple):
         """
         if self.of == 1:
             return list(range(len(list(ids))))
-        wanted, of = self.part - 1, self.of
-        return [at for at, item_id in enumerate(ids) if _number(item_id) % of == wanted]
+        owns = self.owner()
+        return [at for at, item_id in enumerate(ids) if owns(item_id)]
+
+    def owner(self) -> Callable[[str], bool]:
+        """What tells of an item's id whether it belongs to this shard."""
+        wanted, of, empty, number = self.part - 1, self.of, _EMPTY.copy, int.from_bytes
+
+        def owns(item_id: str) -> bool:
+            found = empty()
+            found.update(item_id.encode("utf-8", "surrogatepass"))
+            return number(found.digest(), "big") % of == wanted
+
+        return owns
 
 
 def read_shard(text: str) -> Shard:
@@ -66,8 +78,3 @@ def read_shard(text: str) -> Shard:
         allowed=f"i/n with 1 <= i <= n <= {MOST_SHARDS:,}: 1/4, 2/4, 3/4 and 4/4 make one run",
         next_step="count shards from 1; a job array that counts from 0 adds 1",
     )
-
-
-def _number(item_id: str) -> int:
-    data = item_id.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8, person=b"harness shard").digest(), "big")

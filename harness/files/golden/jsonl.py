@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,7 @@ import orjson
 from harness.errors import FileError
 from harness.files.golden.faults import Faults
 from harness.files.golden.fields import Row
+from harness.files.golden.parts import Part
 from harness.files.golden.rows import RowReader
 from harness.files.golden.stamp import Stamp, require_unchanged, stamp_of
 from harness.files.text import decode, refuse_utf16, shortened
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES = 16_000_000
 _CHUNK = 1_000
+_CHUNK_BYTES = 1 << 20
+_DENSE = 32
+"""One row in so many, or more, are read by way of a buffer."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -42,7 +47,7 @@ class Jsonl:
     def rows(self, indices: Sequence[int] | None) -> Iterator[Row]:
         """Rows at the indices, or all of them in order; none that was read after the file changed."""
         offsets, loads = self.offsets, orjson.loads
-        with self.path.open("rb", buffering=0 if indices is not None else 1 << 20) as file:
+        with self.path.open("rb", buffering=0 if self._is_sparse(indices) else 1 << 18) as file:
             require_unchanged(self.path, file.fileno(), self.stamp)
             if indices is None:
                 file.seek(offsets[0])
@@ -56,54 +61,105 @@ class Jsonl:
                 require_unchanged(self.path, self.path, self.stamp)
                 yield from rows
 
+    def _is_sparse(self, indices: Sequence[int] | None) -> bool:
+        """Whether what is read ahead would mostly be thrown away."""
+        return indices is not None and len(indices) * _DENSE < len(self.offsets)
 
-def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> Jsonl:
-    """One pass: hash, split at LF, parse, check, note offsets."""
-    offsets = array("q")
-    at, index = 0, 0
-    blank: int | None = None
-    loads, add, update, most = orjson.loads, reader.add, hasher.update, MAX_LINE_BYTES
+
+def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash, part: Part | None = None) -> Jsonl:
+    """One pass: hash, split at LF, parse, check, note offsets; of a part only its own lines are parsed."""
+    reading = _Reading(path, reader, faults, hasher)
     with path.open("rb", buffering=1 << 20) as file:
         stamp = stamp_of(file.fileno())
-        while line := file.readline(most + 1):
-            update(line)
-            start, size = at, len(line)
-            at += size
-            if size > most and not line.endswith(b"\n"):
-                at += _skip_line(file, hasher)
-                _line_fault(faults, index, f"is longer than {most:,} bytes", "shorten the text, or split the item")
-                row: Any = None
-            else:
-                if start == 0:
-                    refuse_utf16(path, line)
-                    if line.startswith(_BOM):
-                        line, start = line[3:], 3
-                try:
-                    row = loads(line)
-                except orjson.JSONDecodeError as error:
-                    if not line.strip():
-                        blank = index if blank is None else blank
-                        index += 1
-                        continue
-                    _json_fault(faults, index, line, error)
-                    row = None
-            if blank is not None:
-                _line_fault(faults, blank, "is blank", "remove the blank line")
-                for _ in range(blank, index):
-                    offsets.append(start)
-                    reader.codes += reader.blank
-                blank = None
-            offsets.append(start)
-            if row is None:
+        if part is None:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                reading.add(line, file)
+        else:
+            while lines := file.readlines(_CHUNK_BYTES):
+                own = part.own(lines, reading.index) if reading.blank is None else None
+                if own is None:
+                    for line in lines:
+                        reading.add(line, file)
+                else:
+                    reading.add_own(lines, own)
+    reading.offsets.append(reading.at)
+    return Jsonl(path, reading.offsets, stamp)
+
+
+class _Reading:
+    """How far a file is read."""
+
+    def __init__(self, path: Path, reader: RowReader, faults: Faults, hasher: _Hash) -> None:
+        self._path, self._reader, self._faults, self._hasher = path, reader, faults, hasher
+        self.offsets = array("q")
+        self.at, self.index = 0, 0
+        self.blank: int | None = None
+        """The first of the blank lines just read: a fault unless the file ends with them."""
+
+    def add(self, line: bytes, file: Any) -> None:
+        """Read the next line; what of it is too long for one is skipped in the file."""
+        self._hasher.update(line)
+        start, size, index = self.at, len(line), self.index
+        self.at += size
+        row: Any = None
+        is_read = False
+        if size > MAX_LINE_BYTES + line.endswith(b"\n"):
+            if not line.endswith(b"\n"):
+                self.at += _skip_line(file, self._hasher)
+            found = f"is longer than {MAX_LINE_BYTES:,} bytes"
+            _line_fault(self._faults, index, found, "shorten the text, or split the item")
+        else:
+            if start == 0:
+                refuse_utf16(self._path, line)
+                if line.startswith(_BOM):
+                    line, start = line[3:], 3
+            try:
+                row = orjson.loads(line)
+                is_read = True
+            except orjson.JSONDecodeError as error:
+                if not line.strip():
+                    self.blank = index if self.blank is None else self.blank
+                    self.index += 1
+                    return
+                _json_fault(self._faults, index, line, error)
+        if self.blank is not None:
+            _line_fault(self._faults, self.blank, "is blank", "remove the blank line")
+            for _ in range(self.blank, index):
+                self.offsets.append(start)
+                self._reader.codes += self._reader.blank
+            self.blank = None
+        self.offsets.append(start)
+        if not is_read:
+            self._reader.codes += self._reader.blank
+        elif row is None:
+            self._reader.add(None, index)
+        else:
+            _check_keys(self._faults, index, line, row)
+            self._reader.add(row, index)
+        self.index += 1
+
+    def add_own(self, lines: Sequence[bytes], own: Sequence[int]) -> None:
+        """Read these of the next lines, and leave the others without labels."""
+        self._hasher.update(b"".join(lines))
+        ends = [*accumulate(map(len, lines), initial=self.at)]
+        self.at = ends.pop()
+        self.offsets.extend(ends)
+        first, reader = self.index, self._reader
+        n_read = 0
+        for at in own:
+            reader.codes += reader.blank * (at - n_read)
+            n_read = at + 1
+            line = lines[at]
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                _json_fault(self._faults, first + at, line, error)
                 reader.codes += reader.blank
-                if line.strip() == b"null":
-                    add(None, index)
-            else:
-                _check_keys(faults, index, line, row)
-                add(row, index)
-            index += 1
-    offsets.append(at)
-    return Jsonl(path, offsets, stamp)
+                continue
+            _check_keys(self._faults, first + at, line, row)
+            reader.add(row, first + at)
+        reader.codes += reader.blank * (len(lines) - n_read)
+        self.index += len(lines)
 
 
 def _check_keys(faults: Faults, index: int, line: bytes, row: Any) -> None:
