@@ -7,19 +7,19 @@ like that of clusters: all counts are multiplied by V/(V + V of the choice), and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from harness.core.intervals import wilson_interval
 from harness.core.metric_facts import Share, System
 from harness.core.metric_table import SHARES
 from harness.core.operating_points import Goal, operating_point
 from harness.core.results import MetricResult
-from harness.core.targets import effective_items
 from harness.core.wgs import precision_difference_variance
 
 N_DRAWS = 200
@@ -206,18 +206,19 @@ def with_choice(result: MetricResult, metric: str, drawn: Drawn) -> MetricResult
         The same value with a wider interval; as it is where no draw moves it.
 
     References:
-        Korn & Graubard (1998), Survey Methodology, for an interval from a variance.
+        Zou & Donner (2008), Statistics in Medicine 27:1693-1702: limits of a sum from the limits of its parts.
 
     >>> one = MetricResult(0.8, 0.75, 0.84, 300)
     >>> still = Drawn(np.tile([80.0, 0.0, 20.0, 0.0], (50, 1)))
     >>> with_choice(one, "recall", still) == one
     True
     """
-    n = effective_items(result)
     choice = _variance(drawn.values(SHARES[metric]))
-    if choice <= 0 or n <= 0:
+    if choice <= 0 or math.isnan(result.value) or math.isnan(result.low):
         return result
-    p = (result.value * n + 0.5) / (n + 1)
-    own = p * (1 - p) / n
-    wide = wilson_interval(result.value * n * own / (own + choice), n * own / (own + choice))
-    return replace(result, low=min(wide.low, result.low), high=max(wide.high, result.high))
+    spread = float(ndtri(0.975)) * math.sqrt(choice)
+    return replace(
+        result,
+        low=max(0.0, result.value - math.hypot(result.value - result.low, spread)),
+        high=min(1.0, result.value + math.hypot(result.high - result.value, spread)),
+    )

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from harness.core.check_spec import CheckSpec
 from harness.core.gate_arrays import GateArrays, gate_arrays
 from harness.core.metric_table import METRIC_TABLE, METRIC_TITLES, SHARES, gate_metric, table_metric, unit_of
+from harness.core.metrics import METRICS
 from harness.core.operating_metrics import operating_metric
 from harness.core.operating_points import Goal, operating_point
 from harness.core.point_choice import Drawn, choice_share, counts_at, drawn_thresholds, summed, with_choice
@@ -214,3 +215,15 @@ def test_a_check_at_an_operating_point_rarely_passes_a_worse_model():
 @pytest.mark.parametrize(("n_dev", "n_gate"), [(330, 1000), (1000, 1000), (3300, 1000), (1000, 3300)])
 def test_false_pass_of_a_check_at_an_operating_point(n_dev, n_gate):
     assert false_pass(400, n_dev, n_gate) <= 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5
+
+
+def test_an_interval_at_an_operating_point_is_that_of_its_parts():
+    """A share of 0 whose threshold moves a little was given an interval from 0 to 92%: 87 items became half of one."""
+    never = METRICS["recall"](0, 0, 87, 0)
+    hits = np.where(np.arange(200) % 10 < 1, 30.0, 0.0)  # sd .104 of the share
+    drawn = Drawn(np.stack([hits, hits * 0, 87 - hits, hits * 0], axis=1))
+    wide = with_choice(never, "recall", drawn)
+    spread = norm.ppf(0.975) * (hits / 87).std(ddof=1)
+    assert wide.low == 0.0
+    assert wide.high == pytest.approx((never.high**2 + spread**2) ** 0.5)
+    assert with_choice(MetricResult.undefined("no violating items"), "recall", drawn).reason == "no violating items"
