@@ -30,8 +30,8 @@ def weeks(tmp_path, *scores, split=SPLIT, checks=GATE, first=42, decided=DECIDED
 
 
 def harmless_high():
-    """Harmless items that are flagged score above every violating one."""
-    return np.where((DECIDED == 1) & (GOLD == 0), 0.99, GOOD)
+    """A third of the harmless items score above every violating one."""
+    return np.where((GOLD == 0) & (np.arange(600) % 3 == 0), 0.99, GOOD)
 
 
 def test_every_surface_says_what_stands_at_an_operating_point(tmp_path):
