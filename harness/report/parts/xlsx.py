@@ -76,6 +76,7 @@ class Chart:
         rows: So many of the first rows; 0 for all.
         low: Least value of the axis; None for zero where all is positive.
         high: Largest value of the axis; None for what fits.
+        marks: Positions of columns that are drawn as triangles without a line.
     """
 
     title: str
@@ -85,6 +86,7 @@ class Chart:
     rows: int = 0
     low: float | None = None
     high: float | None = None
+    marks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 22.0, 9.5
 """In centimetres."""
 ROWS_APART = 21
 TITLE_WIDTH = 110
+MARK = "3A4250"
 COLOURS = ("0072B2", "D55E00", "009E73", "CC79A7", "E69F00", "56B4E9", "5B6470", "000000")
 
 
@@ -33,7 +34,7 @@ def _chart(page: Any, chart: Chart, head: int, n_rows: int) -> Any:
     from openpyxl.chart import BarChart, LineChart, Reference
 
     made = LineChart() if chart.kind == "line" else BarChart()
-    for position in chart.columns:
+    for position in (*chart.columns, *chart.marks):
         values = Reference(page, min_col=position + 1, min_row=head, max_row=head + n_rows)
         made.add_data(values, titles_from_data=True)
     made.set_categories(Reference(page, min_col=1, min_row=head + 1, max_row=head + n_rows))
@@ -48,9 +49,14 @@ def _chart(page: Any, chart: Chart, head: int, n_rows: int) -> Any:
         chart.high,
     )
     made.legend.position = "b"
+    made.display_blanks = "gap"  # no line through a row that is empty
     for number, series in enumerate(made.series):
         colour = COLOURS[number % len(COLOURS)]
-        if chart.kind == "line":
+        if number >= len(chart.columns):
+            series.graphicalProperties.line.noFill = True
+            series.marker.symbol, series.marker.size = "triangle", 9
+            series.marker.graphicalProperties.solidFill = MARK
+        elif chart.kind == "line":
             series.graphicalProperties.line.solidFill = colour
             series.graphicalProperties.line.width = 19_050  # 1.5 points
             series.marker.symbol, series.marker.size = ("circle", "square", "diamond", "triangle")[number // 8 % 4], 5

@@ -18,7 +18,7 @@ from harness.gating.findings.pair import MOSTLY
 from harness.gating.findings.stored import NEWLY
 from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import finding_sentence, lost_sentence
+from harness.report.parts.finding_words import finding_sentence, lost_sentence, metric_words
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, Ask, CandidateRow, CategoryRow, GoldenHealth, Judgement, Movement
 from harness.report.weekly.ledger import ENGINEERING, OPERATIONS, entry_figure
@@ -222,26 +222,45 @@ def _severity(row: CategoryRow | None) -> int:
 
 
 def _unrepaired(source: AskSource) -> Iterable[Ask]:
+    """Falls still open: one ask for all figures of a category, or of a slice of it, that fell in the same week."""
     by_id = {row.id: row for row in source.rows}
+    together: dict[tuple[object, ...], list[Entry]] = {}
     for one in source.still_open:
+        is_alone = one.metric in (FAILURES, LOST) or one.is_of_production
+        together.setdefault((one.key if is_alone else one.category, one.slice, one.since), []).append(one)
+    for found in together.values():
+        entries = sorted(found, key=lambda one: one.metric != "recall")
+        one = entries[0]
         row = by_id.get(one.category or "")
-        key = one.key if one.key.replace(".", "").replace("_", "").isalnum() else shlex.quote(one.key)
-        text = (
-            f"{entry_figure(one, source.names)} has not recovered since {one.since}: repair it, or "
-            f"answer for it (harness weekly ack --finding {key})."
+        has = "has" if len(entries) == 1 else "have"
+        figures = enumerated([entry_figure(each, source.names) for each in entries[:1]] + _others(entries[1:]), 9)
+        text = f"{figures} {has} not recovered since {one.since}: "
+        text += _look(one.metric) if one.is_of_production else "repair it" if len(entries) == 1 else "repair them"
+        text += (
+            f", or answer for {'it' if len(entries) == 1 else 'each'} (harness weekly ack --finding {_keys(entries)})."
         )
         if one.metric in (FAILURES, LOST):
             rank = _SILENT if one.metric == LOST else _OPEN_SINCE + _severity(row)
             yield Ask(rank, ENGINEERING, text, one.category, "engineering", one.since)
-            continue
-        if one.is_of_production:
-            text = f"{entry_figure(one, source.names)} has not recovered since {one.since}: {_look(one.metric)}, or "
-            text += f"answer for it (harness weekly ack --finding {key})."
+        elif one.is_of_production:
             rank = _OPEN_SINCE + (2 if one.category is None else _severity(row))
             yield Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since)
-            continue
-        items = () if operating_metric(one.metric) else source.errors(one.category, one.metric, one.slice)
-        yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
+        else:
+            behind = [each for each in entries if operating_metric(each.metric) is None]
+            every = [item for each in behind for item in source.errors(each.category, each.metric, each.slice)]
+            items = tuple(dict.fromkeys(every))
+            yield Ask(_OPEN_SINCE + _severity(row), _owner(row), text, one.category, since=one.since, items=items)
+
+
+def _others(entries: Sequence[Entry]) -> list[str]:
+    """Further figures of the place that the first one names."""
+    return [f"its {metric_words(one.metric)}" for one in entries]
+
+
+def _keys(entries: Sequence[Entry]) -> str:
+    """What to name on the command line, ``KEY or KEY`` for several."""
+    keys = [one.key for one in entries]
+    return " or ".join(one if one.replace(".", "").replace("_", "").isalnum() else shlex.quote(one) for one in keys)
 
 
 def _missed(source: AskSource) -> Iterable[Ask]:
@@ -338,7 +357,7 @@ def _golden(source: AskSource) -> Iterable[Ask]:
         )
         yield Ask(25, GOLDEN_OWNER, text, function="operations")
     short = [row for row in health.rows if row.items_needed]
-    if short and health.n_items == health.n_in_set:  # a sample says little about the whole set
+    if short and not health.is_sample:  # a sample says little about the whole set
         names = [f"{row.name} (+{numbers.count(row.items_needed or 0)})" for row in short]
         margin = numbers.points(max(row.wanted_margin or 0 for row in short)).lstrip("+")
         text = (

@@ -20,7 +20,14 @@ from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences
 from harness.report.weekly.asks import AskSource, build_asks
-from harness.report.weekly.candidates import candidate_rows, description, figures_of, history_rows, runs_read
+from harness.report.weekly.candidates import (
+    candidate_rows,
+    description,
+    figures_of,
+    history_rows,
+    runs_read,
+    version_marks,
+)
 from harness.report.weekly.causes import candidate_series, cause_between, causes_of, headline_of
 from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name
 from harness.report.weekly.clusters import error_clusters
@@ -170,6 +177,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         causes=causes,
         earlier=_earlier(week, names, series),
         changes=((WeekChanges(week, previous_week, run.meta.run_id, changes),) if previous_week is not None else ()),
+        versions=version_marks(source),
         splits=splits,
         n_split_items=n_split,
         errors=errors,
@@ -362,8 +370,10 @@ def _health(source: WeeklySource, names: Mapping[str, str], n_all_disagree: int)
         name=golden.name,
         version=golden.version,
         sha256=golden.hash,
-        n_items=run.meta.n_items,
+        n_items=len(run.item_ids),
         n_in_set=golden.n_items_in_set or run.meta.n_items,
+        is_sample=run.meta.n_items != (golden.n_items_in_set or run.meta.n_items),
+        part=run.part,
         n_withheld=summary.n_withheld,
         first_week=source.first_week,
         age_weeks=max(0, weeks_between(source.first_week, source.week)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from harness.core.results import MetricResult
 from harness.measure.points import PointScore
 from harness.measure.score import CandidateScore
-from harness.report.parts.words import n_answered, outcome_words
-from harness.report.weekly.changes import golden_name
+from harness.report.parts.words import enumerated, n_answered, outcome_words
+from harness.report.weekly.changes import golden_name, versions_between
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow
 from harness.report.weekly.kept import NOT_MEASURED
@@ -55,6 +56,17 @@ def candidate_rows(source: WeeklySource) -> tuple[CandidateRow, ...]:
     of = source.by_week[source.week].of
     order = sorted(of, key=lambda name: (name != source.candidate, name != source.control, name))
     return tuple(_row(source, name, of[name]) for name in order)
+
+
+def version_marks(source: WeeklySource) -> dict[str, str]:
+    """Week -> what of the reported candidate or of the labels became another version since its run before."""
+    runs = [(one.week, one.of[source.candidate]) for one in source.by_week.values() if source.candidate in one.of]
+    found = {}
+    for (_, before), (week, meta) in itertools.pairwise(runs):
+        told = versions_between(before, meta, source.candidate)
+        if told:
+            found[week] = enumerated(told, 3)
+    return found
 
 
 def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:

@@ -66,6 +66,17 @@ def changes_between(old: Run, new: Run, candidate: str) -> tuple[Change, ...]:
     return tuple(found)
 
 
+def versions_between(old: RunMeta, new: RunMeta, candidate: str) -> tuple[str, ...]:
+    """What of the candidate's own inputs and of the labels became another version, told from the records alone."""
+    told = [
+        _named(noun, before, after)
+        for key, noun in (*((f"{kind}:{candidate}", noun) for kind, noun in _FILES.items()), ("policy", "policy"))
+        if (before := old.inputs.get(key)) and (after := new.inputs.get(key)) and before.sha256 != after.sha256
+    ]
+    own = (one for one in (*_settings(old, new, candidate), *_golden(old, new)) if one.kind != "recorded")
+    return (*told, *(one.phrase for one in own))
+
+
 def _files(old: Run, new: Run, candidate: str) -> Iterator[Change]:
     for kind, noun in _FILES.items():
         key = f"{kind}:{candidate}"
@@ -90,15 +101,17 @@ def _policy(old: Run, new: Run) -> Iterator[Change]:
 def _text_change(kind: str, noun: str, old: Run, new: Run, key: str, before: RunInput, after: RunInput) -> Change:
     texts = old.input_text(key), new.input_text(key)
     lines = () if None in texts else tuple(diff_lines(*((text or "").split("\n")[:2_000] for text in texts)))
-    if before.title == after.title:
-        what = f"{noun} {after.title} was edited without a new version"
-    elif before.name == after.name and after.version is not None:
-        what = f"{noun} {after.name} v{before.version} became v{after.version}"
-    else:
-        what = f"{noun} {before.title} became {after.title}"
     n_added, n_removed = (sum(line.kind == kind for line in lines) for kind in ("added", "removed"))
     size = f" ({_lines(n_added)} added, {numbers.count(n_removed)} removed)" if lines else ""
-    return Change(kind, what + size, lines)
+    return Change(kind, _named(noun, before, after) + size, lines)
+
+
+def _named(noun: str, before: RunInput, after: RunInput) -> str:
+    if before.title == after.title:
+        return f"{noun} {after.title} was edited without a new version"
+    if before.name == after.name and after.version is not None:
+        return f"{noun} {after.name} v{before.version} became v{after.version}"
+    return f"{noun} {before.title} became {after.title}"
 
 
 def _lines(n: int) -> str:

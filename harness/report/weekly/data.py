@@ -179,6 +179,9 @@ class GoldenHealth:
     sha256: str
     n_items: int
     n_in_set: int
+    is_sample: bool
+    part: str
+    """``gate`` where a split keeps the dev part out of every figure, else ``all``."""
     n_withheld: int
     first_week: str
     age_weeks: int
@@ -327,6 +330,8 @@ class WeeklyData:
     causes: tuple[str, ...]
     earlier: tuple[Movement, ...]
     changes: tuple[WeekChanges, ...]
+    versions: Mapping[str, str]
+    """Week -> what of the candidate or the labels became another version in it, for every week shown."""
     splits: tuple[LabelSplit, ...]
     n_split_items: int
     errors: Errors | None

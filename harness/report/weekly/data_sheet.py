@@ -19,6 +19,8 @@ from harness.report.weekly.weeks import weeks_between, weeks_until
 
 MOST_LINES = 8
 """Categories that a native chart draws: what moved, then what is below its target; the sheet holds all."""
+NEW_LABELS = "new labels"
+"""Begins the empty row between two golden sets, whose values are not comparable."""
 
 
 def data_sheet(data: WeeklyData) -> Sheet:
@@ -69,7 +71,10 @@ def data_sheet(data: WeeklyData) -> Sheet:
 
 
 def trend_sheets(data: WeeklyData) -> list[Sheet]:
-    """A week a row, a category a column, with a native chart; a week without a run is a gap; none before two weeks."""
+    """A week a row, a category a column, with a native chart; none before two weeks.
+
+    A week without a run, and another golden set, break its lines; new versions are marked on its axis.
+    """
     return [sheet for metric in METRIC_NAMES if (sheet := _trend(data, metric)) is not None]
 
 
@@ -86,13 +91,34 @@ def _trend(data: WeeklyData, metric: str) -> Sheet | None:
         return data.week not in is_flagged, not is_flagged, verdict is None or verdict.verdict != "missed"
 
     shown.sort(key=importance)
-    columns = (Column("Week", width=10), *(Column(names[one.category], "share", 14) for one in shown))
+    first = (Column("Week", width=14), Column("Golden set", width=20), Column("New versions", "long", 44))
+    columns = (*first, *(Column(names[one.category], "share", 14) for one in shown))
     values = [{point.week: point.result.value for point in one.points} for one in shown]
-    weeks = weeks_until(data.weeks[-1], weeks_between(data.weeks[0], data.weeks[-1]) + 1)
-    rows = [(week, *(number(one.get(week, math.nan)) for one in values)) for week in weeks]
+    golden = {point.week: point.golden.partition("@")[0] for one in shown for point in one.points}
+    labels = {point.week: point.golden for one in shown for point in one.points}
     ticks = trend_ticks([(one, None) for one in shown[:MOST_LINES]])
+    rows: list[tuple[Value, ...]] = []
+    last = None
+    for week in weeks_until(data.weeks[-1], weeks_between(data.weeks[0], data.weeks[-1]) + 1):
+        if last is not None and labels.get(week, last) != last:
+            rows.append((NEW_LABELS, *(None,) * (len(columns) - 1), None))  # an empty row breaks the lines of the chart
+        last = labels.get(week, last)
+        told = data.versions.get(week)
+        mark = ticks[0] if told and week in golden else None
+        cells = (number(one.get(week, math.nan)) for one in values)
+        rows.append((week, golden.get(week, "no run"), told or "", *cells, mark))
     title = titles.trend_title(metric, shown, data.week, names)
     if len(shown) > MOST_LINES:
         title = f"{title} Drawn: {MOST_LINES} of {len(shown)}"
-    chart = Chart(title, "line", tuple(range(1, min(len(shown), MOST_LINES) + 1)), "0%", low=ticks[0], high=ticks[-1])
+    n_drawn = min(len(shown), MOST_LINES)
+    chart = Chart(
+        title,
+        "line",
+        tuple(range(len(first), len(first) + n_drawn)),
+        "0%",
+        low=ticks[0],
+        high=ticks[-1],
+        marks=(len(columns),) if data.versions else (),
+    )
+    columns = (*columns, Column("New version (mark)", "share", 10))
     return Sheet(f"Trend {METRIC_NAMES[metric].lower()}", columns, rows, charts=(chart,))

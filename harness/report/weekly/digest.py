@@ -37,7 +37,9 @@ def digest(data: WeeklyData) -> str:
     said = [chat_text(sentence) for sentence in data.headline]
     title = f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}"
     banners = [f"**⚠ {chat_text(one.word)}.** {chat_text(one.text)}" for one in data.banners]
-    tail = ["", f"{numbers.count(data.health.n_items)} items of {chat_text(data.golden)}; run {chat_text(data.run_id)}"]
+    part = "the gate part of " if data.health.part == "gate" else ""
+    counted = f"{numbers.count(data.health.n_items)} items of {part}{chat_text(data.golden)}"
+    tail = ["", f"{counted}; run {chat_text(data.run_id)}"]
     room = LIMIT - MORE - _size(tail)
     asks = _asks(data, room - _size([title, ""]) - MAX_LINE)  # one whole sentence, or banner, always fits as well
     room -= _size(asks)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,12 +27,20 @@ LEFT, RIGHT, TOP, BOTTOM = 40.0, 48.0, 12.0, 26.0
 MOST_LABELS = 6
 
 
-def trend(series: Series, weeks: Sequence[str], target: float | None, ticks: Sequence[float], label: str) -> Markup:
+def trend(
+    series: Series,
+    weeks: Sequence[str],
+    target: float | None,
+    ticks: Sequence[float],
+    label: str,
+    versions: Mapping[str, str],
+) -> Markup:
     """One metric over the weeks: dots with 95% intervals, control limits shaded, flags ringed, target dashed.
 
-    ``ticks`` are those of all panels beside it, so that heights can be compared.
+    ``ticks`` are those of all panels beside it, so that heights can be compared; ``versions`` say in which weeks what
+    decides, or what it is measured by, became another version: they are marked on the axis.
     """
-    return _Trend(series, weeks, target, ticks).draw(label)
+    return _Trend(series, weeks, target, ticks, versions).draw(label)
 
 
 def trend_ticks(shown: Sequence[tuple[Series, float | None]]) -> list[float]:
@@ -50,17 +58,25 @@ def week_labels(weeks: Sequence[str]) -> list[str]:
     return list(weeks[:: -max(1, math.ceil(len(weeks) / MOST_LABELS))])
 
 
-def point_words(one: Point) -> str:
-    """What the read-out says of a week."""
+def point_words(one: Point, version: str = "") -> str:
+    """What the read-out says of a week; ``version`` is what became another one in it."""
     said = f"{one.week}: {numbers.share_with_interval(one.result)}, n {numbers.count(one.result.n)}"
     if not math.isnan(one.before):
         said += f"; {numbers.share(one.before)} {weeks_phrase(one.weeks_before)}"
         said += f", noise alone would land between {numbers.share(one.low)} and {numbers.share(one.high)}"
-    return said + ("; moved" if one.is_flagged else "")
+    return said + ("; moved" if one.is_flagged else "") + (f"; new: {version}" if version else "")
 
 
 class _Trend:
-    def __init__(self, series: Series, weeks: Sequence[str], target: float | None, ticks: Sequence[float]) -> None:
+    def __init__(
+        self,
+        series: Series,
+        weeks: Sequence[str],
+        target: float | None,
+        ticks: Sequence[float],
+        versions: Mapping[str, str],
+    ) -> None:
+        self.versions = versions
         self.series, self.weeks, self.target, self.ticks = series, weeks, target, ticks
         self.n_weeks = max(1, weeks_between(weeks[0], weeks[-1]))
         self.low, self.high = ticks[0], ticks[-1]
@@ -143,7 +159,7 @@ class _Trend:
         if not one.result.is_defined:
             return []
         x, y = self.x(one.week), self.y(one.result.value)
-        words = point_words(one)
+        words = point_words(one, self.versions.get(one.week, ""))
         parts = [tag("title", escaped(words))]
         half = min(14.0, (WIDTH - LEFT - RIGHT - 20) / self.n_weeks / 2)
         parts.append(tag("rect", x=x - half, y=TOP, width=2 * half, height=HEIGHT - TOP - BOTTOM, class_="hit"))
@@ -151,6 +167,9 @@ class _Trend:
             parts.append(
                 tag("line", x1=x, x2=x, y1=self.y(one.result.low), y2=self.y(one.result.high), class_="bar arm1")
             )
+        if one.week in self.versions:
+            foot = HEIGHT - BOTTOM
+            parts.append(tag("path", d=f"M{x - 4.5:.1f},{foot:.1f} h9 l-4.5,-8 z", class_="version"))
         if one.is_flagged:
             worse = one.result.value < one.before
             parts.append(tag("circle", cx=x, cy=y, r=8.0, class_=f"ring {'bad' if worse else 'good'}"))

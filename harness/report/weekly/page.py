@@ -181,7 +181,8 @@ class WeeklyPage:
             tiles.append(("New errors", numbers.count(shown.n_new), f"{numbers.count(shown.n_gone)} gone"))
         health = data.health
         of_set = "" if health.n_items == health.n_in_set else f" of {numbers.count(health.n_in_set)}"
-        tiles.append(("Items", f"{numbers.count(health.n_items)}{of_set}", data.golden))
+        part = ", gate part of the split" if health.part == "gate" else ""
+        tiles.append(("Items", f"{numbers.count(health.n_items)}{of_set}", f"{data.golden}{part}"))
         tiles.append(("Asks", str(len(data.asks)), plural(len({one.owner for one in data.asks}), "owner")))
         return tiles
 
@@ -254,7 +255,7 @@ class WeeklyPage:
             name = self.names[one.category]
             moved = bool(one.points) and one.points[-1].week == data.week and one.points[-1].is_flagged
             label = drawings.trend_label(name, METRIC_NAMES[metric], one)
-            chart = drawings.trend(one, data.weeks, target, ticks, label)
+            chart = drawings.trend(one, data.weeks, target, ticks, label, data.versions)
             found.append((titles.trend_finding(name, one, judged[one.category]), moved, chart))
         return sorted(found, key=lambda one: not one[1])[:MAX_CHARTS]
 

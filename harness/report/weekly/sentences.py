@@ -194,16 +194,19 @@ def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, st
 
 
 def production_sentence(rows: Sequence[CategoryRow]) -> str:
-    """Targets of precision that hold on this golden set and fail by far in production; empty without any."""
+    """Targets of precision that fail by far in production, those first that hold on this set; empty without any."""
     below = []
-    for row in rows:
-        judged, there = row.judgements.get("precision"), row.production_precision
-        if judged is None or there is None or judged.verdict == "missed" or not is_below_in_production(row):
+    order = ("met", "open", "missed")
+    found = [row for row in rows if is_below_in_production(row)]
+    for row in sorted(found, key=lambda row: order.index(row.judgements["precision"].verdict)):
+        judged, there = row.judgements["precision"], row.production_precision
+        if there is None:
             continue
         said = ", met on this set" if judged.verdict == "met" else ""
         below.append(f"{row.name} {numbers.share(there.value)} (target {numbers.share(judged.target, 0)}{said})")
     return (
-        f"In production, at the policy's prevalence, precision stays below its target: {enumerated(below)}."
+        f"In production, at the policy's prevalence, precision stays below its target in "
+        f"{plural(len(below), 'category', 'categories')}: {enumerated(below)}."
         if below
         else ""
     )
