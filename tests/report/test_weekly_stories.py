@@ -14,10 +14,12 @@ from harness.gating.findings.causes import CauseEvidence, ControlEvidence, cause
 from harness.gating.findings.memory import not_restated
 from harness.report.parts.banner import Banner
 from harness.report.weekly.collect import collect
-from harness.report.weekly.digest import LIMIT, digest, gathered
+from harness.report.weekly.digest import LIMIT, digest
 from harness.report.weekly.error_data import Cluster, Part
 from harness.report.weekly.ledger import ledger_of
 from harness.report.weekly.sentences import cause_sentence
+from harness.report.weekly.terminal import terminal_lines
+from harness.report.weekly.titles import gathered
 
 PROMPT = {"kind": "prompt", "model": "acme-1", "provider": "openai", "prompt": "hate_v1@aaaa", "categories": ["hate"]}
 FULL_STOP = {**PROMPT, "prompt": "hate_v1@bbbb", "temp": 0.1}
@@ -221,8 +223,27 @@ def test_twelve_weeks_of_noise_raise_no_more_alarms_than_their_nominal_rate(tmp_
         noisy = {name: np.where(rng.random(n) < 0.15, 1 - values, values) for name, values in gold.items()}
         story.run({"main": noisy}, week=f"2026-W{week}")
         data = story.weekly(f"2026-W{week}")
-        alarms += any(one.kind == "harm" and one.fact == "moved" for one in data.findings)
+        is_alarm = any(one.kind == "harm" and one.fact == "moved" for one in data.findings)
+        alarms += is_alarm
+        if not is_alarm and not data.ledger:
+            short = {"md": digest(data), "terminal": "\n".join(terminal_lines(data))}
+            nowhere(short, "WORSE", "LESS PRECISE", "MORE HARM", "NOT REPAIRED", "fell by", "is not repaired")
+            everywhere(short, "STEADY" if week > 30 else "FIRST WEEK")
     assert alarms <= 2
+    assert short  # at least one week was quiet
+    quiet = [one for one in range(31, 42) if is_quiet(story.weekly(f"2026-W{one}"))]
+    tell_week(
+        story,
+        f"2026-W{quiet[-1]}",
+        "STEADY",
+        "Nothing moved by more than chance explains.",
+        never=("WORSE", "LESS PRECISE", "MORE HARM", "NOT REPAIRED", "fell by", "is not repaired", "roll back"),
+    )
+
+
+def is_quiet(data):
+    """Whether nothing is told of the week, and nothing is remembered."""
+    return not data.ledger and not any(one.kind in ("harm", "open") for one in data.findings)
 
 
 def test_most_is_only_said_of_more_than_half():
@@ -232,6 +253,35 @@ def test_most_is_only_said_of_more_than_half():
     assert "most" not in gathered(few)
     assert gathered(few).startswith("6 of them in language de")
     assert gathered(most) == "most in language de (30 of 55)"
+
+
+def test_where_new_errors_gather_is_told_alike_and_most_only_of_more_than_half(tmp_path):
+    """Of 60 newly missed items 30 are German in one week; in the next the languages share what is newly missed."""
+    languages = [("de", "fr", "es", "en")[index % 4] for index in range(400)]
+    story = Story(tmp_path, {"hate": GOLD}, {"language": languages})
+    german = [index for index in range(200) if index % 4 == 0]
+    other = [index for index in range(200) if index % 4]
+    gathers = without(GOLD, [*german[:36], *other[:24]])
+    for week, decided in (("2026-W42", GOLD), ("2026-W43", gathers)):
+        story.run({"main": {"hate": decided}}, week=week)
+    tell_week(story, None, "60 items newly missed, most in language de (36 of 60)")
+    shared = without(GOLD, [*german[:24], *other[:36]])
+    for week, decided in (("2026-W44", GOLD), ("2026-W45", shared)):
+        story.run({"main": {"hate": decided}}, week=week)
+    few = "60 items newly missed, 24 of them in language de, where they are denser than elsewhere"
+    tell_week(story, None, few, never=("most in language",))
+
+
+def test_a_day_in_production_languages_and_costs_are_told_on_every_surface(tmp_path):
+    """The page showed the day before and after, message and terminal nothing of it."""
+    facts = {"value": 0.01, "source": "sample", "date": "2026-10-01"}
+    story = Story(tmp_path, {"hate": GOLD}, {"language": ["de", "en"] * 200}, policy={"hate": {"prevalence": facts}})
+    for week in ("2026-W42", "2026-W43"):
+        story.run({"main": {"hate": without(GOLD, range(1, 40, 2))}}, week=week)
+    day = "A day in production: 2026-W43: "
+    found = tell_week(story, None, "flags a day, 0 of them wrong", "as many as in 2026-W42", "Recall is lowest in en, ")
+    everywhere({name: found[name] for name in ("md", "terminal")}, day, "Languages: ")
+    assert dict(story.weekly().in_short)["A day in production"] in found["html"]
 
 
 def test_findings_travel_as_data_in_one_shape(tmp_path):

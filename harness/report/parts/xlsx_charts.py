@@ -52,6 +52,8 @@ def _chart(page: Any, chart: Chart, head: int, n_rows: int) -> Any:
     made.display_blanks = "gap"  # no line through a row that is empty
     for number, series in enumerate(made.series):
         colour = COLOURS[number % len(COLOURS)]
+        if chart.kind == "line":
+            series.smooth = False  # of every one: a single curved series curves them all in some programs
         if number >= len(chart.columns):
             series.graphicalProperties.line.noFill = True
             series.marker.symbol, series.marker.size = "triangle", 9
@@ -61,7 +63,6 @@ def _chart(page: Any, chart: Chart, head: int, n_rows: int) -> Any:
             series.graphicalProperties.line.width = 19_050  # 1.5 points
             series.marker.symbol, series.marker.size = ("circle", "square", "diamond", "triangle")[number // 8 % 4], 5
             series.marker.graphicalProperties.solidFill = colour
-            series.smooth = False
         else:
             series.graphicalProperties.solidFill = colour
     return made

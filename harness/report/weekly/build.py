@@ -18,7 +18,7 @@ from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
-from harness.report.weekly import sentences
+from harness.report.weekly import sentences, titles
 from harness.report.weekly.asks import AskSource, build_asks
 from harness.report.weekly.candidates import (
     candidate_rows,
@@ -142,6 +142,8 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     reproduce = f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
     reproduce += f" --control {source.control}" if source.control else ""
     reproduce += "".join(f" --at {one.name}" for one in source.point_metrics if one not in point_metrics(run))
+    engineering = engineering_of(source, reproduce)
+    disputes = disputes_of(run, candidate, source.votes, names)
     figures, data_note = figures_of(source)
     items, items_note = item_rows(source, names, text_mode, shared)
     return WeeklyData(
@@ -163,6 +165,8 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         findings=findings,
         ledger=entries,
         screen=week_screen(findings),
+        in_short=titles.in_short(operations, disputes, engineering, week),
+        new_errors=titles.new_error_sentences(errors),
         policy=f"{run.meta.policy.name} v{run.meta.policy.version}",
         golden=golden_name(run.meta),
         run_id=run.meta.run_id,
@@ -185,9 +189,9 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         operations=operations,
         operating=operating,
         production=production,
-        disputes=disputes_of(run, candidate, source.votes, names),
+        disputes=disputes,
         teams=source.votes.teams,
-        engineering=engineering_of(source, reproduce),
+        engineering=engineering,
         candidates=candidates,
         asks=asks,
         ask_examples={item: examples[item] for one in asks for item in one.items[:ASK_EXAMPLES] if item in examples},

@@ -120,9 +120,12 @@ def _lines(n: int) -> str:
 
 def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
     before, after = (dict(_flat(meta.fingerprint(candidate))) for meta in (old, new))
-    if new.fingerprint(candidate).get("kind") == "recorded" and before.get("sha256") != after.get("sha256"):
-        yield Change("recorded", "its decisions were recorded anew")
-        return
+    if new.fingerprint(candidate).get("kind") == "recorded":
+        if before.get("sha256") != after.get("sha256"):
+            yield Change("recorded", "its decisions were recorded anew")
+            return
+        for of in (before, after):
+            of.pop("recorded", None)  # the same rows under another name of their file
     n_more = 0
     shown: dict[str, None] = {}
     for key in sorted({*before, *after}):

@@ -315,6 +315,10 @@ class WeeklyData:
     ledger: tuple[Entry, ...]
     screen: tuple[tuple[str, tuple[str, ...]], ...]
     """Heading -> sentences of the first screen below the headline: open findings and what is worse in places."""
+    in_short: tuple[tuple[str, str], ...]
+    """Heading -> finding of what operations and engineering read."""
+    new_errors: tuple[str, ...]
+    """Clusters of new errors that stand out, a sentence each."""
     policy: str
     golden: str
     run_id: str

@@ -9,7 +9,6 @@ from harness.report.parts import numbers
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
 from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.error_data import KIND_NAMES, Cluster
 
 LIMIT = 1_500
 MAX_LINE = 420
@@ -48,7 +47,7 @@ def digest(data: WeeklyData) -> str:
     if title not in kept:  # the banners took all the room
         kept, n_left = _fitted([title, "", *banners, *said[:LEAD]], room)
     room -= _size(kept)
-    details, n_more = _fitted([*(["", *said[LEAD:]] if said[LEAD:] else []), *_new_errors(data)], room)
+    details, n_more = _fitted([*(["", *said[LEAD:]] if said[LEAD:] else []), *_in_short(data)], room)
     n_left += n_more
     more = [f"… {plural(n_left, 'more line')} in the report."] if n_left else []
     return "\n".join([*kept, *asks, *details, *more, *tail]) + "\n"
@@ -65,34 +64,15 @@ def _asks(data: WeeklyData, room: int) -> list[str]:
     return ["", "**Asks**", *lines, *([f"- {plural(n_more, 'more ask')} in the report"] if n_more else [])]
 
 
-def _new_errors(data: WeeklyData) -> list[str]:
-    errors = data.errors
-    if errors is None or not errors.is_new or not errors.n_new:
-        return []
-    lines = []
-    for one in errors.clusters:
-        if one.stands_out:
-            where = f", {gathered(one)}" if one.parts else ""
-            kind = KIND_NAMES[one.kind]
-            lines.append("- " + chat_text(f"{one.name}: {plural(one.n_new, 'item')} newly {kind}{where}"))
-    return ["", "**New errors**", *lines] if lines else []
+def _in_short(data: WeeklyData) -> list[str]:
+    lines = [f"- {chat_text(sentence)}" for sentence in data.new_errors]
+    found = ["", "**New errors**", *lines] if lines else []
+    short = [chat_text(f"{heading}: {sentence}") for heading, sentence in data.in_short]
+    return [*found, *(["", *short] if short else [])]
 
 
 def _size(lines: list[str]) -> int:
     return sum(len(line) + 1 for line in lines)
-
-
-def gathered(one: Cluster) -> str:
-    """Where the errors of a cluster gather; ``most`` only where it is more than half of them.
-
-    >>> part = Part("language", "de", 52, 0, 90, 0.01)
-    >>> gathered(Cluster("hate", "Hate", "fn", 2_242, 0, 2_500, 9_000, 0.01, True, (part,), ()))
-    '52 of them in language de, where they are denser than elsewhere'
-    """
-    part = one.parts[0]
-    if 2 * part.n_new > one.n_new:
-        return f"most in {part.slice} {part.value} ({numbers.count(part.n_new)} of {numbers.count(one.n_new)})"
-    return f"{numbers.count(part.n_new)} of them in {part.slice} {part.value}, where they are denser than elsewhere"
 
 
 def _mark(data: WeeklyData) -> str:

@@ -93,12 +93,10 @@ class WeeklyPage:
         self.verdicts = _VERDICTS
         self.names = titles.names_of(data)
         self.targets_title = titles.targets_title(data.rows)
-        self.workload_title = titles.workload_title(data.operations, data.week)
-        self.languages_title = titles.languages_title(data.operations)
+        self.in_short = dict(data.in_short)
         self.operating_title = operating_title(data.operating)
         self.operating_notes = operating_notes(data.operating)
         self.live = None if data.production is None else ProductionView(data.production)
-        self.disputes_title = titles.disputes_title(data.disputes)
         self._target = {(row.id, name): one.target for row in data.rows for name, one in row.judgements.items()}
 
     @property

@@ -18,7 +18,7 @@ from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.weeks import weeks_between
 
 MAX_PANELS = 24
-BLUE, RED, GREEN, AMBER, GREY = "#0072b2", "#d55e00", "#009e73", "#b07d00", "#8a93a0"
+BLUE, RED, GREEN, AMBER, GREY, INK = "#0072b2", "#d55e00", "#009e73", "#b07d00", "#8a93a0", "#3a4250"
 
 
 def trend_plot(data: WeeklyData, metric: str, plot_format: PlotFormat = "png") -> bytes | None:
@@ -71,7 +71,8 @@ def _figure(
     title = f"{METRIC_NAMES[metric]} of {shorten(printable(data.candidate), 40)} by week, {data.week}{rest}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     figure.supxlabel(
-        "Dots: 95% intervals. Grey: where noise alone would land. Ring: moved. Dashed: target. Dotted: new golden set.",
+        "Dots: 95% intervals. Grey: where noise alone would land. Ring: moved. Dashed: target. Dotted: new golden set."
+        + (" Triangle: new version." if data.versions else ""),
         fontsize=8.5,
         x=0.01,
         ha="left",
@@ -104,10 +105,12 @@ def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: floa
             panel.fill_between([x - 0.45, x + 0.45], point.low, point.high, color=GREY, alpha=0.25, linewidth=0)
             panel.plot([x - 0.45, x + 0.45], [point.before] * 2, color=GREY, linewidth=0.9)
         if last is not None:
-            if last.golden == point.golden:
-                panel.plot([at[last.week], x], [last.result.value, point.result.value], color=BLUE, linewidth=1.1)
-            else:
+            if last.golden != point.golden:
                 panel.axvline((at[last.week] + x) / 2, color=GREY, linestyle=":", linewidth=1.1)
+            elif weeks_between(last.week, point.week) == 1:  # no line through a week that is missing
+                panel.plot([at[last.week], x], [last.result.value, point.result.value], color=BLUE, linewidth=1.1)
+        if point.week in data.versions:
+            panel.plot([x], [0], "^", transform=panel.get_xaxis_transform(), color=INK, markersize=6, clip_on=False)
         last = point
         if not math.isnan(point.result.low):
             panel.plot([x, x], [point.result.low, point.result.high], color=BLUE, linewidth=1.5)

@@ -1,13 +1,13 @@
 """Scales of charts: round ends and round ticks, at most five of them.
 
-Decides where a tick stands: at multiples of 1, 2, 2.5 or 5 times a power of ten.
+Decides where a tick stands: at multiples of 1, 2, 2.5 or 5 times a power of ten, so many that both ends fit.
 """
 
 from __future__ import annotations
 
 import math
 
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
 MOST_STEPS = 4
 
 
@@ -18,6 +18,8 @@ def round_ticks(low: float, high: float, *, cap: float | None = None) -> list[fl
     [0.4, 0.6, 0.8, 1.0]
     >>> round_ticks(0.0, 1130.0)
     [0.0, 500.0, 1000.0, 1500.0]
+    >>> round_ticks(0.5418, 0.938, cap=1.0)  # neither end is a tick of the step that its size asks for
+    [0.4, 0.6, 0.8, 1.0]
     """
     high = max(high, low + 1e-9) if high > low else low + (abs(low) or 1.0) * 0.1
     power = 10.0 ** math.floor(math.log10((high - low) / MOST_STEPS))
@@ -26,4 +28,4 @@ def round_ticks(low: float, high: float, *, cap: float | None = None) -> list[fl
         if last - first <= MOST_STEPS:
             ticks = [round(number * step, 10) for number in range(first, last + 1)]
             return [one for one in ticks if cap is None or one <= cap + 1e-9]
-    raise AssertionError("ten times the power of ten always fits")
+    raise AssertionError("twenty times the power of ten always fits")

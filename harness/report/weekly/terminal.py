@@ -18,6 +18,8 @@ def terminal_lines(data: WeeklyData) -> list[str]:
     lines.append(f"{data.word}. {data.headline[0]}")
     lines += [f"  {sentence}" for sentence in data.headline[1:]]
     lines += [f"  {heading}: {sentence}" for heading, said in data.screen for sentence in said]
+    lines += [f"  New errors: {sentence}" for sentence in data.new_errors]
+    lines += [f"  {heading}: {sentence}" for heading, sentence in data.in_short]
     if data.asks:
         lines.append("Asks:")
         for one in data.asks[:MOST_ASKS]:

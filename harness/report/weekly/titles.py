@@ -13,6 +13,7 @@ from harness.report.parts import numbers
 from harness.report.parts.disputes import Dispute
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Engineering, Judgement, Series, WeekCosts, WeeklyData
+from harness.report.weekly.error_data import KIND_NAMES, Cluster, Errors
 from harness.report.weekly.operations import Operations
 from harness.report.weekly.production import Production, newest_findings
 from harness.report.weekly.targets import is_below_in_production
@@ -177,3 +178,43 @@ def _rate(one: WeekCosts) -> str:
 def names_of(data: WeeklyData) -> dict[str, str]:
     """Category id -> name."""
     return {row.id: row.name for row in data.rows}
+
+
+def gathered(one: Cluster) -> str:
+    """Where the errors of a cluster gather; ``most`` only where it is more than half of them.
+
+    >>> from harness.report.weekly.error_data import Part
+    >>> part = Part("language", "de", 52, 0, 90, 0.01)
+    >>> gathered(Cluster("hate", "Hate", "fn", 2_242, 0, 2_500, 9_000, 0.01, True, (part,), ()))
+    '52 of them in language de, where they are denser than elsewhere'
+    """
+    part = one.parts[0]
+    if 2 * part.n_new > one.n_new:
+        return f"most in {part.slice} {part.value} ({numbers.count(part.n_new)} of {numbers.count(one.n_new)})"
+    return f"{numbers.count(part.n_new)} of them in {part.slice} {part.value}, where they are denser than elsewhere"
+
+
+def new_error_sentences(errors: Errors | None) -> tuple[str, ...]:
+    """Clusters of new errors that stand out, a sentence each."""
+    if errors is None or not errors.is_new or not errors.n_new:
+        return ()
+    return tuple(
+        f"{one.name}: {plural(one.n_new, 'item')} newly {KIND_NAMES[one.kind]}"
+        + (f", {gathered(one)}" if one.parts else "")
+        for one in errors.clusters
+        if one.stands_out
+    )
+
+
+def in_short(
+    operations: Operations, disputes: Sequence[Dispute], engineering: Engineering, week: str
+) -> tuple[tuple[str, str], ...]:
+    """Heading and finding of what operations and engineering read: the same sentences on every surface."""
+    costs = "; ".join(title for _, title in cost_titles(engineering)) if engineering.has_costs else ""
+    found = (
+        ("A day in production", workload_title(operations, week)),
+        ("Languages", languages_title(operations) if operations.languages else ""),
+        ("Disputes", disputes_title(disputes)),
+        ("Cost and time", f"{costs}." if costs else ""),
+    )
+    return tuple((heading, sentence) for heading, sentence in found if sentence)

@@ -68,6 +68,8 @@ def _summary(data: WeeklyData) -> Sheet:
     rows.append(("Verdict", data.word, ""))
     rows += [("Headline", sentence, "") for sentence in data.headline]
     rows += [(heading, sentence, "") for heading, said in data.screen for sentence in said]
+    rows += [("New errors", sentence, "") for sentence in data.new_errors]
+    rows += [(heading, sentence, "") for heading, sentence in data.in_short]
     rows += [("Why", sentence, "") for sentence in data.causes if sentence not in data.headline]
     shown = [one for one in data.movements if one.sentence not in data.headline]
     rows += [("Moved", one.sentence, one.week) for one in (*shown, *data.earlier)]
