@@ -205,8 +205,7 @@ def production_sentence(rows: Sequence[CategoryRow]) -> str:
         said = ", met on this set" if judged.verdict == "met" else ""
         below.append(f"{row.name} {numbers.share(there.value)} (target {numbers.share(judged.target, 0)}{said})")
     return (
-        f"In production, at the policy's prevalence, precision stays below its target in "
-        f"{plural(len(below), 'category', 'categories')}: {enumerated(below)}."
+        f"In production, at the policy's prevalence, precision stays below its target: {enumerated(below)}."
         if below
         else ""
     )

@@ -39,8 +39,7 @@ def targets_title(rows: Sequence[CategoryRow]) -> str:
     if not said:
         return "The policy states no targets."
     below = [row.name for row in rows if is_below_in_production(row)]
-    many = plural(len(below), "category", "categories")
-    there = f" In production, at the policy’s prevalence, precision stays below target in {many}: {enumerated(below)}."
+    there = f" In production, at the policy’s prevalence, precision stays below target in {enumerated(below)}."
     return "; ".join(said) + "." + (there if below else "")
 
 
