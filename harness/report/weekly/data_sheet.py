@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from harness.report.parts.fields import Field, ends, field, fields, table
-from harness.report.parts.xlsx import Chart, Column, Sheet, number
+from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number
 from harness.report.weekly import titles
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
 from harness.report.weekly.drawings import trend_ticks
