@@ -220,10 +220,11 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
 
 def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
     """Print what a run would ask and cost."""
+    from harness.jobs.prompt_tokens import counts_of
     from harness.runner.dry_run import dry_run
     from harness.runner.measures import FEWEST
 
-    estimates = dry_run(prepared.request)
+    estimates = dry_run(prepared.request, counts_of(prepared.loaded))
     if as_json:
         print_json({name: one.as_dict() for name, one in estimates.items()})
         return
@@ -248,6 +249,10 @@ def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
             "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output. It may be far off: run "
             f"--limit {2 * FEWEST} once, and the estimate rests on its answers.",
         )
+    if any(one.basis == "tokeniser" for one in estimates.values()):
+        notes.insert(
+            0, "Input counted by the model's tokeniser; output tokens are max_tokens, the most an answer takes."
+        )
     click.echo(to_terminal(Table("", columns, tuple(rows), (" ".join(notes),), frozenset(columns[1:-1]))))
 
 
@@ -257,4 +262,6 @@ def _basis_words(one: CandidateEstimate) -> str:
         return "nothing to ask"
     if one.basis == "rule":
         return "rule of thumb"
+    if one.basis == "tokeniser":
+        return "its tokeniser"
     return f"{one.n_measured:,} answers" + ("" if one.basis == "candidate" else " of the model to other candidates")

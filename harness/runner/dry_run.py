@@ -1,18 +1,19 @@
 """What a run would ask for, without asking: calls, answers at hand, tokens and cost.
 
 Decides what the figures rest on: what answers to the same candidate were seen to take (those of this run first, then
-those of earlier ones), else what the same model's answers to other candidates took, else the rule of
-``budget.estimate`` (a token for every 4 bytes of a request's body, 1,500 an image; as output the body's ``max_tokens``,
-else 256). A later question that hangs on an answer nobody has yet cannot be counted: the figures are then a lower
-bound, and say so.
+those of earlier ones), else what the same model's answers to other candidates took, else what the model's tokeniser
+counts, where the caller has one, else the rule of ``budget.estimate`` (a token for every 4 bytes of a request's body,
+1,500 an image). Of answers that nobody has seen, that rule tells the length: the body's ``max_tokens``, else 256. A
+later question that hangs on an answer nobody has yet cannot be counted: the figures are then a lower bound, and say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import orjson
@@ -28,9 +29,11 @@ from harness.runner.measures import Measure, keys_of
 from harness.runner.run_request import RunRequest
 from harness.runner.usage import usage_of
 
-Basis = Literal["candidate", "model", "rule"]
-"""Answers to the same candidate, answers of the same model to others, or the rule of thumb."""
-BASES: tuple[Basis, ...] = ("candidate", "model", "rule")
+Basis = Literal["candidate", "model", "tokeniser", "rule"]
+"""Answers to the same candidate, answers of the same model to others, its tokeniser, or the rule of thumb."""
+BASES: tuple[Basis, ...] = ("candidate", "model", "tokeniser", "rule")
+Count = Callable[[bytes], int]
+"""Body of a request -> its input tokens, by the model's own tokeniser."""
 MOST_LEARNT = 1000
 
 
@@ -39,6 +42,7 @@ class _Asked:
     """Calls to one model: what the rule of thumb makes of them, and what answers at hand were seen to take."""
 
     calls: int = 0
+    counted_input: int = 0
     rule_input: int = 0
     rule_output: int = 0
     seen: Measure = field(default_factory=Measure)
@@ -77,8 +81,11 @@ class CandidateEstimate:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def dry_run(request: RunRequest) -> Mapping[str, CandidateEstimate]:
-    """Count what every candidate would ask for; reads the response cache, writes nothing and calls nobody."""
+def dry_run(request: RunRequest, counts: Mapping[str, Count] = MappingProxyType({})) -> Mapping[str, CandidateEstimate]:
+    """Count what every candidate would ask for; reads the response cache, writes nothing and calls nobody.
+
+    ``counts`` has the tokenisers of models, by their ids, as far as they are known.
+    """
     cache = ResponseCache(request.cache_path, lambda: datetime.now(UTC)) if request.cache_path.exists() else None
     indices = request.indices()
     asked: set[bytes] = set()
@@ -86,9 +93,9 @@ def dry_run(request: RunRequest) -> Mapping[str, CandidateEstimate]:
         found: dict[str, CandidateEstimate] = {}
         for candidate in request.candidates:
             one = found[candidate.id] = CandidateEstimate()
-            for model_id, calls in _count(request, candidate, indices, cache, one, asked).items():
+            for model_id, calls in _count(request, candidate, indices, cache, one, asked, counts).items():
                 if calls.calls:
-                    _price(request, candidate, model_id, calls, cache, one)
+                    _price(request, candidate, model_id, calls, cache, one, is_counted=model_id in counts)
         return found
     finally:
         if cache is not None:
@@ -102,6 +109,7 @@ def _count(
     cache: ResponseCache | None,
     total: CandidateEstimate,
     asked: set[bytes],
+    counts: Mapping[str, Count],
 ) -> dict[str, _Asked]:
     """Count a candidate's calls, by model."""
     by_model: dict[str, _Asked] = {}
@@ -132,6 +140,8 @@ def _count(
                 model.calls += 1
                 model.rule_input += expected.input_tokens
                 model.rule_output += expected.output_tokens
+                if one.model_id in counts:
+                    model.counted_input += counts[one.model_id](one.body)
         if step.is_open:
             total.is_lower_bound = total.is_lower_bound or _may_ask_again(candidate)
     if faults and len(faults) == n_decisions:  # as the run itself would end
@@ -161,6 +171,8 @@ def _price(
     calls: _Asked,
     cache: ResponseCache | None,
     total: CandidateEstimate,
+    *,
+    is_counted: bool,
 ) -> None:
     """Add the tokens and money of the calls to one model."""
     endpoint = request.endpoints[model_id]
@@ -172,6 +184,8 @@ def _price(
         n_thought = round(calls.calls * seen.reasoning_tokens / seen.calls)
         n_cached = round(n_input * seen.cached_tokens / seen.input_tokens) if seen.input_tokens else 0
         total.n_measured += seen.calls
+    elif is_counted:
+        basis, n_input = "tokeniser", calls.counted_input
     total.input_tokens += n_input
     total.cached_input_tokens += n_cached
     total.output_tokens += n_output

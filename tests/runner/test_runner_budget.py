@@ -293,6 +293,27 @@ def test_a_dry_run_learns_from_answers_and_is_within_15_percent(tmp_path):
     assert abs(rough.cost_usd / real.cost_usd - 1) > 0.3
 
 
+def test_a_tokeniser_counts_before_the_first_answer(tmp_path):
+    """Without one answer the input was a token for every 4 bytes."""
+
+    def spoken(text, attempt):
+        return answer("unsafe", prompt_tokens=7 + len(text), completion_tokens=8)
+
+    def count(body):
+        return 7 + len(orjson.loads(body)["messages"][-1]["content"])
+
+    request = make_request(tmp_path, FakeGolden(50), price=PRICE)
+    expected = dry_run(request, {"m": count})["v1"]
+    assert expected.basis == "tokeniser"
+    assert dry_run(request, {"other": count})["v1"].basis == "rule"
+    real = run(request, FakeTransport(spoken))
+    rows = open_run(real.path).candidate("v1")
+    assert expected.input_tokens == int(rows.tokens["input_tokens"].sum())
+    assert (
+        dry_run(make_request(tmp_path, FakeGolden(50), price=PRICE, wave="w"), {"m": count})["v1"].basis == "candidate"
+    )
+
+
 def test_a_changed_prompt_is_estimated_from_the_models_other_answers(tmp_path):
     run(make_request(tmp_path, FakeGolden(40), price=PRICE), FakeTransport(odd_tokeniser))
     request = make_request(tmp_path, FakeGolden(200), [Asking("v2", prompt="Is that safe?")], price=PRICE)
