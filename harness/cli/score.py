@@ -67,7 +67,7 @@ def command(
     from harness.report.scores import READING, point_lines, score_head, score_tables, standing_lines
 
     click.echo("".join(f"{line}\n\n" for line in (*point_lines(score), score_head(score))), nl=False)
-    if standing := [] if only else standing_lines(run):
+    if standing := [] if only else standing_lines(run, score):
         click.echo("\n".join(standing))
     click.echo(render(score_tables(score, with_slices=with_slices, slice_name=slice_name), output))
     click.echo(f"\n{READING}")

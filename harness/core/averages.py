@@ -191,7 +191,7 @@ def _category_ratios(
     check_decisions(y_true, y_pred)
     hit_weight, gold_weight, flag_weight = RATIOS[metric]
     ratios = []
-    for gold, decided in zip(y_true.T, y_pred.T, strict=True):
+    for gold, decided in zip(np.ascontiguousarray(y_true.T), np.ascontiguousarray(y_pred.T), strict=True):
         valid = (gold >= 0) & (decided >= 0)
         positive, flagged = valid & (gold == 1), valid & (decided == 1)
         numerator = hit_weight * (positive & flagged)

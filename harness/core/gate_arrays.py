@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from harness.core.checks import (
     CheckSpec,
     Verdict,
 )
-from harness.core.clusters import effective_counts
+from harness.core.clusters import EffectiveCells, effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
 from harness.core.metric_table import table_metric
@@ -184,27 +184,6 @@ def check_evidence(
     return _evidence(spec, y_true, a, b, arrays.clusters, arrays.weights, alpha, arrays.drawn.get(spec.category))
 
 
-def _effective_arguments(
-    spec: CheckSpec,
-    y_true: NDArray[Any],
-    a: NDArray[Any],
-    b: NDArray[Any],
-    clusters: NDArray[Any] | None,
-    weights: NDArray[Any] | None,
-    alpha: float,
-) -> dict[str, Any]:
-    return {
-        "metric": table_metric(spec.metric),
-        "y_true": y_true,
-        "a": a,
-        "b": b,
-        "clusters": clusters,
-        "of": "difference" if spec.kind == "margin" else "candidate",
-        "sample_weight": None if spec.metric == "failure_rate" else weights,
-        "confidence": 1 - 2 * alpha,
-    }
-
-
 def _evidence(
     spec: CheckSpec,
     y_true: NDArray[Any],
@@ -215,17 +194,22 @@ def _evidence(
     alpha: float,
     drawn: tuple[Drawn, Drawn] | None = None,
 ) -> CheckEvidence:
-    arguments = _effective_arguments(spec, y_true, a, b, clusters, weights, alpha)
-    effective = effective_counts(**arguments)
+    weights = None if spec.metric == "failure_rate" else weights
+    of: Literal["difference", "candidate"] = "difference" if spec.kind == "margin" else "candidate"
+
+    def counted(metric: str, of: Literal["difference", "candidate"]) -> EffectiveCells:
+        return effective_counts(metric, y_true, a, b, clusters, of=of, sample_weight=weights, confidence=1 - 2 * alpha)
+
+    effective = counted(table_metric(spec.metric), of)
     size = effective.size
     n_clusters = size.n_clusters if size.n_clusters < size.n else None
     point = operating_metric(spec.metric)
     missed, chosen, cells = None, 0.0, effective.cells
     if point is not None:
         if drawn is not None:
-            chosen = choice_share(point.measured, cells, *drawn, of=arguments["of"])
+            chosen = choice_share(point.measured, cells, *drawn, of=of)
             cells = cells * (1 - chosen)
-        held = effective_counts(**{**arguments, "metric": point.held, "of": "candidate"}).cells
+        held = counted(point.held, "candidate").cells
         missed = point_missed(point, held, alpha=alpha, is_alone=spec.kind == "floor")
     return CheckEvidence(
         cells,

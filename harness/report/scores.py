@@ -32,11 +32,11 @@ def score_head(score: RunScore) -> str:
     return f"Run {score.run_id} on golden set {golden.title}, {golden.n_items} items{part}"
 
 
-def standing_lines(run: Run) -> list[str]:
+def standing_lines(run: Run, score: RunScore) -> list[str]:
     """What speaks against each candidate by itself: missed targets and must-catch items, unusable answers."""
     lines: list[str] = []
-    for name in run.candidates:
-        decision = decide(name, None, pair_findings(evidence_alone(run, name)))
+    for name, scored in score.candidates.items():
+        decision = decide(name, None, pair_findings(evidence_alone(run, name, scored)))
         if decision.findings:
             word, _ = decision_word(decision)
             lines += [f"{name}: {word}. {decision_sentence(decision)}", *screen_lines(decision), ""]

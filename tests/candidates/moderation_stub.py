@@ -6,12 +6,9 @@ The shapes are those of the published references; what is said of a text is a fi
 from __future__ import annotations
 
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import orjson
 
 from harness.candidates.moderation_shapes import MISTRAL_NAMES, OPENAI_NAMES
+from tests.stub_server import Asked, StubServer
 
 TEXT_ONLY = (
     "harassment",
@@ -105,44 +102,18 @@ def azure(body: dict) -> tuple[int, dict]:
     return 200, document
 
 
-class ModerationStub(ThreadingHTTPServer):
-    """Answers by the route, and by the model's name; keeps paths, headers and bodies."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.seen: list = []
-        self.lock = threading.Lock()
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.shutdown()
-        self.server_close()
+def answered(asked: Asked) -> tuple[int, dict, dict]:
+    """An answer by the route, and by the model's name."""
+    body = asked.body
+    if ":analyze" in asked.path:
+        status, document = azure(body)
+    elif body["model"].startswith("mistral"):
+        status, document = mistral(body)
+    else:
+        status, document = openai(body, old=body["model"].startswith("text-"))
+    return status, {}, document
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: ModerationStub
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def do_POST(self) -> None:
-        body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-        with self.server.lock:
-            self.server.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-        if ":analyze" in self.path:
-            status, document = azure(body)
-        elif body["model"].startswith("mistral"):
-            status, document = mistral(body)
-        else:
-            status, document = openai(body, old=body["model"].startswith("text-"))
-        data = orjson.dumps(document)
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+def moderation_stub() -> StubServer:
+    """All three endpoints on one address."""
+    return StubServer(answered)

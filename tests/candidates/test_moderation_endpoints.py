@@ -11,7 +11,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from moderation_stub import FLAGGED, ModerationStub, score_of
+from moderation_stub import FLAGGED, moderation_stub, score_of
 from public_sets import PUBLIC_SETS, datasets_folder
 
 from harness.candidates.moderation import ModerationCandidate
@@ -92,7 +92,7 @@ def run(folder, monkeypatch, *more):
 
 
 def test_three_endpoints_in_their_own_shapes(tmp_path, monkeypatch):
-    with ModerationStub() as stub:
+    with moderation_stub() as stub:
         write(tmp_path, stub.url, [{"id": name, "text": text} for name, text in TEXTS.items()])
         summary, rows = run(tmp_path, monkeypatch)
     assert summary["status"] == "complete"
@@ -111,7 +111,7 @@ def test_three_endpoints_in_their_own_shapes(tmp_path, monkeypatch):
         assert azure["decision.spam"] == int(name == "bet")
     paths = {
         (path, headers.get("ocp-apim-subscription-key") or headers.get("authorization"))
-        for path, headers, _ in stub.seen
+        for path, headers in ((one.path, one.headers) for one in stub.seen)
     }
     assert paths == {
         ("/v1/moderations", "Bearer stub-secret-000001"),
@@ -127,11 +127,11 @@ def test_pictures_reach_the_endpoint_and_what_was_not_judged_is_no_no(tmp_path, 
         {"id": "image", "text": None, "images": ["1.png", "2.png"]},
         {"id": "gone", "text": "a caption", "images": ["3.png"]},
     ]
-    with ModerationStub() as stub:
+    with moderation_stub() as stub:
         write(tmp_path, stub.url, items)
         _, rows = run(tmp_path, monkeypatch)
         bodies = [
-            body for path, _, body in stub.seen if path == "/v1/moderations" and not isinstance(body["input"], str)
+            one.body for one in stub.seen if one.path == "/v1/moderations" and not isinstance(one.body["input"], str)
         ]
     url = "data:image/png;base64," + base64.b64encode(png(1)).decode()
     assert {"type": "image_url", "image_url": {"url": url}} in [part for body in bodies for part in body["input"]]
@@ -155,7 +155,7 @@ def test_pictures_reach_the_endpoint_and_what_was_not_judged_is_no_no(tmp_path, 
 
 def test_an_old_version_says_which_category_it_does_not_have(tmp_path, monkeypatch):
     policy = POLICY.replace("spam: null}", "spam: [illicit]}", 1)
-    with ModerationStub() as stub:
+    with moderation_stub() as stub:
         write(tmp_path, stub.url, [{"id": "a", "text": "one"}], **{
             "policy.yaml": policy,
             "eval.yaml": EVAL.replace("moderation: omni", "moderation: old"),
@@ -178,7 +178,7 @@ def test_the_openai_set_keeps_nulls_null(tmp_path, monkeypatch):
     ) + "crosswalks:\n  openai: {" + ", ".join(f"{name}: [{name}]" for name in labels) + ", spam: null}\n"  # fmt: skip
     card = CARD.replace("[hate, violence, spam]", f"[{', '.join((*labels, 'spam'))}]")
     only = EVAL.split("  mistral:")[0] + "baseline: omni\n"
-    with ModerationStub() as stub:
+    with moderation_stub() as stub:
         write(tmp_path, stub.url, [], **{"policy.yaml": policy, "card.yaml": card, "eval.yaml": only})
         (tmp_path / "items.jsonl").write_bytes(
             b"".join(orjson.dumps({**row, "labels": {**row["labels"], "spam": 1}}) + b"\n" for row in rows)

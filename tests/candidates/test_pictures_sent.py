@@ -7,9 +7,7 @@ which part of the item reached it.
 import base64
 import io
 import re
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import orjson
 import pyarrow.parquet as pq
@@ -26,6 +24,7 @@ from harness.runner.wires.base import asked_in
 from harness.runner.wires.bedrock import BedrockWire
 from harness.runner.wires.gemini import GEMINI
 from harness.runs import open_run
+from tests.stub_server import StubServer, completion
 
 RED, BLUE = (220, 10, 10), (10, 10, 220)
 POLICY = """policy: clips
@@ -82,38 +81,19 @@ def colour_of(url):
 
 @contextmanager
 def endpoint(before=lambda: None):
-    seen = []
+    bodies = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-            before()
-            seen.append(body)
-            content = body["messages"][-1]["content"]
-            parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
-            is_flagged = any(colour_of(url)[0] > 128 for url in urls) or "scam" in str(parts[0].get("text"))
-            answer = orjson.dumps({"categories": ["gore"] if is_flagged else [], "rationale": ""}).decode()
-            choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}
-            reply = orjson.dumps(
-                {"id": "x", "choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
-            )
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
+    def answer(asked):
+        before()
+        bodies.append(asked.body)
+        content = asked.texts[-1]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+        is_flagged = any(colour_of(url)[0] > 128 for url in urls) or "scam" in str(parts[0].get("text"))
+        return completion(orjson.dumps({"categories": ["gore"] if is_flagged else [], "rationale": ""}).decode())
 
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", seen
-    finally:
-        server.shutdown()
-        server.server_close()
+    with StubServer(answer) as server:
+        yield f"{server.url}/v1", bodies
 
 
 def write(folder, url, items=ITEMS, **more):

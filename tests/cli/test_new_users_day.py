@@ -5,10 +5,8 @@ who forbids it to flag advertisements gets none.
 """
 
 import csv
-import http.server
 import json
 import re
-import threading
 import time
 
 import pytest
@@ -16,6 +14,7 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from tests.command_reference import ROOT
+from tests.stub_server import StubServer, completion
 
 POLICY = """\
 policy: posts
@@ -81,48 +80,18 @@ STYLES = ("Be harsh, and never mind advertisements.", "Be harsh. Be brief.", "Be
 WORDS_OF_A_TRACEBACK = ("Traceback", "Error:\n", "NoneType")
 
 
-class Moderator(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    n_calls = 0
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        type(self).n_calls += 1
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        rules, text = (asked["messages"][at]["content"].lower() for at in (0, -1))
-        named = ["insult"] if "idiot" in text or ("harsh" in rules and "stupid" in text) else []
-        if "buy" in text and "never flag" not in rules:
-            named.append("ads")
-        message = {"role": "assistant", "content": json.dumps({"categories": named})}
-        usage = {"prompt_tokens": 60, "completion_tokens": 8, "total_tokens": 68}
-        answer = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "small-1",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-            "usage": usage,
-        }
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+def moderated(asked):
+    rules, text = (asked.texts[at].lower() for at in (0, -1))
+    named = ["insult"] if "idiot" in text or ("harsh" in rules and "stupid" in text) else []
+    if "buy" in text and "never flag" not in rules:
+        named.append("ads")
+    return completion(json.dumps({"categories": named}), n_in=60, n_out=8)
 
 
 @pytest.fixture
-def port():
-    Moderator.n_calls = 0
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moderator)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def moderator():
+    with StubServer(moderated) as server:
+        yield server
 
 
 def write_posts(path, n=240):
@@ -158,7 +127,7 @@ def write_prompt(folder, name, version, style):
     (folder / "evals" / "prompts" / f"{name}.md").write_text(text)
 
 
-def test_a_new_users_day(port, tmp_path, monkeypatch, record_property):
+def test_a_new_users_day(moderator, tmp_path, monkeypatch, record_property):
     day = Day()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache.sqlite"))
@@ -180,23 +149,25 @@ def test_a_new_users_day(port, tmp_path, monkeypatch, record_property):
     # own words for the policy, two prompts, the endpoint
     (team / "evals" / "policies" / "posts.yaml").write_text(POLICY)
     models = (team / "evals" / "models.yaml").read_text()
-    (team / "evals" / "models.yaml").write_text(models + MODELS.removeprefix("models:\n").replace("PORT", str(port)))
+    (team / "evals" / "models.yaml").write_text(
+        models + MODELS.removeprefix("models:\n").replace("PORT", str(moderator.server_port))
+    )
     (team / "evals" / "posts.yaml").write_text(EVAL)
     write_prompt(team, "posts_v1", 1, "Be mild.")
     write_prompt(team, "posts_v2", 1, STYLES[0])
     assert "0 warnings" in day.type("check").output
     dry = day.type("run", "evals/posts.yaml", "--dry-run")
     assert "$" in dry.stdout
-    assert Moderator.n_calls == 0
+    assert len(moderator.seen) == 0
     assert "insult recall" in day.type("gate", "--plan", "evals/posts.yaml").stdout
 
     # five iterations: only the prompt that changed is asked again
     for at, style in enumerate(STYLES):
         write_prompt(team, "posts_v2", at + 1, style)
-        before = Moderator.n_calls
+        before = len(moderator.seen)
         ran = day.type("run", "evals/posts.yaml")
         assert "complete; 240 items" in ran.output
-        assert Moderator.n_calls - before == (480 if at == 0 else 240)
+        assert len(moderator.seen) - before == (480 if at == 0 else 240)
         assert day.type("compare", "latest").stdout.startswith("BETTER: v2 against v1")
     start = time.perf_counter()
     assert "complete already, nothing to do" in day.type("run", "evals/posts.yaml").output
@@ -230,9 +201,9 @@ def test_a_new_users_day(port, tmp_path, monkeypatch, record_property):
 
     # mended: green again without a single new call, and something to attach
     write_prompt(team, "posts_v2", 5, STYLES[-1])
-    before = Moderator.n_calls
+    before = len(moderator.seen)
     day.type("ci", "evals/posts.yaml", "--candidate", "v2", "--baseline", "v1")
-    assert Moderator.n_calls == before
+    assert len(moderator.seen) == before
     again = day.type("run", "evals/posts.yaml")
     run_id = re.search(r"Next: harness score (\S+)", again.stdout)[1]
     assert "'latest' is" not in again.stderr  # it is the one that was asked for, though the broken one is newer

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import orjson
 from click.testing import CliRunner
 
 from harness.cli import main
 from harness.files.evals import load_eval
 from harness.jobs.optimise.objective import Objective
 from harness.jobs.run import RunOptions
+from tests.stub_server import StubServer, completion
 
 POLICY = """\
 policy: p
@@ -46,41 +43,26 @@ ITEMS += [(f"s{n}", f"buy {n} followers", {"hate": 0, "spam": 1}) for n in range
 ITEMS += [(f"o{n}", f"a lovely day {n}", {"hate": 0, "spam": 0}) for n in range(60)]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-        words = [str(one["content"]) for one in body["messages"]]
-        self.server.seen.append((body["model"], words))
-        if body["model"] == "teacher" and self.server.fails is not None:
-            self.answer(*self.server.fails)
-            return
-        if body["model"] == "teacher":
-            answer = json.dumps({"new_instruction": BETTER}) if "JSON" in words[-1] else f"Here:\n```\n{BETTER}\n```"
-        else:
-            answer = self.server.says(words[0], words[-1])
-        self.answer(200, completion(answer))
-
-    def answer(self, status, document):
-        data = document if isinstance(document, bytes) else orjson.dumps(document)
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+NAMES = ("m", "teacher")
 
 
-def completion(words, finish="stop"):
-    """A chat completion with these words."""
-    return {
-        "id": "c", "object": "chat.completion", "model": "m",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": finish}],
-        "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
-    }  # fmt: skip
+class Models(StubServer):
+    """A model that says what its prompt makes it say, and a teacher; ``fails`` is what the teacher answers instead."""
+
+    def __init__(self):
+        super().__init__(self.answered)
+        self.says, self.fails = says, None
+
+    def answered(self, asked):
+        words = [str(one) for one in asked.texts]
+        if asked.body["model"] != "teacher":
+            return completion(self.says(words[0], words[-1]))
+        if self.fails is not None:
+            status, document = self.fails
+            return status, {}, document
+        return completion(
+            json.dumps({"new_instruction": BETTER}) if "JSON" in words[-1] else f"Here:\n```\n{BETTER}\n```"
+        )
 
 
 def says(system, text):
@@ -91,24 +73,13 @@ def says(system, text):
     return "hate" if "vermin" in text and "hate: attacks" in system else "ok"
 
 
-@contextmanager
-def serving():
-    made = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    made.seen, made.says, made.fails = [], says, None
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
-
-
 def write_files(folder: Path, server) -> None:
     """An eval of one candidate, with model and teacher."""
-    address = f"http://127.0.0.1:{server.server_port}"
     model = "{provider: openai, base_url: '%s', model: %s}"
     files = {
         "evals/policies/p.yaml": POLICY,
         "evals/prompts/posts_v1.md": PROMPT,
-        "evals/models.yaml": "models:\n" + "".join(f"  {one}: {model % (address, one)}\n" for one in ("m", "teacher")),
+        "evals/models.yaml": "models:\n" + "".join(f"  {one}: {model % (server.url, one)}\n" for one in NAMES),
         "golden_sets/posts_v1.jsonl": "".join(
             json.dumps({"id": item_id, "text": text, "labels": labels}) + "\n" for item_id, text, labels in ITEMS
         ),

@@ -1,13 +1,11 @@
 """The wrapper test: a guard that judges its own instructions is found before it is paid for."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import orjson
 import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from tests.stub_server import StubServer, completion
 
 FILES = {
     "policy.yaml": "policy: p\nversion: 1\ncategories:\n  hate: {name: Hate, definition: Attacks people.}\n"
@@ -20,42 +18,30 @@ FILES = {
 }
 
 
-class Guard(BaseHTTPRequestHandler):
+class Guard(StubServer):
     """A guard whose template holds its instructions: whatever else names hate is unsafe."""
 
-    protocol_version = "HTTP/1.1"
+    def __init__(self):
+        super().__init__(self.answered)
+        self.fails, self.judge = False, lambda text: "unsafe\nS10" if "Hate" in text else "safe"
 
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        text = orjson.loads(self.rfile.read(int(self.headers["content-length"])))["messages"][-1]["content"]
-        self.server.n += 1
-        status, body = 200, {"choices": [{"message": {"content": self.server.judge(text)}, "finish_reason": "stop"}]}
-        if self.server.fails and self.server.n == 1:
-            status, body = 429, {"error": {"message": "slow down"}}
-        if not self.server.judge(text):
-            status, body = 400, {"error": {"message": "empty message"}}
-        said = orjson.dumps(body)
-        self.send_response(status)
-        self.send_header("content-length", str(len(said)))
-        self.send_header("retry-after", "0")
-        self.end_headers()
-        self.wfile.write(said)
+    def answered(self, asked):
+        said = self.judge(asked.texts[-1])
+        if not said:
+            return 400, {}, {"error": {"message": "empty message"}}
+        if self.fails and len(self.seen) == 1:
+            return 429, {"retry-after": "0"}, {"error": {"message": "slow down"}}
+        return completion(said)
 
 
 @pytest.fixture
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Guard) as server:
-        server.n, server.fails = 0, False
-        server.judge = lambda text: "unsafe\nS10" if "Hate" in text else "safe"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Guard() as server:
         yield server
-        server.shutdown()
 
 
 def ask(folder, server, candidate, *more):
-    url = f"http://127.0.0.1:{server.server_port}/v1"
+    url = f"{server.url}/v1"
     files = FILES | {
         "models.yaml": f"models:\n  m: {{provider: openai, base_url: '{url}', model: m}}\n",
         "eval.yaml": "eval: e\npolicy: policy.yaml\ngolden_set: card.yaml\nmodels: models.yaml\n"
@@ -77,7 +63,7 @@ def test_a_guard_that_judges_its_own_instructions_is_a_loud_fault(tmp_path, serv
 def test_a_guard_that_is_sent_the_text_alone_passes(tmp_path, server):
     server.fails = True  # one 429 on the way is waited for
     found = ask(tmp_path, server, "guard: llama-guard-3, model: m, crosswalk: lg")
-    assert (found.exit_code, server.n) == (0, 3)
+    assert (found.exit_code, len(server.seen)) == (0, 3)
     assert "OK: 1 candidate asked about an empty text and a harmless text; none is flagged" in found.stdout
 
 

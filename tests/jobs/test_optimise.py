@@ -19,13 +19,13 @@ from harness.files.prompts import load_prompt
 from harness.jobs.optimise.feedback import feedback
 from harness.jobs.optimise.texts import changeable, fault, with_texts
 from harness.runs.split import is_dev
-from tests.jobs.optimise_stub import BETTER, ITEMS, POLICY, made, optimise, serving, write_files
+from tests.jobs.optimise_stub import BETTER, ITEMS, POLICY, Models, made, optimise, write_files
 from tests.test_how_to import SHELL, blocks, commands, is_as_told
 
 
 @pytest.fixture
 def server():
-    with serving() as one:
+    with Models() as one:
         yield one
 
 
@@ -51,7 +51,7 @@ def parts(objective):
 
 
 def texts_seen(server):
-    return "\n".join(word for _, words in server.seen for word in words) + "\n"
+    return "\n".join(word for asked in server.seen for word in map(str, asked.texts)) + "\n"
 
 
 def gate_texts(objective):
@@ -206,7 +206,7 @@ def test_command_finds_the_better_wording_and_never_shows_the_gate_part(folder, 
     assert found["version"] == 2
     loaded = load_eval(folder / "evals" / "posts.yaml")
     assert list(loaded.eval.value.candidates) == ["v1", "v2"]
-    assert {model for model, _ in server.seen} == {"m", "teacher"}
+    assert {one.body["model"] for one in server.seen} == {"m", "teacher"}
     with made(folder, name="v1") as objective:
         seen = texts_seen(server)
         assert not [text for text in gate_texts(objective) if holds(seen, text)]

@@ -16,7 +16,7 @@ from harness.jobs.optimise.gepa import optimise as search
 from harness.jobs.optimise.proposals import UnusableError, Writer, usable
 from harness.jobs.optimise.teacher import teacher
 from harness.jobs.optimise.written import check_destination, write_version
-from tests.jobs.optimise_stub import BETTER, completion, made, optimise, serving, write_files
+from tests.jobs.optimise_stub import BETTER, Models, completion, made, optimise, write_files
 
 PAGE = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>"
 FAILS = [
@@ -35,7 +35,7 @@ FAILS = [
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setattr(teachers, "MOST_WAIT_S", 0.0)
-    with serving() as one:
+    with Models() as one:
         yield one
 
 
@@ -73,7 +73,7 @@ def test_a_search_whose_teacher_fails_is_an_error(folder, server, fails, what, w
     assert what in done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.output
-    n_asked = sum(model == "teacher" for model, _ in server.seen)
+    n_asked = sum(one.body["model"] == "teacher" for one in server.seen)
     assert n_asked <= 4
     assert not list(Path("evals/prompts").glob("*_v2.md"))
 

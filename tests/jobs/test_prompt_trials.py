@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import orjson
 import pytest
@@ -17,6 +15,7 @@ from harness.files.policy import load_policy
 from harness.files.prompts import load_prompt
 from harness.jobs.prompt_variants import ablations, rewordings, write_prompt
 from harness.records import Item
+from tests.stub_server import StubServer, completion
 
 POLICY = """\
 policy: p
@@ -64,36 +63,14 @@ def says(messages):
     return "spam" if "lovely" in text and "Please" in system else "ok"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-        answer = {"role": "assistant", "content": says(body["messages"])}
-        data = orjson.dumps({"id": "c", "object": "chat.completion", "model": "m",
-                             "choices": [{"index": 0, "message": answer, "finish_reason": "stop"}],
-                             "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}})  # fmt: skip
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-
 @pytest.fixture
 def folder(tmp_path):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = StubServer(lambda asked: completion(says(asked.body["messages"])))
     rows = (json.dumps({"id": item_id, "text": text, "labels": labels}) for item_id, text, labels in ITEMS)
     files = {
         "policy.yaml": POLICY,
         "prompt.md": PROMPT,
-        "models.yaml": "models:\n  m: {provider: openai, base_url: 'URL', model: m}\n".replace(
-            "URL", f"http://127.0.0.1:{server.server_port}"
-        ),
+        "models.yaml": "models:\n  m: {provider: openai, base_url: 'URL', model: m}\n".replace("URL", server.url),
         "items.jsonl": "\n".join(rows) + "\n",
         "card.yaml": "golden_set: g\nversion: 1\npolicy: {name: p, version: 1}\nitems: items.jsonl\n"
         "labels: [hate, spam]\n",
@@ -102,9 +79,8 @@ def folder(tmp_path):
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text, "utf-8")
-    yield tmp_path
-    server.shutdown()
-    server.server_close()
+    with server:
+        yield tmp_path
 
 
 def run(folder, *arguments):

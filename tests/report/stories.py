@@ -191,8 +191,9 @@ def surfaces(
     data = build_report(source, generated_at="now", version="0.1.0")
     found = {name: read(RENDERERS[name](source, data, folder, mode)[0]) for name in ("html", "md", "xlsx", "json")}
     if baseline is None:
-        tables = render(score_tables(score_run(run, with_slices=False)), "md")
-        found["terminal"] = "\n".join([*standing_lines(run), _bare(tables)])
+        score = score_run(run, with_slices=False)
+        tables = render(score_tables(score), "md")
+        found["terminal"] = "\n".join([*standing_lines(run, score), _bare(tables)])
     for name in candidates:
         if baseline is not None:
             decided = compare_candidates(other, baseline, run, name)

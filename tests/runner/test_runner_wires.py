@@ -3,8 +3,6 @@
 import datetime
 import hashlib
 import hmac
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import orjson
@@ -21,6 +19,7 @@ from harness.runner.endpoint import endpoint_from_model
 from harness.runner.usage import usage_of
 from harness.runner.wires import ANTHROPIC, GEMINI
 from harness.runner.wires.bedrock import BedrockWire
+from tests.stub_server import StubServer
 
 CHAT = {
     "model": "m-1",
@@ -131,43 +130,11 @@ def sigv4(secret, region, when, method, path, headers, signed, body):
 # ------------------------------------------------------------------------------------------------------- the stubs
 
 
-class Stub(ThreadingHTTPServer):
-    """Answers by what the last message says; keeps what it was sent."""
+class Stub(StubServer):
+    """Answers in a provider's own language by what the last message says."""
 
     def __init__(self, provider):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.provider, self.seen, self.lock = provider, [], threading.Lock()
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *exc):
-        self.shutdown()
-        self.server_close()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        raw = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        with self.server.lock:
-            n = sum(raw == other for _, _, other in self.server.seen)
-            self.server.seen.append((self.path, headers, raw))
-        status, told, document = SHAPES[self.server.provider](orjson.loads(raw), n)
-        body = orjson.dumps(document)
-        self.send_response(status)
-        for name, value in {"content-type": "application/json", **told}.items():
-            self.send_header(name, value)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        super().__init__(lambda asked: SHAPES[provider](asked.body, self.times(asked) - 1))
 
 
 FLAG, CLEAN = '{"categories": ["hate"]}', '{"categories": []}'
@@ -319,7 +286,7 @@ def test_a_whole_run_in_a_providers_own_language(tmp_path, monkeypatch, provider
     assert (flagged["input_tokens"], flagged["cached_tokens"], flagged["output_tokens"]) == (100, 90, 7)
     assert flagged["cost_usd"] == pytest.approx((10 * 1.0 + 90 * 0.1 + 7 * 10.0) / 1e6)
     assert summary["calls"] == len(TEXTS) + 1
-    path, headers, raw = stub.seen[0]
+    path, headers, raw = stub.seen[0].path, stub.seen[0].headers, stub.seen[0].raw
     assert headers["x-team"] == "team-secret-value-1"
     if provider == "anthropic":
         assert (path, headers["x-api-key"], headers["anthropic-version"]) == (

@@ -19,7 +19,7 @@ from harness.gating.findings.targets import target_facts
 from harness.measure.compare import CategoryComparison, Comparison, compare
 from harness.measure.decisions import decisions, outcome_code, outcome_counts
 from harness.measure.must_catch import must_catch_items
-from harness.measure.score import score_candidate
+from harness.measure.score import CandidateScore
 from harness.measure.slices import SliceChange, compare_slices
 from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES
 from harness.runs import Run
@@ -93,12 +93,11 @@ def evidence_of(
     )
 
 
-def evidence_alone(run: Run, candidate: str, name: str | None = None) -> PairEvidence:
-    """What one candidate alone says: its targets, its answers, and whether it decides anything."""
-    scored = score_candidate(run, candidate, with_slices=False)
+def evidence_alone(run: Run, candidate: str, scored: CandidateScore | None, name: str | None = None) -> PairEvidence:
+    """What one candidate alone says: its targets where it was scored, its answers, and whether it decides anything."""
     results = {
         (category, metric): result
-        for category, one in scored.categories.items()
+        for category, one in (scored.categories if scored else {}).items()
         for metric, result in one.metrics.items()
     }
     return PairEvidence(

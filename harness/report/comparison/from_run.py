@@ -109,7 +109,7 @@ def source_from_run(
             names=(first.name, one.name),
         )
     if not has_baseline:
-        evidence = {one.name: evidence_alone(one.run, one.candidate, one.name) for one in chosen}
+        evidence = {one.name: evidence_alone(one.run, one.candidate, scores[one.name], one.name) for one in chosen}
     withheld = run.is_withheld
     return ReportSource(
         eval_name=run.meta.eval_name,
