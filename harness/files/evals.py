@@ -31,6 +31,7 @@ from harness.files.schema import Loc
 from harness.files.text import joined, missing_hint, require_file, shortened, suggestion, with_article
 from harness.files.yaml import Document, read_yaml
 from harness.records import Eval, Loaded, Model, Policy, Prompt, RuleSet
+from harness.records.evals import default_baseline
 
 T = TypeVar("T")
 
@@ -198,7 +199,7 @@ class _Resolver:
         raise_all(_once_each(self.errors))
         assert policy is not None
         assert golden is not None
-        resolved = dataclasses.replace(spec, baseline=spec.baseline or next(iter(spec.candidates)))
+        resolved = dataclasses.replace(spec, baseline=default_baseline(spec.baseline, list(spec.candidates)))
         return LoadedEval(
             eval=Loaded(resolved, document.path, document.sha256),
             policy=policy,

@@ -20,6 +20,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.files.text import shortened, suggestion
 from harness.gating.baselines import DEFAULT_ROOT, PROMOTED, Promotion, promoted_run
+from harness.records.evals import default_baseline
 from harness.runs import Run, open_run
 
 
@@ -44,15 +45,6 @@ class Baseline:
 def declared_baseline(run: Run) -> str | None:
     """The baseline that the run's eval declares, whether or not the run has it."""
     return run.meta.eval.baseline
-
-
-def default_baseline(declared: str | None, names: Sequence[str]) -> str:
-    """Against whom candidates stand side by side: the declared one where it is there, else the first.
-
-    >>> default_baseline("v1", ["v0", "v1"]), default_baseline("v1", ["v2", "v3"]), default_baseline(None, ["v2"])
-    ('v1', 'v2', 'v2')
-    """
-    return declared if declared is not None and declared in names else str(names[0])
 
 
 def judged_candidate(

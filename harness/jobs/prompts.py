@@ -23,8 +23,8 @@ from harness.files.text import joined, nearest, shortened
 from harness.jobs.prompt_tokens import ESTIMATED, Counter, counter_of
 from harness.records import Item, Loaded, Prompt
 from harness.records.answers import Request
-from harness.report.item.masked import changed, changed_parts, hidden
-from harness.report.parts.masking import TextMode, mask
+from harness.report.item.masked import seen_item
+from harness.report.parts.masking import TextMode
 from harness.runner.budget import BYTES_PER_TOKEN
 
 
@@ -162,21 +162,6 @@ def _item(loaded: LoadedEval, item_id: str) -> Item:
         f"golden set {loaded.golden.name} has no item '{shortened(item_id)}'",
         allowed=f"one of its {len(ids):,} items: {joined(ids, most=5)}",
         next_step=f"did you mean '{close}'?" if close else "look the id up in the golden set or a report",
-    )
-
-
-def seen_item(item: Item, mode: TextMode) -> Item:
-    """The item as it may be shown: a request made of it cannot carry a text past the mask."""
-    if mode == "full":
-        return item
-    change = mask if mode == "masked" else hidden
-    text = None if item.text is None else change(item.text)
-    return dataclasses.replace(
-        item,
-        text=text,
-        context=changed(item.context, change),
-        meta=changed(item.meta, change),
-        modalities=changed_parts(item.modalities, change),
     )
 
 

@@ -23,10 +23,10 @@ from harness.jobs.texts import golden_of
 from harness.records import Item
 from harness.records.answers import HUMAN, MISSING_OUTCOMES, Answer, Decide, Request, Response
 from harness.report.item.data import Call, CandidateSheet, ItemSheet, KeyCheck, Reading, RuleHit
-from harness.report.item.masked import AnswerWords, changed, changed_parts, hidden, shown_raw, shown_text
+from harness.report.item.masked import AnswerWords, seen_item, shown_raw, shown_text
 from harness.report.item.media import Media, media_of
 from harness.report.item.policy_text import definitions_of
-from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
+from harness.report.parts.masking import HIDDEN_TEXT, TextMode
 from harness.runner.asking import is_asked
 from harness.runner.cache import Keys, ResponseCache, Stored
 from harness.runs import Run
@@ -198,7 +198,7 @@ class _Candidate:
         calls: list[Call] = []
         answer: Answer | None = None
         decision = made.candidate.decide(item)
-        twin = _Twin(made.candidate.decide(self._seen(item)))
+        twin = _Twin(made.candidate.decide(seen_item(item, self._mode)))
         try:
             requests = next(decision)
             seen = twin.send(None, len(requests))
@@ -225,16 +225,6 @@ class _Candidate:
             twin.close()
         calls += [self._answered(Call(key=key)) for key in keys[len(calls) :]]
         return self._reading(repeat, row, tuple(calls), answer)
-
-    def _seen(self, item: Item) -> Item:
-        """The item as this sheet may show it."""
-        if self._mode == "full":
-            return item
-        change = mask if self._mode == "masked" else hidden
-        return dataclasses.replace(
-            item, text=None if item.text is None else change(item.text), context=changed(item.context, change),
-            meta=changed(item.meta, change), modalities=changed_parts(item.modalities, change),
-        )  # fmt: skip
 
     def _call(
         self, made: Rebuilt, sent: Request, seen: Request | None, repeat: int, keys: Sequence[str], number: int

@@ -143,10 +143,12 @@ def compare(
     seed: int = 0,
     n_resamples: int = 10_000,
     with_averages: bool = False,
+    with_pooled: bool = True,
 ) -> Comparison:
     """Compare two candidates of one run, or of two runs over the same items of the same golden set.
 
-    ``with_averages`` adds macro averages, and average precision where both have scores.
+    ``with_averages`` adds macro averages, and average precision where both have scores; ``with_pooled`` all categories
+    together.
     """
     require_same(baseline_run, candidate_run)
     pairs = pair_runs(baseline_run, baseline, candidate_run, candidate)
@@ -172,7 +174,7 @@ def compare(
         f"Holm over {len(categories)} {'category' if len(categories) == 1 else 'categories'} x recall, precision, fpr",
         _holm_over(categories),
         None
-        if len(paired) < 2
+        if len(paired) < 2 or not with_pooled
         else CategoryComparison(*compare_metrics(pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
         (*_notes(baseline_run, not_compared), *_people_notes(pairs, {"baseline": baseline, "candidate": candidate})),

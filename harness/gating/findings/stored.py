@@ -58,7 +58,7 @@ def evidence_of(
         checks: Checks of the gate that did not pass.
         names: How the two are called in the report, where that differs.
     """
-    compared = comparison or compare(baseline_run, baseline, candidate_run, candidate, n_resamples=1)
+    compared = comparison or compare(baseline_run, baseline, candidate_run, candidate, n_resamples=1, with_pooled=False)
     by_slice = compare_slices(baseline_run, baseline, candidate_run, candidate) if slices is None else slices
     before, after = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
     decided = np.asarray((after.y_pred >= 0).any(axis=(0, 1)))

@@ -6,13 +6,15 @@ alone would let it through.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.files.pictures import named_in
-from harness.report.parts.masking import HIDDEN_TEXT, TextMode, mask
+from harness.records import Item
+from harness.report.parts.masking import HIDDEN_TEXT, SEEN, TextMode, mask
 
 _PLAIN_FIELDS = frozenset(
     {"id", "object", "model", "role", "finish_reason", "native_finish_reason", "type", "system_fingerprint", "provider",
@@ -23,14 +25,21 @@ _PLAIN_FIELDS = frozenset(
 
 def shown_text(text: str | None, mode: TextMode) -> str | None:
     """A text as the mode has it; None stays None."""
-    if text is None:
-        return None
-    return {"full": text, "masked": mask(text)}.get(mode, HIDDEN_TEXT)
+    return None if text is None else SEEN[mode](text)
 
 
-def hidden(text: str) -> str:
-    """Nothing of a text."""
-    return HIDDEN_TEXT
+def seen_item(item: Item, mode: TextMode) -> Item:
+    """The item as it may be shown: a request made of it cannot carry a text past the mask."""
+    if mode == "full":
+        return item
+    change = SEEN[mode]
+    return dataclasses.replace(
+        item,
+        text=shown_text(item.text, mode),
+        context=changed(item.context, change),
+        meta=changed(item.meta, change),
+        modalities=changed_parts(item.modalities, change),
+    )
 
 
 def changed(value: Any, change: Any) -> Any:

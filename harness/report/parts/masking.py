@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 TextMode = Literal["masked", "full", "none"]
@@ -79,6 +79,15 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
+def hidden(text: str) -> str:
+    """Nothing of a text."""
+    return HIDDEN_TEXT
+
+
+SEEN: dict[TextMode, Callable[[str], str]] = {"full": str, "masked": mask, "none": hidden}
+"""What of a text each mode lets through."""
+
+
 def visible_text(text: str | None, mode: TextMode, width: int | None = None) -> str:
     """An item's text as a report may show it under ``--text``."""
     if text is None:
@@ -86,5 +95,5 @@ def visible_text(text: str | None, mode: TextMode, width: int | None = None) -> 
     if mode == "none":
         return HIDDEN_TEXT
     clear = text if width is None else text[: 4 * width]
-    clear = printable(mask(clear) if mode == "masked" else clear)
+    clear = printable(SEEN[mode](clear))
     return clear if width is None else shorten(clear, width)
