@@ -126,7 +126,7 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
     period = Period(said["days"], said["review_seconds"])
     mode: TextMode = said["text_mode"]
     with interruptible():
-        from harness.cli.run import announce_model, show_weights
+        from harness.cli.summary import announce_model, show_weights
         from harness.cli.voice import progress_stream
 
         ready = prepare_backtest(load_eval(eval_path), pool, wanted, options, os.environ, on_progress=show_weights)
@@ -231,7 +231,7 @@ def _write(found: Backtest, period: Period, mode: TextMode, said: dict[str, Any]
 
 
 def _full(ready: Prepared, said: dict[str, Any], mode: TextMode, as_json: bool) -> None:
-    from harness.cli.run import announce_model
+    from harness.cli.summary import announce_model
     from harness.cli.voice import progress_stream
     from harness.jobs.backtest_full import full_pass
     from harness.report.backtest.full import full_tables

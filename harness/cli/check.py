@@ -76,7 +76,7 @@ def command(paths: tuple[Path, ...], asked: Path | None, runs_dir: str, as_json:
 
 def _ask(eval_path: Path, as_json: bool) -> None:
     """The wrapper test: two texts that nobody would flag."""
-    from harness.cli.run import announce_model, show_weights
+    from harness.cli.summary import announce_model, show_weights
     from harness.files.text import counted
     from harness.jobs.ask import PROBES, ask_candidates
     from harness.jobs.run import RunOptions, prepare_run

@@ -40,8 +40,7 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
       harness quickstart
       harness quickstart --full
     """
-    from harness.cli.run import announce_model, show_weights
-    from harness.cli.summary import show_summary
+    from harness.cli.summary import announce_model, show_summary, show_weights
     from harness.cli.voice import progress_stream
     from harness.files.shipped import shipped_root
     from harness.jobs.run import RunOptions, execute, prepare_run

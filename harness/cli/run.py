@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import eval_argument, interruptible, json_option, note, print_json, run_options
-from harness.cli.summary import reused_lines, show_summary
+from harness.cli.summary import announce_model, reused_lines, show_summary, show_weights
 from harness.cli.voice import progress_stream
 
 if TYPE_CHECKING:
@@ -189,18 +189,6 @@ def _show(summary: RunSummary, as_json: bool) -> None:
         show_summary(summary)
     if summary.status != "complete":
         raise SystemExit(5)
-
-
-def announce_model() -> None:
-    """Say that the embedded model is needed, before it is looked for and loaded."""
-    note("Starting the embedded model on this machine (2 GB of memory) ...")
-
-
-def show_weights(done_bytes: int, total_bytes: int, what: str) -> None:
-    """Show how far joining or downloading the weights is, one line at every tenth."""
-    step = max(total_bytes // 10, 1)
-    if done_bytes and (done_bytes // step > (done_bytes - 1) // step or done_bytes == total_bytes):
-        note(f"{what}: {100 * done_bytes // max(total_bytes, 1)}% of {total_bytes / 1e9:.1f} GB")
 
 
 def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What ``harness run`` says of a run that has ended: what it came to, what failed and why, what it cost.
+"""What ``harness run`` says of a run: what it waits for, what it came to, what failed and why, and what it cost.
 
 Decides order and words. A run in which nothing could be used opens with that, with the commonest reasons and an example
 of what came back; a cost that nobody knows is never written as $0.00.
@@ -139,3 +139,15 @@ def outcome_words(outcome: str, *, is_open: bool = False) -> str:
     if outcome != NOT_ASKED:
         return outcome
     return "not asked yet" if is_open else "not asked"
+
+
+def announce_model() -> None:
+    """Say that the embedded model is needed, before it is looked for and loaded."""
+    note("Starting the embedded model on this machine (2 GB of memory) ...")
+
+
+def show_weights(done_bytes: int, total_bytes: int, what: str) -> None:
+    """Show how far joining or downloading the weights is, one line at every tenth."""
+    step = max(total_bytes // 10, 1)
+    if done_bytes and (done_bytes // step > (done_bytes - 1) // step or done_bytes == total_bytes):
+        note(f"{what}: {100 * done_bytes // max(total_bytes, 1)}% of {total_bytes / 1e9:.1f} GB")

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import note
-from harness.cli.run import announce_model
-from harness.cli.summary import cost_words, outcome_words, useless_lines
+from harness.cli.summary import announce_model, cost_words, outcome_words, useless_lines
 from harness.cli.voice import progress_stream
 from harness.errors import HarnessError, printable
 

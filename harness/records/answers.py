@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from harness.records import Item
+from harness.records.golden import Item
 
 Outcome = Literal[
     "ok", "unparsed", "refused", "blocked", "abstained", "error", "withheld", "not_asked", "rejected", "human"

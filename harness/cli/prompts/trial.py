@@ -25,7 +25,8 @@ def run_trial(
     loaded: LoadedEval, name: str, variants: Sequence[Variant], options: RunOptions, *, suffix: str, is_dry_run: bool
 ) -> Run | None:
     """Run the variants; None after a dry run."""
-    from harness.cli.run import announce_model, show_dry_run
+    from harness.cli.run import show_dry_run
+    from harness.cli.summary import announce_model
     from harness.jobs.prompt_trials import prepare_variants, ran
 
     if len(variants) > MOST:
