@@ -6,7 +6,8 @@
     └── HarnessError            a mistake to mend: where, found, allowed, next step         exit code 1
         ├── FileError           one fault in a user's file, with its line and field         exit code 1
         ├── GroupedError        several faults found together                               exit code 1
-        └── IncompleteRunError  too many failed items, a budget reached, an interrupt       exit code 5
+        ├── IncompleteRunError  too many failed items, a budget reached, an interrupt       exit code 5
+        └── UnusableError       an optimiser's answer without a proposal (``jobs.optimise``)  exit code 1
 
 ``cli`` alone turns one into text and an exit code; any other exception is a bug and keeps its traceback. What other
 packages raise becomes one of these, or the outcome of a row, where it is caught first:
