@@ -14,6 +14,7 @@ from harness.files.pictures import Named, PictureFolder
 from harness.report.comparison.build import build_report
 from harness.report.comparison.items import item_blocks
 from harness.report.comparison.page import write_html
+from harness.report.item import media
 from harness.report.item.media import MASKED_SIDE, ROW_SIDE, RowPictures
 
 
@@ -100,3 +101,30 @@ def test_a_row_shows_its_pictures(browser, tmp_path, pictures):
         assert "broken.png" in page.locator("tr[data-index='2'] .thumbs").inner_text()
         page.close()
     assert first != frames != broken
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("wide.jpg", "RGB"), ("wide.png", "RGBA"), ("wide.gif", "P"), ("deep.png", "I;16")]
+)
+def test_a_large_picture_is_made_small_before_its_colours_are_changed(tmp_path, name, mode):
+    """A picture of 81 million pixels took 764 MB."""
+    Image.new(mode, (1500, 1000)).save(tmp_path / name)
+    rows = RowPictures({"i": (Named("images", name),)}, PictureFolder(tmp_path))
+    for text, side in (("full", ROW_SIDE), ("masked", MASKED_SIDE)):
+        ((url, _),) = rows.of("i", text)
+        assert max(opened(url).size) == side
+
+
+def test_a_picture_of_too_many_pixels_is_said_and_a_jpeg_of_them_is_made_small_as_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(media, "MOST_PIXELS", 1_000_000)
+    picture = Image.new("RGB", (1500, 1000))
+    picture.save(tmp_path / "a.png")
+    picture.save(tmp_path / "a.jpg")
+    picture.save(tmp_path / "slow.jpg", progressive=True)
+    names = ("a.png", "slow.jpg", "a.jpg")
+    rows = RowPictures({"i": tuple(Named("images", name) for name in names)}, PictureFolder(tmp_path))
+    (first, said), (slow, _), (jpeg, _) = rows.of("i", "full")
+    assert (first, slow) == (None, None)
+    assert said.endswith("bytes, too many pixels for a thumbnail)")
+    assert max(opened(jpeg).size) == ROW_SIDE
+    assert rows.of("i", "none")[0][1].endswith(" bytes)")

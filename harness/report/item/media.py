@@ -21,6 +21,11 @@ from harness.report.parts.masking import TextMode
 MASKED_SIDE, ROW_SIDE, FULL_SIDE = 8, 96, 320
 """Pixels of the longer side: masked, in a row of a table, on an item's own sheet."""
 MOST_IN_ROW = 3
+DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+"""Greys of more than eight bits, which Pillow does not make smaller in all its versions."""
+SMALL_PIXELS, MOST_PIXELS = 1_000_000, 16_000_000
+"""Beyond the first a picture is made small before its colours are changed, which copies it; beyond the second only a
+JPEG is unpacked, whose decoder makes it small as it reads (a progressive one does not)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +129,25 @@ def _picture(one: Named, folder: PictureFolder, mode: TextMode, side: int = FULL
     except FileError as error:
         return ShownPicture(one.part, name, one.time, error.found, None)
     about = f"{picture.media_type}, {len(picture.data):,} bytes"
-    return ShownPicture(
-        one.part, name, one.time, about, None if mode == "none" else _thumbnail(picture.data, mode, side)
-    )
+    made = None if mode == "none" else _thumbnail(picture.data, mode, side)
+    if made is None and mode != "none":
+        about += ", too many pixels for a thumbnail"
+    return ShownPicture(one.part, name, one.time, about, made)
 
 
-def _thumbnail(data: bytes, mode: TextMode, side: int) -> str:
+def _thumbnail(data: bytes, mode: TextMode, side: int) -> str | None:
+    """A data URL; None for a picture whose unpacked pixels would take too much memory."""
     from PIL import Image  # most items have no picture
 
+    side, colours = (side, "RGB") if mode == "full" else (MASKED_SIDE, "L")
     with Image.open(io.BytesIO(data)) as image:
-        small = image.convert("RGB" if mode == "full" else "L")
-    side = side if mode == "full" else MASKED_SIDE
+        n_pixels = image.width * image.height
+        shrinks_as_read = image.format == "JPEG" and "progressive" not in image.info
+        if n_pixels > MOST_PIXELS and not shrinks_as_read:
+            return None
+        if n_pixels > SMALL_PIXELS and image.mode not in DEEP_MODES:
+            image.thumbnail((side, side))
+        small = image.convert(colours)
     small.thumbnail((side, side))
     made = io.BytesIO()
     small.save(made, "JPEG" if mode == "full" else "PNG", quality=80)
