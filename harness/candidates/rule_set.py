@@ -44,6 +44,7 @@ class _Test(NamedTuple):
 
     key: int
     clause: Clause
+    rule: str
 
 
 class _Compiled(NamedTuple):
@@ -131,6 +132,11 @@ class RuleSetCandidate:
             for one in self._applying(item, self._found(item))
         ]
 
+    def finds(self, clauses: Sequence[Clause], text: str) -> bool:
+        """Whether one of these clauses of a rule is found in a text."""
+        tests = [_Test(at, clause, "") for at, clause in enumerate(clauses)]
+        return bool(tests and _Finder(tests, self._forms, self._allowed).find(text))
+
     def _answer(self, item: Item) -> Answer:
         if item.text is None:
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
@@ -179,7 +185,7 @@ class RuleSetCandidate:
 
 def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
     def add(clause: Clause) -> int:
-        tests.append(_Test(len(tests), clause))
+        tests.append(_Test(len(tests), clause, rule.id))
         return len(tests) - 1
 
     own = add(rule.own) if has_tests(rule.own) else None
@@ -224,16 +230,16 @@ class _Finder:
     def __init__(self, tests: Sequence[_Test], forms: Forms, allowed: _Allowed | None) -> None:
         plain: list[tuple[Sought, int]] = []
         literal: list[tuple[Sought, int]] = []
-        for key, clause in tests:
+        for key, clause, rule in tests:
             for written in (*clause.words, *clause.phrases):
                 for form in forms.word(written):
-                    one = sought_word(form, written, clause.match)
+                    one = sought_word(form, written, clause.match, rule)
                     (literal if one.is_literal else plain).append((one, key))
         self._plain = Keywords(plain) if plain else None
         self._literal = Keywords(literal) if literal else None
-        patterns = [(pattern, key) for key, clause in tests for pattern in clause.patterns]
+        patterns = [(pattern, key) for key, clause, _ in tests for pattern in clause.patterns]
         self._patterns = PatternSet(patterns) if patterns else None
-        self._domains = Domains((domain, key) for key, clause in tests for domain in clause.domains)
+        self._domains = Domains((domain, key) for key, clause, _ in tests for domain in clause.domains)
         self._forms = forms
         self._allowed = allowed
 
@@ -281,7 +287,7 @@ class _Allowed:
         return found
 
 
-def sought_word(form: str, written: str, match: Match) -> Sought:
+def sought_word(form: str, written: str, match: Match, rule: str) -> Sought:
     """How a rule's word is looked up.
 
     Raises:
@@ -290,7 +296,7 @@ def sought_word(form: str, written: str, match: Match) -> Sought:
     found = sought(form, match)
     if found is None:
         raise HarnessError(
-            f"the word or phrase '{written}' has no letter, digit, emoji or currency sign",
+            f"rule '{rule}': the word or phrase '{written}' has no letter, digit, emoji or currency sign",
             allowed="words; marks and punctuation alone only in patterns",
             next_step="write it under 'patterns'",
         )

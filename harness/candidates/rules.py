@@ -1,8 +1,8 @@
 """The kind of rule sets: how one is built, and which of its rules do nothing.
 
-Each rule is tried on its own words. Decides what deserves a warning: a rule that its own words do not reach, and one
-whose every word is decided by a rule before it. Only words and phrases are tried; what a
-pattern finds cannot be told from the pattern.
+Each rule is tried on its own words. Decides what deserves a warning: a rule that its own words do not reach, one whose
+every word is decided by a rule before it, one whose conditions rule each other out, and a pattern that matches nothing
+at all and so every text. What else a pattern finds cannot be told from the pattern.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from harness.candidates.matcher import captured
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.files.kinds import Doubt, Kind, NamedFile
 from harness.files.rules import rules_policy_faults
 from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
-from harness.records import CandidateSpec, Item, Rule
+from harness.records import CandidateSpec, Clause, Item, Rule
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
@@ -40,6 +41,19 @@ def rule_doubts(loaded: LoadedEval, candidate: RuleSetCandidate) -> list[Doubt]:
 
 
 def _doubts_of(rule: Rule, candidate: RuleSetCandidate) -> Iterator[tuple[str, str]]:
+    for pattern in (one for clause in (rule.own, *rule.any, *rule.all) for one in clause.patterns):
+        if captured(pattern, "") is not None:
+            yield (
+                f"has the pattern '{shortened(pattern)}', which is found in every text, an empty one too",
+                "ask for at least one character (+ for *), or leave out what may be missing",
+            )
+    for clause in (rule.own, *rule.all):
+        if _is_ruled_out(clause, rule, candidate):
+            yield (
+                f"can never apply: its 'none' or 'unless' finds {joined(_words(clause), most=3)}, which it needs",
+                "remove the word from one of the two",
+            )
+            return
     texts = (*rule.words, *rule.phrases)
     if not texts or rule.where != "text" or rule.any or rule.all or rule.none:
         return
@@ -57,6 +71,23 @@ def _doubts_of(rule: Rule, candidate: RuleSetCandidate) -> Iterator[tuple[str, s
     if decided_by and not rule.patterns and not rule.domains and rule.id not in decided_by:
         others = joined(dict.fromkeys(decided_by), most=3)
         yield f"is shadowed: {others} decides every text it could match first", "remove it, or move it up"
+
+
+def _words(clause: Clause) -> list[str]:
+    return [f"'{shortened(one)}'" for one in (*clause.words, *clause.phrases)]
+
+
+def _is_ruled_out(clause: Clause, rule: Rule, candidate: RuleSetCandidate) -> bool:
+    """Whether each word that a rule needs is itself found by one of its ``none``, wherever it stands in a text."""
+    texts = (*clause.words, *clause.phrases)
+    if not texts or clause.patterns or clause.domains or not (rule.any or rule.all or rule.none):
+        return False  # a rule of words alone is tried as it is
+    against = [
+        Clause(words=one.words, phrases=one.phrases, match=one.match)  # a pattern may want to be alone
+        for one in (*rule.none, Clause(phrases=rule.unless))
+        if one.where == clause.where and one.match in ("includes-word", "includes") and (one.words or one.phrases)
+    ]
+    return all(candidate.finds(against, text.strip().strip("*")) for text in texts)
 
 
 def _item(text: str, rule: Rule) -> Item:

@@ -483,6 +483,12 @@ def test_rules_can_be_sent_to_another_process():
         ("{id: a, category: spam, words: [buy]}\n  - {id: b, category: hate, phrases: [buy now]}", None),
         ("{id: a, category: spam, words: [x], when: {language: [en]}}\n  - {id: b, category: spam, words: [x]}", None),
         ("{id: a, category: spam, words: [x]}\n  - {id: b, category: spam, words: [x], priority: 1}", "rule 'a' is sh"),
+        ("{id: a, category: spam, patterns: ['x*']}", "rule 'a' has the pattern 'x*', which is found in every text"),
+        ("{id: a, category: spam, all: [{words: [kill]}, {words: [x]}], none: [{words: [kill]}]}", "can never apply"),
+        ("{id: a, category: spam, words: [buy], any: [{words: [x]}], unless: [buy]}", "can never apply"),
+        ("{id: a, category: spam, words: [kill, hit], none: [{words: [kill]}]}", None),
+        ("{id: a, category: spam, words: [kill], none: [{words: [kill], match: full-text}]}", None),
+        ("{id: a, category: spam, words: [kill], none: [{patterns: ['^kill$']}, {words: [kill him]}]}", None),
     ],
 )
 def test_check_tries_each_rule_on_its_own_words(tmp_path, rules_text, found):
