@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -13,9 +12,8 @@ from harness.cli import main
 from harness.cli.init import write_team_folder
 from harness.runs import open_run
 from tests.gating.small_eval import SECRET, write_eval
-from tests.gating.stored import decided, store_run
+from tests.gating.stored import GOLD, decided, store_case, store_run
 
-GOLD = np.array([1] * 300 + [0] * 300)
 CASES = ["PASS", "REGRESSION", "INCONCLUSIVE", "NOT_EVALUABLE", "INVALID"]
 CODES = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
 
@@ -33,18 +31,7 @@ def invoke(*arguments):
 
 
 def stored(case):
-    gold, after, outcomes = GOLD, decided(GOLD), None
-    if case == "REGRESSION":
-        after = decided(GOLD, missed=60)
-    elif case == "INCONCLUSIVE":
-        gold = GOLD[280:320]
-        after = decided(gold)
-    elif case == "NOT_EVALUABLE":
-        gold = np.zeros(100)
-        after = decided(gold)
-    elif case == "INVALID":
-        outcomes = {"v2": np.array(["error"] * 60 + ["ok"] * 540)}
-    return store_run(Path("reports/runs"), gold, {"v1": decided(gold), "v2": after}, outcomes=outcomes)
+    return store_case(Path("reports/runs"), case)
 
 
 @pytest.mark.parametrize("case", CASES)

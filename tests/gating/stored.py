@@ -174,3 +174,22 @@ def decided(y_true: Any, *, missed: int = 0, blocked: int = 0, start: int = 0) -
     pred[np.flatnonzero(gold == 1)[start : start + missed]] = 0
     pred[np.flatnonzero(gold == 0)[:blocked]] = 1
     return pred
+
+
+GOLD = np.array([1] * 300 + [0] * 300)
+
+
+def store_case(folder: Path, case: str, **options: Any) -> Run:
+    """A run of two candidates that the gate judges as ``case`` says."""
+    gold, after, outcomes = GOLD, decided(GOLD), None
+    if case == "REGRESSION":
+        after = decided(GOLD, missed=60)
+    elif case == "INCONCLUSIVE":
+        gold = GOLD[280:320]
+        after = decided(gold)
+    elif case == "NOT_EVALUABLE":
+        gold = np.zeros(100)
+        after = decided(gold)
+    elif case == "INVALID":
+        outcomes = {"v2": np.array(["error"] * 60 + ["ok"] * 540)}
+    return store_run(folder, gold, {"v1": decided(gold), "v2": after}, outcomes=outcomes, **options)

@@ -22,9 +22,8 @@ from harness.report.gate import (
 from harness.report.gate.comment import COMMENT_CHARACTERS, SUMMARY_BYTES, marker
 from harness.report.gate.fitting import Block, fitted
 from harness.report.parts.masking import log_safe
-from tests.gating.stored import RECALL, decided, store_run
+from tests.gating.stored import GOLD, RECALL, decided, store_case, store_run
 
-GOLD = np.array([1] * 300 + [0] * 300)
 ATTACKS = [
     "]]><failure message='x'/>",
     '"><script>alert(1)</script>',
@@ -47,18 +46,7 @@ EXPECTED = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "
 
 
 def report_of(tmp_path, case, **options):
-    gold, after, outcomes = GOLD, decided(GOLD), None
-    if case == "REGRESSION":
-        after = decided(GOLD, missed=60)
-    elif case == "INCONCLUSIVE":
-        gold = GOLD[280:320]
-        after = decided(gold)
-    elif case == "NOT_EVALUABLE":
-        gold = np.zeros(100)
-        after = decided(gold)
-    elif case == "INVALID":
-        outcomes = {"v2": np.array(["error"] * 60 + ["ok"] * 540)}
-    run = store_run(tmp_path, gold, {"v1": decided(gold), "v2": after}, outcomes=outcomes, **options)
+    run = store_case(tmp_path, case, **options)
     return gate_runs(run, "v2", run, "v1", n_resamples=500)
 
 
