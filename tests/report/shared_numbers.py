@@ -147,6 +147,7 @@ def from_markdown(text: str, ids: dict[str, str], baseline: str, candidate: str)
                 found["latency", "p95", row["Candidate"]] = row["p95"]
         elif heading == "Outcomes, cost and latency":
             for row in rows:
+                found["cost", row["Candidate"]] = row["Per 1,000 answered items"]
                 found["latency", "p50", row["Candidate"]] = row["Latency p50"]
                 found["latency", "p95", row["Candidate"]] = row["p95"]
         elif heading.startswith(("In production", "A day in production")):

@@ -17,17 +17,19 @@ from shared_numbers import (
     from_plot,
     from_xlsx,
 )
+from shared_points import points_of_json, points_of_markdown, points_of_page, points_of_xlsx
 
 from harness.files.golden.sets import load_golden
 from harness.gating import gate_runs
 from harness.gating.findings.stored import NEWLY
+from harness.jobs.compare import compare_candidates
 from harness.jobs.report import load_source
 from harness.jobs.run import RunOptions, prepare_run
 from harness.measure.compare import compare
 from harness.measure.score import score_candidate
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS
-from harness.report.comparison.terminal import comparison_tables
+from harness.report.comparison.terminal import comparison_tables, point_tables
 from harness.report.gate import comment_markdown, summary_markdown
 from harness.report.gate.document import gate_document
 from harness.report.parts import numbers
@@ -37,6 +39,7 @@ from harness.runs import open_run
 from tests.public_sets import write_dataset
 
 N_ITEMS = 600
+POINTS = ("recall@precision=0.3", "recall@fpr=0.1", "precision@recall=0.5")
 SETS = ("toldbr", "mhc_a", "openai_moderation")
 
 
@@ -54,7 +57,8 @@ def run_over(name, folder):
         rows = []
         for at, one in enumerate(golden.ids()):
             decided = {key: int(said[at, column] == 1) for column, key in enumerate(golden.categories)}
-            row = {"id": one, "decisions": decided, "latency_ms": 50 + at % 90, "cost_usd": 0.0003}
+            scores = {key: round(0.9 * flag + 0.1 * rng.random(), 3) for key, flag in decided.items()}
+            row = {"id": one, "decisions": decided, "scores": scores, "latency_ms": 50 + at % 90, "cost_usd": 0.0003}
             if rng.random() < 0.02:
                 row |= {"outcome": "unparsed", "decisions": dict.fromkeys(golden.categories)}
             rows.append(json.dumps(row))
@@ -82,19 +86,25 @@ def told(request, tmp_path_factory):
     """What each surface says, quantity by quantity; what the JSON says is what the others are held to."""
     run = run_over(request.param, tmp_path_factory.mktemp(request.param.replace("_", "-")))
     folder = Path(run.path)
-    source, mode = load_source(run, "v1", ("v2",), run, "none")
+    source, mode = load_source(run, "v1", ("v2",), run, "none", points=POINTS)
     data = build_report(source, generated_at="now", version="0.1.0")
     files = {name: RENDERERS[name](source, data, folder, mode)[0] for name in ("html", "md", "xlsx", "json")}
     ids = {name: one for one, name in data.categories}
     sides = (ids, "v1", "v2")
     comparison, gate = compare(run, "v1", run, "v2"), gate_runs(run, "v2", run, "v1")
-    tables = comparison_tables(comparison, metrics=("recall", "precision", "fpr", "f1"), text_mode="none")
+    decided = compare_candidates(run, "v1", run, "v2", points=POINTS)
+    tables = [
+        *comparison_tables(comparison, metrics=("recall", "precision", "fpr", "f1"), text_mode="none"),
+        *point_tables(decided.points, comparison),
+    ]
+    page, markdown, written = (files[name].read_text(encoding="utf-8") for name in ("html", "md", "json"))
+    screen = render(tables, "md")
     return {
-        "json": from_json(json.loads(files["json"].read_text(encoding="utf-8"))),
-        "page": from_page(files["html"].read_text(encoding="utf-8"), *sides),
-        "md": from_markdown(files["md"].read_text(encoding="utf-8"), *sides),
-        "xlsx": from_xlsx(files["xlsx"], *sides),
-        "terminal": from_markdown(render(tables, "md"), *sides),
+        "json": from_json(json.loads(written)) | points_of_json(json.loads(written)),
+        "page": from_page(page, *sides) | points_of_page(page),
+        "md": from_markdown(markdown, *sides) | points_of_markdown(markdown),
+        "xlsx": from_xlsx(files["xlsx"], *sides) | points_of_xlsx(files["xlsx"]),
+        "terminal": from_markdown(screen, *sides) | points_of_markdown(screen),
         "comment": from_comment(comment_markdown(gate), "v1", "v2"),
         "summary": from_comment(summary_markdown(gate), "v1", "v2"),
     }, (run, data, comparison, gate)
@@ -106,10 +116,48 @@ def _known(text):
 
 
 MUST_SHOW = {
-    "page": {"value", "difference", "n", "newly", "a day", "gold", "verdict", "gate difference", "cost", "latency"},
-    "md": {"value", "difference", "n", "newly", "a day", "gold", "verdict", "gate difference", "failed", "outcome"},
-    "xlsx": {"value", "difference", "n", "p", "newly", "a day", "verdict", "gate difference", "failed", "slice"},
-    "terminal": {"value", "difference", "n", "p", "newly", "latency"},
+    "page": {
+        "value",
+        "difference",
+        "n",
+        "newly",
+        "a day",
+        "gold",
+        "verdict",
+        "gate difference",
+        "cost",
+        "latency",
+        "point",
+    },
+    "md": {
+        "value",
+        "difference",
+        "n",
+        "newly",
+        "a day",
+        "gold",
+        "verdict",
+        "gate difference",
+        "failed",
+        "outcome",
+        "cost",
+        "point",
+    },
+    "xlsx": {
+        "value",
+        "difference",
+        "n",
+        "p",
+        "newly",
+        "a day",
+        "verdict",
+        "gate difference",
+        "failed",
+        "slice",
+        "cost",
+        "point",
+    },
+    "terminal": {"value", "difference", "n", "p", "newly", "cost", "latency", "point"},
     "comment": {"value", "n", "newly", "verdict", "gate difference", "latency"},
     "summary": {"value", "n", "newly", "verdict", "gate difference", "latency"},
 }

@@ -20,12 +20,14 @@ def sheet(rows, **more):
     return Sheet("Data", COLUMNS, rows, **more)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", " =1", "＝1", "|cmd", "%0A=1", "'=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", " =1", "＝1", "|cmd", "%0A=1", "'=1", "\r=1", "+1 [2, 3]+cmd"]
+)
 def test_safe_text_disarms_what_a_spreadsheet_would_run(text):
     assert safe_text(text).startswith("'")
 
 
-@pytest.mark.parametrize("text", ["plain", "a=b", "x-1", "5 apples", "(=1)", "é", ""])
+@pytest.mark.parametrize("text", ["plain", "a=b", "x-1", "5 apples", "(=1)", "é", "", "+9.2 [-2.3, +21.9]"])
 def test_safe_text_leaves_the_rest_alone(text):
     assert safe_text(text) == text
 

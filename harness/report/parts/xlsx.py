@@ -110,12 +110,18 @@ class Sheet:
     charts: tuple[Chart, ...] = ()
 
 
+_FIGURE = re.compile(r"[+-][\d,.]+ \[[+-]?[\d,.]+, [+-]?[\d,.]+\]")
+"""A signed number with its interval: begins as a formula does, and computes nothing."""
+
+
 def safe_text(text: str) -> str:
     """Text that no spreadsheet takes for a formula, and that XML can hold.
 
-    >>> safe_text("=1+1"), safe_text("fine")
-    ("'=1+1", 'fine')
+    >>> safe_text("=1+1"), safe_text("fine"), safe_text("+9.2 [-2.3, +21.9]")
+    ("'=1+1", 'fine', '+9.2 [-2.3, +21.9]')
     """
+    if _FIGURE.fullmatch(text):
+        return text
     clean = _NO_XML.sub("�", printable(shorten(text, MAX_CELL)))
     return f"'{clean}" if clean.lstrip(" \u00a0")[:1] and clean.lstrip(" \u00a0")[0] in _DANGEROUS else clean
 
