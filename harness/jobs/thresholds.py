@@ -22,9 +22,9 @@ import yaml
 from harness.candidates.build import build_candidates
 from harness.candidates.cascade import HUMAN
 from harness.errors import FileError, GroupedError, HarnessError
-from harness.files.decode import to_record
+from harness.files.decode import NAME, NAME_ALLOWED, to_record
 from harness.files.evals import load_eval
-from harness.files.text import joined
+from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
 from harness.measure.bands import ChosenBands
 from harness.records import FROM_FILE, MISSING, Severity
@@ -175,6 +175,16 @@ def _is_band(below: float, above: float) -> bool:
 
 def _eval_of(run: Run, candidate: str, new_name: str, eval_path: Path | None) -> tuple[Path, Mapping[str, Any]]:
     """The eval that gets the new candidate: its path and content."""
+    is_plain = NAME.fullmatch(new_name) and len(new_name) <= 100
+    if not is_plain or new_name == HUMAN:
+        why = (
+            "is no name of a candidate"
+            if not is_plain
+            else "means a person in a cascade, and is no name of a candidate"
+        )
+        raise HarnessError(
+            f"'{shortened(new_name)}' {why}", allowed=NAME_ALLOWED, next_step="choose another id: --write ID"
+        )
     path = eval_path or _path_of(run)
     document = read_yaml(path, what="eval", kind="eval")
     candidates = document.data.get("candidates")
