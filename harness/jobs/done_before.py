@@ -88,7 +88,7 @@ def keep_done(
     kept = _kept_at(prepared.loaded.eval.path, options)
     if kept is None or not _is_told_by_files(prepared):
         return
-    with suppress(OSError):
+    with suppress(OSError, TypeError):  # a name that is no text cannot be kept
         files = {str(path.resolve()): _digest(path) for path in _files_of(prepared)}
         pictures = [str(path.resolve()) for path in _pictures_of(prepared)]
         read = [os.stat(path) for path in (*files, *pictures)]
@@ -113,8 +113,12 @@ def _kept_at(eval_path: Path, options: RunOptions) -> Path | None:
     if "://" in str(options.runs_dir) or options.only or options.gguf or options.shard or options.is_batch:
         return None
     words = [str(getattr(options, one.name)) for one in fields(options) if one.name != "cache_path"]
-    said = [__version__, sys.version, _own_code(), os.getcwd(), str(eval_path.resolve()), *words]
-    return Path(options.runs_dir) / FOLDER / f"{hashlib.sha256(orjson.dumps(said)).hexdigest()[:32]}.json"
+    try:
+        said = [__version__, sys.version, _own_code(), os.getcwd(), os.path.abspath(eval_path), *words]
+    except OSError:  # a package in an archive, a folder that is gone
+        return None
+    digest = hashlib.sha256("\0".join(said).encode("utf-8", "surrogateescape")).hexdigest()
+    return Path(options.runs_dir) / FOLDER / f"{digest[:32]}.json"
 
 
 def _own_code() -> str:

@@ -126,3 +126,21 @@ def test_code_of_a_project_and_recorded_decisions_are_looked_at_each_time(projec
     for _ in range(2):
         CliRunner().invoke(main, words)
     assert reads == [1, 1]
+
+
+def test_a_name_that_is_no_text_is_read_as_ever(project, reads):
+    """Names of files are bytes; those that are no UTF-8 cannot stand in JSON."""
+    odd = os.fsdecode(b"p\xff")
+    (project / "p").rename(odd)
+    words = ["run", f"{odd}/eval.yaml", "--candidate", "rules", "--runs-dir", "runs"]
+    for _ in range(2):
+        assert "complete already" in CliRunner().invoke(main, words).output
+    assert reads == [1, 1]
+
+
+def test_a_path_that_leads_nowhere_has_its_own_message(project):
+    (project / "loop.yaml").symlink_to(project / "loop.yaml")
+    for path in ("loop.yaml", "x" * 5000, "none.yaml"):
+        done = CliRunner().invoke(main, ["run", path, "--runs-dir", "runs"])
+        assert done.exit_code == 1
+        assert done.output.startswith("Error: ")
