@@ -71,7 +71,7 @@ def to_record(
             continue
         if fault["type"] == "too_short" and fault["input"]:
             continue  # pydantic counts only the entries that passed; theirs are reported on their own
-        is_name = fault["loc"][-1] == "[key]" and bool(field_names(type_at(record, loc[:-1])))
+        is_name = fault["loc"][-1:] == ("[key]",) and bool(field_names(type_at(record, loc[:-1])))
         kind = "extra_forbidden" if is_name else fault["type"]
         errors.append(_to_error(document, record, loc, translate(loc), kind, fault["input"], what))
     errors.sort(key=lambda error: error.line or 0)

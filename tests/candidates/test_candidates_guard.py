@@ -124,6 +124,22 @@ def test_what_does_not_fit_a_guard_is_named(tmp_path, line, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ('{"User Safety": "unsafe", "Safety Categories": "Violence"}', ("ok", {"hate": 1})),
+        ('{"user safety": "unsafe", "safety categories": ["Violence", "Threat"]}', ("ok", {"hate": 1})),
+        ('{"User Safety": "unsafe", "Safety Categories": "Made Up"}', ("unparsed", {})),
+    ],
+)
+def test_one_word_for_all_is_said_by_any_category_of_an_older_form(said, wanted):
+    """An unsafe post passed: its category was none of the crosswalk's, which has the word for all alone."""
+    header = form_of("nemotron-reasoning").value.header
+    context = ParseContext(header, NameIndex(("hate",), {"hate": ("harmful",)}), "hate", (), False)
+    parsed = load_parser(header.answer).parse(said, context)
+    assert (parsed.outcome, dict(parsed.decisions)) == wanted
+
+
 PIECES = st.sampled_from(
     ["safe", "unsafe", "S1", "S10", ",", "\n", "yes", "no", "Harmful request: ", "Response refusal: ", "Safety: ",
      "n/a",

@@ -144,8 +144,9 @@ def _by_names(
         if categories is None and loose(name) not in theirs:
             return unparsed("a category that is none of the guard's, the crosswalk's or the policy's")
         flagged += categories or ()
-    if context.only is not None and not (context.names.has_crosswalk and names):
-        return decided(context, [context.only])  # the prompt showed this category alone, whatever name it was given
+    is_one_word = any(context.names.resolve(one) for one in guard_names.HARMFUL)
+    if context.only is not None and (is_one_word or not (context.names.has_crosswalk and names)):
+        return decided(context, [context.only])  # it is asked about alone, whatever name it was given
     if not names:
         return unparsed("unsafe, and no category says of what kind")
     return decided(context, flagged)
