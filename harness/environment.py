@@ -37,6 +37,7 @@ VARIABLES: dict[str, str] = {
     "NO_PROXY": "Hosts that are called without a proxy, with commas; no_proxy is read first.",
     "no_proxy": "As NO_PROXY.",
     "PYTHONPATH": "Folders whose classifiers and parsers an eval may name, beside what is installed.",
+    "COLUMNS": "Width of help texts; where it is not set, the terminal's.",
     "CI": "Where set, reports show no item texts unless --text asks for them.",
     "GITHUB_ACTIONS": "'true' turns on annotations of harness ci.",
     "GITHUB_STEP_SUMMARY": "File to which harness ci adds the job summary.",
