@@ -30,7 +30,7 @@ _TOOL = frozenset({"tool_calls", "tool_call", "tool_use", "function_call", "tool
 _REFUSED = frozenset({"refusal", "refused", "model_refusal"})
 _BLOCKED_END = re.compile(
     r"filter|safety|safe_?guard|moderat|sensitive|polic|prohibit|block|guardrail|censor|spii|recitation|risk|toxic"
-    r"|violat|unsafe|harm|inspection|flagged|copyright|language"
+    r"|violat|unsafe|harm|inspection|flagged|copyright|language|armor"
 )
 _RETRY_END = re.compile(
     r"error|fail|abort|overload|unavailable|insufficient|time_?out|cancel|interrupt|disconnect|network"

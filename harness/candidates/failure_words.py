@@ -66,9 +66,11 @@ SET_UP_SENTENCES = re.compile(
     r"|allowed) to (?:access|use|perform|invoke)"
     r"|(?:country|region|location|territory|ip)\b.{0,40}(?:not supported|unsupported|not allowed|blocked"
     r"|not available)"
+    r"|model identifier is invalid|with on-demand throughput isn|not work with the specified model"
     r"|model\b.{0,80}\b(?:does not exist|not found|is not available|isn't available|not supported by"
     r"|has been (?:deprecated|retired|decommissioned))"
-    r"|auth(?:entication|ori[sz]ation) failed"
+    r"|auth(?:entication|ori[sz]ation) failed|security token .{0,30}(?:expired|invalid)|(?:token|signature) (?:has )?expired"
+    r"|access denied due to|request not allowed"
     r"|decommissioned|need to enable|must be verified|verify your organi[sz]ation"
 )
 ACCOUNT = re.compile(
@@ -89,13 +91,17 @@ QUOTA_SENTENCES = re.compile(
     r"|not enough (?:balance|credits?)"
     r"|(?:doesn't|does not|don't|do not) have any credits"
     r"|(?:balance|credits?) (?:is|are) (?:insufficient|exhausted|used up)"
+    r"|reached your specified (?:\w+ )?(?:api )?usage limits|out of (?:call volume|bandwidth) quota|key limit exceeded"
     r"|余额不足|欠费|requires more credits)"
 )
 DAILY = re.compile(
-    r"per[ _-]?day|daily|tokens_per_day|requests_per_day|\b[tr]pd\b|per_?month|monthly|per 24 ?h|today's"
+    r"per[ _-]?day|daily|tokens_per_day|requests_per_day|\b[tr]pd\b|per_?month|monthly|weekly|per_?week|per 24 ?h|today's"
     r"|free-models-per-day|(?:calls|requests|tokens) ?/ ?(?:day|month)"
 )
 """Words of limits that do not return within a run."""
+PER_MINUTE = re.compile(r"per_?minute")
+NOTHING_ALLOWED = re.compile(r"\blimit: 0\b(?!\.)")
+"""Gemini names every limit a quota: the identifier of one says for how long, and its size whether there is any."""
 
 RETRY_CODES = re.compile(
     r"overload|rate_?limit|throttl|resource_?exhausted|too_?many_?requests|server_?error"

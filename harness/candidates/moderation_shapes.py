@@ -21,6 +21,8 @@ OPENAI_NAMES = words(
     "harassment harassment/threatening hate hate/threatening illicit illicit/violent self-harm self-harm/intent "
     "self-harm/instructions sexual sexual/minors violence violence/graphic"
 )
+_SPELT = {name.replace("/", "_").replace("-", "_"): name for name in OPENAI_NAMES}
+"""What a gateway sends that writes OpenAI's answer by the attributes of its client: ``hate_threatening``."""
 MISTRAL_NAMES = words(
     "sexual hate_and_discrimination violence_and_threats dangerous criminal selfharm health financial law pii "
     "jailbreaking"
@@ -90,7 +92,7 @@ def _openai_read(document: Mapping[str, Any]) -> Judged | str:
     result = results[0] if isinstance(results, list) and len(results) == 1 else None
     if not isinstance(result, dict):
         return "the response does not hold one result"
-    flags, scores = _mapping(result.get("categories")), _mapping(result.get("category_scores"))
+    flags, scores = _named(result.get("categories")), _named(result.get("category_scores"))
     no_such = frozenset(name for name, flag in flags.items() if flag is None)
     flags = {name: flag for name, flag in flags.items() if flag is not None}
     scores = {name: score for name, score in scores.items() if score is not None}
@@ -100,7 +102,7 @@ def _openai_read(document: Mapping[str, Any]) -> Judged | str:
         return "a score is not a number from 0 to 1"
     applied = {
         name: tuple(str(kind) for kind in kinds)
-        for name, kinds in _mapping(result.get("category_applied_input_types")).items()
+        for name, kinds in _named(result.get("category_applied_input_types")).items()
         if isinstance(kinds, list)
     }
     not_applied = frozenset(name for name, kinds in applied.items() if not kinds)
@@ -145,6 +147,14 @@ def _azure_read(document: Mapping[str, Any]) -> Judged | str:
         if isinstance(one, dict) and isinstance(one.get("blocklistName"), str)
     }
     return Judged(flags=flags, severities=severities)
+
+
+def _named(found: Any) -> dict[str, Any]:
+    """What is told by name, under OpenAI's own spelling; where both are there, that one counts."""
+    told = _mapping(found)
+    return {_SPELT[name]: value for name, value in told.items() if name in _SPELT} | {
+        name: value for name, value in told.items() if _SPELT.get(name, name) == name
+    }
 
 
 def _mapping(found: Any) -> dict[str, Any]:

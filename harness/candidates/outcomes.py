@@ -20,9 +20,11 @@ from harness.candidates.failure_words import (
     BLOCK_STATUSES,
     DAILY,
     MINIMAX_STATUSES,
+    NOTHING_ALLOWED,
     NO_BLOCK_CODE,
     NUMERIC_BLOCKS,
     OWN_LIMIT,
+    PER_MINUTE,
     QIANFAN_STATUSES,
     QUOTA_CODES,
     QUOTA_SENTENCES,
@@ -64,6 +66,8 @@ def meaning_of_failure(status: int, document: Any) -> Meaning:
 
 def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Kind:
     is_server = status >= 500
+    if status == 429 and _any(PER_MINUTE, codes) and not _any(DAILY, codes) and not NOTHING_ALLOWED.search(text):
+        return "retry"
     if _any(QUOTA_CODES, codes) or status == 402 or (not is_server and QUOTA_SENTENCES.search(text)):
         return "quota"
     if status in (403, 429) and (DAILY.search(text) or _any(DAILY, codes)):
@@ -103,6 +107,8 @@ def _is_block_code(codes: list[str]) -> bool:
 
 # ------------------------------------------------------------------------------------------------------- documents
 
+BEDROCK_ACTION = "amazon-bedrock-guardrailAction"
+"""What InvokeModel and the OpenAI route of Bedrock write beside an answer that a guardrail replaced."""
 ANSWER_FIELDS = ("choices", "results", "output", "candidates", "content", "message", "categoriesAnalysis")
 
 
@@ -121,8 +127,14 @@ def meaning_of(status: int, document: Any, choice: Choice | None = None) -> Mean
     if _is_moderation(document):
         return Meaning("answered")
     choice = choice or choice_of(document)
+    if choice is None or not choice.text:
+        blocked = _blocked_beside(document)
+        if blocked is not None:
+            return blocked
     if choice is None:
         return _without_choice(document)
+    if document.get(BEDROCK_ACTION) == "INTERVENED":
+        return Meaning("blocked", 200, Said(), "guardrail intervened")
     return meaning_of_choice(choice)
 
 
@@ -191,7 +203,8 @@ def _error_inside(document: Mapping[str, Any]) -> tuple[int, Any] | None:
         if name in document and _int(document[name]) and "result" not in document:
             return QIANFAN_STATUSES.get(_int(document[name]), 400), document
     if error and not (isinstance(error, dict) and not any(error.values())):
-        if choice_of(document) is not None and document.get("object") != "error":
+        choice = choice_of(document)
+        if choice is not None and document.get("object") != "error" and not _is_empty(choice):
             return None  # some servers send a warning beside an answer
         return _status_in(error) or 502, document
     if document.get("object") == "error" or document.get("type") == "error":
@@ -226,7 +239,15 @@ def _status_in(error: Any) -> int:
     return 400 if any(code.startswith("invalid_request") or code == "bad_request_error" for code in codes) else 0
 
 
-def _without_choice(document: Mapping[str, Any]) -> Meaning:
+def _is_empty(choice: Choice) -> bool:
+    """Whether an answer says nothing, and does not say why."""
+    if choice.text.strip() or choice.refusal or choice.tools or choice.is_filtered or choice.error is not None:
+        return False
+    return meaning_of_end(choice.finish, has_text=False).kind == "answered"
+
+
+def _blocked_beside(document: Mapping[str, Any]) -> Meaning | None:
+    """The block of the prompt that stands beside, or in place of, what was answered."""
     feedback = document.get("promptFeedback")
     reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
     if isinstance(reason, str) and reason:
@@ -236,6 +257,15 @@ def _without_choice(document: Mapping[str, Any]) -> Meaning:
         return Meaning("blocked", 200, Said(), "content_filter of the prompt")
     if document.get("input_sensitive") is True or document.get("output_sensitive") is True:
         return Meaning("blocked", 200, Said(), "sensitive")
+    return None
+
+
+def _without_choice(document: Mapping[str, Any]) -> Meaning:
+    for name in ("stopReason", "stop_reason"):  # Bedrock and Anthropic, where the content is null or left out
+        if isinstance(stop := document.get(name), str):
+            meaning = meaning_of_end(stop, has_text=False)
+            if meaning.kind in ("blocked", "refused"):
+                return meaning
     return Meaning("rejected", 200, Said((), ("the response holds no answer",)))
 
 

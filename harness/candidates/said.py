@@ -24,7 +24,7 @@ SHORTEST_RUN = 12
 _CODE_FIELDS = frozenset(
     {
         "code", "type", "status", "reason", "error_code", "errorcode", "err_code", "error_type", "errortype", "__type",
-        "status_code", "name", "exception", "block_reason", "blockreason", "finish_reason", "sub_code",
+        "status_code", "name", "exception", "block_reason", "blockreason", "finish_reason", "sub_code", "quotaid",
     }
 )  # fmt: skip
 _SENTENCE_FIELDS = frozenset(

@@ -179,10 +179,21 @@ def _sort_part(
         inner = next((part[name] for name in TOOL_PARTS if isinstance(part.get(name), dict)), part)
         tools.append(inner["name"] if isinstance(inner.get("name"), str) else "a tool")
     elif kind in REASONING_PARTS or part.get("thought") is True or "reasoningContent" in part:
-        found = next((part[name] for name in ("thinking", "text", "reasoning") if isinstance(part.get(name), str)), "")
-        thought.append(found)
+        thought.append(_thought(part))
     elif isinstance(part.get("text"), str) and kind in ("", "text", "output_text"):
         said.append(part["text"])
+
+
+def _thought(part: Mapping[str, Any]) -> str:
+    """What a part of reasoning says: a text, or (Mistral) a list of texts."""
+    for name in ("thinking", "text", "reasoning"):
+        found = part.get(name)
+        if isinstance(found, str):
+            return found
+        if isinstance(found, list):
+            texts = (one.get("text") for one in found if isinstance(one, dict))
+            return "".join(text for text in texts if isinstance(text, str))
+    return ""
 
 
 def _tool_names(message: Mapping[str, Any]) -> Iterable[str]:

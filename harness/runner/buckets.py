@@ -58,13 +58,15 @@ class RateHeaders:
 
 
 def rate_header(headers: Mapping[str, str], what: str, kind: str) -> str | None:
-    """One header of a rate limit, as most servers spell it or as Anthropic does.
+    """One header of a rate limit, as most servers spell it, as Anthropic does, or (of tokens alone) as Mistral does.
+
+    Mistral's requests a minute are left to measurement: what it holds to is requests a second, which it does not tell.
 
     >>> rate_header({"anthropic-ratelimit-requests-remaining": "49"}, "remaining", "requests")
     '49'
     """
-    found = headers.get(f"x-ratelimit-{what}-{kind}")
-    return headers.get(f"anthropic-ratelimit-{kind}-{what}") if found is None else found
+    spelt = (f"x-ratelimit-{what}-{kind}", f"anthropic-ratelimit-{kind}-{what}", f"x-ratelimit-{what}-{kind}-minute")
+    return next((headers[name] for name in spelt if name in headers), None)
 
 
 def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:

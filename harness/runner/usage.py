@@ -14,8 +14,8 @@ MOST_TOKENS = 2**40
 """No answer uses more tokens; a larger count is a fault of the server, and as good as none."""
 
 
-CACHED_BESIDE = ("cache_read_input_tokens", "prompt_cache_hit_tokens")
-"""Where LiteLLM and DeepSeek tell what of ``prompt_tokens`` was read from a cache, outside the details."""
+CACHED_BESIDE = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
+"""Where LiteLLM, DeepSeek, Together and Mistral tell what of ``prompt_tokens`` was cached, outside the details."""
 
 
 def usage_of(document: Any) -> Usage | None:
@@ -82,6 +82,7 @@ def _gemini(document: Any) -> Usage | None:
     asked, said = _count(usage.get("promptTokenCount")), _count(usage.get("candidatesTokenCount", 0))
     if asked is None or said is None:
         return None
+    asked += _count(usage.get("toolUsePromptTokenCount")) or 0
     thought = _count(usage.get("thoughtsTokenCount")) or 0
     return Usage(asked, min(_count(usage.get("cachedContentTokenCount")) or 0, asked), said + thought, thought)
 

@@ -34,6 +34,22 @@ def test_moderation_maps_many_to_many_and_leaves_out_what_is_not_covered():
     assert answer.scores == {"hate": 0.7, "scams": 0.1, "threats": 0.7}
 
 
+@pytest.mark.parametrize(
+    ("flags", "flagged"),
+    [
+        ({"hate_threatening": True}, 1),  # by the attributes of OpenAI's client, as gateways pass it on
+        ({"hate_threatening": False}, 0),
+        ({"hate/threatening": True, "hate_threatening": None}, 1),
+        ({"hate_threatening": True, "hate/threatening": False}, 0),
+    ],
+)
+def test_moderation_names_are_read_as_attributes_too(flags, flagged):
+    told = {"hate": False, "illicit": False, "violence": False, "sexual": False} | flags
+    body = {"results": [{"flagged": True, "categories": told, "category_scores": {}}]}
+    answer, _ = drive(moderation(), item(), answered(body))
+    assert (answer.outcome, answer.decisions["hate"]) == ("ok", flagged)
+
+
 @pytest.mark.parametrize(("score", "decision"), [(0.39, 0), (0.4, 1)])
 def test_moderation_threshold_replaces_the_endpoints_flag(score, decision):
     answer, _ = drive(moderation(thresholds={"hate": 0.4}), item(), result({"hate": decision == 0}, {"hate": score}))

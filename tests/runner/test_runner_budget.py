@@ -61,6 +61,12 @@ from harness.runs import open_run
             {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 99}},
             Usage(10, 10, 3),
         ),
+        ({"prompt_tokens": 10, "completion_tokens": 3, "cached_tokens": 8}, Usage(10, 8, 3)),  # Together, Moonshot
+        ({"prompt_tokens": 10, "completion_tokens": 3, "num_cached_tokens": 8}, Usage(10, 8, 3)),  # Mistral
+        (
+            {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": None, "num_cached_tokens": None},
+            Usage(10, 0, 3),
+        ),
         ({"prompt_tokens": 10, "total_tokens": 10}, Usage(10, 0, 0)),
         ({"prompt_tokens": None, "completion_tokens": -1}, None),
         ({"prompt_tokens": 10, "completion_tokens": None}, None),

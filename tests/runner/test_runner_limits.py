@@ -257,6 +257,17 @@ def test_headers_without_sense_are_ignored(headers):
     assert read_rate(headers, "requests") is None
 
 
+def test_mistral_tells_tokens_a_minute_and_its_requests_are_measured():
+    headers = {
+        "x-ratelimit-limit-tokens-minute": "5000000",
+        "x-ratelimit-remaining-tokens-minute": "4999911",
+        "x-ratelimit-limit-req-minute": "720",
+        "x-ratelimit-remaining-req-minute": "717",
+    }
+    assert read_rate(headers, "tokens").remaining == 4999911
+    assert read_rate(headers, "requests") is None
+
+
 def test_a_learnt_rate_is_used_a_little_below():
     assert 0.9 < PACE < 1.0
 
