@@ -69,7 +69,8 @@ SET_UP_SENTENCES = re.compile(
     r"|model identifier is invalid|with on-demand throughput isn|not work with the specified model"
     r"|model\b.{0,80}\b(?:does not exist|not found|is not available|isn't available|not supported by"
     r"|has been (?:deprecated|retired|decommissioned))"
-    r"|auth(?:entication|ori[sz]ation) failed|security token .{0,30}(?:expired|invalid)|(?:token|signature) (?:has )?expired"
+    r"|auth(?:entication|ori[sz]ation) failed|security token .{0,30}(?:expired|invalid)"
+    r"|(?:token|signature) (?:has )?expired"
     r"|access denied due to|request not allowed"
     r"|decommissioned|need to enable|must be verified|verify your organi[sz]ation"
 )
@@ -95,8 +96,8 @@ QUOTA_SENTENCES = re.compile(
     r"|余额不足|欠费|requires more credits)"
 )
 DAILY = re.compile(
-    r"per[ _-]?day|daily|tokens_per_day|requests_per_day|\b[tr]pd\b|per_?month|monthly|weekly|per_?week|per 24 ?h|today's"
-    r"|free-models-per-day|(?:calls|requests|tokens) ?/ ?(?:day|month)"
+    r"per[ _-]?day|daily|tokens_per_day|requests_per_day|\b[tr]pd\b|per_?month|monthly|weekly|per_?week|per 24 ?h"
+    r"|today's|free-models-per-day|(?:calls|requests|tokens) ?/ ?(?:day|month)"
 )
 """Words of limits that do not return within a run."""
 PER_MINUTE = re.compile(r"per_?minute")

@@ -36,7 +36,8 @@ JSON = st.recursive(
             st.sampled_from(
                 ["choices", "message", "content", "finish_reason", "error", "code", "logprobs", "token", "top_logprobs",
                  "results", "output", "candidates", "promptFeedback", "stop_reason", "stopReason", "usage", "metadata",
-                 "detail", "base_resp", "status_code", "thinking", "blockReason", "quotaId", "violations", "tool_calls", "parts", "refusal", "type", "text", "status"]
+                 "detail", "base_resp", "status_code", "thinking", "blockReason", "quotaId", "violations",
+                 "tool_calls", "parts", "refusal", "type", "text", "status"]
             ),
             inner,
             max_size=4,
