@@ -43,6 +43,8 @@ class PointChoice:
         thresholds: Flag ``score >= threshold``; one, or one for each fifth; infinite flags nothing.
         n_positives: Violating items it was chosen on; of fifths the smallest number.
         n_tied: Most items of exactly that score where it was chosen: they are flagged together or not at all.
+        n_reached: Labelled items it was chosen on that score as high or higher; of fifths the smallest number.
+        unreached: Share of redraws of the dev items in which no threshold reaches it; NaN without a dev part.
         reason: Why there is no operating point; None where there is one.
     """
 
@@ -50,6 +52,8 @@ class PointChoice:
     thresholds: tuple[float, ...] = ()
     n_positives: int = 0
     n_tied: int = 0
+    n_reached: int = 0
+    unreached: float = math.nan
     reason: str | None = None
 
     @property
@@ -69,6 +73,8 @@ class PointChoice:
             "thresholds": [one if math.isfinite(one) else None for one in self.thresholds],
             "n_positives": self.n_positives,
             "n_tied": self.n_tied,
+            "n_reached": self.n_reached,
+            "unreached": number_or_none(self.unreached),
             "reason": self.reason,
         }
 
@@ -239,15 +245,18 @@ def _reading(
             flagged = (score >= part.thresholds[0]).astype(np.int8)
             y_pred[inside, :, column] = np.where(np.isnan(score), y_pred[inside, :, column], flagged)
         reached = [one for one in parts if one.is_reached]
+        unreached = math.nan
+        if is_dev:  # also where no threshold is reached: other dev items may reach one
+            drawn[name], unreached = _drawn(run, metric, read, chosen, column)
         choices[name] = PointChoice(
             chosen_on,
             tuple(one.thresholds[0] for one in parts),
             min(one.n_positives for one in parts),
             max(one.n_tied for one in parts),
+            min(one.n_reached for one in parts),
+            unreached,
             None if reached else _unreached(metric, read, scores, column),
         )
-        if is_dev:  # also where no threshold is reached: other dev items may reach one
-            drawn[name] = _drawn(run, metric, read, chosen, column)
     return PointReading(metric, y_pred, choices, drawn)
 
 
@@ -259,8 +268,11 @@ def _unreached(metric: OperatingMetric, read: Decisions, scores: NDArray[np.floa
     return f"no threshold that flags anything keeps {metric.held_words}: {what}"
 
 
-def _drawn(run: Run, metric: OperatingMetric, read: Decisions, chosen: Decisions, column: int) -> Drawn:
-    """The items that are read, at the thresholds that draws of the dev items choose; all candidates share the draws."""
+def _drawn(run: Run, metric: OperatingMetric, read: Decisions, chosen: Decisions, column: int) -> tuple[Drawn, float]:
+    """The items that are read, at the thresholds that draws of the dev items choose, and the share that choose none.
+
+    All candidates share the draws.
+    """
     gold, score, weights = _rows(chosen, column)
     n_repeats = chosen.y_pred.shape[1]
     groups = run.whole_part("dev").clusters
@@ -274,7 +286,7 @@ def _drawn(run: Run, metric: OperatingMetric, read: Decisions, chosen: Decisions
         rng=generator(run.meta.seed, f"{metric.name}|choice"),
     )
     gold, score, weights = _rows(read, column)
-    return counts_at(gold, score, thresholds, weights)
+    return counts_at(gold, score, thresholds, weights), float(np.isinf(thresholds).mean())
 
 
 def _rows(
@@ -293,5 +305,8 @@ def _chosen(read: Decisions, column: int, metric: OperatingMetric, kept: NDArray
     gold, score, weights = _rows(read, column, at)
     point = operating_point(gold, score, Goal(metric.held, metric.value), sample_weight=weights)
     value = number_or_none(point.threshold)
-    positives = int(((read.y_true[at, column] == 1) & ~np.isnan(_usable(read)[at, :, column]).all(axis=1)).sum())
-    return PointChoice("dev", (math.inf if value is None else value,), positives, point.n_tied)
+    threshold = math.inf if value is None else value
+    truth, usable = read.y_true[at, column], _usable(read)[at, :, column]
+    positives = int(((truth == 1) & ~np.isnan(usable).all(axis=1)).sum())
+    n_reached = int(((truth >= 0) & (usable >= threshold).any(axis=1)).sum())
+    return PointChoice("dev", (threshold,), positives, point.n_tied, n_reached)

@@ -17,6 +17,10 @@ WHERE = {
     "folds": "Without a split, each fifth of the items is read at a threshold chosen on the four others, groups kept "
     "whole; the intervals take these thresholds as given. Declare a split for thresholds that are one number.",
 }
+FEW_REACH = 10
+"""Up to so many items at or above a threshold, the threshold hangs on them."""
+OFTEN = 0.05
+"""From this share of redraws on, whether a threshold is reached at all is a matter of which items were drawn."""
 _TIES = "Items of one score are flagged together, so that what is kept may lie above what is asked."
 UNCORRECTED = "The p-values are corrected for nothing: these differences are for reading, and a gate asks by a check."
 
@@ -104,10 +108,31 @@ def threshold_words(choice: PointChoice) -> str:
 
 
 def threshold_note(choice: PointChoice) -> str:
-    """Why there is none, or that many items tie there."""
+    """Why there is none, that it hangs on few items, or that many items tie there."""
     if choice.reason is not None:
         return choice.reason
-    return f"{numbers.count(choice.n_tied)} items tie at the threshold" if choice.n_tied > 5 else ""
+    tied = f"{numbers.count(choice.n_tied)} items tie at the threshold" if choice.n_tied > 5 else ""
+    return "; ".join(filter(None, (barely_reached(choice), tied)))
+
+
+def barely_reached(choice: PointChoice) -> str:
+    """How few items stand behind a threshold, and how often others would leave none; empty where it stands firm."""
+    if not choice.is_chosen:
+        return ""
+    few = ""
+    if choice.is_reached and choice.n_reached <= FEW_REACH:
+        where = "dev items" if choice.chosen_on == "dev" else "items of some fifth's others"
+        few = f"only {numbers.count(choice.n_reached)} {where} score that high"
+        if choice.n_reached == 1:
+            few = few.replace(" items", " item", 1).replace("score", "scores", 1)
+    share, others = choice.unreached, ""
+    if choice.is_reached and share >= OFTEN:
+        others = f"in {numbers.share(share)} of redraws of the dev items no threshold reaches it"
+    elif not choice.is_reached and share <= 1 - OFTEN:
+        others = (
+            f"whether one reaches it hangs on few dev items, as in {numbers.share(1 - share)} of their redraws one does"
+        )
+    return ", ".join(filter(None, (few, others)))
 
 
 def _notes(choices: Iterable[PointChoice]) -> tuple[str, ...]:

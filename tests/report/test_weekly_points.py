@@ -9,9 +9,12 @@ from openpyxl import load_workbook
 from stories import Story, everywhere, half, nowhere, tell_week
 
 from harness.cli.weekly import command as weekly_command
+from harness.core.results import MetricResult
 from harness.errors import HarnessError
-from harness.measure.points import point_metrics, point_scores
-from harness.report.weekly.operating_view import operating_notes, operating_title
+from harness.measure.points import PointChoice, PointScore, point_metrics, point_scores
+from harness.report.weekly.operating import operating_sentences
+from harness.report.weekly.operating_data import OperatingRow, OperatingWeek
+from harness.report.weekly.operating_view import operating_change, operating_notes, operating_title
 from harness.runs import open_run
 
 POINT = "recall@precision=0.9"
@@ -57,6 +60,7 @@ def test_every_surface_says_what_stands_at_an_operating_point(tmp_path):
     assert [row[head.index("Value")] for row in tidy] == values
 
 
+@pytest.mark.slow
 def test_a_fall_at_an_operating_point_alone_is_no_steady_week_and_is_remembered(tmp_path):
     """Decisions stay as they are, so that recall and precision do: what the threshold could reach is lost."""
     story = weeks(tmp_path, GOOD, GOOD, harmless_high(), harmless_high(), GOOD)
@@ -110,6 +114,7 @@ def test_a_week_whose_gate_did_not_ask_holds_the_figure_as_well(tmp_path):
     assert [one.score.value.value for one in row.weeks] == [row.now.value.value] * 2
 
 
+@pytest.mark.slow
 def test_scores_that_are_gone_and_thresholds_that_reach_nothing_are_said(tmp_path):
     story = weeks(tmp_path, GOOD)
     story.run({"main": {"hate": DECIDED}}, week="2026-W43")
@@ -129,3 +134,36 @@ def test_no_scores_no_section(tmp_path):
     found = story.weekly_surfaces()
     assert story.weekly().operating == ()
     nowhere(found, "operating point", "Operating points")
+
+
+def row(now, before, *, difference=-0.845, name="Hate"):
+    weeks = tuple(
+        OperatingWeek(
+            week, week, "g v1", PointScore(POINT, MetricResult(value, 0, 1, 148), MetricResult(1, 0, 1, 9), one)
+        )
+        for week, value, one in (("2026-W42", 0.845, before), ("2026-W43", 0.845 + difference, now))
+    )
+    change = MetricResult(difference, -0.977, 0.0, 148)
+    return OperatingRow(
+        "hate", name, "critical", None, POINT, "Recall at precision 90%", weeks, "2026-W42", None, change, 0.06, 0.06
+    )
+
+
+FIRM = PointChoice("dev", (0.51,), 152, 1, 129, 0.0)
+FEW = PointChoice("dev", (0.98,), 152, 1, 3, 0.34)
+NONE = PointChoice("dev", (np.inf,), 152, 0, 0, 0.57, "no threshold that flags anything keeps it")
+
+
+def test_a_wide_difference_within_chance_says_why():
+    few = "only 3 dev items score that high, in 34.0% of redraws of the dev items no threshold reaches it"
+    none = "whether one reaches it hangs on few dev items, as in 43.0% of their redraws one does"
+    for one, why in ((row(FEW, FIRM), few), (row(NONE, FIRM), none), (row(FIRM, FEW), f"in 2026-W42 {few}")):
+        assert operating_change(one)[2] == f"since 2026-W42, within chance: {why}"
+        assert f"within chance: {why}" in operating_sentences([one])[0]
+    for one in (row(FIRM, FIRM), row(FEW, FIRM, difference=-0.02)):
+        assert operating_change(one)[2] == "since 2026-W42, within chance"
+
+
+def test_categories_that_no_threshold_reaches_are_told_once():
+    rows = [row(NONE, NONE, difference=0.0, name=name) for name in ("Hate", "Spam")]
+    assert operating_sentences(rows) == ["Recall at precision 90%: no threshold reaches it in Hate and Spam."]

@@ -25,7 +25,7 @@ from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.kept import NOT_MEASURED
-from harness.report.weekly.operating_data import OperatingRow, OperatingWeek
+from harness.report.weekly.operating_data import OperatingRow, OperatingWeek, why_within
 from harness.runs import Run
 
 if TYPE_CHECKING:
@@ -172,11 +172,19 @@ def operating_sentences(rows: Sequence[OperatingRow]) -> list[str]:
     for title in dict.fromkeys(one.title for one in rows):
         own = [one for one in rows if one.title == title]
         own.sort(key=_importance)
+        if len(own) > 1 and all(_is_beyond(one) for one in own):
+            found.append(f"{title}: no threshold reaches it in {enumerated([one.name for one in own], TOLD)}.")
+            continue
         told = enumerated([_told(one) for one in own[:TOLD]], TOLD)
         n_more = len(own) - TOLD
         more = f"; {plural(n_more, 'more category', 'more categories')} in the report" if n_more > 0 else ""
         found.append(f"{title}: {told}{more}.")
     return found
+
+
+def _is_beyond(one: OperatingRow) -> bool:
+    """Whether no threshold reaches it, and none moved: all there is to say of it."""
+    return one.now.choice.is_chosen and not one.now.choice.is_reached and not one.is_moved
 
 
 def _importance(one: OperatingRow) -> tuple[bool, bool, bool, float]:
@@ -190,6 +198,6 @@ def _told(one: OperatingRow) -> str:
         return f"{one.name} n/a ({one.now.reason or 'not measured'})"
     said = f"{one.name} {numbers.share(value.value)}"
     if one.difference is not None:
-        sure = "" if one.is_moved else ", not tested" if math.isnan(one.p_holm) else ", within chance"
+        sure = "" if one.is_moved else ", not tested" if math.isnan(one.p_holm) else f", within chance{why_within(one)}"
         said += f" ({numbers.points(one.difference.value)} points since {one.since}{sure})"
     return said if one.now.choice.is_reached else f"{said}, as no threshold reaches it"

@@ -12,6 +12,7 @@ from harness.gating.findings.pair import is_better
 from harness.measure.points import PointScore
 from harness.report.parts import numbers
 from harness.report.parts.words import HELD_WORDS, capital
+from harness.report.points import barely_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +80,18 @@ class OperatingRow:
         if point is None or not self.now.held.is_defined:
             return ""
         return f"{capital(HELD_WORDS[point.held])} {numbers.share(self.now.held.value)}"
+
+
+WIDE = 0.1
+"""From this difference on, "within chance" is believed only with its reason beside it."""
+
+
+def why_within(row: OperatingRow) -> str:
+    """Why a wide difference proves nothing, where a threshold hangs on few dev items; begins with a colon."""
+    if row.difference is None or row.is_moved or not abs(row.difference.value) >= WIDE:
+        return ""
+    before = next((one.score.choice for one in reversed(row.weeks[:-1]) if one.week == row.since), None)
+    for choice, when in ((row.now.choice, ""), (before, f"in {row.since} ")):
+        if choice is not None and (why := barely_reached(choice)):
+            return f": {when}{why}"
+    return ""

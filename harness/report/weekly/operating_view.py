@@ -10,7 +10,7 @@ from harness.report.parts.words import enumerated
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion
 from harness.report.points import WHERE, threshold_note, threshold_words
 from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.operating_data import OperatingRow
+from harness.report.weekly.operating_data import OperatingRow, why_within
 
 
 def operating_title(rows: Sequence[OperatingRow]) -> str:
@@ -47,7 +47,7 @@ def operating_change(one: OperatingRow) -> tuple[str, str, str] | None:
     if math.isnan(one.p_holm):
         return said, "c-same", f"since {one.since}, not tested"
     if not one.is_moved:
-        return said, "c-same", f"since {one.since}, within chance"
+        return said, "c-same", f"since {one.since}, within chance{why_within(one)}"
     words = f"since {one.since}, p {numbers.p_value(one.p_holm)}"
     return (said, "c-worse", f"▼ moved {words}") if one.is_worse else (said, "c-better", f"▲ moved {words}")
 

@@ -19,6 +19,7 @@ from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry, not_restated
 from harness.report.parts import numbers
 from harness.report.parts.assets import script
+from harness.report.parts.isolation import isolated
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
 from harness.report.parts.words import plural
@@ -48,6 +49,8 @@ from harness.report.weekly.sentences import topic_counts, topic_name
 from harness.report.weekly.targets import is_below_in_production
 
 MAX_CHARTS = 30
+ASKS_OPEN = 4
+"""Asks of one owner that stand open, the most urgent; the others are folded where there are more than two of them."""
 ASK_IDS = 200
 """Items of an ask that stand on the page by their id alone."""
 _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
@@ -71,7 +74,8 @@ def write_html(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
 
 def render_page(data: WeeklyData, text_mode: TextMode) -> str:
     """The page as text."""
-    return environment().get_template("weekly.html.jinja").render(page=WeeklyPage(data, text_mode))
+    page = WeeklyPage(data, text_mode)
+    return isolated(environment().get_template("weekly.html.jinja").render(page=page), page.names.values())
 
 
 class WeeklyPage:
@@ -254,7 +258,7 @@ class WeeklyPage:
             moved = bool(one.points) and one.points[-1].week == data.week and one.points[-1].is_flagged
             label = drawings.trend_label(name, METRIC_NAMES[metric], one)
             chart = drawings.trend(one, data.weeks, target, ticks, label, data.versions)
-            found.append((titles.trend_finding(name, one, judged[one.category]), moved, chart))
+            found.append((titles.trend_finding(name, one, judged[one.category], data.week), moved, chart))
         return sorted(found, key=lambda one: not one[1])[:MAX_CHARTS]
 
     def n_more_charts(self, metric: str) -> int:
@@ -291,6 +295,11 @@ class WeeklyPage:
         for one in self.data.asks:
             found.setdefault(one.function, {}).setdefault(one.owner, []).append(one)
         return [(name, list(owners.items())) for name, owners in found.items() if owners]
+
+    @staticmethod
+    def folded(asks: list[Ask]) -> tuple[list[Ask], list[Ask]]:
+        """Asks of an owner that stand open, and those behind a fold."""
+        return (asks, []) if len(asks) <= ASKS_OPEN + 2 else (asks[:ASKS_OPEN], asks[ASKS_OPEN:])
 
     def items_behind(self, one: Ask) -> tuple[list[Example], tuple[str, ...], int]:
         """Items of an ask: some with their texts, more by id, and how many are left to the spreadsheet."""

@@ -59,13 +59,15 @@ def trend_title(metric: str, shown: Sequence[Series], week: str, names: dict[str
     )
 
 
-def trend_finding(name: str, series: Series, judged: Judgement | None) -> str:
-    """``Sexual: fell to 65.8% in W46, 67.1% now, below target``."""
+def trend_finding(name: str, series: Series, judged: Judgement | None, week: str) -> str:
+    """``Sexual: fell to 65.8% in W46, 67.1% now, below target``; a figure of an earlier week is never ``now``."""
     known = [one for one in series.points if one.result.is_defined]
     if not known:
         return f"{name}: never measured"
     last = known[-1]
     now = numbers.share(last.result.value)
+    if last.week != week:
+        return f"{name}: not measured in {week[5:]}, {now} in {last.week[5:]}"
     flagged = [one for one in known if one.is_flagged]
     if flagged:
         moved = flagged[-1]
