@@ -7,6 +7,7 @@ responses, Ollama and Cohere. What they mean is left to ``outcomes``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -146,6 +147,8 @@ def _choice(
                 break
         else:  # what nearly every answer is: a text and nothing else
             return Choice(content, finish, "", "", (), logprobs, error or None, is_filtered, native_finish)
+    if isinstance(content, dict) and content:  # JSON mode of Workers AI: the object itself, and no text
+        content = [content] if content.get("type") == "text" else json.dumps(content, ensure_ascii=False)
     said: list[str] = [content] if isinstance(content, str) else []
     thought = [message[name] for name in REASONING_FIELDS if isinstance(message.get(name), str)]
     refusals = [message["refusal"]] if isinstance(message.get("refusal"), str) else []

@@ -188,6 +188,24 @@ def test_chat_cut_off_answer_says_what_to_do():
     assert "max_tokens" in answer.error
 
 
+@pytest.mark.parametrize(
+    ("content", "outcome", "spam"),
+    [
+        ({"categories": ["spam"]}, "ok", 1),  # JSON mode of Workers AI
+        ({"categories": []}, "ok", 0),
+        ({"type": "text", "text": '{"categories": ["spam"]}'}, "ok", 1),
+        ({"text": "no idea"}, "unparsed", None),
+        ({"error": "overloaded"}, "unparsed", None),
+        ({}, "unparsed", None),
+        (7, "unparsed", None),
+    ],
+)
+def test_chat_content_that_is_an_object_is_read_as_one(content, outcome, spam):
+    answer, _ = drive(chat(), item(), completion(content))
+    assert (answer.outcome, answer.decisions["spam"]) == (outcome, spam)
+    assert outcome == "ok" or answer.error
+
+
 def test_chat_content_in_parts_is_joined():
     parts = [{"type": "text", "text": '{"categories": '}, {"type": "text", "text": '["spam"]}'}]
     answer, _ = drive(chat(), item(), completion(parts))
