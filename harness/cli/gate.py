@@ -120,14 +120,16 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
     from harness.report.gate.screen import foot_lines, head_lines
     from harness.report.gate.tables import gate_tables
     from harness.report.parts.masking import log_safe
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import render, to_screen
 
     if as_json:
         print_json(gate_document(report))
     else:
-        tables = render(gate_tables(report), "terminal").split("\n")
-        lines = [*head_lines(report), "", *tables, "", *foot_lines(report)]
-        click.echo("\n".join(log_safe(line) for line in lines))
+        above, below = (
+            to_screen("\n".join(log_safe(line) for line in lines)) for lines in (head_lines(report), foot_lines(report))
+        )
+        tables = "\n".join(log_safe(line) for line in render(gate_tables(report), "terminal").split("\n"))
+        click.echo(f"{above}\n\n{tables}\n\n{below}")
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {log_safe(report.reuse.warning)}")
     if annotations == "github":

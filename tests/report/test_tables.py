@@ -7,6 +7,7 @@ from harness.report.parts.tables import (
     render,
     side_by_side,
     to_markdown,
+    to_screen,
     to_terminal,
 )
 
@@ -156,3 +157,20 @@ def test_many_figures_become_tables_below_each_other_and_not_a_list():
     assert text.count("a note") == 1
     assert side_by_side(table, 400) == [table]
     assert side_by_side(table, 20) == [table]
+
+
+@pytest.mark.parametrize("wide", [60, 80, 100])
+def test_sentences_are_folded_between_words_on_a_screen_and_never_within_an_interval(monkeypatch, wide):
+    """A terminal broke long findings within words; a pipe gets them whole, a line each."""
+    said = "Misses more Hate: recall 72.7% to 18.2% (-54.5 points [-74.1, -20.3], n 11), which nobody-else has said yet"
+    text = f"INCONCLUSIVE: v2 against v1.\n\nHarm:\n  - {said}\n  - {said}"
+    assert to_screen(text) == text
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(wide))
+    lines = to_screen(text).split("\n")
+    assert max(map(len, lines)) <= wide
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    assert any("[-74.1, -20.3]" in line for line in lines)
+    first = next(at for at, line in enumerate(lines) if line.startswith("  - "))
+    assert lines[first + 1].startswith("    ")
+    assert lines[1] == ""

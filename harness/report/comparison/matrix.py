@@ -76,7 +76,7 @@ def matrix_caption(data: ReportData) -> str:
     """What the matrix shows, and how many categories it leaves out."""
     n_shown, n = len(matrix_columns(data)), len(decided_categories(data))
     cut = f"; {n_shown} of {n} categories, those that moved most" if n_shown < n else ""
-    signs = f"▲ ▼ proven against {data.baseline}, △ ▽ maybe, no mark: no change that can be told"
+    signs = f"▲ ▼ proven against {data.baseline}, △ ▽ maybe, no mark: the same, or no change that can be told"
     return f"Recall by category, candidates by decision, best first{cut}; {signs}"
 
 

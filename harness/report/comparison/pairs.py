@@ -35,10 +35,12 @@ from harness.report.comparison.source import OUTCOME_NAMES, ReportSource
 from harness.report.gate.statement_words import notes_of, statements_text
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
-from harness.report.parts.words import NOT_ASKED, plural, sentence
+from harness.report.parts.words import NOT_ASKED, enumerated, plural, sentence
 from harness.report.points import absent_alone, absent_lines
 
 _NAME = "\0"
+MOST_NAMES = 6
+"""Candidates that one note names; the rest is counted."""
 
 CHANGES: tuple[Change, ...] = ("better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined")
 
@@ -223,7 +225,16 @@ def _gate_notes(source: ReportSource) -> list[str]:
     for candidate, gate in source.gates.items():
         for note in notes_of(gate):
             alike.setdefault(re.sub(rf"(?<!\w){re.escape(candidate)}(?!\w)", _NAME, note), []).append(candidate)
-    return [sentence(note.replace(_NAME, " / ".join(names))) for note, names in alike.items()]
+    return [sentence(_named(note, names)) for note, names in alike.items()]
+
+
+def _named(note: str, names: Sequence[str]) -> str:
+    """One note about several candidates; the verb stays in the singular."""
+    if len(names) > 1:
+        several = enumerated(names, MOST_NAMES)
+        note = re.sub(rf"(?<=nor ){_NAME}|(?<=not decided by ){_NAME}", f"any of {several}", note)
+        return note.replace(_NAME, f"each of {several}")
+    return note.replace(_NAME, names[0])
 
 
 def _line(pair: Pair) -> VerdictLine:

@@ -60,6 +60,28 @@ def terminal_width() -> int:
     return max(NARROWEST, min(TERMINAL_WIDTH, shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns))
 
 
+def to_screen(text: str) -> str:
+    """Sentences for a screen, each line folded between words at its width; a file or pipe gets them as they are."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return text
+    return "\n".join(_folded(line, terminal_width()) for line in text.split("\n"))
+
+
+def _folded(line: str, wide: int) -> str:
+    blanks = " " * (len(line) - len(line.lstrip(" ")))
+    below = blanks + "  " if line.lstrip(" ").startswith(("- ", "* ")) else blanks
+    kept = _INTERVAL.sub(rf"[\1,{_GLUE}\2]", line.lstrip(" "))
+    drawn = textwrap.wrap(
+        kept,
+        wide,
+        initial_indent=blanks,
+        subsequent_indent=below,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(drawn).replace(_GLUE, " ")
+
+
 def to_terminal(table: Table, width: int | None = None) -> str:
     """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal.
 
