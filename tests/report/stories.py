@@ -51,6 +51,7 @@ class Story:
         policy: Category -> further fields of the policy.
         checks: Checks of the gate; None for an eval without one.
         must_catch: Positions of must-catch items.
+        votes: For each item what annotators said, as an item holds it.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Story:
     golden_version: int = 1
     production: tuple[Any, ...] = ()
     split: dict[str, Any] | None = None
+    votes: list[list[dict[str, Any]]] | None = None
 
     @property
     def n(self) -> int:
@@ -152,6 +154,7 @@ class Story:
         rows = [
             json.dumps(
                 {
+                    **({"votes": self.votes[index]} if self.votes else {}),
                     "id": f"i{index:04d}",
                     "text": f"item number {index}",
                     "labels": {one: _plain(values[index]) for one, values in self.gold.items()},

@@ -336,7 +336,9 @@ def test_report_command_compares_slices_with_the_baseline(runs, source, tmp_path
 
 def test_gate_notes_that_differ_in_the_name_alone_are_said_once(source):
     notes = built(with_notes(source, lambda name: left_out_note("spam", name))).verdict.notes
-    assert [note for note in notes if "spam" in note] == ["Left out of the gate: spam (each of v2 and v3 makes no calls)."]
+    assert [note for note in notes if "spam" in note] == [
+        "Left out of the gate: spam (each of v2 and v3 makes no calls)."
+    ]
 
 
 def test_report_command_agrees_with_compare(runs, source, tmp_path):

@@ -182,7 +182,7 @@ def test_a_figure_of_two_checks_is_named_once():
     target = TargetFact("misogyny", "recall", 0.85, "open", MetricResult(0.82, 0.7, 0.9, 133), 0.88)
     asked = (("hate", "floor", 0.7), ("hate", "margin", 0.05), both[0])
     (_, said), *_ = screen(judged(*asked, verdict="INCONCLUSIVE", targets=(target,)))
-    assert said[-1] == "And 2 more: target of recall of Misogyny and recall of Misogyny."
+    assert said[-1] == "And 2 more: recall of Misogyny and target of recall of Misogyny."
     assert decision_sentence(judged(*both, verdict="REGRESSION")).endswith(": recall of Misogyny is worse.")
 
 

@@ -82,10 +82,14 @@ def build_pair(source: ReportSource, comparison: Comparison) -> Pair:
     baseline, candidate = comparison.baseline.candidate, comparison.candidate.candidate
     gate = source.gates.get(candidate)
     checks = () if gate is None else tuple(_check_row(check) for check in (*gate.checks, *gate.pooled))
+    findings = pair_findings(source.evidence[candidate])
+    told = {(one.category, one.metric) for one in findings if one.fact == "moved" and one.slice is None}
     rows = []
     for category, compared in comparison.categories.items():
         measures = {
-            metric: _measure(metric, compared.metrics[metric], compared.p_holm.get(metric))
+            metric: _measure(
+                metric, compared.metrics[metric], compared.p_holm.get(metric), is_told=(category, metric) in told
+            )
             for metric in METRIC_NAMES
             if metric in compared.metrics
         }
@@ -106,7 +110,7 @@ def build_pair(source: ReportSource, comparison: Comparison) -> Pair:
         decision=decide(
             candidate,
             baseline,
-            pair_findings(source.evidence[candidate]),
+            findings,
             None if gate is None else gate.verdict,
         ),
         family=comparison.family,
@@ -120,7 +124,11 @@ def build_pair(source: ReportSource, comparison: Comparison) -> Pair:
     )
 
 
-def _measure(metric: str, paired: PairedResult, p_holm: float | None) -> Measure:
+def _measure(metric: str, paired: PairedResult, p_holm: float | None, *, is_told: bool) -> Measure:
+    """One metric; what the first screen tells as likely is maybe so in the table too, whatever its interval."""
+    change = change_of(paired.difference, p_holm, metric)
+    if is_told and change in ("unclear", "same"):
+        change = "leans_better" if (paired.difference.value > 0) != (metric in LOWER_IS_BETTER) else "leans_worse"
     return Measure(
         metric=metric,
         baseline=paired.baseline,
@@ -128,7 +136,7 @@ def _measure(metric: str, paired: PairedResult, p_holm: float | None) -> Measure
         difference=paired.difference,
         p_value=None if math.isnan(paired.p_value) else paired.p_value,
         p_holm=p_holm,
-        change=change_of(paired.difference, p_holm, metric),
+        change=change,
     )
 
 

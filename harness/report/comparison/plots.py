@@ -114,7 +114,8 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
 def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     """Paired differences of every candidate as a forest: one by tone, several by candidate."""
     first = _compared(data)
-    rows = [row for row in first.rows if metric in row.measures]
+    rows = [*{row.id: row for pair in reversed(data.pairs) for row in pair.rows if metric in row.measures}.values()]
+    rows.sort(key=lambda row: [one for one, _ in data.categories].index(row.id))
     n_pairs = len(data.pairs)
     height = 1.2 + len(rows) * max(0.42, 0.2 * n_pairs)
     figure, axes = pyplot.subplots(figsize=(8, height), layout="constrained")
@@ -137,7 +138,7 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows])
     ends = [abs(end) for end in axes.get_xlim()]
     axes.set_xlim(-max(ends), max(ends))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):+g}" if abs(value) > 1e-9 else "0")
     side = "better is left" if metric == "fpr" else "better is right"
     who = f"{first.candidate} minus {first.baseline}" if n_pairs == 1 else f"against {first.baseline}"
     axes.set_xlabel(f"Difference in points, {who} ({side}); filled: proven")

@@ -102,7 +102,8 @@ def _harms(decision: Decision) -> str:
         parts.append("items that must be caught are missed")
     if worse:
         names = distinct(short_name(one) for one in worse)
-        parts.append(f"{enumerated(names, 3)} {'is' if len(names) == 1 else 'are'} worse")
+        likely = "likely " if all(one.evidence.proof == "likely" for one in worse) else ""
+        parts.append(f"{enumerated(names, 3)} {'is' if len(names) == 1 else 'are'} {likely}worse")
     if names := [one for one in distinct(map(short_name, floors)) if one not in map(short_name, worse)]:
         parts.append(f"{enumerated(names, 3)} {'fails its floor' if len(names) == 1 else 'fail their floors'}")
     if any(one.fact == "failures" for one in harms):

@@ -140,8 +140,8 @@ def category_axis(axes: Any, labels: Sequence[str]) -> None:
 
 
 def percent_axis(axis: Any) -> None:
-    """Ticks as per cent."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+    """Ticks as per cent, none rounded."""
+    axis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):g}%")
 
 
 def square_panel(panel: Any, name: str, x_name: str, y_name: str) -> None:
