@@ -8,6 +8,7 @@ all. The libraries are extras, imported when a model is loaded.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _onnx(path: Path) -> Call:
     try:
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes have no base of their own
-        raise _unreadable(path, error) from None
+        raise _without_locale(path, error) or _unreadable(path, error) from None
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(string)":
         shown = ", ".join(f"{one.name} {one.type}" for one in inputs)
@@ -159,6 +160,19 @@ def _named(rows: Any, classes: Sequence[str]) -> list[Any]:
     if len(classes) == 2:
         return [float(row[1]) for row in rows]
     return [dict(zip(classes, (float(value) for value in row), strict=True)) for row in rows]
+
+
+def _without_locale(path: Path, error: Exception) -> HarnessError | None:
+    """The file is whole, and the machine lacks what its text step wants, as slim images do."""
+    found = re.search(r"locale with name:([\w.@-]+?)(?=:|$)", str(error))
+    if found is None:
+        return None
+    return HarnessError(
+        f"{path.name} lowers or filters texts in the locale {found[1]}, which this machine does not have",
+        allowed="a machine with that locale, or a model that takes texts as they are",
+        next_step=f"install it (Debian: apt-get install locales, then localedef -i {found[1].partition('.')[0]}"
+        f" -f UTF-8 {found[1]}), or convert the model from a vectoriser with lowercase=False",
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> HarnessError:

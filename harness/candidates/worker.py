@@ -251,7 +251,7 @@ def serve() -> None:
         except HarnessError as error:
             said = f"{error.message}; {error.next_step}" if error.next_step else error.message
             say({"error": {"kind": "Error", "text": said}})
-        except Exception as error:  # whatever the callable raises is about these texts
+        except (Exception, SystemExit) as error:  # whatever the callable raises is about these texts
             say({"error": {"kind": type(error).__name__, "text": str(error)[:10_000]}})
 
 

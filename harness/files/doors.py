@@ -276,14 +276,14 @@ def _worded(what: str, module_name: str) -> Iterator[None]:
         yield
     except HarnessError:
         raise
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         missing = error.name or module_name
         raise HarnessError(
             f"{what} cannot be imported: there is no module '{missing}'",
             allowed="package.module:callable of an installed package, or of a module beside the eval",
             next_step=f"install the package that provides '{missing}', or correct the path",
         ) from None
-    except Exception as error:  # the module is the user's own code: whatever it raises is theirs to mend
+    except (Exception, SystemExit) as error:  # the module is the user's own code: whatever it raises is theirs to mend
         raise HarnessError(
             f"{what} cannot be imported: {type(error).__name__}: {str(error)[:200]}",
             allowed="a module that can be imported",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from types import SimpleNamespace
 
 import orjson
 import pyarrow.parquet as pq
@@ -14,6 +16,7 @@ from harness.candidates.estimators import load
 from harness.candidates.worker import Worker, WorkerError
 from harness.cli import main
 from harness.errors import HarnessError
+from harness.files.doors import import_object
 
 CODE = """\
 import os
@@ -83,6 +86,42 @@ def test_code_that_asks_the_user_something_raises_instead_of_waiting(tmp_path):
     worker = Worker({"path": "own_code:asks", "folder": str(tmp_path)})
     with pytest.raises(WorkerError, match="EOF when reading a line"):
         worker(["x"])
+
+
+def test_what_ends_the_program_says_why(tmp_path):
+    """sys.exit() ended the process, and its words stood in no row."""
+    (tmp_path / "quitting.py").write_text("import sys\ndef judge(texts):\n    sys.exit('the licence has expired')\n")
+    with pytest.raises(WorkerError, match="the licence has expired") as raised:
+        Worker({"path": "quitting:judge", "folder": str(tmp_path)})(["x"])
+    assert raised.value.kind == "SystemExit"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys; sys.exit('no licence file')", "SystemExit: no licence file"),
+        ("from json import nothing_of_that_name", "ImportError: cannot import name 'nothing_of_that_name'"),
+        ("import no_such_library_at_all", "there is no module 'no_such_library_at_all'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_why(tmp_path, code, said):
+    (tmp_path / "broken_import_of_ours.py").write_text(code)
+    with pytest.raises(HarnessError, match=f"'broken_import_of_ours:judge' cannot be imported: {said}"):
+        import_object("broken_import_of_ours:judge", what="classifier", folder=tmp_path)
+
+
+def test_an_onnx_file_in_a_locale_that_is_missing_names_the_locale(tmp_path, monkeypatch):
+    """The advice was to write the file again, which changes nothing."""
+
+    def session(*_, **__):
+        raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Failed to construct locale with name:en_US.UTF-8:locale::x")
+
+    runtime = SimpleNamespace(InferenceSession=session)
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    (tmp_path / "model.onnx").write_bytes(b"onnx")
+    with pytest.raises(HarnessError, match=r"in the locale en_US\.UTF-8, which this machine does not have") as raised:
+        load({"path": "model.onnx"}, tmp_path)
+    assert "localedef -i en_US -f UTF-8 en_US.UTF-8" in str(raised.value.next_step)
 
 
 def test_a_process_that_keeps_ending_is_the_users_to_mend(tmp_path, monkeypatch):
