@@ -25,7 +25,7 @@ from harness.files.prompt_messages import compile_prompt
 from harness.files.schema import Loc
 from harness.files.text import shortened
 from harness.files.yaml import read_yaml
-from harness.records import CandidateSpec, Loaded, Model, Policy, Prompt
+from harness.records import CandidateSpec, GoldenCard, Loaded, Model, Policy, Prompt
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
@@ -101,7 +101,7 @@ def _needs_model(check: SpecCheck) -> None:
         check.add(("model",), "is missing", "a name of the models file", "say which model answers the prompt")
 
 
-def _prompt_fits(prompt: Loaded[Prompt], policy: Policy, slices: Sequence[str] | None) -> Sequence[HarnessError]:
+def _prompt_fits(prompt: Loaded[Prompt], policy: Policy, card: GoldenCard | None) -> Sequence[HarnessError]:
     return prompt_policy_faults(prompt, policy)
 
 

@@ -21,14 +21,15 @@ import re2
 
 from harness.candidates.matcher import Domains, Keywords, PatternSet, captured
 from harness.candidates.normalise import Forms
+from harness.candidates.places import TEXT, texts_at
 from harness.candidates.words import Sought, literal_form, plain_form, sought
 from harness.errors import HarnessError
 from harness.records import Clause, Item, Match, Rule, RuleSet
 from harness.records.answers import Answer, Decide
+from harness.records.candidates import MODALITIES
 
 VERSION = 3
 """Goes up when the same rule set may decide differently."""
-TEXT = "text"
 
 
 class RuleHit(NamedTuple):
@@ -113,6 +114,7 @@ class RuleSetCandidate:
             for place in places
         ]
         self._is_of_text_alone = list(places) == [TEXT]
+        self._spoken = tuple(place for place in places if place.startswith(MODALITIES))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.id, *self._arguments)
@@ -121,7 +123,7 @@ class RuleSetCandidate:
         """Nothing to prepare."""
 
     def decide(self, item: Item) -> Decide:
-        """Decide without any call; an item without text is an abstention."""
+        """Decide without any call; an item without text that rules look at is an abstention."""
         return self._answer(item)
         yield []  # makes this a generator; never reached
 
@@ -132,13 +134,17 @@ class RuleSetCandidate:
             for one in self._applying(item, self._found(item))
         ]
 
+    def sees(self, item: Item) -> bool:
+        """Whether an item has a text, or texts in a modality that rules look at."""
+        return item.text is not None or any(texts_at(item, place) for place in self._spoken)
+
     def finds(self, clauses: Sequence[Clause], text: str) -> bool:
         """Whether one of these clauses of a rule is found in a text."""
         tests = [_Test(at, clause, "") for at, clause in enumerate(clauses)]
         return bool(tests and _Finder(tests, self._forms, self._allowed).find(text))
 
     def _answer(self, item: Item) -> Answer:
-        if item.text is None:
+        if item.text is None and not self.sees(item):
             return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
         found = self._found(item)
         if not found:
@@ -154,13 +160,13 @@ class RuleSetCandidate:
 
     def _found(self, item: Item) -> Mapping[int, str]:
         """Keys of the clauses that hold, each with what was matched."""
-        if item.text is None:
+        if item.text is None and not self.sees(item):
             return {}
-        if self._is_of_text_alone:
+        if self._is_of_text_alone and item.text is not None:
             return self._finders[0][1].find(item.text)
         found: dict[int, str] = {}
         for place, finder in self._finders:
-            for text in _texts(item, place):
+            for text in texts_at(item, place):
                 for key, matched in finder.find(text).items():
                     found.setdefault(key, matched)
         return found
@@ -311,20 +317,9 @@ def _words_of(rules: RuleSet) -> Iterable[str]:
         yield from rule.unless
 
 
-def _texts(item: Item, place: str) -> list[str]:
-    """What stands at a place of an item: its text, or a part of its context by a dotted path."""
-    if place == TEXT:
-        return [] if item.text is None else [item.text]
-    found: Any = item.context
-    for part in place.split(".")[1:]:
-        found = found.get(part) if isinstance(found, Mapping) else None
-    values = found if isinstance(found, list | tuple) else [found]
-    return [str(one) for one in values if isinstance(one, str | int | float)]
-
-
 def _pattern_match(rule: Rule, item: Item) -> str:
     for clause in (rule.own, *rule.any, *rule.all):
-        for text in _texts(item, clause.where):
+        for text in texts_at(item, clause.where):
             for pattern in clause.patterns:
                 if matched := captured(pattern, text):
                     return matched

@@ -180,11 +180,11 @@ class _Resolver:
             for check in self.checks.values():
                 check_against_policy(check, policy.value)
             self._check_gate_categories(policy.value)
-            slices = None if golden is None else list(golden.card.slices)
+            card = None if golden is None else golden.card
             for name, files in named.items():
                 about = kind_named(name).file
                 for one in files.values():
-                    self.errors += () if about is None else about.fits(one, policy.value, slices)
+                    self.errors += () if about is None else about.fits(one, policy.value, card)
         if golden is not None and spec.slices is not None:
             for at, name in enumerate(spec.slices):
                 self.errors += require_names(

@@ -19,7 +19,7 @@ from harness.files.decode import require_names
 from harness.files.doors import Door
 from harness.files.schema import Loc
 from harness.files.yaml import Document
-from harness.records import CandidateSpec, Loaded, Model, Policy
+from harness.records import CandidateSpec, GoldenCard, Loaded, Model, Policy
 
 if TYPE_CHECKING:
     from harness.files.evals import LoadedEval, Shelf
@@ -69,13 +69,13 @@ class NamedFile:
     Attributes:
         what: Its noun.
         read: How it is read, once for all that name it.
-        fits: What does not fit between it and a policy (and the slices of the golden set).
+        fits: What does not fit between it and a policy (and the card of the golden set).
         version: Its name and version, when a run keeps a copy of it among its inputs.
     """
 
     what: str
     read: Callable[[Shelf, Path], Any]
-    fits: Callable[[Any, Policy, Sequence[str] | None], Sequence[HarnessError]] = lambda file, policy, slices: ()
+    fits: Callable[[Any, Policy, GoldenCard | None], Sequence[HarnessError]] = lambda file, policy, card: ()
     version: Callable[[Loaded[Any]], tuple[str, int | None]] | None = None
 
 

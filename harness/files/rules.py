@@ -16,7 +16,8 @@ from harness.files.patterns import pattern_fault
 from harness.files.schema import Loc
 from harness.files.text import shortened
 from harness.files.yaml import Document, read_yaml
-from harness.records import Clause, Loaded, Policy, Rule, RuleSet
+from harness.records import Clause, GoldenCard, Loaded, Policy, Rule, RuleSet
+from harness.records.candidates import MODALITIES
 
 MATCHERS = ("words", "phrases", "patterns", "domains")
 _DOMAIN = re.compile(r"\.?([^\W_]([\w-]{0,62}[^\W_])?\.)*[^\W\d_]{2,24}")
@@ -45,15 +46,10 @@ def load_rules(path: str | Path) -> Loaded[RuleSet]:
     return Loaded(rules, document.path, document.sha256)
 
 
-def rules_policy_faults(
-    rules: Loaded[RuleSet], policy: Policy, slices: Sequence[str] | None = None
-) -> Sequence[FileError]:
-    """What does not fit between a rule set and a policy (and the slices of a golden set)."""
-    document = Document(rules.path, rules.sha256, {})
+def rules_policy_faults(rules: Loaded[RuleSet], policy: Policy, card: GoldenCard | None = None) -> Sequence[FileError]:
+    """What does not fit between a rule set and a policy (and the card of a golden set: its slices, its modalities)."""
     categories = policy.category_ids
-    if all(
-        rule.category in categories and (slices is None or set(rule.when) <= set(slices)) for rule in rules.value.rules
-    ):
+    if all(rule.category in categories and (card is None or _fits_card(rule, card)) for rule in rules.value.rules):
         return []
     document = read_yaml(rules.path, what="rule set")
     errors: list[FileError] = []
@@ -66,18 +62,35 @@ def rules_policy_faults(
             noun="category",
             where=f"policy '{policy.policy}'",
         )
-        if slices is not None:
-            errors += require_names(
-                document, ("rules", at, "when"), list(rule.when), slices, noun="slice", where="the golden set's card"
-            )
+        if card is not None:
+            names = list(rule.when)
+            place, where = ("rules", at, "when"), "the golden set's card"
+            errors += require_names(document, place, names, list(card.slices), noun="slice", where=where)
+            for here, clause in _clauses(("rules", at), rule):
+                if clause.where.startswith(MODALITIES):
+                    named = [clause.where.removeprefix(MODALITIES)]
+                    known = list(card.modalities)
+                    errors += require_names(document, (*here, "where"), named, known, noun="modality", where=where)
     return errors
+
+
+def _fits_card(rule: Rule, card: GoldenCard) -> bool:
+    places = {clause.where for _, clause in _clauses((), rule)}
+    heard = {place.removeprefix(MODALITIES) for place in places if place.startswith(MODALITIES)}
+    return set(rule.when) <= set(card.slices) and heard <= set(card.modalities)
+
+
+def _clauses(place: Loc, rule: Rule) -> list[tuple[Loc, Clause]]:
+    """The clauses of a rule, its own first, each with its place in the file."""
+    clauses = [(place, rule.own)]
+    for name in ("any", "all", "none"):
+        clauses += [((*place, name, at), clause) for at, clause in enumerate(getattr(rule, name))]
+    return clauses
 
 
 def _rule_faults(document: Document, place: Loc, rule: Rule) -> list[FileError]:
     errors = []
-    clauses = [(place, rule.own)]
-    for name in ("any", "all", "none"):
-        clauses += [((*place, name, at), clause) for at, clause in enumerate(getattr(rule, name))]
+    clauses = _clauses(place, rule)
     if not any(_looks_for_something(clause) for clause in (rule.own, *rule.any, *rule.all)):
         errors.append(
             document.error(
@@ -115,12 +128,13 @@ def _looks_for_something(clause: Clause) -> bool:
 
 def _clause_faults(document: Document, place: Loc, clause: Clause) -> list[FileError]:
     errors = []
-    if clause.where != "text" and not clause.where.startswith("context."):
+    if clause.where != "text" and not clause.where.startswith(("context.", MODALITIES)):
         errors.append(
             document.error(
                 (*place, "where"),
                 f"is '{shortened(clause.where)}'",
-                allowed="text, or context. and the path of a field, such as context.bio",
+                allowed="text; context. and the path of a field, such as context.bio; or modalities. and a name of the "
+                "golden set's card, such as modalities.transcript",
                 next_step="correct the place",
             )
         )

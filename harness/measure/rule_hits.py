@@ -135,7 +135,7 @@ def rule_report(
 
     Args:
         rules: The rule set.
-        items: Items with text; those without are left out.
+        items: Items with texts that rules look at; those without are left out.
         y_true: Labels, int8 (n_items, n_categories): 1, 0, or -1 for null.
         categories: Categories of the columns.
     """
@@ -143,7 +143,7 @@ def rule_report(
     column = {name: at for at, name in enumerate(categories)}
     stats = {rule.id: RuleStats(rule.id, rule.category, rule.decision == "flag") for rule in rules.rules}
     pairs: Counter[tuple[str, str]] = Counter()
-    shown = [(at, item) for at, item in enumerate(items) if item.text is not None]
+    shown = [(at, item) for at, item in enumerate(items) if candidate.sees(item)]
     start = time.process_time()
     hits_of = [candidate.explain(item) for _, item in shown]
     spent = time.process_time() - start
@@ -173,7 +173,7 @@ def rule_diff(
     before, after = RuleSetCandidate("old", old), RuleSetCandidate("new", new)
     found = RuleDiff()
     for at, item in enumerate(items):
-        if item.text is None:
+        if not (before.sees(item) or after.sees(item)):
             continue
         was, now = _deciding(before.explain(item)), _deciding(after.explain(item))
         for place, category in enumerate(categories):

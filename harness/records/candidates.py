@@ -50,9 +50,13 @@ class Prompt:
 Match = Literal["includes-word", "includes", "starts-with", "ends-with", "full-text"]
 
 
+MODALITIES = "modalities."
+"""What a clause's ``where`` begins with when it names a modality of the golden set's card."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """What may be looked for: any one of these, in the item's text or in a part of its context."""
+    """What may be looked for: any one of these, in the item's text, a part of its context or a modality."""
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
     words: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import pytest
 from candidate_fakes import item, local
 from hypothesis import given
 from hypothesis import strategies as st
-from projects import write_project
+from projects import CARD, write_project
 
 from harness.candidates import matcher
 from harness.candidates.matcher import Keywords, PatternSet
@@ -15,7 +15,7 @@ from harness.candidates.rule_set import RuleSetCandidate
 from harness.candidates.words import literal_form, plain_form, sought
 from harness.errors import HarnessError
 from harness.jobs.check import check_paths
-from harness.records import Clause, Rule, RuleSet
+from harness.records import Clause, Item, Rule, RuleSet
 
 DEFAULT = ("nfkc", "casefold", "strip_zero_width")
 ALL_STEPS = tuple(STEPS)
@@ -530,3 +530,57 @@ def test_hostile_text_of_a_megabyte_does_not_stall(text):
     began = time.process_time()
     local(candidate, item(text))
     assert time.process_time() - began < 10
+
+
+# ------------------------------------------------------------------------------------------------------ modalities
+
+
+@pytest.mark.parametrize(
+    ("parts", "matchers", "expected"),
+    [
+        ({"transcript": [{"start": 0, "text": "Buy my pills"}]}, {"words": ("pills",)}, 1),
+        ({"transcript": [{"text": "send the"}, {"text": "money now"}]}, {"phrases": ("the money",)}, 1),
+        ({"transcript": [{"text": "hello"}, {"text": "pills"}]}, {"words": ("pills",), "match": "starts-with"}, 1),
+        ({"transcript": "pills, as one text"}, {"patterns": ("p[i1]lls",)}, 1),
+        ({"transcript": ["pills", {"file": "a.png"}]}, {"words": ("pills",)}, 1),
+        ({"transcript": [{"text": "hello"}]}, {"words": ("pills",)}, 0),
+        ({"transcript": ["pills.png", "b.jpg"]}, {"words": ("pills",)}, None),
+        ({"transcript": [{"text": "  "}], "ocr": "pills"}, {"words": ("pills",)}, None),
+        ({"transcript": None, "ocr": "pills"}, {"words": ("pills",)}, None),
+        ({"transcript": 7}, {"words": ("7",)}, None),
+        ({}, {"words": ("pills",)}, None),
+    ],
+)
+def test_a_rule_looks_at_the_texts_of_a_modality(parts, matchers, expected):
+    candidate = rules(Rule("r1", "spam", where="modalities.transcript", **matchers))
+    clip = Item("c1", None, {"spam": 1}, modalities=parts)
+    assert local(candidate, clip).decisions == {"spam": expected}
+    assert candidate.sees(clip) == (expected is not None)
+
+
+def test_a_clip_without_text_is_no_answer_of_rules_that_look_at_text_alone():
+    clip = Item("c1", None, {"spam": 1}, modalities={"transcript": "pills"})
+    candidate = rules(Rule("r1", "spam", words=("pills",)))
+    assert (local(candidate, clip).outcome, candidate.explain(clip)) == ("abstained", [])
+    both = rules(Rule("r1", "spam", any=(Clause(words=("pills",)), Clause(words=("pills",), where="modalities.ocr"))))
+    assert local(both, Item("c2", "hello", {}, modalities={"ocr": "PILLS"})).decisions == {"spam": 1}
+    assert local(both, Item("c3", "pills", {}, modalities={"ocr": None})).decisions == {"spam": 1}
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("modalities.transcript", None),
+        ("modalities.transcripts", "names the modality 'transcripts', which the golden set's card does not have"),
+        ("modalities.", "modality"),
+        ("transcript", "is 'transcript'"),
+    ],
+)
+def test_a_rule_names_modalities_of_the_card(tmp_path, where, found):
+    text = f"rule_set: r\nversion: 1\nrules:\n  - {{id: a, category: spam, any: [{{words: [buy], where: {where}}}]}}\n"
+    folder = write_project(tmp_path, rules=text, card=CARD + "modalities: {transcript: transcript}\n")
+    said = [one for one in check_paths([folder]).errors if "rules.yaml" in str(one)]
+    assert bool(said) is bool(found)
+    if found is not None:
+        assert found in str(said[0])
+        assert ":4" in str(said[0])

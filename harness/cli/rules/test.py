@@ -45,7 +45,7 @@ def command(rules_path: Path, card_path: Path, old_path: Path | None, policy_pat
     rules = load_rules(rules_path)
     golden, policy = load_with_policy(card_path, policy_path)
     if policy is not None:
-        raise_all(list(rules_policy_faults(rules, policy.value, list(golden.card.slices))))
+        raise_all(list(rules_policy_faults(rules, policy.value, golden.card)))
     items = list(golden.items())
     report = rule_report(rules.value, items, golden.labels(), golden.categories)
     diff = None
