@@ -107,6 +107,29 @@ def test_ablate_finds_the_line_and_the_example_that_carry_a_category(folder):
     assert "e-ablate" in listed
 
 
+def test_a_variant_without_one_usable_answer_is_named_and_the_others_are_compared(folder):
+    prompt = folder / "prompt.md"
+    prompt.write_text(PROMPT.replace("Answer with one word: hate, spam or ok.", "Answer in words."), "utf-8")
+    with StubServer(lambda asked: completion(_rambles_without(asked.body["messages"], "Answer in"))) as server:
+        models = folder / "models.yaml"
+        models.write_text(f"models:\n  m: {{provider: openai, base_url: '{server.url}', model: m}}\n", "utf-8")
+        done = run(folder, "ablate", str(folder / "eval.yaml"), "--json", "--limit", "9", "--balanced")
+        found = orjson.loads(done.stdout)
+        assert "Not compared" in done.stderr
+        assert "not one answer can be used (9 unparsed)" in done.stderr
+        assert {one["category"] for one in found["moved"]} == {"hate", "spam"}
+        assert not any("Answer in" in one["what"] for one in found["variants"])
+
+        prompt.write_text(PROMPT.replace("Answer with one word: hate, spam or ok.", ""), "utf-8")
+        stored = ["--runs-dir", str(folder / "runs"), "--cache", str(folder / "cache.sqlite")]
+        done = CliRunner().invoke(main, ["prompts", "ablate", str(folder / "eval.yaml"), "--limit", "9", *stored])
+        assert (done.exit_code, "not one answer of 'v1' itself can be used (9 unparsed)" in done.stderr) == (5, True)
+
+
+def _rambles_without(messages, needed):
+    return says(messages) if needed in messages[0]["content"] else "I would rather think about it."
+
+
 def test_stability_measures_flips_against_the_prompt_asked_twice(folder):
     given = folder / "short.md"
     given.write_text(PROMPT.replace("You moderate posts.", "You judge posts.").replace("version: 1", "version: 2"))

@@ -54,9 +54,10 @@ def command(
         for one in ablations(prompt, loaded.policy.value)
         if one.part in kinds and (about is None or about in one.categories)
     ]
-    run = run_trial(loaded, name, variants, options, suffix="ablate", is_dry_run=is_dry_run)
-    if run is None:
+    tried = run_trial(loaded, name, variants, options, suffix="ablate", is_dry_run=is_dry_run)
+    if tried is None:
         return
+    run, variants = tried
     moved = what_moved(run, name, variants)
     if as_json:
         data = {"run_id": run.meta.run_id, "candidate": name, "n_items": len(run.item_ids)}

@@ -48,9 +48,10 @@ def command(
     fixed = [] if only_given else rewordings(prompt, loaded.policy.value)
     variants = [*given(paths), *fixed]
     options = dataclasses.replace(options, repeats=max(options.repeats or 2, 2))
-    run = run_trial(loaded, name, variants, options, suffix="stability", is_dry_run=is_dry_run)
-    if run is None:
+    tried = run_trial(loaded, name, variants, options, suffix="stability", is_dry_run=is_dry_run)
+    if tried is None:
         return
+    run, variants = tried
     found = flips(run, name, variants)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "n_items": len(run.item_ids),
