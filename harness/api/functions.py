@@ -245,7 +245,8 @@ def write_report(
         baseline: The candidate to compare against; the eval's baseline for None.
         candidates: Candidates to judge; all others for none.
         baseline_run: Take the baseline from another run.
-        text: How item text is shown: masked, full or none; masked for None, and none where CI is set.
+        text: How item text is shown: masked, full or none; masked for None, and none where CI is set. A masked
+            page holds the texts in full under its masks.
     """
     from harness.jobs.report import report_files
 

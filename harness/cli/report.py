@@ -95,6 +95,7 @@ def command(
         review_usd_per_hour=review_usd_per_hour,
         points=points,
         note=note,
+        hint=note,
     )
     for path in written:
         click.echo(str(path))

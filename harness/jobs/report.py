@@ -54,8 +54,11 @@ def report_files(
     review_usd_per_hour: float | None = None,
     points: Sequence[str] = (),
     note: Note = silent,
+    hint: Note = silent,
 ) -> list[Path]:
     """Write the comparison report; the file to open of each format.
+
+    ``note`` takes what is out of the ordinary, ``hint`` what holds of every such file and its sender should know.
 
     Raises:
         HarnessError: A format or a candidate is unknown, or the folder cannot be written.
@@ -88,7 +91,7 @@ def report_files(
         if len(files) > 1:
             note(f"{files[0].name} needs the {len(files) - 1} files in {files[1].parent} beside it")
     if mode == "masked" and "html" in formats:
-        note(UNDER_THE_MASKS.format("report.html"))
+        hint(UNDER_THE_MASKS.format("report.html"))
     return [files[0] for files in written]
 
 

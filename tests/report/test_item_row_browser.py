@@ -65,7 +65,7 @@ def test_an_opened_row_tells_all_and_its_labels_can_be_marked_for_a_review(brows
     detail = page.locator("tr.detail")
     text = detail.inner_text()
     name = dict(data.categories)[source.categories[0]]
-    assert "unparsed: n• l••••" in text  # a quotation is masked like the text it may be of
+    assert "unparsed: no label in 's••• w•••• o• t•• t•••'" in text  # a quotation is masked like the text it may be of
     assert "some words" not in text
     assert "$0.000125" in text
     assert f"{name} flagged in 2 of 3 repeats" in text
