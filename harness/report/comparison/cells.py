@@ -35,7 +35,7 @@ from harness.report.comparison.data import (
 from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.long_table import LONG_TABLE, told_and_still
-from harness.report.comparison.many import drawn_candidates, drawn_words, is_many
+from harness.report.comparison.many import colour_numbers, drawn_candidates, drawn_words, is_many
 from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_caption, matrix_columns, printed_rows
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.comparison.strip import strips
@@ -78,10 +78,7 @@ class Page:
             "base-uri 'none'; form-action 'none'"
         )
         drawn = drawn_candidates(data)
-        order = [data.baseline, *(name for name in (*drawn, *data.candidates) if name != data.baseline)]
-        shown = [name for name in dict.fromkeys(order) if name is not None]
-        first = 0 if data.baseline else 1
-        self._class_of = {name: svg.ARM_CLASSES[(first + index) % 8] for index, name in enumerate(shown)}
+        self._class_of = {name: svg.ARM_CLASSES[number] for name, number in colour_numbers(data).items()}
         self.column = {one: index for index, (one, _) in enumerate(data.categories)}
         self.about = self._about(folder)
         self.explorer = explorer_data(data)

@@ -7,7 +7,8 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.report.comparison.data import METRIC_NAMES, ReportData
 from harness.report.comparison.frontier import METRICS, FrontierPoint, cost_words
-from harness.report.parts.plots import COLOURS, INK, MARKERS, arm_order, label_text, percent_axis
+from harness.report.comparison.many import colour_numbers
+from harness.report.parts.plots import COLOURS, INK, MARKERS, label_text, percent_axis
 
 _WIDE = 20.0
 """From this ratio of the dearest to the cheapest on, costs stand on a logarithmic axis."""
@@ -30,7 +31,7 @@ def draw_frontier(pyplot: Any, data: ReportData, metric: str) -> Any:
         )
     left = [one for one in data.frontier if one not in placed]
     figure, axes = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
-    order = arm_order(data)
+    order = colour_numbers(data)
     for one in placed:
         _draw(axes, one, metric, order[one.candidate])
     costs = sorted(_cost(one) for one in placed)

@@ -30,6 +30,14 @@ def drawn_candidates(data: ReportData) -> list[str]:
     return [name for name in data.candidates if name in kept]
 
 
+def colour_numbers(data: ReportData) -> dict[str, int]:
+    """Each candidate's colour by number, on page and pictures: first what is drawn; 0 is the baseline's alone."""
+    names = [name for name in dict.fromkeys((*drawn_candidates(data), *data.candidates)) if name != data.baseline]
+    if data.baseline is None:
+        return {name: (number + 1) % COLOURS for number, name in enumerate(names)}
+    return {data.baseline: 0} | {name: 1 + number % (COLOURS - 1) for number, name in enumerate(names)}
+
+
 def drawn_words(data: ReportData) -> str:
     """Which candidates the charts leave out; empty when they leave out none."""
     n_left = len(data.candidates) - len(drawn_candidates(data))

@@ -18,14 +18,13 @@ from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData
 from harness.report.comparison.dumbbell import finding_title
 from harness.report.comparison.frontier_plot import draw_frontier
-from harness.report.comparison.many import drawn_candidates
+from harness.report.comparison.many import colour_numbers, drawn_candidates
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.numbers import share
 from harness.report.parts.plots import (
     COLOURS,
     INK,
     LINES,
-    arm_order,
     axes_legend,
     category_axis,
     draw_cell,
@@ -184,7 +183,7 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
     if not scored:
         raise HarnessError("no candidate of this run gives scores", next_step="plot another kind")
     figure, panels = panel_grid(pyplot, len(scored))
-    order = arm_order(data)
+    order = colour_numbers(data)
     for panel, one in zip(panels, scored, strict=False):
         for curve in one.curves:
             number = order[curve.candidate]
@@ -204,7 +203,7 @@ def _reliability(pyplot: Any, data: ReportData, metric: str) -> Any:
     if not scored:
         raise HarnessError("no candidate of this run gives scores in [0, 1]", next_step="plot another kind")
     figure, panels = panel_grid(pyplot, len(scored))
-    order = arm_order(data)
+    order = colour_numbers(data)
     for panel, one in zip(panels, scored, strict=False):
         panel.plot([0, 1], [0, 1], color="#8a93a0", linestyle=":", linewidth=1)
         for calibration in one.calibration:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.core.results import MetricResult
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import ReportData
+from harness.report.comparison.many import colour_numbers
 from harness.report.parts.masking import printable, shorten
 
 if TYPE_CHECKING:
@@ -63,12 +64,6 @@ def style() -> Iterator[Any]:
 
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **_STYLE}):
         yield pyplot
-
-
-def arm_order(data: ReportData) -> dict[str, int]:
-    """Number of each candidate's colour: the baseline first."""
-    names = sorted(data.candidates, key=lambda name: name != data.baseline)
-    return {name: (number + (data.baseline is None)) % len(COLOURS) for number, name in enumerate(names)}
 
 
 def label_text(text: str, width: int = 44) -> str:
@@ -201,7 +196,7 @@ def legend_handle(number: int, name: str) -> Any:
 
 def figure_legend(figure: Any, data: ReportData, title: str) -> None:
     """Title above, the candidates' marks below the figure."""
-    order = arm_order(data)
+    order = colour_numbers(data)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", wrap=True)
     figure.legend(handles=[legend_handle(order[name], name) for name in order], loc="outside lower left", ncols=4)
 
