@@ -247,7 +247,7 @@ def _file_name(name: str) -> str:
 def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Path | None) -> tuple[WeeklySource, Any]:
     """Texts, agreement and the gate log, where the golden set is at hand and is the one that was run."""
     from harness.gating.log import candidates_gated
-    from harness.jobs.texts import golden_of
+    from harness.jobs.texts import golden_of, shown_text
     from harness.report.parts.disputes import Votes, votes_of
     from harness.report.weekly.kept import SummaryCache
 
@@ -257,7 +257,7 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
             note("The golden set of this week is not at hand or has changed: the report shows no item texts.")
         return source, "none"
     wanted = set(source.run.item_ids) if mode != "none" else set()
-    texts = {item.id: item.text for item in golden.items() if item.id in wanted} if wanted else {}
+    texts = {item.id: shown_text(item) for item in golden.items() if item.id in wanted} if wanted else {}
     with SummaryCache(runs_dir) as cache:
         votes = cache.get(f"votes|{golden.sha256}", Votes, lambda: votes_of(golden))
     return (

@@ -34,6 +34,8 @@ KINDS = frozenset({"prompt", "rules"})
 PROVIDERS = frozenset({"openai", "azure", "anthropic", "gemini"})
 READ_BY_LIBRARIES = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_BASE_URL", "OPENAI_API_VERSION")
 """Variables that packages look up by themselves."""
+ADDRESSES = frozenset((*READ_BY_LIBRARIES, "AZURE_OPENAI_ENDPOINT"))
+"""Variables that make another run; of others, which hold keys and headers, only that they are set is kept."""
 SETTLED_NS = 2_000_000_000
 """A picture that was written a moment ago may be written again within one tick of the file system's clock."""
 
@@ -186,6 +188,6 @@ def _variable(environment: Mapping[str, str], name: str) -> str | None:
     value = environment.get(name)
     if value is None:
         return None
-    if any(word in name.upper() for word in ("KEY", "TOKEN", "SECRET", "PASSWORD")):
+    if name not in ADDRESSES:
         return "set" if value.strip() else "empty"
     return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -31,7 +31,6 @@ from harness.measure.compare import compare
 from harness.measure.decisions import decisions
 from harness.records import MISSING, CandidateSpec, Loaded, Prompt
 from harness.runner import RunSummary
-from harness.runner.failures import is_all_failed
 from harness.runs import Run, open_run
 
 METRICS = ("recall", "fpr")
@@ -142,11 +141,6 @@ def ran(
     """Carry a run of variants out and open it."""
     summary = execute(prepared, stream=stream, on_start=on_start)
     return summary, open_run(summary.path)
-
-
-def without_answers(summary: RunSummary) -> dict[str, Mapping[str, int]]:
-    """Candidates of whose answers not one can be used, each with its outcomes."""
-    return {name: counts for name, counts in summary.counts.items() if is_all_failed(counts)}
 
 
 def what_moved(run: Run, name: str, variants: Sequence[Variant]) -> list[Moved]:

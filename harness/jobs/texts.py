@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.candidates.places import texts_at
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.pictures import Named, PictureFolder, pictures_of
 from harness.files.shipped import shipped_root
+from harness.records.candidates import MODALITIES
 from harness.report.comparison.source import VoteCounts
 from harness.report.item.media import RowPictures
 from harness.report.parts.disputes import NO_VOTES, Votes, votes_of
 
 if TYPE_CHECKING:
-    from harness.records import Policy
+    from harness.records import Item, Policy
     from harness.runs import Run
 
 
@@ -68,7 +70,20 @@ def texts_of(
         return {}
     golden = golden_of(run, golden_card)
     wanted = set(run.item_ids if item_ids is None else item_ids)
-    return {} if golden is None else {item.id: item.text for item in golden.items() if item.id in wanted}
+    return {} if golden is None else {item.id: shown_text(item) for item in golden.items() if item.id in wanted}
+
+
+def shown_text(item: Item) -> str | None:
+    """What lists show of an item: its text, or where it has none what its modalities say, each behind its name.
+
+    >>> from harness.records import Item
+    >>> shown_text(Item("c1", None, {}, modalities={"transcript": [{"text": "buy"}, {"text": "now"}], "frames": []}))
+    'transcript: buy now'
+    """
+    if item.text is not None:
+        return item.text
+    said = {name: texts_at(item, MODALITIES + name) for name in item.modalities}
+    return " / ".join(f"{name}: {texts[-1]}" for name, texts in said.items() if texts) or None
 
 
 class Golden(NamedTuple):

@@ -96,13 +96,14 @@ def test_other_code_of_this_package_is_another_command(project, reads, monkeypat
 
 
 def test_a_variable_that_was_looked_at_must_be_as_it_was():
-    before = {"A_KEY": "sk-1", "BASE": "http://a"}
-    kept = {name: done_before._variable(before, name) for name in ("A_KEY", "BASE", "NO")}
+    before = {"A_KEY": "sk-1", "OPENAI_BASE_URL": "http://a"}
+    kept = {name: done_before._variable(before, name) for name in ("A_KEY", "OPENAI_BASE_URL", "NO")}
     assert kept["A_KEY"] == "set"  # nothing of a key is kept
     assert kept["NO"] is None
+    assert done_before._variable({"MY_CRED": "123456"}, "MY_CRED") == "set"  # nor of what a header holds
     assert done_before._variable({"A_KEY": "sk-2"}, "A_KEY") == kept["A_KEY"]
     assert done_before._variable({}, "A_KEY") != kept["A_KEY"]
-    assert done_before._variable({"BASE": "http://b"}, "BASE") != kept["BASE"]
+    assert done_before._variable({"OPENAI_BASE_URL": "http://b"}, "OPENAI_BASE_URL") != kept["OPENAI_BASE_URL"]
 
 
 def test_a_file_written_a_moment_ago_is_not_trusted(project, reads, monkeypatch):

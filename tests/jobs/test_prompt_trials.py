@@ -115,15 +115,32 @@ def test_a_variant_without_one_usable_answer_is_named_and_the_others_are_compare
         models.write_text(f"models:\n  m: {{provider: openai, base_url: '{server.url}', model: m}}\n", "utf-8")
         done = run(folder, "ablate", str(folder / "eval.yaml"), "--json", "--limit", "9", "--balanced")
         found = orjson.loads(done.stdout)
-        assert "Not compared" in done.stderr
-        assert "not one answer can be used (9 unparsed)" in done.stderr
+        assert [one["outcomes"] for one in found["not_compared"]] == [{"unparsed": 9}]
         assert {one["category"] for one in found["moved"]} == {"hate", "spam"}
         assert not any("Answer in" in one["what"] for one in found["variants"])
 
         prompt.write_text(PROMPT.replace("Answer with one word: hate, spam or ok.", ""), "utf-8")
         stored = ["--runs-dir", str(folder / "runs"), "--cache", str(folder / "cache.sqlite")]
         done = CliRunner().invoke(main, ["prompts", "ablate", str(folder / "eval.yaml"), "--limit", "9", *stored])
-        assert (done.exit_code, "not one answer of 'v1' itself can be used (9 unparsed)" in done.stderr) == (5, True)
+        assert (done.exit_code, "most answers of 'v1' itself cannot be used (9 unparsed)" in done.stderr) == (5, True)
+
+
+def test_a_variant_most_of_whose_answers_cannot_be_read_is_not_told_to_carry_anything(folder):
+    def answers(asked):
+        messages = asked.body["messages"]
+        is_lost = "spam: unwanted" not in messages[0]["content"] and not messages[-1]["content"].endswith(" 0")
+        return completion("I would rather think about it." if is_lost else says(messages))
+
+    with StubServer(answers) as server:
+        models = folder / "models.yaml"
+        models.write_text(f"models:\n  m: {{provider: openai, base_url: '{server.url}', model: m}}\n", "utf-8")
+        asked = ["ablate", str(folder / "eval.yaml"), "--limit", "9", "--balanced"]
+        found = orjson.loads(run(folder, *asked, "--json").stdout)
+        (lost,) = found["not_compared"]
+        assert lost["outcomes"]["unparsed"] > lost["outcomes"].get("ok", 0)
+        assert lost["name"] not in {one["variant"] for one in found["moved"]}
+        said = " ".join(run(folder, *asked).stdout.split())
+        assert f"Not compared, since most answers cannot be used: {lost['what']}" in said
 
 
 def _rambles_without(messages, needed):

@@ -101,6 +101,12 @@ def test_the_command_shows_both_and_refuses_rules_of_another_policy(tmp_path):
     bad = CliRunner().invoke(main, ["rules", "test", str(tmp_path / "bad.yaml"), *options])
     assert bad.exit_code == 1
     assert "did you mean 'spam'" in bad.output
+    against = CliRunner().invoke(
+        main, ["rules", "test", str(tmp_path / "new.yaml"), *options, "--against", str(tmp_path / "bad.yaml")]
+    )
+    assert against.exit_code == 0  # an older version may name what is no more
+    assert "Warning" in against.stderr
+    assert "did you mean 'spam'" in against.stderr
 
 
 def test_an_item_that_an_allowing_rule_decides_is_caught_by_nobody(tmp_path):

@@ -57,13 +57,14 @@ def command(
     tried = run_trial(loaded, name, variants, options, suffix="ablate", is_dry_run=is_dry_run)
     if tried is None:
         return
-    run, variants = tried
+    run, variants = tried.run, tried.variants
     moved = what_moved(run, name, variants)
     if as_json:
         data = {"run_id": run.meta.run_id, "candidate": name, "n_items": len(run.item_ids)}
-        print_json({**data, "variants": [_variant(one) for one in variants], "moved": [_json(one) for one in moved]})
+        print_json({**data, "variants": [_variant(one) for one in variants], "moved": [_json(one) for one in moved],
+                    "not_compared": tried.as_dicts()})  # fmt: skip
         return
-    _say(name, variants, moved, len(run.item_ids))
+    _say(name, variants, moved, len(run.item_ids), tried.notes)
 
 
 def _variant(one: Variant) -> dict[str, object]:
@@ -77,7 +78,7 @@ def _json(one: Moved) -> dict[str, object]:
     return {"variant": one.variant.name, "category": one.category, "newly": dict(one.newly), **metrics}
 
 
-def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int) -> None:
+def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int, left_out: list[str]) -> None:
     from harness.records.evals import ALPHA
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
@@ -89,7 +90,7 @@ def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int) -
          *(str(one.newly.get(kind, 0)) for kind in ("missed", "caught", "wrongly_flagged", "cleared")))
         for one in moved
     )  # fmt: skip
-    notes = ["Differences are the variant minus the prompt: a recall that falls is what the part carried."]
+    notes = [*left_out, "Differences are the variant minus the prompt: a recall that falls is what the part carried."]
     still = [one.what for one in variants if all(one is not moving.variant for moving in moved)]
     if still:
         notes.append(f"Moved no decision: {', '.join(still)}.")

@@ -51,13 +51,14 @@ def command(
     tried = run_trial(loaded, name, variants, options, suffix="stability", is_dry_run=is_dry_run)
     if tried is None:
         return
-    run, variants = tried
-    found = flips(run, name, variants)
+    run = tried.run
+    found = flips(run, name, tried.variants)
     if as_json:
         print_json({"run_id": run.meta.run_id, "candidate": name, "n_items": len(run.item_ids),
-                    "floor": found[0].floor.as_dict(), "variants": [_json(one) for one in found]})  # fmt: skip
+                    "floor": found[0].floor.as_dict(), "variants": [_json(one) for one in found],
+                    "not_compared": tried.as_dicts()})  # fmt: skip
         return
-    _say(name, found)
+    _say(name, found, tried.notes)
 
 
 def _json(one: Flips) -> dict[str, object]:
@@ -67,7 +68,7 @@ def _json(one: Flips) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _say(name: str, found: list[Flips]) -> None:
+def _say(name: str, found: list[Flips], left_out: list[str]) -> None:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
@@ -78,6 +79,7 @@ def _say(name: str, found: list[Flips]) -> None:
         most = "" if worst is None or not worst[1].value else f"{worst[0]} {numbers.share(worst[1].value)}"
         rows.append((one.variant.what, numbers.share_with_interval(one.rate), numbers.p_value(one.p_value), most))
     notes = (
+        *left_out,
         "An item flips when any of its categories is decided otherwise. 95% intervals; p one-sided, paired by item.",
     )
     click.echo(to_terminal(Table(f"Stability of '{name}'", columns, tuple(rows), notes, frozenset(columns[1:3]))))

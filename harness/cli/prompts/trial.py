@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
@@ -22,10 +22,28 @@ MOST = 60
 """Variants of one run; each is a candidate, and an eval holds so many comfortably."""
 
 
+class Trial(NamedTuple):
+    """A run of variants, and which of them it tells anything about."""
+
+    run: Run
+    variants: list[Variant]
+    lost: list[tuple[Variant, Mapping[str, int]]]
+    """Variants most of whose answers cannot be used, with the outcomes."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a table has to say of what it leaves out."""
+        return [f"Not compared, since most answers cannot be used: {one.what} ({_counted(n)})." for one, n in self.lost]
+
+    def as_dicts(self) -> list[dict[str, object]]:
+        """What JSON has to say of it."""
+        return [{"name": one.name, "what": one.what, "outcomes": dict(counts)} for one, counts in self.lost]
+
+
 def run_trial(
     loaded: LoadedEval, name: str, variants: Sequence[Variant], options: RunOptions, *, suffix: str, is_dry_run: bool
-) -> tuple[Run, list[Variant]] | None:
-    """Run the variants: the run, and those with an answer that can be used; None after a dry run."""
+) -> Trial | None:
+    """Run the variants; None after a dry run."""
     from harness.cli.run import show_dry_run
     from harness.cli.summary import announce_model
     from harness.jobs.prompt_trials import prepare_variants, ran
@@ -44,35 +62,33 @@ def run_trial(
         note(f"{len(variants)} variants of '{name}' and itself, over the eval's items.")
         summary, run = ran(prepared, stream=progress_stream(), on_start=announce_model)
     note(f"Stored as run {summary.run_id} of eval '{loaded.eval.value.eval}-{suffix}'.")
-    return run, _with_answers(summary, loaded.eval.value.max_error_rate, name, variants)
+    lost = _lost(summary, loaded.eval.value.max_error_rate, name)
+    told = [one for one in variants if one.name not in lost]
+    if not told:
+        _end("most answers of every variant cannot be used, so nothing is compared.")
+    return Trial(run, told, [(one, lost[one.name]) for one in variants if one.name in lost])
 
 
-def _with_answers(summary: RunSummary, max_error_rate: float, name: str, variants: Sequence[Variant]) -> list[Variant]:
-    """Variants that can be compared; ends the command where nothing can be."""
+def _lost(summary: RunSummary, max_error_rate: float, name: str) -> dict[str, Mapping[str, int]]:
+    """Candidates that cannot be compared, by the rule of every comparison; ends the command where nothing can be."""
     from harness.errors import printable
-    from harness.jobs.prompt_trials import without_answers
+    from harness.gating.findings.pair import is_mostly_unusable
     from harness.runs.layout import status_of_counts
 
     if summary.status == "incomplete":
         _end(f"nothing is compared yet. {printable(going_on(summary.reason))}")
     if status_of_counts(summary.counts, max_error_rate) == "invalid":
         _end("too many calls failed for a comparison; the same command asks only for those.")
-    lost = without_answers(summary)
+    lost = {one: counts for one, counts in summary.counts.items() if is_mostly_unusable(counts)}
     if name in lost:
-        _end(f"not one answer of '{name}' itself can be used ({_outcomes(lost[name])}): mend the prompt or the model.")
-    for one in variants:
-        if one.name in lost:
-            note(f"Not compared: {one.what} ({one.name}): not one answer can be used ({_outcomes(lost[one.name])}).")
-    kept = [one for one in variants if one.name not in lost]
-    if not kept:
-        _end("not one answer of any variant can be used, so nothing is compared.")
-    return kept
+        _end(f"most answers of '{name}' itself cannot be used ({_counted(lost[name])}): mend the prompt or the model.")
+    return lost
 
 
-def _outcomes(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {outcome}" for outcome, n in counts.items() if n)
+def _counted(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {outcome}" for outcome, n in outcomes.items() if n)
 
 
 def _end(why: str) -> NoReturn:
-    note(f"Warning: {why}")
+    click.echo(f"Warning: {why}", err=True)
     raise SystemExit(5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.golden.options import load_with_policy, policy_option
-from harness.cli.options import json_option, print_json
+from harness.cli.options import json_option, note, print_json
 
 if TYPE_CHECKING:
     from harness.measure.rule_hits import RuleDiff, RuleReport
@@ -50,7 +50,10 @@ def command(rules_path: Path, card_path: Path, old_path: Path | None, policy_pat
     report = rule_report(rules.value, items, golden.labels(), golden.categories)
     diff = None
     if old_path is not None:
-        diff = rule_diff(load_rules(old_path).value, rules.value, items, golden.labels(), golden.categories)
+        old = load_rules(old_path)
+        for fault in () if policy is None else rules_policy_faults(old, policy.value, golden.card):
+            note(f"Warning: {fault}")
+        diff = rule_diff(old.value, rules.value, items, golden.labels(), golden.categories)
     if as_json:
         print_json({"rule_set": rules.value.rule_set, "version": rules.value.version, "golden_set": golden.name,
                     **report.as_dict(), **({} if diff is None else {"changes": _diff_json(diff)})})  # fmt: skip

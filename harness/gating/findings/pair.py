@@ -168,14 +168,29 @@ def is_better(metric: str, difference: float) -> bool:
     return (difference > 0) != (metric in LOWER_IS_BETTER)
 
 
+def asked_of(outcomes: Mapping[str, int]) -> dict[str, int]:
+    """Outcomes of the answers that were asked for: ``ok``, and those that cannot be used."""
+    return {name: n for name, n in outcomes.items() if name == "ok" or name in _UNUSABLE}
+
+
+def is_mostly_unusable(outcomes: Mapping[str, int]) -> bool:
+    """Whether a candidate's figures are no basis for a decision.
+
+    >>> is_mostly_unusable({"ok": 5, "unparsed": 5}), is_mostly_unusable({"ok": 2, "unparsed": 10, "withheld": 9})
+    (False, True)
+    """
+    asked = asked_of(outcomes)
+    return sum(asked.values()) - asked.get("ok", 0) > MOSTLY * sum(asked.values())
+
+
 def _invalid(evidence: PairEvidence) -> Iterator[Finding]:
     for run_id, status in evidence.broken:
         yield evidence.finding("invalid", "run", evidence=Evidence(names=(run_id, status)))
-    asked = {name: n for name, n in evidence.outcomes.items() if name == "ok" or name in _UNUSABLE}
+    asked = asked_of(evidence.outcomes)
     n_asked = sum(asked.values())
     failed = sorted((name for name, n in asked.items() if name != "ok" and n), key=lambda name: -asked[name])
     n_unusable = n_asked - asked.get("ok", 0)
-    if failed and n_unusable > MOSTLY * n_asked:
+    if is_mostly_unusable(evidence.outcomes):
         named = failed[:1] if asked[failed[0]] > MOSTLY * n_unusable else failed
         counted = Evidence(n=n_unusable, n_of=n_asked, names=tuple(named))
         yield evidence.finding("invalid", "unusable", metric="failure_rate", evidence=counted)
