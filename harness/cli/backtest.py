@@ -22,6 +22,7 @@ from harness.cli.options import (
     views_options,
     wave_option,
 )
+from harness.cli.together import refuse_alone, refuse_clashes
 
 if TYPE_CHECKING:
     from harness.jobs.backtest_ready import Prepared, Wanted
@@ -112,8 +113,8 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
     from harness.jobs.run import RunOptions
     from harness.report.backtest.data import Period
 
-    if said["is_full"] and (said["precision"] or said["is_dry_run"]):
-        raise click.UsageError("--full asks about every item: leave --precision and --dry-run out.")
+    full = "--full asks about every item: leave --precision and --dry-run out."
+    refuse_clashes(("--full", ("--precision", "--dry-run"), full))
     wanted = _wanted(said)
     pool = open_pool(files, text=said["text_column"], id_column=said["id_column"],
                      reading=Reading(said["delimiter"], said["encoding"]))  # fmt: skip
@@ -151,20 +152,15 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
 
 
 def _wanted(said: dict[str, Any]) -> Wanted:
-    from harness.cli.golden.sample import edges_of
+    from harness.cli.golden.sample import POOL_NEEDS, edges_of
     from harness.goldens.pool_recorded import Columns
     from harness.goldens.pool_sample import Asked
     from harness.goldens.pool_strata import DEFAULT_EDGES, Design
     from harness.jobs.backtest_ready import Wanted
 
-    if said["bins"] and not said["scores"]:
-        raise click.UsageError("--bins is for --score.")
-    if said["missing_views"] is not None and not said["views"]:
-        raise click.UsageError("--missing-views is for --views.")
-    if said["crosswalk"] and not said["flagged_as"]:
-        raise click.UsageError("--crosswalk is for --flagged-as.")
-    if said["baseline"] and (said["recorded"] or said["flagged_as"]):
-        raise click.UsageError("--baseline stands for before where the pool records nothing: leave one of them out.")
+    refuse_alone(*POOL_NEEDS, ("--crosswalk", "--flagged-as"))
+    before = "--baseline stands for before where the pool records nothing: leave one of them out."
+    refuse_clashes(("--baseline", ("--recorded", "--flagged-as"), before))
     item, by_category = None, {}
     for one in said["recorded"]:
         category, separator, column = one.partition("=")

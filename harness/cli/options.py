@@ -215,7 +215,7 @@ def points_option(function: F) -> F:
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Everything about a run that a person may change, collected into ``options: RunOptions``."""
+    """Everything about a run that a person may change, with what else bears such a name, as ``options: RunOptions``."""
 
     @click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable.")
     @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
@@ -234,27 +234,11 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @cache_option
     @runs_dir_option
     @functools.wraps(function)
-    def with_options(
-        *args: Any,
-        candidates: tuple[str, ...],
-        limit: int | None,
-        only: tuple[str, ...],
-        is_balanced: bool,
-        repeats: int | None,
-        wave: str | None,
-        max_cost_usd: float | None,
-        max_tokens: int | None,
-        gguf: Path | None,
-        cache_path: Path | None,
-        runs_dir: str,
-        **kwargs: Any,
-    ) -> Any:
+    def with_options(*args: Any, **given: Any) -> Any:
         from harness.jobs.run_options import RunOptions
 
-        options = RunOptions(
-            runs_dir, cache_path, candidates, limit, is_balanced, repeats, wave, max_cost_usd, gguf, max_tokens, only
-        )
-        return function(*args, options=options, **kwargs)
+        names = RunOptions.__dataclass_fields__.keys() & given.keys()
+        return function(*args, options=RunOptions(**{name: given.pop(name) for name in names}), **given)
 
     return with_options
 

@@ -12,6 +12,7 @@ import click
 
 from harness.cli.options import eval_argument, interruptible, json_option, note, print_json, run_options
 from harness.cli.summary import announce_model, reused_lines, show_summary, show_weights
+from harness.cli.together import refuse_alone, refuse_clashes
 from harness.cli.voice import progress_stream
 
 if TYPE_CHECKING:
@@ -19,6 +20,47 @@ if TYPE_CHECKING:
     from harness.jobs.run_options import RunOptions
     from harness.runner import RunSummary
     from harness.runner.dry_run import CandidateEstimate
+    from harness.runner.shards import Shard
+
+
+CLASHES = (
+    (
+        "--engine ray", ("--shard", "--batch", "--watch", "--early-stop"),
+        "--engine ray makes and merges its own shards and asks live, over all items; leave {} out.",
+    ),
+    (
+        "--shard", ("--watch", "--early-stop"),
+        "--early-stop and --watch look at the items of the whole run, and --shard asks a part: leave one out.",
+    ),
+    (
+        "--batch", ("--watch", "--early-stop"),
+        "--batch asks everything at once and answers within a day, so there is nothing left that --early-stop or "
+        "--watch could leave out: leave one of them out.",
+    ),
+    (
+        "--watch", ("--dry-run", "--early-stop", "--json"),
+        "--watch goes on until Ctrl-C and shows tables; leave {} out.",
+    ),
+    (
+        "--early-stop", ("--only",),
+        "--early-stop decides about the golden set, so not about chosen items: leave --only out.",
+    ),
+    ("--dry-run", ("--early-stop",), "--dry-run shows the whole run; leave --early-stop out."),
+)  # fmt: skip
+NEEDS = (
+    ("--shards", "--engine ray", "--shards goes with --engine ray."),
+    ("--ray-address", "--engine ray", "--ray-address goes with --engine ray."),
+    (
+        "--baseline", "--early-stop",
+        "--baseline goes with --early-stop; a stored run is judged with: harness gate RUN",
+    ),
+)  # fmt: skip
+
+
+def _shard(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Shard | None:
+    from harness.runner.shards import read_shard
+
+    return None if value is None else read_shard(value)
 
 
 @click.command("run")
@@ -37,7 +79,10 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline", metavar="REF", help="With --early-stop: a candidate of the eval, RUN[:candidate], or promoted."
 )
-@click.option("--shard", metavar="i/n", help="Ask only part i of n of the items; put together by: harness runs merge.")
+@click.option(
+    "--shard", metavar="i/n", callback=_shard,
+    help="Ask only part i of n of the items; put together by: harness runs merge.",
+)  # fmt: skip
 @click.option(
     "--batch", "is_batch", is_flag=True, help="Ask models by OpenAI's Batch API: within a day, at a batch's price."
 )
@@ -57,8 +102,6 @@ def command(
     is_watch: bool,
     is_early_stop: bool,
     baseline: str | None,
-    shard: str | None,
-    is_batch: bool,
     engine: str,
     n_shards: int | None,
     ray_address: str | None,
@@ -83,80 +126,23 @@ def command(
       harness run evals/community.yaml --wave 2026-W47 --max-cost 5
       harness run evals/community.yaml --candidate v2 --early-stop --baseline v1
     """
-    if engine != "ray":
-        clash = [name for name, given in (("--shards", n_shards), ("--ray-address", ray_address)) if given is not None]
-        if clash:
-            raise click.UsageError(f"{clash[0]} goes with --engine ray.")
-    elif clash := [
-        name
-        for name, is_on in (
-            ("--shard", shard), ("--batch", is_batch), ("--watch", is_watch), ("--early-stop", is_early_stop),
-        )
-        if is_on
-    ]:  # fmt: skip
-        raise click.UsageError(
-            f"--engine ray makes and merges its own shards and asks live, over all items; leave {clash[0]} out."
-        )
-    if shard is not None:
-        if is_watch or is_early_stop:
-            raise click.UsageError(
-                "--early-stop and --watch look at the items of the whole run, and --shard asks a part: leave one out."
-            )
-        import dataclasses
-
-        from harness.runner.shards import read_shard
-
-        options = dataclasses.replace(options, shard=read_shard(shard))
-    if is_batch:
-        if is_watch or is_early_stop:
-            raise click.UsageError(
-                "--batch asks everything at once and answers within a day, so there is nothing left that --early-stop "
-                "or --watch could leave out: leave one of them out."
-            )
-        import dataclasses
-
-        options = dataclasses.replace(options, is_batch=True)
+    refuse_alone(*NEEDS)
+    refuse_clashes(*CLASHES)
     if is_watch:
-        clash = [name for name, is_on in (("--dry-run", is_dry_run), ("--early-stop", is_early_stop)) if is_on]
-        if clash or as_json:
-            raise click.UsageError(
-                f"--watch goes on until Ctrl-C and shows tables; leave {(clash or ['--json'])[0]} out."
-            )
         from harness.cli.watch import watch_eval
 
         watch_eval(eval_path, options)
-        return
-    if baseline is not None and not is_early_stop:
-        raise click.UsageError("--baseline goes with --early-stop; a stored run is judged with: harness gate RUN")
-    if is_early_stop:
-        if options.only:
-            raise click.UsageError(
-                "--early-stop decides about the golden set, so not about chosen items: leave --only out."
-            )
-        if is_dry_run:
-            raise click.UsageError("--dry-run shows the whole run; leave --early-stop out.")
+    elif is_early_stop:
+        _run_early_stop(eval_path, options, baseline, as_json)
+    elif is_dry_run:
         with interruptible():
-            _run_early_stop(eval_path, options, baseline, as_json)
-        return
-    if engine == "ray" and not is_dry_run:
-        _run_on_ray(eval_path, options, n_shards, ray_address, as_json)
-        return
-    if not is_dry_run and _show_done_before(eval_path, options, as_json):
-        return
-    with interruptible():
-        from harness.jobs.done_before import Looked, keep_done
-        from harness.jobs.run import as_next_time, execute, prepare_run
+            from harness.jobs.run import prepare_run
 
-        began_ns, environment = time.time_ns(), Looked(os.environ)
-        prepared = prepare_run(eval_path, options, environment, on_progress=show_weights)
-        if is_dry_run:
-            show_dry_run(prepared, as_json)
-            return
-        summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
-        if (done := as_next_time(summary, options.runs_dir)) is not None:
-            shown = {"run_id": done.run_id, "lines": reused_lines(done), "json": done.as_dict()}
-            keep_done(prepared, options, environment, began_ns, Path(done.path), shown)
-    _show(summary, as_json)
+            show_dry_run(prepare_run(eval_path, options, os.environ, on_progress=show_weights), as_json)
+    elif engine == "ray":
+        _run_on_ray(eval_path, options, n_shards, ray_address, as_json)
+    elif not _show_done_before(eval_path, options, as_json):
+        _run(eval_path, options, as_json)
 
 
 def _show_done_before(eval_path: Path, options: RunOptions, as_json: bool) -> bool:
@@ -172,6 +158,20 @@ def _show_done_before(eval_path: Path, options: RunOptions, as_json: bool) -> bo
     else:
         click.echo("\n".join(found["lines"]))
     return True
+
+
+def _run(eval_path: Path, options: RunOptions, as_json: bool) -> None:
+    with interruptible():
+        from harness.jobs.done_before import Looked, keep_done
+        from harness.jobs.run import as_next_time, execute, prepare_run
+
+        began_ns, environment = time.time_ns(), Looked(os.environ)
+        prepared = prepare_run(eval_path, options, environment, on_progress=show_weights)
+        summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
+        if (done := as_next_time(summary, options.runs_dir)) is not None:
+            shown = {"run_id": done.run_id, "lines": reused_lines(done), "json": done.as_dict()}
+            keep_done(prepared, options, environment, began_ns, Path(done.path), shown)
+    _show(summary, as_json)
 
 
 def _run_on_ray(eval_path: Path, options: RunOptions, n_shards: int | None, address: str | None, as_json: bool) -> None:
@@ -195,8 +195,9 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
     from harness.jobs.early_stop import early_stop_eval
     from harness.report.gate.sequential import sequential_lines
 
-    now = datetime.now(UTC)
-    report = early_stop_eval(eval_path, options, os.environ, baseline, now=now, stream=progress_stream(), on_look=note)
+    now, stream = datetime.now(UTC), progress_stream()
+    with interruptible():
+        report = early_stop_eval(eval_path, options, os.environ, baseline, now=now, stream=stream, on_look=note)
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {report.reuse.warning}")
     if as_json:

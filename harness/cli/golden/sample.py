@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from harness.cli.options import json_option, note, print_json, runs_dir_option, views_options
+from harness.cli.together import refuse_alone, refuse_clashes
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -113,17 +113,9 @@ def _asked(said: dict[str, Any]) -> Asked:
     from harness.goldens.pool_sample import Asked
     from harness.goldens.pool_strata import DEFAULT_EDGES, Design
 
-    if said["run_name"] and said["systems"]:
-        raise click.UsageError("--run and --disagreement both say who disagrees: use one of them.")
-    if said["bins"] and not said["scores"]:
-        raise click.UsageError("--bins is for --score.")
-    if said["missing_views"] is not None and not said["views"]:
-        raise click.UsageError("--missing-views is for --views.")
-    parts_from = click.get_current_context().get_parameter_source("views_part")
-    if parts_from is ParameterSource.COMMANDLINE and not said["views"]:
-        raise click.UsageError("--views-part is for --views.")
-    if said["embeddings"] and not said["coverage"]:
-        raise click.UsageError("--embeddings is for --coverage.")
+    both = "--run and --disagreement both say who disagrees: use one of them."
+    refuse_clashes(("--run", ("--disagreement",), both))
+    refuse_alone(*POOL_NEEDS, ("--embeddings", "--coverage"))
     run = find_run(said["runs_dir"], said["run_name"]) if said["run_name"] else None
     edges = DEFAULT_EDGES if not said["bins"] else edges_of(said["bins"])
     design = Design(said["scores"], edges, said["by"], said["systems"], run)
@@ -138,6 +130,9 @@ def _asked(said: dict[str, Any]) -> Asked:
         said["seed"],
         open_embedder(said["embeddings"]) if said["embeddings"] else None,
     )
+
+
+POOL_NEEDS = (("--bins", "--score"), ("--missing-views", "--views"), ("--views-part", "--views"))
 
 
 def edges_of(text: str) -> tuple[float, ...]:
