@@ -147,12 +147,13 @@ def _gate(config: pytest.Config, key: tuple[Any, ...]) -> GateReport | str:
     from harness.errors import HarnessError
     from harness.jobs.gate import GateOptions, gate_eval
     from harness.jobs.run import RunOptions
+    from harness.runner.stored import journal_path
 
     eval_path, candidate, baseline, is_cached_only = key
     cache = config.getoption("moderation_cache") or os.environ.get(CACHE_VARIABLE)
-    run_options = RunOptions(config.getoption("moderation_runs_dir"), Path(cache) if cache else None)
     options = GateOptions(candidate, baseline, is_cached_only=is_cached_only)
     try:
+        run_options = RunOptions(config.getoption("moderation_runs_dir"), journal_path(cache) if cache else None)
         return gate_eval(Path(eval_path), options, run_options, os.environ, now=datetime.now(UTC))
     except HarnessError as error:
         return str(error)

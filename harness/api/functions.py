@@ -59,7 +59,7 @@ def run(
         max_cost_usd: Stop before the run spends more US dollars.
         max_tokens: Stop before the run uses more tokens.
         gguf: Any GGUF file as the embedded model.
-        cache: Journal of answers; ``HARNESS_CACHE``, else the user's cache folder.
+        cache: Journal of answers, a file or an fsspec address; ``HARNESS_CACHE``, else the user's cache folder.
         runs_dir: Folder or fsspec address of the runs; ``HARNESS_RUNS_DIR``, else ``reports/runs``.
         progress: Whether to show progress on stderr.
 
@@ -69,10 +69,9 @@ def run(
     from harness.jobs.run import RunOptions, execute, prepare_run
 
     with place() as here:
-        journal = here.new_path(cache) if cache is not None else here.defaults.get("cache")
         options = RunOptions(
             runs_dir=_runs_dir(runs_dir, here),
-            cache_path=Path(journal) if journal else None,
+            cache_path=here.journal(cache),
             candidates=_names(candidates),
             limit=limit,
             is_balanced=balanced,

@@ -114,9 +114,9 @@ def objective(
         HarnessError: A file is at fault, the eval has no split, or the prompt has nothing to change.
     """
     with place() as here:
-        journal = here.new_path(cache) if cache is not None else here.defaults.get("cache")
+        journal = here.journal(cache)
         options = RunOptions(
-            cache_path=Path(journal).absolute() if journal else None,
+            cache_path=None if journal is None else journal.absolute(),
             limit=limit,
             is_balanced=balanced,
             max_cost_usd=max_cost_usd,

@@ -36,6 +36,15 @@ class Place:
         """A path that may not be there yet, from where it was written."""
         return self.start / given if self.root != self.start else Path(given)
 
+    def journal(self, given: str | Path | None) -> Path | None:
+        """The journal that was named, or that the project names; None where nobody names one."""
+        typed = self.defaults.get("cache") if given is None else given
+        if not typed:
+            return None
+        from harness.runner.stored import journal_path
+
+        return journal_path(typed if given is None or "://" in str(typed) else self.new_path(typed))
+
     @property
     def runs_dir(self) -> str:
         """Where runs are stored; whole where it must hold in another folder too."""

@@ -45,7 +45,7 @@ OUT = Path("reports/ci")
     "cache_path",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar=CACHE_VARIABLE,
-    help="Journal of answers; default: the user's cache folder.",
+    help="Journal of answers, a file or an address (s3://...); default: in the user's cache folder.",
 )
 @click.option(
     "--out",

@@ -39,7 +39,7 @@ class Setting:
 
 SETTINGS: Mapping[str, Setting] = {
     "runs_dir": Setting(_is_text, "a folder or an fsspec address, in quotes", "folder or address that holds runs"),
-    "cache": Setting(_is_text, "the path of a file, in quotes", "journal of answers"),
+    "cache": Setting(_is_text, "the path of a file or an address, in quotes", "journal of answers"),
     "text": Setting(lambda value: value in TEXTS, f"one of {', '.join(TEXTS)}", "how item text is shown"),
     "production": Setting(_is_text, "the path of a file, in quotes", "series of production figures that weekly reads"),
     "candidate": Setting(_is_text, "the name of one candidate, in quotes", "the candidate that is judged"),

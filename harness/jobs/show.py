@@ -28,7 +28,8 @@ from harness.report.item.media import Media, media_of
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode
 from harness.runner.asking import is_asked
-from harness.runner.cache import Keys, ResponseCache, Stored
+from harness.runner.cache import ResponseCache, Stored
+from harness.runner.keys import Keys
 from harness.runs import Run
 
 _CONTENT = ("input", "messages", "text", "image")

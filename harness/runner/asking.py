@@ -13,7 +13,7 @@ from itertools import islice
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import Candidate, Decide, Request, Response
-from harness.runner.cache import Keys
+from harness.runner.keys import Keys
 from harness.runner.run_request import RunRequest
 
 CHUNK_ITEMS = 256

@@ -1,8 +1,8 @@
 """The response cache: the journal of everything that was ever answered.
 
-Decides what identifies an answer and when it counts: a response is committed to SQLite (WAL) before anybody sees it,
-so a killed process pays for nothing twice, and a request is claimed before it is sent, so that several runs on one
-journal do not ask for it at the same time. Everything that arrives in one turn of the event loop is one transaction;
+Decides when an answer counts: a response is committed to SQLite (WAL) before anybody sees it, so a killed process pays
+for nothing twice, and a request is claimed before it is sent, so that several runs on one journal do not ask for it at
+the same time. Everything that arrives in one turn of the event loop is one transaction;
 while another process holds the file, the loop goes on and the transaction waits. Raw bodies are kept, so a better
 parser costs no call. That only complete 2xx answers come here, and no provider's blocks, is seen to by ``calls``.
 """
@@ -10,7 +10,6 @@ parser costs no call. That only complete 2xx answers come here, and no provider'
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +24,7 @@ from harness.records.answers import Response
 from harness.runner import claims
 from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
 from harness.runner.journal import BUSY_S, broken, is_locked, open_journal
+from harness.runner.stored import copy_of
 
 T = TypeVar("T")
 
@@ -58,29 +58,6 @@ class Stored:
         return Response(key.hex(), self.status, self.body, self.latency_ms, True)
 
 
-class Keys:
-    """Cache keys of one endpoint and route: sha256 over everything that can change the answer, and nothing else.
-
-    >>> keys = Keys("https://host/v1", "/chat/completions", repeat=0, wave=None)
-    >>> keys.of(b"{}") == keys.of(b"{}"), keys.of(b"{}") == keys.of(b"[]")
-    (True, False)
-    """
-
-    __slots__ = ("_start",)
-
-    def __init__(self, identity: str, route: str, *, repeat: int, wave: str | None) -> None:
-        self._start = hashlib.sha256(b"moderation-harness response 1\n")
-        for part in (identity, route.lstrip("/"), str(repeat), "" if wave is None else f"wave {wave}"):
-            data = part.encode()
-            self._start.update(len(data).to_bytes(8, "big") + data)
-
-    def of(self, body: bytes) -> bytes:
-        """The key of one request body."""
-        digest = self._start.copy()
-        digest.update(body)
-        return digest.digest()
-
-
 @dataclass(slots=True)
 class _Pending:
     """What the next transaction does."""
@@ -99,7 +76,7 @@ class ResponseCache:
     """Answers in one SQLite file, shared by any number of processes.
 
     Args:
-        path: The file; it and its folder are made when missing.
+        path: The file; it and its folder are made when missing. The copy of a journal on a store is brought up to date.
         now: Wall clock in UTC.
         run: Whose money is booked.
         behind: Another journal, whose answers count too; it is never written.
@@ -115,6 +92,9 @@ class ResponseCache:
         self._is_scheduled = False
         self._waiting: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = {}
         self._locked_since: float | None = None
+        self._copy = copy_of(path)
+        if self._copy is not None:
+            self._copy.fetch()
         self._database, had_wal = open_journal(path, behind)
         self.warning: str | None = None
         try:
@@ -228,6 +208,8 @@ class ResponseCache:
 
     def beat(self) -> None:
         """Say that this run still lives, if it is time to; called now and then."""
+        if self._copy is not None:
+            self._copy.tick()
         if self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S:
             self._schedule()
 
@@ -270,6 +252,8 @@ class ResponseCache:
         finally:
             claims.end(self._owner)
             self._database.close()
+            if self._copy is not None:
+                self.warning = self._copy.put() or self.warning
         if pending.committed is not None and not pending.committed.done():
             pending.committed.set_result(None)
 

@@ -1,7 +1,7 @@
 """What stands in the journal already: found for many requests in one look, and handed on as replies.
 
 Decides when a request has to be looked up once more before it is sent: when an equal one was answered since the look.
-Who asks what is not found is decided by ``calls``; what identifies an answer, by ``cache``.
+Who asks what is not found is decided by ``calls``; what identifies an answer, by ``keys``.
 """
 
 from __future__ import annotations

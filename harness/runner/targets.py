@@ -15,9 +15,9 @@ from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
 from harness.records.answers import Usage
 from harness.runner.budget import Amount, dearest_output, most_of
-from harness.runner.cache import Keys
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
+from harness.runner.keys import Keys
 from harness.runner.limits import Limiter
 from harness.runner.progress import time_text
 from harness.runner.retry import ELSEWHERE, FORBIDDEN, describe

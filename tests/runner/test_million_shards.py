@@ -1,14 +1,20 @@
-"""One million items through two processes: the bytes of one process, and what the second process costs."""
+"""One million items through two processes, and through Ray: the rows of one process, and what the others cost."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
+
+from tests.faults.server import FaultServer
 
 ROOT = Path(__file__).parents[2]
 WORDS = ("the", "of", "and", "casino", "scum", "hello", "world", "buy", "now", "please", "look", "friend", "going")
@@ -23,8 +29,25 @@ FILES = {
         "rule_set: r\nversion: 1\nrules:\n  - {id: r1, category: spam, words: [casino]}\n"
         "  - {id: r2, category: hate, words: [scum]}\n"
     ),
+    "asked.md": (
+        "---\nprompt: asked\nversion: 1\nanswer: label\nlabels: {safe: [], unsafe: [hate]}\n---\n"
+        "# user\n{{ item.text }}\n"
+    ),
+    "asked.yaml": (
+        "eval: asked\npolicy: policy.yaml\ngolden_set: card.yaml\nmodels: models.yaml\n"
+        "candidates:\n  v1: {prompt: asked.md, model: m}\n"
+    ),
     "big.yaml": "eval: big\npolicy: policy.yaml\ngolden_set: card.yaml\ncandidates:\n  rules: {rules: rules.yaml}\n",
 }
+
+
+MODELS = (
+    "models:\n  m: {provider: openai, model: m, base_url: 'URL', api_key_env: KEY_OF_THE_TESTS, "
+    "limits: {concurrency: 64}}\n"
+)
+SAME = ("items.parquet", "predictions.parquet")
+HOW_MUCH_MORE = 1.2
+"""Processor time of all processes together, to that of one that does it alone."""
 
 
 def write_project(folder, n):
@@ -37,9 +60,9 @@ def write_project(folder, n):
             file.write(orjson.dumps({"id": f"i-{at}", "text": text, "labels": labels}) + b"\n")
 
 
-def started(folder, *arguments):
+def started(folder, *arguments, **variables):
     command = [sys.executable, "-c", "from harness.cli import main; main()", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KEY_OF_THE_TESTS": "sk-key-of-the-tests", **variables}
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
 
 
@@ -52,6 +75,49 @@ def cpu_seconds(process):
     return used.ru_utime + used.ru_stime
 
 
+def in_two(folder, name, runs_dir):
+    """Processor time of two shards side by side, and of putting them together; and the run."""
+    shards = [
+        started(folder, "run", name, "--shard", f"{part}/2", "--runs-dir", runs_dir, "--cache", f"{part}.sqlite")
+        for part in (1, 2)
+    ]
+    both = sum(cpu_seconds(one) for one in shards)
+    (run_id,) = {one.name.rpartition(".")[0] for one in (folder / runs_dir / "shards").glob("[!.]*")}
+    merging = cpu_seconds(started(folder, "runs", "merge", run_id, "--runs-dir", runs_dir))
+    return both, merging, folder / runs_dir / run_id
+
+
+class Watched(threading.Thread):
+    """Processor time of everything that a command starts, whoever its parent is by then: Ray leaves its daemons."""
+
+    def __init__(self, token):
+        super().__init__(daemon=True)
+        self.mark = f"HARNESS_TEST_TOKEN={token}".encode()
+        self.seen, self.names, self.is_over = {}, {}, threading.Event()
+
+    def run(self):
+        while not self.is_over.wait(0.2):
+            self.look()
+
+    def look(self):
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdigit():
+                continue
+            with suppress(OSError):
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                began = (folder.name, fields[19])
+                if began not in self.seen and self.mark not in (folder / "environ").read_bytes().split(b"\0"):
+                    continue  # asked again: a child has its own environment only once it has begun its program
+                self.seen[began] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                self.names[began] = (folder / "cmdline").read_bytes()[:90]
+
+    def total(self):
+        self.is_over.set()
+        self.join()
+        self.look()
+        return sum(self.seen.values())
+
+
 @pytest.mark.million
 def test_a_million_items_through_two_processes(tmp_path):
     """Each process reads and checks the whole golden set, which is most of what two cost more than one.
@@ -62,14 +128,53 @@ def test_a_million_items_through_two_processes(tmp_path):
     n = int(os.environ.get("HARNESS_TEST_SHARD_ITEMS", "1000000"))
     write_project(tmp_path, n)
     alone = cpu_seconds(started(tmp_path, "run", "big.yaml", "--runs-dir", "one", "--cache", "one.sqlite"))
-    shards = [
-        started(tmp_path, "run", "big.yaml", "--shard", f"{part}/2", "--runs-dir", "two", "--cache", f"{part}.sqlite")
-        for part in (1, 2)
-    ]
-    both = sum(cpu_seconds(one) for one in shards)
-    (name,) = (one.name for one in (tmp_path / "one").iterdir() if not one.name.startswith("."))
-    merging = cpu_seconds(started(tmp_path, "runs", "merge", name, "--runs-dir", "two"))
-    for table in ("predictions.parquet", "items.parquet"):
-        assert (tmp_path / "one" / name / table).read_bytes() == (tmp_path / "two" / name / table).read_bytes()
+    both, merging, merged = in_two(tmp_path, "big.yaml", "two")
+    for table in SAME:
+        assert (tmp_path / "one" / merged.name / table).read_bytes() == (merged / table).read_bytes()
     print(f"one process {alone:.1f} s, two {both:.1f} s, merge {merging:.1f} s of CPU: {(both + merging) / alone:.2f}")
-    assert n < 1_000_000 or (both + merging) / alone < 1.3
+    assert n < 1_000_000 or (both + merging) / alone < HOW_MUCH_MORE
+
+
+@pytest.mark.million
+def test_asked_of_a_server_by_two_processes(tmp_path):
+    """The rows of one process but for their latencies: each of the three has asked for itself."""
+    n = int(os.environ.get("HARNESS_TEST_ASKED_ITEMS", "100000"))
+    write_project(tmp_path, n)
+    with (tmp_path / "items.jsonl").open("wb") as file:  # each text once, so that each is asked once
+        for at in range(n):
+            row = {"id": f"i-{at}", "text": f"text number {at}", "labels": {"hate": at % 2, "spam": 0}}
+            file.write(orjson.dumps(row) + b"\n")
+    with FaultServer() as server:
+        (tmp_path / "models.yaml").write_text(MODELS.replace("URL", server.url))
+        alone = cpu_seconds(started(tmp_path, "run", "asked.yaml", "--runs-dir", "one", "--cache", "one.sqlite"))
+        both, merging, merged = in_two(tmp_path, "asked.yaml", "two")
+        assert server.served == 2 * n
+    for table in SAME:
+        files = (tmp_path / "one" / merged.name / table, merged / table)
+        first, second = (pq.read_table(file).drop_columns(["latency_ms"] * ("pred" in table)) for file in files)
+        assert first.equals(second)
+    print(f"one process {alone:.1f} s, two {both:.1f} s, merge {merging:.1f} s of CPU: {(both + merging) / alone:.2f}")
+    assert n < 100_000 or (both + merging) / alone < HOW_MUCH_MORE
+
+
+@pytest.mark.million
+def test_a_million_items_through_ray(tmp_path):
+    """All processes of the cluster are counted, those of Ray itself too."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'moderation-harness[ray]'")
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("needs /proc, where the processor time of every process stands")
+    n = int(os.environ.get("HARNESS_TEST_SHARD_ITEMS", "1000000"))
+    write_project(tmp_path, n)
+    alone = cpu_seconds(started(tmp_path, "run", "big.yaml", "--runs-dir", "one", "--cache", "one.sqlite"))
+    watched = Watched(token := uuid.uuid4().hex)
+    watched.start()
+    command = ("run", "big.yaml", "--engine", "ray", "--runs-dir", "ray", "--cache", "ray.sqlite")
+    driver = cpu_seconds(started(tmp_path, *command, HARNESS_TEST_TOKEN=token))
+    together = watched.total()
+    for one, seconds in sorted(watched.seen.items(), key=lambda one: -one[1]):
+        print(f"{seconds:.2f}", watched.names[one])
+    (run,) = (one for one in (tmp_path / "ray").iterdir() if (one / "run.json").exists())
+    for table in SAME:
+        assert (tmp_path / "one" / run.name / table).read_bytes() == (run / table).read_bytes()
+    print(f"one process {alone:.1f} s, Ray {together:.1f} s of CPU (driver {driver:.1f} s): {together / alone:.2f}")
+    assert n < 1_000_000 or together / alone < HOW_MUCH_MORE

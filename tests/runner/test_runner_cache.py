@@ -14,9 +14,10 @@ from runner_fakes import NOW, Asking, FakeTransport, answer, make_request, run
 from harness.errors import HarnessError
 from harness.records import Limits
 from harness.records.answers import Answer
-from harness.runner.cache import Keys, ResponseCache, Stored
+from harness.runner.cache import ResponseCache, Stored
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.journal import APPLICATION_ID, MIGRATIONS
+from harness.runner.keys import Keys
 from harness.runner.transport import RawResponse
 
 

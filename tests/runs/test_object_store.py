@@ -10,12 +10,14 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from harness.goldens.pool import open_pool
-from tests.runner.test_million_shards import write_project
+from tests.faults.server import FaultServer
+from tests.runner.test_million_shards import MODELS, write_project
 
 server_of_tests = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server]'")
 pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'moderation-harness[s3]'")
 
 RUNS = "s3://team/runs"
+ANSWERS = "s3://team/answers/asked"
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of botocore and moto
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # sessions that s3fs leaves to the end of the process
@@ -85,6 +87,27 @@ def test_shards_are_put_together_there_as_on_a_disk(store, tmp_path):
         assert store.cat_file(f"team/runs/{alone['run_id']}/{name}") == here
 
 
+def test_an_answer_is_paid_for_once_by_machines_that_share_a_journal(store, tmp_path, monkeypatch):
+    """Machines are cache folders here: a copy of the journal lies in each."""
+    monkeypatch.setenv("KEY_OF_THE_TESTS", "sk-key-of-the-tests")
+    with FaultServer() as server:
+        (tmp_path / "models.yaml").write_text(MODELS.replace("URL", server.url))
+        command = ("run", "asked.yaml", "--cache", ANSWERS, "--json")
+        told = []
+        for machine in ("one", "two", "one"):
+            monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / machine))
+            told.append(json.loads(harness(*command, "--runs-dir", f"runs-{len(told)}").stdout))
+        n_texts = server.served
+        assert [one["calls"] for one in told] == [n_texts, 0, 0]
+        assert harness("score", "latest", "--runs-dir", "runs-1").exit_code == 0
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "three"))
+        item = json.loads((tmp_path / "items.jsonl").read_bytes().splitlines()[0])["id"]
+        shown = harness("show", "latest", item, "--runs-dir", "runs-1", "--cache", ANSWERS, "--json")
+        assert '"raw"' in shown.stdout
+        assert server.served == n_texts
+    assert not (tmp_path / "s3:").exists()
+
+
 def test_a_pool_is_read_from_there(store, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "items.jsonl").read_bytes().splitlines()]
     pool = "".join(json.dumps({"id": one["id"], "text": one["text"], "hate": 0, "spam": 0}) + "\n" for one in rows)
@@ -112,7 +135,7 @@ def test_nothing_there_and_a_store_that_is_shut_are_one_message(store, monkeypat
 
 
 def test_a_path_of_this_machine_is_no_address(store, tmp_path):
-    """``--cache s3://...`` made a folder "s3:" in the working folder, in silence."""
-    done = harness("run", "big.yaml", "--cache", "s3://team/answers.sqlite", code=2)
+    """``--cache s3://...`` made a folder "s3:" in the working folder, in silence; a journal may lie there by now."""
+    done = harness("run", "big.yaml", "--gguf", "s3://team/weights.gguf", code=2)
     assert "takes a path of this machine" in done.output
     assert not (tmp_path / "s3:").exists()

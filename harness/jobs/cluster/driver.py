@@ -32,6 +32,7 @@ from harness.runner.merge import merge
 from harness.runner.progress import Progress
 from harness.runner.shards import MOST_SHARDS, SHARDS_FOLDER, Shard
 from harness.runner.shared import Desk
+from harness.runner.stored import copy_of
 from harness.runs import RunFolder, open_run
 from harness.runs.asked import mark_asked
 
@@ -85,6 +86,7 @@ class _Driver:
         self._stream = stream
         self._began = time.monotonic()
         self._journal = (options.cache_path or default_cache_path()).absolute()
+        self._copy = copy_of(self._journal)
         journals = folder_of(self._journal)
         token = uuid.uuid4().hex
         self._order = Order(token, eval_path, Path.cwd(), replace(options, cache_path=self._journal), journals)
@@ -148,6 +150,8 @@ class _Driver:
 
     def _copy_answers(self, planned: Plan) -> None:
         """Give workers what the run's own journal has already."""
+        if self._copy is not None:
+            self._copy.fetch()
         if copy_answers(self._journal, self._copy_path(), planned.models):
             self._order = replace(self._order, behind=self._copy_path())
 
@@ -314,9 +318,11 @@ class _Driver:
         meta = open_run(path).meta
         journals = [self._order.journal(shard) for shard in shards]
         is_gathered = gather(journals, self._journal)
+        warning = None if self._copy is None else self._copy.put()
         if is_gathered and meta.status == "complete" and not meta.n_errors:  # nothing is left to ask
             remove(journals)
             for one in found:
                 folder = RunFolder(one.path)
                 folder.remove() if folder.local is None else shutil.rmtree(folder.local)
-        return whole_of(planned.run_id, path, meta, found, time.monotonic() - self._began)
+        summary = whole_of(planned.run_id, path, meta, found, time.monotonic() - self._began)
+        return summary if warning is None else replace(summary, warning=warning)

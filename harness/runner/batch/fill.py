@@ -25,9 +25,10 @@ from harness.runner.batch.client import BatchClient
 from harness.runner.batch.lines import LineReader
 from harness.runner.batch.parts import Part
 from harness.runner.budget import Amount, Budget, BudgetReached, batch_price, most_of
-from harness.runner.cache import Keys, ResponseCache
+from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
+from harness.runner.keys import Keys
 from harness.runner.replies import Closed
 from harness.runner.run_request import RunRequest
 from harness.runner.transport import RawResponse, TransportError
