@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,12 @@ from harness.cli.options import (
     json_option,
     note,
     print_json,
+    review_seconds_option,
     runs_dir_option,
     shown_as,
-    views_options,
     wave_option,
 )
+from harness.cli.pool_options import NEEDS, pool_argument, pool_of, pool_options, sample_options, told
 from harness.cli.together import refuse_alone, refuse_clashes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 @click.command("backtest")
 @eval_argument
-@click.argument("files", metavar="POOL...", nargs=-1, required=True)
+@pool_argument
 @click.option("--candidate", "candidates", multiple=True, metavar="ID",
               help="Who is tried; repeatable; default: all that decide items.")  # fmt: skip
 @click.option("--recorded", multiple=True, metavar="[CATEGORY=]COLUMN",
@@ -57,23 +57,11 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option("--precision", type=click.FloatRange(min=0, min_open=True, max=50), metavar="POINTS",
               help="Draw as many as show the flag rate to plus or minus so many points.")  # fmt: skip
 @click.option("--full", "is_full", is_flag=True, help="Ask about every item, and list every flip (with --out).")
-@click.option(
-    "--score", "scores", multiple=True, metavar="COLUMN", help="Stratify by an old score, in bins; repeatable."
-)
-@click.option("--bins", metavar="A,B,...", help="Where bins begin; default: 0.05,0.2,0.5,0.8,0.95.")
-@click.option("--by", multiple=True, metavar="COLUMN", help="Stratify by the values of a column; repeatable.")
-@views_options
-@click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default="root", show_default=True,
-              help="Items per stratum: as many of each, by the root of its size, or in proportion.")  # fmt: skip
-@click.option("--text", "text_column", metavar="COLUMN", help="The column of texts, where its name does not say so.")
-@click.option("--id", "id_column", metavar="COLUMN", help="The column of ids; 'row' numbers the rows of each file.")
-@click.option("--delimiter", metavar="MARK", help="What parts the cells of CSV; default: found out.")
-@click.option("--encoding", metavar="NAME", help="Encoding of CSV; default: found out.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@sample_options("root")
+@pool_options
 @click.option("--days", type=click.FloatRange(min=0, min_open=True), metavar="N",
               help="Days of traffic in the pool: numbers are given a day.")  # fmt: skip
-@click.option("--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
-              help="Seconds a reviewer needs for one flagged item.")  # fmt: skip
+@review_seconds_option
 @shown_as("--show")
 @click.option("--format", "formats", callback=_formats, metavar="LIST",
               help="Files to write, with commas: html,md,xlsx,json,csv (csv: the flips).")  # fmt: skip
@@ -106,8 +94,6 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
       harness backtest evals/community.yaml pool.parquet --recorded action --candidate rules_v2 --full --out flips
     """
     from harness.files.evals import load_eval
-    from harness.goldens.imports.foreign import Reading
-    from harness.goldens.pool import open_pool
     from harness.jobs.backtest import backtest
     from harness.jobs.backtest_ready import prepare_backtest
     from harness.jobs.run import RunOptions
@@ -116,10 +102,7 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
     full = "--full asks about every item: leave --precision and --dry-run out."
     refuse_clashes(("--full", ("--precision", "--dry-run"), full))
     wanted = _wanted(said)
-    pool = open_pool(files, text=said["text_column"], id_column=said["id_column"],
-                     reading=Reading(said["delimiter"], said["encoding"]))  # fmt: skip
-    if pool.id is None:
-        note("the pool has no column of ids: items are called by file and row number")
+    pool = pool_of(files, said)
     options = RunOptions(
         said["runs_dir"], said["cache_path"], said["candidates"], wave=said["wave"], max_cost_usd=said["max_cost_usd"],
         gguf=said["gguf"], max_tokens=said["max_tokens"],
@@ -137,7 +120,7 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
         if said["is_dry_run"]:
             _dry_run(ready, as_json)
             return
-        found = backtest(ready, stream=progress_stream(), on_start=announce_model, on_rows=_told, note=note)
+        found = backtest(ready, stream=progress_stream(), on_start=announce_model, on_rows=told, note=note)
     written = _write(found, period, mode, said)
     if as_json:
         from harness.report.backtest.data import document
@@ -152,13 +135,12 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
 
 
 def _wanted(said: dict[str, Any]) -> Wanted:
-    from harness.cli.golden.sample import POOL_NEEDS, edges_of
     from harness.goldens.pool_recorded import Columns
     from harness.goldens.pool_sample import Asked
-    from harness.goldens.pool_strata import DEFAULT_EDGES, Design
+    from harness.goldens.pool_strata import Design
     from harness.jobs.backtest_ready import Wanted
 
-    refuse_alone(*POOL_NEEDS, ("--crosswalk", "--flagged-as"))
+    refuse_alone(*NEEDS, ("--crosswalk", "--flagged-as"))
     before = "--baseline stands for before where the pool records nothing: leave one of them out."
     refuse_clashes(("--baseline", ("--recorded", "--flagged-as"), before))
     item, by_category = None, {}
@@ -171,18 +153,11 @@ def _wanted(said: dict[str, Any]) -> Wanted:
                                    "CATEGORY=COLUMN may be several.")  # fmt: skip
         else:
             item = one
-    edges = DEFAULT_EDGES if not said["bins"] else edges_of(said["bins"])
-    asked = Asked(
-        said["size"], Design(said["scores"], edges, said["by"]), said["allocation"], said["views"], said["views_part"],
-        said["missing_views"], seed=said["seed"],
-    )  # fmt: skip
+    design = Design(said["scores"], said["edges"], said["by"])
+    shares = (said["allocation"], said["views"], said["views_part"], said["missing_views"])
+    asked = Asked(said["size"], design, *shares, seed=said["seed"])
     precision = None if said["precision"] is None else said["precision"] / 100
     return Wanted(asked, Columns(item, by_category, said["flagged_as"]), said["crosswalk"], precision, said["baseline"])
-
-
-def _told(n: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{n:,} rows", err=True, nl=False)
 
 
 def _dry_run(ready: Prepared, as_json: bool) -> None:
@@ -191,7 +166,7 @@ def _dry_run(ready: Prepared, as_json: bool) -> None:
     from harness.cli.run import show_dry_run
     from harness.jobs.backtest import draw_sample, items_of, request_of
 
-    sample, _ = draw_sample(ready, ready.wanted.sample, _told)
+    sample, _ = draw_sample(ready, ready.wanted.sample, told)
     request = request_of(ready, items_of(ready, sample), unchanged=lambda: None)
     if not as_json:
         click.echo(f"{sample.n_rows:,} rows, {sample.population:,} items, {len(sample.items):,} to ask about")

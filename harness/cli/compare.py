@@ -13,6 +13,7 @@ from harness.cli.options import (
     note,
     only_of,
     only_option,
+    pair_options,
     points_option,
     print_json,
     run_argument,
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
 
 @click.command("compare")
 @run_argument
-@click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
+@pair_options
 @click.option("--candidate", help="The candidate to judge; default: the only other one.")
-@click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
 @click.option(
     "--metric",
     "metrics",

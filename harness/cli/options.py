@@ -28,25 +28,53 @@ WAVE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 ISO_WEEK = re.compile(r"([0-9]{4})-?W([0-9]{1,2})", re.IGNORECASE)
 
 
-def runs_dir_option(function: F) -> F:
-    """``--runs-dir``: where runs are stored."""
-    return click.option(
-        "--runs-dir",
-        default=RUNS_DIR,
-        show_default=True,
-        envvar=RUNS_DIR_VARIABLE,
-        help="Folder or fsspec URL that holds runs.",
-    )(function)
+def all_of(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order of the help."""
+    return lambda function: functools.reduce(lambda inner, option: option(inner), reversed(options), function)
 
 
-def json_option(function: F) -> F:
-    """``--json``: machine-readable result on stdout."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
-
-
-def text_option(function: F) -> F:
-    """``--text``: how much of an item's text is shown."""
-    return shown_as("--text")(function)
+run_argument = click.argument("run_name", metavar="RUN")
+"""A run's id, its folder, ``latest`` (the run asked for last) or ``latest~1`` (the one before)."""
+eval_argument = click.argument("eval_path", metavar="EVAL", type=click.Path(path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+runs_dir_option = click.option(
+    "--runs-dir", default=RUNS_DIR, show_default=True, envvar=RUNS_DIR_VARIABLE,
+    help="Folder or fsspec URL that holds runs.",
+)  # fmt: skip
+gguf_option = click.option(
+    "--gguf", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Any GGUF file as the embedded model, instead of the one that is fetched.",
+)  # fmt: skip
+only_option = click.option(
+    "--only", multiple=True, metavar="CHOICE",
+    help="Only items that violate a category (hate), of a slice (language=ar), by id (c-1,c-2 or @FILE), or that a "
+    "run got wrong (failed:RUN), has no answer for (errors:RUN) or whose candidates disagree (disagree:RUN). "
+    "Commas add up; several --only cut each other down.",
+)  # fmt: skip
+points_option = click.option(
+    "--at", "points", multiple=True, metavar="METRIC@HELD=NUMBER",
+    help="Also show a metric at an operating point: recall@precision=0.9, recall@fpr=0.01, precision@recall=0.8; "
+    "repeatable. Those of the eval's gate are shown anyway.",
+)  # fmt: skip
+review_seconds_option = click.option(
+    "--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
+    help="Seconds a reviewer needs for one flagged item.",
+)  # fmt: skip
+production_options = all_of(
+    click.option(
+        "--traffic", "items_per_day", type=click.FloatRange(min=0), default=1_000_000.0, show_default=True,
+        help="Items a day, for the production view.",
+    ),
+    review_seconds_option,
+)  # fmt: skip
+"""The day in production that reports speak of."""
+pair_options = all_of(
+    click.option("--baseline", help="The candidate to compare against; default: the eval's baseline."),
+    click.option(
+        "--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run."
+    ),
+)
+"""Against whom candidates are judged."""
 
 
 def shown_as(flag: str) -> Callable[[F], F]:
@@ -61,57 +89,13 @@ def shown_as(flag: str) -> Callable[[F], F]:
     )
 
 
-def views_options(function: F) -> F:
-    """``--views``, ``--views-part`` and ``--missing-views``: items that are seen much are drawn more often."""
-    missing = click.option(
-        "--missing-views", type=click.FloatRange(min=0), metavar="N", help="What rows without views count as."
-    )
-    part = click.option(
-        "--views-part",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        default=0.5,
-        show_default=True,
-        metavar="SHARE",
-        help="Part of the chance that follows views.",
-    )
-    return click.option(
-        "--views", metavar="COLUMN", help="How often an item was seen: much-seen ones are drawn more often."
-    )(part(missing(function)))
-
-
-def production_options(function: F) -> F:
-    """``--traffic`` and ``--review-seconds``: the day in production that reports speak of."""
-    per_item = click.option(
-        "--review-seconds",
-        type=click.FloatRange(min=0),
-        default=30.0,
-        show_default=True,
-        help="Seconds a reviewer needs for one flagged item.",
-    )
-    return click.option(
-        "--traffic",
-        "items_per_day",
-        type=click.FloatRange(min=0),
-        default=1_000_000.0,
-        show_default=True,
-        help="Items a day, for the production view.",
-    )(per_item(function))
-
-
 def _text_mode(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     from harness.report.parts.masking import default_text_mode
 
     return value or default_text_mode(os.environ)
 
 
-def run_argument(function: F) -> F:
-    """``RUN``: a run's id, its folder, ``latest`` (the run asked for last) or ``latest~1`` (the one before)."""
-    return click.argument("run_name", metavar="RUN")(function)
-
-
-def eval_argument(function: F) -> F:
-    """``EVAL``: an eval file."""
-    return click.argument("eval_path", metavar="EVAL", type=click.Path(path_type=Path))(function)
+text_option = shown_as("--text")
 
 
 def print_json(data: Any) -> None:
@@ -141,15 +125,6 @@ def cache_option(function: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False),
         envvar=CACHE_VARIABLE,
         help="Journal of answers, a file or an address (s3://...); default: in the user's cache folder.",
-    )(function)
-
-
-def gguf_option(function: F) -> F:
-    """``--gguf``: weights for the embedded model instead of the shipped ones."""
-    return click.option(
-        "--gguf",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="Any GGUF file as the embedded model, instead of the one that is fetched.",
     )(function)
 
 
@@ -188,30 +163,6 @@ def interruptible() -> Iterator[None]:
 def going_on(reason: str | None) -> str:
     """What to say of a run that stopped before its end."""
     return f"The run is incomplete ({reason}): the same command goes on where it stopped."
-
-
-def only_option(function: F) -> F:
-    """``--only``: a part of the items."""
-    return click.option(
-        "--only",
-        multiple=True,
-        metavar="CHOICE",
-        help="Only items that violate a category (hate), of a slice (language=ar), by id (c-1,c-2 or @FILE), or that a "
-        "run got wrong (failed:RUN), has no answer for (errors:RUN) or whose candidates disagree (disagree:RUN). "
-        "Commas add up; several --only cut each other down.",
-    )(function)
-
-
-def points_option(function: F) -> F:
-    """``--at``: metrics at operating points."""
-    return click.option(
-        "--at",
-        "points",
-        multiple=True,
-        metavar="METRIC@HELD=NUMBER",
-        help="Also show a metric at an operating point: recall@precision=0.9, recall@fpr=0.01, precision@recall=0.8; "
-        "repeatable. Those of the eval's gate are shown anyway.",
-    )(function)
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:

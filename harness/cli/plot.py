@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import find_run, note, run_argument, runs_dir_option
+from harness.cli.options import find_run, note, pair_options, run_argument, runs_dir_option
 from harness.core.metric_table import metrics_on
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices", "fronti
 )
 @click.option("--format", "plot_format", type=click.Choice(["png", "svg"]), help="Default: from the name, else png.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File, .png or .svg; default: KIND.png.")
-@click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
+@pair_options
 @click.option("--candidate", "candidates", multiple=True, help="A candidate to show; repeatable; default: all others.")
-@click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
 @click.option("--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
               help="With frontier: seconds a person needs for one item that is left to people.")  # fmt: skip
 @click.option("--review-usd", "review_usd_per_hour", type=click.FloatRange(min=0), metavar="USD",

@@ -10,6 +10,7 @@ import click
 from harness.cli.options import (
     find_run,
     note,
+    pair_options,
     points_option,
     production_options,
     run_argument,
@@ -33,9 +34,8 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 @click.command("report")
 @run_argument
-@click.option("--baseline", help="The candidate to compare against; default: the eval's baseline.")
+@pair_options
 @click.option("--candidate", "candidates", multiple=True, help="A candidate to judge; repeatable; default: all others.")
-@click.option("--baseline-run", "baseline_run_name", metavar="RUN", help="Take the baseline from another stored run.")
 @click.option(
     "--format", "formats", default="html", show_default=True, callback=_formats, help="Formats, with commas: html,json."
 )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import json_option, note, print_json, runs_dir_option, views_options
+from harness.cli.options import json_option, note, print_json, runs_dir_option
+from harness.cli.pool_options import NEEDS, pool_argument, pool_of, pool_options, sample_options, told
 from harness.cli.together import refuse_alone, refuse_clashes
 
 if TYPE_CHECKING:
@@ -22,12 +23,8 @@ _SHOWN = 30
 
 
 @click.command("sample")
-@click.argument("files", metavar="POOL...", nargs=-1, required=True)
+@pool_argument
 @click.option("--size", type=click.IntRange(min=1), required=True, metavar="N", help="Items to draw.")
-@click.option("--score", "scores", multiple=True, metavar="COLUMN", help="Stratify by a score, in bins; repeatable.")
-@click.option("--bins", metavar="A,B,...", help="Where bins begin; default: 0.05,0.2,0.5,0.8,0.95.")
-@click.option("--by", multiple=True, metavar="COLUMN",
-              help="Stratify by the values of a column (language, category flagged); repeatable.")  # fmt: skip
 @click.option("--disagreement", "systems", multiple=True, metavar="COLUMN",
               help="A column of one system's decisions; two or more: stratify by whether they disagree.")  # fmt: skip
 @click.option("--run", "run_name", metavar="RUN",
@@ -36,18 +33,12 @@ _SHOWN = 30
 @click.option("--embeddings", metavar="minilm|FOLDER",
               help="With --coverage: by meaning, with MiniLM (extra 'embeddings') or a folder's sentence model; "
                    "default: by character sequences.")  # fmt: skip
-@views_options
-@click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default="equal", show_default=True,
-              help="Items per stratum: as many of each, by the root of its size, or in proportion.")  # fmt: skip
+@sample_options("equal")
 @click.option("--card", "cards", multiple=True, metavar="CARD", type=click.Path(path_type=Path),
               help="A golden set whose items (by id or text) are not drawn; repeatable.")  # fmt: skip
 @click.option("--policy", "policy_path", metavar="PATH", type=click.Path(path_type=Path),
               help="Policy to label under; default: that of the first --card.")  # fmt: skip
-@click.option("--text", "text_column", metavar="COLUMN", help="The column of texts, where its name does not say so.")
-@click.option("--id", "id_column", metavar="COLUMN", help="The column of ids; 'row' numbers the rows of each file.")
-@click.option("--delimiter", metavar="MARK", help="What parts the cells of CSV; default: found out.")
-@click.option("--encoding", metavar="NAME", help="Encoding of CSV; default: found out.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@pool_options
 @click.option("--name", metavar="NAME", help="Name of the new set; default: that of the first file and '_sample'.")
 @click.option("--to", "folder", metavar="FOLDER", type=click.Path(path_type=Path), default=Path("golden_sets"),
               show_default=True, help="Folder of the new set.")  # fmt: skip
@@ -74,8 +65,6 @@ def command(files: tuple[str, ...], folder: Path, dry_run: bool, as_json: bool, 
       harness golden sample pool.csv --size 200 --disagreement old_model --disagreement new_model --dry-run
     """
     from harness.files.policy import load_policy
-    from harness.goldens.imports.foreign import Reading
-    from harness.goldens.pool import open_pool
     from harness.goldens.pool_sample import sample_pool
 
     golden_sets, policy = _sets(said["cards"])
@@ -83,13 +72,10 @@ def command(files: tuple[str, ...], folder: Path, dry_run: bool, as_json: bool, 
     if policy is None and not dry_run:
         raise click.UsageError("what to label is not known: name the policy with --policy, or a set with --card.")
     asked = _asked(said)
-    reading = Reading(said["delimiter"], said["encoding"])
-    pool = open_pool(files, text=said["text_column"], id_column=said["id_column"], reading=reading)
-    if pool.id is None:
-        note("the pool has no column of ids: items are called by file and row number")
+    pool = pool_of(files, said)
     if asked.embedder is not None:
         note(f"{asked.embedder.name} reads every text of the pool: some 20 a second on two cores")
-    sample = sample_pool(pool, asked, golden_sets, on_rows=_told)
+    sample = sample_pool(pool, asked, golden_sets, on_rows=told)
     if sys.stderr.isatty():
         click.echo(err=True)
     card = None if dry_run or policy is None else _write(pool, sample, asked, policy, said["name"], folder, golden_sets)
@@ -111,14 +97,13 @@ def _asked(said: dict[str, Any]) -> Asked:
     from harness.cli.options import find_run
     from harness.goldens.embeddings import open_embedder
     from harness.goldens.pool_sample import Asked
-    from harness.goldens.pool_strata import DEFAULT_EDGES, Design
+    from harness.goldens.pool_strata import Design
 
     both = "--run and --disagreement both say who disagrees: use one of them."
     refuse_clashes(("--run", ("--disagreement",), both))
-    refuse_alone(*POOL_NEEDS, ("--embeddings", "--coverage"))
+    refuse_alone(*NEEDS, ("--embeddings", "--coverage"))
     run = find_run(said["runs_dir"], said["run_name"]) if said["run_name"] else None
-    edges = DEFAULT_EDGES if not said["bins"] else edges_of(said["bins"])
-    design = Design(said["scores"], edges, said["by"], said["systems"], run)
+    design = Design(said["scores"], said["edges"], said["by"], said["systems"], run)
     return Asked(
         said["size"],
         design,
@@ -130,22 +115,6 @@ def _asked(said: dict[str, Any]) -> Asked:
         said["seed"],
         open_embedder(said["embeddings"]) if said["embeddings"] else None,
     )
-
-
-POOL_NEEDS = (("--bins", "--score"), ("--missing-views", "--views"), ("--views-part", "--views"))
-
-
-def edges_of(text: str) -> tuple[float, ...]:
-    """Where bins begin, as ``--bins`` says it."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"'{text}' is not numbers such as 0.1,0.5,0.9.", param_hint="--bins") from None
-
-
-def _told(n: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{n:,} rows", err=True, nl=False)
 
 
 def _write(
