@@ -65,78 +65,68 @@ class Said:
 
 def said_in(document: Any) -> Said:
     """What an error document says, through all wrappings."""
-    codes: dict[str, None] = {}
-    sentences: dict[str, None] = {}
-    marks = [False]
-    budget = [MOST_NODES]
-    _walk(document, "", 0, codes, sentences, marks, budget)
-    kept = [one for one in sentences if one not in codes or " " in one]
+    found = _Reading()
+    found.walk(document, "", 0)
+    kept = [one for one in found.sentences if one not in found.codes or " " in one]
     whole = [one for one in kept if not any(one is not other and one in other for other in kept)]
-    return Said(tuple(codes), tuple(whole), marks[0])
+    return Said(tuple(found.codes), tuple(whole), found.is_marked_filtered)
 
 
-def _walk(
-    value: Any,
-    name: str,
-    depth: int,
-    codes: dict[str, None],
-    sentences: dict[str, None],
-    marks: list[bool],
-    budget: list[int],
-) -> None:
-    budget[0] -= 1
-    if budget[0] < 0 or depth > MOST_DEPTH:
-        return
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            folded = key.casefold()
-            _mark(folded, inner, marks)
-            if folded == "loc" and isinstance(inner, list):  # FastAPI: the way to the refused field
-                sentences[".".join(str(step) for step in inner)] = None
-                continue
-            if folded in _ECHOES and not (isinstance(inner, dict) and folded in ("body", "content")):
-                continue
-            _walk(inner, folded, depth + 1, codes, sentences, marks, budget)
-    elif isinstance(value, list):
-        for inner in value:
-            _walk(inner, name, depth + 1, codes, sentences, marks, budget)
-    elif isinstance(value, str):
-        _text(value.strip(), name, depth, codes, sentences, marks, budget)
-    elif isinstance(value, int) and not isinstance(value, bool) and name in _CODE_FIELDS:
-        codes[str(value)] = None
+class _Reading:
+    """What was found in an error document so far, each once and outermost first."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, None] = {}
+        self.sentences: dict[str, None] = {}
+        self.is_marked_filtered = False
+        self._nodes_left = MOST_NODES
+
+    def walk(self, value: Any, name: str, depth: int) -> None:
+        self._nodes_left -= 1
+        if self._nodes_left < 0 or depth > MOST_DEPTH:
+            return
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                self._field(key.casefold(), inner, depth)
+        elif isinstance(value, list):
+            for inner in value:
+                self.walk(inner, name, depth + 1)
+        elif isinstance(value, str):
+            self._text(value.strip(), name, depth)
+        elif isinstance(value, int) and not isinstance(value, bool) and name in _CODE_FIELDS:
+            self.codes[str(value)] = None
+
+    def _field(self, name: str, value: Any, depth: int) -> None:
+        self.is_marked_filtered |= _marks_filtered(name, value)
+        if name == "loc" and isinstance(value, list):  # FastAPI: the way to the refused field
+            self.sentences[".".join(str(step) for step in value)] = None
+        elif name not in _ECHOES or (isinstance(value, dict) and name in ("body", "content")):
+            self.walk(value, name, depth + 1)
+
+    def _text(self, text: str, name: str, depth: int) -> None:
+        if not text:
+            return
+        inner = embedded_document(text)
+        if inner is not None:
+            self.walk(inner, name, depth + 1)
+            before = text[: text.index("{")].strip(" :-\n")
+            if before and name in _SENTENCE_FIELDS:
+                self.sentences[before] = None
+            return
+        is_code = len(text) <= LONGEST_CODE and not any(char.isspace() for char in text)
+        if is_code and (name in _CODE_FIELDS or name == "error"):
+            self.codes[text] = None
+        if name in _SENTENCE_FIELDS or (name in _CODE_FIELDS and not is_code) or (not name and depth == 0):
+            self.sentences[text] = None
 
 
-def _text(
-    text: str,
-    name: str,
-    depth: int,
-    codes: dict[str, None],
-    sentences: dict[str, None],
-    marks: list[bool],
-    budget: list[int],
-) -> None:
-    if not text:
-        return
-    inner = embedded_document(text)
-    if inner is not None:
-        _walk(inner, name, depth + 1, codes, sentences, marks, budget)
-        before = text[: text.index("{")].strip(" :-\n")
-        if before and name in _SENTENCE_FIELDS:
-            sentences[before] = None
-        return
-    is_code = len(text) <= LONGEST_CODE and not any(char.isspace() for char in text)
-    if is_code and (name in _CODE_FIELDS or name == "error"):
-        codes[text] = None
-    if name in _SENTENCE_FIELDS or (name in _CODE_FIELDS and not is_code) or (not name and depth == 0):
-        sentences[text] = None
-
-
-def _mark(name: str, value: Any, marks: list[bool]) -> None:
+def _marks_filtered(name: str, value: Any) -> bool:
+    """Whether a field says that the provider's filter took hold."""
     if name in ("content_filter_result", "content_filter_results") and isinstance(value, dict):
-        results: Iterable[Any] = value.values()
-        marks[0] |= any(isinstance(one, dict) and one.get("filtered") is True for one in results)
-    elif name in ("flagged_input", "input_sensitive", "output_sensitive", "blockreason", "block_reason"):
-        marks[0] |= bool(value) and not (isinstance(value, str) and "unspecified" in value.casefold())
+        return any(isinstance(one, dict) and one.get("filtered") is True for one in value.values())
+    if name in ("flagged_input", "input_sensitive", "output_sensitive", "blockreason", "block_reason"):
+        return bool(value) and not (isinstance(value, str) and "unspecified" in value.casefold())
+    return False
 
 
 def embedded_document(text: str) -> Any:
