@@ -1,7 +1,8 @@
 """Where in an item a rule looks: its text, a part of its context, or a part that the card declares as a modality.
 
 Of a modality each text is looked at alone, as a segment of speech or what stands on one frame, and then all of them in
-their order as one, since a phrase may go on in the next segment. Names of pictures are no texts.
+their order as one, since a phrase may go on in the next segment. Names of pictures are no texts; what stands under
+``text`` always is.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def texts_at(item: Item, place: str) -> list[str]:
 
 
 def _texts_in(value: Any) -> list[str]:
+    names = {one.name for one in named_in("", value)}
     entries = value if isinstance(value, list | tuple) else [value]
-    said = [one.get("text") if isinstance(one, Mapping) else one for one in entries]
-    texts = [one for one in said if isinstance(one, str) and one.strip() and not any(named_in("", one))]
+    said = [one.get("text") if isinstance(one, Mapping) else None if one in names else one for one in entries]
+    texts = [one for one in said if isinstance(one, str) and one.strip()]
     return [*texts, " ".join(texts)] if len(texts) > 1 else texts

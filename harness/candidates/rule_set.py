@@ -3,8 +3,8 @@
 Decides how matches become decisions. Per category the first rule that applies decides, those of higher priority first
 and then in the order of the file: ``flag`` 1, ``allow`` 0; when none applies the decision is 0. A rule applies when
 what it looks for is found, one of its ``any`` clauses, each of ``all`` and none of ``none``; ``unless`` phrases
-anywhere in the text cancel it, and ``when`` restricts it to items that have one of the named values in each named
-slice. Words and phrases of the set's ``allow`` list are taken out of the text before any word is looked up. Categories
+anywhere in the text, or where the rule looks, cancel it, and ``when`` restricts it to items that have one of the
+named values in each named slice. An item that has nothing where any rule looks is an abstention. Words and phrases of the set's ``allow`` list are taken out of the text before any word is looked up. Categories
 that no rule names are not decided.
 
 Patterns see the text as it is written and in its normalised forms, domains as a browser reads an address; words and
@@ -26,10 +26,12 @@ from harness.candidates.words import Sought, literal_form, plain_form, sought
 from harness.errors import HarnessError
 from harness.records import Clause, Item, Match, Rule, RuleSet
 from harness.records.answers import Answer, Decide
-from harness.records.candidates import MODALITIES
+from harness.records.candidates import CONTEXT
 
 VERSION = 3
 """Goes up when the same rule set may decide differently."""
+ELSEWHERE_VERSION = 4
+"""The same of rule sets that look at more than the text, or at something else."""
 
 
 class RuleHit(NamedTuple):
@@ -56,6 +58,8 @@ class _Compiled(NamedTuple):
     any: tuple[int, ...]
     all: tuple[int, ...]
     none: tuple[int, ...]
+    places: tuple[str, ...]
+    """Where it looks for what makes it apply."""
     is_plain: bool
     """Whether finding its own words is all it takes."""
     said: str
@@ -87,12 +91,6 @@ class RuleSetCandidate:
         self._arguments = (rules, category_order, inputs)
         named = tuple(dict.fromkeys(rule.category for rule in rules.rules))
         self.categories = named if category_order is None else tuple(name for name in category_order if name in named)
-        self.fingerprint: Mapping[str, Any] = {
-            "kind": "rules",
-            "categories": list(self.categories),
-            "engine": VERSION,
-            **(inputs or {}),
-        }
         self._nothing = Answer("ok", dict.fromkeys(self.categories, 0))
         ordered = sorted(range(len(rules.rules)), key=lambda at: (-rules.rules[at].priority, at))
         tests: list[_Test] = []
@@ -108,13 +106,21 @@ class RuleSetCandidate:
         }
         self._forms = Forms(rules.normalise, _words_of(rules))
         self._allowed = _Allowed(rules.allow, self._forms) if rules.allow else None
-        places = dict.fromkeys(test.clause.where for test in tests)
+        places = dict.fromkeys(place for test in tests for place in test.clause.places)
         self._finders = [
-            (place, _Finder([test for test in tests if test.clause.where == place], self._forms, self._allowed))
+            (place, _Finder([test for test in tests if place in test.clause.places], self._forms, self._allowed))
             for place in places
         ]
         self._is_of_text_alone = list(places) == [TEXT]
-        self._spoken = tuple(place for place in places if place.startswith(MODALITIES))
+        looked = dict.fromkeys(place for one in self._rules for place in one.places)
+        self._missing = " and no ".join(looked)
+        self._seen = tuple(place for place in looked if TEXT not in looked or not place.startswith(CONTEXT))
+        self.fingerprint: Mapping[str, Any] = {
+            "kind": "rules",
+            "categories": list(self.categories),
+            "engine": VERSION if self._is_of_text_alone else ELSEWHERE_VERSION,
+            **(inputs or {}),
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.id, *self._arguments)
@@ -135,8 +141,8 @@ class RuleSetCandidate:
         ]
 
     def sees(self, item: Item) -> bool:
-        """Whether an item has a text, or texts in a modality that rules look at."""
-        return item.text is not None or any(texts_at(item, place) for place in self._spoken)
+        """Whether an item has something where rules look; the context of a text that is not there is nothing."""
+        return any(texts_at(item, place) for place in self._seen)
 
     def finds(self, clauses: Sequence[Clause], text: str) -> bool:
         """Whether one of these clauses of a rule is found in a text."""
@@ -144,8 +150,8 @@ class RuleSetCandidate:
         return bool(tests and _Finder(tests, self._forms, self._allowed).find(text))
 
     def _answer(self, item: Item) -> Answer:
-        if item.text is None and not self.sees(item):
-            return Answer("abstained", dict.fromkeys(self.categories), error="the item has no text")
+        if not self.sees(item):
+            return Answer("abstained", dict.fromkeys(self.categories), error=f"the item has no {self._missing}")
         found = self._found(item)
         if not found:
             return self._nothing
@@ -160,10 +166,10 @@ class RuleSetCandidate:
 
     def _found(self, item: Item) -> Mapping[int, str]:
         """Keys of the clauses that hold, each with what was matched."""
-        if item.text is None and not self.sees(item):
+        if self._is_of_text_alone:
+            return {} if item.text is None else self._finders[0][1].find(item.text)
+        if not self.sees(item):
             return {}
-        if self._is_of_text_alone and item.text is not None:
-            return self._finders[0][1].find(item.text)
         found: dict[int, str] = {}
         for place, finder in self._finders:
             for text in texts_at(item, place):
@@ -195,7 +201,9 @@ def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
         return len(tests) - 1
 
     own = add(rule.own) if has_tests(rule.own) else None
-    unless = [Clause(phrases=rule.unless)] if rule.unless else []
+    sought_in = [one for one in (rule.own, *rule.any, *rule.all) if has_tests(one)]
+    places = tuple(dict.fromkeys(place for one in sought_in for place in one.places))
+    unless = [Clause(phrases=rule.unless, where=(TEXT, *places))] if rule.unless else []
     is_plain = own is not None and not (rule.any or rule.all or rule.none or unless or rule.when)
     said = (
         f"rule {rule.id}" + (f" ({rule.action})" if rule.action else "") + (f": {rule.reason}" if rule.reason else "")
@@ -206,6 +214,7 @@ def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
         tuple(add(one) for one in rule.any),
         tuple(add(one) for one in rule.all),
         tuple(add(one) for one in (*rule.none, *unless)),
+        places,
         is_plain,
         said,
     )
@@ -319,7 +328,7 @@ def _words_of(rules: RuleSet) -> Iterable[str]:
 
 def _pattern_match(rule: Rule, item: Item) -> str:
     for clause in (rule.own, *rule.any, *rule.all):
-        for text in texts_at(item, clause.where):
+        for text in (text for place in clause.places for text in texts_at(item, place)):
             for pattern in clause.patterns:
                 if matched := captured(pattern, text):
                     return matched

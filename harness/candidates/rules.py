@@ -55,7 +55,7 @@ def _doubts_of(rule: Rule, candidate: RuleSetCandidate) -> Iterator[tuple[str, s
             )
             return
     texts = (*rule.words, *rule.phrases)
-    if not texts or rule.where != "text" or rule.any or rule.all or rule.none:
+    if not texts or rule.own.places != ("text",) or rule.any or rule.all or rule.none:
         return
     unreached, decided_by = [], []
     for text in texts:
@@ -85,7 +85,7 @@ def _is_ruled_out(clause: Clause, rule: Rule, candidate: RuleSetCandidate) -> bo
     against = [
         Clause(words=one.words, phrases=one.phrases, match=one.match)  # a pattern may want to be alone
         for one in (*rule.none, Clause(phrases=rule.unless))
-        if one.where == clause.where and one.match in ("includes-word", "includes") and (one.words or one.phrases)
+        if set(one.places) >= set(clause.places) and one.match in ("includes-word", "includes") and (one.words or one.phrases)
     ]
     return all(candidate.finds(against, text.strip().strip("*")) for text in texts)
 

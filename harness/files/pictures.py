@@ -33,6 +33,7 @@ RECENT_BYTES = 3 * MOST_BYTES
 """Of the pictures that were read last."""
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "MPO": "image/jpeg"}
 _NAME = re.compile(r"[^\n\r]{1,500}\.(?:png|jpe?g|jfif|webp|gif)", re.IGNORECASE)
+_SPACE = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,19 @@ def pictures_of(item: Item, parts: Sequence[str] | None = None) -> Iterator[Name
 
 
 def named_in(part: str, value: Any) -> Iterator[Named]:
-    """The pictures among the entries of a modality: texts and words with times are none."""
-    for entry in value if isinstance(value, list) else (value,):
-        if isinstance(entry, str) and _NAME.fullmatch(entry):
+    """The pictures among the entries of a modality: texts and words with times are none.
+
+    What has spaces is a name only in a list of nothing but names: a text may end in one.
+
+    >>> [one.name for one in named_in("frames", ["shot 1.png", "shot 2.png"])]
+    ['shot 1.png', 'shot 2.png']
+    >>> list(named_in("transcript", "I sent you a.png")), list(named_in("transcript", ["Hello", "I sent you a.png"]))
+    ([], [])
+    """
+    entries = value if isinstance(value, list | tuple) else (value,)
+    is_of_names = entries is value and all(not isinstance(one, str) or _NAME.fullmatch(one) for one in entries)
+    for entry in entries:
+        if isinstance(entry, str) and _NAME.fullmatch(entry) and (is_of_names or not _SPACE.search(entry)):
             yield Named(part, entry)
         elif isinstance(entry, dict) and isinstance(entry.get("file"), str):
             time = entry.get("time")

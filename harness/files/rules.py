@@ -17,9 +17,10 @@ from harness.files.schema import Loc
 from harness.files.text import shortened
 from harness.files.yaml import Document, read_yaml
 from harness.records import Clause, GoldenCard, Loaded, Policy, Rule, RuleSet
-from harness.records.candidates import MODALITIES
+from harness.records.candidates import CONTEXT, MODALITIES
 
 MATCHERS = ("words", "phrases", "patterns", "domains")
+_PLACE = re.compile(rf"(?:{re.escape(CONTEXT)}[^.]*[^.\s][^.]*(?:\.[^.]*[^.\s][^.]*)*|{re.escape(MODALITIES)}.*\S.*)")
 _DOMAIN = re.compile(r"\.?([^\W_]([\w-]{0,62}[^\W_])?\.)*[^\W\d_]{2,24}")
 
 
@@ -67,15 +68,14 @@ def rules_policy_faults(rules: Loaded[RuleSet], policy: Policy, card: GoldenCard
             place, where = ("rules", at, "when"), "the golden set's card"
             errors += require_names(document, place, names, list(card.slices), noun="slice", where=where)
             for here, clause in _clauses(("rules", at), rule):
-                if clause.where.startswith(MODALITIES):
-                    named = [clause.where.removeprefix(MODALITIES)]
-                    known = list(card.modalities)
-                    errors += require_names(document, (*here, "where"), named, known, noun="modality", where=where)
+                heard = [place.removeprefix(MODALITIES) for place in clause.places if place.startswith(MODALITIES)]
+                known = list(card.modalities)
+                errors += require_names(document, (*here, "where"), heard, known, noun="modality", where=where)
     return errors
 
 
 def _fits_card(rule: Rule, card: GoldenCard) -> bool:
-    places = {clause.where for _, clause in _clauses((), rule)}
+    places = {place for _, clause in _clauses((), rule) for place in clause.places}
     heard = {place.removeprefix(MODALITIES) for place in places if place.startswith(MODALITIES)}
     return set(rule.when) <= set(card.slices) and heard <= set(card.modalities)
 
@@ -128,13 +128,14 @@ def _looks_for_something(clause: Clause) -> bool:
 
 def _clause_faults(document: Document, place: Loc, clause: Clause) -> list[FileError]:
     errors = []
-    if clause.where != "text" and not clause.where.startswith(("context.", MODALITIES)):
+    wrong = [one for one in clause.places if one != "text" and not _PLACE.fullmatch(one)]
+    if wrong or not clause.places:
         errors.append(
             document.error(
                 (*place, "where"),
-                f"is '{shortened(clause.where)}'",
+                f"is '{shortened(wrong[0])}'" if wrong else "is an empty list",
                 allowed="text; context. and the path of a field, such as context.bio; or modalities. and a name of the "
-                "golden set's card, such as modalities.transcript",
+                "golden set's card, such as modalities.transcript; or a list of these",
                 next_step="correct the place",
             )
         )

@@ -50,6 +50,7 @@ class Prompt:
 Match = Literal["includes-word", "includes", "starts-with", "ends-with", "full-text"]
 
 
+CONTEXT = "context."
 MODALITIES = "modalities."
 """What a clause's ``where`` begins with when it names a modality of the golden set's card."""
 
@@ -64,7 +65,12 @@ class Clause:
     patterns: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     match: Match = "includes-word"
-    where: str = "text"
+    where: str | tuple[str, ...] = "text"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where it looks: it is found where one of these holds what it looks for."""
+        return (self.where,) if isinstance(self.where, str) else self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class Rule:
     """One deterministic rule; per category the first rule that applies decides, those of higher priority first.
 
     It applies when its own words, phrases, patterns or domains are found (where it has any), one of ``any``, each of
-    ``all`` and none of ``none`` is, no ``unless`` phrase stands in the text, and the item is one that ``when`` names.
+    ``all`` and none of ``none`` is, no ``unless`` phrase stands in the text or where the rule looks, and the item is one
+    that ``when`` names.
     """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE
@@ -86,7 +93,7 @@ class Rule:
     patterns: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     match: Match = "includes-word"
-    where: str = "text"
+    where: str | tuple[str, ...] = "text"
     any: tuple[Clause, ...] = ()
     all: tuple[Clause, ...] = ()
     none: tuple[Clause, ...] = ()

@@ -572,7 +572,17 @@ def test_a_clip_without_text_is_no_answer_of_rules_that_look_at_text_alone():
     [
         ("modalities.transcript", None),
         ("modalities.transcripts", "names the modality 'transcripts', which the golden set's card does not have"),
-        ("modalities.", "modality"),
+        ("modalities.", "is 'modalities.'"),
+        ("context.", "is 'context.'"),
+        ("context. ", "is 'context.'"),
+        ("context..bio", "is 'context..bio'"),
+        ("context.author.", "is 'context.author.'"),
+        ("[]", "is an empty list"),
+        ("[text, context.]", "is 'context.'"),
+        ("[text, context.author.bio, modalities.transcript]", None),
+        ("[text, modalities.transcripts]", "names the modality 'transcripts'"),
+        ("3", "is 3"),
+        ("[text, 3]", "is a list"),
         ("transcript", "is 'transcript'"),
     ],
 )
@@ -584,3 +594,68 @@ def test_a_rule_names_modalities_of_the_card(tmp_path, where, found):
     if found is not None:
         assert found in str(said[0])
         assert ":4" in str(said[0])
+
+
+def test_a_rule_looks_at_every_place_of_its_list():
+    everywhere = rules(Rule("r1", "spam", words=("pills",), where=("text", "modalities.transcript", "context.bio")))
+    said = [
+        Item("c1", "pills", {}),
+        Item("c2", "hello", {}, modalities={"transcript": ["pills"]}),
+        Item("c3", "hello", {}, context={"bio": "I sell pills"}),
+        Item("c4", None, {}, modalities={"transcript": "pills"}),
+    ]
+    assert [local(everywhere, one).decisions["spam"] for one in said] == [1, 1, 1, 1]
+    assert local(everywhere, Item("c5", "hello", {})).decisions == {"spam": 0}
+    assert local(everywhere, Item("c6", None, {}, context={"bio": "pills"})).outcome == "abstained"  # it was withheld
+
+
+@pytest.mark.parametrize(
+    ("where", "item_", "reason"),
+    [
+        ("modalities.transcript", Item("c", "pills", {}), "the item has no modalities.transcript"),
+        ("modalities.transcript", Item("c", "pills", {}, modalities={"transcript": ["pills.png"]}), "the item has no"),
+        ("context.bio", Item("c", "pills", {}), "the item has no context.bio"),
+        (("modalities.a", "context.b"), Item("c", "pills", {}), "the item has no modalities.a and no context.b"),
+    ],
+)
+def test_an_item_with_nothing_where_rules_look_is_no_answer(where, item_, reason):
+    """Its text, which no rule looks at, made it 'ok, flags nothing'."""
+    candidate = rules(Rule("r1", "spam", words=("pills",), where=where))
+    answer = local(candidate, item_)
+    assert (answer.outcome, answer.decisions, candidate.sees(item_)) == ("abstained", {"spam": None}, False)
+    assert answer.error.startswith(reason)
+
+
+def test_a_rule_of_the_context_alone_decides_where_the_text_is_withheld():
+    candidate = rules(Rule("r1", "spam", words=("pills",), where="context.bio"))
+    assert local(candidate, Item("c1", None, {}, context={"bio": "pills"})).decisions == {"spam": 1}
+
+
+def test_unless_holds_where_the_rule_looks():
+    """It looked at the text alone, which a clip does not have."""
+    rule = Rule("r1", "spam", words=("pills",), where="modalities.transcript", unless=("see a doctor",))
+    for parts, decision in ((["pills"], 1), (["pills", "see a", "doctor"], 0)):
+        assert local(rules(rule), Item("c", None, {}, modalities={"transcript": parts})).decisions == {"spam": decision}
+    within = Rule("r1", "spam", any=(rule.own,), unless=("see a doctor",))
+    assert local(rules(within), Item("c", "see a doctor", {}, modalities={"transcript": "pills"})).decisions["spam"] == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("buy pills, see shot.png", 1),
+        (["buy pills", "see pills.png"], 1),
+        ([{"text": "pills.png"}], 1),
+        ([{"start": 0, "text": "see pills.png"}], 1),
+        (["pills 1.png", "pills 2.png"], None),
+        ("pills.png", None),
+    ],
+)
+def test_a_text_that_ends_in_the_name_of_a_picture_is_a_text(part, expected):
+    candidate = rules(Rule("r1", "spam", words=("pills",), where="modalities.transcript"))
+    assert local(candidate, Item("c1", None, {}, modalities={"transcript": part})).decisions == {"spam": expected}
+
+
+def test_the_engine_of_rules_of_the_text_alone_is_the_one_it_was():
+    one, other = (rules(Rule("r1", "spam", words=("x",), where=where)) for where in ("text", ("text", "context.a")))
+    assert (one.fingerprint["engine"], other.fingerprint["engine"]) == (3, 4)
