@@ -19,6 +19,8 @@ from harness.core.ranking import scored_items
 GoalKind = Literal["recall", "precision", "fpr", "volume", "cost"]
 NOT_REACHED = "no threshold reaches it"
 NOTHING_SCORED = "no item has both a label and a score"
+MOST_COSTLY = 1e12
+"""How many of the cheaper errors a dearer one is worth at most: beyond it no set of items is large enough to differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,10 @@ def _best(tp: NDArray[Any], fp: NDArray[Any], n_positive: float, n_negative: flo
         return int(np.argmin(np.abs(flagged - wanted)))
     if goal.kind == "cost":
         share = goal.prevalence if goal.prevalence is not None else n_positive / (n_positive + n_negative)
-        missed = share * (1 - recall) * goal.value if n_positive else np.zeros(tp.shape)
-        return int(np.argmin(np.round(missed + (1 - share) * fpr * goal.false_alarm, 12)))
+        least = min(goal.value, goal.false_alarm)  # in multiples of it: costs of 1e308, or of 1e-20, choose like others
+        miss, false_alarm = (min(one / least, MOST_COSTLY) for one in (goal.value, goal.false_alarm))
+        missed = share * (1 - recall) * miss if n_positive else np.zeros(tp.shape)
+        return int(np.argmin(np.round(missed + (1 - share) * fpr * false_alarm, 12)))
     if goal.kind == "recall":
         meets, merit = recall >= goal.value - 1e-12, precision
     elif goal.kind == "precision":

@@ -111,7 +111,9 @@ def prepare_variants(
     with tempfile.TemporaryDirectory() as folder:
         files = {one.name: write_prompt(one.prompt, Path(folder) / f"{one.name}.md") for one in variants}
         varied = with_prompts(loaded, name, candidates, files, suffix=suffix)
-        yield prepare_run(varied, dataclasses.replace(options, candidates=()), environment)
+        prepared = prepare_run(varied, dataclasses.replace(options, candidates=()), environment)
+        request = dataclasses.replace(prepared.request, stop_alone=frozenset(files))
+        yield dataclasses.replace(prepared, request=request)
 
 
 def with_prompts(

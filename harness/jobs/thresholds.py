@@ -72,7 +72,7 @@ class _CostTable:
 
 
 def costs_of(run: Run, eval_path: Path | None = None) -> tuple[Mapping[Severity, Cost], str]:
-    """Severity -> what errors cost there, and where it is said: the eval as it stands now, else as it was run.
+    """Severity -> what errors cost there, and where it is said: the eval as it stands now, else as it was run, and why.
 
     Raises:
         HarnessError: The eval that is named cannot be read, or its costs are none.
@@ -81,8 +81,9 @@ def costs_of(run: Run, eval_path: Path | None = None) -> tuple[Mapping[Severity,
     if path is None:
         try:
             path = _path_of(run)
-        except HarnessError:  # no such file here, or several
-            return run.meta.eval.costs, f"the eval of run {run.meta.run_id}"
+        except HarnessError as error:  # no such file here, or several, or it cannot be read
+            why = error.message.removeprefix(f"run {run.meta.run_id}: ")
+            return run.meta.eval.costs, f"the eval as run {run.meta.run_id} keeps it, since {why}"
     document = read_yaml(path, what="eval", kind="eval")
     tree = {"costs": document.data.get("costs") or {}} if isinstance(document.data, dict) else {"costs": {}}
     return to_record(document, _CostTable, tree, what="eval").costs, str(path)
@@ -201,22 +202,23 @@ def _eval_of(run: Run, candidate: str, new_name: str, eval_path: Path | None) ->
 
 def _path_of(run: Run) -> Path:
     """The eval of the project that has the run's name."""
-    found = [path for end in ("*.yaml", "*.yml") for path in sorted(Path("evals").glob(end)) if _is_eval(path, run)]
-    if len(found) != 1:
-        raise HarnessError(
-            f"run {run.meta.run_id}: {'no file' if not found else 'more than one file'} in evals/ is the eval "
-            f"'{run.meta.eval_name}'",
-            allowed="the eval that was run",
-            next_step="name it: --eval PATH",
-        )
-    return found[0]
-
-
-def _is_eval(path: Path, run: Run) -> bool:
-    try:
-        return bool(read_yaml(path, what="eval").data.get("eval") == run.meta.eval_name)
-    except HarnessError:
-        return False
+    found: list[Path] = []
+    unread: list[str] = []
+    for path in (path for end in ("*.yaml", "*.yml") for path in sorted(Path("evals").glob(end))):
+        try:
+            if read_yaml(path, what="eval").data.get("eval") == run.meta.eval_name:
+                found.append(path)
+        except HarnessError as error:
+            unread.append(str(error).partition("\n")[0])
+    if len(found) == 1:
+        return found[0]
+    several, none = f"{joined(map(str, found))} each are", "no file in evals/ is"
+    lost = f"; it may be one that cannot be read ({unread[0]})" if unread and not found else ""
+    raise HarnessError(
+        f"run {run.meta.run_id}: {several if found else none} the eval '{run.meta.eval_name}'{lost}",
+        allowed="the eval that was run",
+        next_step="correct the file that cannot be read, or name the eval: --eval PATH" if lost else "name it: --eval PATH",
+    )
 
 
 def _moved(run: Run, candidate: str, path: Path) -> list[str]:

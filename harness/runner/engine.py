@@ -24,6 +24,7 @@ from harness.runner.calls import Caller
 from harness.runner.deciding import Deciding
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
+from harness.runner.groups import groups_of
 from harness.runner.measures import Measures
 from harness.runner.replies import Closed, Stopped
 from harness.runner.rows import InOrder
@@ -63,6 +64,8 @@ class _Stream:
     unfinished: dict[int, Deciding] = field(default_factory=dict)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
     first: FirstCalls = field(default_factory=FirstCalls)
+    reason: str | None = None
+    """Why it stops alone, where the others go on."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -97,6 +100,7 @@ class Engine:
         sleep: Waits; for the time that open calls are given when the run is stopped.
         on_row: Called with every row that was decided.
         n_rows: Rows to come of every candidate.
+        stop_alone: Candidates that end alone, and not the run, where none of their first answers can be used.
         grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
     """
 
@@ -113,6 +117,7 @@ class Engine:
         sleep: Callable[[float], Awaitable[Any]],
         on_row: Callable[[Prediction], None] = lambda row: None,
         n_rows: int = 0,
+        stop_alone: frozenset[str] = frozenset(),
         grace_s: float | None = None,
     ) -> None:
         self._candidates = candidates
@@ -125,6 +130,8 @@ class Engine:
         self._sleep = sleep
         self._on_row = on_row
         self._n_rows = n_rows
+        self._stop_alone = stop_alone
+        self.stopped: dict[str, str] = {}
         longest_s = max((one.limits.timeout_s for one in endpoints.values()), default=0.0)
         self._grace_s = longest_s if grace_s is None else grace_s
         self._item_timeout_s = max((one.limits.item_timeout_s for one in endpoints.values()), default=0.0)
@@ -211,11 +218,11 @@ class Engine:
     def _write_down_unfinished(self, stream: _Stream) -> None:
         """Rows for what a stop has left: begun and not ended, or never begun."""
         for sequence, one in stream.unfinished.items():
-            stream.rows.put(sequence, self._not_done(stream.candidate, one.item, one.repeat))
+            stream.rows.put(sequence, self._not_done(stream, one.item, one.repeat))
         for unit in stream.units:
             if isinstance(unit, tuple):
                 sequence, one = unit
-                stream.rows.put(sequence, self._not_done(stream.candidate, one.item, one.repeat))
+                stream.rows.put(sequence, self._not_done(stream, one.item, one.repeat))
 
     def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[Unit]:
         """Sequence number and decision of every row that takes a call; all other rows are made and put down here.
@@ -228,11 +235,11 @@ class Engine:
             self._caller.lookups,
             self.measures,
             self._item_timeout_s,
-            is_over=lambda: self.reason is not None,
+            is_over=lambda: self._why_over(stream) is not None,
             is_late=lambda: self._clock() - self._turn_began > TURN_S,
         )
         while chunk := list(islice(items, CHUNK_ITEMS)):
-            if self.reason is None:
+            if self._why_over(stream) is None:
                 asked = [item for item in chunk if is_asked(candidate, item)]
                 if stream.prepares_aside:
                     yield asked
@@ -240,7 +247,7 @@ class Engine:
                     candidate.prepare(asked)
             rows = ((item, repeat) for item in chunk for repeat in range(self._repeats))
             while True:
-                while self.reason is None and self._is_turn_due(stream):
+                while self._why_over(stream) is None and self._is_turn_due(stream):
                     yield None
                 if not (together := ahead.take(rows)):
                     break
@@ -249,10 +256,13 @@ class Engine:
                 for sequence, one in enumerate(together, first):
                     if one.answer is WITHHELD:
                         self._put(stream, sequence, one.row(), None)
-                    elif one.answer is not None and self.reason is None:
+                    elif one.answer is not None and self._why_over(stream) is None:
                         self._put(stream, sequence, one.row(), stream.first.begin())
                     else:
                         yield sequence, one
+
+    def _why_over(self, stream: _Stream) -> str | None:
+        return self.reason or stream.reason
 
     def _is_turn_due(self, stream: _Stream) -> bool:
         return self._clock() - self._turn_began > TURN_S or stream.n_begun - stream.rows.next > WINDOW_ROWS
@@ -269,13 +279,15 @@ class Engine:
 
     async def _work(self, stream: _Stream) -> None:
         try:
-            while self.reason is None:
+            while self._why_over(stream) is None:
                 unit = await self._prepared(stream) if stream.prepares_aside else next(stream.units, END)
                 if unit is END:
                     return
                 if isinstance(unit, tuple):
                     sequence, one = unit
                     stream.unfinished[sequence] = one
+                    if stream.reason is not None:  # told by the rows that were made on the way to this unit
+                        return
                     number = stream.first.begin()
                     await self._has_room(stream, sequence)
                     await self._followed(one)
@@ -325,7 +337,8 @@ class Engine:
     def _check_first(self, stream: _Stream, number: int, row: Prediction) -> None:
         """Stop a candidate whose first rows all failed alike: its answers cost money, and none can be read."""
         answer = row.answer
-        if answer.outcome not in WATCHED or row.is_cached:
+        ends_alone = stream.candidate.id in self._stop_alone
+        if answer.outcome not in WATCHED or (row.is_cached and not ends_alone):
             stream.first.succeeded()
             return
         same = answer.error or "" if answer.outcome == "error" else answer.outcome
@@ -335,13 +348,15 @@ class Engine:
             raise HarnessError(f"candidate '{stream.candidate.id}': {answer.error}")
         if answer.outcome != "error" and self._n_rows >= 2 * len(stream.first):
             said = f": {answer.error}" if answer.error else ""
-            self.stop(
-                f"the first {len(stream.first)} answers to candidate '{stream.candidate.id}' were all "
-                f"{answer.outcome}{said}"
-            )
+            why = f"the first {len(stream.first)} answers to candidate '{stream.candidate.id}' were all "
+            why += f"{answer.outcome}{said}"
+            if ends_alone:
+                stream.reason = self.stopped[stream.candidate.id] = why
+            else:
+                self.stop(why)
 
-    def _not_done(self, candidate: Candidate, item: Item, repeat: int) -> Prediction:
-        return _row(candidate, item, repeat, Answer(NOT_ASKED, error=self.reason))
+    def _not_done(self, stream: _Stream, item: Item, repeat: int) -> Prediction:
+        return _row(stream.candidate, item, repeat, Answer(NOT_ASKED, error=self._why_over(stream)))
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
@@ -349,29 +364,6 @@ class Engine:
         self.stop("failed")
         if not isinstance(error, HarnessError):  # a fault of the code: nothing is gained by waiting
             self.cancel()
-
-
-def groups_of(candidates: Sequence[Candidate]) -> list[list[int]]:
-    """Numbers of candidates that share a model, directly or through others; groups may run at the same time.
-
-    A candidate says which models it may ask in ``models_used``; one that does not say may ask any.
-    """
-    asked = [getattr(candidate, "models_used", None) for candidate in candidates]
-    if any(models is None for models in asked):
-        return [list(range(len(candidates)))]
-    groups: list[tuple[set[str], list[int]]] = []
-    for number, models in enumerate(asked):
-        mine = set(models or ()) or {""}  # those that ask nobody take turns: they share the processor
-        touched = [group for group in groups if group[0] & mine]
-        for group in touched:
-            groups.remove(group)
-        groups.append(
-            (
-                mine.union(*(group[0] for group in touched)),
-                sorted([number, *(n for group in touched for n in group[1])]),
-            )
-        )
-    return sorted((numbers for _, numbers in groups), key=lambda numbers: numbers[0])
 
 
 def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int:

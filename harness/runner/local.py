@@ -172,6 +172,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 on_row=show,
                 grace_s=around.grace_s,
                 n_rows=n_rows,
+                stop_alone=request.stop_alone,
             )
 
             def interrupted() -> None:
@@ -198,9 +199,10 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             request.check_unchanged()
             check_counts(writer.counts, n_rows)
             n_unpriced = way.n_unpriced(caller.counts)
+            reason = engine.reason or next(iter(engine.stopped.values()), None)
             result = Execution(
-                status=status_of(writer.counts, request.max_error_rate, engine.reason),
-                reason=engine.reason,
+                status=status_of(writer.counts, request.max_error_rate, reason),
+                reason=reason,
                 counts=writer.counts,
                 error_reasons=writer.error_reasons,
                 calls=way.n_calls(caller.counts),
@@ -235,6 +237,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         errors=sum(counts.get("error", 0) for counts in result.counts.values()),
         not_asked=sum(counts.get(NOT_ASKED, 0) for counts in result.counts.values()),
         reason=result.reason,
+        stopped=frozenset() if engine.reason else frozenset(engine.stopped),
         counts=result.counts,
         error_reasons=result.error_reasons,
         answers_cost_usd=result.answers_cost_usd,

@@ -96,6 +96,7 @@ class RunRequest:
         behind: A journal whose answers count too and which is never written; none for None.
         check_unchanged: Called when all rows are there; raises HarnessError when a file that went in has changed.
         policy: Name and version of the policy, and per category what reports need (prevalence, severity).
+        stop_alone: Candidates whose unusable first answers end them alone, and not the run.
         early_stop: Which look of how many this is, where the run is made in looks; part of the id and of run.json.
         slice_names: Slices of the items; looked up in the golden set, or among its items, when None.
     """
@@ -126,6 +127,7 @@ class RunRequest:
     only: Sequence[str] = ()
     shard: Shard | None = None
     is_batch: bool = False
+    stop_alone: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -225,6 +227,7 @@ class RunSummary:
         errors: Rows that were asked and got no answer.
         not_asked: Rows that nobody was asked for.
         reason: Why the run is incomplete: ``interrupted``, ``budget``, or a sentence.
+        stopped: Candidates that ended alone, where the run is incomplete for nothing else.
         failures: Per candidate with failed answers, the commonest outcomes with their reasons.
         examples: Per candidate without one usable answer, what came back once.
         whole: The run that it is a shard of.
@@ -245,6 +248,7 @@ class RunSummary:
     errors: int = 0
     not_asked: int = 0
     reason: str | None = None
+    stopped: frozenset[str] = frozenset()
     is_reused: bool = False
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -118,6 +118,22 @@ def test_costs_of_the_eval_count_as_it_stands_now_and_the_option_before_them(pro
         assert message in refused.output
 
 
+def test_an_eval_that_cannot_be_read_is_said_to_be_so(project):
+    """Its costs were taken from the run in silence, and --write said that no file was the eval."""
+    path = project / "evals/e.yaml"
+    path.write_text(path.read_text() + "costs: {medium: {miss: 20}}\n")
+    assert harness("run", "evals/e.yaml").exit_code == 0
+    path.write_text(path.read_text() + "note: [unclosed\n")
+    told = json.loads(harness("thresholds", "latest", "--candidate", "new", "--goal", "cost", "--json").stdout)
+    assert told["thresholds"][0]["goal"]["value"] == 20.0
+    assert "costs of medium: the eval as run" in told["notes"][-1]
+    assert "no file in evals/ is the eval 'e'; it may be one that cannot be read (evals/e.yaml:" in told["notes"][-1]
+    refused = harness("thresholds", "latest", "--candidate", "new", "--goal", "recall>=0.9", "--write", "tuned")
+    assert refused.exit_code == 1
+    assert "cannot be read (evals/e.yaml:" in refused.output
+    assert "correct the file that cannot be read, or name the eval: --eval PATH" in refused.output
+
+
 def test_what_flags_nothing_is_written_so(project):
     """The candidate that was written decided as before, against the table."""
     gold = [json.loads(line)["labels"]["hate"] for line in (project / "golden_sets/s.jsonl").read_text().splitlines()]

@@ -143,6 +143,33 @@ def test_a_variant_most_of_whose_answers_cannot_be_read_is_not_told_to_carry_any
         assert f"Not compared, since most answers cannot be used: {lost['what']}" in said
 
 
+@pytest.mark.parametrize("command", ["ablate", "stability"])
+@pytest.mark.parametrize("lost", ["I would rather think about it.", "", "I'm sorry, but I can't help with that."])
+def test_a_variant_whose_first_answers_cannot_be_used_stops_alone(folder, command, lost):
+    """The whole trial stopped there, and nothing was compared."""
+
+    def answers(asked):
+        messages = asked.body["messages"]
+        is_lost = "Please" in messages[0]["content"] or "spam: unwanted" not in messages[0]["content"]
+        return completion(lost if is_lost else says(messages))
+
+    with StubServer(answers) as server:
+        models = folder / "models.yaml"
+        limits = "limits: {concurrency: 2}"
+        models.write_text(f"models:\n  m: {{provider: openai, base_url: '{server.url}', model: m, {limits}}}\n", "utf-8")
+        asked = [command, str(folder / "eval.yaml"), "--json"]
+        found = orjson.loads(run(folder, *asked).stdout)
+        (left_out,) = found["not_compared"]
+        outcomes = left_out["outcomes"]
+        assert 10 <= sum(outcomes.get(one, 0) for one in ("unparsed", "refused")) <= 12
+        assert outcomes["not_asked"] > 0
+        assert len(found["variants"]) >= 3
+        n_asked = len(server.seen)
+        again = orjson.loads(run(folder, *asked).stdout)
+        assert [one["name"] for one in again["not_compared"]] == [left_out["name"]]
+        assert len(server.seen) == n_asked  # the lost variant costs nothing the second time
+
+
 def _rambles_without(messages, needed):
     return says(messages) if needed in messages[0]["content"] else "I would rather think about it."
 

@@ -23,7 +23,8 @@ from harness.errors import HarnessError
 from harness.records import Limits
 from harness.records.answers import Answer
 from harness.runner.endpoint import ready_endpoint
-from harness.runner.engine import groups_of, worker_count
+from harness.runner.engine import worker_count
+from harness.runner.groups import groups_of
 from harness.runner.transport import TransportError
 from harness.runs import open_run
 

@@ -75,18 +75,18 @@ def _lost(summary: RunSummary, max_error_rate: float, name: str) -> dict[str, Ma
     from harness.gating.findings.pair import is_mostly_unusable
     from harness.runs.layout import status_of_counts
 
-    if summary.status == "incomplete":
+    if summary.status == "incomplete" and not summary.stopped:
         _end(f"nothing is compared yet. {printable(going_on(summary.reason))}")
     if status_of_counts(summary.counts, max_error_rate) == "invalid":
         _end("too many calls failed for a comparison; the same command asks only for those.")
-    lost = {one: counts for one, counts in summary.counts.items() if is_mostly_unusable(counts)}
+    lost = {one: counts for one, counts in summary.counts.items() if one in summary.stopped or is_mostly_unusable(counts)}
     if name in lost:
         _end(f"most answers of '{name}' itself cannot be used ({_counted(lost[name])}): mend the prompt or the model.")
     return lost
 
 
 def _counted(outcomes: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {outcome}" for outcome, n in outcomes.items() if n)
+    return ", ".join(f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in outcomes.items() if n)
 
 
 def _end(why: str) -> NoReturn:
