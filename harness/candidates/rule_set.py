@@ -3,9 +3,10 @@
 Decides how matches become decisions. Per category the first rule that applies decides, those of higher priority first
 and then in the order of the file: ``flag`` 1, ``allow`` 0; when none applies the decision is 0. A rule applies when
 what it looks for is found, one of its ``any`` clauses, each of ``all`` and none of ``none``; ``unless`` phrases
-anywhere in the text, or where the rule looks, cancel it, and ``when`` restricts it to items that have one of the
-named values in each named slice. An item that has nothing where any rule looks is an abstention. Words and phrases of the set's ``allow`` list are taken out of the text before any word is looked up. Categories
-that no rule names are not decided.
+anywhere in the text, or where the rule looks, cancel it, and ``when`` restricts it to items that have one of the named
+values in each named slice. An item that has nothing where any rule looks is an abstention. Words and phrases of the
+set's ``allow`` list are taken out of the text before any word is looked up. Categories that no rule names are not
+decided.
 
 Patterns see the text as it is written and in its normalised forms, domains as a browser reads an address; words and
 phrases see the normalised forms. The rationale names the rules that decided; it quotes the item only where a rule's

@@ -85,7 +85,9 @@ def _is_ruled_out(clause: Clause, rule: Rule, candidate: RuleSetCandidate) -> bo
     against = [
         Clause(words=one.words, phrases=one.phrases, match=one.match)  # a pattern may want to be alone
         for one in (*rule.none, Clause(phrases=rule.unless))
-        if set(one.places) >= set(clause.places) and one.match in ("includes-word", "includes") and (one.words or one.phrases)
+        if set(one.places) >= set(clause.places)
+        and one.match in ("includes-word", "includes")
+        and (one.words or one.phrases)
     ]
     return all(candidate.finds(against, text.strip().strip("*")) for text in texts)
 

@@ -217,7 +217,9 @@ def _path_of(run: Run) -> Path:
     raise HarnessError(
         f"run {run.meta.run_id}: {several if found else none} the eval '{run.meta.eval_name}'{lost}",
         allowed="the eval that was run",
-        next_step="correct the file that cannot be read, or name the eval: --eval PATH" if lost else "name it: --eval PATH",
+        next_step="correct the file that cannot be read, or name the eval: --eval PATH"
+        if lost
+        else "name it: --eval PATH",
     )
 
 

@@ -78,8 +78,8 @@ class Rule:
     """One deterministic rule; per category the first rule that applies decides, those of higher priority first.
 
     It applies when its own words, phrases, patterns or domains are found (where it has any), one of ``any``, each of
-    ``all`` and none of ``none`` is, no ``unless`` phrase stands in the text or where the rule looks, and the item is one
-    that ``when`` names.
+    ``all`` and none of ``none`` is, no ``unless`` phrase stands in the text or where the rule looks, and the item is
+    one that ``when`` names.
     """
 
     __pydantic_config__: ClassVar[Any] = FROM_FILE

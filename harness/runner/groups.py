@@ -1,7 +1,7 @@
 """Which candidates of a run may be asked at the same time.
 
-Decides it from the models they ask: those that share one take turns. How many of their items are worked on at one time is
-left to ``engine``.
+Decides it from the models they ask: those that share one take turns. How many items are worked on at one time is left
+to ``engine``.
 """
 
 from __future__ import annotations

@@ -637,7 +637,9 @@ def test_unless_holds_where_the_rule_looks():
     for parts, decision in ((["pills"], 1), (["pills", "see a", "doctor"], 0)):
         assert local(rules(rule), Item("c", None, {}, modalities={"transcript": parts})).decisions == {"spam": decision}
     within = Rule("r1", "spam", any=(rule.own,), unless=("see a doctor",))
-    assert local(rules(within), Item("c", "see a doctor", {}, modalities={"transcript": "pills"})).decisions["spam"] == 0
+    assert (
+        local(rules(within), Item("c", "see a doctor", {}, modalities={"transcript": "pills"})).decisions["spam"] == 0
+    )
 
 
 @pytest.mark.parametrize(

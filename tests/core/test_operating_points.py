@@ -60,7 +60,9 @@ def test_cost_weighs_a_miss_against_a_false_alarm_at_the_prevalence():
     assert rare.fp == 0
 
 
-@pytest.mark.parametrize(("miss", "false_alarm"), [(1e308, 1), (1e308, 1e307), (2e-20, 1e-21), (1, 1e308), (1e-300, 1e300)])
+@pytest.mark.parametrize(
+    ("miss", "false_alarm"), [(1e308, 1), (1e308, 1e307), (2e-20, 1e-21), (1, 1e308), (1e-300, 1e300)]
+)
 def test_absurd_costs_choose_as_their_ratio_says(miss, false_alarm):
     """1e308 overflowed with a warning, and 1e-20 was rounded away: nothing was flagged."""
     point = operating_point(Y, S, Goal("cost", miss, false_alarm))

@@ -156,7 +156,9 @@ def test_a_variant_whose_first_answers_cannot_be_used_stops_alone(folder, comman
     with StubServer(answers) as server:
         models = folder / "models.yaml"
         limits = "limits: {concurrency: 2}"
-        models.write_text(f"models:\n  m: {{provider: openai, base_url: '{server.url}', model: m, {limits}}}\n", "utf-8")
+        models.write_text(
+            f"models:\n  m: {{provider: openai, base_url: '{server.url}', model: m, {limits}}}\n", "utf-8"
+        )
         asked = [command, str(folder / "eval.yaml"), "--json"]
         found = orjson.loads(run(folder, *asked).stdout)
         (left_out,) = found["not_compared"]

@@ -79,7 +79,9 @@ def _lost(summary: RunSummary, max_error_rate: float, name: str) -> dict[str, Ma
         _end(f"nothing is compared yet. {printable(going_on(summary.reason))}")
     if status_of_counts(summary.counts, max_error_rate) == "invalid":
         _end("too many calls failed for a comparison; the same command asks only for those.")
-    lost = {one: counts for one, counts in summary.counts.items() if one in summary.stopped or is_mostly_unusable(counts)}
+    lost = {
+        one: counts for one, counts in summary.counts.items() if one in summary.stopped or is_mostly_unusable(counts)
+    }
     if name in lost:
         _end(f"most answers of '{name}' itself cannot be used ({_counted(lost[name])}): mend the prompt or the model.")
     return lost
