@@ -22,6 +22,8 @@ ELSEWHERE = "the address points elsewhere"
 QUOTA_STEP = "wait for its return, raise the account's quota, or choose another model; what was answered is kept"
 RATE_LIMIT_FACTOR = 5
 """A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
+_RENEWED = b"quota will be replenished"
+"""A quota of Azure API Management, which may be one of seconds."""
 PAID_RETRIES = {"unreadable": 1, "too_large": 0}
 """An answer that came whole was perhaps paid for: an unreadable one is asked for once more, an endless one not."""
 
@@ -79,8 +81,9 @@ def decide(
         return _after_failure(failure, attempt, limits, rng, has_answered)
     status = failure.status
     meaning = meaning_of_failed(status, failure.body)
-    asked = retry_after_s(failure.headers, now, failure.body)
-    if meaning.is_retryable or (meaning.kind == "daily" and asked is not None):
+    asked = retry_after_s(failure.headers, now, failure.body, is_limit=status < 500)
+    is_soon_back = asked is not None and asked < limits.item_timeout_s and _RENEWED in failure.body[:4096].lower()
+    if meaning.is_retryable or (meaning.kind == "daily" and asked is not None) or is_soon_back:
         allowed = limits.max_retries * (RATE_LIMIT_FACTOR if status == 429 else 1)
         if attempt > allowed:
             said = f" (the server says: {describe(failure)})" if meaning.said.text else ""

@@ -26,6 +26,21 @@ _PROSE = re.compile(
     rb"(?i)(?:try again|retry|retryDelay\"?\s*:?\s*\"?)(?: again)?(?: in| after)?\s*"
     rb"((?:\d+(?:\.\d+)?\s?(?:ms|s|m|h|d)(?:ec(?:onds?)?|in(?:utes?)?|ours?|ays?)?)+)\b"
 )
+_REPLENISHED = re.compile(rb"(?i)replenished in (?:(\d{1,4})\.)?(\d{1,2}):(\d\d):(\d\d)")
+"""A quota of Azure API Management: "Quota will be replenished in 5.03:23:11." (days, then hours, minutes, seconds)."""
+_IN_BODY = re.compile(rb"(?i)\"x-ratelimit-(remaining|reset)\"\s*:\s*\"?(\d{1,20})\b")
+"""OpenRouter repeats the headers of a limit in ``error.metadata.headers``."""
+_RESETS = (
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("ratelimit-remaining", "ratelimit-reset"),
+    *((f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}") for kind in ("requests", "tokens")),
+    *(
+        (f"anthropic-ratelimit-{kind}-remaining", f"anthropic-ratelimit-{kind}-reset")
+        for kind in ("requests", "tokens")
+    ),
+)
+_EPOCH_S, _EPOCH_MS = 1e9, 1e11
+"""From here on a number is a time and no duration: seconds since 1970 (GitHub), or milliseconds (OpenRouter)."""
 _READ_BYTES = 4096
 
 
@@ -49,11 +64,14 @@ def bound_s(attempt: int) -> float:
     return min(CAP_S, BASE_S * 2.0 ** min(attempt - 1, 30))
 
 
-def retry_after_s(headers: Mapping[str, str], now: datetime, body: bytes = b"") -> float | None:
+def retry_after_s(
+    headers: Mapping[str, str], now: datetime, body: bytes = b"", *, is_limit: bool = True
+) -> float | None:
     """Seconds the server asks to wait; None when it says nothing that makes sense.
 
     Read in this order: ``retry-after-ms``; ``retry-after`` as seconds, a duration or an HTTP date; the body's own words
-    ("Please try again in 7m12s", ``"retryDelay": "34s"``).
+    ("Please try again in 7m12s", ``"retryDelay": "34s"``, "replenished in 00:03:11"); the time of return of a limit of
+    which headers, or the body's copy of them, say that nothing is left (``is_limit``: a fault of the server is none).
 
     >>> from datetime import datetime, UTC
     >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -72,11 +90,42 @@ def retry_after_s(headers: Mapping[str, str], now: datetime, body: bytes = b"") 
             asked = _until(text, headers.get("date"), now)
         if asked is not None:
             return asked
-    found = _PROSE.search(body[:_READ_BYTES]) if body else None
+    start = body[:_READ_BYTES]
+    if renewed := _REPLENISHED.search(start):
+        days, hours, minutes, seconds = (int(one or 0) for one in renewed.groups())
+        return _sensible(float(((days * 24 + hours) * 60 + minutes) * 60 + seconds), 1.0)
+    found = _PROSE.search(start) if body else None
     if found is None:
-        return None
+        return _until_reset(headers, start, now) if is_limit else None
     units = re.findall(r"(\d+(?:\.\d+)?)\s?(ms|s|m|h|d)", found[1].decode().lower())
     return _sensible(duration_s("".join(number + unit for number, unit in units)), 1.0)
+
+
+def _until_reset(headers: Mapping[str, str], body: bytes, now: datetime) -> float | None:
+    """Seconds until the last of the limits returns of which nothing is left; None where none is said to be used up."""
+    copied = {f"x-ratelimit-{name.decode().lower()}": value.decode() for name, value in _IN_BODY.findall(body)}
+    told = {**copied, **headers}
+    waits = [
+        _until_time(told[reset], headers.get("date"), now)
+        for remaining, reset in _RESETS
+        if reset in told and told.get(remaining, "").strip() in {"0", "0.0"}
+    ]
+    return max((one for one in waits if one is not None), default=None)
+
+
+def _until_time(text: str, server_time: str | None, now: datetime) -> float | None:
+    """Seconds until a limit returns, said as a duration, as a time since 1970 or as a date."""
+    seconds = duration_s(text)
+    if seconds is None:
+        return _until(text, server_time, now)
+    if seconds < _EPOCH_S:
+        return _sensible(seconds, 1.0) or None  # 0 of a limit that is used up says nothing
+    at = seconds / 1000.0 if seconds >= _EPOCH_MS else seconds
+    try:
+        date = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return _until(date.isoformat(), server_time, now)
 
 
 def _until(text: str, server_time: str | None, now: datetime) -> float | None:
@@ -94,6 +143,9 @@ def _date(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
+        if text[4:5] == "-":
+            date = datetime.fromisoformat(text)
+            return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
         date = parsedate_to_datetime(text)
         return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):

@@ -7,7 +7,8 @@ import pytest
 from runner_fakes import failure
 
 from harness.records import Limits
-from harness.runner.retry import Wait, decide
+from harness.runner.retry import Fatal, Wait, decide
+from harness.runner.transport import RawResponse
 from harness.runner.waits import BASE_S, CAP_S, backoff_s, retry_after_s
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -86,3 +87,49 @@ def test_a_server_that_asks_for_no_wait_is_not_hammered():
     ]
     assert all(isinstance(wait, Wait) and wait.seconds >= BASE_S / 2 for wait in waits)
     assert max(wait.seconds for wait in waits) > 4.0
+
+
+AT = "Mon, 23 Nov 2026 12:00:00 GMT"
+NOW_S = int(NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"date": AT, "x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{NOW_S + 30}000"}, b"", 30.0),  # OpenRouter
+        ({"date": AT, "x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{NOW_S + 30}"}, b"", 30.0),  # GitHub Models
+        ({"date": AT}, b'{"error":{"metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0",'
+         b'"X-RateLimit-Reset":"%d000"}}}}' % (NOW_S + 3600), 3600.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{NOW_S + 3600}000"}, b"", None),  # whose clock?
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "17"}, b"", 17.0),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "12"}, b"", 12.0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"}, b"", 90.0),
+        ({"date": AT, "anthropic-ratelimit-tokens-remaining": "0",
+          "anthropic-ratelimit-tokens-reset": "2026-11-23T12:00:20Z"}, b"", 20.0),
+        ({"x-ratelimit-remaining": "5", "x-ratelimit-reset": "17"}, b"", None),
+        ({"x-ratelimit-reset": "17"}, b"", None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "-1"}, b"", None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "0"}, b"", None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 20}, b"", None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-99-99T"}, b"", None),
+        ({"retry-after": "4", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "17"}, b"", 4.0),
+        ({}, b'{"message": "Out of call volume quota. Quota will be replenished in 5.03:23:11."}', 444_191.0),
+        ({}, b'{"message": "Out of bandwidth quota. Quota will be replenished in 00:00:11."}', 11.0),
+    ],
+)  # fmt: skip
+def test_the_return_of_a_limit_is_read_in_every_form(headers, body, seconds):
+    assert retry_after_s(headers, NOW, body) == seconds
+
+
+def test_a_fault_of_the_server_does_not_wait_for_a_limit():
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "170"}
+    assert retry_after_s(headers, NOW, is_limit=False) is None
+
+
+@pytest.mark.parametrize(("left", "kind"), [("00:00:11", Wait), ("5.03:23:11", Fatal)])
+def test_a_quota_of_seconds_is_waited_for_and_one_of_days_ends_the_run(left, kind):
+    body = f'{{"statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in {left}."}}'
+    answer = RawResponse(403, {}, body.encode())
+    found = decide(answer, 1, Limits(), rng=random.Random(0), now=NOW, has_answered=True)
+    assert isinstance(found, kind)
+    assert left in found.found if isinstance(found, Fatal) else found.seconds >= 11
