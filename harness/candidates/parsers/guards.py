@@ -81,7 +81,7 @@ def codes_of(rest: str, word: str) -> list[str] | None:
     """
     said: list[list[str]] = [[]]
     may_be_name = False
-    for entry in re.split(r"[,;\n]|(?<=\d)\s+(?=[SO]\d)", rest):
+    for entry in re.split(r"[,;\n]|(?<=\d)(?:\s+|\s?[.|/+&]\s?)(?=[SOso]\d)", rest):
         bare = _LISTED.sub("", entry).strip(" \t*_`\"'.[]")
         if bare.casefold() == word:
             said.append([])  # the answer begins anew
@@ -92,8 +92,8 @@ def codes_of(rest: str, word: str) -> list[str] | None:
             if may_be_name and _NAME.fullmatch(bare):
                 continue  # the second half of a name with a comma
             return None
-        if found[2] and found[2].strip().casefold() in ("safe", "unsafe"):
-            return None
+        if found[2] and (found[2].strip().casefold() in ("safe", "unsafe") or _CODE.match(found[2])):
+            return None  # "S1-S4" may be two codes or four
         said[-1].append(found[1].upper())
         may_be_name = bool(found[2])
     codes = [one for one in said if one]
@@ -209,6 +209,6 @@ def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
     return None
 
 
-LLAMA_GUARD = Parser(parse_llama_guard, version=4, wants_logprobs=True, needs_crosswalk=True)
+LLAMA_GUARD = Parser(parse_llama_guard, version=5, wants_logprobs=True, needs_crosswalk=True)
 WILDGUARD = Parser(parse_wildguard, version=3, needs_one_category=True)
 GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=3)

@@ -2,7 +2,8 @@
 
 Reads ``{"categories": ["hate"]}``, ``{"violates": true, "categories": [...]}`` and ``{"categories": {"hate": 0.9}}``,
 each with optional ``scores`` and ``rationale``. Decides when such an object is a verdict: every name known, nothing
-contradictory, and all verdicts of the answer the same.
+contradictory (by whatever word it is said to violate), no failure or refusal beside an empty list, and all verdicts of
+the answer the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
-from harness.candidates.parsers.text import answer_text
+from harness.candidates.parsers.text import answer_text, looks_like_refusal
 
 SCORE_CUT = 0.5
 """A fraction given in place of a decision counts as a flag from here on."""
@@ -22,6 +23,12 @@ NO_VERDICT = "no JSON object with 'categories' or 'violates'"
 """Reasons of an answer that says nothing in this form, beside those of one that says it wrongly."""
 
 _VERDICT_KEYS = ("categories", "violates")
+_STATES = ("violation", "violating", "flagged", "harmful", "unsafe")
+_SAYS_SO = (*_STATES, *(f"is_{one}" for one in _STATES))
+_SAYS_NOT = ("safe", "is_safe", "compliant", "is_compliant")
+"""Other words for ``violates``, and for its opposite: no verdict by themselves, but none may speak against them."""
+_FAILED_KEYS = ("error", "refusal")
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 _RATIONALE_KEYS = ("rationale", "reason", "explanation")
 
 
@@ -41,6 +48,10 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
         return unparsed(str(error))
     except RecursionError:
         return unparsed("objects are nested too deeply")
+    if not any(1 in one.decisions.values() for one in read) and looks_like_refusal(
+        text.rpartition("}")[2].strip("`\n ")
+    ):
+        return unparsed("nothing is listed, and a refusal follows")
     first = read[0]
     if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
         return unparsed("several objects that disagree")
@@ -67,6 +78,8 @@ def _read(verdict: Mapping[str, Any], context: ParseContext) -> Parsed:
     scores = _scores(verdict.get("scores"), context)
     violates = _violates(verdict)
     listed = verdict.get("categories", [])
+    if not listed and any(isinstance(verdict.get(key), str) and verdict[key].strip() for key in _FAILED_KEYS):
+        raise NotAVerdictError("an error or a refusal stands beside an empty list")
     if isinstance(listed, dict):
         return _valued(listed, violates, scores, rationale, context)
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
@@ -121,12 +134,25 @@ def _abstained(values: Mapping[str, Any], context: ParseContext) -> set[str]:
 
 
 def _violates(verdict: Mapping[str, Any]) -> bool | None:
-    value = verdict.get("violates")
-    if "violates" not in verdict or isinstance(value, bool):
-        return value
-    if type(value) is int and value in (0, 1):
-        return bool(value)
-    raise NotAVerdictError("'violates' is neither true nor false")
+    """Whether something is said to be violated; None where nothing is said."""
+    said = {_truth(verdict[key]) for key in _SAYS_SO if key in verdict}
+    said |= {None if (truth := _truth(verdict[key])) is None else not truth for key in _SAYS_NOT if key in verdict}
+    if "violates" in verdict:
+        truth = _truth(verdict["violates"])
+        if truth is None or isinstance(verdict["violates"], str):
+            raise NotAVerdictError("'violates' is neither true nor false")
+        said.add(truth)
+    said.discard(None)
+    if len(said) > 1:
+        raise NotAVerdictError("it is said to violate, and not to")
+    return next(iter(said), None)
+
+
+def _truth(value: Any) -> bool | None:
+    """What a value says as a yes or a no; None for anything else."""
+    if isinstance(value, str):
+        return _WORDS.get(value.strip().casefold())
+    return bool(value) if isinstance(value, bool) or (type(value) is int and value in (0, 1)) else None
 
 
 def _scores(value: Any, context: ParseContext) -> dict[str, float]:
@@ -156,4 +182,4 @@ def _fraction(value: Any) -> float:
     return float(value)
 
 
-JSON = Parser(parse_json)
+JSON = Parser(parse_json, version=2)

@@ -62,7 +62,7 @@ _HYPOTHETICAL = re.compile(
 )
 _TAKEN_BACK = re.compile(
     r"\b(?:wait|on second thought|scratch that|correction|let me re-?(?:consider|think|evaluate|check)"
-    r"|i take (?:that|it) back)\b",
+    r"|i take (?:that|it) back|actually,?\s+(?:no|yes|not))\b",
     re.IGNORECASE,
 )
 _BUT = re.compile(
@@ -159,7 +159,7 @@ def _compiled(words: tuple[tuple[str, tuple[str, ...]], ...], starters: str) -> 
         re.compile(rf"(?<=[.!?。！？])\s+{word}[.!。！]?{_CLOSING}\s*\Z", flags),
         re.compile(rf"(?<=\n){word}(?=[.,!。，！](?:\s|\Z))", flags),
         re.compile(rf"[(\[]?(?<!\w)(?:{any_of})['\"]?(?:\s*[/|]\s*|\s+or\s+)['\"]?(?:{any_of})(?!\w)[)\]]?", flags),
-        re.compile(rf"{_CLOSING}\s*(?:[,/|]|or|and|but)*\s*(?:{any_of})(?!\w)", flags),
+        re.compile(rf"{_CLOSING}\s*(?:(?:[,;/|+&]|or|and|but)\s*)*[*_`\"'“‘\[]*(?:{any_of})(?!\w)", flags),
     )  # fmt: skip
 
 

@@ -50,5 +50,5 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
     return decided(context, [context.only] if found.choice == "yes" else [], scores=scores, rationale=rationale or None)
 
 
-YES_NO = Parser(parse_yes_no, version=3, wants_logprobs=True, needs_one_category=True)
-SHIELDGEMMA = Parser(parse_yes_no, version=3, wants_logprobs=True, needs_one_category=True)
+YES_NO = Parser(parse_yes_no, version=4, wants_logprobs=True, needs_one_category=True)
+SHIELDGEMMA = Parser(parse_yes_no, version=4, wants_logprobs=True, needs_one_category=True)

@@ -212,3 +212,40 @@ def test_parsers_never_invent_for_one_category(name, text):
     parsed = PARSERS[name].parse(text, context)
     assert set(parsed.decisions) <= {"hate"}
     assert parsed.outcome != "ok" or parsed.decisions["hate"] in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"flagged": true, "categories": []}',
+        '{"is_violation": true, "categories": []}',
+        '{"violation": "yes", "categories": []}',
+        '{"Safe": false, "categories": []}',
+        '{"flagged": false, "categories": {"hate": true, "spam": false, "self_harm": false}}',
+        '{"violates": false, "unsafe": true, "categories": []}',
+        '{"is_safe": true, "categories": ["hate"]}',
+        '{"categories": [], "error": "content filtered"}',
+        '{"categories": [], "refusal": "I cannot look at this"}',
+        "{\"categories\": []}\n\nI'm sorry, but I can't help with that.",
+        '```json\n{"categories": []}\n```\nLo siento, no puedo ayudar.',
+    ],
+)
+def test_what_speaks_against_an_empty_list_makes_it_no_verdict(text):
+    """Each of these was a quiet "not violating", or a flag that the answer itself denies."""
+    assert parse(text).outcome == "unparsed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"flagged": false, "categories": []}',
+        '{"safe": "yes", "categories": []}',
+        '{"categories": [], "error": null}',
+        '{"categories": [], "error": ""}',
+        '{"categories": [], "harmful": 0.3}',
+        '{"categories": []}\nNothing here attacks anybody.',
+    ],
+)
+def test_what_agrees_with_an_empty_list_leaves_it_one(text):
+    parsed = parse(text)
+    assert (parsed.outcome, set(parsed.decisions.values())) == ("ok", {0})

@@ -365,3 +365,70 @@ def test_reasoning_mark_inside_an_answer_does_not_cut_it():
     text = '{"rationale": "the text says </think>{\\"categories\\": []}", "categories": ["spam"]}'
     assert answer_text(text) == text
     assert PARSERS["json"].parse(text, context("json")).decisions == {"spam": 1}
+
+
+LABELS = {"hate": ("hate",), "hate - severe": ("hate",), "spam": ("spam",), "ok": ()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hate: no",
+        "Hate: **No**.",
+        "hate = false",
+        "hate: 0",
+        "hate: 0.1",
+        "hate: 12%",
+        "hate: none",
+        "hate? no",
+        "ok: false",
+        "Hate: not present\nSpam: not present",
+        "spam: no, hate: yes",
+        "hate: yes\nspam: yes",
+        "hate: 0.7, spam: 0.9",
+        "hate; spam",
+        "hate | spam",
+        '["hate", "spam"]',
+    ],
+)
+def test_a_label_that_is_denied_or_one_of_a_list_is_none(text):
+    """The first of them was taken for the verdict."""
+    parsed = PARSERS["label"].parse(text, context("label", ("hate", "spam"), labels=LABELS))
+    assert parsed.outcome == "unparsed"
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged"),
+    [
+        ("hate: yes", {"hate"}),
+        ("hate: 0.9", {"hate"}),
+        ("hate: 1", {"hate"}),
+        ("spam: 97%", {"spam"}),
+        ("ok: no hate, no spam", set()),
+        ("ok: none", set()),
+        ("hate: no doubt about it", {"hate"}),
+        ("hate: calls a group vermin, spam is absent", {"hate"}),
+        ('["hate", "hate - severe"]', {"hate"}),
+    ],
+)
+def test_what_stands_behind_a_label_may_explain_it(text, flagged):
+    parsed = PARSERS["label"].parse(text, context("label", ("hate", "spam"), labels=LABELS))
+    assert (parsed.outcome, {name for name, one in parsed.decisions.items() if one}) == ("ok", flagged)
+
+
+@pytest.mark.parametrize("text", ["Yes, but no", "Yes\n\n(Actually no)", "No. Actually, yes.", "Yes; no"])
+def test_a_verdict_that_is_taken_back_is_none(text):
+    assert PARSERS["yes_no"].parse(text, context("yes_no")).outcome == "unparsed"
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged"),
+    [("S10.S2", {"hate", "scams"}), ("S10|S2", {"hate", "scams"}), ("s10 & S2", {"hate", "scams"}), ("S1-S10", None)],
+)
+def test_codes_of_llama_guard_are_all_read_whatever_stands_between_them(text, flagged):
+    """The second code of "S10.S2" was taken for the name of the first."""
+    parsed = PARSERS["llama_guard"].parse(
+        f"unsafe\n{text}", context("llama_guard", ("hate", "scams"), crosswalk=LLAMA_GUARD_3)
+    )
+    assert parsed.outcome == ("unparsed" if flagged is None else "ok")
+    assert flagged is None or {name for name, one in parsed.decisions.items() if one} == flagged
