@@ -159,10 +159,11 @@ def command(
 @click.option("--eval", "eval_name", required=True, metavar="EVAL", help="Name of the eval, or its file.")
 @click.option(
     "--finding",
-    "key",
+    "keys",
     required=True,
+    multiple=True,
     metavar="KEY",
-    help="Key in the ledger, such as hate.recall or hate.recall@language=ar.",
+    help="Key in the ledger, such as hate.recall or hate.recall@language=ar; repeatable.",
 )
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may stay as it is.")
 @click.option("--by", metavar="NAME", help="Who answers for it; default: the user of this machine.")
@@ -178,7 +179,7 @@ def command(
 @runs_dir_option
 def acknowledge(
     eval_name: str,
-    key: str,
+    keys: tuple[str, ...],
     reason: str,
     by: str | None,
     owner: str | None,
@@ -206,20 +207,22 @@ def acknowledge(
     if not reason.strip():
         raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
     name = eval_name_of(eval_name)
-    key = key.replace("＠", "@")  # as the chat message shows it, where a plain one would be a mention
     source = _with_production(collect(runs_dir, name, week=week, candidate=candidate), production_path)
-    entries = [one for one in ledger_of(source) if one.closed is None]
-    chosen = next((one for one in entries if one.key == key), None)
-    if chosen is None:
-        raise HarnessError(
-            f"no open finding '{key}' of {source.candidate} in {source.week}",
-            allowed=", ".join(one.key for one in entries) or "none is open",
-            next_step=f"read the ledger: harness weekly --eval {name}",
-        )
+    entries = {one.key: one for one in ledger_of(source) if one.closed is None}
+    wanted = [one.replace("＠", "@") for one in keys]  # as the chat message shows it, where a plain one is a mention
+    for key in wanted:
+        if key not in entries:
+            raise HarnessError(
+                f"no open finding '{key}' of {source.candidate} in {source.week}",
+                allowed=", ".join(entries) or "none is open",
+                next_step=f"read the ledger: harness weekly --eval {name}",
+            )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    done = Acknowledgement(key, chosen.since, reason.strip(), by or getpass.getuser(), now, owner)
-    path = write_acknowledged(runs_dir, name, source.candidate, done)
-    click.echo(f"{key} since {chosen.since}: acknowledged by {done.by}. Written to {path}.")
+    for key in dict.fromkeys(wanted):
+        since = entries[key].since
+        done = Acknowledgement(key, since, reason.strip(), by or getpass.getuser(), now, owner)
+        path = write_acknowledged(runs_dir, name, source.candidate, done)
+        click.echo(f"{key} since {since}: acknowledged by {done.by}. Written to {path}.")
 
 
 def eval_name_of(given: str) -> str:

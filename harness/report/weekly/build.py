@@ -19,7 +19,9 @@ from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
 from harness.report.weekly import sentences, titles
-from harness.report.weekly.asks import AskSource, build_asks
+from harness.report.weekly.acknowledged import ack_command
+from harness.report.weekly.ask_source import AskSource
+from harness.report.weekly.asks import build_asks
 from harness.report.weekly.candidates import (
     candidate_rows,
     description,
@@ -44,7 +46,7 @@ from harness.report.weekly.data import (
     WeeklyData,
 )
 from harness.report.weekly.engineering import engineering_of
-from harness.report.weekly.findings import week_findings, week_screen
+from harness.report.weekly.findings import still_open, week_findings, week_screen
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
 from harness.report.weekly.ledger import ledger_of, names_of
@@ -117,10 +119,12 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         operating_findings(operating, candidate),
     )
     operations = _operations(source, is_comparable)
+    ack = ack_command(source.eval_name, None if source.is_baseline else candidate)
     ask_items = AskItems(run, candidate, paired)
     asks = build_asks(
         AskSource(
             week,
+            ack,
             rows,
             names,
             movements,
@@ -131,7 +135,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
             source.unusable,
             float(run.meta.max_error_rate),
             any(one.kind in OWN_KINDS for one in changes),
-            [one for one in told if one.is_open and one.since < week],
+            still_open(told, findings, week),
             ask_items.errors,
             ask_items.newly,
             lambda: against_all,
@@ -203,6 +207,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         runs=runs_read(source),
         signature=signature_of(run, candidate),
         reproduce=reproduce,
+        ack=ack,
     )
 
 
@@ -292,7 +297,7 @@ def _movements(
             if (category, metric) in flagged:
                 continue
             moved = paired.categories[category]
-            newly = {name: len(moved.newly.get(name, ())) for name in NEWLY[metric]}
+            newly = {name: len(moved.newly.get(name, ())) for name in _DIRECTIONS}
             sentence = sentences.paired_sentence(names[category], metric, one.difference, newly, previous_week)
             kept.append(
                 Movement(

@@ -24,7 +24,7 @@ from harness.gating.findings.memory import Entry
 from harness.measure.decisions import decisions, outcome_code
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
-from harness.report.parts.words import enumerated, plural
+from harness.report.parts.words import enumerated
 from harness.report.weekly import sentences
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
@@ -155,9 +155,6 @@ def headline_of(
     found += falls[: sentences.TOLD]
     still = [one for one in told if one.kind == "open" and not is_silence(one)]
     found += [finding_sentence(one) for one in still[:MOST_OPEN]]
-    n_more = max(0, len(still) - MOST_OPEN) + max(0, len(silent) - MOST_OPEN)
-    if n_more:
-        found.append(f"{plural(n_more, 'more fall is', 'more falls are')} still open in the ledger.")
     remembered = sentences.ledger_sentences(entries, source.week, names_of(source))
     found += remembered[:MOST_OPEN]
     found += [finding_sentence(one) for one in [one for one in told if _is_here(one)][:MOST_OPEN]]

@@ -359,6 +359,8 @@ class WeeklyData:
     """(week, candidate, run id, golden set, items) of every run read."""
     signature: str
     reproduce: str
+    ack: str
+    """The command that answers for a finding, up to its key."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data without item texts, undefined numbers as None."""

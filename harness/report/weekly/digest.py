@@ -9,6 +9,7 @@ from harness.report.parts import numbers
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
 from harness.report.weekly.data import WeeklyData
+from harness.report.weekly.findings import n_also_open
 
 LIMIT = 1_500
 MAX_LINE = 420
@@ -47,7 +48,10 @@ def digest(data: WeeklyData) -> str:
     if title not in kept:  # the banners took all the room
         kept, n_left = _fitted([title, "", *banners, *said[:LEAD]], room)
     room -= _size(kept)
-    details, n_more = _fitted([*(["", *said[LEAD:]] if said[LEAD:] else []), *_in_short(data)], room)
+    n_open = n_also_open(data.findings)
+    also = [f"{plural(n_open, 'more fall is', 'more falls are')} still open."] if n_open else []
+    rest = [*said[LEAD:], *also]
+    details, n_more = _fitted([*(["", *rest] if rest else []), *_in_short(data)], room)
     n_left += n_more
     more = [f"… {plural(n_left, 'more line')} in the report."] if n_left else []
     return "\n".join([*kept, *asks, *details, *more, *tail]) + "\n"
@@ -57,7 +61,10 @@ def _asks(data: WeeklyData, room: int) -> list[str]:
     """The most urgent asks that fit, the first in any case, and how many more there are."""
     if not data.asks:
         return []
-    lines = [f"- {chat_text(one.owner)}: {chat_text(one.text)}" for one in data.asks[:MOST_ASKS]]
+    lines = [
+        f"- {'overdue since' if one.is_overdue else 'by'} {one.due}, {chat_text(one.owner)}: {chat_text(one.text)}"
+        for one in data.asks[:MOST_ASKS]
+    ]
     while len(lines) > 1 and _size(lines) + MORE > room:
         lines.pop()
     n_more = len(data.asks) - len(lines)

@@ -79,6 +79,19 @@ def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]
     return tuple((name, tuple(told(found, subject=subjects.get(name, "The same")))) for name, found in parts if found)
 
 
+def still_open(entries: Sequence[Entry], findings: Sequence[Finding], week: str) -> list[Entry]:
+    """Falls of the weeks before that are open, in the order in which their findings stand."""
+    order = {(one.category, one.metric, one.slice): at for at, one in enumerate(findings) if one.kind == "open"}
+    found = [one for one in entries if one.is_open and one.since < week]
+    return sorted(found, key=lambda one: order.get((one.category, one.metric, one.slice), len(order)))
+
+
+def n_also_open(findings: Sequence[Finding]) -> int:
+    """Falls still open beyond those that the headline tells."""
+    still = [is_silence(one) for one in findings if one.kind == "open"]
+    return sum(max(0, still.count(wanted) - MOST_OPEN) for wanted in (True, False))
+
+
 def production_told(findings: Sequence[Finding]) -> list[Finding]:
     """What moved in production, harm first; without what another figure says as well."""
     own = [one for one in findings if one.fact == "production" and one.kind != "open" and not one.evidence.restates]

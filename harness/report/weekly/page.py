@@ -166,9 +166,12 @@ class WeeklyPage:
         if data.previous_week is not None and data.is_comparable:
             flags = sum(one.source == "chart" for one in data.movements)
             tiles.append(("Figures that moved", str(len(data.movements)), f"{flags} flagged on the charts"))
-        n_open = sum(one.is_open for one in not_restated(data.ledger))
-        if n_open:
-            tiles.append(("Not repaired", str(n_open), "see the ledger"))
+        still = [one.since for one in not_restated(data.ledger) if one.is_open]
+        if still:
+            n_new = sum(since == data.week for since in still)
+            parts = [f"{n_new} since this week"] if n_new else []
+            parts += [f"{len(still) - n_new} from weeks before"] if n_new < len(still) else []
+            tiles.append(("Open in the ledger", str(len(still)), ", ".join(parts)))
         work = data.operations.workload
         if work is not None:
             load = titles.day(work.now.flagged, work.traffic.hours)
@@ -290,11 +293,11 @@ class WeeklyPage:
 
     @property
     def asks_by_function(self) -> list[tuple[str, list[tuple[str, list[Ask]]]]]:
-        """Function -> owners, in the order of their most urgent ask."""
-        found: dict[str, dict[str, list[Ask]]] = {name: {} for name in FUNCTIONS}
-        for one in self.data.asks:
+        """Function -> owners: both in the order of their most urgent ask."""
+        found: dict[str, dict[str, list[Ask]]] = {}
+        for one in sorted(self.data.asks, key=lambda one: (one.rank, FUNCTIONS.index(one.function))):
             found.setdefault(one.function, {}).setdefault(one.owner, []).append(one)
-        return [(name, list(owners.items())) for name, owners in found.items() if owners]
+        return [(name, list(owners.items())) for name, owners in found.items()]
 
     @staticmethod
     def folded(asks: list[Ask]) -> tuple[list[Ask], list[Ask]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from harness.core.results import MetricResult
 from harness.gating.findings import Cause, Finding
 from harness.gating.findings.memory import BETTER_LOWER, Entry
+from harness.gating.findings.stored import NEWLY
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import shorten
@@ -65,7 +66,10 @@ def summary_sentence(movements: Sequence[Movement]) -> str:
 
 def paired_sentence(name: str, metric: str, difference: MetricResult, newly: Mapping[str, int], since: str) -> str:
     """A proven paired difference that the chart does not flag."""
-    told = ", ".join(f"{numbers.count(n)} {NEWLY_WORDS[what]}" for what, n in newly.items())
+    told = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY[metric])
+    if metric == "precision" and (newly["wrongly_flagged"] > newly["cleared"]) is (difference.value > 0):
+        right = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY["recall"])
+        told += f"; of what is flagged rightly, {right}"
     verb = "rose" if difference.value > 0 else "fell"
     return (
         f"{METRIC_NAMES[metric]} of {name} {verb} by {points_text(difference.value)} "

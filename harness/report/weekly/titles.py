@@ -18,6 +18,7 @@ from harness.report.weekly.operations import Operations
 from harness.report.weekly.production import Production, newest_findings
 from harness.report.weekly.targets import is_below_in_production
 
+_NEWLY = {"te": "without a usable decision"}
 _STATES = {"met": "target met", "missed": "below target", "open": "target open"}
 
 
@@ -150,6 +151,8 @@ def disputes_title(found: Sequence[Dispute]) -> str:
     said = f"{numbers.count(n_disputed)} of {plural(n_errors, 'error')} are on items that annotators dispute"
     if least is None:
         return f"{said}."
+    if len(known) == 1:
+        return f"{said}; their agreement on {least.name} is α {numbers.score(least.votes.alpha.value, 2)}."
     return f"{said}; they agree least on {least.name} (α {numbers.score(least.votes.alpha.value, 2)})."
 
 
@@ -200,7 +203,7 @@ def new_error_sentences(errors: Errors | None) -> tuple[str, ...]:
     if errors is None or not errors.is_new or not errors.n_new:
         return ()
     return tuple(
-        f"{one.name}: {plural(one.n_new, 'item')} newly {KIND_NAMES[one.kind]}"
+        f"{one.name}: {plural(one.n_new, 'item')} newly {_NEWLY.get(one.kind) or KIND_NAMES[one.kind]}"
         + (f", {gathered(one)}" if one.parts else "")
         for one in errors.clusters
         if one.stands_out

@@ -1,0 +1,226 @@
+"""Asks about figures: what fell, what has not recovered, what is below its target; each figure is asked about once.
+
+Decides which facts about a figure are one ask (a fall of this week, an older one that is still open, a missed target),
+on which items it is to be worked off, and what is to be done.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.core.operating_metrics import operating_metric
+from harness.core.production_table import PRODUCTION_FIGURES
+from harness.gating.findings.memory import Entry
+from harness.gating.findings.stored import NEWLY
+from harness.report.parts import numbers
+from harness.report.parts.finding_words import finding_sentence, metric_words
+from harness.report.parts.words import capital, enumerated, plural
+from harness.report.weekly.ask_source import BELOW, MOVED, NO_OWNER, OPEN_SINCE, SILENT, AskSource
+from harness.report.weekly.data import METRIC_NAMES, Ask, CategoryRow
+from harness.report.weekly.ledger import ENGINEERING, OPERATIONS, entry_figure
+from harness.report.weekly.paired import FAILURES, LOST
+from harness.report.weekly.sentences import points_text
+
+_WORSE = {"recall": "newly missed item", "precision": "newly wrongly flagged item"}
+_LOOK = {
+    "leakage": "read what was left up and find out why",
+    "violating_views_left_up": "read what was left up and find out why",
+    "overkill": "read what was taken down wrongly",
+    "wrong_removals": "read what was taken down wrongly",
+    "violating": "more harm arrives: check the policy's prevalence, targets and reviewers",
+}
+"""First words of a figure of production -> what to do about it."""
+
+
+def asks_of_figures(source: AskSource) -> Iterator[Ask]:
+    """Every ask about a figure."""
+    yield from _moved(source)
+    yield from _in_slices(source)
+    yield from _at_points(source)
+    yield from _in_production(source)
+    yield from _unrepaired(source)
+    yield from _missed(source)
+
+
+def _fallen(source: AskSource) -> set[tuple[str | None, str | None]]:
+    """Category and metric of what fell as a whole this week."""
+    return {(one.category, one.metric) for one in source.movements if not one.is_better}
+
+
+def _still_open(source: AskSource) -> dict[tuple[str | None, str | None], Entry]:
+    """The same of what fell before, as a whole, and has not recovered."""
+    return {
+        (one.category, one.metric): one
+        for one in source.still_open
+        if one.slice is None and not one.is_of_production and one.metric not in (FAILURES, LOST)
+    }
+
+
+def _moved(source: AskSource) -> Iterable[Ask]:
+    before = _still_open(source)
+    for one in source.movements:
+        if one.is_better:
+            continue
+        row, earlier = source.by_id.get(one.category), before.get((one.category, one.metric))
+        start, items = _start(source, row, one.category, one.metric)
+        text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {points_text(one.difference)}: "
+        text += f"{_own_change(source)}.{start}"
+        if earlier is not None:
+            answer = _answer(source, [earlier])
+            text += f" It fell in {earlier.since} already and has not recovered: repair it, or {answer}."
+        text += _below(row, one.metric)
+        if earlier is not None or _is_missed(row, one.metric):
+            items = tuple(dict.fromkeys((*items, *source.errors(one.category, one.metric, None))))
+        since = None if earlier is None else earlier.since
+        rank = MOVED + source.severity(one.category)
+        yield Ask(rank, source.owner(one.category), text, one.category, since=since, items=items)
+
+
+def _own_change(source: AskSource) -> str:
+    return "decide whether to roll back" if source.has_own_change else "find the cause with whoever runs it"
+
+
+def _start(source: AskSource, row: CategoryRow | None, category: str, metric: str) -> tuple[str, tuple[str, ...]]:
+    """Where to start, with the items: precision falls also where fewer flags are right, and none more is wrong."""
+    newly = {} if row is None else row.newly
+    worse, better = NEWLY[metric]
+    why = ""
+    if metric == "precision" and newly and newly.get(worse, 0) <= newly.get(better, 0) and newly.get("missed"):
+        why, metric, worse = " Not more flags are wrong, but fewer are right.", "recall", "missed"
+    n_worse = newly.get(worse, 0)
+    start = f"{why} Start with the {plural(n_worse, _WORSE[metric])}." if n_worse else ""
+    return start, source.newly(category, metric, None)
+
+
+def _in_slices(source: AskSource) -> Iterable[Ask]:
+    """What is worse in a language or another slice while the whole did not fall."""
+    whole = _fallen(source)
+    for one in source.findings:
+        if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None:
+            continue
+        metric = {"fpr": "precision"}.get(one.metric, one.metric)
+        if (one.category, metric) in whole:
+            continue
+        items = source.newly(one.category, metric, one.slice)
+        start = f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
+        text = f"{finding_sentence(one)} Find out why there.{start}"
+        rank = MOVED + source.severity(one.category)
+        yield Ask(rank, source.owner(one.category), text, one.category, items=items)
+
+
+def _at_points(source: AskSource) -> Iterable[Ask]:
+    """What fell where the threshold keeps what the gate holds, while the figure itself did not fall."""
+    whole = _fallen(source)
+    for one in source.findings:
+        point = operating_metric(one.metric or "")
+        if one.kind != "harm" or point is None or (one.category, point.measured) in whole:
+            continue
+        what = capital(_own_change(source))
+        text = f"{finding_sentence(one)} {what}, or choose the threshold anew (harness thresholds)."
+        yield Ask(MOVED + source.severity(one.category), source.owner(one.category), text, one.category)
+
+
+def _in_production(source: AskSource) -> Iterable[Ask]:
+    """What rose in production: harm that is there, left up, or taken down wrongly."""
+    for one in source.findings:
+        if one.fact == "production" and one.kind == "harm" and not one.evidence.restates:
+            owner = OPERATIONS if one.category is None else source.owner(one.category)
+            words, where = PRODUCTION_FIGURES[str(one.metric)].words, one.name or "all categories"
+            text = f"In production the {words} of {where} rose: {_look(str(one.metric))}."
+            yield Ask(MOVED + source.severity(one.category), owner, text, one.category)
+
+
+def _look(figure: str) -> str:
+    """What to do about a figure of production."""
+    return _LOOK.get(figure) or next(what for name, what in _LOOK.items() if figure.startswith(name))
+
+
+def _unrepaired(source: AskSource) -> Iterable[Ask]:
+    """Falls still open: one ask for all figures of a category, or of a slice of it, that fell in the same week."""
+    again = _fallen(source)
+    together: dict[tuple[object, ...], list[Entry]] = {}
+    for one in source.still_open:
+        if one.slice is None and (one.category, one.metric) in again:
+            continue  # it fell further this week: the ask about that says both
+        is_alone = one.metric in (FAILURES, LOST) or one.is_of_production
+        together.setdefault((one.key if is_alone else one.category, one.slice, one.since), []).append(one)
+    for found in together.values():
+        yield _not_recovered(source, sorted(found, key=lambda one: one.metric != "recall"))
+
+
+def _not_recovered(source: AskSource, entries: Sequence[Entry]) -> Ask:
+    one, is_one = entries[0], len(entries) == 1
+    figures = enumerated([entry_figure(one, source.names), *_others(entries[1:])], 9)
+    todo = "repair it" if is_one else "repair them"
+    if one.is_of_production:
+        todo = _look(one.metric)
+    elif one.metric == FAILURES:
+        todo = "look at the raw answers"
+    text = f"{figures} {'has' if is_one else 'have'} not recovered since {one.since}: {todo}, or "
+    text += f"{_answer(source, entries)}."
+    if one.metric in (FAILURES, LOST):
+        rank = SILENT if one.metric == LOST else OPEN_SINCE + source.severity(one.category)
+        return Ask(rank, ENGINEERING, text, one.category, "engineering", one.since)
+    rank = OPEN_SINCE + source.severity(one.category)
+    if one.is_of_production:
+        return Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since)
+    row = source.by_id.get(one.category or "")
+    text += "".join(_below(row, each.metric, METRIC_NAMES.get(each.metric, "")) for each in entries if not each.slice)
+    behind = [each for each in entries if operating_metric(each.metric) is None]
+    every = [item for each in behind for item in source.errors(each.category, each.metric, each.slice)]
+    items = tuple(dict.fromkeys(every))
+    return Ask(rank, source.owner(one.category), text, one.category, since=one.since, items=items)
+
+
+def _others(entries: Sequence[Entry]) -> list[str]:
+    """Further figures of the place that the first one names."""
+    return [f"its {metric_words(one.metric)}" for one in entries]
+
+
+def _answer(source: AskSource, entries: Sequence[Entry]) -> str:
+    """How to answer for falls, as a command that runs: every key is named."""
+    keys = " ".join(f"--finding {_quoted(one.key)}" for one in entries)
+    keys += " --production FILE" if entries[0].is_of_production else ""
+    return f"answer for {'it' if len(entries) == 1 else 'them'} ({source.ack} {keys} --reason TEXT)"
+
+
+def _quoted(key: str) -> str:
+    return key if key.replace(".", "").replace("_", "").isalnum() else shlex.quote(key)
+
+
+def _missed(source: AskSource) -> Iterable[Ask]:
+    """Missed targets of figures that no other ask is about."""
+    asked = _fallen(source) | set(_still_open(source))
+    for row in source.rows:
+        for one in row.judgements.values():
+            if one.verdict != "missed" or (row.id, one.metric) in asked:
+                continue
+            result = row.results[one.metric]
+            text = (
+                f"{METRIC_NAMES[one.metric]} of {row.name} is {numbers.share(result.value)}, with 95% confidence at "
+                f"most {numbers.share(one.high)}, and so below its target of {numbers.share(one.target, 0)}: "
+                f"{_advice(one.metric, row)}"
+            )
+            items = source.errors(row.id, one.metric, None)
+            yield Ask(BELOW + source.severity(row.id), source.owner(row.id), text, row.id, items=items)
+
+
+def _is_missed(row: CategoryRow | None, metric: str) -> bool:
+    return row is not None and metric in row.judgements and row.judgements[metric].verdict == "missed"
+
+
+def _below(row: CategoryRow | None, metric: str, subject: str = "It") -> str:
+    """A sentence on a missed target, for an ask about the figure; empty without one."""
+    if row is None or not _is_missed(row, metric):
+        return ""
+    one = row.judgements[metric]
+    value = f"{numbers.share(row.results[metric].value)} now, with 95% confidence at most {numbers.share(one.high)}"
+    return f" {subject} is {value}: below its target of {numbers.share(one.target, 0)}."
+
+
+def _advice(metric: str, row: CategoryRow) -> str:
+    n_wrong = round(row.results[metric].n * (1 - row.results[metric].value))
+    if metric == "recall":
+        return f"read the {plural(n_wrong, 'missed item')} and change prompt or rules."
+    return f"read the {plural(n_wrong, 'wrongly flagged item')}, or lower the target on purpose."
