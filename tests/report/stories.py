@@ -83,6 +83,7 @@ class Story:
         fingerprints: dict[str, Any] | None = None,
         baseline: str | None = None,
         scores: dict[str, dict[str, np.ndarray]] | None = None,
+        latency: float | None = None,
         **meta: Any,
     ) -> Any:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,8 @@ class Story:
             for index in range(self.n):
                 decided = {one: _plain(values[index]) for one, values in by_category.items()}
                 row: dict[str, Any] = {"id": f"i{index:04d}", "decisions": decided}
+                if latency is not None:
+                    row["latency_ms"] = latency
                 if scores and name in scores:
                     row["scores"] = {one: round(float(values[index]), 4) for one, values in scores[name].items()}
                 if outcomes and name in outcomes and outcomes[name][index] != "ok":

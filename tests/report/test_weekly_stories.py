@@ -386,7 +386,7 @@ def test_a_long_headline_leaves_room_for_the_asks(tmp_path):
     ):
         text = digest(many)
         assert len(text) < LIMIT
-        assert f"- policy-hate: {data.asks[0].text}" in text
+        assert f"- by {data.asks[0].due}, policy-hate: {data.asks[0].text}" in text
         assert "MORE HARM MISSED" in text
         assert "more lines in the report" in text
     lines = digest(data).splitlines()
