@@ -85,7 +85,7 @@ def test_latency_that_grew_by_half_is_asked_about(tmp_path, before, now, is_aske
 
 def test_open_falls_are_counted_once_on_the_first_screen(tmp_path):
     """ "1 more fall is still open in the ledger" stood above "Also still open", which told it."""
-    gold = {name: GOLD for name in ("hate", "spam", "scam")}
+    gold = dict.fromkeys(("hate", "spam", "scam"), GOLD)
     story = Story(tmp_path, gold)
     for week, n in ((43, 190), (44, 190), (45, 100), (46, 100)):
         story.run({"main": {name: caught(GOLD, n) for name in gold}}, week=f"2026-W{week}")

@@ -295,7 +295,8 @@ class WeeklyPage:
     def asks_by_function(self) -> list[tuple[str, list[tuple[str, list[Ask]]]]]:
         """Function -> owners: both in the order of their most urgent ask."""
         found: dict[str, dict[str, list[Ask]]] = {}
-        for one in sorted(self.data.asks, key=lambda one: (one.rank, FUNCTIONS.index(one.function))):
+        order: dict[str, int] = {name: at for at, name in enumerate(FUNCTIONS)}
+        for one in sorted(self.data.asks, key=lambda one: (one.rank, order.get(one.function, len(order)))):
             found.setdefault(one.function, {}).setdefault(one.owner, []).append(one)
         return [(name, list(owners.items())) for name, owners in found.items()]
 
