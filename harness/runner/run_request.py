@@ -20,7 +20,7 @@ from harness.records import EarlyStop, Eval, Item, PolicyFacts, Price, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
-from harness.runner.shards import Shard
+from harness.runner.shards import Shard, shares
 from harness.runs import InputFile, canonical_json
 from harness.runs.meta import eval_document
 
@@ -66,6 +66,14 @@ class Bounds(NamedTuple):
     tokens: int | None
 
 
+class Part(NamedTuple):
+    """Which items are asked, in golden order; where they stand among those of the whole run; how many it has."""
+
+    indices: Sequence[int]
+    positions: Sequence[int]
+    n_of_whole: int
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """Everything a run needs.
@@ -85,6 +93,7 @@ class RunRequest:
         only: How they were chosen, in words.
         is_batch: Whether models are asked in batches; no part of the id, since the records are the same.
         shard: The part of these items that this run asks; all for None.
+        known_part: What ``part`` gives, where somebody has found it already for all shards at once.
         is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
         seed: Seed of the sample.
@@ -126,6 +135,7 @@ class RunRequest:
     chosen: Sequence[int] | None = None
     only: Sequence[str] = ()
     shard: Shard | None = None
+    known_part: Part | None = None
     is_batch: bool = False
     stop_alone: frozenset[str] = frozenset()
 
@@ -141,17 +151,28 @@ class RunRequest:
         if len(set(ids)) != len(ids):
             raise HarnessError(f"two candidates have the same name: {', '.join(ids)}", allowed="each name once")
 
-    def part(self) -> tuple[Sequence[int], Sequence[int], int]:
-        """Which items are asked, in golden order; where they stand among those of the whole run; how many it has."""
+    def part(self) -> Part:
+        """What of the run is asked here."""
+        if self.known_part is not None:
+            return self.known_part
         selected = self.selected()
         if self.shard is None:
-            return selected, range(len(selected)), len(selected)
+            return Part(selected, range(len(selected)), len(selected))
+        positions = self.shard.holds(self._ids_of(selected))
+        return Part([selected[at] for at in positions], positions, len(selected))
+
+    def parts(self, of: int) -> list[Part]:
+        """What ``part`` gives to each of ``of`` shards, in one pass over the ids."""
+        selected = self.selected()
+        found = shares(self._ids_of(selected), of)
+        return [Part([selected[at] for at in positions], positions, len(selected)) for positions in found]
+
+    def _ids_of(self, selected: Sequence[int]) -> Iterable[str]:
         ids: Iterable[str] = self.golden.ids()
-        if len(selected) != len(self.golden):
-            every = list(ids)
-            ids = (every[at] for at in selected)
-        positions = self.shard.holds(ids)
-        return [selected[at] for at in positions], positions, len(selected)
+        if len(selected) == len(self.golden):
+            return ids
+        every = list(ids)
+        return (every[at] for at in selected)
 
     def indices(self) -> Sequence[int]:
         """Which items are asked, in golden order."""

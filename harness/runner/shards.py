@@ -59,6 +59,21 @@ class Shard(NamedTuple):
         return owns
 
 
+def shares(ids: Iterable[str], of: int) -> list[list[int]]:
+    """Positions of the ids that belong to each of ``of`` shards, in one pass.
+
+    >>> shares(["a", "b", "c", "d"], 3) == [Shard(n, 3).holds(["a", "b", "c", "d"]) for n in (1, 2, 3)]
+    True
+    """
+    found: list[list[int]] = [[] for _ in range(of)]
+    empty, number = _EMPTY.copy, int.from_bytes
+    for at, item_id in enumerate(ids):
+        digest = empty()
+        digest.update(item_id.encode("utf-8", "surrogatepass"))
+        found[number(digest.digest(), "big") % of].append(at)
+    return found
+
+
 def read_shard(text: str) -> Shard:
     """``i/n`` as a person types it.
 

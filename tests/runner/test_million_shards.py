@@ -109,7 +109,8 @@ class Watched(threading.Thread):
                 if began not in self.seen and self.mark not in (folder / "environ").read_bytes().split(b"\0"):
                     continue  # asked again: a child has its own environment only once it has begun its program
                 self.seen[began] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-                self.names[began] = (folder / "cmdline").read_bytes()[:90]
+                if name := (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode():
+                    self.names[began] = name
 
     def total(self):
         self.is_over.set()
@@ -172,7 +173,7 @@ def test_a_million_items_through_ray(tmp_path):
     driver = cpu_seconds(started(tmp_path, *command, HARNESS_TEST_TOKEN=token))
     together = watched.total()
     for one, seconds in sorted(watched.seen.items(), key=lambda one: -one[1]):
-        print(f"{seconds:.2f}", watched.names[one])
+        print(f"{seconds:6.2f} s", watched.names.get(one, "")[:100])
     (run,) = (one for one in (tmp_path / "ray").iterdir() if (one / "run.json").exists())
     for table in SAME:
         assert (tmp_path / "one" / run.name / table).read_bytes() == (run / table).read_bytes()

@@ -22,6 +22,7 @@ from harness.runner import RunSummary, run_eval
 from harness.runner.journals import spent_in
 from harness.runner.local import as_before, stored_run
 from harness.runner.record import is_final
+from harness.runner.run_request import Part
 from harness.runner.shards import Shard
 from harness.runner.shared import Line, Sharing
 
@@ -90,6 +91,7 @@ class _Prepared:
     """What this worker process has read, for as long as it works on one execution of the driver."""
 
     found: dict[str, PreparedRun] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
 
 
 _PREPARED = _Prepared()
@@ -120,7 +122,15 @@ def _run_shard(order: Order, shard: Shard, number: int, desk: Any) -> RunSummary
     import ray
 
     prepared = _prepared(order)
-    request = dataclasses.replace(prepared.request, shard=shard, cache_path=order.journal(shard), behind=order.behind)
+    if len(_PREPARED.parts) != shard.of:
+        _PREPARED.parts = prepared.request.parts(shard.of)
+    request = dataclasses.replace(
+        prepared.request,
+        shard=shard,
+        known_part=_PREPARED.parts[shard.part - 1],
+        cache_path=order.journal(shard),
+        behind=order.behind,
+    )
     if request.run_id(__version__) != order.run_id:
         raise HarnessError(
             "this machine reads other files, or another version of the harness, than the one that began the run",
@@ -147,6 +157,7 @@ def _prepared(order: Order) -> PreparedRun:
     """The run with all its files, read once in every worker process."""
     if order.token not in _PREPARED.found:
         _PREPARED.found.clear()
+        _PREPARED.parts.clear()
         _require_shared(order)
         os.chdir(order.folder)
         prepared = prepare_run(order.eval_path, order.options, os.environ)
