@@ -117,6 +117,20 @@ def refused(tmp_path, names):
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "more", [{}, {"limit": 70}, {"chosen": list(range(5, 300, 2))}, {"limit": 30, "chosen": [9, 4, 70, 71]}]
+)
+def test_one_pass_finds_what_each_shard_finds_for_itself(tmp_path, more):
+    request = make_request(tmp_path, FakeGolden(300), **more)
+    for number, part in enumerate(request.parts(7), 1):
+        alone = replace(request, shard=Shard(number, 7)).part()
+        assert (list(part.indices), list(part.positions), part.n_of_whole) == (
+            list(alone.indices),
+            list(alone.positions),
+            alone.n_of_whole,
+        )
+
+
 def test_missing_doubled_and_foreign_shards_are_refused(tmp_path):
     golden = FakeGolden(60)
     one, two, three = (summary.path for summary in shards_of(tmp_path, 3, golden))
