@@ -1,48 +1,42 @@
 """Two candidates of stored runs -> a gate report.
 
-Decides which runs are too broken to judge, what the report says beside the core's verdict, and that counts are items,
-however often each was asked. Tests, tiers and corrections are the core's.
+Decides which runs are too broken to judge, and what the report says beside the core's verdict. Tests, tiers and
+corrections are the core's; what is said of each check is decided by ``check_reports``.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.checks import CheckResult, CheckSpec
+from harness.core.checks import CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
-from harness.core.metric_facts import NO_ITEMS
-from harness.core.metric_table import table_metric
-from harness.core.planning import MOST_FURTHER
 from harness.core.repeats import flip_rate, noise_floor
 from harness.core.results import MetricResult
 from harness.core.statements import Statement
 from harness.errors import HarnessError
-from harness.gating.across import item_metric, split_change
-from harness.gating.checks import ALL_ITEMS, gate_of, is_implied, resolve_checks
+from harness.gating.across import split_change
+from harness.gating.check_reports import check_reports, pooled_reports, share_of_items
+from harness.gating.checks import gate_of, resolve_checks
 from harness.gating.choose import pair_names
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.findings import evidence_of, pair_findings
 from harness.gating.findings.stored import check_facts
-from harness.gating.gate_report import SEVERAL, CheckReport, Fallback, GateReport, GateSide
+from harness.gating.gate_report import Fallback, GateReport, GateSide
 from harness.gating.must_catch import must_catch_of, with_must_catch
-from harness.gating.points import PointPairs, levels_with_choice, pairs_at_points, point_remarked, readings_at_points
+from harness.gating.points import pairs_at_points, readings_at_points
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
 from harness.measure.pairs import Pairs, System, pair_runs
 from harness.measure.run_facts import latency_percentiles, signature_of
 from harness.measure.weighted import weights_of
-from harness.records import MISSING
 from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES, WITHHELD
 from harness.runs import Run
 from harness.runs.integrity import verify
-
-NOT_DECIDED = "not decided"
 
 
 def gate_runs(
@@ -73,10 +67,11 @@ def gate_runs(
     for run in dict.fromkeys((candidate_run, baseline_run)):
         _refuse_sequential(run)
         verify(run)
+    sides = (baseline_run, baseline, candidate_run, candidate)
     across, positions = None, None
     if across_versions and baseline_run is not candidate_run:
         positions = shared_positions(baseline_run, candidate_run)
-        across = split_change(baseline_run, baseline, candidate_run, candidate, positions)
+        across = split_change(*sides, positions)
     else:
         require_same(
             baseline_run,
@@ -85,7 +80,7 @@ def gate_runs(
         )
     spec = candidate_run.meta.eval
     gate = gate_of(spec)
-    pairs = pair_runs(baseline_run, baseline, candidate_run, candidate, positions=positions)
+    pairs = pair_runs(*sides, positions=positions)
     specs, left_out = split_checks(
         resolve_checks(gate.checks, pairs.categories, int(pairs.is_asked.sum())),
         gate.checks,
@@ -93,12 +88,11 @@ def gate_runs(
         names=(baseline, candidate),
         can_fail=not is_call_free(candidate_run.meta.fingerprint(candidate)) or bool(pairs.candidate.has_failed.any()),
     )
-    points = pairs_at_points(baseline_run, baseline, candidate_run, candidate, specs, positions)
+    points = pairs_at_points(*sides, specs, positions)
     alpha, seed = gate.alpha / 2**n_earlier_looks, spec.seed
-    most = spec.max_error_rate
     arrays = replace(pairs.arrays(), at={metric: one.arrays for metric, one in points.items()})
     alternatives = pairs.alternatives()
-    is_aa = is_same_system(baseline_run, baseline, candidate_run, candidate)
+    is_aa = is_same_system(*sides)
     result = gate_arrays(
         arrays,
         categories=pairs.categories,
@@ -107,58 +101,39 @@ def gate_runs(
         alternatives=alternatives,
         alternatives_at=readings_at_points(points, tuple(alternatives)),
         alpha=alpha,
-        max_missing=most,
+        max_missing=spec.max_error_rate,
         n_resamples=n_resamples,
         is_same_system=is_aa,
     )
-    broken = [
-        *_broken_side(candidate_run, candidate, pairs.candidate, most),
-        *_broken_side(baseline_run, baseline, pairs.baseline, most),
-        *_lost_coverage(pairs, specs, candidate),
-    ]
-    if broken:
+    if broken := _broken(*sides, pairs, specs):
         result = replace(result, verdict="INVALID", reasons=tuple(broken))
     elif result.verdict != "INVALID":
         result = with_coverage(result, left_out, gate.checks)
     must_catch = must_catch_of(candidate_run, candidate, baseline_run, baseline)
     result = with_must_catch(result, must_catch)
-    flagged = Fallback(
-        {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
-        {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},
-        {} if result.verdict == "INVALID" else dict(result.sensitivity),
-    )
     missing = missing_pairs(arrays).reshape(-1, pairs.n_repeats, len(pairs.categories))
-    checks = tuple(
-        CheckReport(
-            _with_point(_in_items(check, pairs.n_repeats), points, missing),
-            *_levels_of(check.spec, pairs, points, missing),
-            is_implied(check.spec, gate.checks),
-            _n_missing(missing, check.spec, pairs),
-        )
-        for check in result.checks
-    )
-    several = MetricResult.undefined(SEVERAL)
+    n_missing = int(missing.any(axis=(1, 2)).sum())
     report = GateReport(
         verdict=result.verdict,
         reasons=result.reasons,
-        checks=checks,
-        pooled=tuple(CheckReport(_in_items(pool, pairs.n_repeats), several, several) for pool in result.pooled),
+        checks=check_reports(result, pairs, points, missing, gate.checks),
+        pooled=pooled_reports(result, pairs.n_repeats),
         eval_name=candidate_run.meta.eval_name,
         alpha=alpha,
         seed=seed,
         golden_set=candidate_run.meta.golden_set,
         n_items=len(pairs.item_ids),
-        n_missing=int(missing.any(axis=(1, 2)).sum()),
+        n_missing=n_missing,
         n_withheld=int(np.count_nonzero(~pairs.is_asked)),
         baseline=_side(baseline_run, baseline, source),
         candidate=_side(candidate_run, candidate, "this run"),
-        fallback=flagged,
+        fallback=_fallback(*sides, pairs, result),
         flips=pairs.flips(),
         flip_rates=_flip_rates(pairs),
         noise_floor=_noise_floor(pairs) if is_aa and baseline_run is not candidate_run else {},
         across=across,
         notes=(
-            *_notes(result, candidate_run, baseline_run, int(missing.any(axis=(1, 2)).sum()), is_aa),
+            *_notes(result, candidate_run, baseline_run, n_missing, is_aa),
             *_sample_notes(pairs, {"baseline": baseline, "candidate": candidate}),
             *coverage_notes(left_out),
             *_look_notes(n_earlier_looks, alpha),
@@ -170,10 +145,31 @@ def gate_runs(
     if not with_findings or across is not None:
         return report
     names = pair_names(baseline, baseline_run.meta.run_id, candidate, candidate_run.meta.run_id)
-    evidence = evidence_of(
-        baseline_run, baseline, candidate_run, candidate, checks=check_facts(report.all_checks), names=names
-    )
+    evidence = evidence_of(*sides, checks=check_facts(report.all_checks), names=names)
     return replace(report, findings=pair_findings(evidence))
+
+
+def _broken(
+    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, pairs: Pairs, specs: Sequence[CheckSpec]
+) -> list[Statement]:
+    """Why the two are no basis for a verdict."""
+    most = candidate_run.meta.eval.max_error_rate
+    return [
+        *_broken_side(candidate_run, candidate, pairs.candidate, most),
+        *_broken_side(baseline_run, baseline, pairs.baseline, most),
+        *_lost_coverage(pairs, specs, candidate),
+    ]
+
+
+def _fallback(
+    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, pairs: Pairs, result: GateResult
+) -> Fallback:
+    """What failed answers were taken for, how many there are, and what else they would have come to."""
+    return Fallback(
+        {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
+        {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},
+        {} if result.verdict == "INVALID" else dict(result.sensitivity),
+    )
 
 
 def _sample_notes(pairs: Pairs, names: Mapping[str, str]) -> list[Statement]:
@@ -257,76 +253,6 @@ def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> 
     return [Statement("lost_coverage", facts={"candidate": candidate, "categories": names})]
 
 
-def _levels(
-    spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_], metric: str | None = None
-) -> tuple[MetricResult, MetricResult]:
-    """The check's metric, or another, of both on the items of their difference, each with its own 95% interval."""
-    kept, k = pairs.is_asked, pairs.n_repeats
-    groups = None if pairs.groups is None else pairs.groups[kept]
-    both = (pairs.baseline, pairs.candidate)
-    if spec.metric == "failure_rate":
-        is_missing = missing.any(axis=2)
-        chosen = slice(None) if spec.category == ALL_ITEMS else [pairs.categories.index(spec.category)]
-        failed = (np.any(one.has_failed[kept, :k][:, :, chosen], axis=2) for one in both)
-        a, b = (_share_of_items(np.asarray(flags, dtype=np.bool_), np.asarray(is_missing), groups) for flags in failed)
-        return a, b
-    column = pairs.categories.index(spec.category)
-    gold = pairs.y_true[kept, column]
-    weights = None if pairs.weights is None else pairs.weights[kept]
-    found = []
-    for one in both:
-        if one.decides[column]:
-            paired = np.where(missing[:, :, column], MISSING, one.declared[kept, :k, column]).astype(np.int8)
-            found.append(item_metric(table_metric(metric or spec.metric), gold, paired, groups, weights))
-        else:
-            found.append(MetricResult.undefined(NOT_DECIDED))
-    return found[0], found[1]
-
-
-def _levels_of(
-    spec: CheckSpec, pairs: Pairs, points: Mapping[str, PointPairs], missing: NDArray[np.bool_]
-) -> tuple[MetricResult, MetricResult]:
-    """Baseline and candidate as the check judges them."""
-    point = points.get(spec.metric)
-    if point is None:
-        return _levels(spec, pairs, missing)
-    return levels_with_choice(point, spec.category, _levels(spec, point.pairs, missing))
-
-
-def _with_point(check: CheckResult, points: Mapping[str, PointPairs], missing: NDArray[np.bool_]) -> CheckResult:
-    """The same check with its thresholds and what they keep, where it is one at an operating point."""
-    point = points.get(check.spec.metric)
-    if point is None or check.verdict == "NOT_EVALUABLE":
-        return check
-    return point_remarked(check, point, _levels(check.spec, point.pairs, missing, point.metric.held))
-
-
-def _n_missing(missing: NDArray[np.bool_], spec: CheckSpec, pairs: Pairs) -> int:
-    """Items of a check that lack an answer of either system in some repeat."""
-    chosen = missing if spec.metric == "failure_rate" else missing[:, :, [pairs.categories.index(spec.category)]]
-    return int(chosen.any(axis=(1, 2)).sum())
-
-
-def _share_of_items(
-    flags: NDArray[np.bool_], is_missing: NDArray[np.bool_], groups: NDArray[np.int64] | None
-) -> MetricResult:
-    """Share of calls with a property, its interval knowing that an item's calls are one cluster."""
-    coded = np.where(is_missing, MISSING, flags).astype(np.int8)
-    result = item_metric("fpr", np.zeros(coded.shape[0], dtype=np.int8), coded, groups)
-    return result if result.is_defined else replace(result, reason=NO_ITEMS)
-
-
-def _in_items(check: CheckResult, n_repeats: int) -> CheckResult:
-    """The same check with its counts in items, not rows; a number of items that nobody will label is not given."""
-    needed = None if check.items_needed is None else math.ceil(check.items_needed / n_repeats)
-    if needed is not None and needed > MOST_FURTHER:
-        remark = Statement("too_many_needed", facts={"more_than": MOST_FURTHER, "unit": check.items_unit})
-        check, needed = replace(check, items_unit=None, remarks=(*check.remarks, remark)), None
-    return replace(
-        check, n=round(check.n / n_repeats), difference=check.difference.per_item(n_repeats), items_needed=needed
-    )
-
-
 def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
     """Per category, how often each system disagrees with itself; empty without repeats."""
     if pairs.n_repeats == 1:
@@ -371,7 +297,7 @@ def _side(run: Run, candidate: str, source: str) -> GateSide:
         candidate=candidate,
         signature=signature_of(run, candidate),
         outcomes=outcomes,
-        failure_rate=_share_of_items(has_failed, _has_no_answer(run, candidate), run.clusters),
+        failure_rate=share_of_items(has_failed, _has_no_answer(run, candidate), run.clusters),
         cost_usd=rows.total_cost_usd,
         latency_ms=latency_percentiles(rows),
         source=source,
