@@ -28,7 +28,7 @@ from harness.runner.engine import Engine
 from harness.runner.failures import Failures
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
-from harness.runner.run_request import RunRequest, RunSummary
+from harness.runner.run_request import Bounds, RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.shared import Sharing
 from harness.runner.targets import own_limiter
@@ -83,7 +83,6 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     began, created = around.clock(), around.now()
     indices, positions, n_of_whole = request.part()
     bounds = request.bounds(len(indices), n_of_whole)
-    names = [candidate.id for candidate in request.candidates]
     Budget(bounds.usd, request.endpoints.values(), max_tokens=bounds.tokens)  # wrong settings first
     n_rows = len(indices) * request.repeats
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
@@ -92,15 +91,18 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         from harness.runner.batch import BatchBook, BatchFill, check_batches
 
         check_batches(request.endpoints)
-    failures = Failures()
-    with ResponseCache(request.cache_path, around.now, request.ledger or run_id, request.behind) as cache:
-        before = cache.spent()
-        if around.sharing is None:
-            budget = Budget(
-                bounds.usd, request.endpoints.values(), max_tokens=bounds.tokens, before=before, book=cache.book
-            )
-        else:
-            budget = around.sharing.budget(request, cache, before)
+    failures, ledger = Failures(), request.ledger or run_id
+    with ResponseCache(request.cache_path, around.now, ledger, request.behind) as cache:
+        budget = _budget(request, around.sharing, bounds, cache)
+        asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
+        progress = Progress(
+            n_rows * len(request.candidates),
+            around.stream,
+            around.clock,
+            lambda: budget.spent_usd,
+            n_asking=n_rows * len(asking),
+            slowed=lambda: "; ".join(filter(None, (caller.slowed(), cache.held()))) or None,
+        )
         stopped = asyncio.Event()
         way = Live(request.endpoints, transport, budget)
         if request.is_batch:
@@ -109,37 +111,14 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 indices,
                 cache,
                 budget,
-                BatchBook(cache, request.ledger or run_id),
+                BatchBook(cache, ledger),
                 sleep=around.sleep,
                 rng=around.rng,
-                say=lambda line: progress.say(line),
+                say=progress.say,
                 stopped=stopped,
             )
             way = InBatches(request, fill)
-        caller = Caller(
-            way.endpoints,
-            cache,
-            way.transport,
-            way.budget,
-            wave=request.wave,
-            clock=around.clock,
-            now=around.now,
-            sleep=around.sleep,
-            rng=around.rng,
-            was_answered=lambda model_id: was_answered(request, cache, model_id),
-            is_batch=request.is_batch,
-            stopped=stopped,
-            limiter=own_limiter if around.sharing is None else around.sharing.limiter,
-        )
-        asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
-        progress = Progress(
-            n_rows * len(names),
-            around.stream,
-            around.clock,
-            lambda: budget.spent_usd,
-            n_asking=n_rows * len(asking),
-            slowed=lambda: "; ".join(filter(None, (caller.slowed(), cache.held()))) or None,
-        )
+        caller = _caller(request, around, cache, way, stopped)
         if damage is not None:
             progress.say(f"Warning: {damage}; the run is made again from the journal")
         if cache.warning is not None:
@@ -150,15 +129,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             failures.add(row)
             progress.add(row.answer.outcome, is_asking=row.candidate in asking, is_called=is_called)
 
-        writer = RunWriter(
-            runs_dir,
-            run_id,
-            categories=request.golden.categories,
-            slices=slice_names(request),
-            candidates=names,
-            unlabelled=[name for name in request.policy.categories if name not in request.golden.categories],
-            is_shard=request.shard is not None,
-        )
+        writer = _writer(request, runs_dir, run_id)
         try:
             engine = Engine(
                 request.candidates,
@@ -174,21 +145,10 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                 n_rows=n_rows,
                 stop_alone=request.stop_alone,
             )
-
-            def interrupted() -> None:
-                if caller.n_open:
-                    progress.say(
-                        f"Stopping: {caller.n_open:,} calls are under way and are waited for (they are paid for); "
-                        "once more ends them at once"
-                    )
-
-            signals = _stopped_by_signals(
-                engine, interrupted, is_wanted=around.takes_signals, on_stoppable=around.on_stoppable
-            )
             shared: AbstractAsyncContextManager[None] = nullcontext()
             if around.sharing is not None:
                 shared = around.sharing.open(request, lambda: progress.done)
-            async with _shown(progress, cache), signals, shared:
+            async with _shown(progress, cache), _stopped_by_signals(engine, caller, progress, around), shared:
                 try:
                     await way.fill()
                     await engine.run()
@@ -228,20 +188,11 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     return RunSummary(
         run_id=run_id,
         path=path,
-        status=result.status,
         items=result.n_items,
-        calls=result.calls,
-        cached=result.cached,
-        cost_usd=result.cost_usd,
         wall_s=around.clock() - began,
         errors=sum(counts.get("error", 0) for counts in result.counts.values()),
         not_asked=sum(counts.get(NOT_ASKED, 0) for counts in result.counts.values()),
-        reason=result.reason,
         stopped=frozenset() if engine.reason else frozenset(engine.stopped),
-        counts=result.counts,
-        error_reasons=result.error_reasons,
-        answers_cost_usd=result.answers_cost_usd,
-        unknown_calls=result.unknown_calls,
         unpriced_calls=n_unpriced,
         unknown_usd=budget.now.unknown_usd,
         spent_before_usd=budget.before.usd + budget.before.unknown_usd,
@@ -249,6 +200,53 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         examples=examples,
         whole=None if request.shard is None else request.run_id(__version__),
         warning=cache.warning,
+        **{name: getattr(result, name) for name in TOLD},
+    )
+
+
+TOLD = (
+    "status", "reason", "counts", "error_reasons", "calls", "cached", "cost_usd", "unknown_calls", "answers_cost_usd",
+)  # fmt: skip
+"""What a summary says as run.json does."""
+
+
+def _budget(request: RunRequest, sharing: Sharing | None, bounds: Bounds, cache: ResponseCache) -> Budget:
+    before = cache.spent()
+    if sharing is not None:
+        return sharing.budget(request, cache, before)
+    endpoints = request.endpoints.values()
+    return Budget(bounds.usd, endpoints, max_tokens=bounds.tokens, before=before, book=cache.book)
+
+
+def _caller(
+    request: RunRequest, around: Surroundings, cache: ResponseCache, way: Live, stopped: asyncio.Event
+) -> Caller:
+    return Caller(
+        way.endpoints,
+        cache,
+        way.transport,
+        way.budget,
+        wave=request.wave,
+        clock=around.clock,
+        now=around.now,
+        sleep=around.sleep,
+        rng=around.rng,
+        was_answered=lambda model_id: was_answered(request, cache, model_id),
+        is_batch=request.is_batch,
+        stopped=stopped,
+        limiter=own_limiter if around.sharing is None else around.sharing.limiter,
+    )
+
+
+def _writer(request: RunRequest, runs_dir: str | Path, run_id: str) -> RunWriter:
+    return RunWriter(
+        runs_dir,
+        run_id,
+        categories=request.golden.categories,
+        slices=slice_names(request),
+        candidates=[candidate.id for candidate in request.candidates],
+        unlabelled=[name for name in request.policy.categories if name not in request.golden.categories],
+        is_shard=request.shard is not None,
     )
 
 
@@ -351,13 +349,7 @@ async def _shown(progress: Progress, cache: ResponseCache) -> Any:
 
 
 @asynccontextmanager
-async def _stopped_by_signals(
-    engine: Engine,
-    on_first: Callable[[], None],
-    *,
-    is_wanted: bool,
-    on_stoppable: Callable[[Callable[[], None]], None] | None,
-) -> Any:
+async def _stopped_by_signals(engine: Engine, caller: Caller, progress: Progress, around: Surroundings) -> Any:
     """The first signal ends the run in order, the second one cancels open calls, the third is not ours."""
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
@@ -367,7 +359,11 @@ async def _stopped_by_signals(
         nonlocal n_received
         n_received += 1
         if n_received == 1:
-            on_first()
+            if caller.n_open:
+                progress.say(
+                    f"Stopping: {caller.n_open:,} calls are under way and are waited for (they are paid for); "
+                    "once more ends them at once"
+                )
             engine.stop("interrupted")
         else:
             engine.cancel()
@@ -377,9 +373,9 @@ async def _stopped_by_signals(
         while installed:
             loop.remove_signal_handler(installed.pop())
 
-    if on_stoppable is not None:
-        on_stoppable(lambda: _told(loop, receive))
-    if is_wanted:
+    if around.on_stoppable is not None:
+        around.on_stoppable(lambda: _told(loop, receive))
+    if around.takes_signals:
         for one in STOP_SIGNALS:
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not on this system, or not the main thread
                 loop.add_signal_handler(one, receive)
