@@ -6,10 +6,7 @@ Decides which characters a template may print and what the page may load (nothin
 from __future__ import annotations
 
 import base64
-import hashlib
 import math
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from markupsafe import Markup
@@ -18,7 +15,7 @@ from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry, not_restated
 from harness.report.parts import numbers
-from harness.report.parts.assets import script
+from harness.report.parts.assets import asset, script, sha256_source
 from harness.report.parts.isolation import isolated
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
@@ -57,15 +54,6 @@ _ICONS = {"good": "✓", "bad": "✗", "open": "!", "neutral": "·"}
 _VERDICTS = {"met": "✓ met", "missed": "✗ missed", "open": "? cannot tell yet"}
 
 
-@cache
-def _asset(name: str) -> str:
-    return (resources.files("harness") / "report" / "templates" / name).read_text(encoding="utf-8")
-
-
-def _sha256(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
-
-
 def write_html(data: WeeklyData, path: Path, text_mode: TextMode) -> Path:
     """Write the page."""
     path.write_text(render_page(data, text_mode), encoding="utf-8")
@@ -84,10 +72,10 @@ class WeeklyPage:
     def __init__(self, data: WeeklyData, text_mode: TextMode) -> None:
         self.data = data
         self.text_mode = text_mode
-        self.css = Markup(_asset("report.css") + _asset("weekly.css"))
+        self.css = Markup(asset("report.css") + asset("weekly.css"))
         self.script = Markup(script("weekly"))
         self.policy = (
-            f"default-src 'none'; script-src {_sha256(self.script)}; style-src {_sha256(self.css)}; img-src data:; "
+            f"default-src 'none'; script-src {sha256_source(self.script)}; style-src {sha256_source(self.css)}; img-src data:; "
             "base-uri 'none'; form-action 'none'"
         )
         self.icon = _ICONS[data.tone]
