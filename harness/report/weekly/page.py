@@ -75,8 +75,8 @@ class WeeklyPage:
         self.css = Markup(asset("report.css") + asset("weekly.css"))
         self.script = Markup(script("weekly"))
         self.policy = (
-            f"default-src 'none'; script-src {sha256_source(self.script)}; style-src {sha256_source(self.css)}; img-src data:; "
-            "base-uri 'none'; form-action 'none'"
+            f"default-src 'none'; script-src {sha256_source(self.script)}; style-src {sha256_source(self.css)}; "
+            "img-src data:; base-uri 'none'; form-action 'none'"
         )
         self.icon = _ICONS[data.tone]
         self.metrics = list(METRIC_NAMES.items())
