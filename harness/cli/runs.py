@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import find_run, json_option, note, print_json, run_argument, runs_dir_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.report.headlines import Headline
+    from harness.report.parts.tables import Table
     from harness.runs import RunMeta
+    from harness.runs.listing import RunList
 
 MOST_SHOWN = 20
 
@@ -37,35 +42,37 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     """
     from harness.cli.weekly import eval_name_of
     from harness.report.headlines import headlines
-    from harness.runs import meta_document
     from harness.runs.asked import by_last_asked, read_note
 
     most = None if is_all else MOST_SHOWN
-    found = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None, most=most)
-    for one in found.damaged:
+    shown = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None, most=most)
+    for one in shown.damaged:
         note(f"Left out, damaged: {one}")
-    shown = found
     numbers_of = headlines(runs_dir, shown)
     notes = {meta.run_id: read_note(runs_dir, meta.run_id) for meta in shown}
     if as_json:
-        print_json(
-            [
-                {
-                    **meta_document(meta),
-                    "label": meta.wave,
-                    "note": notes[meta.run_id],
-                    "headline": numbers_of[meta.run_id].as_dict() if meta.run_id in numbers_of else None,
-                }
-                for meta in shown
-            ]
-        )
-        return
-    from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, to_terminal
-
-    if not shown:
+        print_json([_listed(meta, notes[meta.run_id], numbers_of.get(meta.run_id)) for meta in shown])
+    elif not shown:
         click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
-        return
+    else:
+        from harness.report.parts.tables import to_terminal
+
+        click.echo(to_terminal(_table(shown, notes, numbers_of)))
+
+
+def _listed(meta: RunMeta, text: str | None, headline: Headline | None) -> dict[str, Any]:
+    """A run in the shape of ``harness runs list --json``."""
+    from harness.runs import meta_document
+
+    told = None if headline is None else headline.as_dict()
+    return {**meta_document(meta), "label": meta.wave, "note": text, "headline": told}
+
+
+def _table(shown: RunList, notes: Mapping[str, str | None], numbers_of: Mapping[str, Headline]) -> Table:
+    """A row a run; labels and notes where a run has one."""
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
     columns = (
         "Run", "Made", "Label", "Status", "Golden set", "Items", "Candidates", "Recall", "Precision", "Spent", "Note",
     )  # fmt: skip
@@ -86,9 +93,9 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     ]
     several = [meta for meta in shown if len(meta.candidates) > 1]
     whose = ("Recall and precision: averages over the categories, of the first candidate.",) if several else ()
-    left = (f"{numbers.count(found.n_all - len(shown))} earlier runs: --all",) if len(shown) < found.n_all else ()
+    left = (f"{numbers.count(shown.n_all - len(shown))} earlier runs: --all",) if len(shown) < shown.n_all else ()
     kept = [at for at, name in enumerate(columns) if name not in ("Label", "Note") or any(row[at] for row in rows)]
-    table = Table(
+    return Table(
         "",
         tuple(columns[at] for at in kept),
         tuple(tuple(row[at] for at in kept) for row in rows),
@@ -96,7 +103,6 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         frozenset({"Items", "Recall", "Precision", "Spent"}),
         frozenset({"Run"}),
     )
-    click.echo(to_terminal(table))
 
 
 def _items(meta: RunMeta) -> str:

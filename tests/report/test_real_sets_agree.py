@@ -115,51 +115,15 @@ def _known(text):
     return "n/a" if text is None or text.startswith("n/a") else text
 
 
+FILES = {"value", "difference", "n", "newly", "a day", "verdict", "gate difference", "cost", "point"}
+OF_THE_GATE = {"value", "n", "newly", "verdict", "gate difference", "latency"}
 MUST_SHOW = {
-    "page": {
-        "value",
-        "difference",
-        "n",
-        "newly",
-        "a day",
-        "gold",
-        "verdict",
-        "gate difference",
-        "cost",
-        "latency",
-        "point",
-    },
-    "md": {
-        "value",
-        "difference",
-        "n",
-        "newly",
-        "a day",
-        "gold",
-        "verdict",
-        "gate difference",
-        "failed",
-        "outcome",
-        "cost",
-        "point",
-    },
-    "xlsx": {
-        "value",
-        "difference",
-        "n",
-        "p",
-        "newly",
-        "a day",
-        "verdict",
-        "gate difference",
-        "failed",
-        "slice",
-        "cost",
-        "point",
-    },
+    "page": FILES | {"gold", "latency"},
+    "md": FILES | {"gold", "failed", "outcome"},
+    "xlsx": FILES | {"p", "failed", "slice"},
     "terminal": {"value", "difference", "n", "p", "newly", "cost", "latency", "point"},
-    "comment": {"value", "n", "newly", "verdict", "gate difference", "latency"},
-    "summary": {"value", "n", "newly", "verdict", "gate difference", "latency"},
+    "comment": OF_THE_GATE,
+    "summary": OF_THE_GATE,
 }
 
 

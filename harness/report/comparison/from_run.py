@@ -17,7 +17,7 @@ import numpy as np
 from harness.gating.decide import gate_runs
 from harness.gating.findings.stored import check_facts, evidence_alone, evidence_of
 from harness.gating.gate_report import GateReport
-from harness.measure.compare import compare
+from harness.measure.compare import Comparison, compare
 from harness.measure.decisions import decisions
 from harness.measure.money import costs_nothing
 from harness.measure.point_pairs import point_pairs
@@ -77,37 +77,25 @@ def source_from_run(
         agreement: What the golden set's votes say by category and team.
         points: Metrics at operating points, beside those that the gate asks for.
     """
-    run = chosen[-1].run
-    first = chosen[0]
+    run, first = chosen[-1].run, chosen[0]
+    judged = chosen[1:] if has_baseline else ()
+    pair_of = {one.name: (first.run, first.candidate, one.run, one.candidate) for one in judged}
     scores = {one.name: score_candidate(one.run, one.candidate, points=points) for one in chosen}
     metrics = point_metrics(run, points)
-    at_points = {
-        one.name: point_pairs(first.run, first.candidate, one.run, one.candidate, metrics, n_resamples=n_resamples)
-        for one in (chosen[1:] if has_baseline else ())
-    }
-    comparisons, slice_changes, evidence = [], {}, {}
+    at_points = {name: point_pairs(*pair, metrics, n_resamples=n_resamples) for name, pair in pair_of.items()}
     gates = _gates(chosen, n_resamples) if has_baseline else {}
-    for one in chosen[1:] if has_baseline else ():
-        compared = compare(first.run, first.candidate, one.run, one.candidate, n_resamples=n_resamples)
-        slice_changes[one.name] = compare_slices(first.run, first.candidate, one.run, one.candidate)
-        comparisons.append(
-            replace(
-                compared,
-                baseline=replace(compared.baseline, candidate=first.name),
-                candidate=replace(compared.candidate, candidate=one.name),
-            )
+    comparisons = {name: compare(*pair, n_resamples=n_resamples) for name, pair in pair_of.items()}
+    slice_changes = {name: compare_slices(*pair) for name, pair in pair_of.items()}
+    evidence = {
+        name: evidence_of(
+            *pair,
+            comparison=comparisons[name],
+            slices=slice_changes[name],
+            checks=check_facts(gates[name].all_checks) if name in gates else (),
+            names=(first.name, name),
         )
-        gate = gates.get(one.name)
-        evidence[one.name] = evidence_of(
-            first.run,
-            first.candidate,
-            one.run,
-            one.candidate,
-            comparison=compared,
-            slices=slice_changes[one.name],
-            checks=() if gate is None else check_facts(gate.all_checks),
-            names=(first.name, one.name),
-        )
+        for name, pair in pair_of.items()
+    }
     if not has_baseline:
         evidence = {one.name: evidence_alone(one.run, one.candidate, scores[one.name], one.name) for one in chosen}
     withheld = run.is_withheld
@@ -122,7 +110,7 @@ def source_from_run(
         arms=tuple(_arm(one) for one in chosen),
         scores=RunScore(run.meta.run_id, run.meta.golden_set, scores),
         baseline=first.name if has_baseline else None,
-        comparisons=tuple(comparisons),
+        comparisons=tuple(_named(one, first.name, name) for name, one in comparisons.items()),
         gates=gates,
         slice_changes=slice_changes,
         evidence=evidence,
@@ -135,6 +123,15 @@ def source_from_run(
         agreement=agreement,
         definitions=definitions_of(run),
         points=at_points,
+    )
+
+
+def _named(compared: Comparison, baseline: str, candidate: str) -> Comparison:
+    """The comparison under the names that the report gives both."""
+    return replace(
+        compared,
+        baseline=replace(compared.baseline, candidate=baseline),
+        candidate=replace(compared.candidate, candidate=candidate),
     )
 
 
