@@ -62,7 +62,8 @@ def _asks(data: WeeklyData, room: int) -> list[str]:
     if not data.asks:
         return []
     lines = [
-        f"- {'overdue since' if one.is_overdue else 'by'} {one.due}, {chat_text(one.owner)}: {chat_text(one.text)}"
+        f"- {'overdue since' if one.is_overdue else 'by'} {chat_text(one.due)}, {chat_text(one.owner)}: "
+        f"{chat_text(one.text)}"
         for one in data.asks[:MOST_ASKS]
     ]
     while len(lines) > 1 and _size(lines) + MORE > room:
