@@ -21,20 +21,33 @@ NULL: Final = 0xFF  # the label is null; int8 -1
 UNKNOWN: Final = 0xFD  # the card declares that this value means nobody labelled it
 
 _CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "": NULL}
-_VIOLATES = frozenset(
+_TRUE = frozenset(
+    words(
+        "wahr vrai verdadero verdadeiro vero waar prawda sant sand sann tosi pravda igaz doğru истина істина αληθες "
+        "αληθής adevărat istina 真 tak evet ano igen kyllä так ναι 예 네 صحيح نعم"
+    )
+)
+"""What spreadsheets write for TRUE, and people for yes, where the language is another than those below."""
+_FALSE = frozenset(
+    words(
+        "falsch faux falso onwaar fałsz falskt falsk usann epätosi nepravda hamis yanlış yanliş ложь неистина хибність "
+        "ψευδες ψευδής fals laž 假 nie hayır hayir ne nem ei nee nej nei ні όχι 아니요 아니오 خطأ لا"
+    )
+)
+_VIOLATES = _TRUE | frozenset(
     words(
         "yes y true t x 1 ✓ ✔ violating violates violation violative harmful unsafe toxic hateful hate abusive "
         "offensive insulting obscene racist sexist spam bad block blocked remove removed flag flagged reject rejected "
         "deny denied nsfw positive pos si sí sim oui ja да はい 是"
     )
 )
-_ONLY_YES = frozenset(
+_ONLY_YES = _TRUE | frozenset(
     words(
         "yes y true t x 1 ✓ ✔ violating violates violation violative harmful unsafe bad block blocked remove removed "
         "flag flagged reject rejected deny denied positive pos si sí sim oui ja да はい 是"
     )
 )
-_DOES_NOT = frozenset(
+_DOES_NOT = _FALSE | frozenset(
     words(
         "no n false f 0 - harmless safe neither clean benign normal neutral ok okay fine good allow allowed keep kept "
         "approve approved accept accepted ham sfw negative neg acceptable compliant não nao non nein нет いいえ 否"

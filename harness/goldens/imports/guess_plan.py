@@ -6,6 +6,8 @@ What a column holds is guessed by the same rules as the proposals in messages (`
 from __future__ import annotations
 
 import re
+import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -189,10 +191,19 @@ def category_id(name: str) -> str:
 
     >>> category_id(" Hate speech "), category_id("is_toxic"), category_id("TVEC.01"), category_id("sexual/minors")
     ('hate_speech', 'toxic', 'TVEC.01', 'sexual/minors')
+
+    An id has plain letters only: accents go, and a name in another script has an id of its own that says nothing.
+
+    >>> category_id("Belästigung"), category_id("спам"), category_id("ненависть")
+    ('belastigung', 'c_a1b8b676', 'c_d779a788')
     """
     if CATEGORY_ID.fullmatch(name) and any(char.isdigit() for char in name) and name[0].isalpha():
         return name  # the code of a taxonomy, as it writes it
-    text = re.sub(r"[^\w/-]+", "_", name.strip().casefold(), flags=re.ASCII).strip("_-/")
+    decomposed = unicodedata.normalize("NFKD", name.strip().casefold())
+    bare = "".join(one for one in decomposed if not unicodedata.combining(one))
+    text = re.sub(r"[^\w/-]+", "_", bare, flags=re.ASCII).strip("_-/")
+    if not text and any(one.isalnum() for one in bare):
+        return f"c_{zlib.crc32(bare.encode()):08x}"
     text = re.sub(r"^(?:is|has|label|labels|gold)_", "", text)
     return text if text and text[0].isalpha() else f"c_{text}" if text else "violation"
 

@@ -474,3 +474,26 @@ def test_a_header_cannot_act_on_the_terminal(tmp_path):
         main, ["golden", "import", str(path), "--dry-run", "--to", str(tmp_path / "golden_sets")], color=True
     )
     assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        ("WAHR", "FALSCH"), ("VRAI", "FAUX"), ("VERDADERO", "FALSO"), ("VERO", "FALSO"), ("WAAR", "ONWAAR"),
+        ("PRAWDA", "FAŁSZ"), ("DOĞRU", "YANLIŞ"), ("ИСТИНА", "ЛОЖЬ"), ("TOSI", "EPÄTOSI"), ("tak", "nie"),
+        ("예", "아니요"),
+    ],
+)  # fmt: skip
+def test_booleans_of_spreadsheets_in_other_languages(tmp_path, true, false):
+    """WAHR and FALSCH became two categories; ИСТИНА and ЛОЖЬ one, of which every item was violating."""
+    golden, _ = imported(tmp_path, "a.csv", f"id,text,hate\na,one two,{true}\nb,three,{false}\nc,four,{true}\n")
+    assert labels_of(golden) == {"a": {"hate": 1}, "b": {"hate": 0}, "c": {"hate": 1}}
+
+
+def test_names_in_another_script_stay_apart(tmp_path):
+    """Each became 'violation': two categories were one."""
+    golden, _ = imported(tmp_path, "a.csv", "id,text,label\na,one two,спам\nb,three,ненависть\nc,four,спам\n")
+    labels = labels_of(golden)
+    assert len(golden.categories) == 2
+    assert labels["a"] == labels["c"] != labels["b"]
+    assert all(sorted(one.values()) == [0, 1] for one in labels.values())
