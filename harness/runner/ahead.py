@@ -91,6 +91,6 @@ class Ahead:
         for sought in one.sought or ():
             if sought.stored is None:
                 return False
-            replies.append(self._lookups.reply(sought.target, sought.key, sought.stored))
+            replies.append(self._lookups.reply(sought.target, sought.request, sought.key, sought.stored))
         one.take(replies, self._measures)
         return one.answer is None

@@ -22,12 +22,13 @@ from harness.runner import targets
 from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, Budget, amount_of, estimate, list_price
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.claims import Wanted
+from harness.runner.doubts import NEXT_STEP
 from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
 from harness.runner.limits import Limiter
 from harness.runner.lookups import Lookups, Sought
 from harness.runner.replies import Closed, Counts, Reply, Stopped
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
-from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup
+from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup, is_passing
 from harness.runner.transport import RawResponse, Transport, TransportError
 from harness.runner.usage import usage_of
 from harness.runner.waits import backoff_s, retry_after_s
@@ -138,11 +139,11 @@ class Caller:
 
     async def _answer_one(self, one: Sought, remaining_s: float) -> Reply:
         if one.stored is not None:
-            return self.lookups.reply(one.target, one.key, one.stored)
+            return self.lookups.reply(one.target, one.request, one.key, one.stored)
         try:
             self.lookups.look_again(one)
             if one.stored is not None:
-                return self.lookups.reply(one.target, one.key, one.stored)
+                return self.lookups.reply(one.target, one.request, one.key, one.stored)
             return await self._ask_once(one.target, one.key, one.request, remaining_s)
         finally:
             self.lookups.ended(one.key)
@@ -177,7 +178,7 @@ class Caller:
         try:
             stored = await self._cache.claim(Wanted(key, *most))
             if stored is not None:
-                return self.lookups.reply(target, key, stored)
+                return self.lookups.reply(target, request, key, stored)
             return await self._ask(target, key, request, most, remaining_s)
         except BaseException:
             self._cache.release(key)
@@ -194,6 +195,7 @@ class Caller:
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
                 target.saw(usage)
+                target.doubts.answered(request)
                 stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
                 if may_journal(request.route, result.document, result.meaning):
                     await self._cache.put(key, stored, endpoint.model_id)
@@ -215,6 +217,8 @@ class Caller:
                 spent_s += decision.seconds
                 continue
             self._cache.release(key)
+            if isinstance(result, RawResponse) and not isinstance(decision, Wait):
+                await self._look_into(target, request, result)
             return self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
 
     def _weighed(
@@ -244,6 +248,31 @@ class Caller:
                 raise Closed(target.until(decision.seconds, self._now()))
             return Wait(backoff_s(attempt, self._rng))
         return decision
+
+    async def _look_into(self, target: Target, request: Request, refusal: RawResponse) -> None:
+        """Count a refusal; after many in a row, ask again what was answered before, and end the run if that fails too.
+
+        Raises:
+            HarnessError: It was refused as well.
+        """
+        if self._is_batch or is_passing(refusal):
+            return
+        known = target.doubts.refused(failure_reason(refusal, None, request.body))
+        if known is None:
+            return
+        n, result = target.doubts.n, None
+        try:
+            limits, most = target.endpoint.limits, self._most(target, known.body)
+            result, _, _ = await self._attempt(target, known, most, 1, limits.item_timeout_s)
+        finally:
+            is_answered = isinstance(result, RawResponse) and 200 <= result.status < 300
+            target.doubts.looked(is_answered=is_answered)
+        if is_answered or not isinstance(result, RawResponse) or is_passing(result):
+            return
+        if reason := failure_reason(result, None, known.body):
+            self.stop()
+            found = f"{n} items in a row were refused, and so is now what was answered before: {reason}"
+            raise target.fatal(request.route, found, NEXT_STEP)
 
     async def _attempt(
         self, target: Target, request: Request, most: Amount, attempt: int, remaining_s: float

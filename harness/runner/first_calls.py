@@ -12,6 +12,11 @@ FIRST = 10
 _VARYING = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
 
+def alike(reason: str) -> str:
+    """A reason without what varies from one request to the next: numbers, and the hexadecimal of ids."""
+    return _VARYING.sub("#", reason)
+
+
 class FirstCalls:
     """Keeps the ends of the first requests to one endpoint.
 
@@ -48,7 +53,7 @@ class FirstCalls:
         """Why every request that was begun failed, where all ended alike; None where they did not."""
         if self.is_proven or not self._ends or len(self._ends) < min(self._n_begun, self._n):
             return None
-        if "" in self._ends.values() or len({_VARYING.sub("#", reason) for reason in self._ends.values()}) != 1:
+        if "" in self._ends.values() or len({alike(reason) for reason in self._ends.values()}) != 1:
             return None
         return self._ends[min(self._ends)]
 

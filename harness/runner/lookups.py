@@ -83,10 +83,11 @@ class Lookups:
         elif self._ended_meanwhile:
             self._ended_meanwhile.discard(key)
 
-    def reply(self, target: Target, key: bytes, stored: Stored) -> Reply:
+    def reply(self, target: Target, request: Request, key: bytes, stored: Stored) -> Reply:
         """The reply that a stored answer is."""
         self._counts.cached += 1
         target.first.succeeded()
+        target.doubts.kept(request)
         try:
             document = orjson.loads(stored.body)
         except orjson.JSONDecodeError:

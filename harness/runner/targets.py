@@ -1,7 +1,7 @@
 """What is known of one endpoint during a run: its limits, its keys, and how it has answered so far.
 
 Decides which refusals speak of the set-up and which of one item: see ``Target.is_closed`` for keys and accounts that
-stop working on the way. Who is asked, and when, is left to ``calls``.
+stop working on the way, and ``doubts`` for whatever else may. Who is asked, and when, is left to ``calls``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
 from harness.records.answers import Usage
 from harness.runner.budget import Amount, dearest_output, most_of
+from harness.runner.doubts import Doubts
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
 from harness.runner.keys import Keys
@@ -42,14 +43,15 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "beyond_tokens", "beyond_usd", "endpoint", "first", "has_answered", "limiter", "n_closed",
-        "n_long_waits", "output_tokens",
+        "_keys", "beyond_tokens", "beyond_usd", "doubts", "endpoint", "first", "has_answered", "limiter",
+        "n_closed", "n_long_waits", "output_tokens",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, limiter: Limiter, output_tokens: int) -> None:
         self.endpoint = endpoint
         self.limiter = limiter
         self.first = FirstCalls()
+        self.doubts = Doubts()
         self.has_answered = False
         self.output_tokens = output_tokens
         self.beyond_tokens = 0
@@ -135,6 +137,11 @@ def failure_reason(result: RawResponse | TransportError, error: str | None, body
     if status in SET_UP_STATUSES or 300 <= status < 400 or status == 403:
         return f"status {status} ({SET_UP_STATUSES.get(status, FORBIDDEN if status == 403 else ELSEWHERE)}): {said}"
     return f"status {status}: {said}" if error is None else f"{error} (the server says: {said})"
+
+
+def is_passing(failure: RawResponse) -> bool:
+    """Whether a failed call says nothing of the next one: a rate limit, a server's own trouble."""
+    return failure.status >= 500 or meaning_of_failed(failure.status, failure.body).is_retryable
 
 
 def is_about_setup(reason: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from harness.candidates.meanings import Meaning
@@ -91,7 +92,7 @@ class AiohttpTransport:
                 url,
                 data=body,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                timeout=_total(timeout_s),
                 allow_redirects=False,
                 proxy=endpoint.proxy,
             ) as answer:
@@ -156,6 +157,14 @@ class AiohttpTransport:
         target = (URL(endpoint.url(route), encoded=True), headers)
         self._targets[(endpoint.model_id, route)] = target
         return target
+
+
+@lru_cache(maxsize=64)
+def _total(timeout_s: float) -> Any:
+    """The time that a call may take, as aiohttp wants it; most calls of a run have the same."""
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=timeout_s)
 
 
 async def _content(answer: Any) -> bytes:
