@@ -285,7 +285,7 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --json``."""
-        found = {name: getattr(self, name) for name in self.__slots__}
+        found = {name: getattr(self, name) for name in self.__slots__} | {"stopped": sorted(self.stopped)}
         if not self.cost_usd and self.unknown_calls:
             found["cost_usd"] = None  # unknown is not 0
         return found

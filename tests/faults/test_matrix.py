@@ -121,6 +121,32 @@ def test_a_key_that_is_not_accepted_ends_the_run_at_once(tmp_path):
     assert "sk-key" not in str(caught.value)
 
 
+@proves("400 to 404 or a spent quota, from some item on")
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
+def test_access_that_ends_on_the_way_ends_the_run(tmp_path, status):
+    n_answered = [0]
+
+    def script(text, attempt):
+        n_answered[0] += 1
+        return failure(status, "it ended at noon") if n_answered[0] > 50 else None
+
+    with FaultServer(script) as server, pytest.raises(HarnessError, match="it ended at noon"):
+        go(tmp_path, server.url, 400)
+    assert server.served <= 120
+    assert journaled(tmp_path) == 50
+    with FaultServer() as server:
+        assert go(tmp_path, server.url, 400).counts == {"v1": {"ok": 400}}
+        assert server.served == 350
+
+
+@proves("403 for many texts in a row")
+def test_texts_that_a_firewall_refuses_one_after_the_other_end_no_run(tmp_path):
+    with FaultServer(lambda text, attempt: failure(403) if 50 <= int(text.split()[-1]) < 100 else None) as server:
+        summary = go(tmp_path, server.url, 150)
+        assert server.served <= 150 + 2
+    assert (summary.status, summary.counts) == ("complete", {"v1": {"ok": 100, "rejected": 50}})
+
+
 @proves("duplicate ids")
 def test_duplicate_ids_are_named_before_anything_is_asked(tmp_path):
     row = '{"id": "a", "text": "x", "labels": {"hate": 1}}\n'
