@@ -51,7 +51,7 @@ class NameIndex:
                     known = targets.setdefault(name, ())
                     targets[name] = (*known, category) if category in asked else known
             self.categories = tuple(category for category in asked if category in crosswalk)
-        self._exact = targets
+        self._exact, self._written = targets, frozenset(targets)
         self._loose: dict[str, tuple[str, ...] | None] = {}
         for name, found in targets.items():
             key = loose(name)
@@ -66,6 +66,10 @@ class NameIndex:
         """Categories that a name stands for; None for an unknown name, empty for one that was not asked about."""
         found = self._exact.get(name)
         return self._loose.get(loose(name)) if found is None else found
+
+    def knows(self, names: Iterable[str]) -> bool:
+        """Whether each of the names is one as it is written."""
+        return self._written.issuperset(names)
 
     def sources(self, category: str) -> tuple[str, ...]:
         """Names that count as a category."""

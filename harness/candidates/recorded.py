@@ -35,6 +35,8 @@ NO_DECISION = "no recorded decision"
 MAX_FAULTS = 20
 MOST_NUMBER = 1e9
 """Most dollars or milliseconds of one decision: sums of a million of these are still numbers."""
+_KNOWN = frozenset(FIELDS)
+_DECISION_TYPES, _DECISIONS = frozenset((int, type(None))), frozenset((0, 1, None))
 _NUMBERS = ("latency_ms", "cost_usd")
 
 
@@ -188,7 +190,7 @@ def _checked(
         raise fault(f"is not JSON: {error.msg}", "one JSON object per line", "correct the line") from None
     if not isinstance(row, dict):
         raise fault(f"is {quoted(row)}", "one JSON object per line", "correct the line")
-    for name in row:
+    for name in () if _KNOWN.issuperset(row) else row:
         if name not in FIELDS:
             raise fault(
                 "is not a known field", ", ".join(FIELDS), suggestion(name, FIELDS, "remove it"), shortened(name)
@@ -198,11 +200,14 @@ def _checked(
     for part in ("decisions", "scores"):
         if not isinstance(row.get(part, {}), dict):
             raise fault(f"is {quoted(row[part])}", "a mapping of categories", "write {category: value}", part)
-        for name in row.get(part, {}):
+        for name in () if names.knows(row.get(part, {})) else row[part]:
             if names.resolve(name) is None:
                 hint = suggestion(name, names.names, "correct the name, or map it in a crosswalk")
                 raise fault("is not a known category", joined(names.names), hint, shortened(f"{part}.{name}"))
-    for name, value in row.get("decisions", {}).items():
+    decisions = row.get("decisions", {})
+    values = decisions.values()
+    is_plain = _DECISION_TYPES.issuperset(map(type, values)) and _DECISIONS.issuperset(values)
+    for name, value in () if is_plain else decisions.items():
         if not (value is None or (type(value) is int and value in (0, 1))):
             raise fault(f"is {quoted(value)}", "1, 0 or null", "correct the decision", shortened(f"decisions.{name}"))
     for name, value in row.get("scores", {}).items():
@@ -222,7 +227,7 @@ def _checked(
             raise fault(f"is {quoted(value)}", allowed, "correct the number", name)
     if not isinstance(row.get("rationale"), str | None):
         raise fault(f"is {quoted(row['rationale'])}", "a string", "write text, or remove it", "rationale")
-    if outcome in (None, "ok"):
+    if thresholds and outcome in (None, "ok"):
         scored = map_scores(names, row.get("scores", {}))
         for category in thresholds:
             if category not in scored:

@@ -99,6 +99,7 @@ def command(
         decision_lines,
         foot_lines,
         point_tables,
+        shown_items,
         without_points,
     )
     from harness.report.parts.tables import render, to_screen
@@ -106,7 +107,7 @@ def command(
     comparison = decided.comparison
     tables = comparison_tables(
         comparison,
-        texts_of(run, text_mode, golden_card=golden_card),
+        texts_of(run, text_mode, shown_items(comparison, n_items), golden_card),
         metrics=metrics or ("recall", "precision"),
         text_mode=text_mode,
         n_items=n_items,

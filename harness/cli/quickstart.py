@@ -87,7 +87,7 @@ def _show(run: Run) -> None:
     from harness.jobs.compare import compare_candidates
     from harness.jobs.texts import texts_of
     from harness.measure.score import score_run
-    from harness.report.comparison.terminal import decision_lines, flip_tables
+    from harness.report.comparison.terminal import decision_lines, flip_tables, shown_items
     from harness.report.parts.tables import to_terminal
     from harness.report.scores import READING, macro_notes, outcome_line, overview_tables
 
@@ -106,7 +106,7 @@ def _show(run: Run) -> None:
             f"{n_seen} of these items were looked at while {CANDIDATE} was worded and flatter it; "
             "the slice 'use' keeps them apart."
         )
-    for table in flip_tables(comparison, texts_of(run, "masked"), "masked", 1):
+    for table in flip_tables(comparison, texts_of(run, "masked", shown_items(comparison, 1)), "masked", 1):
         click.echo("\n" + to_terminal(table))
     run_id, harness = run.meta.run_id, typed_name()
     pair = f"--baseline {BASELINE} --candidate {CANDIDATE}"

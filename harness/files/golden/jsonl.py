@@ -33,6 +33,7 @@ _CHUNK = 1_000
 _CHUNK_BYTES = 1 << 20
 _DENSE = 32
 """One row in so many, or more, are read by way of a buffer."""
+_HOLDERS = frozenset((dict, list))
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -229,11 +230,11 @@ def repeated_key(line: bytes, row: Any) -> str | None:
 
 def _n_keys(value: Any) -> int:
     if type(value) is dict:
-        n_keys = len(value)
-        for part in value.values():
-            if type(part) is dict or type(part) is list:
-                n_keys += _n_keys(part)
+        parts, n_keys = value.values(), len(value)
+    elif type(value) is list:
+        parts, n_keys = value, 0
+    else:
+        return 0
+    if _HOLDERS.isdisjoint(map(type, parts)):
         return n_keys
-    if type(value) is list:
-        return sum(_n_keys(part) for part in value if type(part) is dict or type(part) is list)
-    return 0
+    return n_keys + sum(_n_keys(part) for part in parts if type(part) is dict or type(part) is list)

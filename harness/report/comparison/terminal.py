@@ -21,6 +21,7 @@ from harness.report.parts.words import capital, plural, told_apart
 from harness.report.points import absent_lines, pair_table
 
 TEXT_WIDTH = 70
+_CHANGES = ("missed", "wrongly_flagged", "caught", "cleared")
 
 
 def decision_lines(decision: Decision, comparison: Comparison) -> list[str]:
@@ -177,7 +178,7 @@ def flip_tables(
 ) -> list[Table]:
     """The first ``n_items`` items of every category whose decision changed, by gold label and direction."""
     tables = []
-    for name in ("missed", "wrongly_flagged", "caught", "cleared"):
+    for name in _CHANGES:
         rows: list[tuple[str, ...]] = []
         total = 0
         for category, compared in comparison.categories.items():
@@ -189,6 +190,12 @@ def flip_tables(
             title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
             tables.append(Table(title, ("Category", "Item", "Text"), tuple(rows), (note,)))
     return tables
+
+
+def shown_items(comparison: Comparison, n_items: int) -> set[str]:
+    """Ids of the items that ``flip_tables`` shows."""
+    lists = (one.newly.get(name, ())[:n_items] for one in comparison.categories.values() for name in _CHANGES)
+    return {item_id for ids in lists for item_id in ids}
 
 
 def _text(texts: Mapping[str, str | None], item_id: str, mode: TextMode) -> str:
