@@ -197,8 +197,8 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     """
     run = find_run(runs_dir, run_name)
     if as_json:
-        from harness.runs import meta_document
         from harness.runs.asked import read_note
+        from harness.runs.meta import meta_document
 
         print_json({**meta_document(run.meta), "label": run.meta.wave, "note": read_note(runs_dir, run.meta.run_id)})
         return

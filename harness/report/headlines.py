@@ -13,9 +13,9 @@ from typing import Any
 
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
+from harness.records import RunMeta
 from harness.report.parts import numbers
 from harness.report.weekly.kept import NOT_MEASURED, SummaryCache, run_key
-from harness.runs import RunMeta
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.records import RunStatus
 from harness.records.answers import HUMAN, NOT_ASKED, OUTCOMES, REJECTED, UNASKED, WITHHELD, Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MOST_NAME_BYTES = 200
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
@@ -92,6 +94,8 @@ POSITION = "position"
 
 def item_schema(categories: Sequence[str], slices: Sequence[str], *, is_shard: bool = False) -> pa.Schema:
     """Columns of ``items.parquet``; no texts, only their hashes."""
+    import pyarrow as pa  # a list of runs needs names alone
+
     return pa.schema(
         [
             ("item_id", pa.string()),
@@ -109,6 +113,8 @@ def item_schema(categories: Sequence[str], slices: Sequence[str], *, is_shard: b
 
 def prediction_schema(categories: Sequence[str]) -> pa.Schema:
     """Columns of ``predictions.parquet``; ``rejected`` tells the errors that asking again does not mend."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             ("candidate", pa.string()),

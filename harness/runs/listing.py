@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,7 +18,9 @@ from harness.records import RunMeta
 from harness.runs.folder import RunFolder
 from harness.runs.layout import META_FILE
 from harness.runs.meta import read_meta
-from harness.runs.reader import Run, open_run
+
+if TYPE_CHECKING:
+    from harness.runs.reader import Run
 
 
 class RunList(list[RunMeta]):
@@ -92,5 +94,7 @@ def list_runs(
 
 def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:
     """The newest stored run of an eval; None when there is none."""
+    from harness.runs.reader import open_run  # loads pyarrow
+
     runs = list_runs(runs_dir, eval_name, most=1)
     return open_run(runs[-1].run_id, runs_dir) if runs else None

@@ -9,7 +9,7 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -229,6 +229,7 @@ def repeated_key(line: bytes, row: Any) -> str | None:
 
 
 def _n_keys(value: Any) -> int:
+    parts: Collection[Any]
     if type(value) is dict:
         parts, n_keys = value.values(), len(value)
     elif type(value) is list:

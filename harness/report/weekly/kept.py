@@ -18,7 +18,7 @@ import msgspec
 
 from harness import __version__
 from harness.core.results import MetricResult
-from harness.runs import RunMeta
+from harness.records import RunMeta
 from harness.runs.folder import is_remote
 
 FORMAT = 8
