@@ -219,7 +219,7 @@ def acknowledge(
             )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for key in dict.fromkeys(wanted):
-        since = entries[key].since
+        since = entries[key].answered_since
         done = Acknowledgement(key, since, reason.strip(), by or getpass.getuser(), now, owner)
         path = write_acknowledged(runs_dir, name, source.candidate, done)
         click.echo(f"{key} since {since}: acknowledged by {done.by}. Written to {path}.")

@@ -58,6 +58,25 @@ def test_what_answers_for_a_fall_is_a_command_that_runs(tmp_path):
     assert not [ask for ask in story.weekly().asks if "not recovered" in ask.text]
 
 
+def test_who_answered_for_a_fall_has_not_answered_for_a_further_one(tmp_path):
+    """-20 points were agreed to; -30 more, and a week later nobody was asked: "ana answers for it: agreed"."""
+    story = Story(tmp_path, {"hate": GOLD})
+    story.run({"main": {"hate": caught(GOLD, 190)}}, week="2026-W43")
+    options = ["ack", "--eval", "story", "--finding", "hate.recall", "--reason", "agreed", "--by", "ana"]
+    options += ["--runs-dir", str(story.runs)]
+    for week, n, is_asked in ((44, 150, False), (45, 150, False), (46, 90, True), (47, 90, True)):
+        story.run({"main": {"hate": caught(GOLD, n)}}, week=f"2026-W{week}")
+        if week == 44:
+            assert CliRunner().invoke(weekly_command, options).exit_code == 0
+        said = story.weekly()
+        assert any("fell by" in one.text or "not recovered" in one.text for one in said.asks) is is_asked, week
+    assert said.word == "NOT REPAIRED"
+    assert "ana answers" not in " ".join(said.headline)
+    assert CliRunner().invoke(weekly_command, options).exit_code == 0
+    assert story.weekly().word == "NOT REPAIRED, ACKNOWLEDGED"
+    assert story.weekly("2026-W45").word == "NOT REPAIRED, ACKNOWLEDGED"
+
+
 def test_engineering_is_asked_first_where_its_ask_is_the_most_urgent(tmp_path):
     """All of policy's asks stood before engineering's, also where nothing could be read any more."""
     story = Story(tmp_path, {"hate": GOLD}, policy=TARGET)

@@ -107,6 +107,7 @@ class Entry:
         is_proven: Whether it was flagged or proven, not only likely.
         severity: Of the category in the policy.
         owner: Who answers for the category, or for such figures.
+        fell_again: Newest week in which it fell further by more than chance explains, while it was open.
     """
 
     category: str | None
@@ -124,6 +125,12 @@ class Entry:
     is_proven: bool = True
     severity: str = ""
     owner: str | None = None
+    fell_again: str | None = None
+
+    @property
+    def answered_since(self) -> str:
+        """The week that an answer for it names: who answered before it fell further has not answered for that."""
+        return self.fell_again or self.since
 
     @property
     def answers(self) -> str | None:
@@ -166,7 +173,7 @@ def ledger(
         own = {one.week: one for one in moves if one.figure == figure and not one.is_better}
         found += _entries(figure, points, own)
     answered = {(one.key, one.since): one for one in acknowledged}
-    found = [replace(one, acknowledged=answered.get((one.key, one.since))) for one in found]
+    found = [replace(one, acknowledged=answered.get((one.key, one.answered_since))) for one in found]
     return tuple(sorted(found, key=lambda one: (one.closed is not None, one.since, one.key)))
 
 
@@ -205,10 +212,10 @@ def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, Paire
     for point in points:
         if not point.result.is_defined:
             continue
+        change = point.result.value - point.before
+        is_flagged = point.is_flagged and (change < 0) != (metric in BETTER_LOWER)
+        fall = falls.get(point.week)
         if current is None:
-            change = point.result.value - point.before
-            is_flagged = point.is_flagged and (change < 0) != (metric in BETTER_LOWER)
-            fall = falls.get(point.week)
             if is_flagged:
                 n_before = sum(effective_items(by_week[week].result) for week in point.weeks_before if week in by_week)
                 before, then, is_proven = point.before, point.result, True
@@ -232,6 +239,8 @@ def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, Paire
             continue
         is_comparable = point.golden == current.golden
         current = replace(current, now=point.result, is_comparable=is_comparable)
+        if is_flagged or (fall is not None and fall.is_proven):
+            current = replace(current, fell_again=point.week)
         if _is_recovered(current, point):
             yield replace(current, closed=point.week)
             current = None
