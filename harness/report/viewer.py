@@ -21,6 +21,7 @@ from markupsafe import Markup
 from harness.errors import HarnessError
 from harness.goldens.local_pages import PAGE_HEADERS
 from harness.report.parts.assets import SCRIPTS, asset, script, sha256_source
+from harness.report.parts.isolation import isolated
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
 
@@ -164,7 +165,7 @@ class Viewer:
                 version=self.version,
             )
         )
-        return Response(status, page.encode("utf-8"), _TYPES[".html"])
+        return Response(status, isolated(page).encode("utf-8"), _TYPES[".html"])
 
     def _run(self, run_id: str, name: str) -> Response:
         if run_id not in {run.run_id for run in self._runs()}:

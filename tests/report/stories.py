@@ -99,7 +99,8 @@ class Story:
                 if latency is not None:
                     row["latency_ms"] = latency
                 if scores and name in scores:
-                    row["scores"] = {one: round(float(values[index]), 4) for one, values in scores[name].items()}
+                    given = {one: round(float(values[index]), 4) for one, values in scores[name].items()}
+                    row["scores"] = {one: score for one, score in given.items() if score == score}
                 if outcomes and name in outcomes and outcomes[name][index] != "ok":
                     row |= {"outcome": outcomes[name][index], "decisions": dict.fromkeys(by_category)}
                 rows.append(json.dumps(row))

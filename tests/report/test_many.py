@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from stories import Story, caught, everywhere, half, read
 from synthetic import synthetic_source
 
+from harness.jobs.report import load_source
 from harness.report.comparison.build import build_report
-from harness.report.comparison.many import COLOURS, colour_numbers, drawn_candidates
+from harness.report.comparison.many import BEST_OF_MANY, COLOURS, colour_numbers, drawn_candidates
+from harness.report.comparison.matrix import printed_rows
+from harness.report.comparison.renderers import RENDERERS
 
 
 @pytest.mark.parametrize("n_candidates", [2, 8, 9, 20])
@@ -17,3 +21,21 @@ def test_no_candidate_has_the_colour_of_the_baseline_and_those_drawn_differ(n_ca
     assert [name for name, number in numbers.items() if number == 0] == [data.baseline]
     drawn = [numbers[name] for name in drawn_candidates(data)]
     assert len(set(drawn)) == len(drawn) <= COLOURS
+
+
+def test_of_many_candidates_the_first_screen_says_how_many_may_ship_and_shows_the_first(tmp_path):
+    """The page opened with the second of nineteen, each decision folded, and no recall of the baseline."""
+    gold = half(200, 200)
+    worse = {f"v{number}": {"hate": caught(gold, 100 + number)} for number in range(2, 8)}
+    run = Story(tmp_path, {"hate": gold}).run({"v1": {"hate": caught(gold, 150)}, **worse, "best": {"hate": gold}})
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0.1.0")
+    order = "The first of them by decision, then by least harm and most gains, is best."
+    said = f"Of 7 candidates: 1 PASS and 6 REGRESSION. {order}"
+    found = {name: read(RENDERERS[name](source, data, tmp_path, "none")[0]) for name in ("html", "md", "xlsx")}
+    everywhere(found, said, BEST_OF_MANY, "v1 (baseline)", but=("xlsx",))
+    everywhere({"xlsx": found["xlsx"]}, said, "v1 | (baseline) | 0.75")
+    assert found["html"].index(said) < found["html"].index("best: PASS") < found["html"].index("Recall by category")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f'<option value="{len(data.pairs) - 1}" selected>best</option>' in page
+    assert [len(names) for names, _ in printed_rows(data)] == [4, 4]

@@ -14,6 +14,7 @@ from harness.report.backtest.data import Backtest, Period, document
 from harness.report.backtest.flips import COLUMNS, csv_text, flip_rows, sheet
 from harness.report.backtest.tables import headline, lead_lines, tables
 from harness.report.parts.assets import asset, sha256_source
+from harness.report.parts.isolation import isolated, isolated_text, names_among
 from harness.report.parts.masking import TextMode
 from harness.report.parts.tables import render
 from harness.report.parts.templates import environment
@@ -27,20 +28,22 @@ def page(found: Backtest, period: Period, mode: TextMode) -> str:
     """One HTML page that loads nothing."""
     css = Markup(asset("report.css"))
     rows = list(flip_rows(found, mode))
-    return environment().get_template("backtest.html.jinja").render(
+    shown = tables(found, period)
+    text = environment().get_template("backtest.html.jinja").render(
         policy=f"default-src 'none'; style-src {sha256_source(css)}; base-uri 'none'; form-action 'none'",
         css=css,
         title=f"Back-test of {', '.join(one.candidate for one in found.effects)}",
         kicker=f"Eval {found.eval_name}, run {found.run_id}",
         headlines=[headline(found, one, period) for one in found.effects],
         lead=lead_lines(found),
-        tables=tables(found, period),
+        tables=shown,
         flips=list(islice(rows, SHOWN_FLIPS)),
         n_flips=len(rows),
         columns=[column.head for column in COLUMNS],
         text_mode=mode,
         version=__version__,
     )  # fmt: skip
+    return isolated(text, names_among(cell for table in shown for row in table.rows for cell in row))
 
 
 def markdown(found: Backtest, period: Period, _mode: TextMode) -> str:
@@ -48,7 +51,8 @@ def markdown(found: Backtest, period: Period, _mode: TextMode) -> str:
     from harness.report.parts.tables import markdown_text
 
     lines = [headline(found, one, period) for one in found.effects] + lead_lines(found)
-    return "\n\n".join([*map(markdown_text, lines), render(tables(found, period), "md")]) + "\n"
+    text = "\n\n".join([*map(markdown_text, lines), render(tables(found, period), "md")]) + "\n"
+    return isolated_text(text)
 
 
 def _workbook(found: Backtest, period: Period, mode: TextMode) -> bytes:

@@ -13,7 +13,6 @@ from functools import partial
 from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
-from harness.core.results import MetricResult
 from harness.gating.checks import check_subject
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
@@ -35,15 +34,33 @@ from harness.report.comparison.data import (
 from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
 from harness.report.comparison.long_table import LONG_TABLE, told_and_still
-from harness.report.comparison.many import colour_numbers, drawn_candidates, drawn_words, is_many
-from harness.report.comparison.matrix import MatrixRow, candidate_matrix, matrix_caption, matrix_columns, printed_rows
+from harness.report.comparison.many import (
+    LEGEND_FROM,
+    colour_numbers,
+    drawn_candidates,
+    drawn_words,
+    first_pair,
+    is_many,
+    standing_words,
+)
+from harness.report.comparison.matrix import (
+    MatrixRow,
+    baseline_cells,
+    candidate_matrix,
+    matrix_caption,
+    matrix_columns,
+    printed_rows,
+)
+from harness.report.comparison.names import names_of
 from harness.report.comparison.source import OUTCOME_NAMES
 from harness.report.comparison.strip import strips
 from harness.report.comparison.tiles import fold_words, tiles_of
+from harness.report.comparison.workday import Workday
 from harness.report.parts import numbers
 from harness.report.parts.assets import asset, script, sha256_source
 from harness.report.parts.decision_words import screen_told
 from harness.report.parts.finding_words import NEWLY_WORDS, Told
+from harness.report.parts.isolation import isolated
 from harness.report.parts.masking import TextMode, printable
 from harness.report.parts.words import capital, compared_words, outcome_words
 
@@ -90,9 +107,14 @@ class Page:
         self.change_words = _CHANGE_WORDS
         self.same_within = f"{100 * SAME_WITHIN:g}"
         self.error_kinds = list(ERROR_KINDS.items())
-        self.maps = HeatMaps(data)
+        self.maps, self.day = HeatMaps(data), Workday(data, drawn)
         self.strips = partial(strips, data)
-        self.printed = printed_rows(data)
+        self.printed, self.baseline_cells = printed_rows(data), baseline_cells(data)
+        self.first_pair, self.standing, self.is_long_legend = (
+            first_pair(data),
+            standing_words(data),
+            len(data.candidates) > LEGEND_FROM,
+        )
         self.tiles, self.matrix_caption = tiles_of(data), matrix_caption(data)
         self.fold_words = fold_words(data)
         self._limits: dict[tuple[int, str], float] = {}
@@ -102,6 +124,7 @@ class Page:
         position = {name: index for index, name in enumerate(data.candidates)}
         about = {
             "n": data.n_items,
+            "first": first_pair(data),
             "chunk": items.CHUNK,
             "folder": folder,
             "categories": [
@@ -173,7 +196,9 @@ class Page:
     def packed(self, keep: bool = False, *, caller: Callable[[], str]) -> Markup:
         """A part that does not stand in view at once: packed on a page of many figures, being most of its bytes."""
         content = str(caller())
-        return items.packed_part(content) if self.is_many and not keep and content.strip() else Markup(content)
+        if not self.is_many or keep or not content.strip():
+            return Markup(content)
+        return items.packed_part(isolated(content, names_of(self.data)))
 
     @property
     def screens(self) -> list[list[tuple[str, list[Told]]]]:
@@ -333,39 +358,6 @@ class Page:
     def cost_quality(self) -> Markup:
         """Macro F1 against cost."""
         return svg.cost_quality(self.data.economics, self._class_of)
-
-    @property
-    def produced(self) -> list[str]:
-        """Candidates of the production view."""
-        rows = self.data.production.rows if self.data.production else ()
-        return [name for name in dict.fromkeys(row.candidate for row in rows) if name in self.drawn]
-
-    @property
-    def prevalence_source(self) -> str | None:
-        """Where every prevalence comes from; None when they differ."""
-        sources = {row.source for row in self.data.production.rows} if self.data.production else set()
-        return sources.pop() if len(sources) == 1 else None
-
-    @property
-    def production_options(self) -> list[tuple[int, str]]:
-        """Candidates of the production view, numbered."""
-        return list(enumerate(self.produced))
-
-    @property
-    def first_production(self) -> int:
-        """The first compared candidate is shown first."""
-        return self.produced.index(name) if (name := self.data.pairs[0].candidate) in self.produced else 0
-
-    def share_cell(self, label: str, result: MetricResult, unit: str = "items") -> Markup:
-        """A share of traffic as a number a day; the page's script works it out again for other traffic."""
-        assert self.data.production is not None
-        factor = self.data.production.hours if unit == "hours" else self.data.production.items_per_day
-        value, low, high = (numbers.amount(part * factor) for part in (result.value, result.low, result.high))
-        shares = " ".join(f"{part:.8g}" for part in (result.value, result.low, result.high))
-        return Markup(
-            '<td class="r" data-label="{}"><span class="num" data-share="{}" data-unit="{}">'
-            "<b>{}</b> [{}, {}]</span></td>"
-        ).format(label, shares, unit, value, low, high)
 
     # ------------------------------------------------------------------------------------- golden set, signature
 

@@ -5,14 +5,23 @@ Decides from how many on, which candidates the charts then draw, and how the pag
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.report.comparison.data import ReportData
 from harness.report.comparison.matrix import ranked
-from harness.report.parts.words import plural
+from harness.report.parts.words import enumerated, plural
 
 MANY_PAIRS, MANY_ROWS = 8, 150
 """Comparisons, or comparisons times categories, from which the page holds recall and precision alone, changes of slices
 without values, and no tables of thresholds; charts draw as many candidates as there are colours."""
 COLOURS = 8
+BEST_OF_MANY = (
+    "The best of many on one golden set looks better than it is: confirm it on items that were not used to choose it."
+)
+FOLDED_FROM = 5
+"""Decisions from which one stands on the first screen, that of the candidate that may ship first; the others fold."""
+LEGEND_FROM = COLOURS
+"""Candidates beyond which the legend folds: no colour would tell them apart."""
 
 
 def is_many(data: ReportData) -> bool:
@@ -45,3 +54,22 @@ def drawn_words(data: ReportData) -> str:
         return ""
     who = "with the best decisions are drawn" if data.baseline else "are drawn that come first"
     return f"Those {who}; {plural(n_left, 'more candidate')} in words beside each chart and in the JSON."
+
+
+def first_pair(data: ReportData) -> int:
+    """Position of the comparison that a page opens with: the first; of many the one that may ship first."""
+    if len(data.pairs) < FOLDED_FROM or data.baseline is None:
+        return 0
+    return data.pairs.index(ranked(data)[0])
+
+
+def standing_words(data: ReportData) -> str:
+    """How many candidates got which decision, those that may ship first; empty where each decision is in view."""
+    if len(data.pairs) < FOLDED_FROM or data.baseline is None:
+        return ""
+    words = {line.candidate: line.word for line in data.verdict.lines}
+    found = Counter(words[pair.candidate] for pair in ranked(data))
+    counted = enumerated([f"{n} {word}" for word, n in found.items()], len(found))
+    first = ranked(data)[0].candidate
+    order = f"The first of them by decision, then by least harm and most gains, is {first}."
+    return f"Of {len(data.pairs)} candidates: {counted}. {order} {BEST_OF_MANY}"

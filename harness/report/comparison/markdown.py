@@ -25,12 +25,15 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
+from harness.report.comparison.many import standing_words
 from harness.report.comparison.matrix import matrix_table
+from harness.report.comparison.names import names_of
 from harness.report.comparison.section_table import section_markdown
 from harness.report.comparison.source import ReportSource
 from harness.report.comparison.strip import strips
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
+from harness.report.parts.isolation import isolated_text
 from harness.report.parts.masking import TextMode, printable, shorten, visible_text
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 from harness.report.parts.words import capital, outcome_words, plural
@@ -73,7 +76,8 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
         _gold(data),
         _about(data),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    return isolated_text(text, map(markdown_text, names_of(data)))
 
 
 def _head(data: ReportData) -> str:
@@ -85,7 +89,8 @@ def _head(data: ReportData) -> str:
         f"{plural(data.n_items, 'item')} of {data.golden_set.title}, "
         f"policy {data.policy_name} v{data.policy_version}, run {data.run_id}, written {data.generated_at}"
     )
-    parts = [*banners, f"# {markdown_text(data.title)}", *verdicts, notes, markdown_text(facts)]
+    standing = markdown_text(standing_words(data))
+    parts = [*banners, f"# {markdown_text(data.title)}", standing, *verdicts, notes, markdown_text(facts)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -16,6 +16,8 @@ from harness.report.parts.xlsx import Column, Sheet, Value, number
 
 MATRIX_FROM, MOST_COLUMNS = 3, 12
 """Candidates from which a matrix is drawn, and its categories."""
+PRINTED = 4
+"""Candidates of one printed table: eight figures with their intervals fill a sheet of paper."""
 _SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
 _RANK: dict[Answer, int] = {
     "ship": 0,
@@ -72,6 +74,15 @@ def candidate_matrix(data: ReportData) -> list[MatrixRow]:
     ]
 
 
+def baseline_cells(data: ReportData) -> list[str]:
+    """The baseline's recall in each drawn category: what the candidates' figures are read against."""
+    found = [
+        next((one.baseline for pair in data.pairs if (one := _recall(pair, category)) and one.baseline), None)
+        for category, _ in matrix_columns(data)
+    ]
+    return ["n/a" if one is None else numbers.share(one.value) for one in found]
+
+
 def matrix_caption(data: ReportData) -> str:
     """What the matrix shows, and how many categories it leaves out."""
     n_shown, n = len(matrix_columns(data)), len(decided_categories(data))
@@ -126,7 +137,8 @@ def matrix_table(data: ReportData) -> Table | None:
     if not rows:
         return None
     names = [name for _, name in matrix_columns(data)]
-    cells = [
+    cells = [(f"{data.baseline} (baseline)", "", "", "", *baseline_cells(data))]
+    cells += [
         (one.candidate, one.word, str(one.n_harms), str(one.n_gains), *(text for text, _ in one.cells)) for one in rows
     ]
     columns = ("Candidate", "Decision", "Harm", "Gains", *names)
@@ -146,7 +158,10 @@ def matrix_sheet(data: ReportData) -> Sheet | None:
         Column("Gains", "count", 7),
         *(Column(f"Recall, {name}", "share", 11) for _, name in decided_categories(data)),
     )
-    rows = [
+    known = {category: one for pair in data.pairs for category, one in _baseline_recalls(pair)}
+    compared = [known.get(category) for category, _ in decided_categories(data)]
+    rows: list[tuple[Value, ...]] = [(None, data.baseline, "(baseline)", None, None, *compared)]
+    rows += [
         (place, one.candidate, words[one.candidate], _n_harms(one), _n_gains(one), *_recalls(one, data))
         for place, one in enumerate(ranked(data), 1)
     ]
@@ -158,8 +173,13 @@ def _recalls(pair: Pair, data: ReportData) -> list[Value]:
     return [None if one is None else number(one.candidate.value) for one in found]
 
 
-def printed_rows(data: ReportData) -> list[tuple[str, list[str]]]:
-    """For paper, where nothing can be switched: recall and precision of every candidate, by category."""
+def _baseline_recalls(pair: Pair) -> list[tuple[str, Value]]:
+    found = [(row.id, row.measures.get("recall")) for row in pair.rows]
+    return [(category, number(one.baseline.value)) for category, one in found if one and one.baseline]
+
+
+def printed_rows(data: ReportData) -> list[tuple[tuple[str, ...], list[tuple[str, list[str]]]]]:
+    """For paper, where nothing can be switched: recall and precision of every candidate, a few to a table."""
     values: dict[tuple[str, str, str], str] = {}
     for pair in data.pairs:
         for row in pair.rows:
@@ -167,10 +187,14 @@ def printed_rows(data: ReportData) -> list[tuple[str, list[str]]]:
                 values[pair.candidate, row.id, metric] = numbers.share_with_interval(one.candidate)
                 if pair.baseline is not None and one.baseline is not None:
                     values.setdefault((pair.baseline, row.id, metric), numbers.share_with_interval(one.baseline))
+    groups = [data.candidates[at : at + PRINTED] for at in range(0, len(data.candidates), PRINTED)]
     return [
         (
-            title,
-            [values.get((one, category, metric), "–") for one in data.candidates for metric in ("recall", "precision")],
+            group,
+            [
+                (title, [values.get((one, of, metric), "–") for one in group for metric in ("recall", "precision")])
+                for of, title in decided_categories(data)
+            ],
         )
-        for category, title in decided_categories(data)
+        for group in groups
     ]

@@ -13,7 +13,9 @@ from harness.report.comparison import items
 from harness.report.comparison.cells import Page
 from harness.report.comparison.data import ReportData
 from harness.report.comparison.dumbbell import dumbbells
+from harness.report.comparison.names import names_of
 from harness.report.comparison.source import ReportSource
+from harness.report.parts.isolation import isolated
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
 
@@ -66,4 +68,5 @@ def _write_block(folder: Path, name: str, content: str) -> Path:
 def render_page(data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None) -> str:
     """The page as text; ``folder`` names the data folder beside it when the blocks are not inside."""
     template = environment().get_template("comparison.html.jinja")
-    return template.render(page=Page(data, text_mode, blocks, folder), dumbbells=dumbbells)
+    page = Page(data, text_mode, blocks, folder)
+    return isolated(template.render(page=page, dumbbells=dumbbells), names_of(data))

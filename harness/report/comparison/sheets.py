@@ -23,6 +23,7 @@ from harness.report.comparison.data import (
     Pair,
     ReportData,
 )
+from harness.report.comparison.many import is_many, standing_words
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.matrix import matrix_sheet
 from harness.report.comparison.section_table import section_sheets
@@ -73,6 +74,7 @@ def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[
 def _summary(data: ReportData) -> Sheet:
     rows: list[tuple[Value, ...]] = [(one.word, one.text) for one in data.banners]
     several = len(data.verdict.lines) > 1
+    rows += [("Candidates", text) for text in [standing_words(data)] if text]
     for one in data.verdict.lines:
         rows.append((f"Verdict, {one.candidate}" if several else "Verdict", one.word))
         rows.append(("In words", one.sentence))
@@ -162,13 +164,14 @@ def _items(source: ReportSource, data: ReportData, text_mode: TextMode) -> Sheet
     """One row per item and labelled category: gold, every candidate's decision, fixed or broken."""
     slices = sorted(source.slices)
     has_changes = data.baseline is not None
+    told = _told_outcomes(source, data)
     columns = (
         Column("Item", width=22),
         Column("Category", width=20),
         Column("Gold", "count", 7),
         *(Column(arm.id, "count", 10) for arm in source.arms),
         *((Column(f"Change, {pair.candidate}", width=16) for pair in data.pairs) if has_changes else ()),
-        *(Column(f"Outcome, {arm.id}", width=14) for arm in source.arms),
+        *(Column(f"Outcome, {arm.id}", width=14) for arm in told),
         *(Column(name, width=16) for name in slices),
         *((Column("Text, where somebody is wrong", "clip", 70),) if text_mode != "none" else ()),
     )
@@ -188,7 +191,7 @@ def _item_rows(
         for pair in data.pairs
         if pair.baseline is not None
     ]
-    values = slice_words(source.slices, len(source.item_ids))
+    values, told = slice_words(source.slices, len(source.item_ids)), _told_outcomes(source, data)
     for index, column in _shown(source).tolist():
         item_id, category = source.item_ids[index], source.categories[column]
         gold = int(source.y_true[index, column])
@@ -201,10 +204,15 @@ def _item_rows(
             gold,
             *decided,
             *(change.get((item_id, category), "") for change in changes),
-            *(outcome_words(OUTCOME_NAMES[int(arm.outcomes[index])]) for arm in source.arms),
+            *(outcome_words(OUTCOME_NAMES[int(arm.outcomes[index])]) for arm in told),
             *(values[index].get(name, "") for name in slices),
             *((text,) if text_mode != "none" else ()),
         )
+
+
+def _told_outcomes(source: ReportSource, data: ReportData) -> list[Arm]:
+    """Candidates with a column of outcomes: all, or of many those of which an answer failed; the others are all ok."""
+    return [arm for arm in source.arms if not is_many(data) or (arm.outcomes != OUTCOME_NAMES.index("ok")).any()]
 
 
 def _shown(source: ReportSource) -> Any:

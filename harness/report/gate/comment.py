@@ -8,6 +8,8 @@ comment again. What is too long for the place gives way in the middle: verdict, 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from harness.core.gate import POOLED
 from harness.gating.checks import ALL_ITEMS
@@ -27,6 +29,7 @@ from harness.report.gate.tables import (
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.finding_words import NEWLY_WORDS
+from harness.report.parts.isolation import isolated_text, names_among
 from harness.report.parts.masking import shorten
 from harness.report.parts.tables import Table, markdown_text, to_markdown
 from harness.report.parts.words import enumerated, plural
@@ -60,7 +63,7 @@ def comment_markdown(report: GateReport) -> str:
     """The comment on a pull request: only what changed."""
     head = [marker(report.eval_name), *_head(report)]
     blocks = [*_must_catch(report), *_changed(report), *_flips(report)]
-    return fitted(head, blocks, _foot(report), limit=COMMENT_CHARACTERS, size=_utf16_length)
+    return _apart(report, head, blocks, COMMENT_CHARACTERS, _utf16_length)
 
 
 def summary_markdown(report: GateReport, *, limit: int = SUMMARY_BYTES) -> str:
@@ -69,7 +72,17 @@ def summary_markdown(report: GateReport, *, limit: int = SUMMARY_BYTES) -> str:
     blocks = [*_must_catch(report), table_block(checks)]
     if report.flip_rates:
         blocks.append(table_block(flip_table(report)))
-    return fitted(_head(report), [*blocks, *_flips(report)], _foot(report), limit=limit, size=_utf8_length)
+    return _apart(report, _head(report), [*blocks, *_flips(report)], limit, _utf8_length)
+
+
+def _apart(
+    report: GateReport, head: Sequence[str], blocks: Sequence[Block], limit: int, size: Callable[[str], int]
+) -> str:
+    """All of it in at most ``limit``, its right-to-left names isolated."""
+    given = [name for one in report.findings for name in (one.name, one.owner)]
+    named = names_among([*given, *(check.result.spec.category for check in report.checks)])
+    apart = partial(isolated_text, names=[markdown_text(one) for one in named])
+    return apart(fitted(head, blocks, _foot(report), limit=limit, size=lambda part: size(apart(part))))
 
 
 def failure_markdown(eval_name: str, message: str) -> str:

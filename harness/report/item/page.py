@@ -10,6 +10,7 @@ from markupsafe import Markup
 from harness.report.item.data import ItemSheet, votes_of
 from harness.report.item.terminal import SAID, check_words, compact, cost_words, decision_words, read_words, vote_words
 from harness.report.parts.assets import asset, script, sha256_source
+from harness.report.parts.isolation import isolated
 from harness.report.parts.templates import environment
 
 
@@ -56,4 +57,6 @@ class ItemPage:
 
 def item_page(sheet: ItemSheet, version: str, *, may_reveal: bool) -> str:
     """The page as text."""
-    return environment().get_template("item.html.jinja").render(page=ItemPage(sheet, version, may_reveal=may_reveal))
+    page = ItemPage(sheet, version, may_reveal=may_reveal)
+    names = [name for name, _ in sheet.definitions.values()]
+    return isolated(environment().get_template("item.html.jinja").render(page=page), names)

@@ -1,39 +1,96 @@
-"""Names that run from right to left, kept apart in a page: without it a browser draws the figure after one before it.
+"""Words that run from right to left, kept apart: without it a screen draws the figure behind a name before it.
 
-Decides where a name is isolated (``bdi``): in text alone, not in attributes, drawings, scripts, styles and the title.
+Decides which words are isolated, and how: by an element (``bdi``) in a page, by Unicode's own isolates where a format
+knows no elements (drawings, titles, Markdown, spreadsheets). A name is isolated whole, other words run by run.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from markupsafe import escape
 
 from harness.report.parts.masking import printable
 
-_KEPT = re.compile(r"(<(script|style|svg|title|option|textarea)\b.*?</\2>|<[^>]*>)", re.DOTALL)
-_RIGHT_TO_LEFT = {"R", "AL"}
+BEGIN, END = "\u2068", "\u2069"
+"""Unicode's first-strong isolate and its end (UAX #9): nothing is drawn for them."""
+_LETTER = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+"""Code points of the blocks whose letters run from right to left: Hebrew, Arabic, Syriac, Thaana, NKo and more."""
+_BETWEEN = r"(?:(?![<>&|`*_\\\[\]])[\W_])"
+"""What may stand between two such words of one run; no figure, and nothing that a format reads."""
+_RUN = rf"{_LETTER}+(?:{_BETWEEN}{{1,4}}{_LETTER}+)*"
+_HAS_ANY = re.compile(_LETTER)
+_STRONG = re.compile(r"[^\W\d_]")
+_TAGS = re.compile(r"(<[^>]*>)")
+_APART = re.compile(r"<(script|style|textarea)\b.*?</\1>|<(svg|title|option)\b.*?</\2>|<[^>]*>", re.DOTALL)
+_KEPT = re.compile(rf"```.*?```|`[^`\n]+`|{BEGIN}[^{END}]*{END}", re.DOTALL)
+LONGEST_NAME = 100
+"""Characters up to which a cell that begins from right to left is a name."""
 
 
-def isolated(page: str, names: Iterable[str]) -> str:
-    """The page with every name that holds right-to-left letters isolated.
+def isolated(page: str, names: Iterable[str] = ()) -> str:
+    """The page with every name that holds right-to-left letters, and every other such run of words, isolated.
 
     >>> isolated('<p title="عام 02">عام 02 0.9% (target 80%)</p>', ["عام 02", "Hate"])
     '<p title="عام 02"><bdi>عام 02</bdi> 0.9% (target 80%)</p>'
     """
-    found = {str(escape(printable(one))) for one in names if _is_right_to_left(one)}
-    if not found:
+    if not _HAS_ANY.search(page):
         return page
-    name = re.compile("|".join(re.escape(one) for one in sorted(found, key=len, reverse=True)))
-    parts = []
-    at = 0
-    for kept in _KEPT.finditer(page):
-        parts += [name.sub(r"<bdi>\g<0></bdi>", page[at : kept.start()]), kept.group()]
+    words = _words(str(escape(printable(one))) for one in names)
+    parts, at = [], 0
+    for kept in _APART.finditer(page):
+        parts.append(words.sub(r"<bdi>\g<0></bdi>", page[at : kept.start()]))
+        parts.append(_drawn(kept.group(), words) if kept.group(2) else kept.group())
         at = kept.end()
-    return "".join([*parts, name.sub(r"<bdi>\g<0></bdi>", page[at:])])
+    return "".join([*parts, words.sub(r"<bdi>\g<0></bdi>", page[at:])])
 
 
-def _is_right_to_left(name: str) -> bool:
-    return any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in name)
+def isolated_text(text: str, names: Iterable[str] = ()) -> str:
+    r"""The same for text without elements; what stands as code is copied by readers, and stays as it is.
+
+    >>> isolated_text("עברית 02: 75.4%, `עברית`", ["עברית 02"]).encode("ascii", "backslashreplace").decode()[:6]
+    '\\u2068'
+    """
+    if not _HAS_ANY.search(text):
+        return text
+    words = _words(names)
+    parts, at = [], 0
+    for code in _KEPT.finditer(text):
+        parts += [words.sub(_kept_apart, text[at : code.start()]), code.group()]
+        at = code.end()
+    return "".join([*parts, words.sub(_kept_apart, text[at:])])
+
+
+def isolated_sentence(text: str, names: Iterable[str] = ()) -> str:
+    """The same for a sentence that begins from left to right; a name alone, or a text of an item, stays as it is."""
+    first = _STRONG.search(text)
+    return isolated_text(text, names) if first and not _HAS_ANY.match(first.group()) else text
+
+
+def names_among(cells: Iterable[object]) -> set[str]:
+    """Cells that are names: short texts that begin from right to left."""
+    found = set()
+    for one in cells:
+        if isinstance(one, str) and not one.isascii() and len(one) <= LONGEST_NAME:
+            first = _STRONG.search(one)
+            if first and _HAS_ANY.match(first.group()):
+                found.add(one)
+    return found
+
+
+def _words(names: Iterable[str]) -> re.Pattern[str]:
+    known = sorted({one for one in names if _HAS_ANY.search(one)}, key=len, reverse=True)
+    return re.compile("|".join([*map(re.escape, known), _RUN]))
+
+
+def _kept_apart(found: re.Match[str]) -> str:
+    return f"{BEGIN}{found.group()}{END}"
+
+
+def _drawn(element: str, words: re.Pattern[str]) -> str:
+    """A drawing or a title: its text knows no ``bdi``."""
+    if not _HAS_ANY.search(element):
+        return element
+    pieces = _TAGS.split(element)
+    return "".join(one if one.startswith("<") else words.sub(_kept_apart, one) for one in pieces)

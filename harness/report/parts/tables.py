@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.report.parts.isolation import isolated_text, names_among
 from harness.report.parts.masking import printable
 
 TERMINAL_WIDTH = 128
@@ -49,8 +50,10 @@ class Table:
 
 def render(tables: Sequence[Table], output: str) -> str:
     """Several tables, a blank line between them: ``terminal`` or ``md``."""
-    draw = to_markdown if output == "md" else to_terminal
-    return "\n\n".join(draw(table) for table in tables)
+    if output != "md":
+        return "\n\n".join(to_terminal(table) for table in tables)
+    names = names_among(cell for table in tables for row in table.rows for cell in row)
+    return isolated_text("\n\n".join(to_markdown(table) for table in tables), map(markdown_text, names))
 
 
 def terminal_width() -> int:

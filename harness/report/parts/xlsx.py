@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.core.results import MetricResult
+from harness.report.parts.isolation import isolated_sentence, names_among
 from harness.report.parts.masking import printable, shorten
 
 Kind = Literal["text", "count", "share", "rate", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
@@ -153,10 +154,11 @@ def workbook_bytes(sheets: Sequence[Sheet], *, title: str) -> bytes:
     book.properties.title = safe_text(title)
     book.properties.creator = "moderation-harness"
     styles = _styles(book)
-    names: list[str] = []
+    tabs: list[str] = []
+    names = names_among(cell for _, rows in tables for row in rows for cell in row)
     for sheet, rows in tables:
-        names.append(_sheet_name(sheet.name, names))
-        _write(book, names[-1], sheet, rows, styles)
+        tabs.append(_sheet_name(sheet.name, tabs))
+        _write(book, tabs[-1], sheet, rows, styles, names)
     buffer = io.BytesIO()
     book.save(buffer)
     return _stable(buffer.getvalue())
@@ -221,7 +223,9 @@ def _styles(book: Any) -> dict[str, Any]:
     return styles
 
 
-def _write(book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], styles: dict[str, Any]) -> None:
+def _write(
+    book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], styles: dict[str, Any], names: set[str]
+) -> None:
     from openpyxl.utils import get_column_letter
 
     page = book.create_sheet(name)
@@ -234,7 +238,7 @@ def _write(book: Any, name: str, sheet: Sheet, rows: Sequence[Sequence[Value]], 
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.print_title_rows = f"{first}:{first}"
     marks = dict(sheet.marks)
-    make = _cells(page, styles, marks)
+    make = _cells(page, styles, marks, names)
     if sheet.title:
         page.append([make(sheet.title, "title")])
         page.append([])
@@ -269,20 +273,29 @@ def _lines(value: Value, width: float) -> int:
     return min(20, max(1, math.ceil(len(value) / max(width, 4)))) if isinstance(value, str) else 1
 
 
-def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str]) -> Any:
+def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str], names: set[str]) -> Any:
     from openpyxl.cell import WriteOnlyCell
+
+    made: dict[str, Any] = {}
+
+    def styled(cell: Any, kind: str) -> Any:
+        """The cell in its style, which is looked up once a sheet: a name is slow to resolve, and cells are many."""
+        if kind in made:
+            cell._style = made[kind]
+        else:
+            cell.style = styles[kind].name
+            made[kind] = cell._style
+        return cell
 
     def make(value: Value, kind: str) -> Any:
         if value is None or value == "":
             return None
         if isinstance(value, str):
             cell = WriteOnlyCell(page, value="")
-            cell._value, cell.data_type = safe_text(value), "s"  # never guessed: no formula, no link, no date
-            cell.style = styles[marks.get(value, kind)].name
-            return cell
-        cell = WriteOnlyCell(page, value=value)
-        cell.style = styles[kind].name
-        return cell
+            text = safe_text(value) if kind == "clip" else isolated_sentence(safe_text(value), names)
+            cell._value, cell.data_type = text, "s"  # never guessed: no formula, no link, no date
+            return styled(cell, marks.get(value, kind))
+        return styled(WriteOnlyCell(page, value=value), kind)
 
     return make
 

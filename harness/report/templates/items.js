@@ -77,9 +77,9 @@ const H = (() => {
 
   // ----------------------------------------------------------------------------------------------- filters
   const START = {
-    pair: 0,
+    pair: about.first,
     category: -1,
-    change: pairs[0].baseline === null ? "all" : "changed",
+    change: pairs[about.first].baseline === null ? "all" : "changed",
     kind: "",
     outcome: "",
     slice: "",
@@ -259,8 +259,11 @@ const H = (() => {
       el("bdi", { class: "masked", "aria-hidden": "true" }, mask(text)),
     );
   }
+  // a name, or a text, that runs from right to left must not draw the figure behind it before it
+  const apart = (text) => el("bdi", {}, text);
+  const named = (c) => apart(categories[c].name);
   function listOf(cs, class_ = "chip") {
-    return cs.map((c) => el("span", { class: class_ }, categories[c].name));
+    return cs.map((c) => el("span", { class: class_ }, named(c)));
   }
   function decided(arm, i) {
     const cell = el("span"),
@@ -299,13 +302,13 @@ const H = (() => {
       if (more.ms && more.ms[at] !== null) told.push(more.ms[at] < 10000 ? `${more.ms[at]} ms` : `${(more.ms[at] / 1000).toFixed(1)} s`);
       if (more.usd && more.usd[at] !== null) told.push(`$${(more.usd[at] / 1e6).toFixed(6)}`);
       for (const [c, times] of Object.entries((more.rep && more.rep[at]) || {}))
-        told.push(`${categories[c].name} flagged in ${times} of ${about.n_repeats} repeats`);
+        told.push(el("span", {}, named(c), ` flagged in ${times} of ${about.n_repeats} repeats`));
       if (r && r[at] !== null) add(`Why (${name})`, textNode(r[at], i));
-      if (told.length) add(name, told.join(", "));
+      if (told.length) add(name, ...told.flatMap((one, at) => [at ? ", " : "", one]));
     });
     index.slices.forEach((s) => {
       const v = s.sets[s.of[i]];
-      if (v.length) add(s.name, v.map((x) => s.values[x]).join(", "));
+      if (v.length) add(s.name, ...v.flatMap((x, at) => [at ? ", " : "", apart(s.values[x])]));
     });
     const links = [el("a", { href: `#item=${encodeURIComponent(index.ids[i])}` }, "to this item")];
     for (const run of about.runs) {
@@ -328,8 +331,8 @@ const H = (() => {
     );
     const defined = (c) => {
       const text = categories[c].definition;
-      if (!text) return categories[c].name;
-      return el("details", {}, el("summary", {}, categories[c].name), el("p", { class: "small" }, text));
+      if (!text) return named(c);
+      return el("details", {}, el("summary", {}, named(c)), el("p", { class: "small", dir: "auto" }, text));
     };
     const why = (c) => {
       const contradict = candidates.filter((_, arm) => gold(c, i) < 2 && decision(arm, c, i) < 2 && decision(arm, c, i) !== gold(c, i));
@@ -393,8 +396,8 @@ const H = (() => {
     if (pictures.length) text.append(el("div", { class: "thumbs" }, ...pictures.map(picture)));
     const { fixed, broken } = changes(i),
       what = el("td", { "data-label": "What changed" });
-    for (const c of fixed) what.append(el("span", { class: "chip fixed" }, `✓ ${newlyWords("fixed", c, i)}: ${categories[c].name}`));
-    for (const c of broken) what.append(el("span", { class: "chip broken" }, `✗ ${newlyWords("broken", c, i)}: ${categories[c].name}`));
+    for (const c of fixed) what.append(el("span", { class: "chip fixed" }, `✓ ${newlyWords("fixed", c, i)}: `, named(c)));
+    for (const c of broken) what.append(el("span", { class: "chip broken" }, `✗ ${newlyWords("broken", c, i)}: `, named(c)));
     const cells = [el("td", { "data-label": "Item" }, id), text, el("td", { "data-label": "Gold" }, goldCell(i))];
     if (p.baseline !== null) cells.push(el("td", { "data-label": candidates[p.baseline] }, decided(p.baseline, i)));
     cells.push(el("td", { "data-label": candidates[p.candidate] }, decided(p.candidate, i)));
