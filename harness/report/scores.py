@@ -12,6 +12,7 @@ from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.tables import Table
+from harness.report.parts.words import plural
 from harness.report.points import absent_alone, point_table
 from harness.runs import Run
 
@@ -189,9 +190,20 @@ def _ranking_table(name: str, candidate: CandidateScore) -> Table:
         f"{name}: how well its scores rank",
         ("Category", *SCORE_COLUMNS.values()),
         rows,
-        (),
+        tuple(_unscored(candidate)),
         frozenset(SCORE_COLUMNS.values()),
     )
+
+
+def _unscored(candidate: CandidateScore) -> list[str]:
+    """Which figures rest on fewer items than the table of categories: those of items without a score are not ranked."""
+    found = []
+    for category, one in candidate.categories.items():
+        n_scored, n_labelled = one.metrics.get("auroc", MISSING).n, one.tp + one.fp + one.fn + one.tn
+        if 0 < n_scored < n_labelled:
+            scored = f"{numbers.count(n_scored)} of {plural(int(n_labelled), 'labelled item')} that have a score"
+            found.append(f"{category}: ranked are the {scored}; precision and recall above count all of them.")
+    return found
 
 
 def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:

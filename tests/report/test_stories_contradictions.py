@@ -9,11 +9,14 @@ from stories import Story, caught, everywhere, half, nowhere, tell
 
 from harness.files.golden.sets import load_golden
 from harness.jobs.report import load_source
+from harness.measure.score import score_run
 from harness.report.comparison import plots
 from harness.report.comparison.build import build_report
 from harness.report.parts import numbers
 from harness.report.parts.disputes import votes_of
 from harness.report.parts.plots import percent_axis, style
+from harness.report.parts.tables import render
+from harness.report.scores import score_tables
 
 BRIEF = ("annotations",)
 
@@ -44,17 +47,27 @@ def test_the_threshold_in_use_reads_the_figures_of_the_category(tmp_path):
     gold = half(300, 300)
     score = np.r_[np.linspace(0.95, 0.40, 300), np.linspace(0.55, 0.05, 300)]
     decided = (score >= 0.5).astype(int)
-    score[::6] = np.nan  # decisions without a score: the two are about other items, and say so
+    score[::6], decided[::6] = np.nan, 0  # no score and no flag: thresholds are about other items, and say so
     story = Story(tmp_path, {"hate": gold})
-    scores = {name: {"hate": np.where(np.isnan(score), score[1], score)} for name in ("v1",)}
-    run = story.run(v1_v2({"hate": decided}, {"hate": caught(gold, 240)}), scores=scores)
+    run = story.run(v1_v2({"hate": decided}, {"hate": caught(gold, 240)}), scores={"v1": {"hate": score}})
     found = tell(run, never=("these same items",))
     source, _ = load_source(run, "v1", ("v2",), run, "none")
     (one,) = build_report(source, generated_at="now", version="0").scored
     now = next(curve for curve in one.curves if curve.candidate == "v1")
     recall = json.loads(found["json"])["pairs"][0]["rows"][0]["measures"]["recall"]["baseline"]
     assert now.recall.value == pytest.approx(recall["value"])
-    everywhere({name: found[name] for name in ("html", "md", "xlsx")}, numbers.share(now.recall.value)[:-1])
+    everywhere(found, numbers.share(now.recall.value)[:-1], but=("xlsx", "json", *BRIEF))
+    everywhere({"xlsx": found["xlsx"], "json": found["json"]}, f"{now.recall.value:.2f}")
+    scored = next(row for row in one.thresholds["v1"] if row.threshold == 0.5)
+    assert (scored.recall.n, now.recall.n) == (250, 300)
+    others = numbers.share_with_interval(scored.recall)
+    nowhere(
+        {name: said for name, said in found.items() if name != "html"}, others
+    )  # of scored items, where that is said
+    everywhere({"html": found["html"]}, others, "500 of 600 labelled items have a score", "on every labelled item")
+    assert json.loads(found["json"])["scored"][0]["counts"]["v1"] == {"n_scored": 500, "n_labelled": 600}
+    ranks = "ranked are the 500 of 600 labelled items that have a score; precision and recall above count all of them"
+    assert ranks in render(score_tables(score_run(run, with_slices=False)), "md")
 
 
 def test_failed_answers_are_one_count_over_one_whole(tmp_path):
