@@ -192,7 +192,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         wall_s=around.clock() - began,
         errors=sum(counts.get("error", 0) for counts in result.counts.values()),
         not_asked=sum(counts.get(NOT_ASKED, 0) for counts in result.counts.values()),
-        stopped=frozenset() if engine.reason else frozenset(engine.stopped),
+        stopped=() if engine.reason else tuple(sorted(engine.stopped)),
         unpriced_calls=n_unpriced,
         unknown_usd=budget.now.unknown_usd,
         spent_before_usd=budget.before.usd + budget.before.unknown_usd,

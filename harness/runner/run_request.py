@@ -269,7 +269,7 @@ class RunSummary:
     errors: int = 0
     not_asked: int = 0
     reason: str | None = None
-    stopped: frozenset[str] = frozenset()
+    stopped: tuple[str, ...] = ()
     is_reused: bool = False
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
