@@ -143,8 +143,7 @@ def test_a_variant_most_of_whose_answers_cannot_be_read_is_not_told_to_carry_any
         assert f"Not compared, since most answers cannot be used: {lost['what']}" in said
 
 
-@pytest.mark.parametrize("command", ["ablate", "stability"])
-@pytest.mark.parametrize("lost", ["I would rather think about it.", "", "I'm sorry, but I can't help with that."])
+@pytest.mark.parametrize(("command", "lost"), [("ablate", ""), ("stability", "I'm sorry, but I can't help with that.")])
 def test_a_variant_whose_first_answers_cannot_be_used_stops_alone(folder, command, lost):
     """The whole trial stopped there, and nothing was compared."""
 
