@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, gammaln
+from scipy.special import betainc, gammaln, xlog1py, xlogy
 
 from harness.core.tango import tango_statistic, tango_statistics
 
@@ -62,7 +62,8 @@ def _exact_p(n_gained: int, n_lost: int, n: int, margin: float) -> float:
         ]
     )
     nuisance = nuisance[nuisance <= (1 - margin) / 2]
-    return min(1.0, max(rejection_probability(smallest_gain, n, q, q + margin) for q in nuisance.tolist()))
+    blocks = np.array_split(nuisance, 1 + math.isqrt(n) // 50)  # few at a time where windows are wide
+    return min(1.0, max(float(rejection_probabilities(smallest_gain, n, q, q + margin).max()) for q in blocks))
 
 
 def rejection_boundary(
@@ -154,13 +155,50 @@ def rejection_probability(
     """
     if p_gained < 0 or p_lost < 0 or p_gained + p_lost > 1 + 1e-12:
         raise ValueError(f"need p_gained, p_lost >= 0 with a sum <= 1, got {p_gained} and {p_lost}")
-    lost = loss_window(n, min(1.0, p_lost))
-    share = min(1.0, p_gained / (1 - p_lost)) if p_lost < 1 else 0.0
-    needed, rest = smallest_gain[lost - first_lost], n - lost
-    possible = (needed >= 1) & (needed <= rest)
-    tail = np.where(needed <= 0, 1.0, 0.0)
-    tail[possible] = betainc(needed[possible], rest[possible] - needed[possible] + 1, share)
-    return float(np.dot(_binomial_pmf(lost, n, p_lost), tail))
+    chances = np.array([p_gained]), np.array([min(1.0, p_lost)])
+    return float(rejection_probabilities(smallest_gain, n, *chances, first_lost=first_lost)[0])
+
+
+def rejection_probabilities(
+    smallest_gain: NDArray[np.int64],
+    n: int,
+    p_gained: NDArray[np.float64],
+    p_lost: NDArray[np.float64],
+    *,
+    first_lost: int = 0,
+) -> NDArray[np.float64]:
+    """``rejection_probability`` of many chances at once: the windows of all of them stand in one array.
+
+    Args:
+        smallest_gain: As there, for losses that cover every window.
+        n: Pairs, >= 1.
+        p_gained: Chances that an item is gained, shape (n_chances,).
+        p_lost: Chances that an item is lost, same shape; each sum with p_gained <= 1.
+        first_lost: As there.
+
+    Returns:
+        Probabilities in [0, 1], shape (n_chances,).
+
+    References:
+        Hsueh, Liu & Chen (2001), Biometrics.
+
+    >>> boundary = rejection_boundary(59, 0.05, 1.645)
+    >>> rejection_probabilities(boundary, 59, np.array([0.0, 0.1]), np.array([0.05, 0.15])).round(4).tolist()
+    [0.0485, 0.048]
+    """
+    windows = [loss_window(n, p) for p in p_lost.tolist()]
+    lost = np.concatenate(windows)
+    of_chance = np.repeat(np.arange(len(windows)), [len(one) for one in windows])
+    mass = _binomial_pmf(lost, n, p_lost[of_chance])
+    needed = smallest_gain[lost - first_lost]
+    counts = needed <= n - lost
+    lost, of_chance, mass, needed = lost[counts], of_chance[counts], mass[counts], needed[counts]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(p_lost < 1, np.minimum(1.0, p_gained / (1 - p_lost)), 0.0)[of_chance]
+    tail = np.ones(len(lost))
+    possible = needed >= 1
+    tail[possible] = betainc(needed[possible], n - lost[possible] - needed[possible] + 1, share[possible])
+    return np.asarray(np.bincount(of_chance, mass * tail, minlength=len(windows)), dtype=np.float64)
 
 
 @lru_cache(maxsize=2)
@@ -168,11 +206,9 @@ def _log_factorials(n: int) -> NDArray[np.float64]:
     return np.asarray(gammaln(np.arange(n + 1) + 1), dtype=np.float64)
 
 
-def _binomial_pmf(k: NDArray[np.int64], n: int, p: float) -> NDArray[np.float64]:
-    if p <= 0 or p >= 1:
-        return np.where(k == (0 if p <= 0 else n), 1.0, 0.0)
+def _binomial_pmf(k: NDArray[np.int64], n: int, p: NDArray[np.float64]) -> NDArray[np.float64]:
     of = _log_factorials(n)
-    log_pmf = of[n] - of[k] - of[n - k] + k * math.log(p) + (n - k) * math.log1p(-p)
+    log_pmf = of[n] - of[k] - of[n - k] + xlogy(k, p) + xlog1py(n - k, -p)
     return np.asarray(np.exp(log_pmf), dtype=np.float64)
 
 

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import binom
 
 from harness.core.intervals import clopper_pearson_lower, clopper_pearson_upper
 from harness.core.noninferiority import (
@@ -11,6 +12,7 @@ from harness.core.noninferiority import (
     floor_test,
     noninferiority_test,
     rejection_boundary,
+    rejection_probabilities,
     rejection_probability,
 )
 from harness.core.precision_margin import PSEUDO_COUNTS, null_table, precision_margin_test
@@ -205,3 +207,14 @@ def test_uncalibrated_score_test_is_too_liberal_for_precision():
         z = wgs_statistics(rng.multinomial(n, q, size=4000), -margin)
         sizes.append(np.mean(z >= 1.645))
     assert max(sizes) > 0.075
+
+
+@pytest.mark.parametrize("n", [1, 7, 59, 400])
+def test_chances_of_a_whole_grid_are_the_sums_of_scipy_s_binomials(n):
+    margin, lost = 0.1, np.arange(n + 1)
+    boundary = rejection_boundary(n, margin, 1.645)
+    nuisance = np.array([0.0, 1e-4, 0.02, 0.3, (1 - margin) / 2])
+    found = rejection_probabilities(boundary, n, nuisance, nuisance + margin)
+    for q, chance in zip(nuisance, found, strict=True):
+        tails = binom.sf(boundary - 1, n - lost, min(1.0, q / (1 - q - margin)))
+        assert chance == pytest.approx(float(binom.pmf(lost, n, q + margin) @ tails), abs=1e-13)
