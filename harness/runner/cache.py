@@ -23,7 +23,7 @@ from typing import Any, Self, TypeVar
 from harness.records.answers import Response
 from harness.runner import claims
 from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
-from harness.runner.journal import BUSY_S, broken, is_locked, open_journal
+from harness.runner.journal import BUSY_S, WritesBack, broken, is_locked, open_journal
 from harness.runner.stored import copy_of
 
 T = TypeVar("T")
@@ -96,6 +96,7 @@ class ResponseCache:
         if self._copy is not None:
             self._copy.fetch()
         self._database, had_wal = open_journal(path, behind)
+        self._back = WritesBack(path)
         self.warning: str | None = None
         try:
             self._first_version = self._reading(self._data_version)
@@ -232,6 +233,7 @@ class ResponseCache:
             return
         self._locked_since = None
         self._pending = _Pending()
+        self._back.count(len(pending.answers) + len(pending.released) + len(pending.wanted))
         if pending.committed is not None and not pending.committed.done():
             pending.committed.set_result(None)
         for key, (wanted, found) in pending.wanted.items():
@@ -251,6 +253,7 @@ class ResponseCache:
                 self._transaction(lambda: self._last_words(pending))
         finally:
             claims.end(self._owner)
+            self._back.end()
             self._database.close()
             if self._copy is not None:
                 self.warning = self._copy.put() or self.warning

@@ -1,12 +1,14 @@
 """The journal's file: opening it, its schema, and what is said when it cannot be used.
 
-Decides migrations, permissions and messages. What stands in the tables is decided by ``cache`` and ``claims``.
+Decides migrations, permissions and messages, and when the write-ahead file is written back. What stands in the tables
+is decided by ``cache`` and ``claims``.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +48,8 @@ BUSY_S = 60.0
 """How long another process may hold the file before a run gives up."""
 SQLITE_WAIT_S = 0.05
 """How long SQLite itself waits, deaf to signals; the rest of the waiting is done where Ctrl-C is heard."""
+MOST_WAL_PAGES = 16_000
+"""From so many pages of 4 KB the write-ahead file is written back where it is written to, which holds all calls up."""
 
 
 BEHIND = "CREATE TEMP VIEW responses AS SELECT * FROM main.responses UNION ALL SELECT * FROM behind.responses"
@@ -86,6 +90,43 @@ def open_journal(path: Path, behind: Path | None = None) -> tuple[sqlite3.Connec
         raise
 
 
+class WritesBack:
+    """Writes the write-ahead file back beside the event loop: it waits for the disk, calls need not.
+
+    Args:
+        path: The journal.
+    """
+
+    EVERY_ROWS = 4000
+    """Rows added, changed or deleted between two times; each touches a page or two."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._n_rows = 0
+        self._thread: threading.Thread | None = None
+
+    def count(self, n_rows: int) -> None:
+        """So many rows were committed; begin where it is time to, unless the last time has not ended."""
+        self._n_rows += n_rows
+        if self._n_rows >= self.EVERY_ROWS and (self._thread is None or not self._thread.is_alive()):
+            self._n_rows = 0
+            self._thread = threading.Thread(target=self._write_back, name="journal", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Wait for what is under way."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _write_back(self) -> None:
+        with suppress(sqlite3.Error):  # another process does it, or the next time will
+            database = sqlite3.connect(self._path, timeout=SQLITE_WAIT_S)
+            try:
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                database.close()
+
+
 def is_locked(error: sqlite3.Error) -> bool:
     """Whether another process holds the file right now."""
     return "locked" in str(error) or "busy" in str(error)
@@ -119,7 +160,7 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         )
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    database.execute("PRAGMA wal_autocheckpoint = 4000")
+    database.execute(f"PRAGMA wal_autocheckpoint = {MOST_WAL_PAGES}")
     if application == APPLICATION_ID and version == len(MIGRATIONS):
         return
     database.execute("BEGIN IMMEDIATE")  # another process may have done it while this one waited

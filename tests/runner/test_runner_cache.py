@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 
 import orjson
@@ -16,7 +17,7 @@ from harness.records import Limits
 from harness.records.answers import Answer
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.endpoint import ready_endpoint
-from harness.runner.journal import APPLICATION_ID, MIGRATIONS
+from harness.runner.journal import APPLICATION_ID, MIGRATIONS, WritesBack
 from harness.runner.keys import Keys
 from harness.runner.transport import RawResponse
 
@@ -118,6 +119,25 @@ def test_closing_commits_what_is_pending(tmp_path):
     asyncio.run(main())
     with ResponseCache(tmp_path / "c.sqlite", lambda: NOW) as opened:
         assert key(1) in opened.get_many([key(1)])
+
+
+def test_the_write_ahead_file_is_written_back_beside_the_loop(tmp_path):
+    path = tmp_path / "c.sqlite"
+
+    async def main(opened):
+        before = opened._data_version()
+        for start in range(0, WritesBack.EVERY_ROWS, 200):
+            await asyncio.gather(
+                *[opened.put(key(n), Stored(200, b"x" * 500, 1.0), "m") for n in range(start, start + 200)]
+            )
+        opened._back.end()
+        assert opened._data_version() == before  # else every claim would be looked up as if others wrote here
+
+    with ResponseCache(path, lambda: NOW) as opened:
+        asyncio.run(main(opened))
+        with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as main_file:  # without its -wal
+            (n_rows,) = main_file.execute("SELECT count(*) FROM responses").fetchone()
+    assert n_rows >= WritesBack.EVERY_ROWS // 2  # an answer and the end of its claim are two
 
 
 @pytest.mark.parametrize(
