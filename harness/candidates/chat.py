@@ -228,8 +228,9 @@ class ChatCandidate:
         is_cut_off = meaning_of_choice(choice).kind == "cut_off"
         text = choice.text
         asked = ParseContext(
-            context.header, context.names, context.category, _tokens(choice.logprobs), is_cut_off, self._reasoning
-        )
+            context.header, context.names, context.category, _tokens(choice.logprobs), is_cut_off, self._reasoning,
+            frozenset(self._thresholds),
+        )  # fmt: skip
         parsed = self._parser.parse(text, asked) if text.strip() else Parsed("unparsed", reason=_no_text(choice))
         if parsed.outcome != "ok" and not _has_decision(parsed) and looks_like_refusal(text, self._reasoning):
             return _undecided(Answer("refused", rationale=text.strip(), error="the model refused in prose"), context)

@@ -32,6 +32,7 @@ class ParseContext:
         tokens: Log probabilities, empty when the server gave none.
         is_cut_off: Whether the answer ended at the token limit.
         reasoning: Delimiters that models.yaml declares for this model, beside the known ones.
+        decided_by_score: Categories for which a threshold decides over the score, whatever the answer lists.
     """
 
     header: PromptHeader
@@ -40,6 +41,7 @@ class ParseContext:
     tokens: Sequence[Token] = ()
     is_cut_off: bool = False
     reasoning: Sequence[tuple[str, str]] = ()
+    decided_by_score: frozenset[str] = frozenset()
 
     @property
     def categories(self) -> tuple[str, ...]:

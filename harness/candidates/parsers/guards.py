@@ -13,12 +13,14 @@ from typing import Any
 from harness.candidates.guard_names import LLAMA_GUARD_CODES
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.contrary import against_nothing
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, answer_text, plain
 
 WILDGUARD_FIELDS = ("harmful request", "response refusal", "harmful response")
 
+_OWN_FIELDS = ("violation", "policy_category", "rule_ids", "confidence")
 _VERDICT = re.compile(r"[\s*_`\"'#>]*(safe|unsafe)(?![\w-])[*_`\"'.,:;!]*", re.IGNORECASE)
 _LISTED = re.compile(
     r"^\s*(?:(?:violated|unsafe|violating|violation)\s+)?(?:categor(?:y|ies)|codes?)\s*[:=]\s*", re.IGNORECASE
@@ -138,7 +140,9 @@ def parse_gpt_oss_safeguard(text: str, context: ParseContext) -> Parsed:
             return unparsed("no object with 'violation'")
         if any((one.outcome, one.decisions) != (verdicts[0].outcome, verdicts[0].decisions) for one in verdicts):
             return unparsed("several objects that disagree")
-        return verdicts[0]
+        flags = verdicts[0].decisions.values()
+        contrary = None if 1 in flags else against_nothing(objects, context, skipped=_OWN_FIELDS)
+        return verdicts[0] if contrary is None else unparsed(contrary)
     bare = plain(answer)
     if bare in ("0", "1"):
         return _verdict(bare == "1", [], context, None)
@@ -211,4 +215,4 @@ def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
 
 LLAMA_GUARD = Parser(parse_llama_guard, version=5, wants_logprobs=True, needs_crosswalk=True)
 WILDGUARD = Parser(parse_wildguard, version=3, needs_one_category=True)
-GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=3)
+GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=4)

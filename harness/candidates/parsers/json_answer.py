@@ -2,8 +2,8 @@
 
 Reads ``{"categories": ["hate"]}``, ``{"violates": true, "categories": [...]}`` and ``{"categories": {"hate": 0.9}}``,
 each with optional ``scores`` and ``rationale``. Decides when such an object is a verdict: every name known, nothing
-contradictory (by whatever word it is said to violate), no failure or refusal beside an empty list, and all verdicts of
-the answer the same.
+contradictory (by whatever word it is said to violate; ``contrary`` reads the fields beside it), no score that says what
+the list does not, and all verdicts of the answer the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.contrary import LIKELY, RATIONALE_KEYS, against_nothing, declines, denied
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.text import answer_text, looks_like_refusal
 
@@ -27,9 +28,7 @@ _STATES = ("violation", "violating", "flagged", "harmful", "unsafe")
 _SAYS_SO = (*_STATES, *(f"is_{one}" for one in _STATES))
 _SAYS_NOT = ("safe", "is_safe", "compliant", "is_compliant")
 """Other words for ``violates``, and for its opposite: no verdict by themselves, but none may speak against them."""
-_FAILED_KEYS = ("error", "refusal")
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
-_RATIONALE_KEYS = ("rationale", "reason", "explanation")
 
 
 class NotAVerdictError(ValueError):
@@ -38,20 +37,25 @@ class NotAVerdictError(ValueError):
 
 def parse_json(text: str, context: ParseContext) -> Parsed:
     """Read the verdict of a JSON answer."""
+    answer = answer_text(text, context.reasoning)
     try:
-        objects = json_objects(answer_text(text, context.reasoning))
+        objects = json_objects(answer)
         found = [verdict for one in objects for verdict in _verdicts(one)]
         if not found:
             return unparsed(NO_VERDICT if objects else NO_OBJECT)
         read = [_read(verdict, context) for verdict in found]
+        is_flagged = any(1 in one.decisions.values() for one in read)
+        contrary = None if is_flagged else against_nothing(objects, context, skipped=("scores",))
     except (BrokenObjectError, NotAVerdictError) as error:
         return unparsed(str(error))
     except RecursionError:
         return unparsed("objects are nested too deeply")
-    if not any(1 in one.decisions.values() for one in read) and looks_like_refusal(
-        text.rpartition("}")[2].strip("`\n ")
+    if contrary is not None:
+        return unparsed(contrary)
+    if not is_flagged and (
+        looks_like_refusal(text.rpartition("}")[2].strip("`\n ")) or declines(answer.partition("{")[0])
     ):
-        return unparsed("nothing is listed, and a refusal follows")
+        return unparsed("nothing is listed, and a refusal stands beside it")
     first = read[0]
     if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
         return unparsed("several objects that disagree")
@@ -74,14 +78,12 @@ def _verdicts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _read(verdict: Mapping[str, Any], context: ParseContext) -> Parsed:
-    rationale = next((verdict[key] for key in _RATIONALE_KEYS if isinstance(verdict.get(key), str)), None)
+    rationale = next((verdict[key] for key in RATIONALE_KEYS if isinstance(verdict.get(key), str)), None)
     scores = _scores(verdict.get("scores"), context)
     violates = _violates(verdict)
     listed = verdict.get("categories", [])
-    if not listed and any(isinstance(verdict.get(key), str) and verdict[key].strip() for key in _FAILED_KEYS):
-        raise NotAVerdictError("an error or a refusal stands beside an empty list")
     if isinstance(listed, dict):
-        return _valued(listed, violates, scores, rationale, context)
+        return _agreeing(_valued(listed, violates, scores, rationale, context), verdict, scores, context)
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise NotAVerdictError("'categories' is neither a list of names nor a mapping")
     flagged = [category for name in listed for category in _known(name, context)]
@@ -91,7 +93,21 @@ def _read(verdict: Mapping[str, Any], context: ParseContext) -> Parsed:
         if context.only is None or listed:
             raise NotAVerdictError("'violates' is true and no category is listed")
         flagged = [context.only]
-    return decided(context, flagged, scores=scores, rationale=rationale)
+    read = decided(context, flagged, scores=scores, rationale=rationale)
+    return _agreeing(read, verdict, scores, context)
+
+
+def _agreeing(parsed: Parsed, verdict: Mapping[str, Any], scores: Mapping[str, float], context: ParseContext) -> Parsed:
+    """The verdict, where neither its scores nor its own words say the opposite.
+
+    A category whose score a threshold decides may have any score.
+    """
+    if 1 in parsed.decisions.values() and denied(verdict):
+        raise NotAVerdictError("categories are listed, and a word says that nothing is violated")
+    for category, score in scores.items():
+        if score > LIKELY and parsed.decisions.get(category) == 0 and category not in context.decided_by_score:
+            raise NotAVerdictError("a category is not listed, and its score says that it is violated")
+    return parsed
 
 
 def _valued(
@@ -182,4 +198,4 @@ def _fraction(value: Any) -> float:
     return float(value)
 
 
-JSON = Parser(parse_json, version=2)
+JSON = Parser(parse_json, version=3)

@@ -249,3 +249,98 @@ def test_what_speaks_against_an_empty_list_makes_it_no_verdict(text):
 def test_what_agrees_with_an_empty_list_leaves_it_one(text):
     parsed = parse(text)
     assert (parsed.outcome, set(parsed.decisions.values())) == ("ok", {0})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"verdict": "violating"', '"Verdict": "Violates policy: hate"', '"decision": "block"', '"action": "remove"',
+        '"recommended_action": "Take down"', '"actions": ["warn user"]', '"label": "hate"', '"labels": ["hate"]',
+        '"classification": "UNSAFE"', '"result": "fail"', '"status": "flagged"', '"violations": ["hate"]',
+        '"violations": 2', '"violations": {"hate": true, "spam": false}', '"policy_violation": true',
+        '"isViolation": "true"', '"violatesPolicy": "yes"', '"harmful": 0.93', '"allowed": false', '"approved": "no"',
+        '"is_compliant": "false"', '"severity": "High"', '"severity_level": "critical"', '"hate": true', '"spam": 0.9',
+        '"violated_policies": ["Section 4"]', '"violation_type": "personal attack"', '"decision": "not safe"',
+        '"decision": "needs human review"', '"details": {"hate": {"violates": true}, "spam": {"violates": false}}',
+        '"per_category": [{"name": "hate", "violates": true}, {"name": "spam", "violates": false}]',
+        '"analysis": {"categories": ["hate"]}', '"scores": {"hate": 0.97}', '"should_block": true', '"error": true',
+        '"rationale": "I cannot assess this."', '"reason": "I\'m sorry, but I can\u2019t help with that."',
+        '"explanation": "As an AI, I am unable to evaluate this content."', '"reasoning": "Unable to judge."',
+        '"rationale": "This content cannot be evaluated."', '"rationale": "Lo siento, no puedo evaluar esto."',
+        '"rationale": "抱歉，我无法评估。"',
+    ],
+)  # fmt: skip
+def test_a_field_that_speaks_against_an_empty_list_makes_it_no_verdict(fields):
+    """Each of these was read as "not violating" in silence, inside the verdict and around it."""
+    parsed = parse(f'{{{fields}, "categories": []}}')
+    assert parsed.outcome == "unparsed"
+    assert parsed.reason
+    around = parse(f'{{"result": {{"categories": []}}, {fields}}}')
+    assert around.outcome == "unparsed" or "scores" in fields
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"verdict": "safe"', '"verdict": "not violating"', '"verdict": "No violation"', '"decision": "allow"',
+        '"decision": "ALLOWED"', '"action": "none"', '"action": "no_action"', '"action": "keep"', '"label": "none"',
+        '"labels": []', '"result": "ok"', '"status": "success"', '"status": 200', '"violations": []',
+        '"violations": 0', '"violations": "none"', '"violations": {"hate": false}', '"violations": null',
+        '"flags": []', '"verdict": "non-violating"', '"verdict": "does not violate the policy"', '"severity": "low"',
+        '"severity": "none"', '"severity": 0', '"hate": false', '"hate": 0.2', '"confidence": "high"',
+        '"confidence": 0.97', '"allowed": true', '"error": "none"', '"refusal": false', '"text": "block this"',
+        '"evidence": "I cannot help you"', '"verdict": "counter speech"', '"scores": {"hate": 0.31}',
+        '"rationale": "I cannot find any violation of the policy."', '"rationale": "I can\'t label this as hate."',
+        '"rationale": "I can\'t help but laugh; it is a joke."', '"rationale": "Violating nothing, it is a quote."',
+        '"rationale": "Sorry is said by the author."', '"details": [{"name": "hate", "violates": false}]',
+        '"violation_type": "n/a"', '"violated_policies": [""]', '"category": null', '"requires_action": false',
+    ],
+)  # fmt: skip
+def test_a_field_that_agrees_with_an_empty_list_or_says_nothing_leaves_it_one(fields):
+    parsed = parse(f'{{{fields}, "categories": []}}')
+    assert (parsed.outcome, set(parsed.decisions.values())) == ("ok", {0}), (fields, parsed.reason)
+
+
+@pytest.mark.parametrize("verdict", ["safe", "not violating", "no violation", "allow", "none"])
+def test_a_verdict_that_denies_what_is_listed_makes_it_none(verdict):
+    assert parse(json.dumps({"verdict": verdict, "categories": ["hate"]})).outcome == "unparsed"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ['"verdict": "violating"', '"action": "none"', '"status": "ok"', '"severity": "low"', '"decision": "block"'],
+)
+def test_a_listed_category_stays_listed_beside_other_fields(fields):
+    assert flagged(parse(f'{{{fields}, "categories": ["hate"]}}')) == {"hate"}
+
+
+def test_a_score_against_the_list_is_no_verdict_unless_a_threshold_decides():
+    text = '{"categories": ["spam"], "scores": {"hate": 0.8, "spam": 0.9}}'
+    assert parse(text).outcome == "unparsed"
+    context = ParseContext(PromptHeader("p", "json"), NameIndex(CATEGORIES), decided_by_score=frozenset(("hate",)))
+    assert flagged(parse(text, context)) == {"spam"}
+
+
+def test_the_only_category_repeated_beside_its_answer_is_no_flag():
+    context = ParseContext(PromptHeader("p", "json"), NameIndex(("hate",)), "hate")
+    assert parse('{"category": "hate", "violates": false}', context).decisions == {"hate": 0}
+    assert parse('{"category": "hate", "violates": false}').outcome == "unparsed"
+
+
+def test_prose_before_an_empty_list_that_refuses_makes_it_no_verdict():
+    assert parse('I\'m sorry, I cannot assess this.\n{"categories": []}').outcome == "unparsed"
+    assert parse('I cannot see any violation: {"categories": []}').outcome == "ok"
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ('"verdict": "violating"', "unparsed"),
+        ('"rationale": "I cannot assess this."', "unparsed"),
+        ('"action": "allow"', "ok"),
+    ],
+)
+def test_gpt_oss_safeguard_reads_what_speaks_against_no_violation(fields, outcome):
+    context = ParseContext(PromptHeader("p", "gpt_oss_safeguard"), NameIndex(("hate",)), "hate")
+    parsed = PARSERS["gpt_oss_safeguard"].parse(f'{{"violation": 0, "policy_category": null, {fields}}}', context)
+    assert parsed.outcome == outcome
