@@ -110,6 +110,27 @@ def test_what_falls_everywhere_is_not_said_to_show_most_somewhere(tmp_path, chec
     )
 
 
+@pytest.mark.parametrize("checks", [None, GATE], ids=["compared", "gated"])
+def test_a_language_that_falls_steeply_inside_a_small_fall_is_named(tmp_path, checks):
+    """French fell from 86% to 70% while the whole fell by less than 3 points: "seen within language fr" was all."""
+    gold = half(1_200, 100)
+    language = [("fr", "ar", "de", "en", "es", "hi")[index % 6] for index in range(1_300)]
+    is_fr = np.array(language) == "fr"
+    violating = np.flatnonzero(gold == 1)
+    french, others = violating[is_fr[violating]], violating[~is_fr[violating]]
+    before, after = gold.copy(), gold.copy()
+    before[french[:28]], before[others[:140]] = 0, 0
+    after[french[:60]], after[others[:143]] = 0, 0
+    story = Story(tmp_path, {"hate": gold}, {"language": language}, checks=checks)
+    run = story.run(v1_v2({"hate": before}, {"hate": after}))
+    found = surfaces(run)
+    everywhere(found, "isses more Hate in language fr: of 100 violating items it catches 70 instead of 86", but=BRIEF)
+    everywhere(found, "language fr")
+    nowhere(found, "is seen within language fr", CALM)
+    if checks:
+        everywhere(found, "Do not ship v2", but=("terminal", *BRIEF))
+
+
 def test_one_category_is_never_called_categories(tmp_path):
     """ "Holm over 1 categories" stood below every comparison of one."""
     gold = half(300, 300)

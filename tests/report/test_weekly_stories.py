@@ -211,6 +211,25 @@ def test_a_language_that_falls_inside_a_steady_average_is_told(tmp_path):
     tell_week(story, None, "WORSE IN PLACES", arabic_falls, never=("STEADY",))
 
 
+def test_a_language_that_falls_steeply_inside_a_small_fall_is_told_and_remembered(tmp_path):
+    """Arabic fell by 40 points inside a fall of the whole: a reader learned only that it is seen there too."""
+    gold = half(800, 200)
+    language = ["ar" if index % 8 == 0 else ("de", "en", "fr")[index % 3] for index in range(1_000)]
+    is_ar = np.array(language) == "ar"
+    violating = np.flatnonzero(gold == 1)
+    others, arabic = violating[~is_ar[violating]], violating[is_ar[violating]]
+    after = without(without(gold, arabic[:40]), others[:7])
+    story = Story(tmp_path, {"hate": gold}, {"language": language})
+    for week, decided in (("2026-W42", gold), ("2026-W43", gold), ("2026-W44", after)):
+        story.run({"main": {"hate": decided}}, week=week)
+    arabic_falls = "isses more Hate in language ar: of 100 violating items it catches 60 instead of 100"
+    tell_week(story, None, arabic_falls, "ecall of Hate fell", never=("is seen within language ar",))
+    assert [one for one in story.weekly().asks if "language ar" in one.text]
+    story.run({"main": {"hate": after}}, week="2026-W45")
+    still = tell_week(story, None)
+    everywhere(still, "Hate in language ar", but=("md",))
+
+
 def test_twelve_weeks_of_noise_raise_no_more_alarms_than_their_nominal_rate(tmp_path):
     """Fresh noise on the same items every week; one of ten weeks may be an alarm by chance."""
     rng = np.random.default_rng(12)

@@ -68,6 +68,7 @@ class PairedMove:
     slice: tuple[str, str] | None = None
     is_proven: bool = True
     is_better: bool = False
+    is_own: bool = False
 
     @property
     def figure(self) -> Figure:
@@ -107,6 +108,7 @@ class Entry:
         is_proven: Whether it was flagged or proven, not only likely.
         severity: Of the category in the policy.
         owner: Who answers for the category, or for such figures.
+        is_own: Whether it is a slice that fell by more than the whole set, which therefore does not tell it.
         fell_again: Newest week in which it fell further by more than chance explains, while it was open.
     """
 
@@ -126,6 +128,7 @@ class Entry:
     severity: str = ""
     owner: str | None = None
     fell_again: str | None = None
+    is_own: bool = False
 
     @property
     def answered_since(self) -> str:
@@ -189,6 +192,8 @@ def _tells(wider: Entry, one: Entry) -> bool:
         return False
     if wider.closed is not None and wider.closed != one.closed:
         return False  # the whole has recovered, this part has not
+    if one.is_own:
+        return False
     if one.is_of_production:
         return _tells_of_production(wider, one)
     if (wider.metric == "recall") != (one.metric == "recall"):
@@ -235,12 +240,15 @@ def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, Paire
                 golden=point.golden,
                 slice=part,
                 is_proven=is_proven,
+                is_own=fall is not None and fall.is_own,
             )
             continue
         is_comparable = point.golden == current.golden
         current = replace(current, now=point.result, is_comparable=is_comparable)
         if is_flagged or (fall is not None and fall.is_proven):
-            current = replace(current, fell_again=point.week)
+            current = replace(
+                current, fell_again=point.week, is_own=current.is_own or (fall is not None and fall.is_own)
+            )
         if _is_recovered(current, point):
             yield replace(current, closed=point.week)
             current = None

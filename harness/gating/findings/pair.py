@@ -2,8 +2,9 @@
 
 Decides what moved and how sure that is: proven after Holm over the comparison's family; likely after Benjamini-Hochberg
 (q 0.10) over its categories, over its critical categories alone, and over the values of its declared slices, three
-families that each keep their own rate. What is likely worse is harm wherever it happens, and so are a missed target, a
-missed must-catch item, more failures, and a candidate that says nothing.
+families that each keep their own rate. Which slices only restate what a wider part says, ``restated`` decides. What is
+likely worse is harm wherever it happens, and so are a missed target, a missed must-catch item, more failures, and a
+candidate that says nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from harness.core.metric_table import LOWER_IS_BETTER, TESTED_METRICS
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.results import MetricResult
 from harness.gating.findings.records import SEVERITIES, Evidence, Finding, Kind, Proof
+from harness.gating.findings.restated import LANGUAGE_SLICES, restates
 from harness.measure.slices import ALL_CATEGORIES, SMALL_CELL, SliceChange
 
 ALPHA, Q = 0.05, 0.10
@@ -26,7 +28,6 @@ MOSTLY = 0.5
 """A candidate with a larger share of unusable answers says nothing that a decision could rest on."""
 _KINDS: tuple[Kind, ...] = ("invalid", "harm", "open", "unknown", "gain")
 _UNUSABLE = ("unparsed", "refused", "blocked", "abstained", "rejected", "error")
-LANGUAGE_SLICES = ("language", "lang", "locale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,30 +272,39 @@ def _moved(evidence: PairEvidence) -> Iterator[Finding]:
 
 
 def _slices(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Finding]:
-    """Slices that moved; those of a category that moves as a whole the same way only say where it shows."""
+    """Slices that moved; those that only move as a wider part does say where it shows, and nothing more."""
+    whole = {(one.category, one.metric): one.difference.n for one in evidence.cells}
+    kept = [
+        one
+        for one in evidence.slices
+        if one.q_value <= Q
+        and one.difference.value != 0
+        # a value that every item has says nothing beside the category itself
+        and not one.difference.n >= whole.get((one.category, one.metric), math.inf)
+    ]
     told = {(one.kind, one.category, _side(one.metric)) for one in moved}
     told |= {(kind, None, side) for kind, _, side in told}
-    whole = {(one.category, one.metric): one.difference.n for one in evidence.cells}
-    for one in evidence.slices:
-        if math.isnan(one.q_value) or one.q_value > Q or one.difference.value == 0:
-            continue
-        category = None if one.category == ALL_CATEGORIES else one.category
-        if category is not None and one.difference.n >= whole.get((category, one.metric), math.inf):
-            continue  # a value that every item has says nothing beside the category itself
-        better = is_better(one.metric, one.difference.value)
-        kind: Kind = "gain" if better else "harm"
-        restates = (kind, category, _side(one.metric)) in told
+    restating = restates([(one, (_kind(one), _category(one), _side(one.metric)) in told) for one in kept])
+    for one, is_restating in zip(kept, restating, strict=True):
         yield evidence.finding(
-            kind,
+            _kind(one),
             "moved",
-            category,
+            _category(one),
             slice=(one.slice_name, one.value),
             metric=one.metric,
             before=one.baseline,
             after=one.candidate,
             difference=one.difference,
-            evidence=Evidence("likely", one.p_value, one.q_value, restates=restates),
+            evidence=Evidence("likely", one.p_value, one.q_value, restates=is_restating),
         )
+
+
+def _kind(one: SliceChange) -> Kind:
+    return "gain" if is_better(one.metric, one.difference.value) else "harm"
+
+
+def _category(one: SliceChange) -> str | None:
+    return None if one.category == ALL_CATEGORIES else one.category
 
 
 def _side(metric: str | None) -> str:

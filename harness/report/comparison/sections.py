@@ -14,7 +14,7 @@ from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.gating.plan import provable_recall_margin
 from harness.measure.decisions import all_against
-from harness.measure.slices import SLICE_METRICS, SliceChange
+from harness.measure.slices import SLICE_FDR, SLICE_METRICS, SliceChange
 from harness.report.comparison.data import (
     Confusion,
     Economics,
@@ -30,8 +30,6 @@ from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.comparison.workload import Production, production_row, production_total
 
 MAX_SLICE_VALUES = 40
-SLICE_FDR = 0.10
-"""Share of chance findings that is accepted among the slice cells that stand out."""
 
 
 def confusions(source: ReportSource) -> tuple[Confusion, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.gating.findings.pair import LANGUAGE_SLICES
+from harness.gating.findings.restated import LANGUAGE_SLICES
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData, SliceCell, SliceRow, SliceTable
 from harness.report.comparison.many import is_many

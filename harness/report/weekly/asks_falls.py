@@ -94,13 +94,13 @@ def _start(source: AskSource, row: CategoryRow | None, category: str, metric: st
 
 
 def _in_slices(source: AskSource) -> Iterable[Ask]:
-    """What is worse in a language or another slice while the whole did not fall."""
+    """What is worse in a language or another slice while the whole did not fall, or fell by less."""
     whole = _fallen(source)
     for one in source.findings:
         if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None:
             continue
         metric = {"fpr": "precision"}.get(one.metric, one.metric)
-        if (one.category, metric) in whole:
+        if one.evidence.restates and (one.category, metric) in whole:
             continue
         items = source.newly(one.category, metric, one.slice)
         start = f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""

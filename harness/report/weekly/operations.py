@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.results import MetricResult
-from harness.gating.findings.pair import LANGUAGE_SLICES
+from harness.gating.findings.restated import LANGUAGE_SLICES
 from harness.measure.decisions import Decisions, decisions
 from harness.measure.score import any_violation
 from harness.records import MISSING

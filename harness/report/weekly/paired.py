@@ -44,11 +44,20 @@ class Move:
     after: MetricResult
     is_proven: bool
     is_better: bool
+    is_own: bool = False
 
     def in_week(self, week: str) -> PairedMove:
         """The move of a week."""
         return PairedMove(
-            week, self.category, self.metric, self.before, self.after, self.slice, self.is_proven, self.is_better
+            week,
+            self.category,
+            self.metric,
+            self.before,
+            self.after,
+            self.slice,
+            self.is_proven,
+            self.is_better,
+            self.is_own,
         )
 
 
@@ -151,8 +160,9 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
             continue
         if one.kind == "harm" or one.slice is not None:
             is_proven = one.evidence.proof == "proven"
+            is_own = one.slice is not None and not one.evidence.restates
             found.append(
-                Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain")
+                Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain", is_own)
             )
     points = tested_points(run, point_changes(before, run, candidate))
     found += [
