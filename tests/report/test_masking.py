@@ -30,7 +30,10 @@ def test_shown_follows_the_text_mode(text, mode, expected):
 
 @given(st.text())
 def test_printable_leaves_no_acting_character(text):
-    assert not {unicodedata.category(one) for one in printable(text)} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    shown = (
+        printable(text).replace("\u200c", "").replace("\u200d", "")
+    )  # those that a script or an emoji is written with
+    assert not {unicodedata.category(one) for one in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[31mred", "a\u202eb", "a\u200bb", "a\x00b", "line\u2028break", "a\x9bb"])
@@ -44,3 +47,40 @@ def test_a_very_long_text_is_cut_before_it_is_worked_on():
 
 def test_shorten_counts_the_ellipsis():
     assert len(shorten("abcdef", 4)) == 4
+
+
+WRITTEN_WITH_JOINERS = [
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: I want
+    "\u0915\u094d\u200d\u0937",  # Hindi: half ka
+    "\u0915\u094d\u200c\u0937",  # Hindi: a virama that is seen
+    "\u09b0\u200d\u09cd\u09af\u09be\u09ac",  # Bengali: rab, a joiner before the virama
+    "\u0d05\u0d35\u0d28\u0d4d\u200d",  # Malayalam: he, the older chillu at the end
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467",  # a family
+    "\U0001f3f3\ufe0f\u200d\U0001f308",  # a flag with a selector
+    "\U0001f44b\U0001f3fd \U0001f468\U0001f3fd\u200d\U0001f4bb",  # a tone of skin
+    "\u2764\ufe0f\u200d\U0001f525",  # a heart on fire
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN_WITH_JOINERS)
+def test_printable_keeps_joiners_that_belong_to_the_word(text):
+    """Each of these was shown with a mark in the middle of the word or the emoji."""
+    assert printable(text) == text
+    assert "\\u" not in visible_text(f"{text} abc", "masked")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sc\u200cam", "sc\u200dam", "\u200dscam", "scam\u200c", "\u200c", "a\u200d\U0001f467", "\U0001f467\u200da",
+        "\u0645\u200cscam", "\u0627\u200c\u0628", "\u0915\u200d\u0937", "\U0001f467\u200d", "1\u200d2",
+        "\uffff\u200c\u0628",
+    ],
+)  # fmt: skip
+def test_printable_shows_joiners_that_hide(text):
+    assert "\\u200" in printable(text)
+
+
+def test_a_masked_word_shows_its_first_letter_alone_where_a_joiner_stands_inside():
+    assert mask("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == "\u0645••••••"
+    assert mask("sc\u200cam") == "s•\u200ca•"

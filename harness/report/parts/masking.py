@@ -20,6 +20,16 @@ UNDER_THE_MASKS = "{} holds the texts in full under its masks, for whoever has t
 _OLD_COMMAND = re.compile(r"##(?=\w*\[)")
 """``##[error]``, ``##vso[task.setvariable]``, ``##teamcity[...]``."""
 _ACTING = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+_JOINER = "\u200d"
+_VIRAMA = 9
+"""Combining class of the marks behind which Indic scripts choose a letter's form by a joiner."""
+_AROUND = 16
+"""Characters on each side of a joiner that decide about it: letters, and the marks between."""
+_PICTURE = re.compile(
+    "[\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+)
+_MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff\u20e3"
 
 
 def default_text_mode(environment: Mapping[str, str]) -> TextMode:
@@ -30,11 +40,44 @@ def default_text_mode(environment: Mapping[str, str]) -> TextMode:
 def printable(text: str) -> str:
     r"""The text with control, bidirectional and invisible characters replaced by visible ``\uXXXX`` marks.
 
-    Line breaks and tabs become one space each, so that one text stays on one line.
+    Line breaks and tabs become one space each, so that one text stays on one line. A joiner stays where a script or an
+    emoji is written with it, and is a mark elsewhere.
+
+    >>> printable("\u0645\u06cc\u200c\u062e").endswith("\u200c\u062e")
+    True
+    >>> printable("sc\u200cam")
+    'sc\\u200cam'
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(character) for character in text)
+    if _JOINERS[0] not in text and _JOINERS[1] not in text:
+        return "".join(_visible(character) for character in text)
+    return "".join(
+        character if character in _JOINERS and _is_written(text, at) else _visible(character)
+        for at, character in enumerate(text)
+    )
+
+
+def _is_written(text: str, at: int) -> bool:
+    """Whether a joiner belongs to how a word or an emoji is written: RFC 5892, appendices A.1 and A.2; UTS 51.
+
+    Beyond the RFC, a joiner may stand before a virama, as in the ya of Bengali ra (Unicode standard, section 12.2).
+    """
+    before, after = text[max(0, at - _AROUND) : at], text[at + 1 : at + 1 + _AROUND]
+    if not before or not after:
+        return bool(before) and unicodedata.combining(before[-1]) == _VIRAMA
+    if text[at] == _JOINER:
+        shown = before.rstrip(_MODIFIERS)
+        if shown and _PICTURE.match(shown[-1]) and _PICTURE.match(after):
+            return True
+    if unicodedata.combining(after[0]) == _VIRAMA and unicodedata.category(before[-1]) == "Lo":
+        return True
+    from idna import valid_contextj
+
+    try:
+        return valid_contextj(before + text[at] + after, len(before))
+    except ValueError:  # a neighbour without a name
+        return False
 
 
 def _visible(character: str) -> str:
@@ -64,7 +107,9 @@ def broken_up(text: str) -> str:
 def mask(text: str) -> str:
     """Every word as its first letter and a dot for each further one: ``you idiot`` becomes ``y•• i••••``."""
     masked, is_inside = [], False
-    for character in text:
+    for at, character in enumerate(text):
+        if is_inside and character in _JOINERS and _is_written(text, at):
+            continue  # a part of the word, as the letters that it stands between
         is_word = unicodedata.category(character)[0] in "LNM" or character == "_"
         if not (is_word and is_inside):
             masked.append(character)
