@@ -29,6 +29,7 @@ _AROUND = 16
 _PICTURE = re.compile(
     "[\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 )
+_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3\u06d5\u06ee\u06ef\u06fa-\u06ff\u0750-\u077f\u0870-\u08c9]")
 _MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff\u20e3"
 
 
@@ -61,7 +62,8 @@ def printable(text: str) -> str:
 def _is_written(text: str, at: int) -> bool:
     """Whether a joiner belongs to how a word or an emoji is written: RFC 5892, appendices A.1 and A.2; UTS 51.
 
-    Beyond the RFC, a joiner may stand before a virama, as in the ya of Bengali ra (Unicode standard, section 12.2).
+    Beyond the RFC, a joiner may stand before a virama, as in the ya of Bengali ra (Unicode standard, section 12.2), and
+    a non-joiner between any two Arabic letters: Persian parts its suffixes so, whether or not the letters would join.
     """
     before, after = text[max(0, at - _AROUND) : at], text[at + 1 : at + 1 + _AROUND]
     if not before or not after:
@@ -70,6 +72,8 @@ def _is_written(text: str, at: int) -> bool:
         shown = before.rstrip(_MODIFIERS)
         if shown and _PICTURE.match(shown[-1]) and _PICTURE.match(after):
             return True
+    elif _ARABIC.match(before[-1]) and _ARABIC.match(after):
+        return True
     if unicodedata.combining(after[0]) == _VIRAMA and unicodedata.category(before[-1]) == "Lo":
         return True
     from idna import valid_contextj
