@@ -34,7 +34,11 @@ class Whole:
 
     @property
     def change(self) -> float:
-        """The change of the whole; NaN without items."""
+        """The change of the whole; NaN without items.
+
+        >>> whole_of(np.array([0, -1]), np.array([1, 1]), None).change
+        -0.5
+        """
         return float(self.moments[0] / self.moments[1]) if self.moments[1] > 0 else math.nan
 
 
