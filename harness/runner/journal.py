@@ -48,7 +48,7 @@ BUSY_S = 60.0
 """How long another process may hold the file before a run gives up."""
 SQLITE_WAIT_S = 0.05
 """How long SQLite itself waits, deaf to signals; the rest of the waiting is done where Ctrl-C is heard."""
-MOST_WAL_PAGES = 16_000
+MOST_WAL_PAGES = 4000
 """From so many pages of 4 KB the write-ahead file is written back where it is written to, which holds all calls up."""
 
 
@@ -97,7 +97,7 @@ class WritesBack:
         path: The journal.
     """
 
-    EVERY_ROWS = 4000
+    EVERY_ROWS = 2000
     """Rows added, changed or deleted between two times; each touches a page or two."""
 
     def __init__(self, path: Path) -> None:
