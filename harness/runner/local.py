@@ -188,7 +188,16 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     return RunSummary(
         run_id=run_id,
         path=path,
+        status=result.status,
+        reason=result.reason,
         items=result.n_items,
+        counts=result.counts,
+        error_reasons=result.error_reasons,
+        calls=result.calls,
+        cached=result.cached,
+        cost_usd=result.cost_usd,
+        answers_cost_usd=result.answers_cost_usd,
+        unknown_calls=result.unknown_calls,
         wall_s=around.clock() - began,
         errors=sum(counts.get("error", 0) for counts in result.counts.values()),
         not_asked=sum(counts.get(NOT_ASKED, 0) for counts in result.counts.values()),
@@ -200,14 +209,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         examples=examples,
         whole=None if request.shard is None else request.run_id(__version__),
         warning=cache.warning,
-        **{name: getattr(result, name) for name in TOLD},
     )
-
-
-TOLD = (
-    "status", "reason", "counts", "error_reasons", "calls", "cached", "cost_usd", "unknown_calls", "answers_cost_usd",
-)  # fmt: skip
-"""What a summary says as run.json does."""
 
 
 def _budget(request: RunRequest, sharing: Sharing | None, bounds: Bounds, cache: ResponseCache) -> Budget:
