@@ -122,3 +122,23 @@ def test_a_table_of_a_command_as_markdown():
     table = Table("T", ("Category", "Recall"), ((ARABIC, "75.4%"),), numeric=frozenset({"Recall"}))
     assert f"| {BEGIN}{ARABIC}{END} | 75.4% |" in render([table], "md")
     assert BEGIN not in render([table], "terminal")
+
+
+TEXT = "ي• م••• 😂 أ•• 50 ن•••• ok ا••••••، و••••."
+"""An item's masked text: one sentence that runs from right to left."""
+
+
+@pytest.mark.parametrize("whole", ['<p dir="auto">{}</p>', '<span dir="auto" data-text="x">{}</span>', "<bdi>{}</bdi>"])
+def test_a_text_with_a_direction_of_its_own_is_left_whole(whole):
+    """Parts that are isolated do not count for the direction of what holds them, and stand in its order."""
+    assert isolated(f"<td>{whole.format(TEXT)}</td><td>{HEBREW} 7</td>") == (
+        f"<td>{whole.format(TEXT)}</td><td><bdi>{HEBREW}</bdi> 7</td>"
+    )
+
+
+def test_a_cell_that_runs_leftwards_is_isolated_whole_in_markdown():
+    row = f"| {ARABIC} | c-1 | {TEXT} |\n| {ARABIC}: 75% | `{HEBREW}` | see {HEBREW} 3 |"
+    assert isolated_text(row, [ARABIC]) == (
+        f"| {BEGIN}{ARABIC}{END} | c-1 | {BEGIN}{TEXT}{END} |\n"
+        f"| {BEGIN}{ARABIC}{END}: 75% | `{HEBREW}` | see {BEGIN}{HEBREW}{END} 3 |"
+    )

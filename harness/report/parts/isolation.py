@@ -7,7 +7,7 @@ knows no elements (drawings, titles, Markdown, spreadsheets). A name is isolated
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markupsafe import escape
 
@@ -23,8 +23,14 @@ _RUN = rf"{_LETTER}+(?:{_BETWEEN}{{1,4}}{_LETTER}+)*"
 _HAS_ANY = re.compile(_LETTER)
 _STRONG = re.compile(r"[^\W\d_]")
 _TAGS = re.compile(r"(<[^>]*>)")
-_APART = re.compile(r"<(script|style|textarea)\b.*?</\1>|<(svg|title|option)\b.*?</\2>|<[^>]*>", re.DOTALL)
+_APART = re.compile(
+    r"<(script|style|textarea|bdi)\b.*?</\1>|<(svg|title|option)\b.*?</\2>"
+    r"|<(\w+)\b[^>]*\bdir=\"auto\"[^>]*>.*?</\3>|<[^>]*>",
+    re.DOTALL,
+)
+"""What is left as it is, or is a drawing; an element with a direction of its own holds one whole text."""
 _KEPT = re.compile(rf"```.*?```|`[^`\n]+`|{BEGIN}[^{END}]*{END}", re.DOTALL)
+_CELL = re.compile(r"(?<=\| )(?:\\\||[^|`\n])+?(?= \|)")
 LONGEST_NAME = 100
 """Characters up to which a cell that begins from right to left is a name."""
 
@@ -49,34 +55,50 @@ def isolated(page: str, names: Iterable[str] = ()) -> str:
 def isolated_text(text: str, names: Iterable[str] = ()) -> str:
     r"""The same for text without elements; what stands as code is copied by readers, and stays as it is.
 
+    A cell of a table that begins from right to left and with no name, such as an item's text, is isolated whole.
+
     >>> isolated_text("עברית 02: 75.4%, `עברית`", ["עברית 02"]).encode("ascii", "backslashreplace").decode()[:6]
     '\\u2068'
     """
     if not _HAS_ANY.search(text):
         return text
-    words = _words(names)
+    known = [one for one in names if _HAS_ANY.search(one)]
+    words = _words(known)
     parts, at = [], 0
     for code in _KEPT.finditer(text):
-        parts += [words.sub(_kept_apart, text[at : code.start()]), code.group()]
+        parts += [_cells_apart(text[at : code.start()], words, known), code.group()]
         at = code.end()
-    return "".join([*parts, words.sub(_kept_apart, text[at:])])
+    return "".join([*parts, _cells_apart(text[at:], words, known)])
 
 
 def isolated_sentence(text: str, names: Iterable[str] = ()) -> str:
     """The same for a sentence that begins from left to right; a name alone, or a text of an item, stays as it is."""
-    first = _STRONG.search(text)
-    return isolated_text(text, names) if first and not _HAS_ANY.match(first.group()) else text
+    return text if _runs_leftwards(text) else isolated_text(text, names)
 
 
 def names_among(cells: Iterable[object]) -> set[str]:
     """Cells that are names: short texts that begin from right to left."""
     found = set()
     for one in cells:
-        if isinstance(one, str) and not one.isascii() and len(one) <= LONGEST_NAME:
-            first = _STRONG.search(one)
-            if first and _HAS_ANY.match(first.group()):
-                found.add(one)
+        if isinstance(one, str) and not one.isascii() and len(one) <= LONGEST_NAME and _runs_leftwards(one):
+            found.add(one)
     return found
+
+
+def _cells_apart(text: str, words: re.Pattern[str], names: Sequence[str]) -> str:
+    """Cells that run leftwards isolated whole, and the words of everything else."""
+    parts, at = [], 0
+    for cell in _CELL.finditer(text):
+        if _runs_leftwards(cell.group(), names):
+            parts += [words.sub(_kept_apart, text[at : cell.start()]), _kept_apart(cell)]
+            at = cell.end()
+    return "".join([*parts, words.sub(_kept_apart, text[at:])])
+
+
+def _runs_leftwards(text: str, names: Sequence[str] = ()) -> bool:
+    """Whether the first letter does, and the text does not merely begin with one of these names."""
+    first = _STRONG.search(text)
+    return first is not None and _HAS_ANY.match(first.group()) is not None and not text.startswith(tuple(names))
 
 
 def _words(names: Iterable[str]) -> re.Pattern[str]:
