@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from harness.core.results import MetricResult
-from harness.errors import HarnessError
-from harness.gating.across import split_change
-from harness.gating.findings.memory import not_restated
-from harness.gating.findings.pair import About, is_better
-from harness.gating.findings.stored import NEWLY
-from harness.measure.comparable import shared_positions
-from harness.measure.compare import Comparison
+from harness.gating.findings import Finding
+from harness.gating.findings.memory import Entry, not_restated
+from harness.gating.findings.pair import About
 from harness.measure.points import point_metrics
 from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
@@ -22,6 +17,7 @@ from harness.report.weekly import sentences, titles
 from harness.report.weekly.acknowledged import ack_command
 from harness.report.weekly.ask_source import AskSource
 from harness.report.weekly.asks import build_asks
+from harness.report.weekly.before import Before, before_of
 from harness.report.weekly.candidates import (
     candidate_rows,
     description,
@@ -31,17 +27,18 @@ from harness.report.weekly.candidates import (
     version_marks,
 )
 from harness.report.weekly.causes import candidate_series, cause_between, causes_of, headline_of
-from harness.report.weekly.changes import OWN_KINDS, changes_between, golden_name
+from harness.report.weekly.changes import OWN_KINDS, golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import (
     ASK_EXAMPLES,
-    METRIC_NAMES,
+    Ask,
+    CandidateRow,
     CategoryRow,
     GoldenHealth,
-    LabelSplit,
     Movement,
     Series,
+    Tone,
     WeekChanges,
     WeeklyData,
 )
@@ -50,19 +47,43 @@ from harness.report.weekly.findings import still_open, week_findings, week_scree
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
 from harness.report.weekly.ledger import ledger_of, names_of
+from harness.report.weekly.movements import category_rows, earlier_movements, movements_of
 from harness.report.weekly.operating import operating_findings, operating_of
+from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.operations import Operations, operations_of
-from harness.report.weekly.paired import LOST, against_itself, proven_moves
-from harness.report.weekly.production import production_of
-from harness.report.weekly.series import point_at
+from harness.report.weekly.paired import LOST
+from harness.report.weekly.production import Production, production_of
 from harness.report.weekly.silence import silent_banners
-from harness.report.weekly.summaries import metric as metric_of
-from harness.report.weekly.targets import judge
 from harness.report.weekly.weeks import week_of, weeks_between
-from harness.runs import Run
 
-SPLIT_SHOWN = 0.005
-_DIRECTIONS = tuple(dict.fromkeys(one for names in NEWLY.values() for one in names))
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """What the week's figures are, and what of them is a finding.
+
+    Attributes:
+        names: Category id -> name.
+        series: The candidate over the weeks.
+        before: The run before.
+        entries: The ledger.
+        told: The ledger without what a wider line of it tells.
+        rows: Categories.
+        movements: What moved.
+        production: Production's samples.
+        operating: The candidate at operating points.
+        findings: All findings.
+    """
+
+    names: dict[str, str]
+    series: tuple[Series, ...]
+    before: Before
+    entries: tuple[Entry, ...]
+    told: tuple[Entry, ...]
+    rows: tuple[CategoryRow, ...]
+    movements: tuple[Movement, ...]
+    production: Production | None
+    operating: tuple[OperatingRow, ...]
+    findings: tuple[Finding, ...]
 
 
 def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_mode: TextMode) -> WeeklyData:
@@ -75,81 +96,22 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         text_mode: How much of a text may be shown.
     """
     run, candidate, week = source.run, source.candidate, source.week
-    names = names_of(source)
-    series = candidate_series(source, candidate)
-    previous_week, before = source.previous if source.previous else (None, None)
-    changes = changes_between(before, run, candidate) if before is not None else ()
-    is_comparable = not any(one.kind == "golden_set" for one in changes)
-    paired = against_itself(before, run, candidate) if before is not None and is_comparable else None
-    entries = ledger_of(source)
-    lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
-    rows = _rows(source, names, series, paired, lost)
-    critical = {one for one in run.categories if run.meta.policy.category(one).severity == "critical"}
-    movements = _movements(week, names, series, paired, previous_week, critical)
-    splits, n_split = _splits(before, run, candidate, names) if before is not None and not is_comparable else ((), 0)
-    causes = causes_of(source, movements, changes, splits, n_split, is_comparable=is_comparable)
+    judged = _judged(source)
+    names, rows, before, findings = judged.names, judged.rows, judged.before, judged.findings
     examples = {one: example_of(source, index, text_mode) for index, one in enumerate(run.item_ids)}
-    shared = None
-    if before is not None:
-        try:
-            shared = (before, candidate, *shared_positions(before, run))
-        except HarnessError:
-            shared = None  # no item in common: nothing can be called new
-    errors = error_clusters(run, candidate, names, examples, shared, previous_week, source.texts, text_mode)
+    errors = error_clusters(run, candidate, names, examples, before.shared, before.week, source.texts, text_mode)
     against_all = contradicted(run)
     health = _health(source, names, len(against_all))
     candidates = candidate_rows(source)
-    told = not_restated(entries)
-    production = production_of(source.production, run.meta.policy, week, source.n_weeks)
-    about = {row.id: About(row.name, row.severity, row.owner) for row in rows}
-    operating = operating_of(source, about, before if paired is not None else None)
-    findings = week_findings(
-        run,
-        candidate,
-        before,
-        paired,
-        rows,
-        movements,
-        told,
-        cause_between(source, movements, changes),
-        previous_week,
-        week,
-        names,
-        production,
-        operating_findings(operating, candidate),
-    )
-    operations = _operations(source, is_comparable)
-    ack = ack_command(source.eval_name, None if source.is_baseline else candidate)
-    ask_items = AskItems(run, candidate, paired)
-    asks = build_asks(
-        AskSource(
-            week,
-            ack,
-            rows,
-            names,
-            movements,
-            findings,
-            health,
-            candidates,
-            operations,
-            source.unusable,
-            float(run.meta.max_error_rate),
-            any(one.kind in OWN_KINDS for one in changes),
-            still_open(told, findings, week),
-            ask_items.errors,
-            ask_items.newly,
-            lambda: against_all,
-        )
-    )
-    n_missed = sum(one.verdict == "missed" for row in rows for one in row.judgements.values())
-    word, tone = sentences.verdict_word(movements, previous_week, is_comparable, n_missed, findings, told)
-    reproduce = f"harness weekly --eval {source.eval_name} --week {week} --candidate {candidate}"
-    reproduce += f" --control {source.control}" if source.control else ""
-    reproduce += "".join(f" --at {one.name}" for one in source.point_metrics if one not in point_metrics(run))
+    operations = _operations(source, before.is_comparable)
+    asks = _asks(source, judged, health, candidates, operations, against_all)
+    word, tone = _verdict(judged)
+    reproduce = _reproduce(source)
     engineering = engineering_of(source, reproduce)
     disputes = disputes_of(run, candidate, source.votes, names)
     figures, data_note = figures_of(source)
-    items, items_note = item_rows(source, names, text_mode, shared)
+    items, items_note = item_rows(source, names, text_mode, before.shared)
+    causes = _causes(source, judged)
     return WeeklyData(
         banners=_banners(source),
         eval_name=source.eval_name,
@@ -163,36 +125,34 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=headline_of(
-            source, rows, movements, causes, findings, previous_week, is_comparable, told, production, operating
-        ),
+        headline=_headline(source, judged, causes),
         findings=findings,
-        ledger=entries,
+        ledger=judged.entries,
         screen=week_screen(findings),
         in_short=titles.in_short(operations, disputes, engineering, week),
         new_errors=titles.new_error_sentences(errors),
         policy=f"{run.meta.policy.name} v{run.meta.policy.version}",
         golden=golden_name(run.meta),
         run_id=run.meta.run_id,
-        previous_week=previous_week,
-        is_comparable=is_comparable,
+        previous_week=before.week,
+        is_comparable=before.is_comparable,
         n_runs=sum(one.n_runs for one in source.by_week.values()),
         weeks=tuple(source.by_week),
         rows=rows,
         names=names,
-        series=series,
-        movements=movements,
+        series=judged.series,
+        movements=judged.movements,
         causes=causes,
-        earlier=_earlier(week, names, series),
-        changes=((WeekChanges(week, previous_week, run.meta.run_id, changes),) if previous_week is not None else ()),
+        earlier=earlier_movements(week, names, judged.series),
+        changes=() if before.week is None else (WeekChanges(week, before.week, run.meta.run_id, before.changes),),
         versions=version_marks(source),
-        splits=splits,
-        n_split_items=n_split,
+        splits=before.splits,
+        n_split_items=before.n_split,
         errors=errors,
         health=health,
         operations=operations,
-        operating=operating,
-        production=production,
+        operating=judged.operating,
+        production=judged.production,
         disputes=disputes,
         teams=source.votes.teams,
         engineering=engineering,
@@ -207,7 +167,118 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         runs=runs_read(source),
         signature=signature_of(run, candidate),
         reproduce=reproduce,
-        ack=ack,
+        ack=_ack(source),
+    )
+
+
+def _judged(source: WeeklySource) -> _Judged:
+    run, candidate, week = source.run, source.candidate, source.week
+    names = names_of(source)
+    series = candidate_series(source, candidate)
+    before = before_of(source, names)
+    entries = ledger_of(source)
+    told = not_restated(entries)
+    lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
+    rows = category_rows(source, names, series, before.paired, lost)
+    critical = {one for one in run.categories if run.meta.policy.category(one).severity == "critical"}
+    movements = movements_of(week, names, series, before.paired, before.week, critical)
+    production = production_of(source.production, run.meta.policy, week, source.n_weeks)
+    about = {row.id: About(row.name, row.severity, row.owner) for row in rows}
+    operating = operating_of(source, about, before.run if before.paired is not None else None)
+    findings = week_findings(
+        run,
+        candidate,
+        before.run,
+        before.paired,
+        rows,
+        movements,
+        told,
+        cause_between(source, movements, before.changes),
+        before.week,
+        week,
+        names,
+        production,
+        operating_findings(operating, candidate),
+    )
+    return _Judged(names, series, before, entries, told, rows, movements, production, operating, findings)
+
+
+def _asks(
+    source: WeeklySource,
+    judged: _Judged,
+    health: GoldenHealth,
+    candidates: tuple[CandidateRow, ...],
+    operations: Operations,
+    against_all: tuple[str, ...],
+) -> tuple[Ask, ...]:
+    items = AskItems(source.run, source.candidate, judged.before.paired)
+    return build_asks(
+        AskSource(
+            source.week,
+            _ack(source),
+            judged.rows,
+            judged.names,
+            judged.movements,
+            judged.findings,
+            health,
+            candidates,
+            operations,
+            source.unusable,
+            float(source.run.meta.max_error_rate),
+            any(one.kind in OWN_KINDS for one in judged.before.changes),
+            still_open(judged.told, judged.findings, source.week),
+            items.errors,
+            items.newly,
+            lambda: against_all,
+        )
+    )
+
+
+def _verdict(judged: _Judged) -> tuple[str, Tone]:
+    n_missed = sum(one.verdict == "missed" for row in judged.rows for one in row.judgements.values())
+    before = judged.before
+    return sentences.verdict_word(
+        judged.movements, before.week, before.is_comparable, n_missed, judged.findings, judged.told
+    )
+
+
+def _causes(source: WeeklySource, judged: _Judged) -> tuple[str, ...]:
+    before = judged.before
+    return causes_of(
+        source,
+        judged.movements,
+        before.changes,
+        before.splits,
+        before.n_split,
+        is_comparable=before.is_comparable,
+    )
+
+
+def _headline(source: WeeklySource, judged: _Judged, causes: tuple[str, ...]) -> tuple[str, ...]:
+    return headline_of(
+        source,
+        judged.rows,
+        judged.movements,
+        causes,
+        judged.findings,
+        judged.before.week,
+        judged.before.is_comparable,
+        judged.told,
+        judged.production,
+        judged.operating,
+    )
+
+
+def _ack(source: WeeklySource) -> str:
+    return ack_command(source.eval_name, None if source.is_baseline else source.candidate)
+
+
+def _reproduce(source: WeeklySource) -> str:
+    """The command that writes this report again."""
+    command = f"harness weekly --eval {source.eval_name} --week {source.week} --candidate {source.candidate}"
+    command += f" --control {source.control}" if source.control else ""
+    return command + "".join(
+        f" --at {one.name}" for one in source.point_metrics if one not in point_metrics(source.run)
     )
 
 
@@ -239,137 +310,6 @@ def _banners(source: WeeklySource) -> tuple[Banner, ...]:
             advice = broken.advice.removeprefix(UNDECIDED).strip()
             found.append(Banner(broken.word, f"{left_out} {broken.sentence}", advice))
     return (*found, *silent_banners(source))
-
-
-def _rows(
-    source: WeeklySource,
-    names: Mapping[str, str],
-    series: tuple[Series, ...],
-    paired: Comparison | None,
-    lost: Set[str | None],
-) -> tuple[CategoryRow, ...]:
-    run, summary = source.run, source.summaries[source.run.meta.run_id]
-    rows = []
-    for category in run.categories:
-        stated = run.meta.policy.category(category)
-        results = {name: metric_of(summary, source.candidate, category, name) for name in METRIC_NAMES}
-        if category not in lost and not any(one.is_defined or one.n for one in results.values()):
-            continue
-        targets = run.meta.policy.targets(category)
-        judged = {name: judge(name, results[name], targets.get(name)) for name in METRIC_NAMES}
-        points = {name: point_at(series, category, name, source.week) for name in METRIC_NAMES}
-        at_prevalence = metric_of(summary, source.candidate, category, "precision_at_prevalence")
-        flips = paired.categories.get(category) if paired is not None else None
-        n_violating, n_not, n_unknown = summary.gold[category]
-        rows.append(
-            CategoryRow(
-                id=category,
-                name=names[category],
-                severity=stated.severity or "",
-                owner=stated.owner,
-                n_violating=n_violating,
-                n_not_violating=n_not,
-                n_unlabelled=n_unknown,
-                results=results,
-                judgements={name: one for name, one in judged.items() if one is not None},
-                points={name: one for name, one in points.items() if one is not None},
-                production_precision=at_prevalence if at_prevalence.is_defined else None,
-                newly={} if flips is None else {name: len(flips.newly.get(name, ())) for name in _DIRECTIONS},
-            )
-        )
-    return tuple(rows)
-
-
-def _movements(
-    week: str,
-    names: Mapping[str, str],
-    series: tuple[Series, ...],
-    paired: Comparison | None,
-    previous_week: str | None,
-    critical: Set[str],
-) -> tuple[Movement, ...]:
-    """Chart flags, then what only the pairs prove; falls of critical categories first, then the worst."""
-    found = [_flag(one, week, names) for one in series]
-    kept = [one for one in found if one is not None]
-    flagged = {(one.category, one.metric) for one in kept}
-    if paired is not None and previous_week is not None:
-        for category, metric, one, p_holm in proven_moves(paired):
-            if (category, metric) in flagged:
-                continue
-            moved = paired.categories[category]
-            newly = {name: len(moved.newly.get(name, ())) for name in _DIRECTIONS}
-            sentence = sentences.paired_sentence(names[category], metric, one.difference, newly, previous_week)
-            kept.append(
-                Movement(
-                    week,
-                    category,
-                    names[category],
-                    metric,
-                    one.baseline.value,
-                    one.candidate,
-                    one.difference.value,
-                    p_holm,
-                    is_better(metric, one.difference.value),
-                    "paired",
-                    sentence,
-                )
-            )
-    kept.sort(key=lambda one: (one.is_better, one.category not in critical, _importance(one)))
-    return tuple(kept)
-
-
-def _importance(one: Movement) -> tuple[bool, bool, bool, float, str]:
-    """Falls before rises, flags before pairs, missed harm before wrong flags, then by size."""
-    return one.is_better, one.source == "paired", one.metric != "recall", -abs(one.difference), one.category
-
-
-def _flag(series: Series, week: str, names: Mapping[str, str]) -> Movement | None:
-    point = next((one for one in series.points if one.week == week and one.is_flagged), None)
-    if point is None:
-        return None
-    name = names.get(series.category, series.category)
-    difference = point.result.value - point.before
-    return Movement(
-        week,
-        series.category,
-        name,
-        series.metric,
-        point.before,
-        point.result,
-        difference,
-        point.q_value,
-        is_better(series.metric, difference),
-        "chart",
-        sentences.movement_sentence(name, series.metric, point),
-    )
-
-
-def _earlier(week: str, names: Mapping[str, str], series: tuple[Series, ...]) -> tuple[Movement, ...]:
-    """Flags of the weeks before, newest first."""
-    weeks = sorted({point.week for one in series for point in one.points if point.week < week}, reverse=True)
-    found = [_flag(one, earlier, names) for earlier in weeks for one in series]
-    return tuple(one for one in found if one is not None)
-
-
-def _splits(before: Run, run: Run, candidate: str, names: Mapping[str, str]) -> tuple[tuple[LabelSplit, ...], int]:
-    try:
-        positions = shared_positions(before, run)
-    except HarnessError:
-        return (), 0
-    across = split_change(before, candidate, run, candidate, positions)
-    found = []
-    for one in across.splits:
-        if one.metric not in METRIC_NAMES:
-            continue
-        labels, ours = _difference(one.old_on_old, one.old_on_new), _difference(one.old_on_new, one.new_on_new)
-        if max(abs(labels), abs(ours)) >= SPLIT_SHOWN:
-            name = names.get(one.category, one.category)
-            found.append(LabelSplit(one.category, name, one.metric, one.old_on_old, labels, ours, one.new_on_new))
-    return tuple(found), len(positions[0])
-
-
-def _difference(before: MetricResult, after: MetricResult) -> float:
-    return after.value - before.value if before.is_defined and after.is_defined else math.nan
 
 
 def _health(source: WeeklySource, names: Mapping[str, str], n_all_disagree: int) -> GoldenHealth:
