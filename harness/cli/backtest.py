@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import (
     cache_option,
     eval_argument,
@@ -54,12 +55,12 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option("--crosswalk", metavar="NAME", help="Crosswalk of the policy for the names of --flagged-as.")
 @click.option("--size", type=click.IntRange(min=1), default=PILOT, show_default=True, metavar="N",
               help="Items to draw; with --precision, of the pilot.")  # fmt: skip
-@click.option("--precision", type=click.FloatRange(min=0, min_open=True, max=50), metavar="POINTS",
+@click.option("--precision", type=FiniteRange(min=0, min_open=True, max=50), metavar="POINTS",
               help="Draw as many as show the flag rate to plus or minus so many points.")  # fmt: skip
 @click.option("--full", "is_full", is_flag=True, help="Ask about every item, and list every flip (with --out).")
 @sample_options("root")
 @pool_options
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), metavar="N",
+@click.option("--days", type=FiniteRange(min=0, min_open=True), metavar="N",
               help="Days of traffic in the pool: numbers are given a day.")  # fmt: skip
 @review_seconds_option
 @shown_as("--show")
@@ -67,7 +68,7 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
               help="Files to write, with commas: html,md,xlsx,json,csv (csv: the flips).")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Draw the sample, show calls and cost; call nothing.")
-@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before more US dollars are spent.")
+@click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0), help="Stop before more US dollars are spent.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before more tokens are used.")
 @wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
 @gguf_option

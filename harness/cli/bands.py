@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import (
     cache_option,
     find_run,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _GOAL = re.compile(r"(missed|overblocked|error)<=([0-9.eE+-]+%?)")
 _ALLOWED = "missed<=0.05, overblocked<=0.02, error<=0.05"
-_RATE = click.FloatRange(min=0, min_open=True)
+_RATE = FiniteRange(min=0, min_open=True)
 
 
 @click.command("bands")
@@ -36,7 +37,7 @@ _RATE = click.FloatRange(min=0, min_open=True)
 @scored_option
 @click.option("--goal", "goals", metavar="[CATEGORY:]GOAL", multiple=True, required=True,
               help=f"What is promised of what no person sees: {_ALLOWED}.")  # fmt: skip
-@click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE", default=0.05,
+@click.option("--promise", "delta", type=FiniteRange(0, 0.5, min_open=True), metavar="CHANCE", default=0.05,
               show_default=True, help="Chance that any of the promises fails on new data.")  # fmt: skip
 @click.option("--review-seconds", type=_RATE, metavar="S", help="Time a person spends on one item; default: 30.")
 @click.option("--review-usd", "usd_per_hour", type=_RATE, metavar="USD", help="What an hour of a reviewer costs.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option, warn_if_unfinished
 from harness.errors import HarnessError
 from harness.files.text import counted
@@ -22,7 +23,7 @@ _SHOWN = 5
 @run_argument
 @click.option("--candidate", metavar="ID", help="Only this candidate.")
 @click.option("--baseline", metavar="ID", help="Also compare the others with this candidate, case by case.")
-@click.option("--within", "within", metavar="N", type=click.FloatRange(min=0), multiple=True,
+@click.option("--within", "within", metavar="N", type=FiniteRange(min=0), multiple=True,
               help="Share caught within N messages (seconds with --time); repeatable. Default: 1, 3, 5.")  # fmt: skip
 @click.option("--time", "time_path", metavar="PATH", help="Where an item's seconds are, say meta.seconds.")
 @click.option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.gate import gate_options, show_report, write_text
 from harness.cli.options import (
     eval_argument,
@@ -39,7 +40,7 @@ OUT = Path("reports/ci")
     "--cached-only", "is_cached_only", is_flag=True, help="Replay: call nothing, fail if an answer is missing."
 )
 @wave_option("Ask the models again under this label.")
-@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop before spending more US dollars.")
+@click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0), help="Stop before spending more US dollars.")
 @click.option(
     "--cache",
     "cache_path",

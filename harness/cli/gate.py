@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
 from harness.cli.streams import as_commands
 
@@ -61,7 +62,7 @@ def _file(name: str, text: str) -> Callable[..., Any]:
 @click.option(
     "--plan", "plan_path", type=click.Path(path_type=Path), metavar="EVAL", help="What EVAL can prove at all."
 )
-@click.option("--discordance", type=click.FloatRange(0, 1, min_open=True), default=0.05, show_default=True,
+@click.option("--discordance", type=FiniteRange(0, 1, min_open=True), default=0.05, show_default=True,
               help="With --plan: share of items on which the two systems are expected to differ.")  # fmt: skip
 @gate_options
 @baselines_option

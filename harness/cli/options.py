@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.voice import verbosity
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 
@@ -57,12 +58,12 @@ points_option = click.option(
     "repeatable. Those of the eval's gate are shown anyway.",
 )  # fmt: skip
 review_seconds_option = click.option(
-    "--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
+    "--review-seconds", type=FiniteRange(min=0), default=30.0, show_default=True,
     help="Seconds a reviewer needs for one flagged item.",
 )  # fmt: skip
 production_options = all_of(
     click.option(
-        "--traffic", "items_per_day", type=click.FloatRange(min=0), default=1_000_000.0, show_default=True,
+        "--traffic", "items_per_day", type=FiniteRange(min=0), default=1_000_000.0, show_default=True,
         help="Items a day, for the production view.",
     ),
     review_seconds_option,
@@ -177,7 +178,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--max-cost",
         "max_cost_usd",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         help="Stop before the run spends more US dollars, earlier executions of it included.",
     )
     @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before the run uses more tokens.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import find_run, note, pair_options, run_argument, runs_dir_option
 from harness.core.metric_table import metrics_on
 
@@ -30,9 +31,9 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices", "fronti
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File, .png or .svg; default: KIND.png.")
 @pair_options
 @click.option("--candidate", "candidates", multiple=True, help="A candidate to show; repeatable; default: all others.")
-@click.option("--review-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True,
+@click.option("--review-seconds", type=FiniteRange(min=0), default=30.0, show_default=True,
               help="With frontier: seconds a person needs for one item that is left to people.")  # fmt: skip
-@click.option("--review-usd", "review_usd_per_hour", type=click.FloatRange(min=0), metavar="USD",
+@click.option("--review-usd", "review_usd_per_hour", type=FiniteRange(min=0), metavar="USD",
               help="With frontier: what an hour of a reviewer costs; unknown without it.")  # fmt: skip
 @runs_dir_option
 def command(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import F, all_of, note
+from harness.cli.reading_options import reading_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +26,7 @@ pool_options = all_of(
         "--text", "text_column", metavar="COLUMN", help="The column of texts, where its name does not say so."
     ),
     click.option("--id", "id_column", metavar="COLUMN", help="The column of ids; 'row' numbers the rows of each file."),
-    click.option("--delimiter", metavar="MARK", help="What parts the cells of CSV; default: found out."),
-    click.option("--encoding", metavar="NAME", help="Encoding of CSV; default: found out."),
+    reading_options,
 )
 """How the pool is read."""
 
@@ -41,9 +42,9 @@ def sample_options(allocation: str) -> Callable[[F], F]:
                      help="Stratify by the values of a column (language, category flagged); repeatable."),
         click.option("--views", metavar="COLUMN",
                      help="How often an item was seen: much-seen ones are drawn more often."),
-        click.option("--views-part", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
+        click.option("--views-part", type=FiniteRange(0, 1, min_open=True, max_open=True), default=0.5,
                      show_default=True, metavar="SHARE", help="Part of the chance that follows views."),
-        click.option("--missing-views", type=click.FloatRange(min=0), metavar="N",
+        click.option("--missing-views", type=FiniteRange(min=0), metavar="N",
                      help="What rows without views count as."),
         click.option("--allocation", type=click.Choice(["equal", "root", "proportional"]), default=allocation,
                      show_default=True,

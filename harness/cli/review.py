@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import author_option, card_argument, policy_option
 from harness.cli.options import note
 
@@ -34,7 +35,7 @@ _LABELS = {"1": 1, "0": 0, "null": -1}
 @click.option("--reviewers", type=click.IntRange(min=1), metavar="N",
               help="Reviewers each label needs; default: as many as are named.")  # fmt: skip
 @click.option("--show-labels", is_flag=True, help="Show the label the set has; with one reviewer only.")
-@click.option("--break-after", type=click.FloatRange(min=0), default=30, show_default=True, metavar="MINUTES",
+@click.option("--break-after", type=FiniteRange(min=0), default=30, show_default=True, metavar="MINUTES",
               help="Propose a break after so much work; 0 never.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; default: any free one.")
 @policy_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import (
     F,
     cache_option,
@@ -53,7 +54,7 @@ def note_added(name: str, path: Path, warnings: Sequence[str]) -> None:
               help=f"What the thresholds are for: {ALLOWED}.")  # fmt: skip
 @click.option("--cost", "costs", metavar="SEVERITY=MISS:FALSE_ALARM", multiple=True,
               help="For the goal cost: what errors cost at this severity; instead of the eval's costs.")  # fmt: skip
-@click.option("--promise", "delta", type=click.FloatRange(0, 0.5, min_open=True), metavar="CHANCE",
+@click.option("--promise", "delta", type=FiniteRange(0, 0.5, min_open=True), metavar="CHANCE",
               help="Promise each recall on new data, wrong with at most this chance, such as 0.05.")  # fmt: skip
 @click.option("--write", "new_name", metavar="ID", help="Add a candidate with these thresholds to the eval.")
 @eval_option("The eval that --write adds to, and whose costs count")

@@ -1,8 +1,8 @@
 """Whether a part of a set changed otherwise than the rest of it.
 
-Decides how a part is held against the rest: both changes with their linearised variance over clusters, where the part
-scatters at least as the rest does, and the covariance of clusters that lie in both. The null is a uniform change of the
-whole set, whatever its size.
+Decides how a part is held against the rest: both changes with their linearised variance over clusters, each with the
+largest scatter seen in part, rest and whole, and the covariance of clusters that lie in both. The null is a uniform
+change of the whole set, whatever its size.
 """
 
 from __future__ import annotations
@@ -98,13 +98,12 @@ def differs(whole: Whole, changes: NDArray[Any], weights: NDArray[Any], members:
         return math.nan
     here, there = part[0] / part[1], rest[0] / rest[1]
     shared = (own_changes - here * own_weights) @ (other_changes - there * other_weights) / (part[1] * rest[1])
-    scatter_part, scatter_rest = _scatter(part, here, n_part), _scatter(rest, there, n_rest)
-    variance_part = n_part * max(scatter_part, scatter_rest) / part[1] ** 2  # few items that did the same are not sure
-    variance = variance_part + n_rest * scatter_rest / rest[1] ** 2 - 2 * shared
     if math.isclose(here, there, abs_tol=1e-12):
         return 1.0
-    if variance <= 1e-18:
-        return 0.0  # every item of the one did the same, and every item of the other something else
+    n_whole = int((whole.weights > 0).sum())
+    sides = ((part, here, n_part), (rest, there, n_rest), (whole.moments, whole.change, n_whole))
+    scatter = max(_scatter(*side) for side in sides)  # few items that all did the same are not sure of it
+    variance = scatter * (n_part / part[1] ** 2 + n_rest / rest[1] ** 2) - 2 * shared
     return float(2 * stdtr(min(n_part, n_rest) - 1, -abs(here - there) / math.sqrt(variance)))
 
 

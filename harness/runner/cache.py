@@ -233,7 +233,6 @@ class ResponseCache:
             return
         self._locked_since = None
         self._pending = _Pending()
-        self._back.count(len(pending.answers) + len(pending.released) + len(pending.wanted))
         if pending.committed is not None and not pending.committed.done():
             pending.committed.set_result(None)
         for key, (wanted, found) in pending.wanted.items():
@@ -243,6 +242,7 @@ class ResponseCache:
                 self._waiting[key] = (wanted, found)
             elif not found.done():
                 found.set_result(granted[key])
+        self._back.count(len(pending.answers) + len(pending.released) + len(pending.wanted))
 
     def close(self) -> None:
         """Commit what is pending, sign off and close the file."""

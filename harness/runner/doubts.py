@@ -28,24 +28,27 @@ class Doubts:
     (None, True)
     """
 
-    __slots__ = ("_is_looking", "_known", "_most", "_reason", "n")
+    __slots__ = ("_has_answered", "_is_looking", "_known", "_most", "_reason", "n")
 
     def __init__(self, most: int = IN_A_ROW) -> None:
         self._most = most
         self._known: Request | None = None
+        self._has_answered = False
         self._reason = ""
         self._is_looking = False
         self.n = 0
         """Refusals alike in a row."""
 
     def answered(self, request: Request) -> None:
-        """A request was answered, now or in an earlier run: it can be asked again."""
+        """A request was answered just now: it can be asked again."""
         self._known = request
+        self._has_answered = True
         self.n = 0
 
     def kept(self, request: Request) -> None:
-        """The journal holds an answer to this: it says nothing of now, but it can be asked again."""
-        self._known = request
+        """The journal holds an answer to this: it can be asked again, if nothing was answered in this run."""
+        if not self._has_answered:
+            self._known = request
 
     def refused(self, reason: str) -> Request | None:
         """Count a refusal; what is to be asked once more before the run goes on, or None. ``""``: a filter's block."""

@@ -110,8 +110,10 @@ class WritesBack:
         self._n_rows += n_rows
         if self._n_rows >= self.EVERY_ROWS and (self._thread is None or not self._thread.is_alive()):
             self._n_rows = 0
-            self._thread = threading.Thread(target=self._write_back, name="journal", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._write_back, name="journal", daemon=True)
+            with suppress(RuntimeError):  # no thread to be had: from MOST_WAL_PAGES on the writer does it
+                thread.start()
+                self._thread = thread
 
     def end(self) -> None:
         """Wait for what is under way."""
@@ -120,7 +122,8 @@ class WritesBack:
 
     def _write_back(self) -> None:
         with suppress(sqlite3.Error):  # another process does it, or the next time will
-            database = sqlite3.connect(self._path, timeout=SQLITE_WAIT_S)
+            place = f"{self._path.absolute().as_uri()}?mode=rw"  # makes no new file where this one was moved away
+            database = sqlite3.connect(place, timeout=SQLITE_WAIT_S, uri=True)
             try:
                 database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             finally:

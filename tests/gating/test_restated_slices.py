@@ -112,6 +112,13 @@ def test_a_slice_inside_another_restates_it_unless_it_moved_beyond_it():
     assert restates([(inside, True), (dataclasses.replace(hindi, q_rest=0.5), True)]) == [False, True]
 
 
+def test_a_slice_within_two_is_held_against_the_one_that_moved_most():
+    """Beyond all of Hindi, but not beyond the Hindi comments it is part of."""
+    hindi, comments = change(HINDI, -0.1, n=400), change(("kind", "comment"), -0.3, n=300, within=(HINDI,))
+    inside = change(NEGATION, -0.31, within=(HINDI, ("kind", "comment")))
+    assert restates([(inside, True), (comments, True), (hindi, True)]) == [True, False, False]
+
+
 def test_of_two_slices_of_the_same_items_the_language_tells():
     both = [
         change(("country", "fr"), -0.1, within=(("language", "fr"),)),

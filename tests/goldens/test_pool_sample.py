@@ -187,6 +187,26 @@ def test_missing_views_count_as_declared(tmp_path):
     assert found["rows_without_views"] == 200
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--views", "views", "--missing-views", "nan"], "nan is not a finite number"),
+        (["--views", "views", "--missing-views", "inf"], "inf is not a finite number"),
+        (["--delimiter", "||"], "'||' is not one character"),
+        (["--encoding", "utf-9"], "'utf-9' is no encoding that is known"),
+    ],
+)
+def test_an_option_that_names_nothing_is_one_message(tmp_path, arguments, message):
+    pool = write_pool(tmp_path / "pool.csv", pool_rows(), "csv")
+    assert message in " ".join(invoke(pool, "--size", 30, "--dry-run", *arguments, code=2).output.split())
+
+
+def test_a_tab_may_be_called_by_its_name(tmp_path):
+    pool = write_pool(tmp_path / "pool.csv", pool_rows(), "csv")
+    pool.write_text(pool.read_text(encoding="utf-8").replace(",", "\t"), encoding="utf-8")
+    assert sum(one["population"] for one in drawn(tmp_path, pool, "--size", 30, "--delimiter", "tab")["strata"]) == 400
+
+
 def test_views_that_are_all_zero_draw_every_item_alike(tmp_path):
     """A column of zeros ended in an IndexError."""
     pool = write_pool(tmp_path / "pool.csv", [row | {"views": 0} for row in pool_rows()], "csv")

@@ -103,7 +103,7 @@ def test_what_falls_everywhere_is_not_said_to_show_most_somewhere(tmp_path, chec
     run = story.run(v1_v2({"hate": gold}, {"hate": caught(gold, 420)}))
     tell(
         run,
-        "he same is seen within language ar, language en, language hi and 1 more alone (exploratory)",
+        "ovement the same way is seen within language ar, language en, language hi and 1 more alone (exploratory)",
         never=("most in", "Most in"),
         but=BRIEF,
         absent=() if checks else ("comment", "summary", "gate"),

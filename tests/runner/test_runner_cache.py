@@ -140,6 +140,23 @@ def test_the_write_ahead_file_is_written_back_beside_the_loop(tmp_path):
     assert n_rows >= WritesBack.EVERY_ROWS // 2  # an answer and the end of its claim are two
 
 
+def test_without_a_thread_to_be_had_the_answers_are_kept_all_the_same(tmp_path, monkeypatch):
+    def none(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    back = WritesBack(tmp_path / "c.sqlite")
+    back.count(WritesBack.EVERY_ROWS)
+    back.end()
+
+
+def test_where_the_journal_was_moved_away_no_new_file_appears(tmp_path):
+    back = WritesBack(tmp_path / "c.sqlite")
+    back.count(WritesBack.EVERY_ROWS)
+    back.end()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "content", [b"this is no database, it only lies there" * 50, b"SQLite format 3\x00" + b"\xff" * 4096]
 )

@@ -5,6 +5,7 @@ from runner_fakes import Asking, FakeGolden, FakeTransport, failure, make_reques
 
 from harness.errors import HarnessError
 from harness.records import Limits
+from harness.records.answers import Request
 from harness.runner.doubts import IN_A_ROW, Doubts
 
 GONE = [
@@ -135,6 +136,15 @@ def test_a_look_that_tells_nothing_is_taken_again(tmp_path):
 def test_nothing_is_asked_again_where_nothing_was_answered():
     doubts = Doubts()
     assert [doubts.refused("no") for _ in range(50)] == [None] * 50
+
+
+def test_what_was_answered_just_now_is_asked_again_and_not_what_the_journal_holds():
+    doubts = Doubts(1)
+    answered, kept = (Request("m", "/chat/completions", body) for body in (b"{}", b"[]"))
+    doubts.kept(kept)
+    doubts.answered(answered)
+    doubts.kept(kept)
+    assert doubts.refused("no") is answered
 
 
 def test_a_block_of_the_providers_filter_shows_that_the_endpoint_answers(tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, policy_option
 from harness.cli.options import json_option, note, print_json, runs_dir_option
 
@@ -33,7 +34,7 @@ SHOWN = 20
 @click.option(
     "--no-text-models", is_flag=True, help="Leave out the two small models that are trained on the set itself."
 )
-@click.option("--trial", type=click.FloatRange(0, 0.5, min_open=True), metavar="SHARE",
+@click.option("--trial", type=FiniteRange(0, 0.5, min_open=True), metavar="SHARE",
               help="Flip this share of the labels at random, and say how many the queue finds.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of folds and flips.")
 @policy_option

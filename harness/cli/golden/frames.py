@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import json_option, note, print_json
 from harness.errors import GroupedError
 
@@ -15,7 +16,7 @@ from harness.errors import GroupedError
 @click.option("--to", "items", type=click.Path(dir_okay=False, path_type=Path), required=True,
               help="Items file (.jsonl) that the clips are added to; frames go beside it.")  # fmt: skip
 @click.option("--most", type=click.IntRange(1, 64), default=8, show_default=True, help="Most frames of one clip.")
-@click.option("--every", type=click.FloatRange(min=0.5), default=10.0, show_default=True,
+@click.option("--every", type=FiniteRange(min=0.5), default=10.0, show_default=True,
               help="Seconds of one scene that one frame may stand for.")  # fmt: skip
 @click.option("--speech", default="base", show_default=True, metavar="MODEL",
               help="Whisper model: a folder, a name, or none to leave speech out.")  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import json_option, print_json
+from harness.cli.reading_options import reading_options
 
 if TYPE_CHECKING:
     from harness.jobs.golden_import import Proposal, Request, Result
@@ -83,8 +83,7 @@ def _cuts(values: tuple[str, ...]) -> dict[str, float]:
 @click.option("--ignore", metavar="COLUMN", help="Leave a column out.", **_MANY)
 @click.option("--unescape/--no-unescape", default=None, help="Turn HTML entities into their characters.")
 @click.option("--repair/--no-repair", default=None, help="Repair text that was decoded wrongly (ftfy).")
-@click.option("--delimiter", metavar="MARK", help="What parts the cells of a CSV file; 'tab' for a tab.")
-@click.option("--encoding", metavar="NAME", help="Encoding of a text file, such as cp1252.")
+@reading_options
 @click.option("--sheet", metavar="NAME", help="Sheet of a workbook.")
 @click.option("--records", metavar="NAME", help="List of rows inside a JSON document.")
 @click.option("--licence", metavar="TEXT", help="Licence of the items, for the card.")
@@ -158,17 +157,6 @@ def _request(path: Path, said: dict[str, Any]) -> Request:
         LabelColumn(column, category_id(column) if category == column else category)
         for column, category in _pairs(said["labels"], "--label", needs_value=False).items()
     ]
-    delimiter = {"tab": "\t", "\\t": "\t"}.get(said["delimiter"] or "", said["delimiter"])
-    if said["encoding"] is not None:
-        try:
-            codecs.lookup(said["encoding"])
-        except (LookupError, ValueError):
-            raise click.BadParameter(
-                f"'{said['encoding']}' is no encoding that is known. Allowed: utf-8, cp1252, utf-16, shift_jis, ...",
-                param_hint="--encoding",
-            ) from None
-    if delimiter is not None and len(delimiter) != 1:
-        raise click.BadParameter(f"'{delimiter}' is not one character.", param_hint="--delimiter")
     plan = Plan(
         text=said["text"],
         id=None if said["id_column"] == "row" else said["id_column"],
@@ -191,7 +179,7 @@ def _request(path: Path, said: dict[str, Any]) -> Request:
     return Request(
         path,
         plan,
-        Reading(delimiter, said["encoding"], said["sheet"], said["records"]),
+        Reading(said["delimiter"], said["encoding"], said["sheet"], said["records"]),
         said["format_name"],
         said["name"],
         said["version"],

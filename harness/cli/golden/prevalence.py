@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
 from harness.cli.options import json_option, print_json
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @policy_option
 @click.option("--category", "categories", multiple=True, metavar="ID", help="Only this category; repeatable.")
 @click.option("--views", metavar="COLUMN", help="Column of views; default: the one the sample was drawn by.")
-@click.option("--missing-views", type=click.FloatRange(min=0), metavar="N", help="What items without views count as.")
+@click.option("--missing-views", type=FiniteRange(min=0), metavar="N", help="What items without views count as.")
 @click.option("--removed", metavar="COLUMN",
               help="Column that says whether production took the item down: adds leakage and overkill.")  # fmt: skip
 @click.option("--pool", "pool_files", multiple=True, metavar="FILE",

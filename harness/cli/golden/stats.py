@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
 from harness.cli.options import json_option, print_json
 
@@ -20,7 +21,7 @@ _MOST_VALUES = 20
 @click.command("stats")
 @card_argument
 @policy_option
-@click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
+@click.option("--margin", type=FiniteRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
               help="Exit with 1 when a category cannot prove this margin, such as 0.05.")  # fmt: skip
 @json_option
 def command(card_path: Path, policy_path: Path | None, margin: float | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.finite import FiniteRange
 from harness.cli.options import cache_option, eval_argument, gguf_option, interruptible, json_option, note, print_json
 from harness.cli.voice import progress_stream
 
@@ -30,7 +31,7 @@ METRICS = ("overlap", "exact", "agreement")
               help="Judge no more answers than this; a look for which too few are left is not begun.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=2), help="Search on this many items of the dev part.")
 @click.option("--balanced", "is_balanced", is_flag=True, help="Share them out between the categories.")
-@click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0),
+@click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0),
               help="Stop before answers and proposals together cost more US dollars.")  # fmt: skip
 @click.option("--write", "path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Where the new version goes; default: beside the prompt.")  # fmt: skip

@@ -1,8 +1,8 @@
 """Which slices that moved only restate what a wider part says, and which are findings of their own.
 
-Decides that a slice restates the set, or a slice that holds all of its items, unless it moved beyond it: its interval
-lies wholly past the wider change. Against the set a test of the slice against the rest must say so too, over the family
-of all tested slices; otherwise one of forty slices that fall alike would stand out by chance.
+Decides that a slice restates the set, or the slices that hold all of its items, unless it moved beyond each of them:
+its interval lies wholly past every wider change. Against the set a test of the slice against the rest must say so too,
+over the family of all tested slices; otherwise one of forty slices that fall alike would stand out by chance.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def restates(moved: Sequence[tuple[SliceChange, bool]]) -> list[bool]:
     for at in sorted(range(len(moved)), key=lambda at: _widest_first(moved[at][0])):
         one, _ = moved[at]
         holders = [wider[key] for place in one.within if (key := (one.category, *place, *_way(one))) in wider]
-        if holders and not any(_is_beyond(one.difference, holder.difference.value) for holder in holders):
+        if holders and not all(_is_beyond(one.difference, holder.difference.value) for holder in holders):
             found[at] = True
         if not found[at]:
             wider[one.category, *_place(one), *_way(one)] = one

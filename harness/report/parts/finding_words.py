@@ -296,23 +296,24 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
 }
 
 
-def told(findings: Sequence[Finding], shown: int = TOLD, subject: str = "The same") -> list[str]:
+def told(findings: Sequence[Finding], shown: int = TOLD) -> list[str]:
     """The first findings as sentences, then how many more there are and what they are about."""
-    return [one.text for one in told_parts(findings, shown, subject)]
+    return [one.text for one in told_parts(findings, shown)]
 
 
-def told_parts(findings: Sequence[Finding], shown: int = TOLD, subject: str = "The same") -> list[Told]:
-    """The same, each in two parts; ``subject`` is what is seen again in slices that say nothing more."""
+def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
+    """The same, each in two parts; then the slices that say nothing more and have no sentence of their own."""
     own = [one for one in findings if not one.evidence.restates]
     said = [finding_told(one) for one in own[:shown]]
     rest = own[shown:]
     if rest:
         said.append(Told(f"And {numbers.count(len(rest))} more: {enumerated(distinct(map(short_name, rest)), 4)}."))
-    places = dict.fromkeys(
-        f"{one.slice[0].replace('_', ' ')} {one.slice[1]}" for one in findings if one.evidence.restates and one.slice
-    )
+    again = dict.fromkeys(one.slice for one in findings if one.evidence.restates and one.slice)
+    for one in own:
+        again.pop(one.slice, None)
+    places = [f"{name.replace('_', ' ')} {value}" for name, value in again]
     if places:
-        said.append(Told(f"{subject} is seen within {enumerated(list(places), 3)} alone (exploratory)."))
+        said.append(Told(f"Movement the same way is seen within {enumerated(places, 3)} alone (exploratory)."))
     return said
 
 

@@ -75,8 +75,7 @@ def week_screen(findings: Sequence[Finding]) -> tuple[tuple[str, tuple[str, ...]
         ("Also in production", production_told(production)[MOST_OPEN:]),
         ("Better in places", [one for one in findings if one.kind == "gain" and one.slice is not None]),
     )
-    subjects = {"Also worse": "What got worse", "Better in places": "What got better"}
-    return tuple((name, tuple(told(found, subject=subjects.get(name, "The same")))) for name, found in parts if found)
+    return tuple((name, tuple(told(found))) for name, found in parts if found)
 
 
 def still_open(entries: Sequence[Entry], findings: Sequence[Finding], week: str) -> list[Entry]:
