@@ -308,10 +308,9 @@ def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
     rest = own[shown:]
     if rest:
         said.append(Told(f"And {numbers.count(len(rest))} more: {enumerated(distinct(map(short_name, rest)), 4)}."))
-    again = dict.fromkeys(one.slice for one in findings if one.evidence.restates and one.slice)
-    for one in own:
-        again.pop(one.slice, None)
-    places = [f"{name.replace('_', ' ')} {value}" for name, value in again]
+    told_of = {one.slice for one in own}
+    again = [one.slice for one in findings if one.evidence.restates and one.slice and one.slice not in told_of]
+    places = distinct(f"{name.replace('_', ' ')} {value}" for name, value in again)
     if places:
         said.append(Told(f"Movement the same way is seen within {enumerated(places, 3)} alone (exploratory)."))
     return said
