@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from harness.errors import HarnessError
 from harness.records import Eval, GoldenFacts, PolicyFacts, Prevalence, RunInput
-from harness.runs import ALL_OUTCOMES, CandidateRows
+from harness.runs import ALL_OUTCOMES, CandidateRows, Run, StoredCandidate
 
 
 @dataclass
@@ -55,6 +55,9 @@ class FakeRun:
         self.candidates = tuple(self.rows)
         self.weights = self.weights if self.weights.size else np.ones(n_items)
         self.meta.golden_set = GoldenFacts("fake", 1, "0" * 64, n_items)
+
+    def __getitem__(self, name: str) -> StoredCandidate:
+        return StoredCandidate(cast(Run, self), name)
 
     def candidate(self, name: str) -> CandidateRows:
         if name not in self.rows:

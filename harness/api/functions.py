@@ -139,7 +139,7 @@ def compare(
     with place() as here:
         candidate = candidate or here.defaults.get("candidate")
     before, after = choose_pair(judged, baseline, candidate, other)
-    return Comparison(compare_candidates(other or judged, before, judged, after))
+    return Comparison(compare_candidates((other or judged)[before], judged[after]))
 
 
 def gate(

@@ -89,7 +89,7 @@ def command(
     same = baseline_run is run
     run = only_of(run, only, runs_dir)
     baseline_run = run if same else only_of(baseline_run, only, runs_dir, is_said=False)
-    decided = compare_candidates(baseline_run, pair[0], run, pair[1], points=points)
+    decided = compare_candidates(baseline_run[pair[0]], run[pair[1]], points=points)
     if as_json:
         print_json(decided.as_dict())
         return

@@ -97,7 +97,7 @@ def _show(run: Run) -> None:
     click.echo(f"\n{READING}\n")
     for name, candidate in score.candidates.items():
         click.echo("\n".join([f"{name}: {outcome_line(candidate)}", *(f"  {one}" for one in macro_notes(candidate))]))
-    decided = compare_candidates(run, BASELINE, run, CANDIDATE)
+    decided = compare_candidates(run[BASELINE], run[CANDIDATE])
     comparison = decided.comparison
     click.echo("\n" + "\n".join(decision_lines(decided.decision, comparison)))
     n_seen = len(run.slices.get("use", {}).get("wording", ()))

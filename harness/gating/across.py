@@ -17,18 +17,18 @@ from harness.measure.comparable import differences
 from harness.measure.decisions import decisions
 from harness.measure.weighted import weights_of
 from harness.records import MISSING
-from harness.runs import Run
+from harness.runs import StoredCandidate
 
 SPLIT_METRICS = ("recall", "precision", "fpr")
 
 
 def split_change(
-    old: Run, old_candidate: str, new: Run, new_candidate: str, positions: tuple[NDArray[np.int64], NDArray[np.int64]]
+    baseline: StoredCandidate, candidate: StoredCandidate, positions: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> Across:
     """The four cells per category and metric, over the shared items."""
     at_old, at_new = positions
-    old_pred = decisions(old, old_candidate).y_pred[at_old]
-    new_pred = decisions(new, new_candidate).y_pred[at_new]
+    old, new = baseline.run, candidate.run
+    old_pred, new_pred = decisions(*baseline).y_pred[at_old], decisions(*candidate).y_pred[at_new]
     groups = None if new.clusters is None else new.clusters[at_new]
     weights = None if (every := weights_of(new)) is None else every[at_new]
     splits = []

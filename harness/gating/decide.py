@@ -35,15 +35,13 @@ from harness.measure.pairs import Pairs, System, pair_runs
 from harness.measure.run_facts import latency_percentiles, signature_of
 from harness.measure.weighted import weights_of
 from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES, WITHHELD
-from harness.runs import Run
+from harness.runs import Run, StoredCandidate
 from harness.runs.integrity import verify
 
 
 def gate_runs(
-    candidate_run: Run,
-    candidate: str,
-    baseline_run: Run,
-    baseline: str,
+    candidate: StoredCandidate,
+    baseline: StoredCandidate,
     *,
     source: str = "same run",
     across_versions: bool = False,
@@ -54,39 +52,37 @@ def gate_runs(
     """Gate one candidate against a baseline, with the gate of the candidate's run.
 
     Args:
-        candidate_run: The run that holds the candidate; its eval's ``gate`` is asked.
-        candidate: The candidate to judge.
-        baseline_run: The run that holds the baseline.
-        baseline: The candidate it is judged against.
+        candidate: The candidate to judge; the gate of its run's eval is asked.
+        baseline: What it is judged against.
         source: Where the baseline comes from, in the words of the report.
         across_versions: Allow another golden set, policy or item list; the shared items are gated on the new gold.
         n_earlier_looks: Gates of this candidate on fewer items, or in looks, before this one: each halves alpha.
         n_resamples: Tables of the precision test.
         with_findings: Decide the findings too; a report that made the comparison already does so itself.
     """
-    for run in dict.fromkeys((candidate_run, baseline_run)):
-        _refuse_sequential(run)
-        verify(run)
-    sides = (baseline_run, baseline, candidate_run, candidate)
+    run, baseline_run, sides = candidate.run, baseline.run, (baseline, candidate)
+    for one in dict.fromkeys((run, baseline_run)):
+        _refuse_sequential(one)
+        verify(one)
     across, positions = None, None
-    if across_versions and baseline_run is not candidate_run:
-        positions = shared_positions(baseline_run, candidate_run)
+    if across_versions and baseline_run is not run:
+        positions = shared_positions(baseline_run, run)
         across = split_change(*sides, positions)
     else:
         require_same(
             baseline_run,
-            candidate_run,
+            run,
             next_step="run the baseline again on this golden set and promote it, or gate with --across-versions",
         )
-    spec = candidate_run.meta.eval
+    spec = run.meta.eval
     gate = gate_of(spec)
     pairs = pair_runs(*sides, positions=positions)
     specs, left_out = split_checks(
         resolve_checks(gate.checks, pairs.categories, int(pairs.is_asked.sum())),
         gate.checks,
         _coverage(pairs),
-        names=(baseline, candidate),
-        can_fail=not is_call_free(candidate_run.meta.fingerprint(candidate)) or bool(pairs.candidate.has_failed.any()),
+        names=(baseline.name, candidate.name),
+        can_fail=not is_call_free(run.meta.fingerprint(candidate.name)) or bool(pairs.candidate.has_failed.any()),
     )
     points = pairs_at_points(*sides, specs, positions)
     alpha, seed = gate.alpha / 2**n_earlier_looks, spec.seed
@@ -109,7 +105,7 @@ def gate_runs(
         result = replace(result, verdict="INVALID", reasons=tuple(broken))
     elif result.verdict != "INVALID":
         result = with_coverage(result, left_out, gate.checks)
-    must_catch = must_catch_of(candidate_run, candidate, baseline_run, baseline)
+    must_catch = must_catch_of(candidate, baseline)
     result = with_must_catch(result, must_catch)
     missing = missing_pairs(arrays).reshape(-1, pairs.n_repeats, len(pairs.categories))
     n_missing = int(missing.any(axis=(1, 2)).sum())
@@ -118,23 +114,23 @@ def gate_runs(
         reasons=result.reasons,
         checks=check_reports(result, pairs, points, missing, gate.checks),
         pooled=pooled_reports(result, pairs.n_repeats),
-        eval_name=candidate_run.meta.eval_name,
+        eval_name=run.meta.eval_name,
         alpha=alpha,
         seed=seed,
-        golden_set=candidate_run.meta.golden_set,
+        golden_set=run.meta.golden_set,
         n_items=len(pairs.item_ids),
         n_missing=n_missing,
         n_withheld=int(np.count_nonzero(~pairs.is_asked)),
-        baseline=_side(baseline_run, baseline, source),
-        candidate=_side(candidate_run, candidate, "this run"),
+        baseline=_side(baseline, source),
+        candidate=_side(candidate, "this run"),
         fallback=_fallback(*sides, pairs, result),
         flips=pairs.flips(),
         flip_rates=_flip_rates(pairs),
-        noise_floor=_noise_floor(pairs) if is_aa and baseline_run is not candidate_run else {},
+        noise_floor=_noise_floor(pairs) if is_aa and baseline_run is not run else {},
         across=across,
         notes=(
-            *_notes(result, candidate_run, baseline_run, n_missing, is_aa),
-            *_sample_notes(pairs, {"baseline": baseline, "candidate": candidate}),
+            *_notes(result, run, baseline_run, n_missing, is_aa),
+            *_sample_notes(pairs, {"baseline": baseline.name, "candidate": candidate.name}),
             *coverage_notes(left_out),
             *_look_notes(n_earlier_looks, alpha),
         ),
@@ -144,29 +140,27 @@ def gate_runs(
     )
     if not with_findings or across is not None:
         return report
-    names = pair_names(baseline, baseline_run.meta.run_id, candidate, candidate_run.meta.run_id)
+    names = pair_names(baseline.name, baseline_run.meta.run_id, candidate.name, run.meta.run_id)
     evidence = evidence_of(*sides, checks=check_facts(report.all_checks), names=names)
     return replace(report, findings=pair_findings(evidence))
 
 
 def _broken(
-    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, pairs: Pairs, specs: Sequence[CheckSpec]
+    baseline: StoredCandidate, candidate: StoredCandidate, pairs: Pairs, specs: Sequence[CheckSpec]
 ) -> list[Statement]:
     """Why the two are no basis for a verdict."""
-    most = candidate_run.meta.eval.max_error_rate
+    most = candidate.run.meta.eval.max_error_rate
     return [
-        *_broken_side(candidate_run, candidate, pairs.candidate, most),
-        *_broken_side(baseline_run, baseline, pairs.baseline, most),
-        *_lost_coverage(pairs, specs, candidate),
+        *_broken_side(candidate, pairs.candidate, most),
+        *_broken_side(baseline, pairs.baseline, most),
+        *_lost_coverage(pairs, specs, candidate.name),
     ]
 
 
-def _fallback(
-    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, pairs: Pairs, result: GateResult
-) -> Fallback:
+def _fallback(baseline: StoredCandidate, candidate: StoredCandidate, pairs: Pairs, result: GateResult) -> Fallback:
     """What failed answers were taken for, how many there are, and what else they would have come to."""
     return Fallback(
-        {"baseline": on_failure_of(baseline_run, baseline), "candidate": on_failure_of(candidate_run, candidate)},
+        {"baseline": on_failure_of(*baseline), "candidate": on_failure_of(*candidate)},
         {name: int(one.has_failed.any(axis=2).sum()) for name, one in _sides(pairs).items()},
         {} if result.verdict == "INVALID" else dict(result.sensitivity),
     )
@@ -218,26 +212,26 @@ def _sides(pairs: Pairs) -> dict[str, System]:
     return {"baseline": pairs.baseline, "candidate": pairs.candidate}
 
 
-def _broken_side(run: Run, candidate: str, system: System, most: float) -> list[Statement]:
+def _broken_side(one: StoredCandidate, system: System, most: float) -> list[Statement]:
     """Why one side's rows are no basis for a verdict. Another candidate's failures in the same run do not count."""
     n_errors, n_rows = int(system.is_error.sum()), int(system.is_error.size)
-    facts = {"n": n_rows, "candidate": candidate, "run_id": run.meta.run_id}
-    n_missing = int(np.count_nonzero(_has_no_answer(run, candidate) & ~_is_withheld(run, candidate)))
-    if run.meta.status == "incomplete" and n_missing:
+    facts = {"n": n_rows, "candidate": one.name, "run_id": one.run.meta.run_id}
+    n_missing = int(np.count_nonzero(_has_no_answer(one) & ~_is_withheld(one)))
+    if one.run.meta.status == "incomplete" and n_missing:
         return [Statement("run_stopped", facts={**facts, "n_missing": n_missing})]
     if system.error_rate > most:
         return [Statement("rows_without_answer", facts={**facts, "n_missing": n_errors, "most": most})]
     return []
 
 
-def _has_no_answer(run: Run, candidate: str) -> NDArray[np.bool_]:
+def _has_no_answer(one: StoredCandidate) -> NDArray[np.bool_]:
     """Rows that are no answer, whatever kept it away."""
-    answers = [outcome_code(one) for one in ANSWERED_OUTCOMES]
-    return np.asarray(~np.isin(run.candidate(candidate).outcomes, answers))
+    answers = [outcome_code(name) for name in ANSWERED_OUTCOMES]
+    return np.asarray(~np.isin(one.rows.outcomes, answers))
 
 
-def _is_withheld(run: Run, candidate: str) -> NDArray[np.bool_]:
-    return np.asarray(run.candidate(candidate).outcomes == outcome_code(WITHHELD))
+def _is_withheld(one: StoredCandidate) -> NDArray[np.bool_]:
+    return np.asarray(one.rows.outcomes == outcome_code(WITHHELD))
 
 
 def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> list[Statement]:
@@ -266,13 +260,11 @@ def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
     }
 
 
-def is_same_system(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> bool:
+def is_same_system(baseline: StoredCandidate, candidate: StoredCandidate) -> bool:
     """Whether this is an A/A check: one system against itself, in one run, under two names or asked twice."""
-    if baseline_run.meta.run_id == candidate_run.meta.run_id and baseline == candidate:
+    if baseline.run.meta.run_id == candidate.run.meta.run_id and baseline.name == candidate.name:
         return True
-    before, after = (
-        run.meta.fingerprints.get(name) for run, name in ((baseline_run, baseline), (candidate_run, candidate))
-    )
+    before, after = (one.run.meta.fingerprints.get(one.name) for one in (baseline, candidate))
     return bool(before) and before == after
 
 
@@ -288,16 +280,16 @@ def _noise_floor(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
     return found
 
 
-def _side(run: Run, candidate: str, source: str) -> GateSide:
-    rows = run.candidate(candidate)
+def _side(one: StoredCandidate, source: str) -> GateSide:
+    rows = one.rows
     outcomes = outcome_counts(rows)
-    has_failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
+    has_failed = np.isin(rows.outcomes, [outcome_code(name) for name in FALLBACK_OUTCOMES])
     return GateSide(
-        run_id=run.meta.run_id,
-        candidate=candidate,
-        signature=signature_of(run, candidate),
+        run_id=one.run.meta.run_id,
+        candidate=one.name,
+        signature=signature_of(*one),
         outcomes=outcomes,
-        failure_rate=share_of_items(has_failed, _has_no_answer(run, candidate), run.clusters),
+        failure_rate=share_of_items(has_failed, _has_no_answer(one), one.run.clusters),
         cost_usd=rows.total_cost_usd,
         latency_ms=latency_percentiles(rows),
         source=source,

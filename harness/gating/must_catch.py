@@ -13,7 +13,7 @@ from typing import Any
 from harness.core.gate import GateResult
 from harness.core.statements import Statement, StatementKind
 from harness.measure.must_catch import MustCatchItem, must_catch_items
-from harness.runs import Run
+from harness.runs import StoredCandidate
 
 KIND = "must_catch"
 
@@ -69,16 +69,16 @@ class MustCatch:
         }
 
 
-def must_catch_of(candidate_run: Run, candidate: str, baseline_run: Run, baseline: str) -> MustCatch | None:
+def must_catch_of(candidate: StoredCandidate, baseline: StoredCandidate) -> MustCatch | None:
     """The must-catch items of the candidate's run; None when there are none.
 
     What must be caught is said by the candidate's run alone: the list may have grown since the baseline's.
     """
-    items = must_catch_items(candidate_run, candidate)
-    n_left_out = max(0, (candidate_run.meta.golden_set.n_must_catch or 0) - len(items))
+    items = must_catch_items(*candidate)
+    n_left_out = max(0, (candidate.run.meta.golden_set.n_must_catch or 0) - len(items))
     if not items and not n_left_out:
         return None
-    before = must_catch_items(baseline_run, baseline)
+    before = must_catch_items(*baseline)
     return MustCatch(items, frozenset(one.item_id for one in before if one.result == "missed"), n_left_out)
 
 

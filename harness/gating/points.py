@@ -21,7 +21,7 @@ from harness.core.results import MetricResult, number_or_none
 from harness.core.statements import Statement
 from harness.measure.pairs import Pairs, pair_runs
 from harness.measure.points import NO_SCORES, PointReading, drawn_of, read_points
-from harness.runs import Run
+from harness.runs import StoredCandidate
 
 NO_SPLIT = "the eval declares no split, and a threshold that was chosen on the items it is judged by flatters"
 
@@ -38,24 +38,20 @@ class PointPairs:
 
 
 def pairs_at_points(
-    baseline_run: Run,
-    baseline: str,
-    candidate_run: Run,
-    candidate: str,
+    baseline: StoredCandidate,
+    candidate: StoredCandidate,
     specs: Sequence[CheckSpec],
     positions: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> dict[str, PointPairs]:
     """Metric -> both candidates at its operating point, for each that the checks name."""
     named = {spec.metric: operating_metric(spec.metric) for spec in specs}
     metrics = [one for one in named.values() if one is not None]
-    before = read_points(baseline_run, baseline, metrics)
-    after = read_points(candidate_run, candidate, metrics)
+    before = read_points(*baseline, metrics)
+    after = read_points(*candidate, metrics)
     found = {}
     for metric in metrics:
         a, b = before[metric.name], after[metric.name]
-        pairs = pair_runs(
-            baseline_run, baseline, candidate_run, candidate, positions=positions, decided=(a.y_pred, b.y_pred)
-        )
+        pairs = pair_runs(baseline, candidate, positions=positions, decided=(a.y_pred, b.y_pred))
         drawn = {name: both for name in b.choices if (both := drawn_of(a, b, name)) is not None}
         arrays = replace(pairs.arrays(), unfit=_unfit(metric, a, b), drawn=drawn)
         found[metric.name] = PointPairs(metric, pairs, arrays, a, b)

@@ -14,7 +14,7 @@ from harness.gating.findings import Decision, decide, evidence_of, pair_findings
 from harness.measure.compare import Comparison, compare
 from harness.measure.point_pairs import PointPair, plain_pairs, point_pairs
 from harness.measure.points import point_metrics
-from harness.runs import Run
+from harness.runs import StoredCandidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,15 @@ class DecidedComparison:
 
 
 def compare_candidates(
-    baseline_run: Run, baseline: str, run: Run, candidate: str, *, points: Sequence[str] = ()
+    baseline: StoredCandidate, candidate: StoredCandidate, *, points: Sequence[str] = ()
 ) -> DecidedComparison:
     """Compare two candidates item by item and decide what it means.
 
     ``points`` are metrics at operating points, beside those that the eval's gate asks for.
     """
-    metrics = point_metrics(run, points)
-    comparison = compare(baseline_run, baseline, run, candidate, with_averages=True)
-    names = pair_names(baseline, baseline_run.meta.run_id, candidate, run.meta.run_id)
-    evidence = evidence_of(baseline_run, baseline, run, candidate, comparison=comparison, names=names)
+    metrics = point_metrics(candidate.run, points)
+    comparison = compare(baseline, candidate, with_averages=True)
+    names = pair_names(baseline.name, baseline.run.meta.run_id, candidate.name, candidate.run.meta.run_id)
+    evidence = evidence_of(baseline, candidate, comparison=comparison, names=names)
     decision = decide(names[1], names[0], pair_findings(evidence))
-    return DecidedComparison(comparison, decision, point_pairs(baseline_run, baseline, run, candidate, metrics))
+    return DecidedComparison(comparison, decision, point_pairs(baseline, candidate, metrics))

@@ -302,7 +302,7 @@ def _part(request: RunRequest, chosen: NDArray[np.int64], look: int, n_looks: in
 def _pairs(run: Run, candidate: str, reference: str | None, request: RunRequest, root: Path) -> Pairs:
     baseline = resolve_baseline(reference, run, candidate, runs_dir=request.runs_dir, root=root)
     if baseline.run is run:
-        return pair_runs(run, baseline.candidate, run, candidate)
+        return pair_runs(run[baseline.candidate], run[candidate])
     found = version_differences(baseline.run, run)
     if found:
         raise HarnessError(
@@ -320,7 +320,7 @@ def _pairs(run: Run, candidate: str, reference: str | None, request: RunRequest,
         )
     at_baseline = np.asarray([place[item_id] for item_id in run.item_ids], dtype=np.int64)
     positions = (at_baseline, np.arange(len(run.item_ids), dtype=np.int64))
-    return pair_runs(baseline.run, baseline.candidate, run, candidate, positions=positions)
+    return pair_runs(baseline.run[baseline.candidate], run[candidate], positions=positions)
 
 
 def _concluded(

@@ -127,14 +127,12 @@ def gate_stored(
     )
     baseline = resolve_baseline(options.baseline, run, candidate, runs_dir=runs_dir, root=root)
     fingerprint, n_items = run.meta.fingerprint(candidate), len(run.item_ids)
-    is_aa = is_same_system(baseline.run, baseline.candidate, run, candidate)  # tries no candidate: no look, not logged
+    sides = run[candidate], baseline.run[baseline.candidate]
+    is_aa = is_same_system(*sides)  # tries no candidate: no look, not logged
     name = run.meta.golden_set.name
     looks = [] if is_aa else earlier_looks(card, name, fingerprint, run.meta.run_id, n_items)
     report = gate_runs(
-        run,
-        candidate,
-        baseline.run,
-        baseline.candidate,
+        *sides,
         source=baseline.source,
         across_versions=options.across_versions,
         n_earlier_looks=max(len(looks), int(options.is_second_look)),

@@ -150,7 +150,7 @@ def what_moved(run: Run, name: str, variants: Sequence[Variant]) -> list[Moved]:
     found: list[tuple[Variant, str, Any]] = []
     p_values: list[float] = []
     for one in variants:
-        for category, compared in compare(run, name, run, one.name).categories.items():
+        for category, compared in compare(run[name], run[one.name]).categories.items():
             found.append((one, category, compared))
             p_values += [compared.metrics[metric].p_value for metric in METRICS]
     adjusted = iter(holm(np.asarray(p_values, dtype=float)).tolist())

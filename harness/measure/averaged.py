@@ -19,7 +19,7 @@ from harness.core.ranking_paired import average_precision_paired
 from harness.measure.decisions import decisions, generator
 from harness.measure.pairs import Pairs
 from harness.records import MISSING
-from harness.runs import Run
+from harness.runs import StoredCandidate
 
 MOST_RESAMPLES, FEWEST_RESAMPLES = 1_000, 100
 ROWS_DRAWN = 2_000_000
@@ -44,13 +44,13 @@ def macro_differences(pairs: Pairs, names: Sequence[str], seed: int) -> dict[str
 
 
 def ranking_differences(
-    baseline_run: Run, baseline: str, candidate_run: Run, candidate: str, pairs: Pairs, seed: int
+    baseline: StoredCandidate, candidate: StoredCandidate, pairs: Pairs, seed: int
 ) -> dict[str, PairedResult]:
     """Average precision of both systems' scores per category, on the items that both scored (their first repeat)."""
-    before, after = (decisions(run, name) for run, name in ((baseline_run, baseline), (candidate_run, candidate)))
+    before, after = (decisions(*one) for one in (baseline, candidate))
     found = {}
     for column, name in enumerate(pairs.categories):
-        at = baseline_run.categories.index(name) if name in baseline_run.categories else None
+        at = baseline.run.categories.index(name) if name in baseline.run.categories else None
         if at is None:
             continue
         gold, a, b = pairs.y_true[:, column], before.y_score[:, 0, at], after.y_score[:, 0, column]

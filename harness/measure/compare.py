@@ -30,7 +30,7 @@ from harness.measure.people import People, people_of
 from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
 from harness.measure.weighted import UNWEIGHTED_DIFFERENCES, WEIGHTED_NOTE, weights_of
 from harness.records import MISSING, GoldenFacts
-from harness.runs import Run
+from harness.runs import Run, StoredCandidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,8 @@ class Comparison:
 
 
 def compare(
-    baseline_run: Run,
-    baseline: str,
-    candidate_run: Run,
-    candidate: str,
+    baseline: StoredCandidate,
+    candidate: StoredCandidate,
     *,
     seed: int = 0,
     n_resamples: int = 10_000,
@@ -150,8 +148,9 @@ def compare(
     ``with_averages`` adds macro averages, and average precision where both have scores; ``with_pooled`` all categories
     together.
     """
-    require_same(baseline_run, candidate_run)
-    pairs = pair_runs(baseline_run, baseline, candidate_run, candidate)
+    run = baseline.run
+    require_same(run, candidate.run)
+    pairs = pair_runs(baseline, candidate)
     columns = (pairs.category(column) for column in range(len(pairs.categories)))
     paired = {one.name: one for one in columns if one.is_decided}
     flips, none = pairs.flips(), Flips((), ())
@@ -163,21 +162,21 @@ def compare(
     macro: dict[str, PairedResult] = {}
     if with_averages:
         macro = macro_differences(pairs, list(paired), seed)
-        ranking = ranking_differences(baseline_run, baseline, candidate_run, candidate, pairs, seed)
+        ranking = ranking_differences(baseline, candidate, pairs, seed)
         categories = {name: replace(one, ranking=ranking.get(name)) for name, one in categories.items()}
-    not_compared = tuple(name for name in baseline_run.categories if name not in paired)
+    not_compared = tuple(name for name in run.categories if name not in paired)
     return Comparison(
-        _side(baseline_run, baseline),
-        _side(candidate_run, candidate),
-        golden_facts(baseline_run),
-        len(baseline_run.item_ids),
+        _side(baseline),
+        _side(candidate),
+        golden_facts(run),
+        len(run.item_ids),
         f"Holm over {len(categories)} {'category' if len(categories) == 1 else 'categories'} x recall, precision, fpr",
         _holm_over(categories),
         None
         if len(paired) < 2 or not with_pooled
         else CategoryComparison(*compare_metrics(pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
-        (*_notes(baseline_run, not_compared), *_people_notes(pairs, {"baseline": baseline, "candidate": candidate})),
+        (*_notes(run, not_compared), *_people_notes(pairs, {"baseline": baseline.name, "candidate": candidate.name})),
         macro,
     )
 
@@ -282,17 +281,17 @@ def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, Catego
     return {name: replace(one, p_holm=by_category[name]) for name, one in categories.items()}
 
 
-def _side(run: Run, candidate: str) -> Side:
-    rows, read = run.candidate(candidate), decisions(run, candidate)
+def _side(one: StoredCandidate) -> Side:
+    rows, read = one.rows, decisions(*one)
     return Side(
-        run.meta.run_id,
-        candidate,
+        one.run.meta.run_id,
+        one.name,
         outcome_counts(rows),
         rows.total_cost_usd,
         latency_percentiles(rows),
-        signature_of(run, candidate),
+        signature_of(*one),
         money_of(rows, read),
-        people_of(read, run.categories, run.clusters),
+        people_of(read, one.run.categories, one.run.clusters),
     )
 
 

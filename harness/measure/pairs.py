@@ -18,7 +18,7 @@ from harness.measure.decisions import FAILURE_READINGS, Decisions, decisions, is
 from harness.measure.weighted import weights_of
 from harness.records import MISSING
 from harness.records.answers import NOT_ASKED, WITHHELD
-from harness.runs import Run
+from harness.runs import Run, StoredCandidate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,20 +193,19 @@ def gained_repeats(gold: NDArray[np.int8], a: NDArray[np.int8], b: NDArray[np.in
 
 
 def read_system(
-    run: Run,
-    candidate: str,
+    one: StoredCandidate,
     positions: NDArray[np.int64] | None = None,
     decided: NDArray[np.int8] | None = None,
 ) -> System:
     """Read one candidate's rows, at the positions of the chosen items; ``decided`` stands for what it decided."""
     chosen = slice(None) if positions is None else positions
-    read, outcomes = decisions(run, candidate), run.candidate(candidate).outcomes
+    read, outcomes = decisions(*one), one.rows.outcomes
     return System(
         declared=(read.y_pred if decided is None else decided)[chosen],
         has_failed=read.has_failed[chosen],
         is_error=(outcomes == outcome_code("error"))[chosen],
         is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
-        is_unseen=_unseen(run, candidate, read.y_pred, outcomes)[chosen],
+        is_unseen=_unseen(one, read.y_pred, outcomes)[chosen],
         is_sent=_sent(read)[chosen],
     )
 
@@ -218,19 +217,17 @@ def _sent(read: Decisions) -> NDArray[np.bool_]:
     return np.asarray(read.to_person.any(axis=1))
 
 
-def _unseen(run: Run, candidate: str, y_pred: NDArray[np.int8], outcomes: NDArray[Any]) -> NDArray[np.bool_]:
+def _unseen(one: StoredCandidate, y_pred: NDArray[np.int8], outcomes: NDArray[Any]) -> NDArray[np.bool_]:
     """Labels that a reviewer was not asked for; an answer that failed stays an answer."""
-    if not is_sample(run, candidate):
+    if not is_sample(*one):
         return np.zeros((y_pred.shape[0], y_pred.shape[2]), dtype=np.bool_)
     is_open = np.isin(outcomes, [outcome_code("ok"), outcome_code(NOT_ASKED)])[:, :, None] & (y_pred == MISSING)
     return np.asarray(is_open.any(axis=1))
 
 
 def pair_runs(
-    baseline_run: Run,
-    baseline: str,
-    candidate_run: Run,
-    candidate: str,
+    baseline: StoredCandidate,
+    candidate: StoredCandidate,
     *,
     positions: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     decided: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None,
@@ -244,21 +241,21 @@ def pair_runs(
     at_baseline, at_candidate = (None, None) if positions is None else positions
     chosen: Any = slice(None) if at_candidate is None else at_candidate
     by_a, by_b = decided or (None, None)
-    base = read_system(baseline_run, baseline, at_baseline, by_a)
-    cand = read_system(candidate_run, candidate, at_candidate, by_b)
-    ids = candidate_run.item_ids
-    order = _columns(baseline_run, candidate_run)
-    base = _reordered(base, order)
+    base = read_system(baseline, at_baseline, by_a)
+    cand = read_system(candidate, at_candidate, by_b)
+    run = candidate.run
+    ids = run.item_ids
+    base = _reordered(base, _columns(baseline.run, run))
     return Pairs(
-        categories=tuple(candidate_run.categories),
+        categories=tuple(run.categories),
         item_ids=tuple(ids if at_candidate is None else (ids[index] for index in at_candidate.tolist())),
         y_true=np.where(
-            base.is_unseen | cand.is_unseen | base.is_sent | cand.is_sent, MISSING, candidate_run.y_true[chosen]
+            base.is_unseen | cand.is_unseen | base.is_sent | cand.is_sent, MISSING, run.y_true[chosen]
         ).astype(np.int8),
         baseline=base,
         candidate=cand,
-        groups=None if candidate_run.clusters is None else candidate_run.clusters[chosen],
-        weights=None if (weights := weights_of(candidate_run)) is None else weights[chosen],
+        groups=None if run.clusters is None else run.clusters[chosen],
+        weights=None if (weights := weights_of(run)) is None else weights[chosen],
     )
 
 

@@ -20,7 +20,7 @@ from harness.core.results import MetricResult
 from harness.measure.compare import compare_metrics, paired_dict, side_metric
 from harness.measure.pairs import CategoryPairs, pair_runs
 from harness.measure.points import NO_SCORES, PointChoice, drawn_of, read_points
-from harness.runs import Run
+from harness.runs import StoredCandidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,20 @@ class PointPair:
 
 
 def point_pairs(
-    baseline_run: Run,
-    baseline: str,
-    candidate_run: Run,
-    candidate: str,
+    baseline: StoredCandidate,
+    candidate: StoredCandidate,
     metrics: Sequence[OperatingMetric],
     *,
     seed: int = 0,
     n_resamples: int = 10_000,
 ) -> dict[str, tuple[PointPair, ...]]:
     """Category -> both candidates at each operating point, those that one gives no scores on with the reason."""
-    before = read_points(baseline_run, baseline, metrics)
-    after = read_points(candidate_run, candidate, metrics)
+    before = read_points(*baseline, metrics)
+    after = read_points(*candidate, metrics)
     found: dict[str, list[PointPair]] = {}
     for metric in metrics:
         a, b = before[metric.name], after[metric.name]
-        pairs = pair_runs(baseline_run, baseline, candidate_run, candidate, decided=(a.y_pred, b.y_pred))
+        pairs = pair_runs(baseline, candidate, decided=(a.y_pred, b.y_pred))
         for column, name in enumerate(pairs.categories):
             one = pairs.category(column)
             of_b = b.choices[name]

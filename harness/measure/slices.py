@@ -22,7 +22,7 @@ from harness.measure.compare import compare_metrics, pooled, side_metric
 from harness.measure.decisions import decisions
 from harness.measure.pairs import CategoryPairs
 from harness.records import MISSING
-from harness.runs import Run
+from harness.runs import Run, StoredCandidate
 
 SLICE_METRICS = ("recall", "fpr")
 _GOLD = {"recall": 1, "fpr": 0}
@@ -84,18 +84,18 @@ class SliceFigure:
         return self.category, self.metric, self.slice
 
 
-def compare_slices(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> tuple[SliceChange, ...]:
+def compare_slices(baseline: StoredCandidate, candidate: StoredCandidate) -> tuple[SliceChange, ...]:
     """Every slice value and category in which both candidates decide something."""
-    require_same(baseline_run, candidate_run)
-    base, cand = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
+    require_same(baseline.run, candidate.run)
+    base, cand = decisions(*baseline), decisions(*candidate)
     n_repeats = min(base.y_pred.shape[1], cand.y_pred.shape[1])
     return slice_changes(
-        baseline_run.categories,
+        baseline.run.categories,
         base.y_true,
         base.y_pred[:, :n_repeats],
         cand.y_pred[:, :n_repeats],
-        baseline_run.slices,
-        baseline_run.clusters,
+        baseline.run.slices,
+        baseline.run.clusters,
     )
 
 

@@ -20,6 +20,7 @@ from harness.runs.listing import latest_run, list_runs
 from harness.runs.meta import meta_document, read_meta
 from harness.runs.reader import Run, cluster_codes, open_run
 from harness.runs.split import Part
+from harness.runs.stored_candidate import StoredCandidate
 
 __all__ = [
     "ALL_OUTCOMES",
@@ -35,6 +36,7 @@ __all__ = [
     "Run",
     "RunFolder",
     "RunMeta",
+    "StoredCandidate",
     "TextColumn",
     "canonical_json",
     "cluster_codes",

@@ -36,6 +36,7 @@ from harness.runs.layout import (
 )
 from harness.runs.meta import read_meta
 from harness.runs.split import Part, is_dev
+from harness.runs.stored_candidate import StoredCandidate
 
 LATER_COLUMNS = frozenset({REJECTED, TO_PERSON, STAGES})
 """Columns that runs of earlier versions do not have."""
@@ -219,6 +220,9 @@ class Run:
     def prevalence(self, category: str) -> Prevalence | None:
         """What the policy says about the category's share in production; None for nothing."""
         return self.meta.policy.category(category).prevalence
+
+    def __getitem__(self, name: str) -> StoredCandidate:
+        return StoredCandidate(self, name)
 
     def candidate(self, name: str) -> CandidateRows:
         """One candidate's rows, not to be written to: whoever asks again gets the same arrays."""

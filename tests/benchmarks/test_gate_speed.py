@@ -31,7 +31,7 @@ def test_gate_of_forty_checks_on_a_hundred_thousand_items(tmp_path):
     ).path
     began = time.process_time()
     run = open_run(path)
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     seconds = time.process_time() - began
     print(f"gate: {seconds:.1f} s for {len(report.checks)} checks on {N_ITEMS:,} items, three readings of failures")
     assert len(report.checks) == 41

@@ -143,7 +143,7 @@ def test_unknown_reference_is_refused(run, tmp_path, reference):
 
 def test_gate_against_a_promoted_baseline_equals_the_gate_in_the_run(run, tmp_path):
     kept = open_run(set_baseline(run, tmp_path))
-    inside, outside = gate_runs(run, "v2", run, "v1"), gate_runs(run, "v2", kept, "v1")
+    inside, outside = gate_runs(run["v2"], run["v1"]), gate_runs(run["v2"], kept["v1"])
     assert inside.checks == outside.checks
     assert inside.verdict == outside.verdict
 

@@ -31,7 +31,7 @@ def line(category="*", metric="recall", tier="guarded", **limit):
 
 def gate(tmp_path, before, after, checks, names=("v1", "v2"), **options):
     run = store_run(tmp_path, GOLD, {"v1": before, "v2": after}, categories=NAMES, checks=checks, **options)
-    return gate_runs(run, names[1], run, names[0], n_resamples=500)
+    return gate_runs(run[names[1]], run[names[0]], n_resamples=500)
 
 
 def test_categories_that_nobody_decides_are_left_out_of_a_star_and_counted(tmp_path):
@@ -101,7 +101,7 @@ def test_a_guarded_category_without_violating_items_is_named(tmp_path):
     gold = GOLD.copy()
     gold[:, 0] = 0
     run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, categories=NAMES, checks=[line()])
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     assert report.verdict == "PASS"
     assert "guarded categories together: PASS" in reason_of(report)
     assert reason_of(report).endswith("1 of 4 gated checks could not be evaluated: insult")
@@ -136,7 +136,7 @@ def test_both_sides_are_measured_on_the_items_of_the_difference(tmp_path):
     errors = {"v2": np.array(["error"] * 4 + ["ok"] * 22)}
     checks = [line(tier="watch")]
     run = store_run(tmp_path, gold, {"v1": before, "v2": gold}, checks=checks, outcomes=errors, max_error_rate=0.5)
-    check = gate_runs(run, "v2", run, "v1").checks[0]
+    check = gate_runs(run["v2"], run["v1"]).checks[0]
     assert (check.baseline.value, check.candidate.value, check.result.difference.value) == (1, 1, 0)
     assert check.baseline.n == check.candidate.n == check.result.n == 2
     assert "4 items are left out of both sides" in check_message(check)
@@ -155,7 +155,7 @@ def test_a_candidate_against_itself_is_said_to_be_an_a_a_check(tmp_path):
 def test_numbers_of_further_items_state_the_discordance_they_rest_on(tmp_path):
     gold = np.array([1] * 40 + [0] * 40)
     run = store_run(tmp_path, gold, {"v1": decided(gold, missed=8), "v2": decided(gold, missed=8, start=8)})
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     # by hand: 16 of 40 differ, (16 + 1) / (40 + 2) = 40%
     assert report.checks[0].result.discordance == pytest.approx(17 / 42)
     assert "(at the discordance seen here, 40%)" in check_message(report.checks[0])
@@ -167,7 +167,7 @@ def test_a_hopeless_number_of_further_items_is_not_given(tmp_path):
     gold = np.array([1] * 40 + [0] * 40)
     after = {"v1": decided(gold, missed=8), "v2": decided(gold, missed=8, start=8)}
     run = store_run(tmp_path, gold, after, checks=[line(tier="critical", margin=0.005)])
-    check = gate_runs(run, "v2", run, "v1").checks[0]
+    check = gate_runs(run["v2"], run["v1"]).checks[0]
     assert check.result.items_needed is None
     assert "more than 10,000 more violating items would be needed: too close to tell on this set" in check_message(
         check
@@ -178,7 +178,7 @@ def test_precision_asks_for_flagged_items_however_little_there_is(tmp_path):
     gold = np.array([1] * 8 + [0] * 92)
     checks = [line(metric="precision", tier="critical")]
     run = store_run(tmp_path, gold, {"v1": decided(gold, blocked=1), "v2": decided(gold, blocked=1)}, checks=checks)
-    check = gate_runs(run, "v2", run, "v1").checks[0]
+    check = gate_runs(run["v2"], run["v1"]).checks[0]
     assert check.result.items_unit == "flagged items"
     assert "fewer than 20 violating items" in check_message(check)
 
@@ -187,6 +187,6 @@ def test_a_row_of_the_table_is_short(tmp_path):
     gold = np.array([1] * 30 + [0] * 30)
     checks = [line(metric="precision", tier="watch"), line(floor=0.8, tier="watch")]
     run = store_run(tmp_path, gold, {"v1": decided(gold), "v2": np.zeros(60)}, checks=checks)
-    precision, recall = (check_row(check) for check in gate_runs(run, "v2", run, "v1").checks[:2])
+    precision, recall = (check_row(check) for check in gate_runs(run["v2"], run["v1"]).checks[:2])
     assert precision[5:7] == ("n/a", "margin 5 points")
     assert recall[5:7] == ("vs floor", "floor 80%")

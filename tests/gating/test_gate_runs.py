@@ -17,7 +17,7 @@ PRECISION = [{"category": "*", "metric": "precision", "margin": 0.05, "floor": N
 
 
 def gate(run, **options):
-    return gate_runs(run, "v2", run, "v1", n_resamples=2000, **options)
+    return gate_runs(run["v2"], run["v1"], n_resamples=2000, **options)
 
 
 def stored(tmp_path, after, before=None, **options):
@@ -257,7 +257,7 @@ def test_another_golden_set_is_refused_with_the_difference_named(tmp_path):
     new = stored(tmp_path / "new", decided(GOLD), golden={"version": 2})
     old = stored(tmp_path / "old", decided(GOLD))
     with pytest.raises(HarnessError, match=r"golden set demo v1 became demo v2[\s\S]*--across-versions"):
-        gate_runs(new, "v2", old, "v1")
+        gate_runs(new["v2"], old["v1"])
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_every_difference_is_refused_by_name(tmp_path, change, named):
     old = stored(tmp_path / "old", decided(GOLD))
     new = stored(tmp_path / "new", decided(GOLD), **change)
     with pytest.raises(HarnessError, match=named):
-        gate_runs(new, "v2", old, "v1")
+        gate_runs(new["v2"], old["v1"])
 
 
 def test_across_versions_splits_label_change_and_candidate_change(tmp_path):
@@ -282,7 +282,7 @@ def test_across_versions_splits_label_change_and_candidate_change(tmp_path):
     relabelled = GOLD.copy()
     relabelled[:20] = 0
     new = store_run(tmp_path / "new", relabelled, {"v2": decided(GOLD, missed=60, start=300)}, golden={"version": 2})
-    report = gate_runs(new, "v2", old, "v1", across_versions=True, n_resamples=500)
+    report = gate_runs(new["v2"], old["v1"], across_versions=True, n_resamples=500)
     split = next(one for one in report.across.splits if one.metric == "recall")
     # by hand: the old candidate catches 360 of 400 on old gold; 20 of its 40 misses lose their label: 360 of 380
     assert split.old_on_old.value == pytest.approx(360 / 400)
@@ -299,14 +299,14 @@ def test_across_versions_uses_only_items_with_the_same_text(tmp_path):
     texts[0] = "rewritten"
     ids = [*(f"i{index}" for index in range(900)), *(f"n{index}" for index in range(100))]
     new = store_run(tmp_path / "new", GOLD, {"v2": decided(GOLD)}, ids=ids, texts=texts, golden={"version": 2})
-    report = gate_runs(new, "v2", old, "v1", across_versions=True)
+    report = gate_runs(new["v2"], old["v1"], across_versions=True)
     assert report.across.n_shared == report.n_items == 899
 
 
 def _same(tmp_path, gold, pred=None, **options):
     pred = gold if pred is None else pred
     run = store_run(tmp_path, gold, {"v1": pred, "v2": pred}, **options)
-    return run, "v2", run, "v1"
+    return run["v2"], run["v1"]
 
 
 @pytest.mark.parametrize(("missed", "verdict"), [(20, "PASS"), (55, "INCONCLUSIVE"), (100, "REGRESSION")])
@@ -330,7 +330,7 @@ def test_over_blocking_is_gated_upwards(tmp_path):
 def test_an_a_a_run_shows_the_noise_floor(tmp_path):
     first = store_run(tmp_path, GOLD, {"v1": decided(GOLD)}, run_id="one-000000000000")
     second = store_run(tmp_path, GOLD, {"v1": decided(GOLD, missed=16)}, run_id="two-000000000000")
-    report = gate_runs(second, "v1", first, "v1")
+    report = gate_runs(second["v1"], first["v1"])
     # by hand: 16 of 400 violating items flip, so the floor is 1.96 * sqrt(.04 / 400)
     assert report.noise_floor["hate"]["recall"].value == pytest.approx(1.959964 * np.sqrt(0.04 / 400), rel=1e-5)
     assert any("every difference here is noise" in note for note in notes_of(report))
@@ -341,12 +341,12 @@ def test_only_one_system_by_fingerprint_passes_without_a_test(tmp_path):
     few = np.array([1] * 35 + [0] * 100)
     first = store_run(tmp_path, few, {"v1": decided(few), "v2": decided(few)}, run_id="one-000000000000")
     again = store_run(tmp_path, few, {"v1": decided(few)}, run_id="two-000000000000")
-    alike, same = gate_runs(first, "v2", first, "v1"), gate_runs(again, "v1", first, "v1")
+    alike, same = gate_runs(first["v2"], first["v1"]), gate_runs(again["v1"], first["v1"])
     assert (alike.verdict, same.verdict) == ("INCONCLUSIVE", "PASS")
     assert "with 35 violating items this set can only exclude a loss above 8 points" in check_message(alike.checks[0])
     assert check_message(same.checks[0]) == "the same system by fingerprint decides every item alike: nothing to test"
     noisy = store_run(tmp_path, few, {"v1": decided(few, missed=1)}, run_id="six-000000000000")
-    assert gate_runs(noisy, "v1", first, "v1").verdict == "INCONCLUSIVE"
+    assert gate_runs(noisy["v1"], first["v1"]).verdict == "INCONCLUSIVE"
 
 
 def test_a_second_look_halves_alpha(tmp_path):

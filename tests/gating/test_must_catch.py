@@ -32,8 +32,8 @@ def test_one_miss_among_three_hundred_fails_a_gate_that_passes(tmp_path):
     marked = store_run(
         tmp_path / "b", GOLD, {"v1": decided(GOLD), "v2": decided(GOLD, missed=1)}, must_catch=_flags(0, 7)
     )
-    assert gate_runs(plain, "v2", plain, "v1").verdict == "PASS"
-    report = gate_runs(marked, "v2", marked, "v1")
+    assert gate_runs(plain["v2"], plain["v1"]).verdict == "PASS"
+    report = gate_runs(marked["v2"], marked["v1"])
     assert (report.verdict, report.exit_code) == ("REGRESSION", 3)
     assert "1 of 2 must-catch items missed: i0 (hate)" in reason_of(report)
     assert gate_document(report)["must_catch"]["missed"][0]["item"] == "i0"
@@ -42,7 +42,7 @@ def test_one_miss_among_three_hundred_fails_a_gate_that_passes(tmp_path):
 def test_a_miss_that_the_baseline_shares_fails_too_and_says_so(tmp_path):
     both = decided(GOLD, missed=1)
     run = store_run(tmp_path, GOLD, {"v1": both, "v2": both}, must_catch=_flags(0))
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     assert report.verdict == "REGRESSION"
     assert report.must_catch is not None
     assert "the baseline misses it too" in must_catch_item(report.must_catch, report.must_catch.missed[0])
@@ -55,7 +55,7 @@ def test_repeats_decide_by_majority(tmp_path, n_caught, result):
     cube[0, :, 0] = [1] * n_caught + [0] * (3 - n_caught)
     run = store_run(tmp_path, gold, {"v1": np.repeat(decided(GOLD)[:, None, None], 3, axis=1), "v2": cube},
                     must_catch=_flags(0))  # fmt: skip
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     assert report.must_catch is not None
     assert report.must_catch.items[0].result == result
     assert (report.verdict == "REGRESSION") == (result == "missed")
@@ -66,7 +66,7 @@ def test_even_repeats_that_split_are_a_miss(tmp_path):
     other = cube.copy()
     other[0, 0, 0] = 0
     run = store_run(tmp_path, GOLD, {"v1": cube, "v2": other}, must_catch=_flags(0))
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     assert "caught in 1 of 2 answers" in must_catch_item(report.must_catch, report.must_catch.missed[0])
 
 
@@ -76,7 +76,7 @@ def test_a_refusal_counts_as_production_would_take_it(tmp_path, on_failure, verd
     said[0] = "refused"
     run = store_run(tmp_path, GOLD, {"v1": decided(GOLD), "v2": decided(GOLD)}, outcomes={"v2": said},
                     on_failure=on_failure, must_catch=_flags(0))  # fmt: skip
-    assert gate_runs(run, "v2", run, "v1").must_catch.items[0].result == ("caught" if verdict == "PASS" else "missed")
+    assert gate_runs(run["v2"], run["v1"]).must_catch.items[0].result == ("caught" if verdict == "PASS" else "missed")
 
 
 def test_an_item_without_any_answer_is_no_miss_but_keeps_the_gate_from_passing(tmp_path):
@@ -84,7 +84,7 @@ def test_an_item_without_any_answer_is_no_miss_but_keeps_the_gate_from_passing(t
     said[0] = "error"
     run = store_run(tmp_path, GOLD, {"v1": decided(GOLD), "v2": decided(GOLD)}, outcomes={"v2": said},
                     max_error_rate=0.01, must_catch=_flags(0))  # fmt: skip
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     assert (report.verdict, len(report.must_catch.unknown), len(report.must_catch.missed)) == ("INCONCLUSIVE", 1, 0)
     assert "i0" in reason_of(report)
 
@@ -96,12 +96,12 @@ def test_one_of_several_violated_categories_is_enough(tmp_path):
     checks = [{"category": "*", "metric": "recall", "margin": 0.3, "floor": None, "tier": "watch"}]
     sides, marks = {"v1": gold, "v2": only_first}, [True] + [False] * 59
     run = store_run(tmp_path, gold, sides, categories=("hate", "spam"), must_catch=marks, checks=checks)
-    assert gate_runs(run, "v2", run, "v1").must_catch.missed == ()
+    assert gate_runs(run["v2"], run["v1"]).must_catch.missed == ()
 
 
 def test_the_outputs_of_ci_name_every_miss(tmp_path):
     run = store_run(tmp_path, GOLD, {"v1": decided(GOLD), "v2": decided(GOLD, missed=2)}, must_catch=_flags(0, 1, 5))
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     failures = {
         case.get("name")
         for case in ElementTree.fromstring(junit_xml(report).split("\n", 1)[1]).iter("testcase")

@@ -20,7 +20,7 @@ GOLD = np.array([1] * 300 + [0] * 300)
 
 def report_of(folder, gold=GOLD, *, missed=0, **options):
     run = store_run(folder, gold, {"v1": decided(gold), "v2": decided(gold, missed=missed)}, **options)
-    return gate_runs(run, "v2", run, "v1", n_resamples=200)
+    return gate_runs(run["v2"], run["v1"], n_resamples=200)
 
 
 REPORTS = {

@@ -27,7 +27,7 @@ def gated(tmp_path, noise, *, check=None, split=SPLIT, n=3000, **more):
     scores = {"v1": score, "v2": other}
     scores |= more.pop("scores", {})
     run = store_run(tmp_path, gold, decided, scores=scores, split=split, checks=[check or asked(margin=0.1)], **more)
-    report = gate_runs(run, "v2", run, "v1", with_findings=False)
+    report = gate_runs(run["v2"], run["v1"], with_findings=False)
     return report, report.checks[0]
 
 
@@ -85,7 +85,7 @@ def test_repeats_and_failures_go_the_same_way(tmp_path):
         tmp_path, gold, {"v1": cube, "v2": cube}, scores={"v1": score, "v2": lost}, split=SPLIT,
         outcomes={"v2": outcomes}, checks=[asked(margin=0.1)],
     )  # fmt: skip
-    report = gate_runs(run, "v2", run, "v1", with_findings=False)
+    report = gate_runs(run["v2"], run["v1"], with_findings=False)
     check = report.checks[0]
     assert check.result.n == (run.y_true == 1).sum()
     assert check.result.difference.value < 0

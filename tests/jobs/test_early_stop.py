@@ -99,7 +99,7 @@ def test_the_stored_run_says_what_it_is_and_cannot_be_gated_or_promoted(folder):
     from harness.gating import gate_runs
 
     with pytest.raises(HarnessError, match="its verdict is the sequential one"):
-        gate_runs(run, "v3", run, "v1")
+        gate_runs(run["v3"], run["v1"])
     with pytest.raises(HarnessError, match="must cover the whole golden set"):
         promote(run, "v3", who="a", why="b", now=datetime.now(UTC), root=folder / "baselines")
     assert [path.name for path in (folder / "runs").iterdir() if not path.name.startswith(".")] == [run.meta.run_id]

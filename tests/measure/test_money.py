@@ -71,5 +71,5 @@ def test_the_line_of_a_score_names_all_of_it():
 
 def test_a_comparison_holds_both_sides():
     run = FakeRun(GOLD, {"v1": rows_of(PRED, cost_usd=0.002), "v2": rows_of(PRED, cost_usd=0.004)})
-    money = compare(run, "v1", run, "v2").as_dict()["money"]
+    money = compare(run["v1"], run["v2"]).as_dict()["money"]
     assert money["candidate"]["per_1000_usd"] == pytest.approx(2 * money["baseline"]["per_1000_usd"])

@@ -107,16 +107,16 @@ def test_a_side_without_scores_is_named_and_the_other_is_shown(tmp_path):
     """Categories that one side gives no scores on were left out in silence."""
     run = run_of(tmp_path, *made())
     (alone,) = point_scores(run, "v1", [POINT])["hate"]
-    (one,) = point_pairs(run, "v1", run, "v2", [POINT])["hate"]
+    (one,) = point_pairs(run["v1"], run["v2"], [POINT])["hate"]
     assert one.result.baseline == alone.value
     assert one.held[0] == alone.held
     assert one.absent == (None, NO_SCORES)
     assert not one.result.difference.is_defined
     assert one.as_dict()["reason"] == one.as_dict()["candidate"]["reason"] == NO_SCORES
-    (turned,) = point_pairs(run, "v2", run, "v1", [POINT])["hate"]
+    (turned,) = point_pairs(run["v2"], run["v1"], [POINT])["hate"]
     assert turned.absent == (NO_SCORES, None)
     assert turned.result.candidate == alone.value
-    (neither,) = point_pairs(run, "v2", run, "v2", [POINT])["hate"]
+    (neither,) = point_pairs(run["v2"], run["v2"], [POINT])["hate"]
     assert neither.absent == (NO_SCORES, NO_SCORES)
 
 
@@ -130,11 +130,11 @@ def test_score_comparison_and_gate_give_one_interval_where_one_side_reaches_no_t
     for at, other in enumerate((flat, near)):
         run = run_of(tmp_path / str(at), gold, score, other=other, checks=[check])
         scored = [point_scores(run, name, [POINT])["hate"][0].value for name in ("v1", "v2")]
-        (compared,) = point_pairs(run, "v1", run, "v2", [POINT])["hate"]
+        (compared,) = point_pairs(run["v1"], run["v2"], [POINT])["hate"]
         assert [choice.is_reached for choice in compared.choices] == [True, False]
         assert (scored[1].high > 0.1) == (other is near)
-        gates = gate_runs(run, "v2", run, "v1", with_findings=False).checks[0]
-        turned = gate_runs(run, "v1", run, "v2", with_findings=False).checks[0]
+        gates = gate_runs(run["v2"], run["v1"], with_findings=False).checks[0]
+        turned = gate_runs(run["v1"], run["v2"], with_findings=False).checks[0]
         assert [compared.result.baseline, compared.result.candidate] == scored
         for found in ([gates.baseline, gates.candidate], [turned.candidate, turned.baseline]):
             assert [(one.value, one.low, one.high) for one in found] == [
@@ -163,14 +163,14 @@ def test_a_run_of_gate_items_alone_says_so(tmp_path):
 def test_a_pair_is_read_each_at_its_own_threshold(tmp_path):
     gold, score = made(2000)
     run = run_of(tmp_path, gold, score, other=score / 2)  # another scale, the same order
-    (one,) = point_pairs(run, "v1", run, "v2", [POINT])["hate"]
+    (one,) = point_pairs(run["v1"], run["v2"], [POINT])["hate"]
     a, b = (choice.thresholds[0] for choice in one.choices)
     assert b == pytest.approx(a / 2)
     assert one.result.difference.value == 0.0
     assert one.held[0].value == one.held[1].value
     noisy = np.clip(score + np.random.default_rng(5).normal(0, 0.3, 2000), 0, 1)
     worse = run_of(tmp_path / "worse", gold, score, other=noisy)
-    (one,) = point_pairs(worse, "v1", worse, "v2", [POINT])["hate"]
+    (one,) = point_pairs(worse["v1"], worse["v2"], [POINT])["hate"]
     assert one.result.difference.high < 0
     assert one.result.p_value < 0.01
 

@@ -203,13 +203,13 @@ def surfaces(
         found["terminal"] = "\n".join([*standing_lines(run, score), _bare(tables)])
     for name in candidates:
         if baseline is not None:
-            decided = compare_candidates(other, baseline, run, name)
+            decided = compare_candidates(other[baseline], run[name])
             tables = render(comparison_tables(decided.comparison, text_mode="none"), "md")
             foot = foot_lines(decided.comparison)
             lines = decision_lines(decided.decision, decided.comparison)
             found[f"terminal {name}"] = "\n".join([*lines, _bare(tables), *foot])
         if run.meta.eval.gate:
-            report = gate_runs(run, name, other, baseline or name)
+            report = gate_runs(run[name], other[baseline or name])
             found[f"comment {name}"] = _bare(comment_markdown(report))
             found[f"summary {name}"] = _bare(summary_markdown(report))
             found[f"annotations {name}"] = "\n".join(annotation_lines(report)).replace("%25", "%")

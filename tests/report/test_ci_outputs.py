@@ -47,7 +47,7 @@ EXPECTED = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "
 
 def report_of(tmp_path, case, **options):
     run = store_case(tmp_path, case, **options)
-    return gate_runs(run, "v2", run, "v1", n_resamples=500)
+    return gate_runs(run["v2"], run["v1"], n_resamples=500)
 
 
 @pytest.fixture(scope="module", params=list(EXPECTED))
@@ -137,7 +137,7 @@ def test_comment_shows_only_what_changed(tmp_path):
     after = gold.copy()
     after[:2, 0] = 0
     run = store_run(tmp_path, gold, {"v1": gold, "v2": after}, categories=("hate", "spam"))
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     text = comment_markdown(report)
     assert "| hate recall |" in text
     assert "| spam recall |" not in text
@@ -157,7 +157,7 @@ def huge(tmp_path_factory):
     ids = [f"{index}-{'😀' * 500}" for index in range(40)]
     home = tmp_path_factory.mktemp("huge")
     run = store_run(home, gold, {"v1": gold, "v2": np.zeros_like(gold)}, categories=names, ids=ids)
-    return gate_runs(run, "v2", run, "v1", n_resamples=200)
+    return gate_runs(run["v2"], run["v1"], n_resamples=200)
 
 
 def test_a_huge_report_fits_a_comment_and_keeps_head_and_foot(huge):
@@ -217,7 +217,7 @@ def attacked(request, tmp_path_factory):
         ids=ids,
         texts=[f"SECRET TEXT {index}" for index in range(600)],
     )
-    report = gate_runs(run, stored_as, run, "v1", source=attack, n_resamples=200)
+    report = gate_runs(run[stored_as], run["v1"], source=attack, n_resamples=200)
     return attack, _with_warning(report, attack)
 
 

@@ -57,7 +57,7 @@ def test_every_such_word_of_the_page_is_isolated(files):
 
 
 def test_markdown_comment_and_summary_isolate_them_outside_code(run, files):
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     for text in (files["md"].read_text(encoding="utf-8"), comment_markdown(report), summary_markdown(report)):
         assert f"{BEGIN}{ARABIC}{END}" in text
         assert not RUN.search(re.sub(r"`[^`]*`", "", bare(text, BEGIN, END)))

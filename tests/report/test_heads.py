@@ -20,7 +20,7 @@ def test_two_runs_of_one_candidate_are_told_apart_in_every_head():
         )
         for digest in ("75e743fadd11", "babb6d0d8873")
     ]
-    tables = comparison_tables(compare(runs[0], "v2", runs[1], "v2", n_resamples=100, with_averages=True))
+    tables = comparison_tables(compare(runs[0]["v2"], runs[1]["v2"], n_resamples=100, with_averages=True))
     assert [table.title for table in tables[-2:]] == ["Averages", "Outcomes, cost and latency"]
     for table in tables[:-1]:
         assert table.columns[2:4] == ("v2 (75e743)", "v2 (babb6d)")

@@ -82,12 +82,12 @@ def _precision_run(tmp_path):
 
 def test_a_row_of_precision_names_one_n_on_every_surface(tmp_path):
     run = _precision_run(tmp_path)
-    comparison = compare(run, "v1", run, "v2", n_resamples=50)
+    comparison = compare(run["v1"], run["v2"], n_resamples=50)
     expected = comparison.categories["hate"].metrics["precision"].difference.n
     table = comparison_tables(comparison, metrics=("precision",), n_items=0)[0]
     source = source_from_run(choices(run, "v1", ["v2"]), {}, has_baseline=True, n_resamples=50)
     pair = build_report(source, generated_at="2026-01-01", version="0").pairs[0]
-    gate = gate_runs(run, "v2", run, "v1", n_resamples=50)
+    gate = gate_runs(run["v2"], run["v1"], n_resamples=50)
     assert table.rows[0][1] == str(expected)
     assert pair.rows[0].measures["precision"].n == expected
     assert gate.checks[0].result.n == expected
@@ -97,7 +97,7 @@ def test_a_row_of_precision_names_one_n_on_every_surface(tmp_path):
 def test_a_limit_is_written_one_way(tmp_path):
     """It was "floor 10%", "≤ 10%" and "floor 10.0%"."""
     run = _precision_run(tmp_path)
-    gate = gate_runs(run, "v2", run, "v1", n_resamples=50)
+    gate = gate_runs(run["v2"], run["v1"], n_resamples=50)
     source = source_from_run(choices(run, "v1", ["v2"]), {}, has_baseline=True, n_resamples=50)
     pair = build_report(source, generated_at="2026-01-01", version="0").pairs[0]
     texts = {numbers.limit("margin", 0.05), numbers.limit("floor", 0.10)}
@@ -108,8 +108,8 @@ def test_a_limit_is_written_one_way(tmp_path):
 
 def test_fixed_and_broken_items_are_counted_once(tmp_path):
     run = _precision_run(tmp_path)
-    compared = compare(run, "v1", run, "v2", n_resamples=50).categories["hate"]
-    flips = gate_runs(run, "v2", run, "v1", n_resamples=50).flips["hate"]
+    compared = compare(run["v1"], run["v2"], n_resamples=50).categories["hate"]
+    flips = gate_runs(run["v2"], run["v1"], n_resamples=50).flips["hate"]
     assert (compared.fixed, compared.broken) == (flips.fixed, flips.broken)
 
 

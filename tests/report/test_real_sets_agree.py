@@ -91,8 +91,8 @@ def told(request, tmp_path_factory):
     files = {name: RENDERERS[name](source, data, folder, mode)[0] for name in ("html", "md", "xlsx", "json")}
     ids = {name: one for one, name in data.categories}
     sides = (ids, "v1", "v2")
-    comparison, gate = compare(run, "v1", run, "v2"), gate_runs(run, "v2", run, "v1")
-    decided = compare_candidates(run, "v1", run, "v2", points=POINTS)
+    comparison, gate = compare(run["v1"], run["v2"]), gate_runs(run["v2"], run["v1"])
+    decided = compare_candidates(run["v1"], run["v2"], points=POINTS)
     tables = [
         *comparison_tables(comparison, metrics=("recall", "precision", "fpr", "f1"), text_mode="none"),
         *point_tables(decided.points, comparison),

@@ -52,7 +52,7 @@ def test_a_language_that_falls_inside_a_rising_average_is_named_first(tmp_path, 
     everywhere(found, "atches more Hate", but=BRIEF)
     nowhere(found, CALM, "BETTER.")
     if checks:
-        assert gate_runs(run, "v2", run, "v1").exit_code == 0  # the gate's own verdict is not touched
+        assert gate_runs(run["v2"], run["v1"]).exit_code == 0  # the gate's own verdict is not touched
         everywhere(found, "Do not ship v2 before somebody has looked", but=("terminal", *BRIEF))
         first = "## Moderation gate: PASS, BUT WORSE SOMEWHERE"
         everywhere({name: found[name] for name in ("comment v2", "summary v2")}, first)
@@ -179,7 +179,7 @@ def test_a_candidate_that_decided_nothing_is_told(tmp_path):
     gold = half(60, 60)
     nothing = np.full(120, -1)
     run = Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": gold}, {"hate": nothing}))
-    (first, *_) = pair_findings(evidence_of(run, "v1", run, "v2"))
+    (first, *_) = pair_findings(evidence_of(run["v1"], run["v2"]))
     assert first.kind == "invalid"
     tell(
         run, "othing usable came from v2: 120 of 120 answers (100%) failed", never=(CALM, "NO PROVEN CHANGE", "BETTER")
@@ -467,7 +467,7 @@ def test_two_runs_of_one_candidate_are_told_apart(tmp_path):
         baseline_run=one,
     )
     everywhere({"terminal": found["terminal v2"]}, f"{names[1]} is worse than {names[0]}", "v2 (", ") | Difference")
-    tables = comparison_tables(compare(one, "v2", other, "v2"), text_mode="none")
+    tables = comparison_tables(compare(one["v2"], other["v2"]), text_mode="none")
     assert tables[0].columns[2] != tables[0].columns[3]
 
 

@@ -45,7 +45,7 @@ def told(tmp_path_factory):
 
 def test_values_and_differences_are_the_same_on_every_surface(told):
     run, found, document = told
-    comparison = compare(run, "v1", run, "v2")
+    comparison = compare(run["v1"], run["v2"])
     rows = {row["id"]: row for row in document["pairs"][0]["rows"]}
     for category, one in comparison.categories.items():
         for metric in ("recall", "precision", "fpr"):
@@ -65,7 +65,7 @@ def test_values_and_differences_are_the_same_on_every_surface(told):
 
 def test_changed_items_are_counted_alike(told):
     run, _, document = told
-    comparison, gate = compare(run, "v1", run, "v2"), gate_runs(run, "v2", run, "v1")
+    comparison, gate = compare(run["v1"], run["v2"]), gate_runs(run["v2"], run["v1"])
     for row in document["pairs"][0]["rows"]:
         newly = {name: list(ids) for name, ids in comparison.categories[row["id"]].newly.items()}
         assert {name: list(ids) for name, ids in row["newly"].items()} == newly
@@ -77,10 +77,10 @@ def test_changed_items_are_counted_alike(told):
 
 def test_findings_are_the_same_list_everywhere(told):
     run, found, document = told
-    gate = gate_runs(run, "v2", run, "v1")
+    gate = gate_runs(run["v2"], run["v1"])
     from harness.gating.findings.stored import check_facts
 
-    decided = pair_findings(evidence_of(run, "v1", run, "v2", checks=check_facts(gate.all_checks)))
+    decided = pair_findings(evidence_of(run["v1"], run["v2"], checks=check_facts(gate.all_checks)))
     plain = json.loads(json.dumps([one.as_dict() for one in decided]))
     assert document["findings"] == plain
     assert json.loads(json.dumps(gate_document(gate)["findings"])) == plain

@@ -263,11 +263,11 @@ def test_refused_items_decide_no_gate_by_being_missing(tmp_path):
     gold = [1, 0] * 150
     outcomes = np.array(["rejected"] * 3 + ["ok"] * 297)
     run = store_run(tmp_path, gold, {"v1": gold, "v2": gold}, outcomes={"v1": outcomes, "v2": outcomes})
-    report = gate_runs(run, "v2", run, "v1")
+    report = gate_runs(run["v2"], run["v1"])
     assert report.verdict == "PASS"
     assert report.n_missing == 0
     assert report.fallback.n_rows == {"baseline": 3, "candidate": 3}
     one_sided = store_run(
         tmp_path / "b", gold, {"v1": gold, "v2": gold}, outcomes={"v2": np.repeat(["rejected", "ok"], 150)}
     )
-    assert gate_runs(one_sided, "v2", one_sided, "v1").verdict == "REGRESSION"
+    assert gate_runs(one_sided["v2"], one_sided["v1"]).verdict == "REGRESSION"

@@ -45,7 +45,7 @@ def folder(tmp_path):
 def refused(folder, match):
     run = open_run(folder)
     with pytest.raises(HarnessError, match=match):
-        gate_runs(run, "v2", run, "v1")
+        gate_runs(run["v2"], run["v1"])
     with pytest.raises(HarnessError, match=match):
         promote(run, "v1", who="Ada", why="now", now=NOW, root=folder.parent.parent / "baselines")
 

@@ -436,12 +436,12 @@ def test_scores_and_comparisons_are_of_the_gate_part_and_say_so(tmp_path):
     assert (told["n_items"], told["part"], told["n_items_in_run"]) == (n, "gate", 300)
     assert sum(scored["candidates"]["v1"]["outcomes"].values()) == n
     assert "|split:gate,dev:0.4,by:group,seed:7|" in scored["candidates"]["v1"]["signature"]
-    compared = compare(gate, "v1", gate, "rules", n_resamples=100)
+    compared = compare(gate["v1"], gate["rules"], n_resamples=100)
     assert (compared.n_items, compared.golden_set.part) == (n, "gate")
     hate = compared.categories["hate"]
     assert set(hate.fixed) | set(hate.broken) <= set(gate.item_ids)
     with pytest.raises(HarnessError, match=r"(?s)not comparable: items.*same split"):
-        compare(gate, "v1", gate.of_part("dev"), "v1")
+        compare(gate["v1"], gate.of_part("dev")["v1"])
 
 
 def test_a_part_without_items_and_a_run_without_a_split_are_refused(tmp_path, stored):

@@ -22,7 +22,7 @@ from harness.measure.must_catch import must_catch_items
 from harness.measure.score import CandidateScore
 from harness.measure.slices import SliceChange, compare_slices
 from harness.records.answers import ANSWERED_OUTCOMES, FALLBACK_OUTCOMES
-from harness.runs import Run
+from harness.runs import Run, StoredCandidate
 
 if TYPE_CHECKING:
     from harness.gating.gate_report import CheckReport
@@ -36,10 +36,8 @@ NEWLY = {
 
 
 def evidence_of(
-    baseline_run: Run,
-    baseline: str,
-    candidate_run: Run,
-    candidate: str,
+    baseline: StoredCandidate,
+    candidate: StoredCandidate,
     *,
     comparison: Comparison | None = None,
     slices: Sequence[SliceChange] | None = None,
@@ -49,45 +47,42 @@ def evidence_of(
     """Everything two stored candidates on the same items say.
 
     Args:
-        baseline_run: The run that holds the baseline.
-        baseline: Its name there.
-        candidate_run: The run that holds the candidate.
-        candidate: Its name there.
+        baseline: What the candidate is compared with.
+        candidate: The candidate.
         comparison: Their comparison, where it was made already.
         slices: Their slices, likewise.
         checks: Checks of the gate that did not pass.
         names: How the two are called in the report, where that differs.
     """
-    compared = comparison or compare(baseline_run, baseline, candidate_run, candidate, n_resamples=1, with_pooled=False)
-    by_slice = compare_slices(baseline_run, baseline, candidate_run, candidate) if slices is None else slices
-    before, after = decisions(baseline_run, baseline), decisions(candidate_run, candidate)
+    compared = comparison or compare(baseline, candidate, n_resamples=1, with_pooled=False)
+    by_slice = compare_slices(baseline, candidate) if slices is None else slices
+    before, after = decisions(*baseline), decisions(*candidate)
     decided = np.asarray((after.y_pred >= 0).any(axis=(0, 1)))
     decided_before = np.asarray((before.y_pred >= 0).any(axis=(0, 1)))
-    shown = names or (baseline, candidate)
-    runs = dict.fromkeys((baseline_run, candidate_run))
+    shown = names or (baseline.name, candidate.name)
+    run = candidate.run
+    runs = dict.fromkeys((baseline.run, run))
     return PairEvidence(
         baseline=shown[0],
         candidate=shown[1],
-        about=about_of(candidate_run),
+        about=about_of(run),
         cells=cells_of(compared.categories),
         slices=tuple(by_slice),
-        outcomes=outcome_counts(candidate_run.candidate(candidate)),
-        **_failures(baseline_run, baseline, candidate_run, candidate),
+        outcomes=outcome_counts(candidate.rows),
+        **_failures(baseline, candidate),
         lost=tuple(
-            name
-            for name, was, still in zip(candidate_run.categories, decided_before, decided, strict=True)
-            if was and not still
+            name for name, was, still in zip(run.categories, decided_before, decided, strict=True) if was and not still
         ),
         decides=bool(decided.any()),
         targets=target_facts(
-            targets_of(candidate_run),
+            targets_of(run),
             {
                 (category, metric): result.candidate
                 for category, one in compared.categories.items()
                 for metric, result in one.metrics.items()
             },
         ),
-        must_catch=_must_catch(candidate_run, candidate),
+        must_catch=_must_catch(*candidate),
         broken=tuple((run.meta.run_id, str(run.meta.status)) for run in runs if run.meta.status != "complete"),
         checks=tuple(checks),
     )
@@ -165,11 +160,11 @@ def cells_of(categories: Mapping[str, CategoryComparison]) -> tuple[Cell, ...]:
     )
 
 
-def _failures(baseline_run: Run, baseline: str, candidate_run: Run, candidate: str) -> dict[str, Any]:
+def _failures(baseline: StoredCandidate, candidate: StoredCandidate) -> dict[str, Any]:
     """Failed answers of both on rows that both were asked."""
     codes = [outcome_code(one) for one in FALLBACK_OUTCOMES]
     asked_codes = [outcome_code(one) for one in ANSWERED_OUTCOMES]
-    rows = [run.candidate(name).outcomes for run, name in ((baseline_run, baseline), (candidate_run, candidate))]
+    rows = [one.rows.outcomes for one in (baseline, candidate)]
     n_repeats = min(one.shape[1] for one in rows)
     a, b = (one[:, :n_repeats] for one in rows)
     asked = np.isin(a, asked_codes) & np.isin(b, asked_codes)

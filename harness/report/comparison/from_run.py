@@ -79,7 +79,7 @@ def source_from_run(
     """
     run, first = chosen[-1].run, chosen[0]
     judged = chosen[1:] if has_baseline else ()
-    pair_of = {one.name: (first.run, first.candidate, one.run, one.candidate) for one in judged}
+    pair_of = {one.name: (first.run[first.candidate], one.run[one.candidate]) for one in judged}
     scores = {one.name: score_candidate(one.run, one.candidate, points=points) for one in chosen}
     metrics = point_metrics(run, points)
     at_points = {name: point_pairs(*pair, metrics, n_resamples=n_resamples) for name, pair in pair_of.items()}
@@ -147,7 +147,7 @@ def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, GateReport]:
     first = chosen[0]
     return {
         one.name: gate_runs(
-            one.run, one.candidate, first.run, first.candidate, n_resamples=n_resamples, with_findings=False
+            one.run[one.candidate], first.run[first.candidate], n_resamples=n_resamples, with_findings=False
         )
         for one in chosen[1:]
         if one.run.meta.eval.gate is not None and one.run.meta.eval.gate.checks

@@ -74,7 +74,7 @@ def before_of(source: WeeklySource, names: Mapping[str, str]) -> Before:
 
 def _splits(run: Run, shared: Shared, names: Mapping[str, str]) -> tuple[LabelSplit, ...]:
     before, candidate, *positions = shared
-    across = split_change(before, candidate, run, candidate, (positions[0], positions[1]))
+    across = split_change(before[candidate], run[candidate], (positions[0], positions[1]))
     found = []
     for one in across.splits:
         if one.metric not in METRIC_NAMES:

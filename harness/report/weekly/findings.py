@@ -50,7 +50,7 @@ def week_findings(
     found = [_movement(one, candidate, by_id, cause, since) for one in movements]
     told: set[tuple[str | None, str | None]] = {(one.category, one.metric) for one in movements}
     if compared is not None and before is not None:
-        pair = pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared))
+        pair = pair_findings(evidence_of(before[candidate], run[candidate], comparison=compared))
         kept = [*(one for one in pair if one.fact in _FROM_PAIRS), *likely_moves(pair, told)]
         found += [_since(one, candidate, since, cause) for one in kept]
     else:

@@ -140,7 +140,7 @@ def point_changes(
 ) -> dict[str, tuple[PointPair, ...]]:
     """The candidate against itself in the run before, at the operating points of the run's gate or at others."""
     asked = point_metrics(run) if metrics is None else metrics
-    return point_pairs(before, candidate, run, candidate, asked, n_resamples=N_RESAMPLES) if asked else {}
+    return point_pairs(before[candidate], run[candidate], asked, n_resamples=N_RESAMPLES) if asked else {}
 
 
 def operating_findings(rows: Sequence[OperatingRow], candidate: str) -> list[Finding]:

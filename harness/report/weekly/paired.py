@@ -67,7 +67,7 @@ def against_itself(before: Run, run: Run, candidate: str) -> Comparison | None:
         require_same(before, run)
     except HarnessError:
         return None
-    return compare(before, candidate, run, candidate, n_resamples=200)  # only tests of McNemar and WGS are read
+    return compare(before[candidate], run[candidate], n_resamples=200)  # only tests of McNemar and WGS are read
 
 
 def proven_moves(compared: Comparison) -> Iterator[tuple[str, str, PairedResult, float]]:
@@ -153,7 +153,7 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
         Move(category, metric, None, result.baseline, result.candidate, True, False)
         for category, metric, result, _ in proven
     ]
-    findings = pair_findings(evidence_of(before, candidate, run, candidate, comparison=compared))
+    findings = pair_findings(evidence_of(before[candidate], run[candidate], comparison=compared))
     found += [move for one in findings if (move := _counted(one)) is not None]
     for one in likely_moves(findings, {(category, metric) for category, metric, *_ in proven}):
         if one.metric is None or one.before is None or one.after is None:
