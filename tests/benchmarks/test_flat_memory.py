@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
 from harness.runs.layout import ITEMS_FILE
+from tests.gating.stored import store_run
 
 ROOT = Path(__file__).parents[2]
 CATEGORIES = ("hate", "spam", "scam", "self_harm", "weapons")
@@ -69,6 +71,21 @@ def measured(folder, *arguments, codes=(0,)):
         said = told.read().decode()
     assert process.returncode in codes, said
     return int(re.findall(r"peak=(\d+)", said)[-1]), used.ru_utime + used.ru_stime
+
+
+@pytest.mark.million
+def test_score_of_a_million_items_in_twenty_categories(tmp_path):
+    rng = np.random.default_rng(0)
+    gold = (rng.random((1_000_000, 20), dtype=np.float32) < np.linspace(0.002, 0.05, 20)).astype(np.int8)
+    flagged = rng.random(gold.shape, dtype=np.float32) < np.where(gold == 1, 0.9, 0.005)
+    outcomes = {"v1": np.where(rng.random(1_000_000) < 0.002, "refused", "ok")}
+    names = tuple(f"c{column:02d}" for column in range(20))
+    store_run(tmp_path, gold, {"v1": flagged.astype(np.int8)}, categories=names, outcomes=outcomes)
+    (run,) = (one.parent.name for one in tmp_path.glob("*/run.json"))
+    megabytes, seconds = measured(tmp_path, "score", run, "--runs-dir", ".")
+    print(f"score of 1,000,000 x 20: {seconds:.1f} s of the processor, {megabytes:,} MB")
+    assert seconds < 10
+    assert megabytes < 2_000
 
 
 @pytest.mark.million
