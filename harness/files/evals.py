@@ -19,6 +19,7 @@ from harness.core.operating_metrics import operating_metric
 from harness.errors import FileError, GroupedError, HarnessError, raise_all
 from harness.files.candidate_specs import check_against_policy, check_models, check_spec, check_uses, spec_trees, typed
 from harness.files.decode import require_name, require_names, to_record
+from harness.files.default_baseline import default_baseline
 from harness.files.golden.parts import Owns
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.kinds import SpecCheck, kind_named
@@ -31,7 +32,6 @@ from harness.files.schema import Loc
 from harness.files.text import joined, missing_hint, require_file, shortened, suggestion, with_article
 from harness.files.yaml import Document, read_yaml
 from harness.records import Eval, Loaded, Model, Policy, Prompt, RuleSet
-from harness.records.evals import default_baseline
 
 T = TypeVar("T")
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.files.default_baseline import default_baseline
 from harness.files.text import shortened, suggestion
 from harness.gating.baselines import DEFAULT_ROOT, PROMOTED, Promotion, promoted_run
-from harness.records.evals import default_baseline
 from harness.runs import Run, open_run
 
 

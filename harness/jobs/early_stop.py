@@ -48,6 +48,7 @@ from harness.measure.pairs import Pairs, pair_runs
 from harness.records import EarlyStop, Item
 from harness.runner import RunRequest, RunSummary, run_eval
 from harness.runner.dry_run import dry_run
+from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Golden
 from harness.runs import Run, cluster_codes, open_run
 
@@ -252,7 +253,7 @@ def run_early_stop(
     sizes = look_sizes(order, clusters, gate.plan.fractions)
     so_far = _Progress([], [])
     found, pairs, summary = None, None, None
-    request = replace(request, ledger=request.ledger or request.run_id(__version__))  # one bound for all looks
+    request = replace(request, ledger=request.ledger or run_id_of(request, __version__))  # one bound for all looks
     with tempfile.TemporaryDirectory(prefix="harness-looks-") as folder:
         for number, size in enumerate(sizes, start=1):
             part = _part(request, order[:size], number, len(sizes))

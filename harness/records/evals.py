@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -78,15 +78,6 @@ class CandidateSpec:
         shared = {name: getattr(self, name) for name in SHARED_FIELDS}
         own = {self.kind: _plain(self.value)} if self.kind else {}
         return {**own, **{name: _plain(value) for name, value in shared.items()}}
-
-
-def default_baseline(declared: str | None, names: Sequence[str]) -> str:
-    """Against whom candidates stand side by side: the declared one where it is there, else the first.
-
-    >>> default_baseline("v1", ["v0", "v1"]), default_baseline("v1", ["v2", "v3"]), default_baseline(None, ["v2"])
-    ('v1', 'v2', 'v2')
-    """
-    return declared if declared is not None and declared in names else str(names[0])
 
 
 def _plain(value: Any) -> Any:

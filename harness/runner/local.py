@@ -28,6 +28,7 @@ from harness.runner.engine import Engine
 from harness.runner.failures import Failures
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
+from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Bounds, RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.shared import Sharing
@@ -74,7 +75,7 @@ class Surroundings:
 
 async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     """Carry out a run; see ``run_eval``."""
-    run_id, runs_dir = request.run_id(__version__), request.runs_dir
+    run_id, runs_dir = run_id_of(request, __version__), request.runs_dir
     if request.shard is not None:
         run_id, runs_dir = run_id + request.shard.suffix, f"{str(runs_dir).rstrip('/')}/{SHARDS_FOLDER}"
     done, damage = stored_run(runs_dir, run_id)
@@ -207,7 +208,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         spent_before_usd=budget.before.usd + budget.before.unknown_usd,
         failures=failures.reasons(),
         examples=examples,
-        whole=None if request.shard is None else request.run_id(__version__),
+        whole=None if request.shard is None else run_id_of(request, __version__),
         warning=cache.warning,
     )
 

@@ -20,6 +20,7 @@ from harness.records import GoldenFacts, RunMeta, RunStatus
 from harness.records.answers import Candidate
 from harness.records.runs import ShardFacts
 from harness.runner.failures import is_all_failed
+from harness.runner.run_id import run_id_of
 from harness.runner.run_request import RunRequest
 from harness.runs.layout import status_of_counts
 
@@ -104,7 +105,7 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> RunMeta:
         repeats=request.repeats,
         shard=None
         if request.shard is None
-        else ShardFacts(*request.shard, request.run_id(__version__), done.n_items_of_whole),
+        else ShardFacts(*request.shard, run_id_of(request, __version__), done.n_items_of_whole),
         limit=request.limit if request.chosen is None else done.n_items_of_whole,
         only=tuple(request.only),
         wave=request.wave,

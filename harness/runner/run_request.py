@@ -1,12 +1,10 @@
-"""What a run is asked for, what it gives back, and the id that follows from its inputs.
+"""What a run is asked for, and what it gives back.
 
-Decides which inputs make a run the same run. How it is carried out is left to ``engine``.
+Decides which items and bounds a run has. Its id is decided by ``run_id``; how it is carried out is left to ``engine``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,15 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.records import EarlyStop, Eval, Item, PolicyFacts, Price, RunStatus
+from harness.records import EarlyStop, Eval, Item, PolicyFacts, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
 from harness.runner.shards import Shard, shares
-from harness.runs import InputFile, canonical_json
-from harness.runs.meta import eval_document
-
-ID_DIGITS = 12
+from harness.runs import InputFile
 
 
 class Golden(Protocol):
@@ -202,34 +197,6 @@ class RunRequest:
         if share == 1.0 or not n_items:
             return Bounds(usd, tokens)
         return Bounds(None if usd is None else usd * share, None if tokens is None else max(1, int(tokens * share)))
-
-    def run_id(self, harness_version: str) -> str:
-        """``<eval>-<12 hex>``: the same inputs give the same id on any machine; all shards of a run name it."""
-        content = {
-            "candidates": [[candidate.id, candidate.fingerprint] for candidate in self.candidates],
-            "endpoints": {name: endpoint.identity for name, endpoint in self.endpoints.items()},
-            "eval": [self.eval_name, eval_document(self.eval, self.early_stop)],
-            "golden_set": self.golden.sha256,
-            "harness": harness_version,
-            "inputs": {kind: one.sha256 for kind, one in self.inputs.items()},
-            "limit": [self.limit, self.is_balanced],
-            "prices": {name: _price(endpoint.price) for name, endpoint in self.endpoints.items()},
-            "repeats": self.repeats,
-            "seed": self.seed,
-            "wave": self.wave,
-        }
-        if self.chosen is not None:
-            content["chosen"] = list(self.chosen)
-        digest = hashlib.sha256(canonical_json(content)).hexdigest()
-        return f"{self.eval_name}-{digest[:ID_DIGITS]}"
-
-
-def _price(price: Price | None) -> dict[str, Any] | None:
-    """A price as part of a run's id: what is not declared adds nothing, so that a new field moves no id."""
-    if price is None:
-        return None
-    found = dataclasses.asdict(price)
-    return {name: value for name, value in found.items() if name != "reasoning_per_mtok" or value is not None}
 
 
 @dataclass(frozen=True, slots=True)

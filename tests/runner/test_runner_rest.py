@@ -13,6 +13,7 @@ from harness.runner.dry_run import dry_run
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.progress import Progress
 from harness.runner.record import status_of
+from harness.runner.run_id import run_id_of
 from harness.runner.sample import sample_indices
 from harness.runs import InputFile, open_run
 from harness.runs.writer import RunWriter
@@ -189,9 +190,9 @@ def test_the_sample_is_the_same_on_every_machine():
 
 def test_the_same_inputs_have_the_same_id(tmp_path):
     one, two = make_request(tmp_path / "a"), make_request(tmp_path / "b", limits=Limits(concurrency=99))
-    assert one.run_id("1.0") == two.run_id("1.0")
-    assert one.run_id("1.0").startswith("demo-")
-    assert len(one.run_id("1.0")) == len("demo-") + 12
+    assert run_id_of(one, "1.0") == run_id_of(two, "1.0")
+    assert run_id_of(one, "1.0").startswith("demo-")
+    assert len(run_id_of(one, "1.0")) == len("demo-") + 12
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_the_same_inputs_have_the_same_id(tmp_path):
 )
 def test_another_input_is_another_id(tmp_path, change):
     base = make_request(tmp_path)
-    assert dataclasses.replace(base, **change).run_id("1.0") != base.run_id("1.0")
+    assert run_id_of(dataclasses.replace(base, **change), "1.0") != run_id_of(base, "1.0")
 
 
 def test_another_price_is_another_id(tmp_path):
@@ -221,7 +222,7 @@ def test_another_price_is_another_id(tmp_path):
         make_request(tmp_path, price=PRICE),
         make_request(tmp_path, price=dataclasses.replace(PRICE, output_per_mtok=99.0)),
     )
-    assert base.run_id("1.0") != dear.run_id("1.0")
+    assert run_id_of(base, "1.0") != run_id_of(dear, "1.0")
 
 
 def test_the_error_rate_is_of_the_rows_that_were_asked():
@@ -237,7 +238,7 @@ def test_the_error_rate_is_of_the_rows_that_were_asked():
 
 def test_another_version_of_the_harness_is_another_id(tmp_path):
     request = make_request(tmp_path)
-    assert request.run_id("1.0") != request.run_id("1.1")
+    assert run_id_of(request, "1.0") != run_id_of(request, "1.1")
 
 
 @pytest.mark.parametrize(

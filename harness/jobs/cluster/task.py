@@ -22,6 +22,7 @@ from harness.runner import RunSummary, run_eval
 from harness.runner.journals import spent_in
 from harness.runner.local import as_before, stored_run
 from harness.runner.record import is_final
+from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Part
 from harness.runner.shards import Shard
 from harness.runner.shared import Line, Sharing
@@ -109,7 +110,7 @@ def run_shard(order: Order, shard: Shard, number: int, desk: Any) -> RunSummary 
 
 def _plan(order: Order) -> Plan:
     request = _prepared(order).request
-    run_id = request.run_id(__version__)
+    run_id = run_id_of(request, __version__)
     done, _ = stored_run(request.runs_dir, run_id)
     n_items = len(request.selected())
     models = sorted(request.endpoints)
@@ -131,7 +132,7 @@ def _run_shard(order: Order, shard: Shard, number: int, desk: Any) -> RunSummary
         cache_path=order.journal(shard),
         behind=order.behind,
     )
-    if request.run_id(__version__) != order.run_id:
+    if run_id_of(request, __version__) != order.run_id:
         raise HarnessError(
             "this machine reads other files, or another version of the harness, than the one that began the run",
             allowed="the same eval, prompts, rules and golden set on all machines, and one version of the harness",

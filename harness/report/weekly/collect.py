@@ -14,12 +14,12 @@ from pathlib import Path
 from harness.core.operating_metrics import OperatingMetric
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
+from harness.files.default_baseline import default_baseline
 from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
 from harness.goldens.production_series import SeriesLine
 from harness.measure.points import PointScore, point_metrics, point_scores
 from harness.measure.slices import SliceFigure, slice_figures
-from harness.records.evals import default_baseline
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
