@@ -20,8 +20,9 @@ from harness.runner.buckets import PACE, Bucket, is_used_up, rate_header, read_r
 from harness.runner.pace import LearntPace
 
 START_CONCURRENCY = 10
-SLOW_START = 2.0
-"""By how much the concurrency grows with a success until the first burst of 429s; after it, by ``STEADY``."""
+SLOW_START = 5.0
+"""By how much the concurrency grows with a success until the first burst of 429s, so that ten answers open sixty places
+(they start as a ramp, which a 429 ends); after it, by ``STEADY``."""
 STEADY = 0.25
 RAMP_PER_S = 1500.0
 LEAST_RAMP_PER_S = 100.0

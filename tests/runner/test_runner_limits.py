@@ -328,3 +328,10 @@ def test_no_more_than_ten_calls_are_made_before_anything_was_answered(tmp_path):
     run(make_request(tmp_path, FakeGolden(200), limits=Limits(concurrency=128)), transport)
     assert len([at for at in transport.started_at if at < transport.started_at[0] + 0.99]) == START_CONCURRENCY
     assert transport.most_in_flight > 64
+
+
+def test_sixty_calls_are_under_way_once_the_first_ten_are_answered(tmp_path):
+    transport = FakeTransport(latency_s=1.0)
+    run(make_request(tmp_path, FakeGolden(200), limits=Limits(concurrency=64)), transport)
+    second = [at for at in transport.started_at if 0.99 < at - transport.started_at[0] < 1.99]
+    assert len(second) >= 60
