@@ -166,7 +166,7 @@ class EvalFile(pytest.File):
         """One test for the verdict, and one per check that the eval asks; nothing is run yet."""
         from harness.errors import HarnessError
         from harness.files.evals import load_eval
-        from harness.gating.checks import check_name, gate_of, resolve_checks
+        from harness.gating.checks import check_key, gate_of, resolve_checks
 
         try:
             loaded = load_eval(self.path)
@@ -176,7 +176,7 @@ class EvalFile(pytest.File):
             raise pytest.UsageError(str(error)) from None
         yield GateItem.from_parent(self, name="verdict")
         for spec in specs:
-            yield GateItem.from_parent(self, name=check_name(spec))
+            yield GateItem.from_parent(self, name=check_key(spec))
 
 
 class GateItem(pytest.Item):
@@ -197,7 +197,7 @@ class GateItem(pytest.Item):
             if report.verdict != "PASS":
                 raise GateFailed(headline_of(report))
             return
-        check = next((one for one in report.checks if one.name == self.name), None)
+        check = next((one for one in report.checks if one.key == self.name), None)
         status = "skipped" if check is None else report.status_of(check)
         if check is None or status == "skipped":
             pytest.skip("not asked of this run" if check is None else _said(check))

@@ -31,14 +31,14 @@ def test_an_eval_is_a_test_per_check(pytester, run_pytest, missed, code):
     assert "verdict" in done.stdout.str()
     assert "hate recall" in done.stdout.str()
     if code:
-        assert "REGRESSION: hate recall, critical, margin 5 points" in done.stdout.str()
+        assert "REGRESSION: Hate recall, critical, margin 5 points" in done.stdout.str()
 
 
 def test_inconclusive_fails_with_what_would_settle_it(pytester, run_pytest):
     path = write_eval(pytester.path, n_positives=30)
     done = run_pytest("--moderation-eval", str(path))
     assert done.ret == 1
-    assert "INCONCLUSIVE: hate recall" in done.stdout.str()
+    assert "INCONCLUSIVE: Hate recall" in done.stdout.str()
     assert "more violating items would settle it" in done.stdout.str()
 
 

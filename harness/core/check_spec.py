@@ -5,7 +5,7 @@ Decides what a check may ask: metric, tier, margin or floor. What came of it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.core.metric_table import gate_metric, gate_metrics_words, metrics_on
@@ -24,6 +24,7 @@ class CheckSpec:
         tier: "critical" must pass, "guarded" must not regress and must pass pooled, "watch" never blocks.
         margin: Largest acceptable loss against the baseline, in (0, 1).
         floor: Least acceptable value of the candidate, in (0, 1); for fpr and failure_rate the largest acceptable.
+        name: The category as readers know it, empty where it has no other name; no part of what is asked.
     """
 
     category: str
@@ -31,6 +32,7 @@ class CheckSpec:
     tier: str
     margin: float | None = None
     floor: float | None = None
+    name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if gate_metric(self.metric) != self.metric:

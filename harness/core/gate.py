@@ -203,7 +203,7 @@ def _pools(
             limit = min(max(limits), max(min(limits), float(np.average(limits, weights=weights))))
         else:
             limit = members[0][0].limit
-        spec = CheckSpec(POOLED, metric, "guarded", **{kind: limit})
+        spec = CheckSpec(POOLED, metric, "guarded", *((limit, None) if kind == "margin" else (None, limit)))
         evidence = (pooled or {}).get((metric, kind)) or _summed([evidence for _, evidence in usable])
         lacking = dict.fromkeys(one.reason for _, one in members if one.reason is not None)
         if lacking and sum(weights) == 0:  # not "no violating items": nothing there was looked at

@@ -46,7 +46,7 @@ def split_change(
                 for who in ("old", "new")
                 for gold in ("old", "new")
             }
-            splits.append(Split(category, metric, **cells))
+            splits.append(Split(category, new.meta.policy.category_name(category), metric, **cells))
     return Across(differences(old, new), len(at_new), tuple(splits))
 
 

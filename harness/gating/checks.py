@@ -7,7 +7,8 @@ answer: its ``*`` is one check over all items, and a gate without one gets the d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from harness.core.checks import CheckSpec
 from harness.core.gate import POOLED
@@ -19,6 +20,8 @@ ALL_ITEMS = "*"
 """Category of a check that is about the whole answer, such as the failure rate."""
 TOGETHER = "guarded categories together"
 """What a reader sees in place of the category of a pooled check."""
+_SUBJECTS = {ALL_ITEMS: "all items", POOLED: TOGETHER}
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 FAILURE_MARGIN = 0.005
 FAILURE_MIN_ITEMS = 598
 """Fewest items on which two systems without a failure pass the default check; below, it is only watched."""
@@ -39,11 +42,20 @@ def gate_of(spec: Eval) -> Gate:
     return spec.gate
 
 
-def resolve_checks(lines: Sequence[Check], categories: Sequence[str], n_items: int) -> tuple[CheckSpec, ...]:
-    """One check per category, metric and kind, in the order in which each was first named."""
+def resolve_checks(
+    lines: Sequence[Check], categories: Sequence[str], n_items: int, names: Mapping[str, str] = NO_NAMES
+) -> tuple[CheckSpec, ...]:
+    """One check per category, metric and kind, in the order in which each was first named.
+
+    Args:
+        lines: Of the gate.
+        categories: What ``*`` stands for.
+        n_items: Of the golden set.
+        names: Category id -> what the policy calls it.
+    """
     found: dict[tuple[str, str, str], CheckSpec] = {}
     for line in lines:
-        for spec in _expand(line, categories):
+        for spec in _expand(line, categories, names):
             found[spec.category, spec.metric, spec.kind] = spec
     if not any(spec.metric == "failure_rate" for spec in found.values()):
         spec = default_failure_check(n_items)
@@ -52,14 +64,18 @@ def resolve_checks(lines: Sequence[Check], categories: Sequence[str], n_items: i
 
 
 def check_name(spec: CheckSpec) -> str:
-    """Category, metric and kind as one phrase; a gate names each check once."""
-    subject = f"{TOGETHER}," if spec.category == POOLED else check_subject(spec.category)
-    return f"{subject} {spec.metric.replace('_', ' ')}{' floor' if spec.kind == 'floor' else ''}"
+    """Category, metric and kind as one phrase for readers."""
+    return _phrase(spec, check_subject(spec))
 
 
-def check_subject(category: str) -> str:
+def check_key(spec: CheckSpec) -> str:
+    """The same phrase by the category's id, for tests and machines: it outlives a new name, and is there once."""
+    return _phrase(spec, _SUBJECTS.get(spec.category, spec.category))
+
+
+def check_subject(spec: CheckSpec) -> str:
     """What a check is about in words: its category, all items, or the guarded categories together."""
-    return {ALL_ITEMS: "all items", POOLED: TOGETHER}.get(category, category)
+    return _SUBJECTS.get(spec.category) or spec.name or spec.category
 
 
 def default_failure_check(n_items: int) -> CheckSpec:
@@ -81,7 +97,12 @@ def is_named(spec: CheckSpec, lines: Sequence[Check]) -> bool:
     )
 
 
-def _expand(line: Check, categories: Sequence[str]) -> list[CheckSpec]:
+def _phrase(spec: CheckSpec, subject: str) -> str:
+    comma, floor = "," if spec.category == POOLED else "", " floor" if spec.kind == "floor" else ""
+    return f"{subject}{comma} {spec.metric.replace('_', ' ')}{floor}"
+
+
+def _expand(line: Check, categories: Sequence[str], called: Mapping[str, str]) -> list[CheckSpec]:
     category, metric = line.category, gate_metric(line.metric) or line.metric
     names = categories if category == ALL_ITEMS and metric != "failure_rate" else [category]
     unknown = [name for name in names if name not in categories and name != ALL_ITEMS]
@@ -91,4 +112,4 @@ def _expand(line: Check, categories: Sequence[str]) -> list[CheckSpec]:
             allowed=f"* or {', '.join(categories)}",
             next_step="correct the gate, or label that category",
         )
-    return [CheckSpec(name, metric, line.tier, line.margin, line.floor) for name in names]
+    return [CheckSpec(name, metric, line.tier, line.margin, line.floor, called.get(name, "")) for name in names]

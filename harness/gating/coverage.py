@@ -15,7 +15,7 @@ from typing import Any, Literal
 from harness.core.checks import CheckSpec, Verdict
 from harness.core.gate import GateResult
 from harness.core.statements import Statement
-from harness.gating.checks import check_name, is_implied, is_named
+from harness.gating.checks import check_key, is_implied, is_named
 from harness.records import Check
 
 CALL_FREE_KINDS = frozenset(["rules", "recorded", "classifier", "human"])
@@ -39,9 +39,9 @@ class LeftOut:
     is_gap: bool = True
 
     @property
-    def name(self) -> str:
-        """Category, metric and kind, as one phrase."""
-        return check_name(self.spec)
+    def key(self) -> str:
+        """Category, metric and kind, as one phrase by the category's id."""
+        return check_key(self.spec)
 
 
 def is_call_free(fingerprint: Mapping[str, Any]) -> bool:

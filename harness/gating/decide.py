@@ -77,8 +77,9 @@ def gate_runs(
     spec = run.meta.eval
     gate = gate_of(spec)
     pairs = pair_runs(*sides, positions=positions)
+    named = {one: run.meta.policy.category_name(one) for one in pairs.categories}
     specs, left_out = split_checks(
-        resolve_checks(gate.checks, pairs.categories, int(pairs.is_asked.sum())),
+        resolve_checks(gate.checks, pairs.categories, int(pairs.is_asked.sum()), named),
         gate.checks,
         _coverage(pairs),
         names=(baseline.name, candidate.name),
@@ -137,6 +138,7 @@ def gate_runs(
         is_aa=is_aa,
         left_out=left_out,
         must_catch=must_catch,
+        names=named,
     )
     if not with_findings or across is not None:
         return report
@@ -237,14 +239,13 @@ def _is_withheld(one: StoredCandidate) -> NDArray[np.bool_]:
 def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> list[Statement]:
     """Gated categories that the baseline decides on and the candidate never does."""
     lost = pairs.baseline.decides & ~pairs.candidate.decides
-    names = [
-        name
-        for name, is_lost in zip(pairs.categories, lost.tolist(), strict=True)
-        if is_lost and any(spec.category == name and spec.tier != "watch" for spec in specs)
-    ]
-    if not names:
+    gone = {name for name, is_lost in zip(pairs.categories, lost.tolist(), strict=True) if is_lost}
+    found = {spec.category: spec.name for spec in specs if spec.category in gone and spec.tier != "watch"}
+    if not found:
         return []
-    return [Statement("lost_coverage", facts={"candidate": candidate, "categories": names})]
+    ids = [one for one in pairs.categories if one in found]
+    names = [found[one] or one for one in ids]
+    return [Statement("lost_coverage", facts={"candidate": candidate, "categories": ids, "names": names})]
 
 
 def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:

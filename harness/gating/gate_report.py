@@ -13,7 +13,7 @@ from typing import Any, Literal
 from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
 from harness.core.statements import Statement
-from harness.gating.checks import check_name
+from harness.gating.checks import check_key, check_name
 from harness.gating.coverage import LeftOut
 from harness.gating.findings.records import Finding
 from harness.gating.must_catch import MustCatch
@@ -41,6 +41,11 @@ class CheckReport:
     def name(self) -> str:
         """Category, metric and kind, as one phrase."""
         return check_name(self.result.spec)
+
+    @property
+    def key(self) -> str:
+        """The same by the category's id."""
+        return check_key(self.result.spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class Split:
     """One metric of one category: old and new candidate on old and new gold, shared items only."""
 
     category: str
+    name: str
     metric: str
     old_on_old: MetricResult
     old_on_new: MetricResult
@@ -190,6 +196,12 @@ class GateReport:
     fail_on: FailOn = "inconclusive"
     must_catch: MustCatch | None = None
     findings: tuple[Finding, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Category id -> what the policy calls it."""
+
+    def named(self, category: str) -> str:
+        """The category as readers know it."""
+        return self.names.get(category, category)
 
     @property
     def exit_code(self) -> int:

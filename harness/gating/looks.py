@@ -239,11 +239,11 @@ def verdicts_of(
     gate: SequentialGate, found: LookVerdict, unjudged: Mapping[CheckSpec, Statement]
 ) -> Mapping[str, tuple[CheckSpec, Verdict, MetricResult]]:
     """Each asked check by name with its verdict and difference; what could not be judged is NOT_EVALUABLE."""
-    from harness.gating.checks import check_name
+    from harness.gating.checks import check_key
 
     rows = zip(gate.asked, found.checks, found.differences, strict=True)
     return {
-        check_name(spec): (
+        check_key(spec): (
             (spec, "NOT_EVALUABLE", MetricResult.undefined(str(unjudged[spec].facts["reason"])))
             if spec in unjudged
             else (spec, verdict, difference)

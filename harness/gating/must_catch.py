@@ -50,7 +50,10 @@ class MustCatch:
         """How many there are, and which were missed or not answered."""
         facts = {
             "n": self.n,
-            "missed": [{"item": one.item_id, "categories": list(one.categories)} for one in self.missed],
+            "missed": [
+                {"item": one.item_id, "categories": list(one.categories), "names": list(one.names)}
+                for one in self.missed
+            ],
             "unknown": [one.item_id for one in self.unknown],
             "not_in_run": self.n_not_in_run,
         }

@@ -114,7 +114,8 @@ def plan_eval(loaded: LoadedEval, *, discordance: float = PLANNED_DISCORDANCE) -
         is_gated = ~is_dev(list(golden.ids()), groups, spec.split)
         y_true, groups = y_true[is_gated], [group for group, kept in zip(groups, is_gated, strict=True) if kept]
     n_items = len(groups)
-    specs = resolve_checks(gate.checks, golden.categories, n_items)
+    names = {one.id: one.name for one in loaded.policy.value.categories}
+    specs = resolve_checks(gate.checks, golden.categories, n_items, names)
     named = {group for group in groups if group is not None}
     n_groups = None if not named else len(named) + groups.count(None)
     alpha = gate.alpha

@@ -246,7 +246,8 @@ def run_early_stop(
             next_step="run it without --early-stop, or leave must_catch out",
         )
     golden = request.golden
-    specs = resolve_checks(gate_of(request.eval).checks, golden.categories, len(golden))
+    named = {one: request.policy.category_name(one) for one in golden.categories}
+    specs = resolve_checks(gate_of(request.eval).checks, golden.categories, len(golden), named)
     gate, left_out = sequential_gate(specs, alpha=gate_of(request.eval).alpha)
     clusters = cluster_codes([item.group for item in golden.items()])
     order = seeded_order(golden.labels(), clusters, request.seed)

@@ -27,6 +27,7 @@ class MustCatchItem:
 
     Attributes:
         categories: What its gold says it violates.
+        names: The same as readers know them.
         n_caught: Repeats in which at least one of them was flagged.
         n_answered: Repeats that gave a decision, the fallback of a failed answer included.
         n_repeats: Repeats of the run.
@@ -35,6 +36,7 @@ class MustCatchItem:
 
     item_id: str
     categories: tuple[str, ...]
+    names: tuple[str, ...]
     result: Catch
     n_caught: int
     n_answered: int
@@ -66,6 +68,7 @@ def must_catch_items(run: Run, candidate: str) -> tuple[MustCatchItem, ...]:
     found = []
     for at in positions.tolist():
         violated = whole.y_true[at] == 1
+        categories = tuple(one for one, is_one in zip(whole.categories, violated.tolist(), strict=True) if is_one)
         decided = read.y_pred[at][:, violated]
         is_answered = (decided != MISSING).any(axis=1)
         n_caught, n_answered = int((decided == 1).any(axis=1).sum()), int(is_answered.sum())
@@ -76,7 +79,8 @@ def must_catch_items(run: Run, candidate: str) -> tuple[MustCatchItem, ...]:
         found.append(
             MustCatchItem(
                 ids[at],
-                tuple(name for name, is_one in zip(whole.categories, violated.tolist(), strict=True) if is_one),
+                categories,
+                tuple(map(run.meta.policy.category_name, categories)),
                 "unknown" if not n_met else "missed" if 2 * n_seen <= n_met else "caught" if n_caught else "person",
                 n_caught,
                 n_answered,

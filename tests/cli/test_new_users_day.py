@@ -159,7 +159,7 @@ def test_a_new_users_day(moderator, tmp_path, monkeypatch, record_property):
     dry = day.type("run", "evals/posts.yaml", "--dry-run")
     assert "$" in dry.stdout
     assert len(moderator.seen) == 0
-    assert "insult recall" in day.type("gate", "--plan", "evals/posts.yaml").stdout
+    assert "Insult recall" in day.type("gate", "--plan", "evals/posts.yaml").stdout
 
     # five iterations: only the prompt that changed is asked again
     for at, style in enumerate(STYLES):

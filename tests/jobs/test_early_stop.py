@@ -79,7 +79,7 @@ def test_a_hopeless_candidate_is_stopped_at_the_first_look(folder):
     assert model.n_calls == 80  # the stored run was made from the journal
     assert report.cost_usd["spent"] == pytest.approx(80 * 101 * 10 / 1e6)
     assert report.cost_usd["saved"] > 0
-    assert statements_text(report.reasons) == "worse: hate recall (sequential, look 1 of 5)"
+    assert statements_text(report.reasons) == "worse: Hate recall (sequential, look 1 of 5)"
 
 
 def test_what_was_answered_is_not_asked_again_by_a_whole_run(folder):
@@ -179,7 +179,7 @@ def test_checks_without_data_are_named(folder):
         "REGRESSION",
         "NOT_EVALUABLE",
     )
-    assert "hate precision could not be evaluated: nothing flagged" in found["notes"]
+    assert "Hate precision could not be evaluated: nothing flagged" in found["notes"]
 
 
 def test_options_that_do_not_fit_together_are_wrong_usage(folder):

@@ -133,7 +133,7 @@ def from_markdown(text: str, ids: dict[str, str], baseline: str, candidate: str)
                 _measured(found, METRIC_OF[heading], category, row, baseline, candidate)
         elif heading == "Gate":
             for row in rows:
-                category, metric = _check(row["Check"])
+                category, metric = _check(row["Check"], ids)
                 found["gate difference", metric, category] = row["Difference, points (90%)"]
                 found["verdict", metric, category] = row["Verdict"]
         elif heading == "What came of the calls":
@@ -181,13 +181,13 @@ def _a_day(found: Told, category: str, candidate: str, row: dict[str, str]) -> N
                 found["a day", name, category, candidate] = cell
 
 
-def from_comment(text: str, baseline: str, candidate: str) -> Told:
+def from_comment(text: str, ids: dict[str, str], baseline: str, candidate: str) -> Told:
     """The comment on a pull request, or the job summary."""
     found, words = Told(), {words: name for name, words in NEWLY_WORDS.items()}
     for heading, rows in markdown_tables(text):
         for row in rows:
             if heading in ("What changed", "All checks") and "Check" in row:
-                category, metric = _check(row["Check"])
+                category, metric = _check(row["Check"], ids)
                 found["verdict", metric, category] = row["Verdict"].replace("_", " ")
                 if "Difference" in row and row["Difference"] not in ("", "vs floor"):
                     found["gate difference", metric, category] = row["Difference"]
@@ -196,18 +196,18 @@ def from_comment(text: str, baseline: str, candidate: str) -> Told:
                     found["value", metric, category, candidate] = row["Candidate"]
                     found["n", metric, category] = row["n"]
             elif "Ids" in row:
-                found["newly", words[row["Items"]], row["Category"]] = row["Count"]
+                found["newly", words[row["Items"]], ids[row["Category"]]] = row["Count"]
             elif heading == "Cost and latency":
                 found["latency", "p50", row["Candidate"]] = row["Latency p50"]
                 found["latency", "p95", row["Candidate"]] = row["p95"]
     return found
 
 
-def _check(name: str) -> tuple[str, str]:
+def _check(name: str, ids: dict[str, str]) -> tuple[str, str]:
     """Category and metric of a check as its line names it."""
     words = next(one for one in ("failure rate", *METRIC_NAMES) if name.endswith(one))
     category = name.removesuffix(words).strip(" ,")
-    return _subject(category), words.replace(" ", "_")
+    return _subject(category, ids), words.replace(" ", "_")
 
 
 def _verdict(cell: str) -> str:
@@ -216,9 +216,10 @@ def _verdict(cell: str) -> str:
     return found[1] if found else cell
 
 
-def _subject(category: str) -> str:
+def _subject(category: str, ids: dict[str, str]) -> str:
     """The id that the JSON gives to what the surfaces name in words."""
-    return {"all items": "*", TOGETHER: POOLED}.get(category, category)
+    together = {"all items": "*", TOGETHER: POOLED}.get(category[:1].lower() + category[1:])
+    return together or ids.get(category, category)
 
 
 # ------------------------------------------------------------------------------------------------------------ page
@@ -279,7 +280,7 @@ def from_page(page: str, ids: dict[str, str], baseline: str, candidate: str) -> 
                     found["gold", name, _category(row["Category"], ids)] = row[head]
         elif region.startswith("Checks over all categories"):
             for row in rows:
-                category, metric = _check(f"{row['Category'].lower()}, {row['Metric']}")
+                category, metric = _check(f"{row['Category']}, {row['Metric']}", ids)
                 found["verdict", metric, category] = _verdict(row["Verdict"])
                 found["gate difference", metric, category] = row["Difference, 90% interval"]
         elif rows and "Per 1,000 answered items" in rows[0]:
@@ -332,7 +333,7 @@ def from_xlsx(path: Path, ids: dict[str, str], baseline: str, candidate: str) ->
         for name in NEWLY.get(metric, ()):
             found["newly", name, category] = numbers.count(row[capital(NEWLY_WORDS[name])])
     for row in _sheet(book, "Checks"):
-        at = (row["Metric"], _subject(row["Category"]))
+        at = (row["Metric"], _subject(row["Category"], ids))
         found["verdict", *at] = row["Verdict"]
         ends = _ends(row, "Difference, points", "90% interval ", 100)
         found["gate difference", *at] = numbers.points_with_interval(ends)

@@ -105,8 +105,8 @@ def told(request, tmp_path_factory):
         "md": from_markdown(markdown, *sides) | points_of_markdown(markdown),
         "xlsx": from_xlsx(files["xlsx"], *sides) | points_of_xlsx(files["xlsx"]),
         "terminal": from_markdown(screen, *sides) | points_of_markdown(screen),
-        "comment": from_comment(comment_markdown(gate), "v1", "v2"),
-        "summary": from_comment(summary_markdown(gate), "v1", "v2"),
+        "comment": from_comment(comment_markdown(gate), *sides),
+        "summary": from_comment(summary_markdown(gate), *sides),
     }, (run, data, comparison, gate)
 
 

@@ -19,6 +19,7 @@ from harness.report.comparison.build import build_report
 from harness.report.comparison.matrix import candidate_matrix
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.terminal import comparison_tables
+from harness.report.gate import junit_xml
 
 CALM = "nothing is likely worse"
 BRIEF = ("annotations",)
@@ -340,7 +341,7 @@ def test_a_floor_is_set_against_a_value_and_never_called_a_difference(tmp_path):
     )
     found = tell(run, "ecall of Hate fails", never=("+70.0", "is worse"), but=("terminal", *BRIEF))
     everywhere(found, "recall of Hate fails its floor", but=("terminal", *BRIEF))
-    (row,) = [line for line in found["md"].splitlines() if line.startswith("| hate, recall |")]
+    (row,) = [line for line in found["md"].splitlines() if line.startswith("| Hate, recall |")]
     assert "floor 85%" in row
     assert "is 70.0% [" in row
 
@@ -478,12 +479,29 @@ def test_the_comment_lists_only_what_changed(tmp_path):
     run = story.run(v1_v2(gold, {"hate": caught(gold["hate"], 300), "spam": gold["spam"]}))
     found = tell(run, "isses more Hate", never=("isses more Spam", "atches more", "pam is worse"))
     changed = found["comment v2"].split("### What changed")[1].split("<details>")[0]
-    assert "hate recall" in changed
-    assert "spam recall" not in changed
-    everywhere({name: found[name] for name in ("summary v2", "gate v2")}, "spam recall")
+    assert "Hate recall" in changed
+    assert "Spam recall" not in changed
+    everywhere({name: found[name] for name in ("summary v2", "gate v2")}, "Spam recall")
     everywhere({name: found[name] for name in ("html", "md", "xlsx")}, "about the same")
     spam = next(row for row in json.loads(found["json"])["pairs"][0]["rows"] if row["id"] == "spam")
     assert {one["change"] for one in spam["measures"].values()} == {"same"}
+
+
+def test_a_category_is_called_as_the_policy_calls_it_wherever_people_read_of_it(tmp_path):
+    """The gate named it by its id: in the headline of the comment, in its tables, and among the report's checks."""
+    gold = half(400, 400)
+    story = Story(tmp_path, {"h8": gold}, policy={"h8": {"name": "Hate of any kind"}}, must_catch=(0, 1))
+    run = story.run(v1_v2({"h8": gold}, {"h8": caught(gold, 300)}))
+    found = tell(run, "Hate of any kind", but=BRIEF)
+    everywhere(
+        {name: found[name] for name in ("comment v2", "summary v2", "gate v2")}, "worse: Hate of any kind recall"
+    )
+    nowhere({name: found[name] for name in ("comment v2", "summary v2", "gate v2")}, "h8")
+    everywhere({"md": found["md"]}, "| Hate of any kind, recall |")
+    everywhere({"xlsx": found["xlsx"]}, "v2 | Hate of any kind | recall | guarded")
+    cases = junit_xml(gate_runs(run, "v2", run, "v1"))
+    assert 'name="h8 recall (margin 5 points)"' in cases  # a test keeps its history when the category is renamed
+    assert "REGRESSION: Hate of any kind recall" in cases
 
 
 def test_the_gates_interval_is_labelled_as_another_than_the_reports(tmp_path):
@@ -511,9 +529,9 @@ def test_many_categories_keep_what_moved_in_view(tmp_path):
     fell[np.flatnonzero(fell)[:20]] = 0
     run = Story(tmp_path, gold).run(v1_v2(gold, {**gold, "c11": fell}))
     found = tell(run, "isses more C11", never=("isses more C10", "atches more", "19 harms"))
-    everywhere({"comment": found["comment v2"]}, "19 checks not proven, though no decision changed: c00 recall")
-    assert found["comment v2"].index("| c11 recall |") < found["comment v2"].index("19 checks not proven")
-    everywhere({name: said for name, said in found.items() if not name.startswith(("comment", *BRIEF))}, "c19")
+    everywhere({"comment": found["comment v2"]}, "19 checks not proven, though no decision changed: C00 recall")
+    assert found["comment v2"].index("| C11 recall |") < found["comment v2"].index("19 checks not proven")
+    everywhere({name: said for name, said in found.items() if not name.startswith(("comment", *BRIEF))}, "19")
     assert "19 more categories without a change that can be told" in found["html"]
     assert found["html"].index("C11", found["html"].index("Values")) < found["html"].index("19 more categories")
 

@@ -13,7 +13,6 @@ from functools import partial
 from markupsafe import Markup
 
 from harness.core.metric_table import METRIC_MEANINGS
-from harness.gating.checks import check_subject
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison import items, svg
@@ -269,7 +268,7 @@ class Page:
     @staticmethod
     def check_subject(check: CheckRow) -> str:
         """What a check is about, at the beginning of a line."""
-        return capital(check_subject(check.category))
+        return capital(check.subject)
 
     @property
     def has_other_checks(self) -> bool:

@@ -40,6 +40,7 @@ class CheckRow:
     """One check of the gate: a margin has a ``difference``, a floor the ``value`` that is set against it."""
 
     category: str
+    subject: str
     metric: str
     tier: str
     limit: str

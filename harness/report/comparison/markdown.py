@@ -13,7 +13,6 @@ from pathlib import Path
 
 from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
-from harness.gating.checks import check_subject
 from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import (
     METRIC_NAMES,
@@ -164,7 +163,7 @@ def _checks(pair: Pair) -> str:
         remark = "; ".join(one for one in (needed, check.remark) if one)
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
         difference = difference if check.value is None else f"is {numbers.share_with_interval(check.value)}"
-        name = f"{check_subject(check.category)}, {check.metric.replace('_', ' ')}"
+        name = f"{check.subject}, {check.metric.replace('_', ' ')}"
         rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
     columns = ("Check", "Tier", "Limit", "Difference, points (90%)", "Verdict", "Remark")
     return to_markdown(_table("Gate", columns, rows))

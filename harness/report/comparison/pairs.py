@@ -13,6 +13,7 @@ from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
 from harness.core.targets import judge_target
+from harness.gating.checks import check_subject
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.gate_report import CheckReport
@@ -65,6 +66,7 @@ def _check_row(check: CheckReport) -> CheckRow:
     result, spec = check.result, check.result.spec
     return CheckRow(
         category=spec.category,
+        subject=check_subject(spec),
         metric=spec.metric,
         tier=spec.tier,
         limit=numbers.limit(spec.kind, spec.limit),

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.core.results import MetricResult
-from harness.gating.checks import check_subject
 from harness.gating.findings.stored import NEWLY
 from harness.measure.score import CategoryScore
 from harness.measure.slices import SliceChange
@@ -140,7 +139,7 @@ def _categories(data: ReportData) -> Sheet:
 def _checks(data: ReportData) -> Sheet:
     columns: tuple[Field[tuple[str, CheckRow]], ...] = (
         field("Candidate", lambda of: of[0], width=18),
-        field("Category", lambda of: check_subject(of[1].category), width=26),
+        field("Category", lambda of: of[1].subject, width=26),
         field("Metric", lambda of: of[1].metric),
         field("Tier", lambda of: of[1].tier, width=10),
         field("Limit", lambda of: of[1].limit, width=16),

@@ -80,7 +80,7 @@ def _apart(
 ) -> str:
     """All of it in at most ``limit``, its right-to-left names isolated."""
     given = [name for one in report.findings for name in (one.name, one.owner)]
-    named = names_among([*given, *(check.result.spec.category for check in report.checks)])
+    named = names_among([*given, *report.names.values()])
     apart = partial(isolated_text, names=[markdown_text(one) for one in named])
     return apart(fitted(head, blocks, _foot(report), limit=limit, size=lambda part: size(apart(part))))
 
@@ -190,7 +190,9 @@ def _flips(report: GateReport) -> list[Block]:
     rows = []
     for category, flips in list(report.flips.items())[:MOST_CATEGORIES]:
         found = [(name, flips.newly.get(name, ())) for name in ("missed", "wrongly_flagged", "caught", "cleared")]
-        rows += [(category, NEWLY_WORDS[name], numbers.count(len(ids)), ids) for name, ids in found if ids]
+        rows += [
+            (report.named(category), NEWLY_WORDS[name], numbers.count(len(ids)), ids) for name, ids in found if ids
+        ]
     if not rows:
         return [Block("No decision changed.")]
     lines = []

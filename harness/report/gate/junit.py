@@ -2,7 +2,8 @@
 
 Decides what a test report shows: what keeps the gate from passing is a failure whose type is the verdict, what does not
 pass and does not block is skipped with its message, an INVALID run is an error. INCONCLUSIVE is never a success, and a
-check that was left out of the gate is skipped with the reason.
+check that was left out of the gate is skipped with the reason. A case is named by the category's id, so that its
+history outlives a new name; its text says the name.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _verdict_case(report: GateReport) -> ElementTree.Element:
 
 def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
     spec = check.result.spec
-    name = f"{check.name} ({numbers.limit(spec.kind, spec.limit)})"
+    name = f"{check.key} ({numbers.limit(spec.kind, spec.limit)})"
     attributes = {"classname": xml_text(f"{report.eval_name}.{spec.tier}"), "name": xml_text(name), "time": "0"}
     case = ElementTree.Element("testcase", attributes)
     status = report.status_of(check)
@@ -141,7 +142,7 @@ def _must_catch_cases(report: GateReport) -> list[ElementTree.Element]:
 
 
 def _left_out_case(report: GateReport, one: LeftOut) -> ElementTree.Element:
-    name = f"{one.name} ({numbers.limit(one.spec.kind, one.spec.limit)})"
+    name = f"{one.key} ({numbers.limit(one.spec.kind, one.spec.limit)})"
     attributes = {"classname": xml_text(f"{report.eval_name}.{one.spec.tier}"), "name": xml_text(name), "time": "0"}
     case = ElementTree.Element("testcase", attributes)
     _mark(case, "skipped", "NOT_EVALUABLE", left_out_message(one), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.gating.checks import check_name
 from harness.report.gate.statement_words import said, statements_text
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table, to_terminal
@@ -14,8 +15,14 @@ COLUMNS = ("Check", "Tier", "Margin", "Difference so far", "Verdict")
 def sequential_lines(report: Any) -> list[str]:
     """The lines of a ``SequentialReport`` for the terminal."""
     rows = tuple(
-        (name, spec.tier, numbers.limit(spec.kind, spec.limit), numbers.points_with_interval(difference), verdict)
-        for name, (spec, verdict, difference) in report.checks.items()
+        (
+            check_name(spec),
+            spec.tier,
+            numbers.limit(spec.kind, spec.limit),
+            numbers.points_with_interval(difference),
+            verdict,
+        )
+        for spec, verdict, difference in report.checks.values()
     )
     note = "Differences in points; their intervals hold at every look together, so they are wider than a single one's."
     share = f"{numbers.count(report.n_items)} of {numbers.count(report.n_items_in_set)} items"

@@ -99,7 +99,7 @@ def must_catch_message(must_catch: MustCatch) -> str:
 
 def must_catch_item(must_catch: MustCatch, one: MustCatchItem) -> str:
     """One missed or unanswered item in words: what it violates, in how many repeats it was caught."""
-    words = [", ".join(one.categories)]
+    words = [", ".join(one.names)]
     if one.result == "unknown":
         words.append("no answer")
     elif one.n_repeats > 1:
@@ -134,7 +134,7 @@ def _named(specs: Sequence[CheckSpec]) -> str:
 
 def _subject(spec: CheckSpec) -> str:
     """A check by its category, where nothing else is asked of that."""
-    return check_name(spec) if spec.category == ALL_ITEMS else spec.category
+    return check_name(spec) if spec.category == ALL_ITEMS else spec.name or spec.category
 
 
 def _behind(words: str, specs: Sequence[CheckSpec], facts: Mapping[str, Any]) -> str:
@@ -180,7 +180,7 @@ def _must_catch(one: Statement) -> str:
     n, missed, unknown = one.facts["n"], one.facts["missed"], one.facts["unknown"]
     parts = []
     if missed:
-        named = _cut([f"{item['item']} ({', '.join(item['categories'])})" for item in missed])
+        named = _cut([f"{item['item']} ({', '.join(item['names'])})" for item in missed])
         parts.append(f"{len(missed)} of {n} must-catch items missed: {named}")
     if unknown:
         parts.append(f"{len(unknown)} of {n} must-catch items without an answer: {_cut(unknown)}")
@@ -259,7 +259,7 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "rows_without_answer": "{n_missing} of {n} rows of '{candidate}' of run {run_id} have no answer, more than "
     "max_error_rate {most:g}",
     "lost_coverage": lambda one: (
-        f"lost coverage: '{one.facts['candidate']}' never decides on {', '.join(one.facts['categories'])}, which the "
+        f"lost coverage: '{one.facts['candidate']}' never decides on {', '.join(one.facts['names'])}, which the "
         "baseline does"
     ),
     "must_catch": _must_catch,

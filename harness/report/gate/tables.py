@@ -143,7 +143,7 @@ def across_table(across: Across) -> Table:
 def _split_row(split: Split) -> tuple[str, ...]:
     cells = (split.old_on_old, split.old_on_new, split.new_on_old, split.new_on_new)
     return (
-        split.category,
+        split.name,
         METRIC_TITLES[split.metric],
         *(numbers.share(cell.value) for cell in cells),
         numbers.points(split.label_change),
@@ -155,8 +155,11 @@ def flip_table(report: GateReport) -> Table:
     """How often each system disagrees with itself: the noise floor of every difference."""
     undefined = MetricResult.undefined("not decided")
     rows = tuple(
-        (name, *(numbers.share_with_interval(sides.get(side, undefined)) for side in ("baseline", "candidate")))
-        for name, sides in report.flip_rates.items()
+        (
+            report.named(category),
+            *(numbers.share_with_interval(sides.get(side, undefined)) for side in ("baseline", "candidate")),
+        )
+        for category, sides in report.flip_rates.items()
     )
     columns = ("Category", report.baseline.candidate, report.candidate.candidate)
     return Table("Flip rate: chance that two calls on one item disagree", columns, rows, (), frozenset(columns[1:]))
@@ -166,8 +169,8 @@ def noise_table(report: GateReport) -> Table:
     """What two runs of one system differ by: no smaller difference means anything."""
     columns = ("Category", "Recall", "Over-blocking (FPR)")
     rows = tuple(
-        (name, *(f"±{noise_points(metrics[one])}" for one in ("recall", "fpr")))
-        for name, metrics in report.noise_floor.items()
+        (report.named(category), *(f"±{noise_points(metrics[one])}" for one in ("recall", "fpr")))
+        for category, metrics in report.noise_floor.items()
     )
     title = "Noise floor in points: differences between two runs of one candidate"
     return Table(title, columns, rows, (), frozenset(columns[1:]))
