@@ -8,6 +8,7 @@ read on other data. Thresholds with a promise (Learn then Test) are in ``thresho
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -103,8 +104,11 @@ def operating_point(
     else:
         is_scored = (np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))
         weight = np.asarray(sample_weight, dtype=np.float64)[is_scored]
-        hits, n_hits = _weight_from(points, score[gold], weight[gold])
-        wrong, n_wrong = _weight_from(points, score[~gold], weight[~gold])
+        sides = []
+        for side in (gold, ~gold):
+            order = np.argsort(score[side], kind="stable")
+            sides.append(_weight_from(weight[side][order], np.searchsorted(score[side][order], points)))
+        (hits, n_hits), (wrong, n_wrong) = sides
         at = _best(hits, wrong, n_hits, n_wrong, goal)
     if at is None:
         return OperatingPoint(math.nan, 0, 0, positives.size, negatives.size, 0, NOT_REACHED)
@@ -119,13 +123,46 @@ def operating_point(
     )
 
 
-def _weight_from(
-    points: NDArray[np.float64], score: NDArray[np.float64], weight: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """Weight of the items that reach each point, and of all."""
-    order = np.argsort(score, kind="stable")
-    below = np.concatenate([[0.0], np.cumsum(weight[order])])
-    return below[-1] - below[np.searchsorted(score[order], points)], float(below[-1])
+def thresholds_under(
+    y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal, weights: Iterable[NDArray[np.float64]]
+) -> Iterator[float]:
+    """The threshold of ``operating_point`` under each of several weightings; an item of weight 0 is as good as absent.
+
+    Items are sorted once, whatever the number of weightings.
+
+    Args:
+        y_true: Gold of one category, int (n_items,): 1, 0, or -1 missing.
+        y_score: Score, float (n_items,); NaN missing.
+        goal: What is wanted.
+        weights: Weightings, each float (n_items,), >= 0.
+
+    Returns:
+        Thresholds, in the order of the weightings; NaN where none reaches the goal.
+
+    >>> y, s = np.array([0, 1, 1]), np.array([0.1, 0.3, 0.9])
+    >>> list(thresholds_under(y, s, Goal("recall", 0.6), [np.ones(3), np.array([1.0, 0.0, 2.0])]))
+    [0.3, 0.9]
+    """
+    _check(goal)
+    items = scored_items(y_true, y_score)
+    is_scored = (np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))
+    gold, score = items.y_true.astype(bool), items.y_score
+    points = np.concatenate([[math.inf], np.unique(score)[::-1]])
+    sides = []
+    for members in (np.flatnonzero(gold), np.flatnonzero(~gold)):
+        order = members[np.argsort(score[members], kind="stable")]
+        sides.append((order, np.searchsorted(score[order], points)))
+    for weight in weights:
+        scored = weight[is_scored]
+        (hits, n_hits), (wrong, n_wrong) = (_weight_from(scored[order], starts) for order, starts in sides)
+        at = _best(hits, wrong, n_hits, n_wrong, goal) if score.size else None
+        yield math.nan if at is None else float(points[at])
+
+
+def _weight_from(weight: NDArray[np.float64], starts: NDArray[np.intp]) -> tuple[NDArray[np.float64], float]:
+    """Weight of the items from each of these places on, and of all, where they stand in the order of their scores."""
+    below = np.concatenate([[0.0], np.cumsum(weight)])
+    return below[-1] - below[starts], float(below[-1])
 
 
 def _best(tp: NDArray[Any], fp: NDArray[Any], n_positive: float, n_negative: float, goal: Goal) -> int | None:

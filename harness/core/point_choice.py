@@ -8,7 +8,7 @@ like that of clusters: all counts are multiplied by V/(V + V of the choice), and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from harness.core.metric_facts import Share, System
 from harness.core.metric_table import SHARES
-from harness.core.operating_points import Goal, operating_point
+from harness.core.operating_points import Goal, thresholds_under
 from harness.core.results import MetricResult
 from harness.core.wgs import precision_difference_variance
 
@@ -95,12 +95,13 @@ def drawn_thresholds(
     n_clusters = int(codes.max(initial=-1)) + 1
     n_draws = min(N_DRAWS, max(FEWEST_DRAWS, ROWS_DRAWN // max(1, n)))
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    found = np.empty(n_draws)
-    for at in range(n_draws):
-        times = np.bincount(rng.integers(0, n_clusters, size=n_clusters), minlength=n_clusters)[codes]
-        kept = times > 0
-        point = operating_point(y_true[kept], y_score[kept], goal, sample_weight=(weight * times)[kept])
-        found[at] = np.inf if np.isnan(point.threshold) else point.threshold
+
+    def draws() -> Iterator[NDArray[np.float64]]:
+        for _ in range(n_draws):
+            yield weight * np.bincount(rng.integers(0, n_clusters, size=n_clusters), minlength=n_clusters)[codes]
+
+    found = np.fromiter(thresholds_under(y_true, y_score, goal, draws()), dtype=np.float64, count=n_draws)
+    found[np.isnan(found)] = np.inf
     return found
 
 

@@ -145,7 +145,8 @@ def read_points(run: Run, candidate: str, metrics: Sequence[OperatingMetric]) ->
     dev = _dev_part(run)
     chosen: Decisions | None = read if dev is None else decisions(dev, candidate) if _has_items(dev) else None
     folds = np.zeros(len(run.item_ids), dtype=np.int64) if dev is not None else _folds(run)
-    return {one.name: _reading(run, one, read, chosen, folds, is_dev=dev is not None) for one in metrics}
+    groups = None if dev is None or chosen is None else dev.clusters
+    return {one.name: _reading(run, one, read, chosen, folds, groups, is_dev=dev is not None) for one in metrics}
 
 
 def point_scores(run: Run, candidate: str, metrics: Sequence[OperatingMetric]) -> dict[str, tuple[PointScore, ...]]:
@@ -220,6 +221,7 @@ def _reading(
     read: Decisions,
     chosen: Decisions | None,
     folds: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
     *,
     is_dev: bool,
 ) -> PointReading:
@@ -247,7 +249,7 @@ def _reading(
         reached = [one for one in parts if one.is_reached]
         unreached = math.nan
         if is_dev:  # also where no threshold is reached: other dev items may reach one
-            drawn[name], unreached = _drawn(run, metric, read, chosen, column)
+            drawn[name], unreached = _drawn(run, metric, read, chosen, column, groups)
         choices[name] = PointChoice(
             chosen_on,
             tuple(one.thresholds[0] for one in parts),
@@ -268,14 +270,20 @@ def _unreached(metric: OperatingMetric, read: Decisions, scores: NDArray[np.floa
     return f"no threshold that flags anything keeps {metric.held_words}: {what}"
 
 
-def _drawn(run: Run, metric: OperatingMetric, read: Decisions, chosen: Decisions, column: int) -> tuple[Drawn, float]:
+def _drawn(
+    run: Run,
+    metric: OperatingMetric,
+    read: Decisions,
+    chosen: Decisions,
+    column: int,
+    groups: NDArray[np.int64] | None,
+) -> tuple[Drawn, float]:
     """The items that are read, at the thresholds that draws of the dev items choose, and the share that choose none.
 
     All candidates share the draws.
     """
     gold, score, weights = _rows(chosen, column)
     n_repeats = chosen.y_pred.shape[1]
-    groups = run.whole_part("dev").clusters
     codes = np.arange(chosen.y_true.shape[0]) if groups is None else groups
     thresholds = drawn_thresholds(
         gold,

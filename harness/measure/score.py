@@ -188,7 +188,7 @@ def score_candidate(
         any_violation=any_violation(run, read),
         macro=_averages(macro_average, read, run.clusters),
         micro=_averages(micro_average, read, run.clusters),
-        slices=_slices(run, read) if with_slices else {},
+        slices=slice_scores(run, read) if with_slices else {},
         latency_ms=latency_percentiles(rows),
         tokens={name: int(values.sum()) for name, values in rows.tokens.items()},
         cost_usd=rows.total_cost_usd,
@@ -328,7 +328,8 @@ def _any(labels: NDArray[np.int8], axis: int) -> NDArray[np.int8]:
     return np.where(has_positive, 1, np.where(is_unknown, MISSING, 0)).astype(np.int8)
 
 
-def _slices(run: Run, read: Decisions) -> SliceScores:
+def slice_scores(run: Run, read: Decisions) -> SliceScores:
+    """Slice -> value -> category -> counts and metrics of one candidate's decisions, of the categories it decides."""
     found: dict[str, dict[str, dict[str, CategoryScore]]] = {}
     for name, values in run.slices.items():
         found[name] = {}

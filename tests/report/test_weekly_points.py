@@ -15,6 +15,7 @@ from harness.measure.points import PointChoice, PointScore, point_metrics, point
 from harness.report.weekly.operating import operating_sentences
 from harness.report.weekly.operating_data import OperatingRow, OperatingWeek
 from harness.report.weekly.operating_view import operating_change, operating_notes, operating_title
+from harness.report.weekly.summaries import slices_of
 from harness.runs import open_run
 
 POINT = "recall@precision=0.9"
@@ -167,3 +168,11 @@ def test_a_wide_difference_within_chance_says_why():
 def test_categories_that_no_threshold_reaches_are_told_once():
     rows = [row(NONE, NONE, difference=0.0, name=name) for name in ("Hate", "Spam")]
     assert operating_sentences(rows) == ["Recall at precision 90%: no threshold reaches it in Hate and Spam."]
+
+
+def test_figures_by_slice_choose_no_threshold(tmp_path, monkeypatch):
+    """The data sheet scored every run a second time, with all draws of its thresholds."""
+    weeks(tmp_path, GOOD)
+    (run,) = (open_run(path) for path in (tmp_path / "runs").iterdir() if (path / "run.json").is_file())
+    monkeypatch.setattr("harness.measure.points.read_points", lambda *_: pytest.fail("thresholds were chosen"))
+    assert list(slices_of(run)) == ["main"]

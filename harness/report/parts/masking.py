@@ -49,7 +49,7 @@ def printable(text: str) -> str:
     >>> printable("sc\u200cam")
     'sc\\u200cam'
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # what acts is none of Unicode's printable characters
         return text
     if _JOINERS[0] not in text and _JOINERS[1] not in text:
         return "".join(_visible(character) for character in text)

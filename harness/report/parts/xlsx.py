@@ -277,6 +277,14 @@ def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str], names: s
     from openpyxl.cell import WriteOnlyCell
 
     made: dict[str, Any] = {}
+    texts: dict[tuple[str, bool], str] = {}
+
+    def text_of(value: str, is_clip: bool) -> str:
+        """The text as a cell may hold it, made once: sheets repeat weeks, names and metrics row by row."""
+        key = value, is_clip
+        if key not in texts:
+            texts[key] = safe_text(value) if is_clip else isolated_sentence(safe_text(value), names)
+        return texts[key]
 
     def styled(cell: Any, kind: str) -> Any:
         """The cell in its style, which is looked up once a sheet: a name is slow to resolve, and cells are many."""
@@ -292,8 +300,10 @@ def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str], names: s
             return None
         if isinstance(value, str):
             cell = WriteOnlyCell(page, value="")
-            text = safe_text(value) if kind == "clip" else isolated_sentence(safe_text(value), names)
-            cell._value, cell.data_type = text, "s"  # never guessed: no formula, no link, no date
+            cell._value, cell.data_type = (
+                text_of(value, kind == "clip"),
+                "s",
+            )  # never guessed: no formula, no link, no date
             return styled(cell, marks.get(value, kind))
         return styled(WriteOnlyCell(page, value=value), kind)
 

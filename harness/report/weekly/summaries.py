@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.core.results import MetricResult
-from harness.measure.score import UNMEASURED, CandidateScore, score_run
+from harness.measure.decisions import decisions
+from harness.measure.score import UNMEASURED, CandidateScore, score_run, slice_scores
 from harness.report.weekly.kept import NOT_MEASURED
 from harness.runs import Run
 
@@ -61,7 +62,8 @@ def slices_of(run: Run) -> SliceScores:
         for name, values in run.slices.items()
     }
     found: SliceScores = {}
-    for candidate, scored in score_run(run).candidates.items():
+    for candidate in run.candidates:
+        slices = slice_scores(run, decisions(run, candidate))
         found[candidate] = {
             name: {
                 value: {
@@ -75,7 +77,7 @@ def slices_of(run: Run) -> SliceScores:
                 for value in kept[name]
                 if value in values
             }
-            for name, values in scored.slices.items()
+            for name, values in slices.items()
         }
     return found
 
