@@ -21,7 +21,7 @@ sqlite3        ``runner.journal``, ``runner.cache``                    HarnessEr
 pyarrow        ``runs.reader``, ``runs.writer``, ``files.golden``      HarnessError about the run or the set
 =============  ======================================================  =================================================
 
-A wrong use of the command line (an unknown option) is click's and exits with 2; verdicts exit with 3, 4 and 5.
+How a command ends is one table, ``Exit``; a wrong use of the command line (an unknown option) is click's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,22 @@ import errno
 import os
 import re
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
+
+
+class Exit(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    """Done, or PASS."""
+    MISTAKE = 1
+    USAGE = 2
+    REGRESSION = 3
+    INCONCLUSIVE = 4
+    INCOMPLETE = 5
+    """INVALID too: too many failed items, a budget reached, an interrupt."""
+
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -59,7 +74,7 @@ def without_password(text: str) -> str:
 class HarnessError(Exception):
     """A mistake the user can mend; exit code 1 unless a subclass says otherwise. Its words may be a server's."""
 
-    exit_code = 1
+    exit_code: int = Exit.MISTAKE
 
     def __init__(self, message: str, *, allowed: str | None = None, next_step: str | None = None) -> None:
         self.message = without_password(printable(message))
@@ -138,7 +153,7 @@ class GroupedError(HarnessError):
 class IncompleteRunError(HarnessError):
     """The run is invalid or unfinished: too many failed items, the budget, an interrupt."""
 
-    exit_code = 5
+    exit_code: int = Exit.INCOMPLETE
 
 
 def raise_all(errors: Sequence[HarnessError]) -> None:

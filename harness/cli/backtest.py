@@ -24,6 +24,7 @@ from harness.cli.options import (
 )
 from harness.cli.pool_options import NEEDS, pool_argument, pool_of, pool_options, sample_options, told
 from harness.cli.together import refuse_alone, refuse_clashes
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.jobs.backtest_ready import Prepared, Wanted
@@ -132,7 +133,7 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
         for path in written:
             click.echo(str(path))
     if found.status != "complete":
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)
 
 
 def _wanted(said: dict[str, Any]) -> Wanted:
@@ -218,4 +219,4 @@ def _full(ready: Prepared, said: dict[str, Any], mode: TextMode, as_json: bool) 
         click.echo(render(full_tables(found), "terminal"))
         click.echo(f"\n{found.flips_path}")
     if found.reason is not None:
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import interruptible, json_option, note, print_json, runs_dir_option
+from harness.errors import Exit
 
 _NOUNS = {
     "eval": ("eval",),
@@ -65,7 +66,7 @@ def command(paths: tuple[Path, ...], asked: Path | None, runs_dir: str, as_json:
             }
         )
         if report.errors:
-            raise SystemExit(1)
+            raise SystemExit(Exit.MISTAKE)
         return
     for warning in report.warnings:
         note(f"Warning: {warning}")
@@ -94,4 +95,4 @@ def _ask(eval_path: Path, as_json: bool) -> None:
             n_candidates = len({one.candidate for one in probed})
             click.echo(f"OK: {counted(n_candidates, 'candidate')} asked about {' and '.join(PROBES)}; none is flagged")
     if faults:
-        raise SystemExit(1)
+        raise SystemExit(Exit.MISTAKE)

@@ -19,6 +19,7 @@ import click
 from harness.cli.finite import FiniteRange
 from harness.cli.voice import verbosity
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.runs import Run
@@ -158,7 +159,7 @@ def interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         note(going_on("interrupted"))
-        raise SystemExit(5) from None
+        raise SystemExit(Exit.INCOMPLETE) from None
 
 
 def going_on(reason: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import cache_option, find_run, gguf_option, interruptible, note, runs_dir_option, typed_name
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun
@@ -54,7 +55,7 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
         summary = execute(prepared, stream=progress_stream(), on_start=announce_model)
     if summary.status != "complete":
         show_summary(summary)
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)
     _show(find_run(runs_dir, summary.run_id))
 
 

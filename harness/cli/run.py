@@ -14,6 +14,7 @@ from harness.cli.options import eval_argument, interruptible, json_option, note,
 from harness.cli.summary import announce_model, reused_lines, show_summary, show_weights
 from harness.cli.together import refuse_alone, refuse_clashes
 from harness.cli.voice import progress_stream
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun
@@ -188,7 +189,7 @@ def _show(summary: RunSummary, as_json: bool) -> None:
     else:
         show_summary(summary)
     if summary.status != "complete":
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)
 
 
 def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, as_json: bool) -> None:

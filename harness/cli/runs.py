@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import find_run, json_option, note, print_json, run_argument, runs_dir_option
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,7 +162,7 @@ def merge_command(names: tuple[str, ...], runs_dir: str, as_json: bool) -> None:
         click.echo(f"Run {meta.run_id}: {meta.status}; {items} items of {len(shards):,} shards; {path}")
         click.echo(f"Next: harness score {meta.run_id}")
     if meta.status != "complete":
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)
 
 
 @command.command("note")

@@ -15,7 +15,7 @@ import click
 from harness.cli.options import note
 from harness.cli.summary import announce_model, cost_words, outcome_words, useless_lines
 from harness.cli.voice import progress_stream
-from harness.errors import HarnessError, printable
+from harness.errors import Exit, HarnessError, printable
 
 if TYPE_CHECKING:
     from harness.jobs.run import RunOptions
@@ -57,7 +57,7 @@ def _turn(watch: Watch) -> None:
         return
     show_turn(turn, time.monotonic() - began, datetime.now())
     if turn.summary.reason == "interrupted":
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)
 
 
 def show_turn(turn: Turn, seconds: float, now: datetime) -> None:

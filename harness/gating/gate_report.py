@@ -13,6 +13,7 @@ from typing import Any, Literal
 from harness.core.checks import CheckResult, Verdict
 from harness.core.results import MetricResult
 from harness.core.statements import Statement
+from harness.errors import Exit
 from harness.gating.checks import check_key, check_name
 from harness.gating.coverage import LeftOut
 from harness.gating.findings.records import Finding
@@ -21,7 +22,13 @@ from harness.measure.pairs import Flips
 from harness.records import GoldenFacts
 from harness.records.base import FailOn
 
-EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "REGRESSION": 3, "INCONCLUSIVE": 4, "NOT_EVALUABLE": 4, "INVALID": 5}
+EXIT_CODES: dict[Verdict, Exit] = {
+    "PASS": Exit.DONE,
+    "REGRESSION": Exit.REGRESSION,
+    "INCONCLUSIVE": Exit.INCONCLUSIVE,
+    "NOT_EVALUABLE": Exit.INCONCLUSIVE,
+    "INVALID": Exit.INCOMPLETE,
+}
 Status = Literal["passed", "failure", "skipped", "error"]
 SEVERAL = "several categories"
 """Why a pooled check has no value of its own."""
@@ -206,7 +213,7 @@ class GateReport:
     @property
     def exit_code(self) -> int:
         """Exit code of the verdict; 0 where the gate fails on a regression alone and there is none."""
-        return 0 if self.is_tolerated else EXIT_CODES[self.verdict]
+        return Exit.DONE if self.is_tolerated else EXIT_CODES[self.verdict]
 
     @property
     def is_tolerated(self) -> bool:

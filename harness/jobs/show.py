@@ -31,6 +31,7 @@ from harness.runner.asking import is_asked
 from harness.runner.cache import ResponseCache, Stored
 from harness.runner.keys import Keys
 from harness.runs import Run
+from harness.runs.meta import changed_parts
 
 _CONTENT = ("input", "messages", "text", "image")
 NO_GOLDEN = (
@@ -189,8 +190,8 @@ class _Candidate:
         return any(row["response_key"] for row in self._rows)
 
     def _differences(self, made: Rebuilt) -> str:
-        now = json.loads(json.dumps(dict(made.candidate.fingerprint), default=str))
-        names = [one for one in ("parser", "reader", "engine") if self._fingerprint.get(one) != now.get(one)]
+        changed = changed_parts(self._run.meta, made.candidate)
+        names = [one for one in ("parser", "reader", "engine") if one in changed]
         return f"This version of the harness reads with another {joined(names)}." if names else ""
 
     def _repeat(self, made: Rebuilt, item: Item, repeat: int, row: Mapping[str, Any]) -> Reading:

@@ -7,7 +7,6 @@ thresholds were chosen on.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
@@ -30,6 +29,7 @@ from harness.measure.bands import ChosenBands
 from harness.records import FROM_FILE, MISSING, Severity
 from harness.records.evals import NEVER, Cost, Threshold
 from harness.runs import Run
+from harness.runs.meta import changed_parts
 
 
 def write_candidate(
@@ -225,14 +225,11 @@ def _path_of(run: Run) -> Path:
 
 def _moved(run: Run, candidate: str, path: Path) -> list[str]:
     """What differs now from what gave the scores: thresholds hold for one model, prompt and parser only."""
-    before = run.meta.fingerprint(candidate)
     try:
         (now,) = build_candidates(load_eval(path), [candidate])
     except HarnessError as error:
         return [f"candidate '{candidate}' cannot be built now: {error.message}"]
-    after = json.loads(json.dumps(dict(now.fingerprint), default=str))
-    names = dict.fromkeys([*before, *after])
-    changed = [name for name in names if name != "thresholds" and before.get(name) != after.get(name)]
+    changed = [name for name in changed_parts(run.meta, now) if name != "thresholds"]
     if not changed:
         return []
     return [

@@ -13,8 +13,10 @@ import msgspec
 
 from harness.core.metric_table import gate_metric, gate_metrics_words
 from harness.errors import HarnessError
+from harness.records.answers import Candidate
 from harness.records.evals import SHARED_FIELDS, CascadeStage, Eval
 from harness.records.runs import FORMAT, EarlyStop, PolicyFacts, RunInput, RunMeta
+from harness.runs.canonical import canonical_json
 from harness.runs.layout import plain_name
 
 EARLY_STOP = "early_stop"
@@ -61,6 +63,13 @@ def meta_document(meta: RunMeta) -> dict[str, Any]:
         "policy": policy_document(meta.policy),
         "inputs": {kind: _input_document(one) for kind, one in meta.inputs.items()},
     }
+
+
+def changed_parts(meta: RunMeta, candidate: Candidate) -> list[str]:
+    """Parts of a candidate's fingerprint in which it is another than the one that the run asked."""
+    before = meta.fingerprint(candidate.id)
+    now = msgspec.json.decode(canonical_json(candidate.fingerprint))
+    return [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
 
 
 def eval_document(spec: Eval, early_stop: EarlyStop | None = None) -> dict[str, Any]:

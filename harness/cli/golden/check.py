@@ -9,6 +9,7 @@ import click
 
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
 from harness.cli.options import json_option, print_json
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -64,7 +65,7 @@ def command(
                 "warnings": [str(remark) for remark in remarks],
             }
         )
-        raise SystemExit(1 if errors or (strict and remarks) else 0)
+        raise SystemExit(Exit.MISTAKE if errors or (strict and remarks) else Exit.DONE)
     for remark in remarks:
         click.echo(f"Warning: {remark}")
     raise_all(errors)
@@ -72,7 +73,7 @@ def command(
         f"{golden.name} version {golden.version}: {counted(len(golden), 'item')}, {counted(len(remarks), 'warning')}"
     )
     if strict and remarks:
-        raise SystemExit(1)
+        raise SystemExit(Exit.MISTAKE)
 
 
 def _leakage_of(eval_path: Path | None, golden: GoldenSet) -> tuple[list[Loaded[Prompt]], Split | None]:

@@ -10,6 +10,7 @@ import click
 from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
 from harness.cli.options import json_option, print_json
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.goldens.stats import SetStats
@@ -48,7 +49,7 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
     ]
     if as_json:
         print_json({"golden_set": golden.name, "version": golden.version, **found.as_dict(), "cannot_prove": weak})
-        raise SystemExit(1 if weak else 0)
+        raise SystemExit(Exit.MISTAKE if weak else Exit.DONE)
     click.echo(
         f"{golden.name} version {golden.version}: {found.n_items:,} items in {found.n_groups:,} groups, "
         f"{found.n_clean:,} violate nothing, {found.n_without_labels:,} without a label, "
@@ -62,7 +63,7 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
         )
     if weak:
         click.echo(f"Cannot prove a margin of {margin:g}: {', '.join(weak)}")
-        raise SystemExit(1)
+        raise SystemExit(Exit.MISTAKE)
 
 
 def _categories(found: SetStats) -> Table:

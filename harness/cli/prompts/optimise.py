@@ -11,6 +11,7 @@ import click
 from harness.cli.finite import FiniteRange
 from harness.cli.options import cache_option, eval_argument, gguf_option, interruptible, json_option, note, print_json
 from harness.cli.voice import progress_stream
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.jobs.optimise.gepa import Found
@@ -95,7 +96,7 @@ def command(
         )
         _result(objective, found, path, new_name, as_json=as_json)
     if found.stopped:
-        raise SystemExit(5)
+        raise SystemExit(Exit.INCOMPLETE)
 
 
 def _announce(objective: Objective) -> None:

@@ -10,6 +10,7 @@ import click
 
 from harness.cli.options import going_on, interruptible, note
 from harness.cli.voice import progress_stream
+from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.files.evals import LoadedEval
@@ -93,4 +94,4 @@ def _counted(outcomes: Mapping[str, int]) -> str:
 
 def _end(why: str) -> NoReturn:
     click.echo(f"Warning: {why}", err=True)
-    raise SystemExit(5)
+    raise SystemExit(Exit.INCOMPLETE)

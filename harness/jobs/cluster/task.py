@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness import __version__
-from harness.errors import HarnessError, printable
+from harness.errors import Exit, HarnessError, printable
 from harness.jobs.run import PreparedRun, RunOptions, prepare_run
 from harness.records import Limits
 from harness.runner import RunSummary, run_eval
@@ -76,7 +76,7 @@ class Mistake:
     allowed: str | None = None
     next_step: str | None = None
     where: str = ""
-    exit_code: int = 1
+    exit_code: int = Exit.MISTAKE
 
     def error(self) -> HarnessError:
         """The exception again."""
