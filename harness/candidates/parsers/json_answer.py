@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
-from harness.candidates.parsers.contrary import LIKELY, RATIONALE_KEYS, against_nothing, declines, denied
+from harness.candidates.parsers.contrary import RATIONALE_KEYS, against_nothing, denied
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
-from harness.candidates.parsers.text import answer_text, looks_like_refusal
+from harness.candidates.parsers.text import answer_text, declines
+from harness.candidates.parsers.words import LIKELY
 
 SCORE_CUT = 0.5
 """A fraction given in place of a decision counts as a flag from here on."""
@@ -52,9 +53,8 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
         return unparsed("objects are nested too deeply")
     if contrary is not None:
         return unparsed(contrary)
-    if not is_flagged and (
-        looks_like_refusal(text.rpartition("}")[2].strip("`\n ")) or declines(answer.partition("{")[0])
-    ):
+    beside = (answer.partition("{")[0], answer.rpartition("}")[2].strip("`\n "))
+    if not is_flagged and any(declines(one) for one in beside):
         return unparsed("nothing is listed, and a refusal stands beside it")
     first = read[0]
     if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
@@ -102,7 +102,7 @@ def _agreeing(parsed: Parsed, verdict: Mapping[str, Any], scores: Mapping[str, f
 
     A category whose score a threshold decides may have any score.
     """
-    if 1 in parsed.decisions.values() and denied(verdict):
+    if 1 in parsed.decisions.values() and denied(verdict, context):
         raise NotAVerdictError("categories are listed, and a word says that nothing is violated")
     for category, score in scores.items():
         if score > LIKELY and parsed.decisions.get(category) == 0 and category not in context.decided_by_score:

@@ -1,0 +1,154 @@
+"""What a short value of an answer says by itself: that something is violated, that nothing is, or nothing.
+
+Decides by closed vocabularies: every word of a value must be known, or the value is a known word with its reason
+("unsafe: names a group"). Any other sentence says nothing ("Blocked users are discussed").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from harness.candidates.parsers.base import ParseContext
+
+LIKELY: Final = 0.5
+"""A fraction beside an empty list says from above here on that something is violated."""
+_HIGH_FROM: Final = 0.8
+"""A severity as a fraction, which is no probability, is high from here on."""
+
+AGAINST = frozenset(
+    ("violation", "violations", "violate", "violates", "violating", "violative", "violated", "breaks", "unsafe",
+     "unacceptable", "harmful", "toxic", "hateful", "abusive", "inappropriate", "problematic", "nsfw", "malicious",
+     "illegal", "decline", "noncompliant", "disallow", "disallowed", "prohibited", "forbidden", "block", "blocked",
+     "remove", "removed", "removal", "delete", "deleted", "deletion", "takedown", "reject", "rejected", "deny",
+     "denied", "ban", "banned", "suspend", "suspended", "hide", "hidden", "restrict", "restricted", "quarantine",
+     "quarantined", "flag", "flags", "flagged", "warn", "warned", "warning", "escalate", "escalated", "fail", "failed",
+     "failure", "error", "errors", "refused", "refusal",
+     "inseguro", "infracción", "violación", "eliminar", "bloquear", "rechazar", "violação", "remover", "infraction",
+     "supprimer", "bloquer", "bloqué", "verstoss", "löschen", "entfernen", "blockieren", "нарушение", "нарушений",
+     "удалить", "заблокировать", "небезопасно", "违规", "不合规", "不安全", "有害", "删除", "拒绝", "违反", "違反",
+     "위반")
+)  # fmt: skip
+ACTS = frozenset(("review", "down", "report"))
+"""Words of values alone ("needs review", "take down"), and of no class: a label may say "review" of a review."""
+FOR = frozenset(
+    ("safe", "ok", "okay", "allow", "allowed", "compliant", "acceptable", "appropriate", "benign", "harmless",
+     "permit", "permitted", "approve", "approved", "accept", "accepted", "comply", "complies", "compliance", "clean",
+     "fine", "pass", "meets", "publishable", "passes", "passed", "keep", "kept", "publish", "within",
+     "seguro", "permitir", "permitido", "conforme", "autoriser", "unbedenklich", "zulässig", "zulassen", "безопасно",
+     "допустимо", "安全", "合规", "通过", "无害", "无违规", "問題なし")
+)  # fmt: skip
+NOT = frozenset(
+    ("not", "non", "no", "none", "nothing", "never", "without", "false", "n/a", "n", "na", "null", "nil", "0", "zero",
+     "neither", "isn't", "isnt", "doesn't", "doesnt", "don't", "shouldn't",
+     "sin", "ninguno", "ninguna", "aucun", "aucune", "pas", "kein", "keine", "nicht", "nenhum", "nenhuma", "sem",
+     "nessuna", "нет", "не", "без", "无", "無", "没有", "なし", "없음")
+)  # fmt: skip
+YES = frozenset(("yes", "true", "sí", "oui", "ja", "sim", "да", "是", "はい"))
+LEVELS = frozenset(("severity", "risk", "harm", "harms", "threat", "toxicity"))
+"""What a severity is of, in keys and in values ("high risk")."""
+_HIGH = frozenset(("high", "critical", "severe", "extreme", "extremely", "serious"))
+FILL = frozenset(
+    ("this", "it", "that", "the", "a", "an", "any", "content", "text", "post", "comment", "message", "item", "account",
+     "user", "is", "are", "was", "be", "been", "has", "have", "contains", "does", "do", "should", "must", "to",
+     "needs", "needed", "necessary", "required", "can", "human", "manual", "take", "taken", "send", "likely",
+     "clearly", "definitely", "very", "policy", "policies", "rule", "rules", "guideline", "guidelines", "sections",
+     "ids", "terms", "community", "of", "in", "with", "for", "and", "or", "nor", "final", "overall", "model", "level",
+     "suggested", "recommended", "proposed", "predicted", "primary", "main", "top", "type", "types", "count", "num",
+     "total", "speech", "issue", "issues", "detected", "found", "matched", "triggered", "present", "score", "scores",
+     "probability", "likelihood")
+)  # fmt: skip
+"""Words that say nothing by themselves, in keys and in values."""
+_SILENT = NOT | YES | FILL | {"action", "actions", "enforcement", "moderation"}
+_KNOWN = _SILENT | AGAINST | ACTS
+
+_LENGTH = 200
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"\bn/a\b|[^\W_]+(?:'[^\W_]+)*")
+_PART = re.compile(r"\s[-–—]+\s|\.(?=\s|$)|[,:;!?()\[\]|\n—–，。：；！？、（）]+")
+_REASON = re.compile(r"\s[-–—]+\s|[.:;(!\n—–]")
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a key or of a value's beginning, without case, marks and what joins them.
+
+    >>> words_of("isNot_Safe"), words_of("❌ Doesn’t comply."), words_of("N/A")
+    (['is', 'not', 'safe'], ["doesn't", 'comply'], ['n/a'])
+    """
+    return _WORD.findall(_CAMEL.sub(" ", text[:_LENGTH].replace("’", "'")).casefold())
+
+
+def says(value: Any, context: ParseContext | None = None, *, is_opposite: bool = False) -> bool | None:
+    """Whether a value says that something is violated; None unless it is a flag, a number or made of known words.
+
+    Args:
+        value: The value.
+        context: Whose categories are words that say so.
+        is_opposite: Whether a yes, a flag or a number says that nothing is violated, as those of "safe" do.
+
+    >>> says("Violates the policy."), says("no violation found"), says("no - unsafe"), says("Flag of Norway")
+    (True, False, True, None)
+    """
+    if isinstance(value, int | float):
+        return (value > LIKELY) != is_opposite
+    if not isinstance(value, str):
+        return None
+    said: bool | None = None
+    bare: bool | None = None
+    for part in _PART.split(value[:_LENGTH]):
+        words = words_of(part)
+        is_denied = not NOT.isdisjoint(words)
+        rest = frozenset(words) - _SILENT
+        is_good = bool(rest) and rest <= FOR
+        is_code = context is not None and context.names.resolve(part.strip())
+        if not (is_code or is_good or rest <= AGAINST | ACTS or is_category_in(words, _KNOWN, context)):
+            return None
+        if rest:
+            said = bool(said) or is_good == is_denied
+        elif said is not None and is_denied and (said or NOT.issuperset(words)):
+            said = not said  # "violation: none", "safe: no"; but "safe - no issues"
+        elif said is None and (is_denied or not YES.isdisjoint(words)):
+            bare = is_denied == is_opposite
+    return bare if said is None else said
+
+
+def judges(value: Any, context: ParseContext | None = None) -> bool | None:
+    """What a verdict, decision or action says: a flag, or known words, which a reason may follow.
+
+    >>> judges("Unsafe: names a group"), judges("Block - not needed"), judges(1), judges(0.97)
+    (True, False, True, None)
+    """
+    if value in (0, 1, "0", "1"):
+        return bool(int(value))
+    if not isinstance(value, str):
+        return None
+    said = says(value, context)
+    head, *reason = _REASON.split(value[:_LENGTH], maxsplit=1)
+    if said is not None or not reason or not frozenset(words_of(head)) & (AGAINST | FOR):
+        return said
+    said = says(head)
+    return None if said and not NOT.isdisjoint(words_of(reason[0])) else said
+
+
+def is_high(value: Any) -> bool:
+    """Whether a severity or risk is a high one, given as words, as a fraction or as an object with ``level``.
+
+    >>> is_high("High risk"), is_high("high school"), is_high("medium"), is_high(0.97), is_high({"level": "high"})
+    (True, False, False, True, True)
+    """
+    if isinstance(value, dict):
+        return is_high(value.get("level"))
+    if not isinstance(value, str):
+        return isinstance(value, float) and _HIGH_FROM <= value <= 1
+    words = frozenset(words_of(_PART.split(value)[0])) - LEVELS - FILL
+    return bool(words) and words <= _HIGH and NOT.isdisjoint(words_of(value))
+
+
+def is_category_in(words: Sequence[str], known: frozenset[str], context: ParseContext | None) -> bool:
+    """Whether all that is not known among the words is one category's name."""
+    unknown = [at for at, word in enumerate(words) if word not in known]
+    if context is None or not unknown:
+        return False
+    ends = range(unknown[-1] + 1, len(words) + 1)
+    return any(context.names.resolve(" ".join(words[start:end])) for start in range(unknown[0] + 1) for end in ends)
