@@ -49,6 +49,31 @@ def test_shorten_counts_the_ellipsis():
     assert len(shorten("abcdef", 4)) == 4
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sc\u3164am",
+        "sc\u034fam",
+        "\uffa0",
+        "a\ufe0fb",
+        "\u2764\ufe0f\ufe0f",
+        "\ufe0f",
+        "a\U000e0100\U000e0101",
+        "\u0628\u200c\u0628\u115f",
+    ],
+)
+def test_printable_shows_what_nobody_sees(text):
+    """Printable by Unicode, and invisible: a text smuggled in selectors stood in a report as nothing."""
+    assert "\\u" in printable(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1\ufe0f\u20e3", "\u2764\ufe0f", "\u24d8\ufe0e", "\u6f22\U000e0100", "\u65e5\ufe00", "\u1820\u180b"]
+)
+def test_printable_keeps_a_selector_behind_what_has_variants(text):
+    assert printable(text) == text
+
+
 WRITTEN_WITH_JOINERS = [
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: I want
     "\u06a9\u0627\u0631\u200c\u0647\u0627",  # Persian: works, behind a letter that joins nothing

@@ -30,6 +30,12 @@ _PICTURE = re.compile(
     "[\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 )
 _ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3\u06d5\u06ee\u06ef\u06fa-\u06ff\u0750-\u077f\u0870-\u08c9]")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]"
+    "|(?<![#*0-9\x80-\U0010ffff])[\ufe00-\ufe0f]|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
+    "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
+)
+"""Printable characters that nobody sees: fillers, and selectors behind what has no variants (Unicode, section 23.4)."""
 _MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff\u20e3"
 
 
@@ -42,7 +48,7 @@ def printable(text: str) -> str:
     r"""The text with control, bidirectional and invisible characters replaced by visible ``\uXXXX`` marks.
 
     Line breaks and tabs become one space each, so that one text stays on one line. A joiner stays where a script or an
-    emoji is written with it, and is a mark elsewhere.
+    emoji is written with it, and a variation selector behind what has variants; elsewhere they are marks.
 
     >>> printable("\u0645\u06cc\u200c\u062e").endswith("\u200c\u062e")
     True
@@ -50,7 +56,8 @@ def printable(text: str) -> str:
     'sc\\u200cam'
     """
     if text.isprintable():  # what acts is none of Unicode's printable characters
-        return text
+        return text if text.isascii() else _UNSEEN.sub(_mark, text)
+    text = _UNSEEN.sub(_mark, text)
     if _JOINERS[0] not in text and _JOINERS[1] not in text:
         return "".join(_visible(character) for character in text)
     return "".join(
@@ -90,6 +97,10 @@ def _visible(character: str) -> str:
     if unicodedata.category(character) in _ACTING or _is_no_character(ord(character)):
         return f"\\u{ord(character):04x}"
     return character
+
+
+def _mark(unseen: re.Match[str]) -> str:
+    return f"\\u{ord(unseen[0]):04x}"
 
 
 def _is_no_character(code: int) -> bool:
