@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from harness.cli.options import note, points_option, print_json, production_options, runs_dir_option, text_option
+from harness.environment import RUNS_DIR
 
 if TYPE_CHECKING:
     from harness.report.weekly.collect import WeeklySource
+    from harness.report.weekly.commands import Asked
 
 FORMATS = ("html", "md", "xlsx", "json", "png", "svg")
 
@@ -129,7 +132,7 @@ def command(
     source, mode = _with_golden(source, runs_dir, text_mode, golden_card)
     if "xlsx" in formats and not (as_json and out is None):
         source = with_slices(source, runs_dir)
-    source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds))
+    source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds), asked=_asked(context))
     if week is None:
         source = dataclasses.replace(source, this_week=week_of_date(datetime.date.fromisoformat(now_text()[:10])))
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
@@ -177,7 +180,9 @@ def command(
     help="Series of production figures, for a finding of production such as all.leakage_views.",
 )
 @runs_dir_option
+@click.pass_context
 def acknowledge(
+    context: click.Context,
     eval_name: str,
     keys: tuple[str, ...],
     reason: str,
@@ -215,7 +220,7 @@ def acknowledge(
             raise HarnessError(
                 f"no open finding '{key}' of {source.candidate} in {source.week}",
                 allowed=", ".join(entries) or "none is open",
-                next_step=f"read the ledger: harness weekly --eval {name}",
+                next_step=f"read the ledger: {_asked(context).command('weekly', '--eval', name)}",
             )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for key in dict.fromkeys(wanted):
@@ -233,6 +238,31 @@ def eval_name_of(given: str) -> str:
     from harness.files.yaml import read_yaml
 
     return str(read_yaml(path, what="eval").data.get("eval") or given)
+
+
+_TELLING = ("n_weeks", "text_mode", "items_per_day", "review_seconds", "golden_card", "production_path")
+"""Parameters that change what a report says, beside those that every report names itself."""
+
+
+def _asked(context: click.Context) -> Asked:
+    """What was given for this report: commands need no word for what the project declares."""
+    from harness.report.weekly.commands import Asked
+
+    given = {
+        option.name: f"{value:.12g}" if isinstance(value := context.params[option.name], float) else str(value)
+        for option in context.command.params
+        if context.get_parameter_source(option.name or "") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    }
+    if given.get("runs_dir") == RUNS_DIR:
+        del given["runs_dir"]
+    flags = {option.name: option.opts[0] for option in context.command.params}
+    return Asked(
+        given.get("runs_dir"),
+        given.get("week"),
+        given.get("golden_card"),
+        given.get("production_path", ""),
+        tuple((flags[name], given[name]) for name in _TELLING if name in given),
+    )
 
 
 def _with_production(source: WeeklySource, path: Path | None) -> WeeklySource:

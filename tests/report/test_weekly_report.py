@@ -374,7 +374,7 @@ def test_command_names_what_is_wrong(tmp_path):
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: eval 'small' has no complete run in 2026-W50\n  allowed: 2026-W40, 2026-W41, 2026-W42\n"
-        "  run it: harness run EVAL --wave 2026-W50\n"
+        f"  run it: harness run EVAL --wave 2026-W50 --runs-dir {history.runs}\n"
     )
     assert run("--eval", EVAL, "--format", "pdf").exit_code == 2
 

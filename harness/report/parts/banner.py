@@ -34,12 +34,13 @@ class Banner:
         return f"{self.sentence} {self.advice}"
 
 
-def run_banner(meta: RunMeta, candidates: Sequence[str]) -> Banner | None:
+def run_banner(meta: RunMeta, candidates: Sequence[str], see: str | None = None) -> Banner | None:
     """The warning that a run which is not complete needs; None for a complete one.
 
     Args:
         meta: The run.
         candidates: Those that are reported.
+        see: The command that shows it, where it needs more than the run's id.
     """
     if meta.status == "complete":
         return None
@@ -49,7 +50,7 @@ def run_banner(meta: RunMeta, candidates: Sequence[str]) -> Banner | None:
         text = f"{counted} (run {meta.run_id}).{reason}"
         return Banner("INCOMPLETE", text, f"{UNDECIDED} {AGAIN}")
     text = f"{_why_invalid(meta)} (run {meta.run_id})."
-    advice = f"{UNDECIDED} See why: harness runs show {meta.run_id}. {AGAIN}"
+    advice = f"{UNDECIDED} See why: {see or f'harness runs show {meta.run_id}'}. {AGAIN}"
     return Banner("INVALID", text + reason, advice)
 
 

@@ -6,7 +6,6 @@ Decides the file's name and shape. A line is appended and never changed; the las
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 from harness.core.production_table import PRODUCTION_FIGURES
@@ -48,12 +47,6 @@ def read_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str) -> t
                 next_step="correct or remove the line",
             ) from None
     return tuple(found)
-
-
-def ack_command(eval_name: str, candidate: str | None) -> str:
-    """The command that answers for findings, up to their keys; the candidate where it is not the baseline."""
-    named = "" if candidate is None else f" --candidate {shlex.quote(candidate)}"
-    return f"harness weekly ack --eval {shlex.quote(eval_name)}{named}"
 
 
 def ledger_state(one: Entry) -> str:

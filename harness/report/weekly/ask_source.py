@@ -43,6 +43,7 @@ class AskSource:
         errors: Category, metric, slice -> items behind its errors now.
         newly: Category, metric, slice -> items newly wrong.
         contradicted: Items with a label that every candidate contradicts.
+        ack_production: What names the series of production figures to that command.
     """
 
     week: str
@@ -61,6 +62,7 @@ class AskSource:
     errors: Callable[[str | None, str, tuple[str, str] | None], tuple[str, ...]]
     newly: Callable[[str, str, tuple[str, str] | None], tuple[str, ...]]
     contradicted: Callable[[], tuple[str, ...]]
+    ack_production: str = " --production FILE"
 
     @cached_property
     def by_id(self) -> dict[str, CategoryRow]:

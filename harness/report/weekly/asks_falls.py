@@ -181,7 +181,7 @@ def _others(entries: Sequence[Entry]) -> list[str]:
 def _answer(source: AskSource, entries: Sequence[Entry]) -> str:
     """How to answer for falls, as a command that runs: every key is named."""
     keys = " ".join(f"--finding {_quoted(one.key)}" for one in entries)
-    keys += " --production FILE" if entries[0].is_of_production else ""
+    keys += source.ack_production if entries[0].is_of_production else ""
     return f"answer for {'it' if len(entries) == 1 else 'them'} ({source.ack} {keys} --reason TEXT)"
 
 

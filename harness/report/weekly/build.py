@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from harness.gating.findings import Finding
 from harness.gating.findings.memory import Entry, not_restated
 from harness.gating.findings.pair import About
-from harness.measure.points import point_metrics
 from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
-from harness.report.weekly import sentences, titles
-from harness.report.weekly.acknowledged import ack_command
+from harness.report.weekly import commands, sentences, titles
 from harness.report.weekly.ask_source import AskSource
 from harness.report.weekly.asks import build_asks
 from harness.report.weekly.before import Before, before_of
@@ -106,8 +104,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     operations = _operations(source, before.is_comparable)
     asks = _asks(source, judged, health, candidates, operations, against_all)
     word, tone = _verdict(judged)
-    reproduce = _reproduce(source)
-    engineering = engineering_of(source, reproduce)
+    engineering = engineering_of(source)
     disputes = disputes_of(run, candidate, source.votes, names)
     figures, data_note = figures_of(source)
     items, items_note = item_rows(source, names, text_mode, before.shared)
@@ -166,8 +163,9 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         items_note=items_note,
         runs=runs_read(source),
         signature=signature_of(run, candidate),
-        reproduce=reproduce,
-        ack=_ack(source),
+        reproduce=commands.again(source),
+        ack=commands.ack(source),
+        show=commands.show_item(source),
     )
 
 
@@ -215,7 +213,7 @@ def _asks(
     return build_asks(
         AskSource(
             source.week,
-            _ack(source),
+            commands.ack(source),
             judged.rows,
             judged.names,
             judged.movements,
@@ -230,6 +228,7 @@ def _asks(
             items.errors,
             items.newly,
             lambda: against_all,
+            source.asked.ack_production,
         )
     )
 
@@ -269,19 +268,6 @@ def _headline(source: WeeklySource, judged: _Judged, causes: tuple[str, ...]) ->
     )
 
 
-def _ack(source: WeeklySource) -> str:
-    return ack_command(source.eval_name, None if source.is_baseline else source.candidate)
-
-
-def _reproduce(source: WeeklySource) -> str:
-    """The command that writes this report again."""
-    command = f"harness weekly --eval {source.eval_name} --week {source.week} --candidate {source.candidate}"
-    command += f" --control {source.control}" if source.control else ""
-    return command + "".join(
-        f" --at {one.name}" for one in source.point_metrics if one not in point_metrics(source.run)
-    )
-
-
 def _operations(source: WeeklySource, is_comparable: bool) -> Operations:
     before = None
     if source.previous is not None:
@@ -304,7 +290,7 @@ def _banners(source: WeeklySource) -> tuple[Banner, ...]:
             )
         )
     for meta in source.unusable:
-        broken = run_banner(meta, meta.candidates)
+        broken = run_banner(meta, meta.candidates, source.asked.command("runs", "show", meta.run_id))
         if broken is not None:
             left_out = f"A run of {week_of(meta)} is not in this report of {source.week}."
             advice = broken.advice.removeprefix(UNDECIDED).strip()

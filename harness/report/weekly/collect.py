@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.core.operating_metrics import OperatingMetric
 from harness.core.results import MetricResult
+from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.default_baseline import default_baseline
 from harness.gating.findings.causes import models_of, same_models
@@ -23,6 +24,7 @@ from harness.measure.slices import SliceFigure, slice_figures
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
 from harness.report.weekly.changes import fingerprint_of
+from harness.report.weekly.commands import Asked
 from harness.report.weekly.kept import SummaryCache, run_key
 from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Move, moves_between
@@ -75,6 +77,7 @@ class WeeklySource:
         n_weeks: Weeks to show.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
         this_week: The week in which the newest report is asked for; None where a week was chosen.
+        asked: How the report was asked for: what its commands must say.
     """
 
     eval_name: str
@@ -108,6 +111,7 @@ class WeeklySource:
     n_weeks: int = WEEKS_SHOWN
     slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
     this_week: str | None = None
+    asked: Asked = field(default_factory=Asked)
 
 
 def collect(
@@ -282,15 +286,20 @@ def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str |
         raise HarnessError(
             f"no complete run of eval '{eval_name}' in {runs_dir}",
             allowed="an eval that was run",
-            next_step="see what is there: harness runs list",
+            next_step=f"see what is there: {Asked(_elsewhere(runs_dir)).command('runs', 'list')}",
         )
     if wanted is not None and wanted not in weeks:
         raise HarnessError(
             f"eval '{eval_name}' has no complete run in {wanted}",
             allowed=", ".join(weeks[-8:]),
-            next_step=f"run it: harness run EVAL --wave {wanted}",
+            next_step=f"run it: {Asked(_elsewhere(runs_dir)).command('run', 'EVAL', '--wave', wanted)}",
         )
     return wanted or weeks[-1]
+
+
+def _elsewhere(runs_dir: str) -> str | None:
+    """The folder of runs, where commands would look elsewhere."""
+    return None if runs_dir == RUNS_DIR else runs_dir
 
 
 def _is_wanting(meta: RunMeta, metas: Sequence[RunMeta]) -> bool:

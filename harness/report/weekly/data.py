@@ -361,11 +361,18 @@ class WeeklyData:
     reproduce: str
     ack: str
     """The command that answers for a finding, up to its key."""
+    show: str
+    """The command that shows an item whole, up to its id."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data without item texts, undefined numbers as None."""
         found = plain(self)
         assert isinstance(found, dict)
-        for without_meaning in ("items", "ask_examples", "figures"):  # texts, and what only the spreadsheet holds
+        for without_meaning in (
+            "items",
+            "ask_examples",
+            "figures",
+            "show",
+        ):  # texts, and what only the spreadsheet holds
             found.pop(without_meaning)
         return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.commands import to_run
 from harness.report.weekly.data import Engineering, Version, WeekCosts
 from harness.runs import RunMeta
 
@@ -23,7 +24,7 @@ _NAMES = {
 """Field of a candidate's fingerprint -> what it is called."""
 
 
-def engineering_of(source: WeeklySource, reproduce: str) -> Engineering:
+def engineering_of(source: WeeklySource) -> Engineering:
     """Costs, versions and commands of the reported candidate."""
     meta = source.run.meta
     before = None if source.previous is None else source.previous[1].meta
@@ -34,18 +35,8 @@ def engineering_of(source: WeeklySource, reproduce: str) -> Engineering:
         calls=meta.calls,
         cached=meta.cached,
         retries=meta.retries,
-        commands={
-            "This report again, as of this week": reproduce,
-            "An earlier week": f"harness weekly --eval {source.eval_name} --week {_earlier(source)}",
-            "The run behind it": f"harness runs show {meta.run_id}",
-            "Its figures": f"harness score {meta.run_id} --slices",
-            "One item whole": f"harness show {meta.run_id} ITEM",
-        },
+        commands=to_run(source),
     )
-
-
-def _earlier(source: WeeklySource) -> str:
-    return next((week for week in reversed(list(source.by_week)) if week < source.week), "2026-W40")
 
 
 def _costs(source: WeeklySource, candidate: str) -> Iterator[WeekCosts]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from harness.core.results import MetricResult
@@ -65,7 +66,7 @@ def _ask_items(data: WeeklyData) -> Sheet:
         field("Asks", lambda one: ", ".join(map(str, one[3])), width=12),
         field("First due", lambda one: one[2][0].due, width=12),
         field("Owner", lambda one: ", ".join(dict.fromkeys(ask.owner for ask in one[2])), width=26),
-        field("Read it whole with", lambda one: f"harness show {data.run_id} {one[0]}", width=60),
+        field("Read it whole with", lambda one: f"{data.show} {shlex.quote(one[0])}", width=60),
     )
     return table(ASK_ITEMS, behind, columns)
 

@@ -99,7 +99,7 @@ def silent_banners(source: WeeklySource) -> list[Banner]:
                 "NO RUN",
                 f"No complete run of {source.eval_name} in {enumerated(weeks)}: this report is of {source.week}, the "
                 "last week with one.",
-                f"Run it: harness run EVAL --wave {weeks[-1]}",
+                f"Run it: {source.asked.command('run', 'EVAL', '--wave', weeks[-1])}",
             )
         )
     this, summaries = source.by_week[source.week].of, source.summaries
@@ -110,7 +110,7 @@ def silent_banners(source: WeeklySource) -> list[Banner]:
         alone = PairEvidence(None, name, {}, outcomes=meta.counts.get(name, {}), decides=decides)
         said = [finding_sentence(one) for one in pair_findings(alone) if one.kind == "invalid"]
         if said:
-            found.append(Banner("SILENT", said[0], f"See why: harness runs show {meta.run_id}"))
+            found.append(Banner("SILENT", said[0], f"See why: {source.asked.command('runs', 'show', meta.run_id)}"))
     return found
 
 
