@@ -23,7 +23,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.records import Model
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.answers import Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.endpoint import Endpoint, endpoint_from_model
 from harness.runner.journal import open_journal
 from harness.runner.transport import AiohttpTransport, TransportError

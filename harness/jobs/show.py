@@ -27,8 +27,9 @@ from harness.report.item.masked import AnswerWords, seen_item, shown_raw, shown_
 from harness.report.item.media import Media, media_of
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts.masking import HIDDEN_TEXT, TextMode
+from harness.runner.answers import Stored
 from harness.runner.asking import is_asked
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.keys import Keys
 from harness.runs import Run
 from harness.runs.meta import changed_parts

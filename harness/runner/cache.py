@@ -2,9 +2,10 @@
 
 Decides when an answer counts: a response is committed to SQLite (WAL) before anybody sees it, so a killed process pays
 for nothing twice, and a request is claimed before it is sent, so that several runs on one journal do not ask for it at
-the same time. Everything that arrives in one turn of the event loop is one transaction;
-while another process holds the file, the loop goes on and the transaction waits. Raw bodies are kept, so a better
-parser costs no call. That only complete 2xx answers come here, and no provider's blocks, is seen to by ``calls``.
+the same time. All answers that arrive in one turn of the event loop are one transaction; claims wait for company while
+enough calls stand ready, and an answered claim ends with the next ones. While another process holds the file, the loop
+goes on and the transaction waits. Raw bodies are kept, so a better parser costs no call. That only complete 2xx answers
+come here, and no provider's blocks, is seen to by ``calls``.
 """
 
 from __future__ import annotations
@@ -14,62 +15,60 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from harness.records.answers import Response
+from harness.errors import HarnessError
 from harness.runner import claims
+from harness.runner.answers import Stored, insert, look_up
 from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
-from harness.runner.journal import BUSY_S, WritesBack, broken, is_locked, open_journal
+from harness.runner.journal import (
+    BUSY_S,
+    TRY_AGAIN_S,
+    WritesBack,
+    broken,
+    in_transaction,
+    is_locked,
+    open_journal,
+    reading,
+)
+from harness.runner.marks import Marks, remove_marks
 from harness.runner.stored import copy_of
 
 T = TypeVar("T")
 
-LOOKUP_KEYS = 500
-INSERT = (
-    "INSERT INTO main.responses (key, status, body, latency_ms, created, model, is_batch) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (key) DO NOTHING"
-)
-LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
 _SUMS = ("calls", "rule_tokens", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 ADD_MEASURE = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(f"{one} = {one} + excluded.{one}" for one in _SUMS)
 MEASURE = f"INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?, ?) {ADD_MEASURE}"
 MEASURED = f"SELECT {', '.join(_SUMS)} FROM measures WHERE key = ?"
-TRY_AGAIN_S = 0.05
+LATER_S = 0.01
+"""How long claims wait for company, at most."""
 LOOK_AGAIN_S = 0.25
 """How often it is looked whether another process has brought the answer to a request it claimed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An answer as it is kept."""
-
-    status: int
-    body: bytes
-    latency_ms: float
-    is_batch: bool = False
-    """Whether it came in a batch: at a batch's price, and at no latency that says anything."""
-
-    def response(self, key: bytes) -> Response:
-        """As a candidate is sent it."""
-        return Response(key.hex(), self.status, self.body, self.latency_ms, True)
-
-
 @dataclass(slots=True)
 class _Pending:
-    """What the next transaction does."""
+    """What the next transaction does: all of it, or all but what can wait."""
 
     answers: list[tuple[bytes, Stored, str]] = field(default_factory=list)
     released: list[bytes] = field(default_factory=list)
-    wanted: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = field(default_factory=dict)
     spent: Spent = NOTHING_SPENT
+    ended: set[bytes] = field(default_factory=set)
     committed: asyncio.Future[None] | None = None
 
+    wanted: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = field(default_factory=dict)
+    answered: list[bytes] = field(default_factory=list)
+
     def __bool__(self) -> bool:
-        return bool(self.answers or self.released or self.wanted or self.spent is not NOTHING_SPENT)
+        return bool(self.answers or self.released or self.wanted or self.answered or self.spent is not NOTHING_SPENT)
+
+    def without_what_waits(self) -> _Pending:
+        """Claims, and the ends of those that were answered, are left for later."""
+        return replace(self, wanted={}, answered=[])
 
 
 class ResponseCache:
@@ -90,6 +89,10 @@ class ResponseCache:
         self._beat_at: float | None = None
         self._pending = _Pending()
         self._is_scheduled = False
+        self._is_all_due = False
+        self._later: asyncio.TimerHandle | None = None
+        self._marks: Marks | None = None
+        self._dead: set[str] = set()
         self._waiting: dict[bytes, tuple[Wanted, asyncio.Future[Stored | None]]] = {}
         self._locked_since: float | None = None
         self._copy = copy_of(path)
@@ -99,8 +102,8 @@ class ResponseCache:
         self._back = WritesBack(path)
         self.warning: str | None = None
         try:
-            self._first_version = self._reading(self._data_version)
-            is_lost = not had_wal and self._reading(lambda: claims.has_dead(self._database, time.time()))
+            self._first_version = reading(self.path, self._data_version)
+            is_lost = not had_wal and reading(self.path, lambda: claims.has_dead(self._database, time.time()))
         except BaseException:
             self._database.close()
             raise
@@ -127,32 +130,51 @@ class ResponseCache:
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Stored]:
         """The stored answers among these keys."""
-        return self._reading(lambda: self._look_up(keys))
+        return reading(self.path, lambda: look_up(self._database, keys))
 
     def has_any(self, keys: Sequence[bytes]) -> bool:
         """Whether one of these requests was ever answered."""
         return bool(self.get_many(keys)) if keys else False
 
     def spent(self) -> Spent:
-        """What the run has spent in earlier executions, calls of killed ones included at their most."""
-        self._transaction(lambda: claims.bury_dead(self._database, time.time()))
-        return self._reading(lambda: claims.spent_by(self._database, self._run))
+        """What the run has spent in earlier executions, calls that killed ones had under way included at their most."""
+        in_transaction(self._database, self.path, self._bury_dead)
+        self._forget_dead()
+        return reading(self.path, lambda: claims.spent_by(self._database, self._run))
 
-    def claim(self, wanted: Wanted) -> asyncio.Future[Stored | None]:
+    def claim(self, wanted: Wanted, n_ready: int = 0) -> asyncio.Future[Stored | None]:
         """Claim a request before it is sent: None when it is this run's to ask, its answer when another run had one.
 
-        While another run is asking it, the future waits.
+        While another run is asking it, the future waits. While more calls stand ready than claims wait, nobody is held
+        up by waiting a little.
         """
-        found: asyncio.Future[Stored | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[Stored | None] = loop.create_future()
         self._pending.wanted[wanted.key] = (wanted, found)
-        self._schedule()
+        if n_ready <= len(self._pending.wanted):
+            self._schedule(is_all=True)
+        elif self._later is None:
+            self._later = loop.call_later(LATER_S, self._schedule_all)
         return found
+
+    def sent(self, key: bytes) -> None:
+        """A request leaves now: from here on it may cost something."""
+        if self._marks is not None:
+            self._pending.ended.discard(key)
+            self._marks.set(key)
+
+    def ended(self, key: bytes) -> None:
+        """A call has ended, and what it took was booked, or it took nothing."""
+        if self._pending.spent is not NOTHING_SPENT:
+            self._pending.ended.add(key)
+        elif self._marks is not None:
+            self._marks.clear(key)
 
     def put(self, key: bytes, stored: Stored, model_id: str) -> asyncio.Future[None]:
         """Keep an answer and end its claim; the future is done when that is committed, with all else of this turn."""
         pending = self._pending
         pending.answers.append((key, stored, model_id))
-        pending.released.append(key)
+        pending.answered.append(key)
         if pending.committed is None:
             pending.committed = asyncio.get_running_loop().create_future()
         self._schedule()
@@ -182,11 +204,11 @@ class ResponseCache:
         """Add to what calls were seen to take; at the end of a run."""
         rows = [(key, *numbers) for key, numbers in sums]
         if rows:
-            self._transaction(lambda: self._database.executemany(MEASURE, rows))
+            in_transaction(self._database, self.path, lambda: self._database.executemany(MEASURE, rows))
 
     def measured(self, key: bytes) -> tuple[int, ...] | None:
         """What calls were seen to take, by the keys of ``measures``."""
-        found: tuple[int, ...] | None = self._reading(lambda: self._database.execute(MEASURED, (key,)).fetchone())
+        found: tuple[int, ...] | None = reading(self.path, lambda: self._database.execute(MEASURED, (key,)).fetchone())
         return found
 
     def put_now(self, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
@@ -195,16 +217,12 @@ class ResponseCache:
 
     def insert(self, database: sqlite3.Connection, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
         """Keep answers within a transaction."""
-        created = self._now().isoformat(timespec="seconds")
-        rows = (
-            (key, one.status, one.body, one.latency_ms, created, model, one.is_batch) for key, one, model in entries
-        )
-        database.executemany(INSERT, rows)
+        insert(database, entries, self._now().isoformat(timespec="seconds"))
 
     def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do something with the file in one transaction, now."""
         found: list[T] = []
-        self._transaction(lambda: found.append(work(self._database)))
+        in_transaction(self._database, self.path, lambda: found.append(work(self._database)))
         return found[-1]
 
     def beat(self) -> None:
@@ -217,41 +235,53 @@ class ResponseCache:
     def flush(self) -> None:
         """Commit what is pending and tell whoever waits; try again later while another process holds the file."""
         self._is_scheduled = False
-        pending = self._pending
+        pending, is_all = self._pending, self._is_all_due
         is_beat_due = self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S
-        if not pending and not is_beat_due:
+        work = pending if is_all else pending.without_what_waits()
+        if not work and not is_beat_due:
             return
         try:
-            granted = self._write(pending)
-        except sqlite3.Error as error:
-            if is_locked(error) and self._may_wait():
-                self._is_scheduled = True
-                asyncio.get_running_loop().call_later(TRY_AGAIN_S, self.flush)
-                return
-            self._pending = _Pending()
-            self._fail(pending, broken(self.path, error))
+            granted = self._write(work)
+        except (sqlite3.Error, HarnessError) as error:
+            if isinstance(error, sqlite3.Error):
+                if is_locked(error) and self._may_wait():
+                    self._is_scheduled = True
+                    asyncio.get_running_loop().call_later(TRY_AGAIN_S, self.flush)
+                    return
+                error = broken(self.path, error)
+            self._renew(_Pending())
+            self._fail(pending, error)
             return
         self._locked_since = None
-        self._pending = _Pending()
-        if pending.committed is not None and not pending.committed.done():
-            pending.committed.set_result(None)
-        for key, (wanted, found) in pending.wanted.items():
+        self._renew(_Pending() if is_all else _Pending(wanted=pending.wanted, answered=pending.answered))
+        if self._marks is not None:
+            for key in work.ended:
+                self._marks.clear(key)
+        if work.committed is not None and not work.committed.done():
+            work.committed.set_result(None)
+        for key, (wanted, found) in work.wanted.items():
             if key not in granted:
                 if not self._waiting:
                     asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_again)
                 self._waiting[key] = (wanted, found)
             elif not found.done():
                 found.set_result(granted[key])
-        self._back.count(len(pending.answers) + len(pending.released) + len(pending.wanted))
+        self._back.count(len(work.answers) + len(work.released) + len(work.answered) + len(work.wanted))
 
     def close(self) -> None:
         """Commit what is pending, sign off and close the file."""
-        pending, self._pending = self._pending, _Pending()
+        pending = self._pending
+        self._is_all_due = True
+        self._renew(_Pending())
         self._is_scheduled = True  # nothing comes after this
         try:
             if pending or self._beat_at is not None:
-                self._transaction(lambda: self._last_words(pending))
+                in_transaction(self._database, self.path, lambda: self._last_words(pending))
+                self._dead.add(self._owner)
+                self._forget_dead()
         finally:
+            if self._marks is not None:
+                self._marks.close()
             claims.end(self._owner)
             self._back.end()
             self._database.close()
@@ -260,10 +290,23 @@ class ResponseCache:
         if pending.committed is not None and not pending.committed.done():
             pending.committed.set_result(None)
 
-    def _schedule(self) -> None:
+    def _schedule(self, *, is_all: bool = False) -> None:
+        self._is_all_due = self._is_all_due or is_all
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
+
+    def _schedule_all(self) -> None:
+        self._schedule(is_all=True)
+
+    def _renew(self, pending: _Pending) -> None:
+        """Go on with what is left after a transaction."""
+        self._pending = pending
+        if self._is_all_due:
+            self._is_all_due = False
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
 
     def _may_wait(self) -> bool:
         now = time.monotonic()
@@ -281,18 +324,20 @@ class ResponseCache:
         waiting = {key: one for key, one in waiting.items() if not one[1].done()}
         if waiting:
             self._pending.wanted.update(waiting)
-            self._schedule()
+            self._schedule(is_all=True)
 
     def _write(self, pending: _Pending) -> dict[bytes, Stored | None]:
         """One transaction; the requests that have an answer now, and those (None) that are this run's to ask."""
         database = self._database
+        if self._marks is None:
+            self._marks = Marks(self.path, self._owner)
         database.execute("BEGIN IMMEDIATE")
         try:
             now = time.time()
             is_new = self._beat_at is None
             if is_new or now - (self._beat_at or 0.0) > claims.BEAT_S:
                 claims.sign_on(database, self._owner, now)
-                claims.bury_dead(database, now)
+                self._bury_dead()
                 self._beat_at = now
             self._write_down(pending)
             granted = self._granted(list(pending.wanted.values()))
@@ -301,6 +346,7 @@ class ResponseCache:
             with suppress(sqlite3.Error):
                 database.execute("ROLLBACK")
             raise
+        self._forget_dead()
         if is_new:  # so that a lost write-ahead file is noticed: the main file says that somebody was here
             database.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return granted
@@ -309,22 +355,30 @@ class ResponseCache:
         database = self._database
         if pending.answers:
             self.insert(database, pending.answers)
-        if pending.released:
-            claims.release(database, self._owner, pending.released)
+        if gone := pending.released + pending.answered:
+            claims.release(database, self._owner, gone)
         if pending.spent is not NOTHING_SPENT:
             claims.book(database, self._run, pending.spent)
 
     def _last_words(self, pending: _Pending) -> None:
         self._write_down(pending)
-        claims.sign_off(self._database, self._owner)
-        claims.bury_dead(self._database, time.time())
+        claims.sign_off(self._database, self._owner, None if self._marks is None else self._marks.marked)
+        self._bury_dead()
+
+    def _bury_dead(self) -> None:
+        self._dead.update(claims.bury_dead(self._database, self.path, time.time()))
+
+    def _forget_dead(self) -> None:
+        """The claims of these owners are gone, and that is committed."""
+        while self._dead:
+            remove_marks(self.path, self._dead.pop())
 
     def _granted(self, wanted: Sequence[tuple[Wanted, Any]]) -> dict[bytes, Stored | None]:
         if not wanted:
             return {}
         granted: dict[bytes, Stored | None] = {}
         if self._data_version() != self._first_version:  # somebody else writes here too: perhaps one of these answers
-            granted.update(self._look_up([one.key for one, _ in wanted]))
+            granted.update(look_up(self._database, [one.key for one, _ in wanted]))
         mine = claims.claim(
             self._database, self._owner, self._run, [one for one, _ in wanted if one.key not in granted]
         )
@@ -333,50 +387,6 @@ class ResponseCache:
     def _data_version(self) -> int:
         """A number that changes when another connection has written; what it wrote, and when, it does not tell."""
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
-
-    def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, Stored]:
-        found: dict[bytes, Stored] = {}
-        if len(keys) == 1:
-            row = self._database.execute(LOOKUP_ONE, keys).fetchone()
-            if row is not None:
-                found[keys[0]] = Stored(*row)
-            return found
-        for start in range(0, len(keys), LOOKUP_KEYS):
-            part = keys[start : start + LOOKUP_KEYS]
-            marks = ",".join("?" * len(part))
-            query = f"SELECT key, status, body, latency_ms, is_batch FROM responses WHERE key IN ({marks})"
-            found.update((row[0], Stored(*row[1:])) for row in self._database.execute(query, part))
-        return found
-
-    def _reading(self, read: Callable[[], T]) -> T:
-        """Readers are never locked out but for moments: while a killed process's file is mended."""
-        for attempt in range(100):
-            try:
-                return read()
-            except sqlite3.Error as error:
-                if not is_locked(error) or attempt == 99:
-                    raise broken(self.path, error) from None
-        raise AssertionError("unreachable")
-
-    def _transaction(self, work: Callable[[], Any]) -> None:
-        """Write at once, waiting in short sleeps for whoever holds the file."""
-        give_up_at = time.monotonic() + BUSY_S
-        while True:
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                try:
-                    work()
-                    self._database.execute("COMMIT")
-                except BaseException:
-                    with suppress(sqlite3.Error):
-                        self._database.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                if not is_locked(error) or time.monotonic() > give_up_at:
-                    raise broken(self.path, error) from None
-                time.sleep(TRY_AGAIN_S)
-            else:
-                return
 
     def _fail(self, pending: _Pending, error: Exception) -> None:
         futures = [found for _, found in pending.wanted.values()]

@@ -19,14 +19,15 @@ from urllib.parse import urlsplit
 from harness.candidates.outcomes import may_journal
 from harness.records.answers import Request, Response, Usage
 from harness.runner import targets
+from harness.runner.answers import Stored
 from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, Budget, amount_of, estimate, list_price
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
 from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
 from harness.runner.limits import Limiter
 from harness.runner.lookups import Lookups, Sought
-from harness.runner.replies import Closed, Counts, Reply, Stopped
+from harness.runner.replies import Closed, Counts, Reply, Stopped, all_of
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
 from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup, is_passing
 from harness.runner.transport import RawResponse, Transport, TransportError
@@ -135,7 +136,7 @@ class Caller:
         """The replies to requests that were looked up, in order; one without an answer has ``Response.error`` set."""
         if len(sought) == 1:
             return [await self._answer_one(sought[0], remaining_s)]
-        return await _all_of([self._answer_one(one, remaining_s) for one in sought])
+        return await all_of([self._answer_one(one, remaining_s) for one in sought])
 
     async def _answer_one(self, one: Sought, remaining_s: float) -> Reply:
         if one.stored is not None:
@@ -176,7 +177,7 @@ class Caller:
             raise Stopped
         most = self._most(target, request.body)
         try:
-            stored = await self._cache.claim(Wanted(key, *most))
+            stored = await self._cache.claim(Wanted(key, *most), target.limiter.n_waiting)
             if stored is not None:
                 return self.lookups.reply(target, request, key, stored)
             return await self._ask(target, key, request, most, remaining_s)
@@ -191,7 +192,7 @@ class Caller:
         spent_s, attempt, number = 0.0, 0, target.first.begin()
         while True:
             attempt += 1
-            result, usage, latency_s = await self._attempt(target, request, most, attempt, remaining_s - spent_s)
+            result, usage, latency_s = await self._attempt(target, key, request, most, attempt, remaining_s - spent_s)
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
                 target.saw(usage)
@@ -263,7 +264,7 @@ class Caller:
         n, result = target.doubts.n, None
         try:
             limits, most = target.endpoint.limits, self._most(target, known.body)
-            result, _, _ = await self._attempt(target, known, most, 1, limits.item_timeout_s)
+            result, _, _ = await self._attempt(target, None, known, most, 1, limits.item_timeout_s)
         finally:
             is_answered = isinstance(result, RawResponse) and 200 <= result.status < 300
             target.doubts.looked(is_answered=is_answered)
@@ -275,7 +276,7 @@ class Caller:
             raise target.fatal(request.route, found, NEXT_STEP)
 
     async def _attempt(
-        self, target: Target, request: Request, most: Amount, attempt: int, remaining_s: float
+        self, target: Target, key: bytes | None, request: Request, most: Amount, attempt: int, remaining_s: float
     ) -> tuple[RawResponse | TransportError, Usage | None, float]:
         """One call, once money and endpoint allow it; with what it says it used, and the seconds it took."""
         endpoint, limiter = target.endpoint, target.limiter
@@ -290,6 +291,8 @@ class Caller:
                 limiter.release(tokens)
                 raise Stopped
             actual = None
+            if key is not None:
+                self._cache.sent(key)
             began = self._clock()
             self.counts.calls += 1
             self.counts.retries += attempt > 1
@@ -321,6 +324,8 @@ class Caller:
             return result, usage, self._clock() - began if result.latency_s is None else result.latency_s
         finally:
             self._budget.settle(most, actual)
+            if key is not None:
+                self._cache.ended(key)
 
     def _opened(self) -> None:
         self._n_open += 1
@@ -387,12 +392,3 @@ class Caller:
             f"{target.first.same_reason()}",
             step,
         )
-
-
-async def _all_of(asked: Sequence[Awaitable[Reply]]) -> list[Reply]:
-    """All replies. When one fails, the others may end (they are paid for) before the failure is passed on."""
-    ended = await asyncio.gather(*asked, return_exceptions=True)
-    for one in ended:
-        if isinstance(one, BaseException):
-            raise one
-    return [one for one in ended if isinstance(one, Reply)]

@@ -1,8 +1,9 @@
 """Who is asking what: claims in the journal, by which several runs on one journal never pay for one request twice.
 
 Decides when a claim is somebody's and when its owner is dead. A claim is written before its request is sent, with the
-most that the call may cost: what a killed process had under way stands in the ledger of its run as money that may have
-been spent. All functions work inside a transaction of the caller.
+most that the call may cost: what a killed process had sent stands in the ledger of its run as money that may have been
+spent. What was sent is told by ``marks``; a claim whose answer is there, or that was never sent, has cost nothing more.
+All functions work inside a transaction of the caller.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import socket
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+from harness.runner.marks import read_marks
 
 BEAT_S = 5.0
 SILENT_S = 60.0
@@ -26,6 +30,7 @@ TAKE = (
     "unknown_tokens = unknown_tokens + excluded.unknown_tokens, "
     "unknown_calls = unknown_calls + excluded.unknown_calls"
 )
+ANSWERED = "DELETE FROM claims WHERE owner = ? AND key IN (SELECT key FROM main.responses)"
 BOOK = (
     "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET usd = usd + excluded.usd, "
     "unknown_usd = unknown_usd + excluded.unknown_usd, tokens = tokens + excluded.tokens, "
@@ -93,18 +98,18 @@ def sign_on(database: sqlite3.Connection, owner: str, now: float) -> None:
     )
 
 
-def sign_off(database: sqlite3.Connection, owner: str) -> None:
-    """Leave: what is still claimed may have been asked and paid for."""
-    _take_over(database, owner)
+def sign_off(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | None) -> None:
+    """Leave: what was sent and has no answer may have been paid for; all that is claimed, where nobody can tell."""
+    _take_over(database, owner, sent)
 
 
-def bury_dead(database: sqlite3.Connection, now: float) -> int:
-    """Free the claims of owners that are dead; how many there were."""
+def bury_dead(database: sqlite3.Connection, journal: Path, now: float) -> list[str]:
+    """Free the claims of owners that are dead; their names, whose marks may go once this is committed."""
     owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
-    dead = [owner for owner, host, pid, beat in owners if is_dead(owner, host, pid, now - beat)]
-    for owner in dead:
-        _take_over(database, owner)
-    return len(dead)
+    dead = [(owner, host) for owner, host, pid, beat in owners if is_dead(owner, host, pid, now - beat)]
+    for owner, host in dead:  # the marks of another machine may not have come here
+        _take_over(database, owner, read_marks(journal, owner) if host == socket.gethostname() else None)
+    return [owner for owner, _ in dead]
 
 
 def has_dead(database: sqlite3.Connection, now: float) -> bool:
@@ -163,7 +168,11 @@ def spent_by(database: sqlite3.Connection, run: str) -> Spent:
     return Spent() if row is None else Spent(*row)
 
 
-def _take_over(database: sqlite3.Connection, owner: str) -> None:
+def _take_over(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | None) -> None:
+    database.execute(ANSWERED, (owner,))
+    if sent is not None:
+        claimed = database.execute("SELECT key FROM claims WHERE owner = ?", (owner,)).fetchall()
+        release(database, owner, [key for (key,) in claimed if key not in sent])
     database.execute(TAKE, (owner,))
     database.execute("DELETE FROM claims WHERE owner = ?", (owner,))
     database.execute("DELETE FROM owners WHERE owner = ?", (owner,))

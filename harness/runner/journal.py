@@ -10,10 +10,14 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from harness.errors import HarnessError
+
+T = TypeVar("T")
 
 APPLICATION_ID = 0x4D484331
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -46,6 +50,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """Statements that lead from schema N to schema N + 1; ``user_version`` says where a file is."""
 BUSY_S = 60.0
 """How long another process may hold the file before a run gives up."""
+TRY_AGAIN_S = 0.05
 SQLITE_WAIT_S = 0.05
 """How long SQLite itself waits, deaf to signals; the rest of the waiting is done where Ctrl-C is heard."""
 MOST_WAL_PAGES = 4000
@@ -128,6 +133,38 @@ class WritesBack:
                 database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             finally:
                 database.close()
+
+
+def reading(path: Path, read: Callable[[], T]) -> T:
+    """Readers are never locked out but for moments: while a killed process's file is mended."""
+    for attempt in range(100):
+        try:
+            return read()
+        except sqlite3.Error as error:
+            if not is_locked(error) or attempt == 99:
+                raise broken(path, error) from None
+    raise AssertionError("unreachable")
+
+
+def in_transaction(database: sqlite3.Connection, path: Path, work: Callable[[], object]) -> None:
+    """Write at once, waiting in short sleeps for whoever holds the file; what is done is done again after a wait."""
+    give_up_at = time.monotonic() + BUSY_S
+    while True:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                work()
+                database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            if not is_locked(error) or time.monotonic() > give_up_at:
+                raise broken(path, error) from None
+            time.sleep(TRY_AGAIN_S)
+        else:
+            return
 
 
 def is_locked(error: sqlite3.Error) -> bool:

@@ -7,13 +7,15 @@ come into the run's own journal and out of it. What one journal's tables mean is
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 from harness.runner.cache import ADD_MEASURE
-from harness.runner.claims import NOTHING_SPENT, Spent
-from harness.runner.journal import broken, open_journal
+from harness.runner.claims import NOTHING_SPENT, Spent, bury_dead
+from harness.runner.journal import broken, in_transaction, open_journal
+from harness.runner.marks import path_of, remove_marks
 
 MOST_GATHERED = 5_000_000
 """Answers that are put together into one file; more stay in the parts' journals, where a rerun finds them."""
@@ -21,7 +23,7 @@ SPENT = (
     "SELECT coalesce(sum(usd), 0), coalesce(sum(unknown_usd), 0), coalesce(sum(tokens), 0), "
     "coalesce(sum(unknown_tokens), 0), coalesce(sum(unknown_calls), 0) FROM ("
     "SELECT usd, unknown_usd, tokens, unknown_tokens, unknown_calls FROM ledger WHERE run = ? UNION ALL "
-    "SELECT 0, usd, 0, tokens, 1 FROM claims WHERE run = ?)"
+    "SELECT 0, usd, 0, tokens, 1 FROM claims WHERE run = ? AND key NOT IN (SELECT key FROM responses))"
 )
 GATHER = (
     "INSERT OR IGNORE INTO responses SELECT * FROM part.responses",
@@ -45,6 +47,10 @@ def spent_in(journal: Path, run: str) -> Spent:
         return NOTHING_SPENT
     database, _ = open_journal(journal)
     with closing(database):
+        dead: list[str] = []
+        in_transaction(database, journal, lambda: dead.extend(bury_dead(database, journal, time.time())))
+        for owner in dead:
+            remove_marks(journal, owner)
         try:
             return Spent(*database.execute(SPENT, (run, run)).fetchone())
         except sqlite3.Error as error:
@@ -98,9 +104,10 @@ def gather(parts: Iterable[Path], journal: Path, *, most: int = MOST_GATHERED) -
 def remove(parts: Iterable[Path]) -> None:
     """Delete journals whose answers are kept elsewhere."""
     for part in parts:
-        for suffix in ("-wal", "-shm", ""):
+        beside = [part.with_name(part.name + suffix) for suffix in ("-wal", "-shm")]
+        for path in (*beside, *part.parent.glob(path_of(part, "*").name), part):
             with suppress(FileNotFoundError):
-                part.with_name(part.name + suffix).unlink()
+                path.unlink()
 
 
 def _n_answers(part: Path) -> int:

@@ -159,6 +159,11 @@ class Limiter:
             self._note("429", wait_s=round(wait_s, 3))
 
     @property
+    def n_waiting(self) -> int:
+        """Calls that stand ready."""
+        return len(self._new) + len(self._again)
+
+    @property
     def slowed_to(self) -> int | None:
         """The concurrency that 429s have lately brought it down to; None when they slow nothing."""
         if self._pressed_at is None or self.limit >= self.ceiling:

@@ -14,8 +14,9 @@ import orjson
 
 from harness.errors import HarnessError
 from harness.records.answers import Request, Response
+from harness.runner.answers import Stored
 from harness.runner.budget import list_price
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.replies import Counts, Reply
 from harness.runner.targets import Target
 from harness.runner.usage import usage_of

@@ -15,12 +15,9 @@ from pathlib import Path
 from harness.runner.journal import broken
 
 KEY_BYTES = 32
-MOST = 2047
-"""Calls of one owner that are marked at one time; with more, none can be told from a claim."""
-_SIZE = KEY_BYTES * (1 + MOST)
+FIRST_BYTES = 4096
+"""Room for 128 calls at one time; twice as much whenever that is not enough."""
 _NOTHING = bytes(KEY_BYTES)
-_TOO_MANY = b"\xff" * KEY_BYTES
-"""In the first place of a file in which not all marks had room."""
 
 
 def path_of(journal: Path, owner: str) -> Path:
@@ -33,36 +30,31 @@ def path_of(journal: Path, owner: str) -> Path:
 
 
 class Marks:
-    """The marks of one owner; the file is written whole at first, so that a full disk is told before any call.
+    """The marks of one owner; the file has all its bytes before it is mapped, so that a full disk is told and no fault.
 
     Args:
         journal: The journal's file.
         owner: Whose calls they are.
 
     Raises:
-        HarnessError: The file cannot be made.
+        HarnessError: The file cannot be made, or has no room to grow.
     """
 
     def __init__(self, journal: Path, owner: str) -> None:
-        try:
-            with open(os.open(path_of(journal, owner), os.O_CREAT | os.O_RDWR, 0o600), "w+b") as file:
-                file.write(bytes(_SIZE))
-                file.flush()
-                self._map = mmap.mmap(file.fileno(), _SIZE)
-        except OSError as error:
-            raise broken(journal, error) from None
-        self._free = list(range(_SIZE - KEY_BYTES, 0, -KEY_BYTES))
+        self._journal, self._path = journal, path_of(journal, owner)
+        self._free: list[int] = []
         self._at: dict[bytes, int] = {}
-        self._is_full = False
+        self._map = self._longer(0, FIRST_BYTES)
 
     def set(self, key: bytes) -> None:
         """A call is about to leave."""
         if key in self._at:
             return
         if not self._free:
-            self._is_full = True
-            self._map[:KEY_BYTES] = _TOO_MANY
-            return
+            size = len(self._map)
+            longer = self._longer(size, 2 * size)
+            self._map.close()
+            self._map = longer
         at = self._at[key] = self._free.pop()
         self._map[at : at + KEY_BYTES] = key
 
@@ -74,13 +66,25 @@ class Marks:
             self._free.append(at)
 
     @property
-    def marked(self) -> frozenset[bytes] | None:
-        """What is with the server; None where that cannot be told."""
-        return None if self._is_full else frozenset(self._at)
+    def marked(self) -> frozenset[bytes]:
+        """What is with the server."""
+        return frozenset(self._at)
 
     def close(self) -> None:
         """Leave the file to whoever reads it."""
         self._map.close()
+
+    def _longer(self, size: int, new_size: int) -> mmap.mmap:
+        try:
+            with open(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600), "r+b") as file:
+                file.seek(size)
+                file.write(bytes(new_size - size))
+                file.flush()
+                longer = mmap.mmap(file.fileno(), new_size)
+        except OSError as error:
+            raise broken(self._journal, error) from None
+        self._free.extend(range(new_size - KEY_BYTES, size - 1, -KEY_BYTES))
+        return longer
 
 
 def read_marks(journal: Path, owner: str) -> frozenset[bytes] | None:
@@ -89,10 +93,7 @@ def read_marks(journal: Path, owner: str) -> frozenset[bytes] | None:
         content = path_of(journal, owner).read_bytes()
     except OSError:
         return None
-    if len(content) != _SIZE or content.startswith(_TOO_MANY):
-        return None
-    places = (content[at : at + KEY_BYTES] for at in range(KEY_BYTES, _SIZE, KEY_BYTES))
-    return frozenset(key for key in places if key != _NOTHING)
+    return frozenset(content[at : at + KEY_BYTES] for at in range(0, len(content), KEY_BYTES)) - {_NOTHING}
 
 
 def remove_marks(journal: Path, owner: str) -> None:

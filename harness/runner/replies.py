@@ -5,6 +5,8 @@ Decides nothing; ``calls`` makes them and ``engine`` reads them.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from harness.records.answers import Response, Usage
@@ -39,3 +41,12 @@ class Counts:
     cached: int = 0
     shared: int = 0
     unpriced: int = 0
+
+
+async def all_of(asked: Sequence[Awaitable[Reply]]) -> list[Reply]:
+    """All replies. When one fails, the others may end (they are paid for) before the failure is passed on."""
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in ended if isinstance(one, Reply)]

@@ -59,7 +59,7 @@ FAULTS = (
     Fault("four runs on one cache", "nothing: each request is claimed by one run, the others wait for its answer", ONCE),
     Fault("SIGTERM", "calls under way are waited for; status `incomplete`, exit code 5", "every answer, in rows too"),
     Fault("SIGINT twice", "calls under way are cut off; status `incomplete`, exit code 5", "every answer that came"),
-    Fault("kill -9", "nothing is written; the same command goes on", "every answer committed before; at most what was in flight is asked again"),
+    Fault("kill -9", "nothing is written; the same command goes on", "every answer committed before; what was in flight, and nothing else, is asked again and counts as money that may have been spent"),
     Fault("kill -9 of a shard", "nothing is written, and `runs merge` names the missing shard; its command goes on", "every answer committed before; at most what was in flight is asked again"),
     Fault("no file descriptors", "calls wait for a free one or the run ends with: raise the limit (ulimit -n), or lower concurrency", ASKED_AGAIN),
 )  # fmt: skip

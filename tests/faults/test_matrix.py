@@ -17,6 +17,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import load_golden
+from harness.runner.cache import ResponseCache
 from harness.runner.merge import find_shards, merge
 from harness.runner.shards import Shard
 from harness.runs import open_run
@@ -354,6 +355,21 @@ def test_kill_9_loses_nothing_that_was_answered(tmp_path):
         summary = go(tmp_path, server.url, 300)
         assert (summary.status, summary.counts) == ("complete", {"v1": {"ok": 300}})
         assert server.served <= 300 + 8  # what was in flight
+
+
+@proves("kill -9")
+def test_kill_9_counts_as_spent_what_was_with_the_server_and_no_other_call(tmp_path):
+    with FaultServer(latency_s=0.2) as server:
+        process = started(child("", tmp_path, server.url, 1000, concurrency=32), server, 200)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        time.sleep(0.1)
+        n_unanswered = server.served - journaled(tmp_path)
+        with ResponseCache(tmp_path / "cache.sqlite", lambda: datetime.now(UTC)) as cache:
+            cache.spent()  # buries the dead
+            found = cache.transact(lambda database: database.execute("SELECT unknown_calls FROM ledger").fetchall())
+        assert n_unanswered <= found[0][0] <= 32  # those that stood ready were claimed too
+    assert not list(tmp_path.glob("*.sent"))
 
 
 @proves("kill -9 of a shard")

@@ -10,7 +10,8 @@ import pytest
 from gating.stored import store_run
 
 from harness.jobs.served import MOST_READ, _snapshot, served_by, snapshot_warnings
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.answers import Stored
+from harness.runner.cache import ResponseCache
 
 KEYS = [f"{at:064x}" for at in range(3)]
 

@@ -15,7 +15,8 @@ from runner_fakes import NOW, Asking, FakeTransport, answer, make_request, run
 from harness.errors import HarnessError
 from harness.records import Limits
 from harness.records.answers import Answer
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.answers import Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.journal import APPLICATION_ID, MIGRATIONS, WritesBack
 from harness.runner.keys import Keys
@@ -250,7 +251,8 @@ def test_two_threads_may_open_and_fill_one_new_file(tmp_path):
 def test_another_process_may_use_the_file_meanwhile(cache):
     script = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from harness.runner.cache import ResponseCache, Stored\n"
+        "from harness.runner.answers import Stored\n"
+        "from harness.runner.cache import ResponseCache\n"
         "with ResponseCache(Path(sys.argv[1]), lambda: datetime.now(UTC)) as c:\n"
         "    c.put_now([(b'k' * 32, Stored(200, b'{}', 1.0), 'm')])\n"
     )
@@ -262,7 +264,7 @@ def test_another_process_may_use_the_file_meanwhile(cache):
 def test_a_cache_that_cannot_be_written_stops_the_run(tmp_path, monkeypatch):
     request = make_request(tmp_path)
     ResponseCache(request.cache_path, lambda: NOW).close()
-    monkeypatch.setattr("harness.runner.cache.INSERT", "INSERT INTO nowhere VALUES (?, ?, ?, ?, ?, ?)")
+    monkeypatch.setattr("harness.runner.answers.INSERT", "INSERT INTO nowhere VALUES (?, ?, ?, ?, ?, ?)")
     with pytest.raises(HarnessError, match="the response cache cannot be used"):
         run(request)
 

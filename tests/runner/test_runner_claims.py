@@ -17,8 +17,10 @@ from runner_fakes import NOW, PRICE, FakeGolden, FakeTransport, make_request, ru
 
 from harness.errors import HarnessError
 from harness.runner import run_eval
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.answers import Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
+from harness.runner.marks import path_of
 from harness.runner.transport import RawResponse
 
 KEY = b"k" * 32
@@ -28,6 +30,12 @@ DEAD.wait()
 
 def opened(tmp_path, run_name="r"):
     return ResponseCache(tmp_path / "c.sqlite", lambda: NOW, run_name)
+
+
+def killed(cache):
+    """What another process sees once this one is gone."""
+    cache._database.execute("UPDATE owners SET pid = ?", (DEAD.pid,))
+    cache._beat_at = time.time()
 
 
 async def claimed(cache, key=KEY, usd=0.5, timeout_s=2.0):
@@ -72,11 +80,78 @@ async def test_an_answer_that_came_before_an_earlier_claim_is_found(tmp_path):
 async def test_claims_of_a_killed_run_are_free_and_may_have_cost_money(tmp_path):
     with opened(tmp_path, "r") as one:
         await claimed(one)
-        one._database.execute("UPDATE owners SET pid = ?", (DEAD.pid,))
-        one._beat_at = time.time()
+        one.sent(KEY)
+        killed(one)
         with opened(tmp_path, "r") as two:
             assert two.spent() == Spent(0.0, 0.5, 0, 100, 1)
             assert await claimed(two) is None
+
+
+async def test_a_killed_run_has_spent_on_nothing_but_what_was_with_the_server(tmp_path):
+    """All its claims counted: twice as many as were under way, since those that stand ready are claimed too."""
+    ready, answered, refused, again, sent = (bytes([n]) * 32 for n in range(1, 6))
+    with opened(tmp_path) as one:
+        for key in (ready, answered, refused, again, sent):
+            await claimed(one, key)
+        for key in (answered, refused, again, sent):
+            one.sent(key)
+        one.ended(answered)
+        await one.put(answered, Stored(200, b"{}", 1.0), "m")  # its claim ends with the next ones that are made
+        one.book(Spent(usd=0.25, tokens=7))
+        one.ended(refused)
+        one.ended(again)
+        one.sent(again)  # before the outcome of its first call was committed
+        one.flush()
+        killed(one)
+        with opened(tmp_path) as two:
+            assert two.spent() == Spent(0.25, 1.0, 7, 200, 2)
+            assert [await claimed(two, key) for key in (ready, refused, again, sent)] == [None] * 4
+            assert list(tmp_path.glob("*.sent")) == [path_of(two.path, two._owner)]
+    assert list(tmp_path.glob("*.sent")) == []
+
+
+async def test_any_number_of_calls_is_marked(tmp_path):
+    keys = [n.to_bytes(32) for n in range(1, 301)]
+    with opened(tmp_path) as one:
+        await asyncio.gather(*(claimed(one, key) for key in keys))
+        for key in keys:
+            one.sent(key)
+        for key in keys[:100]:
+            one.ended(key)
+        killed(one)
+        with opened(tmp_path) as two:
+            assert two.spent().unknown_calls == 200
+
+
+@pytest.mark.parametrize("reason", ["another machine's", "gone"])
+async def test_where_nobody_can_tell_what_was_sent_all_claims_count(tmp_path, reason):
+    with opened(tmp_path) as one:
+        await claimed(one)
+        await claimed(one, b"x" * 32)
+        one.sent(KEY)
+        killed(one)
+        if reason == "gone":
+            path_of(one.path, one._owner).unlink()
+        else:
+            one._database.execute("UPDATE owners SET host = 'elsewhere', beat = 0")
+        with opened(tmp_path) as two:
+            assert two.spent() == Spent(0.0, 1.0, 0, 200, 2)
+
+
+async def test_claims_wait_for_company_while_calls_stand_ready(tmp_path):
+    """Every claim and every answer was a transaction of its own where calls came one by one."""
+    with opened(tmp_path) as cache:
+        await claimed(cache)
+        n_before = cache._database.total_changes
+        waiting = [asyncio.ensure_future(cache.claim(Wanted(bytes([n]) * 32, 0.0, 0), 4)) for n in range(3)]
+        await cache.put(KEY, Stored(200, b"{}", 1.0), "m")
+        assert cache._database.total_changes == n_before + 1  # the answer, at once
+        assert not any(one.done() for one in waiting)
+        assert await claimed(cache, b"x" * 32) is None  # nobody stands ready: all of them, and the answered claim's end
+        assert await asyncio.gather(*waiting) == [None] * 3
+        assert cache._database.total_changes == n_before + 1 + 4 + 1
+        alone = cache.claim(Wanted(b"y" * 32, 0.0, 0), 4)
+        assert await asyncio.wait_for(alone, 2.0) is None  # though no other comes
 
 
 async def test_a_stop_turns_away_who_waits_for_others(tmp_path):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.answers import Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.stored import copies, journal_path
 from harness.runner.stored import store as stores

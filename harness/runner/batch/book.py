@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.runner import claims
+from harness.runner.answers import Stored
 from harness.runner.budget import Amount
-from harness.runner.cache import ResponseCache, Stored
+from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent, Wanted
 
 ABANDONED_S = 3600.0

@@ -16,9 +16,9 @@ import orjson
 from harness.candidates.outcomes import effective_status, may_journal, meaning_of
 from harness.candidates.said import one_line, redacted
 from harness.records.answers import Request
+from harness.runner.answers import Stored
 from harness.runner.bodies import read_json
 from harness.runner.budget import Amount, list_price
-from harness.runner.cache import Stored
 from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.transport import RawResponse, TransportError
