@@ -17,6 +17,7 @@ import orjson
 from harness.errors import FileError
 from harness.files.golden.delimited import ENCODINGS
 from harness.files.golden.json_array import Elements
+from harness.files.golden.jsonl import repeated_key
 from harness.files.text import joined, shortened
 from harness.goldens.imports.flat import NoRow, Row
 
@@ -114,20 +115,26 @@ def lines(path: Path, inner: Path) -> Iterator[tuple[int, Any]]:
             if not line:
                 yield number, NoRow("a blank line")
                 continue
-            try:
-                yield number, orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                yield number, NoRow(f"no JSON: {shortened(error)}")
+            yield number, _value(line)
 
 
 def elements(path: Path, inner: Path) -> Iterator[tuple[int, Any]]:
     """The elements of a JSON array, one after the other, and their numbers from 1."""
     with inner.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for number, (start, end) in enumerate(Elements(path, data).spans(), start=1):
-            try:
-                yield number, orjson.loads(data[start:end])
-            except orjson.JSONDecodeError as error:
-                yield number, NoRow(f"no JSON: {shortened(error)}")
+            yield number, _value(data[start:end])
+
+
+def _value(data: bytes) -> Any:
+    """What one row says; ``NoRow`` where that is no JSON, or says two things under one key."""
+    try:
+        value = orjson.loads(data)
+        repeated = repeated_key(data, value)
+    except orjson.JSONDecodeError as error:
+        return NoRow(f"no JSON: {shortened(error)}")
+    except RecursionError:
+        return NoRow("nested too deep")
+    return value if repeated is None else NoRow(f"a key given twice in one object: {shortened(repeated)}")
 
 
 def whole(path: Path, inner: Path) -> Any:

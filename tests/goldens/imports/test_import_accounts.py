@@ -65,11 +65,14 @@ def write_lines(path, rows):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_line_that_is_no_row_is_counted_with_its_reason(tmp_path, name):
-    path = write_lines(tmp_path / "a.jsonl", [*ROWS[name], '{"id": 7, "text', "", "[1]"])
+    twice = '{"id": 8, "text": "a", "hate": 0, "hate": 1}'
+    path = write_lines(tmp_path / "a.jsonl", [*ROWS[name], '{"id": 7, "text', "", "[1]", twice])
     golden, told = run_import(path, tmp_path)
-    assert (told["rows"], told["items"]) == (5, 2)
+    assert (told["rows"], told["items"]) == (6, 2)
     assert [dict(item.labels) for item in golden.items()] == [{"hate": 1}, {"hate": 0}]
-    assert sorted(why.split(":")[0] for why in told["left_out"]) == ["a blank line", "no JSON", "no JSON object"]
+    assert sorted(why.split(":")[0] for why in told["left_out"]) == [
+        "a blank line", "a key given twice in one object", "no JSON", "no JSON object"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["label-studio", "argilla", "doccano"])
