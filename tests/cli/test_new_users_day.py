@@ -191,11 +191,11 @@ def test_a_new_users_day(moderator, tmp_path, monkeypatch, record_property):
     assert "Never flag ads." in shown
     ci = day.type("ci", "evals/posts.yaml", "--candidate", "v2", "--baseline", "promoted", exit_code=3)
     assert ci.stdout.startswith("REGRESSION: v2 (posts-")  # two runs of one candidate are told apart by their runs
-    assert "ads recall" in ci.stdout.splitlines()[0]
+    assert "Ads recall" in ci.stdout.splitlines()[0]
     comment = (team / "reports" / "ci" / "posts.comment.md").read_text()
     visible = [line for line in comment.splitlines() if line and not line.startswith("<!--")]
     assert "REGRESSION" in visible[0]
-    assert "ads recall" in visible[0]
+    assert "Ads recall" in visible[0]
     assert "buy" not in comment  # ids only, never texts
     assert "<failure" in (team / "reports" / "ci" / "posts.junit.xml").read_text()
 

@@ -104,7 +104,7 @@ def test_what_falls_everywhere_is_not_said_to_show_most_somewhere(tmp_path, chec
     run = story.run(v1_v2({"hate": gold}, {"hate": caught(gold, 420)}))
     tell(
         run,
-        "ovement the same way is seen within language ar, language en, language hi and 1 more alone (exploratory)",
+        "ovement the same way is seen within language ar, en, hi and ko alone (exploratory)",
         never=("most in", "Most in"),
         but=BRIEF,
         absent=() if checks else ("comment", "summary", "gate"),
@@ -485,6 +485,21 @@ def test_the_comment_lists_only_what_changed(tmp_path):
     everywhere({name: found[name] for name in ("html", "md", "xlsx")}, "about the same")
     spam = next(row for row in json.loads(found["json"])["pairs"][0]["rows"] if row["id"] == "spam")
     assert {one["change"] for one in spam["measures"].values()} == {"same"}
+
+
+def test_harm_to_a_language_or_a_critical_category_is_named_behind_whatever_is_worse(tmp_path):
+    """Behind five worse categories a language that lost everything stood in "and 12 more"."""
+    gold = {f"c{number}": np.roll(half(300, 100), 40 * number) for number in range(8)}
+    language = ["ar" if index % 5 == 0 else "en" for index in range(400)]
+    is_ar = np.array(language) == "ar"
+    policy = {
+        name: {"severity": "critical" if name in ("c0", "c1", "c2", "c3", "c4", "c5") else "high"} for name in gold
+    }
+    after = {name: caught(labels, 240) for name, labels in gold.items()}
+    after["c7"] = np.where(is_ar, 0, caught(gold["c7"], 290))
+    run = Story(tmp_path, gold, {"language": language}, policy=policy).run(v1_v2(gold, after))
+    found = tell(run, "In critical categories too: recall of C5.", "In language ar too: recall of C7.", but=BRIEF)
+    everywhere(found, "more, 3 of them critical and 1 in language ar, are worse", but=BRIEF)
 
 
 def test_a_category_is_called_as_the_policy_calls_it_wherever_people_read_of_it(tmp_path):

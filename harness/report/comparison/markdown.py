@@ -366,7 +366,7 @@ def _slice_changes(data: ReportData) -> list[str]:
         if moved:
             lines += ["", *(f"- {markdown_text(one)}" for one in moved)]
         if n_more:
-            lines.append(f"- {plural(n_more, 'more')}")
+            lines.append(f"- and {numbers.count(n_more)} more")
         parts.append("\n".join(lines))
     return parts
 

@@ -132,11 +132,13 @@ def _decision(report: GateReport) -> list[str]:
     decision = decision_of(report)
     if decision is None:
         return []
-    first = f"**{markdown_text(decision_word(decision)[0])}.** {_said(decision_sentence(decision), NOTE_WIDTH)}"
-    parts = [first]
-    for name, told in screen(decision, MOST_TOLD):
-        rows = "\n".join(f"- {_said(one, NOTE_WIDTH)}" for one in told)
-        parts.append(f"**{name}:** {_said(told[0], NOTE_WIDTH)}" if len(told) == 1 else f"**{name}:**\n\n{rows}")
+    told = screen(decision, MOST_TOLD)
+    is_long = sum(len(markdown_text(one)) for _, rows in told for one in rows) > COMMENT_CHARACTERS // 3
+    width = NOTE_WIDTH if is_long else COMMENT_CHARACTERS  # a line that names all critical categories is not cut
+    parts = [f"**{markdown_text(decision_word(decision)[0])}.** {_said(decision_sentence(decision), NOTE_WIDTH)}"]
+    for name, rows in told:
+        lines = "\n".join(f"- {_said(one, width)}" for one in rows)
+        parts.append(f"**{name}:** {_said(rows[0], width)}" if len(rows) == 1 else f"**{name}:**\n\n{lines}")
     return parts
 
 

@@ -5,19 +5,21 @@ Decides wording only; the decision is made in ``gating.findings``, the sentences
 
 from __future__ import annotations
 
-from harness.gating.findings import Decision
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.gating.findings import Decision, Finding
+from harness.report.parts import numbers
 from harness.report.parts.finding_words import (
     NO_OWNER,
-    TOLD,
     Told,
     distinct,
     figure,
     further_items,
     place,
     short_name,
-    told_parts,
-    untold_sentences,
 )
+from harness.report.parts.first_screen import TOLD, of_language, told_parts, untold_sentences
 from harness.report.parts.words import capital, enumerated, plural
 
 _ANSWERS = {
@@ -103,7 +105,7 @@ def _harms(decision: Decision) -> str:
     if worse:
         names = distinct(short_name(one) for one in worse)
         likely = "likely " if all(one.evidence.proof == "likely" for one in worse) else ""
-        parts.append(f"{enumerated(names, 3)} {'is' if len(names) == 1 else 'are'} {likely}worse")
+        parts.append(f"{_worse(worse, names)} {'is' if len(names) == 1 else 'are'} {likely}worse")
     if names := [one for one in distinct(map(short_name, floors)) if one not in map(short_name, worse)]:
         parts.append(f"{enumerated(names, 3)} {'fails its floor' if len(names) == 1 else 'fail their floors'}")
     if any(one.fact == "failures" for one in harms):
@@ -112,6 +114,16 @@ def _harms(decision: Decision) -> str:
     if missed:
         parts.append(f"{plural(len(missed), 'target')} of the policy {'is' if len(missed) == 1 else 'are'} missed")
     return enumerated(parts, 4) or "the gate fails it"
+
+
+def _worse(worse: Sequence[Finding], names: Sequence[str]) -> str:
+    """The first three by name; of the others how many, and what may not be overlooked among them."""
+    rest = {name: one for one in worse if (name := short_name(one)) in names[3:]}
+    languages = [words for one in rest.values() if (words := of_language(one)) is not None]
+    n_critical = sum(one.severity == "critical" for one in rest.values())
+    among = [f"{numbers.count(n_critical)} of them critical"] if n_critical else []
+    among += [f"{numbers.count(n)} in {language}" for language, n in Counter(languages).items()]
+    return enumerated(names, 3) + (f", {enumerated(among, len(among))}," if among else "")
 
 
 def step_sentence(decision: Decision) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, TESTED_METRICS, table_metric
+from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, table_metric
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
-from harness.measure.slices import SMALL_CELL
 from harness.report.parts import numbers
 from harness.report.parts.words import capital, enumerated, outcome_words, plural
 
@@ -34,8 +33,7 @@ GOLD_WORDS = {
 }
 """What the label of items says whose decision changed so."""
 NO_OWNER = "no owner named in the policy"
-TOLD = 5
-"""Findings of a kind that a first screen tells; the rest is counted."""
+EVERYWHERE = "all categories together"
 _OF = {
     "recall": ("violating items", "it catches {} instead of {}"),
     "precision": ("items it flags", "{} are right instead of {}"),
@@ -73,13 +71,18 @@ def place(one: Finding) -> str:
     name = one.name or "violations, all categories together,"
     if one.severity == "critical":
         name += " (critical)"
-    return name if one.slice is None else f"{name} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
+    return name if one.slice is None else f"{name} in {slice_words(one.slice)}"
+
+
+def slice_words(one: tuple[str, str]) -> str:
+    """``language ar``."""
+    return f"{one[0].replace('_', ' ')} {one[1]}"
 
 
 def figure(one: Finding) -> str:
     """What the finding is about: ``recall of Hate in language ar``."""
-    where = one.name or ("all answers" if one.metric == "failure_rate" else "all categories together")
-    where = where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
+    where = one.name or ("all answers" if one.metric == "failure_rate" else EVERYWHERE)
+    where = where if one.slice is None else f"{where} in {slice_words(one.slice)}"
     return f"{metric_words(one.metric)} of {where}" if one.metric else where
 
 
@@ -237,7 +240,7 @@ def lost_sentence(lost: Sequence[Finding]) -> str:
     """Categories of which nothing is known any more, all of them dropped by the candidate, or all by the golden set."""
     one = lost[0]
     many = "" if len(lost) == 1 else f"{plural(len(lost), 'category', 'categories')}: "
-    where = many + enumerated([place(each) for each in lost], TOLD)
+    where = many + enumerated([place(each) for each in lost], 5)
     if one.since is None:
         return f"decides nothing about {where}, which the baseline decides."
     if "set" in one.evidence.names:
@@ -273,7 +276,7 @@ def _check(one: Finding) -> str:
 def _untold(one: Finding) -> str:
     if one.slice is not None:
         few = plural(one.evidence.n or 0, "item")
-        return f"{one.slice[0].replace('_', ' ')} {one.slice[1]} holds too little to test ({few} behind a figure)."
+        return f"{slice_words(one.slice)} holds too little to test ({few} behind a figure)."
     if one.difference is None or not one.difference.is_defined:
         why = "" if one.difference is None or not one.difference.reason else f" ({one.difference.reason})"
         return f"{figure(one)} cannot be compared{why}."
@@ -296,26 +299,6 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
 }
 
 
-def told(findings: Sequence[Finding], shown: int = TOLD) -> list[str]:
-    """The first findings as sentences, then how many more there are and what they are about."""
-    return [one.text for one in told_parts(findings, shown)]
-
-
-def told_parts(findings: Sequence[Finding], shown: int = TOLD) -> list[Told]:
-    """The same, each in two parts; then the slices that say nothing more and have no sentence of their own."""
-    own = [one for one in findings if not one.evidence.restates]
-    said = [finding_told(one) for one in own[:shown]]
-    rest = own[shown:]
-    if rest:
-        said.append(Told(f"And {numbers.count(len(rest))} more: {enumerated(distinct(map(short_name, rest)), 4)}."))
-    told_of = {one.slice for one in own}
-    again = [one.slice for one in findings if one.evidence.restates and one.slice and one.slice not in told_of]
-    places = distinct(f"{name.replace('_', ' ')} {value}" for name, value in again)
-    if places:
-        said.append(Told(f"Movement the same way is seen within {enumerated(places, 3)} alone (exploratory)."))
-    return said
-
-
 def distinct(names: Iterable[str]) -> list[str]:
     """Each name once, in order: a figure that moved and also fails its floor has one name."""
     return list(dict.fromkeys(names))
@@ -326,40 +309,3 @@ def short_name(one: Finding) -> str:
     if one.fact in ("target_missed", "target_open"):
         return f"target of {figure(one)}"
     return figure(one) if one.metric else place(one)
-
-
-def _checked(checks: Sequence[Finding]) -> list[str]:
-    """What checks are about, each figure once: ``recall of Hate (margin and floor)`` where several ask about it."""
-    kinds: dict[str, list[str]] = {}
-    for one in checks:
-        kinds.setdefault(figure(one), []).append(one.evidence.names[0])
-    return [f"{name} ({enumerated(distinct(asked))})" if len(asked) > 1 else name for name, asked in kinds.items()]
-
-
-def untold_sentences(findings: Sequence[Finding]) -> list[str]:
-    """What cannot be told, one sentence for each kind of it."""
-    said = []
-    for metric in (name for name in TESTED_METRICS if name != "fpr"):
-        names = [one.name for one in findings if one.fact == "untold" and one.slice is None and one.metric == metric]
-        if names:
-            categories = plural(len(names), "category", "categories")
-            said.append(
-                f"Whether {metric_words(metric)} moved in {categories} ({enumerated(names, 3)}): the intervals hold "
-                "losses and gains of more than 2 points."
-            )
-    unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]
-    if unjudged:
-        checks = plural(len(unjudged), "check")
-        said.append(f"{checks} of the gate could not be evaluated: {enumerated(_checked(unjudged), 3)}.")
-    others = [one for one in findings if one.fact in ("target_open", "check") and one not in unjudged]
-    said += told(others, 2)
-    slices: dict[str, list[str]] = {}
-    for one in findings:
-        if one.fact == "untold" and one.slice is not None:
-            slices.setdefault(one.slice[0], []).append(one.slice[1])
-    for name, values in slices.items():
-        said.append(
-            f"Recall in {name.replace('_', ' ')} {enumerated(values, 3)}: fewer than {SMALL_CELL} violating items "
-            "stand behind each figure."
-        )
-    return said

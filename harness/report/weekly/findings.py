@@ -17,7 +17,7 @@ from harness.gating.findings.pair import importance
 from harness.gating.findings.records import Cause
 from harness.gating.findings.stored import NEWLY, evidence_alone
 from harness.measure.compare import Comparison
-from harness.report.parts.finding_words import told
+from harness.report.parts.first_screen import told
 from harness.report.weekly.acknowledged import PRODUCTION
 from harness.report.weekly.data import CategoryRow, Movement
 from harness.report.weekly.paired import likely_moves
