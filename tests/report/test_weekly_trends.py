@@ -4,6 +4,7 @@ import re
 import zipfile
 
 import pytest
+from stories import Story, caught, half
 from weekly_cases import MODEL, History
 
 from harness.report.parts.xlsx import write_workbook
@@ -12,6 +13,7 @@ from harness.report.weekly.collect import collect
 from harness.report.weekly.data_sheet import trend_sheets
 from harness.report.weekly.page import render_page
 from harness.report.weekly.plots import trend_plot
+from harness.report.weekly.titles import trend_title
 
 
 def test_trends_break_at_other_labels_and_missed_weeks_and_mark_new_versions(tmp_path):
@@ -53,3 +55,14 @@ def test_trends_break_at_other_labels_and_missed_weeks_and_mark_new_versions(tmp
     assert drawn.count('class="version"') == 2
     assert "New versions: <b>2026-W41</b> temperature unset became 0.7" in page
     assert trend_plot(data, "recall") is not None
+
+
+def test_the_trend_of_one_category_that_stayed_counts_nothing(tmp_path):
+    """It said that none of 1 category moved."""
+    story = Story(tmp_path, {"hate": half(100, 100)})
+    for week in ("2026-W42", "2026-W43"):
+        story.run({"main": {"hate": caught(story.gold["hate"], 90)}}, week=week)
+    data = story.weekly()
+    assert (
+        trend_title("recall", data.series[:1], data.week, dict(data.names)) == "Recall of Hate did not move this week."
+    )

@@ -52,12 +52,11 @@ def trend_title(metric: str, shown: Sequence[Series], week: str, names: dict[str
         if point.week == week and point.is_flagged:
             ways["rose" if point.result.value > point.before else "fell"].append(names[one.category])
     told = [f"{way} in {enumerated(found, 4)}" for way, found in ways.items() if found]
-    many = plural(len(shown), "category", "categories")
-    return (
-        f"{METRIC_NAMES[metric]} {' and '.join(told)} this week."
-        if told
-        else f"{METRIC_NAMES[metric]}: none of {many} moved this week."
-    )
+    if told:
+        return f"{METRIC_NAMES[metric]} {' and '.join(told)} this week."
+    if len(shown) == 1:
+        return f"{METRIC_NAMES[metric]} of {names[shown[0].category]} did not move this week."
+    return f"{METRIC_NAMES[metric]}: none of {len(shown)} categories moved this week."
 
 
 def trend_finding(name: str, series: Series, judged: Judgement | None, week: str) -> str:

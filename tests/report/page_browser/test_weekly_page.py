@@ -59,3 +59,16 @@ def test_arrow_keys_read_the_weeks_of_a_chart(browser, weekly):
     assert chart.locator("output").inner_text() == ""
     assert chart.locator("g.pt title").first.text_content().startswith("2026-W42")
     page.close()
+
+
+def test_on_paper_the_headline_begins_on_the_first_page_and_no_column_is_a_strip(browser, weekly):
+    """A long headline left the first page empty, and targets of precision stood in a column of six letters."""
+    page = browser.new_page(viewport={"width": 700, "height": 1000})
+    page.goto(weekly.as_uri())
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.querySelector('.verdict')).breakInside") == "auto"
+    cells = "#targets td[data-label=Target], #targets td[data-label=Items]"
+    widths = page.evaluate(f"[...document.querySelectorAll('{cells}')].map((one) => one.clientWidth)")
+    assert len(widths) == 8
+    assert min(widths) >= 85
+    page.close()
