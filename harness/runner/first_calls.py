@@ -1,7 +1,8 @@
 """Whether an endpoint's set-up is wrong, told from what became of the first requests to it.
 
 Decides when a run is not worth going on with: the first ten requests that were begun, not the first ten that ended, all
-failed alike, and nothing was ever answered. One quick refusal in four therefore ends no run.
+failed for few reasons (one in three may be another: behind one address several servers may refuse, each in its words),
+and nothing was ever answered. One quick refusal in four therefore ends no run.
 """
 
 from __future__ import annotations
@@ -9,12 +10,29 @@ from __future__ import annotations
 import re
 
 FIRST = 10
-_VARYING = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
+REQUESTS_A_REASON = 3
+_VARYING = re.compile(r"\[item text\]|\[redacted\]|[\w+/=.:-]*\d[\w+/=.:-]*|[\w+/=-]{16,}", re.ASCII)
+_QUOTED = re.compile(r"(['\"`]).*\1")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
-def alike(reason: str) -> str:
-    """A reason without what varies from one request to the next: numbers, and the hexadecimal of ids."""
-    return _VARYING.sub("#", reason)
+def words(reason: str) -> frozenset[str]:
+    """What a reason says, without what varies from one request to the next: ids, numbers, times, what is quoted.
+
+    >>> sorted(words("no model 'x' (request req_01HXYZ, at 2026-11-23T12:00:00Z)"))
+    ['at', 'model', 'no', 'request']
+    """
+    return frozenset(_WORD.findall(_QUOTED.sub(" ", _VARYING.sub(" ", reason)).casefold()))
+
+
+def is_alike(reason: str, other: str) -> bool:
+    """Whether two reasons are one: at least half of their words are the same.
+
+    >>> is_alike("no such model (request 7)", "no such model (request 8)"), is_alike("no such model", "bad word")
+    (True, False)
+    """
+    one, two = words(reason), words(other)
+    return 2 * len(one & two) >= len(one | two)
 
 
 class FirstCalls:
@@ -50,12 +68,16 @@ class FirstCalls:
         return len(self._ends) == self._n and self.same_reason() is not None
 
     def same_reason(self) -> str | None:
-        """Why every request that was begun failed, where all ended alike; None where they did not."""
+        """Why every request that was begun failed, where they did so for few reasons; None where they did not."""
         if self.is_proven or not self._ends or len(self._ends) < min(self._n_begun, self._n):
             return None
-        if "" in self._ends.values() or len({alike(reason) for reason in self._ends.values()}) != 1:
-            return None
-        return self._ends[min(self._ends)]
+        kinds: list[str] = []
+        for _, reason in sorted(self._ends.items()):
+            if not reason:
+                return None
+            if not any(is_alike(reason, one) for one in kinds):
+                kinds.append(reason)
+        return "; or: ".join(kinds) if len(kinds) <= max(1, len(self._ends) // REQUESTS_A_REASON) else None
 
     def __len__(self) -> int:
         return len(self._ends)

@@ -27,10 +27,11 @@ ASKED_AGAIN = "every answer; the same command asks only for what is missing"
 FAULTS = (
     Fault("400, 403, 413 or 422 for one item", "outcome `rejected` with the server's words; asked once", "all items: the row counts as the fallback"),
     Fault("400, 403, 413 or 422 for every item", "the run ends within ten items with the server's words, exit code 1", "what was answered before"),
+    Fault("refusals of all that differ", "ids, times and texts in them make no other reason, nor do two or three servers with words of their own: the run ends as above", "what was answered before"),
     Fault("404 for one item", "outcome `error`: status 404", ITEM),
     Fault("401 once", "nothing: asked again", ONCE),
     Fault("401 for every item", "the run ends at once: the key is not accepted, exit code 1", "what was answered before"),
-    Fault("400 to 404 or a spent quota, from some item on", "after ten alike in a row an answered item is asked again; refused too, the run ends with the server's words, exit code 1", ASKED_AGAIN),
+    Fault("400 to 404 or a spent quota, from some item on", "after ten in a row an answered item is asked again; refused too, the run ends with the server's words, exit code 1", ASKED_AGAIN),
     Fault("403 for many texts in a row", "outcome `rejected` each; an answered item is asked again after 10, 20, 40, ... of them, and the run goes on", "all items: the rows count as the fallback"),
     Fault("429 with Retry-After", "nothing but time; progress says what holds calls back", ONCE),
     Fault("500, 502, 503 or 529 once", "nothing: asked again", ONCE),

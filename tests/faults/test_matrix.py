@@ -113,6 +113,26 @@ def test_a_refusal_of_every_item_ends_the_run(tmp_path, status):
     assert "cannot take this" in str(caught.value)
 
 
+@proves("refusals of all that differ")
+@pytest.mark.parametrize("n_answered", [0, 50])
+def test_refusals_that_differ_end_the_run(tmp_path, n_answered):
+    seen = [0]
+
+    def script(text, attempt):
+        seen[0] += 1
+        gateway = failure(403, f"Your account may not do this. Request req_{seen[0]:x}XpQz, {text}")
+        return (
+            (failure(404, f"acme-1 is not served (at {text})") if seen[0] % 2 else gateway)
+            if seen[0] > n_answered
+            else None
+        )
+
+    with FaultServer(script) as server, pytest.raises(HarnessError, match="status 40"):
+        go(tmp_path, server.url, 400)
+    assert server.served <= n_answered + 40
+    assert journaled(tmp_path) == n_answered
+
+
 @proves("401 for every item")
 def test_a_key_that_is_not_accepted_ends_the_run_at_once(tmp_path):
     with FaultServer(lambda text, attempt: failure(401, "bad key sk-key-of-the-tests")) as server:
