@@ -13,6 +13,8 @@ import sys
 HELP_COLUMNS = (80, 100)
 """Widths that a text is kept for; the last one serves wider terminals too (``max_content_width``)."""
 FALLBACK_COLUMNS = 80
+YOUNG_OBJECTS = 50_000
+"""So many new objects before Python looks for cycles among them; while a command is loaded nearly all stay."""
 
 
 def main() -> None:
@@ -26,6 +28,9 @@ def main() -> None:
             pass
         else:
             return
+    import gc
+
+    gc.set_threshold(YOUNG_OBJECTS)
     from harness.cli import main as run
 
     run()

@@ -8,9 +8,23 @@ of what their servers sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
-BLOCK_CODES = re.compile(
+
+class Words:
+    """A pattern that is compiled when something is searched for it: most commands meet no failure."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    @cached_property
+    def search(self) -> Callable[[str], re.Match[str] | None]:
+        """Search a text."""
+        return re.compile(self._pattern).search
+
+
+BLOCK_CODES = Words(
     r"content_?(?:filter|polic|moderation|safety|block|violation|risk|security|inspection|restricted|exists_risk)"
     r"|moderation_?(?:block|fail|error|reject|flag)|^(?:content_)?moderation$|^safety$|^moderated$"
     r"|data_?inspection|sensitive|safety_?(?:violation|system|block|filter|check|setting|error)"
@@ -21,7 +35,7 @@ BLOCK_CODES = re.compile(
 )
 """Codes by which providers and gateways say that a filter stopped a call: matched on lower case with underscores."""
 
-NO_BLOCK_CODE = re.compile(
+NO_BLOCK_CODE = Words(
     r"unavailable|timeout|not_?found|unsupported|internal|rate_?limit|quota|account|disabled|case_?sensitive|configur"
 )
 NUMERIC_BLOCKS = frozenset({"1301", "1026", "1027", "10013", "10014", "2016", "2017"})
@@ -29,7 +43,7 @@ NUMERIC_BLOCKS = frozenset({"1301", "1026", "1027", "10013", "10014", "2016", "2
 BLOCK_STATUSES = frozenset({446, 451})
 """446: a gateway's guardrail; 451: unavailable for legal reasons, used for censorship."""
 
-BLOCK_SENTENCES = re.compile(
+BLOCK_SENTENCES = Words(
     r"content (?:management|filter\w*|moderation|safety|security|exists risk|policy|violat)|content_filter"
     r"|(?:usage|use|safety|content|community|moderation|acceptable use) (?:polic\w+|guidelines?|terms|rules)"
     r"|violat\w+ .{0,40}(?:polic|guideline|terms|rules|safety|community)"
@@ -47,7 +61,7 @@ BLOCK_SENTENCES = re.compile(
     r"|responsible ai|prohibited_content|blocked by (?:our|the) (?:safety|content|guard)"
     r"|敏感|不安全|违规|違規|违反|审核|审查|内容安全|風險|风险|不合规|不適切|ポリシーに違反|有害|부적절|유해|정책.{0,6}위반"
 )
-SET_UP_CODES = re.compile(
+SET_UP_CODES = Words(
     r"^invalid_?(?:api_?key|authentication|auth|token|organization)|authentication_?(?:error|failed|fails)"
     r"|unauthori[sz]ed|unauthenticated"
     r"|api_?key_?(?:invalid|not_?found|expired|missing|disabled)|access_?denied|permission_?(?:denied"
@@ -58,7 +72,7 @@ SET_UP_CODES = re.compile(
     r"|invalid_?subscription|not_?authorized|no_?permission|billing_?disabled|service_?disabled"
     r"|unknown_?model|invalid_?model"
 )
-SET_UP_SENTENCES = re.compile(
+SET_UP_SENTENCES = Words(
     r"(?:incorrect|invalid|missing|expired|wrong|no valid|unknown|disabled) (?:x-)?(?:api[ -]?key|auth\w*"
     r"|access token|credentials?|token provided|subscription key)"
     r"|api[ -]?key (?:is )?(?:not valid|invalid|expired|missing|not found|was reported)"
@@ -74,19 +88,19 @@ SET_UP_SENTENCES = re.compile(
     r"|access denied due to|request not allowed"
     r"|decommissioned|need to enable|must be verified|verify your organi[sz]ation"
 )
-ACCOUNT = re.compile(
+ACCOUNT = Words(
     r"(?:account|organi[sz]ation|project|workspace|subscription|team|access|key)\b[^.]{0,60}"
     r"\b(?:terminated|suspended|disabled|deactivated|banned|blocked|restricted|locked|deleted|expired|flagged)"
     r"|access_terminated|account_(?:deactivated|disabled|suspended|overdue|blocked|banned)"
 )
 """The account is blocked, not the text: what else sounds like a filter is then none."""
-QUOTA_CODES = re.compile(
+QUOTA_CODES = Words(
     r"insufficient_?(?:user_?)?(?:quota|balance|credits?|funds)|billing_?(?:hard_?limit|not_?active)"
     r"|credit_?balance|out_?of_?credits"
     r"|payment_?required|arrearage|exceeded_?current_?quota|quota_?exhausted|not_?enough_?(?:balance"
     r"|credits?)|billing_?error"
 )
-QUOTA_SENTENCES = re.compile(
+QUOTA_SENTENCES = Words(
     r"(?:exceeded your current quota.{0,60}billing|insufficient (?:balance|credits?|funds|quota)"
     r"|credit balance is too low|out of credits"
     r"|not enough (?:balance|credits?)"
@@ -95,33 +109,33 @@ QUOTA_SENTENCES = re.compile(
     r"|reached your specified (?:\w+ )?(?:api )?usage limits|out of (?:call volume|bandwidth) quota|key limit exceeded"
     r"|余额不足|欠费|requires more credits)"
 )
-DAILY = re.compile(
+DAILY = Words(
     r"per[ _-]?day|daily|tokens_per_day|requests_per_day|\b[tr]pd\b|per_?month|monthly|weekly|per_?week|per 24 ?h"
     r"|today's|free-models-per-day|(?:calls|requests|tokens) ?/ ?(?:day|month)"
 )
 """Words of limits that do not return within a run."""
-PER_MINUTE = re.compile(r"per_?minute")
-NOTHING_ALLOWED = re.compile(r"\blimit: 0\b(?!\.)")
+PER_MINUTE = Words(r"per_?minute")
+NOTHING_ALLOWED = Words(r"\blimit: 0\b(?!\.)")
 """Gemini names every limit a quota: the identifier of one says for how long, and its size whether there is any."""
 
-RETRY_CODES = re.compile(
+RETRY_CODES = Words(
     r"overload|rate_?limit|throttl|resource_?exhausted|too_?many_?requests|server_?error"
     r"|internal_?(?:error|server|failure)"
     r"|unavailable|timed?_?out|engine_?|capacity|model_?not_?ready|try_?again|gateway|system_?busy"
     r"|server_?busy|model_?timeout|model_?error"
 )
-RETRY_SENTENCES = re.compile(
+RETRY_SENTENCES = Words(
     r"rate limit|too many requests|(?:is|currently|temporarily) (?:overloaded|unavailable|loading|busy)"
     r"|try again (?:later|in )|model is loading"
 )
-UNREAD_CODES = re.compile(r"json_validat\w*_failed|failed_generation|tool_use_failed|output_parse_failed")
+UNREAD_CODES = Words(r"json_validat\w*_failed|failed_generation|tool_use_failed|output_parse_failed")
 """The model answered, and the server could not read that as it was asked to (Groq's JSON mode)."""
-TOO_LONG_CODES = re.compile(
+TOO_LONG_CODES = Words(
     r"context_?(?:length|size|window)|string_above_max|(?:request|payload|entity|input|prompt|body|content"
     r"|message)_?too_?(?:large|long)"
     r"|exceed_context|tokens?_(?:limit_)?exceed|max_?context|length_?exceed|request_size"
 )
-TOO_LONG_SENTENCES = re.compile(
+TOO_LONG_SENTENCES = Words(
     r"context[ _-]?(?:length|window|size)|too (?:long|large|many (?:input )?tokens)|maximum (?:input"
     r"|prompt|sequence|request|allowed)? ?(?:length|size|tokens)"
     r"|(?:exceed\w*|longer than|larger than|greater than|beyond) .{0,60}(?:tokens|length|size|limit of \d"
@@ -129,7 +143,7 @@ TOO_LONG_SENTENCES = re.compile(
     r"|less than \d+ (?:input )?tokens"
     r"|reduce the length|range of input length|input length|token (?:count|limit).{0,40}exceed|string too long"
 )
-OWN_LIMIT = re.compile(r"max_(?:completion_|output_)?tokens.{0,20}(?:too large|too high|must be|at most|less than)")
+OWN_LIMIT = Words(r"max_(?:completion_|output_)?tokens.{0,20}(?:too large|too high|must be|at most|less than)")
 RETRIED_STATUSES = frozenset({408, 409, 423, 425, 429, 498, 499})
 SET_UP_STATUSES: Mapping[int, str] = {
     401: "the key was not accepted",

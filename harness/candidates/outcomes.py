@@ -37,6 +37,7 @@ from harness.candidates.failure_words import (
     TOO_LONG_CODES,
     TOO_LONG_SENTENCES,
     UNREAD_CODES,
+    Words,
 )
 from harness.candidates.meanings import Kind, Meaning
 from harness.candidates.said import Said, one_line, said_in
@@ -94,7 +95,7 @@ def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Ki
     return "rejected"
 
 
-def _any(pattern: re.Pattern[str], codes: list[str]) -> bool:
+def _any(pattern: Words, codes: list[str]) -> bool:
     return any(pattern.search(code) for code in codes)
 
 

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import time
+from functools import cached_property
 from pathlib import Path
 
 import orjson
@@ -33,13 +34,7 @@ class PictureDigests:
     """
 
     def __init__(self, folder: Path, cache_dir: Path | None = None) -> None:
-        if cache_dir is None:
-            import platformdirs
-
-            cache_dir = Path(platformdirs.user_cache_dir("moderation-harness"))
-        name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
-        self._path = cache_dir / "pictures" / f"{name}.json"
-        self._kept = self._read()
+        self._folder, self._cache_dir = folder, cache_dir
         self._found: dict[str, tuple[list[int], str]] = {}
         self._n_bytes = 0
 
@@ -72,7 +67,16 @@ class PictureDigests:
             mine.write_bytes(orjson.dumps(self._found))
             mine.replace(self._path)
 
-    def _read(self) -> dict[str, list[object]]:
+    @cached_property
+    def _path(self) -> Path:
+        import platformdirs  # most sets have no pictures
+
+        cache_dir = self._cache_dir or Path(platformdirs.user_cache_dir("moderation-harness"))
+        name = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:32]
+        return cache_dir / "pictures" / f"{name}.json"
+
+    @cached_property
+    def _kept(self) -> dict[str, list[object]]:
         with contextlib.suppress(OSError, ValueError):
             kept = orjson.loads(self._path.read_bytes())
             if isinstance(kept, dict):

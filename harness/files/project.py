@@ -8,7 +8,6 @@ declared default shows more of a text than a log may hold.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +101,8 @@ def find_project(start: Path) -> Project | None:
 
 
 def _tables(path: Path) -> dict[str, Any]:
+    import tomllib  # most folders declare nothing
+
     text = read_text(path, what="file of defaults").text if path.stat().st_size else ""
     try:
         return tomllib.loads(text)

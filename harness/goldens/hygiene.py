@@ -13,7 +13,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from html.entities import html5
 
 from harness.candidates.normalise import INVISIBLE
 from harness.files.text import words
@@ -123,6 +122,8 @@ def has_entities(text: str) -> bool:
     """Whether a text holds HTML entities that stand for characters."""
     if "&" not in text:
         return False
+    from html.entities import html5
+
     return any(one[1] is None or f"{one[1]};" in html5 for one in _ENTITY.finditer(text))
 
 

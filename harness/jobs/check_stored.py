@@ -18,7 +18,9 @@ from harness.files.kinds import Doubt
 from harness.files.policy import load_policy
 from harness.files.prompts import load_prompt
 from harness.files.rules import load_rules
+from harness.jobs.policy_identity import policy_identity
 from harness.records import Loaded, Policy, Prompt, RuleSet, RunMeta
+from harness.runs.folder import RunFolder, input_text
 from harness.runs.listing import list_runs
 
 
@@ -69,10 +71,8 @@ def _differs(kind: str, current: Loaded[Any] | GoldenSet, meta: RunMeta, place: 
     """Whether another hash stands for another text; a text that was not kept counts as another one."""
     if isinstance(current, GoldenSet):
         return True  # its hash leaves out already what changes nothing
-    from harness.runs.reader import open_run  # loads pyarrow
-
     try:
-        text = open_run(meta.run_id, runs_dir).input_text(place)
+        text = input_text(RunFolder(runs_dir).child(meta.run_id), meta, place)
     except (HarnessError, OSError):
         return False
     if text is None:
@@ -97,16 +97,10 @@ def _rules_meaning(rules: RuleSet) -> Any:
     return dataclasses.replace(rules, description="", rules=kept)
 
 
-def _policy_meaning(policy: Policy) -> Any:
-    from harness.jobs.run import policy_identity  # loads what runs
-
-    return policy_identity(policy)
-
-
 _READERS: Mapping[str, tuple[Callable[[Path], Loaded[Any]], Callable[[Any], Any]]] = {
     "prompt": (load_prompt, _prompt_meaning),
     "rules": (load_rules, _rules_meaning),
-    "policy": (load_policy, _policy_meaning),
+    "policy": (load_policy, policy_identity),
 }
 _WORDS: Mapping[str, tuple[str, str]] = {
     "prompt": ("prompt", "another text"),

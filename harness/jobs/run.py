@@ -7,7 +7,6 @@ to the readers, deciding to ``candidates``, carrying out to ``runner``.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from harness.files.evals import LoadedEval, Shelf, load_eval
 from harness.files.golden.sets import GoldenSet
 from harness.files.kinds import kind_of
 from harness.files.pictures import DATA_URL
+from harness.jobs.policy_identity import policy_identity
 from harness.jobs.run_options import RunOptions
 from harness.records import CategoryFacts, Eval, Loaded, Policy, PolicyFacts
 from harness.records.answers import Candidate
@@ -33,7 +33,6 @@ from harness.runner import (
     run_eval,
 )
 from harness.runner.transport import Transport
-from harness.runs.canonical import canonical_json
 
 if TYPE_CHECKING:
     from harness.embedded import EmbeddedServer
@@ -165,17 +164,6 @@ def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> Eval:
     """The eval with only the chosen candidates."""
     spec = loaded.eval.value
     return dataclasses.replace(spec, candidates={name: one for name, one in spec.candidates.items() if name in chosen})
-
-
-IDENTIFYING = ("id", "name", "definition", "allowed", "parent", "kind", "levels", "cut")
-"""What of a category can change a label or a decision; owners, targets, severities and prevalences cannot."""
-
-
-def policy_identity(policy: Policy) -> str:
-    """Hash of what a label or a prompt can depend on; comments and crosswalks are not part of it."""
-    categories = [{name: getattr(one, name, None) for name in IDENTIFYING} for one in policy.categories]
-    content = {"policy": policy.policy, "version": policy.version, "categories": categories}
-    return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
 def policy_facts(policy: Loaded[Policy]) -> PolicyFacts:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, without_password
+from harness.records import RunMeta
 from harness.runs.index import (
     CHANGED_FOLDER,
     FEWEST_RUNS,
@@ -22,7 +23,7 @@ from harness.runs.index import (
     is_worth_writing,
     read_index,
 )
-from harness.runs.layout import META_FILE
+from harness.runs.layout import INPUTS_FOLDER, META_FILE
 
 
 class RunFolder:
@@ -168,6 +169,14 @@ class RunFolder:
             self._filesystem.invalidate_cache()
             if self._filesystem.exists(self._root):
                 self._filesystem.rm(self._root, recursive=True)
+
+
+def input_text(folder: RunFolder, meta: RunMeta, kind: str) -> str | None:
+    """The text of an input of the run in a folder as it was (``prompt:v1``, ``policy``); None when it was not kept."""
+    described = meta.inputs.get(kind)
+    stored = described.stored if described is not None else None
+    content = folder.read(f"{INPUTS_FOLDER}/{stored}", is_inside=True) if stored else None
+    return None if content is None else content.decode("utf-8", "replace")
 
 
 def open_address(address: str) -> tuple[Any, str]:

@@ -21,10 +21,9 @@ from harness.errors import HarnessError
 from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
 from harness.runs.arrow import matrix_of, members_of, number_array, numpy_of, places_of, string_array
-from harness.runs.folder import RunFolder, is_remote
+from harness.runs.folder import RunFolder, input_text, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
-    INPUTS_FOLDER,
     ITEMS_FILE,
     META_FILE,
     OLD_PREFIX,
@@ -267,10 +266,7 @@ class Run:
 
     def input_text(self, kind: str) -> str | None:
         """The text of an input as it was (``prompt:v1``, ``policy``); None when it was not kept."""
-        described = self.meta.inputs.get(kind)
-        stored = described.stored if described is not None else None
-        content = self._folder.read(f"{INPUTS_FOLDER}/{stored}", is_inside=True) if stored else None
-        return None if content is None else content.decode("utf-8", "replace")
+        return input_text(self._folder, self.meta, kind)
 
     def rows(self, candidate: str, columns: Sequence[str]) -> pa.Table:
         """The rows of one candidate; each has the same number, and they lie together.

@@ -1,6 +1,8 @@
 """Check looks at what files do, not only at their form: each case passed it, or was refused without the way out."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from projects import CARD, EVAL, ITEMS, MODELS, POLICY, PROMPT, RULES, write_project
@@ -163,6 +165,24 @@ def test_a_providers_own_spelling_is_known_to_it_alone(tmp_path, provider, own):
     assert param_doubts(load_models(path)) == []
     path.write_text(f"models:\n  m: {{provider: openai, api_key_env: ACME_KEY, model: n, params: {{{params}}}}}\n")
     assert len(param_doubts(load_models(path))) == len(own.split())
+
+
+CHECK = """
+import sys
+from harness.jobs.check import check_paths
+said = "\\n".join(map(str, check_paths(sys.argv[1:2], runs_dir=sys.argv[2]).warnings))
+assert "policy.yaml: still says version 3" in said and "rules.yaml: still says version 1" in said, said
+assert not {"pyarrow", "harness.jobs.run", "platformdirs", "html.entities"} & set(sys.modules), sorted(sys.modules)
+"""
+
+
+def test_a_changed_text_is_compared_without_what_reads_tables_or_makes_runs(ran):
+    """Reading one text of a run loaded Arrow: a third of the time and 36 MB, in each check after an edit."""
+    folder, runs, _ = ran
+    (folder / "policy.yaml").write_text(POLICY.replace("Attacks people because", "Insults people because"))
+    (folder / "rules.yaml").write_text(RULES.replace("casino", "kasino"))
+    done = subprocess.run([sys.executable, "-c", CHECK, folder, runs], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from harness.jobs.run import policy_identity
+from harness.jobs.policy_identity import policy_identity
 from harness.measure.comparable import version_differences
 from harness.records import Category, Policy, Target
 from tests.gating.stored import store_run
