@@ -77,6 +77,15 @@ BATCH_FAULTS = (
     Fault("batch: kill -9 at any point", "nothing is written; the same command finds the batch and goes on", ONCE),
 )  # fmt: skip
 
+STORE_FAULTS = (
+    Fault("store: unreachable, or no such bucket, at the beginning", "one message with the store's words, exit code 1", "nothing is asked"),
+    Fault("store: lost on the way", "status `complete`, and a warning: what was answered is kept on this machine", "every answer; the next command with this `--cache` puts it there"),
+    Fault("store: the right to write is lost", "status `complete`, and a warning with the store's words", "every answer; the next command with this `--cache` puts it there"),
+    Fault("store: a part is damaged", "one message that names the object: move it away; exit code 1, and no answer of it is used (pages and accounts have checksums)", "nothing is asked; all other parts, and the part as it is"),
+    Fault("store: two machines at one time", "nothing: each asks what the other has not put there yet", "every answer, once; what both asked in the same minute is paid for by both"),
+    Fault("store: kill -9 of a run", "nothing is written; the next command with this `--cache` puts there what was answered", "every answer committed before; at most what was in flight is asked again"),
+)  # fmt: skip
+
 RAY_FAULTS = (
     Fault("ray: the package is missing", "one message that names the extra, exit code 1", "nothing is asked"),
     Fault("ray: no cluster at the address", "one message within seconds, exit code 1", "nothing is asked"),
@@ -104,5 +113,5 @@ right to mount one (root, or a container with CAP_SYS_ADMIN); without it, or wit
 def page() -> str:
     """The page of the docs."""
     return INTRODUCTION + "".join(
-        f"| {one.name} | {one.seen} | {one.kept} |\n" for one in (*FAULTS, *BATCH_FAULTS, *RAY_FAULTS)
+        f"| {one.name} | {one.seen} | {one.kept} |\n" for one in (*FAULTS, *BATCH_FAULTS, *STORE_FAULTS, *RAY_FAULTS)
     )

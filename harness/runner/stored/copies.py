@@ -82,9 +82,10 @@ class Copy:
         try:
             with FileLock(self._path.with_suffix(".lock")):
                 JournalStore(self.address, self._path).put()
-        except HarnessError as error:
+        except (HarnessError, OSError) as error:
+            why = error.message if isinstance(error, HarnessError) else error
             return (
-                f"what was answered could not be put to {self.address} ({error.message}): it is kept on this machine, "
+                f"what was answered could not be put to {self.address} ({why}): it is kept on this machine, "
                 "and the next command with this --cache puts it there"
             )
         return None
@@ -108,7 +109,7 @@ class Copy:
                 store = JournalStore(self.address, self._path)
                 store.put()
                 store.fetch()
-        except HarnessError:
+        except (HarnessError, OSError):
             return
 
     def _joined(self) -> None:

@@ -1,11 +1,13 @@
 """One object of a journal on a store: answers and accounts that one machine has put there, never changed again.
 
-Decides the form, Parquet that DuckDB and pandas read too, and what is no part. An account is what a run had spent
-between two parts; it has the name of the part it was first put in, so that whoever reads it twice counts it once.
+Decides the form, Parquet that DuckDB and pandas read too, and what is no part: pages and accounts have checksums, since
+one wrong bit made another answer of one. An account is what a run had spent between two parts; it has the name of the
+part it was first put in, so that whoever reads it twice counts it once.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,15 +34,16 @@ SCHEMA = pa.schema(
     ]
 )
 BATCH = 4_096
-_ABOUT = b"moderation-harness journal 1"
+_ABOUT, _SUM = b"moderation-harness journal 1", b"moderation-harness journal 1 checksum"
 
 
 def write_part(path: Path, answers: Iterable[Sequence[Answer]], accounts: Accounts) -> None:
     """Write a part; answers come in batches, and no answer comes twice from here."""
     plain = {origin: {run: list(spent) for run, spent in runs.items()} for origin, runs in accounts.items()}
-    about = {_ABOUT: orjson.dumps(plain)}
+    said = orjson.dumps(plain)
+    schema = SCHEMA.with_metadata({_ABOUT: said, _SUM: str(zlib.crc32(said))})
     seen: set[bytes] = set()
-    with pq.ParquetWriter(path, SCHEMA.with_metadata(about), compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for rows in answers:
             new = {row[0]: row for row in rows if row[0] not in seen}
             seen.update(new)
@@ -56,10 +59,13 @@ def read_part(source: Any) -> tuple[Iterator[list[Answer]], Accounts]:
         ValueError: It is none, or is damaged.
     """
     try:
-        file = pq.ParquetFile(source)
-        about = (file.schema_arrow.metadata or {}).get(_ABOUT)
+        file = pq.ParquetFile(source, page_checksum_verification=True)
+        stored = file.schema_arrow.metadata or {}
+        about = stored.get(_ABOUT)
         if about is None or not file.schema_arrow.equals(SCHEMA, check_metadata=False):
             raise ValueError("it has other columns than a part of a journal")
+        if stored.get(_SUM) != str(zlib.crc32(about)).encode():
+            raise ValueError("what it says of money is damaged")
         said = orjson.loads(about)
         accounts = {
             origin: {run: Spent(*map(_number, spent)) for run, spent in runs.items()} for origin, runs in said.items()
@@ -70,11 +76,15 @@ def read_part(source: Any) -> tuple[Iterator[list[Answer]], Accounts]:
 
 
 def _batches(file: pq.ParquetFile) -> Iterator[list[Answer]]:
+    n_left = file.metadata.num_rows
     try:
         for batch in file.iter_batches(BATCH):
+            n_left -= len(batch)
             yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
     except (pa.ArrowException, OSError) as error:
         raise ValueError(" ".join(str(error).split())[:200]) from None
+    if n_left:
+        raise ValueError("it holds fewer answers than it says")
 
 
 def _number(value: Any) -> Any:

@@ -86,7 +86,7 @@ class JournalStore:
                 self._put(name, _rows(database, first, last), _accounts(database, name))
                 database.execute("UPDATE store_parts SET is_put = 1 WHERE name = ?", (name,))
             if waiting:
-                with suppress(FileNotFoundError):  # another machine is packing
+                with suppress(FileNotFoundError, ValueError):  # another machine packs, or a part is damaged: see fetch
                     self._pack(database)
 
     def _taken(self, database: sqlite3.Connection, names: Sequence[str]) -> bool:
@@ -182,7 +182,15 @@ class JournalStore:
             with reached(self.address):
                 self._filesystem.invalidate_cache()
                 entries = self._filesystem.ls(self._root, detail=True)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if "does not exist" in str(
+                error
+            ):  # the bucket itself, and not the folder in it: no store makes one by a typo
+                raise HarnessError(
+                    f"{self.address}: cannot be reached: {error}",
+                    allowed="an address in a bucket (or container) that is there",
+                    next_step="correct --cache, or make the bucket",
+                ) from None
             return {}
         found = {entry["name"].rsplit("/", 1)[-1]: int(entry["size"] or 0) for entry in entries}
         return {name: size for name, size in found.items() if name.endswith(ENDING)}
