@@ -282,6 +282,8 @@ class ResponseCache:
         finally:
             if self._marks is not None:
                 self._marks.close()
+                if self._beat_at is None:  # it could not even sign on
+                    remove_marks(self.path, self._owner)
             claims.end(self._owner)
             self._back.end()
             self._database.close()

@@ -201,6 +201,7 @@ async def test_a_journal_locked_for_good_is_named(tmp_path, monkeypatch):
         with pytest.raises(HarnessError, match="wait until the other process is done"):
             await cache.put(KEY, Stored(200, b"{}", 1.0), "m")
         other.close()
+    assert not list(tmp_path.glob("*.sent"))
 
 
 def test_a_lost_write_ahead_file_is_said(tmp_path):
