@@ -5,8 +5,9 @@ fall, a likely fall in a critical category, a likely fall in a declared slice, m
 is decided no longer, and a likely rise of what production's samples say. And when it closes: the value is no
 longer likely worse than before the fall, which asks for two things, as a test of few items forgives anything:
 at least half of the fall is regained, and what is still missing is no more than chance explains (score test, one-sided
-5%). On another golden set nothing can be compared: only a rise that is flagged there (in a slice: likely there), and at
-least half as large, closes it. A slice of what fell as a whole in the same week is told by the whole while it is open.
+5%). On another golden set nothing can be compared: only a rise that is flagged or proven on pairs there (in a slice:
+likely there), and at least half as large, closes it. A slice of what fell as a whole in the same week is told by the
+whole while it is open.
 """
 
 from __future__ import annotations
@@ -173,8 +174,9 @@ def ledger(
     """
     found: list[Entry] = []
     for figure, points in series:
-        own = {one.week: one for one in moves if one.figure == figure and not one.is_better}
-        found += _entries(figure, points, own)
+        own = [one for one in moves if one.figure == figure]
+        falls, rises = ({one.week: one for one in own if one.is_better is way} for way in (False, True))
+        found += _entries(figure, points, falls, rises)
     answered = {(one.key, one.since): one for one in acknowledged}
     found = [replace(one, acknowledged=answered.get((one.key, one.answered_since))) for one in found]
     return tuple(sorted(found, key=lambda one: (one.closed is not None, one.since, one.key)))
@@ -210,7 +212,9 @@ def _tells_of_production(wider: Entry, one: Entry) -> bool:
     return wider.category is None and wider.metric == one.metric and one.severity != "critical"
 
 
-def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, PairedMove]) -> Iterable[Entry]:
+def _entries(
+    figure: Figure, points: Sequence[WeekPoint], falls: dict[str, PairedMove], rises: dict[str, PairedMove]
+) -> Iterable[Entry]:
     category, metric, part = figure
     current: Entry | None = None
     by_week = {one.week: one for one in points}
@@ -249,18 +253,19 @@ def _entries(figure: Figure, points: Sequence[WeekPoint], falls: dict[str, Paire
             current = replace(
                 current, fell_again=point.week, is_own=current.is_own or (fall is not None and fall.is_own)
             )
-        if _is_recovered(current, point):
+        if _is_recovered(current, point, rises.get(point.week)):
             yield replace(current, closed=point.week)
             current = None
     if current is not None:
         yield current
 
 
-def _is_recovered(entry: Entry, point: WeekPoint) -> bool:
+def _is_recovered(entry: Entry, point: WeekPoint, rise: PairedMove | None) -> bool:
     size = abs(entry.before - entry.then.value)
     sign = -1 if entry.metric in BETTER_LOWER else 1
     if not entry.is_comparable:
-        return point.is_flagged and sign * (point.result.value - point.before) >= size / 2
+        is_paired = rise is not None and rise.is_proven and abs(rise.after.value - rise.before.value) >= size / 2
+        return is_paired or (point.is_flagged and sign * (point.result.value - point.before) >= size / 2)
     missing = sign * (entry.before - point.result.value)
     if missing > size / 2:
         return False

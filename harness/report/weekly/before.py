@@ -18,7 +18,7 @@ from harness.report.weekly.changes import changes_between
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, Change, LabelSplit
 from harness.report.weekly.items import Shared
-from harness.report.weekly.paired import against_itself
+from harness.report.weekly.paired import Pair, against_itself
 from harness.runs import Run
 
 SPLIT_SHOWN = 0.005
@@ -33,7 +33,7 @@ class Before:
         run: The run; likewise.
         changes: What changed since.
         is_comparable: Whether both rest on the same labels.
-        paired: The candidate against itself; None where the items differ.
+        pair: The candidate against itself; None where that cannot be told.
         shared: The run, the candidate, and where in both runs the shared items are; None without any.
         splits: A change of labels taken apart.
         n_split: Items that this rests on.
@@ -43,10 +43,20 @@ class Before:
     run: Run | None = None
     changes: tuple[Change, ...] = ()
     is_comparable: bool = True
-    paired: Comparison | None = None
+    pair: Pair | None = None
     shared: Shared | None = None
     splits: tuple[LabelSplit, ...] = ()
     n_split: int = 0
+
+    @property
+    def paired(self) -> Comparison | None:
+        """The comparison of the pair."""
+        return None if self.pair is None else self.pair.compared
+
+    @property
+    def same_items(self) -> Run | None:
+        """The run before, where it holds the same items and labels."""
+        return None if self.pair is None or self.pair.n_shared is not None else self.run
 
 
 def before_of(source: WeeklySource, names: Mapping[str, str]) -> Before:
@@ -66,7 +76,7 @@ def before_of(source: WeeklySource, names: Mapping[str, str]) -> Before:
         before,
         changes,
         is_comparable,
-        against_itself(before, run, candidate) if is_comparable else None,
+        against_itself(before, run, candidate),
         shared,
         *(((), 0) if is_comparable or shared is None else (_splits(run, shared, names), len(shared[2]))),
     )

@@ -179,15 +179,15 @@ def _judged(source: WeeklySource) -> _Judged:
     lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
     rows = category_rows(source, names, series, before.paired, lost)
     critical = {one for one in run.categories if run.meta.policy.category(one).severity == "critical"}
-    movements = movements_of(week, names, series, before.paired, before.week, critical)
+    movements = movements_of(week, names, series, before.pair, before.week, critical)
     production = production_of(source.production, run.meta.policy, week, source.n_weeks)
     about = {row.id: About(row.name, row.severity, row.owner) for row in rows}
-    operating = operating_of(source, about, before.run if before.paired is not None else None)
+    operating = operating_of(source, about, before.same_items)
     findings = week_findings(
         run,
         candidate,
         before.run,
-        before.paired,
+        before.pair,
         rows,
         movements,
         told,

@@ -90,7 +90,7 @@ def cause_between(source: WeeklySource, movements: Sequence[Movement], changes: 
         CauseEvidence(
             behind(fingerprint),
             tuple(one.phrase for one in changes if one.kind in OWN_KINDS),
-            tuple(one.phrase for one in changes if one.kind == "golden_set"),
+            (),  # a movement is one over the same labels
             tuple(one.phrase for one in changes if one.kind == "sample"),
             _control_evidence(source, movements),
         )

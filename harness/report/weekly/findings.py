@@ -16,11 +16,10 @@ from harness.gating.findings.memory import Entry
 from harness.gating.findings.pair import importance
 from harness.gating.findings.records import Cause
 from harness.gating.findings.stored import NEWLY, evidence_alone
-from harness.measure.compare import Comparison
 from harness.report.parts.first_screen import told
 from harness.report.weekly.acknowledged import PRODUCTION
 from harness.report.weekly.data import CategoryRow, Movement
-from harness.report.weekly.paired import likely_moves
+from harness.report.weekly.paired import Pair, likely_moves
 from harness.report.weekly.production import Production, production_findings
 from harness.report.weekly.silence import is_silence, lost_findings
 from harness.runs import Run
@@ -34,7 +33,7 @@ def week_findings(
     run: Run,
     candidate: str,
     before: Run | None,
-    compared: Comparison | None,
+    pair: Pair | None,
     rows: Sequence[CategoryRow],
     movements: Sequence[Movement],
     entries: Sequence[Entry],
@@ -49,9 +48,9 @@ def week_findings(
     by_id = {row.id: row for row in rows}
     found = [_movement(one, candidate, by_id, cause, since) for one in movements]
     told: set[tuple[str | None, str | None]] = {(one.category, one.metric) for one in movements}
-    if compared is not None and before is not None:
-        pair = pair_findings(evidence_of(before[candidate], run[candidate], comparison=compared))
-        kept = [*(one for one in pair if one.fact in _FROM_PAIRS), *likely_moves(pair, told)]
+    if pair is not None:
+        of_pair = pair_findings(evidence_of(pair.before[candidate], pair.run[candidate], comparison=pair.compared))
+        kept = [*(one for one in of_pair if one.fact in _FROM_PAIRS), *likely_moves(of_pair, told)]
         found += [_since(one, candidate, since, cause) for one in kept]
     else:
         found += [one for one in pair_findings(evidence_alone(run, candidate, None)) if one.fact in _FROM_PAIRS]

@@ -14,7 +14,7 @@ from harness.measure.compare import Comparison
 from harness.report.weekly import sentences
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Movement, Series
-from harness.report.weekly.paired import proven_moves
+from harness.report.weekly.paired import Pair, proven_moves
 from harness.report.weekly.series import point_at
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
@@ -66,7 +66,7 @@ def movements_of(
     week: str,
     names: Mapping[str, str],
     series: tuple[Series, ...],
-    paired: Comparison | None,
+    pair: Pair | None,
     previous_week: str | None,
     critical: Set[str],
 ) -> tuple[Movement, ...]:
@@ -74,13 +74,16 @@ def movements_of(
     found = [_flag(one, week, names) for one in series]
     kept = [one for one in found if one is not None]
     flagged = {(one.category, one.metric) for one in kept}
-    if paired is not None and previous_week is not None:
+    if pair is not None and previous_week is not None:
+        paired = pair.compared
         for category, metric, one, p_holm in proven_moves(paired):
             if (category, metric) in flagged:
                 continue
             moved = paired.categories[category]
             newly = {name: len(moved.newly.get(name, ())) for name in _DIRECTIONS}
-            sentence = sentences.paired_sentence(names[category], metric, one.difference, newly, previous_week)
+            sentence = sentences.paired_sentence(
+                names[category], metric, one.difference, newly, previous_week, pair.n_shared
+            )
             kept.append(
                 Movement(
                     week,

@@ -21,13 +21,14 @@ from harness.errors import HarnessError
 from harness.gating.findings import Finding, evidence_of, pair_findings
 from harness.gating.findings.memory import PairedMove
 from harness.gating.findings.pair import SAME_WITHIN, is_better
-from harness.measure.comparable import require_same
+from harness.measure.comparable import require_same, shared_positions, version_differences
 from harness.measure.compare import Comparison, compare
 from harness.measure.decisions import decisions
 from harness.records.evals import ALPHA
 from harness.report.weekly.data import METRIC_NAMES
 from harness.report.weekly.operating import point_changes, tested_points
 from harness.runs import Run
+from harness.runs.rejudged import rejudged
 
 FAILURES, LOST = "failure_rate", "lost_category"
 """Figures of the ledger that no chart shows: the share of unusable answers, and of items decided in a category."""
@@ -35,7 +36,7 @@ FAILURES, LOST = "failure_rate", "lost_category"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What moved between two runs and the ledger needs: every harm that a week tells, and rises in slices."""
+    """What moved between two runs and the ledger needs: every harm that a week tells, and rises."""
 
     category: str | None
     metric: str
@@ -61,13 +62,44 @@ class Move:
         )
 
 
-def against_itself(before: Run, run: Run, candidate: str) -> Comparison | None:
-    """The candidate against itself last time; None where the items differ."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """The candidate against itself in the run before.
+
+    Attributes:
+        before: The run before, by the labels of now.
+        run: This week's run, over the same items.
+        compared: The comparison.
+        n_shared: Items that both runs hold, where golden set, policy or categories differ; None for all.
+    """
+
+    before: Run
+    run: Run
+    compared: Comparison
+    n_shared: int | None = None
+
+
+def against_itself(before: Run, run: Run, candidate: str) -> Pair | None:
+    """The candidate against itself last time, over the same labels; None for another sample, and for no item in common.
+
+    Where golden set, policy or categories differ, both runs are read over what they share by the labels of now: else
+    nobody is told what the candidate did in the week of a new golden set.
+    """
+    old, new, n_shared = before, run, None
     try:
         require_same(before, run)
     except HarnessError:
-        return None
-    return compare(before[candidate], run[candidate], n_resamples=200)  # only tests of McNemar and WGS are read
+        kept = tuple(one for one in run.categories if one in before.categories)
+        if not kept or not (version_differences(before, run) or set(run.categories) != set(before.categories)):
+            return None
+        try:
+            at_old, at_new = shared_positions(before, run)
+        except HarnessError:
+            return None
+        old, new = rejudged(before, run, at_old, at_new, kept)
+        n_shared = len(at_new)
+    # only tests of McNemar and WGS are read
+    return Pair(old, new, compare(old[candidate], new[candidate], n_resamples=200), n_shared)
 
 
 def proven_moves(compared: Comparison) -> Iterator[tuple[str, str, PairedResult, float]]:
@@ -140,22 +172,22 @@ def share_of(n_with: float, n: float) -> MetricResult:
 
 
 def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
-    """What moved from one run to the next, ready to be kept: the harm that its week told, and rises in slices."""
+    """What moved from one run to the next, ready to be kept: the harm that its week told, and rises."""
     lost = tuple(
         Move(category, LOST, None, share_of(1, 1), share_of(0, 1), True, False)
         for category in lost_between(before, run, candidate)
     )
-    compared = against_itself(before, run, candidate)
-    if compared is None:
+    pair = against_itself(before, run, candidate)
+    if pair is None:
         return lost
-    proven = [one for one in proven_moves(compared) if not is_better(one[1], one[2].difference.value)]
+    proven = [(*one, is_better(one[1], one[2].difference.value)) for one in proven_moves(pair.compared)]
     found = [
-        Move(category, metric, None, result.baseline, result.candidate, True, False)
-        for category, metric, result, _ in proven
+        Move(category, metric, None, result.baseline, result.candidate, True, is_rise)
+        for category, metric, result, _, is_rise in proven
     ]
-    findings = pair_findings(evidence_of(before[candidate], run[candidate], comparison=compared))
+    findings = pair_findings(evidence_of(pair.before[candidate], pair.run[candidate], comparison=pair.compared))
     found += [move for one in findings if (move := _counted(one)) is not None]
-    for one in likely_moves(findings, {(category, metric) for category, metric, *_ in proven}):
+    for one in likely_moves(findings, {(category, metric) for category, metric, *_, is_rise in proven if not is_rise}):
         if one.metric is None or one.before is None or one.after is None:
             continue
         if one.kind == "harm" or one.slice is not None:
@@ -164,7 +196,7 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
             found.append(
                 Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain", is_own)
             )
-    points = tested_points(run, point_changes(before, run, candidate))
+    points = tested_points(run, point_changes(before, run, candidate)) if pair.n_shared is None else {}
     found += [
         Move(category, metric, None, one.result.baseline, one.result.candidate, True, False)
         for (category, metric), one in points.items()

@@ -64,18 +64,26 @@ def summary_sentence(movements: Sequence[Movement]) -> str:
     return f"{numbers.count(len(movements))} figures moved: {'; '.join(told)}."
 
 
-def paired_sentence(name: str, metric: str, difference: MetricResult, newly: Mapping[str, int], since: str) -> str:
-    """A proven paired difference that the chart does not flag."""
+def paired_sentence(
+    name: str,
+    metric: str,
+    difference: MetricResult,
+    newly: Mapping[str, int],
+    since: str,
+    n_shared: int | None = None,
+) -> str:
+    """A proven paired difference that the chart does not flag; ``n_shared`` items where the labels are others."""
     told = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY[metric])
-    if metric == "precision" and (newly["wrongly_flagged"] > newly["cleared"]) is (difference.value > 0):
+    fewer_wrong = newly["cleared"] - newly["wrongly_flagged"]
+    if metric == "precision" and fewer_wrong * difference.value <= 0:  # wrong flags alone do not explain it
         right = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY["recall"])
         told += f"; of what is flagged rightly, {right}"
     verb = "rose" if difference.value > 0 else "fell"
-    return (
-        f"{METRIC_NAMES[metric]} of {name} {verb} by {points_text(difference.value)} "
-        f"[{numbers.points(difference.low)}, {numbers.points(difference.high)}] on the same items as in {since} "
-        f"({told}): small on the chart, but not chance."
-    )
+    said = f"{METRIC_NAMES[metric]} of {name} {verb} by {points_text(difference.value)} "
+    said += f"[{numbers.points(difference.low)}, {numbers.points(difference.high)}] on "
+    if n_shared is not None:
+        return f"{said}the {plural(n_shared, 'item')} shared with {since}, by the labels of now ({told})."
+    return f"{said}the same items as in {since} ({told}): small on the chart, but not chance."
 
 
 def _q(value: float) -> str:

@@ -1,0 +1,90 @@
+"""Odd weeks of real teams: a new golden set, another policy, weeks left out, clocks that are wrong."""
+
+import numpy as np
+import pytest
+from stories import Story, caught, half, tell_week
+
+from harness.errors import HarnessError
+from harness.measure.comparable import require_same, shared_positions
+from harness.runs.rejudged import rejudged
+
+GOLD = half(200, 200)
+POLICY = {"hate": {"owner": "policy-hate", "target": {"recall": 0.5}}}
+
+
+def weeks(story, *counts, first=42, wrong=10):
+    """One run a week, each catching so many; None for a week without a run."""
+    for number, n in enumerate(counts):
+        if n is not None:
+            decided = {name: caught(gold, n, wrong) for name, gold in story.gold.items()}
+            story.run({"main": decided}, week=f"2026-W{first + number}")
+
+
+def test_a_fall_in_the_week_of_a_new_golden_set_is_told_and_remembered(tmp_path):
+    """NEW LABELS, and nobody was asked: "labels 0.0, candidate -30.0 points" stood in the fourth line, once."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.gold, story.golden_version = {"hate": half(190, 210)}, 2
+    weeks(story, 130, 130, first=44)
+    fell = (
+        "Recall of Hate fell by 31.6 points [-38.5, -25.4] on the 400 items shared with 2026-W43, by the labels of now"
+    )
+    tell_week(story, "2026-W44", fell, "MORE HARM MISSED", "Golden set g v1 became g v2", never=("the chart,",))
+    asked = story.weekly("2026-W44").asks[0]
+    assert (asked.owner, len(asked.items)) == ("policy-hate", 60)
+    tell_week(story, "2026-W45", "ecall of Hate fell in 2026-W44, from 100.0% to 68.4%, and is not repaired")
+
+
+def test_labels_alone_are_no_fall_of_the_candidate(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 150, 150)
+    decided = {"main": {"hate": caught(GOLD, 150, 10)}}
+    story.gold, story.golden_version = {"hate": half(250, 150)}, 2
+    story.run(decided, week="2026-W44")
+    tell_week(story, "2026-W44", "NEW LABELS", never=("MORE HARM", "fell by"))
+    assert not [one for one in story.weekly("2026-W44").findings if one.fact == "moved"]
+
+
+def test_a_fall_under_another_policy_is_told(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.policy, story.policy_version = {"hate": {**POLICY["hate"], "definition": "Other words."}}, 2
+    weeks(story, 130, first=44)
+    tell_week(story, "2026-W44", "MORE HARM MISSED", "Recall of Hate fell by 30.0 points")
+
+
+def test_a_fall_beside_a_category_that_is_new_is_told(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.gold, story.golden_version = {"spam": half(100, 300), "hate": GOLD}, 2
+    weeks(story, 130, first=44)
+    tell_week(
+        story, "2026-W44", "MORE HARM MISSED", "Recall of Hate fell by 30.0 points", never=("Recall of Spam fell",)
+    )
+
+
+def test_a_fall_that_pairs_proved_is_repaired_where_pairs_prove_the_rise(tmp_path):
+    """Precision fell by 2.4 points; on other labels it rose by as much, and was "not repaired" for a year."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 180, 180, 120)
+    story.gold, story.golden_version = {"hate": half(190, 210)}, 2
+    weeks(story, 118, 175, first=45)
+    assert [one.key for one in story.weekly("2026-W45").ledger if one.is_open] == ["hate.precision", "hate.recall"]
+    assert not [one for one in story.weekly("2026-W46").ledger if one.is_open]
+    tell_week(story, "2026-W46", "of what is flagged rightly, 0 newly missed, 57 newly caught", never=("NOT REPAIRED",))
+
+
+def test_two_runs_are_read_over_what_they_share(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD}, {"language": ["de", "en"] * 200})
+    old = story.run({"main": {"hate": caught(GOLD, 150)}}, week="2026-W42")
+    relabelled = np.r_[np.zeros(20, int), GOLD[20:]]
+    story.gold, story.golden_version = {"spam": GOLD, "hate": relabelled}, 2
+    new = story.run({"main": {"spam": GOLD, "hate": caught(relabelled, 100)}}, week="2026-W43")
+    with pytest.raises(HarnessError, match="not comparable"):
+        require_same(old, new)
+    before, after = rejudged(old, new, *shared_positions(old, new), ("hate",))
+    require_same(before, after)
+    assert before.y_true.tolist() == after.y_true.tolist() == relabelled[:, None].tolist()
+    assert before.candidate("main").y_pred[:, 0, 0].tolist() == caught(GOLD, 150).tolist()
+    assert after.candidate("main").y_pred[:, 0, 0].tolist() == caught(relabelled, 100).tolist()
+    assert before.slices.keys() == {"language"}
