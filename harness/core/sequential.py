@@ -25,7 +25,6 @@ from harness.core.wgs import PSEUDO_COUNT, wgs_statistic
 
 LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)  # shares of the fixed, seeded order
 _GRID, _REACH = 1201, 8.0  # points and standard deviations of the numerical integration
-_BETS = np.linspace(0.05, 0.95, 19)
 
 Spending = Callable[[float, float], float]
 

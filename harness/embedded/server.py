@@ -117,11 +117,6 @@ class EmbeddedServer:
         return self._weights.name if self._weights else ""
 
     @property
-    def model_sha256(self) -> str:
-        """Sha256 of the model file; empty before the file was found."""
-        return self._weights.sha256 if self._weights else ""
-
-    @property
     def is_running(self) -> bool:
         """Whether the child is alive and has said where it listens."""
         return bool(self._url) and self._process is not None and self._process.poll() is None

@@ -28,7 +28,6 @@ _NAMED = 3
 
 NUMBERS = ("weight", "meta.sample.inclusion_probability", "meta.sample.views")
 """Columns that are numbers in CSV too, where all other cells are text."""
-_STRUCTURED = ("images", "context", "votes")
 NUMBER, EMPTY, CUT, LIKE_LIST, DOTTED, SPACED, ROUNDED = (
     "a number or true/false, which comes back as text",
     "an empty value, which comes back as none",
