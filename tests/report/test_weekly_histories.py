@@ -88,3 +88,39 @@ def test_two_runs_are_read_over_what_they_share(tmp_path):
     assert before.candidate("main").y_pred[:, 0, 0].tolist() == caught(GOLD, 150).tolist()
     assert after.candidate("main").y_pred[:, 0, 0].tolist() == caught(relabelled, 100).tolist()
     assert before.slices.keys() == {"language"}
+
+
+def test_a_category_under_another_id_is_told_from_its_namesake(tmp_path):
+    """ "The golden set holds no violating item of Spam", above a table in which Spam had 100."""
+    story = Story(tmp_path, {"hate": GOLD, "spam": half(100, 300)})
+    weeks(story, 90, 90)
+    story.gold, story.golden_version = {"hate": GOLD, "junk": half(100, 300)}, 2
+    story.policy["junk"] = {"name": "Spam"}
+    weeks(story, 90, first=44)
+    tell_week(story, "2026-W44", "he golden set holds no violating item of Spam (spam) any more")
+
+
+def test_a_run_before_the_weeks_that_are_shown_is_compared_with(tmp_path):
+    """ "This is the first week with a run", and the ledger held a fall since this very week."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 180, first=10)
+    weeks(story, 120, first=40)
+    says = ("MORE HARM MISSED", "Recall of Hate fell by 30.0 points", "No complete run of main in 2026-W11, 2026-W12")
+    tell_week(story, None, *says, never=("first week", "FIRST WEEK", "small on the chart"))
+    assert story.weekly(n_weeks=1).word == "MORE HARM MISSED"
+
+
+def test_a_missed_week_blames_nothing_where_nothing_moved(tmp_path):
+    """It said that what moved may have moved then, and that nothing moved."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 180, 180, None, 180)
+    tell_week(story, None, "No complete run of main in 2026-W44.", "STEADY", never=("what moved may have moved then",))
+
+
+def test_a_past_week_says_nothing_of_a_later_run_that_broke(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 180, 180)
+    broken = {"main": ["error" if at % 2 else "ok" for at in range(400)]}
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W44", outcomes=broken)
+    tell_week(story, "2026-W43", "STEADY", never=("INVALID", "2026-W44"))
+    assert [one.word for one in story.weekly().banners] == ["INVALID"]

@@ -139,6 +139,11 @@ def _moved(one: Finding) -> Told:
 
 def _still_open(one: Finding) -> str:
     """A fall of an earlier week that nobody repaired or answered for."""
+    if one.metric == "lost_category" and one.after is not None and not one.after.n:
+        return (
+            f"the golden set holds no violating item of {one.name} since {one.since}: whether it is caught, nobody can "
+            "say."
+        )
     before, then = one.before, one.evidence.then
     is_of_production = one.fact == "production"
     share: Callable[[float | None], str] = numbers.rate if is_of_production else numbers.share

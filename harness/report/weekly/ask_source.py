@@ -16,6 +16,7 @@ from harness.report.weekly.operations import Operations
 from harness.runs import RunMeta
 
 NO_OWNER = "no owner named in the policy"
+GOLDEN_OWNER = "golden-set owner"
 SILENT, MOVED, OPEN_SINCE, BELOW, LATER = -10, 0, 5, 10, 25
 """Ranks: what nothing is known of, falls of this week, falls still open, targets missed, and from where on it may take
 four weeks; the severity is added."""

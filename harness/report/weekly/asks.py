@@ -14,7 +14,7 @@ from harness.gating.log import MOST_CANDIDATES
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence, lost_sentence
 from harness.report.parts.words import capital, enumerated, plural
-from harness.report.weekly.ask_source import LATER, MOVED, OPEN_SINCE, SILENT, AskSource
+from harness.report.weekly.ask_source import GOLDEN_OWNER, LATER, MOVED, OPEN_SINCE, SILENT, AskSource
 from harness.report.weekly.asks_falls import asks_of_figures
 from harness.report.weekly.data import Ask, CategoryRow, Judgement
 from harness.report.weekly.ledger import ENGINEERING, OPERATIONS
@@ -24,7 +24,6 @@ from harness.report.weekly.silence import TOLD as LOST_TOLD
 from harness.report.weekly.weeks import monday
 from harness.runs import RunMeta
 
-GOLDEN_OWNER = "golden-set owner"
 MOST_OPEN = 3
 """Open targets of one owner that are asks of their own."""
 MIN_WITNESSES = 3

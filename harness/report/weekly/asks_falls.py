@@ -16,7 +16,7 @@ from harness.gating.findings.stored import NEWLY
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence, metric_words
 from harness.report.parts.words import capital, enumerated, plural
-from harness.report.weekly.ask_source import BELOW, MOVED, NO_OWNER, OPEN_SINCE, SILENT, AskSource
+from harness.report.weekly.ask_source import BELOW, GOLDEN_OWNER, MOVED, NO_OWNER, OPEN_SINCE, SILENT, AskSource
 from harness.report.weekly.data import METRIC_NAMES, Ask, CategoryRow
 from harness.report.weekly.ledger import ENGINEERING, OPERATIONS, entry_figure
 from harness.report.weekly.paired import FAILURES, LOST
@@ -159,6 +159,10 @@ def _not_recovered(source: AskSource, entries: Sequence[Entry]) -> Ask:
         todo = "look at the raw answers"
     text = f"{figures} {'has' if is_one else 'have'} not recovered since {one.since}: {todo}, or "
     text += f"{_answer(source, entries)}."
+    if one.metric == LOST and not one.now.n:  # the set dropped it, not the candidate
+        text = f"The golden set holds no violating item of {source.names.get(one.category or '', one.category or '')} "
+        text += f"since {one.since}: add items, or {_answer(source, entries)}."
+        return Ask(SILENT, one.answers or GOLDEN_OWNER, text, one.category, since=one.since)
     if one.metric in (FAILURES, LOST):
         rank = SILENT if one.metric == LOST else OPEN_SINCE + source.severity(one.category)
         return Ask(rank, ENGINEERING, text, one.category, "engineering", one.since)

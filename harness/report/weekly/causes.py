@@ -150,7 +150,8 @@ def headline_of(
     found += lost_sentences(told)
     silent = [one for one in told if one.kind == "open" and is_silence(one)]
     found += [finding_sentence(one) for one in silent[:MOST_OPEN]]
-    found += missing_runs(source, previous_week)
+    has_moved = bool(movements) or any(one.kind == "harm" for one in told)
+    found += missing_runs(source, previous_week, has_moved=has_moved)
     found += [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
     found += falls[: sentences.TOLD]
     still = [one for one in told if one.kind == "open" and not is_silence(one)]

@@ -58,7 +58,8 @@ class WeeklySource:
         previous: The run before it, with its week.
         control_run: This week's run of the control.
         control_previous: The control's run of the week of ``previous``.
-        unusable: Whole runs of this week and later that are incomplete or invalid, and that no later run made good.
+        unusable: Whole runs of this week (and later ones, where no week was chosen) that are incomplete or invalid, and
+            that no later run made good.
         missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
         first_week: First week in which this golden-set version was run.
         votes: Agreement, teams and disputes, where the golden set has votes.
@@ -159,7 +160,7 @@ def collect(
     run = opened_run(this.of[reported])
     assert run is not None
     metrics = point_metrics(run, points)
-    earlier = [one for one in by_week.values() if one.week < chosen and reported in one.of]
+    earlier = [one for one in long.values() if one.week < chosen and reported in one.of]  # shown or not
     before = earlier[-1] if earlier else None
     previous = opened_run(before.of[reported]) if before else None
     return WeeklySource(
@@ -177,7 +178,7 @@ def collect(
         control_run=opened_run(this.of.get(control_name)) if control_name else None,
         control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
         damaged=tuple(damaged),
-        unusable=tuple(one for one in metas if week_of(one) >= chosen and _is_wanting(one, metas)),
+        unusable=tuple(one for one in metas if _is_of(week_of(one), chosen, wanted) and _is_wanting(one, metas)),
         remembered=remembered,
         moves=tuple(moves),
         followed=_followed(remembered, reported, moves, runs_dir),
@@ -300,6 +301,11 @@ def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str |
 def _elsewhere(runs_dir: str) -> str | None:
     """The folder of runs, where commands would look elsewhere."""
     return None if runs_dir == RUNS_DIR else runs_dir
+
+
+def _is_of(week: str, chosen: str, wanted: str | None) -> bool:
+    """Whether a broken run belongs in the report: of its week, and of later ones where nobody asked for a past week."""
+    return week == chosen or (wanted is None and week > chosen)
 
 
 def _is_wanting(meta: RunMeta, metas: Sequence[RunMeta]) -> bool:

@@ -54,7 +54,7 @@ def week_findings(
         found += [_since(one, candidate, since, cause) for one in kept]
     else:
         found += [one for one in pair_findings(evidence_alone(run, candidate, None)) if one.fact in _FROM_PAIRS]
-    found += [] if before is None else lost_findings(before, run, candidate, since)
+    found += [] if before is None else lost_findings(before, run, candidate, since, names)
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
     found += [_open(one, candidate, names) for one in entries if one.is_open and one.since < week]
     found += [_since(one, candidate, since, cause) for one in at_points]

@@ -120,7 +120,7 @@ def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
     one = None if scored is None else scored.categories.get(category)
     n_violating, n_not, _ = summary.gold.get(category, (0, 0, 0))
     if not n_violating:
-        return share_of(0, 1)  # the golden set asks nothing about it
+        return MetricResult(0.0, 0.0, 0.0, 0)  # the golden set asks nothing about it: of no item
     n_decided = 0.0 if one is None else float(one.tp + one.fp + one.fn + one.tn)
     return share_of(n_decided, n_violating + n_not)
 
@@ -131,11 +131,16 @@ def entry_value(one: Entry, value: float) -> str:
 
 
 def names_of(source: WeeklySource) -> dict[str, str]:
-    """Category id -> name, also of categories that nobody decided, or that only an earlier run knew."""
+    """Category id -> name, also of categories that nobody decided, or that only an earlier run knew.
+
+    An earlier category whose name another has now (it was renamed in the policy's ids) is told apart by its id.
+    """
     found: dict[str, str] = {}
     for meta in (*(meta for _, meta in source.remembered), source.run.meta):
         found |= {one: meta.policy.category_name(one) for one in meta.categories}
-    return found
+    current = {found[one] for one in source.run.categories}
+    kept = set(source.run.categories)
+    return {one: f"{name} ({one})" if one not in kept and name in current else name for one, name in found.items()}
 
 
 def entry_place(one: Entry, names: Mapping[str, str]) -> str:

@@ -81,8 +81,15 @@ def movements_of(
                 continue
             moved = paired.categories[category]
             newly = {name: len(moved.newly.get(name, ())) for name in _DIRECTIONS}
+            point = point_at(series, category, metric, week)
             sentence = sentences.paired_sentence(
-                names[category], metric, one.difference, newly, previous_week, pair.n_shared
+                names[category],
+                metric,
+                one.difference,
+                newly,
+                previous_week,
+                pair.n_shared,
+                is_charted=point is not None and bool(point.weeks_before),
             )
             kept.append(
                 Movement(

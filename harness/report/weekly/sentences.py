@@ -71,8 +71,13 @@ def paired_sentence(
     newly: Mapping[str, int],
     since: str,
     n_shared: int | None = None,
+    *,
+    is_charted: bool = True,
 ) -> str:
-    """A proven paired difference that the chart does not flag; ``n_shared`` items where the labels are others."""
+    """A proven paired difference that the chart does not flag: small there, or, too long after, not tested at all.
+
+    ``n_shared`` items are compared where the labels are others.
+    """
     told = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY[metric])
     fewer_wrong = newly["cleared"] - newly["wrongly_flagged"]
     if metric == "precision" and fewer_wrong * difference.value <= 0:  # wrong flags alone do not explain it
@@ -83,7 +88,8 @@ def paired_sentence(
     said += f"[{numbers.points(difference.low)}, {numbers.points(difference.high)}] on "
     if n_shared is not None:
         return f"{said}the {plural(n_shared, 'item')} shared with {since}, by the labels of now ({told})."
-    return f"{said}the same items as in {since} ({told}): small on the chart, but not chance."
+    small = ": small on the chart, but not chance" if is_charted else ""
+    return f"{said}the same items as in {since} ({told}){small}."
 
 
 def _q(value: float) -> str:

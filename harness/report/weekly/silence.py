@@ -6,7 +6,7 @@ would show that it is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.gating.findings import Finding, pair_findings
 from harness.gating.findings.pair import PairEvidence
@@ -31,7 +31,7 @@ def is_silence(one: Finding) -> bool:
     return one.fact in _FACTS or one.metric == LOST
 
 
-def lost_findings(before: Run, run: Run, candidate: str, since: str | None) -> list[Finding]:
+def lost_findings(before: Run, run: Run, candidate: str, since: str | None, names: Mapping[str, str]) -> list[Finding]:
     """A finding for each category that was lost since the run before; its owner is the last that a policy named."""
     found = []
     for category, by in lost_between(before, run, candidate).items():
@@ -42,7 +42,7 @@ def lost_findings(before: Run, run: Run, candidate: str, since: str | None) -> l
                 "lost_category",
                 candidate,
                 category,
-                facts.name or category,
+                names.get(category) or facts.name or category,
                 severity=facts.severity or "",
                 evidence=Evidence(names=(by,)),
                 since=since,
@@ -66,15 +66,14 @@ def lost_sentences(findings: Sequence[Finding]) -> list[str]:
     return found
 
 
-def missing_runs(source: WeeklySource, previous: str | None) -> list[str]:
+def missing_runs(source: WeeklySource, previous: str | None, *, has_moved: bool) -> list[str]:
     """Weeks without a run, and candidates of the eval that ran before and not now."""
     found = []
     if previous is not None:
         missed = weeks_until(source.week, weeks_between(previous, source.week) + 1)[1:-1]
         if missed:
-            found.append(
-                f"No complete run of {source.candidate} in {enumerated(missed)}: what moved may have moved then."
-            )
+            then = ": what moved may have moved then" if has_moved else ""
+            found.append(f"No complete run of {source.candidate} in {enumerated(missed)}{then}.")
     this = source.by_week[source.week].of
     earlier = [one for one in source.by_week.values() if one.week < source.week and one.of]
     if earlier:
