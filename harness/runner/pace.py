@@ -8,6 +8,8 @@ first (the curve of CUBIC, RFC 9438); every time that learns the same again, it 
 
 from __future__ import annotations
 
+from collections import deque
+
 from harness.runner.buckets import PACE, Bucket
 
 LEAST_MEASURED = 5
@@ -19,18 +21,33 @@ AGREE = 0.03
 """Two measures that differ by no more confirm each other."""
 MOST_IDLE = 1.04
 """How much more than what it let through an endpoint may have had to give, at most."""
+LAST_CALLS = 512
+"""So many calls before a 429 are looked at by themselves: an endpoint that saves up little gave at least their rate."""
 
 
 class LearntPace:
     """A rate that is learnt; nothing is slowed until it is known."""
 
-    __slots__ = ("_bucket", "_capacity", "_edge_at", "_edge_let", "_n_let", "_since", "_stay_s", "_tried")
+    __slots__ = (
+        "_bucket",
+        "_capacity",
+        "_edge_at",
+        "_edge_let",
+        "_lately",
+        "_n_let",
+        "_saved",
+        "_since",
+        "_stay_s",
+        "_tried",
+    )
 
     def __init__(self) -> None:
         self._n_let = 0
         self._edge_at: float | None = None
         self._edge_let = 0
         self._since: tuple[float, int] | None = None
+        self._lately: deque[float] = deque(maxlen=LAST_CALLS)
+        self._saved = 0
         self._capacity = self._tried = 0.0
         self._stay_s = FIRST_STAY_S
         self._bucket: Bucket | None = None
@@ -55,6 +72,7 @@ class LearntPace:
     def take(self, now: float) -> None:
         """A call starts."""
         self._n_let += 1
+        self._lately.append(now)
         if self._bucket is not None:
             self._bucket.take(1.0, now)
 
@@ -67,6 +85,10 @@ class LearntPace:
         """
         self._n_let -= 1
         is_new = self._edge_at is None or now - self._edge_at > SAME_EDGE_S
+        if self._lately:
+            self._lately.pop()  # the refused one, or as good as it
+        if self._edge_at is None:
+            self._saved = self._n_let
         if is_new:
             self._tried = self._rate(now)
             if self._edge_at is not None and (self._since is None or self._edge_let - self._since[1] >= LEAST_MEASURED):
@@ -90,11 +112,17 @@ class LearntPace:
             tried = self._tried
             if tried > self._capacity:  # beyond what was learnt: the allowance may have lain idle before
                 found = (found + min(tried, MOST_IDLE * found)) / 2.0 if tried > found else found
+                found = max(found, min(tried, self._lately_given(now)))
             agrees = abs(found / self._capacity - 1.0) <= AGREE
             self._stay_s = min(2.0 * self._stay_s, LONGEST_STAY_S) if agrees else FIRST_STAY_S
         self._bucket.tokens = min(self._bucket.tokens, 0.0)
         self._capacity = found
         return is_new
+
+    def _lately_given(self, now: float) -> float:
+        """The least rate that explains the latest calls, beside what was saved up before the very first 429."""
+        times = enumerate(reversed(self._lately), start=1 - self._saved)
+        return max((n / (now - at) for n, at in times if n > 0 and now > at), default=0.0)
 
     def _rate(self, now: float) -> float:
         """The curve: below what was learnt, up to it, a while of it, and beyond."""

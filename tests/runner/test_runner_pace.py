@@ -56,7 +56,7 @@ def test_single_429s_before_any_burst_teach_nothing():
 
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 25.0])
-@pytest.mark.parametrize("burst", [5, 20, 100])
+@pytest.mark.parametrize("burst", [1, 3, 5, 20, 100])
 def test_the_rate_is_found_and_used_almost_whole(rate, burst):
     pace, server = LearntPace(), Allowance(rate, burst)
     ask(pace, server, 0.0, 150.0)
@@ -100,3 +100,22 @@ def test_429s_of_one_moment_are_one_measure():
         learnt += [pace.on_rate_limit(second + 0.001 * late, is_state=True) for late in range(6)]
     assert learnt == [False] * 6 + [True] + [False] * 5
     assert pace.per_minute == pytest.approx(600.0)  # a hundred let through in ten seconds, all six refusals taken off
+
+
+def test_a_rate_that_was_learnt_far_too_low_is_left_quickly_where_little_is_saved_up():
+    """Learnt while hardly anything was asked: an endpoint without a burst came up by two percent a time."""
+    pace, server = LearntPace(), Allowance(10.0, 1)
+    now = 0.0
+    for second in range(8):  # two calls a second, at the same moment
+        for _ in range(2):
+            pace.take(float(second))
+            if not server.asked(float(second)):
+                pace.on_rate_limit(float(second), is_state=True)
+        now = float(second)
+    assert 0.0 < pace.per_minute < 100.0
+    ask(pace, server, now, 100.0)
+    assert pace.per_minute > 540.0
+    server.n_given = server.n_refused = 0
+    ask(pace, server, 100.0, 400.0)
+    assert server.n_given >= 0.95 * 10.0 * 300.0
+    assert server.n_refused <= 0.01 * server.n_given
