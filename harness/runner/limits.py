@@ -253,6 +253,9 @@ class Limiter:
         self._tokens_in_flight += tokens
         if self._ramp_left > 0:
             self._ramp_left -= 1
+            if self._ramp_left == 0 and self._ramp.rate < RAMP_PER_S and self.in_flight < int(self.limit):
+                self._ramp.rate *= 2.0  # places are still free: the rest must not start all at once either
+                self._ramp_left = self.ceiling
             self._ramp.take(1.0, now)
         self._pace.take(now)
         if self._requests is not None:

@@ -335,3 +335,32 @@ def test_sixty_calls_are_under_way_once_the_first_ten_are_answered(tmp_path):
     run(make_request(tmp_path, FakeGolden(200), limits=Limits(concurrency=64)), transport)
     second = [at for at in transport.started_at if 0.99 < at - transport.started_at[0] < 1.99]
     assert len(second) >= 60
+
+
+class AtOnce(FakeTransport):
+    """Answers so many calls at one time, and refuses the rest."""
+
+    def __init__(self, n, latency_s):
+        super().__init__(latency_s=latency_s)
+        self.n, self.open, self.refused = n, 0, 0
+        self.script = self.judge
+
+    def judge(self, text, attempt):
+        if self.open >= self.n:
+            self.refused += 1
+            return failure(429, "too many at once")
+        self.open += 1
+        asyncio.get_running_loop().call_later(self.latency_s - 1e-6, self.left)
+        return None
+
+    def left(self):
+        self.open -= 1
+
+
+@pytest.mark.parametrize(("n", "latency_s"), [(20, 0.05), (20, 0.3), (5, 0.05)])
+def test_a_limit_on_calls_at_once_meets_few_429s(tmp_path, n, latency_s):
+    """All places that were free when the ramp after a burst ended were filled in one moment: 49 refusals at once."""
+    transport = AtOnce(n, latency_s)
+    summary = run(make_request(tmp_path, FakeGolden(2000), limits=Limits(concurrency=64)), transport)
+    assert summary.counts == {"v1": {"ok": 2000}}
+    assert transport.refused < 0.01 * 2000
