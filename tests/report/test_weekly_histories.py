@@ -1,5 +1,7 @@
 """Odd weeks of real teams: a new golden set, another policy, weeks left out, clocks that are wrong."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from stories import Story, caught, half, tell_week
@@ -124,3 +126,30 @@ def test_a_past_week_says_nothing_of_a_later_run_that_broke(tmp_path):
     story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W44", outcomes=broken)
     tell_week(story, "2026-W43", "STEADY", never=("INVALID", "2026-W44"))
     assert [one.word for one in story.weekly().banners] == ["INVALID"]
+
+
+@pytest.mark.parametrize(("now", "is_told"), [("2026-W40", True), ("2026-W42", False), ("2026-W43", False)])
+def test_a_run_from_the_future_is_told_before_everything(tmp_path, now, is_told):
+    """A machine with a wrong clock turned every weekly report into FIRST WEEK, of 2031."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 180, 180)
+    source = dataclasses.replace(story.weekly_source(), this_week=now)
+    story.weekly_source = lambda *_, **__: source
+    said = "2026-W43 has not begun"
+    if is_told:
+        tell_week(story, None, "FROM THE FUTURE", "--week 2026-W40", first=said)
+    else:
+        tell_week(story, never=(said,))
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 run folder cannot be read and is"), (2, "2 run folders cannot be read and are")]
+)
+def test_folders_that_cannot_be_read_are_asked_about_on_every_surface(tmp_path, n, said):
+    """Only the terminal said so; page, message and spreadsheet held "No complete run"."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 180, 180)
+    for at in range(n):
+        (story.runs / f"broken-{at}").mkdir()
+        (story.runs / f"broken-{at}" / "run.json").write_text("{", encoding="utf-8")
+    tell_week(story, None, f"{said} left out of this report")

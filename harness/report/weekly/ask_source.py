@@ -44,6 +44,8 @@ class AskSource:
         errors: Category, metric, slice -> items behind its errors now.
         newly: Category, metric, slice -> items newly wrong.
         contradicted: Items with a label that every candidate contradicts.
+        n_damaged: Run folders that cannot be read.
+        list_runs: The command that says what is wrong with them.
         ack_production: What names the series of production figures to that command.
     """
 
@@ -64,6 +66,8 @@ class AskSource:
     newly: Callable[[str, str, tuple[str, str] | None], tuple[str, ...]]
     contradicted: Callable[[], tuple[str, ...]]
     ack_production: str = " --production FILE"
+    n_damaged: int = 0
+    list_runs: str = "harness runs list"
 
     @cached_property
     def by_id(self) -> dict[str, CategoryRow]:

@@ -41,6 +41,7 @@ def build_asks(source: AskSource) -> tuple[Ask, ...]:
         *_failures(source),
         *_grown(source),
         *_broken_runs(source.unusable),
+        *_damaged(source),
         *_workload(source.operations),
         *_open(source),
         *_golden(source),
@@ -121,7 +122,23 @@ def _grown(source: AskSource) -> Iterable[Ask]:
 def _broken_runs(unusable: Sequence[RunMeta]) -> Iterable[Ask]:
     if unusable:
         names = enumerated([f"{one.run_id} ({one.status})" for one in unusable])
-        text = f"Repeat {names}: it speaks for nobody until it is complete."
+        text = f"Repeat {names}: "
+        text += (
+            "it speaks for nobody until it is complete."
+            if len(unusable) == 1
+            else ("they speak for nobody until they are complete.")
+        )
+        yield Ask(21, ENGINEERING, text, function="engineering")
+
+
+def _damaged(source: AskSource) -> Iterable[Ask]:
+    """Folders that cannot be read: whose they are, and of which week, nobody can say."""
+    if source.n_damaged:
+        them, they_are = ("it", "is") if source.n_damaged == 1 else ("them", "are")
+        text = (
+            f"{plural(source.n_damaged, 'run folder')} cannot be read and {they_are} left out of this report: restore "
+            f"or remove {them} ({source.list_runs} says what is wrong)."
+        )
         yield Ask(21, ENGINEERING, text, function="engineering")
 
 

@@ -229,6 +229,8 @@ def _asks(
             items.newly,
             lambda: against_all,
             source.asked.ack_production,
+            len(source.damaged),
+            source.asked.command("runs", "list"),
         )
     )
 

@@ -89,7 +89,7 @@ def missing_runs(source: WeeklySource, previous: str | None, *, has_moved: bool)
 
 
 def silent_banners(source: WeeklySource) -> list[Banner]:
-    """Weeks up to now without any run, and other candidates of the week from which nothing came."""
+    """Weeks up to now without any run, a week to come, and other candidates of the week from which nothing came."""
     found = []
     if source.this_week is not None and (n_weeks := weeks_between(source.week, source.this_week)) > 1:
         weeks = weeks_until(source.this_week, n_weeks)[:-1]
@@ -99,6 +99,18 @@ def silent_banners(source: WeeklySource) -> list[Banner]:
                 f"No complete run of {source.eval_name} in {enumerated(weeks)}: this report is of {source.week}, the "
                 "last week with one.",
                 f"Run it: {source.asked.command('run', 'EVAL', '--wave', weeks[-1])}",
+            )
+        )
+    if (
+        source.this_week is not None and weeks_between(source.this_week, source.week) > 1
+    ):  # one: it may be Monday elsewhere
+        again = [("--eval", source.eval_name), ("--week", source.this_week)]
+        found.append(
+            Banner(
+                "FROM THE FUTURE",
+                f"{source.week} has not begun: the clock or the label of run {source.run.meta.run_id} is wrong, and "
+                "hides the weeks up to now.",
+                f"Remove that run, or name the week: {source.asked.command('weekly', more=again)}",
             )
         )
     this, summaries = source.by_week[source.week].of, source.summaries
