@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,10 +107,15 @@ def sign_off(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | 
 def bury_dead(database: sqlite3.Connection, journal: Path, now: float) -> list[str]:
     """Free the claims of owners that are dead; their names, whose marks may go once this is committed."""
     owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
-    dead = [(owner, host) for owner, host, pid, beat in owners if is_dead(owner, host, pid, now - beat)]
-    for owner, host in dead:  # the marks of another machine may not have come here
-        _take_over(database, owner, read_marks(journal, owner) if host == socket.gethostname() else None)
-    return [owner for owner, _ in dead]
+    dead = [(owner, host, beat) for owner, host, pid, beat in owners if is_dead(owner, host, pid, now - beat)]
+    for owner, host, beat in dead:
+        _take_over(database, owner, read_marks(journal, owner) if _keeps_marks(host, beat, now) else None)
+    return [owner for owner, _, _ in dead]
+
+
+def _keeps_marks(host: str, beat: float, now: float) -> bool:
+    """Whether all marks of an owner are here: those of another machine may not have come, and a restart loses some."""
+    return host == socket.gethostname() and beat > now - time.monotonic()
 
 
 def has_dead(database: sqlite3.Connection, now: float) -> bool:

@@ -123,7 +123,7 @@ async def test_any_number_of_calls_is_marked(tmp_path):
             assert two.spent().unknown_calls == 200
 
 
-@pytest.mark.parametrize("reason", ["another machine's", "gone"])
+@pytest.mark.parametrize("reason", ["another machine's", "gone", "from before the machine was restarted"])
 async def test_where_nobody_can_tell_what_was_sent_all_claims_count(tmp_path, reason):
     with opened(tmp_path) as one:
         await claimed(one)
@@ -132,8 +132,10 @@ async def test_where_nobody_can_tell_what_was_sent_all_claims_count(tmp_path, re
         killed(one)
         if reason == "gone":
             path_of(one.path, one._owner).unlink()
-        else:
+        elif reason == "another machine's":
             one._database.execute("UPDATE owners SET host = 'elsewhere', beat = 0")
+        else:
+            one._database.execute("UPDATE owners SET beat = ?", (time.time() - time.monotonic() - 5.0,))
         with opened(tmp_path) as two:
             assert two.spent() == Spent(0.0, 1.0, 0, 200, 2)
 
