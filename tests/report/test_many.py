@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from stories import Story, caught, everywhere, half, read
 from synthetic import synthetic_source
 
 from harness.jobs.report import load_source
 from harness.report.comparison.build import build_report
-from harness.report.comparison.many import BEST_OF_MANY, COLOURS, colour_numbers, drawn_candidates
-from harness.report.comparison.matrix import printed_rows
+from harness.report.comparison.many import BEST_OF_MANY, COLOURS, colour_numbers, drawn_candidates, first_pair
+from harness.report.comparison.matrix import candidate_matrix, matrix_columns, printed_rows
 from harness.report.comparison.renderers import RENDERERS
+from harness.report.comparison.tiles import fold_words
 
 
 @pytest.mark.parametrize("n_candidates", [2, 8, 9, 20])
@@ -39,3 +42,31 @@ def test_of_many_candidates_the_first_screen_says_how_many_may_ship_and_shows_th
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f'<option value="{len(data.pairs) - 1}" selected>best</option>' in page
     assert [len(names) for names, _ in printed_rows(data)] == [4, 4]
+
+
+def test_the_matrix_has_as_many_categories_as_a_screen_holds_beside_its_names():
+    """Of twelve columns with long words nine were in view; the last was cut through its figures."""
+    source = synthetic_source(60, 14, 9)
+    data = build_report(source, generated_at="now", version="0.1.0")
+    short, long = (
+        replace(data, categories=tuple((one, f"{word} {number}") for number, (one, _) in enumerate(data.categories)))
+        for word in ("Area", "Misinformation")
+    )
+    assert len(matrix_columns(short)) == 12
+    assert len(matrix_columns(long)) == 8
+    assert {len(row.cells) for row in candidate_matrix(long)} == {8}
+
+
+def test_what_a_folded_section_leaves_out_of_its_head_is_counted(tmp_path):
+    """Of nine candidates the first four stood there as if they were all; 56 categories were a wall of names."""
+    source = synthetic_source(200, 12, 9)
+    data = build_report(source, generated_at="now", version="0.1.0")
+    words = fold_words(data)
+    assert words["confusion"].endswith("and 5 more")
+    assert words["cost"].endswith("and 5 more per 1,000 answered items")
+    page = read(RENDERERS["html"](source, data, tmp_path, "none")[0])
+    names = [name for _, name in data.categories[4:]]
+    assert f"8 more curves: {', '.join(names[:6])} and 2 more" in page
+    markup = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f'data-first="{data.pairs[first_pair(data)].candidate}"' in markup
+    assert "<summary>1 more candidate</summary><ul>" in markup

@@ -53,7 +53,7 @@ def drawn_words(data: ReportData) -> str:
     if not n_left:
         return ""
     who = "with the best decisions are drawn" if data.baseline else "are drawn that come first"
-    return f"Those {who}; {plural(n_left, 'more candidate')} in words beside each chart and in the JSON."
+    return f"Those {who}; {plural(n_left, 'more candidate')} in words below each chart and in the JSON."
 
 
 def first_pair(data: ReportData) -> int:

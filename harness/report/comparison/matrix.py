@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from harness.gating.findings.records import Answer
 from harness.report.comparison.data import Measure, Pair, ReportData
@@ -16,6 +17,8 @@ from harness.report.parts.xlsx import Column, Sheet, Value, number
 
 MATRIX_FROM, MOST_COLUMNS = 3, 12
 """Candidates from which a matrix is drawn, and its categories."""
+WIDEST = 130
+"""Characters of the longest words of its heads and of the longest candidate that a page of 1,280 pixels holds."""
 PRINTED = 4
 """Candidates of one printed table: eight figures with their intervals fill a sheet of paper."""
 _SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
@@ -59,7 +62,11 @@ def matrix_columns(data: ReportData) -> list[tuple[str, str]]:
         moved = [one for one in found if one is not None and one.change in _SIGNS and one.difference is not None]
         return len(moved), max((abs(one.difference.value) for one in moved if one.difference is not None), default=0.0)
 
-    return [decided[at] for at in sorted(sorted(range(len(decided)), key=weight, reverse=True)[:MOST_COLUMNS])]
+    first = sorted(range(len(decided)), key=weight, reverse=True)[:MOST_COLUMNS]
+    left = WIDEST - min(24, max((len(pair.candidate) for pair in data.pairs), default=0))
+    widths = accumulate(max(7, *map(len, decided[at][1].split())) + 2 for at in first)
+    kept = [at for at, width in zip(first, widths, strict=True) if width <= left]
+    return [decided[at] for at in sorted(kept or first[:1])]
 
 
 def candidate_matrix(data: ReportData) -> list[MatrixRow]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.report.comparison.data import OutcomeRow, ReportData
 from harness.report.comparison.matrix import decided_categories
 from harness.report.parts import numbers
-from harness.report.parts.words import NOT_ASKED, failed_counts, outcome_words, plural
+from harness.report.parts.words import NOT_ASKED, enumerated, failed_counts, outcome_words, plural
 
 MOST_TILED = 3
 """Candidates whose facts still fit into tiles."""
@@ -57,15 +57,15 @@ def fold_words(data: ReportData) -> dict[str, str]:
     checks = [check for pair in data.pairs for check in pair.checks]
     n_passed = sum(check.verdict in ("PASS", "IMPROVED") for check in checks)
     wrong = [f"{one.candidate} {numbers.count(one.n_wrong_selection)}" for one in data.confusions]
+    costs = [f"{row.candidate} {numbers.usd(row.cost_per_1000_usd)}" for row in data.economics]
     margins = [row.provable_margin for row in data.gold.rows if row.provable_margin is not None]
     return {
-        "outcomes": ", ".join(bad) or "every answer could be used",
+        "outcomes": enumerated(bad, 4) or "every answer could be used",
         "checks": f"{numbers.count(n_passed)} of {plural(len(checks), 'check')} passed",
-        "confusion": f"items flagged for nothing but a wrong category: {', '.join(wrong[:4])}" if wrong else "",
+        "confusion": f"items flagged for nothing but a wrong category: {enumerated(wrong, 4)}" if wrong else "",
         "calibration": plural(sum(bool(one.calibration) for one in data.scored), "category", "categories"),
         "slices": ", ".join(f"{table.name} ({plural(len(table.rows), 'value')})" for table in data.slices),
-        "cost": ", ".join(f"{row.candidate} {numbers.usd(row.cost_per_1000_usd)}" for row in data.economics[:4])
-        + (" per 1,000 answered items" if data.economics else ""),
+        "cost": f"{enumerated(costs, 4)} per 1,000 answered items" if costs else "",
         "gold": f"{data.golden_set.title}, {plural(data.n_items, 'item')}"
         + (f"; smallest provable loss of recall {numbers.points(min(margins)).lstrip('+')} points" if margins else ""),
     }

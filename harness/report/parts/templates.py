@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from harness.core.results import MetricResult
 from harness.report.parts import numbers
 from harness.report.parts.masking import printable
-from harness.report.parts.words import outcome_words, plural
+from harness.report.parts.words import enumerated, outcome_words, plural
 
 
 @cache
@@ -31,6 +31,7 @@ def environment() -> jinja2.Environment:
     made.filters.update(
         share=numbers.share,
         plural=plural,
+        enumerated=enumerated,
         outcome=outcome_words,
         share0=lambda value: numbers.share(value, 0),
         share2=lambda value: numbers.share(value, 2),
