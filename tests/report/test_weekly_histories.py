@@ -153,3 +153,12 @@ def test_folders_that_cannot_be_read_are_asked_about_on_every_surface(tmp_path, 
         (story.runs / f"broken-{at}").mkdir()
         (story.runs / f"broken-{at}" / "run.json").write_text("{", encoding="utf-8")
     tell_week(story, None, f"{said} left out of this report")
+
+
+def test_a_target_that_was_raised_is_named(tmp_path):
+    """BELOW TARGET with the same figures as a week ago: only a text difference said why."""
+    story = Story(tmp_path, {"hate": GOLD}, policy={"hate": {"target": {"recall": 0.8}}})
+    weeks(story, 180)
+    story.policy = {"hate": {"target": {"recall": 0.95}}}
+    weeks(story, 180, first=43)
+    tell_week(story, None, "STEADY, BELOW TARGET", "recall target of Hate 80% became 95%", never=("our change",))

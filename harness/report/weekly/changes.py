@@ -96,6 +96,18 @@ def _policy(old: Run, new: Run) -> Iterator[Change]:
     before, after = old.meta.inputs.get("policy"), new.meta.inputs.get("policy")
     if before and after and before.sha256 != after.sha256:
         yield _text_change("policy", "policy", old, new, "policy", before, after)
+    for category in new.categories:
+        if category in old.meta.policy.categories:
+            was, now = (run.meta.policy.targets(category) for run in (old, new))
+            for metric in sorted({*was, *now}):
+                if was.get(metric) != now.get(metric):
+                    name = new.meta.policy.category_name(category)
+                    then, since = (_target(one.get(metric)) for one in (was, now))
+                    yield Change("targets", f"{metric} target of {name} {then} became {since}")
+
+
+def _target(value: float | None) -> str:
+    return "unset" if value is None else numbers.share(value, 0)
 
 
 def _text_change(kind: str, noun: str, old: Run, new: Run, key: str, before: RunInput, after: RunInput) -> Change:
