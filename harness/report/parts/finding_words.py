@@ -87,11 +87,12 @@ def figure(one: Finding) -> str:
 
 
 def in_plain(metric: str, before: MetricResult, after: MetricResult) -> str:
-    """``of 100 violating items it catches 85 instead of 78``; shares of a difference under a point are out of 1,000."""
+    """``of 100 violating items it catches 85 instead of 78``; of 1,000 where these are alike, or falsely 0 or 100."""
     noun, words = _OF.get(table_metric(metric) if "@" in metric else metric, ("", ""))
     for of in (100, 1_000):
         was, now = (round(of * one.value) for one in (before, after))
-        if words and was != now:
+        is_true = all(0 < n < of or n == of * one.value for n, one in ((was, before), (now, after)))
+        if words and was != now and is_true:
             return f"of {of:,} {noun} {words.format(f'{now:,}', f'{was:,}')}"
     return f"{metric_words(metric)} is {numbers.share(after.value, 2)} instead of {numbers.share(before.value, 2)}"
 
