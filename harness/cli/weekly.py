@@ -103,7 +103,11 @@ def command(
       harness weekly --eval community --at recall@precision=0.9
       harness weekly ack --eval community --finding hate.recall --reason "policy change, agreed 12 Nov"
     """
-    if context.invoked_subcommand is not None:
+    if context.invoked_subcommand is not None:  # what was said before its name holds for it too
+        typed = ParameterSource.COMMANDLINE
+        said = {one: value for one, value in context.params.items() if context.get_parameter_source(one) is typed}
+        known, name = context.default_map or {}, context.invoked_subcommand
+        context.default_map = {**known, name: {**(known.get(name) or {}), **said}}
         return
     if eval_name is None:
         raise click.UsageError("Missing option '--eval'.")
@@ -249,9 +253,11 @@ def _asked(context: click.Context) -> Asked:
     from harness.report.weekly.commands import Asked
 
     given = {
-        option.name: f"{value:.12g}" if isinstance(value := context.params[option.name], float) else str(value)
-        for option in context.command.params
-        if context.get_parameter_source(option.name or "") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+        option.name: f"{value:.12g}" if isinstance(value := one.params[option.name], float) else str(value)
+        for one in (context.parent, context)
+        if one is not None and one.command in (command, acknowledge)
+        for option in one.command.params
+        if one.get_parameter_source(option.name or "") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     }
     if given.get("runs_dir") == RUNS_DIR:
         del given["runs_dir"]
@@ -261,7 +267,7 @@ def _asked(context: click.Context) -> Asked:
         given.get("week"),
         given.get("golden_card"),
         given.get("production_path", ""),
-        tuple((flags[name], given[name]) for name in _TELLING if name in given),
+        tuple((flags[name], given[name]) for name in _TELLING if name in given and name in flags),
     )
 
 

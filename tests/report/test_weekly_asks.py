@@ -62,8 +62,8 @@ def test_who_answered_for_a_fall_has_not_answered_for_a_further_one(tmp_path):
     """-20 points were agreed to; -30 more, and a week later nobody was asked: "ana answers for it: agreed"."""
     story = Story(tmp_path, {"hate": GOLD})
     story.run({"main": {"hate": caught(GOLD, 190)}}, week="2026-W43")
-    options = ["ack", "--eval", "story", "--finding", "hate.recall", "--reason", "agreed", "--by", "ana"]
-    options += ["--runs-dir", str(story.runs)]
+    options = ["--runs-dir", str(story.runs)]  # before the name of the command: the default folder was read
+    options += ["ack", "--eval", "story", "--finding", "hate.recall", "--reason", "agreed", "--by", "ana"]
     for week, n, is_asked in ((44, 150, True), (45, 150, False), (46, 90, True), (47, 90, True)):
         story.run({"main": {"hate": caught(GOLD, n)}}, week=f"2026-W{week}")
         if week == 44:
