@@ -20,6 +20,8 @@ import pytest
 from projects import MODELS, write_project
 from stub_server import StubServer, completion
 
+from tests.benchmarks.test_daily_loop import PROMPT
+
 ROOT = Path(__file__).parent.parent.parent
 N_ITEMS, N_WEEKS, TURNS = 500, 8, 5
 MOST_TIME, MOST_MEMORY = 1.5, 1.3
@@ -49,20 +51,6 @@ COMMANDS = {
     "runs list": "runs list --runs-dir weeks",
     "weekly": "weekly --eval community --runs-dir weeks",
 }
-PROMPT = """\
----
-prompt: loop
-version: 1
-answer: label
-labels: {bad: [hate], spam: [spam], fine: []}
----
-# system
-Answer bad, spam or fine.
-
-# user
-{{ item.text }}
-"""
-
 SPEC = """\
 eval: community
 policy: policy.yaml
