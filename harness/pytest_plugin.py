@@ -185,7 +185,8 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         """Gate the eval (once per session) and judge this check."""
         from harness.errors import HarnessError
-        from harness.report.gate import describe, headline_of
+        from harness.report.gate.junit import describe
+        from harness.report.gate.statement_words import headline_of
 
         try:
             report = gate_once(self.config, self.path)
@@ -222,6 +223,6 @@ class GateFailed(Exception):  # noqa: N818
 
 
 def _said(check: CheckReport) -> str:
-    from harness.report.gate import check_message
+    from harness.report.gate.statement_words import check_message
 
     return f"{check.result.verdict} ({check.result.spec.tier}): {check_message(check)}"

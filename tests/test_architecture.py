@@ -52,6 +52,12 @@ def test_the_main_path_loads_nothing_heavy(module):
     assert not loaded_after(f"import {module}") & HEAVY
 
 
+def test_gating_a_stored_run_loads_nothing_that_asks():
+    """The verdict on a stored run loaded event loops, journals and the readers of evals: an eighth of its time."""
+    asks = {"asyncio", "sqlite3", "harness.runner", "harness.files.evals", "harness.report.gate.junit"}
+    assert not loaded_after("import harness.jobs.gate, harness.report.gate.screen, harness.report.gate.tables") & asks
+
+
 def test_records_load_without_pydantic():
     assert not loaded_after("import harness.records") & {"pydantic", "numpy"}
 

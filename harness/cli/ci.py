@@ -115,7 +115,9 @@ def command(
 def _write_all(report: GateReport, name: str, out_dir: Path) -> None:
     import json
 
-    from harness.report.gate import comment_markdown, gate_document, junit_xml, summary_markdown
+    from harness.report.gate.comment import comment_markdown, summary_markdown
+    from harness.report.gate.document import gate_document
+    from harness.report.gate.junit import junit_xml
 
     write_text(out_dir / f"{name}.junit.xml", junit_xml(report))
     write_text(out_dir / f"{name}.comment.md", comment_markdown(report))
@@ -129,7 +131,9 @@ def _write_failure(
     error: HarnessError, eval_path: Path, out_dir: Path, annotations: str | None, *, as_json: bool
 ) -> None:
     """A run that came to nothing must not look like a job without results."""
-    from harness.report.gate import failure_annotation, failure_junit, failure_markdown
+    from harness.report.gate.annotations import failure_annotation
+    from harness.report.gate.comment import failure_markdown
+    from harness.report.gate.junit import failure_junit
 
     name, text = eval_path.stem, str(error)
     write_text(out_dir / f"{name}.junit.xml", failure_junit(name, text))
@@ -142,7 +146,7 @@ def _write_failure(
 
 def _append_job_summary(text: Callable[[int], str]) -> None:
     """Add to the summary of this step what is left of its room: a summary that is too long is not shown at all."""
-    from harness.report.gate import SUMMARY_BYTES
+    from harness.report.gate.comment import SUMMARY_BYTES
 
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:

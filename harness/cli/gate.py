@@ -117,15 +117,17 @@ def command(
 
 def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
     """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
-    from harness.report.gate import annotation_lines, gate_document
-    from harness.report.gate.screen import foot_lines, head_lines
-    from harness.report.gate.tables import gate_tables
     from harness.report.parts.masking import log_safe
-    from harness.report.parts.tables import render, to_screen
 
     if as_json:
+        from harness.report.gate.document import gate_document
+
         print_json(gate_document(report))
     else:
+        from harness.report.gate.screen import foot_lines, head_lines
+        from harness.report.gate.tables import gate_tables
+        from harness.report.parts.tables import render, to_screen
+
         above, below = (
             to_screen("\n".join(log_safe(line) for line in lines)) for lines in (head_lines(report), foot_lines(report))
         )
@@ -134,6 +136,8 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {log_safe(report.reuse.warning)}")
     if annotations == "github":
+        from harness.report.gate.annotations import annotation_lines
+
         with as_commands():
             for line in annotation_lines(report):
                 click.echo(line, err=as_json)
@@ -143,11 +147,16 @@ def write_outputs(
     report: GateReport, *, junit: Path | None = None, summary: Path | None = None, comment: Path | None = None
 ) -> None:
     """Write the files that were asked for."""
-    from harness.report.gate import comment_markdown, junit_xml, summary_markdown
+    if junit is not None:
+        from harness.report.gate.junit import junit_xml
 
-    for path, text in ((junit, junit_xml), (summary, summary_markdown), (comment, comment_markdown)):
-        if path is not None:
-            write_text(path, text(report))
+        write_text(junit, junit_xml(report))
+    if summary is not None or comment is not None:
+        from harness.report.gate.comment import comment_markdown, summary_markdown
+
+        for path, text in ((summary, summary_markdown), (comment, comment_markdown)):
+            if path is not None:
+                write_text(path, text(report))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
-
-import numpy as np
 
 from harness.core.metric_facts import MetricFacts
 
@@ -34,7 +33,7 @@ def exact_percent(value: float) -> str:
     >>> exact_percent(0.9), exact_percent(0.9999999), exact_percent(1e-7)
     ('90%', '99.99999%', '0.00001%')
     """
-    return f"{np.format_float_positional(float(f'{100 * value:.10g}'), trim='-')}%"
+    return f"{Decimal(f'{100 * value:.10g}'):f}%"
 
 
 @dataclass(frozen=True, slots=True)

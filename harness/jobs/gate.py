@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TextIO
 
 from harness.core.statements import Statement
 from harness.errors import IncompleteRunError
-from harness.files.evals import LoadedEval, load_eval
 from harness.gating import GateReport, gate_runs
 from harness.gating.baselines import FOLDER
 from harness.gating.checks import gate_of
@@ -22,11 +21,12 @@ from harness.gating.choose import declared_baseline, judged_candidate, needed_ca
 from harness.gating.decide import is_same_system
 from harness.gating.log import GateEntry, earlier_looks, record_gate
 from harness.records.base import FailOn
-from harness.runner import RunSummary, run_eval
 from harness.runs import Run, open_run
 
 if TYPE_CHECKING:
+    from harness.files.evals import LoadedEval
     from harness.jobs.run import PreparedRun, RunOptions
+    from harness.runner import RunSummary
     from harness.runner.endpoint import Endpoint
     from harness.runner.transport import RawResponse
 
@@ -74,7 +74,9 @@ def run_eval_file(
     Raises:
         IncompleteRunError: A replay misses answers; nothing was asked.
     """
+    from harness.files.evals import load_eval
     from harness.jobs.run import execute, prepare_run
+    from harness.runner import run_eval
 
     loaded = load_eval(eval_path)
     if options.candidate is not None:

@@ -10,7 +10,7 @@ import pytest
 import harness.core
 
 CORE = Path(harness.core.__file__).parent
-ALLOWED_ROOTS = {"numpy", "collections", "dataclasses", "functools", "math", "re", "typing", "__future__"}
+ALLOWED_ROOTS = {"numpy", "collections", "dataclasses", "decimal", "functools", "math", "re", "typing", "__future__"}
 ALLOWED_PREFIXES = ("scipy.special", "scipy.optimize", "harness.core", "harness.errors", "numpy.typing")
 IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__"}
 

@@ -8,8 +8,10 @@ import pytest
 
 from harness.gating import gate_runs
 from harness.gating.coverage import is_call_free
-from harness.report.gate import annotation_lines, comment_markdown, junit_xml
+from harness.report.gate.annotations import annotation_lines
+from harness.report.gate.comment import comment_markdown
 from harness.report.gate.document import gate_document
+from harness.report.gate.junit import junit_xml
 from harness.report.gate.statement_words import check_message, headline_of, notes_of, reason_of
 from harness.report.gate.tables import check_row, gate_tables
 from tests.gating.stored import decided, store_run

@@ -14,8 +14,10 @@ from harness.cli import main
 from harness.errors import HarnessError
 from harness.files.evals import load_eval
 from harness.gating.decide import gate_runs
-from harness.report.gate import annotation_lines, comment_markdown, junit_xml
+from harness.report.gate.annotations import annotation_lines
+from harness.report.gate.comment import comment_markdown
 from harness.report.gate.document import gate_document
+from harness.report.gate.junit import junit_xml
 from harness.report.gate.statement_words import must_catch_item, reason_of
 from tests.gating.small_eval import write_eval
 from tests.gating.stored import decided, store_run

@@ -10,8 +10,10 @@ from harness.core.statements import Statement
 from harness.gating import gate_runs
 from harness.gating.log import Reuse
 from harness.gating.passing_on import packed, unpacked
-from harness.report.gate import annotation_lines, comment_markdown, junit_xml
+from harness.report.gate.annotations import annotation_lines
+from harness.report.gate.comment import comment_markdown
 from harness.report.gate.document import gate_document
+from harness.report.gate.junit import junit_xml
 from harness.report.gate.statement_words import headline_of, reason_of
 from tests.gating.stored import decided, store_run
 

@@ -24,7 +24,8 @@ from harness.measure.score import score_run
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.terminal import comparison_tables, decision_lines, foot_lines
-from harness.report.gate import annotation_lines, comment_markdown, summary_markdown
+from harness.report.gate.annotations import annotation_lines
+from harness.report.gate.comment import comment_markdown, summary_markdown
 from harness.report.gate.screen import foot_lines as foot_of_gate
 from harness.report.gate.screen import head_lines
 from harness.report.gate.tables import gate_tables

@@ -10,17 +10,17 @@ import pytest
 from harness.core.statements import Statement
 from harness.gating import gate_runs
 from harness.gating.log import Reuse
-from harness.report.gate import (
-    annotation_lines,
+from harness.report.gate.annotations import annotation_lines, failure_annotation
+from harness.report.gate.comment import (
+    COMMENT_CHARACTERS,
+    SUMMARY_BYTES,
     comment_markdown,
-    failure_annotation,
-    failure_junit,
     failure_markdown,
-    junit_xml,
+    marker,
     summary_markdown,
 )
-from harness.report.gate.comment import COMMENT_CHARACTERS, SUMMARY_BYTES, marker
 from harness.report.gate.fitting import Block, fitted
+from harness.report.gate.junit import failure_junit, junit_xml
 from harness.report.parts.masking import log_safe
 from tests.gating.stored import GOLD, RECALL, decided, store_case, store_run
 

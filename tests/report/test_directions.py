@@ -13,7 +13,7 @@ from harness.jobs.report import load_source
 from harness.jobs.show import Sources, show_item
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS
-from harness.report.gate import comment_markdown, summary_markdown
+from harness.report.gate.comment import comment_markdown, summary_markdown
 from harness.report.item.page import item_page
 from harness.report.parts.isolation import BEGIN, END, isolated, isolated_sentence, isolated_text, names_among
 from harness.report.parts.tables import Table, render

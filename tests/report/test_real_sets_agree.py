@@ -30,7 +30,7 @@ from harness.measure.score import score_candidate
 from harness.report.comparison.build import build_report
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.terminal import comparison_tables, point_tables
-from harness.report.gate import comment_markdown, summary_markdown
+from harness.report.gate.comment import comment_markdown, summary_markdown
 from harness.report.gate.document import gate_document
 from harness.report.parts import numbers
 from harness.report.parts.tables import render

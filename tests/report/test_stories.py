@@ -19,7 +19,7 @@ from harness.report.comparison.build import build_report
 from harness.report.comparison.matrix import candidate_matrix
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.terminal import comparison_tables
-from harness.report.gate import junit_xml
+from harness.report.gate.junit import junit_xml
 
 CALM = "nothing is likely worse"
 BRIEF = ("annotations",)
