@@ -33,7 +33,7 @@ def command(
     from harness.cli.weekly import eval_name_of
     from harness.errors import HarnessError
     from harness.report.history import METRICS, as_dict, history, history_table
-    from harness.report.parts.tables import render, side_by_side
+    from harness.report.parts.tables import render
 
     name = eval_name_of(eval_name)
     rows = history(runs_dir, name, candidates)
@@ -47,5 +47,4 @@ def command(
         print_json(as_dict(rows))
         return
     tables = [history_table(rows, one) for one in ((metric,) if metric else METRICS)]
-    parts = tables if output == "md" else [part for one in tables for part in side_by_side(one)]
-    click.echo(render(parts, output))
+    click.echo(render(tables, output))

@@ -145,7 +145,8 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
         notes = ("In brackets: points against the same candidate's run before, over the same labels.",)
     if len(rows) > most:
         notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
-    return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(categories), frozenset(("Run",)))
+    keys = frozenset(("Run", "Candidate"))
+    return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(categories), frozenset(("Run",)), keys)
 
 
 def _cell(row: HistoryRow, category: str, name: str) -> str:

@@ -128,7 +128,7 @@ def test_an_answer_that_cannot_be_read_says_why_and_what_it_counts_as(project):
     reading = sheet.candidates[0].readings[0]
     assert reading.outcome == "unparsed"
     assert reading.reason
-    text = item_text(sheet, 100)
+    text = " ".join(item_text(sheet, 100).split())
     assert f"unparsed by json-{sheet.candidates[0].parser.rsplit('-', 1)[1]} ({reading.reason[:20]}" in text
     assert "counts as not flagged" in text
     assert "talk about the weather" in text

@@ -63,7 +63,7 @@ def check_table(
     )
     columns = (*CHECK_COLUMNS, REMARKS) if has_remarks else CHECK_COLUMNS
     rows = tuple(check_row(check)[: len(columns)] for check in checks)
-    return Table(title, columns, rows, (note, *notes), frozenset(["n"]))
+    return Table(title, columns, rows, (note, *notes), frozenset(["n"]), keys=frozenset(["Check", "Verdict"]))
 
 
 def check_row(check: CheckReport) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ Decides the order and how much of a long answer is printed; every character is m
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.report.item.data import CHECK_WORDS, Call, CandidateSheet, ItemSheet, Reading, votes_of
 from harness.report.parts import numbers
 from harness.report.parts.masking import WITHHELD_TEXT, log_safe, shorten
-from harness.report.parts.tables import Table, terminal_width, to_terminal
+from harness.report.parts.tables import Table, folded, terminal_width, to_terminal
 from harness.report.parts.words import outcome_words, plural
 
 LONGEST_RAW = 1_500
@@ -201,11 +200,10 @@ def _block(name: str, text: str, width: int, indent: int = 0) -> Iterator[str]:
     pad = " " * indent
     yield log_safe(f"{pad}{name}:")
     for line in text.split("\n"):
-        wrapped = textwrap.wrap(line, max(width - indent - 2, 20), replace_whitespace=False) or [""]
-        for one in wrapped:
+        for one in folded(line, max(width - indent - 2, 20)):
             yield f"{pad}  {log_safe(one)}".rstrip()
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
-    for line in textwrap.wrap(text, width, subsequent_indent="  "):
+    for line in folded(text, width, below="  "):
         yield log_safe(line)

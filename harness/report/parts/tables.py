@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.report.parts.isolation import isolated_text, names_among
@@ -28,12 +27,19 @@ LEAST_SIDE_BY_SIDE = 2
 """Figures beside the other columns below which a list is shorter."""
 LONGEST_WORD = 14
 """Words up to this length are never folded while the screen has room for them."""
+_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Scripts that are written without blanks: a line may end behind each of their characters, but for a closing mark."""
+_PIECE = re.compile(rf"[ \t]*(?:[{_UNSPACED}][\u3001-\u3011\uff09-\uff1f]*|[^ \t{_UNSPACED}]+)")
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under a heading; ``numeric`` columns align right, ``whole`` ones are never folded (ids to copy)."""
+    """Rows of text under a heading.
+
+    ``numeric`` columns align right, ``whole`` ones are never folded (ids to copy), ``keys`` stand in every part where a
+    table is drawn in parts (none named: the first column).
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -41,6 +47,7 @@ class Table:
     notes: tuple[str, ...] = ()
     numeric: frozenset[str] = field(default_factory=frozenset)
     whole: frozenset[str] = field(default_factory=frozenset)
+    keys: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -70,27 +77,37 @@ def to_screen(text: str) -> str:
     return "\n".join(_folded(line, terminal_width()) for line in text.split("\n"))
 
 
+def folded(text: str, wide: int, first: str = "", below: str = "") -> list[str]:
+    """Lines of at most ``wide`` columns of a screen, ended between words; a longer word (a path) stays whole."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    line, begun = first, False
+    for piece in _PIECE.findall(_INTERVAL.sub(rf"[\1,{_GLUE}\2]", text)):
+        if begun and cell_len(line) + cell_len(piece) > wide:
+            lines.append(line)
+            line, begun = below, False
+        line, begun = line + (piece if begun or not lines else piece.lstrip()), True
+    return [one.replace(_GLUE, " ") for one in (*lines, line)] if begun else [""]
+
+
 def _folded(line: str, wide: int) -> str:
-    blanks = " " * (len(line) - len(line.lstrip(" ")))
-    below = blanks + "  " if line.lstrip(" ").startswith(("- ", "* ")) else blanks
-    kept = _INTERVAL.sub(rf"[\1,{_GLUE}\2]", line.lstrip(" "))
-    drawn = textwrap.wrap(
-        kept,
-        wide,
-        initial_indent=blanks,
-        subsequent_indent=below,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(drawn).replace(_GLUE, " ")
+    said = line.lstrip(" ")
+    blanks = " " * (len(line) - len(said))
+    return "\n".join(folded(said, wide, blanks, blanks + "  " if said.startswith(("- ", "* ")) else blanks))
 
 
 def to_terminal(table: Table, width: int | None = None) -> str:
     """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal.
 
-    A table whose figures do not fit side by side becomes a list, and says so: no figure or interval is cut or broken.
+    A table whose figures do not fit side by side is drawn in parts below each other, or where these would be of one
+    column each as a list, and says so: no figure or interval is cut or broken.
     """
     wide = terminal_width() if width is None else width
+    return "\n\n".join(_one(part, wide) for part in _parts(table, wide))
+
+
+def _one(table: Table, wide: int) -> str:
     widths = [_least_width(table, position) for position in range(len(table.columns))]
     n_gaps = len(widths) - 1  # a gap is one column, and two more where the cells stand well apart
     padding = 1 if wide >= COMFORTABLE and sum(widths) + 3 * n_gaps <= wide else 0
@@ -98,36 +115,47 @@ def to_terminal(table: Table, width: int | None = None) -> str:
     lines = [
         line.replace(_GLUE, " ") for line in (_drawn(table, wide, widths, padding) if fits else _listed(table, wide))
     ]
-    title = [printable(table.title)] if table.title else []
-    notes = [line for note in table.notes for line in textwrap.wrap(printable(note), max(wide, NARROWEST)) or [""]]
+    title = folded(printable(table.title), wide) if table.title else []
+    notes = [line for note in table.notes for line in folded(printable(note), wide)]
     return "\n".join([*title, *lines, *notes])
 
 
-def side_by_side(table: Table, width: int | None = None) -> list[Table]:
-    """The table as the fewest that fit the screen, each with all columns that are no figures; itself where none would.
-
-    For tables of many figures of one kind: categories, of which a list would show one a line.
-    """
-    wide = terminal_width() if width is None else width
-    keys = [at for at, name in enumerate(table.columns) if name not in table.numeric]
-    groups: list[list[int]] = [[]]
-    for at in (one for one in range(len(table.columns)) if one not in keys):
-        columns = [*keys, *groups[-1], at]
-        if groups[-1] and sum(_least_width(table, one) for one in columns) + len(columns) - 1 > wide:
-            groups.append([])
-        groups[-1].append(at)
-    if len(groups) == 1 or min(map(len, groups[:-1])) < LEAST_SIDE_BY_SIDE:
+def _parts(table: Table, wide: int) -> list[Table]:
+    """The table as the fewest that fit the screen, each with the keys; itself where it fits, or none would."""
+    least = [_least_width(table, position) for position in range(len(table.columns))]
+    keys = [at for at, name in enumerate(table.columns) if name in (table.keys or table.columns[:1])]
+    if sum(least) + len(least) - 1 <= wide:
         return [table]
+    roomy = [
+        max(one, min(LONGEST_FIGURE, _widest(_whole(row[at]) for row in table.rows))) if at in keys else one
+        for at, one in enumerate(least)
+    ]
+    groups = min(_groups(roomy, keys, wide), _groups(least, keys, wide), key=len)
+    if min(map(len, groups[:-1]), default=0) < LEAST_SIDE_BY_SIDE:
+        return [table]
+    why = f": {len(table.columns)} columns need a wider screen"
+    shown = [sorted([*keys, *group]) for group in groups]
     return [
         replace(
             table,
-            title=f"{table.title} ({number} of {len(groups)})",
-            columns=tuple(table.columns[at] for at in (*keys, *group)),
-            rows=tuple(tuple(row[at] for at in (*keys, *group)) for row in table.rows),
+            title=f"{table.title} ({number} of {len(groups)}{why if number == 1 else ''})".lstrip(),
+            columns=tuple(table.columns[at] for at in columns),
+            rows=tuple(tuple(row[at] for at in columns) for row in table.rows),
             notes=table.notes if number == len(groups) else (),
         )
-        for number, group in enumerate(groups, 1)
+        for number, columns in enumerate(shown, 1)
     ]
+
+
+def _groups(least: Sequence[int], keys: Sequence[int], wide: int) -> list[list[int]]:
+    """Which columns beside the keys stand together, left to right, where each has the width it needs."""
+    groups: list[list[int]] = [[]]
+    for at in (one for one in range(len(least)) if one not in keys):
+        columns = [*keys, *groups[-1], at]
+        if groups[-1] and sum(least[one] for one in columns) + len(columns) - 1 > wide:
+            groups.append([])
+        groups[-1].append(at)
+    return groups
 
 
 def _whole(cell: str) -> str:
@@ -139,11 +167,18 @@ def _least_width(table: Table, position: int) -> int:
     """Columns that a column needs: its longest figure, and its longest word as far as words may be folded."""
     name = table.columns[position]
     words = [word for text in (name, *(row[position] for row in table.rows)) for word in _whole(text).split()]
-    figures = [len(word) for word in words if any(map(str.isdigit, word))]
-    longest = max(map(len, words), default=1)
+    longest = _widest(words)
     if name in table.whole or name in table.numeric:
         return longest
-    return max(min(LONGEST_WORD, longest), min(max(figures, default=0), LONGEST_FIGURE))
+    figures = _widest(word for word in words if any(map(str.isdigit, word)))
+    return max(min(LONGEST_WORD, longest), min(figures, LONGEST_FIGURE))
+
+
+def _widest(texts: Iterable[str]) -> int:
+    """Columns of a screen that the widest takes: a wide character takes two, a combining one none."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
 
 
 def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[str]:
@@ -155,7 +190,7 @@ def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, padding))
     for name, least in zip(table.columns, _shared_out(table, wide, widths, padding), strict=True):
         drawn.add_column(
-            Text(printable(name) if padding else "\n".join(printable(name).split())),
+            Text(printable(name)),
             justify="right" if name in table.numeric else "left",
             overflow="fold",
             width=least,
@@ -170,27 +205,43 @@ def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list
 
 
 def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[int]:
-    """The columns' widths: what each needs at least; then whole words, whole figures, whole cells.
+    """The columns' widths: what each needs at least; then whole words, whole figures, rows of few lines, whole heads.
 
     Within each step those come first that need the least more: a head is folded before a figure with its interval.
     """
-    cells = [[_whole(row[position]) for row in table.rows] for position in range(len(table.columns))]
-    heads = [printable(name) for name in table.columns]
+    shown = [[row[position] for row in table.rows] for position in range(len(table.columns))]
+    cells = [[_whole(cell) for cell in column] for column in shown]
+    longest = [_widest(column) for column in cells]
     figures = [
-        max(map(len, column), default=0) if name in table.numeric else 0
-        for name, column in zip(table.columns, cells, strict=True)
+        one if name in table.numeric or (one <= LONGEST_FIGURE and any(map(_INTERVAL.search, column))) else 0
+        for name, one, column in zip(table.columns, longest, shown, strict=True)
     ]
-    words = [
-        min(LONGEST_FIGURE, max((len(word) for text in column for word in text.split()), default=0)) for column in cells
-    ]
-    natural = [max(map(len, (head, *column))) for head, column in zip(heads, cells, strict=True)]
+    words = [min(LONGEST_FIGURE, _widest(word for text in column for word in text.split())) for column in cells]
+    natural = [max(_widest([printable(name)]), one) for name, one in zip(table.columns, longest, strict=True)]
+    space = wide - (1 + 2 * padding) * (len(widths) - 1)
     found = list(widths)
-    left = wide - sum(found) - (1 + 2 * padding) * (len(found) - 1)
-    for wanted in (words, figures, natural):
-        for position in sorted(range(len(found)), key=lambda one: wanted[one] - found[one]):
-            more = min(max(wanted[position] - found[position], 0), left)
-            found[position] += more
-            left -= more
+    for wanted in (words, figures):
+        found = _widened(found, wanted, space)
+    return _widened(_widened(found, _even(found, longest, space), space), natural, space)
+
+
+def _even(least: Sequence[int], longest: Sequence[int], space: int) -> list[int]:
+    """Widths at which the longest cells of all columns take about equally many lines."""
+    found = list(least)
+    for _ in range(space - sum(least)):
+        fullest = max(range(len(found)), key=lambda one: longest[one] / max(found[one], 1))
+        if found[fullest] >= longest[fullest]:
+            break
+        found[fullest] += 1
+    return found
+
+
+def _widened(widths: Sequence[int], wanted: Sequence[int], space: int) -> list[int]:
+    found, left = list(widths), space - sum(widths)
+    for position in sorted(range(len(found)), key=lambda one: wanted[one] - found[one]):
+        more = min(max(wanted[position] - found[position], 0), left)
+        found[position] += more
+        left -= more
     return found
 
 
@@ -198,13 +249,10 @@ def _listed(table: Table, wide: int) -> list[str]:
     """One block a row: its first cell, then every other cell under its name."""
     lines = [f"(a list: a table of {len(table.columns)} columns needs a wider screen)"]
     for row in table.rows:
-        lines.append(printable(row[0]))
+        lines += folded(printable(row[0]), wide)
         for name, cell in zip(table.columns[1:], row[1:], strict=True):
             if cell:
-                text = f"{printable(name)}: {_whole(cell)}"
-                lines += textwrap.wrap(
-                    text, wide, initial_indent="  ", subsequent_indent="    ", break_long_words=False
-                )
+                lines += folded(f"{printable(name)}: {_whole(cell)}", wide, "  ", "    ")
     return lines
 
 
