@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -85,7 +86,7 @@ class ResponseCache:
         self.path = path
         self._now = now
         self._run = run
-        self._owner = claims.new_owner()
+        self._owner = uuid.uuid4().hex
         self._beat_at: float | None = None
         self._pending = _Pending()
         self._is_scheduled = False
@@ -103,7 +104,7 @@ class ResponseCache:
         self.warning: str | None = None
         try:
             self._first_version = reading(self.path, self._data_version)
-            is_lost = not had_wal and reading(self.path, lambda: claims.has_dead(self._database, time.time()))
+            is_lost = not had_wal and reading(self.path, lambda: claims.has_dead(self._database, path, time.time()))
         except BaseException:
             self._database.close()
             raise
@@ -284,7 +285,6 @@ class ResponseCache:
                 self._marks.close()
                 if self._beat_at is None:  # it could not even sign on
                     remove_marks(self.path, self._owner)
-            claims.end(self._owner)
             self._back.end()
             self._database.close()
             if self._copy is not None:

@@ -8,22 +8,22 @@ All functions work inside a transaction of the caller.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import sqlite3
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.runner.marks import read_marks
+from harness.runner.marks import is_held, read_marks
 
 BEAT_S = 5.0
 SILENT_S = 60.0
 """An owner on another machine that has not been heard of for so long is dead."""
 STOPPED_S = 600.0
-"""So is one on this machine whose process stands still; a process or a journal that has ended is dead at once."""
+"""So is one on this machine whose process stands still; one that has ended and let go of its marks is dead at once."""
 KEYS_AT_ONCE = 500
 TAKE = (
     "INSERT INTO ledger SELECT run, 0, sum(usd), 0, sum(tokens), count(*) FROM claims WHERE owner = ? GROUP BY run "
@@ -32,6 +32,12 @@ TAKE = (
     "unknown_calls = unknown_calls + excluded.unknown_calls"
 )
 ANSWERED = "DELETE FROM claims WHERE owner = ? AND key IN (SELECT key FROM main.responses)"
+SPENT = (
+    "SELECT coalesce(sum(usd), 0), coalesce(sum(unknown_usd), 0), coalesce(sum(tokens), 0), "
+    "coalesce(sum(unknown_tokens), 0), coalesce(sum(unknown_calls), 0) FROM ("
+    "SELECT usd, unknown_usd, tokens, unknown_tokens, unknown_calls FROM ledger WHERE run = ? UNION ALL "
+    "SELECT 0, usd, 0, tokens, 1 FROM claims WHERE run = ? AND key NOT IN (SELECT key FROM main.responses))"
+)
 BOOK = (
     "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET usd = usd + excluded.usd, "
     "unknown_usd = unknown_usd + excluded.unknown_usd, tokens = tokens + excluded.tokens, "
@@ -75,27 +81,20 @@ class Wanted(NamedTuple):
     tokens: int
 
 
-_OPEN: set[str] = set()
-"""Owners of this process whose journal is open: another of its pid has ended, though the process goes on."""
-
-
-def new_owner() -> str:
-    """A name for one opened journal."""
-    owner = uuid.uuid4().hex
-    _OPEN.add(owner)
-    return owner
-
-
-def end(owner: str) -> None:
-    """Say to this process that a journal is closed, whether or not it could sign off."""
-    _OPEN.discard(owner)
+@functools.cache
+def this_machine() -> str:
+    """What tells this start of this machine from all others, in containers and under borrowed names too."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return socket.gethostname()
 
 
 def sign_on(database: sqlite3.Connection, owner: str, now: float) -> None:
     """Say that this owner is there, or still there."""
     database.execute(
         "INSERT INTO owners VALUES (?, ?, ?, ?) ON CONFLICT (owner) DO UPDATE SET beat = excluded.beat",
-        (owner, socket.gethostname(), os.getpid(), now),
+        (owner, this_machine(), os.getpid(), now),
     )
 
 
@@ -106,8 +105,8 @@ def sign_off(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | 
 
 def bury_dead(database: sqlite3.Connection, journal: Path, now: float) -> list[str]:
     """Free the claims of owners that are dead; their names, whose marks may go once this is committed."""
-    owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
-    dead = [(owner, host, beat) for owner, host, pid, beat in owners if is_dead(owner, host, pid, now - beat)]
+    owners = database.execute("SELECT owner, host, beat FROM owners").fetchall()
+    dead = [(owner, host, beat) for owner, host, beat in owners if is_dead(journal, owner, host, now - beat)]
     for owner, host, beat in dead:
         _take_over(database, owner, read_marks(journal, owner) if _keeps_marks(host, beat, now) else None)
     return [owner for owner, _, _ in dead]
@@ -115,28 +114,19 @@ def bury_dead(database: sqlite3.Connection, journal: Path, now: float) -> list[s
 
 def _keeps_marks(host: str, beat: float, now: float) -> bool:
     """Whether all marks of an owner are here: those of another machine may not have come, and a restart loses some."""
-    return host == socket.gethostname() and beat > now - time.monotonic()
+    return host == this_machine() and beat > now - time.monotonic()
 
 
-def has_dead(database: sqlite3.Connection, now: float) -> bool:
+def has_dead(database: sqlite3.Connection, journal: Path, now: float) -> bool:
     """Whether somebody ended without signing off."""
-    owners = database.execute("SELECT owner, host, pid, beat FROM owners").fetchall()
-    return any(is_dead(owner, host, pid, now - beat) for owner, host, pid, beat in owners)
+    owners = database.execute("SELECT owner, host, beat FROM owners").fetchall()
+    return any(is_dead(journal, owner, host, now - beat) for owner, host, beat in owners)
 
 
-def is_dead(owner: str, host: str, pid: int, silent_s: float) -> bool:
+def is_dead(journal: Path, owner: str, host: str, silent_s: float) -> bool:
     """Whether the owner of a claim can no longer bring an answer."""
-    if host != socket.gethostname():
-        return silent_s > SILENT_S
-    if pid == os.getpid():
-        return owner not in _OPEN
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        pass
-    return silent_s > STOPPED_S
+    held = is_held(journal, owner) if host == this_machine() else None
+    return silent_s > SILENT_S if held is None else not held or silent_s > STOPPED_S
 
 
 def claim(database: sqlite3.Connection, owner: str, run: str, wanted: Sequence[Wanted]) -> set[bytes]:
@@ -167,11 +157,8 @@ def book(database: sqlite3.Connection, run: str, spent: Spent) -> None:
 
 
 def spent_by(database: sqlite3.Connection, run: str) -> Spent:
-    """What a run has spent in all its executions."""
-    row = database.execute(
-        "SELECT usd, unknown_usd, tokens, unknown_tokens, unknown_calls FROM ledger WHERE run = ?", (run,)
-    ).fetchone()
-    return Spent() if row is None else Spent(*row)
+    """What a run has spent in all its executions; what is claimed, by one that may have ended too, at its most."""
+    return Spent(*database.execute(SPENT, (run, run)).fetchone())
 
 
 def _take_over(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | None) -> None:

@@ -67,7 +67,8 @@ def open_journal(path: Path, behind: Path | None = None) -> tuple[sqlite3.Connec
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        had_wal = _size(path.with_name(path.name + "-wal")) > 0
+        file = path.resolve()  # SQLite keeps what is beside a link beside the file
+        had_wal = _size(file.with_name(file.name + "-wal")) > 0
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         database = sqlite3.connect(path, timeout=SQLITE_WAIT_S, isolation_level=None, check_same_thread=False)

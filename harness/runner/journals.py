@@ -13,18 +13,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from harness.runner.cache import ADD_MEASURE
-from harness.runner.claims import NOTHING_SPENT, Spent, bury_dead
+from harness.runner.claims import NOTHING_SPENT, Spent, bury_dead, spent_by
 from harness.runner.journal import broken, in_transaction, open_journal
 from harness.runner.marks import path_of, remove_marks
 
 MOST_GATHERED = 5_000_000
 """Answers that are put together into one file; more stay in the parts' journals, where a rerun finds them."""
-SPENT = (
-    "SELECT coalesce(sum(usd), 0), coalesce(sum(unknown_usd), 0), coalesce(sum(tokens), 0), "
-    "coalesce(sum(unknown_tokens), 0), coalesce(sum(unknown_calls), 0) FROM ("
-    "SELECT usd, unknown_usd, tokens, unknown_tokens, unknown_calls FROM ledger WHERE run = ? UNION ALL "
-    "SELECT 0, usd, 0, tokens, 1 FROM claims WHERE run = ? AND key NOT IN (SELECT key FROM responses))"
-)
 GATHER = (
     "INSERT OR IGNORE INTO responses SELECT * FROM part.responses",
     f"INSERT INTO measures SELECT * FROM part.measures WHERE true {ADD_MEASURE}",
@@ -52,7 +46,7 @@ def spent_in(journal: Path, run: str) -> Spent:
         for owner in dead:
             remove_marks(journal, owner)
         try:
-            return Spent(*database.execute(SPENT, (run, run)).fetchone())
+            return spent_by(database, run)
         except sqlite3.Error as error:
             raise broken(journal, error) from None
 

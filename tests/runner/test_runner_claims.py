@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 from runner_fakes import NOW, PRICE, FakeGolden, FakeTransport, make_request, run
@@ -20,12 +22,10 @@ from harness.runner import run_eval
 from harness.runner.answers import Stored
 from harness.runner.cache import ResponseCache
 from harness.runner.claims import NOTHING_SPENT, Spent, Wanted
-from harness.runner.marks import path_of
+from harness.runner.marks import Marks, path_of
 from harness.runner.transport import RawResponse
 
 KEY = b"k" * 32
-DEAD = subprocess.Popen([sys.executable, "-c", ""])
-DEAD.wait()
 
 
 def opened(tmp_path, run_name="r"):
@@ -34,7 +34,7 @@ def opened(tmp_path, run_name="r"):
 
 def killed(cache):
     """What another process sees once this one is gone."""
-    cache._database.execute("UPDATE owners SET pid = ?", (DEAD.pid,))
+    cache._marks.close()
     cache._beat_at = time.time()
 
 
@@ -123,7 +123,7 @@ async def test_any_number_of_calls_is_marked(tmp_path):
             assert two.spent().unknown_calls == 200
 
 
-@pytest.mark.parametrize("reason", ["another machine's", "gone", "from before the machine was restarted"])
+@pytest.mark.parametrize("reason", ["another machine's", "gone", "cut off", "from before the machine was restarted"])
 async def test_where_nobody_can_tell_what_was_sent_all_claims_count(tmp_path, reason):
     with opened(tmp_path) as one:
         await claimed(one)
@@ -132,12 +132,49 @@ async def test_where_nobody_can_tell_what_was_sent_all_claims_count(tmp_path, re
         killed(one)
         if reason == "gone":
             path_of(one.path, one._owner).unlink()
+            one._database.execute("UPDATE owners SET beat = beat - 61")
+        elif reason == "cut off":
+            os.truncate(path_of(one.path, one._owner), 100)
         elif reason == "another machine's":
             one._database.execute("UPDATE owners SET host = 'elsewhere', beat = 0")
         else:
             one._database.execute("UPDATE owners SET beat = ?", (time.time() - time.monotonic() - 5.0,))
         with opened(tmp_path) as two:
             assert two.spent() == Spent(0.0, 1.0, 0, 200, 2)
+
+
+@pytest.mark.parametrize("column", ["pid = 999999999", f"host = '{socket.gethostname()}'"])
+async def test_an_owner_lives_whatever_its_process_and_machine_are_called(tmp_path, column):
+    """In containers of one host name, or beside a machine of the same name, a living run's calls were made again."""
+    with opened(tmp_path) as one, opened(tmp_path) as two:
+        await claimed(one)
+        one._database.execute(f"UPDATE owners SET {column}")
+        with pytest.raises(TimeoutError):
+            await claimed(two, timeout_s=0.1)
+        assert two.spent().unknown_calls == 1  # it may have ended: no bound counts on its living
+
+
+async def test_a_journal_behind_a_link_keeps_all_that_is_beside_it_beside_the_file(tmp_path):
+    """Killed under one name and gone on with under the other, all claims counted, and the marks stayed."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "c.sqlite").symlink_to(tmp_path / "real" / "file.sqlite")
+    with opened(tmp_path) as one:
+        await claimed(one)
+        await claimed(one, b"x" * 32)
+        one.sent(KEY)
+        killed(one)
+        with ResponseCache(tmp_path / "real" / "file.sqlite", lambda: NOW, "r") as two:
+            assert two.spent().unknown_calls == 1
+        with opened(tmp_path) as three:
+            assert three.warning is None
+    assert not list(tmp_path.rglob("*.sent"))
+
+
+def test_marks_without_room_leave_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.runner.marks.mmap.mmap", Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(HarnessError, match="make room"):
+        Marks(tmp_path / "c.sqlite", "o")
+    assert not list(tmp_path.iterdir())
 
 
 async def test_claims_wait_for_company_while_calls_stand_ready(tmp_path):
@@ -211,7 +248,7 @@ def test_a_lost_write_ahead_file_is_said(tmp_path):
         cache = opened(tmp_path)
         await cache.claim(Wanted(KEY, 0.0, 0))
         await cache.put(KEY, Stored(200, b"{}", 1.0), "m")
-        cache._database.execute("UPDATE owners SET pid = ?", (DEAD.pid,))
+        cache._marks.close()
         cache._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return cache
 
@@ -220,7 +257,7 @@ def test_a_lost_write_ahead_file_is_said(tmp_path):
         assert cache.warning is None
     killed._database.close()
     with opened(tmp_path) as cache:
-        cache._database.execute("INSERT INTO owners VALUES ('o', ?, ?, 0)", (os.uname().nodename, DEAD.pid))
+        cache._database.execute("INSERT INTO owners VALUES ('o', 'elsewhere', 1, 0)")
         cache._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cache._database.close()
         cache._beat_at, cache._database = None, sqlite3.connect(":memory:")
