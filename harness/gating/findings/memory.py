@@ -1,13 +1,13 @@
 """What is still open from the weeks before: a fall stays a finding until it is repaired or somebody answers for it.
 
-Decides when a fall opens an entry: whatever turned its week amber or red, which is a flag of the chart, a proven paired
-fall, a likely fall in a critical category, a likely fall in a declared slice, more failed answers, and a category that
-is decided no longer, and a likely rise of what production's samples say. And when it closes: the value is no
-longer likely worse than before the fall, which asks for two things, as a test of few items forgives anything:
-at least half of the fall is regained, and what is still missing is no more than chance explains (score test, one-sided
-5%). On another golden set nothing can be compared: only a rise that is flagged or proven on pairs there (in a slice:
-likely there), and at least half as large, closes it. A slice of what fell as a whole in the same week is told by the
-whole while it is open.
+Decides when a fall opens an entry: whatever turned its week amber or red, which is a flag of the chart, a slide that no
+week alone shows, a proven paired fall, a likely fall in a critical category, a likely fall in a declared slice, more
+failed answers, and a category that is decided no longer, and a likely rise of what production's samples say. And when
+it closes: the value is no longer likely worse than before the fall, which asks for two things, as a test of few items
+forgives anything: at least half of the fall is regained, and what is still missing is no more than chance explains
+(score test, one-sided 5%). On another golden set nothing can be compared: only a rise that is flagged or proven on
+pairs there (in a slice: likely there), and at least half as large, closes it. A slice of what fell as a whole in the
+same week is told by the whole while it is open.
 """
 
 from __future__ import annotations
@@ -27,6 +27,23 @@ BETTER_LOWER = LOWER_IS_BETTER | frozenset(PRODUCTION_FIGURES)
 """Figures that get worse when they rise."""
 Figure = tuple[str | None, str, tuple[str, str] | None]
 """Category, metric, slice and value: what the ledger follows from week to week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """A fall in moves too small for any week to show.
+
+    Attributes:
+        since: Last week before the figure began to fall.
+        before: Pooled value of the weeks up to that one.
+        weeks: Those weeks.
+        q_value: How sure it is, after the correction of the week's family.
+    """
+
+    since: str
+    before: float
+    weeks: tuple[str, ...]
+    q_value: float
 
 
 class WeekPoint(Protocol):
@@ -51,6 +68,10 @@ class WeekPoint(Protocol):
     @property
     def is_flagged(self) -> bool:
         """Whether it moved by more than chance explains."""
+
+    @property
+    def slide(self) -> Slide | None:
+        """The slide that is named in this week."""
 
     @property
     def golden(self) -> str:
@@ -110,6 +131,7 @@ class Entry:
         severity: Of the category in the policy.
         owner: Who answers for the category, or for such figures.
         is_own: Whether it is a slice that fell by more than the whole set, which therefore does not tell it.
+        slid_since: Last week before it began to slide, where it slid; None where it fell in one week.
         fell_again: Newest week in which it fell further by more than chance explains, while it was open.
     """
 
@@ -130,6 +152,7 @@ class Entry:
     owner: str | None = None
     fell_again: str | None = None
     is_own: bool = False
+    slid_since: str | None = None
 
     @property
     def answered_since(self) -> str:
@@ -225,9 +248,11 @@ def _entries(
         is_flagged = point.is_flagged and (change < 0) != (metric in BETTER_LOWER)
         fall = falls.get(point.week)
         if current is None:
-            if is_flagged:
-                n_before = sum(effective_items(by_week[week].result) for week in point.weeks_before if week in by_week)
-                before, then, is_proven = point.before, point.result, True
+            if is_flagged or point.slide is not None:
+                weeks = point.weeks_before if point.slide is None else point.slide.weeks
+                n_before = sum(effective_items(by_week[week].result) for week in weeks if week in by_week)
+                before = point.before if point.slide is None else point.slide.before
+                then, is_proven = point.result, True
             elif fall is not None:
                 before, n_before, then = fall.before.value, effective_items(fall.before), fall.after
                 is_proven = fall.is_proven
@@ -245,11 +270,12 @@ def _entries(
                 slice=part,
                 is_proven=is_proven,
                 is_own=fall is not None and fall.is_own,
+                slid_since=None if point.slide is None else point.slide.since,
             )
             continue
         is_comparable = point.golden == current.golden
         current = replace(current, now=point.result, is_comparable=is_comparable)
-        if is_flagged or (fall is not None and fall.is_proven):
+        if is_flagged or point.slide is not None or (fall is not None and fall.is_proven):
             current = replace(
                 current, fell_again=point.week, is_own=current.is_own or (fall is not None and fall.is_own)
             )

@@ -76,6 +76,7 @@ class Evidence:
         more: Further items that would settle it; None when unknown.
         then: Value in the week in which an open finding began.
         names: What fills the sentence: ids of items, categories, a status.
+        slid_since: Last week before a slide began; None for what moved in one week.
         restates: Whether the whole set says it already: a slice of what moves everywhere.
     """
 
@@ -91,6 +92,7 @@ class Evidence:
     then: float | None = None
     names: tuple[str, ...] = ()
     restates: bool = False
+    slid_since: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; what is not there is left out."""
@@ -101,6 +103,8 @@ class Evidence:
                 plain[name] = value
         if self.restates:
             plain["restates"] = True
+        if self.slid_since is not None:
+            plain["slid_since"] = self.slid_since
         if self.newly:
             plain["newly"] = dict(self.newly)
         if self.names:

@@ -152,7 +152,9 @@ def _still_open(one: Finding) -> str:
     now = "n/a" if one.after is None else whole(one.after)
     verb = "rose" if is_of_production or one.metric in LOWER_IS_BETTER else "fell"
     what = f"in production the {figure(one)}" if is_of_production else figure(one)
-    text = f"{what} {verb} in {one.since}, from {share(None if before is None else before.value)} to "
+    slid = one.evidence.slid_since
+    how = f"{verb} in {one.since}" if slid is None else f"slid from {slid} to {one.since}"
+    text = f"{what} {how}, from {share(None if before is None else before.value)} to "
     text += f"{share(then)}, and is not repaired: it is {now} now"
     return f"{text}, on other labels." if "other_labels" in one.evidence.names else f"{text}."
 

@@ -50,12 +50,14 @@ def read_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str) -> t
 
 
 def ledger_state(one: Entry) -> str:
-    """Open, acknowledged with its reason, or closed by recovery, in words."""
+    """Open, acknowledged with its reason, or closed by recovery, in words, and since when it slid."""
     if one.closed is not None:
-        return f"repaired in {one.closed}"
-    if one.acknowledged is not None:
-        return f"acknowledged by {one.acknowledged.by}: {one.acknowledged.reason}"
-    return "open"
+        said = f"repaired in {one.closed}"
+    elif one.acknowledged is not None:
+        said = f"acknowledged by {one.acknowledged.by}: {one.acknowledged.reason}"
+    else:
+        said = "open"
+    return said if one.slid_since is None else f"slid since {one.slid_since}; {said}"
 
 
 def write_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str, one: Acknowledgement) -> Path:

@@ -63,9 +63,14 @@ def _moved(source: AskSource) -> Iterable[Ask]:
         if one.is_better:
             continue
         row, earlier = source.by_id.get(one.category), before.get((one.category, one.metric))
-        start, items = _start(source, row, one.category, one.metric)
-        text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {points_text(one.difference)}: "
-        text += f"{_own_change(source)}.{start}"
+        if one.source == "slide":
+            start, items = "", source.errors(one.category, one.metric, None)
+            text = f"{METRIC_NAMES[one.metric]} of {one.name} has slid by {points_text(one.difference)} since "
+            text += f"{one.since}: find out what changed over these weeks."
+        else:
+            start, items = _start(source, row, one.category, one.metric)
+            text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {points_text(one.difference)}: "
+            text += f"{_own_change(source)}.{start}"
         if earlier is not None:
             answer = _answer(source, [earlier])
             text += f" It fell in {earlier.since} already and has not recovered: repair it, or {answer}."

@@ -24,7 +24,7 @@ from harness.report.weekly.candidates import (
     runs_read,
     version_marks,
 )
-from harness.report.weekly.causes import candidate_series, cause_between, causes_of, headline_of
+from harness.report.weekly.causes import cause_between, causes_of, headline_of, shown_of
 from harness.report.weekly.changes import OWN_KINDS, golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
@@ -44,7 +44,7 @@ from harness.report.weekly.engineering import engineering_of
 from harness.report.weekly.findings import still_open, week_findings, week_screen
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
-from harness.report.weekly.ledger import ledger_of, names_of
+from harness.report.weekly.ledger import ledger_of, names_of, remembered_series
 from harness.report.weekly.movements import category_rows, earlier_movements, movements_of
 from harness.report.weekly.operating import operating_findings, operating_of
 from harness.report.weekly.operating_data import OperatingRow
@@ -172,9 +172,10 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
 def _judged(source: WeeklySource) -> _Judged:
     run, candidate, week = source.run, source.candidate, source.week
     names = names_of(source)
-    series = candidate_series(source, candidate)
+    long = remembered_series(source)
+    series = shown_of(source, long)
     before = before_of(source, names)
-    entries = ledger_of(source)
+    entries = ledger_of(source, long)
     told = not_restated(entries)
     lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
     rows = category_rows(source, names, series, before.paired, lost)
@@ -191,7 +192,7 @@ def _judged(source: WeeklySource) -> _Judged:
         rows,
         movements,
         told,
-        cause_between(source, movements, before.changes),
+        cause_between(source, [one for one in movements if one.source != "slide"], before.changes),
         before.week,
         week,
         names,

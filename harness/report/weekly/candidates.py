@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.core.results import MetricResult
 from harness.measure.points import PointScore
@@ -58,10 +58,13 @@ def candidate_rows(source: WeeklySource) -> tuple[CandidateRow, ...]:
     return tuple(_row(source, name, of[name]) for name in order)
 
 
-def version_marks(source: WeeklySource) -> dict[str, str]:
-    """Week -> what of the reported candidate or of the labels became another version since its run before."""
-    runs = [(one.week, one.of[source.candidate]) for one in source.by_week.values() if source.candidate in one.of]
-    found = {}
+def version_marks(source: WeeklySource, runs: Sequence[tuple[str, RunMeta]] | None = None) -> dict[str, str]:
+    """Week -> what of the reported candidate or of the labels became another version since its run before.
+
+    ``runs`` are the candidate's, by week; by default those of the weeks shown.
+    """
+    shown = [(one.week, one.of[source.candidate]) for one in source.by_week.values() if source.candidate in one.of]
+    runs, found = shown if runs is None else runs, {}
     for (_, before), (week, meta) in itertools.pairwise(runs):
         told = versions_between(before, meta, source.candidate)
         if told:

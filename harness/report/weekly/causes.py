@@ -7,6 +7,7 @@ wording is in ``sentences``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,11 +27,12 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import enumerated
 from harness.report.weekly import sentences
+from harness.report.weekly.candidates import version_marks
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
 from harness.report.weekly.findings import MOST_OPEN, production_told
-from harness.report.weekly.ledger import names_of
+from harness.report.weekly.ledger import names_of, remembered_series
 from harness.report.weekly.operating import operating_sentences
 from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.production import Production
@@ -39,9 +41,17 @@ from harness.report.weekly.silence import is_silence, lost_sentences, missing_ru
 
 
 def candidate_series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
-    """One candidate's figures over its weeks."""
+    """One candidate's figures over the weeks shown; the reported one's are tested against earlier ones as well."""
+    if candidate == source.candidate:
+        return shown_of(source, remembered_series(source))
     runs = [(one.week, one.of[candidate]) for one in source.by_week.values() if candidate in one.of]
     return series_of(candidate, source.run.categories, runs, source.summaries)
+
+
+def shown_of(source: WeeklySource, long: Sequence[Series]) -> tuple[Series, ...]:
+    """The weeks shown of what is remembered; what was never measured in them is left out."""
+    cut = (replace(one, points=tuple(point for point in one.points if point.week in source.by_week)) for one in long)
+    return tuple(one for one in cut if any(point.result.is_defined for point in one.points))
 
 
 def causes_of(
@@ -77,8 +87,21 @@ def causes_of(
     if not movements:
         quiet = sentences.changes_sentence(changes, since)
         return (quiet,) if quiet else ()
-    cause = cause_between(source, movements, changes)
-    return () if cause is None else (sentences.cause_sentence(cause, since),)
+    jumped = [one for one in movements if one.source != "slide"]
+    cause = cause_between(source, jumped, changes) if jumped else None
+    told = () if cause is None else (sentences.cause_sentence(cause, since),)
+    return (*told, *_cause_of_slides(source, [one for one in movements if one.source == "slide"]))
+
+
+def _cause_of_slides(source: WeeklySource, slid: Sequence[Movement]) -> tuple[str, ...]:
+    """What of the candidate became another version since the longest of the slides began."""
+    if not slid:
+        return ()
+    since = min(one.since for one in slid)
+    if behind(source.run.meta.fingerprint(source.candidate)) == "recorded":
+        return (sentences.slide_cause_sentence(since, None),)
+    changed = {week: told for week, told in version_marks(source, source.remembered).items() if week > since}
+    return (sentences.slide_cause_sentence(since, changed),)
 
 
 def cause_between(source: WeeklySource, movements: Sequence[Movement], changes: Sequence[Change]) -> Cause | None:

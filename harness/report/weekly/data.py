@@ -14,7 +14,7 @@ from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.core.targets import TargetState
 from harness.gating.findings import Finding
-from harness.gating.findings.memory import Entry
+from harness.gating.findings.memory import Entry, Slide
 from harness.report.parts.banner import Banner
 from harness.report.parts.disputes import Dispute, TeamVotes
 from harness.report.parts.plain import plain
@@ -59,6 +59,7 @@ class Point:
         p_value: Two-proportion score test.
         q_value: After Benjamini-Hochberg over the week's family.
         is_flagged: ``q_value`` is small enough.
+        slide: The slide that is named in this week; None for none.
         golden: Golden set and version; values over different ones are not joined.
         run_id: The run it comes from.
     """
@@ -74,6 +75,17 @@ class Point:
     is_flagged: bool
     golden: str
     run_id: str
+    slide: Slide | None = None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether it jumped, or has slid."""
+        return self.is_flagged or self.slide is not None
+
+    @property
+    def moved_from(self) -> float:
+        """The value that it moved from: that of the weeks before, or before it began to slide."""
+        return self.before if self.slide is None else self.slide.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +150,10 @@ class Movement:
     difference: float
     q_value: float
     is_better: bool
-    source: Literal["chart", "paired"]
+    source: Literal["chart", "paired", "slide"]
     sentence: str
+    since: str = ""
+    """Last week before a slide began; empty for what moved this week."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from harness.report.parts.fields import Field, ends, field, fields, table
 from harness.report.parts.xlsx import Chart, Column, Sheet, Value, number
 from harness.report.weekly import titles
-from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
+from harness.report.weekly.data import METRIC_NAMES, Point, Series, WeeklyData
 from harness.report.weekly.drawings import trend_ticks
 from harness.report.weekly.production_sheets import production_rows
 from harness.report.weekly.sheet_data import Figure
@@ -28,10 +28,10 @@ def data_sheet(data: WeeklyData) -> Sheet:
     names = titles.names_of(data)
     rows = {row.id: row for row in data.rows}
     moved = {
-        (one.candidate, one.category, one.metric, point.week): "up" if point.result.value > point.before else "down"
+        (one.candidate, one.category, one.metric, point.week): _way(point)
         for one in data.series
         for point in one.points
-        if point.is_flagged
+        if point.has_moved
     }
     targets = {(row.id, metric): one.target for row in data.rows for metric, one in row.judgements.items()}
 
@@ -70,6 +70,12 @@ def data_sheet(data: WeeklyData) -> Sheet:
     return replace(found, rows=[*found.rows, *production_rows(data.production)])
 
 
+def _way(point: Point) -> str:
+    if point.slide is not None:
+        return "slid"
+    return "up" if point.result.value > point.before else "down"
+
+
 def trend_sheets(data: WeeklyData) -> list[Sheet]:
     """A week a row, a category a column, with a native chart; none before two weeks.
 
@@ -87,7 +93,7 @@ def _trend(data: WeeklyData, metric: str) -> Sheet | None:
 
     def importance(one: Series) -> tuple[bool, bool, bool]:
         verdict = judged.get(one.category)
-        is_flagged = [point.week for point in one.points if point.is_flagged]
+        is_flagged = [point.week for point in one.points if point.has_moved]
         return data.week not in is_flagged, not is_flagged, verdict is None or verdict.verdict != "missed"
 
     shown.sort(key=importance)

@@ -64,7 +64,10 @@ def point_words(one: Point, version: str = "") -> str:
     if not math.isnan(one.before):
         said += f"; {numbers.share(one.before)} {weeks_phrase(one.weeks_before)}"
         said += f", noise alone would land between {numbers.share(one.low)} and {numbers.share(one.high)}"
-    return said + ("; moved" if one.is_flagged else "") + (f"; new: {version}" if version else "")
+    moved = "; moved" if one.is_flagged else ""
+    if one.slide is not None:
+        moved = f"; slid since {one.slide.since}, from {numbers.share(one.slide.before)}"
+    return said + moved + (f"; new: {version}" if version else "")
 
 
 class _Trend:
@@ -170,8 +173,8 @@ class _Trend:
         if one.week in self.versions:
             foot = HEIGHT - BOTTOM
             parts.append(tag("path", d=f"M{x - 4.5:.1f},{foot:.1f} h9 l-4.5,-8 z", class_="version"))
-        if one.is_flagged:
-            worse = one.result.value < one.before
+        if one.has_moved:
+            worse = one.result.value < one.moved_from
             parts.append(tag("circle", cx=x, cy=y, r=8.0, class_=f"ring {'bad' if worse else 'good'}"))
         parts.append(tag("circle", cx=x, cy=y, r=3.5, class_="dot arm1"))
         return [tag("g", "".join(parts), class_="pt", data_say=words)]
@@ -283,6 +286,6 @@ def trend_label(name: str, metric: str, series: Series) -> str:
     defined = [one for one in series.points if one.result.is_defined]
     last = defined[-1] if defined else None
     value = "" if last is None else f"; {last.week}: {numbers.share_with_interval(last.result)}"
-    flags = [one.week for one in series.points if one.is_flagged]
+    flags = [one.week for one in series.points if one.has_moved]
     moved = f"; moved in {', '.join(flags)}" if flags else "; no movement flagged"
     return f"{metric} of {name} over {plural(len(defined), 'week')}{value}{moved}"

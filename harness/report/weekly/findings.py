@@ -104,7 +104,14 @@ def _movement(
     one: Movement, candidate: str, by_id: Mapping[str, CategoryRow], cause: Cause | None, since: str | None
 ) -> Finding:
     row = by_id.get(one.category)
-    proof = Evidence("proven" if one.source == "paired" else "likely", None, one.q_value, _newly(row, one.metric))
+    is_slide = one.source == "slide"
+    proof = Evidence(
+        "proven" if one.source == "paired" else "likely",
+        None,
+        one.q_value,
+        {} if is_slide else _newly(row, one.metric),
+        slid_since=one.since or None,
+    )
     return Finding(
         "gain" if one.is_better else "harm",
         "moved",
@@ -117,8 +124,8 @@ def _movement(
         after=one.now,
         difference=MetricResult(one.difference, math.nan, math.nan, one.now.n),
         evidence=proof,
-        cause=cause,
-        since=since,
+        cause=None if is_slide else cause,
+        since=one.since or since,
         owner=None if row is None else row.owner,
     )
 
@@ -164,6 +171,7 @@ def _open(one: Entry, candidate: str, names: Mapping[str, str]) -> Finding:
             "proven" if one.is_proven else "likely",
             then=one.then.value,
             names=() if one.is_comparable else ("other_labels",),
+            slid_since=one.slid_since,
         ),
         since=one.since,
         owner=one.answers,

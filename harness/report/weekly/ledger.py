@@ -8,7 +8,7 @@ which it got worse; those of production over all its samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.metric_table import METRIC_TITLES
@@ -19,6 +19,7 @@ from harness.goldens.prevalence import ANY
 from harness.report.parts import numbers
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
+from harness.report.weekly.data import Series
 from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.paired import FAILURES, LOST, share_of
 from harness.report.weekly.production import production_of
@@ -40,11 +41,17 @@ class Followed:
     is_flagged: bool
     golden: str
     weeks_before: tuple[str, ...] = ()
+    slide: None = None
 
 
-def ledger_of(source: WeeklySource) -> tuple[Entry, ...]:
+def remembered_series(source: WeeklySource) -> tuple[Series, ...]:
+    """The candidate's figures over all weeks that are remembered."""
+    return series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
+
+
+def ledger_of(source: WeeklySource, long: Sequence[Series] | None = None) -> tuple[Entry, ...]:
     """Harm of the candidate over the weeks that are remembered: open, answered for, or repaired."""
-    long = series_of(source.candidate, source.run.categories, source.remembered, source.summaries)
+    long = remembered_series(source) if long is None else long
     charts = {(one.category, one.metric, None) for one in long}
     others = {one.figure: None for one in source.moves if not one.is_better and one.figure not in charts}
     found = ledger(

@@ -1,12 +1,13 @@
 """The categories of a week, and which of their figures moved by more than chance explains.
 
 Decides which categories have a row and in which order movements stand; what is significant is decided by the charts
-(``series``) and the pairs (``paired``).
+(``series``, ``slid``) and the pairs (``paired``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from typing import Literal
 
 from harness.gating.findings.pair import is_better
 from harness.gating.findings.stored import NEWLY
@@ -70,7 +71,7 @@ def movements_of(
     previous_week: str | None,
     critical: Set[str],
 ) -> tuple[Movement, ...]:
-    """Chart flags, then what only the pairs prove; falls of critical categories first, then the worst."""
+    """Chart flags and slides, then what only the pairs prove; falls of critical categories first, then the worst."""
     found = [_flag(one, week, names) for one in series]
     kept = [one for one in found if one is not None]
     flagged = {(one.category, one.metric) for one in kept}
@@ -116,23 +117,31 @@ def _importance(one: Movement) -> tuple[bool, bool, bool, float, str]:
 
 
 def _flag(series: Series, week: str, names: Mapping[str, str]) -> Movement | None:
-    point = next((one for one in series.points if one.week == week and one.is_flagged), None)
+    point = next((one for one in series.points if one.week == week and one.has_moved), None)
     if point is None:
         return None
     name = names.get(series.category, series.category)
-    difference = point.result.value - point.before
+    difference = point.result.value - point.moved_from
+    source: Literal["chart", "slide"]
+    if point.slide is not None:
+        said = sentences.slide_sentence(name, series.metric, point.slide, point.result)
+        since, q_value, source = point.slide.since, point.slide.q_value, "slide"
+    else:
+        said = sentences.movement_sentence(name, series.metric, point)
+        since, q_value, source = "", point.q_value, "chart"
     return Movement(
         week,
         series.category,
         name,
         series.metric,
-        point.before,
+        point.moved_from,
         point.result,
         difference,
-        point.q_value,
+        q_value,
         is_better(series.metric, difference),
-        "chart",
-        sentences.movement_sentence(name, series.metric, point),
+        source,
+        said,
+        since,
     )
 
 

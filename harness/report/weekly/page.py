@@ -210,9 +210,11 @@ class WeeklyPage:
     def change(row: CategoryRow, metric: str) -> tuple[str, str, str] | None:
         """This week against the weeks before: points, class, words; None without weeks before."""
         point = row.points.get(metric)
-        if point is None or math.isnan(point.before) or not point.result.is_defined:
+        if point is None or math.isnan(point.moved_from) or not point.result.is_defined:
             return None
-        difference = point.result.value - point.before
+        difference = point.result.value - point.moved_from
+        if point.slide is not None:
+            return numbers.points(difference), "c-worse", f"▼ slid since {point.slide.since[5:]}"
         if not point.is_flagged:
             return numbers.points(difference), "c-same", "within chance"
         return (
@@ -246,7 +248,7 @@ class WeeklyPage:
         judged = {row.id: row.judgements.get(metric) for row in data.rows}
         for one, target in shown:
             name = self.names[one.category]
-            moved = bool(one.points) and one.points[-1].week == data.week and one.points[-1].is_flagged
+            moved = bool(one.points) and one.points[-1].week == data.week and one.points[-1].has_moved
             label = drawings.trend_label(name, METRIC_NAMES[metric], one)
             chart = drawings.trend(one, data.weeks, target, ticks, label, data.versions)
             found.append((titles.trend_finding(name, one, judged[one.category], data.week), moved, chart))

@@ -44,7 +44,7 @@ def trend_plot(data: WeeklyData, metric: str, plot_format: PlotFormat = "png") -
 
 
 def _moved(series: Series, week: str) -> bool:
-    return any(point.week == week and point.is_flagged for point in series.points)
+    return any(point.week == week and point.has_moved for point in series.points)
 
 
 def _figure(
@@ -114,8 +114,8 @@ def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: floa
         last = point
         if not math.isnan(point.result.low):
             panel.plot([x, x], [point.result.low, point.result.high], color=BLUE, linewidth=1.5)
-        if point.is_flagged:
-            colour = RED if point.result.value < point.before else GREEN
+        if point.has_moved:
+            colour = RED if point.result.value < point.moved_from else GREEN
             panel.plot([x], [point.result.value], "o", markersize=12, fillstyle="none", color=colour, mew=1.8)
         panel.plot([x], [point.result.value], "o", markersize=4.5, color=BLUE)
     ticks = data.weeks[:: -max(1, math.ceil(len(data.weeks) / 6))]

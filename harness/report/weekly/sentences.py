@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.core.results import MetricResult
 from harness.gating.findings import Cause, Finding
-from harness.gating.findings.memory import BETTER_LOWER, Entry
+from harness.gating.findings.memory import BETTER_LOWER, Entry, Slide
 from harness.gating.findings.stored import NEWLY
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
@@ -49,6 +49,27 @@ def movement_sentence(name: str, metric: str, point: Point) -> str:
         f"{weeks_phrase(point.weeks_before)} to {numbers.share_with_interval(point.result)} "
         f"(q {_q(point.q_value)}, n {numbers.count(point.result.n)})."
     )
+
+
+def slide_sentence(name: str, metric: str, slide: Slide, now: MetricResult) -> str:
+    """A slide as one sentence: since when, and how much."""
+    then = numbers.share(slide.before)
+    then += f" in {slide.since}" if len(slide.weeks) == 1 else f" over the {len(slide.weeks)} weeks up to it"
+    return (
+        f"{METRIC_NAMES[metric]} of {name} has slid by {points_text(now.value - slide.before)} since {slide.since}: "
+        f"from {then} to {numbers.share_with_interval(now)} (q "
+        f"{_q(slide.q_value)}, n {numbers.count(now.n)}), in moves that no week alone tells from chance."
+    )
+
+
+def slide_cause_sentence(since: str, changed: Mapping[str, str] | None) -> str:
+    """What of the candidate and the labels became another version while it slid; None where nobody can say."""
+    if changed is None:
+        return f"The decisions are recorded: what changed behind them since {since}, the runs cannot say."
+    if not changed:
+        return f"No version of the candidate's inputs changed since {since}, where the slide begins."
+    told = [f"{what} ({week})" for week, what in changed.items()]
+    return f"What changed since {since}, where the slide begins: {enumerated(told, 4)}."
 
 
 def summary_sentence(movements: Sequence[Movement]) -> str:
@@ -197,8 +218,9 @@ def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, st
     for one in entries:
         figure, is_rise = entry_figure(one, names), one.metric in BETTER_LOWER
         if one.closed is None and one.acknowledged is not None:
+            how = f"{'rose' if is_rise else 'fell'} in" if one.slid_since is None else f"slid from {one.slid_since} to"
             found.append(
-                f"{figure} {'rose' if is_rise else 'fell'} in {one.since}, from {entry_value(one, one.before)} "
+                f"{figure} {how} {one.since}, from {entry_value(one, one.before)} "
                 f"to {entry_value(one, one.then.value)}, and is not repaired ({entry_value(one, one.now.value)} now); "
                 f"{one.acknowledged.by} answers for it: {shorten(one.acknowledged.reason, MOST_REASON).rstrip('.')}."
             )

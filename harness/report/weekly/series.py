@@ -2,13 +2,15 @@
 
 Decides which weeks a week is tested against: the four calendar weeks before it, on the same golden-set version, and not
 from before the last flagged movement of the same metric. After a flag the new level is the level: a fall is told once.
-The family of a week's Benjamini-Hochberg correction is one candidate's categories x metrics.
+What no week shows for itself is looked for over half a year of the same labels: a slide, named once, after which the
+next one begins. The family of a week's Benjamini-Hochberg correction is one candidate's categories x metrics.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness.core.multiplicity import benjamini_hochberg
 from harness.core.targets import effective_items
@@ -21,6 +23,7 @@ from harness.report.weekly.control import (
     pooled,
 )
 from harness.report.weekly.data import METRIC_NAMES, Point, Series
+from harness.report.weekly.slid import slides_of
 from harness.report.weekly.summaries import Summary
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.weeks import weeks_between
@@ -38,6 +41,7 @@ def series_of(
     """Every category and metric of one candidate over its weeks, oldest first; what was never measured is left out."""
     points: dict[Key, list[Point]] = {(one, metric): [] for one in categories for metric in METRIC_NAMES}
     starts: dict[Key, int] = dict.fromkeys(points, 0)
+    slid: dict[Key, int] = dict.fromkeys(points, 0)
     for week, meta in runs:
         drafts = {key: _draft(key, candidate, week, meta, summaries, points[key], starts) for key in points}
         keys = list(drafts)
@@ -45,9 +49,12 @@ def series_of(
         for key, q in zip(keys, q_values.tolist(), strict=True):
             draft = drafts[key]
             is_flagged = not math.isnan(q) and q <= Q
-            points[key].append(_decided(draft, q, is_flagged))
+            points[key].append(replace(draft, q_value=q, is_flagged=is_flagged))
             if is_flagged:
-                starts[key] = len(points[key]) - 1
+                starts[key] = slid[key] = len(points[key]) - 1
+        for key, found in slides_of({key: points[key][slid[key] :] for key in keys}).items():
+            points[key][-1] = replace(points[key][-1], slide=found)
+            slid[key] = len(points[key]) - 1
     return tuple(
         Series(candidate, category, metric, tuple(found))
         for (category, metric), found in points.items()
@@ -80,22 +87,6 @@ def _draft(
     low, high = (math.nan, math.nan) if limits is None else limits
     weeks = tuple(one.week for one in before)
     return Point(week, result, share, weeks, low, high, p_value, math.nan, False, golden, meta.run_id)
-
-
-def _decided(draft: Point, q: float, is_flagged: bool) -> Point:
-    return Point(
-        draft.week,
-        draft.result,
-        draft.before,
-        draft.weeks_before,
-        draft.low,
-        draft.high,
-        draft.p_value,
-        q,
-        is_flagged,
-        draft.golden,
-        draft.run_id,
-    )
 
 
 def point_at(series: Sequence[Series], category: str, metric: str, week: str) -> Point | None:

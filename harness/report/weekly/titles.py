@@ -47,10 +47,16 @@ def targets_title(rows: Sequence[CategoryRow]) -> str:
 def trend_title(metric: str, shown: Sequence[Series], week: str, names: dict[str, str]) -> str:
     """What moved this week over all panels of a metric."""
     ways: dict[str, list[str]] = {"fell": [], "rose": []}
+    slid = []
     for one in shown:
         point = one.points[-1]
         if point.week == week and point.is_flagged:
             ways["rose" if point.result.value > point.before else "fell"].append(names[one.category])
+        elif point.week == week and point.slide is not None:
+            slid.append(f"{names[one.category]} (since {point.slide.since[5:]})")
+    if slid:
+        moved = [f"{way} this week in {enumerated(found, 4)}" for way, found in ways.items() if found]
+        return f"{METRIC_NAMES[metric]} {' and '.join([f'has slid in {enumerated(slid, 4)}', *moved])}."
     told = [f"{way} in {enumerated(found, 4)}" for way, found in ways.items() if found]
     if told:
         return f"{METRIC_NAMES[metric]} {' and '.join(told)} this week."
@@ -68,11 +74,17 @@ def trend_finding(name: str, series: Series, judged: Judgement | None, week: str
     now = numbers.share(last.result.value)
     if last.week != week:
         return f"{name}: not measured in {week[5:]}, {now} in {last.week[5:]}"
-    flagged = [one for one in known if one.is_flagged]
+    flagged = [one for one in known if one.has_moved]
     if flagged:
         moved = flagged[-1]
-        verb = "rose" if moved.result.value > moved.before else "fell"
-        said = f"{verb} to {numbers.share(moved.result.value)} in {moved.week[5:]}"
+        verb = "rose" if moved.result.value > moved.moved_from else "fell"
+        when = f"in {moved.week[5:]}"
+        if moved.slide is not None:
+            verb, when = (
+                f"slid from {numbers.share(moved.slide.before)}",
+                f"from {moved.slide.since[5:]} to {moved.week[5:]}",
+            )
+        said = f"{verb} to {numbers.share(moved.result.value)} {when}"
         said += "" if moved is last else f", {now} now"
     else:
         said = f"{now}" if len(known) == 1 else f"steady, {now} now"

@@ -127,10 +127,10 @@ def _categories(data: WeeklyData) -> Sheet:
         field("One-sided low", lambda one: number(one.judged.low) if one.judged else None, "share", 10),
         field("One-sided high", lambda one: number(one.judged.high) if one.judged else None, "share", 10),
         field("More items needed", lambda one: one.judged.more if one.judged else None, "count", 10),
-        field("Weeks before", lambda one: number(one.point.before) if one.point else None, "share", 9),
+        field("Weeks before", lambda one: number(one.point.moved_from) if one.point else None, "share", 9),
         field("Change, points", _change, "points", 9),
         field("q", lambda one: number(one.point.q_value) if one.point else None, "p_value", 8),
-        field("Movement", _movement, width=13),
+        field("Movement", _movement, width=20),
         field("Violating", lambda one: one.row.n_violating, "count", 10),
         field("Not violating", lambda one: one.row.n_not_violating, "count", 10),
         field("Unlabelled", lambda one: one.row.n_unlabelled, "count", 12),
@@ -139,12 +139,14 @@ def _categories(data: WeeklyData) -> Sheet:
 
 
 def _change(one: _Cell) -> float | None:
-    before, result = number(one.point.before) if one.point else None, one.row.results[one.metric]
+    before, result = number(one.point.moved_from) if one.point else None, one.row.results[one.metric]
     return None if before is None or not result.is_defined else 100 * (result.value - before)
 
 
 def _movement(one: _Cell) -> str:
     change = _change(one)
+    if one.point is not None and one.point.slide is not None:
+        return f"slid since {one.point.slide.since}"
     is_moved = one.point is not None and one.point.is_flagged and change is not None
     return "" if not is_moved else "moved up" if (change or 0) > 0 else "moved down"
 
@@ -155,7 +157,7 @@ def _history(data: WeeklyData) -> Sheet:
         (one.candidate, one.category, one.metric, point.week)
         for one in data.series
         for point in one.points
-        if point.is_flagged
+        if point.has_moved
     }
 
     def moved(one: HistoryRow) -> str:
