@@ -13,8 +13,9 @@ import sys
 HELP_COLUMNS = (80, 100)
 """Widths that a text is kept for; the last one serves wider terminals too (``max_content_width``)."""
 FALLBACK_COLUMNS = 80
-YOUNG_OBJECTS = 50_000
-"""So many new objects before Python looks for cycles among them; while a command is loaded nearly all stay."""
+YOUNG_OBJECTS = 200_000
+"""So many new objects before Python looks for cycles among them; while a command is loaded nearly all stay. More than a
+daily command makes, and a few tens of MB at the most that wait to be freed; the runner sets its own."""
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.responses import worst
-from harness.candidates.worker import stop_candidate
+from harness.candidates.stopping import stop_candidate
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, SpecCheck, kinds, takers
 from harness.files.text import joined, shortened

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Gt
 
 from harness.candidates.responses import worst
-from harness.candidates.worker import stop_candidate
+from harness.candidates.stopping import stop_candidate
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import shortened
 from harness.records import CandidateSpec, Item

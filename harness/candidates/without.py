@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.candidates.worker import stop_candidate
+from harness.candidates.stopping import stop_candidate
 from harness.files.pictures import IMAGES
 from harness.records import Item
 from harness.records.answers import Candidate, Decide

@@ -134,13 +134,6 @@ class Worker:
         return process
 
 
-def stop_candidate(candidate: Any) -> None:
-    """End what a candidate computes beside the runner's loop: its ``stop_computing``, which not every kind has."""
-    stop = getattr(candidate, "stop_computing", None)
-    if callable(stop):
-        stop()
-
-
 def _exchange(
     process: subprocess.Popen[bytes], message: Mapping[str, Any], timeout_s: float
 ) -> tuple[dict[str, Any] | None, bool]:

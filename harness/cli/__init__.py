@@ -12,15 +12,17 @@ import os
 import select
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from harness import __version__
 from harness.cli.streams import defused
 from harness.cli.voice import listen, timed, voice_options
 from harness.errors import HarnessError, refused_by_system
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart", "Run the main job end to end on a shipped golden set; no key needed."),
@@ -94,6 +96,8 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names from the table, without importing any command."""
+        from click.shell_completion import CompletionItem
+
         found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 

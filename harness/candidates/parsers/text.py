@@ -49,8 +49,7 @@ _PREFIX = re.compile(
 )
 _WRAPPING = " \t\r\n*_`\"'“”‘’«»"
 
-_REFUSAL = re.compile(
-    r"""\A[\s*_"'“”>-]*(?:no[,.!]\s+)?(?:(?:unfortunately|regrettably)[,\s]+)?(?:
+_REFUSAL = r"""(?ix)\A[\s*_"'“”>-]*(?:no[,.!]\s+)?(?:(?:unfortunately|regrettably)[,\s]+)?(?:
       (?:i\s*(?:'m|\s+am)\s+(?:really\s+|very\s+|so\s+|truly\s+|deeply\s+)?sorry|sorry\b|my\s+apologies|i\s+apologi[sz]e)
     | i\s+(?:really\s+)?(?:can(?:'t|\s*not)|won't|will\s+not|could\s*n(?:o|')t|must\s+decline
         |have\s+to\s+decline|decline|refuse|do\s+not\s+feel|don't\s+feel)\b
@@ -68,9 +67,8 @@ _REFUSAL = re.compile(
     | عذر|آسف|أعتذر|لا\s+أستطيع|لا\s+يمكنني|माफ़\s+कीजिए|क्षमा\s+करें|मैं\s+.{0,30}नहीं\s+कर\s+सकता
     | 抱歉|对不起|對不起|很抱歉|我无法|我無法|我不能|作为一个
     | 申し訳|すみません|ごめんなさい|죄송|미안하|도와드릴\s*수\s*없
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
+    )"""
+"""Compiled where it is asked for, as the next one is: together they take as long as reading an eval."""
 _TO_JUDGE = (
     r"(?:assess|evaluate|judge|classify|moderate|analy[sz]e|assist|help|comply|process|answer|respond|provide|review"
     r"|engage|fulfil+|decide|rate|label|categori[sz]e|access|open|discuss|continue|do\s+(?:this|that)|work\s+with"
@@ -80,8 +78,7 @@ _NO_FINDING = (
     r"(?!\s+(?:but|noticing)\b)(?![^.!?\n]{0,200}\b(?:as\s+(?!i\b|an?\s+(?:ai|language)|it\s|this\s)|any\s+(?:violation|categor|harm|hate"
     r"|part|of\s+(?:the|it|this))|but\s(?:[\w']+\s){0,6}(?:no|nothing|not|none|safe|harmless|fine|benign|acceptable)\b))"
 )
-_DECLINES = re.compile(
-    rf"""[\s*_"'“”>-]*(?:(?:unfortunately|regrettably)[,\s]+)?(?:
+_DECLINES = rf"""(?ix)[\s*_"'“”>-]*(?:(?:unfortunately|regrettably)[,\s]+)?(?:
       (?:(?:i\s*(?:'m|\s+am)\s+(?:\w+\s+)?sorry|sorry|my\s+apologies|i\s+apologi[sz]e)[,.]?\s+(?:but\s+)?)?
       (?:as\s+an?\s+(?:ai|language\s+model|llm|assistant)[\w\s]{{0,30}},?\s+)?
       (?:i\s+)?(?:can(?:'t|\s*not)|won't|will\s+not|could\s*n(?:o|')t|must\s+decline\s+to|decline\s+to|refuse\s+to
@@ -113,9 +110,7 @@ _DECLINES = re.compile(
     | (?:抱歉|对不起|對不起)?[,，]?\s*我?(?:无法|不能|無法)
       (?:评估|判断|协助|帮助|回答|处理|評估|判斷|協助|幫助|處理)(?![为為])
     | (?:извините,?\s+)?(?:но\s+)?я\s+не\s+могу\s+(?:оценить|помочь|ответить|определить)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
+    )"""
 
 
 class Part(NamedTuple):
@@ -206,7 +201,7 @@ def plain(text: str) -> str:
 
 def looks_like_refusal(text: str, delimiters: Delimiters = ()) -> bool:
     """Whether an answer begins the way refusals begin; asked only when no verdict could be read."""
-    return _REFUSAL.match(answer_text(text, delimiters)[:400].replace("’", "'")) is not None
+    return re.match(_REFUSAL, answer_text(text, delimiters)[:400].replace("’", "'")) is not None
 
 
 def declines(text: str) -> bool:
@@ -215,4 +210,4 @@ def declines(text: str) -> bool:
     >>> declines("I cannot assess this."), declines("I cannot find any violation"), declines("I can't label it as hate")
     (True, False, False)
     """
-    return _DECLINES.match(text[:400].replace("’", "'")) is not None
+    return re.match(_DECLINES, text[:400].replace("’", "'")) is not None
