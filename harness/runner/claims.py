@@ -13,7 +13,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +25,7 @@ SILENT_S = 60.0
 STOPPED_S = 600.0
 """So is one on this machine whose process stands still; one that has ended and let go of its marks is dead at once."""
 KEYS_AT_ONCE = 500
-TAKE = (
-    "INSERT INTO ledger SELECT run, 0, sum(usd), 0, sum(tokens), count(*) FROM claims WHERE owner = ? GROUP BY run "
-    "ON CONFLICT (run) DO UPDATE SET unknown_usd = unknown_usd + excluded.unknown_usd, "
-    "unknown_tokens = unknown_tokens + excluded.unknown_tokens, "
-    "unknown_calls = unknown_calls + excluded.unknown_calls"
-)
-ANSWERED = "DELETE FROM claims WHERE owner = ? AND key IN (SELECT key FROM main.responses)"
+CLAIMED = "SELECT owner, run, usd, tokens, key, key IN (SELECT key FROM main.responses) FROM claims"
 SPENT = (
     "SELECT coalesce(sum(usd), 0), coalesce(sum(unknown_usd), 0), coalesce(sum(tokens), 0), "
     "coalesce(sum(unknown_tokens), 0), coalesce(sum(unknown_calls), 0) FROM ("
@@ -100,16 +94,20 @@ def sign_on(database: sqlite3.Connection, owner: str, now: float) -> None:
 
 def sign_off(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | None) -> None:
     """Leave: what was sent and has no answer may have been paid for; all that is claimed, where nobody can tell."""
-    _take_over(database, owner, sent)
+    _take_over(database, {owner: sent})
 
 
 def bury_dead(database: sqlite3.Connection, journal: Path, now: float) -> list[str]:
     """Free the claims of owners that are dead; their names, whose marks may go once this is committed."""
     owners = database.execute("SELECT owner, host, beat FROM owners").fetchall()
-    dead = [(owner, host, beat) for owner, host, beat in owners if is_dead(journal, owner, host, now - beat)]
-    for owner, host, beat in dead:
-        _take_over(database, owner, read_marks(journal, owner) if _keeps_marks(host, beat, now) else None)
-    return [owner for owner, _, _ in dead]
+    dead = {
+        owner: read_marks(journal, owner) if _keeps_marks(host, beat, now) else None
+        for owner, host, beat in owners
+        if is_dead(journal, owner, host, now - beat)
+    }
+    if dead:
+        _take_over(database, dead)
+    return list(dead)
 
 
 def _keeps_marks(host: str, beat: float, now: float) -> bool:
@@ -161,11 +159,12 @@ def spent_by(database: sqlite3.Connection, run: str) -> Spent:
     return Spent(*database.execute(SPENT, (run, run)).fetchone())
 
 
-def _take_over(database: sqlite3.Connection, owner: str, sent: frozenset[bytes] | None) -> None:
-    database.execute(ANSWERED, (owner,))
-    if sent is not None:
-        claimed = database.execute("SELECT key FROM claims WHERE owner = ?", (owner,)).fetchall()
-        release(database, owner, [key for (key,) in claimed if key not in sent])
-    database.execute(TAKE, (owner,))
-    database.execute("DELETE FROM claims WHERE owner = ?", (owner,))
-    database.execute("DELETE FROM owners WHERE owner = ?", (owner,))
+def _take_over(database: sqlite3.Connection, ended: Mapping[str, frozenset[bytes] | None]) -> None:
+    """Strike out owners, with what each had sent; one pass over the claims, however many they are."""
+    claimed = [one for one in database.execute(CLAIMED).fetchall() if one[0] in ended]
+    for owner, run, usd, tokens, key, is_answered in claimed:
+        sent = ended[owner]
+        if not is_answered and (sent is None or key in sent):
+            book(database, run, Spent(0.0, usd, 0, tokens, 1))
+    database.executemany("DELETE FROM claims WHERE key = ?", [(one[4],) for one in claimed])
+    database.executemany("DELETE FROM owners WHERE owner = ?", [(owner,) for owner in ended])
