@@ -78,7 +78,7 @@ def command(
     from harness.measure.bands import choose_bands
     from harness.measure.weighted import unweighted_notes
     from harness.report.comparison.people import review_load
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import to_terminal, with_names
     from harness.runner import default_cache_path
 
     run = find_run(runs_dir, run_name)
@@ -94,7 +94,9 @@ def command(
                     "bands": [one.as_dict() for one in chosen.categories]})  # fmt: skip
     else:
         notes = (*chosen.notes, *unweighted_notes(run), load.words("items"))
-        click.echo(render([_table(run, name, chosen, delta, notes)], "terminal"))
+        click.echo(
+            to_terminal(with_names(_table(run, name, chosen, delta, notes), run.meta.policy.names_of(run.categories)))
+        )
     if new_name is None:
         return
     from harness.jobs.thresholds import write_bands
@@ -167,7 +169,8 @@ def _table(run: Run, candidate: str, chosen: BandChoice, delta: float, notes: tu
     promise = f" All promises together are wrong on new data with a chance of at most {delta:g}."
     if any(goal.kind == "error" for one in chosen.categories for goal in one.goals):
         promise += " An error is promised at the share of violations that this set has; missed and overblocked at any."
-    short = tuple(_short_words(one.category, *short) for one in chosen.categories for short in one.short)
+    called = run.meta.policy.names_of(run.categories)
+    short = tuple(_short_words(called[one.category], *short) for one in chosen.categories for short in one.short)
     return Table(
         f"Bands of {candidate}", columns, tuple(rows), (where + promise, *short, *notes), frozenset(columns[2:])
     )

@@ -88,8 +88,14 @@ def command(
     from harness.report.parts.tables import render
 
     unit = "messages" if time_path is None else "s"
-    tables = [_score_table(name, rows, unit) for name, rows in scores.items()]
-    tables += [_difference_table(name, str(baseline), rows) for name, rows in against.items()]
+    called = run.meta.policy.names_of(run.categories)
+    tables = [
+        _score_table(name, {called.get(one, one): row for one, row in rows.items()}, unit)
+        for name, rows in scores.items()
+    ]
+    for name, differences in against.items():
+        named = {called.get(one, one): row for one, row in differences.items()}
+        tables.append(_difference_table(name, str(baseline), named))
     click.echo(f"{run.meta.run_id}: {counted(len(cases.names), 'case')} of {counted(len(run.item_ids), 'item')}\n")
     click.echo(render(tables, "terminal"))
     click.echo("\nA case violates from its first violating item on; a flag before that is early and catches nothing.")

@@ -37,34 +37,41 @@ def command(run_name: str, candidate: str | None, slice_name: str | None, runs_d
     from harness.gating.choose import known_candidate
     from harness.measure.robustness import identity_gaps, variant_effects
     from harness.measure.weighted import unweighted_notes
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import render, with_names
 
     run = find_run(runs_dir, run_name)
     warn_if_unfinished(run)
     if candidate is not None:
         known_candidate(candidate, run.candidates, f"run {run.meta.run_id}")
     names = [candidate] if candidate is not None else list(run.candidates)
-    said = unweighted_notes(run)
+    said, called = unweighted_notes(run), run.meta.policy.names_of(run.categories)
     if slice_name is not None:
         gaps = {name: identity_gaps(run, name, slice_name) for name in names}
         if as_json:
             plain = {name: [one.as_dict() for one in rows] for name, rows in gaps.items()}
             print_json({"run_id": run.meta.run_id, "slice": slice_name, "notes": list(said), "candidates": plain})
             return
-        click.echo(render([_gap_table(name, rows, slice_name, said) for name, rows in gaps.items()], "terminal"))
+        click.echo(
+            render(
+                [with_names(_gap_table(name, rows, slice_name, said), called) for name, rows in gaps.items()],
+                "terminal",
+            )
+        )
         return
     effects = {name: variant_effects(run, name) for name in names}
     if as_json:
         plain = {name: [one.as_dict() for one in rows] for name, rows in effects.items()}
         print_json({"run_id": run.meta.run_id, "notes": list(said), "candidates": plain})
         return
-    click.echo(render([_effect_table(name, rows, said) for name, rows in effects.items()], "terminal"))
+    click.echo(
+        render([with_names(_effect_table(name, rows, said), called) for name, rows in effects.items()], "terminal")
+    )
     for name, rows in effects.items():
         for one in sorted(rows, key=lambda one: -len(one.evaded))[:_SHOWN]:
             if one.evaded:
                 more = ", ..." if len(one.evaded) > _SHOWN else ""
-                click.echo(f"{name}, {one.category}, {one.variant}: {len(one.evaded):,} evaded "
-                           f"({', '.join(one.evaded[:_SHOWN])}{more})")  # fmt: skip
+                where = f"{name}, {called.get(one.category, one.category)}, {one.variant}"
+                click.echo(f"{where}: {len(one.evaded):,} evaded ({', '.join(one.evaded[:_SHOWN])}{more})")
 
 
 def _effect_table(name: str, rows: list[VariantEffect], said: tuple[str, ...]) -> Table:

@@ -90,7 +90,7 @@ def command(
     """
     from harness.jobs.served import snapshot_warnings
     from harness.measure.operating_points import choose_thresholds, threshold_notes
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import to_terminal, with_names
     from harness.runner import default_cache_path
 
     run = find_run(runs_dir, run_name)
@@ -117,7 +117,9 @@ def command(
                     "promise": delta, "notes": list(notes),
                     "thresholds": [one.as_dict() for one in found]})  # fmt: skip
     else:
-        click.echo(render([_table(run, name, found, delta, notes)], "terminal"))
+        click.echo(
+            to_terminal(with_names(_table(run, name, found, delta, notes), run.meta.policy.names_of(run.categories)))
+        )
     if new_name is None:
         return
     from harness.jobs.thresholds import write_candidate

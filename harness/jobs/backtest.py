@@ -165,6 +165,7 @@ def _asked(
         decided_before=before if ready.baseline is None else _of_baseline(run, ready.baseline),
         files=tuple(path.name for path in ready.pool.files),
         notes=(*ready.notes, *_notes(ready, sample, recorded, effects)),
+        names=run.meta.policy.names_of(run.categories),
     )
 
 

@@ -54,7 +54,8 @@ def full_pass(
     ledger = _ledger(ready)
     views = ready.wanted.sample.views
     path = folder / FLIPS_FILE
-    found = FullPass(ready.before, str(path), views is not None)
+    names = ready.prepared.request.policy.names_of(ready.shape.categories)
+    found = FullPass(ready.before, str(path), views is not None, names=names)
     partial = folder / f".{FLIPS_FILE}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)

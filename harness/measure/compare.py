@@ -95,6 +95,8 @@ class Comparison:
     notes: tuple[str, ...] = ()
     macro: Mapping[str, PairedResult] = field(default_factory=dict)
     """Means over the categories, where they were asked for."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Category -> its name, where the policy gives one."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
@@ -165,6 +167,7 @@ def compare(
         ranking = ranking_differences(baseline, candidate, pairs, seed)
         categories = {name: replace(one, ranking=ranking.get(name)) for name, one in categories.items()}
     not_compared = tuple(name for name in run.categories if name not in paired)
+    names = candidate.run.meta.policy.names_of(run.categories)
     return Comparison(
         _side(baseline),
         _side(candidate),
@@ -176,8 +179,12 @@ def compare(
         if len(paired) < 2 or not with_pooled
         else CategoryComparison(*compare_metrics(pooled(paired), seed, n_resamples), {}, (), ()),
         not_compared,
-        (*_notes(run, not_compared), *_people_notes(pairs, {"baseline": baseline.name, "candidate": candidate.name})),
+        (
+            *_notes(run, [names.get(one, one) for one in not_compared]),
+            *_people_notes(pairs, {"baseline": baseline.name, "candidate": candidate.name}),
+        ),
         macro,
+        names,
     )
 
 

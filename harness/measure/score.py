@@ -156,6 +156,8 @@ class RunScore:
     run_id: str
     golden_set: GoldenFacts
     candidates: Mapping[str, CandidateScore]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Category -> its name, where the policy gives one."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
@@ -169,7 +171,7 @@ class RunScore:
 def score_run(run: Run, *, with_slices: bool = True, points: Sequence[str] = ()) -> RunScore:
     """Score every candidate of a run; ``points`` are metrics at operating points, beside those of the gate."""
     scores = {name: score_candidate(run, name, with_slices=with_slices, points=points) for name in run.candidates}
-    return RunScore(run.meta.run_id, golden_facts(run), scores)
+    return RunScore(run.meta.run_id, golden_facts(run), scores, run.meta.policy.names_of(run.categories))
 
 
 def score_candidate(

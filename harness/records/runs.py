@@ -5,7 +5,8 @@ Decides names, types and what an absent field means. How the file is read and wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -110,6 +111,12 @@ class PolicyFacts:
     def category_name(self, category: str) -> str:
         """Name for readers; the id when the policy gives none."""
         return self.category(category).name or category
+
+    def names_of(self, categories: Iterable[str]) -> dict[str, str]:
+        """Category -> name for readers; two of one name keep their ids beside it."""
+        names = {one: self.category_name(one) for one in categories}
+        n_alike = Counter(names.values())
+        return {one: name if n_alike[name] == 1 else f"{name} ({one})" for one, name in names.items()}
 
 
 @dataclass(frozen=True, slots=True)

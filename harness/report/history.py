@@ -132,21 +132,26 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
     """One metric of the newest rows, oldest first: value, and points against the run before over the same labels."""
     shown = list(rows)[-most:]
     categories = list(dict.fromkeys(category for row in shown for category, _ in row.values))
-    columns = ("Run", "Label", "Candidate", "Inputs", *categories)
+    names: dict[str, str] = {}
+    for row in shown:  # the newest names win
+        names |= row.meta.policy.names_of(row.meta.categories)
+    heads = tuple(names[one] for one in categories)
+    has_inputs = any(row.inputs for row in shown)
+    columns = ("Run", "Label", "Candidate", *(("Inputs",) if has_inputs else ()), *heads)
     lines = []
     for row in shown:
         inputs = ", ".join(row.inputs.values())
         mark = f" (! {' and '.join(row.silent)} edited without a new version)" if row.silent else ""
         cells = [_cell(row, category, name) for category in categories]
         label = (row.meta.wave or row.meta.created_at[:10]) + (f": {row.note}" if row.note else "")
-        lines.append((row.meta.run_id, label, row.candidate, inputs + mark, *cells))
+        lines.append((row.meta.run_id, label, row.candidate, *((inputs + mark,) if has_inputs else ()), *cells))
     notes: tuple[str, ...] = ()
     if any(row.before for row in shown):
         notes = ("In brackets: points against the same candidate's run before, over the same labels.",)
     if len(rows) > most:
         notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
     keys = frozenset(("Run", "Candidate"))
-    return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(categories), frozenset(("Run",)), keys)
+    return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(heads), frozenset(("Run",)), keys)
 
 
 def _cell(row: HistoryRow, category: str, name: str) -> str:

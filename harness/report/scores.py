@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.gating.findings import decide, pair_findings
@@ -11,7 +13,7 @@ from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
 from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
-from harness.report.parts.tables import Table
+from harness.report.parts.tables import Table, with_names
 from harness.report.parts.words import plural
 from harness.report.points import absent_alone, point_table
 from harness.runs import Run
@@ -46,7 +48,11 @@ def standing_lines(run: Run, score: RunScore) -> list[str]:
 
 def point_lines(score: RunScore) -> list[str]:
     """Which candidate has no operating point in which categories, where one is shown."""
-    return [line for name, candidate in score.candidates.items() for line in absent_alone(name, candidate.points)]
+    return [
+        line
+        for name, candidate in score.candidates.items()
+        for line in absent_alone(name, {score.names.get(one, one): all_ for one, all_ in candidate.points.items()})
+    ]
 
 
 def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str | None = None) -> list[Table]:
@@ -59,7 +65,7 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
         if candidate.stages:
             tables.append(stage_table(name, candidate.stages))
         if any("average_precision" in category.metrics for category in candidate.categories.values()):
-            tables.append(_ranking_table(name, candidate))
+            tables.append(_ranking_table(name, candidate, score.names))
         if candidate.points:
             tables.append(point_table(name, candidate.points))
         sensitivity = _sensitivity_table(name, candidate)
@@ -67,7 +73,7 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
             tables.append(sensitivity)
         if with_slices:
             tables.extend(_slice_tables(name, candidate, slice_name))
-    return tables
+    return [with_names(one, score.names) for one in tables]
 
 
 def overview_tables(score: RunScore) -> list[Table]:
@@ -89,7 +95,8 @@ def overview_tables(score: RunScore) -> list[Table]:
         rows.append(
             ("macro average", *(numbers.share_with_interval(score.candidates[name].macro[metric]) for name in names))
         )
-        tables.append(Table(COLUMNS[metric], ("Category", *names), tuple(rows), (), frozenset(names)))
+        table = Table(COLUMNS[metric], ("Category", *names), tuple(rows), (), frozenset(names))
+        tables.append(with_names(table, score.names))
     return tables
 
 
@@ -180,7 +187,7 @@ def macro_notes(candidate: CandidateScore) -> list[str]:
     return [f"macro average: {'; '.join(sorted(reasons))}"] if reasons else []
 
 
-def _ranking_table(name: str, candidate: CandidateScore) -> Table:
+def _ranking_table(name: str, candidate: CandidateScore, names: Mapping[str, str]) -> Table:
     rows = tuple(
         (category, *(numbers.score_with_interval(score.metrics.get(metric, MISSING)) for metric in SCORE_COLUMNS))
         for category, score in candidate.categories.items()
@@ -190,19 +197,20 @@ def _ranking_table(name: str, candidate: CandidateScore) -> Table:
         f"{name}: how well its scores rank",
         ("Category", *SCORE_COLUMNS.values()),
         rows,
-        tuple(_unscored(candidate)),
+        tuple(_unscored(candidate, names)),
         frozenset(SCORE_COLUMNS.values()),
     )
 
 
-def _unscored(candidate: CandidateScore) -> list[str]:
+def _unscored(candidate: CandidateScore, names: Mapping[str, str]) -> list[str]:
     """Which figures rest on fewer items than the table of categories: those of items without a score are not ranked."""
     found = []
     for category, one in candidate.categories.items():
         n_scored, n_labelled = one.metrics.get("auroc", MISSING).n, one.tp + one.fp + one.fn + one.tn
         if 0 < n_scored < n_labelled:
             scored = f"{numbers.count(n_scored)} of {plural(int(n_labelled), 'labelled item')} that have a score"
-            found.append(f"{category}: ranked are the {scored}; precision and recall above count all of them.")
+            name = names.get(category, category)
+            found.append(f"{name}: ranked are the {scored}; precision and recall above count all of them.")
     return found
 
 

@@ -89,7 +89,7 @@ def test_without_a_goal_for_removal_nothing_is_removed(project):
 def test_what_cannot_be_promised_leaves_its_band_empty_and_says_why(project):
     result = harness("bands", "latest", "--goal", "hate:missed<=0.001")
     words = " ".join(result.output.split())
-    assert "hate: nothing passes without a person: missed cannot be promised" in words
+    assert "C (hate): nothing passes without a person: missed cannot be promised" in words
     assert "are needed" in words
     assert "spam" not in words.partition("Chosen on")[0]
 

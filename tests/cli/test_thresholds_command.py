@@ -287,16 +287,16 @@ def test_every_surface_says_first_that_one_side_gives_no_scores(project):
     """Categories that one side gives no scores on were left out of operating points in silence."""
     point = ("--at", "recall@precision=0.9")
     done = harness("compare", "latest", "--baseline", "old", "--candidate", "new", *point)
-    assert done.stdout.startswith("At an operating point nothing is compared in hate: old gives no scores here.\n")
+    assert done.stdout.startswith("At an operating point nothing is compared in H: old gives no scores here.\n")
     assert "n/a (gives no scores" in done.stdout
     plain = json.loads(harness("compare", "latest", "--baseline", "old", "--candidate", "new", *point, "--json").stdout)
     one = plain["points"]["hate"]["recall@precision=0.9"]
     assert one["reason"] == one["baseline"]["reason"] == "gives no scores here"
     assert one["candidate"]["value"] > 0
-    assert harness("score", "latest", *point).stdout.startswith("No operating point in hate: old gives no scores here.")
+    assert harness("score", "latest", *point).stdout.startswith("No operating point in H: old gives no scores here.")
     done = harness("report", "latest", "--baseline", "old", *point, "--format", "md,json,html", "--out", "out")
     assert done.exit_code == 0, done.output
-    said = "At an operating point nothing is compared in hate: old gives no scores here."
+    said = "At an operating point nothing is compared in H: old gives no scores here."
     assert json.loads((project / "out/report.json").read_text())["verdict"]["notes"][0] == said
     assert (project / "out/report.md").read_text().index(said) < (project / "out/report.md").read_text().index("\n## ")
     assert said in (project / "out/report.html").read_text()

@@ -99,8 +99,8 @@ def test_cases_by_seconds(project):
 def test_the_screen_names_what_was_missed(project):
     shown = harness("cases", "latest", "--baseline", "old").output
     assert "6 cases of 16 items" in shown
-    assert "Missed, grooming: t2, t3." in shown
-    assert "Newly missed, grooming: item alone-0." in shown
+    assert "Missed, Grooming: t2, t3." in shown
+    assert "Newly missed, Grooming: item alone-0." in shown
 
 
 def test_it_says_that_weights_are_not_used(project):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.jobs.prompt_trials import Moved
     from harness.jobs.prompt_variants import Variant
     from harness.jobs.run import RunOptions
+    from harness.runs import Run
 
 PARTS = ("examples", "policy", "paragraphs")
 _KINDS = {"examples": "example", "policy": "policy", "paragraphs": "paragraph"}
@@ -64,7 +65,7 @@ def command(
         print_json({**data, "variants": [_variant(one) for one in variants], "moved": [_json(one) for one in moved],
                     "not_compared": tried.as_dicts()})  # fmt: skip
         return
-    _say(name, variants, moved, len(run.item_ids), tried.notes)
+    _say(name, variants, moved, run, tried.notes)
 
 
 def _variant(one: Variant) -> dict[str, object]:
@@ -78,10 +79,10 @@ def _json(one: Moved) -> dict[str, object]:
     return {"variant": one.variant.name, "category": one.category, "newly": dict(one.newly), **metrics}
 
 
-def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int, left_out: list[str]) -> None:
+def _say(name: str, variants: list[Variant], moved: list[Moved], run: Run, left_out: list[str]) -> None:
     from harness.records.evals import ALPHA
     from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, to_terminal
+    from harness.report.parts.tables import Table, to_terminal, with_names
 
     columns = ("Left out", "Category", "Recall, points", "p (Holm)", "Over-blocking, points", "p (Holm) ",
                "Newly missed", "Newly caught", "Newly wrongly flagged", "No longer")  # fmt: skip
@@ -96,11 +97,12 @@ def _say(name: str, variants: list[Variant], moved: list[Moved], n_items: int, l
         notes.append(f"Moved no decision: {', '.join(still)}.")
     proven = sum(min(one.p_holm.values()) < ALPHA for one in moved)
     notes.append(
-        f"{numbers.count(n_items)} items; {proven} of {len(rows)} rows are more than chance at 5%, Holm over all "
-        "parts, categories and both metrics."
+        f"{numbers.count(len(run.item_ids))} items; {proven} of {len(rows)} rows are more than chance at 5%, Holm over "
+        "all parts, categories and both metrics."
     )
     title = f"What each part of '{name}' carries"
-    click.echo(to_terminal(Table(title, columns, rows, tuple(notes), frozenset(columns[2:]))))
+    table = Table(title, columns, rows, tuple(notes), frozenset(columns[2:]))
+    click.echo(to_terminal(with_names(table, run.meta.policy.names_of(run.categories))))
 
 
 def _cells(one: Moved) -> list[str]:

@@ -12,6 +12,8 @@ from harness.cli.options import eval_argument, json_option, print_json, run_opti
 from harness.cli.prompts.trial import run_trial
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.jobs.prompt_trials import Flips
     from harness.jobs.run import RunOptions
 
@@ -58,7 +60,7 @@ def command(
                     "floor": found[0].floor.as_dict(), "variants": [_json(one) for one in found],
                     "not_compared": tried.as_dicts()})  # fmt: skip
         return
-    _say(name, found, tried.notes)
+    _say(name, found, tried.notes, run.meta.policy.names_of(run.categories))
 
 
 def _json(one: Flips) -> dict[str, object]:
@@ -68,7 +70,7 @@ def _json(one: Flips) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _say(name: str, found: list[Flips], left_out: list[str]) -> None:
+def _say(name: str, found: list[Flips], left_out: list[str], called: Mapping[str, str]) -> None:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table, to_terminal
 
@@ -76,7 +78,11 @@ def _say(name: str, found: list[Flips], left_out: list[str]) -> None:
     rows = [("the same prompt, asked twice (floor)", numbers.share_with_interval(found[0].floor), "", "")]
     for one in found:
         worst = max(one.by_category.items(), key=lambda pair: pair[1].value, default=None)
-        most = "" if worst is None or not worst[1].value else f"{worst[0]} {numbers.share(worst[1].value)}"
+        most = (
+            ""
+            if worst is None or not worst[1].value
+            else f"{called.get(worst[0], worst[0])} {numbers.share(worst[1].value)}"
+        )
         rows.append((one.variant.what, numbers.share_with_interval(one.rate), numbers.p_value(one.p_value), most))
     notes = (
         *left_out,

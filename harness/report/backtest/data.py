@@ -34,6 +34,7 @@ class Backtest:
         decided_before: Column -> decision of each item of the sample before.
         files: Names of the pool's files.
         notes: What a reader must know.
+        names: Category -> its name, where the policy gives one.
     """
 
     eval_name: str
@@ -53,6 +54,7 @@ class Backtest:
     decided_before: Mapping[str, Sequence[int]]
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.report.parts import numbers
-from harness.report.parts.tables import Table
+from harness.report.parts.tables import Table, with_names
 
 FIELDS = ("decided", "flagged_before", "flagged_after", "newly_flagged", "no_longer_flagged")
 
@@ -41,6 +41,7 @@ class FullPass:
         cost_usd: What the calls of this execution cost.
         unknown_calls: Calls whose cost nobody told.
         reason: Why it stopped before the end; None when it did not.
+        names: Category -> its name, where the policy gives one.
     """
 
     before: str
@@ -53,6 +54,7 @@ class FullPass:
     cost_usd: float = 0.0
     unknown_calls: int = 0
     reason: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -90,9 +92,9 @@ def full_tables(found: FullPass) -> list[Table]:
                 for column, one in columns.items()
             )
             heads = names if unit == "items" else ("Views", *names[1:])
-            result.append(
-                Table(f"{candidate} against {found.before}: {unit}", ("Category", *heads), rows, (), frozenset(heads))
-            )
+            title = f"{candidate} against {found.before}: {unit}"
+            table = Table(title, ("Category", *heads), rows, (), frozenset(heads))
+            result.append(with_names(table, found.names))
     facts = [("Items asked about", numbers.count(found.n_items))]
     facts += [(f"Left out, {reason}", numbers.count(n)) for reason, n in found.left_out.items()]
     facts += [(f"Without an answer, {name}", numbers.count(n)) for name, n in found.n_unanswered.items()]

@@ -9,7 +9,7 @@ from harness.core.results import MetricResult
 from harness.measure.backtest import ANY, CandidateEffect, Shift
 from harness.report.backtest.data import Backtest, Period, full_pass
 from harness.report.parts import numbers
-from harness.report.parts.tables import Table
+from harness.report.parts.tables import Table, with_names
 
 DIGITS = 2
 """Decimals of a flag rate in percent: production flags about one item in a hundred."""
@@ -43,7 +43,7 @@ def tables(found: Backtest, period: Period) -> list[Table]:
             result.append(_amounts(f"{against}: views {period.unit}", one.views, period.per(drawn.n_views)))
         result.append(_work(found, one, period))
     result.append(_precision(found))
-    return result
+    return [with_names(one, found.names) for one in result]
 
 
 def _shares(title: str, shifts: Mapping[str, Shift]) -> Table:

@@ -108,7 +108,7 @@ def source_from_run(
         y_true=run.y_true,
         slices=run.slices,
         arms=tuple(_arm(one) for one in chosen),
-        scores=RunScore(run.meta.run_id, run.meta.golden_set, scores),
+        scores=RunScore(run.meta.run_id, run.meta.golden_set, scores, run.meta.policy.names_of(run.categories)),
         baseline=first.name if has_baseline else None,
         comparisons=tuple(_named(one, first.name, name) for name, one in comparisons.items()),
         gates=gates,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.paired import PairedResult
@@ -39,6 +40,7 @@ from harness.report.parts.decision_words import decision_sentence, decision_word
 from harness.report.parts.words import NOT_ASKED, enumerated, plural, sentence
 from harness.report.points import absent_alone, absent_lines
 
+T = TypeVar("T")
 _NAME = "\0"
 MOST_NAMES = 6
 """Candidates that one note names; the rest is counted."""
@@ -224,9 +226,15 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
 def _without_points(source: ReportSource) -> list[str]:
     """Who has no operating point where one is shown or asked for."""
     if source.baseline is not None:
-        pairs = ((source.baseline, name, points) for name, points in source.points.items())
+        pairs = ((source.baseline, name, _by_name(source, points)) for name, points in source.points.items())
         return [line for first, name, points in pairs for line in absent_lines(points, (first, name))]
-    return [line for arm in source.arms for line in absent_alone(arm.id, source.scored(arm.id).points)]
+    return [
+        line for arm in source.arms for line in absent_alone(arm.id, _by_name(source, source.scored(arm.id).points))
+    ]
+
+
+def _by_name(source: ReportSource, points: Mapping[str, T]) -> dict[str, T]:
+    return {category_name(source, category): one for category, one in points.items()}
 
 
 def _gate_notes(source: ReportSource) -> list[str]:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from harness.report.comparison.source import ReportSource
-from harness.report.parts.tables import Table, markdown_text, to_markdown
+from harness.report.parts.tables import Table, markdown_text, to_markdown, with_names
 from harness.report.parts.xlsx import Column, Sheet
 
 SECTIONS = {
@@ -64,7 +64,7 @@ def shown_sections(source: ReportSource) -> tuple[ShownSection, ...]:
     for name, place in SECTIONS.items():
         module, _, attribute = place.partition(":")
         section: Section = getattr(import_module(module), attribute)
-        tables = tuple(section.tables(source))
+        tables = tuple(with_names(one, source.scores.names) for one in section.tables(source))
         if tables:
             shown.append(ShownSection(name, section.link, section.title, section.lead, tables))
     return tuple(shown)

@@ -16,7 +16,7 @@ from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
-from harness.report.parts.tables import Table
+from harness.report.parts.tables import Table, with_names
 from harness.report.parts.words import capital, plural, told_apart
 from harness.report.points import absent_lines, pair_table
 
@@ -74,7 +74,7 @@ def comparison_tables(
     tables += [people_table(name, side.people) for name, side in sides if side.people is not None]
     if n_items:
         tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items))
-    return tables
+    return [with_names(one, comparison.names) for one in tables]
 
 
 def _heads(comparison: Comparison) -> tuple[str, str]:
@@ -116,19 +116,26 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
 
 def point_tables(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[Table]:
     """Both candidates at each operating point; none without any."""
-    return [pair_table(points, _heads(comparison), "At the same operating point")] if points else []
+    if not points:
+        return []
+    return [with_names(pair_table(points, _heads(comparison), "At the same operating point"), comparison.names)]
 
 
 def without_points(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[str]:
     """Which of the two has no operating point in which categories, and why."""
-    return absent_lines(points, _heads(comparison))
+    named = {comparison.names.get(one, one): both for one, both in points.items()}
+    return absent_lines(named, _heads(comparison))
 
 
 def _averages_table(comparison: Comparison) -> Table | None:
     """Means over the categories, and average precision where both have scores; None without either."""
     base, cand = _heads(comparison)
-    found = [(f"macro {METRIC_TITLES[metric].lower()}", result) for metric, result in comparison.macro.items()]
-    ranked = ((name, one.ranking) for name, one in comparison.categories.items())
+    found = [
+        (f"macro {'F1' if metric == 'f1' else METRIC_TITLES[metric].lower()}", result)
+        for metric, result in comparison.macro.items()
+    ]
+    names = comparison.names
+    ranked = ((names.get(name, name), one.ranking) for name, one in comparison.categories.items())
     rows = [_average_row(name, one, numbers.share_with_interval, _points_words) for name, one in found]
     rows += [
         _average_row(f"average precision, {name}", one, numbers.score_with_interval, numbers.score_difference)
@@ -188,7 +195,8 @@ def flip_tables(
         if rows:
             note = f"{numbers.count(len(rows))} of {numbers.count(total)} shown"
             title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
-            tables.append(Table(title, ("Category", "Item", "Text"), tuple(rows), (note,)))
+            table = Table(title, ("Category", "Item", "Text"), tuple(rows), (note,))
+            tables.append(with_names(table, comparison.names))
     return tables
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.report.parts.isolation import isolated_text, names_among
@@ -23,6 +23,8 @@ LONGEST_FIGURE = 24
 _INTERVAL = re.compile(r"\[([^\s\[\]]+), ([^\s\[\]]+)\]")
 _GLUE = "\ue000"
 """The blank of an interval while a table is drawn, so that none is folded; ``printable`` lets no other by."""
+CATEGORY = "Category"
+"""The head of a column of categories."""
 LEAST_SIDE_BY_SIDE = 2
 """Figures beside the other columns below which a list is shorter."""
 LONGEST_WORD = 14
@@ -55,6 +57,15 @@ class Table:
                 raise ValueError(f"a row of {len(row)} cells in a table of {len(self.columns)} columns")
 
 
+def with_names(table: Table, names: Mapping[str, str]) -> Table:
+    """The table with every category that stands under "Category" called by its name."""
+    at = [one for one, head in enumerate(table.columns) if head == CATEGORY]
+    if not at or all(name == category for category, name in names.items()):
+        return table
+    rows = (tuple(names.get(cell, cell) if one in at else cell for one, cell in enumerate(row)) for row in table.rows)
+    return replace(table, rows=tuple(rows))
+
+
 def render(tables: Sequence[Table], output: str) -> str:
     """Several tables, a blank line between them: ``terminal`` or ``md``."""
     if output != "md":
@@ -65,14 +76,19 @@ def render(tables: Sequence[Table], output: str) -> str:
 
 def terminal_width() -> int:
     """Columns of a table: those of the screen where there is one, within bounds; a file or pipe gets the most."""
+    return max(NARROWEST, min(TERMINAL_WIDTH, screen_width() or TERMINAL_WIDTH))
+
+
+def screen_width() -> int | None:
+    """Columns of the screen; None where what is printed goes to a file or pipe."""
     if sys.stdout is None or not sys.stdout.isatty():
-        return TERMINAL_WIDTH
-    return max(NARROWEST, min(TERMINAL_WIDTH, shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns))
+        return None
+    return shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns
 
 
 def to_screen(text: str) -> str:
     """Sentences for a screen, each line folded between words at its width; a file or pipe gets them as they are."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if screen_width() is None:
         return text
     return "\n".join(_folded(line, terminal_width()) for line in text.split("\n"))
 
@@ -220,8 +236,9 @@ def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) ->
     natural = [max(_widest([printable(name)]), one) for name, one in zip(table.columns, longest, strict=True)]
     space = wide - (1 + 2 * padding) * (len(widths) - 1)
     found = list(widths)
-    for wanted in (words, figures):
-        found = _widened(found, wanted, space)
+    found = _widened(found, words, space)
+    if sum(map(max, found, figures)) <= space:  # some alone would leave the names no room
+        found = _widened(found, figures, space)
     return _widened(_widened(found, _even(found, longest, space), space), natural, space)
 
 

@@ -1,0 +1,67 @@
+"""Screens: what the commands print on a terminal of any width, and what they never leave out or cut."""
+
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+from stories import Story, caught, half
+
+from harness.cli import main
+from harness.report.parts import tables
+
+WIDTHS = (60, 80, 100, 140)
+NAMES = {
+    "hate": "خطاب الكراهية والتحريض",
+    "self_harm": "आत्म-हानि और आत्महत्या",
+    "scams": "사기 및 피싱 시도 신고 대상",
+    "weapons": "🔫 Weapons & 爆発物",
+    "private": "Private information of other persons",
+}
+SIGNATURE = re.compile(r"set:\S+")
+
+
+def screen(monkeypatch, width, *words):
+    """What a command prints on a screen that wide; None: into a pipe."""
+    monkeypatch.setattr(tables, "screen_width", lambda: width)
+    done = CliRunner().invoke(main, list(map(str, words)))
+    assert done.exit_code in (0, 3, 4), done.output
+    if width is not None:
+        wide = [line for line in done.stdout.splitlines() if cell_len(line) > width and not SIGNATURE.search(line)]
+        assert not wide
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """Two candidates, five categories with names in five scripts; v2 misses more of a critical one."""
+    gold = {one: np.roll(half(80, 120), 10 * at) for at, one in enumerate(NAMES)}
+    policy = {one: {"name": name} for one, name in NAMES.items()}
+    policy["self_harm"]["severity"] = "critical"
+    story = Story(tmp_path_factory.mktemp("named"), gold, policy=policy)
+    worse = gold | {"self_harm": caught(gold["self_harm"], 40)}
+    scores = {one: {c: np.clip(d[c] * 0.6 + 0.2, 0, 1) for c in gold} for one, d in (("v1", gold), ("v2", worse))}
+    return story, story.run({"v1": gold, "v2": worse}, scores=scores)
+
+
+COMMANDS = (
+    ("score", "--slices"),
+    ("compare", "--baseline", "v1", "--candidate", "v2", "--at", "recall@precision=0.9"),
+    ("gate", "--candidate", "v2"),
+    ("history",),
+)
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, None])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one[0])
+def test_tables_call_categories_by_their_names_at_every_width(monkeypatch, named, command, width):
+    """Tables named ids under heads of names, and lines of Korean were wider than the screen."""
+    story, run = named
+    what = "story" if command[0] == "history" else run.meta.run_id
+    said = screen(monkeypatch, width, command[0], what, "--runs-dir", story.runs, *command[1:])
+    drawn = SIGNATURE.sub("", said)
+    for category, name in NAMES.items():
+        assert not re.search(rf"(?<![\w/]){category}(?!\w)", drawn), (category, drawn)
+        assert all(word in drawn for word in name.split())
+    assert "50.0%" in said  # what is caught of the critical category
