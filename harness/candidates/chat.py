@@ -69,11 +69,6 @@ class ChatCandidate:
     """A prompt answered by a model.
 
     Args:
-        candidate_id: Name in the eval file.
-        prompt: Compiled prompt.
-        model_id: Name in models.yaml.
-        model: Endpoint and parameters.
-        parser: How answers are read.
         crosswalk: Names of the answers -> categories, when they are not the policy's own.
         thresholds: Categories decided by ``score >= threshold`` instead of the answer's word.
         inputs: Names, versions and hashes of the files behind this candidate.

@@ -57,12 +57,9 @@ class ClassifierCandidate:
     """Scores texts in batches.
 
     Args:
-        candidate_id: Name in the eval file.
         path: ``package.module:callable``, for messages and the fingerprint.
-        classify: The callable.
         names: Names of its scores -> categories.
         single: The category of a callable that returns floats; None when it maps through a crosswalk or cannot.
-        thresholds: Declared thresholds.
         inputs: Version of the package, for the fingerprint.
     """
 

@@ -42,14 +42,10 @@ class ModerationCandidate:
     """One call per item, and one more for each further picture.
 
     Args:
-        candidate_id: Name in the eval file.
-        model_id: Name in models.yaml.
-        model: Endpoint and parameters.
         names: Names of the endpoint -> categories.
         thresholds: Categories decided by ``score >= threshold`` instead of the endpoint's own flag.
         cuts: Categories decided by ``severity >= cut``, where the endpoint gives severities.
         pictures: How an item's pictures are sent; None where the text alone is.
-        inputs: Further facts for the fingerprint.
     """
 
     needs_text = True

@@ -39,7 +39,6 @@ class Judged:
     """What one answer says, by the endpoint's own names.
 
     Attributes:
-        flags: Flagged or not.
         scores: From 0 to 1.
         severities: Ordinal levels, where the endpoint gives these in place of flags.
         no_such: Names that the answer gives as null: this version of the endpoint has no such category.
@@ -63,7 +62,6 @@ class Shape:
         asked: (model, text, pictures, params) -> routes and bodies, one for each call.
         read: An answer's document -> what it says, or why it cannot be read.
         names: Names it is known to answer, for messages.
-        names_model: Whether a request says which model.
     """
 
     asked: Callable[[str, str | None, Sequence[Picture], Mapping[str, Any]], list[tuple[str, dict[str, Any]]]]

@@ -186,7 +186,6 @@ class Forms:
     """The forms of texts for one rule set.
 
     Args:
-        steps: Steps of the rule set.
         words: Words of its rules as they are written; masked letters and the dotless i are read by them.
     """
 

@@ -24,7 +24,6 @@ class PictureParts:
 
     Attributes:
         media: ``images`` and the names of modalities, in the order in which they are sent.
-        folder: Where the pictures are read from.
         detail: How closely the model looks, in the word of OpenAI's ``image_url.detail``; None says nothing.
     """
 

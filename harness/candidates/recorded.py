@@ -54,7 +54,6 @@ class RecordedCandidate:
     """Answers from a file.
 
     Args:
-        candidate_id: Name in the eval file.
         rows: What ``read_recorded`` returned.
         names: Names of the file -> categories.
         thresholds: Categories decided by ``score >= threshold``.

@@ -71,8 +71,6 @@ class RuleSetCandidate:
     """Decides by rules alone.
 
     Args:
-        candidate_id: Name in the eval file.
-        rules: The rule set.
         category_order: Categories of the policy, for the order of the output; the order of the rules when None.
         inputs: Name, version and hash of the file, for the fingerprint.
     """

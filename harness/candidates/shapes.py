@@ -31,7 +31,6 @@ class Choice:
         reasoning: What was thought, where the server keeps it apart.
         refusal: The refusal the server marked as one.
         tools: Names of tools the model called instead of answering, or beside it.
-        logprobs: Log probabilities as they came.
         error: The error that stands inside the choice.
         is_filtered: Whether the server marks the content as stopped by its filter.
     """

@@ -37,11 +37,7 @@ class VoteCandidate:
     """Asks all voters and counts.
 
     Args:
-        candidate_id: Name in the eval file.
-        voters: The candidates that vote.
-        rule: How votes are counted.
         weights: Weight of voters by name, for ``weighted``.
-        category_order: Categories of the policy.
     """
 
     has_follow_ups = True

@@ -24,7 +24,6 @@ class Without:
     """A candidate over items that lack the parts named.
 
     Args:
-        candidate: What decides.
         parts: Among ``text``, ``images``, ``context`` and the card's modalities.
     """
 

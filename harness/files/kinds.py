@@ -67,7 +67,6 @@ class NamedFile:
     """The file that a candidate of a kind names.
 
     Attributes:
-        what: Its noun.
         read: How it is read, once for all that name it.
         fits: What does not fit between it and a policy (and the card of the golden set).
         version: Its name and version, when a run keeps a copy of it among its inputs.

@@ -29,7 +29,6 @@ class PictureDigests:
     """The digests of the pictures in one folder.
 
     Args:
-        folder: Where the pictures are.
         cache_dir: Where digests are kept; the user's cache folder for None.
     """
 

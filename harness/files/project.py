@@ -50,7 +50,6 @@ class Project:
     """A project's folder and its declared defaults.
 
     Attributes:
-        root: The folder.
         defaults: Setting -> value as it was declared.
         source: The file that declares them; None where none does.
     """

@@ -27,9 +27,7 @@ class LeftOut:
     """A check that is not part of the gate, and why.
 
     Attributes:
-        spec: The check.
         because: Why.
-        names: Baseline and candidate.
         is_gap: Whether the gate file asked for something that was not judged.
     """
 

@@ -87,7 +87,6 @@ class Fallback:
     """What failed answers count as, and what the verdict would be otherwise.
 
     Attributes:
-        on_failure: Declared fallback of baseline and candidate.
         n_rows: Rows of each that took it.
         verdicts: Verdict when all failures are wrong, and when they are dropped; empty when nothing failed.
     """

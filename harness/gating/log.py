@@ -40,8 +40,6 @@ class GateEntry:
 
     Attributes:
         fingerprint: Everything that can change a decision of the candidate.
-        golden_set: Hash of the golden set.
-        n_items: Items the verdict rests on.
         is_sequential: Whether the run stopped, or could have stopped, at an earlier look.
     """
 

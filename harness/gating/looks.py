@@ -39,7 +39,6 @@ class SequentialGate:
     Attributes:
         specs: The checks of the gate, margins only.
         pools: One check per metric of the guarded tier, at the smallest of its margins.
-        plan: Boundaries.
         alpha: Level of PASS, and of any REGRESSION over the gate.
     """
 
@@ -61,7 +60,6 @@ class LookVerdict:
     Attributes:
         look: Number of the look, from 1.
         verdict: PASS or REGRESSION ends the run; INCONCLUSIVE goes on, and is final at the last look.
-        checks: Verdict per asked check.
         differences: Difference per asked check with the repeated interval of this look, valid at every look together.
     """
 

@@ -46,7 +46,6 @@ class PlannedCheck:
     """What one check can prove on a golden set.
 
     Attributes:
-        spec: The check.
         n: Items of its denominator in the golden set; for precision the number assumed to be flagged.
         power: Chance to PASS when the two systems are equal; NaN without items, or for a floor.
         smallest_margin: Smallest margin provable with 80% power; NaN without items, or for a floor.

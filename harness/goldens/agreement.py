@@ -122,11 +122,8 @@ class CategoryAgreement:
         fleiss: Fleiss' kappa.
         cohen: Cohen's kappa of the two annotators that were asked for; None when none were.
         ordinal_alpha: Krippendorff's alpha of the grades at the ordinal level; None without grades.
-        n_items: Items with a vote.
-        n_votes: Votes.
         gold_majority: Share of items whose gold is the majority.
         against_gold: Ids whose gold is not the majority.
-        disputed: Ids whose votes differ.
         ceiling: Metric -> how well one annotator finds the majority of the others.
     """
 

@@ -149,8 +149,6 @@ class Trial:
     """What the audit finds when some labels are flipped on purpose.
 
     Attributes:
-        n_flipped: Labels that were flipped.
-        n_labels: Labels in all.
         found_in: Share of the flips among the first 10% of the queue.
         precision_at: Number of labels looked at -> share of flips among them; labels that were wrong before count
             against it.

@@ -133,7 +133,6 @@ class Closeness:
     """How close some texts are to a pool.
 
     Attributes:
-        n_texts: Texts.
         coverage: Share of the pool's features, by occurrence, that the texts hold.
         divergence: Jensen-Shannon divergence to the pool in bits, 0 (alike) to 1.
     """

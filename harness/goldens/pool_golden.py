@@ -29,10 +29,8 @@ class RowShape:
     """Which columns of a pool become which part of an item.
 
     Attributes:
-        text: Column of texts.
         slices: Slice -> column that holds its value.
         context: Column, or beginning of columns, of the context; None for none.
-        categories: Categories of the policy.
     """
 
     text: str

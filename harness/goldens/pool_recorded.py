@@ -34,7 +34,6 @@ class Columns:
     Attributes:
         item: Column of decisions about the item as a whole.
         by_category: Category -> its column.
-        names: Column that names the categories flagged.
     """
 
     item: str | None = None
@@ -73,9 +72,6 @@ class Recorded:
     """Reads the recorded decisions of a pool.
 
     Args:
-        pool: The pool.
-        columns: Where they stand.
-        categories: Categories of the policy.
         names: Names that the column of names may use; the policy's own for None.
         views: Column of views, so that they are added up too.
         missing_views: What a row without views counts as.

@@ -51,15 +51,12 @@ class Asked:
     """What a user asks of a sample.
 
     Attributes:
-        size: Items to draw.
-        design: What the pool is stratified by.
         allocation: How the sample is shared out over the strata.
         views: Column that says how often an item was seen; None draws within strata with equal probability.
         views_part: Part of the chance that follows views, in (0, 1); the rest is alike for all items.
         missing_views: What a row without views counts as; None refuses it.
         by_coverage: Whether strata are parted by how new the text is to the golden sets.
         embedder: Sentence model that says how new a text is; None compares character sequences.
-        seed: Seed of the draw.
         counts: Items to draw of each stratum, by its name, in place of size and allocation.
     """
 

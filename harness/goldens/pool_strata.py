@@ -50,7 +50,6 @@ class Design:
         by: Columns whose values part the pool.
         systems: Columns of decisions, one for each system; two or more are compared.
         run: A stored run whose candidates are compared, by item id.
-        more: Further parts.
     """
 
     scores: tuple[str, ...] = ()

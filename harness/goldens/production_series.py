@@ -34,14 +34,11 @@ class SeriesLine:
 
     Attributes:
         date: ISO date.
-        golden_set: The labelled sample.
-        version: Of the sample.
         category: Category id, or the name of all together.
         figure: Which figure.
         result: Estimate with its interval; undefined with a reason.
         n_labelled: Labelled items of the sample.
         n_violating: Of them violating.
-        method: How it was estimated.
     """
 
     date: str

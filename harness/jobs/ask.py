@@ -41,12 +41,7 @@ class Probed:
     """What a candidate said of one text.
 
     Attributes:
-        candidate: Its name in the eval.
-        probe: Which text it was.
-        outcome: Outcome of the answer.
-        flagged: Categories it flags.
         said: What came back, in one line; empty where nothing did.
-        reason: Why there is no decision.
     """
 
     candidate: str

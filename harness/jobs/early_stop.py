@@ -94,7 +94,6 @@ class SequentialReport:
 
     Attributes:
         verdict: PASS, REGRESSION, INCONCLUSIVE, or INVALID.
-        reasons: What is behind the verdict.
         look: The look at which it ended, of ``n_looks``.
         n_items: Items asked, of ``n_items_in_set``.
         calls: Calls made, and calls that stopping saved.

@@ -44,11 +44,8 @@ class Pool:
     """Items to choose from.
 
     Attributes:
-        ids: Their ids.
-        categories: Categories of the labels.
         labels: Gold, int8 (n_items, n_categories): 1, 0, or -1 missing.
         slices: Slice -> value -> positions of its items; made when it is first asked for.
-        slice_names: Slices there are.
         where: What holds the items, for messages.
     """
 

@@ -55,7 +55,6 @@ class Flips:
         rate: Share of items with another decision, in any category.
         floor: The same for the prompt asked a second time, on the same items.
         p_value: Of "no more than the floor", one-sided, Holm over the wordings.
-        by_category: Share of items for each category.
     """
 
     variant: Variant

@@ -35,11 +35,8 @@ class Variant:
     """A prompt that differs in one thing.
 
     Attributes:
-        name: Candidate id of it.
-        part: What kind of thing.
         what: The thing in words, with the line it stands in; never its text.
         categories: Categories that the thing speaks of, where that can be told.
-        prompt: The prompt.
     """
 
     name: str

@@ -34,7 +34,6 @@ class PromptDiff:
 
     Attributes:
         header: Fields of the front matter that differ: name -> before, after.
-        lines: The messages as a unified diff.
         examples: Few-shot examples before, after, removed and added.
         bytes: Of the templates' text, before and after.
         is_same_version: Whether both say the same name and version over different texts.
@@ -121,8 +120,6 @@ class ShownCandidate:
 
     Attributes:
         parts: Part -> tokens, over all the requests, of the text as it is, however it is shown; empty for no prompt.
-        note: Why there is no request.
-        counted: How the tokens were counted.
     """
 
     candidate: str

@@ -46,7 +46,6 @@ class Sources:
     """Where the parts of a sheet come from.
 
     Attributes:
-        cache_path: The journal.
         card: The card of the golden set; where the run says it was when None.
         environment: Environment variables that are part of an address; no key is read.
     """

@@ -101,9 +101,6 @@ class Golden(NamedTuple):
     """What a report takes from the golden set of its run, where that is at hand and texts may be shown.
 
     Attributes:
-        texts: Text per item id.
-        votes: The votes on the run's items.
-        agreement: What the votes say.
         pictures: The pictures of its items; None where there are none.
     """
 

@@ -37,7 +37,6 @@ class Moved:
     """One candidate of a turn beside its turn before.
 
     Attributes:
-        candidate: Its name.
         values: (Category, metric) -> now.
         before: The same in the turn before; empty for the first turn, or over other items.
         newly_right: Category -> ids decided like the gold now and not before.
@@ -69,12 +68,7 @@ class Watch:
     """Turns of one eval.
 
     Args:
-        eval_path: The eval file.
-        options: How it is run.
-        environment: Where keys are.
         folder: Where the runs of this watch are put.
-        stream: Where progress is shown.
-        on_start: Called before the embedded model starts.
     """
 
     def __init__(

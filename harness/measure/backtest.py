@@ -49,7 +49,6 @@ class Drawn:
         before_share: Column -> exact share of the population that was flagged.
         before_share_views: The same by views.
         n_items: Items of the population that these speak of.
-        n_views: Their views.
     """
 
     weight: NDArray[np.float64]
@@ -126,8 +125,6 @@ class CandidateEffect:
     """What one candidate would have done.
 
     Attributes:
-        candidate: Its name.
-        categories: Those it decides on.
         items: Column -> shift by items; any category first.
         views: The same by views; empty where they are not known.
         failed: Share of items of which it gives no usable decision.

@@ -36,7 +36,6 @@ class ChosenBands:
 
     Attributes:
         category: The category.
-        goals: What was promised.
         below: Pass ``score < below``; minus infinity passes nothing.
         above: Remove ``score >= above``; infinite removes nothing.
         short: Per promise that could not be certified: its kind, its band (``passed``, ``removed``), the items it had,

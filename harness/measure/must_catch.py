@@ -26,11 +26,8 @@ class MustCatchItem:
     """One item that must be caught, and what the candidate made of it.
 
     Attributes:
-        categories: What its gold says it violates.
-        names: The same as readers know them.
         n_caught: Repeats in which at least one of them was flagged.
         n_answered: Repeats that gave a decision, the fallback of a failed answer included.
-        n_repeats: Repeats of the run.
         outcomes: Distinct outcomes of the repeats, in their order.
     """
 

@@ -36,8 +36,6 @@ class ChosenThreshold:
     """The threshold of one category.
 
     Attributes:
-        category: The category.
-        goal: What it was chosen for.
         threshold: Flag ``score >= threshold``; NaN when there is none.
         reason: Why there is none, or what is promised of it.
         chosen_on: Counts and metrics on the items it was chosen on.

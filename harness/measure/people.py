@@ -48,7 +48,6 @@ class People:
     Attributes:
         share: Share of the items that a person looks at.
         error: Share of the decisions made without a person that are wrong, over all categories.
-        categories: The same by category.
     """
 
     share: MetricResult

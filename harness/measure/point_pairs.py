@@ -31,7 +31,6 @@ class PointPair:
         metric: The metric, such as ``recall@precision=0.9``.
         result: What is measured there, of both and their difference.
         held: What each keeps of what is held, baseline and candidate.
-        choices: Their thresholds.
     """
 
     metric: str

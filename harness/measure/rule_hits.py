@@ -31,7 +31,6 @@ class RuleStats:
 
     Attributes:
         n_hits: Items it applies to, labelled or not.
-        n_decides: Items it decides.
         n_right: Hits whose label is what the rule says (flag: violating, allow: not violating).
         n_wrong: Hits with the other label.
         n_alone: Violating items that only this rule catches.

@@ -43,8 +43,6 @@ class SliceChange:
         value: Its value, such as de.
         category: Category id, or ``ALL_CATEGORIES``.
         metric: One of ``SLICE_METRICS``.
-        baseline: The baseline's value there.
-        candidate: The candidate's value there.
         difference: Candidate minus baseline on the same items.
         p_value: Two-sided p of "no difference"; NaN when undefined.
         q_value: After Benjamini-Hochberg over all tested cells of the pair; NaN where the cell was not tested.

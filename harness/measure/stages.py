@@ -37,8 +37,6 @@ class StageScore:
     """One stage of a cascade over a run.
 
     Attributes:
-        use: The candidate that the stage asks.
-        is_person: Whether it is a person.
         n_rows: Rows that the cascade was asked about.
         n_asked: Rows that reached the stage.
         decided: Share of the cascade's decisions on which it had the last word; a person's are those left to one.

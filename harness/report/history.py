@@ -29,8 +29,6 @@ class HistoryRow:
     """One candidate of one run.
 
     Attributes:
-        meta: The run.
-        candidate: The candidate.
         inputs: Kind of input -> version@hash.
         silent: Kinds whose text changed under the same version since the run before.
         values: (Category, metric) -> value with interval.

@@ -75,13 +75,9 @@ class Viewer:
     """One viewer over a folder of runs and a folder of saved reports.
 
     Attributes:
-        runs_dir: Folder or address that holds runs.
         reports_dir: Folder whose ``report.html`` and weekly pages are shown.
         work: A folder of the viewer's own, for the pages it makes.
-        port: Port of the Host header.
         load_source: How a run becomes a report source.
-        now_text: Time of writing.
-        version: Version of the harness.
         text_mode: ``--text``; None for the default.
         load_item: How one item of a run is gathered; None shows no items.
     """

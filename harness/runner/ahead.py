@@ -28,12 +28,9 @@ class Ahead:
     """Makes the decisions of one candidate.
 
     Args:
-        candidate: Who decides.
-        lookups: The journal.
         measures: Told of nothing but what calls took; answers of the journal are none.
         remaining_s: How long the calls of one decision may take.
         is_over: Whether the run is ending: nothing is decided any more.
-        is_late: Whether others are due their turn.
     """
 
     def __init__(

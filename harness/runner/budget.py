@@ -173,7 +173,6 @@ class Budget:
 
     Args:
         max_cost_usd: Most money of the run; None for no bound.
-        endpoints: All that may be asked.
         max_tokens: Most tokens of the run, input and output together; None for no bound.
         before: What earlier executions of the run took.
         book: Told what every call took, for the ledger.

@@ -22,7 +22,6 @@ class Deciding:
     """What a candidate makes of an item in one repeat.
 
     Attributes:
-        requests: What it waits for.
         sought: The same as the journal knows it, once that was looked up.
         answer: The end of it; None while it waits.
         remaining_s: How long its calls may still take.

@@ -39,7 +39,6 @@ class EmbeddedTransport:
 
     Args:
         inner: The transport that makes the HTTP calls.
-        servers: Server per model id.
         on_start: Called before a model is looked for and loaded.
         is_kept: Whether servers run on after the end: whoever makes many runs stops them.
     """

@@ -42,11 +42,9 @@ class Endpoint:
     """One model's address with everything a call to it needs.
 
     Attributes:
-        model_id: The model's name in models.yaml.
         url_base: Address without a trailing slash; routes are appended to it.
         headers: Headers of every call; they hold the key and are never shown.
         query: Query string without the question mark; empty for none.
-        limits: What the endpoint may be asked.
         price: US dollars per million tokens; None when nobody wrote it down.
         identity: What the cache knows the endpoint by: the address, or the weights of a local server.
         proxy: Proxy of the calls; None for none.

@@ -49,11 +49,9 @@ class Surroundings:
     Attributes:
         clock: Monotonic seconds.
         now: Wall clock in UTC.
-        sleep: Waits.
         rng: Jitter of retries; no result depends on it.
         stream: Where progress is shown; None for nowhere.
         transport: Makes the calls; None for aiohttp. It is closed at the end.
-        wrap: Puts something around the transport.
         grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
         takes_signals: Whether SIGINT, SIGTERM and SIGHUP end the run in order.
         on_stoppable: Is given what does the same from another thread, which gets no signals.

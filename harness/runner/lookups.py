@@ -33,14 +33,7 @@ class Sought:
 
 
 class Lookups:
-    """Looks requests up.
-
-    Args:
-        targets: Every model's endpoint.
-        cache: The journal.
-        wave: Label in the cache key.
-        counts: Told of answers that were found.
-    """
+    """Looks requests up."""
 
     def __init__(self, targets: Mapping[str, Target], cache: ResponseCache, wave: str | None, counts: Counts) -> None:
         self._targets = targets

@@ -18,7 +18,6 @@ class Progress:
     """Counts rows and shows them.
 
     Args:
-        total: Rows to come.
         stream: Where to show them; None for nowhere.
         clock: Monotonic seconds.
         cost: Gives the cost so far in US dollars.

@@ -74,14 +74,11 @@ class RunRequest:
     """Everything a run needs.
 
     Attributes:
-        eval_name: Name of the eval.
         eval: The resolved eval, of the chosen candidates; it becomes part of the run's id and of run.json.
         candidates: Ready candidates, in the order of the output.
-        golden: The golden set.
         endpoints: Endpoint of every model that a candidate may ask.
         inputs: Input files by kind: ``policy``, ``golden_set``, ``prompt:v1``, ``rules:r1``, ...
         runs_dir: Folder or fsspec address of the runs.
-        cache_path: The response cache.
         repeats: How often every item is put to every candidate.
         limit: Size of the fixed sample; None for all items.
         chosen: Positions of the only items to ask, in golden order; all for None. A sample is drawn among them.
@@ -91,7 +88,6 @@ class RunRequest:
         known_part: What ``part`` gives, where somebody has found it already for all shards at once.
         is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
-        seed: Seed of the sample.
         max_error_rate: Share of error rows above which a candidate's rows are no basis for a verdict.
         max_cost_usd: Most the calls of the run may cost, in all its executions.
         max_tokens: Most tokens the calls of the run may use, input and output together.
@@ -205,7 +201,6 @@ class RunSummary:
 
     Attributes:
         calls: Calls made by this execution, repeated attempts included.
-        cached: Answers taken from the response cache.
         cost_usd: List price of the calls of this execution, as far as it is known.
         unknown_calls: Calls of this execution whose cost nobody told: the answer does not say what it used, or never
             came, or its model has no price.
@@ -213,7 +208,6 @@ class RunSummary:
         unknown_usd: What these may have cost at most.
         spent_before_usd: What earlier executions of the run have spent, with what theirs may have cost at most.
         errors: Rows that were asked and got no answer.
-        not_asked: Rows that nobody was asked for.
         reason: Why the run is incomplete: ``interrupted``, ``budget``, or a sentence.
         stopped: Candidates that ended alone, where the run is incomplete for nothing else.
         failures: Per candidate with failed answers, the commonest outcomes with their reasons.

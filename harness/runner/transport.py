@@ -64,7 +64,6 @@ class AiohttpTransport:
     """HTTP over one aiohttp session: no redirects, no cookies, no proxies but the endpoint's own.
 
     Args:
-        concurrency: Most connections at one time.
         clock: Monotonic seconds, for the latency of calls.
     """
 

@@ -29,7 +29,6 @@ class Columns:
 
     Args:
         categories: Categories of the golden set: the columns.
-        emit: Takes a batch.
         unlabelled: The policy's other categories. An answer may decide them, but nobody can score that: it is left out.
     """
 

@@ -54,7 +54,6 @@ class Run:
     reads it (scores, comparisons, gates, reports) leaves out the items on which thresholds were chosen.
 
     Args:
-        folder: Where the run lies.
         meta: Content of its run.json, about all of its items.
         part: Items to show; ``gate`` for None when the eval has a split, else ``all``.
         chosen: Positions of the only items to show, whatever the part; all for None.

@@ -48,9 +48,6 @@ class RunWriter:
 
     Args:
         runs_dir: Local folder or fsspec address of the runs.
-        run_id: Name of the folder.
-        categories: Categories of the golden set.
-        slices: Names of the slices.
         candidates: Ids in the order of the output.
         unlabelled: Categories of the policy that the golden set does not label: decided, but not stored.
         is_shard: Whether it is a part of another run, whose items say where they stand in that.

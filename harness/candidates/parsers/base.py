@@ -26,7 +26,6 @@ class ParseContext:
     """What the answer is an answer to.
 
     Attributes:
-        header: Front matter of the prompt.
         names: Names the answer may use; ``names.categories`` are the categories to decide.
         category: The category asked about when the prompt asks per category.
         tokens: Log probabilities, empty when the server gave none.

@@ -19,13 +19,7 @@ Owns = Callable[[str], bool]
 
 
 class Part:
-    """The lines of one part of a set.
-
-    Args:
-        card: The set's card.
-        reader: Takes ids.
-        owns: Which items belong to the part.
-    """
+    """The lines of one part of a set."""
 
     def __init__(self, card: GoldenCard, reader: RowReader, owns: Owns) -> None:
         self._owns, self._ids = owns, reader.ids

@@ -25,7 +25,6 @@ class ControlEvidence:
     """What a frozen control shows between two runs.
 
     Attributes:
-        name: The control.
         asks_same_model: Whether it asks every model that the candidate asks, at the same endpoint.
         calls_model: Whether it calls any model at all.
         n_asked_again: Its rows of this week that were asked anew, not read from the journal.

@@ -116,9 +116,6 @@ class Entry:
 
     Attributes:
         category: Category id; None for all of them together.
-        metric: Metric.
-        since: Week in which it opened.
-        before: Value before the fall.
         n_before: Effective items behind it.
         then: Value in the week in which it opened.
         now: Value in the newest week.
@@ -128,7 +125,6 @@ class Entry:
         golden: Labels that the fall was measured on.
         slice: Slice and value that it was measured in; None for the whole set.
         is_proven: Whether it was flagged or proven, not only likely.
-        severity: Of the category in the policy.
         owner: Who answers for the category, or for such figures.
         is_own: Whether it is a slice that fell by more than the whole set, which therefore does not tell it.
         slid_since: Last week before it began to slide, where it slid; None where it fell in one week.

@@ -87,17 +87,11 @@ class PairEvidence:
 
     Attributes:
         baseline: Name of the baseline; None for one candidate alone.
-        candidate: Name of the candidate.
         about: Category id -> what the policy says.
-        cells: Category cells.
-        slices: Cells by slice value.
         outcomes: Rows per outcome, of the candidate.
         failures: Failed answers only of the candidate, only of the baseline, and rows that both were asked.
-        rates: Failure rates of both.
         lost: Categories that the baseline decides and the candidate does not.
         decides: Whether the candidate decides on any item of any category.
-        targets: Targets of the policy.
-        must_catch: Must-catch items the candidate missed.
         broken: (run id, status) of runs that are not complete.
         checks: Checks of the gate that did not pass.
     """

@@ -65,7 +65,6 @@ class Evidence:
     """What a finding rests on.
 
     Attributes:
-        proof: How sure it is.
         p_value: Two-sided, uncorrected; None where nothing was tested.
         adjusted: After the correction of its family; None where nothing was tested.
         newly: Items by direction: caught, missed, wrongly_flagged, cleared.
@@ -117,18 +116,13 @@ class Finding:
     """One fact about one candidate.
 
     Attributes:
-        kind: What it means for a decision.
-        fact: What happened.
-        candidate: Whose it is.
         category: Category id; None for all of them together.
-        name: The category as readers know it.
         slice: Slice and value; None for the whole set.
         metric: recall, precision, fpr or failure_rate, or a figure of production; None where there is none.
         severity: Of the category in the policy; empty when unknown.
         before: The baseline's, or the weeks' before; None without one.
         after: The candidate's, or this week's.
         difference: After minus before, on the same items where there are pairs.
-        evidence: What it rests on.
         cause: What may be blamed; None where nobody asked.
         since: Week that the value is compared with, or in which an open finding began.
         owner: Who answers for the category; None when the policy names nobody.

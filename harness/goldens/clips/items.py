@@ -28,7 +28,6 @@ class Readers:
     """What is read of a clip.
 
     Attributes:
-        most: Most frames of one clip.
         every: Seconds of one scene that one frame may stand for.
         speech: Writes down what is said; None leaves it out.
         screen: Reads what is written; None leaves it out.

@@ -26,7 +26,6 @@ class Imported:
 
     Attributes:
         items: Rows in the default form of a golden set, in order.
-        categories: The categories they label.
         slices: Slice -> dotted path of its values.
         rules: In words, what turned the file's values into labels.
         modalities: Modality -> dotted path of its parts.
@@ -54,7 +53,6 @@ class Importer:
 
     Args:
         title: What it is, for people.
-        source: Where the format is described.
         licence: Under which licence such data comes; empty where that is the exporter's to say.
         recognises: Whether a file of these columns, with a sample of their values, is of this format.
         plan: The plan of a table with fixed columns, as far as the user did not say otherwise.

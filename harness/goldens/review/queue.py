@@ -33,12 +33,10 @@ class Choice:
     """What a person asks for; everything that is given narrows the queue further.
 
     Attributes:
-        file: A queue file.
         categories: Categories to decide; all for none.
         where: Slice and value pairs an item must have.
         label: Only items whose label is this in one of the categories: 1, 0, or -1 for null.
         sample: At most so many items, drawn at random.
-        seed: Seed of the sample.
     """
 
     file: Path | None = None

@@ -28,12 +28,9 @@ class Found:
     """What an optimiser found.
 
     Attributes:
-        texts: The texts of the best proposal.
         before: Worth of the prompt as it was, on the half of the dev part that proposals are chosen by.
         after: Worth of the best proposal, on the same items.
-        n_val: How many items these are.
         n_proposals: Proposals that were worth a look at that half, the prompt as it was included.
-        n_asked: Answers judged.
         stopped: Why the search ended early; empty where it did not.
         n_unusable: Answers of whoever writes proposals that held none.
     """
@@ -57,7 +54,6 @@ class Adapter:
     """``GEPAAdapter`` over an objective: data are ids of dev items, a candidate is the prompt's texts by name.
 
     Args:
-        objective: What is climbed.
         max_answers: Most answers to look at, those that are known included; None for no bound.
 
     Attributes:

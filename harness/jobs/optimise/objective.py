@@ -68,10 +68,7 @@ class Judged:
     """What one answer was worth.
 
     Attributes:
-        item_id: Item of the dev part.
         score: From 0 to 1, higher is better.
-        gold: Categories that it violates.
-        decided: Categories that the answer flags.
         outcome: Outcome of the answer; ``invalid`` where the proposal is no prompt.
         feedback: Words for whoever writes the next proposal.
     """
@@ -93,7 +90,6 @@ class Objective:
         metric: What one answer is worth: a name of ``METRICS``.
         options: As for a run; ``limit`` and ``is_balanced`` draw from the dev part, ``max_cost_usd`` and
             ``max_tokens`` bound everything that this objective asks.
-        environment: Where keys are.
 
     Attributes:
         seed: The texts that may be changed, as they are.

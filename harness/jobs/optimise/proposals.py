@@ -29,9 +29,6 @@ class UnusableError(HarnessError):
 class Writer:
     """Asks for proposals until one of them can no longer be had.
 
-    Args:
-        reflect: Who writes them.
-
     Attributes:
         failure: Why the search must end; None while it need not.
         unusable: What was wrong with the last answer that held no proposal; None where each did.

@@ -25,12 +25,7 @@ from harness.runner.usage import usage_of
 class Purse:
     """The bounds of a search, and the ledger that its runs and its other calls share.
 
-    Args:
-        options: Holds bounds and journal.
-        ledger: The ledger's name in the journal.
-
     Attributes:
-        ledger: As given.
         is_spent: Whether a call was not made because it might have broken a bound.
     """
 

@@ -17,23 +17,13 @@ class Backtest:
     """What a sample says of a pool.
 
     Attributes:
-        eval_name: The eval.
         before: What the candidates are set against: the recorded decisions, or a candidate.
-        text: Column of texts.
-        sample: What was drawn.
-        seed: Of the draw.
         allocation: How the sample was shared out over the strata.
         pilot: Items of the pilot that chose its size; None where nobody asked for a precision.
-        run_id: The run over the sample.
-        path: Where it lies.
-        status: Of that run.
         spent: What its last execution cost and called.
-        drawn: The sample as arrays.
-        effects: What each candidate would have done.
         sizes: Candidate -> what a precision takes; None where it is undefined.
         decided_before: Column -> decision of each item of the sample before.
         files: Names of the pool's files.
-        notes: What a reader must know.
         names: Category -> its name, where the policy gives one.
     """
 

@@ -31,15 +31,10 @@ class FullPass:
     """A pass over the whole pool, as far as it came.
 
     Attributes:
-        before: What the candidates are set against.
         counts: Candidate -> column -> counts; only items that both sides decide.
-        flips_path: The list of flips.
-        has_views: Whether views are known.
-        n_items: Items asked about.
         n_unanswered: Candidate -> items without an answer.
         left_out: Rows that are no items, by reason.
         cost_usd: What the calls of this execution cost.
-        unknown_calls: Calls whose cost nobody told.
         reason: Why it stopped before the end; None when it did not.
         names: Category -> its name, where the policy gives one.
     """

@@ -29,8 +29,6 @@ class ScoreCounts:
     Attributes:
         caught: Violating items with a score at or above each threshold; None where scores are no shares of 1.
         wrong: The same of the items that do not violate.
-        n_violating: Violating items with a score.
-        n_not_violating: The others with a score.
         n_labelled: Items with a label, scored or not.
     """
 

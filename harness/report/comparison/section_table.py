@@ -31,7 +31,6 @@ class Section:
 
     Attributes:
         link: Its name among the links at the top of the page.
-        title: Its heading.
         lead: What it holds, in a sentence or two.
         tables: Its tables; a section without any is left out.
     """

@@ -34,7 +34,6 @@ class Arm:
     """What one candidate did with every item, in the order of the golden set.
 
     Attributes:
-        id: Name of the candidate.
         outcomes: Codes of ``OUTCOME_NAMES``, uint8 (n_items,).
         decisions: Decisions as scored (the fallback is applied), int8 (n_items, n_categories): 1, 0, -1 missing.
         scores: Scores, float (n_items, n_categories), NaN missing; None when the candidate gives none.
@@ -44,7 +43,6 @@ class Arm:
         reasons: Per item, why the answer is not usable or is missing; None when nothing failed.
         cost_usd: Price per item, NaN unknown; None when nothing has a price.
         n_flagged: Repeats that flagged, int (n_items, n_categories); None where items were asked once.
-        n_repeats: How often each item was asked.
         run_id: The run its rows are of.
         makes_calls: Whether asking it costs something, known or not; a rule set costs nothing.
     """
@@ -79,8 +77,6 @@ class InputText:
     Attributes:
         kind: What it is: prompt, rules, policy, model.
         name: Name for readers, usually the file's.
-        text: The whole text.
-        sha256: Hash of the file's bytes.
     """
 
     kind: str

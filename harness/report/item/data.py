@@ -26,15 +26,11 @@ class Call:
 
     Attributes:
         key: Key of the answer in the journal, as the run's row has it.
-        model: Model it went to.
-        route: Route below the model's address.
         messages: Role and content of each message, where the body holds messages.
         content: What else of the body speaks of the item (``input`` of a moderation endpoint).
-        params: Everything else in the body.
         check: Whether the reproduced body has the key of the stored answer.
         why: Why the check came out so, where that is not plain.
         status: HTTP status of the answer; None when the journal does not hold it.
-        raw: The answer's body as text.
         latency_ms: How long the answer took when it was first given.
     """
 

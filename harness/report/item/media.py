@@ -78,7 +78,6 @@ class RowPictures:
 
     Attributes:
         named: Item id -> its pictures; items without any are left out.
-        folder: Where they are.
     """
 
     named: Mapping[str, tuple[Named, ...]]

@@ -26,10 +26,6 @@ class CategoryVotes:
     """What the votes of one category say.
 
     Attributes:
-        category: Category id.
-        alpha: Krippendorff's alpha.
-        n_items: Items with a vote.
-        n_disputed: Items whose votes differ.
         n_against_gold: Items whose gold is not the majority.
         disputed: Ids of disputed items, those whose gold is not the majority first.
     """

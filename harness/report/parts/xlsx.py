@@ -73,7 +73,6 @@ class Chart:
         title: The finding that it shows.
         kind: Lines over the rows, or bars side by side.
         columns: Positions of the columns that are drawn, from 0.
-        number_format: How its axis is written.
         rows: So many of the first rows; 0 for all.
         low: Least value of the axis; None for zero where all is positive.
         high: Largest value of the axis; None for what fits.
@@ -95,8 +94,6 @@ class Sheet:
     """One sheet: a title line, a head that stays in view, and rows.
 
     Attributes:
-        name: Name on the tab.
-        columns: The columns.
         rows: Values, one per column; None is an empty cell.
         title: First line of the sheet; empty for a sheet that begins with its head, ready for a pivot.
         marks: Cell text -> tone, for verdicts that stand out.

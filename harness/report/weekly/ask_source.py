@@ -28,23 +28,16 @@ class AskSource:
     """What asks are made of.
 
     Attributes:
-        week: The reported week.
         ack: The command that answers for an open finding, up to its key.
-        rows: Categories of the week.
         names: Category id -> name.
-        movements: What moved.
         findings: All findings of the week; those of slices become asks here.
-        health: The golden set.
-        candidates: Candidates of the week.
         operations: Workload, languages, appeals.
-        unusable: Runs that speak for nobody.
         max_error_rate: Most failed rows that a run may have.
         has_own_change: Whether an input of the candidate changed.
         still_open: Falls of the weeks before that nobody repaired or answers for.
         errors: Category, metric, slice -> items behind its errors now.
         newly: Category, metric, slice -> items newly wrong.
         contradicted: Items with a label that every candidate contradicts.
-        n_damaged: Run folders that cannot be read.
         list_runs: The command that says what is wrong with them.
         ack_production: What names the series of production figures to that command.
     """

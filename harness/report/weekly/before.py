@@ -31,7 +31,6 @@ class Before:
     Attributes:
         week: Its week; None in the first one.
         run: The run; likewise.
-        changes: What changed since.
         is_comparable: Whether both rest on the same labels.
         pair: The candidate against itself; None where that cannot be told.
         shared: The run, the candidate, and where in both runs the shared items are; None without any.

@@ -61,15 +61,7 @@ class _Judged:
 
     Attributes:
         names: Category id -> name.
-        series: The candidate over the weeks.
-        before: The run before.
-        entries: The ledger.
         told: The ledger without what a wider line of it tells.
-        rows: Categories.
-        movements: What moved.
-        production: Production's samples.
-        operating: The candidate at operating points.
-        findings: All findings.
     """
 
     names: dict[str, str]

@@ -46,17 +46,11 @@ class WeeklySource:
     """Everything a weekly report is built from.
 
     Attributes:
-        eval_name: The eval.
-        week: The reported week.
         by_week: Weeks with runs, oldest first, the reported one last.
-        candidate: Whose quality is reported.
-        candidate_note: Why this candidate.
         control: The frozen control; None without one.
         control_note: Why this control, or why none.
         summaries: Run id -> summary.
-        run: This week's run of the candidate.
         previous: The run before it, with its week.
-        control_run: This week's run of the control.
         control_previous: The control's run of the week of ``previous``.
         unusable: Whole runs of this week (and later ones, where no week was chosen) that are incomplete or invalid, and
             that no later run made good.
@@ -64,18 +58,14 @@ class WeeklySource:
         first_week: First week in which this golden-set version was run.
         votes: Agreement, teams and disputes, where the golden set has votes.
         damaged: Run folders that cannot be read, and why.
-        n_gated: Candidates gated on the golden set.
         traffic: Items of a day and time of a review, for the workload.
-        texts: Texts by item id.
         remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
         moves: What moved on pairs in those weeks.
         followed: Run id -> figures by slice, of the slices in which something fell.
-        acknowledged: Who answers for which open finding.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
         points: Run id -> category -> the candidate at each operating point, of the weeks shown.
         point_metrics: The operating points: those of the gate, and those that were asked for.
         production: Lines of the series of production figures, where the caller read one.
-        n_weeks: Weeks to show.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
         this_week: The week in which the newest report is asked for; None where a week was chosen.
         asked: How the report was asked for: what its commands must say.

@@ -51,9 +51,7 @@ class Point:
 
     Attributes:
         week: ISO label.
-        result: The week's value with its interval.
         before: Pooled share of the weeks before; NaN without any.
-        weeks_before: The weeks it is tested against.
         low: Lower control limit.
         high: Upper control limit.
         p_value: Two-proportion score test.
@@ -61,7 +59,6 @@ class Point:
         is_flagged: ``q_value`` is small enough.
         slide: The slide that is named in this week; None for none.
         golden: Golden set and version; values over different ones are not joined.
-        run_id: The run it comes from.
     """
 
     week: str
@@ -259,7 +256,6 @@ class Engineering:
 
     Attributes:
         costs: Reported candidate over the weeks, oldest first.
-        versions: What it was made of.
         reasons: Reason of an error -> rows, in the reported run.
         calls: Calls of the reported run, over all its candidates.
         cached: Answers of it that came from the journal.
@@ -287,7 +283,6 @@ class Ask:
 
     Attributes:
         rank: 0 is the most urgent.
-        owner: Who is asked.
         text: What to do, and why.
         category: Category that it is about; None for none.
         function: Whose part of the report it belongs to.

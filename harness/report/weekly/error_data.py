@@ -38,17 +38,13 @@ class Cluster:
     """Errors of one kind in one category, and the parts of the golden set where they gather.
 
     Attributes:
-        category: Category id.
-        name: Category name.
         kind: A key of ``KIND_NAMES``.
         n_new: Errors that were none before; all errors where nothing can be compared.
         n_gone: Errors of before that are none now.
-        n_errors: All errors of the kind now.
         n_items: Items that could show this error.
         q_value: Of the test that more are new than gone; NaN where nothing can be compared.
         stands_out: It, or one of its parts, is more than chance explains.
         parts: Slice values in which they gather, the clearest first.
-        examples: A few items.
     """
 
     category: str

@@ -34,17 +34,11 @@ class OperatingRow:
     """One category of the reported candidate at one operating point.
 
     Attributes:
-        category: Category id.
-        name: As readers know it.
-        severity: Of the policy.
-        owner: Of the policy.
         metric: Such as ``recall@precision=0.9``.
         title: ``Recall at precision 90%``.
         weeks: Its weeks, oldest first, the reported one last.
         since: Week of the run before, where both give scores for the same items.
-        before: Value of that run.
         difference: Against it, item by item.
-        p_value: Of the difference.
         p_holm: After Holm over all that are tested; NaN where the difference is for reading.
         is_moved: Whether it is proven.
     """

@@ -65,7 +65,6 @@ class Workload:
         traffic: Items a day and seconds a review.
         since: Week of the run before; None without one.
         rows: Categories whose prevalence the policy states.
-        now: All of them together.
         before: The same in the run before; None where it cannot tell all of them.
         unknown: Names of the categories without a stated prevalence: not in any total.
     """

@@ -69,7 +69,6 @@ class Pair:
     Attributes:
         before: The run before, by the labels of now.
         run: This week's run, over the same items.
-        compared: The comparison.
         n_shared: Items that both runs hold, where golden set, policy or categories differ; None for all.
     """
 

@@ -36,14 +36,8 @@ class ProductionPoint:
 
     Attributes:
         week: ISO label.
-        date: Of the sample.
-        golden: Sample and version.
         result: Estimate with its 95% interval; n is the labelled items.
-        n_violating: Violating items of the sample.
-        method: How it was estimated.
         before: Estimate of the sample before; None without one.
-        since: Week of that sample.
-        difference: Against it.
         p_value: Of the difference; NaN without one.
         q_value: After Benjamini-Hochberg over the week's figures.
     """
@@ -90,8 +84,6 @@ class Production:
     Attributes:
         weeks: Every week from the first sample shown to the reported week, with or without one.
         missing: Those without.
-        newest: Newest week with a sample.
-        week: The reported week.
         series: Figures, the overall ones first.
         unknown: Categories of the series that the policy does not have.
     """

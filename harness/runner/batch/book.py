@@ -42,12 +42,7 @@ class Batch:
 
 
 class BatchBook:
-    """Batches in the journal.
-
-    Args:
-        cache: The journal.
-        run: Whose batches are written down.
-    """
+    """Batches in the journal."""
 
     def __init__(self, cache: ResponseCache, run: str) -> None:
         self._cache = cache

@@ -33,13 +33,7 @@ class NotMade(Exception):  # noqa: N818
 
 
 class BatchClient:
-    """Speaks with one endpoint; a context manager.
-
-    Args:
-        endpoint: Address and headers.
-        sleep: Waits between attempts.
-        rng: Jitter.
-    """
+    """Speaks with one endpoint; a context manager."""
 
     def __init__(self, endpoint: Endpoint, sleep: Callable[[float], Awaitable[Any]], rng: random.Random) -> None:
         self._endpoint = endpoint

@@ -78,14 +78,6 @@ class BatchFill:
     """The batches of one run.
 
     Args:
-        request: The run.
-        indices: Its items.
-        cache: The journal.
-        budget: Its bounds.
-        book: The journal's book of batches.
-        sleep: Waits.
-        rng: Jitter.
-        say: Shows one line.
         stopped: Set when the run is to end.
     """
 

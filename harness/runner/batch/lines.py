@@ -67,8 +67,6 @@ class LineReader:
     """Reads the files of one batch.
 
     Args:
-        endpoint: Where it was sent.
-        route: Route of its requests.
         most: What each request may cost at most, by key.
     """
 

@@ -44,7 +44,6 @@ class Desk:
 
     Args:
         max_cost_usd: Most money of the whole run; None for no bound.
-        max_tokens: Most tokens of the whole run.
         spent: What each part has spent in earlier executions, by its number.
         clock: Monotonic seconds.
     """

@@ -31,7 +31,6 @@ class Line:
     """Sends events and waits for what is granted.
 
     Args:
-        tell: Brings events to the desk.
         hear: Asks the desk for grants; it answers within a second or so.
         lost: The exceptions of both that mean that the desk is gone.
     """
@@ -235,7 +234,6 @@ class Sharing:
     """What a part of a run takes from the desk instead of its own.
 
     Args:
-        line: The line to the desk.
         begin: Says to the desk that the part is taken up, with the limits of every model.
     """
 

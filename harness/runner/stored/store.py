@@ -46,12 +46,7 @@ SUMS = "sum(usd), sum(unknown_usd), sum(tokens), sum(unknown_tokens), sum(unknow
 
 
 class JournalStore:
-    """One journal.
-
-    Args:
-        address: Where its parts lie.
-        path: The copy.
-    """
+    """One journal."""
 
     def __init__(self, address: str, path: Path) -> None:
         self.address = address

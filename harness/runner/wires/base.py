@@ -18,8 +18,6 @@ class Sent:
     """What goes out.
 
     Attributes:
-        route: Path behind the endpoint's address.
-        body: The body.
         headers: Headers of this one call, beside the endpoint's own: a signature.
     """
 
@@ -54,11 +52,9 @@ class Asked:
     """A chat request taken apart.
 
     Attributes:
-        model: Name of the model.
         system: The system messages, joined; empty for none.
         turns: Roles ``user`` and ``assistant`` in turn, each with its texts and images in order: neighbours of one role
             are one turn, and neighbouring texts one text.
-        params: All other fields by name.
     """
 
     model: str
