@@ -9,6 +9,8 @@ from rich.cells import cell_len
 from stories import Story, caught, half
 
 from harness.cli import main
+from harness.gating import gate_runs
+from harness.report.gate.annotations import annotation_lines
 from harness.report.parts import tables
 
 WIDTHS = (60, 80, 100, 140)
@@ -65,3 +67,25 @@ def test_tables_call_categories_by_their_names_at_every_width(monkeypatch, named
         assert not re.search(rf"(?<![\w/]){category}(?!\w)", drawn), (category, drawn)
         assert all(word in drawn for word in name.split())
     assert "50.0%" in said  # what is caught of the critical category
+
+
+def test_annotations_count_all_harm_and_name_every_critical_category(tmp_path):
+    """Three findings of harm were annotated, and of ten others nothing was said, critical ones included."""
+    gold = {f"c{at:02d}": np.roll(half(100, 100), 7 * at) for at in range(14)}
+    critical = ["c02", "c05", "c08", "c11", "c13"]
+    language = ["ar" if at % 4 == 0 else "en" for at in range(200)]
+    policy = {one: {"severity": "critical"} for one in critical}
+    story = Story(tmp_path, gold, {"language": language}, policy=policy)
+    run = story.run({"v1": gold, "v2": {one: caught(labels, 30) for one, labels in gold.items()}})
+    report = gate_runs(run["v2"], run["v1"])
+    lines = annotation_lines(report)
+    assert len(lines) == 10
+    harms = [one for one in report.findings if one.kind == "harm" and not one.evidence.restates]
+    more = next(line for line in lines if line.startswith("::warning title=Harm%3A") and "more::" in line)
+    assert f"Harm%3A {len(harms) - 3} more::" in more
+    told = "\n".join(lines[1:5])
+    for one in critical:
+        assert one.capitalize() in told
+    assert "In critical categories too: " in more
+    assert "In language ar too: " in more or "language ar" in more
+    assert not more.endswith("…")
