@@ -29,12 +29,19 @@ def main() -> None:
             pass
         else:
             return
-    import gc
-
-    gc.set_threshold(YOUNG_OBJECTS)
+    few_collections()
     from harness.cli import main as run
 
     run()
+
+
+def few_collections() -> None:
+    """Look for cycles as rarely as a process with one task may, and not at all among what goes when it ends."""
+    import atexit
+    import gc
+
+    gc.set_threshold(YOUNG_OBJECTS)
+    atexit.register(gc.freeze)
 
 
 def help_file(columns: int) -> str:

@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -41,6 +42,17 @@ def test_help_is_read_from_its_file(monkeypatch, capsys, columns, name):
 )
 def test_all_else_is_left_to_the_command_line(monkeypatch, capsys, words, environment):
     assert typed(monkeypatch, capsys, *words, **environment) == ("", True)
+
+
+def test_a_command_ends_without_a_last_look_for_cycles(monkeypatch, capsys):
+    hooks, before = [], gc.get_threshold()
+    monkeypatch.setattr("atexit.register", hooks.append)
+    try:
+        typed(monkeypatch, capsys, "run")
+        assert gc.get_threshold()[0] == start.YOUNG_OBJECTS
+    finally:
+        gc.set_threshold(*before)
+    assert hooks == [gc.freeze]
 
 
 def test_the_package_can_be_run_by_its_name():

@@ -11,11 +11,11 @@ JSON without one to ``gemini``, and nothing to ``anthropic``, ``bedrock`` and an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import orjson
+from msgspec.structs import replace
 
 from harness.candidates.names import Crosswalk, NameIndex, apply_thresholds
 from harness.candidates.outcomes import meaning_of_choice

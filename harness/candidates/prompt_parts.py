@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from harness.errors import HarnessError
 from harness.files.prompt_messages import CompiledPrompt, compile_prompt
 from harness.records import Item, Loaded, Message, Policy, Prompt
@@ -42,7 +44,7 @@ def part_sizes(
     whole = _size(prompt, policy, item, category, measure)
     if whole is None:
         return dict.fromkeys(PARTS, 0)
-    bare = dataclasses.replace(item, text="" if item.text is not None else None, context=None)
+    bare = structs.replace(item, text="" if item.text is not None else None, context=None)
     without_item = _size(prompt, policy, bare, category, measure)
     value = prompt.value
     lean = dataclasses.replace(value, header=dataclasses.replace(value.header, examples=()))

@@ -7,8 +7,9 @@ the part is worth, item by item: what is newly missed without the frames was cau
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from harness.candidates.stopping import stop_candidate
 from harness.files.pictures import IMAGES

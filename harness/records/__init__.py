@@ -1,6 +1,7 @@
-"""The nouns of the project as frozen dataclasses.
+"""The nouns of the project as frozen records.
 
-Decides names, types and value ranges, nothing else. Records of files carry ``__pydantic_config__`` for their readers.
+Decides names, types and value ranges, nothing else. Records of files are dataclasses and carry ``__pydantic_config__``
+for their readers; what is made for every row is a ``msgspec.Struct``, at a tenth of the cost.
 ``answers`` holds what passes between a candidate and whoever runs it.
 """
 

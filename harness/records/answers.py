@@ -6,8 +6,10 @@ Decides the outcomes a row can have, and which of them are a failed answer, a mi
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from harness.records.golden import Item
 
@@ -40,8 +42,7 @@ CHAT_ROUTE = "/chat/completions"
 """Route of a chat request: native wires say it in their provider's own language."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True, gc=False):
     """One call a candidate wants made: which model's endpoint, which route, and the exact body."""
 
     model_id: str
@@ -49,8 +50,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, gc=False):
     """Tokens a response says it used; those of reasoning are part of the output, cached ones part of the input."""
 
     input_tokens: int = 0
@@ -59,8 +59,7 @@ class Usage:
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """What came back for a request. ``error`` is set when no usable answer came back after all retries.
 
     ``document`` is the parsed body, where the runner has read it already.
@@ -72,7 +71,7 @@ class Response:
     latency_ms: float
     is_cached: bool = False
     error: str | None = None
-    document: Any = field(default=None, compare=False, repr=False)
+    document: Any = None
     cost_usd: float | None = None
     """List price of the answer; None where nobody knows it."""
 
@@ -98,8 +97,7 @@ class StageTaken:
     cost_usd: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """A candidate's reading of what came back: one outcome, and a decision and score per category.
 
     A category that is absent from ``decisions`` was not decided (None); that is neither 0 nor an error. Those of
@@ -151,8 +149,7 @@ class Candidate(Protocol):
         """Decide one item; local candidates return without yielding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Struct, frozen=True, gc=False):
     """One row of a run: what one candidate made of one item in one repeat."""
 
     candidate: str

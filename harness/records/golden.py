@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import MinLen
+from msgspec import Struct
+from msgspec import field as made
 
 from harness.records.base import FROM_FILE, NonEmpty, PositiveInt
 
@@ -66,8 +68,7 @@ class GoldenCard:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True, gc=False):
     """One labelled item. ``labels`` holds 1, 0 or None (nobody labelled it) for each category of the golden set.
 
     ``modalities`` holds every one that the card declares, None where the item has none.
@@ -76,15 +77,15 @@ class Item:
     id: str
     text: str | None
     labels: Mapping[str, int | None]
-    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slices: Mapping[str, tuple[str, ...]] = made(default_factory=dict)
     group: str | None = None
     weight: float = 1.0
     images: tuple[str, ...] = ()
     context: Any = None
     votes: tuple[Mapping[str, Any], ...] = ()
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = made(default_factory=dict)
     must_catch: bool = False
-    modalities: Mapping[str, Any] = field(default_factory=dict)
+    modalities: Mapping[str, Any] = made(default_factory=dict)
 
     @property
     def is_withheld(self) -> bool:

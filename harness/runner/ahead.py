@@ -77,7 +77,8 @@ class Ahead:
                 one.answer = WITHHELD
             elif not self._is_over():
                 one.begin()
-                n_bytes += sum(len(request.body) for request in one.requests)
+                for request in one.requests:
+                    n_bytes += len(request.body)
                 if n_bytes > MOST_BYTES or self._is_late():
                     break
         return together

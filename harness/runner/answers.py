@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from harness.records.answers import Response
 
@@ -19,8 +20,7 @@ INSERT = (
 LOOKUP_ONE = "SELECT status, body, latency_ms, is_batch FROM responses WHERE key = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True, gc=False):
     """An answer as it is kept."""
 
     status: int
@@ -46,7 +46,8 @@ def look_up(database: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, 
         part = keys[start : start + LOOKUP_KEYS]
         marks = ",".join("?" * len(part))
         query = f"SELECT key, status, body, latency_ms, is_batch FROM responses WHERE key IN ({marks})"
-        found.update((row[0], Stored(*row[1:])) for row in database.execute(query, part))
+        for key, status, body, latency_ms, is_batch in database.execute(query, part):
+            found[key] = Stored(status, body, latency_ms, is_batch)
     return found
 
 

@@ -94,7 +94,7 @@ def test_a_dry_run_says_beforehand_what_the_calls_then_cost(home, is_batch, shar
 def test_another_golden_set_rests_on_what_the_journal_kept(home):
     class Other(FakeGolden):
         def items(self, indices=None):
-            from dataclasses import replace
+            from msgspec.structs import replace
 
             return (replace(item, text=f"quite another text {item.id}") for item in super().items(indices))
 

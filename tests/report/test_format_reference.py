@@ -17,7 +17,7 @@ from harness.candidates.parsers.json_answer import parse_json
 from harness.cli import main
 from harness.environment import VARIABLES
 from harness.records import PromptHeader, candidates, evals, golden, policy
-from harness.report.explain.formats import FORMATS, OTHERS, document, meanings, reference
+from harness.report.explain.formats import FORMATS, OTHERS, document, fields_of, meanings, reference
 
 PACKAGE = Path(records.__file__).parents[1]
 DESCRIBED = {record for _, described in FORMATS.values() for record in described}
@@ -35,7 +35,7 @@ def test_every_record_that_a_file_is_read_into_is_described():
 
 @pytest.mark.parametrize("record", sorted(DESCRIBED, key=lambda one: one.__name__), ids=lambda one: one.__name__)
 def test_every_field_has_its_type_default_and_meaning(record):
-    names = [one.name for one in dataclasses.fields(record)]
+    names = [one.name for one in fields_of(record)]
     assert list(meanings()[record.__name__]) == names
     part = re.search(rf"^### {record.__name__}\n(.+?)(?=\n#|\Z)", document(), re.M | re.S)[1]
     for name in names:

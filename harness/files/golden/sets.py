@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from msgspec import structs
 
 from harness.errors import FileError
 from harness.files.golden.card import HUB, TEXT_TABLES, items_path_of, read_card
@@ -81,7 +82,7 @@ class GoldenSet:
         build = self._builder.item
         for index, row in zip(positions, self._source.rows(indices), strict=True):
             item = build(row, bytes(codes[index * width : (index + 1) * width]), index)
-            yield replace(item, must_catch=True) if index in self.must_catch else item
+            yield structs.replace(item, must_catch=True) if index in self.must_catch else item
 
     def item(self, index: int) -> Item:
         """The item at a position."""

@@ -14,6 +14,8 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from msgspec import NODEFAULT, Struct, structs
+
 from harness.candidates.kinds import KINDS
 from harness.candidates.parsers import PARSERS
 from harness.core.metric_table import metrics_on
@@ -115,9 +117,14 @@ def _record(record: type) -> str:
             _default(one),
             words.get(one.name, ""),
         )
-        for one in dataclasses.fields(record)
+        for one in fields_of(record)
     )
     return f"### {record.__name__}\n\n" + _table(("Field", "Type", "Default", "Meaning"), rows)
+
+
+def fields_of(record: Any) -> tuple[Any, ...]:
+    """The fields of a record, whichever of the two kinds it is."""
+    return structs.fields(record) if issubclass(record, Struct) else dataclasses.fields(record)
 
 
 def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
@@ -162,10 +169,11 @@ def _bounded(words: str, bounds: tuple[Any, ...]) -> str:
     return ", ".join([words, *said])
 
 
-def _default(one: dataclasses.Field[Any]) -> str:
-    if one.default is not dataclasses.MISSING:
+def _default(one: Any) -> str:
+    none = NODEFAULT if isinstance(one, structs.FieldInfo) else dataclasses.MISSING
+    if one.default is not none:
         value = one.default
-    elif one.default_factory is not dataclasses.MISSING:
+    elif one.default_factory is not none:
         made = one.default_factory()
         return "none" if made in ({}, ()) else "as below"
     else:

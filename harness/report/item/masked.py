@@ -6,11 +6,12 @@ alone would let it through.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from harness.files.pictures import named_in
 from harness.records import Item
@@ -33,7 +34,7 @@ def seen_item(item: Item, mode: TextMode) -> Item:
     if mode == "full":
         return item
     change = SEEN[mode]
-    return dataclasses.replace(
+    return replace(
         item,
         text=shown_text(item.text, mode),
         context=changed(item.context, change),
