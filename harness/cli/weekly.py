@@ -89,7 +89,8 @@ def command(
     With --production (or 'production' in harness.toml) the report shows by week what labelled samples of production
     say: share of items and views that violate, violation leakage, overkill. A week without a sample is a gap.
 
-    Any past week can be made again with --week, as of that week: nothing newer is read.
+    Any past week can be made again with --week, as of that week: nothing newer is read. A run of a week that has not
+    begun is told and left out until then, unless --week names it.
 
     A page with masked texts holds the texts of its examples in full, for readers who may show them; --text none leaves
     them out.
@@ -119,7 +120,6 @@ def command(
     from harness.report.weekly.operations import Traffic
     from harness.report.weekly.renderers import RENDERERS
     from harness.report.weekly.terminal import terminal_lines
-    from harness.report.weekly.weeks import week_of_date
 
     source = collect(
         runs_dir,
@@ -129,6 +129,7 @@ def command(
         control=control,
         n_weeks=n_weeks,
         points=points,
+        begun=_weeks_now()[1],
     )
     source = _with_production(source, production_path)
     for damage in source.damaged:
@@ -138,7 +139,7 @@ def command(
         source = with_slices(source, runs_dir)
     source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds), asked=_asked(context))
     if week is None:
-        source = dataclasses.replace(source, this_week=week_of_date(datetime.date.fromisoformat(now_text()[:10])))
+        source = dataclasses.replace(source, this_week=_weeks_now()[0])
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
     for one in data.banners if as_json else ():
         note(f"{one.word}: {one.text}")
@@ -216,7 +217,9 @@ def acknowledge(
     if not reason.strip():
         raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
     name = eval_name_of(eval_name)
-    source = _with_production(collect(runs_dir, name, week=week, candidate=candidate), production_path)
+    source = _with_production(
+        collect(runs_dir, name, week=week, candidate=candidate, begun=_weeks_now()[1]), production_path
+    )
     entries = {one.key: one for one in ledger_of(source) if one.closed is None}
     wanted = [one.replace("＠", "@") for one in keys]  # as the chat message shows it, where a plain one is a mention
     for key in wanted:
@@ -232,6 +235,15 @@ def acknowledge(
         done = Acknowledgement(key, since, reason.strip(), by or getpass.getuser(), now, owner)
         path = write_acknowledged(runs_dir, name, source.candidate, done)
         click.echo(f"{key} since {since}: acknowledged by {done.by}. Written to {path}.")
+
+
+def _weeks_now() -> tuple[str, str]:
+    """The week of now in UTC, and the newest that has begun anywhere on earth."""
+    from harness.jobs.report import now_text
+    from harness.report.weekly.weeks import week_of_date
+
+    now = datetime.datetime.strptime(now_text(), "%Y-%m-%d %H:%M UTC")
+    return week_of_date(now.date()), week_of_date((now + datetime.timedelta(hours=14)).date())
 
 
 def eval_name_of(given: str) -> str:

@@ -17,7 +17,7 @@ from harness.gating.choose import (
     promotable,
 )
 from harness.jobs.gate import GateOptions, gate_stored
-from harness.report.weekly.collect import _candidate
+from harness.report.weekly.chosen import candidate_to_report
 from harness.report.weekly.weeks import WeekRuns
 from tests.gating.stored import store_run
 
@@ -116,7 +116,7 @@ def test_a_baseline_from_elsewhere_leaves_the_evals_own_aside(tmp_path, referenc
 def test_the_weekly_report_and_a_comparison_begin_with_the_same_candidate(tmp_path, names, declared, reported, missing):
     run = run_of(tmp_path, names, declared)
     week = WeekRuns("2026-W45", dict.fromkeys(names, run.meta), 1)
-    assert _candidate(week, None)[::2] == (reported, missing)
+    assert candidate_to_report(week, None)[::2] == (reported, missing)
     assert choose_several(run, None, [], run)[0] == reported
 
 

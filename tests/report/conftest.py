@@ -56,3 +56,9 @@ def axe():
     if found is None:
         pytest.skip("needs axe-core: npm install axe-core, pip install axe-playwright-python, or AXE_CORE_JS=path")
     return Path(found).read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _in_november_2026(monkeypatch):
+    """Commands read the clock: which weeks have begun must not depend on the day on which a test runs."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795860000")

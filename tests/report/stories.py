@@ -153,7 +153,7 @@ class Story:
     def _inputs(self) -> None:
         categories = {
             one: {"name": one.capitalize(), "definition": f"What violates {one}.", **self.policy.get(one, {})}
-            for one in self.gold
+            for one in dict.fromkeys((*self.gold, *self.policy))
         }
         self._yaml("policy.yaml", {"policy": "p", "version": self.policy_version, "categories": categories})
         rows = [

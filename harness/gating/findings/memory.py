@@ -119,7 +119,7 @@ class Entry:
         n_before: Effective items behind it.
         then: Value in the week in which it opened.
         now: Value in the newest week.
-        closed: Week of the recovery; None while it is open.
+        closed: Week of the recovery, or in which the policy gave the category up; None while it is open.
         is_comparable: Whether the newest value is over the same labels as the one it fell from.
         acknowledged: Who answers for it; None for nobody.
         golden: Labels that the fall was measured on.
@@ -127,6 +127,7 @@ class Entry:
         is_proven: Whether it was flagged or proven, not only likely.
         owner: Who answers for the category, or for such figures.
         is_own: Whether it is a slice that fell by more than the whole set, which therefore does not tell it.
+        is_given_up: Whether the policy holds the category no more: nobody can repair it.
         slid_since: Last week before it began to slide, where it slid; None where it fell in one week.
         fell_again: Newest week in which it fell further by more than chance explains, while it was open.
     """
@@ -149,6 +150,7 @@ class Entry:
     fell_again: str | None = None
     is_own: bool = False
     slid_since: str | None = None
+    is_given_up: bool = False
 
     @property
     def answered_since(self) -> str:
@@ -239,6 +241,7 @@ def _entries(
     by_week = {one.week: one for one in points}
     for point in points:
         if not point.result.is_defined:
+            current = None if current is None else replace(current, now=point.result)
             continue
         change = point.result.value - point.before
         is_flagged = point.is_flagged and (change < 0) != (metric in BETTER_LOWER)

@@ -52,7 +52,7 @@ def read_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str) -> t
 def ledger_state(one: Entry) -> str:
     """Open, acknowledged with its reason, or closed by recovery, in words, and since when it slid."""
     if one.closed is not None:
-        said = f"repaired in {one.closed}"
+        said = f"{'given up with its category' if one.is_given_up else 'repaired'} in {one.closed}"
     elif one.acknowledged is not None:
         said = f"acknowledged by {one.acknowledged.by}: {one.acknowledged.reason}"
     else:

@@ -95,7 +95,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     candidates = candidate_rows(source)
     operations = _operations(source, before.is_comparable)
     asks = _asks(source, judged, health, candidates, operations, against_all)
-    word, tone = _verdict(judged)
+    word, tone = _verdict(source, judged)
     engineering = engineering_of(source)
     disputes = disputes_of(run, candidate, source.votes, names)
     figures, data_note = figures_of(source)
@@ -228,11 +228,17 @@ def _asks(
     )
 
 
-def _verdict(judged: _Judged) -> tuple[str, Tone]:
+def _verdict(source: WeeklySource, judged: _Judged) -> tuple[str, Tone]:
     n_missed = sum(one.verdict == "missed" for row in judged.rows for one in row.judgements.values())
     before = judged.before
     return sentences.verdict_word(
-        judged.movements, before.week, before.is_comparable, n_missed, judged.findings, judged.told
+        judged.movements,
+        before.week,
+        before.is_comparable,
+        n_missed,
+        judged.findings,
+        judged.told,
+        source.last_ever,
     )
 
 

@@ -27,6 +27,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import enumerated
 from harness.report.weekly import sentences
+from harness.report.weekly.arrivals import new_category_sentences, removed_category_sentences, replaced_sentences
 from harness.report.weekly.candidates import version_marks
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
@@ -38,6 +39,7 @@ from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.production import Production
 from harness.report.weekly.series import series_of
 from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
+from harness.report.weekly.weeks import weeks_between
 
 
 def candidate_series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
@@ -171,6 +173,7 @@ def headline_of(
     rises = [one.sentence for one in movements if one.is_better]
     found = [finding_sentence(one) for one in told if one.kind == "invalid"]
     found += lost_sentences(told)
+    found += removed_category_sentences(source, names_of(source))
     silent = [one for one in told if one.kind == "open" and is_silence(one)]
     found += [finding_sentence(one) for one in silent[:MOST_OPEN]]
     has_moved = bool(movements) or any(one.kind == "harm" for one in told)
@@ -189,7 +192,9 @@ def headline_of(
     found += sentences.other_baseline(source) + sentences.production_gap(production)
     if not movements:
         has_other = bool(told or remembered or there)
-        found.append(sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source)))
+        last = None if source.last_ever is None else (source.last_ever, weeks_between(source.last_ever, source.week))
+        found.append(sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source), last))
+    found += new_category_sentences(source, rows, entries) + replaced_sentences(source)
     found += causes[:3] if not is_comparable else causes[:1]
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)

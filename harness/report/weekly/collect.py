@@ -1,7 +1,7 @@
 """Reads what a weekly report is made of: run records, cached summaries, this week's and last week's rows.
 
-Decides which week, candidate and control are meant when nobody says so. Only the weeks that are shown are scored, each
-run once in its life; item rows are read for two weeks at most.
+Decides what is read of which week. Only the weeks that are shown are scored, each run once in its life; item rows are
+read for two weeks at most.
 """
 
 from __future__ import annotations
@@ -13,26 +13,22 @@ from pathlib import Path
 
 from harness.core.operating_metrics import OperatingMetric
 from harness.core.results import MetricResult
-from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
-from harness.files.default_baseline import default_baseline
-from harness.gating.findings.causes import models_of, same_models
 from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
 from harness.goldens.production_series import SeriesLine
 from harness.measure.points import PointScore, point_metrics, point_scores
 from harness.measure.slices import SliceFigure, slice_figures
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
-from harness.report.weekly.changes import fingerprint_of
+from harness.report.weekly.chosen import BASELINE_NOTE, candidate_to_report, control_of, week_to_report
 from harness.report.weekly.commands import Asked
 from harness.report.weekly.kept import SummaryCache, run_key
 from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Move, moves_between
 from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
-from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_between, weeks_until
+from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 
-BASELINE_NOTE = "The eval's baseline."
 WEEKS_SHOWN = 12
 WEEKS_REMEMBERED = 52
 """Weeks over which the ledger of open findings looks back, shown or not."""
@@ -67,6 +63,9 @@ class WeeklySource:
         point_metrics: The operating points: those of the gate, and those that were asked for.
         production: Lines of the series of production figures, where the caller read one.
         slice_scores: Run id -> candidate -> figures by slice, where the data sheet is asked for (``with_slices``).
+        future: Runs of weeks that have not begun, left out where no week was chosen.
+        replaced: Complete runs of the candidate in this week that another one speaks for.
+        last_ever: The newest week with the candidate, where that is too long ago to be compared with.
         this_week: The week in which the newest report is asked for; None where a week was chosen.
         asked: How the report was asked for: what its commands must say.
     """
@@ -101,6 +100,9 @@ class WeeklySource:
     production: tuple[SeriesLine, ...] = ()
     n_weeks: int = WEEKS_SHOWN
     slice_scores: Mapping[str, SliceScores] = field(default_factory=dict)
+    future: tuple[RunMeta, ...] = ()
+    replaced: tuple[RunMeta, ...] = ()
+    last_ever: str | None = None
     this_week: str | None = None
     asked: Asked = field(default_factory=Asked)
 
@@ -114,8 +116,11 @@ def collect(
     control: str | None = None,
     n_weeks: int = WEEKS_SHOWN,
     points: Sequence[str] = (),
+    begun: str | None = None,
 ) -> WeeklySource:
     """Read the runs of an eval up to a week; texts, votes and the gate log are added by the caller.
+
+    Where no week is chosen, runs of weeks after ``begun`` are left out: they have not begun.
 
     Raises:
         HarnessError: The eval has no complete run in the week, or a candidate or an operating point is unknown.
@@ -124,11 +129,11 @@ def collect(
     metas, damaged = list(enumerated), list(enumerated.damaged)
     wanted = parse_week(week) if week else None
     while True:
-        chosen = _week(metas, eval_name, str(runs_dir), wanted)
+        chosen = week_to_report(metas, eval_name, str(runs_dir), wanted, begun)
         by_week = runs_by_week(metas, weeks_until(chosen, n_weeks))
         this = by_week[chosen]
-        reported, candidate_note, missing_baseline = _candidate(this, candidate)
-        control_name, note = _control(by_week, chosen, reported, control)
+        reported, candidate_note, missing_baseline = candidate_to_report(this, candidate)
+        control_name, note = control_of(by_week, chosen, reported, control)
         long = runs_by_week(metas, weeks_until(chosen, max(n_weeks, WEEKS_REMEMBERED)))
         remembered = tuple((one.week, one.of[reported]) for one in long.values() if reported in one.of)
         shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
@@ -137,6 +142,8 @@ def collect(
             break
         damaged += broken.values()  # a run that cannot be read is named, and the report is made without it
         metas = [meta for meta in metas if meta.run_id not in broken]
+    future = [meta for meta in metas if wanted is None and begun is not None and week_of(meta) > begun]
+    metas = [meta for meta in metas if meta not in future]
     moves = _moves(remembered, reported, runs_dir)
     opened: dict[str, Run] = {}
 
@@ -153,6 +160,8 @@ def collect(
     earlier = [one for one in long.values() if one.week < chosen and reported in one.of]  # shown or not
     before = earlier[-1] if earlier else None
     previous = opened_run(before.of[reported]) if before else None
+    own = [one for one in metas if one.status == "complete" and reported in one.candidates]
+    older = [week_of(one) for one in own if week_of(one) < chosen] if before is None else []
     return WeeklySource(
         eval_name=eval_name,
         week=chosen,
@@ -168,6 +177,9 @@ def collect(
         control_run=opened_run(this.of.get(control_name)) if control_name else None,
         control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
         damaged=tuple(damaged),
+        future=tuple(future),
+        replaced=tuple(one for one in own if week_of(one) == chosen and one.run_id != run.meta.run_id),
+        last_ever=max(older, default=None),
         unusable=tuple(one for one in metas if _is_of(week_of(one), chosen, wanted) and _is_wanting(one, metas)),
         remembered=remembered,
         moves=tuple(moves),
@@ -271,28 +283,6 @@ def _summaries(shown: Mapping[str, RunMeta], runs_dir: str | Path) -> tuple[dict
     return found, broken
 
 
-def _week(metas: Sequence[RunMeta], eval_name: str, runs_dir: str, wanted: str | None) -> str:
-    weeks = sorted({week_of(meta) for meta in metas if meta.status == "complete"})
-    if not weeks:
-        raise HarnessError(
-            f"no complete run of eval '{eval_name}' in {runs_dir}",
-            allowed="an eval that was run",
-            next_step=f"see what is there: {Asked(_elsewhere(runs_dir)).command('runs', 'list')}",
-        )
-    if wanted is not None and wanted not in weeks:
-        raise HarnessError(
-            f"eval '{eval_name}' has no complete run in {wanted}",
-            allowed=", ".join(weeks[-8:]),
-            next_step=f"run it: {Asked(_elsewhere(runs_dir)).command('run', 'EVAL', '--wave', wanted)}",
-        )
-    return wanted or weeks[-1]
-
-
-def _elsewhere(runs_dir: str) -> str | None:
-    """The folder of runs, where commands would look elsewhere."""
-    return None if runs_dir == RUNS_DIR else runs_dir
-
-
 def _is_of(week: str, chosen: str, wanted: str | None) -> bool:
     """Whether a broken run belongs in the report: of its week, and of later ones where nobody asked for a past week."""
     return week == chosen or (wanted is None and week > chosen)
@@ -307,60 +297,3 @@ def _is_wanting(meta: RunMeta, metas: Sequence[RunMeta]) -> bool:
         if one.status == "complete" and week_of(one) == week and one.created_at > meta.created_at:
             later |= set(one.candidates)
     return not later.issuperset(meta.candidates)
-
-
-def _candidate(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None]:
-    """Who is reported, why, and the eval's baseline where that would have been expected and is not there."""
-    if wanted is not None:
-        if wanted not in this.of:
-            raise HarnessError(f"no complete run of {this.week} has a candidate '{wanted}'", allowed=", ".join(this.of))
-        return wanted, "Chosen with --candidate.", None
-    newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
-    baseline = newest.eval.baseline
-    first = default_baseline(baseline, [*newest.candidates, *this.of])
-    if first == baseline:
-        return first, BASELINE_NOTE, None
-    if not baseline:
-        return first, f"The eval names no baseline: this is the first candidate of run {newest.run_id}.", None
-    why = f"The eval's baseline '{baseline}' has no complete run in {this.week}: this is the first candidate of run "
-    return first, f"{why}{newest.run_id}.", baseline
-
-
-def _control(by_week: Mapping[str, WeekRuns], week: str, candidate: str, wanted: str | None) -> tuple[str | None, str]:
-    """The control that was asked for, else one that nobody touched; it must have run before, unchanged."""
-    this = by_week[week]
-    if wanted is not None:
-        if wanted not in this.of:
-            raise HarnessError(f"no complete run of {week} has a candidate '{wanted}'", allowed=", ".join(this.of))
-        since = _frozen_since(by_week, week, wanted)
-        if since is None:
-            return None, f"{wanted} cannot serve as control: it was changed, or did not run before."
-        return wanted, f"{wanted} is the frozen control: unchanged since {since}."
-    frozen = {name: since for name in this.of if name != candidate and (since := _frozen_since(by_week, week, name))}
-    if len(by_week) == 1:
-        return None, "There is no earlier week, so nothing can serve as frozen control."
-    if not frozen:
-        return None, "No candidate stayed unchanged over these weeks, so there is no frozen control."
-    model = _models(this, candidate)
-
-    def rank(name: str) -> tuple[bool, int, str]:
-        return not same_models(model, _models(this, name)), -weeks_between(frozen[name], week), name
-
-    best = min(frozen, key=rank)
-    return best, f"{best} serves as frozen control: unchanged since {frozen[best]}."
-
-
-def _models(this: WeekRuns, name: str) -> frozenset[tuple[str, str, str]]:
-    meta = this.of[name]
-    return models_of(meta.fingerprint(name), meta.spec(name))
-
-
-def _frozen_since(by_week: Mapping[str, WeekRuns], week: str, candidate: str) -> str | None:
-    """First of the weeks, without a break up to this one, in which the candidate was what it is now; None for none."""
-    now = fingerprint_of(by_week[week].of[candidate], candidate)
-    since: str | None = None
-    for one in reversed([one for one in by_week.values() if one.week < week and candidate in one.of]):
-        if fingerprint_of(one.of[candidate], candidate) != now:
-            break
-        since = one.week
-    return since

@@ -21,7 +21,7 @@ from harness.core.results import MetricResult
 from harness.records import RunMeta
 from harness.runs.folder import is_remote
 
-FORMAT = 10
+FORMAT = 11
 T = TypeVar("T")
 NOT_MEASURED = MetricResult.undefined("not measured")
 CACHE_FILE = ".weekly.sqlite"

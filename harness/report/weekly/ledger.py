@@ -63,7 +63,7 @@ def ledger_of(source: WeeklySource, long: Sequence[Series] | None = None) -> tup
         source.moves,
         source.acknowledged,
     )
-    return tuple(_owned(source, one) for one in found)
+    return tuple(_owned(source, _given_up(source, one)) for one in found)
 
 
 def _in_production(source: WeeklySource) -> Iterator[tuple[Figure, tuple[Followed, ...]]]:
@@ -82,6 +82,15 @@ def _in_production(source: WeeklySource) -> Iterator[tuple[Figure, tuple[Followe
             for point in one.points
         )
         yield (None if one.category == ANY else one.category, one.figure, None), points
+
+
+def _given_up(source: WeeklySource, one: Entry) -> Entry:
+    """Closed where the policy holds the category no more."""
+    metas = [(week, meta.policy.categories) for week, meta in source.remembered]
+    if one.closed is not None or one.category is None or not metas or one.category in metas[-1][1]:
+        return one
+    last = max((week for week, known in metas if one.category in known), default="")
+    return replace(one, closed=next(week for week, _ in metas if week > last), is_given_up=True)
 
 
 def _owned(source: WeeklySource, one: Entry) -> Entry:

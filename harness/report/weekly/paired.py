@@ -132,11 +132,12 @@ def _counted(one: Finding) -> Move | None:
     return None
 
 
-LostBy = Literal["candidate", "set"]
+LostBy = Literal["candidate", "set", "policy"]
+"""Who dropped a category. A policy does so on purpose: it is told once, and nobody is asked to repair it."""
 
 
 def lost_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
-    """Categories that were measured and are no longer, and who dropped them: the candidate, or the golden set."""
+    """Categories that were measured and are no longer, and who dropped them."""
     was, now = _measured(before, candidate), _measured(run, candidate)
     decides = any(is_decided for _, is_decided in now.values())
     found: dict[str, LostBy] = {}
@@ -144,9 +145,27 @@ def lost_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
         has_items, is_decided = now.get(category, (False, False))
         if not (had_items and was_decided):
             continue
-        if not has_items and not run.meta.is_sample:  # a sample may miss a rare category by chance
+        if category not in run.meta.policy.categories:
+            found[category] = "policy"
+        elif not has_items and not run.meta.is_sample:  # a sample may miss a rare category by chance
             found[category] = "set"
         elif has_items and not is_decided and decides:
+            found[category] = "candidate"
+    return found
+
+
+def gained_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
+    """Categories that are measured and were not, and what was missing: a decision of the candidate, or the items."""
+    was, now = _measured(before, candidate), _measured(run, candidate)
+    decided = any(is_decided for _, is_decided in was.values())
+    found: dict[str, LostBy] = {}
+    for category, (has_items, is_decided) in now.items():
+        had_items, was_decided = was.get(category, (False, False))
+        if not (has_items and is_decided) or (had_items and was_decided):
+            continue
+        if not had_items and not before.meta.is_sample:  # a sample may miss a rare category by chance
+            found[category] = "set"
+        elif had_items and decided:
             found[category] = "candidate"
     return found
 
@@ -174,7 +193,8 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
     """What moved from one run to the next, ready to be kept: the harm that its week told, and rises."""
     lost = tuple(
         Move(category, LOST, None, share_of(1, 1), share_of(0, 1), True, False)
-        for category in lost_between(before, run, candidate)
+        for category, by in lost_between(before, run, candidate).items()
+        if by != "policy"
     )
     pair = against_itself(before, run, candidate)
     if pair is None:

@@ -15,7 +15,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import shorten
 from harness.report.parts.words import capital, enumerated, plural
-from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
 from harness.report.weekly.error_data import Topic
 from harness.report.weekly.ledger import entry_figure, entry_value
@@ -150,9 +150,19 @@ def _only_target(week: str, candidate: str, row: CategoryRow, one: Judgement) ->
 
 
 def nothing_moved(
-    previous: str | None, is_comparable: bool, has_harm: bool = False, first_of: str | None = None
+    previous: str | None,
+    is_comparable: bool,
+    has_harm: bool = False,
+    first_of: str | None = None,
+    last_ever: tuple[str, int] | None = None,
 ) -> str:
-    """The sentence of a quiet week."""
+    """The sentence of a quiet week; ``last_ever`` is the last one of the candidate, and how many weeks ago it was."""
+    if previous is None and last_ever is not None:
+        week, n_weeks = last_ever
+        return (
+            f"The last run before this one is of {week}, {n_weeks} weeks ago: after more than {WEEKS_REMEMBERED} weeks "
+            "nothing is compared."
+        )
     if previous is None:
         of = "" if first_of is None else f" of {first_of}"
         return f"This is the first week with a run{of}, so there is nothing to compare it with."
@@ -224,7 +234,7 @@ def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, st
                 f"to {entry_value(one, one.then.value)}, and is not repaired ({entry_value(one, one.now.value)} now); "
                 f"{one.acknowledged.by} answers for it: {shorten(one.acknowledged.reason, MOST_REASON).rstrip('.')}."
             )
-        elif one.closed == week:
+        elif one.closed == week and not one.is_given_up:
             fallen, fall = ("risen", "rise") if is_rise else ("fallen", "fall")
             found.append(
                 f"{figure}, {fallen} in {one.since}, is repaired: {entry_value(one, one.now.value)} now, "
@@ -283,6 +293,7 @@ def verdict_word(
     n_missed: int,
     findings: Sequence[Finding] = (),
     entries: Sequence[Entry] = (),
+    last_ever: str | None = None,
 ) -> tuple[str, Tone]:
     """The report's first words and their tone; missed harm weighs most, and a good word needs a week without harm."""
     if any(one.kind == "invalid" for one in findings):
@@ -314,7 +325,8 @@ def verdict_word(
     if moved:
         return ("BETTER, BELOW TARGET", "open") if n_missed else ("BETTER", "good")
     if previous is None:
-        return ("FIRST WEEK, BELOW TARGET", "open") if n_missed else ("FIRST WEEK", "neutral")
+        word = "FIRST WEEK" if last_ever is None else f"FIRST WEEK SINCE {last_ever}"
+        return (f"{word}, BELOW TARGET", "open") if n_missed else (word, "neutral")
     if not is_comparable:
         return "NEW LABELS", "open"
     return ("STEADY, BELOW TARGET", "open") if n_missed else ("STEADY", "good")

@@ -18,7 +18,7 @@ from harness.report.parts.words import capital, enumerated
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.paired import LOST, lost_between
 from harness.report.weekly.summaries import Summary
-from harness.report.weekly.weeks import weeks_between, weeks_until
+from harness.report.weekly.weeks import week_of, weeks_between, weeks_until
 from harness.runs import Run
 
 _FACTS = ("run", "unusable", "undecided", LOST)
@@ -35,6 +35,8 @@ def lost_findings(before: Run, run: Run, candidate: str, since: str | None, name
     """A finding for each category that was lost since the run before; its owner is the last that a policy named."""
     found = []
     for category, by in lost_between(before, run, candidate).items():
+        if by == "policy":
+            continue
         facts = _facts(category, run, before)
         found.append(
             Finding(
@@ -89,7 +91,7 @@ def missing_runs(source: WeeklySource, previous: str | None, *, has_moved: bool)
 
 
 def silent_banners(source: WeeklySource) -> list[Banner]:
-    """Weeks up to now without any run, a week to come, and other candidates of the week from which nothing came."""
+    """Weeks up to now without any run, runs of weeks to come, and other candidates from which nothing came."""
     found = []
     if source.this_week is not None and (n_weeks := weeks_between(source.week, source.this_week)) > 1:
         weeks = weeks_until(source.this_week, n_weeks)[:-1]
@@ -101,16 +103,18 @@ def silent_banners(source: WeeklySource) -> list[Banner]:
                 f"Run it: {source.asked.command('run', 'EVAL', '--wave', weeks[-1])}",
             )
         )
-    if (
-        source.this_week is not None and weeks_between(source.this_week, source.week) > 1
-    ):  # one: it may be Monday elsewhere
-        again = [("--eval", source.eval_name), ("--week", source.this_week)]
+    if source.future:
+        weeks = sorted({week_of(meta) for meta in source.future})
+        again = [("--eval", source.eval_name), ("--week", weeks[0])]
+        runs = enumerated([meta.run_id for meta in source.future])
         found.append(
             Banner(
                 "FROM THE FUTURE",
-                f"{source.week} has not begun: the clock or the label of run {source.run.meta.run_id} is wrong, and "
-                "hides the weeks up to now.",
-                f"Remove that run, or name the week: {source.asked.command('weekly', more=again)}",
+                f"{enumerated(weeks)} {'has' if len(weeks) == 1 else 'have'} not begun: {runs} "
+                f"{'is' if len(source.future) == 1 else 'are'} left out until then. "
+                "A clock or a label is wrong, or early.",
+                f"Mend the clock or the label and run it again, or read it now: "
+                f"{source.asked.command('weekly', more=again)}",
             )
         )
     this, summaries = source.by_week[source.week].of, source.summaries
