@@ -138,8 +138,7 @@ def compare(
     other = None if baseline_run is None else _opened(baseline_run).stored
     with place() as here:
         candidate = candidate or here.defaults.get("candidate")
-    before, after = choose_pair(judged, baseline, candidate, other)
-    return Comparison(compare_candidates((other or judged)[before], judged[after]))
+    return Comparison(compare_candidates(*choose_pair(judged, baseline, candidate, other)))
 
 
 def gate(

@@ -104,8 +104,8 @@ def command(
         _write_failure(error, eval_path, out_dir, kind, as_json=as_json)
         raise
     before, after = report.baseline, report.candidate
-    if (before.run_id, before.candidate) == (after.run_id, after.candidate):
-        note(same_candidate(after.candidate))
+    if (before.run_id, before.name) == (after.run_id, after.name):
+        note(same_candidate(after.name))
     _write_all(report, eval_path.stem, out_dir)
     show_report(report, as_json=as_json, annotations=kind)
     note(f"Written: {out_dir.as_posix()}/{eval_path.stem}.{{junit.xml,comment.md,summary.md,gate.json}}")

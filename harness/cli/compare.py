@@ -83,13 +83,13 @@ def command(
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
     warn_if_unfinished(run, baseline_run)
-    pair = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
-    if (baseline_run.meta.run_id, pair[0]) == (run.meta.run_id, pair[1]):
-        note(same_candidate(pair[1]))
+    before, after = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
+    if (before.run_id, before.name) == (after.run_id, after.name):
+        note(same_candidate(after.name))
     same = baseline_run is run
     run = only_of(run, only, runs_dir)
     baseline_run = run if same else only_of(baseline_run, only, runs_dir, is_said=False)
-    decided = compare_candidates(baseline_run[pair[0]], run[pair[1]], points=points)
+    decided = compare_candidates(baseline_run[before.name], run[after.name], points=points)
     if as_json:
         print_json(decided.as_dict())
         return

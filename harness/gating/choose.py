@@ -16,12 +16,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.files.default_baseline import default_baseline
 from harness.files.text import shortened, suggestion
 from harness.gating.baselines import DEFAULT_ROOT, PROMOTED, Promotion, promoted_run
-from harness.runs import Run, open_run
+from harness.runs import Run, StoredCandidate, open_run
+
+if TYPE_CHECKING:
+    from harness.gating.gate_report import GateSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,10 @@ def known_candidate(name: str, names: Sequence[str], where: str) -> str:
 
 def choose_pair(
     run: Run, baseline: str | None, candidate: str | None, baseline_run: Run | None = None
-) -> tuple[str, str]:
+) -> tuple[StoredCandidate, StoredCandidate]:
     """Baseline and candidate of a comparison, the baseline in ``baseline_run`` where that is another run."""
-    before = _baseline_of_comparison(run, baseline, baseline_run or run)
+    source = baseline_run or run
+    before = _baseline_of_comparison(run, baseline, source)
     if candidate is None and baseline_run in (None, run) and list(run.candidates) == [before]:
         raise HarnessError(
             f"run {run.meta.run_id} has no candidate beside '{before}'",
@@ -102,18 +107,14 @@ def choose_pair(
     after = judged_candidate(
         run.candidates, candidate, reference=before, declared=declared_baseline(run), where=f"run {run.meta.run_id}"
     )
-    return before, after
+    return source[before], run[after]
 
 
-def pair_names(baseline: str, baseline_run: str, candidate: str, candidate_run: str) -> tuple[str, str]:
-    """How two candidates are called side by side: two of one name by their runs as well.
-
-    >>> pair_names("v2", "community-75e743fadd11", "v2", "community-0a1b2c3d4e5f")
-    ('v2 (community-75e743fadd11)', 'v2 (community-0a1b2c3d4e5f)')
-    """
-    if baseline != candidate or baseline_run == candidate_run:
-        return baseline, candidate
-    return f"{baseline} ({baseline_run})", f"{candidate} ({candidate_run})"
+def pair_names(baseline: StoredCandidate | GateSide, candidate: StoredCandidate | GateSide) -> tuple[str, str]:
+    """How two candidates are called side by side: two of one name by their runs as well."""
+    if baseline.name != candidate.name or baseline.run_id == candidate.run_id:
+        return baseline.name, candidate.name
+    return f"{baseline.name} ({baseline.run_id})", f"{candidate.name} ({candidate.run_id})"
 
 
 def choose_several(

@@ -142,7 +142,7 @@ def gate_runs(
     )
     if not with_findings or across is not None:
         return report
-    names = pair_names(baseline.name, baseline_run.meta.run_id, candidate.name, run.meta.run_id)
+    names = pair_names(*sides)
     evidence = evidence_of(*sides, checks=check_facts(report.all_checks), names=names)
     return replace(report, findings=pair_findings(evidence))
 
@@ -217,7 +217,7 @@ def _sides(pairs: Pairs) -> dict[str, System]:
 def _broken_side(one: StoredCandidate, system: System, most: float) -> list[Statement]:
     """Why one side's rows are no basis for a verdict. Another candidate's failures in the same run do not count."""
     n_errors, n_rows = int(system.is_error.sum()), int(system.is_error.size)
-    facts = {"n": n_rows, "candidate": one.name, "run_id": one.run.meta.run_id}
+    facts = {"n": n_rows, "candidate": one.name, "run_id": one.run_id}
     n_missing = int(np.count_nonzero(_has_no_answer(one) & ~_is_withheld(one)))
     if one.run.meta.status == "incomplete" and n_missing:
         return [Statement("run_stopped", facts={**facts, "n_missing": n_missing})]
@@ -263,7 +263,7 @@ def _flip_rates(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
 
 def is_same_system(baseline: StoredCandidate, candidate: StoredCandidate) -> bool:
     """Whether this is an A/A check: one system against itself, in one run, under two names or asked twice."""
-    if baseline.run.meta.run_id == candidate.run.meta.run_id and baseline.name == candidate.name:
+    if (baseline.run_id, baseline.name) == (candidate.run_id, candidate.name):
         return True
     before, after = (one.run.meta.fingerprints.get(one.name) for one in (baseline, candidate))
     return bool(before) and before == after
@@ -286,8 +286,8 @@ def _side(one: StoredCandidate, source: str) -> GateSide:
     outcomes = outcome_counts(rows)
     has_failed = np.isin(rows.outcomes, [outcome_code(name) for name in FALLBACK_OUTCOMES])
     return GateSide(
-        run_id=one.run.meta.run_id,
-        candidate=one.name,
+        run_id=one.run_id,
+        name=one.name,
         signature=signature_of(*one),
         outcomes=outcomes,
         failure_rate=share_of_items(has_failed, _has_no_answer(one), one.run.clusters),

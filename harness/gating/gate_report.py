@@ -60,7 +60,7 @@ class GateSide:
     """One of the two candidates of a gate."""
 
     run_id: str
-    candidate: str
+    name: str
     signature: str
     outcomes: Mapping[str, int]
     failure_rate: MetricResult
@@ -72,7 +72,7 @@ class GateSide:
         """Plain data in the shape of ``harness gate --json``."""
         return {
             "run_id": self.run_id,
-            "candidate": self.candidate,
+            "candidate": self.name,
             "source": self.source,
             "signature": self.signature,
             "outcomes": dict(self.outcomes),

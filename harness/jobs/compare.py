@@ -47,7 +47,7 @@ def compare_candidates(
     """
     metrics = point_metrics(candidate.run, points)
     comparison = compare(baseline, candidate, with_averages=True)
-    names = pair_names(baseline.name, baseline.run.meta.run_id, candidate.name, candidate.run.meta.run_id)
+    names = pair_names(baseline, candidate)
     evidence = evidence_of(baseline, candidate, comparison=comparison, names=names)
     decision = decide(names[1], names[0], pair_findings(evidence))
     return DecidedComparison(comparison, decision, point_pairs(baseline, candidate, metrics))

@@ -291,7 +291,7 @@ def _holm_over(categories: Mapping[str, CategoryComparison]) -> dict[str, Catego
 def _side(one: StoredCandidate) -> Side:
     rows, read = one.rows, decisions(*one)
     return Side(
-        one.run.meta.run_id,
+        one.run_id,
         one.name,
         outcome_counts(rows),
         rows.total_cost_usd,

@@ -19,6 +19,11 @@ class StoredCandidate(NamedTuple):
     name: str
 
     @property
+    def run_id(self) -> str:
+        """The id of its run."""
+        return self.run.meta.run_id
+
+    @property
     def rows(self) -> CandidateRows:
         """Its rows, not to be written to."""
         return self.run.candidate(self.name)

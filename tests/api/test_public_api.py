@@ -121,7 +121,7 @@ def test_a_notebook_in_a_sub_folder_works_as_a_command_does_there(project, run, 
     assert found.frame(texts=True)["text"].notna().all()
     assert mh.run("../../evals/demo.yaml", progress=False).run_id == run.run_id
     assert mh.run("evals/demo.yaml", progress=False).run_id == run.run_id
-    assert mh.gate(found, log=True).report.candidate.candidate == "v2"
+    assert mh.gate(found, log=True).report.candidate.name == "v2"
     assert len(list(project.glob("golden_sets/*.gates.jsonl"))) == 1
     (page,) = mh.write_report(found, formats="md", out="here")
     assert page == folder / "here" / "report.md"

@@ -14,6 +14,7 @@ from harness.gating.choose import (
     declared_baseline,
     judged_candidate,
     needed_candidates,
+    pair_names,
     promotable,
 )
 from harness.jobs.gate import GateOptions, gate_stored
@@ -63,13 +64,18 @@ def promoted(tmp_path):
 def gated(run, tmp_path, root, candidate, reference):
     options = GateOptions(candidate, reference)
     report = gate_stored(run, options, runs_dir=tmp_path / "runs", root=root, card=None, now=NOW)
-    return report.candidate.candidate, report.baseline.candidate
+    return report.candidate.name, report.baseline.name
 
 
 def in_eval(names, declared, candidate, reference):
     """What a run that is gated as it goes asks: the eval file has the same candidates."""
     judged = judged_candidate(names, candidate, reference=reference, declared=declared or names[0], where="eval")
     return judged, needed_candidates(names, declared or names[0], judged, reference)
+
+
+def chosen(*asked):
+    before, after = choose_pair(*asked)
+    return after.name, before.name
 
 
 def found(call):
@@ -84,8 +90,8 @@ def test_every_surface_means_the_same(tmp_path, names, declared, candidate, refe
     run, root = run_of(tmp_path, names, declared), promoted(tmp_path)
     other = run_of(tmp_path, ["v1", "v2", "v3"], "v1", run_id=OTHER)
     assert found(lambda: gated(run, tmp_path, root, candidate, reference)) == gate
-    assert found(lambda: choose_pair(run, reference, candidate)[::-1]) == inside
-    assert found(lambda: choose_pair(run, reference, candidate, other)[::-1]) == across
+    assert found(lambda: chosen(run, reference, candidate)) == inside
+    assert found(lambda: chosen(run, reference, candidate, other)) == across
     if gate is not ASK:
         judged, needed = in_eval(names, declared, candidate, reference)
         assert judged == gate[0]
@@ -138,3 +144,9 @@ def test_what_is_promoted_is_a_candidate_of_the_run(tmp_path):
         with pytest.raises(HarnessError, match=said):
             promotable(run, named)
     assert promotable(run_of(tmp_path, ["alone"], None, run_id="one-000000000000"), None) == "alone"
+
+
+def test_two_candidates_of_one_name_are_called_by_their_runs(tmp_path):
+    run, other = run_of(tmp_path, ["v1", "v2"], "v1"), run_of(tmp_path, ["v2"], "v2", run_id=OTHER)
+    assert pair_names(run["v1"], run["v2"]) == ("v1", "v2")
+    assert pair_names(other["v2"], run["v2"]) == (f"v2 ({OTHER})", f"v2 ({run.meta.run_id})")

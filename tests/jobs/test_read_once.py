@@ -36,7 +36,7 @@ def test_ci_parses_each_file_once(tmp_path, parsed, is_cached_only, candidate):
     options = GateOptions(candidate, is_cached_only=is_cached_only)
     run_options = RunOptions(tmp_path / "runs", tmp_path / "cache.sqlite")
     report = gate_eval(path, options, run_options, {}, now=NOW)
-    assert report.candidate.candidate == "v2"
+    assert report.candidate.name == "v2"
     named = {"demo.yaml", "policy.yaml", "demo_v1.yaml"}
     named |= {"models.yaml", "prompt.md"} if candidate is not None else set()
     assert parsed == dict.fromkeys(named, 1)

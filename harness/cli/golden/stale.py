@@ -116,5 +116,5 @@ def _four_cells(old_name: str, new_name: str, runs_dir: str) -> tuple[Across, st
 
     old, new = find_run(runs_dir, old_name), find_run(runs_dir, new_name)
     before, after = choose_pair(new, None, None, old)
-    said = f"Old candidate: {before} of {old.meta.run_id}. New candidate: {after} of {new.meta.run_id}."
-    return split_change(old[before], new[after], shared_positions(old, new)), said
+    said = f"Old candidate: {before.name} of {before.run_id}. New candidate: {after.name} of {after.run_id}."
+    return split_change(before, after, shared_positions(old, new)), said

@@ -225,4 +225,4 @@ def _operations_row(side: GateSide) -> tuple[str, ...]:
     outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
     latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95"))
     failed, cost = numbers.share(side.failure_rate.value), numbers.usd(side.cost_usd)
-    return (shorten(side.candidate, NAME_WIDTH), outcomes, failed, cost, *latency)
+    return (shorten(side.name, NAME_WIDTH), outcomes, failed, cost, *latency)

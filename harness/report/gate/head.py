@@ -15,8 +15,7 @@ def decision_of(report: GateReport) -> Decision | None:
     """Ship or not; None for a gate across versions, whose split says what moved."""
     if report.across is not None:
         return None
-    before, after = report.baseline, report.candidate
-    baseline, candidate = pair_names(before.candidate, before.run_id, after.candidate, after.run_id)
+    baseline, candidate = pair_names(report.baseline, report.candidate)
     return decide(candidate, baseline, report.findings, report.verdict)
 
 

@@ -43,8 +43,8 @@ def junit_xml(report: GateReport) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in (
         ("verdict", report.verdict),
-        ("candidate", report.candidate.candidate),
-        ("baseline", report.baseline.candidate),
+        ("candidate", report.candidate.name),
+        ("baseline", report.baseline.name),
         ("run_id", report.candidate.run_id),
         ("signature", report.candidate.signature),
     ):

@@ -13,7 +13,7 @@ def head_lines(report: GateReport) -> list[str]:
     decision = decision_of(report)
     head = headline_of(report, first_word(report))
     told = [] if decision is None else [decision_sentence(decision), *screen_lines(decision)]
-    return [head, *told, f"Baseline: {report.baseline.candidate}, {report.baseline.source}."]
+    return [head, *told, f"Baseline: {report.baseline.name}, {report.baseline.source}."]
 
 
 def foot_lines(report: GateReport) -> list[str]:

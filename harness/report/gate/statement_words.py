@@ -59,10 +59,9 @@ def notes_of(report: GateReport) -> tuple[str, ...]:
 def opponents(report: GateReport) -> str:
     """Who against whom; a candidate against itself is said to be that."""
     if report.is_aa:
-        one, other = report.candidate.candidate, report.baseline.candidate
+        one, other = report.candidate.name, report.baseline.name
         return f"A/A check, {one} against {'itself' if one == other else f'{other}, the same system'}"
-    before, after = report.baseline, report.candidate
-    baseline, candidate = pair_names(before.candidate, before.run_id, after.candidate, after.run_id)
+    baseline, candidate = pair_names(report.baseline, report.candidate)
     return f"{candidate} against {baseline}"
 
 

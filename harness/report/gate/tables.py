@@ -161,7 +161,7 @@ def flip_table(report: GateReport) -> Table:
         )
         for category, sides in report.flip_rates.items()
     )
-    columns = ("Category", report.baseline.candidate, report.candidate.candidate)
+    columns = ("Category", report.baseline.name, report.candidate.name)
     return Table("Flip rate: chance that two calls on one item disagree", columns, rows, (), frozenset(columns[1:]))
 
 
