@@ -10,9 +10,17 @@ from synthetic import synthetic_source
 
 from harness.jobs.report import load_source
 from harness.report.comparison.build import build_report
-from harness.report.comparison.many import BEST_OF_MANY, COLOURS, colour_numbers, drawn_candidates, first_pair
+from harness.report.comparison.many import (
+    BEST_OF_MANY,
+    COLOURS,
+    colour_numbers,
+    decisions,
+    drawn_candidates,
+    first_pair,
+)
 from harness.report.comparison.matrix import candidate_matrix, matrix_columns, printed_rows
 from harness.report.comparison.renderers import RENDERERS
+from harness.report.comparison.sheets import sheets
 from harness.report.comparison.tiles import fold_words
 
 
@@ -42,6 +50,44 @@ def test_of_many_candidates_the_first_screen_says_how_many_may_ship_and_shows_th
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f'<option value="{len(data.pairs) - 1}" selected>best</option>' in page
     assert [len(names) for names, _ in printed_rows(data)] == [4, 4]
+
+
+def test_of_three_comparisons_the_best_stands_whole_before_the_matrix_and_the_others_follow_in_its_order(tmp_path):
+    """The page opened with the first of the file, and no sentence said that none may be shipped."""
+    gold = half(200, 200)
+    falls = {"v2": 60, "v3": 80, "v4": 120}
+    decided = {name: {"hate": caught(gold, n)} for name, n in falls.items()}
+    run = Story(tmp_path, {"hate": gold}).run({"v1": {"hate": caught(gold, 150)}, **decided})
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0.1.0")
+    found = {name: read(RENDERERS[name](source, data, tmp_path, "none")[0]) for name in ("html", "md", "xlsx")}
+    first = data.pairs[first_pair(data)].candidate
+    everywhere(found, "None of 3 candidates can be shipped on this evidence: 3 REGRESSION.", f"is {first}.")
+    order = [line.candidate for _, line, _ in decisions(data)]
+    assert order == [row.candidate for row in candidate_matrix(data)]
+    for name in ("html", "md"):
+        places = [found[name].index(f"{one}: REGRESSION") for one in order]
+        assert places == sorted(places)
+        assert places[0] < found[name].index("Recall by category") < places[1]
+    places = [found["xlsx"].index(f"Verdict, {one}") for one in order]
+    assert places == sorted(places)
+
+
+def test_of_many_decisions_the_first_alone_is_whole_in_markdown_and_on_the_summary_sheet(tmp_path):
+    """The summary of nineteen candidates had 467 rows, the best of them in the middle."""
+    gold = half(200, 200)
+    worse = {f"v{number}": {"hate": caught(gold, 70 + number)} for number in range(2, 8)}
+    run = Story(tmp_path, {"hate": gold}).run({"v1": {"hate": caught(gold, 150)}, **worse})
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0.1.0")
+    sheet = next(one for one in sheets(source, data, "none") if one.name == "Summary")
+    heads = [str(row[0]) for row in sheet.rows]
+    assert heads.count("Next step") == sum(head.startswith("Verdict, ") for head in heads) == 6
+    assert "Harm" in heads[: heads.index("Next step")]
+    assert "Harm" not in heads[heads.index("Next step") :]
+    text = RENDERERS["md"](source, data, tmp_path, "none")[0].read_text(encoding="utf-8")
+    assert text.count("**Harm:**") == 1
+    assert text.count("**Next step:**") == 6
 
 
 def test_the_matrix_has_as_many_categories_as_a_screen_holds_beside_its_names():

@@ -36,6 +36,7 @@ from harness.report.comparison.long_table import LONG_TABLE, told_and_still
 from harness.report.comparison.many import (
     LEGEND_FROM,
     colour_numbers,
+    decisions,
     drawn_candidates,
     drawn_words,
     first_pair,
@@ -114,6 +115,7 @@ class Page:
             standing_words(data),
             len(data.candidates) > LEGEND_FROM,
         )
+        self.decisions = decisions(data)
         self.tiles, self.matrix_caption = tiles_of(data), matrix_caption(data)
         self.fold_words = fold_words(data)
         self._limits: dict[tuple[int, str], float] = {}

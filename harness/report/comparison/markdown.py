@@ -24,7 +24,7 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.many import standing_words
+from harness.report.comparison.many import decisions, has_first, short_details, standing_words
 from harness.report.comparison.matrix import matrix_table
 from harness.report.comparison.names import names_of
 from harness.report.comparison.section_table import section_markdown
@@ -62,8 +62,7 @@ def write_markdown(source: ReportSource, data: ReportData, path: Path, text_mode
 
 def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode) -> str:
     """The report as text."""
-    matrix = matrix_table(data)
-    parts = [_head(data), to_markdown(matrix) if matrix else "", *_strips(data), _workload(data)]
+    parts = [_head(data), *_strips(data), _workload(data)]
     for pair in data.pairs:
         parts += _pair(source, data, pair, text_mode)
     parts += [
@@ -82,21 +81,23 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
 def _head(data: ReportData) -> str:
     several = len(data.verdict.lines) > 1
     banners = [f"> **⚠ {one.word}.** {markdown_text(one.text)}" for one in data.banners]
-    verdicts = [_decision(one, several) for one in data.verdict.lines]
+    verdicts = [_decision(one, several, is_whole) for _, one, is_whole in decisions(data)]
     notes = "\n".join(f"- {markdown_text(note)}" for note in data.verdict.notes)
     facts = (
         f"{plural(data.n_items, 'item')} of {data.golden_set.title}, "
         f"policy {data.policy_name} v{data.policy_version}, run {data.run_id}, written {data.generated_at}"
     )
     standing = markdown_text(standing_words(data))
+    verdicts.insert(int(has_first(data)), to_markdown(matrix) if (matrix := matrix_table(data)) else "")
     parts = [*banners, f"# {markdown_text(data.title)}", standing, *verdicts, notes, markdown_text(facts)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _decision(line: VerdictLine, several: bool) -> str:
+def _decision(line: VerdictLine, several: bool, is_whole: bool) -> str:
     """Ship or not and why, gains, harm, what cannot be told, and the next step."""
     word = f"{line.candidate}: {line.word}" if several else line.word
-    return "\n\n".join([f"**{markdown_text(word)}.** {markdown_text(line.sentence)}", *screen_lists(line.details)])
+    details = line.details if is_whole else short_details(line)
+    return "\n\n".join([f"**{markdown_text(word)}.** {markdown_text(line.sentence)}", *screen_lists(details)])
 
 
 def screen_lists(parts: Sequence[tuple[str, Sequence[str]]]) -> list[str]:

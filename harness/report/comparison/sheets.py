@@ -22,7 +22,7 @@ from harness.report.comparison.data import (
     Pair,
     ReportData,
 )
-from harness.report.comparison.many import is_many, standing_words
+from harness.report.comparison.many import decisions, is_many, short_details, standing_words
 from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.matrix import matrix_sheet
 from harness.report.comparison.section_table import section_sheets
@@ -74,10 +74,11 @@ def _summary(data: ReportData) -> Sheet:
     rows: list[tuple[Value, ...]] = [(one.word, one.text) for one in data.banners]
     several = len(data.verdict.lines) > 1
     rows += [("Candidates", text) for text in [standing_words(data)] if text]
-    for one in data.verdict.lines:
+    for _, one, is_whole in decisions(data):
         rows.append((f"Verdict, {one.candidate}" if several else "Verdict", one.word))
         rows.append(("In words", one.sentence))
-        rows += [(heading, text) for heading, said in one.details for text in said]
+        details = one.details if is_whole else short_details(one)
+        rows += [(heading, text) for heading, said in details for text in said]
     rows += [("Note", note) for note in data.verdict.notes]
     rows += [(f"{name} is", data.descriptions[name]) for name in data.candidates if data.descriptions.get(name)]
     rows += [(name, value) for name, value in data.facts]

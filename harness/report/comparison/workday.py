@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harness.core.results import MetricResult
 from harness.report.comparison.data import ReportData
-from harness.report.comparison.many import FOLDED_FROM, first_pair
+from harness.report.comparison.many import first_pair, has_first
 from harness.report.comparison.workload import ProductionTotal
 from harness.report.parts import numbers
 
@@ -33,7 +33,7 @@ class Workday:
     def totals(self) -> tuple[list[ProductionTotal], list[ProductionTotal]]:
         """A day in production of all categories: of the candidates that charts draw, and of the others."""
         found = self.data.production.totals if self.data.production else ()
-        ranking = self.data.ranking if len(self.data.ranking) >= FOLDED_FROM else ()
+        ranking = self.data.ranking if has_first(self.data) else ()
         order = {name: at for at, name in enumerate(ranking)}
         ordered = sorted(found, key=lambda one: order.get(one.candidate, -1))
         return [one for one in ordered if one.candidate in self._drawn], [
