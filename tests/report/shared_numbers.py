@@ -333,7 +333,7 @@ def from_xlsx(path: Path, ids: dict[str, str], baseline: str, candidate: str) ->
         for name in NEWLY.get(metric, ()):
             found["newly", name, category] = numbers.count(row[capital(NEWLY_WORDS[name])])
     for row in _sheet(book, "Checks"):
-        at = (row["Metric"], _subject(row["Category"], ids))
+        at = (METRIC_OF.get(row["Metric"], "failure_rate"), _subject(row["Category"], ids))
         found["verdict", *at] = row["Verdict"]
         ends = _ends(row, "Difference, points", "90% interval ", 100)
         found["gate difference", *at] = numbers.points_with_interval(ends)
@@ -351,12 +351,12 @@ def from_xlsx(path: Path, ids: dict[str, str], baseline: str, candidate: str) ->
         found["latency", "p50", row["Candidate"]] = numbers.milliseconds(row["Latency median, ms"])
         found["latency", "p95", row["Candidate"]] = numbers.milliseconds(row["Latency p95, ms"])
     for row in _sheet(book, "Slices"):
-        at = (row["Slice"], row["Value"], row["Category"], row["Candidate"])
+        at = (row["Slice"], row["Value"], ids.get(row["Category"], row["Category"]), row["Candidate"])
         for metric, head in (("recall", "Recall"), ("fpr", "False positive rate")):
             if row[head] is not None:
                 found["slice", metric, *at] = numbers.share_with_interval(_ends(row, head, f"{head} "))
     for row in _sheet(book, "Slice changes"):
-        at = (row["Metric"], row["Slice"], row["Value"], row["Category"])
+        at = (METRIC_OF[row["Metric"]], row["Slice"], row["Value"], ids.get(row["Category"], "*"))
         ends = _ends(row, "Difference, points", "Difference ", 100)
         found["slice change", *at] = numbers.points_with_interval(ends)
     return found

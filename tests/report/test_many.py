@@ -73,6 +73,19 @@ def test_of_three_comparisons_the_best_stands_whole_before_the_matrix_and_the_ot
     assert places == sorted(places)
 
 
+def test_items_and_slices_name_categories_and_metrics_in_words(tmp_path):
+    """Three sheets said ``hate_towards_protected_gr``, cut, and ``fpr``."""
+    source = synthetic_source(60, 3, 3)
+    data = build_report(source, generated_at="now", version="0.1.0")
+    names = {name for _, name in data.categories}
+    found = {one.name: one for one in sheets(source, data, "none")}
+    for name in ("Items", "Slices", "Slice changes"):
+        at = [column.head for column in found[name].columns].index("Category")
+        assert {row[at] for row in found[name].rows} <= {*names, "all categories"}
+    at = [column.head for column in found["Slice changes"].columns].index("Metric")
+    assert {row[at] for row in found["Slice changes"].rows} == {"Recall", "Over-blocking (FPR)"}
+
+
 def test_of_many_decisions_the_first_alone_is_whole_in_markdown_and_on_the_summary_sheet(tmp_path):
     """The summary of nineteen candidates had 467 rows, the best of them in the middle."""
     gold = half(200, 200)

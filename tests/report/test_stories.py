@@ -394,7 +394,7 @@ def test_a_language_that_falls_stands_in_the_strip_of_the_first_screen(tmp_path)
     everywhere({name: found[name] for name in ("html", "md")}, said, "▼ -18.0")
     for name, after in (("html", "Bars are 95% intervals"), ("md", "## v2 against v1")):
         assert found[name].index(said) < found[name].index(after)
-    assert "| language | ar | hate | recall |" in found["xlsx"]
+    assert "| language | ar | Hate | Recall |" in found["xlsx"]
     changes = json.loads(found["json"])["slices"][0]["rows"]
     (fell,) = (row["changes"]["recall"]["v2"]["hate"] for row in changes if row["value"] == "ar")
     assert fell["is_moved"]

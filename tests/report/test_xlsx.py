@@ -1,5 +1,6 @@
 """The spreadsheet writer: strings stay strings, numbers stay numbers, and the bytes stay the same."""
 
+import io
 import math
 import time
 import zipfile
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.results import MetricResult
-from harness.report.parts.xlsx import Column, Sheet, number, proportion, safe_text, workbook_bytes, write_workbook
+from harness.report.parts.xlsx import (
+    FORMATS,
+    WIDEST_TEXT,
+    Column,
+    Sheet,
+    number,
+    proportion,
+    safe_text,
+    workbook_bytes,
+    write_workbook,
+)
 
 COLUMNS = (Column("Text", width=20), Column("Share", "share"), Column("Count", "count"), Column("Long", "long", 30))
 
@@ -86,3 +97,18 @@ def test_sheet_names_are_made_legal_and_different(tmp_path):
 def test_a_row_of_the_wrong_width_is_a_fault():
     with pytest.raises(ValueError, match="a row of 1 cells in a sheet of 4 columns"):
         workbook_bytes([sheet([("a",)])], title="t")
+
+
+def test_columns_are_as_wide_as_their_texts_and_the_words_of_their_heads():
+    """Names of 35 characters were cut at the next cell, and heads broke within a word."""
+    columns = (Column("Category", width=10), Column("Outcome, translated_first_then_v4", "count", 10))
+    name = "Private information towards children"
+    made = workbook_bytes([Sheet("Data", columns, [(name, 1), ("x" * 300, 2)])], title="t")
+    widths = openpyxl.load_workbook(io.BytesIO(made))["Data"].column_dimensions
+    assert widths["A"].width == WIDEST_TEXT > len(name)
+    assert widths["B"].width == len("translated_first_then_v4") + 3
+
+
+def test_points_that_round_to_nothing_have_no_sign_and_amounts_are_read_as_on_the_page():
+    assert FORMATS["points"] == '[>=0.05]+0.0;[<=-0.05]-0.0;"0.0"'
+    assert FORMATS["amount"] == "[>=100]#,##0;[>=10]0.0;0.00"

@@ -15,7 +15,10 @@ MANY_PAIRS, MANY_ROWS = 8, 150
 """Comparisons, or comparisons times categories, from which the page holds recall and precision alone, changes of slices
 without values, and no tables of thresholds; charts draw as many candidates as there are colours."""
 COLOURS = 8
-BEST_OF_MANY = "The best of several on one golden set looks better than it is: confirm it on items that were not used to choose it."
+BEST_OF_MANY = (
+    "The best of several on one golden set looks better than it is: "
+    "confirm it on items that were not used to choose it."
+)
 FIRST_FROM = MATRIX_FROM
 """Decisions from which one stands whole on the first screen, that of the candidate that may ship first."""
 FOLDED_FROM = 5

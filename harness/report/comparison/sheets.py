@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from harness.core.results import MetricResult
 from harness.gating.findings.stored import NEWLY
 from harness.measure.score import CategoryScore
-from harness.measure.slices import SliceChange
+from harness.measure.slices import ALL_CATEGORIES, SliceChange
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -65,7 +65,8 @@ def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[
     if any(pair.checks for pair in data.pairs):
         found.append(_checks(data))
     items = _items(source, data, text_mode)
-    found += [items, *_workload(data), *_slices(source), *_slice_changes(source), _outcomes(data)]
+    names = {**dict(data.categories), ALL_CATEGORIES: "all categories"}
+    found += [items, *_workload(data), *_slices(source, names), *_slice_changes(source, names), _outcomes(data)]
     found += [sheet for one in data.sections for sheet in section_sheets(one)]
     return [*found, _about(data, items)]
 
@@ -85,6 +86,11 @@ def _summary(data: ReportData) -> Sheet:
     title = "".join(f"{one.word}: " for one in data.banners) + data.title
     columns = (Column("What", width=22), Column("Value", "long", 120))
     return Sheet("Summary", columns, rows, title=title, marks=_MARKS)
+
+
+def _metric(name: str) -> str:
+    """A metric as the other sheets call it."""
+    return METRIC_NAMES.get(name, capital(name.replace("_", " ")))
 
 
 class _Cell(NamedTuple):
@@ -141,7 +147,7 @@ def _checks(data: ReportData) -> Sheet:
     columns: tuple[Field[tuple[str, CheckRow]], ...] = (
         field("Candidate", lambda of: of[0], width=18),
         field("Category", lambda of: of[1].subject, width=26),
-        field("Metric", lambda of: of[1].metric),
+        field("Metric", lambda of: _metric(of[1].metric)),
         field("Tier", lambda of: of[1].tier, width=10),
         field("Limit", lambda of: of[1].limit, width=16),
         field("Items", lambda of: of[1].n, "count", 8),
@@ -192,6 +198,7 @@ def _item_rows(
         if pair.baseline is not None
     ]
     values, told = slice_words(source.slices, len(source.item_ids)), _told_outcomes(source, data)
+    names = dict(data.categories)
     for index, column in _shown(source).tolist():
         item_id, category = source.item_ids[index], source.categories[column]
         gold = int(source.y_true[index, column])
@@ -200,7 +207,7 @@ def _item_rows(
         text = visible_text(source.texts[index], text_mode, TEXT_WIDTH) if is_wrong else ""
         yield (
             item_id,
-            category,
+            names[category],
             gold,
             *decided,
             *(change.get((item_id, category), "") for change in changes),
@@ -231,9 +238,9 @@ def _decision(arm: Arm, index: int, column: int) -> Value:
     return None if decided < 0 else decided
 
 
-def _slices(source: ReportSource) -> list[Sheet]:
+def _slices(source: ReportSource, names: Mapping[str, str]) -> list[Sheet]:
     rows = [
-        (candidate, name, value, category, one)
+        (candidate, name, value, names.get(category, category), one)
         for candidate, scored in source.scores.candidates.items()
         for name, values in scored.slices.items()
         for value, categories in values.items()
@@ -260,7 +267,7 @@ def _slices(source: ReportSource) -> list[Sheet]:
     return [table("Slices", rows, columns)]
 
 
-def _slice_changes(source: ReportSource) -> list[Sheet]:
+def _slice_changes(source: ReportSource, names: Mapping[str, str]) -> list[Sheet]:
     """Candidate against baseline per slice value and category; q is empty where too few items were there to test."""
     rows = [(candidate, one) for candidate, changes in source.slice_changes.items() for one in changes]
     if not rows:
@@ -269,8 +276,8 @@ def _slice_changes(source: ReportSource) -> list[Sheet]:
         field("Candidate", lambda of: of[0], width=18),
         field("Slice", lambda of: of[1].slice_name, width=16),
         field("Value", lambda of: of[1].value, width=24),
-        field("Category", lambda of: of[1].category, width=22),
-        field("Metric", lambda of: of[1].metric, width=10),
+        field("Category", lambda of: names.get(of[1].category, of[1].category), width=22),
+        field("Metric", lambda of: _metric(of[1].metric), width=10),
         field("Items", lambda of: of[1].difference.n, "count", 8),
         field("Baseline", lambda of: number(of[1].baseline.value), "share", 10),
         field("Candidate value", lambda of: number(of[1].candidate.value), "share", 10),
@@ -297,8 +304,8 @@ def _workload(data: ReportData) -> list[Sheet]:
         Column("Category", width=26),
         Column("Prevalence", "share", 10),
         *(Column(f"Precision in production{end}", "share", 12) for end in ENDS),
-        *(Column(f"{head}{end}", "count", 11) for head in heads for end in ENDS),
-        *(Column(f"Reviewer hours a day{end}", "number", 11) for end in ENDS),
+        *(Column(f"{head}{end}", "amount", 11) for head in heads for end in ENDS),
+        *(Column(f"Reviewer hours a day{end}", "amount", 11) for end in ENDS),
     )
 
     def row(one: ProductionRow | ProductionTotal, name: str, prevalence: float | None) -> tuple[Value, ...]:

@@ -19,7 +19,9 @@ from harness.core.results import MetricResult
 from harness.report.parts.isolation import isolated_sentence, names_among
 from harness.report.parts.masking import printable, shorten
 
-Kind = Literal["text", "count", "share", "rate", "points", "number", "money", "milliseconds", "long", "clip", "p_value"]
+Kind = Literal[
+    "text", "count", "share", "rate", "points", "number", "amount", "money", "milliseconds", "long", "clip", "p_value"
+]
 FORMATS: dict[Kind, str] = {
     "text": "@",
     "long": "@",
@@ -27,8 +29,9 @@ FORMATS: dict[Kind, str] = {
     "count": "#,##0",
     "share": "0.0%",
     "rate": "[<0.02]0.000%;0.0%",
-    "points": "+0.0;-0.0;0.0",
+    "points": '[>=0.05]+0.0;[<=-0.05]-0.0;"0.0"',
     "number": "0.000",
+    "amount": "[>=100]#,##0;[>=10]0.0;0.00",
     "p_value": '[<0.001]"<0.001";0.000',
     "money": "$#,##0.0000",
     "milliseconds": "#,##0",
@@ -50,6 +53,8 @@ MAX_ROWS = 1_048_575
 TITLE_ROWS = 2
 LINE = 14.0
 """Height of one line of a row, in points."""
+WIDEST_TEXT, WIDEST_WORD = 44.0, 30.0
+"""Characters up to which a column grows for its texts, and for the longest word of its head."""
 _DANGEROUS = "=+-@\t\r\n|%＝＋－＠'"
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MODIFIED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</dcterms:)")
@@ -227,8 +232,9 @@ def _write(
 
     page = book.create_sheet(name)
     first = TITLE_ROWS + 1 if sheet.title else 1
-    for position, column in enumerate(sheet.columns, start=1):
-        page.column_dimensions[get_column_letter(position)].width = column.width
+    widths = [_width(column, [row[at] for row in rows]) for at, column in enumerate(sheet.columns)]
+    for position, width in enumerate(widths, start=1):
+        page.column_dimensions[get_column_letter(position)].width = width
     page.freeze_panes = f"B{first + 1}"
     page.page_setup.orientation = "landscape"
     page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
@@ -239,11 +245,14 @@ def _write(
     if sheet.title:
         page.append([make(sheet.title, "title")])
         page.append([])
-    page.row_dimensions[first].height = LINE * max(_lines(column.head, column.width) for column in sheet.columns) + 2
+    heads = zip(sheet.columns, widths, strict=True)
+    page.row_dimensions[first].height = LINE * max(_lines(column.head, width) for column, width in heads) + 2
     page.append([make(one.head, "head" if FORMATS[one.kind] == "@" else "head_number") for one in sheet.columns])
     for number_, row in enumerate(rows, start=first + 1):
         pairs = list(zip(row, sheet.columns, strict=True))
-        lines = [_lines(value, column.width) for value, column in pairs if column.kind == "long"]
+        lines = [
+            _lines(value, width) for (value, column), width in zip(pairs, widths, strict=True) if column.kind == "long"
+        ]
         page.row_dimensions[number_].height = LINE * max([1, *lines]) + 1
         cells = [make(value.shown if isinstance(value, Link) else value, column.kind) for value, column in pairs]
         for position, (value, _) in enumerate(pairs):
@@ -263,6 +272,13 @@ def _inside(link: Link, ref: str) -> Any:
     from openpyxl.worksheet.hyperlink import Hyperlink
 
     return Hyperlink(ref=ref, location=f"'{link.sheet}'!A{link.row}")
+
+
+def _width(column: Column, cells: Iterable[Value]) -> float:
+    """The column's own width, or what its texts and the words of its head need: a name that is cut names nothing."""
+    word = max(map(len, column.head.split()), default=0) + 3
+    texts = (len(cell) + 3 for cell in cells if isinstance(cell, str)) if column.kind == "text" else ()
+    return max(column.width, min(WIDEST_WORD, word), min(WIDEST_TEXT, max(texts, default=0)))
 
 
 def _lines(value: Value, width: float) -> int:
