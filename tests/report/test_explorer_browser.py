@@ -62,12 +62,19 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
     page.wait_for_function("(said) => document.getElementById('count').textContent === said", arg=shown_now)
     assert page.locator("#f-category").input_value() == "1"  # the address passed on shows the same items
     page.emulate_media(media="print")
-    printed = page.locator("table.printed").inner_text()
+    printed = " ".join(page.locator("table.printed").inner_text().split())
     assert not page.locator("#items").is_visible()
     for pair in data.pairs:
         for row in pair.rows:
             for metric in ("recall", "precision"):
                 assert numbers.share_with_interval(row.measures[metric].candidate) in printed
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for section, is_open in (("gold", True), ("production", True), ("calibration", False), ("confusion", False)):
+        assert page.locator(f"#{section} > details.fold").evaluate("(one) => one.open") == is_open
+    assert not page.locator("#calibration .charts").is_visible()
+    assert not page.locator("#curves details.long table").first.is_visible()  # threshold tables filled twelve sheets
+    assert page.locator("table.matrix th, table.cards th").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     page.evaluate(axe)
     found = page.evaluate("async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)")

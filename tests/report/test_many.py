@@ -73,6 +73,13 @@ def test_of_three_comparisons_the_best_stands_whole_before_the_matrix_and_the_ot
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize(("n_candidates", "sizes"), [(2, [2]), (5, [3, 2]), (9, [3, 3, 3]), (20, [4] * 5)])
+def test_printed_tables_hold_about_as_many_candidates_each(n_candidates, sizes):
+    """The fifth of five stood alone in a table of its own."""
+    data = build_report(synthetic_source(60, 2, n_candidates), generated_at="now", version="0.1.0")
+    assert [len(names) for names, _ in printed_rows(data)] == sizes
+
+
 def test_items_and_slices_name_categories_and_metrics_in_words(tmp_path):
     """Three sheets said ``hate_towards_protected_gr``, cut, and ``fpr``."""
     source = synthetic_source(60, 3, 3)

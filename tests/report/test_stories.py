@@ -513,7 +513,7 @@ def test_a_category_is_called_as_the_policy_calls_it_wherever_people_read_of_it(
     )
     nowhere({name: found[name] for name in ("comment v2", "summary v2", "gate v2")}, "h8")
     everywhere({"md": found["md"]}, "| Hate of any kind, recall |")
-    everywhere({"xlsx": found["xlsx"]}, "v2 | Hate of any kind | recall | guarded")
+    everywhere({"xlsx": found["xlsx"]}, "v2 | Hate of any kind | Recall | guarded")
     cases = junit_xml(gate_runs(run["v2"], run["v1"]))
     assert 'name="h8 recall (margin 5 points)"' in cases  # a test keeps its history when the category is renamed
     assert "REGRESSION: Hate of any kind recall" in cases

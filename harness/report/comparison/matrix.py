@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from harness.core.results import MetricResult
 from harness.gating.findings.records import Answer
 from harness.report.comparison.data import Measure, Pair, ReportData
 from harness.report.parts import numbers
@@ -20,7 +21,7 @@ MATRIX_FROM, MOST_COLUMNS = 3, 12
 WIDEST = 130
 """Characters of the longest words of its heads and of the longest candidate that a page of 1,280 pixels holds."""
 PRINTED = 4
-"""Candidates of one printed table: eight figures with their intervals fill a sheet of paper."""
+"""Most candidates of one printed table: eight figures with their intervals fill a sheet of paper."""
 _SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
 _RANK: dict[Answer, int] = {
     "ship": 0,
@@ -185,21 +186,31 @@ def _baseline_recalls(pair: Pair) -> list[tuple[str, Value]]:
     return [(category, number(one.baseline.value)) for category, one in found if one and one.baseline]
 
 
-def printed_rows(data: ReportData) -> list[tuple[tuple[str, ...], list[tuple[str, list[str]]]]]:
-    """For paper, where nothing can be switched: recall and precision of every candidate, a few to a table."""
-    values: dict[tuple[str, str, str], str] = {}
+def printed_rows(data: ReportData) -> list[tuple[tuple[str, ...], list[tuple[str, list[tuple[str, str]]]]]]:
+    """For paper, where nothing can be switched: recall and precision of every candidate, as many to each table."""
+    values: dict[tuple[str, str, str], tuple[str, str]] = {}
+
+    def cell(result: MetricResult) -> tuple[str, str]:
+        value, _, ends = numbers.share_with_interval(result).partition(" ")
+        return value, ends
+
     for pair in data.pairs:
         for row in pair.rows:
             for metric, one in row.measures.items():
-                values[pair.candidate, row.id, metric] = numbers.share_with_interval(one.candidate)
+                values[pair.candidate, row.id, metric] = cell(one.candidate)
                 if pair.baseline is not None and one.baseline is not None:
-                    values.setdefault((pair.baseline, row.id, metric), numbers.share_with_interval(one.baseline))
-    groups = [data.candidates[at : at + PRINTED] for at in range(0, len(data.candidates), PRINTED)]
+                    values.setdefault((pair.baseline, row.id, metric), cell(one.baseline))
+    n = len(data.candidates)
+    n_each = -(-n // -(-n // PRINTED))
+    groups = [data.candidates[at : at + n_each] for at in range(0, n, n_each)]
     return [
         (
             group,
             [
-                (title, [values.get((one, of, metric), "–") for one in group for metric in ("recall", "precision")])
+                (
+                    title,
+                    [values.get((one, of, metric), ("–", "")) for one in group for metric in ("recall", "precision")],
+                )
                 for of, title in decided_categories(data)
             ],
         )

@@ -24,6 +24,9 @@ SECTIONS = {
     "sensitivity": "harness.report.comparison.sensitivity:SENSITIVITY",
 }
 
+LONG = 40
+"""Rows of a section beyond which paper leaves it as the reader did, folded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -50,6 +53,11 @@ class ShownSection:
     title: str
     lead: str
     tables: tuple[Table, ...]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it would fill more than a sheet of paper."""
+        return sum(len(one.rows) for one in self.tables) > LONG
 
     def as_plain(self) -> dict[str, Any]:
         """The section in ``report.json``."""

@@ -93,10 +93,10 @@
     update();
   }
 
-  // paper shows what is folded; the table of items has no place there
+  // paper shows what is folded, what is long only as the reader left it; the table of items has no place there
   let closed = [];
   window.addEventListener("beforeprint", () => {
-    closed = all("details:not([open])").filter((one) => !one.closest("#items"));
+    closed = all("details:not([open])").filter((one) => !one.closest("#items, details.long"));
     for (const one of closed) one.open = true;
   });
   window.addEventListener("afterprint", () => {
