@@ -107,9 +107,7 @@ _REFUSALS = {
 def refused_by_system(error: OSError, where: object = None) -> HarnessError | None:
     """What the system refused (no room, read-only, too many open files) in words; None for what may be a fault of ours.
 
-    Args:
-        error: What was raised.
-        where: What was being written, where the error does not say.
+    ``where`` says what was being written, where the error does not.
     """
     if error.errno not in _REFUSALS:
         return None

@@ -213,12 +213,7 @@ ADDED = {
 
 
 def what_to_change(message: str, fields: Mapping[str, Any]) -> str | None:
-    """Which line of models.yaml mends a refused parameter, where the server names one that was sent.
-
-    Args:
-        message: What the server said.
-        fields: The fields of the request.
-    """
+    """Which line of models.yaml mends a refused parameter, where the server names one that was sent."""
     folded = message.casefold()
     wanted = re.search(r"\buse\s+['\"`]?(max_completion_tokens|max_output_tokens|max_tokens)\b", folded)
     names = sorted((name for name in fields if name not in ("model", "messages")), key=len, reverse=True)

@@ -75,9 +75,7 @@ class Door:
     def load(self, name: str, *, folder: Path | None = None) -> tuple[Any, str]:
         """The object behind a name or ``package.module:object``, and the version of the package that lists it.
 
-        Args:
-            name: As it stands in the user's file.
-            folder: Folder of that file: its modules may be named too.
+        Modules in ``folder``, that of the file which names them, may be named too.
         """
         if ":" in name:
             return import_object(name, what=self.noun, folder=folder), ""

@@ -119,9 +119,7 @@ class Shelf:
 def load_eval(path: str | Path, *, shelf: Shelf | None = None) -> LoadedEval:
     """Read an eval and everything it names.
 
-    Args:
-        path: The eval file; paths inside it are relative to it.
-        shelf: Files already read, when several evals are checked together.
+    ``shelf`` holds files already read, when several evals are checked together.
     """
     document = read_yaml(Path(path), what="eval", kind="eval")
     tree, faults = spec_trees(document)

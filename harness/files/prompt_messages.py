@@ -56,9 +56,7 @@ class CompiledPrompt:
     def render(self, item: Item, category: str | Category | None = None) -> list[dict[str, str]]:
         """Messages for one item, as the chat API takes them.
 
-        Args:
-            item: The item to judge.
-            category: The category asked about; given exactly when the prompt is ``per: category``.
+        ``category`` is given exactly when the prompt is ``per: category``.
         """
         category_id = category.id if isinstance(category, Category) else category
         messages = self._compiled.get(category_id)

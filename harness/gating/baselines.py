@@ -59,13 +59,7 @@ class Promotion:
 def promote(run: Run, candidate: str, *, who: str, why: str, now: datetime, root: Path = DEFAULT_ROOT) -> Path:
     """Write the baseline folder ``root/<eval>`` and return it.
 
-    Args:
-        run: A complete run.
-        candidate: The candidate to promote, as ``choose.promotable`` says.
-        who: Person or team that decides.
-        why: The reason, one line.
-        now: Time of the decision, with a time zone.
-        root: Folder of the baselines, beside the eval files.
+    ``now`` is the time of the decision, with a time zone; ``root`` lies beside the eval files.
 
     Raises:
         HarnessError: The run is not complete, reason or name is missing, or the folder cannot

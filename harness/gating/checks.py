@@ -47,11 +47,7 @@ def resolve_checks(
 ) -> tuple[CheckSpec, ...]:
     """One check per category, metric and kind, in the order in which each was first named.
 
-    Args:
-        lines: Of the gate.
-        categories: What ``*`` stands for.
-        n_items: Of the golden set.
-        names: Category id -> what the policy calls it.
+    ``categories`` are what ``*`` stands for.
     """
     found: dict[tuple[str, str, str], CheckSpec] = {}
     for line in lines:

@@ -56,12 +56,8 @@ def judged_candidate(
 ) -> str:
     """The candidate that is judged.
 
-    Args:
-        names: Candidates there are.
-        named: The one that a person named.
-        reference: The baseline that a person named, in any form.
-        declared: The eval's baseline.
-        where: What holds the candidates, as an error begins.
+    ``reference`` is the baseline that a person named, in any form; ``where`` is what holds the candidates, as an error
+    begins.
 
     >>> judged_candidate(["v1", "v2"], None, reference="promoted", declared="v1", where="run r")
     'v2'

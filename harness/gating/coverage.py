@@ -60,12 +60,8 @@ def split_checks(
 ) -> tuple[tuple[CheckSpec, ...], tuple[LeftOut, ...]]:
     """The checks of the gate, and those left out of it.
 
-    Args:
-        specs: Every check of the gate file.
-        lines: Its lines.
-        decides: Per category, whether baseline and candidate decide on it.
-        names: Baseline and candidate.
-        can_fail: Whether an answer of the candidate can fail at all.
+    ``decides`` says per category whether baseline and candidate decide on it, ``can_fail`` whether an answer of the
+    candidate can fail at all.
     """
     baseline, candidate = names
     kept, left_out = [], []

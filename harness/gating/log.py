@@ -70,12 +70,7 @@ def earlier_looks(
     A gate on the same number of items is no further look: it is the same data. The logs of the set's other versions
     count, since a set that was enlarged is published as its next version.
 
-    Args:
-        card: The golden set's card; None when it is not at hand.
-        golden_set: Name of the golden set.
-        fingerprint: The candidate, by everything that can change a decision.
-        run_id: The run that is gated now.
-        n_items: Its items.
+    ``card`` is None when it is not at hand.
     """
     if card is None or not card.is_file():
         return []

@@ -56,13 +56,8 @@ def check_items(
 ) -> tuple[list[HarnessError], list[Remark]]:
     """Faults and remarks that only the items themselves can show; they are read once.
 
-    Args:
-        golden: The golden set.
-        policy: Its policy; None where that is not known.
-        prompts: Prompts that are put to it.
-        rules: Rule sets that are put to it.
-        is_thorough: Whether near duplicates and damaged characters are looked for too.
-        split: The dev / gate split of an eval: copies on both sides are leakage; None where there is none.
+    Near duplicates and damaged characters are looked for where ``is_thorough``; copies on both sides of ``split`` are
+    leakage.
     """
     errors: list[HarnessError] = []
     remarks: list[Remark] = []

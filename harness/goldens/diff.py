@@ -142,11 +142,7 @@ def score_moves(
 ) -> tuple[tuple[Moved, ...], dict[str, str]]:
     """Scores of stored runs on old and new labels, and the runs that could not be scored with the reason.
 
-    Args:
-        old: The version before.
-        new: The version after.
-        runs_dir: Where runs are stored.
-        chosen: Runs to score; all runs over either version for none.
+    All runs over either version are scored where none is ``chosen``.
     """
     runs = list(chosen)
     if not runs:

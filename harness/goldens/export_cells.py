@@ -84,10 +84,7 @@ def structured(cell: str) -> Any:
 def value_of(column: str, cell: Any, *, is_text: bool) -> Any:
     """What a cell of an exported table says; None where it is empty. Labels are left as they stand.
 
-    Args:
-        column: Its head.
-        cell: What stands in it.
-        is_text: Whether all cells of the table are text.
+    ``is_text`` says whether all cells of the table are text.
     """
     if cell is None or cell == "":
         return None

@@ -100,11 +100,7 @@ def perturbed(
 ) -> Iterator[dict[str, Any]]:
     """Rows of a set of variants: each item as it is, followed by its variants.
 
-    Args:
-        golden: The source; items without text are left out.
-        variants: Names of ``VARIANTS``.
-        swap: Pairs of identity words to exchange, as a further variant ``swap``.
-        seed: Changes which words are changed.
+    Items without text are left out. ``swap`` holds pairs of identity words to exchange, as a further variant.
     """
     for item in golden.items():
         if item.text is None or not item.text.strip():

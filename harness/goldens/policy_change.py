@@ -82,10 +82,7 @@ def stale_labels(golden: GoldenSet, changes: Iterable[CategoryChange]) -> list[S
 def reviewed_since(stale: Iterable[Stale], settled: Iterable[tuple[str, str, str]], policy: str) -> list[Stale]:
     """The stale labels that nobody has settled under the new policy.
 
-    Args:
-        stale: What has to be reviewed.
-        settled: Item, category and policy of each settled decision.
-        policy: Name and version of the new policy, as decisions carry it.
+    ``settled`` is item, category and policy of each settled decision; ``policy`` is name and version of the new one.
     """
     done = {(item, category) for item, category, under in settled if under == policy}
     return [one for one in stale if (one.item, one.category) not in done]

@@ -158,12 +158,7 @@ def sample_pool(
 ) -> Sample:
     """Draw what to label next.
 
-    Args:
-        pool: Where to draw from.
-        asked: How.
-        golden_sets: Sets whose items, by id or text, are not drawn.
-        on_rows: Told how many rows were read.
-        on_item: Given every row of the population once.
+    Items of ``golden_sets`` are not drawn, by id or text; ``on_item`` is given every row of the population once.
 
     Raises:
         HarnessError: A column is missing or unreadable, the sample is too small for its strata, or nothing is left.

@@ -89,10 +89,7 @@ class ReleaseOptions:
 def release(golden: GoldenSet, policy: Policy | None, options: ReleaseOptions) -> Release:
     """Publish the next version of a golden set.
 
-    Args:
-        golden: The version that was reviewed, loaded under its own policy.
-        policy: That policy; None when it is not known.
-        options: Who, why, when.
+    ``golden`` is loaded under its own ``policy``, which is None when it is not known.
 
     Raises:
         HarnessError: Nothing is settled, decisions are open or do not fit the set, or files are there already.

@@ -41,15 +41,8 @@ def write_version(
 ) -> None:
     """Write items and card of a version that differs from ``golden`` in some labels.
 
-    Args:
-        golden: The version before.
-        card: Its card with version, items and policy as they are to be.
-        categories: Categories of the new version.
-        labels: All its labels, int8 (n_items, n_categories).
-        changed: Items and categories whose label differs.
-        card_path: Where the card goes.
-        items_path: Where the items go.
-        groups: Position -> group of the items that get another one.
+    ``labels`` are all of the new version, int8 (n_items, n_categories); ``changed`` says whose differ, and ``groups``
+    which items, by position, get another group.
     """
     with no_more_readable_than(golden.path, golden.items_path):
         lines = _edited(golden, labels, changed, groups) if categories == golden.categories else None

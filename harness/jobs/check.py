@@ -47,10 +47,7 @@ def check_paths(
 ) -> CheckReport:
     """Check files and folders; with no paths, ``evals/`` and ``golden_sets/`` under ``root``.
 
-    Args:
-        paths: What to check.
-        root: The project's folder.
-        runs_dir: Stored runs that prompts and rule sets are compared with; none for None.
+    Prompts and rule sets are compared with the stored runs of ``runs_dir``; with none for None.
     """
     base = root or Path()
     given = [Path(path) for path in paths] or [base / name for name in DEFAULT_FOLDERS if (base / name).is_dir()]

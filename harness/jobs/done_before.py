@@ -79,13 +79,8 @@ def keep_done(
 ) -> None:
     """Keep what a command read that asked for a complete run; a folder that takes no file costs the next one time.
 
-    Args:
-        prepared: What was read.
-        options: What was asked for.
-        environment: As it was given to what read.
-        began_ns: When reading began, by the wall clock: what was written since may not be what was read.
-        run: The folder of the run.
-        shown: What is given back to the same command.
+    ``began_ns`` is when reading began, by the wall clock: what was written since may not be what was read. ``shown`` is
+    what the same command is given back.
     """
     kept = _kept_at(prepared.loaded.eval.path, options)
     if kept is None or not _is_told_by_files(prepared):

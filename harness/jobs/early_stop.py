@@ -225,13 +225,8 @@ def run_early_stop(
 ) -> SequentialReport:
     """Run a request in five looks, and stop when the gate passes or regresses.
 
-    Args:
-        request: The run of the whole golden set.
-        candidate: The candidate to judge; its baseline is another candidate of the request, or stored.
-        reference: The baseline as ``gate --baseline`` takes it.
-        execute: Carries out a request.
-        baselines_root: Folder of the promoted baselines.
-        on_look: Told about every look.
+    The candidate's baseline is another candidate of the request, or a stored one: ``reference``, as ``gate --baseline``
+    takes it.
 
     Raises:
         HarnessError: The gate cannot be judged sequentially, the baseline is over another golden set, or ``--limit`` is

@@ -22,10 +22,7 @@ PARTS = ("meta", "context")
 def times_of(run: Run, path: str, golden_card: Path | None = None) -> dict[str, float]:
     """Item id -> seconds.
 
-    Args:
-        run: A stored run.
-        path: Where the time is in an item: a dotted path below ``meta`` or ``context``.
-        golden_card: The golden set, where the run does not know it.
+    ``path`` is dotted, below ``meta`` or ``context``; ``golden_card`` is for a run that does not know its set.
 
     Raises:
         HarnessError: The set is not at hand, or an item has no such time.

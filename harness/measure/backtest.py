@@ -172,12 +172,8 @@ def effect_of(
 ) -> CandidateEffect:
     """What a candidate of a run over the sample would have done to the pool.
 
-    Args:
-        run: The run over the sample.
-        candidate: Who.
-        drawn: The sample.
-        baseline: The candidate that it is set against where nothing is recorded.
-        asks: Whether it asks a model, so that a missing price is not 0.
+    Where nothing is recorded it is set against ``baseline``; ``asks`` says whether it asks a model, so that a missing
+    price is not 0.
     """
     after, read = decided_by(run, candidate)
     rows = run.candidate(candidate)

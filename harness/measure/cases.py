@@ -115,9 +115,8 @@ class CaseDecisions:
 def cases_of(run: Run, times: Mapping[str, float] | None = None) -> Cases:
     """The cases of a whole run.
 
-    Args:
-        run: A run over all items; a sample would cut cases apart.
-        times: Item id -> seconds; items are then put in order of time within their case.
+    The run is over all items, since a sample would cut cases apart. With ``times`` (item id -> seconds) the items of a
+    case are put in order of time.
 
     Raises:
         HarnessError: No item has a group, the run is a sample, or an item has no time.
@@ -155,10 +154,7 @@ def cases_of(run: Run, times: Mapping[str, float] | None = None) -> Cases:
 def decide_cases(cases: Cases, gold: NDArray[np.int8], flags: NDArray[np.int8]) -> CaseDecisions:
     """Items -> cases, on one category.
 
-    Args:
-        cases: The cases.
-        gold: 1, 0 or -1 missing, int8 (n_items,).
-        flags: Decisions, same codes and shape.
+    ``gold`` and ``flags`` are 1, 0 or -1 for missing, int8 (n_items,).
 
     >>> cases = Cases(("a", "b"), (np.array([0, 1, 2]), np.array([3, 4])))
     >>> made = decide_cases(cases, np.array([0, 1, 1, 0, 0], np.int8), np.array([0, 0, 1, 1, 0], np.int8))

@@ -56,12 +56,7 @@ class Money:
 
 
 def money_of(rows: CandidateRows, read: Decisions) -> Money:
-    """What a candidate's rows cost.
-
-    Args:
-        rows: The candidate's rows.
-        read: Its decisions, failures counted as declared.
-    """
+    """What a candidate's rows cost."""
     n_input = int(rows.tokens["input_tokens"].sum())
     cached = int(rows.tokens["cached_tokens"].sum()) / n_input if n_input else None
     gold = read.y_true[:, None, :]

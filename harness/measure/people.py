@@ -66,10 +66,7 @@ class People:
 def people_of(read: Decisions, names: tuple[str, ...], clusters: NDArray[np.int64] | None) -> People | None:
     """What is left to people; None where nothing is.
 
-    Args:
-        read: One candidate's decisions.
-        names: Categories, in the order of the columns.
-        clusters: Cluster code of each item, int (n_items,); None where each is its own.
+    ``clusters`` is the cluster code of each item; None where each is its own.
     """
     sent = read.to_person
     if sent is None:

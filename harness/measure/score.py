@@ -308,10 +308,7 @@ def _averages(
 def any_violation(run: Run, read: Decisions, members: NDArray[np.int64] | None = None) -> CategoryScore:
     """Violating in any category that the candidate decides; gold with an unknown label is 1 or unknown, never 0.
 
-    Args:
-        run: The run.
-        read: One candidate's decisions on it.
-        members: Positions of the items to look at; all when None.
+    ``members`` are positions of the items to look at; all when None.
     """
     covered = read.is_covered
     at = slice(None) if members is None else members

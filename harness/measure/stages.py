@@ -81,14 +81,7 @@ class StageScore:
 
 
 def stages_of(run: Run, candidate: str, rows: CandidateRows, read: Decisions) -> tuple[StageScore, ...]:
-    """The stages of a cascade in their order; none for other candidates, and for runs that did not keep them.
-
-    Args:
-        run: The run.
-        candidate: The candidate.
-        rows: Its rows.
-        read: Its decisions.
-    """
+    """The stages of a cascade in their order; none for other candidates, and for runs that did not keep them."""
     fingerprint = run.meta.fingerprint(candidate)
     if fingerprint.get("kind") != "cascade":
         return ()

@@ -58,14 +58,8 @@ def requests_of(
 ) -> Iterator[Asked]:
     """What a candidate asks about items; each decision is followed to its end, or to a request without an answer.
 
-    Args:
-        request: The run.
-        candidate: Who decides.
-        items: Items to put to it; those that it is not asked about are passed over.
-        known: What is known of requests.
-        repeats: Repeats to follow; all of the run for None.
-        is_prepared: Whether the candidate is at work, and is not to prepare again.
-        on_fault: Told of a decision that cannot be made: its row will be an error.
+    Items that it is not asked about are passed over; ``on_fault`` is told of a decision that cannot be made: its row
+    will be an error.
     """
     left = (item for item in items if is_asked(candidate, item))
     while chunk := list(islice(left, CHUNK_ITEMS)):

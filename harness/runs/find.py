@@ -20,10 +20,7 @@ _LATEST = re.compile(LATEST + r"(?:~([0-9]{1,6}))?")
 def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], None] = lambda _: None) -> Run:
     """The run a person means: an id or the beginning of one, a folder, the one asked for last (``latest``) or before.
 
-    Args:
-        runs_dir: Folder or fsspec address that holds runs.
-        name: What was asked for.
-        note: Takes what was left out on the way.
+    ``note`` takes what was left out on the way.
 
     Raises:
         HarnessError: There is no such run, or what is named is no run.

@@ -23,11 +23,6 @@ def is_dev(item_ids: Sequence[str], groups: Sequence[str | None], split: Split) 
 
     The share of dev holds for clusters on average: a part is drawn, not counted out.
 
-    Args:
-        item_ids: Ids.
-        groups: Group of each item; None for none.
-        split: As the eval declares it.
-
     >>> split = Split(dev=0.5, by="group", seed=1)
     >>> is_dev(["a", "b", "c"], ["t", "t", None], split).tolist()
     [False, False, True]

@@ -20,10 +20,7 @@ _ROLES = ("id", "text", "labels")
 def card_lines(samples: guess.Samples, card: GoldenCard, *, is_text: bool = False) -> list[str]:
     """Lines to write in a card so that the columns of a file are read, or left out.
 
-    Args:
-        samples: Top-level column -> some of its values.
-        card: The card as it is.
-        is_text: Whether all values are text, as in CSV.
+    ``is_text`` says whether all values are text, as in CSV.
     """
     return _Proposal(samples, card, is_text=is_text).lines()
 

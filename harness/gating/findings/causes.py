@@ -106,9 +106,7 @@ def asks_model(fingerprint: Mapping[str, Any]) -> bool:
 def models_of(fingerprint: Mapping[str, Any], spec: CandidateSpec | None = None) -> frozenset[Model]:
     """The models that a candidate asks, with what tells their endpoints apart.
 
-    Args:
-        fingerprint: Of the candidate in its run.
-        spec: What the eval says about the candidate: it names the entry of the models file.
+    ``spec`` names the entry of the models file.
     """
     found = frozenset[Model]()
     if fingerprint.get("kind") in _MODEL_KINDS:

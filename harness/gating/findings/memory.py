@@ -188,10 +188,7 @@ def ledger(
 ) -> tuple[Entry, ...]:
     """Every entry of a candidate, the newest first.
 
-    Args:
-        series: Figure and weeks, oldest first.
-        moves: What moved on pairs; falls open entries.
-        acknowledged: Who answers for which entry.
+    ``series`` is oldest first; falls among ``moves`` open entries.
     """
     found: list[Entry] = []
     for figure, points in series:

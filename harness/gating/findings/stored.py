@@ -46,13 +46,8 @@ def evidence_of(
 ) -> PairEvidence:
     """Everything two stored candidates on the same items say.
 
-    Args:
-        baseline: What the candidate is compared with.
-        candidate: The candidate.
-        comparison: Their comparison, where it was made already.
-        slices: Their slices, likewise.
-        checks: Checks of the gate that did not pass.
-        names: How the two are called in the report, where that differs.
+    Comparison and slices are given where they were made already. ``checks`` are those of the gate that did not pass,
+    ``names`` how the two are called in the report, where that differs.
     """
     compared = comparison or compare(baseline, candidate, n_resamples=1, with_pooled=False)
     by_slice = compare_slices(baseline, candidate) if slices is None else slices

@@ -14,11 +14,7 @@ from harness.gating.findings.records import Answer, Decision, Finding, NextStep
 def decide(candidate: str, baseline: str | None, findings: Sequence[Finding], verdict: str | None = None) -> Decision:
     """The decision about one candidate.
 
-    Args:
-        candidate: Its name.
-        baseline: What it would replace; None for one candidate alone.
-        findings: About it, the worst first.
-        verdict: The gate's; None without a gate.
+    ``baseline`` is what it would replace; None for one candidate alone. The worst finding comes first.
     """
     answer = _answer(baseline, findings, verdict)
     return Decision(candidate, baseline, answer, verdict, tuple(findings), _step(answer, findings))

@@ -81,11 +81,8 @@ def add_clips(
 ) -> Made:
     """Append an item for each clip that has none; what cannot be read is left out and named.
 
-    Args:
-        clips: Files.
-        items: The JSONL file; frames go into ``frames/`` beside it.
-        readers: What is read of each.
-        told: Called before each clip with the number that is left.
+    Frames go into ``frames/`` beside ``items``, a JSONL file; ``told`` is called before each clip with the number that
+    is left.
 
     Raises:
         HarnessError: The items file holds something else than items.

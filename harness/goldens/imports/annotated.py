@@ -48,10 +48,7 @@ Records = Callable[[], Iterator[Annotated | LeftOut]]
 def imported(records: Records, plan: Plan, account: Account) -> Imported:
     """Items of what annotators chose.
 
-    Args:
-        records: The items of the tool, or why a row is none; read twice, for the choices there are and for the items.
-        plan: Names and values that the user declared, and the rule of votes.
-        account: Where every row went.
+    The records are read twice: for the choices there are, and for the items.
     """
     words: dict[str, dict[str, None]] = {}
     meta: dict[str, set[str]] = {}

@@ -43,13 +43,7 @@ def samples_of(foreign: Foreign, most: int = SAMPLED) -> dict[str, list[Any]]:
 
 
 def proposed(samples: Mapping[str, Sequence[Any]], plan: Plan, *, categories: Collection[str] = ()) -> Plan:
-    """Fill what the plan does not say yet.
-
-    Args:
-        samples: Column -> values of the first rows.
-        plan: What is known already, from options.
-        categories: Categories of the policy, where it is known.
-    """
+    """Fill what the plan does not say yet."""
     plan = replace(plan, ignore=tuple(dict.fromkeys([*plan.ignore, *_indices(samples)])))
     left = {name: values for name, values in samples.items() if name not in plan.columns | {*plan.ignore}}
     if plan.text is None:

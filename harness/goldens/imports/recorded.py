@@ -39,10 +39,7 @@ Answers = Callable[[], Iterator[Answered | LeftOut]]
 def imported(answers: Answers, plan: Plan, account: Account) -> Imported:
     """Items and recorded decisions.
 
-    Args:
-        answers: Every answer of the run, or why a row is none; read twice.
-        plan: ``names`` maps words to categories, ``values`` words to 1, 0 or null.
-        account: Where every row went.
+    The answers are read twice. The plan's ``names`` map words to categories, its ``values`` words to 1, 0 or null.
     """
     words = AnswerWords((one.target for one in answers() if isinstance(one, Answered)), plan)
     found = Imported(iter(()), words.categories, rules=("the other harness's target is the label",))

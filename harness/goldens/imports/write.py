@@ -178,14 +178,8 @@ def publish(
 ) -> Places:
     """Write everything beside its place and then put it there; nothing is left when anything fails.
 
-    Args:
-        places: Where the files go, without those of recorded decisions.
-        items: Read once; ``decisions`` and ``account`` are complete afterwards.
-        decisions: Candidate -> recorded rows.
-        card: Makes the card's text once the account is complete.
-        policy: Text of a new policy, if one is written.
-        account: Where every row went.
-        repeated_ids: Words the refusal of ids that stand several times (id -> how often).
+    ``items`` are read once; then ``decisions`` and ``account`` are complete, and ``card`` makes the text of the card.
+    ``repeated_ids`` words the refusal of ids that stand several times (id -> how often).
 
     Returns:
         Where all files are.

@@ -50,11 +50,7 @@ class Choice:
 def make_queue(golden: GoldenSet, known: Sequence[str], choice: Choice, rows: Sequence[QueueRow] = ()) -> list[Entry]:
     """The queue of a review.
 
-    Args:
-        golden: The set.
-        known: Categories that may be decided: those of the policy in use.
-        choice: What was asked for.
-        rows: A queue that was made already (stale labels); the file's rows when empty.
+    ``rows`` is a queue that was made already (stale labels); the file's rows where it is empty.
     """
     for name in choice.categories:
         if name not in known:

@@ -15,16 +15,7 @@ from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED
 def feedback(
     policy: Policy, gold: Sequence[str], decided: Sequence[str], outcome: str, *, error: str = "", rationale: str = ""
 ) -> str:
-    """Feedback on one answer.
-
-    Args:
-        policy: Whose definitions are told.
-        gold: Categories that the item violates.
-        decided: Categories that the answer flags, among the labelled ones.
-        outcome: Outcome of the answer.
-        error: Why there is no decision.
-        rationale: The model's own reason.
-    """
+    """Feedback on one answer."""
     right = f"The right answer: {_said(gold)}."
     if outcome in FALLBACK_OUTCOMES:
         why = f": {error}" if error else ""

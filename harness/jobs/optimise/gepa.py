@@ -157,13 +157,7 @@ def optimise(
 ) -> Found:
     """Search for better texts with GEPA.
 
-    Args:
-        objective: What is climbed.
-        reflect: The model that writes proposals.
-        max_answers: Most answers to judge; one to which too few are left is not begun.
-        minibatch: Items that one proposal is made from.
-        seed: Of GEPA's choices.
-        say: Is told what GEPA logs.
+    A proposal to which too few of ``max_answers`` are left is not begun; ``minibatch`` items make one.
 
     Raises:
         HarnessError: ``gepa`` is not installed, ``max_answers`` is too few for one proposal, or nothing better was

@@ -43,10 +43,7 @@ def check_destination(objective: Objective, path: Path | None, new_name: str | N
 def write_version(objective: Objective, texts: Mapping[str, str], path: str | Path | None = None) -> Loaded[Prompt]:
     """Write the prompt with these texts as its next version.
 
-    Args:
-        objective: What was optimised.
-        texts: The texts, as an optimiser gave them.
-        path: A file that is not there yet; beside the prompt, named after its version, for None.
+    ``path`` is a file that is not there yet; for None it lies beside the prompt, named after its version.
 
     Raises:
         HarnessError: They are the prompt's own, are no prompt, or the file is there.

@@ -30,15 +30,7 @@ def build_report(
     items_per_day: float = ITEMS_PER_DAY,
     review_seconds: float = REVIEW_SECONDS,
 ) -> ReportData:
-    """Everything the report says, as one tree.
-
-    Args:
-        source: Arrays, texts and results.
-        generated_at: Time of writing as text; the caller reads the clock.
-        version: Version of the harness.
-        items_per_day: Traffic of the production view.
-        review_seconds: Time a reviewer spends on one flagged item.
-    """
+    """Everything the report says, as one tree."""
     pairs: list[Pair] = [build_pair(source, comparison) for comparison in source.comparisons]
     if not pairs:
         pairs = [build_single(source, arm.id) for arm in source.arms]

@@ -49,11 +49,7 @@ MOST_SLICE_ROWS = 600
 def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
     """Draw one plot.
 
-    Args:
-        data: The report.
-        kind: A name in ``PLOTS``.
-        plot_format: png or svg.
-        metric: For the plots that show one metric.
+    ``kind`` is a name in ``PLOTS``.
 
     Raises:
         HarnessError: There is no such plot, or the report has no data for it.

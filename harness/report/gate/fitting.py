@@ -45,12 +45,7 @@ def fitted(
 ) -> str:
     """Head, blocks and foot as one text of at most ``limit``; where even head and foot are too long, the head alone.
 
-    Args:
-        head: Parts that always stand first.
-        blocks: Parts whose rows may be cut.
-        foot: Parts that always stand last.
-        limit: Largest size.
-        size: How the place where it is shown counts.
+    Rows of ``blocks`` may be cut; head and foot always stand. ``size`` counts as the place does where it is shown.
     """
     head, foot = [part for part in head if part], [part for part in foot if part]
     joint = size(JOINT)

@@ -37,10 +37,7 @@ class Banner:
 def run_banner(meta: RunMeta, candidates: Sequence[str], see: str | None = None) -> Banner | None:
     """The warning that a run which is not complete needs; None for a complete one.
 
-    Args:
-        meta: The run.
-        candidates: Those that are reported.
-        see: The command that shows it, where it needs more than the run's id.
+    ``see`` is the command that shows it, where it needs more than the run's id.
     """
     if meta.status == "complete":
         return None

@@ -77,14 +77,7 @@ class _Judged:
 
 
 def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_mode: TextMode) -> WeeklyData:
-    """Everything the report says.
-
-    Args:
-        source: Runs, summaries, texts.
-        generated_at: Time of writing as text; the caller reads the clock.
-        version: Version of the harness.
-        text_mode: How much of a text may be shown.
-    """
+    """Everything the report says."""
     run, candidate, week = source.run, source.candidate, source.week
     judged = _judged(source)
     names, rows, before, findings = judged.names, judged.rows, judged.before, judged.findings

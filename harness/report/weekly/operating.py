@@ -42,10 +42,7 @@ Scores = Mapping[str, Sequence[PointScore]]
 def operating_of(source: WeeklySource, about: Mapping[str, About], before: Run | None) -> tuple[OperatingRow, ...]:
     """The reported candidate at operating points, where any is asked for.
 
-    Args:
-        source: The weeks.
-        about: What the policy says about each category that is shown.
-        before: The run before, where it holds the same items.
+    ``before`` is the run before, where it holds the same items.
     """
     if not source.point_metrics:
         return ()

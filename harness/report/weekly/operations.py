@@ -126,13 +126,7 @@ def operations_of(
 ) -> Operations:
     """Workload, languages and appeals of a candidate.
 
-    Args:
-        run: This week's run.
-        candidate: Whose decisions.
-        summary: Of the run.
-        before: Week, run and summary of the run before; None without one.
-        traffic: Of a day.
-        is_comparable: Whether both runs rest on the same labels: else nothing is set before.
+    Nothing is set before where the two runs do not rest on the same labels (``is_comparable``).
     """
     known = before if is_comparable else None
     workload = _workload(run, candidate, summary, known, traffic)
