@@ -60,7 +60,6 @@ class ClassifierCandidate:
         path: ``package.module:callable``, for messages and the fingerprint.
         names: Names of its scores -> categories.
         single: The category of a callable that returns floats; None when it maps through a crosswalk or cannot.
-        inputs: Version of the package, for the fingerprint.
     """
 
     needs_text = True

@@ -26,7 +26,6 @@ class Guard:
 
     Attributes:
         form: Prompt file below ``guard_forms``, without its suffix.
-        source: Where its publisher prints form and categories.
         taxonomy: Names its answers use, with their meanings; empty where it judges the policy's own categories.
         fields: Further fields of the request for a category: what its chat template is told.
     """

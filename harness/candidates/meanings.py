@@ -51,7 +51,6 @@ class Meaning:
         kind: One of ``Kind``.
         status: HTTP status; of the error inside where a 2xx carries one.
         said: What the server said; shown only through ``reason``.
-        finish: The reason of ending.
     """
 
     kind: Kind

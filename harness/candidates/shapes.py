@@ -25,13 +25,10 @@ class Choice:
     """One answer, wherever its parts stood.
 
     Attributes:
-        text: What was said; empty when nothing was.
         finish: Why it ended, as the server says it; empty when it does not say.
         native_finish: Why it ended in the words of the server behind a router.
         reasoning: What was thought, where the server keeps it apart.
-        refusal: The refusal the server marked as one.
         tools: Names of tools the model called instead of answering, or beside it.
-        error: The error that stands inside the choice.
         is_filtered: Whether the server marks the content as stopped by its filter.
     """
 

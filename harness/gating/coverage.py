@@ -27,7 +27,6 @@ class LeftOut:
     """A check that is not part of the gate, and why.
 
     Attributes:
-        because: Why.
         is_gap: Whether the gate file asked for something that was not judged.
     """
 

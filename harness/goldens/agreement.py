@@ -123,7 +123,6 @@ class CategoryAgreement:
         cohen: Cohen's kappa of the two annotators that were asked for; None when none were.
         ordinal_alpha: Krippendorff's alpha of the grades at the ordinal level; None without grades.
         gold_majority: Share of items whose gold is the majority.
-        against_gold: Ids whose gold is not the majority.
         ceiling: Metric -> how well one annotator finds the majority of the others.
     """
 

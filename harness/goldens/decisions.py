@@ -111,11 +111,7 @@ def new_decision(action: Action, author: str, item: str, category: str, label: i
 
 
 class DecisionLog:
-    """The file of decisions. Appending is one write under a lock, on the disk before it returns.
-
-    Args:
-        path: The file; it need not exist yet.
-    """
+    """The file of decisions. Appending is one write under a lock, on the disk before it returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -29,7 +29,6 @@ class Wanted:
 
     Attributes:
         sample: How the sample is drawn; its strata get the recorded decision beside them.
-        columns: Where the pool holds what production decided.
         crosswalk: Taxonomy of the policy that the column of names speaks; None for the policy's own names.
         precision: Half-width of the flag rate, as a share; None takes the sample's size.
         baseline: Candidate that stands for "before" where nothing is recorded; None takes the eval's baseline.

@@ -36,11 +36,6 @@ class CheckReport:
     warnings: tuple[Remark, ...]
     skipped: tuple[Path, ...]
 
-    @property
-    def is_ok(self) -> bool:
-        """True when there are no errors; warnings do not count."""
-        return not self.errors
-
 
 def check_paths(
     paths: Sequence[str | Path] = (), *, root: Path | None = None, runs_dir: str | Path | None = None

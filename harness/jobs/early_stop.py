@@ -93,7 +93,6 @@ class SequentialReport:
     """What a run with early stopping came to.
 
     Attributes:
-        verdict: PASS, REGRESSION, INCONCLUSIVE, or INVALID.
         look: The look at which it ended, of ``n_looks``.
         n_items: Items asked, of ``n_items_in_set``.
         calls: Calls made, and calls that stopping saved.

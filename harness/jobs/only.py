@@ -46,7 +46,6 @@ class Pool:
     Attributes:
         labels: Gold, int8 (n_items, n_categories): 1, 0, or -1 missing.
         slices: Slice -> value -> positions of its items; made when it is first asked for.
-        where: What holds the items, for messages.
     """
 
     ids: Sequence[str]

@@ -35,7 +35,6 @@ class PromptDiff:
     Attributes:
         header: Fields of the front matter that differ: name -> before, after.
         examples: Few-shot examples before, after, removed and added.
-        bytes: Of the templates' text, before and after.
         is_same_version: Whether both say the same name and version over different texts.
     """
 

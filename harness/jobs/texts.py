@@ -98,11 +98,7 @@ def shown_text(item: Item) -> str | None:
 
 
 class Golden(NamedTuple):
-    """What a report takes from the golden set of its run, where that is at hand and texts may be shown.
-
-    Attributes:
-        pictures: The pictures of its items; None where there are none.
-    """
+    """What a report takes from the golden set of its run, where that is at hand and texts may be shown."""
 
     texts: Mapping[str, str | None]
     votes: VoteCounts | None = None

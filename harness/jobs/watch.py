@@ -65,11 +65,7 @@ class Turn:
 
 
 class Watch:
-    """Turns of one eval.
-
-    Args:
-        folder: Where the runs of this watch are put.
-    """
+    """Turns of one eval."""
 
     def __init__(
         self,

@@ -129,7 +129,6 @@ class CandidateEffect:
         views: The same by views; empty where they are not known.
         failed: Share of items of which it gives no usable decision.
         on_failure: What production does then.
-        n_answered: Items of the sample that were answered.
         cost_usd: Mean list price of an item; None where no answer has a price.
         n_unpriced: Answered rows whose price nobody knows.
         asks: Whether it asks a model, so that a missing price is not 0.

@@ -35,7 +35,6 @@ class ChosenBands:
     """The bands of one category.
 
     Attributes:
-        category: The category.
         below: Pass ``score < below``; minus infinity passes nothing.
         above: Remove ``score >= above``; infinite removes nothing.
         short: Per promise that could not be certified: its kind, its band (``passed``, ``removed``), the items it had,

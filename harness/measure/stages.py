@@ -37,11 +37,9 @@ class StageScore:
     """One stage of a cascade over a run.
 
     Attributes:
-        n_rows: Rows that the cascade was asked about.
         n_asked: Rows that reached the stage.
         decided: Share of the cascade's decisions on which it had the last word; a person's are those left to one.
         gain: What it flagged, over all categories.
-        categories: The same by category, where it flagged anything.
         calls: Requests that it made, answered from the journal or not.
         calls_saved: Requests it would have made more if it had been asked about every row; None when it makes none.
         cost_usd: List price of its answers; None where nobody knows it.

@@ -33,7 +33,6 @@ class HistoryRow:
         silent: Kinds whose text changed under the same version since the run before.
         values: (Category, metric) -> value with interval.
         before: The same of the run before over the same labels; empty without one.
-        note: What a person noted about the run.
     """
 
     meta: RunMeta

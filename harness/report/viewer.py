@@ -77,7 +77,6 @@ class Viewer:
     Attributes:
         reports_dir: Folder whose ``report.html`` and weekly pages are shown.
         work: A folder of the viewer's own, for the pages it makes.
-        load_source: How a run becomes a report source.
         text_mode: ``--text``; None for the default.
         load_item: How one item of a run is gathered; None shows no items.
     """

@@ -172,9 +172,7 @@ class Budget:
     not as money known to be spent.
 
     Args:
-        max_cost_usd: Most money of the run; None for no bound.
         max_tokens: Most tokens of the run, input and output together; None for no bound.
-        before: What earlier executions of the run took.
         book: Told what every call took, for the ledger.
     """
 

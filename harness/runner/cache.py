@@ -77,7 +77,6 @@ class ResponseCache:
 
     Args:
         path: The file; it and its folder are made when missing. The copy of a journal on a store is brought up to date.
-        now: Wall clock in UTC.
         behind: Another journal, whose answers count too; it is never written.
     """
 

@@ -23,8 +23,6 @@ class Deciding:
 
     Attributes:
         sought: The same as the journal knows it, once that was looked up.
-        answer: The end of it; None while it waits.
-        remaining_s: How long its calls may still take.
     """
 
     __slots__ = (

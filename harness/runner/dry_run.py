@@ -56,7 +56,6 @@ class CandidateEstimate:
         input_tokens: Expected tokens of the calls; ``cached_input_tokens`` of them from the provider's prompt cache.
         output_tokens: Expected tokens of the answers; ``reasoning_tokens`` of them are reasoning.
         cost_usd: None when a model it asks has no price.
-        is_lower_bound: Whether more may be asked, depending on answers.
         basis: What the tokens rest on: the weakest basis of the models it asks; None where nothing is to be asked.
     """
 

@@ -38,7 +38,6 @@ class EmbeddedTransport:
     """Sends calls for embedded models to their own servers, all others onward.
 
     Args:
-        inner: The transport that makes the HTTP calls.
         on_start: Called before a model is looked for and loaded.
         is_kept: Whether servers run on after the end: whoever makes many runs stops them.
     """

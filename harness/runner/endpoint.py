@@ -47,7 +47,6 @@ class Endpoint:
         query: Query string without the question mark; empty for none.
         price: US dollars per million tokens; None when nobody wrote it down.
         identity: What the cache knows the endpoint by: the address, or the weights of a local server.
-        proxy: Proxy of the calls; None for none.
         secrets: Values that ``redact`` removes.
         wire: Says a chat request in the provider's own language; None where that is chat completions.
     """

@@ -90,12 +90,8 @@ class Engine:
     """Runs candidates over items.
 
     Args:
-        candidates: In the order of the output.
         items: Gives a fresh iterator over the items of the run; called with the candidate's number.
-        repeats: Rows per item and candidate.
-        clock: Monotonic seconds.
         sleep: Waits; for the time that open calls are given when the run is stopped.
-        on_row: Called with every row that was decided.
         stop_alone: Candidates that end alone, and not the run, where none of their first answers can be used.
         grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
     """

@@ -47,10 +47,7 @@ class Surroundings:
     """What a run takes from the outside.
 
     Attributes:
-        clock: Monotonic seconds.
-        now: Wall clock in UTC.
         rng: Jitter of retries; no result depends on it.
-        stream: Where progress is shown; None for nowhere.
         transport: Makes the calls; None for aiohttp. It is closed at the end.
         grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
         takes_signals: Whether SIGINT, SIGTERM and SIGHUP end the run in order.

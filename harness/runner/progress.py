@@ -18,12 +18,9 @@ class Progress:
     """Counts rows and shows them.
 
     Args:
-        stream: Where to show them; None for nowhere.
-        clock: Monotonic seconds.
         cost: Gives the cost so far in US dollars.
         n_asking: Rows to come of candidates that ask a model; all of them for None. Rate and time left are of rows that
             take calls: rules and the journal answer thousands in no time.
-        slowed: Says what holds calls back; None for nothing.
         is_terminal: Whether ``stream`` can show a bar.
     """
 

@@ -75,14 +75,11 @@ class RunRequest:
 
     Attributes:
         eval: The resolved eval, of the chosen candidates; it becomes part of the run's id and of run.json.
-        candidates: Ready candidates, in the order of the output.
         endpoints: Endpoint of every model that a candidate may ask.
         inputs: Input files by kind: ``policy``, ``golden_set``, ``prompt:v1``, ``rules:r1``, ...
-        runs_dir: Folder or fsspec address of the runs.
         repeats: How often every item is put to every candidate.
         limit: Size of the fixed sample; None for all items.
         chosen: Positions of the only items to ask, in golden order; all for None. A sample is drawn among them.
-        only: How they were chosen, in words.
         is_batch: Whether models are asked in batches; no part of the id, since the records are the same.
         shard: The part of these items that this run asks; all for None.
         known_part: What ``part`` gives, where somebody has found it already for all shards at once.
@@ -205,15 +202,11 @@ class RunSummary:
         unknown_calls: Calls of this execution whose cost nobody told: the answer does not say what it used, or never
             came, or its model has no price.
         unpriced_calls: Those of them whose model has no price.
-        unknown_usd: What these may have cost at most.
         spent_before_usd: What earlier executions of the run have spent, with what theirs may have cost at most.
-        errors: Rows that were asked and got no answer.
         reason: Why the run is incomplete: ``interrupted``, ``budget``, or a sentence.
         stopped: Candidates that ended alone, where the run is incomplete for nothing else.
         failures: Per candidate with failed answers, the commonest outcomes with their reasons.
         examples: Per candidate without one usable answer, what came back once.
-        whole: The run that it is a shard of.
-        warning: What is to be said beside the result.
         is_reused: Whether the run was complete already, and nothing was done.
         error_reasons: Per candidate with error rows, the most frequent reasons and how many rows each has.
         answers_cost_usd: List price of all answers of the run, those from the journal included; None without a price.

@@ -61,11 +61,7 @@ class Transport(Protocol):
 
 
 class AiohttpTransport:
-    """HTTP over one aiohttp session: no redirects, no cookies, no proxies but the endpoint's own.
-
-    Args:
-        clock: Monotonic seconds, for the latency of calls.
-    """
+    """HTTP over one aiohttp session: no redirects, no cookies, no proxies but the endpoint's own."""
 
     def __init__(self, concurrency: int, clock: Callable[[], float]) -> None:
         self._concurrency = concurrency

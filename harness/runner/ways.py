@@ -24,8 +24,6 @@ class Live:
 
     Attributes:
         endpoints: Endpoints as the caller of requests is to treat them.
-        transport: What brings it answers.
-        budget: What it holds money back from.
     """
 
     def __init__(self, endpoints: Mapping[str, Endpoint], transport: Transport, budget: Budget) -> None:

@@ -28,7 +28,6 @@ class Columns:
     """Collects rows of one candidate and hands them on as record batches.
 
     Args:
-        categories: Categories of the golden set: the columns.
         unlabelled: The policy's other categories. An answer may decide them, but nobody can score that: it is left out.
     """
 

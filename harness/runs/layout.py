@@ -55,7 +55,6 @@ class CandidateRows:
         latency_ms: Latency of the answer when it was first given, float64; NaN for none.
         tokens: ``input_tokens``, ``cached_tokens`` and ``output_tokens``, int64 (n_items, n_repeats).
         cost_usd: List price of the answers, float64; NaN where no price is known.
-        is_cached: Whether the answers came from the response cache.
         to_person: Decisions that are left to a person, bool, the shape of ``y_pred``; None where there are none.
     """
 

@@ -57,7 +57,6 @@ class Run:
         meta: Content of its run.json, about all of its items.
         part: Items to show; ``gate`` for None when the eval has a split, else ``all``.
         chosen: Positions of the only items to show, whatever the part; all for None.
-        only: How these were chosen, in words.
     """
 
     def __init__(

@@ -47,8 +47,6 @@ class RunWriter:
     """The folder of one run in the making.
 
     Args:
-        runs_dir: Local folder or fsspec address of the runs.
-        candidates: Ids in the order of the output.
         unlabelled: Categories of the policy that the golden set does not label: decided, but not stored.
         is_shard: Whether it is a part of another run, whose items say where they stand in that.
     """

@@ -283,7 +283,7 @@ def test_voters_are_asked_side_by_side():
 def test_faults_of_votes_and_bands_are_found_before_a_run(tmp_path, candidate, found):
     text = EVAL.replace("  clf:", f"  new: {candidate}\n  clf:")
     report = check_paths([write_project(tmp_path, eval=text)])
-    assert report.is_ok is (found is None), report.errors
+    assert (not report.errors) is (found is None), report.errors
     if found:
         assert found in "\n".join(map(str, report.errors))
 

@@ -228,4 +228,4 @@ def test_a_policy_and_items_that_changed_under_their_version_are_named_too(ran):
 def test_a_damaged_run_does_not_keep_check_from_its_work(ran, damage):
     folder, runs, run_id = ran
     (runs / run_id / "run.json").write_text(damage)
-    assert check_paths([folder], runs_dir=runs).is_ok
+    assert not check_paths([folder], runs_dir=runs).errors

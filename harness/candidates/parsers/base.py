@@ -73,7 +73,6 @@ class Parser:
         version: Part of a candidate's fingerprint; goes up when an answer may be read differently.
         wants_logprobs: Whether scores come from the log probabilities of the answer's first token.
         needs_one_category: Whether an answer can only speak about one category.
-        needs_crosswalk: Whether answers use codes of their own taxonomy.
     """
 
     parse: Callable[[str, ParseContext], Parsed]

@@ -26,9 +26,7 @@ class ControlEvidence:
 
     Attributes:
         asks_same_model: Whether it asks every model that the candidate asks, at the same endpoint.
-        calls_model: Whether it calls any model at all.
         n_asked_again: Its rows of this week that were asked anew, not read from the journal.
-        moved: What moved in it, as phrases.
         identical: Whether it decided every item as before; None where the items differ.
     """
 
@@ -47,8 +45,6 @@ class CauseEvidence:
     Attributes:
         behind: What stands behind the decisions: a model, a system that was recorded, or only what is ours.
         ours: Our own changes since the run before, as phrases.
-        labels: Changes of the golden set, as phrases.
-        samples: Changes of the sample of items, as phrases.
         control: The control; None when there is none in both weeks.
     """
 

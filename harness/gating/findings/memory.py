@@ -36,7 +36,6 @@ class Slide:
     Attributes:
         since: Last week before the figure began to fall.
         before: Pooled value of the weeks up to that one.
-        weeks: Those weeks.
         q_value: How sure it is, after the correction of the week's family.
     """
 

@@ -93,7 +93,6 @@ class PairEvidence:
         lost: Categories that the baseline decides and the candidate does not.
         decides: Whether the candidate decides on any item of any category.
         broken: (run id, status) of runs that are not complete.
-        checks: Checks of the gate that did not pass.
     """
 
     baseline: str | None

@@ -34,12 +34,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ReviewServer:
-    """One process, one review, one secret link for each reviewer.
-
-    Args:
-        session: The review.
-        reviewers: Who decides; each gets a link.
-    """
+    """One process, one review, one secret link for each reviewer."""
 
     def __init__(self, session: Session, reviewers: tuple[str, ...]) -> None:
         self._session = session

@@ -85,7 +85,6 @@ class Objective:
     """The dev part of an eval as an objective; close it, or use it in a ``with``, where its model is the embedded one.
 
     Args:
-        loaded: The eval; it declares a split.
         name: The candidate whose prompt is optimised; the only one with a prompt for None.
         metric: What one answer is worth: a name of ``METRICS``.
         options: As for a run; ``limit`` and ``is_balanced`` draw from the dev part, ``max_cost_usd`` and

@@ -32,8 +32,6 @@ class Writer:
     Attributes:
         failure: Why the search must end; None while it need not.
         unusable: What was wrong with the last answer that held no proposal; None where each did.
-        n_asked: How often proposals were asked for.
-        n_unusable: How often what came was none.
     """
 
     def __init__(self, reflect: Reflect) -> None:

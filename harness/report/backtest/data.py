@@ -20,10 +20,8 @@ class Backtest:
         before: What the candidates are set against: the recorded decisions, or a candidate.
         allocation: How the sample was shared out over the strata.
         pilot: Items of the pilot that chose its size; None where nobody asked for a precision.
-        spent: What its last execution cost and called.
         sizes: Candidate -> what a precision takes; None where it is undefined.
         decided_before: Column -> decision of each item of the sample before.
-        files: Names of the pool's files.
         names: Category -> its name, where the policy gives one.
     """
 

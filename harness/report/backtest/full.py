@@ -33,8 +33,6 @@ class FullPass:
     Attributes:
         counts: Candidate -> column -> counts; only items that both sides decide.
         n_unanswered: Candidate -> items without an answer.
-        left_out: Rows that are no items, by reason.
-        cost_usd: What the calls of this execution cost.
         reason: Why it stopped before the end; None when it did not.
         names: Category -> its name, where the policy gives one.
     """

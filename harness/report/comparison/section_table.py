@@ -34,7 +34,6 @@ class Section:
 
     Attributes:
         link: Its name among the links at the top of the page.
-        lead: What it holds, in a sentence or two.
         tables: Its tables; a section without any is left out.
     """
 

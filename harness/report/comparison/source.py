@@ -43,7 +43,6 @@ class Arm:
         reasons: Per item, why the answer is not usable or is missing; None when nothing failed.
         cost_usd: Price per item, NaN unknown; None when nothing has a price.
         n_flagged: Repeats that flagged, int (n_items, n_categories); None where items were asked once.
-        run_id: The run its rows are of.
         makes_calls: Whether asking it costs something, known or not; a rule set costs nothing.
     """
 
@@ -76,7 +75,6 @@ class InputText:
 
     Attributes:
         kind: What it is: prompt, rules, policy, model.
-        name: Name for readers, usually the file's.
     """
 
     kind: str

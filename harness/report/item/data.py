@@ -107,7 +107,6 @@ class ItemSheet:
         labels: Category -> 1, 0 or None (nobody labelled it).
         votes: One mapping for each annotator: name and what they said.
         definitions: Category -> name and definition under the policy of the run.
-        notes: What is not at hand, in words.
     """
 
     run_id: str

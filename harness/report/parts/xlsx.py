@@ -75,7 +75,6 @@ class Chart:
     """A native chart of a sheet's own rows, right of its table.
 
     Attributes:
-        title: The finding that it shows.
         kind: Lines over the rows, or bars side by side.
         columns: Positions of the columns that are drawn, from 0.
         rows: So many of the first rows; 0 for all.

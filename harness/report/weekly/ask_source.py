@@ -31,9 +31,6 @@ class AskSource:
         ack: The command that answers for an open finding, up to its key.
         names: Category id -> name.
         findings: All findings of the week; those of slices become asks here.
-        operations: Workload, languages, appeals.
-        max_error_rate: Most failed rows that a run may have.
-        has_own_change: Whether an input of the candidate changed.
         still_open: Falls of the weeks before that nobody repaired or answers for.
         errors: Category, metric, slice -> items behind its errors now.
         newly: Category, metric, slice -> items newly wrong.

@@ -30,12 +30,8 @@ class Before:
 
     Attributes:
         week: Its week; None in the first one.
-        run: The run; likewise.
-        is_comparable: Whether both rest on the same labels.
         pair: The candidate against itself; None where that cannot be told.
         shared: The run, the candidate, and where in both runs the shared items are; None without any.
-        splits: A change of labels taken apart.
-        n_split: Items that this rests on.
     """
 
     week: str | None = None

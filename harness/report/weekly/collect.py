@@ -43,20 +43,16 @@ class WeeklySource:
 
     Attributes:
         by_week: Weeks with runs, oldest first, the reported one last.
-        control: The frozen control; None without one.
         control_note: Why this control, or why none.
         summaries: Run id -> summary.
-        previous: The run before it, with its week.
         control_previous: The control's run of the week of ``previous``.
         unusable: Whole runs of this week (and later ones, where no week was chosen) that are incomplete or invalid, and
             that no later run made good.
         missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
         first_week: First week in which this golden-set version was run.
         votes: Agreement, teams and disputes, where the golden set has votes.
-        damaged: Run folders that cannot be read, and why.
         traffic: Items of a day and time of a review, for the workload.
         remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
-        moves: What moved on pairs in those weeks.
         followed: Run id -> figures by slice, of the slices in which something fell.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
         points: Run id -> category -> the candidate at each operating point, of the weeks shown.

@@ -26,8 +26,6 @@ class Asked:
 
     Attributes:
         runs_dir: Where the runs lie; None where commands look for them anyway.
-        week: The week, where one was chosen.
-        golden: The card of the golden set, likewise.
         production: The series of production figures; empty where the project declares it.
         options: Further options of the report, each a flag and its value.
     """

@@ -258,8 +258,6 @@ class Engineering:
         costs: Reported candidate over the weeks, oldest first.
         reasons: Reason of an error -> rows, in the reported run.
         calls: Calls of the reported run, over all its candidates.
-        cached: Answers of it that came from the journal.
-        retries: Calls repeated.
         commands: What it does -> command.
     """
 
@@ -283,9 +281,7 @@ class Ask:
 
     Attributes:
         rank: 0 is the most urgent.
-        text: What to do, and why.
         category: Category that it is about; None for none.
-        function: Whose part of the report it belongs to.
         since: Week in which what it is about began; None for this week.
         due: ISO date.
         is_overdue: Whether that has passed when the report of the week is read.

@@ -40,7 +40,6 @@ class Cluster:
     Attributes:
         kind: A key of ``KIND_NAMES``.
         n_new: Errors that were none before; all errors where nothing can be compared.
-        n_gone: Errors of before that are none now.
         n_items: Items that could show this error.
         q_value: Of the test that more are new than gone; NaN where nothing can be compared.
         stands_out: It, or one of its parts, is more than chance explains.

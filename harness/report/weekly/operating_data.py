@@ -38,9 +38,7 @@ class OperatingRow:
         title: ``Recall at precision 90%``.
         weeks: Its weeks, oldest first, the reported one last.
         since: Week of the run before, where both give scores for the same items.
-        difference: Against it, item by item.
         p_holm: After Holm over all that are tested; NaN where the difference is for reading.
-        is_moved: Whether it is proven.
     """
 
     category: str

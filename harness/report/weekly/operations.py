@@ -62,9 +62,7 @@ class Workload:
     """A day of traffic before and after.
 
     Attributes:
-        traffic: Items a day and seconds a review.
         since: Week of the run before; None without one.
-        rows: Categories whose prevalence the policy states.
         before: The same in the run before; None where it cannot tell all of them.
         unknown: Names of the categories without a stated prevalence: not in any total.
     """

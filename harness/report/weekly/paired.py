@@ -67,8 +67,6 @@ class Pair:
     """The candidate against itself in the run before.
 
     Attributes:
-        before: The run before, by the labels of now.
-        run: This week's run, over the same items.
         n_shared: Items that both runs hold, where golden set, policy or categories differ; None for all.
     """
 

@@ -83,8 +83,6 @@ class Production:
 
     Attributes:
         weeks: Every week from the first sample shown to the reported week, with or without one.
-        missing: Those without.
-        series: Figures, the overall ones first.
         unknown: Categories of the series that the policy does not have.
     """
 

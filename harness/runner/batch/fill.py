@@ -75,11 +75,7 @@ class BatchAnswers:
 
 
 class BatchFill:
-    """The batches of one run.
-
-    Args:
-        stopped: Set when the run is to end.
-    """
+    """The batches of one run."""
 
     def __init__(
         self,

@@ -47,7 +47,6 @@ class Brought:
     """What a batch has brought.
 
     Attributes:
-        answers: To be kept in the journal.
         given: For the run at hand only: refusals of single requests, blocks, and reasons why there is no answer.
         expired: Requests that nobody began in time, or that stand in no file: they may be asked once more.
         spent: Money of all of it.

@@ -43,9 +43,7 @@ class Desk:
     """Grants calls and money.
 
     Args:
-        max_cost_usd: Most money of the whole run; None for no bound.
         spent: What each part has spent in earlier executions, by its number.
-        clock: Monotonic seconds.
     """
 
     def __init__(
