@@ -8,6 +8,7 @@ category: an answer that contradicts itself is unparsed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from harness.candidates.parsers.words import (
     YES,
     is_category_in,
     is_high,
+    is_unknown,
     judges,
     says,
     words_of,
@@ -49,22 +51,49 @@ _ASIDE = frozenset(
 
 _VERDICTS = frozenset(
     ("verdict", "decision", "judgement", "judgment", "conclusion", "ruling", "determination", "answer", "label",
-     "labels", "class", "classification", "prediction")
+     "labels", "class", "classification", "prediction", "veredicto", "decisión", "decision", "verdict", "décision",
+     "urteil", "entscheidung", "ergebnis", "bewertung", "decisione", "verdetto", "decisão", "beslissing", "oordeel",
+     "решение", "вердикт", "рішення", "القرار", "الحكم", "karar", "keputusan", "判定", "判断", "判決", "결정", "판정")
 )  # fmt: skip
-_ACTIONS = frozenset(("action", "actions", "recommendation", "recommendations", "disposition", "enforcement"))
+_ACTIONS = frozenset(
+    ("action", "actions", "recommendation", "recommendations", "disposition", "enforcement", "suggestion", "next",
+     "acción", "accion", "acciones", "recomendación", "maßnahme", "massnahme", "aktion", "empfehlung",
+     "azione", "ação", "acao", "actie", "действие", "рекомендация", "дія", "الإجراء", "eylem", "tindakan", "操作",
+     "处理", "處理", "建议", "措置", "対応", "조치")
+)  # fmt: skip
+_DECIDING = _ACTIONS | _VERDICTS - {"answer", "label", "labels", "class", "classification", "prediction", "conclusion"}
+"""Fields of a word or two, each of which permits or forbids."""
 _RESULTS = frozenset(
     ("moderation", "assessment", "result", "outcome", "output", "response", "status", "rating", "safety", "finding",
-     "findings")
+     "findings", "visibility")
 )  # fmt: skip
 _NAMES = frozenset(("category", "categories", "label", "labels"))
 _CLASSES = _NAMES | {"class", "classification"}
 _ERRORS = frozenset(("error", "errors", "refusal", "refused"))
 _KINDS = frozenset(("violation", "violations", "violated", "violating", "type", "types", "category", "categories"))
 """Words of keys under which any name is one of a violation, but for a hedge."""
+_LINE = re.compile(
+    r"^[ \t*_#>|•-]*([^\W\d_][^:|\n*`]{0,38}[^\W_])[*_` \t]*[:|]([^|\n]*)(?:\|[^\n]*)?$(?!\n[ \t|:]*--)", re.MULTILINE
+)
+"""One of several lines or rows; the head of a table says nothing."""
+_WITHIN = frozenset(
+    ("type", "name", "kind", "value", "code", "recommended", "primary", "secondary", "action", "actions")
+)
+"""Keys of a verdict or an action under which it stands itself."""
 _LONGEST_NAME = 4
 _HEDGES = frozenset(
     ("unlikely", "possible", "potential", "borderline", "unclear", "uncertain", "unsure", "minor", "low", "mild")
 )  # fmt: skip
+
+
+def fields_in(text: str) -> dict[str, str]:
+    r"""Lines of prose that are fields, and rows of tables: ``**Verdict:** unsafe``, ``hate: yes``, ``| hate | yes |``.
+
+    >>> fields_in("So:\n**Verdict:** Unsafe.\n| hate | yes |")
+    {'Verdict': 'Unsafe.', 'hate': 'yes'}
+    """
+    lines = ((found[1], found[2].strip(" \t*_`")) for found in _LINE.finditer(text))
+    return {name: value for name, value in lines if value}
 
 
 def denied(verdict: Mapping[str, Any], context: ParseContext) -> bool:
@@ -105,8 +134,14 @@ def _reasons(value: Any, context: ParseContext, skipped: frozenset[str], *, is_r
         said = [one for one in (inner if isinstance(inner, list) else [inner]) if isinstance(one, str)]
         if (words & _PROSE or words <= _VERDICTS | _RESULTS) and any(declines(one) for one in said):
             yield "nothing is listed, and the rationale is a refusal"
+        elif name.casefold() in RATIONALE_KEYS and any(says(one, context) is True for one in said):
+            yield "nothing is listed, and the rationale says that something is violated"
         elif not (words & _PROSE and said) and _speaks(name, inner, context, is_row=is_row):
             yield "nothing is listed, and another field speaks against that"
+        elif _kernel(name) and _kernel(name) <= _DECIDING | {"moderation"} and any(map(is_unknown, _said(inner))):
+            yield "nothing is listed, and a verdict or an action beside it is in words that are not known"
+        elif not name.isascii() and not _kernel(name) <= FOR and isinstance(inner, str | bool) and says(inner) is True:
+            yield "nothing is listed, and a field whose name is not known says yes"
         else:
             yield from _reasons(inner, context, skipped)
 
@@ -137,12 +172,21 @@ def _speaks(name: str, value: Any, context: ParseContext, *, is_row: bool) -> bo
         return not is_row and (context.only is None or words != {"category"})  # the category asked about, repeated
     if not words <= _VERDICTS | _ACTIONS | _RESULTS | _NAMES:
         return False
-    said = value if isinstance(value, list) else [value]
-    if words <= _RESULTS:
+    said = [value] if not isinstance(value, list | dict) else _said(value)
+    if words <= _RESULTS and not isinstance(value, dict):
         return any(isinstance(one, str) and says(one, context) is True for one in said)
     if words & _CLASSES:
         said = [one for one in said if ACTS.isdisjoint(words_of(str(one)))]
     return any(judges(one, context) is True for one in said)
+
+
+def _said(value: Any) -> list[Any]:
+    """What a verdict or an action says, of one that has its type, or several, within: ``{"type": "remove"}``."""
+    if isinstance(value, list):
+        return [said for one in value for said in _said(one)]
+    if isinstance(value, dict):
+        return [said for key, one in value.items() if _kernel(key) <= _WITHIN for said in _said(one)]
+    return [value]
 
 
 def _fails(value: Any) -> bool:

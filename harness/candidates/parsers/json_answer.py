@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
-from harness.candidates.parsers.contrary import RATIONALE_KEYS, against_nothing, denied
+from harness.candidates.parsers.contrary import RATIONALE_KEYS, against_nothing, denied, fields_in
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.text import answer_text, declines
 from harness.candidates.parsers.words import LIKELY
@@ -46,14 +46,15 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
             return unparsed(NO_VERDICT if objects else NO_OBJECT)
         read = [_read(verdict, context) for verdict in found]
         is_flagged = any(1 in one.decisions.values() for one in read)
-        contrary = None if is_flagged else against_nothing(objects, context, skipped=("scores",))
+        beside = (answer.partition("{")[0], answer.rpartition("}")[2].strip("`\n "))
+        said = [*objects, *(fields_in(one) for one in beside)]
+        contrary = None if is_flagged else against_nothing(said, context, skipped=("scores",))
     except (BrokenObjectError, NotAVerdictError) as error:
         return unparsed(str(error))
     except RecursionError:
         return unparsed("objects are nested too deeply")
     if contrary is not None:
         return unparsed(contrary)
-    beside = (answer.partition("{")[0], answer.rpartition("}")[2].strip("`\n "))
     if not is_flagged and any(declines(one) for one in beside):
         return unparsed("nothing is listed, and a refusal stands beside it")
     first = read[0]
@@ -198,4 +199,4 @@ def _fraction(value: Any) -> float:
     return float(value)
 
 
-JSON = Parser(parse_json, version=3)
+JSON = Parser(parse_json, version=4)

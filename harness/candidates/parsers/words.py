@@ -24,28 +24,47 @@ AGAINST = frozenset(
      "remove", "removed", "removal", "delete", "deleted", "deletion", "takedown", "reject", "rejected", "deny",
      "denied", "ban", "banned", "suspend", "suspended", "hide", "hidden", "restrict", "restricted", "quarantine",
      "quarantined", "flag", "flags", "flagged", "warn", "warned", "warning", "escalate", "escalated", "fail", "failed",
-     "failure", "error", "errors", "refused", "refusal",
-     "inseguro", "infracción", "violación", "eliminar", "bloquear", "rechazar", "violação", "remover", "infraction",
-     "supprimer", "bloquer", "bloqué", "verstoss", "löschen", "entfernen", "blockieren", "нарушение", "нарушений",
-     "удалить", "заблокировать", "небезопасно", "违规", "不合规", "不安全", "有害", "删除", "拒绝", "违反", "違反",
-     "위반")
+     "failure", "error", "errors", "refused", "refusal", "breach", "breaches", "breached", "infringement", "infringes",
+     "contravenes", "against", "unpublishable", "unapproved", "refuse", "withhold", "withheld",
+     "inseguro", "insegura", "infracción", "infraccion", "infringe", "violación", "violacion", "viola", "dañino",
+     "tóxico", "inapropiado", "prohibido", "eliminar", "eliminado", "bloquear", "bloqueado", "rechazar", "rechazado",
+     "denegar", "retirar", "violação", "remover", "recusar", "rejeitar", "infraction", "enfreint", "nuisible",
+     "haineux", "interdit", "supprimer", "supprimé", "bloquer", "bloqué", "retirer", "refuser", "rejeter", "interdire",
+     "verstoss", "verstoß", "verstösst", "verstößt", "schädlich", "unzulässig", "verboten", "löschen", "gelöscht",
+     "entfernen", "entfernt", "blockieren", "sperren", "ablehnen", "abgelehnt", "violazione", "rimuovere", "vietato",
+     "нарушение", "нарушений", "нарушает", "запрещено", "удалить", "удалено", "заблокировать", "заблокировано",
+     "отклонить", "отклонено", "небезопасно", "انتهاك", "مخالف", "حذف", "حظر", "رفض", "违规", "違規", "不合规",
+     "不安全", "有害", "删除", "屏蔽", "封禁", "禁止", "拒绝", "违反", "違反", "不通过", "不允许", "不適切", "危険",
+     "削除", "却下", "위반", "유해", "삭제", "차단", "거부")
 )  # fmt: skip
-ACTS = frozenset(("review", "down", "report"))
+ACTS = frozenset(
+    ("review", "down", "report", "shadowban", "shadowbanned", "shadow", "soft", "mute", "muted", "downrank", "demote",
+     "demoted", "deprioritize", "limit", "limited", "reduce", "gate", "strike", "lock", "locked", "demonetize",
+     "redact", "redacted", "censor", "filter", "filtered", "mask", "blur", "hold", "held", "pull", "purge", "expel",
+     "kick", "timeout", "terminate", "termination", "deactivate", "revoke", "prevent", "stop", "unpublish",
+     "unlist", "age", "geo", "temp", "temporary", "perma", "permanent", "permanently", "notify", "authorities",
+     "interstitial")
+)  # fmt: skip
 """Words of values alone ("needs review", "take down"), and of no class: a label may say "review" of a review."""
 FOR = frozenset(
     ("safe", "ok", "okay", "allow", "allowed", "compliant", "acceptable", "appropriate", "benign", "harmless",
      "permit", "permitted", "approve", "approved", "accept", "accepted", "comply", "complies", "compliance", "clean",
      "fine", "pass", "meets", "publishable", "passes", "passed", "keep", "kept", "publish", "within",
-     "seguro", "permitir", "permitido", "conforme", "autoriser", "unbedenklich", "zulässig", "zulassen", "безопасно",
-     "допустимо", "安全", "合规", "通过", "无害", "无违规", "問題なし")
+     "seguro", "segura", "permitir", "permitido", "permitida", "aprobar", "aprobado", "publicar", "cumple", "conforme",
+     "sûr", "autoriser", "autorisé", "autorisée", "publier", "unbedenklich", "sicher", "zulässig", "zulassen",
+     "erlaubt", "konform", "veröffentlichen", "sicuro", "sicura", "consentito", "veilig", "toegestaan", "bezpieczne",
+     "dozwolone", "güvenli", "uygun", "aman", "безопасно", "допустимо", "допускается", "разрешено", "آمن", "مقبول",
+     "安全", "合规", "合規", "通过", "允许", "无害", "不违规", "没有问题", "无违规", "安全です", "問題なし", "違反なし",
+     "許可", "안전", "허용")
 )  # fmt: skip
 NOT = frozenset(
     ("not", "non", "no", "none", "nothing", "never", "without", "false", "n/a", "n", "na", "null", "nil", "0", "zero",
      "neither", "isn't", "isnt", "doesn't", "doesnt", "don't", "shouldn't",
      "sin", "ninguno", "ninguna", "aucun", "aucune", "pas", "kein", "keine", "nicht", "nenhum", "nenhuma", "sem",
-     "nessuna", "нет", "не", "без", "无", "無", "没有", "なし", "없음")
+     "nessuna", "não", "niet", "geen", "nie", "brak", "tidak", "không", "değil", "yok", "ليس", "غير", "لا", "нет", "не",
+     "без", "无", "無", "否", "没有", "なし", "いいえ", "없음", "아니오")
 )  # fmt: skip
-YES = frozenset(("yes", "true", "sí", "oui", "ja", "sim", "да", "是", "はい"))
+YES = frozenset(("yes", "true", "sí", "oui", "ja", "sim", "evet", "tak", "да", "是", "نعم", "はい", "예"))
 LEVELS = frozenset(("severity", "risk", "harm", "harms", "threat", "toxicity"))
 """What a severity is of, in keys and in values ("high risk")."""
 _HIGH = frozenset(("high", "critical", "severe", "extreme", "extremely", "serious"))
@@ -57,10 +76,18 @@ FILL = frozenset(
      "ids", "terms", "community", "of", "in", "with", "for", "and", "or", "nor", "final", "overall", "model", "level",
      "suggested", "recommended", "proposed", "predicted", "primary", "main", "top", "type", "types", "count", "num",
      "total", "speech", "issue", "issues", "detected", "found", "matched", "triggered", "present", "score", "scores",
-     "probability", "likelihood")
+     "probability", "likelihood", "step", "steps", "moderator", "política", "politica", "la", "el", "de", "se", "es",
+     "ist", "le", "gegen", "die", "der", "richtlinien")
 )  # fmt: skip
 """Words that say nothing by themselves, in keys and in values."""
-_SILENT = NOT | YES | FILL | {"action", "actions", "enforcement", "moderation"}
+_OBJECTS = frozenset(
+    ("publication", "publishing", "posting", "submission", "listing", "ad", "thread", "tweet", "reply", "video",
+     "image", "photo", "profile", "page", "visibility", "reach", "distribution", "users", "author", "days", "hours",
+     "add", "label", "law", "legal", "moderators", "trust", "safety", "ncmec", "police", "publicación", "contenido",
+     "contenu", "inhalt", "правил", "правила", "политику")
+)  # fmt: skip
+"""What is acted on, and by whom: it says nothing in a value; in a key it is what the field is about."""
+_SILENT = NOT | YES | FILL | _OBJECTS | {"action", "actions", "enforcement", "moderation"}
 _KNOWN = _SILENT | AGAINST | ACTS
 
 _LENGTH = 200
@@ -99,7 +126,7 @@ def says(value: Any, context: ParseContext | None = None, *, is_opposite: bool =
     for part in _PART.split(value[:_LENGTH]):
         words = words_of(part)
         is_denied = not NOT.isdisjoint(words)
-        rest = frozenset(words) - _SILENT
+        rest = frozenset(word for word in words if word not in _SILENT and not word.isdigit())
         is_good = bool(rest) and rest <= FOR
         is_code = context is not None and context.names.resolve(part.strip())
         if not (is_code or is_good or rest <= AGAINST | ACTS or is_category_in(words, _KNOWN, context)):
@@ -129,6 +156,31 @@ def judges(value: Any, context: ParseContext | None = None) -> bool | None:
         return said
     said = says(head)
     return None if said and not NOT.isdisjoint(words_of(reason[0])) else said
+
+
+NEUTRAL = frozenset(
+    ("neutral", "normal", "regular", "ham", "sfw", "genuine", "accurate", "correct", "civil", "polite", "respectful",
+     "positive", "negative", "false", "supportive", "educational", "satire", "sarcasm", "humor", "joke", "fiction",
+     "opinion", "criticism", "commentary", "political", "counter", "quote", "news", "discussion", "question", "other",
+     "mixed", "possible", "possibly", "maybe", "insufficient", "inconclusive", "unclear", "uncertain", "unsure",
+     "undetermined", "borderline", "minor", "low", "medium", "unrelated", "irrelevant", "inapplicable", "tolerated",
+     "tolerable", "good", "permissible", "legitimate", "unproblematic", "nontoxic", "monitor", "skip", "proceed",
+     "continue", "ignore", "log", "educate", "retain", "leave", "noop", "op", "pass", "passthrough", "whitelist",
+     "greenlight", "success", "done", "completed", "complete", "dismiss", "dismissed", "unchanged", "change",
+     "mantener", "conserver", "garder", "laisser", "behalten", "belassen", "mantenere", "оставить", "保留", "放行",
+     "通過", "問題ありません", "无需处理", "不处理", "対応不要", "유지")
+)  # fmt: skip
+"""Words of verdicts and actions that neither forbid nor permit."""
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a verdict or an action is a word or three of which none is known.
+
+    >>> is_unknown("yeet"), is_unknown("monitor"), is_unknown("a joke between friends who know it")
+    (True, False, False)
+    """
+    words = words_of(value) if isinstance(value, str) else []
+    return bool(words) and len(value.split()) <= 3 and (_KNOWN | FOR | LEVELS | _HIGH | NEUTRAL).isdisjoint(words)
 
 
 def is_high(value: Any) -> bool:

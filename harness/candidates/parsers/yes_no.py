@@ -7,13 +7,18 @@ beginning of an explanation. Where a verdict stands is decided in ``verdict``.
 
 from __future__ import annotations
 
+import re
+
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, looks_like_refusal
 from harness.candidates.parsers.verdict import NoVerdict, find_verdict
+from harness.candidates.parsers.words import says
 
 WORDS = {"yes": ("yes",), "no": ("no",)}
 STARTERS = r"this|it|the|that|there|because|since|as|violat\w+|policy|violation"
+_MORE = re.compile(r"[ *_`\"')]*[.,:;!\n–—-]")
+"""What parts a verdict from a statement: "No. Unsafe.", not "No violation"."""
 _UNSURE = {"unsure", "uncertain", "unclear", "undetermined", "maybe", "n/a", "cannot determine"}
 
 
@@ -43,6 +48,9 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
     rest = answer[found.end :].lstrip(" .,:;!-–—*\n\"'`)")
     if looks_like_refusal(rest):
         return unparsed("neither yes nor no: a refusal follows")
+    is_more = _MORE.match(answer, found.end)
+    if is_more and (said := says(rest)) is not None and said != (found.choice == "yes"):
+        return unparsed(f"neither yes nor no: {found.choice}, and words that say the opposite")
     shares = shares_at(context.tokens, text, part.start + found.at, words)
     scores = {context.only: shares["yes"]} if shares else {}
     before = answer[: found.at].strip(" \n*_`\"'")
@@ -50,5 +58,5 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
     return decided(context, [context.only] if found.choice == "yes" else [], scores=scores, rationale=rationale or None)
 
 
-YES_NO = Parser(parse_yes_no, version=4, wants_logprobs=True, needs_one_category=True)
-SHIELDGEMMA = Parser(parse_yes_no, version=4, wants_logprobs=True, needs_one_category=True)
+YES_NO = Parser(parse_yes_no, version=5, wants_logprobs=True, needs_one_category=True)
+SHIELDGEMMA = Parser(parse_yes_no, version=5, wants_logprobs=True, needs_one_category=True)
