@@ -102,7 +102,7 @@ def command(
     from harness.jobs.thresholds import write_bands
 
     path, warnings = write_bands(run, name, new_name, chosen.categories, eval_path)
-    note_added(new_name, path, warnings)
+    note_added(new_name, path, warnings, runs_dir)
 
 
 def _goals(run: Run, texts: tuple[str, ...]) -> dict[str, list[BandGoal]]:

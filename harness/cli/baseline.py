@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def set_command(
         return
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     click.echo(f"Promoted {chosen} of run {run.meta.run_id}: {folder.as_posix()} ({size / 1000:,.0f} kB)")
-    click.echo(f"Next: git add {folder.as_posix()} && git commit")
+    click.echo(f"Next: git add {shlex.quote(folder.as_posix())} && git commit")
 
 
 @command.command("show")

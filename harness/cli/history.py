@@ -34,6 +34,7 @@ def command(
     from harness.errors import HarnessError
     from harness.report.history import METRICS, as_dict, history, history_table
     from harness.report.parts.tables import render
+    from harness.runs.commands import over_runs
 
     name = eval_name_of(eval_name)
     rows = history(runs_dir, name, candidates)
@@ -41,7 +42,7 @@ def command(
         raise HarnessError(
             f"no complete run of eval '{name}' in {runs_dir}" + (" with that candidate" if candidates else ""),
             allowed="an eval that was run",
-            next_step="see what is there: harness runs list",
+            next_step=f"see what is there: {over_runs(runs_dir, 'runs', 'list')}",
         )
     if as_json:
         print_json(as_dict(rows))

@@ -44,6 +44,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     from harness.cli.weekly import eval_name_of
     from harness.report.headlines import headlines
     from harness.runs.asked import by_last_asked, read_note
+    from harness.runs.commands import over_runs
 
     most = None if is_all else MOST_SHOWN
     shown = by_last_asked(runs_dir, eval_name_of(eval_name) if eval_name else None, most=most)
@@ -54,7 +55,7 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     if as_json:
         print_json([_listed(meta, notes[meta.run_id], numbers_of.get(meta.run_id)) for meta in shown])
     elif not shown:
-        click.echo(f"No runs in {runs_dir}. Make one: harness run EVAL")
+        click.echo(f"No runs in {runs_dir}. Make one: {over_runs(runs_dir, 'run', 'EVAL')}")
     else:
         from harness.report.parts.tables import to_terminal
 
@@ -150,6 +151,7 @@ def merge_command(names: tuple[str, ...], runs_dir: str, as_json: bool) -> None:
     from harness.runner.merge import find_shards, merge
     from harness.runs import open_run
     from harness.runs.asked import mark_asked
+    from harness.runs.commands import over_runs
 
     shards = find_shards(names, runs_dir)
     meta = open_run(path := merge(shards, runs_dir)).meta
@@ -160,7 +162,7 @@ def merge_command(names: tuple[str, ...], runs_dir: str, as_json: bool) -> None:
     else:
         items = numbers.count(meta.n_items)
         click.echo(f"Run {meta.run_id}: {meta.status}; {items} items of {len(shards):,} shards; {path}")
-        click.echo(f"Next: harness score {meta.run_id}")
+        click.echo(f"Next: {over_runs(runs_dir, 'score', meta.run_id)}")
     if meta.status != "complete":
         raise SystemExit(Exit.INCOMPLETE)
 

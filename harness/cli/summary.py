@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import going_on, note
+from harness.environment import RUNS_DIR
 from harness.errors import printable
 
 if TYPE_CHECKING:
@@ -72,9 +73,13 @@ def outcomes_line(summary: RunSummary, name: str) -> str:
 
 def next_line(summary: RunSummary) -> str:
     """What to type next."""
+    from harness.runs.commands import over_runs
+
+    home = str(summary.path).rstrip("/").rpartition("/")[0] or RUNS_DIR
     if summary.whole is not None:
-        return f"Next, once all shards are there: harness runs merge {summary.whole}"
-    return f"Next: harness score {summary.run_id}"
+        home = home.rpartition("/")[0] or RUNS_DIR  # a shard lies in a folder of its own
+        return f"Next, once all shards are there: {over_runs(home, 'runs', 'merge', summary.whole)}"
+    return f"Next: {over_runs(home, 'score', summary.run_id)}"
 
 
 def newer_run(summary: RunSummary) -> str | None:

@@ -40,11 +40,14 @@ def eval_option(what: str = "The eval that --write adds to") -> Callable[[F], F]
     )  # fmt: skip
 
 
-def note_added(name: str, path: Path, warnings: Sequence[str]) -> None:
+def note_added(name: str, path: Path, warnings: Sequence[str], runs_dir: str) -> None:
     """Say what was added to an eval, and what to do next."""
+    from harness.runs.commands import over_runs
+
     for warning in warnings:
         note(f"Warning: {warning}")
-    note(f"Added candidate '{name}' to {path}. Next: harness run {path} --candidate {name}")
+    next_ = over_runs(runs_dir, "run", str(path), "--candidate", name)
+    note(f"Added candidate '{name}' to {path}. Next: {next_}")
 
 
 @click.command("thresholds")
@@ -125,7 +128,7 @@ def command(
     from harness.jobs.thresholds import write_candidate
 
     path, warnings = write_candidate(run, name, new_name, {one.category: one.threshold for one in found}, eval_path)
-    note_added(new_name, path, warnings)
+    note_added(new_name, path, warnings, runs_dir)
 
 
 def scored_candidate(run: Run, name: str | None) -> str:

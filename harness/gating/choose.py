@@ -23,6 +23,7 @@ from harness.files.default_baseline import default_baseline
 from harness.files.text import shortened, suggestion
 from harness.gating.baselines import DEFAULT_ROOT, PROMOTED, Promotion, promoted_run
 from harness.runs import Run, StoredCandidate, open_run
+from harness.runs.commands import over_runs
 
 if TYPE_CHECKING:
     from harness.gating.gate_report import GateSide
@@ -168,7 +169,7 @@ def resolve_baseline(
         raise HarnessError(
             f"--baseline {reference}: {error.message}",
             allowed=f"a candidate of this run ({', '.join(run.candidates)}), RUN[:candidate], or {PROMOTED}",
-            next_step="list the runs with: harness runs list",
+            next_step=f"list the runs with: {over_runs(runs_dir, 'runs', 'list')}",
         ) from None
     return Baseline(other, _meant_by_run(other, candidate))
 

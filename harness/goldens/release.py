@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -112,9 +113,13 @@ def release(golden: GoldenSet, policy: Policy | None, options: ReleaseOptions) -
         raise HarnessError(
             f"{log.path}: no decision changes a label ({n_confirmed} confirm what version {golden.version} has)",
             allowed="at least one changed label, a later policy (--new-policy), or --group-duplicates",
-            next_step=f"review the items first: harness review {golden.path}",
+            next_step=f"review the items first: harness review {_typed(golden)}",
         )
     return _publish(golden, target, options, categories, after, changes, n_confirmed, still_open, log, unreviewed)
+
+
+def _typed(golden: GoldenSet) -> str:
+    return shlex.quote(str(golden.path))
 
 
 def _categories(golden: GoldenSet, new: Policy | None, settled: Sequence[Settled]) -> tuple[str, ...]:
@@ -157,7 +162,7 @@ def _unreviewed(
             f"{golden.path}: {len(left):,} of {len(stale):,} labels that policy version {new.version} touches were "
             f"not reviewed under it: {named}",
             allowed="a review of every stale label under the new policy",
-            next_step=f"review them (harness review {golden.path} --new-policy FILE), or use --accept-stale",
+            next_step=f"review them (harness review {_typed(golden)} --new-policy FILE), or use --accept-stale",
         )
     return left
 
@@ -216,7 +221,7 @@ def _check_parents(
                     str(log),
                     f"leaves '{child}' 1 and its parent '{parent}' 0 for {ids}",
                     allowed="a child's 1 only with the parent's 1",
-                    next_step=f"decide '{parent}' or '{child}' for these items again: harness review {golden.path}",
+                    next_step=f"decide '{parent}' or '{child}' for these items again: harness review {_typed(golden)}",
                 )
             after[is_child & (after[:, column[parent]] == -1), column[parent]] = 1
 

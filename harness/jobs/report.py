@@ -27,6 +27,7 @@ from harness.report.parts.masking import UNDER_THE_MASKS, TextMode, default_text
 if TYPE_CHECKING:
     from harness.report.comparison.source import ReportSource
     from harness.runs import Run
+from harness.runs.commands import home_of
 
 MAX_CANDIDATES = 21
 """Candidates of one report, the baseline included; beyond eight, colours repeat."""
@@ -150,6 +151,7 @@ def load_source(
         votes=golden.votes,
         agreement=golden.agreement,
         points=points,
+        runs_dir=home_of(run),
     )
     return replace(source, pictures=golden.pictures), mode
 

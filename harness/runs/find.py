@@ -6,11 +6,13 @@ Decides what ``latest~2`` is; when runs were asked for is kept by ``asked``, ope
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.runs.asked import by_last_asked
+from harness.runs.commands import over_runs
 from harness.runs.reader import Run, open_run
 
 LATEST = "latest"
@@ -30,7 +32,8 @@ def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], No
         raise HarnessError(
             f"'{name}' is a file of an eval, and this command takes a run",
             allowed=f"the id of a run, its folder, or {LATEST}",
-            next_step=f"make a run of it (harness run {name}), or see what it can prove (harness gate --plan {name})",
+            next_step=f"make a run of it ({over_runs(runs_dir, 'run', name)}), or see what it can prove "
+            f"(harness gate --plan {shlex.quote(name)})",
         )
     back = _LATEST.fullmatch(name)
     if back is None:
@@ -41,13 +44,15 @@ def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], No
         note(f"Left out, damaged: {one}")
     if not runs:
         raise HarnessError(
-            f"no runs in {runs_dir}", allowed="a folder that holds runs", next_step="make one: harness run EVAL"
+            f"no runs in {runs_dir}",
+            allowed="a folder that holds runs",
+            next_step=f"make one: {over_runs(runs_dir, 'run', 'EVAL')}",
         )
     if n_back >= len(runs):
         raise HarnessError(
             f"'{name}' goes back {n_back:,} runs, and {runs_dir} holds {len(runs):,}",
             allowed=LATEST if len(runs) == 1 else f"{LATEST} to {LATEST}~{len(runs) - 1}",
-            next_step="list them with: harness runs list",
+            next_step=f"list them with: {over_runs(runs_dir, 'runs', 'list')}",
         )
     return open_run(runs[-1 - n_back].run_id, runs_dir)
 

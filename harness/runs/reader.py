@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
 from harness.runs.arrow import matrix_of, members_of, number_array, numpy_of, places_of, string_array
+from harness.runs.commands import over_runs
 from harness.runs.folder import RunFolder, input_text, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -354,7 +355,7 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
         raise HarnessError(
             f"no run '{text[:40]}...': that is no name of a folder",
             allowed="the id of a run, or its folder",
-            next_step="list them with: harness runs list",
+            next_step=f"list them with: {over_runs(runs_dir, 'runs', 'list')}",
         )
     if is_remote(text) or Path(text).is_dir():
         folder = RunFolder(text)
@@ -373,7 +374,9 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
         return open_run(matching[0], runs_dir)
     shown = ", ".join((matching or names)[-10:])
     found = f"{len(matching)} runs begin with '{text}'" if matching else f"no run '{text}' in {runs_dir}"
-    raise HarnessError(found, allowed=shown or "none yet", next_step="list them with: harness runs list")
+    raise HarnessError(
+        found, allowed=shown or "none yet", next_step=f"list them with: {over_runs(runs_dir, 'runs', 'list')}"
+    )
 
 
 def cluster_codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:

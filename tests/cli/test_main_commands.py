@@ -205,7 +205,7 @@ def test_weights_that_differ_are_used_and_named(in_team):
 
 def test_score_as_markdown(in_team):
     run_two()
-    assert invoke("score", "latest", "--format", "md").stdout.count("| harassment |") == 2
+    assert invoke("score", "latest", "--format", "md").stdout.count("| Harassment |") == 2
 
 
 def test_compare_masks_texts_by_default_and_reveals_them_on_purpose(in_team, monkeypatch):

@@ -114,7 +114,7 @@ def test_one_candidate_of_a_stopped_run_gets_no_verdict(tmp_path):
 
 def test_a_complete_run_has_no_banner(tmp_path):
     run = open_run(str(stored(tmp_path)), tmp_path)
-    assert run_banner(run.meta, run.candidates) is None
+    assert run_banner(run.meta, run.candidates, "") is None
 
 
 def test_a_plot_of_a_stopped_run_says_so(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -128,4 +129,4 @@ def show_result(result: Result) -> None:
         click.echo("\nRecorded decisions become candidates of an eval:\n\n    candidates:")
         for name, path in places.decisions.items():
             click.echo(f"      {candidate_name(places.items, path)}: {{recorded: {path}}}  # {name}")
-    click.echo(f"\nNext: harness golden check {places.card}")
+    click.echo(f"\nNext: harness golden check {shlex.quote(str(places.card))}")

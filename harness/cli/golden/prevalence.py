@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,7 @@ def command(card_path: Path, policy_path: Path | None, as_json: bool, **said: An
         raise HarnessError(
             f"{card_path}: nobody has labelled an item yet",
             allowed="labels of the sample",
-            next_step=f"harness review {card_path}, then harness golden release {card_path}",
+            next_step="harness review {0}, then harness golden release {0}".format(shlex.quote(str(card_path))),
         )
     if said["series_path"] is not None:
         append(said["series_path"], figures, date=date, golden_set=golden.name, version=golden.version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,7 +188,8 @@ def _show(sample: Sample, asked: Asked, card: Path | None) -> None:
     if card is None:
         click.echo("\nNothing was written (--dry-run).")
         return
-    click.echo(f"\nWrote {card}\n\nNext: harness review {card}\nthen: harness golden release {card}")
+    typed = shlex.quote(str(card))
+    click.echo(f"\nWrote {card}\n\nNext: harness review {typed}\nthen: harness golden release {typed}")
 
 
 def _strata_table(sample: Sample) -> Table:

@@ -8,6 +8,7 @@ know this reviewer's last word on an item may not add another: it is told to loo
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -267,7 +268,7 @@ def adjudication(golden: GoldenSet, policy: Policy, log: DecisionLog, settings: 
         raise HarnessError(
             f"{log.path}: nothing waits for an adjudicator",
             allowed="decisions that reviewers disagree on or have escalated",
-            next_step=f"publish what was decided: harness golden release {golden.path}",
+            next_step=f"publish what was decided: harness golden release {shlex.quote(str(golden.path))}",
         )
     return entries
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.environment import RUNS_DIR
 from harness.gating.decide import gate_runs
 from harness.gating.findings.stored import check_facts, evidence_alone, evidence_of
 from harness.gating.gate_report import GateReport
@@ -28,9 +29,10 @@ from harness.records import RunInput
 from harness.report.comparison.source import Arm, InputText, ReportSource, VoteCounts
 from harness.report.item.policy_text import definitions_of
 from harness.report.parts import numbers
-from harness.report.parts.banner import Banner, banners_of
+from harness.report.parts.banner import Banner, run_banner
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.runs import Run
+from harness.runs.commands import home_of, over_runs
 
 _NOT_SETTINGS = frozenset({"kind", "model", "prompt", "prompt_sha256", "rules", "rules_sha256", "sha256", "engine"})
 """Parts of a fingerprint that the report shows as files or as the model."""
@@ -65,6 +67,7 @@ def source_from_run(
     votes: VoteCounts | None = None,
     agreement: Votes = NO_VOTES,
     points: Sequence[str] = (),
+    runs_dir: str = RUNS_DIR,
 ) -> ReportSource:
     """Score and compare what was chosen; with a baseline the others are compared with it, and the first is gated.
 
@@ -76,6 +79,7 @@ def source_from_run(
         votes: The annotators' votes on these items, where the golden set has any.
         agreement: What the golden set's votes say by category and team.
         points: Metrics at operating points, beside those that the gate asks for.
+        runs_dir: Where the runs lie, for the commands that the report prints.
     """
     run, first = chosen[-1].run, chosen[0]
     judged = chosen[1:] if has_baseline else ()
@@ -116,8 +120,8 @@ def source_from_run(
         evidence=evidence,
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
-        reproduce=_commands(chosen, has_baseline),
-        banners=_banners(chosen),
+        reproduce=(_command(chosen, has_baseline, points, runs_dir),),
+        banners=_banners(chosen, runs_dir),
         n_repeats=run.meta.repeats,
         votes=votes,
         agreement=agreement,
@@ -135,11 +139,15 @@ def _named(compared: Comparison, baseline: str, candidate: str) -> Comparison:
     )
 
 
-def _banners(chosen: Sequence[Choice]) -> tuple[Banner, ...]:
+def _banners(chosen: Sequence[Choice], runs_dir: str) -> tuple[Banner, ...]:
     names: dict[Run, list[str]] = {}
     for one in chosen:
         names.setdefault(one.run, []).append(one.candidate)
-    return banners_of((run.meta, found) for run, found in names.items())
+    shown = (
+        run_banner(run.meta, asked, over_runs(runs_dir, "runs", "show", run.meta.run_id))
+        for run, asked in names.items()
+    )
+    return tuple(one for one in shown if one is not None)
 
 
 def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, GateReport]:
@@ -231,12 +239,14 @@ def _facts(chosen: Sequence[Choice]) -> tuple[tuple[str, str], ...]:
     return tuple(one for one in facts if one[1])
 
 
-def _commands(chosen: Sequence[Choice], has_baseline: bool) -> tuple[str, ...]:
+def _command(chosen: Sequence[Choice], has_baseline: bool, points: Sequence[str], runs_dir: str) -> str:
     first, run = chosen[0], chosen[-1].run
-    command = f"harness report {run.meta.run_id}"
+    words = [run.meta.run_id]
     if has_baseline:
-        command += f" --baseline {first.candidate}"
+        words += ["--baseline", first.candidate]
         if first.run is not run:
-            command += f" --baseline-run {first.run.meta.run_id}"
-    shown = chosen[1:] if has_baseline else chosen
-    return (command + "".join(f" --candidate {one.candidate}" for one in shown),)
+            is_here = home_of(first.run) == home_of(run)
+            words += ["--baseline-run", first.run.meta.run_id if is_here else first.run.path]
+    words += [word for one in (chosen[1:] if has_baseline else chosen) for word in ("--candidate", one.candidate)]
+    words += [word for one in points for word in ("--at", one)]
+    return over_runs(runs_dir, "report", *words)

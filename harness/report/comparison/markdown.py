@@ -34,7 +34,7 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.isolation import isolated_text
 from harness.report.parts.masking import TextMode, printable, shorten, visible_text
-from harness.report.parts.tables import Table, markdown_text, to_markdown
+from harness.report.parts.tables import Table, markdown_code, markdown_text, to_markdown
 from harness.report.parts.words import capital, outcome_words, plural
 
 MAX_ITEMS = 10
@@ -391,7 +391,7 @@ def _gold(data: ReportData) -> str:
 
 
 def _about(data: ReportData) -> str:
-    lines = ["### Reproduce", *(f"- {markdown_text(command)}" for command in data.reproduce)]
+    lines = ["### Reproduce", *(f"- {markdown_code(command)}" for command in data.reproduce)]
     lines += [f"- {markdown_text(f'{name}: {signature}')}" for name, signature in data.signatures.items() if signature]
     lines.append(f"- moderation-harness {markdown_text(data.version)}")
     return "\n".join([lines[0], "", *lines[1:]])

@@ -5,7 +5,7 @@ Decides which runs need one; every format prints it before anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,10 +34,10 @@ class Banner:
         return f"{self.sentence} {self.advice}"
 
 
-def run_banner(meta: RunMeta, candidates: Sequence[str], see: str | None = None) -> Banner | None:
+def run_banner(meta: RunMeta, candidates: Sequence[str], see: str) -> Banner | None:
     """The warning that a run which is not complete needs; None for a complete one.
 
-    ``see`` is the command that shows it, where it needs more than the run's id.
+    ``see`` is the command that shows it.
     """
     if meta.status == "complete":
         return None
@@ -47,13 +47,8 @@ def run_banner(meta: RunMeta, candidates: Sequence[str], see: str | None = None)
         text = f"{counted} (run {meta.run_id}).{reason}"
         return Banner("INCOMPLETE", text, f"{UNDECIDED} {AGAIN}")
     text = f"{_why_invalid(meta)} (run {meta.run_id})."
-    advice = f"{UNDECIDED} See why: {see or f'harness runs show {meta.run_id}'}. {AGAIN}"
+    advice = f"{UNDECIDED} See why: {see}. {AGAIN}"
     return Banner("INVALID", text + reason, advice)
-
-
-def banners_of(runs: Iterable[tuple[RunMeta, Sequence[str]]]) -> tuple[Banner, ...]:
-    """The warnings of several runs, each with its reported candidates."""
-    return tuple(found for meta, names in runs if (found := run_banner(meta, names)) is not None)
 
 
 def _asked(meta: RunMeta, candidate: str, *, with_name: bool) -> str:

@@ -72,8 +72,8 @@ def isolated_text(text: str, names: Iterable[str] = ()) -> str:
 
 
 def isolated_sentence(text: str, names: Iterable[str] = ()) -> str:
-    """The same for a sentence that begins from left to right; a name alone, or a text of an item, stays as it is."""
-    return text if _runs_leftwards(text) else isolated_text(text, names)
+    """The same for a sentence that begins from left to right; a name alone, a text of an item or a command stays."""
+    return text if _runs_leftwards(text) or text.startswith("harness ") else isolated_text(text, names)
 
 
 def names_among(cells: Iterable[object]) -> set[str]:

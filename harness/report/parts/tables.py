@@ -285,3 +285,8 @@ def to_markdown(table: Table) -> str:
 def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is: no mark-up, links, HTML, mentions or table breaks."""
     return _MARKDOWN_ACTIVE.sub(r"\\\1", printable(text)).replace("://", r":\/\/")
+
+
+def markdown_code(text: str) -> str:
+    """Text to copy, such as a command: as code, where nothing is escaped or isolated."""
+    return markdown_text(text) if "`" in text else f"`{printable(text)}`"
