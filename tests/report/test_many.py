@@ -41,7 +41,7 @@ def test_of_many_candidates_the_first_screen_says_how_many_may_ship_and_shows_th
     run = Story(tmp_path, {"hate": gold}).run({"v1": {"hate": caught(gold, 150)}, **worse, "best": {"hate": gold}})
     source, _ = load_source(run, "v1", (), run, "none")
     data = build_report(source, generated_at="now", version="0.1.0")
-    order = "The first of them by decision, then by least harm and most gains, is best."
+    order = "The first of them by decision, then by least harm, most gains and F1, is best."
     said = f"Of 7 candidates: 1 PASS and 6 REGRESSION. {order}"
     found = {name: read(RENDERERS[name](source, data, tmp_path, "none")[0]) for name in ("html", "md", "xlsx")}
     everywhere(found, said, BEST_OF_MANY, "v1 (baseline)", but=("xlsx",))
@@ -71,6 +71,18 @@ def test_of_three_comparisons_the_best_stands_whole_before_the_matrix_and_the_ot
         assert places[0] < found[name].index("Recall by category") < places[1]
     places = [found["xlsx"].index(f"Verdict, {one}") for one in order]
     assert places == sorted(places)
+
+
+def test_of_equal_harms_and_gains_the_better_candidate_comes_first(tmp_path):
+    """Of two that pass with a gain each the file's first was called the first, whichever caught more."""
+    gold = half(400, 400)
+    caughts = {"v1": 240, "v2": 320, "v3": 380, "v4": 330}
+    run = Story(tmp_path, {"hate": gold}).run({name: {"hate": caught(gold, n)} for name, n in caughts.items()})
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0.1.0")
+    rows = candidate_matrix(data)
+    assert {(row.word, row.n_harms, row.n_gains) for row in rows} == {("PASS", 0, 1)}
+    assert [row.candidate for row in rows] == ["v3", "v4", "v2"]
 
 
 @pytest.mark.parametrize(("n_candidates", "sizes"), [(2, [2]), (5, [3, 2]), (9, [3, 3, 3]), (20, [4] * 5)])

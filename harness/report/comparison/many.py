@@ -76,7 +76,7 @@ def standing_words(data: ReportData) -> str:
     found = Counter(words[pair.candidate] for pair in ranked(data))
     counted = enumerated([f"{n} {word}" for word, n in found.items()], len(found))
     first = ranked(data)[0].candidate
-    order = f"The first of them by decision, then by least harm and most gains, is {first}."
+    order = f"The first of them by decision, then by least harm, most gains and F1, is {first}."
     n = len(data.pairs)
     is_none = all(pair.decision.answer in _NOT_NOW for pair in data.pairs)
     who = f"None of {n} candidates can be shipped on this evidence" if is_none else f"Of {n} candidates"

@@ -1,10 +1,11 @@
 """The matrix of candidates by category: who may ship first, and where each is better or worse.
 
-Decides the order (by the decision, then fewest harms, then most gains) and which categories fit.
+Decides the order (by the decision, then fewest harms, then most gains, then F1) and which categories fit.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -109,8 +110,15 @@ def ranked_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     return sorted(pairs, key=_order)
 
 
-def _order(pair: Pair) -> tuple[int, int, int]:
-    return _RANK.get(pair.decision.answer, 3), _n_harms(pair), -_n_gains(pair)
+def _order(pair: Pair) -> tuple[int, int, int, float]:
+    return _RANK.get(pair.decision.answer, 3), _n_harms(pair), -_n_gains(pair), -_f1(pair)
+
+
+def _f1(pair: Pair) -> float:
+    """Mean over the categories in which it is defined."""
+    found = [one.candidate.value for row in pair.rows if (one := row.measures.get("f1"))]
+    known = [value for value in found if not math.isnan(value)]
+    return sum(known) / len(known) if known else 0.0
 
 
 def _n_harms(pair: Pair) -> int:

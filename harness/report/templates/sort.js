@@ -1,8 +1,9 @@
-// Tables that sort: a button in every head, by figure where the cells begin with one, else by text.
+// Tables that sort: a button in every head but those of drawings, by the figure in bold, else the first one, else by text.
 "use strict";
 (() => {
   const figure = (cell) => {
-    const found = cell.textContent.replace(/,(?=\d{3})/g, "").match(/[-+]?\d+(\.\d+)?/);
+    const text = (cell.querySelector("b") ?? cell).textContent; // names have figures too: baseline_v1
+    const found = text.replace(/,(?=\d{3})/g, "").match(/[-+]?\d+(\.\d+)?/);
     return found ? Number(found[0].replace("+", "")) : NaN;
   };
   function sort(table, column, button) {
@@ -29,7 +30,8 @@
     if (prepared.has(table) || !table.tHead || !body || body.rows.length < 3 || [...body.rows].some((row) => row.querySelector("[colspan]"))) return;
     prepared.add(table);
     [...table.tHead.rows[0].cells].forEach((head, column) => {
-      if (!head.textContent.trim()) return;
+      const first = body.rows[0].cells[column];
+      if (!head.textContent.trim() || (first?.querySelector("svg") && !first.textContent.trim())) return;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";

@@ -45,6 +45,37 @@ def test_axe_finds_no_serious_issue(browser, axe, report, scheme):
     page.close()
 
 
+def test_a_phone_shows_figures_beside_long_names_whole(browser, report):
+    """The interval of a candidate with a name of thirty characters was cut at the edge."""
+    one = Watched(browser, viewport={"width": 390, "height": 900})
+    page = one.open(report)
+    page.evaluate(
+        "document.querySelectorAll('.who').forEach((one) => { one.textContent = 'prompt_with_examples_and_policy'; })"
+    )
+    cut = page.evaluate(
+        "[...document.querySelectorAll('#categories td .value > *')].filter((one) => one.offsetParent"
+        " && one.getBoundingClientRect().right > one.closest('td').getBoundingClientRect().right + 1).length"
+    )
+    assert page.locator("#categories td .value:visible").count()
+    assert cut == 0
+    page.close()
+
+
+def test_a_table_sorts_by_its_values_whatever_figures_names_have(browser, report):
+    """Values were sorted by the 1 of ``baseline_v1``, drawings had a button that did nothing."""
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    page.evaluate("document.querySelectorAll('.who').forEach((one) => { one.textContent = 'v1'; })")
+    heads = page.locator("#categories table.cards:visible th button.sort")
+    assert not any("to 100%" in text for text in heads.all_inner_texts())
+    heads.filter(has_text="Values").click()
+    cells = page.locator("#categories table.cards:visible tbody td[data-label=Values] b").all_inner_texts()
+    figures = [float(text.rstrip("%")) for text in cells]
+    assert len(set(figures)) > 1
+    assert figures == sorted(figures, reverse=True)
+    page.close()
+
+
 def test_a_table_sorts_by_keyboard(browser, report):
     """No table sorted."""
     page = browser.new_page()
