@@ -1,28 +1,24 @@
 """The command line: parse, call, print, exit code.
 
-Commands are imported only when they are called, so that ``harness --help`` stays fast. This package alone turns a
-``HarnessError`` into text and an exit code.
+This package alone turns a ``HarnessError`` into text and an exit code.
 """
 
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import select
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness import __version__
+from harness.cli.lazy import LazyGroup
 from harness.cli.streams import defused
 from harness.cli.voice import listen, timed, voice_options
 from harness.errors import HarnessError, refused_by_system
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart", "Run the main job end to end on a shipped golden set; no key needed."),
@@ -64,47 +60,8 @@ EXIT_CODES = """Exit codes: 0 done or PASS, 1 something you can mend, 2 wrong us
 5 INVALID or incomplete."""
 
 
-class LazyGroup(click.Group):
-    """Lists commands from a table and imports one only when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module that holds the command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
-        command = module.command
-        assert isinstance(command, click.Command)
-        from harness.cli.project import equip
-
-        return equip(command)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest command when one is mistyped."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names from the table, without importing any command."""
-        from click.shell_completion import CompletionItem
-
-        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
-        return found + click.Command.shell_complete(self, ctx, incomplete)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table without importing any command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+class _Main(LazyGroup):
+    """Turns what a command raises into a message and an exit code."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """Read the command line; help that nobody reads to its end is no error."""
@@ -191,7 +148,9 @@ def _leave(stream: Any) -> None:
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=_Main,
+    package=__name__,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES,
 )
