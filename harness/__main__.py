@@ -29,17 +29,22 @@ def main() -> None:
             pass
         else:
             return
-    few_collections()
+    for_one_task()
     from harness.cli import main as run
 
     run()
 
 
-def few_collections() -> None:
-    """Look for cycles as rarely as a process with one task may, and not at all among what goes when it ends."""
+def for_one_task() -> None:
+    """Set the process up for one task.
+
+    Cycles are looked for as rarely as that allows, and not at all among what goes when it ends; the threads of numpy's
+    linear algebra go to sleep at once where they have nothing to do, instead of spinning on every core for a while.
+    """
     import atexit
     import gc
 
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     gc.set_threshold(YOUNG_OBJECTS)
     atexit.register(gc.freeze)
 

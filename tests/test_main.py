@@ -44,8 +44,9 @@ def test_all_else_is_left_to_the_command_line(monkeypatch, capsys, words, enviro
     assert typed(monkeypatch, capsys, *words, **environment) == ("", True)
 
 
-def test_a_command_ends_without_a_last_look_for_cycles(monkeypatch, capsys):
+def test_a_command_looks_for_no_cycles_at_its_end_and_lets_no_thread_spin(monkeypatch, capsys):
     hooks, before = [], gc.get_threshold()
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
     monkeypatch.setattr("atexit.register", hooks.append)
     try:
         typed(monkeypatch, capsys, "run")
@@ -53,6 +54,7 @@ def test_a_command_ends_without_a_last_look_for_cycles(monkeypatch, capsys):
     finally:
         gc.set_threshold(*before)
     assert hooks == [gc.freeze]
+    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "4"
 
 
 def test_the_package_can_be_run_by_its_name():

@@ -6,9 +6,10 @@ Decides nothing about a response; that is done in ``endings`` (why an answer end
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
+
+from msgspec import Struct, field
 
 from harness.candidates.said import Said, one_line, redacted
 from harness.records.answers import Outcome
@@ -43,8 +44,7 @@ JOURNALED: frozenset[Kind] = frozenset({"answered", "cut_off", "tool", "refused"
 """What is kept as an answer: what the model itself said. Blocks, errors and unknown endings are asked again."""
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(Struct, frozen=True, dict=True):
     """What a response amounts to.
 
     Attributes:

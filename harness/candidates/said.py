@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 MOST_CHARS = 300
 MOST_NODES = 400
@@ -49,8 +49,7 @@ _SECRET = re.compile(
 _PARAMETER = re.compile(r"[a-z]+(?:_[a-z]+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True, gc=False):
     """Codes and sentences of an error document, outermost first, and what its marks say."""
 
     codes: tuple[str, ...] = ()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thought")
 REASONING_PARTS = frozenset(
@@ -20,8 +21,7 @@ PLAIN_FIELDS = frozenset({"role", "content"})
 TOOL_PARTS = frozenset({"tool_use", "tool_call", "function_call", "toolUse", "functionCall", "server_tool_use"})
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True, gc=False):
     """One answer, wherever its parts stood.
 
     Attributes:

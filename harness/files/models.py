@@ -22,8 +22,8 @@ from harness.files.secrets import ENV_NAME, is_secret, looks_like_key
 from harness.files.text import shortened
 from harness.files.yaml import Document, read_yaml
 from harness.records import FROM_FILE, Loaded, Model
+from harness.records.candidates import FROM_ENVIRONMENT
 
-FROM_ENVIRONMENT = "env:"
 OWN_HEADERS = frozenset(
     {"host", "content-type", "content-length", "transfer-encoding", "connection", "accept-encoding", "cookie"}
 )

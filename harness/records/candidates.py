@@ -10,6 +10,9 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from harness.records.base import FROM_FILE, NonEmpty, PositiveInt, Proportion
 
+FROM_ENVIRONMENT = "env:"
+"""Before the name of the variable that holds the value of a model's header."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -7,8 +7,9 @@ requests with calls in between; estimates, batches and the look for earlier answ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from harness.errors import HarnessError
 from harness.records import Item
@@ -22,8 +23,7 @@ Known = Callable[[Sequence[bytes]], Mapping[bytes, Response]]
 """What is known of the requests of these keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """Requests that a decision makes at one time, their keys, and what is known of them."""
 
     requests: Sequence[Request]

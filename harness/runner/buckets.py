@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d)")
 _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -49,8 +50,7 @@ class Bucket:
         self.tokens -= amount
 
 
-@dataclass(frozen=True, slots=True)
-class RateHeaders:
+class RateHeaders(Struct, frozen=True, gc=False):
     """One pair of x-ratelimit headers: the limit a minute, what is left, and the rate at which it comes back."""
 
     rate: float

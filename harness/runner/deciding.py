@@ -9,40 +9,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
+from msgspec import Struct
+
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.records.answers import Answer, Candidate, Decide, Prediction, Request, Response
+from harness.records.answers import Answer, Candidate, Decide, Prediction, Request, Response, Usage
 from harness.runner.budget import NO_USAGE, add_usage
 from harness.runner.lookups import Sought
 from harness.runner.measures import Measures
 from harness.runner.replies import Reply
 
 
-class Deciding:
+class Deciding(Struct):
     """What a candidate makes of an item in one repeat.
 
     Attributes:
         sought: The same as the journal knows it, once that was looked up.
     """
 
-    __slots__ = (
-        "_candidate", "_cost_usd", "_decision", "_is_cached", "_is_priced", "_is_timed", "_keys", "_latency_ms",
-        "_usage", "answer", "item", "remaining_s", "repeat", "requests", "sought",
-    )  # fmt: skip
-
-    def __init__(self, candidate: Candidate, item: Item, repeat: int, remaining_s: float) -> None:
-        self._candidate = candidate
-        self.item = item
-        self.repeat = repeat
-        self.remaining_s = remaining_s
-        self.requests: Sequence[Request] = ()
-        self.sought: list[Sought] | None = None
-        self.answer: Answer | None = None
-        self._decision: Decide | None = None
-        self._usage = NO_USAGE
-        self._cost_usd = self._latency_ms = 0.0
-        self._keys: list[str] = []
-        self._is_cached = self._is_priced = self._is_timed = True
+    _candidate: Candidate
+    item: Item
+    repeat: int
+    remaining_s: float
+    requests: Sequence[Request] = ()
+    sought: list[Sought] | None = None
+    answer: Answer | None = None
+    _decision: Decide | None = None
+    _usage: Usage = NO_USAGE
+    _cost_usd: float = 0.0
+    _latency_ms: float = 0.0
+    _keys: tuple[str, ...] = ()
+    _is_cached: bool = True
+    _is_priced: bool = True
+    _is_timed: bool = True
 
     def begin(self) -> None:
         """Go on to the first requests, or to the end where nobody is asked."""
@@ -55,7 +54,7 @@ class Deciding:
         for request, reply in zip(self.requests, replies, strict=True):
             response = reply.response
             responses.append(response)
-            self._keys.append(response.key)
+            self._keys += (response.key,)
             self._is_cached = self._is_cached and response.is_cached
             if isnan(response.latency_ms):  # it came in a batch
                 self._is_timed = False

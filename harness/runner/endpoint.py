@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from harness.errors import HarnessError
-from harness.files.models import FROM_ENVIRONMENT
 from harness.records import Limits, Model, Price
+from harness.records.candidates import FROM_ENVIRONMENT
 from harness.runner.proxies import proxy_for
 from harness.runner.spelt import longest_word, spelt, spelt_in_bytes
 from harness.runner.wires import ANTHROPIC, GEMINI, Wire

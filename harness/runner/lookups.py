@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from harness.errors import HarnessError
 from harness.records.answers import Request, Response
@@ -22,8 +22,7 @@ from harness.runner.targets import Target
 from harness.runner.usage import usage_of
 
 
-@dataclass(slots=True)
-class Sought:
+class Sought(Struct):
     """A request, whom it is put to, its key, and the answer that the journal holds."""
 
     request: Request

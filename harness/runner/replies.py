@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from harness.records.answers import Response, Usage
 
 
@@ -20,16 +22,13 @@ class Closed(Exception):  # noqa: N818
     """The endpoint answers no more today: the run ends, and says when to come back."""
 
 
-class Reply:
+class Reply(Struct, frozen=True, gc=False):
     """A response with what it used and cost; None for what nobody said."""
 
-    __slots__ = ("cost_usd", "response", "spent_s", "usage")
-
-    def __init__(self, response: Response, usage: Usage | None, cost: float | None, spent_s: float) -> None:
-        self.response = response
-        self.usage = usage
-        self.cost_usd = cost
-        self.spent_s = spent_s
+    response: Response
+    usage: Usage | None
+    cost_usd: float | None
+    spent_s: float
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ Pure decisions from a status or failure, the attempt's number, headers and a gen
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from harness.candidates.failure_words import SET_UP_STATUSES
 from harness.candidates.responses import failure_document, meaning_of_failed, read_json
@@ -28,30 +29,26 @@ PAID_RETRIES = {"unreadable": 1, "too_large": 0}
 """An answer that came whole was perhaps paid for: an unreadable one is asked for once more, an endless one not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True, gc=False):
     """Try again after this many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True, gc=False):
     """No more attempts: the item is left without an answer."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fatal:
+class Fatal(Struct, frozen=True, gc=False):
     """Every further call would fail in the same way: stop the run."""
 
     found: str
     next_step: str
 
 
-@dataclass(frozen=True, slots=True)
-class PassOn:
+class PassOn(Struct, frozen=True, gc=False):
     """An answer for the candidate to read, though its status is an error."""
 
 

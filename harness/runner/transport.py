@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct
 
 from harness.candidates.meanings import Meaning
 from harness.candidates.outcomes import effective_status, meaning_of
@@ -23,8 +24,7 @@ FailureKind = Literal["timeout", "refused", "unreachable", "certificate", "netwo
 """``body``: the answer broke off. ``unreadable``: all of it came, was perhaps paid for, and it is no JSON document."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawResponse:
+class RawResponse(Struct, frozen=True):
     """A complete HTTP answer.
 
     Attributes:

@@ -6,7 +6,7 @@ wherever it is installed, one second of processor time and 60 MB of memory that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from itertools import chain
 from typing import Any
 
@@ -21,10 +21,15 @@ def string_array(values: Sequence[str | None]) -> pa.Array:
     >>> string_array(["a", None, "ä"]).to_pylist()
     ['a', None, 'ä']
     """
-    encoded = [b"" if value is None else value.encode("utf-8", "replace") for value in values]
-    validity, n_null = _validity([value is not None for value in values])
-    buffers = [validity, _offsets([len(one) for one in encoded]), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(values), buffers, n_null)
+    validity, n_null = _presence(values)
+    texts = [value or "" for value in values]
+    together = "".join(texts)
+    if together.isascii():  # a character is a byte
+        offsets, content = _offsets(texts), together.encode()
+    else:
+        encoded = [text.encode("utf-8", "replace") for text in texts]
+        offsets, content = _offsets(encoded), b"".join(encoded)
+    return pa.Array.from_buffers(pa.string(), len(values), [validity, offsets, pa.py_buffer(content)], n_null)
 
 
 def number_array(values: Sequence[float | None], kind: pa.DataType) -> pa.Array:
@@ -33,8 +38,10 @@ def number_array(values: Sequence[float | None], kind: pa.DataType) -> pa.Array:
     >>> number_array([1, None, 0], pa.int8()).to_pylist()
     [1, None, 0]
     """
-    validity, n_null = _validity([value is not None for value in values])
-    filled: NDArray[Any] = np.array([0 if value is None else value for value in values], dtype=_NUMBERS[kind])
+    validity, n_null = _presence(values)
+    filled: NDArray[Any] = np.array(
+        [0 if value is None else value for value in values] if n_null else values, dtype=_NUMBERS[kind]
+    )
     return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(filled.tobytes())], n_null)
 
 
@@ -64,7 +71,7 @@ def string_list_array(values: Sequence[Sequence[str]]) -> pa.Array:
     [['a', 'b'], []]
     """
     inner = string_array(list(chain.from_iterable(values)))
-    offsets = _offsets([len(one) for one in values])
+    offsets = _offsets(values)
     return pa.Array.from_buffers(pa.list_(pa.string()), len(values), [None, offsets], 0, children=[inner])
 
 
@@ -146,6 +153,11 @@ def _flags(bits: pa.Buffer, offset: int, n: int) -> NDArray[np.bool_]:
     return unpacked[offset:].astype(np.bool_)
 
 
+def _presence(values: Sequence[Any]) -> tuple[pa.Buffer | None, int]:
+    is_valid = [value is not None for value in values]
+    return (None, 0) if all(is_valid) else _validity(is_valid)
+
+
 def _validity(is_valid: Sequence[bool] | NDArray[np.bool_]) -> tuple[pa.Buffer | None, int]:
     flags = np.asarray(is_valid, dtype=np.bool_)
     n_null = flags.size - int(np.count_nonzero(flags))
@@ -156,9 +168,9 @@ def _bits(flags: Sequence[bool] | NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(np.asarray(flags, dtype=np.bool_), bitorder="little").tobytes())
 
 
-def _offsets(lengths: Sequence[int]) -> pa.Buffer:
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+def _offsets(parts: Sequence[Sized]) -> pa.Buffer:
+    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)), out=offsets[1:])
     if offsets[-1] > np.iinfo(np.int32).max:
         raise ValueError("a batch of rows holds more than 2 GiB of text")
     return pa.py_buffer(offsets.astype(np.int32).tobytes())

@@ -19,6 +19,7 @@ from harness.runs.arrow import array_of, numpy_of
 from harness.runs.layout import ALL_OUTCOMES, prediction_schema
 
 BATCH_ROWS = 4096
+DECISIONS = (0, 1, None)
 MOST_REASONS = 1000
 """Different reasons that are counted; those that come after share one place."""
 TOKEN_COLUMNS = ("input_tokens", "cached_tokens", "output_tokens")
@@ -58,11 +59,12 @@ class Columns:
         answer = row.answer
         if answer.outcome not in ALL_OUTCOMES:
             raise ValueError(f"candidate '{row.candidate}' gave the outcome '{answer.outcome}'")
-        unknown = (answer.decisions.keys() | answer.scores.keys()) - self._known
-        if unknown:
+        decisions, scores = answer.decisions, answer.scores
+        if not (decisions.keys() <= self._known and scores.keys() <= self._known):
+            unknown = (decisions.keys() | scores.keys()) - self._known
             raise ValueError(f"candidate '{row.candidate}' decided on unknown categories: {', '.join(sorted(unknown))}")
-        for decision in answer.decisions.values():
-            if decision is not None and decision != 0 and decision != 1:
+        for decision in decisions.values():
+            if decision not in DECISIONS:
                 raise ValueError(f"candidate '{row.candidate}' decided {decision!r}; allowed: 1, 0, None")
         self.counts[answer.outcome] += 1
         if answer.outcome == "error":

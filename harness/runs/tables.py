@@ -134,7 +134,7 @@ class ItemFile:
     def _flush(self) -> None:
         if not self._items:
             return
-        gold = np.stack(self._labels)
+        gold = np.concatenate(self._labels).reshape(len(self._labels), -1)
         columns = list(zip(*self._items, strict=True))
         n_categories = gold.shape[1]
         arrays = [array_of(columns[0], pa.string())]

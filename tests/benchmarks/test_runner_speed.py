@@ -98,6 +98,7 @@ def bench(tmp_path_factory):
                 "BENCH_C": str(c),
                 "BENCH_OUT": str(own),
                 "PYTHONPATH": str(ROOT),
+                "OPENBLAS_THREAD_TIMEOUT": "4",  # as the command has it before numpy is loaded
                 "PYTHONPYCACHEPREFIX": str(home / "pyc"),  # an installed package is compiled too
             }
             environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -2,9 +2,12 @@ import gc
 
 import pytest
 
+from harness.candidates.said import Said
+from harness.candidates.shapes import Choice
 from harness.records import Item
 from harness.records.answers import Answer, Prediction, Request, Response, Usage
 from harness.runner.answers import Stored
+from harness.runner.replies import Reply
 
 MADE = [
     Item("a", "text", {"hate": 1}, slices={"language": ("en",)}),
@@ -13,6 +16,9 @@ MADE = [
     Stored(200, b"{}", 1.0),
     Response("k", 200, b"{}", 1.0, document={"choices": []}),
     Answer("ok", {"hate": 1}),
+    Reply(Response("k", 200, b"{}", 1.0), Usage(40, 0, 2), None, 0.1),
+    Choice("safe", "stop"),
+    Said(),
     Prediction("v1", "a", 0, Answer("ok"), 1.0, Usage(), None, True, "k"),
 ]
 

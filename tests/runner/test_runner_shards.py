@@ -7,6 +7,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, answer, failure, make_request, run, verdict
 
 from harness.errors import HarnessError
@@ -27,9 +28,9 @@ def hard(text, attempt):
     """Answers of all kinds: used tokens vary, some texts are refused for good, some answers cannot be read."""
     number = int(text.split()[-1])
     if number % 97 == 5:
-        return replace(failure(413, "too long"), latency_s=0.01)
+        return structs.replace(failure(413, "too long"), latency_s=0.01)
     found = answer("what?" if number % 89 == 7 else verdict(text), prompt_tokens=40 + number, completion_tokens=2)
-    return replace(found, latency_s=0.05)
+    return structs.replace(found, latency_s=0.05)
 
 
 def shards_of(tmp_path, n, golden=None, **more):

@@ -31,7 +31,7 @@ def line_of(key: bytes, request: Request) -> bytes:
     r"""One request of an input file; its id is the journal's key.
 
     >>> line_of(b"k", Request("m", "/chat/completions", b'{"a":1}'))
-    b'{"custom_id":"6b","method":"POST","url":"/v1/chat/completions","body":{"a":1}}\\n'
+    b'{"custom_id":"6b","method":"POST","url":"/v1/chat/completions","body":{"a":1}}\n'
     """
     head = f'{{"custom_id":"{key.hex()}","method":"POST","url":"{url_of(request.route)}","body":'
     return head.encode() + request.body + b"}\n"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import orjson
+from msgspec import Struct, field
 
 LEFT_OUT = frozenset({"model", "messages", "stream", "n"})
 _DATA_URL = re.compile(r"data:(image/[a-z]+);base64,(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True, gc=False):
     """What goes out.
 
     Attributes:
@@ -47,8 +46,7 @@ class Image(NamedTuple):
 Part = str | Image
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True, gc=False):
     """A chat request taken apart.
 
     Attributes:
