@@ -20,6 +20,7 @@ from harness.errors import FileError, GroupedError, HarnessError, raise_all
 from harness.files.candidate_specs import check_against_policy, check_models, check_spec, check_uses, spec_trees, typed
 from harness.files.decode import require_name, require_names, to_record
 from harness.files.default_baseline import default_baseline
+from harness.files.golden.checked import CheckedSet
 from harness.files.golden.parts import Owns
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.kinds import SpecCheck, kind_named
@@ -74,12 +75,24 @@ class Shelf:
     Args:
         cache_dir: ``load_golden``'s.
         owns: Which items are asked for, where it is a part: of golden sets no more needs to be checked.
+        goldens: What ``goldens`` gave in another process.
     """
 
-    def __init__(self, cache_dir: Path | None = None, owns: Owns | None = None) -> None:
+    def __init__(
+        self,
+        cache_dir: Path | None = None,
+        owns: Owns | None = None,
+        goldens: Mapping[tuple[Any, ...], CheckedSet] | None = None,
+    ) -> None:
         self._cache_dir = cache_dir
         self._owns = owns
-        self._read: dict[tuple[Any, ...], Any] = {}
+        here = {key: one.here() for key, one in (goldens or {}).items()}
+        self._read: dict[tuple[Any, ...], Any] = {key: one for key, one in here.items() if one is not None}
+
+    def goldens(self) -> dict[tuple[Any, ...], CheckedSet]:
+        """The golden sets that were read, for other processes."""
+        read = {key: CheckedSet.of(one) for key, one in self._read.items() if isinstance(one, GoldenSet)}
+        return {key: one for key, one in read.items() if one is not None}
 
     def policy(self, path: Path) -> Loaded[Policy]:
         """A policy by path."""

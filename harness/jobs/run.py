@@ -72,7 +72,7 @@ def prepare_run(
         HarnessError: A file is at fault, a candidate is unknown, a key is missing.
     """
     needs_others = bool(options.only) or options.is_balanced  # chosen by the labels of all items
-    owns = None if options.shard is None or needs_others else options.shard.owner()
+    owns = None if options.shard is None or needs_others else options.shard.holds
     loaded = eval_file if isinstance(eval_file, LoadedEval) else load_eval(eval_file, shelf=Shelf(owns=owns))
     spec = loaded.eval.value
     candidates = build_candidates(loaded, options.candidates or None)

@@ -40,9 +40,10 @@ def golden_of(
     Raises:
         HarnessError: ``card`` was named, and is not the golden set of the run.
     """
+    owns = None if wanted is None else lambda ids: [at for at, one in enumerate(ids) if one in wanted]
     for one in [card] if card else likely_cards(run):
         try:
-            golden = load_golden(one, policy, owns=None if wanted is None else wanted.__contains__)
+            golden = load_golden(one, policy, owns=owns)
         except HarnessError:
             if card:
                 raise

@@ -8,9 +8,9 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -161,11 +161,17 @@ def signature_fields(request: RunRequest, candidate: Candidate) -> dict[str, Any
 
 def package_versions(names: Sequence[str]) -> dict[str, str]:
     """Versions of the installed packages among these."""
-    found: dict[str, str] = {}
-    for name in names:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+    found = {name: _version_of(name) for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+@cache
+def _version_of(name: str) -> str | None:
+    """Asked once in a process: a worker stores many shards, and each time a file of many lines would be read."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def is_final(meta: RunMeta) -> bool:

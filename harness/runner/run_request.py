@@ -18,7 +18,7 @@ from harness.records import EarlyStop, Eval, Item, PolicyFacts, RunStatus
 from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
-from harness.runner.shards import Shard, shares
+from harness.runner.shards import Shard, Stretch
 from harness.runs import InputFile
 
 
@@ -68,6 +68,12 @@ class Part(NamedTuple):
     positions: Sequence[int]
     n_of_whole: int
 
+    @classmethod
+    def stretch(cls, selected: Sequence[int], shard: Stretch) -> Part:
+        """Those of the whole run's items that a stretch of it holds."""
+        among = shard.among(len(selected))
+        return cls(selected[among.start : among.stop], among, len(selected))
+
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
@@ -82,7 +88,7 @@ class RunRequest:
         chosen: Positions of the only items to ask, in golden order; all for None. A sample is drawn among them.
         is_batch: Whether models are asked in batches; no part of the id, since the records are the same.
         shard: The part of these items that this run asks; all for None.
-        known_part: What ``part`` gives, where somebody has found it already for all shards at once.
+        known_part: What ``part`` gives, where somebody knows the items of the whole run already.
         is_balanced: Whether the sample is shared between the categories instead of drawn at random.
         wave: Label that asks the models again; part of the id and of the cache key.
         max_error_rate: Share of error rows above which a candidate's rows are no basis for a verdict.
@@ -146,14 +152,10 @@ class RunRequest:
         selected = self.selected()
         if self.shard is None:
             return Part(selected, range(len(selected)), len(selected))
+        if isinstance(self.shard, Stretch):
+            return Part.stretch(selected, self.shard)
         positions = self.shard.holds(self._ids_of(selected))
         return Part([selected[at] for at in positions], positions, len(selected))
-
-    def parts(self, of: int) -> list[Part]:
-        """What ``part`` gives to each of ``of`` shards, in one pass over the ids."""
-        selected = self.selected()
-        found = shares(self._ids_of(selected), of)
-        return [Part([selected[at] for at in positions], positions, len(selected)) for positions in found]
 
     def _ids_of(self, selected: Sequence[int]) -> Iterable[str]:
         ids: Iterable[str] = self.golden.ids()

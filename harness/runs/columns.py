@@ -75,14 +75,15 @@ class Columns:
 
     def add_batch(self, batch: pa.RecordBatch) -> None:
         """Count rows that are columns already, as ``add`` and ``flush`` would, and hand them on."""
-        outcomes, is_rejected = batch["outcome"].to_pylist(), batch[REJECTED].to_pylist()
-        errors = batch["error"]
-        for at, outcome in enumerate(outcomes):
-            if is_rejected[at]:
-                outcome = REJECTED
-            elif outcome == "error":
-                self._count_error(errors[at].as_py())
-            self.counts[outcome] += 1
+        coded, is_rejected = batch["outcome"].dictionary_encode(), numpy_of(pa.chunked_array([batch[REJECTED]]))
+        outcomes, places = coded.dictionary.to_pylist(), numpy_of(pa.chunked_array([coded.indices]))
+        found = np.bincount(places[~is_rejected], minlength=len(outcomes)).tolist()
+        self.counts.update({outcome: n for outcome, n in zip(outcomes, found, strict=True) if n})
+        if n_rejected := int(is_rejected.sum()):
+            self.counts[REJECTED] += n_rejected
+        if "error" in outcomes:
+            for at in np.flatnonzero((places == outcomes.index("error")) & ~is_rejected).tolist():
+                self._count_error(batch["error"][at].as_py())
         for column in TOKEN_COLUMNS:
             self.tokens[column] += int(numpy_of(pa.chunked_array([batch[column]])).sum())
         costs = numpy_of(pa.chunked_array([batch["cost_usd"]]), null=math.nan)

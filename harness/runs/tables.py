@@ -122,7 +122,9 @@ class ItemFile:
 
     def add_rows(self, rows: pa.Table) -> None:
         """Add up to ``BATCH_ROWS`` items that are columns already."""
-        self._writer.write_table(rows.cast(self._schema))
+        if not rows.schema.equals(self._schema):
+            rows = rows.cast(self._schema)
+        self._writer.write_table(rows)
 
     def close(self) -> None:
         """Complete the file."""

@@ -41,7 +41,7 @@ def require_same(card, n_parsed=None):
     whole = load_golden(card, None)
     if n_parsed is not None:
         n_parsed.clear()
-    part = load_golden(card, None, owns=SHARD.owner())
+    part = load_golden(card, None, owns=SHARD.holds)
     own = SHARD.holds(whole.ids())
     assert (part.sha256, part.ids(), part.pictures) == (whole.sha256, whole.ids(), whole.pictures)
     assert part.must_catch == whole.must_catch
@@ -78,7 +78,7 @@ def test_a_key_spelt_with_escapes_is_read(tmp_path, n_parsed):
     with (card.parent / "items.jsonl").open("a") as file:
         file.write(line + "\n")
     require_same(card)
-    assert load_golden(card, None, owns=SHARD.owner()).must_catch == {len(ROWS)}
+    assert load_golden(card, None, owns=SHARD.holds).must_catch == {len(ROWS)}
 
 
 @pytest.mark.parametrize("card", [CARD.replace("labels:", "id: row\nlabels:"), CARD + "fields: {id: meta.number}\n"])
@@ -109,7 +109,7 @@ def test_an_id_that_comes_twice_is_found_by_every_shard(tmp_path, monkeypatch, c
     card = written(tmp_path, [*ROWS, ROWS[3]])
     for part in (1, 2, 3):
         with pytest.raises(HarnessError, match="'c-3', which line 4 has already"):
-            load_golden(card, None, owns=Shard(part, 3).owner())
+            load_golden(card, None, owns=Shard(part, 3).holds)
 
 
 def test_a_fault_is_found_by_the_shard_whose_line_it_is(tmp_path):
@@ -118,10 +118,10 @@ def test_a_fault_is_found_by_the_shard_whose_line_it_is(tmp_path):
     refused = []
     for part in (1, 2, 3):
         try:
-            load_golden(card, None, owns=Shard(part, 3).owner())
+            load_golden(card, None, owns=Shard(part, 3).holds)
         except HarnessError as error:
             refused.append((part, ":8" in str(error)))
-    (owner,) = (part for part in (1, 2, 3) if Shard(part, 3).owner()("c-7"))
+    (owner,) = (part for part in (1, 2, 3) if Shard(part, 3).holds(["c-7"]))
     assert refused == [(owner, True)]
 
 
@@ -135,7 +135,7 @@ def test_what_is_no_row_is_said_as_ever(tmp_path, broken):
     said = []
     for part in (1, 2, 3):
         try:
-            load_golden(card, None, owns=Shard(part, 3).owner())
+            load_golden(card, None, owns=Shard(part, 3).holds)
         except HarnessError as error:
             said.append(str(error))
     assert set(said) == {str(by_whole.value)}

@@ -110,12 +110,13 @@ def test_without_the_package_the_extra_is_named(home, monkeypatch):
 def test_a_machine_without_the_shared_disk_says_which_folder(home):
     project(home, "http://127.0.0.1:1/v1")
     order = Order("token", Path("e.yaml"), home, RunOptions("runs", home / "j.sqlite"), home / "j.parts")
-    told = plan(order)
+    told, goldens = plan(order)
+    assert goldens == {}
     assert f"{home / 'j.parts'} is not the folder of that name on the machine that began the run" in told.message
     assert "name one with --cache" in str(told.error())
     (home / "j.parts").mkdir()
     (home / "j.parts" / token_name("token")).touch()
-    assert "name one with --runs-dir" in str(plan(order).error())
+    assert "name one with --runs-dir" in str(plan(order)[0].error())
 
 
 @pytest.mark.parametrize("more", [["--shard", "1/2"], ["--batch"], ["--watch"], ["--early-stop"]])
@@ -193,6 +194,44 @@ def test_the_run_is_the_run_of_one_machine_and_its_answers_are_at_hand(home, clu
         again = harness(*RAY[:-1], "other")  # the journal has every answer, for a cluster as for this machine
         assert again["calls"] == server.served - before == 1  # the refusal is no answer
         assert [one for one in (home / "ray.parts").iterdir() if not one.name.startswith(".")] == []
+
+
+def rules_alone(folder, n):
+    project(folder, "http://127.0.0.1:1/v1", n)
+    rules = "rule_set: r\nversion: 1\nrules:\n  - {id: r1, category: hate, words: ['7']}\n"
+    (folder / "rules.yaml").write_text(rules)
+    (folder / "e.yaml").write_text(EVAL.replace("v1: {prompt: p.md, model: m}", "r: {rules: rules.yaml}"))
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_that_asks_nobody_is_the_run_of_one_machine(home, cluster):
+    rules_alone(home, 5_000)
+    found, local = harness(*RAY), harness(*LOCAL)
+    assert (found["status"], found["items"], found["run_id"]) == ("complete", 5_000, local["run_id"])
+    same_bytes(found["path"], local["path"])
+
+
+@slow
+@pytest.mark.filterwarnings("ignore")
+def test_ctrl_c_ends_a_run_that_asks_nobody_and_the_same_command_goes_on(home):
+    rules_alone(home, 60_000)
+    command = ["run", "e.yaml", "--engine", "ray", "--shards", "200", "--cache", "ray.sqlite", "--runs-dir", "ray"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from harness.cli import main; main()", *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while not list((home / "ray" / "shards").glob("e-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert (process.returncode, "Traceback" in told) == (5, False), told
+    kept = {one.name for one in (home / "ray" / "shards").glob("e-*")}
+    assert 0 < len(kept) < 200
+    found = harness(*command[2:])
+    assert (found["status"], found["items"]) == ("complete", 60_000)
+    same_bytes(found["path"], harness(*LOCAL)["path"])
 
 
 @proves("ray: a bound is reached")

@@ -1,6 +1,8 @@
 """Shards: every item in one of them, and together the run that one machine would have written."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import orjson
@@ -13,7 +15,7 @@ from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, answer
 from harness.errors import HarnessError
 from harness.records import Limits
 from harness.runner.merge import find_shards, merge
-from harness.runner.shards import Shard, read_shard
+from harness.runner.shards import Shard, Stretch, read_shard
 from harness.runs import list_runs, open_run
 from harness.runs.integrity import verify
 
@@ -33,13 +35,13 @@ def hard(text, attempt):
     return structs.replace(found, latency_s=0.05)
 
 
-def shards_of(tmp_path, n, golden=None, **more):
+def shards_of(tmp_path, n, golden=None, kind=Shard, **more):
     golden = golden or FakeGolden(2_000, slices=True, withheld={3, 8})
     more = {"candidates": [Asking(), Local()], "price": PRICE, "slice_names": ("language",), "limits": WIDE, **more}
     more.setdefault("runs_dir", tmp_path / "runs")
     found = []
     for part in range(1, n + 1):
-        request = make_request(tmp_path / f"node{part}", golden, shard=Shard(part, n), **more)
+        request = make_request(tmp_path / f"node{part}", golden, shard=kind(part, n), **more)
         found.append(run(request, FakeTransport(hard)))
     return found
 
@@ -121,15 +123,27 @@ def refused(tmp_path, names):
 @pytest.mark.parametrize(
     "more", [{}, {"limit": 70}, {"chosen": list(range(5, 300, 2))}, {"limit": 30, "chosen": [9, 4, 70, 71]}]
 )
-def test_one_pass_finds_what_each_shard_finds_for_itself(tmp_path, more):
+def test_stretches_hold_every_item_once_in_order(tmp_path, more):
     request = make_request(tmp_path, FakeGolden(300), **more)
-    for number, part in enumerate(request.parts(7), 1):
-        alone = replace(request, shard=Shard(number, 7)).part()
-        assert (list(part.indices), list(part.positions), part.n_of_whole) == (
-            list(alone.indices),
-            list(alone.positions),
-            alone.n_of_whole,
-        )
+    parts = [replace(request, shard=Stretch(number, 7)).part() for number in range(1, 8)]
+    selected = request.selected()
+    assert [at for part in parts for at in part.indices] == list(selected)
+    assert [at for part in parts for at in part.positions] == list(range(len(selected)))
+    assert {part.n_of_whole for part in parts} == {len(selected)}
+
+
+def test_stretches_make_the_run_of_one_machine_and_load_no_pandas(tmp_path):
+    golden = FakeGolden(450, slices=True, withheld={3, 8})
+    shards = shards_of(tmp_path, 3, golden, kind=Stretch)
+    assert [one.run_id.rpartition(".")[2] for one in shards] == ["1-in-3", "2-in-3", "3-in-3"]
+    alone(tmp_path, golden)
+    code = (
+        "import sys; from harness.runner.merge import find_shards, merge\n"
+        "merge(find_shards([sys.argv[1]], 'runs'), 'runs'); print('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, shards[0].whole]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "False\n"
+    same_but_for_execution(tmp_path, shards[0].whole)
 
 
 def test_missing_doubled_and_foreign_shards_are_refused(tmp_path):
@@ -194,5 +208,13 @@ def test_every_item_is_in_one_shard_whatever_stands_beside_it(ids, n):
 
 
 def test_the_hash_of_an_id_never_changes():
-    """Machines with two versions of Python share a run: blake2b, not hash()."""
-    assert [Shard(part, 3).holds(["c-1", "c-2", "c-3", "c-4", "c-5"]) for part in (1, 2, 3)] == [[1], [0, 3], [2, 4]]
+    """Machines with two versions of Python share a run: a checksum, not hash()."""
+    assert [Shard(part, 3).holds(["c-1", "c-2", "c-3", "c-4", "c-5"]) for part in (1, 2, 3)] == [[0, 4], [1], [2, 3]]
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 64])
+def test_ids_that_differ_by_a_number_are_spread_evenly_and_apart_from_it(n):
+    """A checksum alone would put all even numbers into one half."""
+    for step in (1, 2, 10):
+        sizes = [len(Shard(part, n).holds([f"item-{at * step}" for at in range(6_400)])) for part in range(1, n + 1)]
+        assert max(abs(size - 6_400 / n) for size in sizes) < 5 * (6_400 / n) ** 0.5

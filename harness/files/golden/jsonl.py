@@ -50,21 +50,24 @@ class Jsonl:
         offsets, loads = self.offsets, orjson.loads
         with self.path.open("rb", buffering=0 if self._is_sparse(indices) else 1 << 18) as file:
             require_unchanged(self.path, file.fileno(), self.stamp)
-            if indices is None:
-                file.seek(offsets[0])
             wanted: Sequence[int] = range(len(offsets) - 1) if indices is None else indices
+            at = -1
             for start in range(0, len(wanted), _CHUNK):
                 rows = []
                 for index in wanted[start : start + _CHUNK]:
-                    if indices is not None:
-                        file.seek(offsets[index])
-                    rows.append(loads(file.read(offsets[index + 1] - offsets[index])))
+                    begin, end = offsets[index], offsets[index + 1]
+                    if begin != at:
+                        file.seek(begin)
+                    rows.append(loads(file.read(end - begin)))
+                    at = end
                 require_unchanged(self.path, self.path, self.stamp)
                 yield from rows
 
     def _is_sparse(self, indices: Sequence[int] | None) -> bool:
         """Whether what is read ahead would mostly be thrown away."""
-        return indices is not None and len(indices) * _DENSE < len(self.offsets)
+        if indices is None or (isinstance(indices, range) and indices.step == 1):
+            return False
+        return len(indices) * _DENSE < len(self.offsets)
 
 
 def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash, part: Part | None = None) -> Jsonl:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from harness.files.golden.rows import RowReader
 from harness.records import GoldenCard
 
-Owns = Callable[[str], bool]
-"""Whether an item of this id is one of those that are asked for."""
+Owns = Callable[[Sequence[str]], Sequence[int]]
+"""Which items are asked for, by their ids: their positions among these."""
 
 
 class Part:
@@ -29,7 +29,7 @@ class Part:
         self._has_ids = card.id != "row" and "." not in card.fields.id
         self._ids_of = re.compile(rb"\n\{%b: ?\"([ !#-\[\]-~]+)\"" % re.escape(_quoted(card.fields.id))).findall
 
-    def own(self, lines: Sequence[bytes], index: int) -> list[int] | None:
+    def own(self, lines: Sequence[bytes], index: int) -> Sequence[int] | None:
         """Positions of the part's own lines, with the ids of all of them noted; None where each is to be read."""
         content = b"\n" + b"".join(lines)  # a pattern that begins with plain letters is looked for faster
         if not self._has_ids or any(one in content for one in self._needed):
@@ -41,8 +41,7 @@ class Part:
         if len(set(ids)) != len(ids) or not self._ids.keys().isdisjoint(ids):
             return None
         self._ids.update(zip(ids, range(index, index + len(ids)), strict=True))
-        owns = self._owns
-        return [at for at, one in enumerate(ids) if owns(one)]
+        return self._owns(ids)
 
 
 def _quoted(name: str) -> bytes:

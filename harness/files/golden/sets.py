@@ -23,6 +23,7 @@ from harness.errors import FileError
 from harness.files.golden.card import HUB, TEXT_TABLES, items_path_of, read_card
 from harness.files.golden.faults import Faults
 from harness.files.golden.fields import Row
+from harness.files.golden.ids import Ids
 from harness.files.golden.items import ItemBuilder
 from harness.files.golden.json_array import is_json_array, read_json_array
 from harness.files.golden.jsonl import read_jsonl
@@ -63,11 +64,10 @@ class GoldenSet:
     categories: tuple[str, ...]
     items_path: Path | None
     n_implied: Mapping[str, int]
-    _source: Source
+    source: Source
     _builder: ItemBuilder
     _labels: NDArray[np.int8]
-    _index: Mapping[str, int]
-    _ids: tuple[str, ...]
+    _ids: Ids
     must_catch: frozenset[int] = frozenset()
     pictures: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ class GoldenSet:
         codes = self._labels.reshape(-1).view(np.uint8).data
         positions = range(len(self)) if indices is None else indices
         build = self._builder.item
-        for index, row in zip(positions, self._source.rows(indices), strict=True):
+        for index, row in zip(positions, self.source.rows(indices), strict=True):
             item = build(row, bytes(codes[index * width : (index + 1) * width]), index)
             yield structs.replace(item, must_catch=True) if index in self.must_catch else item
 
@@ -90,7 +90,7 @@ class GoldenSet:
 
     def ids(self) -> Sequence[str]:
         """Ids in the order of the file."""
-        return self._ids
+        return self._ids.names
 
     def labels(self) -> NDArray[np.int8]:
         """Gold labels, shape (n_items, n_categories), -1 where nobody labelled; read-only."""
@@ -98,11 +98,11 @@ class GoldenSet:
 
     def with_must_catch(self, ids: Iterable[str]) -> GoldenSet:
         """The same set with further items that no candidate may miss."""
-        return replace(self, must_catch=self.must_catch | {self._index[item_id] for item_id in ids})
+        return replace(self, must_catch=self.must_catch | {self._ids.index[item_id] for item_id in ids})
 
     def index_of(self, item_id: str) -> int:
         """Position of an id; KeyError when the set does not have it."""
-        return self._index[item_id]
+        return self._ids.index[item_id]
 
 
 def load_golden(
@@ -135,7 +135,6 @@ def load_golden(
         )
     if reader.pictures:
         add_pictures(hasher, reader.pictures, None if items_path is None else items_path.parent, cache_dir)
-    index_of = reader.ids
     labels.setflags(write=False)
     return GoldenSet(
         name=card.golden_set,
@@ -146,11 +145,10 @@ def load_golden(
         categories=categories,
         items_path=items_path,
         n_implied=n_implied,
-        _source=source,
+        source=source,
         _builder=ItemBuilder(card, categories, is_text=is_text),
         _labels=labels,
-        _index=index_of,
-        _ids=tuple(index_of),
+        _ids=Ids(reader.ids),
         must_catch=frozenset(reader.must_catch),
         pictures=tuple(reader.pictures),
     )

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,14 +30,15 @@ from harness.runner.journals import copy_answers, folder_of, gather, remove, spe
 from harness.runner.local import STOP_SIGNALS
 from harness.runner.merge import merge
 from harness.runner.progress import Progress
-from harness.runner.shards import MOST_SHARDS, SHARDS_FOLDER, Shard
+from harness.runner.shards import MOST_SHARDS, SHARDS_FOLDER, Stretch
 from harness.runner.shared import Desk
 from harness.runner.stored import copy_of
 from harness.runs import RunFolder, open_run
 from harness.runs.asked import mark_asked
 
-ITEMS_A_SHARD, FEWEST_SHARDS, DEFAULT_MOST_SHARDS = 20_000, 8, 1_000
-"""Where --shards is not given. It follows from the items alone: the same command must make the same shards again."""
+ITEMS_A_SHARD, ITEMS_UNASKED, FEWEST_SHARDS, DEFAULT_MOST_SHARDS = 20_000, 100_000, 8, 1_000
+"""Where --shards is not given; of candidates that ask nobody a shard has more items, since each takes microseconds.
+It follows from the run alone: the same command must make the same shards again."""
 MOST_DEATHS = 10
 """So many workers may die on one shard; a shard that needs more memory than there is would go on for ever."""
 LOOK_S = 0.25
@@ -93,7 +94,7 @@ class _Driver:
         self._shards = RunFolder(options.runs_dir).child(SHARDS_FOLDER)
         self._task = ray.remote(run_shard).options(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")
         self._numbers: dict[int, int] = {}
-        self._open: dict[Any, Shard] = {}
+        self._open: dict[Any, Stretch] = {}
         self._done: dict[int, RunSummary] = {}
         self._mistake: Mistake | None = None
         self._n_signals = self._n_stops = 0
@@ -102,17 +103,19 @@ class _Driver:
     def run(self) -> RunSummary:
         """Plan, hand out, wait, put together."""
         with self._marked_folders():
-            planned = self._get(self._ray.remote(plan).options(num_cpus=1).remote(self._order))
+            told, goldens = self._ray.remote(plan).options(num_cpus=1, num_returns=2).remote(self._order)
+            planned = self._get(told)
             if isinstance(planned, Mistake):
                 raise planned.error()
             done: RunSummary | None = planned.done
             if done is not None:
                 self._asked(planned.run_id)
                 return done
-            self._order = replace(self._order, run_id=planned.run_id)
-            shards = self._parts(planned.n_items)
+            self._order = replace(self._order, run_id=planned.run_id, goldens=goldens)
+            shards = self._parts(planned)
             self._copy_answers(planned)
-            self._desk = self._new_desk(shards)
+            if planned.models:
+                self._desk = self._new_desk(shards)
             with self._signals():
                 self._hand_out(shards, planned)
         if self._mistake is not None:
@@ -120,11 +123,12 @@ class _Driver:
         found = [self._done[shard.part] for shard in shards]
         return self._put_together(planned, shards, found)
 
-    def _parts(self, n_items: int) -> list[Shard]:
+    def _parts(self, planned: Plan) -> list[Stretch]:
         n = self._n_shards
         if n is None:
-            n = min(max(FEWEST_SHARDS, -(-n_items // ITEMS_A_SHARD)), DEFAULT_MOST_SHARDS)
-        return [Shard(part, n) for part in range(1, n + 1)]
+            each = ITEMS_A_SHARD if planned.models else ITEMS_UNASKED
+            n = min(max(FEWEST_SHARDS, -(-planned.n_items // each)), DEFAULT_MOST_SHARDS)
+        return [Stretch(part, n) for part in range(1, n + 1)]
 
     @contextmanager
     def _marked_folders(self) -> Iterator[None]:
@@ -155,7 +159,7 @@ class _Driver:
         if copy_answers(self._journal, self._copy_path(), planned.models):
             self._order = replace(self._order, behind=self._copy_path())
 
-    def _new_desk(self, shards: Sequence[Shard]) -> Any:
+    def _new_desk(self, shards: Sequence[Stretch]) -> Any:
         """The one actor that shares limits and bounds out; it lives and dies with this process."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -173,7 +177,15 @@ class _Driver:
         )
         return actor.remote(options.max_cost_usd, options.max_tokens, spent)
 
-    def _hand_out(self, shards: Sequence[Shard], planned: Plan) -> None:
+    def _tell_desk(self, name: str, *values: Any) -> Any:
+        """What the desk answers; None where there is none, since nobody is asked."""
+        return None if self._desk is None else self._get(getattr(self._desk, name).remote(*values))
+
+    def _state(self) -> Mapping[str, Any]:
+        rows = {part: sum(sum(one.values()) for one in done.counts.values()) for part, done in self._done.items()}
+        return self._tell_desk("state") or {"rows": rows, "usd": 0.0, "slowed": {}, "begun": {}}
+
+    def _hand_out(self, shards: Sequence[Stretch], planned: Plan) -> None:
         """Have every shard carried out, however often its worker is lost."""
         for shard in shards:
             self._start(shard)
@@ -193,10 +205,15 @@ class _Driver:
                 ready, _ = self._ray.wait(list(self._open), num_returns=1, timeout=LOOK_S)
                 for ref in ready:
                     self._take(ref, progress)
-                state = self._get(self._desk.state.remote())
+                state = self._state()
                 progress.done, usd, slowed = sum(state["rows"].values()), state["usd"], state["slowed"]
                 progress.tick()
-                if not state["begun"] and time.monotonic() - self._began > QUIET_START_S and not is_waited_for:
+                if (
+                    self._desk is not None
+                    and not state["begun"]
+                    and time.monotonic() - self._began > QUIET_START_S
+                    and not is_waited_for
+                ):
                     is_waited_for = True
                     progress.say(
                         "Waiting for the first worker of the cluster (a free processor, and the golden set read) ..."
@@ -205,7 +222,7 @@ class _Driver:
         finally:
             progress.close()
 
-    def _start(self, shard: Shard) -> None:
+    def _start(self, shard: Stretch) -> None:
         number = self._numbers[shard.part] = self._numbers.get(shard.part, 0) + 1
         self._open[self._task.remote(self._order, shard, number, self._desk)] = shard
 
@@ -216,12 +233,12 @@ class _Driver:
         try:
             found = self._ray.get(ref)
         except errors.RayTaskError:  # a fault of the code
-            self._get(self._desk.stop.remote())
+            self._tell_desk("stop")
             raise
         except (errors.RuntimeEnvSetupError, errors.TaskUnschedulableError) as error:
             raise HarnessError(f"the cluster cannot start workers: {' '.join(str(error).split())[:300]}") from None
         except errors.RayError as error:
-            self._get(self._desk.end.remote(shard.part))
+            self._tell_desk("end", shard.part)
             if self._n_stops:
                 self._done[shard.part] = self._unfinished(shard)
             elif self._numbers[shard.part] > MOST_DEATHS:
@@ -246,7 +263,7 @@ class _Driver:
         if found.status == "incomplete" and found.reason not in ("interrupted", "budget") and not self._n_stops:
             self._stop()  # a limit of the day holds for all
 
-    def _unfinished(self, shard: Shard) -> RunSummary:
+    def _unfinished(self, shard: Stretch) -> RunSummary:
         return RunSummary(
             f"{self._order.run_id}{shard.suffix}", "", "incomplete", 0, 0, 0, 0.0, 0.0, reason="interrupted"
         )
@@ -254,10 +271,10 @@ class _Driver:
     def _stop(self) -> None:
         """End what is under way in order; once more at once. What nobody has begun is not begun."""
         self._n_stops += 1
-        self._get(self._desk.stop.remote())
-        begun = self._get(self._desk.state.remote())["begun"]
+        self._tell_desk("stop")
+        begun = self._state()["begun"]
         for ref, shard in self._open.items():
-            if self._n_stops > 1 or begun.get(shard.part) != self._numbers[shard.part]:
+            if self._desk is None or self._n_stops > 1 or begun.get(shard.part) != self._numbers[shard.part]:
                 self._ray.cancel(ref, force=True)
 
     def _pass_on_signals(self, progress: Progress) -> None:
@@ -307,12 +324,12 @@ class _Driver:
     def _asked(self, run_id: str) -> None:
         mark_asked(self._order.options.runs_dir, run_id, datetime.now(UTC))
 
-    def _put_together(self, planned: Plan, shards: Sequence[Shard], found: Sequence[RunSummary]) -> RunSummary:
+    def _put_together(self, planned: Plan, shards: Sequence[Stretch], found: Sequence[RunSummary]) -> RunSummary:
         wall_s = time.monotonic() - self._began
         if any(one.status == "incomplete" for one in found):
             return summed(planned.run_id, found, wall_s)
         runs_dir = self._order.options.runs_dir
-        limits = self._get(self._desk.history.remote())
+        limits = self._tell_desk("history") or {}
         path = merge([open_run(one.path) for one in found], runs_dir, limits=limits)
         self._asked(planned.run_id)
         meta = open_run(path).meta

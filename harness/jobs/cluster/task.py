@@ -6,6 +6,7 @@ person's mistakes back as data, since the driver shows them. Answers, rows and f
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 import socket
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 
 from harness import __version__
 from harness.errors import Exit, HarnessError, printable
+from harness.files.evals import Shelf, load_eval
+from harness.files.golden.checked import CheckedSet
 from harness.jobs.run import PreparedRun, RunOptions, prepare_run
 from harness.records import Limits
 from harness.runner import RunSummary, run_eval
@@ -24,7 +27,7 @@ from harness.runner.local import as_before, stored_run
 from harness.runner.record import is_final
 from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Part
-from harness.runner.shards import Shard
+from harness.runner.shards import Shard, Stretch
 from harness.runner.shared import Line, Sharing
 
 T = TypeVar("T")
@@ -42,6 +45,7 @@ class Order:
         journals: Where the shards' journals lie.
         behind: What the run's own journal had of its models; None for nothing.
         run_id: The run's id; None before it is planned.
+        goldens: Where the cluster keeps the golden sets that were read for the plan; None for nowhere.
     """
 
     token: str
@@ -51,6 +55,7 @@ class Order:
     journals: Path
     behind: Path | None = None
     run_id: str | None = None
+    goldens: Any = None
 
     def journal(self, shard: Shard) -> Path:
         """The journal of one shard."""
@@ -92,43 +97,42 @@ class _Prepared:
     """What this worker process has read, for as long as it works on one execution of the driver."""
 
     found: dict[str, PreparedRun] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
+    selected: Sequence[int] = ()
 
 
 _PREPARED = _Prepared()
 
 
-def plan(order: Order) -> Plan | Mistake:
-    """What the run is: its id and size, and whether it is stored already."""
-    return _with_mistakes(lambda: _plan(order))
+def plan(order: Order) -> tuple[Plan | Mistake, Mapping[tuple[Any, ...], CheckedSet]]:
+    """What the run is: its id and size, and whether it is stored already; and the golden sets read for it."""
+    shelf = Shelf()
+    return _with_mistakes(lambda: _plan(order, shelf)), shelf.goldens()
 
 
-def run_shard(order: Order, shard: Shard, number: int, desk: Any) -> RunSummary | Mistake:
-    """Carry out one shard; ``number`` says which execution of it this is."""
+def run_shard(order: Order, shard: Stretch, number: int, desk: Any) -> RunSummary | Mistake:
+    """Carry out one shard; ``number`` says which execution of it this is. Without a desk nobody is asked."""
     return _with_mistakes(lambda: _run_shard(order, shard, number, desk))
 
 
-def _plan(order: Order) -> Plan:
-    request = _prepared(order).request
+def _plan(order: Order, shelf: Shelf) -> Plan:
+    request = _prepared(order, lambda: shelf).request
     run_id = run_id_of(request, __version__)
     done, _ = stored_run(request.runs_dir, run_id)
-    n_items = len(request.selected())
+    n_items = len(_PREPARED.selected)
     models = sorted(request.endpoints)
     n_rows = n_items * request.repeats * len(request.candidates)
     is_done = done is not None and is_final(done)
     return Plan(run_id, n_items, n_rows, models, as_before(done, request.runs_dir) if done and is_done else None)
 
 
-def _run_shard(order: Order, shard: Shard, number: int, desk: Any) -> RunSummary:
+def _run_shard(order: Order, shard: Stretch, number: int, desk: Any) -> RunSummary:
     import ray
 
-    prepared = _prepared(order)
-    if len(_PREPARED.parts) != shard.of:
-        _PREPARED.parts = prepared.request.parts(shard.of)
+    prepared = _prepared(order, lambda: Shelf(goldens=_goldens(order)))
     request = dataclasses.replace(
         prepared.request,
         shard=shard,
-        known_part=_PREPARED.parts[shard.part - 1],
+        known_part=Part.stretch(_PREPARED.selected, shard),
         cache_path=order.journal(shard),
         behind=order.behind,
     )
@@ -141,29 +145,44 @@ def _run_shard(order: Order, shard: Shard, number: int, desk: Any) -> RunSummary
     spent = spent_in(request.cache_path, f"{order.run_id}{shard.suffix}")
 
     async def tell(events: Sequence[Any]) -> None:
-        await desk.tell.remote(shard.part, number, events)
+        if desk is not None:
+            await desk.tell.remote(shard.part, number, events)
 
     async def hear() -> Sequence[Any]:
+        if desk is None:
+            await asyncio.Event().wait()
         found: Sequence[Any] = await desk.hear.remote(shard.part, number)
         return found
 
     async def begin(models: Mapping[str, Limits]) -> None:
-        await desk.begin.remote(shard.part, number, models, spent)
+        if desk is not None:
+            await desk.begin.remote(shard.part, number, models, spent)
 
     sharing = Sharing(Line(tell, hear, (ray.exceptions.RayError,)), begin)
     return run_eval(request, wrap=prepared.transport, on_stoppable=sharing.on_stoppable, sharing=sharing)
 
 
-def _prepared(order: Order) -> PreparedRun:
+def _prepared(order: Order, shelf: Callable[[], Shelf]) -> PreparedRun:
     """The run with all its files, read once in every worker process."""
     if order.token not in _PREPARED.found:
         _PREPARED.found.clear()
-        _PREPARED.parts.clear()
         _require_shared(order)
         os.chdir(order.folder)
-        prepared = prepare_run(order.eval_path, order.options, os.environ)
+        prepared = prepare_run(load_eval(order.eval_path, shelf=shelf()), order.options, os.environ)
         _PREPARED.found[order.token] = prepared
+        _PREPARED.selected = prepared.request.selected()
     return _PREPARED.found[order.token]
+
+
+def _goldens(order: Order) -> Mapping[tuple[Any, ...], CheckedSet] | None:
+    """The golden sets as they were read for the plan; None where they went with their machine: they are read again."""
+    import ray
+
+    try:
+        found: Mapping[tuple[Any, ...], CheckedSet] | None = None if order.goldens is None else ray.get(order.goldens)
+    except ray.exceptions.RayError:
+        return None
+    return found
 
 
 def _require_shared(order: Order) -> None:
