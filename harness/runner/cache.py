@@ -210,10 +210,6 @@ class ResponseCache:
         found: tuple[int, ...] | None = reading(self.path, lambda: self._database.execute(MEASURED, (key,)).fetchone())
         return found
 
-    def put_now(self, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
-        """Keep answers and return when they are committed; for callers without an event loop."""
-        self.transact(lambda database: self.insert(database, entries))
-
     def insert(self, database: sqlite3.Connection, entries: Iterable[tuple[bytes, Stored, str]]) -> None:
         """Keep answers within a transaction."""
         insert(database, entries, self._now().isoformat(timespec="seconds"))

@@ -12,6 +12,7 @@ from gating.stored import store_run
 from harness.jobs.served import MOST_READ, _snapshot, served_by, snapshot_warnings
 from harness.runner.answers import Stored
 from harness.runner.cache import ResponseCache
+from tests.runner.runner_fakes import keep
 
 KEYS = [f"{at:064x}" for at in range(3)]
 
@@ -21,10 +22,8 @@ def journal(tmp_path):
     path = tmp_path / "journal.sqlite"
     bodies = [{"model": "m-2026-05"}, {"model": "m-2026-05", "system_fingerprint": "fp_1"}, {"model": "m-2026-11"}]
     with ResponseCache(path, lambda: datetime(2026, 11, 1, tzinfo=UTC)) as cache:
-        cache.put_now(
-            (bytes.fromhex(key), Stored(200, json.dumps(body).encode(), 1.0), "m")
-            for key, body in zip(KEYS, bodies, strict=True)
-        )
+        entries = (Stored(200, json.dumps(body).encode(), 1.0) for body in bodies)
+        keep(cache, [(bytes.fromhex(key), one, "m") for key, one in zip(KEYS, entries, strict=True)])
     return path
 
 

@@ -218,6 +218,11 @@ class Local:
         yield
 
 
+def keep(cache, entries):
+    """Keep answers in a journal without an event loop."""
+    cache.transact(lambda database: cache.insert(database, entries))
+
+
 def make_request(tmp_path, golden=None, candidates=None, *, limits=None, price=None, endpoints=None, **more):
     limits = limits or Limits(concurrency=8)
     return RunRequest(

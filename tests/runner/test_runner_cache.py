@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-from runner_fakes import NOW, Asking, FakeTransport, answer, make_request, run
+from runner_fakes import NOW, Asking, FakeTransport, answer, keep, make_request, run
 
 from harness.errors import HarnessError
 from harness.records import Limits
@@ -34,20 +34,20 @@ def key(number):
 
 
 def test_what_is_put_is_found(cache):
-    cache.put_now([(key(n), Stored(200, b'{"n":%d}' % n, 12.5 + n), "m") for n in range(3)])
+    keep(cache, [(key(n), Stored(200, b'{"n":%d}' % n, 12.5 + n), "m") for n in range(3)])
     assert cache.get_many([key(1), key(7)]) == {key(1): Stored(200, b'{"n":1}', 13.5)}
     assert cache.get_many([key(7)]) == {}
     assert cache.get_many([]) == {}
 
 
 def test_many_are_looked_up_at_once(cache):
-    cache.put_now([(key(n), Stored(200, b"{}", 1.0), "m") for n in range(2000)])
+    keep(cache, [(key(n), Stored(200, b"{}", 1.0), "m") for n in range(2000)])
     assert len(cache.get_many([key(n) for n in range(5000)])) == 2000
 
 
 def test_the_first_answer_stays(cache):
-    cache.put_now([(key(1), Stored(200, b'"first"', 1.0), "m")])
-    cache.put_now([(key(1), Stored(200, b'"second"', 2.0), "m")])
+    keep(cache, [(key(1), Stored(200, b'"first"', 1.0), "m")])
+    keep(cache, [(key(1), Stored(200, b'"second"', 2.0), "m")])
     assert cache.get_many([key(1)])[key(1)].body == b'"first"'
 
 
@@ -106,7 +106,7 @@ def test_puts_of_one_turn_are_one_transaction_and_safe_when_told(tmp_path, monke
 
 
 def test_rows_say_when_and_from_whom(cache):
-    cache.put_now([(key(1), Stored(200, b"{}", 1.0), "gpt-mini")])
+    keep(cache, [(key(1), Stored(200, b"{}", 1.0), "gpt-mini")])
     assert cache._database.execute("SELECT created, model FROM responses").fetchall() == [
         ("2026-11-23T12:00:00+00:00", "gpt-mini")
     ]
@@ -172,7 +172,7 @@ def test_a_broken_file_is_named(tmp_path, content):
 def test_a_file_damaged_inside_is_named(tmp_path):
     path = tmp_path / "c.sqlite"
     with ResponseCache(path, lambda: NOW) as opened:
-        opened.put_now([(key(n), Stored(200, b"x" * 500, 1.0), "m") for n in range(500)])
+        keep(opened, [(key(n), Stored(200, b"x" * 500, 1.0), "m") for n in range(500)])
         opened._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xa5" * (len(content) - 8192)
@@ -234,7 +234,7 @@ def test_two_threads_may_open_and_fill_one_new_file(tmp_path):
         try:
             with ResponseCache(path, lambda: datetime.now(UTC)) as opened:
                 for n in range(start, start + 50):
-                    opened.put_now([(key(n), Stored(200, b"{}", 1.0), "m")])
+                    keep(opened, [(key(n), Stored(200, b"{}", 1.0), "m")])
         except HarnessError as error:
             faults.append(error)
 
@@ -254,9 +254,9 @@ def test_another_process_may_use_the_file_meanwhile(cache):
         "from harness.runner.answers import Stored\n"
         "from harness.runner.cache import ResponseCache\n"
         "with ResponseCache(Path(sys.argv[1]), lambda: datetime.now(UTC)) as c:\n"
-        "    c.put_now([(b'k' * 32, Stored(200, b'{}', 1.0), 'm')])\n"
+        "    c.transact(lambda database: c.insert(database, [(b'k' * 32, Stored(200, b'{}', 1.0), 'm')]))\n"
     )
-    cache.put_now([(key(1), Stored(200, b"{}", 1.0), "m")])
+    keep(cache, [(key(1), Stored(200, b"{}", 1.0), "m")])
     subprocess.run([sys.executable, "-c", script, str(cache.path)], check=True)
     assert set(cache.get_many([key(1), b"k" * 32])) == {key(1), b"k" * 32}
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from unittest.mock import Mock
 
 import pytest
-from runner_fakes import NOW, PRICE, FakeGolden, FakeTransport, make_request, run
+from runner_fakes import NOW, PRICE, FakeGolden, FakeTransport, keep, make_request, run
 
 from harness.errors import HarnessError
 from harness.runner import run_eval
@@ -64,7 +64,7 @@ async def test_a_request_given_up_by_one_run_is_asked_by_the_next(tmp_path):
 async def test_an_answer_that_came_between_look_up_and_claim_is_found(tmp_path):
     with opened(tmp_path) as one, opened(tmp_path) as two:
         await claimed(two, b"x" * 32)
-        one.put_now([(KEY, Stored(200, b"{}", 1.0), "m")])
+        keep(one, [(KEY, Stored(200, b"{}", 1.0), "m")])
         assert await claimed(two) == Stored(200, b"{}", 1.0)
 
 
@@ -72,7 +72,7 @@ async def test_an_answer_that_came_before_an_earlier_claim_is_found(tmp_path):
     """An answer that came before the claim of another key was asked for and paid again: two of 120, in four runs."""
     with opened(tmp_path) as one, opened(tmp_path) as two:
         assert two.get_many([KEY]) == {}
-        one.put_now([(KEY, Stored(200, b"{}", 1.0), "m")])
+        keep(one, [(KEY, Stored(200, b"{}", 1.0), "m")])
         await claimed(two, b"x" * 32)  # sees the other run's write, but does not look for this key
         assert await claimed(two) == Stored(200, b"{}", 1.0)
 

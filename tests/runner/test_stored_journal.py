@@ -12,7 +12,7 @@ from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.stored import copies, journal_path
 from harness.runner.stored import store as stores
-from tests.runner.runner_fakes import NOW, FakeTransport, make_request, run
+from tests.runner.runner_fakes import NOW, FakeTransport, keep, make_request, run
 
 fsspec = pytest.importorskip("fsspec")
 ADDRESS = "memory://team/answers"
@@ -51,7 +51,7 @@ def opened(run_id="r"):
 
 def put(*names, run_id="r", usd=0.0):
     with opened(run_id) as journal:
-        journal.put_now((name.encode().ljust(32), Stored(200, name.encode(), 1.0), "m") for name in names)
+        keep(journal, [(name.encode().ljust(32), Stored(200, name.encode(), 1.0), "m") for name in names])
         if usd:
             journal.transact(lambda database: stores.claims.book(database, run_id, Spent(usd)))
     return journal.warning
@@ -80,7 +80,7 @@ def test_what_one_machine_paid_for_another_does_not(machine):
 def test_machines_that_ask_at_the_same_time_lose_nothing(machine):
     machine("one")
     with opened() as one:
-        one.put_now([(b"a".ljust(32), Stored(200, b"a", 1.0), "m"), (b"b".ljust(32), Stored(200, b"b", 1.0), "m")])
+        keep(one, [(b"a".ljust(32), Stored(200, b"a", 1.0), "m"), (b"b".ljust(32), Stored(200, b"b", 1.0), "m")])
         machine("two")
         put("b", "c")
         machine("one")
@@ -227,7 +227,7 @@ def test_a_run_puts_its_answers_once_a_minute(machine):
     now = [0.0]
     with opened() as journal:
         journal._copy = copies.Copy(ADDRESS, journal.path, lambda: now[0])
-        journal.put_now([(b"a".ljust(32), Stored(200, b"a", 1.0), "m")])
+        keep(journal, [(b"a".ljust(32), Stored(200, b"a", 1.0), "m")])
         journal.beat()
         assert objects() == []
         now[0] = copies.EVERY_S + 1
