@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.core.results import MetricResult
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import few_behind
 from harness.report.parts.tables import Table
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.kept import SummaryCache, run_key
@@ -147,6 +148,11 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
         notes = ("In brackets: points against the same candidate's run before, over the same labels.",)
     if len(rows) > most:
         notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
+    n_of = {
+        names[category]: min(row.values[category, name].n for row in shown if (category, name) in row.values)
+        for category in categories
+    }
+    notes = (*notes, *few_behind(name, n_of))
     keys = frozenset(("Run", "Candidate"))
     return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(heads), frozenset(("Run",)), keys)
 

@@ -9,10 +9,12 @@ from harness.core.results import MetricResult
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.stored import evidence_alone
 from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
+from harness.measure.slices import SMALL_CELL
 from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
 from harness.report.cascades import people_table, stage_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
+from harness.report.parts.finding_words import few_behind
 from harness.report.parts.tables import Table, with_names
 from harness.report.parts.words import plural
 from harness.report.points import absent_alone, point_table
@@ -59,7 +61,7 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
     """Per candidate: categories, scores where they exist, failures, and slices on request."""
     tables: list[Table] = []
     for name, candidate in score.candidates.items():
-        tables.append(_category_table(name, candidate))
+        tables.append(_category_table(name, candidate, score.names))
         if candidate.people is not None:
             tables.append(people_table(name, candidate.people))
         if candidate.stages:
@@ -137,7 +139,7 @@ def cost_line(candidate: CandidateScore) -> str:
     return "; ".join(parts)
 
 
-def _category_table(name: str, candidate: CandidateScore) -> Table:
+def _category_table(name: str, candidate: CandidateScore, names: Mapping[str, str]) -> Table:
     rows = [_row(category, score) for category, score in candidate.categories.items()]
     n_covered = sum(score.metrics["recall"].reason != NOT_COVERED for score in candidate.categories.values())
     scope = "" if n_covered == len(candidate.categories) else f" of {n_covered} covered"
@@ -150,6 +152,7 @@ def _category_table(name: str, candidate: CandidateScore) -> Table:
         *weight_notes(candidate),
         cost_line(candidate),
         *_failure_notes(candidate),
+        *(one for metric in ("recall", "precision") for one in _few(metric, candidate, names)),
         *macro_notes(candidate),
         candidate.signature,
     ]
@@ -166,6 +169,11 @@ def _row(category: str, score: CategoryScore) -> tuple[str, ...]:
     violating, total = score.tp + score.fn, score.tp + score.fn + score.fp + score.tn
     support = f"{numbers.count(violating)} / {numbers.count(total)}"
     return (category, support, *(numbers.share_with_interval(score.metrics[metric]) for metric in COLUMNS))
+
+
+def _few(metric: str, candidate: CandidateScore, names: Mapping[str, str]) -> tuple[str, ...]:
+    found = {names.get(one, one): score.metrics[metric].n for one, score in candidate.categories.items()}
+    return few_behind(metric, found)
 
 
 def _failure_notes(candidate: CandidateScore) -> list[str]:
@@ -239,18 +247,26 @@ def _slice_tables(name: str, candidate: CandidateScore, chosen: str | None) -> l
     for slice_name, values in candidate.slices.items():
         if chosen not in (None, slice_name):
             continue
-        rows, n_left_out = [], 0
+        rows, n_left_out, n_few = [], 0, 0
         for value, categories in values.items():
             for category, score in categories.items():
                 if not score.tp + score.fn + score.fp:
                     n_left_out += 1
                     continue
+                n_few += score.tp + score.fn < SMALL_CELL
                 support = (
                     f"{numbers.count(score.tp + score.fn)} / {numbers.count(score.tp + score.fn + score.fp + score.tn)}"
                 )
                 cells = (numbers.short_share(score.metrics[one]) for one in ("precision", "recall", "fpr"))
                 rows.append((value, category, support, *cells))
-        notes = (f"{numbers.count(n_left_out)} rows without a violating or a flagged item are left out",)
+        notes = []
+        if n_few:
+            notes.append(
+                f"In {numbers.count(n_few)} of {plural(len(rows), 'row')} fewer than {SMALL_CELL} violating items "
+                "stand behind recall: read the interval, not the value."
+            )
+        if n_left_out:
+            notes.append(f"{numbers.count(n_left_out)} rows without a violating or a flagged item are left out")
         title = f"{name}: by {slice_name} (exploratory)"
-        tables.append(Table(title, columns, tuple(rows), notes if n_left_out else (), frozenset(columns[2:])))
+        tables.append(Table(title, columns, tuple(rows), tuple(notes), frozenset(columns[2:])))
     return tables

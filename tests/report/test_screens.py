@@ -89,3 +89,16 @@ def test_annotations_count_all_harm_and_name_every_critical_category(tmp_path):
     assert "In critical categories too: " in more
     assert "In language ar too: " in more or "language ar" in more
     assert not more.endswith("…")
+
+
+@pytest.mark.parametrize("width", [60, 100, None])
+@pytest.mark.parametrize("command", COMMANDS[:2] + COMMANDS[3:], ids=lambda one: one[0])
+def test_figures_of_a_few_items_say_so(monkeypatch, tmp_path, command, width):
+    """66.7% of three items stood in a row with figures of hundreds, and nothing said that it means little."""
+    gold = {"common": half(80, 120), "rare": half(3, 197)}
+    run = Story(tmp_path, gold).run({"v1": gold, "v2": gold | {"rare": caught(gold["rare"], 2)}})
+    what = "story" if command[0] == "history" else run.meta.run_id
+    said = screen(monkeypatch, width, command[0], what, "--runs-dir", tmp_path / "runs", *command[1:])
+    words = " ".join(said.split())
+    assert "Fewer than 20 violating items stand behind recall of Rare (n 3): read the interval, not the value." in words
+    assert "recall of Common (n" not in words

@@ -14,7 +14,7 @@ from harness.measure.point_pairs import PointPair
 from harness.report.cascades import people_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
-from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
+from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS, few_behind
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table, with_names
 from harness.report.parts.words import capital, plural, told_apart
@@ -93,7 +93,8 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
     columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", *heads)
     rows = []
     pooled = {} if comparison.pooled is None else {"all together": comparison.pooled}
-    for name, category in {**comparison.categories, **pooled}.items():
+    shown = {**comparison.categories, **pooled}
+    for name, category in shown.items():
         result = category.metrics[metric]
         rows.append(
             (
@@ -111,7 +112,9 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
             )
         )
     note = "95% intervals; the last columns count the items that this metric counts and whose decision changed."
-    return Table(METRIC_TITLES[metric], columns, tuple(rows), (note,), frozenset(columns[1:]))
+    n_of = {comparison.names.get(one, one): each.metrics[metric].difference.n for one, each in shown.items()}
+    notes = (note, *few_behind(metric, n_of))
+    return Table(METRIC_TITLES[metric], columns, tuple(rows), notes, frozenset(columns[1:]))
 
 
 def point_tables(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[Table]:

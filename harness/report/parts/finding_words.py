@@ -6,13 +6,14 @@ its finding, and nobody edits it afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TABLE, table_metric
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
 from harness.gating.findings import Finding
+from harness.measure.slices import SMALL_CELL
 from harness.report.parts import numbers
 from harness.report.parts.words import capital, enumerated, outcome_words, plural
 
@@ -199,6 +200,19 @@ def metric_words(metric: str) -> str:
 
 
 _UNITS = {"recall": "violating item", "precision": "flagged item", "fpr": "harmless item", "failure_rate": "item"}
+
+
+def few_behind(metric: str, n_of: Mapping[str, int]) -> tuple[str, ...]:
+    """A note that names the figures of a table that rest on few items; none where each rests on enough.
+
+    >>> few_behind("recall", {"Hate": 3, "Spam": 60})
+    ('Fewer than 20 violating items stand behind recall of Hate (n 3): read the interval, not the value.',)
+    """
+    few = [f"{name} (n {numbers.count(n)})" for name, n in n_of.items() if 0 < n < SMALL_CELL]
+    if not few or metric not in _UNITS:
+        return ()
+    behind = f"Fewer than {SMALL_CELL} {_UNITS[metric]}s stand behind {metric_words(metric)}"
+    return (f"{behind} of {enumerated(few, 8)}: read the interval, not the value.",)
 
 
 def further_items(one: Finding) -> str:

@@ -126,7 +126,7 @@ def to_terminal(table: Table, width: int | None = None) -> str:
 def _one(table: Table, wide: int) -> str:
     widths = [_least_width(table, position) for position in range(len(table.columns))]
     n_gaps = len(widths) - 1  # a gap is one column, and two more where the cells stand well apart
-    padding = 1 if wide >= COMFORTABLE and sum(widths) + 3 * n_gaps <= wide else 0
+    padding = 1 if wide >= COMFORTABLE and sum(map(max, widths, _figures(table))) + 3 * n_gaps <= wide else 0
     fits = sum(widths) + n_gaps <= wide
     lines = [
         line.replace(_GLUE, " ") for line in (_drawn(table, wide, widths, padding) if fits else _listed(table, wide))
@@ -225,13 +225,8 @@ def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) ->
 
     Within each step those come first that need the least more: a head is folded before a figure with its interval.
     """
-    shown = [[row[position] for row in table.rows] for position in range(len(table.columns))]
-    cells = [[_whole(cell) for cell in column] for column in shown]
-    longest = [_widest(column) for column in cells]
-    figures = [
-        one if name in table.numeric or (one <= LONGEST_FIGURE and any(map(_INTERVAL.search, column))) else 0
-        for name, one, column in zip(table.columns, longest, shown, strict=True)
-    ]
+    cells = [[_whole(row[position]) for row in table.rows] for position in range(len(table.columns))]
+    longest, figures = [_widest(column) for column in cells], _figures(table)
     words = [min(LONGEST_FIGURE, _widest(word for text in column for word in text.split())) for column in cells]
     natural = [max(_widest([printable(name)]), one) for name, one in zip(table.columns, longest, strict=True)]
     space = wide - (1 + 2 * padding) * (len(widths) - 1)
@@ -240,6 +235,17 @@ def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) ->
     if sum(map(max, found, figures)) <= space:  # some alone would leave the names no room
         found = _widened(found, figures, space)
     return _widened(_widened(found, _even(found, longest, space), space), natural, space)
+
+
+def _figures(table: Table) -> list[int]:
+    """Columns that figures need to stand whole, with their intervals beside them; 0 for words."""
+    found = []
+    for position, name in enumerate(table.columns):
+        cells = [row[position] for row in table.rows]
+        widest = _widest(map(_whole, cells))
+        is_figure = name in table.numeric or (widest <= LONGEST_FIGURE and any(map(_INTERVAL.search, cells)))
+        found.append(widest if is_figure else 0)
+    return found
 
 
 def _even(least: Sequence[int], longest: Sequence[int], space: int) -> list[int]:
