@@ -3,16 +3,3 @@
 ``weights`` finds one GGUF file and checks its bytes; ``server`` runs it in a child process behind an OpenAI-compatible
 API on 127.0.0.1. What is sent to that API, and what the answers mean, is the candidates' business.
 """
-
-from harness.embedded.server import EmbeddedServer, usable_cores
-from harness.embedded.weights import QWEN_CODER, PinnedModel, Weights, available_source, find_weights
-
-__all__ = [
-    "QWEN_CODER",
-    "EmbeddedServer",
-    "PinnedModel",
-    "Weights",
-    "available_source",
-    "find_weights",
-    "usable_cores",
-]

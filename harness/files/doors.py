@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, distributions, entry_points
@@ -161,8 +161,8 @@ def refusal_of(path: str, folder: Path | None) -> str | None:
     origin = _origin(top)
     if origin is None:
         return None  # not there: importing says so
-    if _is_site(origin.parent if origin.is_file() else origin) or _is_below(
-        origin, (*_declared_folders(), *_editable_folders())
+    if _is_site(origin.parent if origin.is_file() else origin) or any(
+        origin.is_relative_to(folder) for folder in (*_declared_folders(), *_editable_folders())
     ):
         return None
     return f"is found in {origin.parent}, which belongs to no installed package"
@@ -220,10 +220,6 @@ def _is_site(folder: Path) -> bool:
     """Whether a package of this folder is one that an installer put there."""
     parents = (folder, folder.parent)
     return any(next(one.glob("*.dist-info"), None) is not None for one in parents if one.is_dir())
-
-
-def _is_below(path: Path, folders: Sequence[Path]) -> bool:
-    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _declared_folders() -> list[Path]:

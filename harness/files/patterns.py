@@ -66,7 +66,7 @@ def read_pattern(pattern: str) -> ReadPattern | str:
     tokens = _tokens(pattern)
     if not any(_OF_WORDS.search(token) for token in tokens):
         return ReadPattern(pattern)
-    if pattern.isascii() and "_" not in pattern and not _names_unicode(tokens):
+    if pattern.isascii() and "_" not in pattern and not any(re.search(r"\\[pPx]", token) for token in tokens):
         return ReadPattern(pattern, is_masked=True)
     starts, ends = _edges(tokens)
     out = _widened(tokens)
@@ -146,10 +146,6 @@ def _widened(tokens: list[str]) -> list[str]:
         else:
             out.append(_OUTSIDE.get(token, token))
     return out
-
-
-def _names_unicode(tokens: list[str]) -> bool:
-    return any(re.search(r"\\[pPx]", token) for token in tokens)
 
 
 def _edges(tokens: list[str]) -> tuple[set[int], set[int]]:

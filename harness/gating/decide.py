@@ -218,7 +218,7 @@ def _broken_side(one: StoredCandidate, system: System, most: float) -> list[Stat
     """Why one side's rows are no basis for a verdict. Another candidate's failures in the same run do not count."""
     n_errors, n_rows = int(system.is_error.sum()), int(system.is_error.size)
     facts = {"n": n_rows, "candidate": one.name, "run_id": one.run_id}
-    n_missing = int(np.count_nonzero(_has_no_answer(one) & ~_is_withheld(one)))
+    n_missing = int(np.count_nonzero(_has_no_answer(one) & (one.rows.outcomes != outcome_code(WITHHELD))))
     if one.run.meta.status == "incomplete" and n_missing:
         return [Statement("run_stopped", facts={**facts, "n_missing": n_missing})]
     if system.error_rate > most:
@@ -230,10 +230,6 @@ def _has_no_answer(one: StoredCandidate) -> NDArray[np.bool_]:
     """Rows that are no answer, whatever kept it away."""
     answers = [outcome_code(name) for name in ANSWERED_OUTCOMES]
     return np.asarray(~np.isin(one.rows.outcomes, answers))
-
-
-def _is_withheld(one: StoredCandidate) -> NDArray[np.bool_]:
-    return np.asarray(one.rows.outcomes == outcome_code(WITHHELD))
 
 
 def _lost_coverage(pairs: Pairs, specs: Sequence[CheckSpec], candidate: str) -> list[Statement]:

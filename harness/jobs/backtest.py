@@ -19,7 +19,6 @@ from harness.goldens.pool import Pool, PoolRow
 from harness.goldens.pool_golden import PoolItems
 from harness.goldens.pool_recorded import Recorded
 from harness.goldens.pool_sample import Asked, Sample, sample_pool
-from harness.goldens.pool_sample import Drawn as DrawnItem
 from harness.jobs.backtest_ready import Prepared
 from harness.jobs.run import execute
 from harness.measure.backtest import ANY, CandidateEffect, Drawn, decided_by, effect_of, size_for
@@ -180,7 +179,7 @@ def _drawn(ready: Prepared, sample: Sample, recorded: Recorded | None) -> tuple[
     shares_views: dict[str, float] = {}
     n_items, n_views = sample.population, sample.views
     if recorded is not None:
-        said = [recorded.read(_as_row(ready, one)) for one in sample.items]
+        said = [recorded.read(PoolRow(ready.pool.files[0].name, 0, one.row)) for one in sample.items]
         before = {name: [one.get(name, MISSING) for one in said] for name in recorded.known_columns}
         tally = recorded.tally
         n_items = tally.known[ANY]
@@ -205,10 +204,6 @@ def _drawn(ready: Prepared, sample: Sample, recorded: Recorded | None) -> tuple[
         n_views=n_views,
     )
     return drawn, {name: list(codes) for name, codes in before.items()}
-
-
-def _as_row(ready: Prepared, one: DrawnItem) -> PoolRow:
-    return PoolRow(ready.pool.files[0].name, 0, one.row)
 
 
 def _notes(

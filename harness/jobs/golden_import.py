@@ -148,7 +148,10 @@ def propose(
     )
     missing = [] if importer is not None and importer.read is not None else [*missing_parts(plan, foreign), *doubts]
     if len(policies) > 1:
-        missing.append(_several_policies(policies))
+        missing.append(
+            f"{policies[0].parent}: holds several policies\n  allowed: {joined([str(path) for path in policies])}\n"
+            "  say which one the labels belong to: --policy PATH, or begin one: --new-policy"
+        )
     is_new = policy is None
     own = plan.categories
     if policy is not None and not (importer is not None and importer.read is not None):
@@ -165,7 +168,7 @@ def propose(
         plan,
         name if policy is None else policy.policy,
         1 if policy is None else policy.version,
-        _new_policy_path(request.folder, name) if is_new else policy_path,
+        request.folder.parent / "evals" / "policies" / f"{name}.yaml" if is_new else policy_path,
         is_new,
         tuple(categories),
         tuple(missing),
@@ -284,17 +287,6 @@ def _policies(folder: Path) -> list[Path]:
     """The policies of the project that the set will lie in."""
     places = (folder.parent / "evals" / "policies", folder.parent / "policies")
     return [path for place in places for end in ("*.yaml", "*.yml") for path in sorted(place.glob(end))]
-
-
-def _several_policies(paths: Sequence[Path]) -> str:
-    return (
-        f"{paths[0].parent}: holds several policies\n  allowed: {joined([str(path) for path in paths])}\n"
-        "  say which one the labels belong to: --policy PATH, or begin one: --new-policy"
-    )
-
-
-def _new_policy_path(folder: Path, name: str) -> Path:
-    return folder.parent / "evals" / "policies" / f"{name}.yaml"
 
 
 def set_name(path: Path) -> str:

@@ -35,7 +35,7 @@ from harness.runner import (
 from harness.runner.transport import Transport
 
 if TYPE_CHECKING:
-    from harness.embedded import EmbeddedServer
+    from harness.embedded.server import EmbeddedServer
     from harness.embedded.weights import Progress
 
 

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from harness.embedded import QWEN_CODER, EmbeddedServer, find_weights
-from harness.embedded.weights import Progress
+from harness.embedded.server import EmbeddedServer
+from harness.embedded.weights import QWEN_CODER, Progress, find_weights
 from harness.records import Model
 from harness.runner.endpoint import FREE, Endpoint
 from harness.runner.transport import RawResponse, Transport

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from harness.records.answers import REJECTED, Prediction, StageTaken
+from harness.records.answers import REJECTED, Prediction
 from harness.runs.arrow import array_of, numpy_of
 from harness.runs.layout import ALL_OUTCOMES, prediction_schema
 
@@ -126,11 +126,7 @@ class Columns:
             [answer.error for answer in answers],
             [answer.outcome == REJECTED for answer in answers],
             [answer.to_person for answer in answers],
-            [_stages_text(answer.stages) for answer in answers],
+            [orjson.dumps(answer.stages).decode() if answer.stages else None for answer in answers],
         ]
         arrays = [array_of(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)]
         self._emit(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-
-
-def _stages_text(stages: Sequence[StageTaken]) -> str | None:
-    return orjson.dumps(stages).decode() if stages else None

@@ -41,7 +41,7 @@ from harness.runs import ALL_OUTCOMES, Run, open_run
 from harness.runs.split import is_dev
 
 if TYPE_CHECKING:
-    from harness.embedded import EmbeddedServer
+    from harness.embedded.server import EmbeddedServer
 
 Metric = Literal["overlap", "exact", "agreement"]
 Texts = Mapping[str, str]
