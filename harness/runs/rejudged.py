@@ -52,7 +52,8 @@ class _Older(_Part):
         inputs = {kind: one for kind, one in run.meta.inputs.items() if kind != "policy"}
         if "policy" in newer.meta.inputs:
             inputs["policy"] = newer.meta.inputs["policy"]
-        self.meta = replace(self.meta, golden_set=newer.meta.golden_set, policy=newer.meta.policy, inputs=inputs)
+        golden_set = replace(newer.meta.golden_set, n_items=run.meta.n_items)  # as many as its own files hold
+        self.meta = replace(self.meta, golden_set=golden_set, policy=newer.meta.policy, inputs=inputs)
         self._newer = newer
 
     @cached_property

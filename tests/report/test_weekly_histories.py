@@ -45,6 +45,47 @@ def test_labels_alone_are_no_fall_of_the_candidate(tmp_path):
     assert not [one for one in story.weekly("2026-W44").findings if one.fact == "moved"]
 
 
+@pytest.mark.parametrize(("n", "caught_now"), [(300, 150), (60, 20)])
+def test_a_golden_set_of_another_size_is_read_over_what_is_shared(tmp_path, n, caught_now):
+    """The older run was said to be damaged ("400 rows instead of 300"), and there was no report at all."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.gold, story.golden_version = {"hate": GOLD[:n]}, 2
+    weeks(story, caught_now, first=44, wrong=0)
+    told = f"shared with 2026-W43, by the labels of now ({min(n, 190) - caught_now} newly missed"
+    tell_week(story, "2026-W44", "MORE HARM MISSED", told, f"(400 items became {n})")
+
+
+def test_one_shared_item_is_one_item(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.gold, story.golden_version = {"hate": GOLD[:1]}, 2
+    weeks(story, 0, first=44, wrong=0)
+    tell_week(story, "2026-W44", "On the 1 item that both hold", never=("the 1 items", "MORE HARM"))
+
+
+@pytest.mark.parametrize("what", ["policy", "golden set"])
+def test_a_new_version_with_the_same_labels_is_none_of_the_labels(tmp_path, what):
+    """A policy of which only the number changed made the week NEW LABELS, "not comparable", and the set "edited"."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.policy_version, story.golden_version = (2, 1) if what == "policy" else (1, 2)
+    weeks(story, 190, 130, first=44)
+    never = ("NEW LABELS", "not comparable with", "without a new version")
+    changed = "card of golden set g v1 was edited" if what == "policy" else "olden set g v1 became g v2"
+    tell_week(story, "2026-W44", "STEADY", f"{changed}, with the same texts and labels", never=never)
+    tell_week(story, "2026-W45", "MORE HARM MISSED", "Recall of Hate fell by 30.0 points")
+
+
+def test_categories_that_no_week_shares_are_not_called_unmoved(tmp_path):
+    """A category under a new name had fallen by 45 points: "neither labels nor candidate moved a figure"."""
+    story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
+    weeks(story, 190, 190)
+    story.gold, story.policy, story.policy_version, story.golden_version = {"new": GOLD}, {"new": POLICY["hate"]}, 2, 2
+    weeks(story, 100, first=44)
+    tell_week(story, "2026-W44", "No category is in both", "Removed: ", "New: ", never=("moved a figure",))
+
+
 def test_a_fall_under_another_policy_is_told(tmp_path):
     story = Story(tmp_path, {"hate": GOLD}, policy=POLICY)
     weeks(story, 190, 190)

@@ -83,6 +83,8 @@ def causes_of(
                 sentences.split_sentence(one.name, one.metric, one.by_labels, one.by_candidate) for one in largest
             )
             found.append(f"Largest parts: {lines}.")
+        elif n_split and not set(source.run.categories) & set(source.previous[1].categories):
+            found.append("No category is in both, so that nothing can be set side by side.")
         elif n_split:
             found.append("On the items in both, neither labels nor candidate moved a figure.")
         return tuple(found)

@@ -57,7 +57,7 @@ def changes_between(old: Run, new: Run, candidate: str) -> tuple[Change, ...]:
         *_files(old, new, candidate),
         *_settings(old.meta, new.meta, candidate),
         *_policy(old, new),
-        *_golden(old.meta, new.meta),
+        *(_card(old.meta, new.meta) if _same_labels(old, new) else _golden(old.meta, new.meta)),
         *_labels(old, new),
         *_sample(old.meta, new.meta),
     ]
@@ -198,6 +198,28 @@ def _golden(old: RunMeta, new: RunMeta) -> Iterator[Change]:
         yield Change("golden_set", f"golden set {after} was edited without a new version{size}")
     else:
         yield Change("golden_set", f"golden set {before} became {after}{size}")
+
+
+def _same_labels(old: Run, new: Run) -> bool:
+    """Whether two golden sets hold the same texts, labels and weights, whatever their cards say."""
+    return (
+        old.categories == new.categories
+        and old.item_ids == new.item_ids
+        and old.text_hashes == new.text_hashes
+        and np.array_equal(old.y_true, new.y_true)
+        and np.array_equal(old.weights, new.weights, equal_nan=True)
+    )
+
+
+def _card(old: RunMeta, new: RunMeta) -> Iterator[Change]:
+    """A new version or card of a golden set that moves no figure."""
+    for one in _golden(old, new):
+        what = (
+            f"the card of golden set {golden_name(new)} was edited"
+            if golden_name(old) == golden_name(new)
+            else one.phrase
+        )
+        yield Change("card", f"{what}, with the same texts and labels")
 
 
 def _labels(old: Run, new: Run) -> Iterator[Change]:

@@ -340,7 +340,7 @@ def golden_sentence(changes: Sequence[Change], previous: str, n_shared: int) -> 
     """Why two weeks over different golden sets or policies are not set side by side."""
     what = capital(enumerated([one.phrase for one in changes], 3))
     shared = (
-        f"On the {numbers.count(n_shared)} items that both hold with the same text the change is split below into "
+        f"On the {plural(n_shared, 'item')} that both hold with the same text the change is split below into "
         "labels and candidate."
         if n_shared
         else "They share no item with the same text."
