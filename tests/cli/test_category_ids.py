@@ -117,7 +117,7 @@ def test_ids_with_dots_capitals_and_slashes_go_through_every_command(project, mo
     assert {(one["category"], one["verdict"]) for one in checks if one["metric"] == "recall"} >= {
         (one, "PASS") for one in IDS
     }
-    assert "TVEC.01" in invoke("history", "e.yaml", "--runs-dir", "runs").stdout
+    assert "Glorification" in invoke("history", "e.yaml", "--runs-dir", "runs").stdout
 
 
 def test_ids_with_dots_capitals_and_slashes_go_into_every_report(project, monkeypatch):

@@ -173,7 +173,7 @@ def test_a_new_users_day(moderator, tmp_path, monkeypatch, record_property):
     assert "complete already, nothing to do" in day.type("run", "evals/posts.yaml").output
     day.seconds["run from the journal"] = time.perf_counter() - start
     assert "posts_v2 v5" in day.type("history", "evals/posts.yaml").stdout
-    assert "insult" in day.type("score", "latest", "--slices").stdout
+    assert "Insult" in day.type("score", "latest", "--slices").stdout
 
     # the gate lets it through, and it is promoted on purpose
     gated = day.type("gate", "latest", "--candidate", "v2", "--baseline", "v1")
