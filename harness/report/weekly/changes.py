@@ -195,7 +195,9 @@ def _golden(old: RunMeta, new: RunMeta) -> Iterator[Change]:
     sizes = [meta.golden_set.n_items_in_set or meta.n_items for meta in (old, new)]
     size = f" ({numbers.count(sizes[0])} items became {numbers.count(sizes[1])})" if sizes[0] != sizes[1] else ""
     if before == after:
-        yield Change("golden_set", f"golden set {after} was edited without a new version{size}")
+        policies = [one.sha256 if (one := meta.inputs.get("policy")) else None for meta in (old, new)]
+        how = "without a new version" if policies[0] == policies[1] else "with the policy"
+        yield Change("golden_set", f"golden set {after} was edited {how}{size}")
     else:
         yield Change("golden_set", f"golden set {before} became {after}{size}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.report.parts import numbers
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
 from harness.report.weekly.data import WeeklyData
@@ -38,7 +37,7 @@ def digest(data: WeeklyData) -> str:
     title = f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}"
     banners = [f"**⚠ {chat_text(one.word)}.** {chat_text(one.text)}" for one in data.banners]
     part = "the gate part of " if data.health.part == "gate" else ""
-    counted = f"{numbers.count(data.health.n_items)} items of {part}{chat_text(data.golden)}"
+    counted = f"{plural(data.health.n_items, 'item')} of {part}{chat_text(data.golden)}"
     tail = ["", f"{counted}; run {chat_text(data.run_id)}"]
     room = LIMIT - MORE - _size(tail)
     asks = _asks(data, room - _size([title, ""]) - MAX_LINE)  # one whole sentence, or banner, always fits as well

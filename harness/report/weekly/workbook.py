@@ -10,6 +10,7 @@ from harness.report.parts import numbers
 from harness.report.parts.fields import Field, ends, field, fields, table
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.masking import TextMode
+from harness.report.parts.words import plural
 from harness.report.parts.xlsx import Column, Sheet, Value, number, write_workbook
 from harness.report.weekly import titles
 from harness.report.weekly.acknowledged import ledger_state
@@ -286,5 +287,7 @@ def _about(data: WeeklyData, text_mode: TextMode) -> Sheet:
         ("Rebuild", data.reproduce),
     ]
     rows.append(("Data sheet", data.data_note))
-    rows += [("Run", f"{week} {who}: {run_id}, {golden}, {n} items") for week, who, run_id, golden, n in data.runs]
+    rows += [
+        ("Run", f"{week} {who}: {run_id}, {golden}, {plural(n, 'item')}") for week, who, run_id, golden, n in data.runs
+    ]
     return Sheet("About", (Column("What", width=14), Column("Value", "long", 120)), rows)
