@@ -70,6 +70,8 @@ def test_an_opened_row_tells_all_and_its_labels_can_be_marked_for_a_review(brows
     assert "$0.000125" in text
     assert f"{name} flagged in 2 of 3 repeats" in text
     assert "2 of 3 yes" in text
+    at = source.item_ids.index(STRANGE)
+    assert f"({source.arms[1].scores[at, 0]:.3f})" in text  # as harness show has it; it had two digits
     assert f"harness show run-1 '{STRANGE}'" in text
     detail.locator("summary").first.click()
     assert "What this policy means." in detail.inner_text()

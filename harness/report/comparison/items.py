@@ -152,13 +152,13 @@ def _cut(text: str | None, width: int) -> str | None:
 
 
 def _scores(scores: NDArray[Any] | None, start: int, end: int) -> list[list[int | None]] | None:
-    """Scores in hundredths, which is what a reader sees; None where there is none."""
+    """Scores in thousandths, which is what a reader sees here and elsewhere; None where there is none."""
     if scores is None:
         return None
     part = np.asarray(scores[start:end], dtype=np.float64)
     known = ~np.isnan(part)
-    hundredths = np.round(100 * np.where(known, part, 0)).astype(np.int64)
+    thousandths = np.round(1000 * np.where(known, part, 0)).astype(np.int64)
     return [
         [value if is_known else None for value, is_known in zip(row, mask, strict=True)]
-        for row, mask in zip(hundredths.tolist(), known.tolist(), strict=True)
+        for row, mask in zip(thousandths.tolist(), known.tolist(), strict=True)
     ]

@@ -350,7 +350,7 @@ const H = (() => {
           return el(
             "td",
             { class: "num" },
-            word[decision(arm, c, i)] + (s === null || s === undefined ? "" : ` (${(s / 100).toFixed(2)})`),
+            word[decision(arm, c, i)] + (s === null || s === undefined ? "" : ` (${(s / 1000).toFixed(3)})`),
           );
         }),
         el("td", {}, Marks.button(index.ids[i], categories[c].id, `${word[gold(c, i)]} of ${categories[c].name}`, why(c))),
