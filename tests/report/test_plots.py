@@ -1,6 +1,7 @@
-"""Plots: every candidate drawn, a title that says what is seen, one scale for panels that are compared."""
+"""Plots: candidates that can be told apart, a title that says what is seen, one scale for panels that are compared."""
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -43,10 +44,38 @@ def test_candidates_that_do_not_fit_a_picture_of_slices_are_counted(data, monkey
 def test_a_title_says_what_the_picture_shows(data, kind):
     """It said "Recall with 95% intervals", whatever was seen."""
     one = dataclasses.replace(data, pairs=data.pairs[:1], candidates=data.candidates[:2])
-    (title,), _ = drawn(one, kind)
+    _, title = drawn(one, kind)
     assert title.startswith("Recall: ")
-    (title,), _ = drawn(data, kind)
+    _, title = drawn(data, kind)
     assert title.startswith("Recall of 2 candidates: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("curves", r"Precision against recall: lowest average precision of v\d in .+ \(0\.\d{3}\); dots"),
+        ("reliability", r"Calibration: largest Brier score of v\d in .+ \(0\.\d{3}\); 95%"),
+        ("slices", r"Recall by slice: lowest in .+ \(\d+%\); 95% intervals, grey: fewer than 20 items"),
+    ],
+)
+def test_curves_calibration_and_slices_are_titled_with_what_is_worst(data, kind, said):
+    """They were titled with what they draw."""
+    _, title = drawn(data, kind)
+    assert re.match(said, title.replace("\n", " "))
+
+
+@pytest.mark.parametrize("kind", ["categories", "differences"])
+def test_of_many_candidates_and_categories_a_picture_holds_what_it_can_tell_apart(kind):
+    """Twenty candidates of sixty categories were a picture of 36,000 pixels, in seven colours."""
+    data = build_report(synthetic_source(60, 30, 12), generated_at="now", version="0.1.0")
+    with style() as pyplot:
+        figure = plots.PLOTS[kind](pyplot, data, "recall")
+        height, title = figure.get_figheight(), figure.get_suptitle().replace("\n", " ")
+        marks = [text.get_text() for text in figure.legends[0].get_texts()]
+        pyplot.close(figure)
+    assert height < 40
+    assert title.endswith("; 20 of 30 categories; 4 more candidates in the report")
+    assert len(set(marks)) == len(marks) == 7 + (kind == "categories")
 
 
 def test_panels_of_one_metric_share_a_scale_that_holds_values_and_targets():

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.measure.slices import SMALL_CELL
-from harness.report.comparison.data import METRIC_NAMES, Pair, ReportData
+from harness.report.comparison.data import METRIC_NAMES, CategoryRow, Pair, ReportData
 from harness.report.comparison.dumbbell import finding_title
 from harness.report.comparison.frontier_plot import draw_frontier
 from harness.report.comparison.many import colour_numbers, drawn_candidates
 from harness.report.parts.masking import printable, shorten
-from harness.report.parts.numbers import share
+from harness.report.parts.numbers import score, share
 from harness.report.parts.plots import (
     COLOURS,
     INK,
     LINES,
-    axes_legend,
     category_axis,
     draw_cell,
     draw_cross,
@@ -44,6 +43,8 @@ PlotFormat = Literal["png", "svg"]
 FORMATS: tuple[PlotFormat, ...] = ("png", "svg")
 MOST_SLICE_ROWS = 600
 """Rows of one picture of slices; a longer one is more pixels than a viewer opens."""
+MOST_DOTS, MOST_ROWS = 160, 40
+"""Dots and categories of one picture; of more categories those are drawn that moved most, or lie worst."""
 
 
 def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
@@ -83,41 +84,39 @@ def _warn(figure: Any, data: ReportData) -> None:
 
 def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
     """Both values of every category as dots with intervals."""
-    first = data.pairs[0]
-    rows = [row for row in first.rows if metric in row.measures]
+    first, pairs, order = data.pairs[0], _drawn_pairs(data), colour_numbers(data)
+    rows, left = _drawn_rows(data, pairs, metric)
     shown: list[tuple[str, list[MetricResult | None]]] = []
     if first.baseline is not None:
         shown.append((first.baseline, [row.measures[metric].baseline for row in rows]))
-    for pair in data.pairs:
+    for pair in pairs:
         by_id = {row.id: row.measures.get(metric) for row in pair.rows}
         shown.append((pair.candidate, [one.candidate if (one := by_id.get(row.id)) else None for row in rows]))
     step = max(0.16, min(0.3, 0.7 / len(shown)))
     figure, axes = pyplot.subplots(figsize=(8, 1.2 + len(rows) * max(0.42, 0.2 * len(shown))), layout="constrained")
-    offset = 0 if first.baseline is not None else 1
     for number, (name, results) in enumerate(shown):
         for position, result in enumerate(results):
             y = position + (number - (len(shown) - 1) / 2) * step
-            draw_dot(axes, result, y, number + offset, label=name if position == 0 else None)
+            draw_dot(axes, result, y, order[name], label=name if position == 0 else None)
     labels = [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows]
     category_axis(axes, labels)
     percent_axis(axes.xaxis)
-    axes.set_title(f"{_title(data, metric)}; 95% intervals")
-    axes_legend(axes, [name for name, _ in shown], offset)
+    figure_legend(figure, data, f"{_title(data, metric)}; 95% intervals{left}", [name for name, _ in shown])
     return figure
 
 
 def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     """Paired differences of every candidate as a forest: one by tone, several by candidate."""
     first = _compared(data)
-    rows = [*{row.id: row for pair in reversed(data.pairs) for row in pair.rows if metric in row.measures}.values()]
-    rows.sort(key=lambda row: [one for one, _ in data.categories].index(row.id))
-    n_pairs = len(data.pairs)
+    pairs, order = _drawn_pairs(data), colour_numbers(data)
+    rows, left = _drawn_rows(data, pairs, metric)
+    n_pairs = len(pairs)
     height = 1.2 + len(rows) * max(0.42, 0.2 * n_pairs)
     figure, axes = pyplot.subplots(figsize=(8, height), layout="constrained")
     axes.axvline(0, color=INK, linewidth=1)
     tones = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
     step = max(0.12, min(0.3, 0.7 / n_pairs))
-    for number, pair in enumerate(data.pairs):
+    for number, pair in enumerate(pairs):
         by_id = {row.id: row.measures.get(metric) for row in pair.rows}
         for position, row in enumerate(rows):
             one = by_id.get(row.id)
@@ -125,7 +124,7 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
                 axes,
                 None if one is None else one.difference,
                 position + (number - (n_pairs - 1) / 2) * step,
-                number + 1,
+                order[pair.candidate],
                 label=pair.candidate if position == 0 else None,
                 colour=tones.get(one.change, "#5b6470") if n_pairs == 1 and one is not None else None,
                 is_filled=one is not None and one.change in ("better", "worse"),
@@ -137,10 +136,38 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     side = "better is left" if metric == "fpr" else "better is right"
     who = f"{first.candidate} minus {first.baseline}" if n_pairs == 1 else f"against {first.baseline}"
     axes.set_xlabel(f"Difference in points, {who} ({side}); filled: proven")
-    axes.set_title(f"{_title(data, metric)}; 95% intervals")
-    if n_pairs > 1:
-        axes_legend(axes, [pair.candidate for pair in data.pairs], 1)
+    names = [pair.candidate for pair in pairs] if n_pairs > 1 else []
+    figure_legend(figure, data, f"{_title(data, metric)}; 95% intervals{left}", names)
     return figure
+
+
+def _drawn_pairs(data: ReportData) -> list[Pair]:
+    """The comparisons that have a colour of their own."""
+    names = drawn_candidates(data)
+    return [pair for pair in data.pairs if pair.candidate in names]
+
+
+def _drawn_rows(data: ReportData, pairs: Sequence[Pair], metric: str) -> tuple[list[CategoryRow], str]:
+    """Categories of one picture in the order of the policy, and in words what it leaves out."""
+    found = {row.id: row for pair in reversed(pairs) for row in pair.rows if metric in row.measures}
+
+    def weight(category: str) -> float:
+        measured = [one for pair in pairs for row in pair.rows if row.id == category and (one := row.measures[metric])]
+        moved = [abs(one.difference.value) for one in measured if one.difference and one.difference.is_defined]
+        sign = 1 if metric in LOWER_IS_BETTER else -1
+        return max(
+            moved or [sign * one.candidate.value for one in measured if one.candidate.is_defined], default=-math.inf
+        )
+
+    most = max(10, min(MOST_ROWS, MOST_DOTS // (len(pairs) + 1)))
+    kept = sorted(found, key=weight, reverse=True)[:most]
+    left = f"; {most} of {len(found)} categories" if len(found) > most else ""
+    return [found[one] for one, _ in data.categories if one in kept], left + _left_words(data)
+
+
+def _left_words(data: ReportData) -> str:
+    n_left = len(data.candidates) - len(drawn_candidates(data))
+    return f"; {plural(n_left, 'more candidate')} in the report" if n_left else ""
 
 
 def _title(data: ReportData, metric: str) -> str:
@@ -179,9 +206,9 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
     if not scored:
         raise HarnessError("no candidate of this run gives scores", next_step="plot another kind")
     figure, panels = panel_grid(pyplot, len(scored))
-    order = colour_numbers(data)
+    order, names = colour_numbers(data), drawn_candidates(data)
     for panel, one in zip(panels, scored, strict=False):
-        for curve in one.curves:
+        for curve in (found for found in one.curves if found.candidate in names):
             number = order[curve.candidate]
             if curve.points:
                 panel.plot(
@@ -189,7 +216,10 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
                 )
             draw_cross(panel, curve.recall, curve.precision, number)
         square_panel(panel, one.name, "Recall", "Precision")
-    figure_legend(figure, data, "Precision against recall; dots: where each candidate works, with 95% intervals")
+    found = {(one.name, curve.candidate): curve.average_precision for one in scored for curve in one.curves}
+    title = _worst("Precision against recall", "lowest average precision", found, names, min)
+    foot = f"dots: where each candidate works, with 95% intervals{_left_words(data)}"
+    figure_legend(figure, data, f"{title}; {foot}", names)
     return figure
 
 
@@ -199,16 +229,31 @@ def _reliability(pyplot: Any, data: ReportData, metric: str) -> Any:
     if not scored:
         raise HarnessError("no candidate of this run gives scores in [0, 1]", next_step="plot another kind")
     figure, panels = panel_grid(pyplot, len(scored))
-    order = colour_numbers(data)
+    order, names = colour_numbers(data), drawn_candidates(data)
     for panel, one in zip(panels, scored, strict=False):
         panel.plot([0, 1], [0, 1], color="#8a93a0", linestyle=":", linewidth=1)
-        for calibration in one.calibration:
+        for calibration in (found for found in one.calibration if found.candidate in names):
             for row in calibration.bins:
                 stated = MetricResult(row.mean_score, math.nan, math.nan, 0)
                 draw_cross(panel, stated, row.observed, order[calibration.candidate])
         square_panel(panel, one.name, "Stated score", "Observed share")
-    figure_legend(figure, data, "Calibration with 95% intervals; on the dotted line a score means what it says")
+    found = {(one.name, each.candidate): each.brier for one in scored for each in one.calibration}
+    title = _worst("Calibration", "largest Brier score", found, names, max)
+    foot = f"95% intervals; on the dotted line a score means what it says{_left_words(data)}"
+    figure_legend(figure, data, f"{title}; {foot}", [name for name in names if any(name == who for _, who in found)])
     return figure
+
+
+def _worst(
+    head: str, what: str, found: Mapping[tuple[str, str], MetricResult | None], names: Sequence[str], end: Any
+) -> str:
+    """``Calibration: largest Brier score of v2 in Hate (0.210)``."""
+    known = {at: one.value for at, one in found.items() if one is not None and one.is_defined and at[1] in names}
+    if not known:
+        return head
+    category, candidate = at = end(known, key=known.__getitem__)
+    who = f" of {label_text(candidate)}" if len(names) > 1 else ""
+    return f"{head}: {what}{who} in {label_text(category)} ({score(known[at])})"
 
 
 def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
@@ -255,13 +300,19 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
         panel.spines[:].set_visible(False)
         panel.set_title(label_text(name), fontsize=9.5)
     left = f"; {plural(n_left, 'more candidate')} in the report" if n_left else ""
-    figure.suptitle(
-        f"{METRIC_NAMES[metric]}{who} by slice, with 95% intervals; grey: fewer than {SMALL_CELL} items{left}",
-        x=0.01,
-        ha="left",
-        fontsize=11,
-        fontweight="bold",
-    )
+    called = dict(data.categories)
+    cells = {
+        f"{called[category]}, {label_text(name)} {label_text(row.value)}": one.value
+        for name, rows in tables
+        for row, found in rows
+        for category, one in found.items()
+        if one.is_defined and one.n >= SMALL_CELL
+    }
+    high = metric in LOWER_IS_BETTER
+    worst = (max if high else min)(cells, key=cells.__getitem__) if cells else ""
+    finding = f": {'highest' if high else 'lowest'} in {worst} ({share(cells[worst], 0)})" if worst else ""
+    head = f"{METRIC_NAMES[metric]}{who} by slice{finding}"
+    figure_legend(figure, data, f"{head}; 95% intervals, grey: fewer than {SMALL_CELL} items{left}", [])
     return figure
 
 

@@ -172,12 +172,6 @@ def panel_grid(pyplot: Any, n: int) -> tuple[Any, list[Any]]:
     return figure, flat
 
 
-def axes_legend(axes: Any, names: Sequence[str], offset: int) -> None:
-    """The candidates' marks below the axes."""
-    handles = [legend_handle(number + offset, name) for number, name in enumerate(names)]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.06), ncols=min(len(names), 4))
-
-
 def legend_handle(number: int, name: str) -> Any:
     """Line and mark of one candidate."""
     from matplotlib.lines import Line2D
@@ -194,11 +188,16 @@ def legend_handle(number: int, name: str) -> Any:
     )
 
 
-def figure_legend(figure: Any, data: ReportData, title: str) -> None:
-    """Title above, the candidates' marks below the figure."""
+def figure_legend(figure: Any, data: ReportData, title: str, names: Sequence[str]) -> None:
+    """Title above, on as many lines as it needs, and the marks of these candidates below the figure."""
+    import textwrap
+
     order = colour_numbers(data)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", wrap=True)
-    figure.legend(handles=[legend_handle(order[name], name) for name in order], loc="outside lower left", ncols=4)
+    lines = textwrap.wrap(title, int(12.5 * figure.get_figwidth()))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    if names:
+        handles = [legend_handle(order[name], name) for name in names]
+        figure.legend(handles=handles, loc="outside lower left", ncols=min(4, max(1, int(figure.get_figwidth() / 2))))
 
 
 def draw_cell(panel: Any, x: int, y: int, result: MetricResult | None, colours: Any) -> None:
