@@ -159,6 +159,18 @@ class Limiter:
             self._note("429", wait_s=round(wait_s, 3))
 
     @property
+    def is_open(self) -> bool:
+        """Whether nothing but the number of calls at a time holds calls back, and it never was otherwise."""
+        is_at_rest = self._ramp_left <= 0 and self._judging_until == 0.0 and self._pressed_at is None
+        has_rates = self._requests is not None or self._tokens is not None or self._learned or self._pace.is_known
+        return is_at_rest and not has_rates and self.limit >= self.ceiling
+
+    def pass_on(self, ended: float, begun: float) -> None:
+        """A call that has ended left its place to one that has begun."""
+        self._tokens_in_flight += begun - ended
+        self._pace.take(self._clock())
+
+    @property
     def n_waiting(self) -> int:
         """Calls that stand ready."""
         return len(self._new) + len(self._again)

@@ -25,7 +25,7 @@ from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.journals import copy_answers, gather, spent_in
 from harness.runner.local import Surroundings, run_local
 from harness.runner.shards import Shard
-from harness.runner.shared import Desk, Line, Sharing
+from harness.runner.shared import Desk, Line, Sharing, line
 
 LIMITS = Limits(concurrency=6)
 
@@ -34,7 +34,18 @@ class Gone(Exception):  # noqa: N818
     pass
 
 
-def together(tmp_path, n_shards, transport, *, n_items=60, max_tokens=None, max_cost_usd=None, limits=LIMITS, cut=None):
+def together(
+    tmp_path,
+    n_shards,
+    transport,
+    *,
+    n_items=60,
+    max_tokens=None,
+    max_cost_usd=None,
+    limits=LIMITS,
+    cut=None,
+    parcels=None,
+):
     """All shards at the same time; ``cut`` is a number of events after which the desk is gone."""
 
     async def main(loop):
@@ -45,6 +56,8 @@ def together(tmp_path, n_shards, transport, *, n_items=60, max_tokens=None, max_
             async def tell(events):
                 nonlocal n_told
                 n_told += len(events)
+                if parcels is not None:
+                    parcels.append(len(events))
                 if cut is not None and n_told > cut:
                     raise Gone
                 await desk.tell(number, 1, events)
@@ -82,6 +95,19 @@ def test_the_concurrency_of_a_model_is_that_of_all_shards_together(tmp_path):
     assert (len(transport.calls), transport.most_in_flight) == (60, 6)
     assert sum(state["rows"].values()) == 60
     assert history["m"]["rate_limited"] == 0
+
+
+def test_a_place_that_is_lent_goes_from_call_to_call_without_a_word(tmp_path, monkeypatch):
+    """Parcels cost more than calls: they are sent ten times a second, and not with each call that ends."""
+    n_parcels = []
+    for name, lent_for_s in (("each", 0.0), ("lent", line.LENT_FOR_S)):
+        monkeypatch.setattr(line, "LENT_FOR_S", lent_for_s)
+        transport, parcels = FakeTransport(latency_s=0.01), []
+        found, *_ = together(tmp_path / name, 3, transport, n_items=900, parcels=parcels)
+        assert [one.status for one in found] == ["complete"] * 3
+        assert (len(transport.calls), transport.most_in_flight) == (900, 6)
+        n_parcels.append(len(parcels))
+    assert n_parcels[1] < 0.25 * n_parcels[0]
 
 
 def test_a_rate_is_that_of_all_shards_together(tmp_path):
@@ -138,15 +164,48 @@ async def granted(desk, part, number, *event):
     return found
 
 
+def test_a_429_calls_lent_places_back_from_every_process():
+    async def work(desk):
+        for part in (1, 2):
+            await desk.begin(part, 1, {"m": Limits(concurrency=2)}, NOTHING_SPENT)
+            assert await granted(desk, part, 1, "acquire", 1, "m", 0.0, False) == [(("granted", "lent")[part - 1], 1)]
+        await desk.tell(1, 1, [("429", "m", {}, None), ("429", "m", {}, None)])
+        assert [await desk.hear(part, 1) for part in (1, 2)] == [[("hold", "m")]] * 2
+        await desk.tell(1, 1, [("release", "m", 0.0)])
+        await asyncio.sleep(5)
+        assert await granted(desk, 1, 1, "acquire", 2, "m", 0.0, False) == [("granted", 2)]
+
+    on_desk(work)
+
+
+@pytest.mark.parametrize("is_granted", [True, False])
+def test_a_place_that_was_passed_on_is_held_once(is_granted):
+    """The desk may have granted the waiting call a place of its own, which comes back."""
+
+    async def work(desk):
+        for part in (1, 2):
+            await desk.begin(part, 1, {"m": Limits(concurrency=1 + is_granted)}, NOTHING_SPENT)
+        assert await granted(desk, 1, 1, "acquire", 1, "m", 0.0, False)
+        await desk.tell(1, 1, [("acquire", 2, "m", 0.0, False)])
+        await asyncio.sleep(1)
+        await desk.tell(1, 1, [("pass", 2, "m", 0.0, 0.0)])
+        assert await granted(desk, 2, 1, "acquire", 3, "m", 0.0, False) == []
+        assert [name for name, _ in await desk.hear(1, 1)] == (["lent"] if is_granted else ["forgotten"])
+        await desk.tell(1, 1, [("release", "m", 0.0)])
+        assert [number for _, number in await desk.hear(2, 1)] == [3]
+
+    on_desk(work)
+
+
 def test_what_a_dead_process_held_is_free_again():
     async def work(desk):
         models = {"m": Limits(concurrency=1)}
         await desk.begin(1, 1, models, NOTHING_SPENT)
         await desk.begin(2, 1, models, NOTHING_SPENT)
-        assert await granted(desk, 1, 1, "acquire", 7, "m", 0.0, False) == [("granted", 7)]
+        assert await granted(desk, 1, 1, "acquire", 7, "m", 0.0, False) == [("lent", 7)]
         assert await granted(desk, 2, 1, "acquire", 8, "m", 0.0, False) == []
         await desk.end(1)
-        assert await desk.hear(2, 1) == [("granted", 8)]
+        assert await desk.hear(2, 1) == [("lent", 8)]
         await desk.tell(1, 1, [("release", "m", 0.0)])  # words of a process that was given up are not counted
         await desk.begin(1, 2, models, NOTHING_SPENT)
         await desk.tell(1, 1, [("release", "m", 0.0)])

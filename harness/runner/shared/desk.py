@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,10 +94,8 @@ class Desk:
             return [("stop",), ("stop",)]
         if not desk.outbox:
             desk.is_filled.clear()
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(desk.is_filled.wait(), HEARD_WITHIN_S)
-            except TimeoutError:
-                return []
         found, desk.outbox = desk.outbox, []
         return found
 
@@ -144,11 +143,11 @@ class Desk:
                 self._limiters[model].release(tokens)
         desk.in_flight.clear()
 
-    def _wait(self, desk: _Desk, number: int, granting: Awaitable[str]) -> None:
+    def _wait(self, desk: _Desk, number: int, granting: Callable[[], Awaitable[str]]) -> None:
         """Have something granted, and say so when it is."""
 
         async def grant() -> None:
-            answer = await granting
+            answer = await granting()
             desk.waiting.pop(number, None)
             desk.put(answer, number)
 
@@ -165,15 +164,27 @@ class Desk:
             desk.reserved.append(amount)
             return "granted"
 
-        self._wait(desk, number, reserve())
+        self._wait(desk, number, reserve)
 
     def _acquire(self, part: int, desk: _Desk, number: int, model: str, tokens: float, is_retry: bool) -> None:
         async def acquire() -> str:
-            await self._limiters[model].acquire(tokens, is_retry=is_retry)
+            limiter = self._limiters[model]
+            await limiter.acquire(tokens, is_retry=is_retry)
             desk.in_flight.setdefault(model, []).append(tokens)
-            return "granted"
+            return "lent" if limiter.is_open else "granted"
 
-        self._wait(desk, number, acquire())
+        self._wait(desk, number, acquire)
+
+    def _pass_on(self, part: int, desk: _Desk, number: int, model: str, ended: float, begun: float) -> None:
+        """A process has given a place to another call of its own, which may wait here as ``number``."""
+        calls = desk.in_flight.get(model, [])
+        if ended in calls:
+            calls[calls.index(ended)] = begun
+            self._limiters[model].pass_on(ended, begun)
+        task = desk.waiting.pop(number, None)
+        if task is not None:
+            task.cancel()
+            desk.outbox.append(("forgotten", number))  # with the next grants: nobody waits for it
 
     def _forget(self, part: int, desk: _Desk, number: int) -> None:
         """Nobody waits for this any more; what was granted meanwhile is given back by its own word."""
@@ -201,9 +212,17 @@ class Desk:
 
     def _broken(self, part: int, desk: _Desk, model: str) -> None:
         self._limiters[model].on_server_error()
+        self._hold(model)
 
     def _limited(self, part: int, desk: _Desk, model: str, headers: Mapping[str, str], asked_s: float | None) -> None:
         self._limiters[model].on_rate_limit(headers, asked_s)
+        self._hold(model)
+
+    def _hold(self, model: str) -> None:
+        """Have all processes bring the places of a model back as their calls end."""
+        for desk in self._parts.values():
+            if ("hold", model) not in desk.outbox:
+                desk.put("hold", model)
 
     def _count(self, part: int, desk: _Desk, n_rows: int) -> None:
         self._rows[part] = n_rows
@@ -213,6 +232,7 @@ _EVENTS: Mapping[str, Callable[..., None]] = {
     "reserve": Desk._reserve,
     "acquire": Desk._acquire,
     "forget": Desk._forget,
+    "pass": Desk._pass_on,
     "settle": Desk._settle,
     "release": Desk._release,
     "ok": Desk._ok,

@@ -1,13 +1,16 @@
 """A process's line to the desk: its limiters and its budget ask there.
 
 Decides when words are sent (all of one turn of the event loop together, one parcel at a time) and what is done when the
-desk is gone: nothing new is asked, since nobody grants it, and the run ends with a message.
+desk is gone: nothing new is asked, since nobody grants it, and the run ends with a message. Where nothing holds calls
+back but how many there may be at a time, a place is lent for some seconds: the process gives it to its next call itself
+and says so when there is time, since a parcel costs more than a call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -23,8 +26,12 @@ from harness.runner.run_request import RunRequest
 from harness.runner.shared.desk import Event
 
 COUNT_EVERY_S = 0.5
+LATER_S = 0.1
+LENT_FOR_S = 5.0
+"""So long after the desk has gone, or another process has met a 429 that nobody can tell of, calls may still begin."""
 NO_DESK = "the process that shares limits and bounds out is gone"
-Grant = asyncio.Future[None]
+Grant = asyncio.Future[str]
+GRANTED, LENT, PASSED = "granted", "lent", "passed"
 
 
 class Line:
@@ -48,14 +55,33 @@ class Line:
         self._given_up: dict[int, Event] = {}
         self._number = 0
         self._failure: HarnessError | None = None
+        self._unsent: dict[int, Event] = {}
+        self._later: asyncio.TimerHandle | None = None
+        self.on_hold: dict[str, Callable[[], None]] = {}
+
+    def say_later(self, *event: Any) -> None:
+        """Send something within a moment, with all else that is said by then."""
+        self._events.append(event)
+        self._send_later()
+
+    def _send_later(self) -> None:
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(LATER_S, self._send_what_waits)
+
+    def _send_what_waits(self) -> None:
+        self._later = None
+        self._has_events.set()
 
     def say(self, *event: Any) -> None:
         """Send something, with all else of this turn."""
         self._events.append(event)
         self._has_events.set()
 
-    async def ask(self, name: str, *values: Any, undo: Event) -> None:
+    async def ask(self, name: str, *values: Any, undo: Event, is_urgent: bool = True) -> str:
         """Ask for something and wait until it is granted; ``undo`` gives it back where nobody wants it any more.
+
+        Returns:
+            How it was: granted for this, lent to be passed on, or passed on by another call of this process.
 
         Raises:
             BudgetReached: It will not be granted.
@@ -66,24 +92,45 @@ class Line:
         self._number += 1
         number, granted = self._number, asyncio.get_running_loop().create_future()
         self._waiting[number] = (granted, undo)
-        self.say(name, number, *values)
+        if is_urgent:
+            self.say(name, number, *values)
+        else:
+            self._unsent[number] = (name, number, *values)
+            self._send_later()
         try:
-            await granted
+            how: str = await granted
         except asyncio.CancelledError:
             if self._waiting.pop(number, None) is not None:
-                self._given_up[number] = undo
-                self.say("forget", number)
+                self._forget(number, undo)
             elif granted.done() and not granted.cancelled() and granted.exception() is None:
                 self.say(*undo)  # granted and cancelled in one breath
             raise
+        return how
+
+    def _forget(self, number: int, undo: Event) -> None:
+        """Nobody waits for this any more; what the desk may have granted meanwhile goes back."""
+        if self._unsent.pop(number, None) is None:
+            self._given_up[number] = undo
+            self.say("forget", number)
+
+    def pass_on(self, undo: Event) -> bool:
+        """Give what would be given back to whoever waits for the same here; whether there was somebody."""
+        for number, (granted, other) in self._waiting.items():
+            if other[:2] == undo[:2] and not granted.done() and self._failure is None:
+                del self._waiting[number]
+                if self._unsent.pop(number, None) is None:
+                    self._given_up[number] = other
+                self.say_later("pass", number, *undo[1:], *other[2:])
+                granted.set_result(PASSED)
+                return True
+        return False
 
     def close(self, name: str, model: str, reason: Exception) -> None:
         """Turn away whoever waits for this."""
         for number, (granted, undo) in list(self._waiting.items()):
             if undo[:2] == (name, model):
                 del self._waiting[number]
-                self._given_up[number] = undo
-                self.say("forget", number)
+                self._forget(number, undo)
                 if not granted.done():
                     granted.set_exception(reason)
 
@@ -96,6 +143,8 @@ class Line:
         finally:
             for task in tasks:
                 task.cancel()
+            if self._later is not None:
+                self._later.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             events, self._events = [*self._events, ("rows", n_rows())], []
             if self._failure is None:
@@ -110,7 +159,11 @@ class Line:
             if time.monotonic() - counted_at > COUNT_EVERY_S:
                 counted_at = time.monotonic()
                 self._events.append(("rows", n_rows()))
-            events, self._events = self._events, []
+            events, self._events, unsent = self._events, [], list(self._unsent.values())
+            events += unsent
+            self._unsent.clear()
+            if not events:
+                continue
             try:
                 await self._tell(events)
             except self._lost as error:
@@ -129,20 +182,22 @@ class Line:
             for name, *values in heard:
                 if name == "stop":
                     on_stop()
+                elif name == "hold":
+                    self.on_hold[values[0]]()
                 else:
                     self._answer(name, values[0])
 
     def _answer(self, name: str, number: int) -> None:
         undo = self._given_up.pop(number, None)
         if undo is not None:
-            if name == "granted":
+            if name in (GRANTED, LENT):
                 self.say(*undo)
             return
         granted, _ = self._waiting.pop(number)
         if granted.done():
             return
-        if name == "granted":
-            granted.set_result(None)
+        if name in (GRANTED, LENT):
+            granted.set_result(name)
         else:
             granted.set_exception(BudgetReached())
 
@@ -164,27 +219,49 @@ class SharedLimiter(Limiter):
     def __init__(self, endpoint: Endpoint, clock: Callable[[], float], line: Line) -> None:
         super().__init__(endpoint.limits, clock)
         self._line, self._model = line, endpoint.model_id
+        self._places: deque[float] = deque()
+        """Of each place that is held, until when it may be passed on."""
+        line.on_hold[self._model] = self._hold
         self.history = []
 
     async def acquire(self, tokens: float, *, is_retry: bool = False) -> None:
         """Wait for the right to make one call that may use this many tokens."""
-        await self._line.ask("acquire", self._model, tokens, is_retry, undo=("release", self._model, tokens))
+        undo, is_urgent = ("release", self._model, tokens), is_retry or not self._is_lent
+        how = await self._line.ask("acquire", self._model, tokens, is_retry, undo=undo, is_urgent=is_urgent)
+        if how != PASSED:
+            self._places.append(self._clock() + LENT_FOR_S if how == LENT else 0.0)
 
     def release(self, tokens: float) -> None:
-        """Give the right back."""
-        self._line.say("release", self._model, tokens)
+        """Give the right back, or to the next call where it is lent."""
+        until = self._places.popleft() if self._places else 0.0
+        if until > self._clock() and self._line.pass_on(("release", self._model, tokens)):
+            self._places.append(until)
+        else:
+            self._line.say("release", self._model, tokens)
+
+    @property
+    def _is_lent(self) -> bool:
+        """Whether calls that end soon may leave their places to others here."""
+        return bool(self._places) and self._places[-1] > self._clock()
+
+    def _hold(self) -> None:
+        self._places = deque(0.0 for _ in self._places)
 
     def on_success(self, headers: Mapping[str, str]) -> None:
         """A call was answered."""
-        self._line.say("ok", self._model, _rates(headers))
+        rates = _rates(headers)
+        say = self._line.say_later if self._is_lent and not rates else self._line.say
+        say("ok", self._model, rates)
 
     def on_server_error(self) -> None:
         """A 5xx, a timeout or a broken connection."""
+        self._hold()
         self._line.say("broken", self._model)
 
     def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
         """A 429."""
         self.n_429 += 1
+        self._hold()
         self._line.say("429", self._model, _rates(headers), asked_s)
 
     @property
