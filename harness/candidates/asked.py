@@ -1,30 +1,24 @@
-"""The kinds that ask an endpoint: a prompt put to a model, and a moderation endpoint.
+"""The kind that puts a prompt to a model.
 
-Decides what an eval must say about them and what they are built from; what is asked and how answers are read is decided
-by ``chat`` and ``moderation``.
+Decides what an eval must say about it and what it is built from; what is asked and how answers are read is decided by
+``chat``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.candidates.chat import ChatCandidate
-from harness.candidates.moderation import ModerationCandidate, moderation_doubts
-from harness.candidates.moderation_shapes import FOUR, HIGHEST, SHAPES, takes_pictures
 from harness.candidates.names import crosswalk_of
 from harness.candidates.parsers import Parser, load_parser
 from harness.candidates.prompt_doubts import prompt_doubts
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, NamedFile, SpecCheck
-from harness.files.pictures import IMAGES
 from harness.files.prompt_header import header_document, prompt_policy_faults
 from harness.files.prompt_messages import compile_prompt
-from harness.files.schema import Loc
 from harness.files.text import shortened
-from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, GoldenCard, Loaded, Model, Policy, Prompt
 
 if TYPE_CHECKING:
@@ -71,31 +65,6 @@ def build_chat(builder: Builder, candidate_id: str, spec: CandidateSpec) -> Chat
     )
 
 
-def build_moderation(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ModerationCandidate:
-    """A /moderations endpoint."""
-    names = builder.names(spec)
-    builder.require_decided(candidate_id, spec, names)
-    model, media = builder.model(spec.value), spec.options.get("media")
-    if media is None:
-        media = [IMAGES] if takes_pictures(model.provider, model.model or spec.value) else []
-    return ModerationCandidate(
-        candidate_id,
-        spec.value,
-        model,
-        names,
-        thresholds=spec.thresholds,
-        cuts=spec.options.get("cuts"),
-        pictures=builder.pictures(media, partial(_fault_in, builder.loaded.eval.path, candidate_id)) if media else None,
-        inputs=builder.mapping(spec),
-    )
-
-
-def _fault_in(path: Path, candidate_id: str, place: Loc, found: str, *, allowed: str, next_step: str) -> HarnessError:
-    """A fault of a candidate in the eval, with its line."""
-    document = read_yaml(path, what="eval")
-    return document.error(("candidates", candidate_id, *place), found, allowed=allowed, next_step=next_step)
-
-
 def _needs_model(check: SpecCheck) -> None:
     if not check.spec.model:
         check.add(("model",), "is missing", "a name of the models file", "say which model answers the prompt")
@@ -103,36 +72,6 @@ def _needs_model(check: SpecCheck) -> None:
 
 def _prompt_fits(prompt: Loaded[Prompt], policy: Policy, card: GoldenCard | None) -> Sequence[HarnessError]:
     return prompt_policy_faults(prompt, policy)
-
-
-def _has_route(check: SpecCheck, models: Mapping[str, Model]) -> None:
-    name = check.spec.value
-    if name not in models:
-        return
-    provider = models[name].provider
-    if provider not in SHAPES:
-        check.add(
-            ("moderation",),
-            f"is '{shortened(name)}', {'an embedded model' if provider == 'embedded' else f'of provider {provider}'}",
-            "an endpoint with a /v1/moderations route, or azure_content_safety",
-            "use the embedded model with a prompt" if provider == "embedded" else "ask this model by a prompt",
-        )
-        return
-    cuts, most = check.spec.options.get("cuts") or {}, HIGHEST.get(models[name].params.get("outputType", FOUR), 6)
-    if cuts and provider != "azure_content_safety":
-        check.add(("cuts",), f"is given for provider {provider}", "cuts with azure_content_safety", "use thresholds")
-    for category, cut in cuts.items():
-        if not 1 <= cut <= most:
-            hint = "0 would flag everything" if cut == 0 else "correct the cut"
-            check.add(("cuts", category), f"is {cut}", f"a severity from 1 to {most}", hint)
-        if category in check.spec.thresholds:
-            check.add(("cuts", category), "has a threshold too", "a cut or a threshold", "remove one of the two")
-
-
-def _cuts_fit(check: SpecCheck, policy: Policy) -> None:
-    for category in check.spec.options.get("cuts") or {}:
-        where = f"policy '{policy.policy}'"
-        check.require(("cuts", category), [category], policy.category_ids, noun="category", where=where)
 
 
 def _can_chat(check: SpecCheck, models: Mapping[str, Model]) -> None:
@@ -165,14 +104,4 @@ PROMPT = Kind(
     check_models=_can_chat,
     doubts=prompt_doubts,
     imports=_own_parser,
-)
-
-MODERATION = Kind(
-    build_moderation,
-    takes=frozenset(("crosswalk", "thresholds")),
-    fields={"cuts": dict[str, int], "media": list[str]},
-    models=lambda spec: [("moderation", spec.value)] if spec.value else [],
-    check_policy=_cuts_fit,
-    check_models=_has_route,
-    doubts=moderation_doubts,
 )

@@ -15,7 +15,7 @@ KINDS = Door(
     {
         "prompt": "harness.candidates.asked:PROMPT",
         "guard": "harness.candidates.guard:GUARD",
-        "moderation": "harness.candidates.asked:MODERATION",
+        "moderation": "harness.candidates.moderation:MODERATION",
         "rules": "harness.candidates.rules:RULES",
         "classifier": "harness.candidates.classifier:CLASSIFIER",
         "cascade": "harness.candidates.cascade:CASCADE",

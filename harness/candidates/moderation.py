@@ -15,22 +15,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.chat import encode_body
-from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, merged
+from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, merged, takes_pictures
 from harness.candidates.names import NameIndex, apply_thresholds, crosswalk_of, loose, map_decisions, map_scores
 from harness.candidates.pictures import PictureParts, nothing_to_send, unread
 from harness.candidates.responses import read_document, worst
-from harness.errors import FileError
-from harness.files.kinds import Doubt
+from harness.errors import FileError, HarnessError
+from harness.files.kinds import Doubt, Kind, SpecCheck
+from harness.files.pictures import IMAGES
+from harness.files.schema import Loc
 from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
-from harness.records import Item, Model
+from harness.records import CandidateSpec, Item, Model, Policy
 from harness.records.answers import Answer, Decide, Request, Response
 from harness.records.evals import Threshold
 
 if TYPE_CHECKING:
+    from harness.candidates.build import Builder
     from harness.files.evals import LoadedEval
 
 VERSION = 2
@@ -201,3 +206,69 @@ def _coverage_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list
         found = f"candidate '{shortened(candidate.id)}': its crosswalk does not name {joined(labelled, most=5)}"
     hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
     return [Doubt(document.path, document.line(("candidates", candidate.id)), found, hint)]
+
+
+def build_moderation(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ModerationCandidate:
+    """A /moderations endpoint."""
+    names = builder.names(spec)
+    builder.require_decided(candidate_id, spec, names)
+    model, media = builder.model(spec.value), spec.options.get("media")
+    if media is None:
+        media = [IMAGES] if takes_pictures(model.provider, model.model or spec.value) else []
+    return ModerationCandidate(
+        candidate_id,
+        spec.value,
+        model,
+        names,
+        thresholds=spec.thresholds,
+        cuts=spec.options.get("cuts"),
+        pictures=builder.pictures(media, partial(_fault_in, builder.loaded.eval.path, candidate_id)) if media else None,
+        inputs=builder.mapping(spec),
+    )
+
+
+def _fault_in(path: Path, candidate_id: str, place: Loc, found: str, *, allowed: str, next_step: str) -> HarnessError:
+    """A fault of a candidate in the eval, with its line."""
+    document = read_yaml(path, what="eval")
+    return document.error(("candidates", candidate_id, *place), found, allowed=allowed, next_step=next_step)
+
+
+def _has_route(check: SpecCheck, models: Mapping[str, Model]) -> None:
+    name = check.spec.value
+    if name not in models:
+        return
+    provider = models[name].provider
+    if provider not in SHAPES:
+        check.add(
+            ("moderation",),
+            f"is '{shortened(name)}', {'an embedded model' if provider == 'embedded' else f'of provider {provider}'}",
+            "an endpoint with a /v1/moderations route, or azure_content_safety",
+            "use the embedded model with a prompt" if provider == "embedded" else "ask this model by a prompt",
+        )
+        return
+    cuts, most = check.spec.options.get("cuts") or {}, HIGHEST.get(models[name].params.get("outputType", FOUR), 6)
+    if cuts and provider != "azure_content_safety":
+        check.add(("cuts",), f"is given for provider {provider}", "cuts with azure_content_safety", "use thresholds")
+    for category, cut in cuts.items():
+        if not 1 <= cut <= most:
+            hint = "0 would flag everything" if cut == 0 else "correct the cut"
+            check.add(("cuts", category), f"is {cut}", f"a severity from 1 to {most}", hint)
+        if category in check.spec.thresholds:
+            check.add(("cuts", category), "has a threshold too", "a cut or a threshold", "remove one of the two")
+
+
+def _cuts_fit(check: SpecCheck, policy: Policy) -> None:
+    for category in check.spec.options.get("cuts") or {}:
+        where = f"policy '{policy.policy}'"
+        check.require(("cuts", category), [category], policy.category_ids, noun="category", where=where)
+
+
+MODERATION = Kind(
+    build_moderation,
+    takes=frozenset(("crosswalk", "thresholds")),
+    fields={"cuts": dict[str, int], "media": list[str]},
+    models=lambda spec: [("moderation", spec.value)] if spec.value else [],
+    check_policy=_cuts_fit,
+    check_models=_has_route,
+    doubts=moderation_doubts,
+)

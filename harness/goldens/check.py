@@ -20,12 +20,13 @@ from harness.files.policy import implied_parents
 from harness.files.text import counted, joined, nearest, shortened
 from harness.files.yaml import read_yaml
 from harness.goldens.contents import Contents
-from harness.goldens.hygiene import KINDS, MENDS, Hygiene
 from harness.goldens.published import changed_since_published
 from harness.records import Item, Loaded, Policy, Prompt, RuleSet, Split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from harness.goldens.hygiene import Hygiene
 
 MIN_QUOTED_CHARS = 20
 _SHOWN = 3
@@ -67,14 +68,18 @@ def check_items(
     slices = dict.fromkeys(golden.card.slices, False)
     pictures = _Pictures(golden)
     empty: list[str] = []
-    hygiene = Hygiene()
+    hygiene = None
+    if is_thorough:
+        from harness.goldens.hygiene import Hygiene
+
+        hygiene = Hygiene()
     try:
         for item in golden.items():
             shown = contents.of(item)
             hashes.append(0 if shown is None else hash(shown))
             leaks.look(item)
             sought.look(item)
-            if is_thorough and item.text is not None:
+            if hygiene is not None and item.text is not None:
                 hygiene.look(item.id, item.text)
             for name, values in item.slices.items():
                 slices[name] = slices[name] or bool(values)
@@ -92,7 +97,7 @@ def check_items(
     remarks += leaks.remarks(golden)
     remarks += sought.remarks(golden)
     remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64), contents)
-    if is_thorough:
+    if hygiene is not None:
         remarks += _nearly_the_same(golden, split)
         remarks += _damaged(golden, hygiene)
     remarks += _without_positives(golden, policy)
@@ -309,6 +314,8 @@ def _nearly_the_same(golden: GoldenSet, split: Split | None) -> Iterator[Remark]
 
 
 def _damaged(golden: GoldenSet, hygiene: Hygiene) -> Iterator[Remark]:
+    from harness.goldens.hygiene import KINDS, MENDS
+
     hygiene.finish()
     for kind, ids in hygiene.found.items():
         words = KINDS[kind] if kind != "cut" else f"cut at the same length ({hygiene.cut_length} characters)"
