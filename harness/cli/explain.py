@@ -32,6 +32,7 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
       harness explain formats eval
     """
     from harness.report.explain import page, pages
+    from harness.report.parts.tables import to_prose
 
     if name is not None and topic != "formats":
         raise click.UsageError("NAME goes with the topic formats alone.")
@@ -52,23 +53,32 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
         if as_json:
             print_json(found.as_dict())
             return
-        click.echo(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}")
+        click.echo(to_prose(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}"))
         return
     if as_json:
         print_json({"topics": [{"topic": one.topic, "summary": one.summary} for one in pages()]})
         return
     width = max(len(one.topic) for one in pages())
     for one in pages():
-        click.echo(f"{one.topic.ljust(width)}  {one.summary}")
-    click.echo(f"{'formats'.ljust(width)}  Every field of every file: harness explain formats [NAME]")
+        click.echo(_topic(one.topic.ljust(width), one.summary))
+    click.echo(_topic("formats".ljust(width), "Every field of every file: harness explain formats [NAME]"))
     click.echo("\nRead one with: harness explain TOPIC")
+
+
+def _topic(name: str, summary: str) -> str:
+    from harness.report.parts.tables import folded, screen_width
+
+    wide = screen_width()
+    return (
+        f"{name}  {summary}" if wide is None else "\n".join(folded(summary, wide, f"{name}  ", " " * len(name) + "  "))
+    )
 
 
 def _show_defaults(found: Page, as_json: bool) -> None:
     """The page, and each default as it counts here."""
     from harness.cli.project import place, settings_here
     from harness.files.project import find_project
-    from harness.report.parts.tables import Table, to_terminal
+    from harness.report.parts.tables import Table, to_prose, to_terminal
 
     find_project(place().start)  # what is declared wrongly is said here, not passed over
     rows = settings_here(place())
@@ -76,6 +86,6 @@ def _show_defaults(found: Page, as_json: bool) -> None:
         here = {name: {"value": value, "from": origin} for name, value, origin in rows}
         print_json({**found.as_dict(), "project": str(place().root), "in_effect": here})
         return
-    click.echo(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}\n")
+    click.echo(to_prose(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}\n"))
     columns = ("Default", "Value", "From")
     click.echo(to_terminal(Table("In effect here", columns, tuple((n, str(v), o) for n, v, o in rows))))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +98,10 @@ def report_files(
     return [files[0] for files in written]
 
 
+_UNDRAWN = re.compile("missing from font|does not support Arabic")
+"""What the drawing library says of names whose letters its font lacks."""
+
+
 def picture(
     run: Run,
     kind: str = "categories",
@@ -122,7 +128,16 @@ def picture(
     data = build_report(source, generated_at="", version=__version__)
     for one in data.banners:
         note(f"{one.word}: {one.text}")
-    return plot(data, kind, plot_format, metric=metric)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        drawn = plot(data, kind, plot_format, metric=metric)
+    undrawn = [warned for warned in found if _UNDRAWN.search(str(warned.message))]
+    for warned in found:
+        if warned not in undrawn:
+            warnings.warn_explicit(warned.message, warned.category, warned.filename, warned.lineno)
+    if undrawn:
+        note("Pictures have no letters for the script of some names and show boxes for them: the page shows them.")
+    return drawn
 
 
 def load_source(

@@ -10,6 +10,7 @@ from stories import Story, caught, half
 
 from harness.cli import main
 from harness.gating import gate_runs
+from harness.report.explain import pages
 from harness.report.gate.annotations import annotation_lines
 from harness.report.parts import tables
 
@@ -102,3 +103,43 @@ def test_figures_of_a_few_items_say_so(monkeypatch, tmp_path, command, width):
     words = " ".join(said.split())
     assert "Fewer than 20 violating items stand behind recall of Rare (n 3): read the interval, not the value." in words
     assert "recall of Common (n" not in words
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("one", pages(), ids=lambda one: one.topic)
+def test_prose_is_folded_anew_and_code_stays_as_it_was(monkeypatch, one, width):
+    """Pages are written for 120 columns: on a screen of 80 every second line held a few words."""
+    monkeypatch.setattr(tables, "screen_width", lambda: width)
+    said = tables.to_prose(one.body)
+    assert said.split() == one.body.split()
+    code = [line for line in one.body.split("\n") if line.startswith(("    ", "|"))]
+    assert [line for line in said.split("\n") if line.startswith(("    ", "|")) and line in code] == code
+    loose = [line for line in said.split("\n") if not line.startswith(("    ", "|")) and len(line) > width]
+    assert all(" " not in line.strip() for line in loose)
+    monkeypatch.setattr(tables, "screen_width", lambda: None)
+    assert tables.to_prose(one.body) == one.body
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_week_s_sentences_end_between_words(monkeypatch, tmp_path, width):
+    """They were broken anywhere: "vio" at the end of one line, "lating items" on the next."""
+    gold = {"scams": half(80, 120)}
+    story = Story(tmp_path, gold, policy={"scams": {"name": NAMES["scams"], "target": {"recall": 0.9}}})
+    story.run({"v1": gold}, week="2026-W46")
+    story.run({"v1": {"scams": caught(gold["scams"], 40)}}, week="2026-W47")
+    words = ("weekly", "--eval", "story", "--runs-dir", story.runs, "--out", "out", "--format", "md")
+    monkeypatch.chdir(tmp_path)
+    whole, said = (screen(monkeypatch, one, *words) for one in (None, width))
+    assert said.split() == whole.split()
+    assert "50.0%" in said
+
+
+def test_a_picture_says_which_names_it_cannot_draw(monkeypatch, named, tmp_path):
+    """Forty lines of the drawing library's warnings stood there instead."""
+    story, run = named
+    words = ("plot", run.meta.run_id, "--runs-dir", str(story.runs), "--out", str(tmp_path / "p.png"))
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert done.stderr == (
+        "Pictures have no letters for the script of some names and show boxes for them: the page shows them.\n"
+    )

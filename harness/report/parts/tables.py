@@ -32,6 +32,9 @@ LONGEST_WORD = 14
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts that are written without blanks: a line may end behind each of their characters, but for a closing mark."""
 _PIECE = re.compile(rf"[ \t]*(?:[{_UNSPACED}][\u3001-\u3011\uff09-\uff1f]*|[^ \t{_UNSPACED}]+)")
+_SET = re.compile(r"    |\||#|=|>|```")
+"""How lines begin that stand as they were written: code, tables, headings."""
+_POINT = re.compile(r"\s*(?:[-*]|\d+\.) ")
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
 
 
@@ -91,6 +94,19 @@ def to_screen(text: str) -> str:
     if screen_width() is None:
         return text
     return "\n".join(_folded(line, terminal_width()) for line in text.split("\n"))
+
+
+def to_prose(text: str) -> str:
+    """Pages of prose for a screen that is narrower than they were written: paragraphs and points are folded anew."""
+    wide = screen_width()
+    if wide is None or all(len(line) <= wide for line in text.split("\n")):
+        return text
+    lines: list[str] = []
+    for line in text.split("\n"):
+        is_begun = bool(lines) and lines[-1].strip() and not _SET.match(lines[-1])
+        goes_on = is_begun and line.strip() and not _SET.match(line) and not _POINT.match(line)
+        lines[-1:] = [f"{lines[-1]} {line.strip()}"] if goes_on else [*lines[-1:], line]
+    return "\n".join(line if _SET.match(line) else _folded(line, terminal_width()) for line in lines)
 
 
 def folded(text: str, wide: int, first: str = "", below: str = "") -> list[str]:
