@@ -144,8 +144,10 @@ def languages_title(operations: Operations) -> str:
         return "No language holds a violating item."
     low = min(known, key=lambda row: row.now["recall"].value)
     high = max(known, key=lambda row: row.now["recall"].value)
-    if low is high:
+    if len(known) == 1:
         return f"Recall in {low.value}: {numbers.share_with_interval(low.now['recall'])}."
+    if low is high:  # all alike
+        return f"Recall is {numbers.share(low.now['recall'].value)} in each of {len(known)} languages."
     return (
         f"Recall is lowest in {low.value}, {numbers.share_with_interval(low.now['recall'])}, and highest in "
         f"{high.value}, {numbers.share_with_interval(high.now['recall'])}."

@@ -1,5 +1,8 @@
 """The weekly page in a real browser: widths, axe, and every chart by keyboard."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from stories import Story, caught, half
@@ -42,6 +45,43 @@ def test_axe_finds_no_serious_issue_in_the_weekly_page(browser, axe, weekly, sch
     found = page.evaluate("axe.run().then((done) => done.violations.map((v) => [v.impact, v.id, v.nodes[0].html]))")
     assert [one for one in found if one[0] in ("serious", "critical")] == []
     context.close()
+
+
+def test_no_two_landmarks_have_one_name(browser, axe, weekly):
+    """The ledger and the languages stood in a section and a region of the same name."""
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.goto(weekly.as_uri())
+    page.add_script_tag(content=axe)
+    found = page.evaluate("axe.run({runOnly: ['landmark-unique']}).then((done) => done.violations.map((v) => v.id))")
+    assert found == []
+    context.close()
+
+
+def test_on_paper_the_head_of_a_table_stands_on_every_page_of_it(browser, weekly, tmp_path):
+    """A button in a head keeps the browser from repeating it: from the second page on nobody knew the columns."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(weekly.as_uri())
+    page.evaluate("""() => {
+        const table = document.querySelector("#targets table"), body = table.tBodies[0];
+        for (let n = 0; n < 60; n++) body.append(body.rows[0].cloneNode(true));
+        for (const head of table.tHead.rows[0].cells) {  // as in a table that is long enough to be sorted
+            const button = document.createElement("button");
+            button.className = "sort";
+            button.textContent = head.textContent;
+            head.replaceChildren(button);
+        }
+        document.body.replaceChildren(table);
+    }""")
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    page.close()
+    if shutil.which("pdftotext"):
+        said = subprocess.run(
+            ["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, text=True, check=True
+        )
+        pages = [one for one in said.stdout.split("\f") if "Hate" in one]
+        assert len(pages) > 2
+        assert all("Owner" in one for one in pages)
 
 
 def test_arrow_keys_read_the_weeks_of_a_chart(browser, weekly):
