@@ -303,6 +303,13 @@ def test_a_day_in_production_languages_and_costs_are_told_on_every_surface(tmp_p
     assert dict(story.weekly().in_short)["A day in production"] in found["html"]
 
 
+def test_languages_that_are_all_alike_are_told_together(tmp_path):
+    """ "Recall in de: 100.0%", of three languages."""
+    story = Story(tmp_path, {"hate": GOLD}, {"language": (["de", "en", "fr", "es"] * 100)})
+    story.run({"main": {"hate": GOLD}}, week="2026-W42")
+    tell_week(story, None, "Recall is 100.0% in each of 4 languages.", never=("Recall in de:",))
+
+
 def test_findings_travel_as_data_in_one_shape(tmp_path):
     story = falling(tmp_path, {**PROMPT, "prompt": "c@1"})
     story.weekly_surfaces()

@@ -15,6 +15,7 @@ from harness.core.results import MetricResult
 from harness.report.parts.xlsx import (
     FORMATS,
     WIDEST_TEXT,
+    Chart,
     Column,
     Sheet,
     number,
@@ -70,6 +71,18 @@ def test_head_is_frozen_and_filtered_and_numbers_have_formats(tmp_path):
     assert (found.freeze_panes, found.auto_filter.ref) == ("B4", "A3:D4")
     assert [cell.number_format for cell in found[4]] == ["@", "0.0%", "#,##0", "@"]
     assert found.column_dimensions["A"].width == 20
+
+
+@pytest.mark.parametrize(("n_columns", "place", "n_pages"), [(5, (6, 0), 1), (60, (1, 4), 3)])
+def test_a_chart_stands_beside_a_table_and_under_a_wide_one(tmp_path, n_columns, place, n_pages):
+    """With sixty categories it stood behind the last, and all of them on one printed page, too small to read."""
+    columns = (Column("Week", width=14), *(Column(f"c{at}", "share", 20) for at in range(n_columns - 1)))
+    rows = [("2026-W42", *[0.5] * (n_columns - 1)), ("2026-W43", *[0.6] * (n_columns - 1))]
+    wide = Sheet("Data", columns, rows, charts=(Chart("Title", "line", (1, 2), "0%"),))
+    found = openpyxl.load_workbook(write_workbook([wide], tmp_path / "a.xlsx", title="t"))["Data"]
+    (chart,) = found._charts
+    assert (chart.anchor._from.col, chart.anchor._from.row) == place
+    assert (found.page_setup.fitToWidth, found.print_title_cols) == (n_pages, "$A:$A")
 
 
 def test_same_tables_same_bytes(monkeypatch):

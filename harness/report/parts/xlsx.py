@@ -52,6 +52,8 @@ MAX_CELL = 32_000
 MAX_ROWS = 1_048_575
 TITLE_ROWS = 2
 LINE = 14.0
+PAGE_WIDTH = 400
+"""Characters that a printed page may hold side by side; a wider sheet takes several pages, its first column on each."""
 """Height of one line of a row, in points."""
 WIDEST_TEXT, WIDEST_WORD = 44.0, 30.0
 """Characters up to which a column grows for its texts, and for the longest word of its head."""
@@ -72,7 +74,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A native chart of a sheet's own rows, right of its table.
+    """A native chart of a sheet's own rows, beside or below its table.
 
     Attributes:
         kind: Lines over the rows, or bars side by side.
@@ -101,7 +103,8 @@ class Sheet:
         rows: Values, one per column; None is an empty cell.
         title: First line of the sheet; empty for a sheet that begins with its head, ready for a pivot.
         marks: Cell text -> tone, for verdicts that stand out.
-        charts: Drawn right of the table, one below the other; their rows are named by the first column.
+        charts: Drawn one below the other, right of the table, or under one that fills a screen; their rows are
+            named by the first column.
     """
 
     name: str
@@ -110,6 +113,11 @@ class Sheet:
     title: str = ""
     marks: tuple[tuple[str, Literal["good", "bad", "open"]], ...] = ()
     charts: tuple[Chart, ...] = ()
+
+    @property
+    def width(self) -> float:
+        """Of all columns together, in characters."""
+        return sum(column.width for column in self.columns)
 
 
 _FIGURE = re.compile(r"[+-][\d,.]+ \[[+-]?[\d,.]+, [+-]?[\d,.]+\]")
@@ -236,9 +244,10 @@ def _write(
         page.column_dimensions[get_column_letter(position)].width = width
     page.freeze_panes = f"B{first + 1}"
     page.page_setup.orientation = "landscape"
-    page.page_setup.fitToWidth, page.page_setup.fitToHeight = 1, 0
+    page.page_setup.fitToWidth, page.page_setup.fitToHeight = math.ceil(sheet.width / PAGE_WIDTH), 0
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.print_title_rows = f"{first}:{first}"
+    page.print_title_cols = "A:A"
     marks = dict(sheet.marks)
     make = _cells(page, styles, marks, names)
     if sheet.title:

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 22.0, 9.5
 """In centimetres."""
 ROWS_APART = 21
+SCREEN_WIDTH = 240
+"""Characters side by side that a screen may show: nobody looks for a chart behind sixty columns."""
 TITLE_WIDTH = 110
 MARK = "3A4250"
 COLOURS = ("0072B2", "D55E00", "009E73", "CC79A7", "E69F00", "56B4E9", "5B6470", "000000")
 
 
 def add_charts(page: Any, sheet: Sheet, head: int, n_rows: int) -> None:
-    """Draw a sheet's charts right of its table; ``head`` is the row of the column heads."""
+    """Draw a sheet's charts right of its table, or under a wide one; ``head`` is the row of the column heads."""
     from openpyxl.utils import get_column_letter
 
-    column = get_column_letter(len(sheet.columns) + 2)
+    is_wide = sheet.width > SCREEN_WIDTH
+    column, first = ("B", head + n_rows + 2) if is_wide else (get_column_letter(len(sheet.columns) + 2), head)
     for number, chart in enumerate(sheet.charts):
         shown = min(n_rows, chart.rows or n_rows)
-        page.add_chart(_chart(page, chart, head, shown), f"{column}{head + ROWS_APART * number}")
+        page.add_chart(_chart(page, chart, head, shown), f"{column}{first + ROWS_APART * number}")
 
 
 def _chart(page: Any, chart: Chart, head: int, n_rows: int) -> Any:
