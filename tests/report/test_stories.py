@@ -332,6 +332,20 @@ def test_one_candidate_alone_is_judged_against_its_targets(tmp_path):
     everywhere(gated, "Recall of Hate fails the gate’s check (floor 85%, and it is 70.0% [")
 
 
+def test_a_check_that_no_number_of_items_would_pass_says_what_more_items_are_for(tmp_path):
+    """The step was "label more items" where no number of them would pass; its 90% looked like the table's 95%."""
+    gold = half(60, 60)
+    violating, before, after = np.flatnonzero(gold), np.zeros_like(gold), np.zeros_like(gold)
+    before[violating[:50]], after[violating[9:54]] = 1, 1
+    ungated = (*BRIEF, "terminal")
+    found = tell(
+        Story(tmp_path, {"hate": gold}).run(v1_v2({"hate": before}, {"hate": after})),
+        "Label more items for recall of Hate (no owner named in the policy): if the loss seen is real, they will prove",
+        but=ungated,
+    )
+    everywhere(found, "(margin 5 points, -8.3 [-", "] points, 90% interval)", but=ungated)
+
+
 def test_a_floor_is_set_against_a_value_and_never_called_a_difference(tmp_path):
     """Page, Markdown and spreadsheet showed 70.0% as "+70.0 points" of difference."""
     gold = half(300, 300)

@@ -146,10 +146,18 @@ def step_sentence(decision: Decision) -> str:
     if step.kind == "label" and one is not None:
         if one.evidence.more:
             return f"Label about {further_items(one)} for {figure(one)} ({owner})."
-        return f"Label more items for {figure(one) if one.metric else place(one)} ({owner})."
+        seen = ": if the loss seen is real, they will prove it" if _is_beyond(one) else ""
+        return f"Label more items for {figure(one) if one.metric else place(one)} ({owner}){seen}."
     if step.kind == "promote":
         return "Roll it out, and promote it with harness baseline set."
     return ""
+
+
+def _is_beyond(one: Finding) -> bool:
+    """Whether what a margin's check saw is worse than the margin, so that no number of items would let it pass."""
+    told = one.evidence
+    is_margin = one.fact == "check" and told.names[:1] == ("margin",)
+    return is_margin and one.difference is not None and abs(one.difference.value) >= (told.target or 0)
 
 
 def screen_lines(decision: Decision) -> list[str]:

@@ -289,6 +289,7 @@ def _check(one: Finding) -> str:
     size = f", {numbers.points_with_interval(one.difference)} points" if one.difference is not None else ""
     if one.after is not None:
         size = f", and it is {numbers.share_with_interval(one.after)}"
+    size += ", 90% interval" if "[" in size else ""
     if verdict == "REGRESSION":
         return f"{name} fails the gate’s check ({asked}{size})."
     more = f"; about {further_items(one)} would settle it" if told.more else ""
