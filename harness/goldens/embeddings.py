@@ -7,7 +7,6 @@ its tokenizer, or in the form of sentence-transformers. Nothing is fetched. Vect
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
+from harness.goldens.imports.foreign import sha256_of
 
 MINILM = "minilm"
 _WHEELS = {
@@ -69,7 +69,7 @@ def open_embedder(wanted: str) -> Embedder:
     model = next((folder / name for name in _MODELS if (folder / name).is_file()), folder)
     tokenizer = folder / "tokenizer.json"
     if model != folder and tokenizer.is_file():
-        return Embedder(folder.name, _sha256(model), _onnx(model, tokenizer, is_first=_takes_first(folder)))
+        return Embedder(folder.name, sha256_of(model), _onnx(model, tokenizer, is_first=_takes_first(folder)))
     weights = next((folder / name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).is_file()),
                    None)  # fmt: skip
     if weights is None or not (folder / "modules.json").is_file():
@@ -78,7 +78,7 @@ def open_embedder(wanted: str) -> Embedder:
             allowed=f"{' or '.join(_MODELS[:2])} with tokenizer.json, or a folder that sentence-transformers saved",
             next_step="name the folder that holds the model's files",
         )
-    return Embedder(folder.name, _sha256(weights), _sentence_transformers(folder))
+    return Embedder(folder.name, sha256_of(weights), _sentence_transformers(folder))
 
 
 def _packaged(package: str, file: str, sha256: str) -> Path:
@@ -91,16 +91,11 @@ def _packaged(package: str, file: str, sha256: str) -> Path:
             next_step=f"{_INSTALL}, name a folder: --embeddings FOLDER, or leave it out: coverage by character "
             "sequences needs no model",
         ) from None
-    if not path.is_file() or _sha256(path) != sha256:
+    if not path.is_file() or sha256_of(path) != sha256:
         raise HarnessError(
             f"{path}: is not the file that was pinned", allowed=f"sha256 {sha256}", next_step=f"{_INSTALL} again"
         )
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _takes_first(folder: Path) -> bool:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from harness import __version__
 from harness.errors import FileError, HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
+from harness.files.golden.values import written
 from harness.files.policy import implied_parents
 from harness.files.text import counted, joined, shortened
 from harness.goldens.decisions import DecisionLog, Open, Settled, log_path, settle
@@ -306,7 +307,7 @@ def changelog(golden: GoldenSet, record: dict[str, Any], changes: Sequence[Chang
             f"Kept though not reviewed under the new policy: {counted(len(unreviewed), 'label')} "
             f"({', '.join(f'{_cell(name)} {n:,}' for name, n in by_category.items())})."
         )
-    moves = Counter((one.category, f"{_word(one.before)} to {_word(one.after)}") for one in changes)
+    moves = Counter((one.category, f"{written(one.before)} to {written(one.after)}") for one in changes)
     if moves:
         lines += ["", "| category | change | labels |", "| --- | --- | ---: |"]
         lines += [f"| {_cell(category)} | {what} | {n} |" for (category, what), n in sorted(moves.items())]
@@ -316,14 +317,10 @@ def changelog(golden: GoldenSet, record: dict[str, Any], changes: Sequence[Chang
             "| --- | --- | --- | --- | --- | --- | --- |",
         ]
         lines += [
-            "| " + " | ".join(_cell(cell) for cell in (one.item, one.category, _word(one.before), _word(one.after),
+            "| " + " | ".join(_cell(cell) for cell in (one.item, one.category, written(one.before), written(one.after),
                               ", ".join(one.by), one.time, one.reason)) + " |" for one in changes
         ]  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def _word(label: int | None) -> str:
-    return "null" if label is None else str(label)
 
 
 def _cell(text: str) -> str:

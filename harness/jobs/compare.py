@@ -12,7 +12,7 @@ from typing import Any
 from harness.gating.choose import pair_names
 from harness.gating.findings import Decision, decide, evidence_of, pair_findings
 from harness.measure.compare import Comparison, compare
-from harness.measure.point_pairs import PointPair, plain_pairs, point_pairs
+from harness.measure.point_pairs import PointPair, point_pairs
 from harness.measure.points import point_metrics
 from harness.runs import StoredCandidate
 
@@ -29,7 +29,7 @@ class DecidedComparison:
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness compare --json``."""
         findings = [one.as_dict() for one in self.decision.findings]
-        points = {name: plain_pairs(every) for name, every in self.points.items()}
+        points = {name: {one.metric: one.as_dict() for one in every} for name, every in self.points.items()}
         return {
             **self.comparison.as_dict(),
             **({"points": points} if points else {}),

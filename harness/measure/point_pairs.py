@@ -110,8 +110,3 @@ def _one_sided(
     reason = next(str(one.reason) for one in choices if not one.is_chosen)
     difference = MetricResult.undefined(reason, n_excluded=n_all)
     return PairedResult(measured[0], measured[1], difference, math.nan), held
-
-
-def plain_pairs(points: Sequence[PointPair]) -> dict[str, Any]:
-    """Metric -> plain data."""
-    return {one.metric: one.as_dict() for one in points}

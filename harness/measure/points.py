@@ -171,11 +171,6 @@ def point_scores(run: Run, candidate: str, metrics: Sequence[OperatingMetric]) -
     return found
 
 
-def plain_points(points: Sequence[PointScore]) -> dict[str, Any]:
-    """Metric -> plain data."""
-    return {one.metric: one.as_dict() for one in points}
-
-
 def _measured(
     metric: str, run: Run, y_pred: NDArray[np.int8], column: int, weights: NDArray[np.float64] | None
 ) -> MetricResult:

@@ -35,7 +35,7 @@ from harness.measure.decisions import (
 )
 from harness.measure.money import Money, money_of
 from harness.measure.people import People, people_of
-from harness.measure.points import PointScore, plain_points, point_metrics, point_scores
+from harness.measure.points import PointScore, point_metrics, point_scores
 from harness.measure.run_facts import golden_facts, latency_percentiles, signature_of
 from harness.measure.stages import StageScore, stages_of
 from harness.records import MISSING, GoldenFacts, Prevalence
@@ -122,6 +122,7 @@ class CandidateScore:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
+        points = {name: {one.metric: one.as_dict() for one in every} for name, every in self.points.items()}
         return {
             "outcomes": dict(self.outcomes),
             "on_failure": self.on_failure,
@@ -144,7 +145,7 @@ class CandidateScore:
             "money": self.money.as_dict(),
             **({} if self.people is None else {"people": self.people.as_dict()}),
             **({"stages": [one.as_dict() for one in self.stages]} if self.stages else {}),
-            **({"points": {name: plain_points(every) for name, every in self.points.items()}} if self.points else {}),
+            **({"points": points} if points else {}),
             "signature": self.signature,
         }
 

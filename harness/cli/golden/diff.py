@@ -81,6 +81,7 @@ def _show(found: SetDiff, most: int | None) -> None:
 
 
 def _label_table(found: SetDiff, most: int | None) -> Table | None:
+    from harness.files.golden.values import written
     from harness.report.parts.tables import Table
 
     if not found.relabelled:
@@ -90,7 +91,7 @@ def _label_table(found: SetDiff, most: int | None) -> Table | None:
         (
             one.item,
             one.category,
-            f"{_word(one.before)} to {_word(one.after)}",
+            f"{written(one.before)} to {written(one.after)}",
             ", ".join(one.by) or "unknown",
             one.reason,
         )
@@ -123,7 +124,3 @@ def _score_table(found: SetDiff) -> Table | None:
         (note, *found.notes),
         frozenset(columns[4:]),
     )
-
-
-def _word(label: int | None) -> str:
-    return "null" if label is None else str(label)

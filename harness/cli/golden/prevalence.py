@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
 from harness.cli.options import json_option, print_json
+from harness.cli.pool_options import told
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -120,10 +120,6 @@ def _pair(text: str) -> tuple[str, str]:
 def _predictions(golden: GoldenSet, sample: Labelled, pairs: dict[str, str], said: dict[str, Any]) -> Predictions:
     from harness.goldens.pool import open_pool
     from harness.goldens.prevalence_pool import read_predictions
-
-    def told(n: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r{n:,} rows", err=True, nl=False)
 
     pool = open_pool(said["pool_files"], text=said["text_column"], id_column=said["id_column"])
     excluded = [load_with_policy(path, None)[0] for path in said["exclude"]]

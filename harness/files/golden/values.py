@@ -166,7 +166,7 @@ def value_lines(values: Iterable[Any]) -> list[str]:
         named = words[:_MOST_KEYS]
         keys = {folded(value): value for value in named}
         entries = [
-            f"{yaml_key(key if key.lstrip('-').isdigit() else str(value))}: {_yaml(meaning(value))}"
+            f"{yaml_key(key if key.lstrip('-').isdigit() else str(value))}: {written(meaning(value))}"
             for key, value in keys.items()
         ]
         lines.append(f"label_values: {{{', '.join(entries)}{', ...' if len(words) > len(named) else ''}}}")
@@ -185,7 +185,8 @@ def yaml_key(text: str) -> str:
     return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
-def _yaml(code: int | str | None) -> str:
+def written(code: int | str | None) -> str:
+    """A label as files have it."""
     return "null" if code is None else str(code)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from harness.errors import HarnessError
 from harness.files.golden.guess import structure
-from harness.files.golden.values import folded, meaning
+from harness.files.golden.values import folded, meaning, written
 from harness.files.text import counted, quoted
 from harness.goldens.imports.flat import Row
 
@@ -170,11 +170,7 @@ def _option(column: str, value: Any, plan: Plan) -> str:
     if column == plan.listed:
         return f"--rename {_quoted(f'{value}=CATEGORY')}"
     code = meaning(value)
-    return f"--value {_quoted(f'{value}={_yaml(code)}')}"
-
-
-def _yaml(code: Any) -> str:
-    return "null" if code is None else str(code)
+    return f"--value {_quoted(f'{value}={written(code)}')}"
 
 
 def _quoted(text: str) -> str:

@@ -14,7 +14,7 @@ from harness.measure.point_pairs import PointPair
 from harness.report.cascades import people_table
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
-from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS, few_behind
+from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS, equals, few_behind
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table, with_names
 from harness.report.parts.words import capital, plural, told_apart
@@ -47,14 +47,9 @@ def _pooled_sentence(comparison: Comparison) -> str:
     for metric in ("recall", "precision"):
         result = comparison.pooled.metrics[metric]
         values = f"{numbers.share(result.baseline.value)} to {numbers.share(result.candidate.value)}"
-        difference = f"{numbers.points_with_interval(result.difference)} points, p {_equals(result.p_value)}"
+        difference = f"{numbers.points_with_interval(result.difference)} points, p {equals(result.p_value)}"
         said.append(f"{metric} {values} ({difference})" if result.difference.is_defined else f"{metric} {values}")
     return f" Over all categories together: {', '.join(said)}."
-
-
-def _equals(p_value: float) -> str:
-    text = numbers.p_value(p_value)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def comparison_tables(

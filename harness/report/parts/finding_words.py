@@ -108,7 +108,7 @@ def statistics(one: Finding) -> str:
         parts.append(f"n {numbers.count(one.difference.n)}")
     if one.evidence.adjusted is not None:
         sure = {"proven": "proven", "likely": "likely, exploratory"}.get(one.evidence.proof, "")
-        parts.append(f"{sure}, {'p' if one.evidence.proof == 'proven' else 'q'} {_equals(one.evidence.adjusted)}")
+        parts.append(f"{sure}, {'p' if one.evidence.proof == 'proven' else 'q'} {equals(one.evidence.adjusted)}")
     return ", ".join(parts)
 
 
@@ -117,7 +117,8 @@ def newly_text(one: Finding) -> str:
     return ", ".join(f"{numbers.count(n)} {NEWLY_WORDS[name]}" for name, n in one.evidence.newly.items())
 
 
-def _equals(value: float) -> str:
+def equals(value: float) -> str:
+    """``= 0.012``, or ``< 0.001``."""
     text = numbers.p_value(value)
     return text if text.startswith("<") else f"= {text}"
 
@@ -173,7 +174,7 @@ def _production(one: Finding) -> str:
     return (
         f"in production the {facts.words} of {where} {verb} from {numbers.rate_with_interval(one.before)} in "
         f"{one.since} to {numbers.rate_with_interval(one.after)} (likely, exploratory, q "
-        f"{_equals(one.evidence.adjusted or 0.0)}, {plural(one.after.n, 'labelled item')})."
+        f"{equals(one.evidence.adjusted or 0.0)}, {plural(one.after.n, 'labelled item')})."
     )
 
 
@@ -233,7 +234,7 @@ def _failures(one: Finding) -> str:
     more = f"{plural(one.evidence.n or 0, 'answer')} of {numbers.count(one.evidence.n_of or 0)} newly fail"
     return (
         f"more answers cannot be used: {numbers.share(one.after.value, 2)} instead of "
-        f"{numbers.share(one.before.value, 2)} ({more}, p {_equals(one.evidence.p_value or 1.0)})."
+        f"{numbers.share(one.before.value, 2)} ({more}, p {equals(one.evidence.p_value or 1.0)})."
     )
 
 
