@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import orjson
 
-from harness.__main__ import for_one_task
 from harness.records import Eval, Item, Limits
 from harness.records.answers import Answer, Decide, Request
 from harness.runner import RunRequest, RunSummary, ready_endpoint, run_eval
@@ -98,8 +97,7 @@ def run(base_url: str, data: Path, n: int, c: int, out: Path, cache: Path) -> Ru
 
 
 def main() -> None:
-    """Run, and say how it went; in a process set up as the command's."""
-    for_one_task()
+    """Run, and say how it went."""
     n, c = int(os.environ["BENCH_N"]), int(os.environ["BENCH_C"])
     out = Path(os.environ["BENCH_OUT"])
     if "BENCH_DELETE_RUNS" in os.environ:
