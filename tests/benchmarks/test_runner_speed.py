@@ -153,8 +153,7 @@ def test_a_rerun_from_the_journal(bench, tmp_path):
     wall_s, cpu_s = (min(rerun[which] for rerun in reruns) for which in ("wall_s", "cpu_s"))
     show("10,000 items from the journal", {"wall s": wall_s, "CPU s": cpu_s, "RSS MB": reruns[0]["rss_mb"]})
     assert all(rerun["requests"] == 0 for rerun in reruns)
-    assert cpu_s < 1.0
-    assert wall_s < 2.0
+    assert cpu_s < 1.0  # the time that passes says what else the machine does
 
 
 def test_a_real_rate_limit(bench):
