@@ -45,6 +45,18 @@ def test_axe_finds_no_serious_issue(browser, axe, report, scheme):
     page.close()
 
 
+def test_a_decision_of_more_than_a_sheet_begins_on_the_first(browser, report):
+    """Its grid did not break: the first sheet ended below the verdict, and the harm began on the second."""
+    page = browser.new_page(viewport={"width": 700, "height": 900})
+    page.goto(report.as_uri())
+    page.emulate_media(media="print")
+    grids = page.locator(".verdict dl.screen, .verdict dl.screen > div").evaluate_all(
+        "(all) => all.map((one) => getComputedStyle(one).display)"
+    )
+    assert set(grids) == {"block"}
+    page.close()
+
+
 def test_a_phone_shows_figures_beside_long_names_whole(browser, report):
     """The interval of a candidate with a name of thirty characters was cut at the edge."""
     one = Watched(browser, viewport={"width": 390, "height": 900})
