@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -26,11 +25,20 @@ from harness.runner.cache import ResponseCache
 from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
 from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
+from harness.runner.harmless import OF_TEXTS, is_of_texts
 from harness.runner.limits import Limiter
 from harness.runner.lookups import Lookups, Sought
 from harness.runner.replies import Closed, Counts, Reply, Stopped, all_of
-from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, remedy
-from harness.runner.targets import CLOSED_STATUSES, WRONG_SETUP, Target, failure_reason, is_about_setup, is_passing
+from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
+from harness.runner.targets import (
+    CLOSED_STATUSES,
+    WRONG_SETUP,
+    Target,
+    failure_reason,
+    is_about_setup,
+    is_passing,
+    slowed_words,
+)
 from harness.runner.transport import RawResponse, Transport, TransportError
 from harness.runner.usage import usage_of
 from harness.runner.waits import backoff_s, retry_after_s
@@ -125,13 +133,7 @@ class Caller:
 
     def slowed(self) -> str | None:
         """What holds calls back now, in words; None for nothing."""
-        slowed = {name: target.limiter.slowed_to for name, target in self._targets.items()}
-        parts = [
-            f"slowed by 429s{f' of {name}' if len(slowed) > 1 else ''}, concurrency now {limit:,}"
-            for name, limit in slowed.items()
-            if limit is not None
-        ]
-        return "; ".join(parts) or None
+        return slowed_words({name: target.limiter.slowed_to for name, target in self._targets.items()})
 
     async def answer(self, sought: Sequence[Sought], remaining_s: float) -> list[Reply]:
         """The replies to requests that were looked up, in order; one without an answer has ``Response.error`` set."""
@@ -221,7 +223,7 @@ class Caller:
             self._cache.release(key)
             if isinstance(result, RawResponse) and not isinstance(decision, Wait):
                 await self._look_into(target, request, result)
-            return self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
+            return await self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
 
     def _weighed(
         self,
@@ -288,6 +290,8 @@ class Caller:
         actual: Amount | None = NOTHING
         try:
             await limiter.acquire(tokens, is_retry=attempt > 1)
+            if target.looking is not None:
+                await target.looking.wait()
             if self.stopped.is_set():
                 limiter.release(tokens)
                 raise Stopped
@@ -337,7 +341,7 @@ class Caller:
         if self._n_open == 0:
             self.is_idle.set()
 
-    def _without_answer(
+    async def _without_answer(
         self,
         target: Target,
         key: bytes,
@@ -361,7 +365,7 @@ class Caller:
             error = endpoint.redact(decision.error)
         elif isinstance(decision, Wait):
             error = f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s"
-        self._check_first(target, request, number, result, error)
+        await self._check_first(target, request, number, result, error)
         nothing = None if endpoint.price is None else 0.0
         return Reply(Response(key.hex(), status, body, latency_s * 1000.0, False, error), None, nothing, spent_s)
 
@@ -370,26 +374,27 @@ class Caller:
             return NOTHING
         return target.most_of(body)
 
-    def _check_first(
+    async def _check_first(
         self, target: Target, request: Request, number: int, result: RawResponse | TransportError, error: str | None
     ) -> None:
         """Stop when nothing was ever answered and the first requests all failed, after their retries, alike."""
         if target.first.is_proven:
             return
+        target.first.asked = target.first.asked or request
         if not target.first.failed(number, failure_reason(result, error, request.body)):
             return
-        if self._was_answered(target.endpoint.model_id):
+        if self._was_answered(target.endpoint.model_id) or await self._is_of_texts(target, request, result):
             target.first.succeeded()
             return
-        host = urlsplit(target.endpoint.url_base).netloc or target.endpoint.url_base
-        step = f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
-        step += "then type the same command again"
-        if isinstance(result, RawResponse) and result.status < 500:
-            step = remedy(result, request.body) or WRONG_SETUP
         self.stop()
-        raise target.fatal(
-            request.route,
-            f"the first {len(target.first)} items all failed, and nothing was ever answered: "
-            f"{target.first.same_reason()}",
-            step,
-        )
+        raise target.hopeless(request, result)
+
+    async def _is_of_texts(self, target: Target, request: Request, result: RawResponse | TransportError) -> bool:
+        if self._is_batch or not isinstance(result, RawResponse) or result.status not in OF_TEXTS:
+            return False
+        self.counts.calls += 1
+        return await is_of_texts(target, request, self._transport, self._budget)
+
+    def refuses_texts(self, models: Iterable[str]) -> bool:
+        """Whether one of these refused the first texts, and answered a harmless one."""
+        return any(self._targets[one].refuses_texts for one in models if one in self._targets)

@@ -334,6 +334,8 @@ class Engine:
             stream.first.succeeded()
             return
         same = answer.error or "" if answer.outcome == "error" else answer.outcome
+        if answer.outcome == "rejected" and self._caller.refuses_texts(getattr(stream.candidate, "models_used", ())):
+            same = ""  # as a provider's block
         if not stream.first.failed(number, same) or self.reason is not None:
             return
         if answer.outcome == "error" and row.response_key is None:  # its own fault: nobody was asked

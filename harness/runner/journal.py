@@ -229,6 +229,10 @@ def broken(path: Path, error: Exception) -> HarnessError:
         step = "wait until the other process is done with it, or name another file with --cache"
     elif "not a database" in text or "malformed" in text:
         step = "move this file away (its answers will be asked for again), or name another file with --cache"
+    elif "open" in text:  # "Too many open files", or SQLite's "unable to open database file"
+        step = (
+            "give write permission there, raise the limit of open files (ulimit -n), or name another file with --cache"
+        )
     else:
         step = "make room or give write permission there, or name another file with --cache"
     return HarnessError(

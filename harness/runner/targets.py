@@ -6,14 +6,16 @@ stop working on the way, and ``doubts`` for whatever else may. Who is asked, and
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from harness.candidates.failure_words import SET_UP_STATUSES
 from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
-from harness.records.answers import Usage
+from harness.records.answers import Request, Usage
 from harness.runner.budget import Amount, dearest_output, most_of
 from harness.runner.doubts import Doubts
 from harness.runner.endpoint import Endpoint
@@ -21,7 +23,7 @@ from harness.runner.first_calls import FirstCalls
 from harness.runner.keys import Keys
 from harness.runner.limits import Limiter
 from harness.runner.progress import time_text
-from harness.runner.retry import ELSEWHERE, FORBIDDEN, describe
+from harness.runner.retry import ELSEWHERE, FORBIDDEN, describe, remedy
 from harness.runner.transport import RawResponse, TransportError
 
 CLOSED_STATUSES = frozenset({401, 402, 429})
@@ -43,8 +45,8 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "beyond_tokens", "beyond_usd", "doubts", "endpoint", "first", "has_answered", "limiter",
-        "n_closed", "n_long_waits", "output_tokens",
+        "_keys", "beyond_tokens", "beyond_usd", "doubts", "endpoint", "first", "has_answered", "limiter", "looking",
+        "n_closed", "n_long_waits", "output_tokens", "refuses_texts",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, limiter: Limiter, output_tokens: int) -> None:
@@ -58,6 +60,10 @@ class Target:
         self.beyond_usd = 0.0
         self.n_closed = 0
         self.n_long_waits = 0
+        self.looking: asyncio.Event | None = None
+        """Set when a harmless text was asked, for which all calls wait; None before."""
+        self.refuses_texts = False
+        """Whether the first texts were refused, and a harmless one was answered."""
         self._keys: dict[tuple[str, int], Keys] = {}
 
     def key(self, route: str, repeat: int, wave: str | None, body: bytes) -> bytes:
@@ -115,6 +121,18 @@ class Target:
         where = f"model '{self.endpoint.model_id}' at {self.endpoint.url_base}/{route.lstrip('/')}"
         return HarnessError(self.endpoint.redact(f"{where}: {found}"), next_step=next_step)
 
+    def hopeless(self, request: Request, result: RawResponse | TransportError) -> HarnessError:
+        """The message that ends a run of which the first requests all failed alike."""
+        host = urlsplit(self.endpoint.url_base).netloc or self.endpoint.url_base
+        step = f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
+        step += "then type the same command again"
+        if isinstance(result, RawResponse) and result.status < 500:
+            step = remedy(result, request.body) or WRONG_SETUP
+        found = (
+            f"the first {len(self.first)} items all failed, and nothing was ever answered: {self.first.same_reason()}"
+        )
+        return self.fatal(request.route, found, step)
+
     def until(self, wait_s: float, now: datetime) -> str:
         """When a limit of the day ends, in words."""
         back = now + timedelta(seconds=wait_s)
@@ -151,3 +169,13 @@ def is_about_setup(reason: str) -> bool:
     (True, False)
     """
     return _SETUP.match(reason) is not None
+
+
+def slowed_words(slowed: Mapping[str, int | None]) -> str | None:
+    """What holds calls back, in words, by the concurrency of each model that 429s have slowed."""
+    parts = [
+        f"slowed by 429s{f' of {name}' if len(slowed) > 1 else ''}, concurrency now {limit:,}"
+        for name, limit in slowed.items()
+        if limit is not None
+    ]
+    return "; ".join(parts) or None

@@ -26,7 +26,7 @@ ASKED_AGAIN = "every answer; the same command asks only for what is missing"
 
 FAULTS = (
     Fault("400, 403, 413 or 422 for one item", "outcome `rejected` with the server's words; asked once", "all items: the row counts as the fallback"),
-    Fault("400, 403, 413 or 422 for every item", "the run ends within ten items with the server's words, exit code 1", "what was answered before"),
+    Fault("400, 403, 413 or 422 for every item", "a harmless text is asked in their place; refused too, the run ends within ten items with the server's words, exit code 1; answered, each text's refusal is its own outcome `rejected`", "what was answered before"),
     Fault("refusals of all that differ", "ids, times and texts in them make no other reason, nor do two or three servers with words of their own: the run ends as above", "what was answered before"),
     Fault("404 for one item", "outcome `error`: status 404", ITEM),
     Fault("401 once", "nothing: asked again", ONCE),

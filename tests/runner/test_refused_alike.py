@@ -17,6 +17,7 @@ from harness.records import Limits
 from harness.runner.first_calls import FirstCalls, is_alike
 from harness.runner.targets import failure_reason
 from harness.runner.transport import RawResponse
+from tests.faults.doing import Reading
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghijkmnpqrstvwxyz"
 TEXTS = (
@@ -112,6 +113,24 @@ def test_a_run_whose_every_item_is_refused_ends_within_ten_items(tmp_path, numbe
     with pytest.raises(HarnessError, match=f"status {BODIES[number][1]}"):
         run(request, transport)
     assert len(transport.calls) <= 10 + min(concurrency, 10)
+
+
+@pytest.mark.parametrize("concurrency", [1, 64])
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_texts_that_a_filter_refuses_in_its_own_words_end_no_run(tmp_path, status, concurrency):
+    """Ten of them at the head of a set that is sorted by label did; a harmless text is asked before."""
+    texts = [item.text for item in Golden(200)._items]
+
+    def filtered(text, attempt):
+        return failure(status, "not with such words") if text in texts[:40] else None
+
+    transport = FakeTransport(filtered)
+    request = make_request(tmp_path, Golden(200), [Reading()], limits=Limits(concurrency=concurrency))
+    summary = run(request, transport)
+    assert summary.counts == {"v1": {"ok": 160, "rejected": 40}}
+    (harmless,) = [text for text in transport.calls if text not in texts]
+    assert "Hello, how are you?" in harmless
+    assert summary.calls == 201
 
 
 @pytest.mark.parametrize("number", range(0, len(BODIES), 2), ids=NAMES[::2])

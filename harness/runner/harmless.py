@@ -1,0 +1,71 @@
+"""Whether the first refusals are those of texts alone: a harmless text is asked before they end a run.
+
+Decides what is asked: what two refused requests have in common, with a harmless text where they differ. A filter may
+refuse the first ten texts of a set that is sorted by label, in words that nobody knows; a set-up that is wrong refuses
+this as well. Nothing else leaves until it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+
+from harness.records.answers import Request
+from harness.runner.budget import NOTHING, Budget, amount_of
+from harness.runner.targets import Target
+from harness.runner.transport import Transport, TransportError
+from harness.runner.usage import usage_of
+
+HARMLESS = "Hello, how are you?"
+OF_TEXTS = frozenset({400, 403, 422, 451})
+"""With these filters refuse texts; others speak of address, key or size."""
+
+
+async def is_of_texts(target: Target, refused: Request, transport: Transport, budget: Budget) -> bool:
+    """Ask a harmless text; whether it is answered, so that what was refused was refused for what it says."""
+    asked = None if target.first.asked is None else harmless(target.first.asked, refused)
+    if asked is None:
+        return False
+    most = target.most_of(asked.body)
+    if not budget.has_room(most):
+        return False
+    budget.hold(most)
+    actual, target.looking = None, asyncio.Event()
+    try:
+        result = await transport.post(target.endpoint, asked.route, asked.body, target.endpoint.limits.timeout_s)
+        target.refuses_texts = 200 <= result.status < 300
+        usage = usage_of(result.document)
+        actual = amount_of(usage, target.endpoint.price) or (None if target.refuses_texts else NOTHING)
+    except TransportError:
+        return False
+    finally:
+        budget.settle(most, actual)
+        target.looking.set()
+    return target.refuses_texts
+
+
+def harmless(one: Request, other: Request) -> Request | None:
+    """What two requests have in common, with a harmless text where they differ; None where that is no request.
+
+    >>> first, tenth = (Request("m", "/chat", b'{"text": "%s", "n": 1}' % text) for text in (b"Die!", b"Dirt."))
+    >>> harmless(first, tenth).body
+    b'{"text": "DiHello, how are you?", "n": 1}'
+    """
+    if one.route != other.route:
+        return None
+    here, there = (asked.body.decode("utf-8", "surrogateescape") for asked in (one, other))
+    start = here[: _n_alike(here, there)].rstrip("\\")
+    here, there = here[len(start) :], there[len(start) :]
+    end = here[len(here) - _n_alike(here[::-1], there[::-1]) :]
+    body = f"{start}{HARMLESS}{end}".encode("utf-8", "surrogateescape")
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return Request(other.model_id, other.route, body)
+
+
+def _n_alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
