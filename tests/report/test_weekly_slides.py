@@ -5,8 +5,10 @@ import os
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from stories import Story, caught, half, tell_week
 
+from harness.cli.weekly import command as weekly_command
 from harness.core.intervals import wilson_interval
 from harness.core.results import MetricResult
 from harness.report.weekly.data import Point
@@ -58,6 +60,20 @@ def test_a_slide_stays_open_until_the_figure_has_recovered(tmp_path):
     repaired = story.weekly("2026-W40")
     assert [(one.key, one.closed) for one in repaired.ledger] == [("hate.recall", "2026-W40")]
     tell_week(story, "2026-W40", "is repaired: 90.5% now, 90.0% before", never=("and is not repaired",))
+
+
+def test_who_answered_for_a_slide_is_asked_again_when_it_goes_on(tmp_path):
+    story = told(tmp_path, *SLIDE, 164)
+    where = ("--eval", "story", "--finding", "hate.recall", "--runs-dir", str(story.runs), "--by", "ana")
+    done = CliRunner().invoke(weekly_command, ["ack", *where, "--reason", "agreed until the new prompt"])
+    assert done.exit_code == 0, done.output
+    said = "slid from 2026-W33 to 2026-W38, from 90.0% to 82.5%, and is not repaired (82.0% now); ana answers for it"
+    tell_week(story, None, said, "NOT REPAIRED, ACKNOWLEDGED", never=("has not recovered",))
+    more = [164 - 4 * week for week in range(1, 6)]
+    told(tmp_path, *more, first=40)
+    (entry,) = story.weekly().ledger
+    assert entry.is_open
+    assert entry.fell_again > "2026-W40"
 
 
 def test_a_fall_in_one_week_is_no_slide(tmp_path):
