@@ -3,6 +3,7 @@
 import asyncio
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from runner_fakes import (
@@ -108,6 +109,36 @@ def test_a_place_that_is_lent_goes_from_call_to_call_without_a_word(tmp_path, mo
         assert (len(transport.calls), transport.most_in_flight) == (900, 6)
         n_parcels.append(len(parcels))
     assert n_parcels[1] < 0.25 * n_parcels[0]
+
+
+def test_a_place_that_no_call_has_is_kept_a_moment_and_then_given_back():
+    """A server that answers at once leaves no call waiting: the next one still needs no word of the desk."""
+
+    async def main(loop):
+        desk, parcels = Desk(None, None, {}, clock=loop.time), []
+
+        async def tell(events):
+            parcels.append([name for name, *_ in events])
+            await desk.tell(1, 1, events)
+
+        limits = Limits(concurrency=1)
+        for part in (1, 2):
+            await desk.begin(part, 1, {"m": limits}, NOTHING_SPENT)
+        own = Line(tell, lambda: desk.hear(1, 1))
+        limiter = line.SharedLimiter(SimpleNamespace(limits=limits, model_id="m"), loop.time, own)
+        async with own.open(lambda: None, lambda: 0):
+            for _ in range(20):
+                await limiter.acquire(5.0)
+                await asyncio.sleep(0.001)
+                limiter.release(5.0)
+            assert len(parcels) <= 2
+            assert await granted(desk, 2, 1, "acquire", 1, "m", 0.0, False) == [("lent", 1)]
+            await desk.tell(2, 1, [("release", "m", 0.0)])
+            await limiter.acquire(5.0)
+            limiter.release(5.0)
+        assert await granted(desk, 2, 1, "acquire", 2, "m", 0.0, False) == [("lent", 2)]
+
+    run_virtual(main)
 
 
 def test_a_rate_is_that_of_all_shards_together(tmp_path):

@@ -41,7 +41,8 @@ ITEMS_A_SHARD, ITEMS_UNASKED, FEWEST_SHARDS, DEFAULT_MOST_SHARDS = 20_000, 100_0
 It follows from the run alone: the same command must make the same shards again."""
 MOST_DEATHS = 10
 """So many workers may die on one shard; a shard that needs more memory than there is would go on for ever."""
-LOOK_S = 0.25
+LOOK_S, STATE_S = 0.25, 2.0
+"""How often tasks and signals are looked at, and how often the desk is asked how far they are."""
 QUIET_START_S = 30.0
 
 
@@ -199,14 +200,16 @@ class _Driver:
             n_asking=0,
             slowed=lambda: f"slowed by 429s, concurrency now {min(slowed.values()):,}" if slowed else None,
         )
-        is_waited_for = False
+        is_waited_for, asked_again_at = False, 0.0
         try:
             while self._open:
                 ready, _ = self._ray.wait(list(self._open), num_returns=1, timeout=LOOK_S)
                 for ref in ready:
                     self._take(ref, progress)
-                state = self._state()
-                progress.done, usd, slowed = sum(state["rows"].values()), state["usd"], state["slowed"]
+                if not self._open or time.monotonic() >= asked_again_at:
+                    asked_again_at = time.monotonic() + STATE_S
+                    state = self._state()
+                    progress.done, usd, slowed = sum(state["rows"].values()), state["usd"], state["slowed"]
                 progress.tick()
                 if (
                     self._desk is not None

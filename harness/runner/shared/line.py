@@ -143,6 +143,8 @@ class Line:
         finally:
             for task in tasks:
                 task.cancel()
+            for hold in self.on_hold.values():
+                hold()
             if self._later is not None:
                 self._later.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -221,11 +223,21 @@ class SharedLimiter(Limiter):
         self._line, self._model = line, endpoint.model_id
         self._places: deque[float] = deque()
         """Of each place that is held, until when it may be passed on."""
+        self._spare: list[tuple[float, float]] = []
+        """Places that no call has now: until when they may be kept, and the tokens of the call that had them."""
+        self._n_unused = 0
+        self._giving_back: asyncio.TimerHandle | None = None
         line.on_hold[self._model] = self._hold
         self.history = []
 
     async def acquire(self, tokens: float, *, is_retry: bool = False) -> None:
         """Wait for the right to make one call that may use this many tokens."""
+        if self._spare and self._spare[-1][0] > self._clock():
+            until, ended = self._spare.pop()
+            self._n_unused = min(self._n_unused, len(self._spare))
+            self._places.append(until)
+            self._line.say_later("pass", 0, self._model, ended, tokens)
+            return
         undo, is_urgent = ("release", self._model, tokens), is_retry or not self._is_lent
         how = await self._line.ask("acquire", self._model, tokens, is_retry, undo=undo, is_urgent=is_urgent)
         if how != PASSED:
@@ -234,10 +246,25 @@ class SharedLimiter(Limiter):
     def release(self, tokens: float) -> None:
         """Give the right back, or to the next call where it is lent."""
         until = self._places.popleft() if self._places else 0.0
-        if until > self._clock() and self._line.pass_on(("release", self._model, tokens)):
+        if until <= self._clock():
+            self._line.say("release", self._model, tokens)
+        elif self._line.pass_on(("release", self._model, tokens)):
             self._places.append(until)
         else:
+            self._spare.append((until, tokens))
+            if self._giving_back is None:
+                self._n_unused = 0
+                self._giving_back = asyncio.get_running_loop().call_later(LATER_S, self._give_back)
+
+    def _give_back(self) -> None:
+        """Give back what was not used since this was last done: another process may wait for it."""
+        self._giving_back = None
+        unused, self._spare = self._spare[: self._n_unused], self._spare[self._n_unused :]
+        for _, tokens in unused:
             self._line.say("release", self._model, tokens)
+        self._n_unused = len(self._spare)
+        if self._spare:
+            self._giving_back = asyncio.get_running_loop().call_later(LATER_S, self._give_back)
 
     @property
     def _is_lent(self) -> bool:
@@ -246,6 +273,10 @@ class SharedLimiter(Limiter):
 
     def _hold(self) -> None:
         self._places = deque(0.0 for _ in self._places)
+        self._n_unused = len(self._spare)
+        if self._giving_back is not None:
+            self._giving_back.cancel()
+            self._give_back()
 
     def on_success(self, headers: Mapping[str, str]) -> None:
         """A call was answered."""
