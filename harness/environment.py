@@ -38,6 +38,8 @@ VARIABLES: dict[str, str] = {
     "no_proxy": "As NO_PROXY.",
     "PYTHONPATH": "Folders whose classifiers and parsers an eval may name, beside what is installed.",
     "COLUMNS": "Width of help texts; where it is not set, the terminal's.",
+    "NO_COLOR": "Where set, terminals show no colour (no-color.org).",
+    "TERM": "'dumb' means no colour either.",
     "CI": "Where set, reports show no item texts unless --text asks for them.",
     "GITHUB_ACTIONS": "'true' turns on annotations of harness ci.",
     "GITHUB_STEP_SUMMARY": "File to which harness ci adds the job summary.",

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from harness import __version__
+from harness.cli.colours import coloured
 from harness.cli.lazy import LazyGroup
 from harness.cli.streams import defused
 from harness.cli.voice import listen, timed, voice_options
@@ -98,7 +99,7 @@ class _Main(LazyGroup):
         Where the reader of the output stops early, as ``head`` does, the command ends as other tools do: in silence.
         """
         try:
-            with defused(os.environ):
+            with coloured(os.environ), defused(os.environ):
                 try:
                     return super().main(*args, **more)
                 finally:

@@ -49,15 +49,25 @@ _BELOW = {
     "worse": ("BELOW TARGET", "open"),
     "mixed": ("BETTER, BELOW TARGET", "open"),
 }
+_NO_VERDICT = ("NO VERDICT", "bad")
+_IN_PART = ("PASS, IN PART", "open")
+TONES: dict[str, str] = {
+    "NOT EVALUABLE": "open",
+    "NOT_EVALUABLE": "open",
+    "INCOMPLETE": "bad",
+    **{word: tone for word, tone, _ in _ANSWERS.values()},
+    **dict((*_BELOW.values(), _NO_VERDICT, _IN_PART)),
+}
+"""The words of decisions, checks and runs -> good, open, bad or neutral."""
 
 
 def decision_word(decision: Decision) -> tuple[str, str]:
     """The first words and their tone; good only where nothing is likely worse."""
     if decision.answer == "invalid" and decision.verdict != "INVALID":
         is_broken_run = all(one.fact == "run" for one in decision.of("invalid"))
-        return ("NO VERDICT" if is_broken_run else "INVALID"), "bad"
+        return _NO_VERDICT if is_broken_run else ("INVALID", "bad")
     if decision.answer == "ship" and _unjudged(decision):
-        return "PASS, IN PART", "open"
+        return _IN_PART
     if decision.answer == "wait" and decision.verdict:
         return decision.verdict.replace("_", " "), "open"
     if decision.answer == "scores" and any(one.kind == "harm" for one in decision.findings):
