@@ -49,8 +49,9 @@ MODELS = (
 SAME = ("items.parquet", "predictions.parquet")
 HOW_MUCH_MORE = 1.2
 """Processor time of all processes together, to that of one that does it alone."""
-WITH_RAY = 1.6
-"""Ray's own processes and the starts of workers take eight to ten seconds, whatever a run costs."""
+WITH_RAY, ASKED_WITH_RAY = 1.6, 2.2
+"""Ray's own processes and the starts of workers take eight to ten seconds, whatever a run costs, and each call some
+bookkeeping of the shared limits: much beside rules, and beside a server that answers at once."""
 
 
 def write_project(folder, n):
@@ -230,4 +231,4 @@ def test_asked_of_a_server_through_ray(tmp_path):
         assert server.served == 2 * n
     require_same_but_for_latencies(tmp_path / "one" / run.name, run)
     print(f"one process {alone:.1f} s, Ray {together:.1f} s of CPU: {together / alone:.2f}")
-    assert n < 100_000 or together / alone < WITH_RAY
+    assert n < 100_000 or together / alone < ASKED_WITH_RAY
