@@ -16,38 +16,50 @@ _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0,
 PACE = 0.97
 """Share of a learned rate that is used: at exactly the server's rate every second call comes a moment too early."""
 
+SLACK_S = 0.002
+"""What a late timer may make up for where a rate is learnt."""
+
 
 class Bucket:
     """A token bucket: ``rate`` tokens a second, at most ``capacity`` of them saved up; a debt is allowed.
+
+    Whoever is made to wait may come late: up to ``slack_s`` of that is made up for.
 
     >>> bucket = Bucket(rate=2.0, capacity=1.0, now=0.0)
     >>> bucket.wait_s(1.0, now=0.0), bucket.take(1.0, now=0.0), bucket.wait_s(1.0, now=0.0)
     (0.0, None, 0.5)
     """
 
-    __slots__ = ("capacity", "rate", "tokens", "updated")
+    __slots__ = ("capacity", "is_awaited", "rate", "slack_s", "tokens", "updated")
 
-    def __init__(self, rate: float, capacity: float, now: float) -> None:
+    def __init__(self, rate: float, capacity: float, now: float, *, slack_s: float = 0.0) -> None:
         self.rate = rate
         self.capacity = capacity
         self.tokens = capacity
         self.updated = now
+        self.slack_s = slack_s
+        self.is_awaited = False
 
     def refill(self, now: float) -> None:
         """Credit the time since the last look."""
-        self.tokens = min(self.capacity, self.tokens + (now - self.updated) * self.rate)
+        most = self.capacity + self.slack_s * self.rate if self.is_awaited else self.capacity
+        self.tokens = min(most, self.tokens + (now - self.updated) * self.rate)
         self.updated = now
 
     def wait_s(self, amount: float, now: float) -> float:
         """Seconds until ``amount`` may be taken; an amount above the capacity waits for a full bucket."""
         self.refill(now)
         missing = min(amount, self.capacity) - self.tokens
-        return missing / self.rate if missing > 1e-9 else 0.0
+        if missing <= 1e-9:
+            return 0.0
+        self.is_awaited = True
+        return missing / self.rate
 
     def take(self, amount: float, now: float) -> None:
         """Take, into debt if need be."""
         self.refill(now)
         self.tokens -= amount
+        self.is_awaited = False
 
 
 class RateHeaders(Struct, frozen=True, gc=False):

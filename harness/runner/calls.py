@@ -289,7 +289,7 @@ class Caller:
         tokens = float(sum(estimate(request.body))) if limiter.counts_tokens else 0.0
         actual: Amount | None = NOTHING
         try:
-            await limiter.acquire(tokens, is_retry=attempt > 1)
+            ticket = await limiter.acquire(tokens, is_retry=attempt > 1)
             if target.looking is not None:
                 await target.looking.wait()
             if self.stopped.is_set():
@@ -308,7 +308,7 @@ class Caller:
                 usage = usage_of(result.document)
                 if 200 <= result.status < 300:
                     target.succeeded()
-                    limiter.on_success(result.headers)
+                    limiter.on_success(result.headers, ticket)
                     actual = amount_of(usage, endpoint.price)
                     target.took(most, actual)
                     self.counts.unpriced += endpoint.price is None and actual is not None
@@ -316,7 +316,7 @@ class Caller:
                     actual = amount_of(usage, endpoint.price) or NOTHING
                     if result.status == 429:
                         asked_s = retry_after_s(result.headers, self._now(), result.body)
-                        limiter.on_rate_limit(result.headers, asked_s)
+                        limiter.on_rate_limit(result.headers, asked_s, ticket)
                     elif result.status >= 500:
                         limiter.on_server_error()
             except TransportError as error:

@@ -1,52 +1,42 @@
 """Limits of one endpoint: how many calls at a time, how fast, and when none at all.
 
-Decides when a call may start. Concurrency starts at ten and grows with every success. A 429 now and then is one
-request's own business: it waits as long as it is asked to. Only where 429s are a sizeable share of the latest answers,
-or headers say that nothing is left, does the whole endpoint pause and its concurrency shrink, once per burst and to no
-less than what was just seen to succeed; it stands still while many calls break. Configured and learned rates are token
-buckets: learned from headers, or from what went through between two bursts of 429s. Answers from the cache never come
-here. Whether one request is tried again is decided by ``retry``.
+Decides when a call may start, and what a 429 means. Where headers tell that nothing is left, or a learnt rate held the
+call back, it tells of the rate. Else it may be a wall: so many calls at one time and no more (``places``). Else it is
+one request's own business and waits as long as it is asked to, unless several come of calls that started one after the
+other: then the endpoint is at its limit, the concurrency shrinks, once per burst and to no less than what was just seen
+to succeed, and the rate is measured (``pace``). Configured and learned rates are token buckets. Answers from the cache
+never come here. Whether one request is tried again is decided by ``retry``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.records import Limits
-from harness.runner.buckets import PACE, Bucket, is_used_up, rate_header, read_rate
+from harness.runner.buckets import PACE, SLACK_S, Bucket, is_used_up, rate_header, read_rate
 from harness.runner.pace import LearntPace
+from harness.runner.places import Places, Ticket
 
-START_CONCURRENCY = 10
-SLOW_START = 5.0
-"""By how much the concurrency grows with a success until the first burst of 429s, so that ten answers open sixty places
-(they start as a ramp, which a 429 ends); after it, by ``STEADY``."""
-STEADY = 0.25
-RAMP_PER_S = 1500.0
-LEAST_RAMP_PER_S = 100.0
-"""After a burst of 429s calls start again at half the rate that had gone through, or at this one."""
-CUT = 0.5
-JUDGED_FOR_S = 10.0
-LONGEST_JUDGING_S = 1.0
-COOLDOWN_S = 1.0
+RESOLUTION_S = 1e-6
 CALM_AFTER_5XX_S = 5.0
 PAUSE_S, SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 0.5, 120.0
 HISTORY_LENGTH = 200
 RECENT_ANSWERS = 32
 SIZEABLE = 0.25
 """Share of the latest answers from which failures are the endpoint's state and not an accident."""
-IN_A_ROW = 4
-"""So many 429s without an answer between them are no accident either."""
+NO_ACCIDENT = ((3, 3), (5, 8), (8, 24))
+"""So many 429s among so many calls that started one after the other are no accident."""
 SLOWED_FOR_S = 30.0
 
 
 class Limiter:
     """Hands out the right to make a call.
 
-    A burst of calls is always started as a ramp, some tenths of a millisecond apart, so that the first 429 stops the
-    rest of it. Calls tried again go before new ones.
+    Calls tried again go before new ones.
 
     Args:
         limits: The model's own limits.
@@ -57,43 +47,34 @@ class Limiter:
         self._clock = clock
         now = clock()
         self._started = now
-        self.ceiling = limits.concurrency
-        self.limit = float(min(START_CONCURRENCY, limits.concurrency))
-        self.in_flight = 0
+        self.places = Places(limits.concurrency)
         self._tokens_in_flight = 0.0
-        self._recent: deque[str] = deque(maxlen=RECENT_ANSWERS)
+        self._recent: deque[bool] = deque(maxlen=RECENT_ANSWERS)
+        self._refused: deque[int] = deque(maxlen=max(n for n, _ in NO_ACCIDENT))
         self._pressed_at: float | None = None
+        self._acted_at = -1.0
         self._paused_until = 0.0
-        self._cut_again_at = 0.0
         self._grow_again_at = 0.0
-        self._ramp = Bucket(RAMP_PER_S, 1.0, now)
-        self._ramp_left = limits.concurrency
         self._requests = Bucket(limits.rpm / 60.0, max(1.0, limits.rpm / 60.0), now) if limits.rpm else None
         self._tokens = Bucket(limits.tpm / 60.0, max(1.0, limits.tpm / 60.0), now) if limits.tpm else None
         self._learned: dict[str, Bucket] = {}
         self._pace = LearntPace()
-        self._n_through = 0
-        self._through_since = now
-        self._judging_until = 0.0
-        self._judged_at = -JUDGED_FOR_S
-        self._n_judged = self._n_judged_429 = self._to_judge = self._in_a_row = 0
-        self._new: deque[tuple[asyncio.Future[None], float]] = deque()
-        self._again: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._new: deque[tuple[asyncio.Future[Ticket], float]] = deque()
+        self._again: deque[tuple[asyncio.Future[Ticket], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.history: list[dict[str, Any]] = []
         self.n_429 = 0
         self._note("start")
 
-    async def acquire(self, tokens: float, *, is_retry: bool = False) -> None:
+    async def acquire(self, tokens: float, *, is_retry: bool = False) -> Ticket:
         """Wait for the right to make one call that may use this many tokens."""
         if not self._new and not self._again and self._delay_s(tokens) == 0.0:
-            self._grant(tokens)
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            return self._grant(tokens)
+        future: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
         (self._again if is_retry else self._new).append((future, tokens))
         self._pump()
         try:
-            await future
+            return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():  # granted and cancelled in one breath
                 self.release(tokens)
@@ -101,74 +82,95 @@ class Limiter:
 
     def release(self, tokens: float) -> None:
         """Give the right back; the call has ended in some way."""
-        self.in_flight -= 1
+        self.places.give_back()
         self._tokens_in_flight -= tokens
         if self._new or self._again:
             self._pump()
 
-    def on_success(self, headers: Mapping[str, str]) -> None:
+    def on_success(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """A call was answered: room to grow, and perhaps a rate to learn."""
-        self._recent.append("ok")
-        self._in_a_row = 0
-        self._n_through += 1
-        self._judge(is_429=False)
+        self._recent.append(True)
         now = self._clock()
-        if self.limit < self.ceiling and now >= self._grow_again_at:
-            before = int(self.limit)
-            self.limit = min(float(self.ceiling), self.limit + (SLOW_START if self._pressed_at is None else STEADY))
-            if int(self.limit) == self.ceiling != before:
-                self._note("growth")
+        before = self.places.limit
+        self.places.on_success(ticket, now, may_grow=now >= self._grow_again_at)
+        if before != self.places.limit == self.places.ceiling:
+            self._note("growth")
         if rate_header(headers, "limit", "requests") is not None or rate_header(headers, "limit", "tokens") is not None:
-            self._learn(headers)
+            self._learn(headers, ticket)
 
     def on_server_error(self) -> None:
         """A 5xx, a timeout or a broken connection: no growth for a while where there are many, no cut."""
-        self._recent.append("broken")
-        self._judge(is_429=False)
-        if self._share("broken") >= SIZEABLE:
+        self._recent.append(False)
+        if self._recent.count(False) >= SIZEABLE * len(self._recent):
             self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
 
-    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
-        """A 429: when it is more than an accident, pause everything for as long as it asks, and cut once per burst."""
+    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket) -> None:
+        """A 429: of the endpoint's wall, of its rate, or one request's own; all in flight at a cut are one burst."""
         now = self._clock()
-        wait_s = PAUSE_S if asked_s is None or asked_s > LONGEST_PAUSE_S else max(asked_s, SHORTEST_PAUSE_S)
         self.n_429 += 1
-        self._recent.append("429")
-        self._in_a_row += 1
-        self._learn(headers)
-        is_judged = self._judge(is_429=True)
-        is_frequent = self._recent.count("429") >= SIZEABLE * RECENT_ANSWERS  # quick 429s come before slow answers
-        is_state = is_frequent or is_judged or self._in_a_row >= IN_A_ROW or now < self._paused_until
-        is_again = self._pressed_at is not None and now - self._pressed_at < JUDGED_FOR_S
-        if "requests" not in self._learned and self._pace.on_rate_limit(now, is_state=is_state or is_again):
+        self._learn(headers, ticket)
+        is_state = self._are_many(ticket)
+        if is_used_up(headers):
+            is_state = is_rate = True
+        else:
+            is_rate = self._pace.held_back(ticket.at)
+            before = int(self.places.limit)
+            if not is_rate and self.places.on_refusal(ticket, now):
+                self._pace.on_rate_limit(ticket, now, is_rate=False)
+                if int(self.places.limit) < before:
+                    self._pressed_at = now
+                    self._note("at once")
+                return
+        is_rate = is_rate or is_state
+        if "requests" not in self._learned and self._pace.on_rate_limit(
+            ticket, now, is_rate=is_rate, is_state=is_state
+        ):
             self._note("measured requests", per_minute=round(self._pace.per_minute, 3))
-        if not (is_state or is_used_up(headers)):
+        if is_state and ticket.at > self._acted_at:
+            self._acted_at = self._pressed_at = now
+            self._pause(asked_s, now)
+            n_ok = self._recent.count(True)
+            self.places.cut(now, n_ok / (n_ok + len(self._refused)))
+            self._recent.clear()  # what follows is judged by itself
+            self._refused.clear()
+            self._note("429", wait_s=round(max(0.0, self._paused_until - now), 3))
+
+    def _pause(self, asked_s: float | None, now: float) -> None:
+        """Start nothing for as long as it asks; where it does not, and tells no rate, that is left to the pace."""
+        learned = self._learned.get("requests")
+        if asked_s is None and learned is None:
             return
-        self._judging_until = 0.0
-        self._pressed_at = now
-        self._paused_until = max(self._paused_until, now + min(wait_s, LONGEST_PAUSE_S))
-        self._ramp_left = self.ceiling
-        self._ramp.tokens = min(self._ramp.tokens, 0.0)
-        if now >= self._cut_again_at:
-            self._ramp.rate = min(RAMP_PER_S, max(LEAST_RAMP_PER_S, 0.5 * self._through_per_s(now)))
-            self._through_since, self._n_through = now, 0
-            floor = min(self.limit, self.in_flight * self._share("ok"))
-            self.limit = max(1.0, float(int(max(self.limit * CUT, floor))))
-            self._recent.clear()  # what follows the pause is judged by itself
-            self._cut_again_at = now + max(COOLDOWN_S, wait_s)
-            self._note("429", wait_s=round(wait_s, 3))
+        least_s = SHORTEST_PAUSE_S if learned is None else min(SHORTEST_PAUSE_S, 1.0 / learned.rate)
+        wait_s = PAUSE_S if asked_s is None or asked_s > LONGEST_PAUSE_S else max(asked_s, least_s)
+        self._paused_until = max(self._paused_until, now + wait_s)
+        if learned is not None:
+            learned.tokens = min(learned.tokens, 0.0)
+
+    def _are_many(self, ticket: Ticket) -> bool:
+        """Whether the latest 429s are too near each other to be accidents."""
+        self._refused.append(ticket.number)
+        latest = sorted(self._refused)
+        return any(len(latest) >= n and latest[-1] - latest[-n] < among for n, among in NO_ACCIDENT)
 
     @property
     def is_open(self) -> bool:
         """Whether nothing but the number of calls at a time holds calls back, and it never was otherwise."""
-        is_at_rest = self._ramp_left <= 0 and self._judging_until == 0.0 and self._pressed_at is None
         has_rates = self._requests is not None or self._tokens is not None or self._learned or self._pace.is_known
-        return is_at_rest and not has_rates and self.limit >= self.ceiling
+        is_grown = self.places.limit >= self.places.ceiling and self.places.n_started >= self.places.ceiling
+        return self._pressed_at is None and is_grown and not has_rates
 
-    def pass_on(self, ended: float, begun: float) -> None:
+    @property
+    def latest(self) -> Ticket:
+        """What stands for a call of which nothing else is known."""
+        return Ticket(self.places.n_started, self._clock(), self.places.in_flight)
+
+    def pass_on(self, ended: float, begun: float) -> Ticket:
         """A call that has ended left its place to one that has begun."""
+        now = self._clock()
         self._tokens_in_flight += begun - ended
-        self._pace.take(self._clock())
+        self._pace.take(now)
+        self.places.give_back()
+        return self.places.take(now)
 
     @property
     def n_waiting(self) -> int:
@@ -178,9 +180,9 @@ class Limiter:
     @property
     def slowed_to(self) -> int | None:
         """The concurrency that 429s have lately brought it down to; None when they slow nothing."""
-        if self._pressed_at is None or self.limit >= self.ceiling:
+        if self._pressed_at is None or self.places.limit >= self.places.ceiling:
             return None
-        return int(self.limit) if self._clock() - self._pressed_at < SLOWED_FOR_S else None
+        return int(self.places.limit) if self._clock() - self._pressed_at < SLOWED_FOR_S else None
 
     @property
     def counts_tokens(self) -> bool:
@@ -198,31 +200,7 @@ class Limiter:
                 if not future.done():
                     future.set_exception(reason)
 
-    def _judge(self, *, is_429: bool) -> bool:
-        """Look before going on: at a first 429, hold new calls until those under way show whether it is an accident."""
-        now = self._clock()
-        if is_429 and self._judging_until == 0.0 and now - self._judged_at > JUDGED_FOR_S:
-            self._judging_until = now + LONGEST_JUDGING_S
-            self._to_judge, self._n_judged, self._n_judged_429 = max(self.in_flight, 3), 0, 0
-            self._ramp_left = self.ceiling  # what is held must not start all at once
-            self._ramp.rate = min(RAMP_PER_S, max(LEAST_RAMP_PER_S, self._through_per_s(now)))
-        if self._judging_until == 0.0:
-            return False
-        self._n_judged += 1
-        self._n_judged_429 += is_429
-        if self._n_judged < self._to_judge and self.in_flight > 1 and now < self._judging_until:
-            return False
-        self._judging_until = 0.0
-        self._judged_at = now
-        return self._n_judged_429 >= 3 and self._n_judged_429 >= SIZEABLE * self._n_judged
-
-    def _through_per_s(self, now: float) -> float:
-        return self._n_through / max(now - self._through_since, 0.001)
-
-    def _share(self, kind: str) -> float:
-        return self._recent.count(kind) / len(self._recent) if self._recent else 0.0
-
-    def _learn(self, headers: Mapping[str, str]) -> None:
+    def _learn(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         now = self._clock()
         for kind in ("requests", "tokens"):
             said = read_rate(headers, kind)
@@ -231,25 +209,24 @@ class Limiter:
             bucket = self._learned.get(kind)
             rate = said.rate * PACE
             if bucket is None:
-                bucket = self._learned[kind] = Bucket(rate, max(1.0, rate), now)
+                bucket = self._learned[kind] = Bucket(rate, 1.0, now, slack_s=SLACK_S)
                 bucket.tokens = said.remaining
                 self._note(f"learned {kind}", per_minute=round(said.rate * 60.0, 3))
             bucket.rate = rate
-            bucket.capacity = max(1.0, rate, said.remaining)
+            bucket.capacity = max(1.0 if kind == "requests" else rate, said.remaining)
             bucket.refill(now)
-            # What is in flight may or may not have been counted when the server wrote its figure.
-            unseen = self.in_flight if kind == "requests" else self._tokens_in_flight
-            bucket.tokens = min(max(bucket.tokens, said.remaining - unseen), said.remaining)
+            # Calls since may not have been counted when the server wrote its figure, which may be as old as this call.
+            unseen = self.places.n_started - ticket.number if kind == "requests" else self._tokens_in_flight
+            aged = said.remaining + rate * (now - ticket.at)
+            bucket.tokens = min(max(bucket.tokens, said.remaining - unseen), aged)
 
     def _delay_s(self, tokens: float) -> float:
         """0 when a call may start now; seconds until it may; infinity until some other call ends."""
-        if self.in_flight >= int(self.limit):
-            return float("inf")
         now = self._clock()
-        delay = max(self._paused_until, self._judging_until) - now
+        delay = max(self.places.wait_s(now), self._paused_until - now)
+        if delay == math.inf:
+            return delay
         delay = max(delay, self._pace.wait_s(now))
-        if self._ramp_left > 0:
-            delay = max(delay, self._ramp.wait_s(1.0, now))
         if self._requests is not None:
             delay = max(delay, self._requests.wait_s(1.0, now))
         if self._tokens is not None:
@@ -257,18 +234,11 @@ class Limiter:
         if self._learned:
             for kind, bucket in self._learned.items():
                 delay = max(delay, bucket.wait_s(1.0 if kind == "requests" else tokens, now))
-        return max(delay, 0.0)
+        return delay if delay > RESOLUTION_S else 0.0
 
-    def _grant(self, tokens: float) -> None:
+    def _grant(self, tokens: float) -> Ticket:
         now = self._clock()
-        self.in_flight += 1
         self._tokens_in_flight += tokens
-        if self._ramp_left > 0:
-            self._ramp_left -= 1
-            if self._ramp_left == 0 and self._ramp.rate < RAMP_PER_S and self.in_flight < int(self.limit):
-                self._ramp.rate *= 2.0  # places are still free: the rest must not start all at once either
-                self._ramp_left = self.ceiling
-            self._ramp.take(1.0, now)
         self._pace.take(now)
         if self._requests is not None:
             self._requests.take(1.0, now)
@@ -276,6 +246,7 @@ class Limiter:
             self._tokens.take(tokens, now)
         for kind, bucket in self._learned.items():
             bucket.take(1.0 if kind == "requests" else tokens, now)
+        return self.places.take(now)
 
     def _pump(self) -> None:
         """Start whoever may start now, and look again when the next one may."""
@@ -290,10 +261,9 @@ class Limiter:
             delay = self._delay_s(tokens)
             if delay == 0.0:
                 queue.popleft()
-                self._grant(tokens)
-                future.set_result(None)
+                future.set_result(self._grant(tokens))
                 continue
-            if delay != float("inf"):
+            if delay != math.inf:
                 self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
             return
 
@@ -304,4 +274,4 @@ class Limiter:
     def _note(self, reason: str, **more: Any) -> None:
         if len(self.history) < HISTORY_LENGTH:
             at_s = round(self._clock() - self._started, 3)
-            self.history.append({"at_s": at_s, "limit": int(self.limit), "reason": reason, **more})
+            self.history.append({"at_s": at_s, "limit": int(self.places.limit), "reason": reason, **more})

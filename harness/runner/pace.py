@@ -1,130 +1,152 @@
 """The rate of an endpoint that tells none: learnt from what it let through, kept a little below, tried again with care.
 
-Decides a rate from the moments when the server's allowance was used up (a 429 after a calm second): between two of them
-it let through what it gives. Which calls those were is counted when they start, since answers come late and uneven.
-The rate starts below the one that was learnt, comes up to it, stays there, and only then goes beyond it, slowly at
-first (the curve of CUBIC, RFC 9438); every time that learns the same again, it stays twice as long.
+Decides a rate from the moments when the server's allowance was used up: between two of them it let through what it
+gives, and what it had saved up. Both say between which ends the rate lies: the more calls, the narrower, and the longer
+it is kept. It starts below the one that was learnt, comes up to it, and only then goes beyond, slowly at first (the
+curve of CUBIC, RFC 9438), by calls that it held back and not by time. Before anything was measured, calls start one by
+one, ever faster.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from contextlib import suppress
 
-from harness.runner.buckets import PACE, Bucket
+from harness.runner.buckets import SLACK_S, Bucket
+from harness.runner.places import DISPROVED, Ticket
 
-LEAST_MEASURED = 5
-"""Fewer calls than this measure nothing; the next 429 looks at a longer time."""
-SAME_EDGE_S = 0.8
-"""429s within this time tell of one and the same moment."""
-FIRST_STAY_S, LONGEST_STAY_S = 4.0, 60.0
-AGREE = 0.03
-"""Two measures that differ by no more confirm each other."""
-MOST_IDLE = 1.04
-"""How much more than what it let through an endpoint may have had to give, at most."""
+FIRST_PER_S, LEAST_PER_S = 8.0, 0.1
+"""The rate that is tried first, and the least one."""
+FASTER, FASTER_PER_S = 0.2, 4.0
+"""By which share, and by how much at most, the rate grows with a call while it is searched for."""
+SHORTEST_HOLD_S, LONGEST_HOLD_S = 0.5, 32.0
+"""Where nothing was let through at all, one call asks again after this time, which grows by half until one is taken."""
+LEAST_SPACED = 8
+"""So many calls show what was saved up meanwhile."""
+LEAST_WIDTH, MOST_SURE, MOST_WIDTH = 0.03, 0.06, 0.5
+"""How far the ends may be from what was learnt; up to the second, an early 429 may be an accident."""
+STAY, FIRST_STAY, LONGEST_STAY = 4, 4, 256
+"""So many calls until the rate is where it was learnt: a try costs a refusal or two."""
 LAST_CALLS = 512
-"""So many calls before a 429 are looked at by themselves: an endpoint that saves up little gave at least their rate."""
 
 
 class LearntPace:
-    """A rate that is learnt; nothing is slowed until it is known."""
+    """A rate that is learnt; nothing is slowed before the first 429."""
 
     __slots__ = (
-        "_bucket",
-        "_capacity",
-        "_edge_at",
-        "_edge_let",
-        "_lately",
-        "_n_let",
-        "_saved",
-        "_since",
-        "_stay_s",
-        "_tried",
-    )
+        "_bucket", "_edge_at", "_edge_number", "_held_at", "_hold_s", "_hold_until", "_known_at", "_lately", "_n_held",
+        "_n_refused", "_n_unexpected", "_per_s", "_saved", "_search", "_stay", "_width",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self._n_let = 0
-        self._edge_at: float | None = None
-        self._edge_let = 0
-        self._since: tuple[float, int] | None = None
         self._lately: deque[float] = deque(maxlen=LAST_CALLS)
-        self._saved = 0
-        self._capacity = self._tried = 0.0
-        self._stay_s = FIRST_STAY_S
+        self._edge_at = self._known_at = -math.inf
+        self._edge_number = self._n_refused = 0
+        self._saved = -1
+        self._n_unexpected = self._n_held = 0
+        self._held_at = -math.inf
+        self._hold_s = self._hold_until = 0.0
+        self._per_s = 0.0
+        self._width = LEAST_WIDTH
+        self._stay = FIRST_STAY
+        self._search = FIRST_PER_S
         self._bucket: Bucket | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether a rate was learnt."""
-        return self._bucket is not None
+        return self._per_s > 0.0
 
     @property
     def per_minute(self) -> float:
         """The learnt rate; 0 before it is known."""
-        return self._capacity * 60.0
+        return self._per_s * 60.0
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next call may start."""
         if self._bucket is None:
             return 0.0
-        self._bucket.rate = self._rate(now)
-        return self._bucket.wait_s(1.0, now)
+        self._bucket.rate = self._rate()
+        return max(self._bucket.wait_s(1.0, now), self._hold_until - now)
 
     def take(self, now: float) -> None:
         """A call starts."""
-        self._n_let += 1
         self._lately.append(now)
         if self._bucket is not None:
+            if self._bucket.is_awaited:
+                self._n_held, self._held_at = self._n_held + 1, now
             self._bucket.take(1.0, now)
+            self._search += min(FASTER * self._search, FASTER_PER_S)
 
-    def on_rate_limit(self, now: float, *, is_state: bool) -> bool:
+    def held_back(self, now: float) -> bool:
+        """Whether a call that started then was held back by the rate, so that its 429 tells of it."""
+        return self._bucket is not None and (not self.is_known or now - self._held_at <= 2.0 / self._rate())
+
+    def on_rate_limit(self, ticket: Ticket, now: float, *, is_rate: bool, is_state: bool = False) -> bool:
         """A 429: whether a rate was learnt from it.
 
         Args:
+            ticket: The call that was refused.
             now: Monotonic seconds.
-            is_state: Whether it tells of the endpoint's state; before that, single ones are taken for accidents.
+            is_rate: Whether it tells of the rate; others are only not counted among what was let through.
+            is_state: Whether it is one of several, and no accident.
         """
-        self._n_let -= 1
-        is_new = self._edge_at is None or now - self._edge_at > SAME_EDGE_S
-        if self._lately:
-            self._lately.pop()  # the refused one, or as good as it
-        if self._edge_at is None:
-            self._saved = self._n_let
-        if is_new:
-            self._tried = self._rate(now)
-            if self._edge_at is not None and (self._since is None or self._edge_let - self._since[1] >= LEAST_MEASURED):
-                self._since = (self._edge_at, self._edge_let)
-            self._edge_at = now
-        self._edge_let = self._n_let if is_new else self._edge_let - 1
-        if not (is_state or self.is_known) or self._since is None:
+        with suppress(ValueError):
+            self._lately.remove(ticket.at)
+        if self._saved < 0:
+            self._saved = ticket.number - 1
+        self._n_refused += ticket.number > self._edge_number
+        if ticket.at <= self._known_at:
             return False
-        began, n_let = self._since
-        return self._measure(self._edge_let - n_let, (self._edge_at or now) - began, now, is_new=is_new)
-
-    def _measure(self, n: int, span_s: float, now: float, *, is_new: bool) -> bool:
-        if n < LEAST_MEASURED or span_s <= SAME_EDGE_S / 2:
-            if self._bucket is not None:
-                self._bucket.tokens = min(self._bucket.tokens, 0.0)
+        if not is_rate:
+            self._n_unexpected += 1
+            if self._n_unexpected >= DISPROVED:
+                self._bucket, self._per_s, self._search, self._stay = None, 0.0, FIRST_PER_S, FIRST_STAY
+                self._n_unexpected = 0
             return False
-        found = n / span_s
+        self._n_unexpected = 0
+        if self._bucket is not None:
+            self._bucket.tokens = min(self._bucket.tokens, 0.0)
+        if not is_state and self.is_known and self._width <= MOST_SURE and 2 * self._n_held < self._stay:
+            self._per_s = min(self._per_s, self._rate())  # too early for what was learnt: a little less, or an accident
+            self._n_held, self._known_at = self._stay // 2, now
+            return False
+        n = ticket.number - self._edge_number - self._n_refused
+        tried, began = self._rate(), self._edge_at
+        self._n_held = 0
+        self._edge_at, self._known_at = ticket.at, now
+        self._edge_number, self._n_refused = ticket.number, 0
         if self._bucket is None:
-            self._bucket = Bucket(found * PACE, 1.0, now)
-        elif is_new:
-            tried = self._tried
-            if tried > self._capacity:  # beyond what was learnt: the allowance may have lain idle before
-                found = (found + min(tried, MOST_IDLE * found)) / 2.0 if tried > found else found
-                found = max(found, min(tried, self._lately_given(now)))
-            agrees = abs(found / self._capacity - 1.0) <= AGREE
-            self._stay_s = min(2.0 * self._stay_s, LONGEST_STAY_S) if agrees else FIRST_STAY_S
-        self._bucket.tokens = min(self._bucket.tokens, 0.0)
-        self._capacity = found
-        return is_new
+            self._bucket = Bucket(FIRST_PER_S, 1.0, now, slack_s=SLACK_S)
+            self._bucket.tokens = 0.0
+            return False
+        if n <= 0:
+            self._hold_s = min(max(SHORTEST_HOLD_S, 1.5 * self._hold_s), LONGEST_HOLD_S)
+            self._hold_until = now + self._hold_s
+            self._search = FIRST_PER_S
+            return False
+        self._hold_s = 0.0
+        return self._measure(n, ticket.at, ticket.at - began, tried)
 
-    def _lately_given(self, now: float) -> float:
-        """The least rate that explains the latest calls, beside what was saved up before the very first 429."""
-        times = enumerate(reversed(self._lately), start=1 - self._saved)
-        return max((n / (now - at) for n, at in times if n > 0 and now > at), default=0.0)
+    def _measure(self, n: int, at: float, span_s: float, tried: float) -> bool:
+        low, high = (n - 1) / span_s, (n + 1) / span_s
+        times = [one for one in self._lately if at - span_s < one < at]
+        saved = max(1, self._saved)
+        for count, since in enumerate(reversed(times), start=1):
+            if count > saved and n >= LEAST_SPACED and times[-1] > since:
+                low = max(low, (count - saved) / (times[-1] - since))
+            high = max(high, (count + 1 - max(1.0, saved / 2.0)) / (at - since))  # less may have been saved since
+        high = max(min(high, tried), (n - 1) / span_s, 1e-3)
+        low = min(low, high)
+        found = math.sqrt(max(low, n / span_s) * high)
+        self._stay = min(max(FIRST_STAY, STAY * min(n, self._stay)), LONGEST_STAY)
+        self._width = min(max(LEAST_WIDTH, high / found - 1.0), MOST_WIDTH)
+        self._per_s = max(found, LEAST_PER_S)
+        return True
 
-    def _rate(self, now: float) -> float:
-        """The curve: below what was learnt, up to it, a while of it, and beyond."""
-        away = (now - (self._edge_at or now)) / self._stay_s - 1.0
-        return self._capacity * (1.0 + (1.0 - PACE) * away**3)
+    def _rate(self) -> float:
+        """The curve: below what was learnt, up to it, a while of it, and beyond; it goes by calls that had to wait."""
+        if not self._per_s:
+            return self._search
+        return max(LEAST_PER_S, self._per_s * (1.0 + self._width * (self._n_held / self._stay - 1.0) ** 3))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from harness.records import Limits
 from harness.runner.budget import NOTHING, Amount, Budget, BudgetReached
 from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.limits import Limiter
+from harness.runner.places import Ticket
 
 HEARD_WITHIN_S = 1.0
 """A process that asks for grants gets an answer within this time, be it an empty one."""
@@ -30,6 +32,7 @@ class _Desk:
 
     number: int
     in_flight: dict[str, list[float]] = field(default_factory=dict)
+    tickets: dict[str, deque[Ticket]] = field(default_factory=dict)
     reserved: list[Amount] = field(default_factory=list)
     waiting: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     outbox: list[Event] = field(default_factory=list)
@@ -169,7 +172,7 @@ class Desk:
     def _acquire(self, part: int, desk: _Desk, number: int, model: str, tokens: float, is_retry: bool) -> None:
         async def acquire() -> str:
             limiter = self._limiters[model]
-            await limiter.acquire(tokens, is_retry=is_retry)
+            desk.tickets.setdefault(model, deque()).append(await limiter.acquire(tokens, is_retry=is_retry))
             desk.in_flight.setdefault(model, []).append(tokens)
             return "lent" if limiter.is_open else "granted"
 
@@ -180,7 +183,7 @@ class Desk:
         calls = desk.in_flight.get(model, [])
         if ended in calls:
             calls[calls.index(ended)] = begun
-            self._limiters[model].pass_on(ended, begun)
+            desk.tickets.setdefault(model, deque()).append(self._limiters[model].pass_on(ended, begun))
         task = desk.waiting.pop(number, None)
         if task is not None:
             task.cancel()
@@ -208,14 +211,22 @@ class Desk:
 
     def _ok(self, part: int, desk: _Desk, model: str, headers: Mapping[str, str]) -> None:
         self._answered.add(model)
-        self._limiters[model].on_success(headers)
+        self._limiters[model].on_success(headers, self._ticket(desk, model))
+
+    def _ticket(self, desk: _Desk, model: str, *, is_latest: bool = False) -> Ticket:
+        """The call that was answered or refused, or as good as it: answers are of the first calls, 429s of the last."""
+        tickets = desk.tickets.get(model)
+        if not tickets:
+            return self._limiters[model].latest
+        return tickets.pop() if is_latest else tickets.popleft()
 
     def _broken(self, part: int, desk: _Desk, model: str) -> None:
+        self._ticket(desk, model)
         self._limiters[model].on_server_error()
         self._hold(model)
 
     def _limited(self, part: int, desk: _Desk, model: str, headers: Mapping[str, str], asked_s: float | None) -> None:
-        self._limiters[model].on_rate_limit(headers, asked_s)
+        self._limiters[model].on_rate_limit(headers, asked_s, self._ticket(desk, model, is_latest=True))
         self._hold(model)
 
     def _hold(self, model: str) -> None:

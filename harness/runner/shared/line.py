@@ -22,6 +22,7 @@ from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.limits import Limiter
+from harness.runner.places import Ticket
 from harness.runner.run_request import RunRequest
 from harness.runner.shared.desk import Event
 
@@ -32,6 +33,8 @@ LENT_FOR_S = 5.0
 NO_DESK = "the process that shares limits and bounds out is gone"
 Grant = asyncio.Future[str]
 GRANTED, LENT, PASSED = "granted", "lent", "passed"
+UNKNOWN = Ticket(0, 0.0, 0)
+"""Which call it is, the desk knows."""
 
 
 class Line:
@@ -230,18 +233,19 @@ class SharedLimiter(Limiter):
         line.on_hold[self._model] = self._hold
         self.history = []
 
-    async def acquire(self, tokens: float, *, is_retry: bool = False) -> None:
+    async def acquire(self, tokens: float, *, is_retry: bool = False) -> Ticket:
         """Wait for the right to make one call that may use this many tokens."""
         if self._spare and self._spare[-1][0] > self._clock():
             until, ended = self._spare.pop()
             self._n_unused = min(self._n_unused, len(self._spare))
             self._places.append(until)
             self._line.say_later("pass", 0, self._model, ended, tokens)
-            return
+            return UNKNOWN
         undo, is_urgent = ("release", self._model, tokens), is_retry or not self._is_lent
         how = await self._line.ask("acquire", self._model, tokens, is_retry, undo=undo, is_urgent=is_urgent)
         if how != PASSED:
             self._places.append(self._clock() + LENT_FOR_S if how == LENT else 0.0)
+        return UNKNOWN
 
     def release(self, tokens: float) -> None:
         """Give the right back, or to the next call where it is lent."""
@@ -278,7 +282,7 @@ class SharedLimiter(Limiter):
             self._giving_back.cancel()
             self._give_back()
 
-    def on_success(self, headers: Mapping[str, str]) -> None:
+    def on_success(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """A call was answered."""
         rates = _rates(headers)
         say = self._line.say_later if self._is_lent and not rates else self._line.say
@@ -289,7 +293,7 @@ class SharedLimiter(Limiter):
         self._hold()
         self._line.say("broken", self._model)
 
-    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None) -> None:
+    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket) -> None:
         """A 429."""
         self.n_429 += 1
         self._hold()

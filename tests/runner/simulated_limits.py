@@ -1,0 +1,209 @@
+"""Endpoints that limit what they take, in virtual time: how much of it is used, and how often calls are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+from runner_fakes import run_virtual
+
+from harness.records import Limits
+from harness.runner.limits import Limiter
+from harness.runner.waits import floor_s
+
+SPARE = 32
+
+
+@dataclass
+class AtOnce:
+    """So many calls at one time."""
+
+    n: int
+    n_open: int = 0
+
+    def takes(self, now):
+        is_taken = self.n_open < self.n
+        self.n_open += is_taken
+        return is_taken
+
+    def ended(self):
+        self.n_open -= 1
+
+    def ideal_s(self, n_items, latency_s, concurrency):
+        return n_items * latency_s / min(self.n, concurrency)
+
+
+@dataclass
+class TokenBucket:
+    """So many calls a second, and some saved up."""
+
+    rate: float
+    burst: int
+    left: float = field(init=False)
+    at: float = 1000.0
+
+    def __post_init__(self):
+        self.left = float(self.burst)
+
+    def takes(self, now):
+        self.left = min(self.burst, self.left + (now - self.at) * self.rate)
+        self.at = now
+        is_taken = self.left >= 1.0 - 1e-9
+        self.left -= is_taken
+        return is_taken
+
+    def ended(self):
+        pass
+
+    def told(self, now):
+        return {
+            "x-ratelimit-limit-requests": str(self.rate * 60),
+            "x-ratelimit-remaining-requests": str(int(self.left)),
+            "x-ratelimit-reset-requests": f"{(self.burst - self.left) / self.rate:.3f}s",
+        }
+
+    def back_s(self, now):
+        return (1.0 - self.left) / self.rate
+
+    def ideal_s(self, n_items, latency_s, concurrency):
+        return max((n_items - self.burst) / self.rate + latency_s, n_items * latency_s / concurrency)
+
+
+@dataclass
+class Window:
+    """So many calls in each minute: one that begins anew (fixed), or the last sixty seconds (sliding)."""
+
+    limit: int
+    is_sliding: bool = False
+    window_s: float = 60.0
+    taken: deque = field(default_factory=deque)
+
+    def takes(self, now):
+        since = now - self.window_s if self.is_sliding else now // self.window_s * self.window_s
+        while self.taken and self.taken[0] <= since - (not self.is_sliding) * 1e-9:
+            self.taken.popleft()
+        is_taken = len(self.taken) < self.limit
+        if is_taken:
+            self.taken.append(now)
+        return is_taken
+
+    def ended(self):
+        pass
+
+    def back_s(self, now):
+        return (self.taken[0] if self.is_sliding else now // self.window_s * self.window_s) + self.window_s - now
+
+    def told(self, now):
+        return {
+            "x-ratelimit-limit-requests": str(self.limit),
+            "x-ratelimit-remaining-requests": str(self.limit - len(self.taken)),
+            "x-ratelimit-reset-requests": f"{self.back_s(now):.3f}s",
+        }
+
+    def ideal_s(self, n_items, latency_s, concurrency):
+        n_windows = (n_items - 1) // self.limit
+        left = n_items - n_windows * self.limit
+        waits = n_windows * self.window_s - (0.0 if self.is_sliding else 1000.0 % self.window_s)
+        return max(waits + max(latency_s, left * latency_s / concurrency), n_items * latency_s / concurrency)
+
+
+class Unlimited:
+    """Takes whatever comes."""
+
+    def takes(self, now):
+        return True
+
+    def ended(self):
+        pass
+
+    def ideal_s(self, n_items, latency_s, concurrency):
+        return n_items * latency_s / concurrency
+
+
+@dataclass(frozen=True)
+class Case:
+    """One endpoint and one run against it."""
+
+    server: object
+    latency_s: float = 0.05
+    spread: float = 0.1
+    headers: str = "none"
+    concurrency: int = 64
+    n_items: int = 1200
+    refusal_s: float = 0.01
+    lag_s: float = 0.0
+    faults: float = 0.0
+
+    def __str__(self):
+        names = {
+            AtOnce: lambda one: f"at once {one.n}",
+            TokenBucket: lambda one: f"{one.rate * 60:g} a minute and {one.burst} saved",
+            Window: lambda one: f"{one.limit} in a {'sliding' if one.is_sliding else 'fixed'} minute",
+            Unlimited: lambda one: "unlimited",
+        }
+        what = names[type(self.server)](self.server)
+        return f"{what}, {self.latency_s:g} s, C={self.concurrency}, n={self.n_items}, {self.headers}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of it."""
+
+    use: float
+    share_429: float
+    n_429: int
+    span_s: float
+    limiter: Limiter = field(repr=False, compare=False)
+
+
+def simulate(case, seed=0):
+    """Ask for all items; the limiter decides when, the runner's own backoff how long a refused call waits."""
+    server, rng = copy.deepcopy(case.server), random.Random(seed)
+    counts = {"calls": 0, "429": 0}
+
+    async def main(loop):
+        limiter = Limiter(Limits(concurrency=case.concurrency), loop.time)
+        began = loop.time()
+        items = iter(range(case.n_items))
+
+        async def work():
+            for _ in items:
+                attempt = 0
+                while True:
+                    attempt += 1
+                    ticket = await limiter.acquire(0.0, is_retry=attempt > 1)
+                    now = loop.time()
+                    counts["calls"] += 1
+                    if rng.random() >= case.faults and server.takes(now):
+                        told = server.told(now) if case.headers == "always" else {}
+                        await asyncio.sleep(case.latency_s * rng.uniform(1 - case.spread, 1 + case.spread))
+                        if case.lag_s:
+                            loop.call_later(case.lag_s * rng.random(), server.ended)
+                        else:
+                            server.ended()
+                        limiter.on_success(told, ticket)
+                        limiter.release(0.0)
+                        break
+                    counts["429"] += 1
+                    asked_s, told = None, {}
+                    if case.headers in {"all", "always"} and hasattr(server, "told"):
+                        told, asked_s = server.told(now), server.back_s(now)
+                    elif case.headers == "retry-after" and hasattr(server, "back_s"):
+                        asked_s = max(1.0, float(round(server.back_s(now))))
+                    await asyncio.sleep(case.refusal_s)
+                    limiter.on_rate_limit(told, asked_s, ticket)
+                    limiter.release(0.0)
+                    least = floor_s(attempt, rng)
+                    await asyncio.sleep(
+                        least if asked_s is None else max(least, asked_s + rng.uniform(0.0, min(0.1 * asked_s, 1.0)))
+                    )
+
+        await asyncio.gather(*(work() for _ in range(min(case.n_items, case.concurrency + SPARE))))
+        return loop.time() - began, limiter
+
+    span_s, limiter = run_virtual(main)
+    use = server.ideal_s(case.n_items, case.latency_s, case.concurrency) / span_s
+    return Told(use, counts["429"] / counts["calls"], counts["429"], span_s, limiter)
