@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from harness.candidates.names import NameIndex
 from harness.candidates.parsers import PARSERS, ParseContext
+from harness.candidates.parsers.text import declines
+from harness.candidates.parsers.words import says
 from harness.records import PromptHeader
 
 CATEGORIES = ("hate", "spam", "self_harm")
@@ -163,8 +165,9 @@ def test_json_name_that_two_categories_share_once_folded_is_unknown():
 
 
 names = st.sampled_from(CATEGORIES)
+rationales = st.text().filter(lambda said: says(said, asked()) is not True and not declines(said))
 verdicts = st.one_of(
-    st.fixed_dictionaries({"categories": st.lists(names, unique=True)}, optional={"rationale": st.text()}),
+    st.fixed_dictionaries({"categories": st.lists(names, unique=True)}, optional={"rationale": rationales}),
     st.fixed_dictionaries({"categories": st.fixed_dictionaries(dict.fromkeys(CATEGORIES, st.floats(0, 1)))}),
 )
 blanks = st.text(alphabet=" \t\r\n", max_size=5)
