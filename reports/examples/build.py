@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 
 from harness import __version__
+from harness.environment import RUNS_DIR
 from harness.files.golden.sets import load_golden
 from harness.jobs.report import load_source
 from harness.jobs.run import RunOptions, prepare_run
@@ -49,13 +50,15 @@ REPORTED = "2026-W45"
 def main() -> None:
     """Run, build and write everything."""
     os.chdir(ROOT)
+    prompts = [one for one in _stored() if {"v1", "v2"} <= set(one.candidates)]
+    if prompts:
+        comparison(prompts[-1], "comparison_prompts", ("v1", "v2"))
     with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)  # the pages print commands, which name no folder where runs lie in the usual one
         folder = Path(scratch)
         comparison(_run(ROOT / "evals" / "community.yaml", folder, None, None, ("rules_v1", "rules_v2")), "comparison")
-        prompts = [one for one in _stored() if {"v1", "v2"} <= set(one.candidates)]
-        if prompts:
-            comparison(prompts[-1], "comparison_prompts", ("v1", "v2"))
         weekly(folder)
+        os.chdir(ROOT)
 
 
 def comparison(run: Run, name: str, pair: tuple[str, str] = ("rules_v1", "rules_v2")) -> None:
@@ -70,8 +73,8 @@ def weekly(folder: Path) -> None:
     """Run the weeks and write the report of the week in which the candidate changed."""
     for week, version, seed in WEEKS:
         _run(_weekly_eval(folder, version, seed), folder, week, None if seed is None else 500, ())
-    source = collect(folder / "runs", "community_weekly", week=REPORTED, control="rules_v1")
-    source = with_slices(source, folder / "runs")
+    source = collect(folder / RUNS_DIR, "community_weekly", week=REPORTED, control="rules_v1")
+    source = with_slices(source, folder / RUNS_DIR)
     golden = load_golden(ROOT / "golden_sets" / "community_v1.yaml", None)
     source = dataclasses.replace(source, texts={item.id: item.text for item in golden.items()})
     data = build_weekly(source, generated_at=WRITTEN, version=__version__, text_mode="masked")
@@ -102,7 +105,7 @@ def _weekly_eval(folder: Path, version: int, seed: int | None) -> Path:
 
 
 def _run(spec: Path, folder: Path, week: str | None, limit: int | None, candidates: tuple[str, ...]) -> Run:
-    options = RunOptions(folder / "runs", folder / "answers.sqlite", candidates, limit=limit, wave=week)
+    options = RunOptions(folder / RUNS_DIR, folder / "answers.sqlite", candidates, limit=limit, wave=week)
     label = week or "2026-W47"
     made = datetime.datetime.fromisocalendar(int(label[:4]), int(label[-2:]), 1).replace(hour=6, tzinfo=datetime.UTC)
     prepared = prepare_run(spec, options, {})
@@ -111,7 +114,7 @@ def _run(spec: Path, folder: Path, week: str | None, limit: int | None, candidat
 
 
 def _stored() -> list[Run]:
-    runs = ROOT / "reports" / "runs"
+    runs = ROOT / RUNS_DIR
     if not runs.is_dir():
         return []
     found = [meta for meta in list_runs(runs, "community") if meta.status == "complete"]
