@@ -20,6 +20,7 @@ daily command makes, and a few tens of MB at the most that wait to be freed; the
 
 def main() -> None:
     """Run the command line."""
+    hold_streams()
     text = _kept_help()
     if text is not None:
         try:
@@ -33,6 +34,20 @@ def main() -> None:
     from harness.cli import main as run
 
     run()
+
+
+def hold_streams() -> None:
+    """Keep the places of streams that came closed: no file may take them, and what is printed is not lost in silence.
+
+    Nothing can be written to what holds them, so that a command with something to print ends as on a full disk.
+    """
+    for place in range(3):
+        try:
+            os.fstat(place)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest that is free: this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def for_one_task() -> None:

@@ -98,6 +98,7 @@ _REFUSALS = {
     errno.EROFS: ("a disk that can be written to", "name another folder"),
     errno.EACCES: ("a folder that can be written to", "give write permission there, or name another folder"),
     errno.EPERM: ("a folder that can be written to", "give write permission there, or name another folder"),
+    errno.EBADF: ("an output that is open", "leave it open, or send it to a file or to /dev/null"),
     errno.EIO: ("a disk that works", "see what the system's log says of it"),
     errno.EMFILE: ("more open files", "raise the limit (ulimit -n), or lower concurrency"),
     errno.ENFILE: ("more open files", "close other programs"),

@@ -62,3 +62,24 @@ def test_a_closed_output_is_no_fault(tmp_path):
     code = "import os, sys; os.close(1); sys.stdout = None\nfrom harness.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code, "explain"], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["1", "0 1", "1 2", "0 1 2"])
+@pytest.mark.parametrize("line", ["--help", "explain gate", "--version"])
+def test_an_output_that_came_closed_is_one_message(line, closed):
+    """It ended with 0, as if the text had been read."""
+    close = f"import os; [os.close(int(one)) for one in '{closed}'.split()]"
+    code = f"{close}; os.execv({sys.executable!r}, [{sys.executable!r}, '-m', 'harness', *{line.split()}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: the output: Bad file descriptor") or "2" in closed
+    assert "Traceback" not in done.stderr
+
+
+def test_no_file_takes_the_place_of_a_closed_output():
+    """A run's event loop aborted the process: it was given the number of the output."""
+    code = (
+        "import os; os.close(1); from harness.__main__ import hold_streams; hold_streams();"
+        "raise SystemExit(os.open(os.devnull, os.O_RDONLY) < 3)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
