@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from harness.report.parts.masking import printable
-from harness.report.parts.tables import TERMINAL_WIDTH, Table, to_terminal
+from harness.report.parts.screen import TERMINAL_WIDTH
+from harness.report.parts.tables import Table, to_terminal
 
 WIDTH = TERMINAL_WIDTH
 

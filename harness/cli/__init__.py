@@ -17,6 +17,7 @@ import click
 from harness import __version__
 from harness.cli.colours import coloured
 from harness.cli.lazy import LazyGroup
+from harness.cli.screen import fitting
 from harness.cli.streams import defused
 from harness.cli.voice import listen, timed, voice_options
 from harness.errors import HarnessError, refused_by_system
@@ -99,7 +100,7 @@ class _Main(LazyGroup):
         Where the reader of the output stops early, as ``head`` does, the command ends as other tools do: in silence.
         """
         try:
-            with coloured(os.environ), defused(os.environ):
+            with coloured(os.environ), fitting(), defused(os.environ):
                 try:
                     return super().main(*args, **more)
                 finally:

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+
+from harness.cli.streams import Stream
 
 CODES = {"good": "\033[32m", "open": "\033[33m", "bad": "\033[1;31m"}
 """Tone -> how it begins on a terminal of eight colours: green, yellow, bold red; ``neutral`` has none."""
@@ -33,11 +34,8 @@ def coloured(environment: Mapping[str, str]) -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-class Coloured:
+class Coloured(Stream):
     """A text stream whose verdicts, errors and warnings have a colour."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
 
     def write(self, text: str) -> int:
         """Write the text; returns its own length."""
@@ -48,14 +46,6 @@ class Coloured:
         self._stream.write(shown)
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
-        """Write several."""
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
 
 @cache
 def _verdicts() -> tuple[re.Pattern[str], Mapping[str, str]]:
@@ -63,7 +53,7 @@ def _verdicts() -> tuple[re.Pattern[str], Mapping[str, str]]:
     from harness.report.parts.decision_words import TONES
 
     words = sorted(TONES, key=len, reverse=True)
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])"), TONES
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w,-])"), TONES
 
 
 def _painted(word: str, tone: str) -> str:

@@ -102,7 +102,7 @@ def command(
         shown_items,
         without_points,
     )
-    from harness.report.parts.tables import render, to_screen
+    from harness.report.parts.tables import render
 
     comparison = decided.comparison
     tables = comparison_tables(
@@ -113,7 +113,7 @@ def command(
         n_items=n_items,
     )
     tables = [*tables, *point_tables(decided.points, comparison)]
-    click.echo(to_screen("".join(f"{line}\n\n" for line in without_points(decided.points, comparison))), nl=False)
-    click.echo(to_screen("\n".join(decision_lines(decided.decision, comparison))) + "\n")
+    click.echo("".join(f"{line}\n\n" for line in without_points(decided.points, comparison)), nl=False)
+    click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
     click.echo(render(tables, output))
-    click.echo("\n" + to_screen("\n".join(foot_lines(comparison))))
+    click.echo("\n" + "\n".join(foot_lines(comparison)))

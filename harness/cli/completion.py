@@ -13,6 +13,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from harness.cli.screen import as_written
+
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_HARNESS_COMPLETE"
 INSTALL = {
@@ -40,7 +42,8 @@ def command(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(main, {}, "harness", VARIABLE).source())
+    with as_written():
+        click.echo(found(main, {}, "harness", VARIABLE).source())
 
 
 def completer_of(parameter: click.Parameter) -> Completer | None:

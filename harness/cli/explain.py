@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, print_json
+from harness.cli.screen import as_written
 
 if TYPE_CHECKING:
     from harness.report.explain import Page
@@ -32,7 +33,6 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
       harness explain formats eval
     """
     from harness.report.explain import page, pages
-    from harness.report.parts.tables import to_prose
 
     if name is not None and topic != "formats":
         raise click.UsageError("NAME goes with the topic formats alone.")
@@ -43,7 +43,7 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
         if as_json:
             print_json({"topic": topic, "name": name, "text": text})
         else:
-            click.echo(text)
+            _show_page(text)
         return
     if topic is not None:
         found = page(topic)
@@ -53,7 +53,7 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
         if as_json:
             print_json(found.as_dict())
             return
-        click.echo(to_prose(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}"))
+        _show_page(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}")
         return
     if as_json:
         print_json({"topics": [{"topic": one.topic, "summary": one.summary} for one in pages()]})
@@ -65,8 +65,16 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
     click.echo("\nRead one with: harness explain TOPIC")
 
 
+def _show_page(text: str) -> None:
+    """Prose folded anew; code and tables as they were written."""
+    from harness.report.parts.screen import to_prose
+
+    with as_written():
+        click.echo(to_prose(text))
+
+
 def _topic(name: str, summary: str) -> str:
-    from harness.report.parts.tables import folded, screen_width
+    from harness.report.parts.screen import folded, screen_width
 
     wide = screen_width()
     return (
@@ -78,7 +86,7 @@ def _show_defaults(found: Page, as_json: bool) -> None:
     """The page, and each default as it counts here."""
     from harness.cli.project import place, settings_here
     from harness.files.project import find_project
-    from harness.report.parts.tables import Table, to_prose, to_terminal
+    from harness.report.parts.tables import Table, to_terminal
 
     find_project(place().start)  # what is declared wrongly is said here, not passed over
     rows = settings_here(place())
@@ -86,6 +94,6 @@ def _show_defaults(found: Page, as_json: bool) -> None:
         here = {name: {"value": value, "from": origin} for name, value, origin in rows}
         print_json({**found.as_dict(), "project": str(place().root), "in_effect": here})
         return
-    click.echo(to_prose(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}\n"))
+    _show_page(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}\n")
     columns = ("Default", "Value", "From")
     click.echo(to_terminal(Table("In effect here", columns, tuple((n, str(v), o) for n, v, o in rows))))

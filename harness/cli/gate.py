@@ -117,7 +117,7 @@ def command(
 
 def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
     """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
-    from harness.report.parts.masking import log_safe
+    from harness.report.parts.masking import log_safe, without_command
 
     if as_json:
         from harness.report.gate.document import gate_document
@@ -126,12 +126,12 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
     else:
         from harness.report.gate.screen import foot_lines, head_lines
         from harness.report.gate.tables import gate_tables
-        from harness.report.parts.tables import render, to_screen
+        from harness.report.parts.tables import render
 
         above, below = (
-            to_screen("\n".join(log_safe(line) for line in lines)) for lines in (head_lines(report), foot_lines(report))
+            "\n".join(log_safe(line) for line in lines) for lines in (head_lines(report), foot_lines(report))
         )
-        tables = "\n".join(log_safe(line) for line in render(gate_tables(report), "terminal").split("\n"))
+        tables = "\n".join(without_command(line) for line in render(gate_tables(report), "terminal").split("\n"))
         click.echo(f"{above}\n\n{tables}\n\n{below}")
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {log_safe(report.reuse.warning)}")

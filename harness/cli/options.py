@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.cli.finite import FiniteRange
+from harness.cli.screen import as_written
 from harness.cli.voice import verbosity
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
 from harness.errors import Exit
@@ -103,7 +104,8 @@ text_option = shown_as("--text")
 def print_json(data: Any) -> None:
     """Write JSON with sorted keys off: the order is the contract's; NaN cannot occur."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-    click.echo(text.replace("##", "\\u0023#"))  # the same text to whoever reads JSON, and no command to a CI system
+    with as_written():
+        click.echo(text.replace("##", "\\u0023#"))  # the same text to whoever reads JSON, and no command to a CI system
 
 
 def typed_name() -> str:

@@ -63,11 +63,11 @@ def command(
         raise HarnessError(
             f"run {run.meta.run_id} has no slice '{slice_name}'", allowed=", ".join(run.slices) or "none"
         )
-    from harness.report.parts.tables import render, to_screen
+    from harness.report.parts.tables import render
     from harness.report.scores import READING, point_lines, score_head, score_tables, standing_lines
 
-    click.echo(to_screen("".join(f"{line}\n\n" for line in (*point_lines(score), score_head(score)))), nl=False)
+    click.echo("".join(f"{line}\n\n" for line in (*point_lines(score), score_head(score))), nl=False)
     if standing := [] if only else standing_lines(run, score):
-        click.echo(to_screen("\n".join(standing)))
+        click.echo("\n".join(standing))
     click.echo(render(score_tables(score, with_slices=with_slices, slice_name=slice_name), output))
-    click.echo(to_screen(f"\n{READING}"))
+    click.echo(f"\n{READING}")

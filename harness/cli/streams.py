@@ -51,11 +51,30 @@ def _is_file(stream: Any) -> bool:
         return False
 
 
-class Defused:
-    """A text stream in which no workflow command can begin."""
+class Stream:
+    """A text stream that writes into another, each text in its own way."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text; returns its own length."""
+        raise NotImplementedError
+
+    def writelines(self, lines: Any) -> None:
+        """Write several."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class Defused(Stream):
+    """A text stream in which no workflow command can begin."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
         self._begun: str | None = ""
         """What the line holds so far, while that may still begin a command: nothing, or one colon."""
 
@@ -82,12 +101,7 @@ class Defused:
         self._stream.write(broken_up("".join(shown)))
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
-        """Write several."""
-        for line in lines:
-            self.write(line)
-
     def __getattr__(self, name: str) -> Any:
         if name == "buffer":  # the way around this stream
             raise AttributeError(name)
-        return getattr(self._stream, name)
+        return super().__getattr__(name)

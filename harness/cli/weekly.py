@@ -115,7 +115,6 @@ def command(
     from harness import __version__
     from harness.jobs.report import now_text
     from harness.report.parts.masking import UNDER_THE_MASKS
-    from harness.report.parts.tables import to_screen
     from harness.report.weekly.build import build_weekly
     from harness.report.weekly.collect import collect, with_slices
     from harness.report.weekly.operations import Traffic
@@ -154,7 +153,7 @@ def command(
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: RENDERERS[name](data, folder, mode) for name in formats}  # before a word: who reads may stop early
     if not as_json:
-        click.echo(to_screen("\n".join(terminal_lines(data))))
+        click.echo("\n".join(terminal_lines(data)))
     if mode == "masked" and "html" in formats:
         note(UNDER_THE_MASKS.format(paths["html"][0].name))
     for name, written in paths.items():

@@ -12,7 +12,7 @@ from harness.cli import main
 from harness.gating import gate_runs
 from harness.report.explain import pages
 from harness.report.gate.annotations import annotation_lines
-from harness.report.parts import tables
+from harness.report.parts import screen as parts_screen
 
 WIDTHS = (60, 80, 100, 140)
 NAMES = {
@@ -27,8 +27,9 @@ SIGNATURE = re.compile(r"set:\S+")
 
 def screen(monkeypatch, width, *words):
     """What a command prints on a screen that wide; None: into a pipe."""
-    monkeypatch.setattr(tables, "screen_width", lambda: width)
-    done = CliRunner().invoke(main, list(map(str, words)))
+    terminal = {"COLUMNS": str(width), "NO_COLOR": "1"} if width is not None else {}
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: width is not None, raising=False)
+    done = CliRunner().invoke(main, list(map(str, words)), env=terminal)
     assert done.exit_code in (0, 3, 4), done.output
     if width is not None:
         wide = [line for line in done.stdout.splitlines() if cell_len(line) > width and not SIGNATURE.search(line)]
@@ -109,15 +110,15 @@ def test_figures_of_a_few_items_say_so(monkeypatch, tmp_path, command, width):
 @pytest.mark.parametrize("one", pages(), ids=lambda one: one.topic)
 def test_prose_is_folded_anew_and_code_stays_as_it_was(monkeypatch, one, width):
     """Pages are written for 120 columns: on a screen of 80 every second line held a few words."""
-    monkeypatch.setattr(tables, "screen_width", lambda: width)
-    said = tables.to_prose(one.body)
+    monkeypatch.setattr(parts_screen, "screen_width", lambda *_: width)
+    said = parts_screen.to_prose(one.body)
     assert said.split() == one.body.split()
     code = [line for line in one.body.split("\n") if line.startswith(("    ", "|"))]
     assert [line for line in said.split("\n") if line.startswith(("    ", "|")) and line in code] == code
     loose = [line for line in said.split("\n") if not line.startswith(("    ", "|")) and len(line) > width]
     assert all(" " not in line.strip() for line in loose)
-    monkeypatch.setattr(tables, "screen_width", lambda: None)
-    assert tables.to_prose(one.body) == one.body
+    monkeypatch.setattr(parts_screen, "screen_width", lambda *_: None)
+    assert parts_screen.to_prose(one.body) == one.body
 
 
 @pytest.mark.parametrize("width", [60, 80])

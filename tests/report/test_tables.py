@@ -1,14 +1,12 @@
 import pytest
 from rich.cells import cell_len
 
+from harness.report.parts.screen import TERMINAL_WIDTH, fitted, folded
 from harness.report.parts.tables import (
-    TERMINAL_WIDTH,
     Table,
-    folded,
     markdown_text,
     render,
     to_markdown,
-    to_screen,
     to_terminal,
 )
 
@@ -199,14 +197,11 @@ def test_a_column_of_sentences_is_not_squeezed_by_a_column_of_names(width):
 
 
 @pytest.mark.parametrize("wide", [60, 80, 100])
-def test_sentences_are_folded_between_words_on_a_screen_and_never_within_an_interval(monkeypatch, wide):
+def test_sentences_are_folded_between_words_on_a_screen_and_never_within_an_interval(wide):
     """A terminal broke long findings within words; a pipe gets them whole, a line each."""
     said = "Misses more Hate: recall 72.7% to 18.2% (-54.5 points [-74.1, -20.3], n 11), which nobody-else has said yet"
     text = f"INCONCLUSIVE: v2 against v1.\n\nHarm:\n  - {said}\n  - {said}"
-    assert to_screen(text) == text
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(wide))
-    lines = to_screen(text).split("\n")
+    lines = fitted(text, wide).split("\n")
     assert max(map(len, lines)) <= wide
     assert " ".join(" ".join(lines).split()) == " ".join(text.split())
     assert any("[-74.1, -20.3]" in line for line in lines)

@@ -104,11 +104,11 @@ def command(
                     "models": list(evidence.names), "suspicious": [one.as_dict() for one in chosen]})  # fmt: skip
         return
     from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, to_screen, to_terminal
+    from harness.report.parts.tables import Table, to_terminal
 
     n_suspicious = sum(one.is_suspicious for one in found)
     judges = ", ".join(evidence.names) or "none"
-    click.echo(to_screen(f"{n_suspicious:,} of {len(found):,} labels are suspicious, judged by: {judges}."))
+    click.echo(f"{n_suspicious:,} of {len(found):,} labels are suspicious, judged by: {judges}.")
     rows = tuple(
         (one.item, one.category, str(one.label), numbers.score(one.quality, 2), one.why) for one in chosen[:SHOWN]
     )

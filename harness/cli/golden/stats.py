@@ -38,7 +38,7 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
       harness golden stats golden_sets/community_v1.yaml --margin 0.05 --json
     """
     from harness.goldens.stats import MIN_CELL, set_stats
-    from harness.report.parts.tables import render, to_screen
+    from harness.report.parts.tables import render
 
     golden, _ = load_with_policy(card_path, policy_path)
     found = set_stats(golden)
@@ -51,19 +51,15 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
         print_json({"golden_set": golden.name, "version": golden.version, **found.as_dict(), "cannot_prove": weak})
         raise SystemExit(Exit.MISTAKE if weak else Exit.DONE)
     click.echo(
-        to_screen(
-            f"{golden.name} version {golden.version}: {found.n_items:,} items in {found.n_groups:,} groups, "
-            f"{found.n_clean:,} violate nothing, {found.n_without_labels:,} without a label, "
-            f"{found.n_withheld:,} withheld\n"
-        )
+        f"{golden.name} version {golden.version}: {found.n_items:,} items in {found.n_groups:,} groups, "
+        f"{found.n_clean:,} violate nothing, {found.n_without_labels:,} without a label, "
+        f"{found.n_withheld:,} withheld\n"
     )
     click.echo(render([_categories(found), *_slices(found, golden.categories)], "terminal"))
     if found.thin:
         click.echo(
-            to_screen(
-                f"{len(found.thin):,} cells (category x slice) hold fewer than {MIN_CELL} violating items: a recall "
-                "there says little. --json lists them."
-            )
+            f"{len(found.thin):,} cells (category x slice) hold fewer than {MIN_CELL} violating items: a recall there "
+            "says little. --json lists them."
         )
     if weak:
         click.echo(f"Cannot prove a margin of {margin:g}: {', '.join(weak)}")

@@ -12,7 +12,8 @@ from typing import Any
 from harness.report.item.data import CHECK_WORDS, Call, CandidateSheet, ItemSheet, Reading, votes_of
 from harness.report.parts import numbers
 from harness.report.parts.masking import WITHHELD_TEXT, log_safe, shorten
-from harness.report.parts.tables import Table, folded, terminal_width, to_terminal
+from harness.report.parts.screen import folded, terminal_width
+from harness.report.parts.tables import Table, to_terminal
 from harness.report.parts.words import outcome_words, plural
 
 LONGEST_RAW = 1_500

@@ -21,6 +21,8 @@ _BETWEEN = r"(?:(?![<>&|`*_\\\[\]])[\W_])"
 """What may stand between two such words of one run; no figure, and nothing that a format reads."""
 _RUN = rf"{_LETTER}+(?:{_BETWEEN}{{1,4}}{_LETTER}+)*"
 _HAS_ANY = re.compile(_LETTER)
+_FIGURE = re.compile(r"\d%|[\[:] *[-+]?\d|\d\]")
+_INSIDE = re.compile(r"\S(?:.*\S)?")
 _STRONG = re.compile(r"[^\W\d_]")
 _TAGS = re.compile(r"(<[^>]*>)")
 _APART = re.compile(
@@ -30,6 +32,11 @@ _APART = re.compile(
 )
 """What is left as it is, or is a drawing; an element with a direction of its own holds one whole text."""
 _KEPT = re.compile(rf"```.*?```|`[^`\n]+`|{BEGIN}[^{END}]*{END}", re.DOTALL)
+_WORDS = r"(?:[^\s:']*/)?harness [a-z]+(?:'[^']*'|(?!'|[,;.] | \().)*"
+COMMAND = re.compile(rf"(?:^|(?<=: )|(?<=  )|(?<=')){_WORDS}")
+"""A command that readers copy: at the beginning of a line, behind a colon, or in quotation marks."""
+_COPIED = re.compile(rf"{COMMAND.pattern}|\S*/\S*")
+"""What a terminal's readers copy: commands and paths."""
 _CELL = re.compile(r"(?<=\| )(?:\\\||[^|`\n])+?(?= \|)")
 LONGEST_NAME = 100
 """Characters up to which a cell that begins from right to left is a name."""
@@ -74,6 +81,30 @@ def isolated_text(text: str, names: Iterable[str] = ()) -> str:
 def isolated_sentence(text: str, names: Iterable[str] = ()) -> str:
     """The same for a sentence that begins from left to right; a name alone, a text of an item or a command stays."""
     return text if _runs_leftwards(text) or text.startswith("harness ") else isolated_text(text, names)
+
+
+def isolated_line(line: str) -> str:
+    r"""One line of a terminal: whole where most of its letters run leftwards and it holds no figure, else its words.
+
+    Commands and paths are copied, and stay as they are.
+
+    >>> isolated_line("  عام: 95 ok, see runs/عام").encode("ascii", "backslashreplace").decode()
+    '  \\u2068\\u0639\\u0627\\u0645\\u2069: 95 ok, see runs/\\u0639\\u0627\\u0645'
+    """
+    if not _HAS_ANY.search(line) or BEGIN in line:
+        return line
+    if 2 * len(_HAS_ANY.findall(line)) > sum(map(str.isalpha, line)) and not _FIGURE.search(line):
+        return isolated_cell(line)
+    words, parts, at = _words(()), [], 0
+    for kept in _COPIED.finditer(line):
+        parts += [words.sub(_kept_apart, line[at : kept.start()]), kept.group()]
+        at = kept.end()
+    return "".join([*parts, words.sub(_kept_apart, line[at:])])
+
+
+def isolated_cell(text: str) -> str:
+    """A text isolated whole, but for the blanks around it, where any of its letters run leftwards."""
+    return _INSIDE.sub(_kept_apart, text, count=1) if _HAS_ANY.search(text) else text
 
 
 def names_among(cells: Iterable[object]) -> set[str]:

@@ -110,7 +110,12 @@ def _is_no_character(code: int) -> bool:
 
 def log_safe(text: str) -> str:
     """Text for one line of a terminal or a CI log, in which no workflow command can begin."""
-    shown = broken_up(printable(text))
+    return without_command(printable(text))
+
+
+def without_command(line: str) -> str:
+    """A line that may be printed as it is, in which no workflow command can begin."""
+    shown = broken_up(line)
     return shown.replace("::", ": :", 1) if shown.lstrip().startswith("::") else shown
 
 

@@ -6,35 +6,23 @@ Decides layout and escaping; the words and numbers in the cells come from the bu
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.report.parts.isolation import isolated_text, names_among
+from harness.report.parts.isolation import isolated_cell, isolated_text, names_among
 from harness.report.parts.masking import printable
+from harness.report.parts.screen import GLUE, INTERVAL, folded, screen_width, terminal_width, unbroken
 
-TERMINAL_WIDTH = 128
-NARROWEST = 60
 COMFORTABLE = 100
 """Columns from which the cells of a table stand well apart."""
 LONGEST_FIGURE = 24
 """Figures up to this length are never broken; a longer word with digits is an id or a hash."""
-_INTERVAL = re.compile(r"\[([^\s\[\]]+), ([^\s\[\]]+)\]")
-_GLUE = "\ue000"
-"""The blank of an interval while a table is drawn, so that none is folded; ``printable`` lets no other by."""
 CATEGORY = "Category"
 """The head of a column of categories."""
 LEAST_SIDE_BY_SIDE = 2
 """Figures beside the other columns below which a list is shorter."""
 LONGEST_WORD = 14
 """Words up to this length are never folded while the screen has room for them."""
-_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-"""Scripts that are written without blanks: a line may end behind each of their characters, but for a closing mark."""
-_PIECE = re.compile(rf"[ \t]*(?:[{_UNSPACED}][\u3001-\u3011\uff09-\uff1f]*|[^ \t{_UNSPACED}]+)")
-_SET = re.compile(r"    |\||#|=|>|```")
-"""How lines begin that stand as they were written: code, tables, headings."""
-_POINT = re.compile(r"\s*(?:[-*]|\d+\.) ")
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
 
 
@@ -77,58 +65,6 @@ def render(tables: Sequence[Table], output: str) -> str:
     return isolated_text("\n\n".join(to_markdown(table) for table in tables), map(markdown_text, names))
 
 
-def terminal_width() -> int:
-    """Columns of a table: those of the screen where there is one, within bounds; a file or pipe gets the most."""
-    return max(NARROWEST, min(TERMINAL_WIDTH, screen_width() or TERMINAL_WIDTH))
-
-
-def screen_width() -> int | None:
-    """Columns of the screen; None where what is printed goes to a file or pipe."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        return None
-    return shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns
-
-
-def to_screen(text: str) -> str:
-    """Sentences for a screen, each line folded between words at its width; a file or pipe gets them as they are."""
-    if screen_width() is None:
-        return text
-    return "\n".join(_folded(line, terminal_width()) for line in text.split("\n"))
-
-
-def to_prose(text: str) -> str:
-    """Pages of prose for a screen that is narrower than they were written: paragraphs and points are folded anew."""
-    wide = screen_width()
-    if wide is None or all(len(line) <= wide for line in text.split("\n")):
-        return text
-    lines: list[str] = []
-    for line in text.split("\n"):
-        is_begun = bool(lines) and lines[-1].strip() and not _SET.match(lines[-1])
-        goes_on = is_begun and line.strip() and not _SET.match(line) and not _POINT.match(line)
-        lines[-1:] = [f"{lines[-1]} {line.strip()}"] if goes_on else [*lines[-1:], line]
-    return "\n".join(line if _SET.match(line) else _folded(line, terminal_width()) for line in lines)
-
-
-def folded(text: str, wide: int, first: str = "", below: str = "") -> list[str]:
-    """Lines of at most ``wide`` columns of a screen, ended between words; a longer word (a path) stays whole."""
-    from rich.cells import cell_len
-
-    lines: list[str] = []
-    line, begun = first, False
-    for piece in _PIECE.findall(_INTERVAL.sub(rf"[\1,{_GLUE}\2]", text)):
-        if begun and cell_len(line) + cell_len(piece) > wide:
-            lines.append(line)
-            line, begun = below, False
-        line, begun = line + (piece if begun or not lines else piece.lstrip()), True
-    return [one.replace(_GLUE, " ") for one in (*lines, line)] if begun else [""]
-
-
-def _folded(line: str, wide: int) -> str:
-    said = line.lstrip(" ")
-    blanks = " " * (len(line) - len(said))
-    return "\n".join(folded(said, wide, blanks, blanks + "  " if said.startswith(("- ", "* ")) else blanks))
-
-
 def to_terminal(table: Table, width: int | None = None) -> str:
     """The table as plain text of at most ``width`` columns (None: the screen's); cells cannot act on the terminal.
 
@@ -136,17 +72,17 @@ def to_terminal(table: Table, width: int | None = None) -> str:
     column each as a list, and says so: no figure or interval is cut or broken.
     """
     wide = terminal_width() if width is None else width
-    return "\n\n".join(_one(part, wide) for part in _parts(table, wide))
+    is_screen = width is None and screen_width() is not None
+    return "\n\n".join(_one(part, wide, is_screen) for part in _parts(table, wide))
 
 
-def _one(table: Table, wide: int) -> str:
+def _one(table: Table, wide: int, is_screen: bool) -> str:
     widths = [_least_width(table, position) for position in range(len(table.columns))]
     n_gaps = len(widths) - 1  # a gap is one column, and two more where the cells stand well apart
     padding = 1 if wide >= COMFORTABLE and sum(map(max, widths, _figures(table))) + 3 * n_gaps <= wide else 0
     fits = sum(widths) + n_gaps <= wide
-    lines = [
-        line.replace(_GLUE, " ") for line in (_drawn(table, wide, widths, padding) if fits else _listed(table, wide))
-    ]
+    lines = _drawn(table, wide, widths, padding, is_screen) if fits else _listed(table, wide)
+    lines = [line.replace(GLUE, " ") for line in lines]
     title = folded(printable(table.title), wide) if table.title else []
     notes = [line for note in table.notes for line in folded(printable(note), wide)]
     return "\n".join([*title, *lines, *notes])
@@ -192,7 +128,7 @@ def _groups(least: Sequence[int], keys: Sequence[int], wide: int) -> list[list[i
 
 def _whole(cell: str) -> str:
     """A cell's text whose intervals are one word each."""
-    return _INTERVAL.sub(rf"[\1,{_GLUE}\2]", printable(cell))
+    return unbroken(printable(cell))
 
 
 def _least_width(table: Table, position: int) -> int:
@@ -213,14 +149,15 @@ def _widest(texts: Iterable[str]) -> int:
     return max(map(cell_len, texts), default=0)
 
 
-def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[str]:
+def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int, is_screen: bool) -> list[str]:
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, padding))
-    for name, least in zip(table.columns, _shared_out(table, wide, widths, padding), strict=True):
+    shared = _shared_out(table, wide, widths, padding)
+    for name, least in zip(table.columns, shared, strict=True):
         drawn.add_column(
             Text(printable(name)),
             justify="right" if name in table.numeric else "left",
@@ -233,7 +170,24 @@ def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int) -> list
     console = Console(width=wide, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as captured:
         console.print(drawn)
-    return [line.rstrip() for line in captured.get().splitlines()]
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    return [_cells_apart(line, shared, 1 + 2 * padding) for line in lines] if is_screen else lines
+
+
+def _cells_apart(line: str, widths: Sequence[int], gap: int) -> str:
+    """A drawn line whose cells cannot change places on a screen that turns words from right to left."""
+    if line.isascii():
+        return line
+    from rich.cells import cell_len
+
+    cells, at = [""], 0
+    for character in line:
+        if at + cell_len(character) > widths[len(cells) - 1] + gap and len(cells) < len(widths):
+            cells.append("")
+            at = 0
+        cells[-1] += character
+        at += cell_len(character)
+    return "".join(map(isolated_cell, cells))
 
 
 def _shared_out(table: Table, wide: int, widths: Sequence[int], padding: int) -> list[int]:
@@ -259,7 +213,7 @@ def _figures(table: Table) -> list[int]:
     for position, name in enumerate(table.columns):
         cells = [row[position] for row in table.rows]
         widest = _widest(map(_whole, cells))
-        is_figure = name in table.numeric or (widest <= LONGEST_FIGURE and any(map(_INTERVAL.search, cells)))
+        is_figure = name in table.numeric or (widest <= LONGEST_FIGURE and any(map(INTERVAL.search, cells)))
         found.append(widest if is_figure else 0)
     return found
 
