@@ -78,6 +78,40 @@ def test_of_many_candidates_and_categories_a_picture_holds_what_it_can_tell_apar
     assert len(set(marks)) == len(marks) == 7 + (kind == "categories")
 
 
+@pytest.mark.parametrize("kind", ["categories", "differences"])
+def test_dots_of_one_category_stay_in_its_row(kind):
+    """Those of eight candidates reached into the next row, and were read as of another category."""
+    data = build_report(synthetic_source(60, 3, 9), generated_at="now", version="0.1.0")
+    with style() as pyplot:
+        axes = plots.PLOTS[kind](pyplot, data, "recall").axes[0]
+        rows = [line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1]
+        pyplot.close(axes.figure)
+    assert len(rows) > 3 * 7
+    assert max(abs(y - round(y)) for y in rows) < 0.45
+
+
+@pytest.mark.parametrize(("kind", "said"), [("curves", "lowest average"), ("reliability", "largest Brier")])
+def test_of_many_categories_curves_and_calibration_show_the_worst(kind, said, monkeypatch):
+    """Sixty were sixty panels, a picture of 6,200 pixels."""
+    data = build_report(synthetic_source(200, 4, 2), generated_at="now", version="0.1.0")
+    every, _ = drawn(data, kind)
+    monkeypatch.setattr(plots, "MOST_PANELS", 3)
+    titles, title = drawn(data, kind)
+    assert len(titles) == 3 < len(every)
+    worst = re.search(rf"{said} .+? in (.+?) \(", title.replace("\n", " "))[1]
+    assert worst in [" ".join(one.split()) for one in titles]
+    assert "; the 3 worst of 4 categories" in title.replace("\n", " ")
+
+
+def test_the_figure_behind_a_name_from_right_to_left_stays_behind_it(data):
+    """It was drawn before the name: "95 ;(0.076) ... % intervals"."""
+    name = "\u0627\u0644\u0646\u0635\u0628 02"
+    scored = [dataclasses.replace(one, name=name) for one in data.scored[:1]]
+    named = dataclasses.replace(data, scored=tuple(scored), categories=(("c", name),))
+    _, title = drawn(named, "reliability")
+    assert f"\u2068{name}\u2069 (0." in title
+
+
 def test_panels_of_one_metric_share_a_scale_that_holds_values_and_targets():
     """Every panel had its own, so that a fall of a point looked like one of twenty."""
 

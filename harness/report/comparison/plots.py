@@ -33,6 +33,7 @@ from harness.report.parts.plots import (
     label_text,
     panel_grid,
     percent_axis,
+    row_step,
     square_panel,
     style,
     wrapped,
@@ -43,8 +44,8 @@ PlotFormat = Literal["png", "svg"]
 FORMATS: tuple[PlotFormat, ...] = ("png", "svg")
 MOST_SLICE_ROWS = 600
 """Rows of one picture of slices; a longer one is more pixels than a viewer opens."""
-MOST_DOTS, MOST_ROWS = 160, 40
-"""Dots and categories of one picture; of more categories those are drawn that moved most, or lie worst."""
+MOST_DOTS, MOST_ROWS, MOST_PANELS = 160, 40, 20
+"""Dots, categories and panels of one picture; of more categories those are drawn that moved most, or lie worst."""
 
 
 def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
@@ -92,14 +93,14 @@ def _categories(pyplot: Any, data: ReportData, metric: str) -> Any:
     for pair in pairs:
         by_id = {row.id: row.measures.get(metric) for row in pair.rows}
         shown.append((pair.candidate, [one.candidate if (one := by_id.get(row.id)) else None for row in rows]))
-    step = max(0.16, min(0.3, 0.7 / len(shown)))
+    step = row_step(len(shown))
     figure, axes = pyplot.subplots(figsize=(8, 1.2 + len(rows) * max(0.42, 0.2 * len(shown))), layout="constrained")
     for number, (name, results) in enumerate(shown):
         for position, result in enumerate(results):
             y = position + (number - (len(shown) - 1) / 2) * step
             draw_dot(axes, result, y, order[name], label=name if position == 0 else None)
     labels = [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows]
-    category_axis(axes, labels)
+    category_axis(axes, labels, is_banded=len(shown) > 2)
     percent_axis(axes.xaxis)
     figure_legend(figure, data, f"{_title(data, metric)}; 95% intervals{left}", [name for name, _ in shown])
     return figure
@@ -115,7 +116,7 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
     figure, axes = pyplot.subplots(figsize=(8, height), layout="constrained")
     axes.axvline(0, color=INK, linewidth=1)
     tones = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
-    step = max(0.12, min(0.3, 0.7 / n_pairs))
+    step = row_step(n_pairs)
     for number, pair in enumerate(pairs):
         by_id = {row.id: row.measures.get(metric) for row in pair.rows}
         for position, row in enumerate(rows):
@@ -129,7 +130,9 @@ def _differences(pyplot: Any, data: ReportData, metric: str) -> Any:
                 colour=tones.get(one.change, "#5b6470") if n_pairs == 1 and one is not None else None,
                 is_filled=one is not None and one.change in ("better", "worse"),
             )
-    category_axis(axes, [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows])
+    category_axis(
+        axes, [f"{label_text(row.name)}  (n {row.measures[metric].n:,})" for row in rows], is_banded=n_pairs > 2
+    )
     ends = [abs(end) for end in axes.get_xlim()]
     axes.set_xlim(-max(ends), max(ends))
     axes.xaxis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):+g}" if abs(value) > 1e-9 else "0")
@@ -205,9 +208,12 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
     scored = [one for one in data.scored if any(curve.points for curve in one.curves)]
     if not scored:
         raise HarnessError("no candidate of this run gives scores", next_step="plot another kind")
-    figure, panels = panel_grid(pyplot, len(scored))
     order, names = colour_numbers(data), drawn_candidates(data)
-    for panel, one in zip(panels, scored, strict=False):
+    found = {(one.name, curve.candidate): curve.average_precision for one in scored for curve in one.curves}
+    known = _known(found, names)
+    kept, left = _panels([one.name for one in scored], known, 1)
+    figure, panels = panel_grid(pyplot, len(kept))
+    for panel, one in zip(panels, (one for one in scored if one.name in kept), strict=False):
         for curve in (found for found in one.curves if found.candidate in names):
             number = order[curve.candidate]
             if curve.points:
@@ -216,9 +222,8 @@ def _curves(pyplot: Any, data: ReportData, metric: str) -> Any:
                 )
             draw_cross(panel, curve.recall, curve.precision, number)
         square_panel(panel, one.name, "Recall", "Precision")
-    found = {(one.name, curve.candidate): curve.average_precision for one in scored for curve in one.curves}
-    title = _worst("Precision against recall", "lowest average precision", found, names, min)
-    foot = f"dots: where each candidate works, with 95% intervals{_left_words(data)}"
+    title = _worst("Precision against recall", "lowest average precision", known, names, min)
+    foot = f"dots: where each candidate works, with 95% intervals{left}{_left_words(data)}"
     figure_legend(figure, data, f"{title}; {foot}", names)
     return figure
 
@@ -228,27 +233,40 @@ def _reliability(pyplot: Any, data: ReportData, metric: str) -> Any:
     scored = [one for one in data.scored if one.calibration]
     if not scored:
         raise HarnessError("no candidate of this run gives scores in [0, 1]", next_step="plot another kind")
-    figure, panels = panel_grid(pyplot, len(scored))
     order, names = colour_numbers(data), drawn_candidates(data)
-    for panel, one in zip(panels, scored, strict=False):
+    found = {(one.name, each.candidate): each.brier for one in scored for each in one.calibration}
+    known = _known(found, names)
+    kept, left = _panels([one.name for one in scored], known, -1)
+    figure, panels = panel_grid(pyplot, len(kept))
+    for panel, one in zip(panels, (one for one in scored if one.name in kept), strict=False):
         panel.plot([0, 1], [0, 1], color="#8a93a0", linestyle=":", linewidth=1)
         for calibration in (found for found in one.calibration if found.candidate in names):
             for row in calibration.bins:
                 stated = MetricResult(row.mean_score, math.nan, math.nan, 0)
                 draw_cross(panel, stated, row.observed, order[calibration.candidate])
         square_panel(panel, one.name, "Stated score", "Observed share")
-    found = {(one.name, each.candidate): each.brier for one in scored for each in one.calibration}
-    title = _worst("Calibration", "largest Brier score", found, names, max)
-    foot = f"95% intervals; on the dotted line a score means what it says{_left_words(data)}"
+    title = _worst("Calibration", "largest Brier score", known, names, max)
+    foot = f"95% intervals; on the dotted line a score means what it says{left}{_left_words(data)}"
     figure_legend(figure, data, f"{title}; {foot}", [name for name in names if any(name == who for _, who in found)])
     return figure
 
 
-def _worst(
-    head: str, what: str, found: Mapping[tuple[str, str], MetricResult | None], names: Sequence[str], end: Any
-) -> str:
+def _known(found: Mapping[tuple[str, str], MetricResult | None], names: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Values by category and candidate, of the candidates that are drawn."""
+    return {at: one.value for at, one in found.items() if one is not None and one.is_defined and at[1] in names}
+
+
+def _panels(categories: Sequence[str], known: Mapping[tuple[str, str], float], sign: int) -> tuple[set[str], str]:
+    """The categories of one picture, those with the lowest value (times the sign), and in words what it leaves out."""
+    lowest = {name: min((sign * value for at, value in known.items() if at[0] == name), default=math.inf)
+              for name in categories}  # fmt: skip
+    kept = set(sorted(categories, key=lowest.__getitem__)[:MOST_PANELS])
+    n = len(categories)
+    return kept, f"; the {MOST_PANELS} worst of {n} categories" if n > MOST_PANELS else ""
+
+
+def _worst(head: str, what: str, known: Mapping[tuple[str, str], float], names: Sequence[str], end: Any) -> str:
     """``Calibration: largest Brier score of v2 in Hate (0.210)``."""
-    known = {at: one.value for at, one in found.items() if one is not None and one.is_defined and at[1] in names}
     if not known:
         return head
     category, candidate = at = end(known, key=known.__getitem__)
@@ -302,7 +320,7 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
     left = f"; {plural(n_left, 'more candidate')} in the report" if n_left else ""
     called = dict(data.categories)
     cells = {
-        f"{called[category]}, {label_text(name)} {label_text(row.value)}": one.value
+        f"{label_text(called[category])}, {label_text(name)}, {label_text(row.value)}": one.value
         for name, rows in tables
         for row, found in rows
         for category, one in found.items()

@@ -14,6 +14,7 @@ from harness.core.results import MetricResult
 from harness.measure.slices import SMALL_CELL
 from harness.report.comparison.data import ReportData
 from harness.report.comparison.many import colour_numbers
+from harness.report.parts.isolation import isolated_text
 from harness.report.parts.masking import printable, shorten
 
 if TYPE_CHECKING:
@@ -126,8 +127,15 @@ def draw_cross(axes: Any, x: MetricResult, y: MetricResult, number: int) -> None
     )
 
 
-def category_axis(axes: Any, labels: Sequence[str]) -> None:
-    """One row per label, the first on top."""
+def row_step(n: int) -> float:
+    """How far apart n dots of one row of height 1 stand, so that none lies in the next row."""
+    return min(0.3, 0.8 / n)
+
+
+def category_axis(axes: Any, labels: Sequence[str], *, is_banded: bool = False) -> None:
+    """One row per label, the first on top; bands tell rows of many dots apart."""
+    for row in range(1, len(labels) if is_banded else 0, 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#f3f5f8", zorder=0, linewidth=0)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="x")
@@ -193,7 +201,9 @@ def figure_legend(figure: Any, data: ReportData, title: str, names: Sequence[str
     import textwrap
 
     order = colour_numbers(data)
-    lines = textwrap.wrap(title, int(12.5 * figure.get_figwidth()))
+    lines = textwrap.wrap(
+        isolated_text(title, [name for _, name in data.categories]), int(12.5 * figure.get_figwidth())
+    )
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11, fontweight="bold")
     if names:
         handles = [legend_handle(order[name], name) for name in names]
