@@ -21,7 +21,6 @@ from harness.files.candidate_specs import check_against_policy, check_models, ch
 from harness.files.decode import require_name, require_names, to_record
 from harness.files.default_baseline import default_baseline
 from harness.files.golden.checked import CheckedSet
-from harness.files.golden.parts import Owns
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.kinds import SpecCheck, kind_named
 from harness.files.models import load_models
@@ -74,18 +73,15 @@ class Shelf:
 
     Args:
         cache_dir: ``load_golden``'s.
-        owns: Which items are asked for, where it is a part: of golden sets no more needs to be checked.
         goldens: What ``goldens`` gave in another process.
     """
 
     def __init__(
         self,
         cache_dir: Path | None = None,
-        owns: Owns | None = None,
         goldens: Mapping[tuple[Any, ...], CheckedSet] | None = None,
     ) -> None:
         self._cache_dir = cache_dir
-        self._owns = owns
         here = {key: one.here() for key, one in (goldens or {}).items()}
         self._read: dict[tuple[Any, ...], Any] = {key: one for key, one in here.items() if one is not None}
 
@@ -110,12 +106,11 @@ class Shelf:
         """A models file by path."""
         return self._once(("models", path), lambda: load_models(path))
 
-    def golden(self, path: Path, policy: Loaded[Policy] | None, *, is_whole: bool = False) -> GoldenSet:
-        """A golden set by card and policy; ``is_whole`` where the labels of all its items are needed."""
+    def golden(self, path: Path, policy: Loaded[Policy] | None) -> GoldenSet:
+        """A golden set by card and policy."""
         key = ("golden", path, None if policy is None else policy.sha256)
         value = None if policy is None else policy.value
-        owns = None if is_whole else self._owns
-        return self._once(key, lambda: load_golden(path, value, cache_dir=self._cache_dir, owns=owns))
+        return self._once(key, lambda: load_golden(path, value, cache_dir=self._cache_dir))
 
     def _once(self, key: tuple[Any, ...], read: Callable[[], T]) -> T:
         if key not in self._read:
@@ -172,12 +167,11 @@ class _Resolver:
         policy = self._load(("policy",), spec.policy, "policy", self.shelf.policy)
         golden = None
         if policy is not None:
-            is_whole = spec.must_catch is not None  # ids of any items, whose labels are looked at
             golden = self._load(
                 ("golden_set",),
                 spec.golden_set,
                 "golden set card",
-                lambda path: self.shelf.golden(path, policy, is_whole=is_whole),
+                lambda path: self.shelf.golden(path, policy),
             )
         must_catch = None
         if golden is not None:

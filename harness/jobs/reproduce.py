@@ -53,7 +53,7 @@ class _StoredShelf(Shelf):
         self._golden = golden
         self._models = Loaded(models, path, "")
 
-    def golden(self, path: Path, policy: Loaded[Policy] | None, *, is_whole: bool = False) -> GoldenSet:
+    def golden(self, path: Path, policy: Loaded[Policy] | None) -> GoldenSet:
         return self._golden
 
     def models(self, path: Path) -> Loaded[Mapping[str, Model]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.candidates.build import build_candidates
 from harness.errors import HarnessError
-from harness.files.evals import LoadedEval, Shelf, load_eval
+from harness.files.evals import LoadedEval, load_eval
 from harness.files.golden.sets import GoldenSet
 from harness.files.kinds import kind_of
 from harness.files.pictures import DATA_URL
@@ -71,9 +71,7 @@ def prepare_run(
     Raises:
         HarnessError: A file is at fault, a candidate is unknown, a key is missing.
     """
-    needs_others = bool(options.only) or options.is_balanced  # chosen by the labels of all items
-    owns = None if options.shard is None or needs_others else options.shard.holds
-    loaded = eval_file if isinstance(eval_file, LoadedEval) else load_eval(eval_file, shelf=Shelf(owns=owns))
+    loaded = eval_file if isinstance(eval_file, LoadedEval) else load_eval(eval_file)
     spec = loaded.eval.value
     candidates = build_candidates(loaded, options.candidates or None)
     endpoints, servers = _endpoints(loaded, candidates, environment, options.gguf, on_progress)

@@ -63,7 +63,7 @@ def show_item(run: Run, item_id: str, mode: TextMode, sources: Sources) -> ItemS
     """
     run = run.of_part("all")
     at = _position(run, item_id)
-    golden = golden_of(run, sources.card, wanted={item_id})
+    golden = golden_of(run, sources.card)
     item = None if golden is None else golden.item(golden.index_of(item_id))
     notes = [] if golden is not None else [NO_GOLDEN]
     cache = ResponseCache(sources.cache_path, lambda: datetime.now(UTC)) if sources.cache_path.is_file() else None

@@ -5,7 +5,7 @@ Decides where it is looked for: where the run says it was, and among the shipped
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,24 +26,20 @@ if TYPE_CHECKING:
     from harness.runs import Run
 
 
-def golden_of(
-    run: Run, card: Path | None = None, policy: Policy | None = None, *, wanted: Container[str] | None = None
-) -> GoldenSet | None:
+def golden_of(run: Run, card: Path | None = None, policy: Policy | None = None) -> GoldenSet | None:
     """The set; None when none of the likely files is the one that was run.
 
     Args:
         run: The run.
         card: Where the set is; where it likely is for None.
         policy: Its policy, where labels are asked for too.
-        wanted: Ids of the items that are asked for; all for None. Of others the labels may be missing.
 
     Raises:
         HarnessError: ``card`` was named, and is not the golden set of the run.
     """
-    owns = None if wanted is None else lambda ids: [at for at, one in enumerate(ids) if one in wanted]
     for one in [card] if card else likely_cards(run):
         try:
-            golden = load_golden(one, policy, owns=owns)
+            golden = load_golden(one, policy)
         except HarnessError:
             if card:
                 raise
@@ -78,7 +74,7 @@ def texts_of(
     if text_mode == "none":
         return {}
     wanted = set(run.item_ids if item_ids is None else item_ids)
-    golden = golden_of(run, golden_card, wanted=wanted)
+    golden = golden_of(run, golden_card)
     if golden is None:
         return {}
     places = [at for at, item_id in enumerate(golden.ids()) if item_id in wanted]

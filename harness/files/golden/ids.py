@@ -14,18 +14,18 @@ class Ids:
     """Ids, each once.
 
     Args:
-        index: Where each id stands, in order.
+        names: The ids, in order.
         packed: Their number and all of them, one a line, in place of that.
     """
 
     __slots__ = ("_index", "_names", "_packed")
 
-    def __init__(self, index: Mapping[str, int] | None, packed: tuple[int, bytes] | None = None) -> None:
-        self._index, self._packed = index, packed
-        self._names: tuple[str, ...] | None = None
+    def __init__(self, names: tuple[str, ...] | None, packed: tuple[int, bytes] | None = None) -> None:
+        self._names, self._packed = names, packed
+        self._index: Mapping[str, int] | None = None
 
     def __len__(self) -> int:
-        return self._packed[0] if self._index is None and self._packed is not None else len(self.index)
+        return self._packed[0] if self._packed is not None else len(self.names)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._packed is None:  # ids are printable: no line break is part of one
@@ -36,11 +36,8 @@ class Ids:
     def names(self) -> tuple[str, ...]:
         """The ids."""
         if self._names is None:
-            if self._index is None and self._packed is not None:
-                n, text = self._packed
-                self._names = tuple(text.decode("utf-8", "surrogatepass").split("\n")) if n else ()
-            else:
-                self._names = tuple(self.index)
+            n, text = self._packed or (0, b"")
+            self._names = tuple(text.decode("utf-8", "surrogatepass").split("\n")) if n else ()
         return self._names
 
     @property

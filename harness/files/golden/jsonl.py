@@ -9,18 +9,18 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import orjson
 
 from harness.errors import FileError
 from harness.files.golden.faults import Faults
 from harness.files.golden.fields import Row
-from harness.files.golden.parts import Part
+from harness.files.golden.plain import Plain, PlainRows, n_keys_in
 from harness.files.golden.rows import RowReader
 from harness.files.golden.stamp import Stamp, require_unchanged, stamp_of
 from harness.files.text import decode, refuse_utf16, shortened
@@ -28,12 +28,14 @@ from harness.files.text import decode, refuse_utf16, shortened
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+    from numpy.typing import NDArray
+
 MAX_LINE_BYTES = 16_000_000
 _CHUNK = 1_000
-_CHUNK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 17
 _DENSE = 32
 """One row in so many, or more, are read by way of a buffer."""
-_HOLDERS = frozenset((dict, list))
+_LF = 10
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -70,22 +72,25 @@ class Jsonl:
         return len(indices) * _DENSE < len(self.offsets)
 
 
-def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash, part: Part | None = None) -> Jsonl:
-    """One pass: hash, split at LF, parse, check, note offsets; of a part only its own lines are parsed."""
+def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash, plain: PlainRows | None = None) -> Jsonl:
+    """One pass: hash, split at LF, parse, check, note offsets; line by line where ``plain`` does not read them."""
     reading = _Reading(path, reader, faults, hasher)
     with path.open("rb", buffering=1 << 20) as file:
         stamp = stamp_of(file.fileno())
-        if part is None:
-            while line := file.readline(MAX_LINE_BYTES + 1):
-                reading.add(line, file)
-        else:
-            while lines := file.readlines(_CHUNK_BYTES):
-                own = part.own(lines, reading.index) if reading.blank is None else None
-                if own is None:
-                    for line in lines:
-                        reading.add(line, file)
-                else:
-                    reading.add_own(lines, own)
+        while plain is not None and (block := file.read(_BLOCK_BYTES)):
+            block += file.readline(MAX_LINE_BYTES)
+            ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == _LF) + (reading.at + 1)
+            is_short = len(block) <= MAX_LINE_BYTES  # so that no line of it is too long
+            found = plain.read(block, ends.size) if is_short and reading.blank is None else None
+            if found is not None:
+                reading.add_plain(block, ends, found)
+                continue
+            end = reading.at + len(block)
+            file.seek(reading.at)
+            while reading.at < end:
+                reading.add(file.readline(MAX_LINE_BYTES + 1), file)
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            reading.add(line, file)
     reading.offsets.append(reading.at)
     return Jsonl(path, reading.offsets, stamp)
 
@@ -130,11 +135,11 @@ class _Reading:
             _line_fault(self._faults, self.blank, "is blank", "remove the blank line")
             for _ in range(self.blank, index):
                 self.offsets.append(start)
-                self._reader.codes += self._reader.blank
+                self._reader.add_unread()
             self.blank = None
         self.offsets.append(start)
         if not is_read:
-            self._reader.codes += self._reader.blank
+            self._reader.add_unread()
         elif row is None:
             self._reader.add(None, index)
         else:
@@ -142,28 +147,14 @@ class _Reading:
             self._reader.add(row, index)
         self.index += 1
 
-    def add_own(self, lines: Sequence[bytes], own: Sequence[int]) -> None:
-        """Read these of the next lines, and leave the others without labels."""
-        self._hasher.update(b"".join(lines))
-        ends = [*accumulate(map(len, lines), initial=self.at)]
-        self.at = ends.pop()
-        self.offsets.extend(ends)
-        first, reader = self.index, self._reader
-        n_read = 0
-        for at in own:
-            reader.codes += reader.blank * (at - n_read)
-            n_read = at + 1
-            line = lines[at]
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                _json_fault(self._faults, first + at, line, error)
-                reader.codes += reader.blank
-                continue
-            _check_keys(self._faults, first + at, line, row)
-            reader.add(row, first + at)
-        reader.codes += reader.blank * (len(lines) - n_read)
-        self.index += len(lines)
+    def add_plain(self, block: bytes, ends: NDArray[np.int64], found: Plain) -> None:
+        """Take lines that were read together."""
+        self._hasher.update(block)
+        self.offsets.append(self.at)
+        self.offsets.frombytes(ends[:-1].tobytes())
+        self._reader.add_plain(found, self.index)
+        self.at += len(block)
+        self.index += ends.size
 
 
 def _check_keys(faults: Faults, index: int, line: bytes, row: Any) -> None:
@@ -219,7 +210,7 @@ def repeated_key(line: bytes, row: Any) -> str | None:
 
     Counting ``":`` is a fast test that is only trusted when it agrees with the number of keys that were read.
     """
-    if line.count(b'":') == _n_keys(row):
+    if line.count(b'":') == n_keys_in(row):
         return None
     repeated: list[str] = []
 
@@ -229,16 +220,3 @@ def repeated_key(line: bytes, row: Any) -> str | None:
 
     json.loads(line, object_pairs_hook=note, parse_int=str, parse_float=str)
     return repeated[0] if repeated else None
-
-
-def _n_keys(value: Any) -> int:
-    parts: Collection[Any]
-    if type(value) is dict:
-        parts, n_keys = value.values(), len(value)
-    elif type(value) is list:
-        parts, n_keys = value, 0
-    else:
-        return 0
-    if _HOLDERS.isdisjoint(map(type, parts)):
-        return n_keys
-    return n_keys + sum(_n_keys(part) for part in parts if type(part) is dict or type(part) is list)

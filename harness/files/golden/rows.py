@@ -18,6 +18,7 @@ from typing import Any
 from harness.files.golden.faults import Faults, label_field
 from harness.files.golden.fields import MISSING, Fields, Row, slice_values
 from harness.files.golden.modalities import modality_faults, names_beside, undeclared
+from harness.files.golden.plain import Plain
 from harness.files.golden.values import ABSENT, NULL, UNKNOWN, LabelValues, folded, yaml_key
 from harness.files.pictures import leaves_folder, named_in
 from harness.files.text import joined, quoted, shortened
@@ -41,7 +42,7 @@ class RowReader:
         self.file_labels = self.fields.file_labels
         self.blank = bytes([ABSENT]) * len(self.file_labels)
         self.codes = bytearray()
-        self.ids: dict[str, int] = {}
+        self.ids: list[str | None] = []
         self.must_catch: set[int] = set()
         self.pictures: list[str] = []
         self._beside_modalities = names_beside(card)
@@ -59,13 +60,13 @@ class RowReader:
         """Check one row, note its id and append its label codes."""
         if type(row) is not dict:
             self._fault(index, None, f"is {quoted(row)}", "one JSON object per line", "write {...} on each line")
-            self.codes += self.blank
+            self.add_unread()
             return
         get = self.fields
         if not get.known.issuperset(row):
             self.faults.add_unknown_fields(index, row, get.known)
         if self._has_row_ids:
-            self.ids[str(index + 1)] = index
+            self.ids.append(str(index + 1))
         else:
             self._add_id(get.id(row), index)
         images = get.images(row)
@@ -83,6 +84,26 @@ class RowReader:
         else:
             self.codes += self._listed_codes(labels, index)
         self._check_rest(row, index)
+
+    def add_unread(self) -> None:
+        """A row with nothing in it that could be read: a fault."""
+        self.ids.append(None)
+        self.codes += self.blank
+
+    def add_plain(self, rows: Plain, index: int) -> None:
+        """Take rows that were checked together, from ``index`` on."""
+        self.codes += rows.codes
+        n = len(rows.codes) // len(self.file_labels)
+        self.ids += map(str, range(index + 1, index + 1 + n)) if self._has_row_ids else rows.ids
+
+    def check_ids(self) -> None:
+        """Once all rows are there: no id may be given twice."""
+        if len({*self.ids}) == len(self.ids):
+            return
+        seen: dict[str, int] = {}
+        for index, item_id in enumerate(self.ids):
+            if item_id is not None and (first := seen.setdefault(item_id, index)) != index:
+                self._duplicate_id(item_id, first, index)
 
     # ------------------------------------------------------------------------------------------------------- labels
 
@@ -178,8 +199,8 @@ class RowReader:
             item_id = str(item_id)
         if type(item_id) is not str or not item_id or not item_id.isprintable():
             self._bad_id(item_id, index)
-        elif (first := self.ids.setdefault(item_id, index)) != index:
-            self._duplicate_id(item_id, first, index)
+            item_id = None
+        self.ids.append(item_id)
 
     def _bad_id(self, item_id: Any, index: int) -> None:
         hint = "give the row an id, or write 'id: row' in the card to number the rows"

@@ -27,7 +27,7 @@ from harness.files.golden.ids import Ids
 from harness.files.golden.items import ItemBuilder
 from harness.files.golden.json_array import is_json_array, read_json_array
 from harness.files.golden.jsonl import read_jsonl
-from harness.files.golden.parts import Owns, Part
+from harness.files.golden.plain import PlainRows
 from harness.files.golden.propose import resave_hint
 from harness.files.golden.rows import RowReader
 from harness.files.golden.values import ABSENT, UNKNOWN
@@ -105,9 +105,7 @@ class GoldenSet:
         return self._ids.index[item_id]
 
 
-def load_golden(
-    card_path: str | Path, policy: Policy | None, *, cache_dir: Path | None = None, owns: Owns | None = None
-) -> GoldenSet:
+def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path | None = None) -> GoldenSet:
     """Read a card and check every row of its items.
 
     Args:
@@ -115,8 +113,6 @@ def load_golden(
         policy: The policy the labels are judged under. None leaves categories unchecked and implies no parents.
         cache_dir: Where tables (Parquet, hub) keep their memory-mapped form, and pictures their digests; the
             user's cache folder by default.
-        owns: Which items are asked for, by their ids, where it is a part: others may be left unchecked and without
-            labels. Ids and hash are those of the whole set.
     """
     path = Path(card_path)
     document, card = read_card(path, policy)
@@ -124,10 +120,11 @@ def load_golden(
     hasher = hashlib.sha256(identity_of(card))
     items_path = items_path_of(document, card)
     is_text = items_path is not None and items_path.suffix in TEXT_TABLES
-    source, reader = _read(card, document, items_path, hasher, cache_dir, is_text=is_text, owns=owns)
+    source, reader = _read(card, document, items_path, hasher, cache_dir, is_text=is_text)
     n_rows = len(reader.codes) // len(reader.file_labels)
     labels, n_implied = _resolve(card, policy, categories, reader, n_rows)
     _check_must_catch(card, reader, labels)
+    reader.check_ids()
     reader.faults.raise_all()
     if n_rows == 0:
         raise FileError(
@@ -148,7 +145,7 @@ def load_golden(
         source=source,
         _builder=ItemBuilder(card, categories, is_text=is_text),
         _labels=labels,
-        _ids=Ids(reader.ids),
+        _ids=Ids(tuple(filter(None, reader.ids))),
         must_catch=frozenset(reader.must_catch),
         pictures=tuple(reader.pictures),
     )
@@ -193,7 +190,6 @@ def _read(
     cache_dir: Path | None,
     *,
     is_text: bool,
-    owns: Owns | None,
 ) -> tuple[Source, RowReader]:
     """Open the items by their kind and check every row."""
     where: Callable[[int], tuple[str, int | None]]
@@ -210,8 +206,7 @@ def _read(
         reader = RowReader(card, Faults(where, card, str(document.path)))
         if is_array:
             return read_json_array(items_path, reader, lines, hasher), reader
-        part = None if owns is None else Part(card, reader, owns)
-        return read_jsonl(items_path, reader, reader.faults, hasher, part), reader
+        return read_jsonl(items_path, reader, reader.faults, hasher, PlainRows.of(card)), reader
     source: Delimited | Table
     if items_path is not None and is_text:
         from harness.files.golden.delimited import open_delimited
