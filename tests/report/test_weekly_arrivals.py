@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from stories import Story, caught, half, read, tell_week
@@ -80,7 +81,7 @@ def test_of_two_runs_in_one_week_the_report_says_which_counts_and_why(tmp_path):
 
 
 def test_a_new_category_is_announced(tmp_path):
-    story = Story(tmp_path, {"hate": GOLD})
+    story = Story(tmp_path, {"hate": GOLD}, policy={"spam": {}})
     weeks(story, "2026-W46")
     story.gold, story.golden_version = {"hate": GOLD, "spam": GOLD}, 2
     story.run({"main": {"hate": caught(GOLD, 180), "spam": caught(GOLD, 150)}}, week="2026-W47")
@@ -96,6 +97,29 @@ def test_a_category_that_is_decided_for_the_first_time_is_announced(tmp_path):
     story.run({"main": {"hate": caught(GOLD, 180), "spam": caught(GOLD, 150)}}, week="2026-W47")
     said = "New: Spam (recall 75.0% of 200 violating items); in 2026-W46 main did not decide on it."
     tell_week(story, None, said)
+
+
+@pytest.mark.parametrize("limit", [None, 300])
+def test_a_category_new_in_the_policy_is_told_as_such_after_a_sample_too(tmp_path, limit):
+    """Nothing was said where the run before was a sample, and else that its items held no violation."""
+    story = Story(tmp_path, {"hate": GOLD})
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W46", limit=limit)
+    story.gold["spam"], story.policy_version, story.golden_version = GOLD, 2, 2
+    story.run({"main": {"hate": caught(GOLD, 180), "spam": caught(GOLD, 150)}}, week="2026-W47")
+    said = "New: Spam (recall 75.0% of 200 violating items); the policy of 2026-W46 did not hold it."
+    tell_week(story, None, said, never=("had no violating item", "did not decide"))
+
+
+def test_a_sample_may_miss_a_rare_category_without_making_it_new_or_lost(tmp_path):
+    story = Story(tmp_path, {"hate": GOLD, "spam": GOLD})
+    both = {"hate": caught(GOLD, 180), "spam": caught(GOLD, 150)}
+    story.run({"main": both}, week="2026-W45")
+    story.gold["spam"], story.golden_version = np.zeros(400, int), 2
+    story.run({"main": both}, week="2026-W46", limit=300)
+    story.gold["spam"], story.golden_version = GOLD, 3
+    story.run({"main": both}, week="2026-W47")
+    for week in ("2026-W46", "2026-W47"):
+        tell_week(story, week, never=("New: ", "CATEGORY LOST", "Removed: "))
 
 
 def test_a_category_that_the_policy_gave_up_is_told_once_and_nobody_is_asked(tmp_path):

@@ -13,9 +13,16 @@ from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CategoryRow
-from harness.report.weekly.paired import LOST, gained_between, lost_between
+from harness.report.weekly.paired import LOST, LostBy, lost_between
 from harness.report.weekly.summaries import metric
 from harness.runs import RunMeta
+
+_WHY_NEW: dict[LostBy, str] = {
+    "policy": "the policy of {} did not hold",
+    "set": "the run of {} had no violating item of",
+    "candidate": "in {} {} did not decide on",
+}
+"""What was missing in the run before -> the words for it."""
 
 
 def new_category_sentences(source: WeeklySource, rows: Sequence[CategoryRow], entries: Sequence[Entry]) -> list[str]:
@@ -24,9 +31,9 @@ def new_category_sentences(source: WeeklySource, rows: Sequence[CategoryRow], en
         return []
     week, before = source.previous
     back = {one.category for one in entries if one.metric == LOST and one.closed == source.week}
-    gained = gained_between(before, source.run, source.candidate)
+    gained = lost_between(source.run, before, source.candidate)
     found = []
-    for by, why in (("set", "the run of {} had no violating item of"), ("candidate", "in {} {} did not decide on")):
+    for by, why in _WHY_NEW.items():
         names = [
             f"{row.name} (recall {numbers.share(row.results['recall'].value)} of "
             f"{plural(row.n_violating, 'violating item')})"

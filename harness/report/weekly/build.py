@@ -24,7 +24,7 @@ from harness.report.weekly.candidates import (
     runs_read,
     version_marks,
 )
-from harness.report.weekly.causes import cause_between, causes_of, headline_of, shown_of
+from harness.report.weekly.causes import cause_between, causes_of, shown_of
 from harness.report.weekly.changes import OWN_KINDS, golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
@@ -42,6 +42,7 @@ from harness.report.weekly.data import (
 )
 from harness.report.weekly.engineering import engineering_of
 from harness.report.weekly.findings import still_open, week_findings, week_screen
+from harness.report.weekly.headline import headline_of
 from harness.report.weekly.health import contradicted, gold_rows
 from harness.report.weekly.items import AskItems, example_of, item_rows
 from harness.report.weekly.ledger import ledger_of, names_of, remembered_series

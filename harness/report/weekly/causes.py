@@ -1,7 +1,6 @@
-"""Why the figures moved, and the headline that says it.
+"""Why the figures moved.
 
-Decides which evidence counts (changed inputs, the frozen control, labels) and the order in which it is told; the
-wording is in ``sentences``.
+Decides which evidence counts (changed inputs, the frozen control, labels); the wording is in ``sentences``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.gating.findings import Cause, Finding
+from harness.gating.findings import Cause
 from harness.gating.findings.causes import (
     CauseEvidence,
     ControlEvidence,
@@ -21,25 +20,16 @@ from harness.gating.findings.causes import (
     models_of,
     same_models,
 )
-from harness.gating.findings.memory import Entry
 from harness.measure.decisions import decisions, outcome_code
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import enumerated
 from harness.report.weekly import sentences
-from harness.report.weekly.arrivals import new_category_sentences, removed_category_sentences, replaced_sentences
 from harness.report.weekly.candidates import version_marks
 from harness.report.weekly.changes import OWN_KINDS
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, LabelSplit, Movement, Series
-from harness.report.weekly.findings import MOST_OPEN, production_told
-from harness.report.weekly.ledger import names_of, remembered_series
-from harness.report.weekly.operating import operating_sentences
-from harness.report.weekly.operating_data import OperatingRow
-from harness.report.weekly.production import Production
+from harness.report.weekly.data import METRIC_NAMES, Change, LabelSplit, Movement, Series
+from harness.report.weekly.ledger import remembered_series
 from harness.report.weekly.series import series_of
-from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
-from harness.report.weekly.weeks import weeks_between
 
 
 def candidate_series(source: WeeklySource, candidate: str) -> tuple[Series, ...]:
@@ -153,76 +143,3 @@ def _control_evidence(source: WeeklySource, movements: Sequence[Movement]) -> Co
         moved=tuple(moved),
         identical=identical,
     )
-
-
-def headline_of(
-    source: WeeklySource,
-    rows: tuple[CategoryRow, ...],
-    movements: tuple[Movement, ...],
-    causes: tuple[str, ...],
-    findings: tuple[Finding, ...],
-    previous_week: str | None,
-    is_comparable: bool,
-    entries: tuple[Entry, ...],
-    production: Production | None = None,
-    operating: Sequence[OperatingRow] = (),
-) -> tuple[str, ...]:
-    """The report in a few sentences: silence, harm, gains, why, what stayed, and how the targets stand."""
-    told = [
-        one for one in findings if one.kind in ("invalid", "open") or (one.kind == "harm" and _is_apart(one, movements))
-    ]
-    falls = [one.sentence for one in movements if not one.is_better]
-    rises = [one.sentence for one in movements if one.is_better]
-    found = [finding_sentence(one) for one in told if one.kind == "invalid"]
-    found += lost_sentences(told)
-    found += removed_category_sentences(source, names_of(source))
-    silent = [one for one in told if one.kind == "open" and is_silence(one)]
-    found += [finding_sentence(one) for one in silent[:MOST_OPEN]]
-    has_moved = bool(movements) or any(one.kind == "harm" for one in told)
-    found += missing_runs(source, previous_week, has_moved=has_moved)
-    found += [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
-    found += falls[: sentences.TOLD]
-    still = [one for one in told if one.kind == "open" and not is_silence(one)]
-    found += [finding_sentence(one) for one in still[:MOST_OPEN]]
-    remembered = sentences.ledger_sentences(entries, source.week, names_of(source))
-    found += remembered[:MOST_OPEN]
-    found += [finding_sentence(one) for one in [one for one in told if _is_here(one)][:MOST_OPEN]]
-    there = production_told(findings)
-    found += [finding_sentence(one) for one in there[:MOST_OPEN]]
-    found.append(sentences.production_sentence(rows))
-    found += rises[: max(1, sentences.TOLD - len(falls))]
-    found += sentences.other_baseline(source) + sentences.production_gap(production)
-    if not movements:
-        has_other = bool(told or remembered or there)
-        last = None if source.last_ever is None else (source.last_ever, weeks_between(source.last_ever, source.week))
-        found.append(sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source), last))
-    found += new_category_sentences(source, rows, entries) + replaced_sentences(source)
-    found += causes[:3] if not is_comparable else causes[:1]
-    if movements and is_comparable:
-        n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
-        if n_quiet > 0:
-            others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
-            found.append(f"The other {others} stayed within what chance explains.")
-    found += operating_sentences(operating)
-    found.append(sentences.targets_sentence(source.week, source.candidate, rows))
-    return tuple(one for one in found if one)
-
-
-def _is_here(one: Finding) -> bool:
-    """Whether it is harm of the candidate, and not of production."""
-    return one.kind == "harm" and one.fact != "production" and not is_silence(one)
-
-
-def _first_of(source: WeeklySource) -> str | None:
-    """The candidate, where others ran in weeks before."""
-    return source.candidate if len(source.by_week) > 1 else None
-
-
-def _is_apart(one: Finding, movements: Sequence[Movement]) -> bool:
-    """Whether no movement or target sentence says it already; a slice of what falls as a whole is told below."""
-    if one.fact == "target_missed":
-        return False
-    moved = {(m.category, m.metric) for m in movements if not m.is_better}
-    if one.slice is not None and one.category is None:
-        return {"fpr": "precision"}.get(str(one.metric), one.metric) not in {metric for _, metric in moved}
-    return (one.category, {"fpr": "precision"}.get(str(one.metric), one.metric)) not in moved

@@ -135,7 +135,7 @@ LostBy = Literal["candidate", "set", "policy"]
 
 
 def lost_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
-    """Categories that were measured and are no longer, and who dropped them."""
+    """Categories measured before and no longer, and who dropped them; with the runs swapped, those that are new."""
     was, now = _measured(before, candidate), _measured(run, candidate)
     decides = any(is_decided for _, is_decided in now.values())
     found: dict[str, LostBy] = {}
@@ -148,22 +148,6 @@ def lost_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
         elif not has_items and not run.meta.is_sample:  # a sample may miss a rare category by chance
             found[category] = "set"
         elif has_items and not is_decided and decides:
-            found[category] = "candidate"
-    return found
-
-
-def gained_between(before: Run, run: Run, candidate: str) -> dict[str, LostBy]:
-    """Categories that are measured and were not, and what was missing: a decision of the candidate, or the items."""
-    was, now = _measured(before, candidate), _measured(run, candidate)
-    decided = any(is_decided for _, is_decided in was.values())
-    found: dict[str, LostBy] = {}
-    for category, (has_items, is_decided) in now.items():
-        had_items, was_decided = was.get(category, (False, False))
-        if not (has_items and is_decided) or (had_items and was_decided):
-            continue
-        if not had_items and not before.meta.is_sample:  # a sample may miss a rare category by chance
-            found[category] = "set"
-        elif had_items and decided:
             found[category] = "candidate"
     return found
 

@@ -12,7 +12,7 @@ from harness.gating.findings import Cause, Finding
 from harness.gating.findings.memory import BETTER_LOWER, Entry, Slide
 from harness.gating.findings.stored import NEWLY
 from harness.report.parts import numbers
-from harness.report.parts.finding_words import NEWLY_WORDS
+from harness.report.parts.finding_words import NEWLY_WORDS, metric_words, place
 from harness.report.parts.masking import shorten
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
@@ -27,6 +27,8 @@ MOST_REASON = 140
 """Characters of a reason in the headline; the ledger has all of it."""
 TOLD = 3
 """Movements and categories named in the headline; the rest is counted."""
+MISSED_TOLD = 2
+"""Missed targets named in its first sentence."""
 
 
 def weeks_phrase(weeks: Sequence[str]) -> str:
@@ -222,25 +224,47 @@ def cause_sentence(cause: Cause, since: str) -> str:
     return " ".join(parts)
 
 
-def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, str]) -> list[str]:
+def ledger_sentences(entries: Sequence[Entry], week: str, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Falls that somebody answers for, and those that this week repaired; open ones are findings, told elsewhere."""
-    found = []
+    acknowledged, repaired = [], []
     for one in entries:
         figure, is_rise = entry_figure(one, names), one.metric in BETTER_LOWER
         if one.closed is None and one.acknowledged is not None:
             how = f"{'rose' if is_rise else 'fell'} in" if one.slid_since is None else f"slid from {one.slid_since} to"
-            found.append(
+            acknowledged.append(
                 f"{figure} {how} {one.since}, from {entry_value(one, one.before)} "
                 f"to {entry_value(one, one.then.value)}, and is not repaired ({entry_value(one, one.now.value)} now); "
                 f"{one.acknowledged.by} answers for it: {shorten(one.acknowledged.reason, MOST_REASON).rstrip('.')}."
             )
         elif one.closed == week and not one.is_given_up:
             fallen, fall = ("risen", "rise") if is_rise else ("fallen", "fall")
-            found.append(
+            repaired.append(
                 f"{figure}, {fallen} in {one.since}, is repaired: {entry_value(one, one.now.value)} now, "
                 f"{entry_value(one, one.before)} before the {fall}."
             )
-    return found
+    return acknowledged, repaired
+
+
+def missed_clause(findings: Sequence[Finding]) -> str:
+    """Missed targets as a clause, the most severe first: ``2 targets are missed: recall of ...``; empty without any."""
+    missed = [one for one in findings if one.fact == "target_missed"]
+    if not missed:
+        return ""
+    told = []
+    for one in missed:
+        value = "" if one.after is None else f"{numbers.share(one.after.value)}, "
+        told.append(
+            f"{metric_words(str(one.metric))} of {place(one)} ({value}target {numbers.share(one.evidence.target, 0)})"
+        )
+    are = "is" if len(missed) == 1 else "are"
+    return f"{plural(len(missed), 'target')} {are} missed: {enumerated(told, MISSED_TOLD)}"
+
+
+def rose_clause(rises: Sequence[Movement]) -> str:
+    """What rose, in a few words: ``Recall of Hate and precision of Spam rose``."""
+    if len(rises) > TOLD:
+        return f"{numbers.count(len(rises))} figures rose"
+    return f"{capital(enumerated([f'{METRIC_NAMES[one.metric].lower()} of {one.name}' for one in rises]))} rose"
 
 
 def production_sentence(rows: Sequence[CategoryRow]) -> str:
@@ -305,9 +329,11 @@ def verdict_word(
     moved = {(one.metric, one.is_better) for one in movements}
     if ("recall", False) in moved:
         return "MORE HARM MISSED", "bad"
-    if ("precision", False) in moved:
-        return ("MORE CAUGHT, LESS PRECISE", "open") if ("recall", True) in moved else ("LESS PRECISE", "bad")
     apart = [one for one in findings if one.kind in ("harm", "open") and one.fact != "target_missed"]
+    if ("precision", False) in moved:
+        misses_more = any(one.metric == "recall" or one.fact == "must_catch" for one in apart)
+        is_trade = ("recall", True) in moved and not misses_more
+        return ("MORE CAUGHT, LESS PRECISE", "open") if is_trade else ("LESS PRECISE", "bad")
     still = [one for one in apart if one.kind == "open"]
     if still and all(one.fact == "production" for one in apart):
         return ("BETTER, NOT" if moved else "NOT") + " REPAIRED IN PRODUCTION", "open"
@@ -316,8 +342,10 @@ def verdict_word(
         if moved:
             return f"BETTER, NOT REPAIRED{in_places}", "open"
         return f"NOT REPAIRED{in_places}", "open" if in_places else "bad"
+    facts = {one.fact for one in apart}
+    if "must_catch" in facts:
+        return ("BETTER, " if moved else "") + "MUST-CATCH ITEMS MISSED", "bad"
     if apart:
-        facts = {one.fact for one in apart}
         word = _WORDS.get(next(iter(facts)), "WORSE IN PLACES") if len(facts) == 1 else "WORSE IN PLACES"
         return (f"BETTER, {word}" if moved else word), "open"
     if any(one.closed is None and one.acknowledged is not None for one in entries):
@@ -328,7 +356,7 @@ def verdict_word(
         word = "FIRST WEEK" if last_ever is None else f"FIRST WEEK SINCE {last_ever}"
         return (f"{word}, BELOW TARGET", "open") if n_missed else (word, "neutral")
     if not is_comparable:
-        return "NEW LABELS", "open"
+        return "NEW LABELS, BELOW TARGET" if n_missed else "NEW LABELS", "open"
     return ("STEADY, BELOW TARGET", "open") if n_missed else ("STEADY", "good")
 
 

@@ -1,0 +1,115 @@
+"""The headline: the week in a few sentences, the first of which stands in bold.
+
+Decides their order: silence, harm, what somebody answers for, gains, why, what stayed, and how the targets stand. No
+gain and no quiet week is told in bold while a target is missed or anything fell: the first sentence names it. The
+wording is in ``sentences``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.gating.findings import Finding
+from harness.gating.findings.memory import Entry
+from harness.report.parts.finding_words import finding_sentence
+from harness.report.parts.words import capital
+from harness.report.weekly import sentences
+from harness.report.weekly.arrivals import new_category_sentences, removed_category_sentences, replaced_sentences
+from harness.report.weekly.collect import WeeklySource
+from harness.report.weekly.data import CategoryRow, Movement
+from harness.report.weekly.findings import MOST_OPEN, production_told
+from harness.report.weekly.ledger import names_of
+from harness.report.weekly.operating import operating_sentences
+from harness.report.weekly.operating_data import OperatingRow
+from harness.report.weekly.production import Production
+from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
+from harness.report.weekly.weeks import weeks_between
+
+
+def headline_of(
+    source: WeeklySource,
+    rows: tuple[CategoryRow, ...],
+    movements: tuple[Movement, ...],
+    causes: tuple[str, ...],
+    findings: tuple[Finding, ...],
+    previous_week: str | None,
+    is_comparable: bool,
+    entries: tuple[Entry, ...],
+    production: Production | None = None,
+    operating: Sequence[OperatingRow] = (),
+) -> tuple[str, ...]:
+    """The report in a few sentences."""
+    names = names_of(source)
+    told = [
+        one for one in findings if one.kind in ("invalid", "open") or (one.kind == "harm" and _is_apart(one, movements))
+    ]
+    there = production_told(findings)
+    n_worse_there = sum(one.kind == "harm" for one in there)
+    acknowledged, repaired = sentences.ledger_sentences(entries, source.week, names)
+    rises = [one for one in movements if one.is_better]
+    falls = [one.sentence for one in movements if not one.is_better]
+    summary = [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
+
+    silent = _told(one for one in told if one.kind == "invalid") + lost_sentences(told)
+    silent += _told([one for one in told if one.kind == "open" and is_silence(one)][:MOST_OPEN])
+    has_moved = bool(movements) or any(one.kind == "harm" for one in told)
+    absent = missing_runs(source, previous_week, has_moved=has_moved)
+    harm = [*summary, *falls[: sentences.TOLD]] if falls else []
+    harm += _told([one for one in told if one.kind == "open" and not is_silence(one)][:MOST_OPEN])
+    harm += _told([one for one in told if _is_here(one)][:MOST_OPEN]) + _told(there[: min(n_worse_there, MOST_OPEN)])
+    good = removed_category_sentences(source, names) + repaired[:MOST_OPEN] + _told(there[n_worse_there:MOST_OPEN])
+    good += [] if falls else summary
+    good += [one.sentence for one in rises[: max(1, sentences.TOLD - len(falls))]]
+
+    quiet, has_other = "", bool(told or acknowledged or repaired or there)
+    if not movements:
+        last = None if source.last_ever is None else (source.last_ever, weeks_between(source.last_ever, source.week))
+        quiet = sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source), last)
+    missed = "" if silent or harm else sentences.missed_clause(findings)
+    lead = []
+    if missed and absent:
+        absent[0] = f"{absent[0].removesuffix('.')}; {missed}."
+    elif missed and rises:
+        lead = [f"{sentences.rose_clause(rises)}, yet {missed}."]
+    elif missed and quiet and not has_other:
+        lead = [f"{quiet.removesuffix('.')}{'; ' if previous_week is None else ', yet '}{missed}."]
+        quiet = ""
+    elif missed:
+        lead = [f"{capital(missed)}."]
+
+    found = [*lead, *silent, *absent, *harm, *acknowledged[:MOST_OPEN], sentences.production_sentence(rows), *good]
+    found += [*sentences.other_baseline(source), *sentences.production_gap(production), quiet]
+    found += new_category_sentences(source, rows, entries) + replaced_sentences(source)
+    found += causes[:3] if not is_comparable else causes[:1]
+    if movements and is_comparable:
+        n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
+        if n_quiet > 0:
+            others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
+            found.append(f"The other {others} stayed within what chance explains.")
+    found += operating_sentences(operating)
+    found.append(sentences.targets_sentence(source.week, source.candidate, rows))
+    return tuple(one for one in found if one)
+
+
+def _told(findings: Iterable[Finding]) -> list[str]:
+    return [finding_sentence(one) for one in findings]
+
+
+def _is_here(one: Finding) -> bool:
+    """Whether it is harm of the candidate, and not of production."""
+    return one.kind == "harm" and one.fact != "production" and not is_silence(one)
+
+
+def _first_of(source: WeeklySource) -> str | None:
+    """The candidate, where others ran in weeks before."""
+    return source.candidate if len(source.by_week) > 1 else None
+
+
+def _is_apart(one: Finding, movements: Sequence[Movement]) -> bool:
+    """Whether no movement or target sentence says it already; a slice of what falls as a whole is told below."""
+    if one.fact == "target_missed":
+        return False
+    moved = {(m.category, m.metric) for m in movements if not m.is_better}
+    if one.slice is not None and one.category is None:
+        return {"fpr": "precision"}.get(str(one.metric), one.metric) not in {metric for _, metric in moved}
+    return (one.category, {"fpr": "precision"}.get(str(one.metric), one.metric)) not in moved
