@@ -63,7 +63,7 @@ def _turn(watch: Watch) -> None:
 def show_turn(turn: Turn, seconds: float, now: datetime) -> None:
     """Print what was saved, what the run came to, and what moved."""
     from harness.report.parts import numbers
-    from harness.report.parts.tables import to_terminal
+    from harness.report.parts.tables import to_terminal, with_names
 
     summary = turn.summary
     saved = ", ".join(path.name for path in turn.saved[:3]) + (" saved: " if turn.saved else "")
@@ -76,7 +76,7 @@ def show_turn(turn: Turn, seconds: float, now: datetime) -> None:
     for line in useless_lines(summary):
         click.echo(line)
     for one in turn.moved:
-        click.echo(to_terminal(_table(one, turn.categories)))
+        click.echo(to_terminal(with_names(_table(one, tuple(turn.names)), turn.names)))
         for line in _flips(one):
             click.echo(line)
     if turn.saved and not turn.moved:

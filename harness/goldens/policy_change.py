@@ -29,8 +29,10 @@ class CategoryChange:
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
 
-    def __str__(self) -> str:
-        return f"{self.category}: {', '.join(self.fields)} changed" if self.fields else f"{self.category}: {self.kind}"
+    def told(self, names: Mapping[str, str]) -> str:
+        """The change in a line, the category by its name."""
+        name = names.get(self.category, self.category)
+        return f"{name}: {', '.join(self.fields)} changed" if self.fields else f"{name}: {self.kind}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data of ``harness golden stale --json``."""

@@ -54,11 +54,11 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run of a watch: what was saved, what the run came to, what moved, and who stayed as they were."""
+    """One run of a watch: what was saved, what the run came to, how categories are called, what moved, who stayed."""
 
     saved: Sequence[Path]
     summary: RunSummary
-    categories: Sequence[str]
+    names: Mapping[str, str]
     moved: Sequence[Moved]
     unchanged: Sequence[str]
     is_dev: bool
@@ -126,7 +126,7 @@ class Watch:
             if summary.status != "incomplete":
                 self._last[name] = (run, made_of)
         self._is_broken = False
-        return Turn(saved, summary, run.categories, moved, unchanged, is_dev)
+        return Turn(saved, summary, run.meta.policy.names_of(run.categories), moved, unchanged, is_dev)
 
     def wait(self) -> Iterator[None]:
         """Come back whenever something was saved; ends with KeyboardInterrupt."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
@@ -52,6 +53,12 @@ class Category:
     target: Target | None = None
 
 
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Category -> name for readers; two of one name keep their ids beside it."""
+    n_alike = Counter(names.values())
+    return {one: name if n_alike[name] == 1 else f"{name} ({one})" for one, name in names.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A versioned set of categories with crosswalks from other taxonomies."""
@@ -67,6 +74,11 @@ class Policy:
     def category_ids(self) -> tuple[str, ...]:
         """Ids in the order of the file."""
         return tuple(category.id for category in self.categories)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Category -> its name, for readers."""
+        return told_apart({category.id: category.name for category in self.categories})
 
     def category(self, category_id: str) -> Category:
         """The category with this id; KeyError when there is none."""

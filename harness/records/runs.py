@@ -5,7 +5,6 @@ Decides names, types and what an absent field means. How the file is read and wr
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from harness.records.answers import NOT_ASKED
 from harness.records.base import OnFailure, RunStatus, Severity
 from harness.records.evals import CandidateSpec, Eval
-from harness.records.policy import Prevalence, Target
+from harness.records.policy import Prevalence, Target, told_apart
 
 FORMAT = 1
 
@@ -114,9 +113,7 @@ class PolicyFacts:
 
     def names_of(self, categories: Iterable[str]) -> dict[str, str]:
         """Category -> name for readers; two of one name keep their ids beside it."""
-        names = {one: self.category_name(one) for one in categories}
-        n_alike = Counter(names.values())
-        return {one: name if n_alike[name] == 1 else f"{name} ({one})" for one, name in names.items()}
+        return told_apart({one: self.category_name(one) for one in categories})
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ def test_only_what_touches_a_label_makes_it_stale(tmp_path):
     path = write_policy(tmp_path, 3, "Attacks people or groups.")
     queue = tmp_path / "queue.csv"
     result = CliRunner().invoke(main, ["golden", "stale", str(card), "--new-policy", str(path), "--queue", str(queue)])
-    assert "hate: definition changed" in result.output
+    assert "Hate: definition changed" in result.output
     assert "12 labels may be stale" in result.output
     lines = queue.read_text().splitlines()
     assert lines[1].startswith("i1,hate")

@@ -93,7 +93,7 @@ def test_the_command_shows_both_and_refuses_rules_of_another_policy(tmp_path):
         main, ["rules", "test", str(tmp_path / "new.yaml"), *options, "--against", str(tmp_path / "r.yaml")]
     )
     assert shown.exit_code == 0, shown.output
-    assert "spam, newly missed: 1" in shown.output
+    assert "S, newly missed: 1" in shown.output
     assert "casino -> no rule: 1 (i2)" in shown.output
     told = CliRunner().invoke(main, ["rules", "test", str(tmp_path / "r.yaml"), *options, "--json"])
     assert json.loads(told.output)["rules"]["never"]["state"] == "dead"

@@ -208,3 +208,15 @@ def test_sentences_are_folded_between_words_on_a_screen_and_never_within_an_inte
     first = next(at for at, line in enumerate(lines) if line.startswith("  - "))
     assert lines[first + 1].startswith("    ")
     assert lines[1] == ""
+
+
+def test_long_words_of_a_cell_end_behind_a_joint():
+    """Ids of rules and functionalities were broken anywhere: "harassment-insults-europ" and "ean"."""
+    row = ("harassment-insults-european", "figurative_or_fiction_or_quoted", "12")
+    lines = to_terminal(Table("", ("Rule", "What else", "n"), (row,), (), frozenset({"n"})), 40).splitlines()
+    assert max(map(cell_len, lines)) <= 40
+    assert [line.split() for line in lines[2:]] == [
+        ["harassment-insults-", "figurative_or_", "12"],
+        ["european", "fiction_or_"],
+        ["quoted"],
+    ]

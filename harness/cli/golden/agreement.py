@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.golden.options import card_argument, load_with_policy, policy_option
+from harness.cli.golden.options import card_argument, load_with_policy, names_in, policy_option
 from harness.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def command(
     from harness.goldens import agreement
     from harness.goldens.reviewers import write_reviewers
 
-    golden, _ = load_with_policy(card_path, policy_path)
+    golden, policy = load_with_policy(card_path, policy_path)
+    called = names_in(policy)
     votes = agreement.read_votes(golden)
     if (with_annotators or with_teams or with_latent or reviewers_dir or pair) and not votes.are_named:
         raise HarnessError(
@@ -105,7 +106,7 @@ def command(
             result["reviewers"] = {name: {"path": path.as_posix(), "n_items": n} for name, (path, n) in written.items()}
         print_json(result)
         return
-    from harness.report.parts.tables import render
+    from harness.report.parts import tables as drawn
 
     tables = [_category_table(found, pair, names if with_names else None), _ceiling_table(found)]
     tables += [_slice_table(name, values) for name, values in slices.items()]
@@ -113,9 +114,9 @@ def command(
         tables.append(_annotator_table("Annotators against the majority of the others", rows, names))
     if teams:
         tables.append(_annotator_table("Teams against the majority of the other teams", teams, {}))
-    click.echo(render(tables, "terminal"))
-    _say_disputed(votes, found)
-    left_out = [name for name in golden.categories if name not in found]
+    click.echo(drawn.render([drawn.with_names(one, called) for one in tables], "terminal"))
+    _say_disputed(votes, found, called)
+    left_out = [called.get(name, name) for name in golden.categories if name not in found]
     if left_out:
         click.echo(f"Not voted on: {', '.join(left_out)}")
     if written:
@@ -210,12 +211,12 @@ def _annotator_table(title: str, rows: Sequence[AnnotatorRow], names: Mapping[st
     return Table(title, tuple(columns), tuple(cells), (), frozenset(columns[2:]))
 
 
-def _say_disputed(votes: Votes, found: Mapping[str, CategoryAgreement]) -> None:
+def _say_disputed(votes: Votes, found: Mapping[str, CategoryAgreement], called: Mapping[str, str]) -> None:
     for name, one in found.items():
         for what, ids in (("gold against the majority", one.against_gold), ("disputed", one.disputed)):
             if ids:
                 more = ", ..." if len(ids) > _SHOWN_IDS else ""
-                click.echo(f"{name}, {what} ({len(ids):,}): {', '.join(ids[:_SHOWN_IDS])}{more}")
+                click.echo(f"{called.get(name, name)}, {what} ({len(ids):,}): {', '.join(ids[:_SHOWN_IDS])}{more}")
 
 
 def _plain(row: AnnotatorRow, names: Mapping[str, str]) -> dict[str, Any]:

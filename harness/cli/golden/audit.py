@@ -68,14 +68,14 @@ def command(
     """
     if out_path is not None and out_path.suffix not in OUTPUTS:
         raise click.BadParameter(f"'{out_path}' ends in none of {', '.join(OUTPUTS)}.", param_hint="--out")
-    from harness.cli.golden.options import load_with_policy
+    from harness.cli.golden.options import load_with_policy, names_in
     from harness.cli.options import find_run
     from harness.errors import HarnessError
     from harness.files.permissions import no_more_readable_than
     from harness.goldens import audit as module
     from harness.goldens.queues import read_queue, write_queue
 
-    golden, _ = load_with_policy(card_path, policy_path)
+    golden, policy = load_with_policy(card_path, policy_path)
     runs = [find_run(runs_dir, name) for name in run_names]
     if trial is not None:
         others = module.gather(golden, runs, uses_text=False, seed=seed)
@@ -104,7 +104,7 @@ def command(
                     "models": list(evidence.names), "suspicious": [one.as_dict() for one in chosen]})  # fmt: skip
         return
     from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, to_terminal
+    from harness.report.parts.tables import Table, to_terminal, with_names
 
     n_suspicious = sum(one.is_suspicious for one in found)
     judges = ", ".join(evidence.names) or "none"
@@ -115,7 +115,8 @@ def command(
     if rows:
         title = f"The first {len(rows)}" if len(chosen) > len(rows) else "All of them"
         notes = ("Quality: mean probability that the models give to the label; 1 is no doubt.",)
-        click.echo(to_terminal(Table(title, ("Item", "Category", "Label", "Quality", "Why"), rows, notes)))
+        table = Table(title, ("Item", "Category", "Label", "Quality", "Why"), rows, notes)
+        click.echo(to_terminal(with_names(table, names_in(policy))))
     if out_path is not None:
         click.echo(f"{len(chosen):,} labels: {out_path}")
         if out_path.suffix == ".csv":

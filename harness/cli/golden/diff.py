@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def command(
     Example:
       harness golden diff golden_sets/community_v1.yaml golden_sets/community_v2.yaml
     """
-    from harness.cli.golden.options import load_with_policy
+    from harness.cli.golden.options import load_with_policy, names_in
     from harness.goldens.diff import diff_sets, score_moves
     from harness.goldens.published import changed_since_published
 
@@ -52,12 +53,12 @@ def command(
     if as_json:
         print_json(found.as_dict())
         return
-    _show(found, None if shows_all else MOST_ROWS)
+    _show(found, None if shows_all else MOST_ROWS, {**names_in(old_policy), **names_in(new_policy)})
 
 
-def _show(found: SetDiff, most: int | None) -> None:
+def _show(found: SetDiff, most: int | None, called: Mapping[str, str]) -> None:
     from harness.files.text import counted, joined
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import render, with_names
 
     (old_name, old_version), (new_name, new_version) = found.old, found.new
     click.echo(
@@ -70,12 +71,12 @@ def _show(found: SetDiff, most: int | None) -> None:
             click.echo(f"{what}: {joined(names)}")
     for what, names in (("added", found.categories_added), ("removed", found.categories_removed)):
         if names:
-            click.echo(f"Categories {what}: {joined(names)}")
+            click.echo(f"Categories {what}: {joined([called.get(name, name) for name in names])}")
     for change in found.policy:
-        click.echo(f"Policy: {change}")
+        click.echo(f"Policy: {change.told(called)}")
     tables = [table for table in (_label_table(found, most), _score_table(found)) if table is not None]
     if tables:
-        click.echo("\n" + render(tables, "terminal"))
+        click.echo("\n" + render([with_names(one, called) for one in tables], "terminal"))
     for run_id, why in found.runs_left_out.items():
         click.echo(f"Run {run_id} is left out: {why}")
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
+from harness.files.golden.policies import policy_of_card
 from harness.files.text import counted
 from harness.goldens.imports.convert import meta_name
 from harness.goldens.imports.plan import Plan
 from harness.goldens.imports.write import candidate_name
 from harness.jobs.golden_import import Proposal, Result, command_of, preview
 from harness.report.parts.masking import mask
+from harness.report.parts.tables import CATEGORY, Table, to_terminal, with_names
 
 ROWS = 3
-_WIDE = 28
 
 
 def show_proposal(proposal: Proposal, *, show_text: bool) -> None:
@@ -40,15 +41,15 @@ def show_proposal(proposal: Proposal, *, show_text: bool) -> None:
 def show_columns(proposal: Proposal, *, show_text: bool) -> None:
     """A line for each column: its name, what it becomes, and its values in three rows."""
     roles = {name: role_of(name, proposal) for name in proposal.samples}
-    wide = min(30, max([len(name) for name in roles] + [6]))
-    click.echo(f"    {'column':{wide}}  {'becomes':{_WIDE}}  in the first rows")
+    rows = []
     for name, values in list(proposal.samples.items())[:60]:
         is_text = name == proposal.plan.text
         cells = [_cell(value, hide=not show_text and _is_long(value, is_text=is_text)) for value in values[:ROWS]]
-        shown, role = _printable(name)[:wide] or "(no name)", _printable(roles[name])[:_WIDE]
-        click.echo(f"    {shown:{wide}}  {role:{_WIDE}}  {' | '.join(cells)}")
-    if len(proposal.samples) > 60:
-        click.echo(f"    ... and {len(proposal.samples) - 60} more columns")
+        rows.append((name or "(no name)", roles[name], " | ".join(cells)))
+    left = len(proposal.samples) - len(rows)
+    notes = (f"... and {counted(left, 'more column')}",) if left else ()
+    columns = ("Column", "Becomes", "In the first rows")
+    click.echo(to_terminal(Table("", columns, tuple(rows), notes, whole=frozenset(columns[:1]))))
 
 
 def role_of(column: str, proposal: Proposal) -> str:
@@ -93,6 +94,15 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def _label_table(result: Result) -> Table:
+    rows = tuple(
+        (name, *(f"{counts.get(name, 0):,}" for counts in (result.account.positives, result.account.negatives)))
+        for name in result.categories
+    )
+    columns = (CATEGORY, "Violating", "Not violating")
+    return Table("", columns, rows, (), frozenset(columns[1:]))
+
+
 def show_result(result: Result) -> None:
     """What was written, where every row went, and what to do next."""
     account, places = result.account, result.places
@@ -117,9 +127,8 @@ def show_result(result: Result) -> None:
     if account.n_unlabelled:
         verb = "has" if account.n_unlabelled == 1 else "have"
         click.echo(f"    {counted(account.n_unlabelled, 'item')} {verb} no label at all: kept, and not scored")
-    click.echo("\n    category                        violates   does not")
-    for name in result.categories:
-        click.echo(f"    {name[:30]:30} {account.positives.get(name, 0):>9,}  {account.negatives.get(name, 0):>9,}")
+    policy = policy_of_card(places.card)
+    click.echo("\n" + to_terminal(with_names(_label_table(result), {} if policy is None else policy.value.names)))
     click.echo(f"\nWrote {places.card}\n      {places.items}")
     for path in places.decisions.values():
         click.echo(f"      {path}")

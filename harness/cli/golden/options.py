@@ -41,6 +41,11 @@ def load_with_policy(card_path: Path, policy_path: Path | None) -> tuple[GoldenS
     return load_golden(card_path, None if policy is None else policy.value), policy
 
 
+def names_in(policy: Loaded[Policy] | None) -> dict[str, str]:
+    """Category -> its name; none where no policy is at hand: tables then show what stands in the file."""
+    return {} if policy is None else policy.value.names
+
+
 def author_option(function: F) -> F:
     """``--author``: who decides or releases; written into the log, shown in no page that is shared."""
     return click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.finite import FiniteRange
-from harness.cli.golden.options import card_argument, load_with_policy, policy_option
+from harness.cli.golden.options import card_argument, load_with_policy, names_in, policy_option
 from harness.cli.options import json_option, print_json
 from harness.cli.pool_options import told
 
@@ -65,7 +65,7 @@ def command(card_path: Path, policy_path: Path | None, as_json: bool, **said: An
         raise click.UsageError("--pool and --predicted belong together: a pool, and its columns of a model's labels.")
     if said["series_path"] is not None and said["series_path"].suffix not in (".csv", ".jsonl"):
         raise click.BadParameter(f"'{said['series_path']}' ends in neither .csv nor .jsonl.", param_hint="--series")
-    golden, _ = load_with_policy(card_path, policy_path)
+    golden, policy = load_with_policy(card_path, policy_path)
     pairs = dict(_pair(one) for one in said["predicted"])
     for name in (*said["categories"], *pairs):
         if name not in golden.categories:
@@ -96,7 +96,7 @@ def command(card_path: Path, policy_path: Path | None, as_json: bool, **said: An
             }
         )
         return
-    _show(golden, sample, figures, date)
+    _show(golden, sample, figures, date, names_in(policy))
     if said["series_path"] is not None:
         click.echo(f"\nAdded {len(figures)} lines to {said['series_path']}")
 
@@ -141,10 +141,10 @@ def _population(golden: GoldenSet) -> int | None:
     return population if isinstance(population, int) else None
 
 
-def _show(golden: GoldenSet, sample: Labelled, figures: list[Figure], date: str) -> None:
+def _show(golden: GoldenSet, sample: Labelled, figures: list[Figure], date: str, called: dict[str, str]) -> None:
     from harness.goldens.prevalence import FIGURES, policy_line, unlabelled_notes
     from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, to_terminal
+    from harness.report.parts.tables import Table, to_terminal, with_names
 
     population = _population(golden)
     of = "" if population is None else f", drawn from {population:,}"
@@ -167,7 +167,8 @@ def _show(golden: GoldenSet, sample: Labelled, figures: list[Figure], date: str)
             )
             for one in chosen
         )
-        click.echo(to_terminal(Table(f"{name}: {meaning}", columns, rows, (), frozenset(columns[3:5]))) + "\n")
+        table = Table(f"{name}: {meaning}", columns, rows, (), frozenset(columns[3:5]))
+        click.echo(to_terminal(with_names(table, called)) + "\n")
     if any(one.power is not None for one in figures):
         click.echo("Model: how far the model's labels of the pool are used, 0 (not at all) to 1.")
     if any(one.name == "violating_items" and one.n_violating == 0 and one.result.is_defined for one in figures):

@@ -88,8 +88,9 @@ def command(
             }
         )
         return
+    called = {**old.value.names, **new.names}
     for change in changes:
-        click.echo(f"Policy: {change}")
+        click.echo(f"Policy: {change.told(called)}")
     n_items = len({one.item for one in left})
     click.echo(
         f"{counted(len(stale), 'label')} may be stale under {policy_name(new)}; {len(left):,} of them, on "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.finite import FiniteRange
-from harness.cli.golden.options import card_argument, load_with_policy, policy_option
+from harness.cli.golden.options import card_argument, load_with_policy, names_in, policy_option
 from harness.cli.options import json_option, print_json
 from harness.errors import Exit
 
@@ -38,9 +39,10 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
       harness golden stats golden_sets/community_v1.yaml --margin 0.05 --json
     """
     from harness.goldens.stats import MIN_CELL, set_stats
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import render, with_names
 
-    golden, _ = load_with_policy(card_path, policy_path)
+    golden, policy = load_with_policy(card_path, policy_path)
+    called = {one: one for one in golden.categories} | names_in(policy)
     found = set_stats(golden)
     weak = [
         one.category
@@ -55,14 +57,14 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
         f"{found.n_clean:,} violate nothing, {found.n_without_labels:,} without a label, "
         f"{found.n_withheld:,} withheld\n"
     )
-    click.echo(render([_categories(found), *_slices(found, golden.categories)], "terminal"))
+    click.echo(render([with_names(_categories(found), called), *_slices(found, golden.categories, called)], "terminal"))
     if found.thin:
         click.echo(
             f"{len(found.thin):,} cells (category x slice) hold fewer than {MIN_CELL} violating items: a recall there "
             "says little. --json lists them."
         )
     if weak:
-        click.echo(f"Cannot prove a margin of {margin:g}: {', '.join(weak)}")
+        click.echo(f"Cannot prove a margin of {margin:g}: {', '.join(called[one] for one in weak)}")
         raise SystemExit(Exit.MISTAKE)
 
 
@@ -100,13 +102,13 @@ def _categories(found: SetStats) -> Table:
     return Table("What it holds and what it can prove", columns, rows, notes, frozenset(columns[1:]))
 
 
-def _slices(found: SetStats, categories: tuple[str, ...]) -> list[Table]:
+def _slices(found: SetStats, categories: tuple[str, ...], called: Mapping[str, str]) -> list[Table]:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
     tables = []
     for name, values in found.slices.items():
-        columns = (name, "Items", *categories)
+        columns = (name, "Items", *(called[one] for one in categories))
         rows = tuple(
             (value, numbers.count(n), *(numbers.count(positives[category]) for category in categories))
             for value, (n, positives) in list(values.items())[:_MOST_VALUES]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.golden.options import load_with_policy, policy_option
+from harness.cli.golden.options import load_with_policy, names_in, policy_option
 from harness.cli.options import json_option, note, print_json
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command(rules_path: Path, card_path: Path, old_path: Path | None, policy_pat
     from harness.errors import raise_all
     from harness.files.rules import load_rules, rules_policy_faults
     from harness.measure.rule_hits import rule_diff, rule_report
-    from harness.report.parts.tables import render
+    from harness.report.parts.tables import render, with_names
 
     rules = load_rules(rules_path)
     golden, policy = load_with_policy(card_path, policy_path)
@@ -58,16 +59,19 @@ def command(rules_path: Path, card_path: Path, old_path: Path | None, policy_pat
         print_json({"rule_set": rules.value.rule_set, "version": rules.value.version, "golden_set": golden.name,
                     **report.as_dict(), **({} if diff is None else {"changes": _diff_json(diff)})})  # fmt: skip
         return
-    unlabelled = sorted({one.category for one in report.rules} - {*golden.categories})
+    called = names_in(policy)
+    unlabelled = [called.get(one, one) for one in sorted({one.category for one in report.rules} - {*golden.categories})]
     click.echo(
         f"{rules.value.rule_set} version {rules.value.version} on {golden.name} version {golden.version}: "
         f"{report.n_items:,} items, {report.us_per_item:,.0f} µs of CPU an item\n"
     )
-    click.echo(render([_category_table(report), _rule_table(report), *_more_tables(report)], "terminal"))
+    tables = [_category_table(report), _rule_table(report, called), *_more_tables(report)]
+    click.echo(render([with_names(one, called) for one in tables], "terminal"))
     if unlabelled:
         click.echo(f"Not labelled in this golden set, so not judged: {', '.join(unlabelled)}")
     if diff is not None:
-        _say_diff(diff)
+        click.echo()
+        _say_diff(diff, called)
 
 
 def _category_table(report: RuleReport) -> Table:
@@ -83,7 +87,7 @@ def _category_table(report: RuleReport) -> Table:
     )
 
 
-def _rule_table(report: RuleReport) -> Table:
+def _rule_table(report: RuleReport, called: Mapping[str, str]) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
@@ -92,7 +96,7 @@ def _rule_table(report: RuleReport) -> Table:
     rows = tuple(
         (
             one.rule,
-            one.category if one.is_flag else f"{one.category} (allows)",
+            one.category if one.is_flag else f"{called.get(one.category, one.category)} (allows)",
             *(numbers.count(n) for n in (one.n_hits, one.n_decides, one.n_right, one.n_wrong, one.n_alone)),
             numbers.share_with_interval(one.precision),
             one.state,
@@ -121,7 +125,7 @@ def _more_tables(report: RuleReport) -> list[Table]:
     return tables
 
 
-def _say_diff(diff: RuleDiff) -> None:
+def _say_diff(diff: RuleDiff, called: Mapping[str, str]) -> None:
     from harness.files.text import counted
 
     n_moved = sum(len(moved) for kind in diff.kinds().values() for moved in kind.values())
@@ -131,7 +135,7 @@ def _say_diff(diff: RuleDiff) -> None:
             rules: dict[tuple[str | None, str | None], list[str]] = {}
             for one in moved:
                 rules.setdefault((one.before, one.after), []).append(one.item)
-            click.echo(f"  {category}, {words}: {len(moved):,}")
+            click.echo(f"  {called.get(category, category)}, {words}: {len(moved):,}")
             for (before, after), ids in sorted(rules.items(), key=lambda entry: -len(entry[1])):
                 how = f"{before or 'no rule'} -> {after or 'no rule'}"
                 more = ", ..." if len(ids) > _SHOWN else ""

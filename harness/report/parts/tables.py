@@ -159,19 +159,39 @@ def _drawn(table: Table, wide: int, widths: Sequence[int], padding: int, is_scre
     shared = _shared_out(table, wide, widths, padding)
     for name, least in zip(table.columns, shared, strict=True):
         drawn.add_column(
-            Text(printable(name)),
+            Text(_within(printable(name), least)),
             justify="right" if name in table.numeric else "left",
             overflow="fold",
             width=least,
             no_wrap=name in table.whole,
         )
     for row in table.rows:
-        drawn.add_row(*(Text(_whole(cell)) for cell in row))
+        drawn.add_row(*(Text(_within(_whole(cell), least)) for cell, least in zip(row, shared, strict=True)))
     console = Console(width=wide, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as captured:
         console.print(drawn)
     lines = [line.rstrip() for line in captured.get().splitlines()]
     return [_cells_apart(line, shared, 1 + 2 * padding) for line in lines] if is_screen else lines
+
+
+def _within(cell: str, wide: int) -> str:
+    """The lines of a cell: a word that is wider than its column ends behind an underscore or a hyphen where it can."""
+    from rich.cells import cell_len
+
+    if cell_len(cell) <= wide:
+        return cell
+    lines = [""]
+    for word in cell.split(" "):
+        if cell_len(lines[-1]) + 1 + cell_len(word) <= wide:
+            lines[-1] += f" {word}"
+            continue
+        while cell_len(word) > wide:
+            at = next(one for one in range(len(word) - 1, 0, -1) if cell_len(word[:one]) <= wide or one == 1)
+            joint = max(map(word[:at].rfind, "_-/.")) + 1
+            lines.append(word[: joint or at])
+            word = word[joint or at :]
+        lines.append(word)
+    return "\n".join(line.strip() for line in lines if line)
 
 
 def _cells_apart(line: str, widths: Sequence[int], gap: int) -> str:
