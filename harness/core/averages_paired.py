@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from harness.core.agreeing import agreeing_interval
 from harness.core.averages import AVERAGED_METRICS, NO_CATEGORY, RATIOS
@@ -22,6 +21,7 @@ from harness.core.confusion import check_decisions
 from harness.core.intervals import normal_quantile
 from harness.core.resampling import percentile_interval, resample_cells
 from harness.core.results import MetricResult
+from harness.core.special import ndtr
 
 _MAX_PATTERNS = 20_000
 _BLOCK = 1 << 22  # counts drawn at once

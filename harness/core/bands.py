@@ -14,12 +14,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES
 from harness.core.metrics import proportion
 from harness.core.ranking import scored_items
 from harness.core.results import MetricResult
+from harness.core.special import bdtr
 from harness.core.thresholds import certified_threshold
 
 BandKind = Literal["missed", "overblocked", "error"]

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from harness.core.clusters import ONE_CLUSTER, clustered_variance
 from harness.core.intervals import check_confidence, normal_quantile
@@ -19,6 +18,7 @@ from harness.core.metric_facts import NO_ITEMS
 from harness.core.metrics import proportion
 from harness.core.ranking import ScoredItems, scored_items
 from harness.core.results import MetricResult
+from harness.core.special import stdtrit
 
 
 class ReliabilityBin(NamedTuple):

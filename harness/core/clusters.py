@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from harness.core.confusion import confusion_counts
 from harness.core.intervals import check_confidence
@@ -20,6 +19,7 @@ from harness.core.metric_table import SHARES
 from harness.core.metrics import METRICS
 from harness.core.paired import paired_cells, weighted_cells
 from harness.core.results import MetricResult
+from harness.core.special import stdtrit
 from harness.core.weighted import weighted_metric, weighted_worth
 
 ONE_CLUSTER = "an interval needs 2 clusters"

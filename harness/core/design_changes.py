@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from harness.core.confusion import check_weights
 from harness.core.design_estimates import design_covariance, weighted_ratio
 from harness.core.intervals import check_confidence
 from harness.core.metric_facts import NO_ITEMS
 from harness.core.results import MetricResult
+from harness.core.special import ndtri
 
 
 def weighted_change(

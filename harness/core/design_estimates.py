@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from harness.core.confusion import check_weights
 from harness.core.intervals import check_confidence
 from harness.core.metric_facts import NO_ITEMS
 from harness.core.results import Interval, MetricResult
+from harness.core.special import betaincinv
 
 UNSEEN = 0.5
 """Items of the largest weight that stand for what was not seen."""

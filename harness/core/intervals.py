@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import betaincinv, ndtri
-
 from harness.core.results import UNDEFINED, Interval
+from harness.core.special import betaincinv, ndtri
 
 _ROUNDING = 1e-9  # an effective count k * (n_eff / n) may pass n_eff by rounding alone
 

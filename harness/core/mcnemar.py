@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from scipy.special import bdtr, bdtrc
+from harness.core.special import bdtr, bdtrc
 
 Alternative = Literal["two-sided", "worse", "better"]
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, gammaln, xlog1py, xlogy
 
+from harness.core.special import betainc, gammaln, xlog1py, xlogy
 from harness.core.tango import tango_statistic, tango_statistics
 
 _FINE_GRID, _COARSE_GRID, _FINE_LIMIT = 100, 100, 0.02  # nuisance q: half of the 200 points below .02

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+
+from harness.core.special import stdtr
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, ndtri
 
 from harness.core.intervals import clopper_pearson_lower
 from harness.core.noninferiority import loss_window, rejection_boundary, rejection_probability
+from harness.core.special import betainc, ndtri
 from harness.core.wgs import precision_difference_variance
 
 _STEP = 1.03

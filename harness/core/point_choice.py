@@ -14,12 +14,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from harness.core.metric_facts import Share, System
 from harness.core.metric_table import SHARES
 from harness.core.operating_points import Goal, thresholds_under
 from harness.core.results import MetricResult
+from harness.core.special import ndtri
 from harness.core.wgs import precision_difference_variance
 
 N_DRAWS = 200

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from harness.core.clusters import ONE_CLUSTER, effective_n
 from harness.core.confusion import check_codes
 from harness.core.intervals import normal_quantile, wilson_interval
 from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES
 from harness.core.results import Interval, MetricResult
+from harness.core.special import expit, logit
 
 
 class ScoredItems(NamedTuple):

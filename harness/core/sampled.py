@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import ndtr, ndtri
-
 from harness.core.results import MetricResult
+from harness.core.special import ndtr, ndtri
 
 
 def two_proportion_test(x1: float, n1: float, x0: float, n0: float) -> float:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from harness.core.check_p_values import MIN_FLAGGED, MIN_POSITIVES
 from harness.core.checks import CheckSpec, Verdict
 from harness.core.metric_table import table_metric
 from harness.core.paired import check_cells, discordance
 from harness.core.results import Interval
+from harness.core.special import ndtr, ndtri
 from harness.core.tango import tango_interval, tango_statistic
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic
 

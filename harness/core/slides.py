@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+
+from harness.core.special import ndtr
 
 BASE = 4
 """Samples up to a possible start that say where the figure stood."""

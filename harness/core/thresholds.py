@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 from harness.core.metric_facts import NO_POSITIVES
 from harness.core.metrics import f1, precision, recall
 from harness.core.ranking import precision_recall_curve, scored_items
 from harness.core.results import MetricResult
+from harness.core.special import bdtr
 
 NO_CERTIFICATE = "no threshold can be certified"
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from harness.core.design_estimates import weighted_ratio
 from harness.core.metric_facts import NOTHING_TO_FIND
 from harness.core.metric_table import SHARES
 from harness.core.metrics import METRICS, f1_of_jaccard
 from harness.core.results import MetricResult
+from harness.core.special import stdtrit
 
 
 def weighted_metric(

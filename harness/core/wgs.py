@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from harness.core.intervals import normal_quantile
 from harness.core.results import UNDEFINED, Interval
+from harness.core.special import ndtr
 
 _ROUNDS, _STEPS = 10, 64  # each round makes the bracket 64 times narrower
 PSEUDO_COUNT = 2 / 3

@@ -28,9 +28,14 @@ def test_core_module_imports_only_pure_packages(path, tree):
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
             assert node.level == 0, f"{path.name}: relative import"
+        if path.stem != "special":
+            assert not any(name.startswith("scipy.special") for name in names), (
+                f"{path.name}: past harness.core.special"
+            )
         for name in names:
             is_allowed = name.split(".")[0] in ALLOWED_ROOTS or name.startswith(ALLOWED_PREFIXES)
             is_allowed |= (path.stem, name) == ("metric_table", "importlib")  # for the modules that its table names
+            is_allowed |= (path.stem, name) in {("special", "sys"), ("special", "importlib.util")}
             assert is_allowed, f"{path.name}:{node.lineno} imports {name}"
 
 
@@ -70,6 +75,16 @@ def test_core_never_loads_scipy_stats():
     modules = [f"harness.core.{path.stem}" for path in CORE.glob("*.py") if path.stem != "__init__"]
     code = f"import sys, {', '.join(modules)}; sys.exit('scipy.stats' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_core_loads_no_part_of_numpy_that_it_has_no_use_for():
+    """A third of what scipy.special cost was numpy's compiler of Fortran and its tools for tests; they still work."""
+    code = "import sys, harness.core.special, numpy as np; unused = {'unittest', 'numpy.f2py.crackfortran'};"
+    code += "assert not unused & sys.modules.keys(), unused & sys.modules.keys();"
+    code += "np.testing.assert_array_equal([1], [1]); from numpy.testing import assert_equal; import numpy.f2py;"
+    code += "assert np.f2py.run_main and 'unittest' in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_core_modules_have_one_reason_to_change():
