@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext
+from harness.candidates.parsers.prose import states
 from harness.candidates.parsers.text import declines
 from harness.candidates.parsers.words import (
     ACTS,
@@ -21,12 +22,14 @@ from harness.candidates.parsers.words import (
     FOR,
     LEVELS,
     LIKELY,
+    NEUTRAL,
     NOT,
     YES,
     is_category_in,
     is_high,
     is_unknown,
     judges,
+    number_in,
     says,
     words_of,
 )
@@ -65,7 +68,7 @@ _DECIDING = _ACTIONS | _VERDICTS - {"answer", "label", "labels", "class", "class
 """Fields of a word or two, each of which permits or forbids."""
 _RESULTS = frozenset(
     ("moderation", "assessment", "result", "outcome", "output", "response", "status", "rating", "safety", "finding",
-     "findings", "visibility")
+     "findings", "visibility", "publication", "publishing", "posting")
 )  # fmt: skip
 _NAMES = frozenset(("category", "categories", "label", "labels"))
 _CLASSES = _NAMES | {"class", "classification"}
@@ -76,10 +79,53 @@ _LINE = re.compile(
     r"^[ \t*_#>|•-]*([^\W\d_][^:|\n*`]{0,38}[^\W_])[*_` \t]*[:|]([^|\n]*)(?:\|[^\n]*)?$(?!\n[ \t|:]*--)", re.MULTILINE
 )
 """One of several lines or rows; the head of a table says nothing."""
+_FOUND = frozenset(("detected", "found", "triggered", "matched", "present", "confirmed"))
+_QUALIFIERS = frozenset(
+    ("hits", "hit", "matches", "match", "positive", "positives", "yes", "true", "secondary", "sub", "additional",
+     "reason", "codes", "code")
+)  # fmt: skip
+"""Words of keys under which a category stands because it is violated, as under words that say nothing."""
+_CODES = frozenset(("code", "codes"))
+_CATEGORIES = frozenset(("category", "categories"))
+_ECHO_WORDS = frozenset(
+    ("policy", "policies", "rule", "rules", "guideline", "guidelines", "terms", "text", "content", "user", "model")
+)
+_GOOD_KEYS = frozenset(
+    ("civil", "respectful", "legit", "legitimate", "suitable", "decent", "friendly", "moderation", "review", "checks",
+     "check")
+)  # fmt: skip
+"""Beside words that permit: what a false says the opposite of."""
+_FEATURES = frozenset(
+    ("sarcasm", "sarcastic", "satire", "satirical", "irony", "ironic", "parody", "humor", "humorous", "humour",
+     "quote", "quoted", "quotes", "quotation", "profanity", "profane", "swearing", "slur", "slurs", "keyword",
+     "keywords", "mention", "mentions", "mentioned", "sensitive", "controversial", "fictional", "artistic",
+     "art", "reclaimed", "context", "contextual", "ambiguous", "ambiguity", "sure", "certain", "confident",
+     "english", "reported", "translated", "translation", "considered", "checked", "evaluated", "reviewed",
+     "analyzed", "analysed", "processed", "parsed", "verified", "applied", "valid", "empty", "short", "long",
+     "url", "urls", "link", "links", "emoji", "emojis", "image", "hashtag", "allowlist", "allowlisted",
+     "whitelisted", "consensus", "agreement", "emotional", "sentiment", "journalistic", "historical",
+     "scientific", "medical", "religious", "personal", "public", "request", "response", "review", "reviews",
+     "escalation", "exception", "exempt", "exemption", "truncated", "cached", "thinking", "tool", "json",
+     "schema", "format", "complaint", "criticises", "criticizes", "condemns", "reporting", "reports", "urgent",
+     "slang", "ad", "bot", "confidence", "scope")
+)  # fmt: skip
+"""Words of keys that say what a text is like, or how it was read: a yes beside them is no verdict."""
+_HARMS = frozenset(
+    ("hate", "hatespeech", "hatred", "harassment", "abuse", "abusive", "bullying", "cyberbullying", "racism",
+     "racist", "sexism", "sexist", "misogyny", "homophobia", "transphobia", "antisemitism", "islamophobia",
+     "xenophobia", "bigotry", "discrimination", "offensive", "obscene", "extremism", "terrorism", "scam",
+     "fraud", "phishing", "doxxing", "doxing", "incitement", "threatening", "dehumanization", "csam", "label_1")
+)  # fmt: skip
+"""Classes that are no category of the policy, and no harmless ones."""
+_KNOWN_KEYS = frozenset.union(
+    _VERDICTS, _ACTIONS, _RESULTS, _CLASSES, _ERRORS, _PROSE, FOR, AGAINST, LEVELS, NOT, _ASIDE
+)
+_HIGH_OF_ANY = 5
 _WITHIN = frozenset(
     ("type", "name", "kind", "value", "code", "recommended", "primary", "secondary", "action", "actions")
 )
 """Keys of a verdict or an action under which it stands itself."""
+_TICKED = re.compile(r"^[ \t]*[-*+][ \t]+\[[xX]\][ \t]+([^\n:]{1,40})$", re.MULTILINE)
 _LONGEST_NAME = 4
 _HEDGES = frozenset(
     ("unlikely", "possible", "potential", "borderline", "unclear", "uncertain", "unsure", "minor", "low", "mild")
@@ -93,7 +139,8 @@ def fields_in(text: str) -> dict[str, str]:
     {'Verdict': 'Unsafe.', 'hate': 'yes'}
     """
     lines = ((found[1], found[2].strip(" \t*_`")) for found in _LINE.finditer(text))
-    return {name: value for name, value in lines if value}
+    ticked = {found[1].strip(): "yes" for found in _TICKED.finditer(text)}
+    return {name: value for name, value in lines if value} | ticked
 
 
 def denied(verdict: Mapping[str, Any], context: ParseContext) -> bool:
@@ -118,7 +165,9 @@ def against_nothing(values: Iterable[Any], context: ParseContext, *, skipped: It
         return "objects are nested too deeply"
 
 
-def _reasons(value: Any, context: ParseContext, skipped: frozenset[str], *, is_row: bool = False) -> Iterator[str]:
+def _reasons(
+    value: Any, context: ParseContext, skipped: frozenset[str], *, is_row: bool = False, is_feature: bool = False
+) -> Iterator[str]:
     if isinstance(value, list):
         for inner in value:
             yield from _reasons(inner, context, skipped, is_row=True)
@@ -134,40 +183,73 @@ def _reasons(value: Any, context: ParseContext, skipped: frozenset[str], *, is_r
         said = [one for one in (inner if isinstance(inner, list) else [inner]) if isinstance(one, str)]
         if (words & _PROSE or words <= _VERDICTS | _RESULTS) and any(declines(one) for one in said):
             yield "nothing is listed, and the rationale is a refusal"
-        elif name.casefold() in RATIONALE_KEYS and any(says(one, context) is True for one in said):
+        elif (words & _PROSE and any(states(one, context) for one in said)) or (
+            name.casefold() in RATIONALE_KEYS and any(says(one, context) is True for one in said)
+        ):
             yield "nothing is listed, and the rationale says that something is violated"
-        elif not (words & _PROSE and said) and _speaks(name, inner, context, is_row=is_row):
+        elif not (words & _PROSE and said and words.isdisjoint(_CODES)) and _speaks(
+            name, inner, context, is_row=is_row
+        ):
             yield "nothing is listed, and another field speaks against that"
         elif _kernel(name) and _kernel(name) <= _DECIDING | {"moderation"} and any(map(is_unknown, _said(inner))):
             yield "nothing is listed, and a verdict or an action beside it is in words that are not known"
-        elif not name.isascii() and not _kernel(name) <= FOR and isinstance(inner, str | bool) and says(inner) is True:
+        elif not is_feature and _is_unknown_yes(name, inner, context):
             yield "nothing is listed, and a field whose name is not known says yes"
         else:
-            yield from _reasons(inner, context, skipped)
+            yield from _reasons(inner, context, skipped, is_feature=not _FEATURES.isdisjoint(words))
+
+
+def _is_unknown_yes(name: str, value: Any, context: ParseContext) -> bool:
+    """Whether a yes stands under a name of which nobody knows what it says: ``odio``, ``offensive``, ``detected``."""
+    if not isinstance(value, str | bool):
+        return False
+    words = _kernel(name)
+    if not name.isascii():
+        return not words <= FOR and says(value) is True
+    if not (value is True or (isinstance(value, str) and _is_yes(value))) or _is_category(name, context):
+        return False
+    if not words:
+        return not _FOUND.isdisjoint(words_of(name))
+    return not words <= _KNOWN_KEYS and (_FEATURES | NEUTRAL | NOT).isdisjoint(words)
+
+
+def _is_yes(value: str) -> bool:
+    words = words_of(value)
+    return len(words) == 1 and (words[0] in YES or words[0] in _FOUND)
 
 
 def _speaks(name: str, value: Any, context: ParseContext, *, is_row: bool) -> bool:
     """Whether one field says that something is violated; a row is one of a list, and may name what it is about."""
     words = _kernel(name)
+    value = number_in(value) if _is_category(name, context) or not AGAINST.isdisjoint(words) else value
     if _is_category(name, context):
-        return says(value) is True or (isinstance(value, str | dict) and is_high(value)) or _marks(value)
-    if not words:
-        return False
+        is_listed = (
+            isinstance(value, list) and bool(context.names.resolve(name)) and _lists(value, context, is_kind=True)
+        )
+        is_said = says(value) is True or (isinstance(value, str) and _is_yes(value))
+        return is_said or is_listed or (isinstance(value, str | dict) and is_high(value)) or _marks(value)
+    if not words or words <= _QUALIFIERS:
+        return not is_row and _ECHO_WORDS.isdisjoint(words_of(name)) and _lists(value, context)
     if words <= _ERRORS:
         return _fails(value)
     if is_category_in(words_of(name), FILL | LEVELS, context):
         return isinstance(value, str) and is_high(value)
     if words & LEVELS and words <= LEVELS | _NAMES | AGAINST | {"assessment", "rating"}:
         is_said = isinstance(value, str | bool) and says(value) is True
-        return is_said or is_high(value) or _lists(value, context)
+        is_top = type(value) is int and 5 <= value <= 10 and not {"severity", "level"}.isdisjoint(words_of(name))
+        return is_said or is_top or is_high(value) or _lists(value, context)
     is_denied, words = not NOT.isdisjoint(words), words - NOT
     if not words or (is_denied and not (words <= FOR | AGAINST and isinstance(value, str | bool))):
         return False  # "no_of_violations" is a count
-    if words <= FOR or is_denied:
-        return says(value, is_opposite=is_denied != (words <= FOR)) is True
+    is_good = words <= FOR | _GOOD_KEYS and (not words.isdisjoint(FOR) or not words <= {"moderation", "review"})
+    if is_good or is_denied:
+        return says(value, is_opposite=is_denied != is_good) is True
     if words & AGAINST and words <= AGAINST | _NAMES | {"moderation", "review"}:
         is_kind = not _KINDS.isdisjoint(words_of(name))
-        return says(value) is True or _marks(value) or _lists(value, context, is_kind=is_kind)
+        is_said = says(value) is True or (isinstance(value, str) and _is_yes(value))
+        return is_said or _marks(value) or _lists(value, context, is_kind=is_kind)
+    if words & _CATEGORIES and words <= _NAMES | _QUALIFIERS and _lists(value, context):
+        return not is_row and (context.only is None or words != {"category"})
     if words <= _NAMES and _lists(value, context):
         return not is_row and (context.only is None or words != {"category"})  # the category asked about, repeated
     if not words <= _VERDICTS | _ACTIONS | _RESULTS | _NAMES:
@@ -176,8 +258,14 @@ def _speaks(name: str, value: Any, context: ParseContext, *, is_row: bool) -> bo
     if words <= _RESULTS and not isinstance(value, dict):
         return any(isinstance(one, str) and says(one, context) is True for one in said)
     if words & _CLASSES:
+        if any(
+            isinstance(one, str) and frozenset(words_of(one)) - FILL and frozenset(words_of(one)) <= _HARMS | FILL
+            for one in said
+        ):
+            return not is_row
         said = [one for one in said if ACTS.isdisjoint(words_of(str(one)))]
-    return any(judges(one, context) is True for one in said)
+    is_stated = any(isinstance(one, str) and states(one, context) for one in said)
+    return is_stated or any(judges(one, context) is True for one in said)
 
 
 def _said(value: Any) -> list[Any]:
@@ -214,15 +302,24 @@ def _lists(value: Any, context: ParseContext, *, is_kind: bool = False, is_row: 
     words = words_of(value)
     is_short = bool(words) and (is_row or len(words) <= _LONGEST_NAME)
     is_name = is_short and (NOT | _HEDGES).isdisjoint(words) and says(value) is not False
-    return bool(context.names.resolve(value)) or (is_kind and is_name)
+    return is_category_in(words, FILL, context) or bool(context.names.resolve(value)) or (is_kind and is_name)
 
 
 def _marks(value: Any) -> bool:
     """Whether an object about one category says that it holds: ``detected``, ``score``, ``is_present``."""
     return isinstance(value, dict) and any(
-        not _kernel(key) and (str(one).casefold() in YES or (isinstance(one, float) and one > LIKELY))
+        (
+            not _kernel(key)
+            and (str(one).casefold() in YES or (isinstance(one, float) and one > LIKELY) or _is_many(one))
+        )
+        or (key.casefold() in ("value", "applies", "decision", "answer") and judges(one) is True)
         for key, one in value.items()
     )
+
+
+def _is_many(value: Any) -> bool:
+    """Whether a whole number is a high score on any scale: it is no probability, and may be the least of its scale."""
+    return type(value) is int and value >= _HIGH_OF_ANY
 
 
 def _is_category(key: str, context: ParseContext) -> bool:

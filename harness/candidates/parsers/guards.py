@@ -215,4 +215,4 @@ def _rule(code: str, context: ParseContext) -> tuple[str, ...] | None:
 
 LLAMA_GUARD = Parser(parse_llama_guard, version=5, wants_logprobs=True, needs_crosswalk=True)
 WILDGUARD = Parser(parse_wildguard, version=3, needs_one_category=True)
-GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=5)
+GPT_OSS_SAFEGUARD = Parser(parse_gpt_oss_safeguard, version=6)

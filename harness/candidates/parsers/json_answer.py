@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.contrary import RATIONALE_KEYS, against_nothing, denied, fields_in
+from harness.candidates.parsers.prose import states
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.text import answer_text, declines
 from harness.candidates.parsers.words import LIKELY
@@ -57,6 +58,8 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
         return unparsed(contrary)
     if not is_flagged and any(declines(one) for one in beside):
         return unparsed("nothing is listed, and a refusal stands beside it")
+    if not is_flagged and any(states(one, context) for one in beside):
+        return unparsed("nothing is listed, and prose beside it states that something is violated")
     first = read[0]
     if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
         return unparsed("several objects that disagree")
@@ -199,4 +202,4 @@ def _fraction(value: Any) -> float:
     return float(value)
 
 
-JSON = Parser(parse_json, version=4)
+JSON = Parser(parse_json, version=5)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.prose import states
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part
 from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict
@@ -18,8 +19,8 @@ from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict
 MIN_KNOWN_SHARE = 0.5
 """Below this share of probability on declared labels the token says too little to be a score."""
 _VALUE = r"[*_`\"'\])]*\s*(?:[:=?]|->|→)\s*[*_`\"'\[(]*"
-_END = r"(?=[*_`\"'\])]*\s*(?:[.!]*\s*\Z|[,;|\n]))"
-_DENIED = re.compile(rf"{_VALUE}(?:no|nope|false|not|0(?:\.[0-4]\d*|\.)?|[0-4]?\d(?:\.\d+)?\s?%){_END}", re.IGNORECASE)
+_END = r"(?=[*_`\"'\])}]*\s*(?:[.!]*\s*\Z|[,;|\n]))"
+DENIED = re.compile(rf"{_VALUE}(?:no|nope|false|not|0(?:\.[0-4]\d*|\.)?|[0-4]?\d(?:\.\d+)?\s?%){_END}", re.IGNORECASE)
 _ABSENT = re.compile(
     rf"{_VALUE}(?:none|n/?a|absent|nothing|negative|not (?:present|detected|found|applicable|violated)){_END}",
     re.IGNORECASE,
@@ -38,12 +39,14 @@ def parse_label(text: str, context: ParseContext) -> Parsed:
     found = _verdict(answer, context)
     if isinstance(found, NoVerdict):
         return unparsed(f"no declared label: {found.reason}")
-    if _DENIED.match(answer, found.end) or (labels[found.choice] and _ABSENT.match(answer, found.end)):
+    if DENIED.match(answer, found.end) or (labels[found.choice] and _ABSENT.match(answer, found.end)):
         return unparsed("no declared label: the label is denied")
     others = [label for label, categories in labels.items() if set(categories) != set(labels[found.choice])]
     listed = _ANOTHER.format(value=_VALUE, labels="|".join(map(re.escape, others)) or "(?!)")
     if re.compile(listed, re.IGNORECASE).match(answer, found.end):
         return unparsed("no declared label: a value for each of several labels")
+    if not labels[found.choice] and states(answer[found.end :], context):
+        return unparsed("no declared label: it flags nothing, and prose that states a violation")
     rationale = answer[found.end :].strip(_EDGES) if len(answer[: found.at].strip()) < 20 else answer
     scores = label_scores(text, part.start + found.at, context)
     return decided(context, labels[found.choice], scores=scores, rationale=rationale or None)
@@ -77,4 +80,4 @@ def label_scores(text: str, at: int, context: ParseContext) -> dict[str, float]:
     }
 
 
-LABEL = Parser(parse_label, version=5)
+LABEL = Parser(parse_label, version=6)

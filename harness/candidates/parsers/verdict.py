@@ -156,7 +156,7 @@ def _compiled(words: tuple[tuple[str, tuple[str, ...]], ...], starters: str) -> 
         re.compile(rf"{word}{follows}", flags),
         re.compile(rf"{word}{_CLOSING}[.!。！]?{_CLOSING}\s*(?:</\w+>)?\s*\Z", flags),
         re.compile(rf"{_MARKED}(?<!\w){word}{follows}", flags),
-        re.compile(rf"(?<=[.!?。！？])\s+{word}[.!。！]?{_CLOSING}\s*\Z", flags),
+        re.compile(rf"(?<=[.!?。！？])(?<!\d\.)\s+{word}[.!。！]?{_CLOSING}\s*\Z", flags),
         re.compile(rf"(?<=\n){word}(?=[.,!。，！](?:\s|\Z))", flags),
         re.compile(rf"[(\[]?(?<!\w)(?:{any_of})['\"]?(?:\s*[/|]\s*|\s+or\s+)['\"]?(?:{any_of})(?!\w)[)\]]?", flags),
         re.compile(rf"{_CLOSING}\s*(?:(?:[,;/|+&]|or|and|but)\s*)*[*_`\"'“‘\[]*(?:{any_of})(?!\w)", flags),

@@ -19,37 +19,42 @@ _HIGH_FROM: Final = 0.8
 
 AGAINST = frozenset(
     ("violation", "violations", "violate", "violates", "violating", "violative", "violated", "breaks", "unsafe",
-     "unacceptable", "harmful", "toxic", "hateful", "abusive", "inappropriate", "problematic", "nsfw", "malicious",
-     "illegal", "decline", "noncompliant", "disallow", "disallowed", "prohibited", "forbidden", "block", "blocked",
-     "remove", "removed", "removal", "delete", "deleted", "deletion", "takedown", "reject", "rejected", "deny",
-     "denied", "ban", "banned", "suspend", "suspended", "hide", "hidden", "restrict", "restricted", "quarantine",
-     "quarantined", "flag", "flags", "flagged", "warn", "warned", "warning", "escalate", "escalated", "fail", "failed",
-     "failure", "error", "errors", "refused", "refusal", "breach", "breaches", "breached", "infringement", "infringes",
-     "contravenes", "against", "unpublishable", "unapproved", "refuse", "withhold", "withheld",
-     "inseguro", "insegura", "infracción", "infraccion", "infringe", "violación", "violacion", "viola", "dañino",
-     "tóxico", "inapropiado", "prohibido", "eliminar", "eliminado", "bloquear", "bloqueado", "rechazar", "rechazado",
-     "denegar", "retirar", "violação", "remover", "recusar", "rejeitar", "infraction", "enfreint", "nuisible",
-     "haineux", "interdit", "supprimer", "supprimé", "bloquer", "bloqué", "retirer", "refuser", "rejeter", "interdire",
-     "verstoss", "verstoß", "verstösst", "verstößt", "schädlich", "unzulässig", "verboten", "löschen", "gelöscht",
-     "entfernen", "entfernt", "blockieren", "sperren", "ablehnen", "abgelehnt", "violazione", "rimuovere", "vietato",
+     "unacceptable", "harmful", "toxic", "hateful", "abusive", "inappropriate", "problematic", "nsfw",
+     "malicious", "illegal", "decline", "noncompliant", "disallow", "disallowed", "prohibited", "forbidden",
+     "block", "blocked", "remove", "removed", "removal", "delete", "deleted", "deletion", "takedown", "reject",
+     "rejected", "deny", "denied", "ban", "banned", "suspend", "suspended", "hide", "hidden", "restrict",
+     "restricted", "quarantine", "quarantined", "flag", "flags", "flagged", "warn", "warned", "warning",
+     "escalate", "escalated", "fail", "failed", "fails", "failure", "error", "errors", "refused", "refusal",
+     "breach", "breaches", "breached", "infringement", "infringes", "contravenes", "against", "unpublishable",
+     "unapproved", "refuse", "withhold", "withheld", "disapprove", "disapproved", "veto", "vetoed", "nogo",
+     "issue", "issues", "problem", "problems", "concern", "concerns", "inseguro", "insegura", "infracción",
+     "infraccion", "infringe", "violación", "violacion", "viola", "dañino", "tóxico", "inapropiado", "prohibido",
+     "eliminar", "eliminado", "bloquear", "bloqueado", "rechazar", "rechazado", "denegar", "retirar", "violação",
+     "remover", "recusar", "rejeitar", "infraction", "enfreint", "nuisible", "haineux", "interdit", "supprimer",
+     "supprimé", "bloquer", "bloqué", "retirer", "refuser", "rejeter", "interdire", "verstoss", "verstoß",
+     "verstösst", "verstößt", "schädlich", "unzulässig", "verboten", "löschen", "gelöscht", "entfernen",
+     "entfernt", "blockieren", "sperren", "ablehnen", "abgelehnt", "violazione", "rimuovere", "vietato",
      "нарушение", "нарушений", "нарушает", "запрещено", "удалить", "удалено", "заблокировать", "заблокировано",
      "отклонить", "отклонено", "небезопасно", "انتهاك", "مخالف", "حذف", "حظر", "رفض", "违规", "違規", "不合规",
-     "不安全", "有害", "删除", "屏蔽", "封禁", "禁止", "拒绝", "违反", "違反", "不通过", "不允许", "不適切", "危険",
-     "削除", "却下", "위반", "유해", "삭제", "차단", "거부")
+     "不安全", "有害", "删除", "屏蔽", "封禁", "禁止", "拒绝", "违反", "違反", "不通过", "不允许",
+     "不適切", "危険", "削除", "却下", "위반", "유해", "삭제",
+     "차단", "거부")
 )  # fmt: skip
 ACTS = frozenset(
     ("review", "down", "report", "shadowban", "shadowbanned", "shadow", "soft", "mute", "muted", "downrank", "demote",
      "demoted", "deprioritize", "limit", "limited", "reduce", "gate", "strike", "lock", "locked", "demonetize",
-     "redact", "redacted", "censor", "filter", "filtered", "mask", "blur", "hold", "held", "pull", "purge", "expel",
-     "kick", "timeout", "terminate", "termination", "deactivate", "revoke", "prevent", "stop", "unpublish",
-     "unlist", "age", "geo", "temp", "temporary", "perma", "permanent", "permanently", "notify", "authorities",
-     "interstitial")
+     "redact", "redacted", "censor", "refer", "route", "forward", "queue", "contact", "come", "second", "closer",
+     "look", "moderators", "mod", "mods", "reviewer", "reviewers", "filter", "filtered", "mask", "blur", "hold",
+     "held", "pull", "purge", "expel", "kick", "timeout", "terminate", "termination", "deactivate", "revoke",
+     "prevent", "stop", "unpublish", "unlist", "age", "geo", "temp", "temporary", "perma", "permanent",
+     "permanently", "notify", "authorities", "interstitial")
 )  # fmt: skip
 """Words of values alone ("needs review", "take down"), and of no class: a label may say "review" of a review."""
 FOR = frozenset(
     ("safe", "ok", "okay", "allow", "allowed", "compliant", "acceptable", "appropriate", "benign", "harmless",
      "permit", "permitted", "approve", "approved", "accept", "accepted", "comply", "complies", "compliance", "clean",
-     "fine", "pass", "meets", "publishable", "passes", "passed", "keep", "kept", "publish", "within",
+     "fine", "pass", "meets", "publishable", "passes", "passed", "keep", "kept", "publish", "published", "publication",
+     "stay", "go", "within",
      "seguro", "segura", "permitir", "permitido", "permitida", "aprobar", "aprobado", "publicar", "cumple", "conforme",
      "sûr", "autoriser", "autorisé", "autorisée", "publier", "unbedenklich", "sicher", "zulässig", "zulassen",
      "erlaubt", "konform", "veröffentlichen", "sicuro", "sicura", "consentito", "veilig", "toegestaan", "bezpieczne",
@@ -59,7 +64,7 @@ FOR = frozenset(
 )  # fmt: skip
 NOT = frozenset(
     ("not", "non", "no", "none", "nothing", "never", "without", "false", "n/a", "n", "na", "null", "nil", "0", "zero",
-     "neither", "isn't", "isnt", "doesn't", "doesnt", "don't", "shouldn't",
+     "neither", "isn't", "isnt", "doesn't", "doesnt", "don't", "shouldn't", "cannot", "can't", "won't", "mustn't",
      "sin", "ninguno", "ninguna", "aucun", "aucune", "pas", "kein", "keine", "nicht", "nenhum", "nenhuma", "sem",
      "nessuna", "não", "niet", "geen", "nie", "brak", "tidak", "không", "değil", "yok", "ليس", "غير", "لا", "нет", "не",
      "без", "无", "無", "否", "没有", "なし", "いいえ", "없음", "아니오")
@@ -75,26 +80,39 @@ FILL = frozenset(
      "clearly", "definitely", "very", "policy", "policies", "rule", "rules", "guideline", "guidelines", "sections",
      "ids", "terms", "community", "of", "in", "with", "for", "and", "or", "nor", "final", "overall", "model", "level",
      "suggested", "recommended", "proposed", "predicted", "primary", "main", "top", "type", "types", "count", "num",
-     "total", "speech", "issue", "issues", "detected", "found", "matched", "triggered", "present", "score", "scores",
+     "total", "speech", "detected", "found", "matched", "triggered", "present", "score", "scores",
      "probability", "likelihood", "step", "steps", "moderator", "política", "politica", "la", "el", "de", "se", "es",
-     "ist", "le", "gegen", "die", "der", "richtlinien")
+     "ist", "le", "gegen", "die", "der", "richtlinien", "from", "up", "borderline", "mostly", "probably")
 )  # fmt: skip
 """Words that say nothing by themselves, in keys and in values."""
 _OBJECTS = frozenset(
-    ("publication", "publishing", "posting", "submission", "listing", "ad", "thread", "tweet", "reply", "video",
+    ("publishing", "posting", "submission", "listing", "ad", "thread", "tweet", "reply", "video",
      "image", "photo", "profile", "page", "visibility", "reach", "distribution", "users", "author", "days", "hours",
-     "add", "label", "law", "legal", "moderators", "trust", "safety", "ncmec", "police", "publicación", "contenido",
-     "contenu", "inhalt", "правил", "правила", "политику")
+     "add", "label", "law", "legal", "thumbs", "place", "behind", "trust", "safety", "ncmec", "police", "publicación",
+     "contenido", "contenu", "inhalt", "правил", "правила", "политику")
 )  # fmt: skip
 """What is acted on, and by whom: it says nothing in a value; in a key it is what the field is about."""
 _SILENT = NOT | YES | FILL | _OBJECTS | {"action", "actions", "enforcement", "moderation"}
 _KNOWN = _SILENT | AGAINST | ACTS
 
+_BAD_MARKS, _GOOD_MARKS = frozenset("❌✖✗✘🚫⛔🛑🔴👎"), frozenset("✅✔✓☑🟢👍")
+"""What stands for a verdict in place of words."""
+_NO_GO = re.compile(r"\bno[-\s]?go\b", re.IGNORECASE)
 _LENGTH = 200
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"\bn/a\b|[^\W_]+(?:'[^\W_]+)*")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|(?:/|out of)\s*(\d+(?:\.\d+)?))")
+"""A severity as a share: "9/10", "95%"."""
 _PART = re.compile(r"\s[-–—]+\s|\.(?=\s|$)|[,:;!?()\[\]|\n—–，。：；！？、（）]+")
-_REASON = re.compile(r"\s[-–—]+\s|[.:;(!\n—–]")
+_REASON = re.compile(r"\s[-–—]+\s|[.:;(!\n—–]|\s(?:against|targeting|because|due to|directed at|towards?)\s")
+_HANDS_ON = re.compile(
+    r"\b(?:pass|send|refer|hand|forward|route)(?:ed|s)?\s(?:\w+\s){0,2}to\s(?:\w+\s){0,2}"
+    r"(?:moderators?|moderation|humans?|person|reviewers?|mods?|review|queue|team|trust)\b",
+    re.IGNORECASE,
+)
+"""An action that leaves it to somebody."""
+_NUMBERED = re.compile(r"label[_ ]?([01])", re.IGNORECASE)
+"""Names of classes that had none: of two, the second is the one that is looked for."""
 
 
 def words_of(text: str) -> list[str]:
@@ -128,6 +146,9 @@ def says(value: Any, context: ParseContext | None = None, *, is_opposite: bool =
         is_denied = not NOT.isdisjoint(words)
         rest = frozenset(word for word in words if word not in _SILENT and not word.isdigit())
         is_good = bool(rest) and rest <= FOR
+        if not is_denied and rest <= AGAINST | ACTS | FOR and _is_kept_from(words, rest):
+            said = True  # "decline to publish", "fails to comply"
+            continue
         is_code = context is not None and context.names.resolve(part.strip())
         if not (is_code or is_good or rest <= AGAINST | ACTS or is_category_in(words, _KNOWN, context)):
             return None
@@ -150,12 +171,24 @@ def judges(value: Any, context: ParseContext | None = None) -> bool | None:
         return bool(int(value))
     if not isinstance(value, str):
         return None
+    if not words_of(value) and not (_BAD_MARKS | _GOOD_MARKS).isdisjoint(value):
+        return not _BAD_MARKS.isdisjoint(value)
+    if (numbered := _NUMBERED.fullmatch(value.strip())) or _HANDS_ON.search(value):
+        return numbered[1] == "1" if numbered else NOT.isdisjoint(words_of(value)) or None
+    value = _NO_GO.sub("nogo", value)
     said = says(value, context)
     head, *reason = _REASON.split(value[:_LENGTH], maxsplit=1)
-    if said is not None or not reason or not frozenset(words_of(head)) & (AGAINST | FOR):
+    is_class = not frozenset(words_of(head)).isdisjoint(AGAINST | FOR) or is_category_in(words_of(head), FILL, context)
+    if said is not None or not reason or not is_class:
         return said
-    said = says(head)
+    said = says(head, context)
     return None if said and not NOT.isdisjoint(words_of(reason[0])) else said
+
+
+def _is_kept_from(words: Sequence[str], rest: frozenset[str]) -> bool:
+    """Whether what permits stands behind a word that forbids it."""
+    first = next((word for word in words if word in rest), "")
+    return first not in FOR and not rest.isdisjoint(FOR)
 
 
 NEUTRAL = frozenset(
@@ -180,7 +213,8 @@ def is_unknown(value: Any) -> bool:
     (True, False, False)
     """
     words = words_of(value) if isinstance(value, str) else []
-    return bool(words) and len(value.split()) <= 3 and (_KNOWN | FOR | LEVELS | _HIGH | NEUTRAL).isdisjoint(words)
+    rest = frozenset(words) - FILL
+    return bool(rest) and len(value.split()) <= 3 and (_KNOWN | FOR | LEVELS | _HIGH | NEUTRAL).isdisjoint(rest)
 
 
 def is_high(value: Any) -> bool:
@@ -190,11 +224,30 @@ def is_high(value: Any) -> bool:
     (True, False, False, True, True)
     """
     if isinstance(value, dict):
-        return is_high(value.get("level"))
+        return any(is_high(value.get(name)) for name in ("level", "rating", "severity", "intensity"))
     if not isinstance(value, str):
-        return isinstance(value, float) and _HIGH_FROM <= value <= 1
-    words = frozenset(words_of(_PART.split(value)[0])) - LEVELS - FILL
+        return not isinstance(value, bool) and isinstance(value, int | float) and _is_high_number(value)
+    if found := _SHARE.fullmatch(value.strip()):
+        most = float(found[2] or 100)
+        return most > 0 and _HIGH_FROM <= float(found[1]) / most <= 1
+    parts = [frozenset(words_of(part)) - LEVELS - FILL for part in _PART.split(value)]
+    words = next(filter(None, parts[:2]), frozenset())
     return bool(words) and words <= _HIGH and NOT.isdisjoint(words_of(value))
+
+
+def _is_high_number(value: float) -> bool:
+    """Of 1, or of 100: small whole numbers are levels of scales that nobody told."""
+    return (isinstance(value, float) and _HIGH_FROM <= value <= 1) or 100 * _HIGH_FROM <= value <= 100
+
+
+def number_in(value: Any) -> Any:
+    """A number that was written as text; anything else as it is.
+
+    >>> number_in("0.95"), number_in("95 %"), number_in("no")
+    (0.95, 0.95, 'no')
+    """
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(%?)", value.strip()) if isinstance(value, str) else None
+    return value if found is None else float(found[1]) / (100 if found[2] else 1)
 
 
 def is_category_in(words: Sequence[str], known: frozenset[str], context: ParseContext | None) -> bool:

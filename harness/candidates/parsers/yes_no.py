@@ -10,15 +10,20 @@ from __future__ import annotations
 import re
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.label import DENIED
+from harness.candidates.parsers.prose import states
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, looks_like_refusal
 from harness.candidates.parsers.verdict import NoVerdict, find_verdict
-from harness.candidates.parsers.words import says
+from harness.candidates.parsers.words import AGAINST, FOR, says
+from harness.candidates.parsers.words import words_of as spoken
 
 WORDS = {"yes": ("yes",), "no": ("no",)}
 STARTERS = r"this|it|the|that|there|because|since|as|violat\w+|policy|violation"
 _MORE = re.compile(r"[ *_`\"')]*[.,:;!\n–—-]")
 """What parts a verdict from a statement: "No. Unsafe.", not "No violation"."""
+_QUESTION = re.compile(r"[.!\n]")
+_EDGES = " \t\n*_`\"'“”([{<>"
 _UNSURE = {"unsure", "uncertain", "unclear", "undetermined", "maybe", "n/a", "cannot determine"}
 
 
@@ -51,6 +56,13 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
     is_more = _MORE.match(answer, found.end)
     if is_more and (said := says(rest)) is not None and said != (found.choice == "yes"):
         return unparsed(f"neither yes nor no: {found.choice}, and words that say the opposite")
+    if DENIED.match(answer, found.end):
+        return unparsed(f"neither yes nor no: {found.choice}, and a value that denies it")
+    asked = frozenset(spoken(_QUESTION.split(answer[: found.at].rstrip(_EDGES))[-1]))
+    if not asked.isdisjoint(FOR) and asked.isdisjoint(AGAINST):
+        return unparsed("neither yes nor no: it answers whether the text is allowed")
+    if found.choice == "no" and states(rest, context):
+        return unparsed("neither yes nor no: no, and prose that states a violation")
     shares = shares_at(context.tokens, text, part.start + found.at, words)
     scores = {context.only: shares["yes"]} if shares else {}
     before = answer[: found.at].strip(" \n*_`\"'")
@@ -58,5 +70,5 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
     return decided(context, [context.only] if found.choice == "yes" else [], scores=scores, rationale=rationale or None)
 
 
-YES_NO = Parser(parse_yes_no, version=5, wants_logprobs=True, needs_one_category=True)
-SHIELDGEMMA = Parser(parse_yes_no, version=5, wants_logprobs=True, needs_one_category=True)
+YES_NO = Parser(parse_yes_no, version=6, wants_logprobs=True, needs_one_category=True)
+SHIELDGEMMA = Parser(parse_yes_no, version=6, wants_logprobs=True, needs_one_category=True)

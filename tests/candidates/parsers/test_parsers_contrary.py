@@ -82,3 +82,42 @@ def test_a_field_that_is_nested_deeply_is_no_error(depth: int, opened: str, clos
     text = f'{{"violation": 0, "policy_category": null, "violations": {nested}}}'
     assert PARSERS["gpt_oss_safeguard"].parse(text, context).outcome in ("ok", "unparsed")
     assert outcome(f'{{"categories": [], "violations": {nested}}}') in ("ok", "unparsed")
+
+
+def readings(sentence: str) -> dict[str, str]:
+    """The outcomes of answers that find nothing and have this sentence beside them."""
+    one = NameIndex(("hate",))
+    labels: dict[str, tuple[str, ...]] = {"unsafe": ("hate", "spam"), "safe": ()}
+    of_label = ParseContext(PromptHeader("p", "label", labels=labels), NameIndex(("hate", "spam")))
+    return {
+        "rationale": outcome(beside("rationale", sentence)),
+        "beside": outcome(f'{{"categories": []}}\n\n{sentence}'),
+        "yes_no": str(
+            PARSERS["yes_no"].parse(f"No. {sentence}", ParseContext(PromptHeader("p", "yes_no"), one)).outcome
+        ),
+        "label": str(PARSERS["label"].parse(f"safe\n{sentence}", of_label).outcome),
+    }
+
+
+@pytest.mark.parametrize("sentence", BESIDE["stated"])
+def test_prose_that_states_a_violation_makes_nothing_no_verdict(sentence: str) -> None:
+    assert set(readings(sentence).values()) == {"unparsed"}
+
+
+@pytest.mark.parametrize("sentence", BESIDE["unstated"])
+def test_prose_that_denies_doubts_or_quotes_states_nothing(sentence: str) -> None:
+    assert set(readings(sentence).values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Is it safe? No", "Compliant? Yes", "Does it comply with the policy? No.", "1. Yes 2. No", "No: 5%", "Yes: false"],
+)
+def test_a_yes_or_a_no_to_another_question_is_no_verdict(text: str) -> None:
+    context = ParseContext(PromptHeader("p", "yes_no"), NameIndex(("hate",)))
+    assert PARSERS["yes_no"].parse(text, context).outcome == "unparsed"
+
+
+def test_a_ticked_category_is_listed() -> None:
+    assert outcome('{"categories": []}\n\n- [x] hate\n- [ ] spam') == "unparsed"
+    assert outcome('{"categories": []}\n\n- [ ] hate\n- [ ] spam') == "ok"
