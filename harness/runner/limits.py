@@ -1,11 +1,12 @@
 """Limits of one endpoint: how many calls at a time, how fast, and when none at all.
 
-Decides when a call may start, and what a 429 means. Where headers tell that nothing is left, or a learnt rate held the
-call back, it tells of the rate. Else it may be a wall: so many calls at one time and no more (``places``). Else it is
-one request's own business and waits as long as it is asked to, unless several come of calls that started one after the
-other: then the endpoint is at its limit, the concurrency shrinks, once per burst and to no less than what was just seen
-to succeed, and the rate is measured (``pace``). Configured and learned rates are token buckets. Answers from the cache
-never come here. Whether one request is tried again is decided by ``retry``.
+Decides when a call may start, and what a 429 means. Where headers tell that nothing is left, it tells of the rate.
+Else it may be an accident, which comes whatever is done (``accidents``): one request's own business, which waits as
+long as it is asked to. Where it is none, it tells of the rate if that held the call back, or of a wall: so many calls
+at one time and no more (``places``). Several of calls that started one after the other tell that the endpoint is at its
+limit: the concurrency shrinks, once per burst and to no less than what was just seen to succeed, and the rate is
+measured (``pace``). Configured and learned rates are token buckets. Answers from the cache never come here. Whether one
+request is tried again is decided by ``retry``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.records import Limits
+from harness.runner.accidents import CERTAIN, Accidents
 from harness.runner.buckets import PACE, SLACK_S, Bucket, is_used_up, rate_header, read_rate
 from harness.runner.pace import LearntPace
 from harness.runner.places import Places, Ticket
@@ -28,8 +30,6 @@ HISTORY_LENGTH = 200
 RECENT_ANSWERS = 32
 SIZEABLE = 0.25
 """Share of the latest answers from which failures are the endpoint's state and not an accident."""
-NO_ACCIDENT = ((3, 3), (5, 8), (8, 24))
-"""So many 429s among so many calls that started one after the other are no accident."""
 SLOWED_FOR_S = 30.0
 
 
@@ -50,7 +50,7 @@ class Limiter:
         self.places = Places(limits.concurrency)
         self._tokens_in_flight = 0.0
         self._recent: deque[bool] = deque(maxlen=RECENT_ANSWERS)
-        self._refused: deque[int] = deque(maxlen=max(n for n, _ in NO_ACCIDENT))
+        self._accidents = Accidents()
         self._pressed_at: float | None = None
         self._acted_at = -1.0
         self._paused_until = 0.0
@@ -90,9 +90,12 @@ class Limiter:
     def on_success(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """A call was answered: room to grow, and perhaps a rate to learn."""
         self._recent.append(True)
+        if not self._pace.is_trying:
+            self._accidents.answered()
         now = self._clock()
         before = self.places.limit
-        self.places.on_success(ticket, now, may_grow=now >= self._grow_again_at)
+        if self.places.on_success(ticket, now, may_grow=now >= self._grow_again_at):
+            self._accidents.happened()
         if before != self.places.limit == self.places.ceiling:
             self._note("growth")
         if rate_header(headers, "limit", "requests") is not None or rate_header(headers, "limit", "tokens") is not None:
@@ -109,30 +112,34 @@ class Limiter:
         now = self._clock()
         self.n_429 += 1
         self._learn(headers, ticket)
-        is_state = self._are_many(ticket)
-        if is_used_up(headers):
-            is_state = is_rate = True
-        else:
-            is_rate = self._pace.held_back(ticket.at)
+        is_told, is_news = is_used_up(headers), self._accidents.are_rare
+        is_rate = is_told or self._pace.held_back(ticket.at)
+        is_beyond = not is_rate and self.places.on_refusal(ticket, now)
+        is_tried = is_beyond or self._pace.is_trying
+        is_state = is_told or self._accidents.refused(ticket.number, is_tried=is_tried) >= CERTAIN
+        if not is_news and not is_state:
+            self._pace.forget(ticket)
+            return
+        if is_beyond:
             before = int(self.places.limit)
-            if not is_rate and self.places.on_refusal(ticket, now):
-                self._pace.on_rate_limit(ticket, now, is_rate=False)
-                if int(self.places.limit) < before:
-                    self._pressed_at = now
-                    self._note("at once")
-                return
-        is_rate = is_rate or is_state
+            self.places.stand_before(ticket, now)
+            self._pace.on_rate_limit(ticket, now, is_rate=False)
+            if int(self.places.limit) < before:
+                self._pressed_at = now
+                self._note("at once")
+            return
+        if not is_rate:
+            self.places.doubt()
         if "requests" not in self._learned and self._pace.on_rate_limit(
-            ticket, now, is_rate=is_rate, is_state=is_state
+            ticket, now, is_rate=is_rate or is_state, is_state=is_state
         ):
             self._note("measured requests", per_minute=round(self._pace.per_minute, 3))
         if is_state and ticket.at > self._acted_at:
+            self._accidents.clear()
             self._acted_at = self._pressed_at = now
             self._pause(asked_s, now)
-            n_ok = self._recent.count(True)
-            self.places.cut(now, n_ok / (n_ok + len(self._refused)))
+            self.places.cut(now, self._recent.count(True) / RECENT_ANSWERS)
             self._recent.clear()  # what follows is judged by itself
-            self._refused.clear()
             self._note("429", wait_s=round(max(0.0, self._paused_until - now), 3))
 
     def _pause(self, asked_s: float | None, now: float) -> None:
@@ -145,12 +152,6 @@ class Limiter:
         self._paused_until = max(self._paused_until, now + wait_s)
         if learned is not None:
             learned.tokens = min(learned.tokens, 0.0)
-
-    def _are_many(self, ticket: Ticket) -> bool:
-        """Whether the latest 429s are too near each other to be accidents."""
-        self._refused.append(ticket.number)
-        latest = sorted(self._refused)
-        return any(len(latest) >= n and latest[-1] - latest[-n] < among for n, among in NO_ACCIDENT)
 
     @property
     def is_open(self) -> bool:

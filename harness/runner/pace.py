@@ -28,6 +28,8 @@ LEAST_WIDTH, MOST_SURE, MOST_WIDTH = 0.03, 0.06, 0.5
 """How far the ends may be from what was learnt; up to the second, an early 429 may be an accident."""
 STAY, FIRST_STAY, LONGEST_STAY = 4, 4, 256
 """So many calls until the rate is where it was learnt: a try costs a refusal or two."""
+FALLEN = 0.7
+"""A limit that falls so far falls once: where each rate is followed by such a fall, it is not the rate."""
 LAST_CALLS = 512
 
 
@@ -59,6 +61,11 @@ class LearntPace:
         return self._per_s > 0.0
 
     @property
+    def is_trying(self) -> bool:
+        """Whether calls start at a rate that is not known to be held."""
+        return self._bucket is not None and (not self.is_known or 2 * self._n_held >= self._stay)
+
+    @property
     def per_minute(self) -> float:
         """The learnt rate; 0 before it is known."""
         return self._per_s * 60.0
@@ -83,6 +90,12 @@ class LearntPace:
         """Whether a call that started then was held back by the rate, so that its 429 tells of it."""
         return self._bucket is not None and (not self.is_known or now - self._held_at <= 2.0 / self._rate())
 
+    def forget(self, ticket: Ticket) -> None:
+        """A call was refused, and is not among what was let through."""
+        with suppress(ValueError):
+            self._lately.remove(ticket.at)
+        self._n_refused += ticket.number > self._edge_number
+
     def on_rate_limit(self, ticket: Ticket, now: float, *, is_rate: bool, is_state: bool = False) -> bool:
         """A 429: whether a rate was learnt from it.
 
@@ -92,26 +105,19 @@ class LearntPace:
             is_rate: Whether it tells of the rate; others are only not counted among what was let through.
             is_state: Whether it is one of several, and no accident.
         """
-        with suppress(ValueError):
-            self._lately.remove(ticket.at)
+        self.forget(ticket)
         if self._saved < 0:
             self._saved = ticket.number - 1
-        self._n_refused += ticket.number > self._edge_number
         if ticket.at <= self._known_at:
             return False
-        if not is_rate:
-            self._n_unexpected += 1
-            if self._n_unexpected >= DISPROVED:
-                self._bucket, self._per_s, self._search, self._stay = None, 0.0, FIRST_PER_S, FIRST_STAY
-                self._n_unexpected = 0
+        is_early = self.is_known and self._width <= MOST_SURE and not self.is_trying and not is_state
+        if not is_rate or is_early:
+            self._doubt()
+            if is_early and self.is_known:  # a little less, or an accident
+                self._per_s, self._n_held, self._known_at = min(self._per_s, self._rate()), 0, now
             return False
-        self._n_unexpected = 0
         if self._bucket is not None:
             self._bucket.tokens = min(self._bucket.tokens, 0.0)
-        if not is_state and self.is_known and self._width <= MOST_SURE and 2 * self._n_held < self._stay:
-            self._per_s = min(self._per_s, self._rate())  # too early for what was learnt: a little less, or an accident
-            self._n_held, self._known_at = self._stay // 2, now
-            return False
         n = ticket.number - self._edge_number - self._n_refused
         tried, began = self._rate(), self._edge_at
         self._n_held = 0
@@ -140,10 +146,21 @@ class LearntPace:
         high = max(min(high, tried), (n - 1) / span_s, 1e-3)
         low = min(low, high)
         found = math.sqrt(max(low, n / span_s) * high)
+        is_fallen = found < FALLEN * self._per_s
         self._stay = min(max(FIRST_STAY, STAY * min(n, self._stay)), LONGEST_STAY)
         self._width = min(max(LEAST_WIDTH, high / found - 1.0), MOST_WIDTH)
         self._per_s = max(found, LEAST_PER_S)
-        return True
+        self._n_unexpected *= is_fallen
+        if is_fallen:
+            self._doubt()
+        return self.is_known
+
+    def _doubt(self) -> None:
+        """What a rate does not do; several times, and it is none."""
+        self._n_unexpected += 1
+        if self._n_unexpected >= DISPROVED:
+            self._bucket, self._per_s, self._search, self._stay = None, 0.0, FIRST_PER_S, FIRST_STAY
+            self._n_unexpected = 0
 
     def _rate(self) -> float:
         """The curve: below what was learnt, up to it, a while of it, and beyond; it goes by calls that had to wait."""

@@ -51,8 +51,9 @@ class Places:
     """
 
     __slots__ = (
-        "_cut_at", "_has_been_cut", "_held", "_hold_until", "_latency_s", "_latest", "_n_below", "_n_quiet", "_ramp",
-        "_refused", "_started_at", "_stay", "_step", "_tried_at", "_wall", "ceiling", "in_flight", "limit", "n_started",
+        "_before", "_cut_at", "_has_been_cut", "_held", "_hold_until", "_latency_s", "_latest", "_n_below", "_n_quiet",
+        "_ramp", "_refused", "_started_at", "_stay", "_step", "_tried_at", "_wall", "ceiling", "in_flight", "limit",
+        "n_started",
     )  # fmt: skip
 
     def __init__(self, ceiling: int) -> None:
@@ -66,6 +67,7 @@ class Places:
         self._has_been_cut = False
         self._ramp = Bucket(RAMP_PER_S, 1.0, -math.inf, slack_s=NEW_BURST_S)
         self._cut_at = self._started_at = self._latency_s = self._hold_until = 0.0
+        self._before = 0.0
         self._n_below = 0
         self._stay = self._step = self._n_quiet = 0
         self._tried_at: float | None = None
@@ -103,11 +105,18 @@ class Places:
         """A call has ended."""
         self.in_flight -= 1
 
-    def on_success(self, ticket: Ticket, now: float, *, may_grow: bool) -> None:
-        """A call was answered."""
+    def on_success(self, ticket: Ticket, now: float, *, may_grow: bool) -> bool:
+        """A call was answered: whether it was beyond what was taken for a wall, which was an accident then."""
         self._latency_s = now - ticket.at
         if ticket.level > self._held:
             self._held = max(self._held, self._with_server(ticket))
+        is_none = self._wall is not None and self._step == 0 and self._held > self._wall
+        if is_none:
+            self._wall, self.limit = None, max(self.limit, self._before)
+        self._look_further(now, may_grow=may_grow)
+        return is_none
+
+    def _look_further(self, now: float, *, may_grow: bool) -> None:
         if not may_grow or (self._wall is None and self.limit >= self.ceiling):
             return
         if self._wall is None:
@@ -127,8 +136,7 @@ class Places:
             self._grow(self._step)
 
     def on_refusal(self, ticket: Ticket, now: float) -> bool:
-        """A 429: whether it is the endpoint's wall. Then the places are those below it."""
-        level = self._with_server(ticket)
+        """A 429: whether it is beyond every place that was answered, and beyond a wall that is believed."""
         self._refused.append((ticket.at, now))
         with suppress(ValueError):
             self._latest.remove(ticket)
@@ -138,20 +146,25 @@ class Places:
         told_at = ticket.at - took_s / 2.0
         taken = [self._with_server(one) for one in self._latest if one.level > self._held and one.at <= told_at]
         self._held = max(self._held, *taken, 0)
-        if level <= max(self._held, self._wall or 0, 1):
-            self._n_below += 1
-            if self._n_below >= DISPROVED:
-                self._wall, self._step = None, 0
-            return False
+        return self._with_server(ticket) > max(self._held, self._wall or 0, 1)
+
+    def stand_before(self, ticket: Ticket, now: float) -> None:
+        """A 429 beyond every place that was answered is the endpoint's wall: the places are those below it."""
         if ticket.at > self._cut_at:
             is_again = self._step == 1
             self._stay = min(max(SHORTEST_STAY, 4 * self._stay), LONGEST_STAY) if is_again else 0
-            self._wall, self._step, self._n_quiet = level - 1, 0, 0
+            self._wall, self._step, self._n_quiet = self._with_server(ticket) - 1, 0, 0
             self._n_below = 0
             self._cut_at, self._tried_at = now, None
+            self._before = self.limit
             self.limit = min(self.limit, float(self._wall))
             self._has_been_cut = True
-        return True
+
+    def doubt(self) -> None:
+        """A 429 below the wall: several, and it is none."""
+        self._n_below += 1
+        if self._n_below >= DISPROVED:
+            self._wall, self._step = None, 0
 
     def cut(self, now: float, taken: float) -> None:
         """The endpoint takes fewer than before: half of the places, but no fewer than this share of those in use."""

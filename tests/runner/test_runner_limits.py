@@ -97,18 +97,18 @@ def test_many_429s_pause_the_whole_endpoint(tmp_path):
     summary = run(make_request(tmp_path, FakeGolden(100)), transport)
     gaps = [later - earlier for earlier, later in zip(transport.started_at, transport.started_at[1:], strict=False)]
     assert 9.9 < max(gaps) < 11.0
-    assert summary.wall_s < 100
+    assert summary.wall_s < 120
 
 
 def test_an_endpoint_that_refuses_a_hundred_in_a_row_is_not_given_up(tmp_path):
-    """A rate that fell with each refusal came to one call in hours."""
+    """A rate that fell with each refusal came to one call in hours, later to one in ten seconds: 1,850 s."""
 
     def script(text, attempt):
         return failure(429) if 100 <= int(text.split()[-1]) < 200 and attempt == 1 else None
 
     summary = run(make_request(tmp_path, FakeGolden(400), limits=Limits(concurrency=64)), FakeTransport(script))
     assert summary.counts == {"v1": {"ok": 400}}
-    assert summary.wall_s < 2500
+    assert summary.wall_s < 100
 
 
 def test_a_429_that_says_nothing_is_left_pauses_the_whole_endpoint():
@@ -378,10 +378,18 @@ def test_a_rate_without_a_burst_is_not_taken_for_one_call_at_a_time():
     assert told.use > 0.75
 
 
-def test_accidents_are_no_wall():
-    told = simulate(Case(Unlimited(), 1.0, 0.1, faults=0.05))
-    assert told.use > 0.7
-    assert told.limiter.places.limit == 64
+@pytest.mark.parametrize(("faults", "least"), [(0.01, 0.8), (0.05, 0.75), (0.1, 0.7), (0.2, 0.5)])
+def test_429s_that_come_at_any_rate_slow_nothing(faults, least):
+    """It was 83, 80, 0.4 and 0.2 %; of a run that no 429 disturbs slow start leaves 92 %."""
+    uses = [simulate(Case(Unlimited(), 1.0, 0.3, faults=faults), seed).use for seed in range(3)]
+    assert sorted(uses)[1] >= least
+    assert min(uses) > 0.25
+
+
+def test_429s_at_any_rate_hide_no_limit():
+    told = simulate(Case(TokenBucket(10.0, 10), 0.05, 0.3, faults=0.05))
+    assert told.use > 0.9
+    assert told.share_429 < 0.12
 
 
 def test_an_endpoint_without_a_limit_is_asked_as_fast_as_before():

@@ -200,7 +200,7 @@ def test_a_429_calls_lent_places_back_from_every_process():
         for part in (1, 2):
             await desk.begin(part, 1, {"m": Limits(concurrency=2)}, NOTHING_SPENT)
             assert await granted(desk, part, 1, "acquire", 1, "m", 0.0, False) == [(("granted", "lent")[part - 1], 1)]
-        await desk.tell(1, 1, [("429", "m", {}, None), ("429", "m", {}, None)])
+        await desk.tell(1, 1, [("429", "m", {"x-ratelimit-remaining-requests": "0"}, None)])
         assert [await desk.hear(part, 1) for part in (1, 2)] == [[("hold", "m")]] * 2
         for part in (1, 2):
             await desk.tell(part, 1, [("release", "m", 0.0)])
