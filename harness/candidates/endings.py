@@ -39,7 +39,6 @@ _RETRY_END = re.compile(
 _CUT_END = re.compile(r"length|max_?(?:\w+_)?tokens?|token_?limit|context_window")
 
 
-@lru_cache(512)
 @lru_cache(maxsize=256)
 def meaning_of_end(finish: str, *, has_text: bool = True, has_tools: bool = False) -> Meaning:
     """What a reason of ending means: what is not known to mean "finished" is no finished answer.

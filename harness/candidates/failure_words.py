@@ -131,7 +131,7 @@ RETRY_SENTENCES = Words(
 UNREAD_CODES = Words(r"json_validat\w*_failed|failed_generation|tool_use_failed|output_parse_failed")
 """The model answered, and the server could not read that as it was asked to (Groq's JSON mode)."""
 TOO_LONG_CODES = Words(
-    r"context_?(?:length|size|window)|string_above_max|(?:request|payload|entity|input|prompt|body|content"
+    r"context_?(?:length|size|window)|string_(?:above_max|too_long)|(?:request|payload|entity|input|prompt|body|content"
     r"|message)_?too_?(?:large|long)"
     r"|exceed_context|tokens?_(?:limit_)?exceed|max_?context|length_?exceed|request_size"
 )
@@ -140,7 +140,7 @@ TOO_LONG_SENTENCES = Words(
     r"|prompt|sequence|request|allowed)? ?(?:length|size|tokens)"
     r"|(?:exceed\w*|longer than|larger than|greater than|beyond) .{0,60}(?:tokens|length|size|limit of \d"
     r"|characters|context)"
-    r"|less than \d+ (?:input )?tokens"
+    r"|less than \d+ (?:input )?tokens|tokens`? \+ `?max_new_tokens`? must be <=|at most \d+ characters"
     r"|reduce the length|range of input length|input length|token (?:count|limit).{0,40}exceed|string too long"
 )
 OWN_LIMIT = Words(r"max_(?:completion_|output_)?tokens.{0,20}(?:too large|too high|must be|at most|less than)")

@@ -262,8 +262,11 @@ def _blocked_beside(document: Mapping[str, Any]) -> Meaning | None:
 
 
 def _without_choice(document: Mapping[str, Any]) -> Meaning:
-    for name in ("stopReason", "stop_reason"):  # Bedrock and Anthropic, where the content is null or left out
-        if isinstance(stop := document.get(name), str):
+    incomplete = document.get("incomplete_details")
+    stops = [document.get("stopReason"), document.get("stop_reason")]  # the content is null or left out
+    stops += [incomplete.get("reason")] if isinstance(incomplete, dict) else []  # OpenAI's Responses
+    for stop in stops:
+        if isinstance(stop, str):
             meaning = meaning_of_end(stop, has_text=False)
             if meaning.kind in ("blocked", "refused"):
                 return meaning
