@@ -169,9 +169,12 @@ class RunScore:
         }
 
 
-def score_run(run: Run, *, with_slices: bool = True, points: Sequence[str] = ()) -> RunScore:
-    """Score every candidate of a run; ``points`` are metrics at operating points, beside those of the gate."""
-    scores = {name: score_candidate(run, name, with_slices=with_slices, points=points) for name in run.candidates}
+def score_run(
+    run: Run, *, with_slices: bool = True, points: Sequence[str] = (), candidates: Sequence[str] = ()
+) -> RunScore:
+    """Score candidates of a run (none named: all); ``points`` are metrics at operating points, beside the gate's."""
+    chosen = [name for name in run.candidates if not candidates or name in candidates]
+    scores = {name: score_candidate(run, name, with_slices=with_slices, points=points) for name in chosen}
     return RunScore(run.meta.run_id, golden_facts(run), scores, run.meta.policy.names_of(run.categories))
 
 
