@@ -126,13 +126,11 @@ def execute(
 
 def as_next_time(summary: RunSummary, runs_dir: str | Path) -> RunSummary | None:
     """What the same request will be told the next time; None where it will do something."""
-    from harness.runner.local import as_before, stored_run
-    from harness.runner.record import is_final
+    from harness.runner.finished import finished_summary
 
     if summary.is_reused or summary.status != "complete" or summary.errors:
         return summary if summary.is_reused else None
-    done, _ = stored_run(runs_dir, summary.run_id)
-    return as_before(done, runs_dir) if done is not None and is_final(done) else None
+    return finished_summary(runs_dir, summary.run_id)[0]
 
 
 def unchanged_since(golden: GoldenSet) -> Callable[[], None]:

@@ -83,7 +83,7 @@ class ResponseCache:
     def __init__(self, path: Path, now: Callable[[], datetime], run: str = "", behind: Path | None = None) -> None:
         self.path = path
         self._now = now
-        self._run = run
+        self.ledger = run
         self._owner = uuid.uuid4().hex
         self._beat_at: float | None = None
         self._pending = _Pending()
@@ -139,7 +139,7 @@ class ResponseCache:
         """What the run has spent in earlier executions, calls that killed ones had under way included at their most."""
         in_transaction(self._database, self.path, self._bury_dead)
         self._forget_dead()
-        return reading(self.path, lambda: claims.spent_by(self._database, self._run))
+        return reading(self.path, lambda: claims.spent_by(self._database, self.ledger))
 
     def claim(self, wanted: Wanted, n_ready: int = 0) -> asyncio.Future[Stored | None]:
         """Claim a request before it is sent: None when it is this run's to ask, its answer when another run had one.
@@ -354,7 +354,7 @@ class ResponseCache:
         if gone := pending.released + pending.answered:
             claims.release(database, self._owner, gone)
         if pending.spent is not NOTHING_SPENT:
-            claims.book(database, self._run, pending.spent)
+            claims.book(database, self.ledger, pending.spent)
 
     def _last_words(self, pending: _Pending) -> None:
         self._write_down(pending)
@@ -376,7 +376,7 @@ class ResponseCache:
         if self._data_version() != self._first_version:  # somebody else writes here too: perhaps one of these answers
             granted.update(look_up(self._database, [one.key for one, _ in wanted]))
         mine = claims.claim(
-            self._database, self._owner, self._run, [one for one, _ in wanted if one.key not in granted]
+            self._database, self._owner, self.ledger, [one for one, _ in wanted if one.key not in granted]
         )
         return granted | dict.fromkeys(mine)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness import __version__
-from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Prediction
 from harness.runner.budget import Budget
@@ -26,17 +25,16 @@ from harness.runner.calls import Caller
 from harness.runner.earlier import was_answered
 from harness.runner.engine import Engine
 from harness.runner.failures import Failures
+from harness.runner.finished import finished_summary
 from harness.runner.progress import TICK_S, Progress
-from harness.runner.record import Execution, check_counts, is_final, run_record, status_of
+from harness.runner.record import Execution, check_counts, run_record, status_of
 from harness.runner.run_id import run_id_of
-from harness.runner.run_request import Bounds, RunRequest, RunSummary
+from harness.runner.run_request import Bounds, Part, RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.shared import Sharing
 from harness.runner.targets import own_limiter
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runner.ways import InBatches, Live
-from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
-from harness.runs.layout import ITEMS_FILE, PREDICTIONS_FILE
 from harness.runs.writer import RunWriter
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -73,139 +71,161 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
     run_id, runs_dir = run_id_of(request, __version__), request.runs_dir
     if request.shard is not None:
         run_id, runs_dir = run_id + request.shard.suffix, f"{str(runs_dir).rstrip('/')}/{SHARDS_FOLDER}"
-    done, damage = stored_run(runs_dir, run_id)
-    if done is not None and is_final(done):
-        return as_before(done, runs_dir)
-    began, created = around.clock(), around.now()
-    indices, positions, n_of_whole = request.part()
-    bounds = request.bounds(len(indices), n_of_whole)
+    before, damage = finished_summary(runs_dir, run_id)
+    if before is not None:
+        return before
+    part = request.part()
+    bounds = request.bounds(len(part.indices), part.n_of_whole)
     Budget(bounds.usd, request.endpoints.values(), max_tokens=bounds.tokens)  # wrong settings first
-    n_rows = len(indices) * request.repeats
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
-    if request.is_batch:
-        from harness.runner.batch import BatchBook, BatchFill, check_batches
+    try:
+        if request.is_batch:
+            from harness.runner.batch import check_batches
 
-        check_batches(request.endpoints)
-    failures, ledger = Failures(), request.ledger or run_id
-    with ResponseCache(request.cache_path, around.now, ledger, request.behind) as cache:
-        budget = _budget(request, around.sharing, bounds, cache)
-        asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
-        progress = Progress(
-            n_rows * len(request.candidates),
+            check_batches(request.endpoints)
+        with ResponseCache(request.cache_path, around.now, request.ledger or run_id, request.behind) as cache:
+            run = _LocalRun(request, around, part, bounds, cache, transport)
+            for warning in (damage and f"{damage}; the run is made again from the journal", cache.warning):
+                if warning:
+                    run.progress.say(f"Warning: {warning}")
+            writer = _writer(request, runs_dir, run_id)
+            try:
+                return await run.carry_out(writer, run_id)
+            except BaseException:
+                writer.abandon()
+                raise
+    finally:
+        await transport.close()
+
+
+class _LocalRun:
+    """One execution of a run: what it is made of, and what it came to."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        around: Surroundings,
+        part: Part,
+        bounds: Bounds,
+        cache: ResponseCache,
+        transport: Transport,
+    ) -> None:
+        self.began, self.created = around.clock(), around.now()
+        self.request, self.around, self.part, self.cache = request, around, part, cache
+        self.n_rows = len(part.indices) * request.repeats
+        self.failures = Failures()
+        self.budget = _budget(request, around.sharing, bounds, cache)
+        self.asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
+        self.progress = Progress(
+            self.n_rows * len(request.candidates),
             around.stream,
             around.clock,
-            lambda: budget.spent_usd,
-            n_asking=n_rows * len(asking),
-            slowed=lambda: "; ".join(filter(None, (caller.slowed(), cache.held()))) or None,
+            lambda: self.budget.spent_usd,
+            n_asking=self.n_rows * len(self.asking),
+            slowed=lambda: "; ".join(filter(None, (self.caller.slowed(), cache.held()))) or None,
         )
         stopped = asyncio.Event()
-        way = Live(request.endpoints, transport, budget)
-        if request.is_batch:
-            fill = BatchFill(
-                request,
-                indices,
-                cache,
-                budget,
-                BatchBook(cache, ledger),
-                sleep=around.sleep,
-                rng=around.rng,
-                say=progress.say,
-                stopped=stopped,
-            )
-            way = InBatches(request, fill)
-        caller = _caller(request, around, cache, way, stopped)
-        if damage is not None:
-            progress.say(f"Warning: {damage}; the run is made again from the journal")
-        if cache.warning is not None:
-            progress.say(f"Warning: {cache.warning}")
+        self.way = self._way(transport, stopped)
+        self.caller = _caller(request, around, cache, self.way, stopped)
 
-        def show(row: Prediction) -> None:
-            is_called = row.response_key is not None and not row.is_cached
-            failures.add(row)
-            progress.add(row.answer.outcome, is_asking=row.candidate in asking, is_called=is_called)
+    def _way(self, transport: Transport, stopped: asyncio.Event) -> Live:
+        request, around = self.request, self.around
+        if not request.is_batch:
+            return Live(request.endpoints, transport, self.budget)
+        from harness.runner.batch import BatchBook, BatchFill
 
-        writer = _writer(request, runs_dir, run_id)
-        try:
-            engine = Engine(
-                request.candidates,
-                request.endpoints,
-                lambda number: _items(request, indices, positions, writer if number == 0 else None),
-                request.repeats,
-                caller,
-                writer,
-                clock=around.clock,
-                sleep=around.sleep,
-                on_row=show,
-                grace_s=around.grace_s,
-                n_rows=n_rows,
-                stop_alone=request.stop_alone,
-            )
-            shared: AbstractAsyncContextManager[None] = nullcontext()
-            if around.sharing is not None:
-                shared = around.sharing.open(request, lambda: progress.done)
-            async with _shown(progress, cache), _stopped_by_signals(engine, caller, progress, around), shared:
-                try:
-                    await way.fill()
-                    await engine.run()
-                finally:
-                    cache.measure(engine.measures.sums(request.candidates, request.endpoints))
-            if engine.reason is None:
-                caller.check_end()
-            request.check_unchanged()
-            check_counts(writer.counts, n_rows)
-            n_unpriced = way.n_unpriced(caller.counts)
-            reason = engine.reason or next(iter(engine.stopped.values()), None)
-            result = Execution(
-                status=status_of(writer.counts, request.max_error_rate, reason),
-                reason=reason,
-                counts=writer.counts,
-                error_reasons=writer.error_reasons,
-                calls=way.n_calls(caller.counts),
-                retries=caller.counts.retries,
-                cached=caller.counts.cached,
-                cost_usd=budget.spent_usd,
-                unknown_calls=budget.now.unknown_calls + n_unpriced,
-                answers_cost_usd=writer.answers_cost_usd,
-                tokens=writer.tokens,
-                limits=caller.limit_history(),
-                created=created,
-                wall_s=around.clock() - began,
-                n_items=len(indices),
-                n_items_of_whole=n_of_whole,
-            )
-            examples = failures.examples(result.counts, cache)
-            path = writer.finish(run_record(request, run_id, result), request.inputs)
-        except BaseException:
-            writer.abandon()
-            raise
-        finally:
-            await transport.close()
-    return RunSummary(
-        run_id=run_id,
-        path=path,
-        status=result.status,
-        reason=result.reason,
-        items=result.n_items,
-        counts=result.counts,
-        error_reasons=result.error_reasons,
-        calls=result.calls,
-        cached=result.cached,
-        cost_usd=result.cost_usd,
-        answers_cost_usd=result.answers_cost_usd,
-        unknown_calls=result.unknown_calls,
-        wall_s=around.clock() - began,
-        errors=sum(counts.get("error", 0) for counts in result.counts.values()),
-        not_asked=sum(counts.get(NOT_ASKED, 0) for counts in result.counts.values()),
-        stopped=() if engine.reason else tuple(sorted(engine.stopped)),
-        unpriced_calls=n_unpriced,
-        unknown_usd=budget.now.unknown_usd,
-        spent_before_usd=budget.before.usd + budget.before.unknown_usd,
-        failures=failures.reasons(),
-        examples=examples,
-        whole=None if request.shard is None else run_id_of(request, __version__),
-        warning=cache.warning,
-    )
+        book = BatchBook(self.cache, self.cache.ledger)
+        parts = (request, self.part.indices, self.cache, self.budget, book)
+        say = self.progress.say
+        return InBatches(request, BatchFill(*parts, sleep=around.sleep, rng=around.rng, say=say, stopped=stopped))
+
+    def _show(self, row: Prediction) -> None:
+        is_called = row.response_key is not None and not row.is_cached
+        self.failures.add(row)
+        self.progress.add(row.answer.outcome, is_asking=row.candidate in self.asking, is_called=is_called)
+
+    async def carry_out(self, writer: RunWriter, run_id: str) -> RunSummary:
+        """Ask all that is missing, store the run, and say what it came to."""
+        request, around = self.request, self.around
+        engine = Engine(
+            request.candidates,
+            request.endpoints,
+            lambda number: _items(request, self.part, writer if number == 0 else None),
+            request.repeats,
+            self.caller,
+            writer,
+            clock=around.clock,
+            sleep=around.sleep,
+            on_row=self._show,
+            grace_s=around.grace_s,
+            n_rows=self.n_rows,
+            stop_alone=request.stop_alone,
+        )
+        shared: AbstractAsyncContextManager[None] = nullcontext()
+        if around.sharing is not None:
+            shared = around.sharing.open(request, lambda: self.progress.done)
+        signals = _stopped_by_signals(engine, self.caller, self.progress, around)
+        async with _shown(self.progress, self.cache), signals, shared:
+            try:
+                await self.way.fill()
+                await engine.run()
+            finally:
+                self.cache.measure(engine.measures.sums(request.candidates, request.endpoints))
+        if engine.reason is None:
+            self.caller.check_end()
+        request.check_unchanged()
+        check_counts(writer.counts, self.n_rows)
+        done = self._execution(engine, writer)
+        examples = self.failures.examples(done.counts, self.cache)
+        path = writer.finish(run_record(request, run_id, done), request.inputs)
+        return RunSummary(
+            run_id=run_id,
+            path=path,
+            status=done.status,
+            reason=done.reason,
+            items=done.n_items,
+            counts=done.counts,
+            error_reasons=done.error_reasons,
+            calls=done.calls,
+            cached=done.cached,
+            cost_usd=done.cost_usd,
+            answers_cost_usd=done.answers_cost_usd,
+            unknown_calls=done.unknown_calls,
+            wall_s=around.clock() - self.began,
+            errors=sum(counts.get("error", 0) for counts in done.counts.values()),
+            not_asked=sum(counts.get(NOT_ASKED, 0) for counts in done.counts.values()),
+            stopped=() if engine.reason else tuple(sorted(engine.stopped)),
+            unpriced_calls=self.way.n_unpriced(self.caller.counts),
+            unknown_usd=self.budget.now.unknown_usd,
+            spent_before_usd=self.budget.before.usd + self.budget.before.unknown_usd,
+            failures=self.failures.reasons(),
+            examples=examples,
+            whole=None if request.shard is None else run_id_of(request, __version__),
+            warning=self.cache.warning,
+        )
+
+    def _execution(self, engine: Engine, writer: RunWriter) -> Execution:
+        counts, budget = self.caller.counts, self.budget
+        reason = engine.reason or next(iter(engine.stopped.values()), None)
+        return Execution(
+            status=status_of(writer.counts, self.request.max_error_rate, reason),
+            reason=reason,
+            counts=writer.counts,
+            error_reasons=writer.error_reasons,
+            calls=self.way.n_calls(counts),
+            retries=counts.retries,
+            cached=counts.cached,
+            cost_usd=budget.spent_usd,
+            unknown_calls=budget.now.unknown_calls + self.way.n_unpriced(counts),
+            answers_cost_usd=writer.answers_cost_usd,
+            tokens=writer.tokens,
+            limits=self.caller.limit_history(),
+            created=self.created,
+            wall_s=self.around.clock() - self.began,
+            n_items=len(self.part.indices),
+            n_items_of_whole=self.part.n_of_whole,
+        )
 
 
 def _budget(request: RunRequest, sharing: Sharing | None, bounds: Bounds, cache: ResponseCache) -> Budget:
@@ -253,39 +273,6 @@ def _told(loop: asyncio.AbstractEventLoop, receive: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(receive)
 
 
-def stored_run(runs_dir: str | Path, run_id: str) -> tuple[RunMeta | None, str | None]:
-    """The run of this id that is stored already and whole; None where there is none, with what is wrong with it."""
-    folder = RunFolder(runs_dir).child(run_id)
-    content = folder.read(META_FILE)
-    if content is None:
-        is_there = folder.local is not None and folder.local.exists()
-        return None, f"{folder.address} holds no {META_FILE}" if is_there else None
-    try:
-        meta = read_meta(content, f"{folder.address}/{META_FILE}")
-    except HarnessError as error:
-        return None, error.message
-    damage = None if folder.local is None else _damage(folder.local, meta)
-    return (None, damage) if damage else (meta, None)
-
-
-def _damage(folder: Path, meta: RunMeta) -> str | None:
-    """What is missing or cut short in a stored run, as far as the ends of its files tell."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    n_rows = meta.n_items * meta.repeats * len(meta.candidates)
-    for name, expected in ((PREDICTIONS_FILE, n_rows), (ITEMS_FILE, meta.n_items)):
-        try:
-            found = pq.read_metadata(folder / name).num_rows
-        except FileNotFoundError:
-            return f"{folder / name} is missing"
-        except (OSError, pa.ArrowException) as error:
-            return f"{folder / name} cannot be read ({error})"
-        if found != expected:
-            return f"{folder / name} holds {found:,} rows instead of {expected:,}"
-    return None
-
-
 def slice_names(request: RunRequest) -> Sequence[str]:
     """Slices of the items: as asked for, as the golden set says, or else all that occur."""
     known = request.slice_names
@@ -296,37 +283,16 @@ def slice_names(request: RunRequest) -> Sequence[str]:
     return sorted({name for item in request.golden.items(request.selected()) for name in item.slices})
 
 
-def _items(
-    request: RunRequest, indices: Sequence[int], positions: Sequence[int], writer: RunWriter | None
-) -> Iterator[Item]:
+def _items(request: RunRequest, part: Part, writer: RunWriter | None) -> Iterator[Item]:
     """The items of the run; one candidate's pass over them writes them down too."""
-    items = request.golden.items(indices)
+    items = request.golden.items(part.indices)
     if writer is None:
         yield from items
         return
     labels = request.golden.labels()
-    for index, position, item in zip(indices, positions, items, strict=True):
+    for index, position, item in zip(part.indices, part.positions, items, strict=True):
         writer.add_item(item, labels[index], position)
         yield item
-
-
-def as_before(done: RunMeta, runs_dir: str | Path) -> RunSummary:
-    """What a run came to that was stored already."""
-    return RunSummary(
-        run_id=done.run_id,
-        path=RunFolder(runs_dir).child(done.run_id).address,
-        status=done.status,
-        items=done.n_items,
-        calls=0,
-        cached=0,
-        cost_usd=0.0,
-        wall_s=0.0,
-        not_asked=done.n_not_asked,
-        is_reused=True,
-        counts=done.counts,
-        answers_cost_usd=done.answers_cost_usd,
-        whole=None if done.shard is None else done.shard.run_id,
-    )
 
 
 @asynccontextmanager

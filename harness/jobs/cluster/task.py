@@ -22,9 +22,8 @@ from harness.files.golden.checked import CheckedSet
 from harness.jobs.run import PreparedRun, RunOptions, prepare_run
 from harness.records import Limits
 from harness.runner import RunSummary, run_eval
+from harness.runner.finished import finished_summary
 from harness.runner.journals import spent_in
-from harness.runner.local import as_before, stored_run
-from harness.runner.record import is_final
 from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Part
 from harness.runner.shards import Shard, Stretch
@@ -117,12 +116,10 @@ def run_shard(order: Order, shard: Stretch, number: int, desk: Any) -> RunSummar
 def _plan(order: Order, shelf: Shelf) -> Plan:
     request = _prepared(order, lambda: shelf).request
     run_id = run_id_of(request, __version__)
-    done, _ = stored_run(request.runs_dir, run_id)
     n_items = len(_PREPARED.selected)
     models = sorted(request.endpoints)
     n_rows = n_items * request.repeats * len(request.candidates)
-    is_done = done is not None and is_final(done)
-    return Plan(run_id, n_items, n_rows, models, as_before(done, request.runs_dir) if done and is_done else None)
+    return Plan(run_id, n_items, n_rows, models, finished_summary(request.runs_dir, run_id)[0])
 
 
 def _run_shard(order: Order, shard: Stretch, number: int, desk: Any) -> RunSummary:
