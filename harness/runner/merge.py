@@ -85,9 +85,9 @@ def merge(runs: Sequence[Run], runs_dir: str | Path, *, limits: Mapping[str, Any
     ordered = [run for _, run in sorted(shards, key=lambda one: one[0].index)]
     for run in ordered:
         verify(run)
-    owner = _owners(ordered, whole)
     first = ordered[0].meta
     items = [_table(run, ITEMS_FILE) for run in ordered]
+    owner = _owners(ordered, items, whole)
     slices = [name.removeprefix("slice.") for name in items[0].schema_arrow.names if name.startswith("slice.")]
     writer = RunWriter(runs_dir, whole.run_id, categories=first.categories, slices=slices, candidates=first.candidates)
     try:
@@ -185,15 +185,15 @@ def _table(run: Run, name: str) -> pq.ParquetFile:
     return pq.ParquetFile(RunFolder(run.path).source(name))
 
 
-def _owners(ordered: Sequence[Run], whole: ShardFacts) -> NDArray[np.int32]:
+def _owners(ordered: Sequence[Run], items: Sequence[pq.ParquetFile], whole: ShardFacts) -> NDArray[np.int32]:
     """Which shard holds every item of the run."""
     owner = np.full(whole.n_items, -1, dtype=np.int32)
-    for number, run in enumerate(ordered):
-        if POSITION not in run.all_items.schema.names:
+    for number, (run, file) in enumerate(zip(ordered, items, strict=True)):
+        if POSITION not in file.schema_arrow.names:
             raise HarnessError(
                 f"{run.path}/{ITEMS_FILE}: has no column {POSITION}", allowed="a shard as it was written"
             )
-        positions = numpy_of(run.all_items[POSITION])
+        positions = numpy_of(file.read([POSITION])[POSITION])
         is_ordered = bool((np.diff(positions) > 0).all())
         if not is_ordered or (positions.size and not 0 <= positions[0] <= positions[-1] < whole.n_items):
             raise HarnessError(f"{run.path}/{ITEMS_FILE}: its items are out of order", next_step=NEXT)
@@ -215,7 +215,7 @@ class _Rows:
     """The rows of one table, in order and group by group."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
-        self._groups = (file.read_row_group(number) for number in range(file.num_row_groups))
+        self._groups = (file.read_row_group(number, use_threads=False) for number in range(file.num_row_groups))
         self._now: pa.Table | None = None
         self._at = 0
 

@@ -58,7 +58,7 @@ def verify(run: Run) -> None:
     for name, expected in meta.files.items():
         if name in TABLES and _sha256(folder, name) != expected:
             raise _refused(f"{run.path}/{name}", "its content is not what the run wrote (its hash is another one)")
-    expected_ids = _each(run.all_items["item_id"], meta.repeats)
+    expected_ids = _each(run.all_ids, meta.repeats)
     for candidate in meta.candidates:
         rows = run.coded_rows(candidate, ["candidate", "item_id", "outcome"])
         where = f"{run.path}/{PREDICTIONS_FILE}"

@@ -82,9 +82,17 @@ class Run:
     @cached_property
     def all_items(self) -> pa.Table:
         """The table of all items of the run, whatever its part shows."""
+        return self._items_with(["item_id", "group", *(f"label.{one}" for one in self.categories)])
+
+    @property
+    def all_ids(self) -> pa.ChunkedArray:
+        """The ids of all items of the run, where no more is asked of them."""
+        return self._items_with(["item_id"], ["item_id"])["item_id"]
+
+    def _items_with(self, required: Sequence[str], columns: list[str] | None = None) -> pa.Table:
         with self._reading(ITEMS_FILE) as file:
-            table = file.read()
-        self._require(ITEMS_FILE, ["item_id", "group", *(f"label.{one}" for one in self.categories)], table.schema)
+            self._require(ITEMS_FILE, required, file.schema_arrow)
+            table = file.read(columns)
         if table.num_rows != self.meta.n_items:
             raise self._damaged(ITEMS_FILE, f"{table.num_rows} items instead of {self.meta.n_items}")
         return table
