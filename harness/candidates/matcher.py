@@ -8,7 +8,7 @@ table; none of these times grows with the number of rules, and all are linear in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Any
 
@@ -61,7 +61,9 @@ class Keywords:
                 return _NONE
             if self._has_edges:
                 hits = [hit for hit in hits if self._is_whole(hit[0], text, hit[1], hit[2])]
-            positions: Iterable[int] = dict.fromkeys([hit[0] for hit in hits])
+            positions: Collection[int] = dict.fromkeys([hit[0] for hit in hits])
+            if len(positions) == 1:
+                return self._said[next(iter(positions))]
         elif self._set is not None:
             positions = sorted(self._set.find(text))
         else:

@@ -141,6 +141,8 @@ class RuleSetCandidate:
 
     def sees(self, item: Item) -> bool:
         """Whether an item has something where rules look; the context of a text that is not there is nothing."""
+        if self._seen == (TEXT,):
+            return item.text is not None
         return any(texts_at(item, place) for place in self._seen)
 
     def finds(self, clauses: Sequence[Clause], text: str) -> bool:

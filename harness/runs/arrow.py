@@ -120,6 +120,8 @@ def members_of(table: pa.Table, column: str, names: Sequence[str]) -> NDArray[np
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """An array of one of the types that run folders use."""
+    if values and values[0] is None and values.count(None) == len(values):
+        return pa.nulls(len(values), kind)
     return number_array(values, kind) if kind in _NUMBERS else _BUILDERS[kind](values)
 
 

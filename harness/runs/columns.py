@@ -107,8 +107,9 @@ class Columns:
         decisions = [answer.decisions for answer in answers]
         scores = [answer.scores for answer in answers]
         usages = [row.usage for row in rows]
-        for column in TOKEN_COLUMNS:
-            self.tokens[column] += sum(getattr(usage, column) for usage in usages)
+        tokens = [[getattr(usage, column) for usage in usages] for column in TOKEN_COLUMNS]
+        for column, counted in zip(TOKEN_COLUMNS, tokens, strict=True):
+            self.tokens[column] += sum(counted)
         self._add_costs([row.cost_usd for row in rows if row.cost_usd is not None])
         columns: list[list[Any]] = [
             [row.candidate for row in rows],
@@ -119,7 +120,7 @@ class Columns:
             *([one.get(category) for one in scores] for category in self._categories),
             [answer.rationale for answer in answers],
             [row.latency_ms for row in rows],
-            *([getattr(usage, column) for usage in usages] for column in TOKEN_COLUMNS),
+            *tokens,
             [row.cost_usd for row in rows],
             [row.is_cached for row in rows],
             [row.response_key for row in rows],

@@ -28,6 +28,12 @@ class ItemBuilder:
             if path.startswith("meta.")
         )
         self._label_sets: dict[bytes, Mapping[str, int | None]] = {}
+        paths = card.fields
+        self._bare = frozenset((paths.id, paths.text, paths.labels, "meta"))
+        others = (paths.images, paths.context, paths.votes, paths.weight, paths.group)
+        self._has_bare = not (card.modalities or self._hidden) and self._bare.isdisjoint(
+            path.split(".")[0] for path in others
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _build, (self._card, self.categories, self._is_text)  # getters are closures; workers build their own
@@ -41,6 +47,15 @@ class ItemBuilder:
             labels = {name: None if code == NULL else code for name, code in zip(self.categories, codes, strict=True)}
             self._label_sets[codes] = labels
         get = self._fields
+        if self._has_bare and row.keys() <= self._bare:
+            text = row.get(get.paths.text)
+            return Item(
+                str(index + 1) if self._has_row_ids else str(get.id(row)),
+                text if type(text) is str else None,
+                labels,
+                {name: slice_values(value(row)) or () for name, _, value in get.slices},
+                meta=row.get("meta") or {},
+            )
         text, images, context = get.text(row), get.images(row), get.context(row)
         group, weight, votes = get.group(row), get.weight(row), get.votes(row)
         meta: Mapping[str, Any] = row.get("meta") or {}
