@@ -13,6 +13,7 @@ from synthetic import synthetic_source
 from harness.goldens.queues import read_queue
 from harness.report.comparison.build import build_report
 from harness.report.comparison.page import write_html
+from harness.report.comparison.sections import all_disagree
 from harness.report.comparison.source import VoteCounts
 
 pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
@@ -89,4 +90,58 @@ def test_an_opened_row_tells_all_and_its_labels_can_be_marked_for_a_review(brows
     assert row.why.startswith("looks wrong to a reader of a report; gold ")
     mark.click()
     assert page.locator("#marks").is_hidden()
+    page.close()
+
+
+def test_a_failed_answer_is_told_as_its_fallback_and_contradicts_no_label(browser, tmp_path):
+    """The mark of a label said that a candidate contradicts it whose answer could not be read."""
+    source = synthetic_source(60, 3, 2)
+    source.y_true[0, 0] = 1
+    failed, answered = source.arms
+    outcomes, decisions = failed.outcomes.copy(), failed.decisions.copy()
+    outcomes[0], decisions[0, 0] = 1, 0
+    said = answered.decisions.copy()
+    said[0, 0] = 0
+    arms = (
+        dataclasses.replace(failed, outcomes=outcomes, decisions=decisions),
+        dataclasses.replace(answered, decisions=said, outcomes=np.zeros_like(outcomes)),
+    )
+    source = dataclasses.replace(source, arms=arms)
+    data = build_report(source, generated_at="now", version="0.1.0")
+    path = write_html(source, data, tmp_path / "report.html", "masked")[0]
+    page = browser.new_page(accept_downloads=True)
+    page.goto(f"{path.as_uri()}#item={quote(source.item_ids[0])}")
+    page.wait_for_selector("tr.detail")
+    cells = page.locator("tr.detail tbody tr").first.locator("td").all_inner_texts()
+    assert cells[1].startswith("no (fallback)")
+    assert cells[2].startswith("no")
+    assert "fallback" not in cells[2]
+    page.locator("tr.detail .mark").first.click()
+    with page.expect_download() as told:
+        page.locator("#marks-save").click()
+    told.value.save_as(tmp_path / "marks.csv")
+    assert "gold yes, contradicted by v2" in (tmp_path / "marks.csv").read_text()
+    assert not all_disagree(source)[0, 0]  # one of two has decided
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_an_opened_row_fits_a_narrow_screen_with_the_heads_of_its_table(browser, tmp_path, width):
+    """Its words were cut at the right edge, names of categories had one letter a line, and candidates no head."""
+    source = told_source()
+    long = dataclasses.replace(source.arms[0], rationales=["A reason of several words. " * 20] * 60)
+    source = dataclasses.replace(source, arms=(long, *source.arms[1:]))
+    data = build_report(source, generated_at="now", version="0.1.0")
+    path = write_html(source, data, tmp_path / "report.html", "masked")[0]
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(f"{path.as_uri()}#item={quote(STRANGE)}")
+    page.wait_for_selector("tr.detail")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    card = page.locator("tr.detail").bounding_box()
+    told = [one.bounding_box() for one in page.locator("tr.detail dd").all()]
+    assert max(box["x"] + box["width"] for box in told) <= card["x"] + card["width"]
+    assert min(one.bounding_box()["width"] for one in page.locator("tr.detail tbody th").all()) > 60
+    heads = page.locator("tr.detail thead th")
+    assert heads.all_inner_texts() == ["Category", "Gold", "Votes", "v1", "v2", "v3", "This label"]
+    assert all(one.bounding_box()["width"] > 10 for one in heads.all())
     page.close()

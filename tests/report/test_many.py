@@ -21,6 +21,7 @@ from harness.report.comparison.many import (
 from harness.report.comparison.matrix import candidate_matrix, matrix_columns, printed_rows
 from harness.report.comparison.renderers import RENDERERS
 from harness.report.comparison.sheets import sheets
+from harness.report.comparison.strip import strips
 from harness.report.comparison.tiles import fold_words
 
 
@@ -148,3 +149,12 @@ def test_what_a_folded_section_leaves_out_of_its_head_is_counted(tmp_path):
     markup = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f'data-first="{data.pairs[first_pair(data)].candidate}"' in markup
     assert "<summary>1 more candidate</summary><ul>" in markup
+
+
+def test_the_strip_of_languages_draws_ten_categories_and_names_the_others():
+    """Of ten it drew nine, and said "1 more category"."""
+    data = build_report(synthetic_source(2_000, 11, 2), generated_at="now", version="0.1.0")
+    one = strips(data, data.pairs[0])[0]
+    assert len(one.columns) == 1 + 10
+    (left,) = {name for _, name in data.categories} - set(one.columns)
+    assert one.left_out.endswith(f"{left}.")

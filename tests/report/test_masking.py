@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.report.item.masked import AnswerWords
 from harness.report.parts.masking import mask, printable, shorten, visible_text
 
 
@@ -110,3 +111,11 @@ def test_printable_shows_joiners_that_hide(text):
 def test_a_masked_word_shows_its_first_letter_alone_where_a_joiner_stands_inside():
     assert mask("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == "\u0645••••••"
     assert mask("sc\u200cam") == "s•\u200ca•"
+
+
+def test_an_answer_repeats_no_word_whose_vowels_are_marks():
+    """Words of Hindi fell into single letters at their marks, and a single letter is shown: they could be read."""
+    text = "\u092f\u0939 \u092a\u094b\u0938\u094d\u091f \u0939\u092e\u0932\u093e \u0915\u0930\u0924\u0940 \u0939\u0948"
+    words = AnswerWords(text, ["hate"])
+    shown = words.seen(f'{{"categories": ["hate"], "rationale": "{text}"}}')
+    assert shown == f'{{"categories": ["hate"], "rationale": "{mask(text)}"}}'

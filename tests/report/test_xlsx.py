@@ -83,6 +83,7 @@ def test_a_chart_stands_beside_a_table_and_under_a_wide_one(tmp_path, n_columns,
     (chart,) = found._charts
     assert (chart.anchor._from.col, chart.anchor._from.row) == place
     assert (found.page_setup.fitToWidth, found.print_title_cols) == (n_pages, "$A:$A")
+    assert found.oddHeader.left.text == "&A"
 
 
 def test_same_tables_same_bytes(monkeypatch):

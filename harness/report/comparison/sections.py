@@ -15,6 +15,7 @@ from harness.core.results import MetricResult
 from harness.gating.plan import provable_recall_margin
 from harness.measure.decisions import all_against
 from harness.measure.slices import SLICE_FDR, SLICE_METRICS, SliceChange
+from harness.records import MISSING
 from harness.report.comparison.data import (
     Confusion,
     Economics,
@@ -196,5 +197,9 @@ def gold_quality(source: ReportSource) -> GoldQuality:
 
 
 def all_disagree(source: ReportSource) -> NDArray[np.bool_]:
-    """Where every candidate that decides contradicts the gold, bool (n_items, n_categories); needs two deciders."""
-    return all_against(source.y_true, (arm.decisions for arm in source.arms))
+    """Where every candidate that decides contradicts the gold, bool (n_items, n_categories); needs two deciders.
+
+    A failed answer decides nothing, whatever its fallback counts as.
+    """
+    decided = (np.where((arm.outcomes == 0)[:, None], arm.decisions, MISSING) for arm in source.arms)
+    return all_against(source.y_true, decided)

@@ -100,8 +100,8 @@ def _strip(
         left.append(f"fewer than {SMALL_CELL} items in every {table.name} of {enumerated(few, 3)}")
     if hidden := len(rows) - len(shown_rows):
         left.append(f"{plural(hidden, 'more value')} of {table.name}")
-    if hidden := len(columns) - len(shown_columns):
-        left.append(plural(hidden, "more category", "more categories"))
+    if undrawn := [name for key, name in columns if (key, name) not in shown_columns]:
+        left.append(enumerated(undrawn, 3))
     return Strip(
         _title(table, metric, told, dict(named)),
         table.name,
@@ -132,8 +132,8 @@ def _first_columns(
     def weight(column: tuple[str, str]) -> tuple[bool, bool, float]:
         return max(_weight(row[column[0]]) for row in told.values() if column[0] in row)
 
-    ranked = sorted(columns, key=weight, reverse=True)
-    return [one for one in columns if one == ALL_CATEGORIES or one in ranked[:most]]
+    ranked = sorted((one for one in columns if one != ALL_CATEGORIES), key=weight, reverse=True)[:most]
+    return [one for one in columns if one == ALL_CATEGORIES or one in ranked]
 
 
 Told = Mapping[str, Mapping[str, SliceCell]]

@@ -6,8 +6,8 @@ alone would let it through.
 
 from __future__ import annotations
 
+import itertools
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from harness.files.pictures import named_in
 from harness.records import Item
-from harness.report.parts.masking import HIDDEN_TEXT, SEEN, TextMode, mask
+from harness.report.parts.masking import HIDDEN_TEXT, SEEN, TextMode, in_word, mask
 
 _PLAIN_FIELDS = frozenset(
     {"id", "object", "model", "role", "finish_reason", "native_finish_reason", "type", "system_fingerprint", "provider",
@@ -87,14 +87,18 @@ class AnswerWords:
         words = _words(text)
         if self._text is not None and len(words) <= self.SHORT and self._text.isdisjoint(words):
             return text
-        return _WORD.sub(lambda found: found[0] if found[0].casefold() in self._kept else mask(found[0]), text)
+        return "".join(
+            mask(run) if is_word and run.casefold() not in self._kept else run for is_word, run in _runs(text)
+        )
 
 
-_WORD = re.compile(r"\w+")
+def _runs(text: str) -> list[tuple[bool, str]]:
+    """Words, and what stands between them; marks of vowels belong to their word, which no class of ``re`` knows."""
+    return [(is_word, "".join(run)) for is_word, run in itertools.groupby(text, in_word)]
 
 
 def _words(text: str) -> list[str]:
-    return [word.casefold() for word in re.findall(r"[^\W_]+", text)]
+    return [run.casefold() for is_word, run in _runs(text.replace("_", " ")) if is_word]
 
 
 def shown_raw(body: bytes, mode: TextMode, words: AnswerWords) -> str:

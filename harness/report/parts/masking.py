@@ -124,13 +124,18 @@ def broken_up(text: str) -> str:
     return _OLD_COMMAND.sub("## ", text)
 
 
+def in_word(character: str) -> bool:
+    """Whether a character belongs to a word: letters, figures and the marks of vowels."""
+    return unicodedata.category(character)[0] in "LNM" or character == "_"
+
+
 def mask(text: str) -> str:
     """Every word as its first letter and a dot for each further one: ``you idiot`` becomes ``y•• i••••``."""
     masked, is_inside = [], False
     for at, character in enumerate(text):
         if is_inside and character in _JOINERS and _is_written(text, at):
             continue  # a part of the word, as the letters that it stands between
-        is_word = unicodedata.category(character)[0] in "LNM" or character == "_"
+        is_word = in_word(character)
         if not (is_word and is_inside):
             masked.append(character)
         elif unicodedata.category(character)[0] != "M":  # a mark belongs to the letter that is already a dot

@@ -161,10 +161,14 @@ def p_value(value: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    """US dollars; small sums keep four digits, an unpriced sum is ``not priced``."""
+    """US dollars; small sums keep four digits or six, an unpriced sum is ``not priced``.
+
+    >>> usd(12.5), usd(0.0213), usd(0.000004), usd(0.0), usd(None)
+    ('$12.50', '$0.0213', '$0.000004', '$0.00', 'not priced')
+    """
     if value is None or math.isnan(value):
         return "not priced"
-    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.{4 if value >= 0.00005 else 6}f}"
 
 
 def usd_spent(value: float, n_unknown: int) -> str:

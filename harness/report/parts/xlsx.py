@@ -248,6 +248,7 @@ def _write(
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.print_title_rows = f"{first}:{first}"
     page.print_title_cols = "A:A"
+    page.oddHeader.left.text, page.oddHeader.right.text = "&A", "&P of &N"  # a printed page has no tab
     marks = dict(sheet.marks)
     make = _cells(page, styles, marks, names)
     if sheet.title:

@@ -323,6 +323,7 @@ const H = (() => {
       (c) => k <= 8 || gold(c, i) !== 0 || candidates.some((_, arm) => decision(arm, c, i) === 1),
     );
     const word = { 0: "no", 1: "yes", 3: "–" };
+    const isFallback = (arm) => about.n_repeats === 1 && outcomes[outcome(arm, i)] !== "ok";
     const votes = (data.v && data.v[at]) || null;
     const head = el(
       "tr",
@@ -335,7 +336,7 @@ const H = (() => {
       return el("details", {}, el("summary", {}, named(c)), el("p", { class: "small", dir: "auto" }, text));
     };
     const why = (c) => {
-      const contradict = candidates.filter((_, arm) => gold(c, i) < 2 && decision(arm, c, i) < 2 && decision(arm, c, i) !== gold(c, i));
+      const contradict = candidates.filter((_, arm) => gold(c, i) < 2 && outcomes[outcome(arm, i)] === "ok" && decision(arm, c, i) < 2 && decision(arm, c, i) !== gold(c, i));
       return `looks wrong to a reader of a report; gold ${word[gold(c, i)]}` + (contradict.length ? `, contradicted by ${contradict.join(", ")}` : "");
     };
     const body = rows.map((c) =>
@@ -350,7 +351,7 @@ const H = (() => {
           return el(
             "td",
             { class: "num" },
-            word[decision(arm, c, i)] + (s === null || s === undefined ? "" : ` (${(s / 1000).toFixed(3)})`),
+            word[decision(arm, c, i)] + (isFallback(arm) && decision(arm, c, i) < 2 ? " (fallback)" : "") + (s === null || s === undefined ? "" : ` (${(s / 1000).toFixed(3)})`),
           );
         }),
         el("td", {}, Marks.button(index.ids[i], categories[c].id, `${word[gold(c, i)]} of ${categories[c].name}`, why(c))),

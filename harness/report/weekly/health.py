@@ -13,6 +13,7 @@ from harness.core.checks import CheckSpec
 from harness.gating.checks import resolve_checks
 from harness.gating.plan import provable_recall_margin, violating_items_needed
 from harness.measure.decisions import all_against, decisions
+from harness.records import MISSING
 from harness.report.parts.disputes import Votes
 from harness.report.weekly.data import GoldRow
 from harness.runs import Run
@@ -56,6 +57,7 @@ def recall_checks(run: Run) -> dict[str, CheckSpec]:
 
 
 def contradicted(run: Run) -> tuple[str, ...]:
-    """Items with a label that every candidate which decides (two at least) contradicts."""
-    decided = (decisions(run, candidate).y_pred[:, 0, :] for candidate in run.candidates)
+    """Items with a label that every candidate which decides (two at least) contradicts; a failed answer does not."""
+    found = (decisions(run, candidate) for candidate in run.candidates)
+    decided = (np.where(one.has_failed, MISSING, one.y_pred)[:, 0, :] for one in found)
     return tuple(run.item_ids[at] for at in np.flatnonzero(all_against(run.y_true, decided).any(axis=1)).tolist())
