@@ -178,7 +178,7 @@ class Comparison(_Shown):
     def _tables(self) -> list[Table]:
         from harness.report.comparison.terminal import comparison_tables
 
-        return comparison_tables(self.result.comparison, n_items=0)
+        return comparison_tables(self.result.comparison, n_items=0, shows_all=True)
 
     def _foot(self) -> list[str]:
         from harness.report.comparison.terminal import foot_lines

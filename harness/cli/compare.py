@@ -40,8 +40,12 @@ if TYPE_CHECKING:
     help="Tables to show; default: recall and precision.",
 )
 @click.option(
-    "--items", "n_items", default=5, show_default=True, help="Changed items shown per category and direction."
+    "--items",
+    "n_items",
+    type=click.IntRange(min=0),
+    help="Changed items shown per category and direction; default: 5, and 20 of all categories together.",
 )
+@click.option("--all", "shows_all", is_flag=True, help="Every category and its items, however many there are.")
 @click.option(
     "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
 )
@@ -57,7 +61,8 @@ def command(
     candidate: str | None,
     baseline_run_name: str | None,
     metrics: tuple[str, ...],
-    n_items: int,
+    n_items: int | None,
+    shows_all: bool,
     golden_card: Path | None,
     only: tuple[str, ...],
     points: tuple[str, ...],
@@ -111,6 +116,7 @@ def command(
         metrics=metrics or ("recall", "precision"),
         text_mode=text_mode,
         n_items=n_items,
+        shows_all=shows_all,
     )
     tables = [*tables, *point_tables(decided.points, comparison)]
     click.echo("".join(f"{line}\n\n" for line in without_points(decided.points, comparison)), nl=False)

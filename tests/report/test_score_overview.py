@@ -77,3 +77,26 @@ def test_a_candidate_that_is_not_there_is_named_with_those_that_are(stored):
     assert done.exit_code == 1
     assert "has no candidate 'v4'" in done.stderr
     assert "allowed: v1" in done.stderr
+
+
+def compare(stored, *words):
+    story, run = stored
+    done = CliRunner().invoke(main, ["compare", run.meta.run_id, "--runs-dir", str(story.runs), "--baseline", "v3",
+                                     "--candidate", "v1", *words])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_comparison_of_many_categories_shows_those_that_moved(stored):
+    """Two candidates of sixty categories were 2,400 lines, most of them categories in which nothing moved."""
+    said, whole = compare(stored), compare(stored, "--all")
+    head, recall = said.split("\nRecall\n")
+    assert len(recall.split("Precision")[0].split("all together")[0].splitlines()) < 40
+    assert "31 of 40 categories are not shown, as no difference is told apart from 0 there: --all shows them." in said
+    assert recall.index("-66.7 [") < recall.index("-60.0 [")
+    assert "20 of 324 shown, of the categories with the most; --items 5 shows as many of each" in said
+    assert "45 of 324 shown\n" in whole
+    assert "45 of 324 shown\n" in compare(stored, "--items", "5")
+    assert head in whole
+    assert "not shown" not in whole
+    assert whole.count("support of group") >= 2 * len(CATEGORIES)

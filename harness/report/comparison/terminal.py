@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.core.metric_table import METRIC_TITLES
+from harness.core.metric_table import LOWER_IS_BETTER, METRIC_TITLES
 from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
 from harness.gating.findings import Decision
@@ -21,6 +21,10 @@ from harness.report.parts.words import capital, plural, told_apart
 from harness.report.points import absent_lines, pair_table
 
 TEXT_WIDTH = 70
+MOST_CATEGORIES = 20
+MOST_ITEMS = 20
+"""Changed items of a table up to which none is left out unasked."""
+ITEMS_EACH = 5
 _CHANGES = ("missed", "wrongly_flagged", "caught", "cleared")
 
 
@@ -58,17 +62,23 @@ def comparison_tables(
     *,
     metrics: tuple[str, ...] = ("recall", "precision"),
     text_mode: TextMode = "masked",
-    n_items: int = 5,
+    n_items: int | None = None,
+    shows_all: bool = False,
 ) -> list[Table]:
-    """One table per metric, one of cost and latency, and the items that changed."""
-    tables = [_metric_table(comparison, metric) for metric in metrics]
-    if averages := _averages_table(comparison):
+    """One table per metric, one of cost and latency, and the items that changed (``n_items`` a category).
+
+    Of more than ``MOST_CATEGORIES`` those are shown whose difference is told apart from none, the worst first, and the
+    items of those with the most changes, unless ``shows_all``.
+    """
+    is_long = len(comparison.categories) > MOST_CATEGORIES and not shows_all
+    tables = [_metric_table(comparison, metric, is_long=is_long) for metric in metrics]
+    if averages := _averages_table(comparison, is_long=is_long):
         tables.append(averages)
     tables.append(_operations_table(comparison))
     sides = zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True)
     tables += [people_table(name, side.people) for name, side in sides if side.people is not None]
-    if n_items:
-        tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items))
+    if n_items != 0:
+        tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items, shows_all=shows_all))
     return [with_names(one, comparison.names) for one in tables]
 
 
@@ -81,14 +91,15 @@ def _heads(comparison: Comparison) -> tuple[str, str]:
     return (first, second) if first != second else (f"{first}, before", f"{second}, after")
 
 
-def _metric_table(comparison: Comparison, metric: str) -> Table:
+def _metric_table(comparison: Comparison, metric: str, *, is_long: bool = False) -> Table:
     base, cand = _heads(comparison)
     newly = NEWLY.get(metric, ())
     heads = tuple(capital(NEWLY_WORDS[name]) for name in newly)
     columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", *heads)
     rows = []
     pooled = {} if comparison.pooled is None else {"all together": comparison.pooled}
-    shown = {**comparison.categories, **pooled}
+    chosen = _apart_from_none(comparison, metric) if is_long else list(comparison.categories)
+    shown = {**{one: comparison.categories[one] for one in chosen}, **pooled}
     for name, category in shown.items():
         result = category.metrics[metric]
         rows.append(
@@ -107,9 +118,19 @@ def _metric_table(comparison: Comparison, metric: str) -> Table:
             )
         )
     note = "95% intervals; the last columns count the items that this metric counts and whose decision changed."
+    left = len(comparison.categories) - len(chosen)
+    left_out = (f"{left} of {len(comparison.categories)} categories are not shown, as no difference is told apart from "
+                "0 there: --all shows them.",) if left else ()  # fmt: skip
     n_of = {comparison.names.get(one, one): each.metrics[metric].difference.n for one, each in shown.items()}
-    notes = (note, *few_behind(metric, n_of))
+    notes = (note, *left_out, *few_behind(metric, n_of))
     return Table(METRIC_TITLES[metric], columns, tuple(rows), notes, frozenset(columns[1:]))
+
+
+def _apart_from_none(comparison: Comparison, metric: str) -> list[str]:
+    """Categories whose interval holds no 0, what the candidate does worse first."""
+    found = {name: one.metrics[metric].difference for name, one in comparison.categories.items()}
+    apart = [name for name, one in found.items() if one.is_defined and (one.low > 0 or one.high < 0)]
+    return sorted(apart, key=lambda name: found[name].value, reverse=metric in LOWER_IS_BETTER)
 
 
 def point_tables(points: Mapping[str, Sequence[PointPair]], comparison: Comparison) -> list[Table]:
@@ -125,15 +146,18 @@ def without_points(points: Mapping[str, Sequence[PointPair]], comparison: Compar
     return absent_lines(named, _heads(comparison))
 
 
-def _averages_table(comparison: Comparison) -> Table | None:
-    """Means over the categories, and average precision where both have scores; None without either."""
+def _averages_table(comparison: Comparison, *, is_long: bool = False) -> Table | None:
+    """Means over the categories, and average precision where both have scores; None without either.
+
+    Of many categories (``is_long``) the means alone.
+    """
     base, cand = _heads(comparison)
     found = [
         (f"macro {'F1' if metric == 'f1' else METRIC_TITLES[metric].lower()}", result)
         for metric, result in comparison.macro.items()
     ]
     names = comparison.names
-    ranked = ((names.get(name, name), one.ranking) for name, one in comparison.categories.items())
+    ranked = [] if is_long else ((names.get(name, name), one.ranking) for name, one in comparison.categories.items())
     rows = [_average_row(name, one, numbers.share_with_interval, _points_words) for name, one in found]
     rows += [
         _average_row(f"average precision, {name}", one, numbers.score_with_interval, numbers.score_difference)
@@ -145,6 +169,8 @@ def _averages_table(comparison: Comparison) -> Table | None:
         return None
     columns = ("Average", "n", base, cand, "Difference", "p")
     note = "95% intervals; p by paired permutation. For reading: an average hides the category that lost."
+    if is_long and any(one.ranking is not None for one in comparison.categories.values()):
+        note += " --all shows average precision by category."
     return Table("Averages", columns, tuple(rows), (note,), frozenset(columns[1:]))
 
 
@@ -179,28 +205,42 @@ def _operations_table(comparison: Comparison) -> Table:
 
 
 def flip_tables(
-    comparison: Comparison, texts: Mapping[str, str | None], text_mode: TextMode, n_items: int
+    comparison: Comparison,
+    texts: Mapping[str, str | None],
+    text_mode: TextMode,
+    n_items: int | None,
+    *,
+    shows_all: bool = False,
 ) -> list[Table]:
-    """The first ``n_items`` items of every category whose decision changed, by gold label and direction."""
+    """The first ``n_items`` items of every category whose decision changed, by gold label and direction.
+
+    None: the first ``ITEMS_EACH``, and no more than ``MOST_ITEMS`` of the categories in which most changed.
+    """
+    each = ITEMS_EACH if n_items is None else n_items
     tables = []
     for name in _CHANGES:
         rows: list[tuple[str, ...]] = []
-        total = 0
-        for category, compared in comparison.categories.items():
-            ids = compared.newly.get(name, ())
-            total += len(ids)
-            rows.extend((category, item_id, _text(texts, item_id, text_mode)) for item_id in ids[:n_items])
+        changed = {category: compared.newly.get(name, ()) for category, compared in comparison.categories.items()}
+        total = sum(map(len, changed.values()))
+        is_cut = n_items is None and not shows_all and sum(min(each, len(ids)) for ids in changed.values()) > MOST_ITEMS
+        if is_cut:
+            changed = dict(sorted(changed.items(), key=lambda entry: -len(entry[1])))
+        for category, ids in changed.items():
+            rows.extend((category, item_id, _text(texts, item_id, text_mode)) for item_id in ids[:each])
+        rows = rows[:MOST_ITEMS] if is_cut else rows
         if rows:
             note = f"{numbers.count(len(rows))} of {numbers.count(total)} shown"
+            note += f", of the categories with the most; --items {ITEMS_EACH} shows as many of each" if is_cut else ""
             title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
             table = Table(title, ("Category", "Item", "Text"), tuple(rows), (note,))
             tables.append(with_names(table, comparison.names))
     return tables
 
 
-def shown_items(comparison: Comparison, n_items: int) -> set[str]:
-    """Ids of the items that ``flip_tables`` shows."""
-    lists = (one.newly.get(name, ())[:n_items] for one in comparison.categories.values() for name in _CHANGES)
+def shown_items(comparison: Comparison, n_items: int | None) -> set[str]:
+    """Ids of the items that ``flip_tables`` may show."""
+    each = ITEMS_EACH if n_items is None else n_items
+    lists = (one.newly.get(name, ())[:each] for one in comparison.categories.values() for name in _CHANGES)
     return {item_id for ids in lists for item_id in ids}
 
 
