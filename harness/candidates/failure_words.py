@@ -140,8 +140,9 @@ TOO_LONG_SENTENCES = Words(
     r"|prompt|sequence|request|allowed)? ?(?:length|size|tokens)"
     r"|(?:exceed\w*|longer than|larger than|greater than|beyond) .{0,60}(?:tokens|length|size|limit of \d"
     r"|characters|context)"
-    r"|less than \d+ (?:input )?tokens|tokens`? \+ `?max_new_tokens`? must be <=|at most \d+ characters"
-    r"|reduce the length|range of input length|input length|token (?:count|limit).{0,40}exceed|string too long"
+    r"|less than \d+ (?:input )?tokens|tokens`? \+ `?max_new_tokens`? must be <= \d+\. given: \d+"
+    r"|at most \d+ characters|reduce the length|range of input length|input length"
+    r"|token (?:count|limit).{0,40}exceed|string too long"
 )
 OWN_LIMIT = Words(r"max_(?:completion_|output_)?tokens.{0,20}(?:too large|too high|must be|at most|less than)")
 RETRIED_STATUSES = frozenset({408, 409, 423, 425, 429, 498, 499})
