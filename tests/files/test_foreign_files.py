@@ -282,3 +282,18 @@ def test_a_small_parquet_that_unfolds_to_gigabytes_is_refused(tmp_path):
     assert (tmp_path / "x.parquet").stat().st_size < 100_000
     with pytest.raises(HarnessError, match=r"unfolds from [\d,]+ bytes to [\d,]+ or more"):
         load_golden(write_card(tmp_path, card_of("x.parquet", HATE)), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("items.jsonl", '{"data": [{"id": "a", "text": "x"}]}\n', "no part of an item: data"),
+        ("items.jsonl", '{"id": "a", "text": "x", "tags": [["hate", {}]]}\n', "no part of an item: tags"),
+        ("items.csv", "id,text,labels.hate,\na,x,0,\n", "give the column a name in the first line, or remove it"),
+    ],
+)
+def test_columns_of_odd_values_are_said_to_be_odd(tmp_path, name, content, message):
+    """A list of objects ended with a traceback; a comma at the ends of lines was to be renamed to "meta."."""
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(HarnessError, match=message):
+        load_golden(write_card(tmp_path, card_of(name, HATE)))

@@ -143,7 +143,9 @@ def check_columns(
     near = {column: nearest(column, [part for part in parts if part not in tops]) for column in unknown}
     steps = [f"'{shortened(column)}': did you mean '{part}'?" for column, part in near.items() if part is not None]
     steps.append(written_in(card_path, card_lines(samples, card, is_text=is_text)))
-    if len(unknown) <= 3 and not any(near.values()):
+    if not all(column.strip() for column in unknown):
+        steps.append("give the column a name in the first line, or remove it: separators at the ends of lines make one")
+    elif len(unknown) <= 3 and not any(near.values()):
         renamed = joined(f"meta.{column}" for column in unknown)
         steps.append(f"or rename to {renamed}")
     steps.append(resave_hint(name.split(" row ")[0]))

@@ -129,7 +129,7 @@ def listed_labels(values: Sequence[Any], names: Sequence[str]) -> tuple[bool, st
     values = [_listed(value) for value in values]
     cells = [str(value) for value in values if isinstance(value, str) and value.strip()]
     lists = [value for value in values if isinstance(value, list)]
-    if lists and all(part in known for value in lists for part in value):
+    if lists and all(isinstance(part, str) and part in known for value in lists for part in value):
         return True, None
     if not cells:
         return False, None
