@@ -9,9 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.golden.sets import GoldenSet
@@ -24,8 +23,6 @@ from harness.goldens.published import changed_since_published
 from harness.records import Item, Loaded, Policy, Prompt, RuleSet, Split
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from harness.goldens.hygiene import Hygiene
 
 MIN_QUOTED_CHARS = 20
@@ -96,7 +93,7 @@ def check_items(
     remarks += pictures.remarks()
     remarks += leaks.remarks(golden)
     remarks += sought.remarks(golden)
-    remarks += _duplicates(golden, np.frombuffer(hashes, dtype=np.int64), contents)
+    remarks += _duplicates(golden, hashes, contents)
     if hygiene is not None:
         remarks += _nearly_the_same(golden, split)
         remarks += _damaged(golden, hygiene)
@@ -221,25 +218,23 @@ class _Pictures:
             yield Remark(self._path, None, f"{found} ({_some(self._addresses)})", mend)
 
 
-def _duplicates(golden: GoldenSet, hashes: NDArray[np.int64], contents: Contents) -> list[Remark]:
+def _duplicates(golden: GoldenSet, hashes: array[int], contents: Contents) -> list[Remark]:
     """Texts that occur more than once: with contradicting labels, or without a common group."""
-    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    repeated = np.flatnonzero((counts[inverse] > 1) & (hashes != 0))
-    same: dict[tuple[str | None, str], list[tuple[int, Item]]] = {}
-    for index, item in zip(repeated.tolist(), golden.items(repeated.tolist()), strict=True):
+    often = {one for one, following in pairwise(sorted(hashes)) if one == following != 0}
+    repeated = [index for index, one in enumerate(hashes) if one in often]
+    same: dict[tuple[str | None, str], list[Item]] = {}
+    for item in golden.items(repeated):
         if (shown := contents.of(item)) is not None:
-            same.setdefault(shown, []).append((index, item))
-    labels = golden.labels()
+            same.setdefault(shown, []).append(item)
     contradicting, apart = [], []
     n_rows = 0
     for members in same.values():
         if len(members) < 2:
             continue
-        rows = labels[[index for index, _ in members]]
-        ids = " = ".join(item.id for _, item in members[:4])
-        if bool(((rows == 1).any(axis=0) & (rows == 0).any(axis=0)).any()):
+        ids = " = ".join(item.id for item in members[:4])
+        if any({0, 1} <= {item.labels[name] for item in members} for name in golden.categories):
             contradicting.append(ids)
-        if len({item.group for _, item in members}) > 1 or members[0][1].group is None:
+        if len({item.group for item in members}) > 1 or members[0].group is None:
             apart.append(ids)
             n_rows += len(members)
     path = str(golden.items_path or golden.path)
@@ -328,8 +323,7 @@ def _damaged(golden: GoldenSet, hygiene: Hygiene) -> Iterator[Remark]:
 
 
 def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]:
-    positives = (golden.labels() == 1).sum(axis=0)
-    without = [name for name, count in zip(golden.categories, positives, strict=True) if count == 0]
+    without = [name for name, n in zip(golden.categories, golden.n_violating(), strict=True) if n == 0]
     remarks = []
     if without:
         hint = "add items: recall and precision are undefined without them"

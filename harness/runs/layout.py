@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from harness.errors import HarnessError
 from harness.records import RunStatus
 from harness.records.answers import HUMAN, NOT_ASKED, OUTCOMES, REJECTED, UNASKED, WITHHELD, Outcome
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 MOST_NAME_BYTES = 200
 META_FILE, ITEMS_FILE, PREDICTIONS_FILE, INPUTS_FOLDER = "run.json", "items.parquet", "predictions.parquet", "inputs"
@@ -83,6 +82,8 @@ class CandidateRows:
     @property
     def total_cost_usd(self) -> float | None:
         """List price of all answers; None when no row has a price."""
+        import numpy as np  # a list of runs needs names alone
+
         known = self.cost_usd[~np.isnan(self.cost_usd)]
         return float(known.sum()) if known.size else None
 

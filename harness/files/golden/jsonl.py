@@ -11,10 +11,10 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import numpy as np
 import orjson
 
 from harness.errors import FileError
@@ -28,14 +28,11 @@ from harness.files.text import decode, refuse_utf16, shortened
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-    from numpy.typing import NDArray
-
 MAX_LINE_BYTES = 16_000_000
 _CHUNK = 1_000
 _BLOCK_BYTES = 1 << 17
 _SPAN_BYTES = 1 << 22
 """Rows that stand so near each other are read together, with what is between them."""
-_LF = 10
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -80,9 +77,9 @@ def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash, pla
         stamp = stamp_of(file.fileno())
         while plain is not None and (block := file.read(_BLOCK_BYTES)):
             block += file.readline(MAX_LINE_BYTES)
-            ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == _LF) + (reading.at + 1)
+            ends = array("q", accumulate(len(line) + 1 for line in block.split(b"\n")[:-1]))
             is_short = len(block) <= MAX_LINE_BYTES  # so that no line of it is too long
-            found = plain.read(block, ends.size) if is_short and reading.blank is None else None
+            found = plain.read(block, len(ends)) if is_short and reading.blank is None else None
             if found is not None:
                 reading.add_plain(block, ends, found)
                 continue
@@ -148,14 +145,14 @@ class _Reading:
             self._reader.add(row, index)
         self.index += 1
 
-    def add_plain(self, block: bytes, ends: NDArray[np.int64], found: Plain) -> None:
-        """Take lines that were read together."""
+    def add_plain(self, block: bytes, ends: array[int], found: Plain) -> None:
+        """Take lines that were read together; ``ends`` are counted from the first."""
         self._hasher.update(block)
         self.offsets.append(self.at)
-        self.offsets.frombytes(ends[:-1].tobytes())
+        self.offsets.extend(map(self.at.__add__, ends[:-1]))
         self._reader.add_plain(found, self.index)
         self.at += len(block)
-        self.index += ends.size
+        self.index += len(ends)
 
 
 def _check_keys(faults: Faults, index: int, line: bytes, row: Any) -> None:

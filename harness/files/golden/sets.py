@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 from msgspec import structs
 
 from harness.errors import FileError
@@ -27,18 +26,18 @@ from harness.files.golden.ids import Ids
 from harness.files.golden.items import ItemBuilder
 from harness.files.golden.json_array import is_json_array, read_json_array
 from harness.files.golden.jsonl import read_jsonl
+from harness.files.golden.labels import resolve
 from harness.files.golden.plain import PlainRows
 from harness.files.golden.propose import resave_hint
 from harness.files.golden.rows import RowReader
-from harness.files.golden.values import ABSENT, UNKNOWN
 from harness.files.pictures import add_pictures
-from harness.files.policy import implied_parents
 from harness.files.yaml import Document
 from harness.records import FieldPaths, GoldenCard, Item, Policy, PolicyRef
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from harness.files.golden.delimited import Delimited
@@ -66,7 +65,7 @@ class GoldenSet:
     n_implied: Mapping[str, int]
     source: Source
     _builder: ItemBuilder
-    _labels: NDArray[np.int8]
+    _codes: bytes
     _ids: Ids
     must_catch: frozenset[int] = frozenset()
     pictures: tuple[str, ...] = ()
@@ -77,11 +76,11 @@ class GoldenSet:
     def items(self, indices: Sequence[int] | None = None) -> Iterator[Item]:
         """Items at the indices, or all of them in the order of the file."""
         width = len(self.categories)
-        codes = self._labels.reshape(-1).view(np.uint8).data
+        codes = self._codes
         positions = range(len(self)) if indices is None else indices
         build = self._builder.item
         for index, row in zip(positions, self.source.rows(indices), strict=True):
-            item = build(row, bytes(codes[index * width : (index + 1) * width]), index)
+            item = build(row, codes[index * width : (index + 1) * width], index)
             yield structs.replace(item, must_catch=True) if index in self.must_catch else item
 
     def item(self, index: int) -> Item:
@@ -94,7 +93,14 @@ class GoldenSet:
 
     def labels(self) -> NDArray[np.int8]:
         """Gold labels, shape (n_items, n_categories), -1 where nobody labelled; read-only."""
-        return self._labels
+        import numpy as np
+
+        return np.frombuffer(self._codes, dtype=np.int8).reshape(len(self), len(self.categories))
+
+    def n_violating(self) -> tuple[int, ...]:
+        """Items with a label of 1, per category."""
+        width = len(self.categories)
+        return tuple(self._codes[at::width].count(1) for at in range(width))
 
     def with_must_catch(self, ids: Iterable[str]) -> GoldenSet:
         """The same set with further items that no candidate may miss."""
@@ -122,8 +128,8 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
     is_text = items_path is not None and items_path.suffix in TEXT_TABLES
     source, reader = _read(card, document, items_path, hasher, cache_dir, is_text=is_text)
     n_rows = len(reader.codes) // len(reader.file_labels)
-    labels, n_implied = _resolve(card, policy, categories, reader, n_rows)
-    _check_must_catch(card, reader, labels)
+    codes, n_implied = resolve(card, policy, categories, reader.file_labels, reader.codes, reader.faults)
+    _check_must_catch(card, reader, codes, len(categories))
     reader.check_ids()
     reader.faults.raise_all()
     if n_rows == 0:
@@ -132,7 +138,6 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         )
     if reader.pictures:
         add_pictures(hasher, reader.pictures, None if items_path is None else items_path.parent, cache_dir)
-    labels.setflags(write=False)
     return GoldenSet(
         name=card.golden_set,
         version=card.version,
@@ -144,16 +149,16 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
         n_implied=n_implied,
         source=source,
         _builder=ItemBuilder(card, categories, is_text=is_text),
-        _labels=labels,
+        _codes=codes,
         _ids=Ids(tuple(filter(None, reader.ids))),
         must_catch=frozenset(reader.must_catch),
         pictures=tuple(reader.pictures),
     )
 
 
-def _check_must_catch(card: GoldenCard, reader: RowReader, labels: NDArray[np.int8]) -> None:
+def _check_must_catch(card: GoldenCard, reader: RowReader, codes: bytes, width: int) -> None:
     for index in sorted(reader.must_catch):
-        if not (labels[index] == 1).any():
+        if 1 not in codes[index * width : (index + 1) * width]:
             reader.faults.add(
                 index,
                 card.must_catch,
@@ -230,67 +235,3 @@ def _no_array(path: Path) -> FileError:
         allowed="an array of objects, [{...}, {...}], or one object per line in a file ending in .jsonl",
         next_step=resave_hint(path).removeprefix("or "),
     )
-
-
-# --------------------------------------------------------------------------------------------------------- labels
-
-
-def _resolve(
-    card: GoldenCard,
-    policy: Policy | None,
-    categories: Sequence[str],
-    reader: RowReader,
-    n_rows: int,
-) -> tuple[NDArray[np.int8], Mapping[str, int]]:
-    """File labels -> categories: merge renamed labels, imply parents, fill absent labels.
-
-    Several labels renamed to one category are joined by a three-valued or: 1 if any is 1, else null if any is null or
-    absent, else 0. A child's 1 makes a null parent 1; against a parent's 0 it is a fault.
-    """
-    written = np.frombuffer(reader.codes, dtype=np.int8).reshape(n_rows, len(reader.file_labels))
-    absent = np.int8(ABSENT - 256)
-    has_unknown = None in card.label_values.values()
-    is_declared_unknown = np.zeros((n_rows, len(categories) if has_unknown else 0), dtype=np.bool_)
-    labels = np.empty((n_rows, len(categories)), dtype=np.int8)
-    for at, category in enumerate(categories):
-        columns = [i for i, name in enumerate(reader.file_labels) if card.rename.get(name, name) == category]
-        own = [i for i in columns if reader.file_labels[i] == category]
-        is_settled = written[:, own[0]] != absent if own and len(columns) > 1 else np.zeros(n_rows, dtype=np.bool_)
-        merged = np.zeros(n_rows, dtype=np.int8)
-        for column in columns:
-            codes = written[:, column]
-            is_expected = column not in own or len(columns) == 1
-            is_null = codes == -1
-            if has_unknown:
-                is_unknown = codes == np.int8(UNKNOWN - 256)
-                is_declared_unknown[:, at] |= is_unknown
-                is_null |= is_unknown
-            if is_expected:
-                is_null |= (codes == absent) & ~is_settled
-            merged[is_null & (merged == 0)] = -1
-            merged[codes == 1] = 1
-        labels[:, at] = merged
-    del written
-    n_implied: dict[str, int] = {}
-    column_of = {category: at for at, category in enumerate(categories)}
-    for child, ancestors in implied_parents(policy).items() if policy is not None else ():
-        for parent in ancestors:
-            if child not in column_of or parent not in column_of:
-                continue
-            is_child = labels[:, column_of[child]] == 1
-            parents = labels[:, column_of[parent]]
-            for row in np.flatnonzero(is_child & (parents == 0)):
-                reader.faults.add(
-                    int(row),
-                    f"{card.fields.labels}",
-                    f"has '{child}' 1 and its parent '{parent}' 0",
-                    "a child's 1 only with the parent's 1 (or null, which it implies)",
-                    f"set '{parent}' to 1 or '{child}' to 0",
-                )
-            is_implied = is_child & (parents == -1)
-            if is_implied.any():
-                n_implied[parent] = n_implied.get(parent, 0) + int(is_implied.sum())
-                parents[is_implied] = 1
-    if card.absent_labels == "negative":
-        labels[(labels == -1) & ~is_declared_unknown if has_unknown else labels == -1] = 0
-    return labels, n_implied
