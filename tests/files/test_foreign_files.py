@@ -296,4 +296,4 @@ def test_columns_of_odd_values_are_said_to_be_odd(tmp_path, name, content, messa
     """A list of objects ended with a traceback; a comma at the ends of lines was to be renamed to "meta."."""
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(HarnessError, match=message):
-        load_golden(write_card(tmp_path, card_of(name, HATE)))
+        load_golden(write_card(tmp_path, card_of(name, HATE)), None)
