@@ -9,6 +9,7 @@ from stories import Story, caught, half, read, tell_week
 
 from harness.cli.weekly import command as weekly_command
 from harness.errors import HarnessError
+from harness.report.weekly.collect import collect
 
 GOLD = half(200, 200)
 
@@ -135,13 +136,50 @@ def test_a_category_that_the_policy_gave_up_is_told_once_and_nobody_is_asked(tmp
     said = (
         "Removed: policy p v2 holds Spam (recall 45.0% in 2026-W46) no more, and nothing is measured of it from now on."
     )
+    unrepaired = "Recall of Spam fell in 2026-W46, from 75.0% to 45.0%, and leaves the ledger unrepaired"
     never = ("CATEGORY LOST", "holds no violating item of Spam")
     tell_week(story, "2026-W46", "MORE HARM MISSED")
     found = tell_week(
-        story, "2026-W47", said, "NEW LABELS", never=(*never, "has not recovered", "is not repaired:"), first=said
+        story,
+        "2026-W47",
+        said,
+        unrepaired,
+        "NEW LABELS",
+        never=(*never, "has not recovered", "is not repaired:"),
+        first=said,
     )
     assert all("given up with its category in 2026-W47" in found[name] for name in ("html", "xlsx"))
     tell_week(story, "2026-W48", "STEADY", never=(*never, "Removed: "))
+
+
+def test_what_another_baseline_does_worse_is_the_verdict_of_the_week_of_the_swap(tmp_path):
+    """FIRST WEEK, with nothing to compare: a critical category lost 20 points by the swap, and nobody was told."""
+    policy = {"hate": {"severity": "critical", "owner": "policy-hate"}}
+    story = Story(tmp_path, {"hate": GOLD, "spam": GOLD}, policy=policy)
+    for week in ("2026-W44", "2026-W45"):
+        story.run({"v1": {"hate": caught(GOLD, 180), "spam": caught(GOLD, 150)}}, week=week)
+    for week in ("2026-W46", "2026-W47"):
+        story.run({"v2": {"hate": caught(GOLD, 140), "spam": caught(GOLD, 180)}}, week=week)
+    bold = "Misses more Hate (critical) than v1 in 2026-W45: of 100 violating items it catches 70 instead of 90"
+    said = (
+        "WORSE THAN THE BASELINE BEFORE",
+        "Catches more Spam than v1 in 2026-W45",
+        "Decide whether to go back to v1.",
+    )
+    tell_week(story, "2026-W46", *said, never=("BETTER", "rose", "nothing to compare it with"), first=bold)
+    assert story.weekly("2026-W46").tone == "bad"
+    tell_week(story, "2026-W47", "STEADY", never=("than v1", "go back"))
+
+
+def test_an_eval_without_a_complete_run_says_what_became_of_its_runs_and_which_evals_have_one(tmp_path):
+    """ "No complete run of eval 'story'", of one whose only run had too many unparsed answers."""
+    story = Story(tmp_path, {"hate": GOLD})
+    story.run({"main": {"hate": caught(GOLD, 180)}}, week="2026-W46", status="invalid")
+    with pytest.raises(HarnessError, match=r"no complete run of eval 'story' in \S+ \(of its runs, 1 invalid\)"):
+        story.weekly()
+    story.run({"main": {"hate": caught(GOLD, 170)}}, week="2026-W47")
+    with pytest.raises(HarnessError, match="an eval with a complete run: story"):
+        collect(story.runs, "storey")
 
 
 def test_an_open_fall_of_a_category_that_is_no_longer_measured_has_no_value_now(tmp_path):

@@ -18,7 +18,8 @@ from harness.report.weekly.collect import collect
 from harness.report.weekly.data import Movement
 from harness.report.weekly.digest import LIMIT, digest
 from harness.report.weekly.renderers import RENDERERS
-from harness.report.weekly.sentences import summary_sentence, verdict_word
+from harness.report.weekly.sentences import summary_sentence
+from harness.report.weekly.verdict import verdict_word
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "weekly"
 WHEN = "2026-11-23 09:30 UTC"

@@ -11,8 +11,9 @@ from stories import Story, caught, half, tell_week
 from harness.cli.weekly import command as weekly_command
 from harness.core.intervals import wilson_interval
 from harness.core.results import MetricResult
+from harness.measure.slices import SMALL_CELL
 from harness.report.weekly.data import Point
-from harness.report.weekly.slid import slides_of
+from harness.report.weekly.slid import Q_SLICES, slides_of
 from harness.report.weekly.weeks import weeks_until
 
 GOLD = half(200, 200)
@@ -81,6 +82,55 @@ def test_a_fall_in_one_week_is_no_slide(tmp_path):
     tell_week(story, None, "Recall of Hate fell by 20", never=("has slid", "slid since"))
 
 
+def spoken(tmp_path, *by_week, first=30):
+    """Weeks of items caught in Arabic and in English, of 100 and 300; none of 400 harmless ones is flagged."""
+    gold, languages = half(400, 400), (["ar"] * 100 + ["en"] * 300) + (["ar"] * 100 + ["en"] * 300)
+    story = Story(
+        tmp_path, {"hate": gold}, slices={"language": languages}, policy={"hate": {"owner": "policy-hate"}}, checks=None
+    )
+    rng = np.random.default_rng(7)
+    for number, (arabic, english) in enumerate(by_week):
+        decided = np.zeros(800, int)
+        decided[rng.permutation(100)[:arabic]] = 1
+        decided[100 + rng.permutation(300)[:english]] = 1
+        story.run({"main": {"hate": decided}}, week=f"2026-W{first + number}")
+    return story
+
+
+ARABIC = (92, 91, 92, 92, 89, 86, 83, 80, 77, 74, 71)
+ENGLISH = (270, 271, 270, 270, 273, 275, 278, 281, 284, 287, 290)
+
+
+def test_a_language_that_slides_while_the_whole_stays_is_named_with_since_when_and_how_much(tmp_path):
+    """STEADY for months, while Arabic lost three points a week and English gained what it lost."""
+    story = spoken(tmp_path, *zip(ARABIC, ENGLISH, strict=True))
+    (week,) = (week for week in story.weekly_source().slid)
+    named = "Recall of Hate in language ar has slid by "
+    since = "points since 2026-W33, in moves that no week alone tells from chance: of 100 violating items it catches "
+    cause = "what changed behind them since 2026-W33"
+    found = tell_week(
+        story, week, named, since, "WORSE IN PLACES", cause, never=("STEADY", "Nothing moved"), first=named
+    )
+    data = story.weekly(week)
+    assert [(one.key, one.since, one.slid_since) for one in data.ledger] == [
+        ("hate.recall@language=ar", week, "2026-W33")
+    ]
+    (ask,) = (one for one in data.asks if "has slid" in one.text)
+    assert (ask.owner, len(ask.items) > 15) == ("policy-hate", True)
+    slide = next(one for one in json.loads(found["json"])["findings"] if one["evidence"].get("slid_since"))
+    assert (slide["slice"], slide["kind"]) == ({"name": "language", "value": "ar"}, "harm")
+    still = f"ecall of Hate in language ar slid from 2026-W33 to {week}"
+    tell_week(story, None, still, "NOT REPAIRED", never=("STEADY",))
+
+
+def test_a_language_that_only_shares_the_slide_of_its_category_is_told_by_that(tmp_path):
+    story = spoken(tmp_path, *((n, 3 * n) for n in (90, 91, 90, 90, 89, 88, 87, 86, 85, 84)))
+    named = "Recall of Hate has slid by"
+    (week,) = (one.week for row in story.weekly().series for one in row.points if one.slide is not None)
+    tell_week(story, week, named, never=("in language en has slid", "in language ar has slid"))
+    assert [one.key for one in story.weekly().ledger if one.is_open] == ["hate.recall"]
+
+
 RATE = 0.10
 """Of histories of 12 weeks of nothing but noise, in which any of a candidate's figures is called a slide."""
 
@@ -93,18 +143,30 @@ def points(counts, sizes, weeks):
     return found
 
 
+LANGUAGES = 5
+"""Slices of each figure, with as many items each."""
+
+
 def first_named(counts, n, weeks):
-    """Number of weeks until any figure of a history is named; None for never. ``counts`` is (figures, weeks)."""
-    histories = [points(row, [n] * len(weeks), weeks) for row in counts]
+    """Number of weeks until any figure of a history is named, or a slice; None for never.
+
+    ``counts`` is (figures, slices, weeks), ``n`` the items of a figure.
+    """
+    histories = [points(row.sum(axis=0), [n] * len(weeks), weeks) for row in counts]
+    n_part = n // counts.shape[1]
+    parts = [points(row, [n_part] * len(weeks), weeks) for row in counts.reshape(-1, len(weeks))]
+    parts = parts if counts.shape[1] == LANGUAGES and n_part >= SMALL_CELL else []
     for end in range(4, len(weeks) + 1):
-        if slides_of({key: one[:end] for key, one in enumerate(histories)}):
+        if slides_of({(str(key), "recall"): one[:end] for key, one in enumerate(parts)}, Q_SLICES):
+            return end
+        if slides_of({(str(key), "recall"): one[:end] for key, one in enumerate(histories)}):
             return end
     return None
 
 
 def alarms(n_histories, n, share, n_figures, rng, n_weeks=12):
     weeks = weeks_until("2026-W47", n_weeks)
-    drawn = rng.binomial(n, share, size=(n_histories, n_figures, n_weeks))
+    drawn = rng.binomial(n // LANGUAGES, share, size=(n_histories, n_figures, LANGUAGES, n_weeks))
     return sum(first_named(one, n, weeks) is not None for one in drawn)
 
 
@@ -133,6 +195,6 @@ def test_a_slide_is_named_within_so_many_weeks(n, a_week, most):
     rng, weeks = np.random.default_rng(n), weeks_until("2026-W47", 24)
     share = np.full((10, 24), 0.9)
     share[0] -= a_week * np.maximum(0, np.arange(24) - 3)
-    needed = sorted((first_named(rng.binomial(n, share), n, weeks) or 99) - 4 for _ in range(100))
+    needed = sorted((first_named(rng.binomial(n, share)[:, None], n, weeks) or 99) - 4 for _ in range(100))
     print(f"n {n}, {100 * a_week:g} points a week: named after {needed[50]} weeks (median), {needed[90]} (9 of 10)")
     assert needed[90] <= most

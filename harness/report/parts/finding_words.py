@@ -123,9 +123,28 @@ def equals(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
+def _slid(one: Finding) -> Told:
+    """A fall over weeks, none of which shows it."""
+    assert one.metric is not None
+    assert one.before is not None
+    assert one.after is not None
+    size = numbers.points(abs(one.after.value - one.before.value)).lstrip("+")
+    verb = "crept up" if one.metric in LOWER_IS_BETTER else "slid"
+    text = (
+        f"{figure(one)} has {verb} by {size} points since {one.evidence.slid_since}, in moves that no week alone tells "
+    )
+    text += f"from chance: {in_plain(one.metric, one.before, one.after)}"
+    sure = (
+        f"{numbers.share(one.before.value)} to {numbers.share_with_interval(one.after)}, n {numbers.count(one.after.n)}"
+    )
+    return Told(capital(text), f"{sure}, likely, exploratory, q {equals(one.evidence.adjusted or 0.0)}")
+
+
 def _moved(one: Finding) -> Told:
     assert one.metric is not None
     assert one.difference is not None
+    if one.evidence.slid_since is not None:
+        return _slid(one)
     better = one.kind == "gain"
     verbs = METRIC_TABLE[one.metric].verbs
     is_rise = better != (one.metric in LOWER_IS_BETTER)
@@ -134,6 +153,8 @@ def _moved(one: Finding) -> Told:
         if all(verbs)
         else f"has {'higher' if is_rise else 'lower'} {metric_words(one.metric)} on {place(one)}"
     )
+    if one.evidence.names[:1] == ("instead_of",):
+        text += f" than {one.evidence.names[1]} in {one.since}"
     if one.before is not None and one.after is not None:
         text += f": {in_plain(one.metric, one.before, one.after)}"
     told = "; ".join(part for part in (statistics(one), newly_text(one)) if part)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.gating.findings.memory import Entry
+from harness.gating.findings.memory import BETTER_LOWER, Entry
 from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
 from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CategoryRow
+from harness.report.weekly.ledger import entry_figure, entry_value
 from harness.report.weekly.paired import LOST, LostBy, lost_between
 from harness.report.weekly.summaries import metric
 from harness.runs import RunMeta
@@ -46,8 +47,8 @@ def new_category_sentences(source: WeeklySource, rows: Sequence[CategoryRow], en
     return found
 
 
-def removed_category_sentences(source: WeeklySource, names: Mapping[str, str]) -> list[str]:
-    """Categories that the policy holds no longer, with what was last known of them."""
+def removed_category_sentences(source: WeeklySource, names: Mapping[str, str], entries: Sequence[Entry]) -> list[str]:
+    """Categories that the policy holds no longer, with what was last known of them, and what ends unrepaired."""
     if source.previous is None:
         return []
     week, before = source.previous
@@ -62,7 +63,13 @@ def removed_category_sentences(source: WeeklySource, names: Mapping[str, str]) -
     policy = source.run.meta.policy
     return [
         f"Removed: policy {policy.name} v{policy.version} holds {enumerated(told)} no more, and nothing is measured of "
-        f"{'it' if len(lost) == 1 else 'them'} from now on."
+        f"{'it' if len(lost) == 1 else 'them'} from now on.",
+        *(
+            f"{entry_figure(one, names)} fell in {one.since}, from {entry_value(one, one.before)} to "
+            f"{entry_value(one, one.then.value)}, and leaves the ledger unrepaired, with its category."
+            for one in entries
+            if one.is_given_up and one.closed == source.week and one.metric not in BETTER_LOWER
+        ),
     ]
 
 

@@ -21,6 +21,7 @@ from harness.report.weekly.data import METRIC_NAMES, Ask, CategoryRow
 from harness.report.weekly.ledger import ENGINEERING, OPERATIONS, entry_figure
 from harness.report.weekly.paired import FAILURES, LOST
 from harness.report.weekly.sentences import points_text
+from harness.report.weekly.swapped import is_swap
 
 _WORSE = {"recall": "newly missed item", "precision": "newly wrongly flagged item"}
 _LOOK = {
@@ -36,6 +37,7 @@ _LOOK = {
 def asks_of_figures(source: AskSource) -> Iterator[Ask]:
     """Every ask about a figure."""
     yield from _moved(source)
+    yield from _swapped(source)
     yield from _in_slices(source)
     yield from _at_points(source)
     yield from _in_production(source)
@@ -98,18 +100,33 @@ def _start(source: AskSource, row: CategoryRow | None, category: str, metric: st
     return start, source.newly(category, metric, None)
 
 
+def _swapped(source: AskSource) -> Iterable[Ask]:
+    """What another baseline does worse than the one before, in a whole category."""
+    for one in source.findings:
+        if is_swap(one) and one.kind == "harm" and one.slice is None and one.category is not None:
+            text = f"{finding_sentence(one)} Decide whether to go back to {one.evidence.names[1]}."
+            text += _below(source.by_id.get(one.category), str(one.metric))
+            items = source.errors(one.category, str(one.metric), None)
+            yield Ask(
+                MOVED + source.severity(one.category), source.owner(one.category), text, one.category, items=items
+            )
+
+
 def _in_slices(source: AskSource) -> Iterable[Ask]:
     """What is worse in a language or another slice while the whole did not fall, or fell by less."""
     whole = _fallen(source)
     for one in source.findings:
-        if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None:
+        if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None or is_swap(one):
             continue
         metric = {"fpr": "precision"}.get(one.metric, one.metric)
         if one.evidence.restates and (one.category, metric) in whole:
             continue
-        items = source.newly(one.category, metric, one.slice)
-        start = f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
-        text = f"{finding_sentence(one)} Find out why there.{start}"
+        if one.evidence.slid_since is not None:
+            items, start = source.errors(one.category, metric, one.slice), " Find out what changed over these weeks."
+        else:
+            items, start = source.newly(one.category, metric, one.slice), " Find out why there."
+            start += f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
+        text = f"{finding_sentence(one)}{start}"
         rank = MOVED + source.severity(one.category)
         yield Ask(rank, source.owner(one.category), text, one.category, items=items)
 
@@ -201,6 +218,7 @@ def _quoted(key: str) -> str:
 def _missed(source: AskSource) -> Iterable[Ask]:
     """Missed targets of figures that no other ask is about."""
     asked = _fallen(source) | set(_still_open(source))
+    asked |= {(one.category, one.metric) for one in source.findings if is_swap(one) and one.kind == "harm"}
     for row in source.rows:
         for one in row.judgements.values():
             if one.verdict != "missed" or (row.id, one.metric) in asked:

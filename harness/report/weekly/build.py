@@ -12,7 +12,7 @@ from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
 from harness.report.parts.disputes import disputes_of
 from harness.report.parts.masking import TextMode
-from harness.report.weekly import commands, sentences, titles
+from harness.report.weekly import commands, titles
 from harness.report.weekly.ask_source import AskSource
 from harness.report.weekly.asks import build_asks
 from harness.report.weekly.before import Before, before_of
@@ -53,6 +53,9 @@ from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import LOST
 from harness.report.weekly.production import Production, production_of
 from harness.report.weekly.silence import silent_banners
+from harness.report.weekly.slid_slices import own_slides, slide_findings
+from harness.report.weekly.swapped import swap_findings
+from harness.report.weekly.verdict import verdict_word
 from harness.report.weekly.weeks import week_of, weeks_between
 
 
@@ -184,6 +187,12 @@ def _judged(source: WeeklySource) -> _Judged:
         names,
         production,
         operating_findings(operating, candidate),
+        [
+            *slide_findings(
+                own_slides(source.slid, long).get(week, {}), source.followed[run.meta.run_id], about, candidate
+            ),
+            *swap_findings(source.swapped, run, candidate),
+        ],
     )
     return _Judged(names, series, before, entries, told, rows, movements, production, operating, findings)
 
@@ -225,7 +234,7 @@ def _asks(
 def _verdict(source: WeeklySource, judged: _Judged) -> tuple[str, Tone]:
     n_missed = sum(one.verdict == "missed" for row in judged.rows for one in row.judgements.values())
     before = judged.before
-    return sentences.verdict_word(
+    return verdict_word(
         judged.movements,
         before.week,
         before.is_comparable,
@@ -244,6 +253,7 @@ def _causes(source: WeeklySource, judged: _Judged) -> tuple[str, ...]:
         before.changes,
         before.splits,
         before.n_split,
+        [since for one in judged.findings if one.kind == "harm" and (since := one.evidence.slid_since)],
         is_comparable=before.is_comparable,
     )
 

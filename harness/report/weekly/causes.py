@@ -52,10 +52,11 @@ def causes_of(
     changes: tuple[Change, ...],
     splits: tuple[LabelSplit, ...],
     n_split: int,
+    slid_since: Sequence[str] = (),
     *,
     is_comparable: bool,
 ) -> tuple[str, ...]:
-    """Why the figures moved, or why they cannot be compared, in sentences."""
+    """Why the figures moved, or why they cannot be compared, in sentences; ``slid_since`` is where slides begin."""
     if source.previous is None:
         return ()
     since, _ = source.previous
@@ -80,18 +81,18 @@ def causes_of(
         return tuple(found)
     if not movements:
         quiet = sentences.changes_sentence(changes, since)
-        return (quiet,) if quiet else ()
+        return (*_cause_of_slides(source, slid_since), *([quiet] if quiet else []))
     jumped = [one for one in movements if one.source != "slide"]
     cause = cause_between(source, jumped, changes) if jumped else None
     told = () if cause is None else (sentences.cause_sentence(cause, since),)
-    return (*told, *_cause_of_slides(source, [one for one in movements if one.source == "slide"]))
+    return (*told, *_cause_of_slides(source, slid_since))
 
 
-def _cause_of_slides(source: WeeklySource, slid: Sequence[Movement]) -> tuple[str, ...]:
+def _cause_of_slides(source: WeeklySource, slid_since: Sequence[str]) -> tuple[str, ...]:
     """What of the candidate became another version since the longest of the slides began."""
-    if not slid:
+    if not slid_since:
         return ()
-    since = min(one.since for one in slid)
+    since = min(slid_since)
     if behind(source.run.meta.fingerprint(source.candidate)) == "recorded":
         return (sentences.slide_cause_sentence(since, None),)
     changed = {week: told for week, told in version_marks(source, source.remembered).items() if week > since}

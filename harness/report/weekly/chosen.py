@@ -5,16 +5,18 @@ Decides that a week that has not begun is none yet: its runs are left out until 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.default_baseline import default_baseline
 from harness.gating.findings.causes import models_of, same_models
+from harness.report.parts.words import enumerated
 from harness.report.weekly.changes import fingerprint_of
 from harness.report.weekly.commands import Asked
 from harness.report.weekly.weeks import WeekRuns, week_of, weeks_between
-from harness.runs import RunMeta
+from harness.runs import RunMeta, list_runs
 
 BASELINE_NOTE = "The eval's baseline."
 
@@ -25,9 +27,12 @@ def week_to_report(
     """The week that is wanted, else the newest with a complete run that has begun."""
     weeks = sorted({week_of(meta) for meta in metas if meta.status == "complete"})
     if not weeks:
+        counted = Counter(meta.status for meta in metas)
+        broken = ", ".join(f"{n} {status}" for status, n in sorted(counted.items()))
+        others = sorted({meta.eval.eval for meta in list_runs(runs_dir) if meta.status == "complete"})
         raise HarnessError(
-            f"no complete run of eval '{eval_name}' in {runs_dir}",
-            allowed="an eval that was run",
+            f"no complete run of eval '{eval_name}' in {runs_dir}{f' (of its runs, {broken})' if broken else ''}",
+            allowed=f"an eval with a complete run{f': {enumerated(others, 8)}' if others else ''}",
             next_step=f"see what is there: {Asked(_elsewhere(runs_dir)).command('runs', 'list')}",
         )
     if wanted is not None and wanted not in weeks:

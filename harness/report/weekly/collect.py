@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.core.operating_metrics import OperatingMetric
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
-from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove
+from harness.gating.findings.memory import Acknowledgement, Figure, PairedMove, Slide
 from harness.goldens.production_series import SeriesLine
 from harness.measure.points import PointScore, point_metrics, point_scores
 from harness.measure.slices import SliceFigure, slice_figures
@@ -25,7 +25,9 @@ from harness.report.weekly.commands import Asked
 from harness.report.weekly.kept import SummaryCache, run_key
 from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Move, moves_between
+from harness.report.weekly.slid_slices import slice_slides
 from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
+from harness.report.weekly.swapped import baseline_before
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 
@@ -53,8 +55,10 @@ class WeeklySource:
         votes: Agreement, teams and disputes, where the golden set has votes.
         traffic: Items of a day and time of a review, for the workload.
         remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
-        followed: Run id -> figures by slice, of the slices in which something fell.
+        followed: Run id -> figures by slice, of the slices in which something fell or slid.
+        slid: Week -> figure of a slice -> the slide that the week names.
         is_baseline: Whether the candidate is reported because it is the eval's baseline.
+        swapped: Week, name and run of another baseline in the last week before; the run None where there is none.
         points: Run id -> category -> the candidate at each operating point, of the weeks shown.
         point_metrics: The operating points: those of the gate, and those that were asked for.
         production: Lines of the series of production figures, where the caller read one.
@@ -89,8 +93,10 @@ class WeeklySource:
     remembered: tuple[tuple[str, RunMeta], ...] = ()
     moves: tuple[PairedMove, ...] = ()
     followed: Mapping[str, Mapping[Figure, MetricResult]] = field(default_factory=dict)
+    slid: Mapping[str, Mapping[Figure, Slide]] = field(default_factory=dict)
     acknowledged: tuple[Acknowledgement, ...] = ()
     is_baseline: bool = False
+    swapped: tuple[str, str, Run | None] | None = None
     points: Mapping[str, Points] = field(default_factory=dict)
     point_metrics: tuple[OperatingMetric, ...] = ()
     production: tuple[SeriesLine, ...] = ()
@@ -141,6 +147,8 @@ def collect(
     future = [meta for meta in metas if wanted is None and begun is not None and week_of(meta) > begun]
     metas = [meta for meta in metas if meta not in future]
     moves = _moves(remembered, reported, runs_dir)
+    by_slice = _by_slice(remembered, reported, runs_dir)
+    slid = slice_slides(remembered, by_slice, moves)
     opened: dict[str, Run] = {}
 
     def opened_run(meta: RunMeta | None) -> Run | None:
@@ -156,6 +164,7 @@ def collect(
     earlier = [one for one in long.values() if one.week < chosen and reported in one.of]  # shown or not
     before = earlier[-1] if earlier else None
     previous = opened_run(before.of[reported]) if before else None
+    other = baseline_before(by_week, chosen, reported) if candidate_note == BASELINE_NOTE else None
     own = [one for one in metas if one.status == "complete" and reported in one.candidates]
     older = [week_of(one) for one in own if week_of(one) < chosen] if before is None else []
     return WeeklySource(
@@ -179,9 +188,11 @@ def collect(
         unusable=tuple(one for one in metas if _is_of(week_of(one), chosen, wanted) and _is_wanting(one, metas)),
         remembered=remembered,
         moves=tuple(moves),
-        followed=_followed(remembered, reported, moves, runs_dir),
+        followed=_followed(remembered, by_slice, moves, slid),
+        slid=slid,
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
         is_baseline=candidate_note == BASELINE_NOTE,
+        swapped=None if other is None else (*other[:2], opened_run(other[2])),
         points=_points(
             [one.of[reported] for one in by_week.values() if reported in one.of], reported, metrics, runs_dir
         ),
@@ -222,26 +233,41 @@ def _moves(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: s
         ]
 
 
+def _by_slice(
+    remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path
+) -> dict[str, tuple[SliceFigure, ...]]:
+    """Run id -> every figure of the candidate by slice, of the runs whose eval declares any."""
+    with SummaryCache(runs_dir) as cache:
+        return {
+            meta.run_id: cache.get(
+                f"figures|{reported}|{run_key(meta)}",
+                tuple[SliceFigure, ...],
+                lambda run_id=meta.run_id: slice_figures(open_run(run_id, runs_dir), reported),  # type: ignore[misc]
+            )
+            for _, meta in remembered
+        }
+
+
 def _followed(
-    remembered: Sequence[tuple[str, RunMeta]], reported: str, moves: Sequence[PairedMove], runs_dir: str | Path
+    remembered: Sequence[tuple[str, RunMeta]],
+    by_slice: Mapping[str, Sequence[SliceFigure]],
+    moves: Sequence[PairedMove],
+    slid: Mapping[str, Mapping[Figure, Slide]],
 ) -> dict[str, dict[Figure, MetricResult]]:
-    """The slices in which something fell, in every week from then on; nothing is scored where none did."""
+    """The slices in which something fell or slid, in every week from where it stood before."""
     since: dict[Figure, str] = {}
     for one in moves:
         if one.slice is not None and not one.is_better:
-            since.setdefault(one.figure, one.week)
-    found: dict[str, dict[Figure, MetricResult]] = {}
-    with SummaryCache(runs_dir) as cache:
-        for week, meta in remembered:
-            wanted = {figure for figure, first in since.items() if first <= week}
-            if wanted:
-                kept = cache.get(
-                    f"figures|{reported}|{run_key(meta)}",
-                    tuple[SliceFigure, ...],
-                    lambda run_id=meta.run_id: slice_figures(open_run(run_id, runs_dir), reported),  # type: ignore[misc]
-                )
-                found[meta.run_id] = {one.figure: one.result for one in kept if one.figure in wanted}
-    return found
+            since[one.figure] = min(one.week, since.get(one.figure, one.week))
+    for found in slid.values():
+        for figure, slide in found.items():
+            since[figure] = min(*slide.weeks, since.get(figure, slide.since))
+    return {
+        meta.run_id: {
+            one.figure: one.result for one in by_slice[meta.run_id] if one.figure in since and since[one.figure] <= week
+        }
+        for week, meta in remembered
+    }
 
 
 def _points(

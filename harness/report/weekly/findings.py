@@ -43,6 +43,7 @@ def week_findings(
     names: Mapping[str, str],
     production: Production | None = None,
     at_points: Sequence[Finding] = (),
+    others: Sequence[Finding] = (),
 ) -> tuple[Finding, ...]:
     """Every finding of the week: silence before everything, then the worst."""
     by_id = {row.id: row for row in rows}
@@ -58,6 +59,7 @@ def week_findings(
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
     found += [_open(one, candidate, names) for one in entries if one.is_open and one.since < week]
     found += [_since(one, candidate, since, cause) for one in at_points]
+    found += [one for one in others if one.slice is not None or (one.category, one.metric) not in told]
     found += production_findings(production)
     return tuple(sorted(found, key=lambda one: (not is_silence(one), importance(one))))
 

@@ -23,6 +23,7 @@ from harness.report.weekly.operating import operating_sentences
 from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.production import Production
 from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
+from harness.report.weekly.swapped import is_swap
 from harness.report.weekly.weeks import weeks_between
 
 
@@ -57,7 +58,11 @@ def headline_of(
     harm = [*summary, *falls[: sentences.TOLD]] if falls else []
     harm += _told([one for one in told if one.kind == "open" and not is_silence(one)][:MOST_OPEN])
     harm += _told([one for one in told if _is_here(one)][:MOST_OPEN]) + _told(there[: min(n_worse_there, MOST_OPEN)])
-    good = removed_category_sentences(source, names) + repaired[:MOST_OPEN] + _told(there[n_worse_there:MOST_OPEN])
+    good = (
+        removed_category_sentences(source, names, entries)
+        + repaired[:MOST_OPEN]
+        + _told(there[n_worse_there:MOST_OPEN])
+    )
     good += [] if falls else summary
     good += [one.sentence for one in rises[: max(1, sentences.TOLD - len(falls))]]
 
@@ -78,7 +83,12 @@ def headline_of(
         lead = [f"{capital(missed)}."]
 
     found = [*lead, *silent, *absent, *harm, *acknowledged[:MOST_OPEN], sentences.production_sentence(rows), *good]
-    found += [*sentences.other_baseline(source), *sentences.production_gap(production), quiet]
+    found += [
+        *sentences.other_baseline(source),
+        *_told(_swapped_gains(findings)),
+        *sentences.production_gap(production),
+        quiet,
+    ]
     found += new_category_sentences(source, rows, entries) + replaced_sentences(source)
     found += causes[:3] if not is_comparable else causes[:1]
     if movements and is_comparable:
@@ -89,6 +99,11 @@ def headline_of(
     found += operating_sentences(operating)
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
     return tuple(one for one in found if one)
+
+
+def _swapped_gains(findings: Sequence[Finding]) -> list[Finding]:
+    """What another baseline does better than the one before."""
+    return [one for one in findings if one.kind == "gain" and one.slice is None and is_swap(one)][:MOST_OPEN]
 
 
 def _told(findings: Iterable[Finding]) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from harness.core.metric_table import METRIC_TITLES
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
-from harness.gating.findings.memory import Entry, Figure, PairedMove, ledger
+from harness.gating.findings.memory import Entry, Figure, PairedMove, Slide, ledger
 from harness.goldens.prevalence import ANY
 from harness.report.parts import numbers
 from harness.report.weekly.changes import gold_key
@@ -24,6 +24,7 @@ from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.paired import FAILURES, LOST, share_of
 from harness.report.weekly.production import production_of
 from harness.report.weekly.series import series_of
+from harness.report.weekly.slid_slices import Slides, own_slides
 from harness.report.weekly.summaries import Summary
 from harness.report.weekly.summaries import metric as metric_of
 
@@ -41,7 +42,7 @@ class Followed:
     is_flagged: bool
     golden: str
     weeks_before: tuple[str, ...] = ()
-    slide: None = None
+    slide: Slide | None = None
 
 
 def remembered_series(source: WeeklySource) -> tuple[Series, ...]:
@@ -53,11 +54,13 @@ def ledger_of(source: WeeklySource, long: Sequence[Series] | None = None) -> tup
     """Harm of the candidate over the weeks that are remembered: open, answered for, or repaired."""
     long = remembered_series(source) if long is None else long
     charts = {(one.category, one.metric, None) for one in long}
+    slid = own_slides(source.slid, long)
     others = {one.figure: None for one in source.moves if not one.is_better and one.figure not in charts}
+    others |= {figure: None for found in slid.values() for figure in found}
     found = ledger(
         [
             *(((one.category, one.metric, None), one.points) for one in long),
-            *((figure, _points(source, figure)) for figure in others),
+            *((figure, _points(source, figure, slid)) for figure in others),
             *_in_production(source),
         ],
         source.moves,
@@ -106,7 +109,7 @@ def _owned(source: WeeklySource, one: Entry) -> Entry:
     return replace(one, severity="" if facts is None else facts.severity or "", owner=owner)
 
 
-def _points(source: WeeklySource, figure: Figure) -> tuple[Followed, ...]:
+def _points(source: WeeklySource, figure: Figure, slid: Slides) -> tuple[Followed, ...]:
     rises: dict[str, PairedMove] = {one.week: one for one in source.moves if one.figure == figure and one.is_better}
     found = []
     for week, meta in source.remembered:
@@ -126,7 +129,8 @@ def _points(source: WeeklySource, figure: Figure) -> tuple[Followed, ...]:
             result = source.followed.get(meta.run_id, {}).get(figure, NOT_MEASURED)
         rise = rises.get(week)
         before = math.nan if rise is None else rise.before.value
-        found.append(Followed(week, result, before, rise is not None, golden))
+        slide = slid.get(week, {}).get(figure)
+        found.append(Followed(week, result, before, rise is not None, golden, slide=slide))
     return tuple(found)
 
 

@@ -16,11 +16,10 @@ from harness.report.parts.finding_words import NEWLY_WORDS, metric_words, place
 from harness.report.parts.masking import shorten
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
-from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point, Tone
+from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point
 from harness.report.weekly.error_data import Topic
 from harness.report.weekly.ledger import entry_figure, entry_value
 from harness.report.weekly.production import Production
-from harness.report.weekly.silence import is_silence
 from harness.report.weekly.targets import is_below_in_production
 
 MOST_REASON = 140
@@ -166,8 +165,8 @@ def nothing_moved(
             "nothing is compared."
         )
     if previous is None:
-        of = "" if first_of is None else f" of {first_of}"
-        return f"This is the first week with a run{of}, so there is nothing to compare it with."
+        of, own = ("", "") if first_of is None else (f" of {first_of}", " of its own")
+        return f"This is the first week with a run{of}, so there is nothing{own} to compare it with."
     if not is_comparable:
         return ""
     return f"Nothing{' else' if has_harm else ''} moved by more than chance explains."
@@ -287,17 +286,13 @@ def production_sentence(rows: Sequence[CategoryRow]) -> str:
 
 def other_baseline(source: WeeklySource) -> list[str]:
     """A baseline that is another one than before may not pass in silence."""
-    found = []
-    earlier = [one for one in source.by_week.values() if one.week < source.week and one.of]
-    if earlier and source.is_baseline:
-        newest = max(earlier[-1].of.values(), key=lambda meta: (meta.created_at, meta.run_id))
-        old = newest.eval.baseline
-        if old and old != source.candidate:
-            found.append(
-                f"The eval's baseline was {old} in {earlier[-1].week} and is {source.candidate} now: the weeks before "
-                f"show {source.candidate} where it ran, not what was the baseline then."
-            )
-    return found
+    if source.swapped is None:
+        return []
+    week, old, _ = source.swapped
+    return [
+        f"The eval's baseline was {old} in {week} and is {source.candidate} now: the weeks before show "
+        f"{source.candidate} where it ran, not what was the baseline then."
+    ]
 
 
 def production_gap(production: Production | None) -> list[str]:
@@ -308,60 +303,6 @@ def production_gap(production: Production | None) -> list[str]:
         f"No labelled sample of production in {production.week}: the newest is of {production.newest}, and says "
         "nothing about this week."
     ]
-
-
-def verdict_word(
-    movements: Sequence[Movement],
-    previous: str | None,
-    is_comparable: bool,
-    n_missed: int,
-    findings: Sequence[Finding] = (),
-    entries: Sequence[Entry] = (),
-    last_ever: str | None = None,
-) -> tuple[str, Tone]:
-    """The report's first words and their tone; missed harm weighs most, and a good word needs a week without harm."""
-    if any(one.kind == "invalid" for one in findings):
-        return "NOTHING TO JUDGE", "bad"
-    lost = [one for one in findings if is_silence(one)]
-    if lost:
-        is_new = any(one.kind == "harm" for one in lost)
-        return ("CATEGORY LOST" if len(lost) == 1 else "CATEGORIES LOST") + ("" if is_new else ", NOT REPAIRED"), "bad"
-    moved = {(one.metric, one.is_better) for one in movements}
-    if ("recall", False) in moved:
-        return "MORE HARM MISSED", "bad"
-    apart = [one for one in findings if one.kind in ("harm", "open") and one.fact != "target_missed"]
-    if ("precision", False) in moved:
-        misses_more = any(one.metric == "recall" or one.fact == "must_catch" for one in apart)
-        is_trade = ("recall", True) in moved and not misses_more
-        return ("MORE CAUGHT, LESS PRECISE", "open") if is_trade else ("LESS PRECISE", "bad")
-    still = [one for one in apart if one.kind == "open"]
-    if still and all(one.fact == "production" for one in apart):
-        return ("BETTER, NOT" if moved else "NOT") + " REPAIRED IN PRODUCTION", "open"
-    if still:
-        in_places = "" if any(one.slice is None and one.evidence.proof == "proven" for one in still) else " IN PLACES"
-        if moved:
-            return f"BETTER, NOT REPAIRED{in_places}", "open"
-        return f"NOT REPAIRED{in_places}", "open" if in_places else "bad"
-    facts = {one.fact for one in apart}
-    if "must_catch" in facts:
-        return ("BETTER, " if moved else "") + "MUST-CATCH ITEMS MISSED", "bad"
-    if apart:
-        word = _WORDS.get(next(iter(facts)), "WORSE IN PLACES") if len(facts) == 1 else "WORSE IN PLACES"
-        return (f"BETTER, {word}" if moved else word), "open"
-    if any(one.closed is None and one.acknowledged is not None for one in entries):
-        return ("BETTER, A FALL ACKNOWLEDGED" if moved else "NOT REPAIRED, ACKNOWLEDGED"), "open"
-    if moved:
-        return ("BETTER, BELOW TARGET", "open") if n_missed else ("BETTER", "good")
-    if previous is None:
-        word = "FIRST WEEK" if last_ever is None else f"FIRST WEEK SINCE {last_ever}"
-        return (f"{word}, BELOW TARGET", "open") if n_missed else (word, "neutral")
-    if not is_comparable:
-        return "NEW LABELS, BELOW TARGET" if n_missed else "NEW LABELS", "open"
-    return ("STEADY, BELOW TARGET", "open") if n_missed else ("STEADY", "good")
-
-
-_WORDS = {"failures": "MORE FAILURES", "production": "WORSE IN PRODUCTION"}
-"""Fact -> the verdict of a week in which all harm is of that kind."""
 
 
 def golden_sentence(changes: Sequence[Change], previous: str, n_shared: int) -> str:

@@ -9,6 +9,7 @@ import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.errors import HarnessError
 from harness.runs import RunMeta
@@ -38,6 +39,7 @@ def week_of_date(day: datetime.date) -> str:
     return f"{year:04d}-W{week:02d}"
 
 
+@lru_cache(1 << 12)
 def monday(week: str) -> datetime.date:
     """The first day of a week."""
     return datetime.date.fromisocalendar(int(week[:4]), int(week[-2:]), 1)
