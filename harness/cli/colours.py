@@ -19,6 +19,7 @@ CODES = {"good": "\033[32m", "open": "\033[33m", "bad": "\033[1;31m"}
 END = "\033[0m"
 _BEGINNINGS = {"Error:": "bad", "Warning:": "open"}
 _BEGINNING = re.compile(r"^(?:Error:|Warning:)", re.MULTILINE)
+_DOCUMENT = ("{", "[{", "[\n", "[]")
 _CAPITALS = re.compile(r"[A-Z]{4}")
 
 
@@ -38,7 +39,10 @@ class Coloured(Stream):
     """A text stream whose verdicts, errors and warnings have a colour."""
 
     def write(self, text: str) -> int:
-        """Write the text; returns its own length."""
+        """Write the text; returns its own length. JSON is for programs, also from a terminal that is recorded."""
+        if text.startswith(_DOCUMENT):
+            self._stream.write(text)
+            return len(text)
         shown = _BEGINNING.sub(lambda found: _painted(found[0], _BEGINNINGS[found[0]]), text)
         if _CAPITALS.search(text):
             pattern, tones = _verdicts()

@@ -30,6 +30,8 @@ def shown(text):
         ("NOT EVALUABLE", f"{YELLOW}NOT EVALUABLE{END}"),
         ("NO PROVEN CHANGE", "NO PROVEN CHANGE"),
         ("SURPASS, PASSWORD, NON-PASS and pass", "SURPASS, PASSWORD, NON-PASS and pass"),
+        ('{"verdict": "PASS"}', '{"verdict": "PASS"}'),
+        ('[\n  {"verdict": "PASS"}\n]\n', '[\n  {"verdict": "PASS"}\n]\n'),
         ("Warning: a\nError: b, not Error: c", f"{YELLOW}Warning:{END} a\n{RED}Error:{END} b, not Error: c"),
     ],
 )
