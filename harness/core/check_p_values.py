@@ -39,6 +39,8 @@ from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
 MIN_CLUSTERS = 15
 MUCH_OF_CHOICE = 0.2
 """Share of the variance from which on a check says that more dev items would help."""
+SETTLES = 10
+"""How many times fewer tables the precision test begins with where only its verdict counts; near alpha it draws on."""
 MIN_POSITIVES, MIN_FLAGGED = 20, 10  # below these the calibration of the precision test is unproven
 
 
@@ -250,7 +252,8 @@ def _precision_tests(
             # the shortage in flagged items too, so that a check names one unit, the plan's
             grown = max(needed or 0, math.ceil(flagged * minimum / n_now)) if n_now > 0 else None
             return _Tests(nan, nan, nan, result, is_beyond, grown, flagged, smallest, unit, caveat, psi)
-    p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_resamples, alpha=alpha)
+    n_tables = n_resamples if power is not None else max(1, n_resamples // SETTLES)
+    p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_tables, alpha=alpha)
     z = wgs_statistic(np.rint(c), pseudo_count=PSEUDO_COUNT)
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
     if power is not None:
@@ -278,7 +281,9 @@ def _difference(evidence: CheckEvidence, metric: str, alpha: float, *, with_inte
             float(after - before), math.nan, math.nan, round(float(evidence.raw[support(metric)].sum()))
         )
     scaled = paired_difference(evidence.cells, metric, confidence=1 - 2 * alpha)
-    plain = paired_difference(evidence.raw, metric, confidence=1 - 2 * alpha)
+    plain = scaled  # without clusters, weights and an operating point each item is worth itself
+    if not np.array_equal(evidence.cells, evidence.raw):
+        plain = paired_difference(evidence.raw, metric, confidence=1 - 2 * alpha)
     value = scaled.value if evidence.is_weighted else plain.value
     return MetricResult(value, scaled.low, scaled.high, plain.n, evidence.n_excluded)
 

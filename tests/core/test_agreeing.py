@@ -96,7 +96,7 @@ def test_every_paired_metric_agrees_with_its_p_value(metric, cells, worth):
 @pytest.mark.parametrize("metric", ["recall", "fpr", "precision"])
 def test_the_interval_beside_a_check_agrees_with_its_verdict(metric, monkeypatch):
     """The margin lies outside exactly when the check passes, and 0 exactly when worse or better is shown."""
-    monkeypatch.setattr(precision_margin, "_REDRAW", 2000)
+    monkeypatch.setattr(precision_margin, "_MOST", 2000)
     seen = set()
     for n, margin in ((40, 0.1), (60, 0.05), (90, 0.1), (160, 0.05)):
         spec = CheckSpec("hate", metric, "critical", margin=margin)
