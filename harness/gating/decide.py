@@ -25,7 +25,7 @@ from harness.gating.checks import gate_of, resolve_checks
 from harness.gating.choose import pair_names
 from harness.gating.coverage import coverage_notes, is_call_free, split_checks, with_coverage
 from harness.gating.findings import evidence_of, pair_findings
-from harness.gating.findings.stored import check_facts
+from harness.gating.findings.stored import check_facts, missing_facts
 from harness.gating.gate_report import Fallback, GateReport, GateSide
 from harness.gating.must_catch import must_catch_of, with_must_catch
 from harness.gating.points import pairs_at_points, readings_at_points
@@ -143,7 +143,8 @@ def gate_runs(
     if not with_findings or across is not None:
         return report
     names = pair_names(*sides)
-    evidence = evidence_of(*sides, checks=check_facts(report.all_checks), names=names)
+    missed = missing_facts(report.verdict, report.reasons, report.n_items)
+    evidence = evidence_of(*sides, checks=check_facts(report.all_checks), missing=missed, names=names)
     return replace(report, findings=pair_findings(evidence))
 
 

@@ -81,6 +81,23 @@ class CheckFact:
     needed: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class MissingFact:
+    """Rows without an answer for which a gate gave no verdict.
+
+    Attributes:
+        who: The candidate whose rows they are; empty for pairs of which one side is missing.
+        most: The share that the eval allows; None where the verdict changes when they count against the candidate.
+        verdicts: That verdict without and with them; empty where there are too many.
+    """
+
+    n: int
+    n_of: int
+    who: str = ""
+    most: float | None = None
+    verdicts: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PairEvidence:
     """Everything the findings about a pair rest on.
@@ -109,6 +126,7 @@ class PairEvidence:
     must_catch: tuple[str, ...] = ()
     broken: tuple[tuple[str, str], ...] = ()
     checks: tuple[CheckFact, ...] = ()
+    missing: tuple[MissingFact, ...] = ()
 
     def finding(self, kind: Kind, fact: str, category: str | None = None, **rest: object) -> Finding:
         """A finding about the candidate, with what the policy says about the category."""
@@ -143,7 +161,7 @@ def importance(one: Finding) -> tuple[object, ...]:
     return (
         _KINDS.index(one.kind),
         one.evidence.restates,
-        one.fact not in ("run", "undecided", "unusable", "must_catch", "lost_category"),
+        one.fact not in ("run", "undecided", "unusable", "missing_pairs", "must_catch", "lost_category"),
         one.fact in ("target_missed", "target_open"),
         rank if one.severity == "critical" else 1,
         one.slice is not None and not is_language,
@@ -180,6 +198,9 @@ def is_mostly_unusable(outcomes: Mapping[str, int]) -> bool:
 def _invalid(evidence: PairEvidence) -> Iterator[Finding]:
     for run_id, status in evidence.broken:
         yield evidence.finding("invalid", "run", evidence=Evidence(names=(run_id, status)))
+    for one in evidence.missing:
+        counted = Evidence(n=one.n, n_of=one.n_of, target=one.most, names=one.verdicts or (one.who,))
+        yield evidence.finding("invalid", "missing_pairs", evidence=counted)
     asked = asked_of(evidence.outcomes)
     n_asked = sum(asked.values())
     failed = sorted((name for name, n in asked.items() if name != "ok" and n), key=lambda name: -asked[name])

@@ -21,6 +21,7 @@ Fact = Literal[
     "failures",
     "unusable",
     "undecided",
+    "missing_pairs",
     "lost_category",
     "run",
     "check",

@@ -13,8 +13,9 @@ import numpy as np
 from harness.core.gate import POOLED
 from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
+from harness.core.statements import Statement
 from harness.gating.checks import ALL_ITEMS
-from harness.gating.findings.pair import About, Cell, CheckFact, PairEvidence
+from harness.gating.findings.pair import About, Cell, CheckFact, MissingFact, PairEvidence
 from harness.gating.findings.targets import target_facts
 from harness.measure.compare import CategoryComparison, Comparison, compare
 from harness.measure.decisions import decisions, outcome_code, outcome_counts
@@ -33,6 +34,8 @@ NEWLY = {
     "fpr": ("wrongly_flagged", "cleared"),
 }
 """Metric -> what newly counts against it, and what no longer does."""
+_MISSING = ("missing_pairs", "missing_pairs_decide", "rows_without_answer")
+"""Reasons of a gate that no other finding tells."""
 
 
 def evidence_of(
@@ -42,12 +45,13 @@ def evidence_of(
     comparison: Comparison | None = None,
     slices: Sequence[SliceChange] | None = None,
     checks: Sequence[CheckFact] = (),
+    missing: Sequence[MissingFact] = (),
     names: tuple[str, str] | None = None,
 ) -> PairEvidence:
     """Everything two stored candidates on the same items say.
 
     Comparison and slices are given where they were made already. ``checks`` are those of the gate that did not pass,
-    ``names`` how the two are called in the report, where that differs.
+    ``missing`` the rows for which it gave no verdict, ``names`` how the two are called, where that differs.
     """
     compared = comparison or compare(baseline, candidate, n_resamples=1, with_pooled=False)
     by_slice = compare_slices(baseline, candidate) if slices is None else slices
@@ -80,6 +84,7 @@ def evidence_of(
         must_catch=_must_catch(*candidate),
         broken=tuple((run.meta.run_id, str(run.meta.status)) for run in runs if run.meta.status != "complete"),
         checks=tuple(checks),
+        missing=tuple(missing),
     )
 
 
@@ -134,6 +139,16 @@ def check_facts(checks: Sequence[CheckReport]) -> tuple[CheckFact, ...]:
         for one in checks
         if one.result.verdict != "PASS"
     )
+
+
+def missing_facts(verdict: str, reasons: Sequence[Statement], n_items: int) -> tuple[MissingFact, ...]:
+    """Rows without an answer that made a gate's result invalid."""
+    found = []
+    for facts in (one.facts for one in reasons if verdict == "INVALID" and one.kind in _MISSING):
+        verdicts = (facts["verdict"], facts["becomes"]) if "becomes" in facts else ()
+        who, n_of = facts.get("candidate", ""), facts.get("n", n_items)
+        found.append(MissingFact(facts["n_missing"], n_of, who, facts.get("most"), verdicts))
+    return tuple(found)
 
 
 def cells_of(categories: Mapping[str, CategoryComparison]) -> tuple[Cell, ...]:

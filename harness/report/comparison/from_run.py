@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.environment import RUNS_DIR
 from harness.gating.decide import gate_runs
-from harness.gating.findings.stored import check_facts, evidence_alone, evidence_of
+from harness.gating.findings.stored import check_facts, evidence_alone, evidence_of, missing_facts
 from harness.gating.gate_report import GateReport
 from harness.measure.compare import Comparison, compare
 from harness.measure.decisions import decisions
@@ -95,7 +95,8 @@ def source_from_run(
             *pair,
             comparison=comparisons[name],
             slices=slice_changes[name],
-            checks=check_facts(gates[name].all_checks) if name in gates else (),
+            checks=check_facts(gate.all_checks) if (gate := gates.get(name)) else (),
+            missing=missing_facts(gate.verdict, gate.reasons, gate.n_items) if gate else (),
             names=(first.name, name),
         )
         for name, pair in pair_of.items()

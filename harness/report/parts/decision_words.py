@@ -1,6 +1,7 @@
 """Decisions in words: ship or not and why, then harm, gains, what cannot be told, and the next step.
 
-Decides wording only; the decision is made in ``gating.findings``, the sentences of findings in ``finding_words``.
+Decides wording only, and that an invalid result has no gains; the decision is made in ``gating.findings``, the
+sentences of findings in ``finding_words``.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Sequence
 from harness.gating.findings import Decision, Finding
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import (
+    EVERYWHERE,
     NO_OWNER,
     Told,
     distinct,
     figure,
     further_items,
+    metric_words,
     place,
     short_name,
+    slice_words,
 )
 from harness.report.parts.first_screen import TOLD, of_language, told_parts, untold_sentences
 from harness.report.parts.words import capital, enumerated, plural
@@ -115,7 +119,8 @@ def _harms(decision: Decision) -> str:
     if worse:
         names = distinct(short_name(one) for one in worse)
         likely = "likely " if all(one.evidence.proof == "likely" for one in worse) else ""
-        parts.append(f"{_worse(worse, names)} {'is' if len(names) == 1 else 'are'} {likely}worse")
+        said = _in_one_slice(worse) if len(names) > 1 else ""
+        parts.append(f"{said or _worse(worse, names)} {'is' if said or len(names) == 1 else 'are'} {likely}worse")
     if names := [one for one in distinct(map(short_name, floors)) if one not in map(short_name, worse)]:
         parts.append(f"{enumerated(names, 3)} {'fails its floor' if len(names) == 1 else 'fail their floors'}")
     if any(one.fact == "failures" for one in harms):
@@ -124,6 +129,16 @@ def _harms(decision: Decision) -> str:
     if missed:
         parts.append(f"{plural(len(missed), 'target')} of the policy {'is' if len(missed) == 1 else 'are'} missed")
     return enumerated(parts, 4) or "the gate fails it"
+
+
+def _in_one_slice(worse: Sequence[Finding]) -> str:
+    """``recall in language ar (Threats, Hate and 2 more)``; empty where they are of several metrics or places."""
+    metrics, slices = {one.metric for one in worse}, {one.slice for one in worse}
+    found = next(iter(slices))
+    if found is None or len(slices) > 1 or len(metrics) > 1 or not worse[0].metric:
+        return ""
+    names = distinct(one.name or EVERYWHERE for one in worse)
+    return f"{metric_words(worse[0].metric)} in {slice_words(found)} ({enumerated(names, 3)})"
 
 
 def _worse(worse: Sequence[Finding], names: Sequence[str]) -> str:
@@ -141,6 +156,8 @@ def step_sentence(decision: Decision) -> str:
     step = decision.step
     owner = step.owner or NO_OWNER
     one = step.finding
+    if step.kind == "repeat" and one is not None and one.fact == "missing_pairs":
+        return "Engineering looks at why answers are missing, and completes them."
     if step.kind == "repeat":
         return "Engineering looks at the raw answers and repeats the run."
     if step.kind == "read" and one is not None and one.fact == "must_catch":
@@ -186,7 +203,7 @@ def screen_told(decision: Decision, shown: int = TOLD) -> list[tuple[str, list[T
     parts = [
         ("Invalid", told_parts(decision.of("invalid"), shown)),
         ("Harm", told_parts(decision.of("harm", "open"), shown)),
-        ("Gains", told_parts(decision.of("gain"), shown)),
+        ("Gains", told_parts(decision.of("gain"), shown) if decision.answer != "invalid" else []),
         ("Cannot be told", [Told(capital(one)) for one in untold_sentences(decision.of("unknown"))]),
         ("Next step", [Told(step)] if step else []),
     ]

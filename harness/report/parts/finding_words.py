@@ -272,6 +272,16 @@ def _unusable(one: Finding) -> str:
     return f"most answers of {one.candidate} cannot be used: {counted}. {whose}"
 
 
+def _missing_pairs(one: Finding) -> str:
+    told = one.evidence
+    counted = f"{numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)}"
+    if told.target is not None:
+        whose = f"answers of {told.names[0]} are missing" if told.names[0] else "items have no answer of one side"
+        return f"{counted} {whose}, more than the {100 * told.target:g}% that the eval allows."
+    verdict, becomes = told.names
+    return f"{counted} items have no answer of one side: counted against {one.candidate}, {verdict} becomes {becomes}."
+
+
 def _undecided(one: Finding) -> str:
     return f"nothing was decided by {one.candidate}: it gave no decision in any category, so there is nothing to judge."
 
@@ -336,6 +346,7 @@ _FACTS: dict[str, Callable[[Finding], str]] = {
     "failures": _failures,
     "unusable": _unusable,
     "undecided": _undecided,
+    "missing_pairs": _missing_pairs,
     "lost_category": _lost,
     "run": _run,
     "check": _check,

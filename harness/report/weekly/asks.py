@@ -28,7 +28,7 @@ MOST_OPEN = 3
 """Open targets of one owner that are asks of their own."""
 MIN_WITNESSES = 3
 """Two weak candidates agree against a good label all too often."""
-_UNITS = {"recall": "violating items", "precision": "flagged items"}
+_UNITS = {"recall": "violating item", "precision": "flagged item"}
 GROWN = 1.5
 """Times last week's latency or cost from which on engineering is asked why."""
 
@@ -171,7 +171,7 @@ def _open(source: AskSource) -> Iterable[Ask]:
         for row, one in found:
             text = (
                 f"Whether {row.name} meets its {one.metric} target of {numbers.share(one.target, 0)} "
-                f"cannot be told yet: about {numbers.count(one.more or 0)} more {_UNITS[one.metric]} would settle it "
+                f"cannot be told yet: about {plural(one.more or 0, f'more {_UNITS[one.metric]}')} would settle it "
                 f"if {numbers.share(row.results[one.metric].value)} is true."
             )
             yield Ask(30 + source.severity(row.id), owner, text, row.id)
@@ -181,7 +181,7 @@ def _open_together(found: Sequence[tuple[CategoryRow, Judgement]]) -> str:
     """The targets of one owner that cannot be told, those first that the fewest items settle."""
     nearest = sorted(found, key=lambda pair: (pair[1].more or 0, pair[0].id))
     names = [
-        f"{one.metric} of {row.name} (about {numbers.count(one.more or 0)} more {_UNITS[one.metric]})"
+        f"{one.metric} of {row.name} (about {plural(one.more or 0, f'more {_UNITS[one.metric]}')})"
         for row, one in nearest
     ]
     return f"Whether {len(found)} targets are met cannot be told yet; what would settle them: {enumerated(names, 4)}."
