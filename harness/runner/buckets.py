@@ -6,12 +6,16 @@ decided by ``limits``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d)")
+EPOCH_S, EPOCH_MS = 1e9, 1e11
+"""From here on a number is a time and no duration: seconds since 1970 (GitHub), or milliseconds (OpenRouter)."""
 _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 PACE = 0.97
 """Share of a learned rate that is used: at exactly the server's rate every second call comes a moment too early."""
@@ -85,7 +89,8 @@ def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:
     """The x-ratelimit headers of ``requests`` or ``tokens``; None when they are absent or make no sense.
 
     Servers mean two things by ``reset``: the time until the next call fits, and the time until the whole limit is
-    back. The slower of the two readings is the rate, so that a daily limit is not taken for one a minute.
+    back. The slower of the two readings is the rate, so that a daily limit is not taken for one a minute. A time since
+    1970 is read against the server's own clock.
     """
     limit_text = rate_header(headers, "limit", kind)
     remaining_text = rate_header(headers, "remaining", kind)
@@ -95,14 +100,25 @@ def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:
         limit, remaining = float(limit_text), max(0.0, float(remaining_text))
     except ValueError:
         return None
-    if limit <= 0:
+    if not 0 < limit < math.inf or math.isnan(remaining):
         return None
     rate = limit / 60.0
     reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}") or "")
+    if reset_s is not None and reset_s >= EPOCH_S:
+        reset_s = _from_now(reset_s, headers.get("date"))
     used = limit - remaining
-    if reset_s is not None and reset_s > 0 and used > 0:
+    if reset_s is not None and 0 < reset_s < math.inf and used > 0:
         rate = min(rate, used / reset_s)
     return RateHeaders(rate, remaining)
+
+
+def _from_now(at: float, server_time: str | None) -> float | None:
+    """Seconds from the server's time until a time since 1970; None where it does not say what time it has."""
+    try:
+        now = parsedate_to_datetime(server_time or "").timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return (at / 1000.0 if at >= EPOCH_MS else at) - now
 
 
 def is_used_up(headers: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from harness.runner.buckets import duration_s
+from harness.runner.buckets import EPOCH_MS, EPOCH_S, duration_s
 
 BASE_S = 0.5
 CAP_S = 60.0
@@ -39,8 +39,6 @@ _RESETS = (
         for kind in ("requests", "tokens")
     ),
 )
-_EPOCH_S, _EPOCH_MS = 1e9, 1e11
-"""From here on a number is a time and no duration: seconds since 1970 (GitHub), or milliseconds (OpenRouter)."""
 _READ_BYTES = 4096
 
 
@@ -118,9 +116,9 @@ def _until_time(text: str, server_time: str | None, now: datetime) -> float | No
     seconds = duration_s(text)
     if seconds is None:
         return _until(text, server_time, now)
-    if seconds < _EPOCH_S:
+    if seconds < EPOCH_S:
         return _sensible(seconds, 1.0) or None  # 0 of a limit that is used up says nothing
-    at = seconds / 1000.0 if seconds >= _EPOCH_MS else seconds
+    at = seconds / 1000.0 if seconds >= EPOCH_MS else seconds
     try:
         date = datetime.fromtimestamp(at, UTC)
     except (ValueError, OverflowError, OSError):

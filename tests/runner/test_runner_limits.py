@@ -248,14 +248,24 @@ def test_a_bucket_pays_debts_before_it_gives():
         ("5000", "4999", "12ms", 5000 / 60),  # reset: until all of it is back
         ("10000", "9990", "86.4s", 10 / 86.4),  # a limit a day
         ("600", "600", "0s", 10.0),
+        ("600", "300", "1795867260", 5.0),  # a time since 1970, a minute from the server's own
+        ("600", "300", "1795867260000", 5.0),
+        ("600", "300", "inf", 10.0),
     ],
 )
 def test_rate_headers_are_read(limit, remaining, reset, rate):
+    """A time since 1970 was read as a duration: the next call was to start in a year."""
     names = ("limit", "remaining", "reset")
     headers = {
         f"x-ratelimit-{name}-requests": value for name, value in zip(names, (limit, remaining, reset), strict=True)
     }
+    headers["date"] = "Sat, 28 Nov 2026 12:00:00 GMT"
     assert read_rate(headers, "requests").rate == pytest.approx(rate)
+
+
+def test_a_time_since_1970_says_nothing_where_the_server_does_not_say_what_time_it_has():
+    headers = {"x-ratelimit-limit-requests": "600", "x-ratelimit-remaining-requests": "0"}
+    assert read_rate(headers | {"x-ratelimit-reset-requests": "1795867260"}, "requests").rate == 10.0
 
 
 @pytest.mark.parametrize(
@@ -265,6 +275,9 @@ def test_rate_headers_are_read(limit, remaining, reset, rate):
         {"x-ratelimit-limit-requests": "5"},
         {"x-ratelimit-limit-requests": "x", "x-ratelimit-remaining-requests": "1"},
         {"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"},
+        {"x-ratelimit-limit-requests": "inf", "x-ratelimit-remaining-requests": "1"},
+        {"x-ratelimit-limit-requests": "nan", "x-ratelimit-remaining-requests": "1"},
+        {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "nan"},
     ],
 )
 def test_headers_without_sense_are_ignored(headers):
