@@ -97,12 +97,12 @@ def read_rate(headers: Mapping[str, str], kind: str) -> RateHeaders | None:
     if limit_text is None or remaining_text is None:
         return None
     try:
-        limit, remaining = float(limit_text), max(0.0, float(remaining_text))
+        limit, left = float(limit_text), float(remaining_text)
     except ValueError:
         return None
-    if not 0 < limit < math.inf or math.isnan(remaining):
+    if not 0 < limit < math.inf or math.isnan(left):
         return None
-    rate = limit / 60.0
+    rate, remaining = limit / 60.0, max(0.0, left)
     reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}") or "")
     if reset_s is not None and reset_s >= EPOCH_S:
         reset_s = _from_now(reset_s, headers.get("date"))
