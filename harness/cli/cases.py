@@ -127,7 +127,7 @@ def _score_table(name: str, rows: dict[str, CaseScore], unit: str) -> Table:
         for category, one in rows.items()
     )
     missed = [
-        f"Missed, {category}: {', '.join(one.missed[:_SHOWN])}{', ...' if len(one.missed) > _SHOWN else ''}."
+        f"Missed, {category}: {', '.join(one.missed[:_SHOWN])}{', ...' if len(one.missed) > _SHOWN else '.'}"
         for category, one in rows.items()
         if one.missed
     ]

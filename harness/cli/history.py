@@ -14,10 +14,17 @@ from harness.cli.options import json_option, print_json, runs_dir_option
     "--metric", type=click.Choice(["recall", "precision"]), help="Only this table; default: recall and precision."
 )
 @click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
+@click.option("--all", "shows_all", is_flag=True, help="Every category, however many there are.")
 @runs_dir_option
 @json_option
 def command(
-    eval_name: str, candidates: tuple[str, ...], metric: str | None, output: str, runs_dir: str, as_json: bool
+    eval_name: str,
+    candidates: tuple[str, ...],
+    metric: str | None,
+    output: str,
+    shows_all: bool,
+    runs_dir: str,
+    as_json: bool,
 ) -> None:
     """Show how the categories moved from run to run.
 
@@ -47,5 +54,5 @@ def command(
     if as_json:
         print_json(as_dict(rows))
         return
-    tables = [history_table(rows, one) for one in ((metric,) if metric else METRICS)]
+    tables = [history_table(rows, one, shows_all=shows_all) for one in ((metric,) if metric else METRICS)]
     click.echo(render(tables, output))

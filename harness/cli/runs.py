@@ -122,7 +122,7 @@ def _prompt_cache(meta: RunMeta) -> str:
 
     n_input, n_cached = meta.tokens.get("input_tokens", 0), meta.tokens.get("cached_tokens", 0)
     if not n_input:
-        return "no tokens told"
+        return "no tokens were counted"
     return (
         f"{numbers.share(n_cached / n_input)} of {numbers.count(n_input)} input tokens came from the provider's cache"
     )
@@ -225,7 +225,12 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
             ),
             ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
             ("spent", f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} by the calls of its last execution"),
-            ("list price", f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included"),
+            (
+                "list price",
+                "not priced"
+                if meta.answers_cost_usd is None
+                else f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included",
+            ),
             ("prompt cache", _prompt_cache(meta)),
             ("harness", meta.harness_version),
             ("folder", run.path),

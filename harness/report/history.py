@@ -23,6 +23,8 @@ from harness.runs.asked import read_note
 
 METRICS = ("recall", "precision")
 MOST_SHOWN = 20
+MOST_CATEGORIES = 20
+WORST_CATEGORIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,15 @@ def as_dict(rows: Sequence[HistoryRow]) -> dict[str, Any]:
     return {"runs": list(runs.values())}
 
 
-def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHOWN) -> Table:
-    """One metric of the newest rows, oldest first: value, and points against the run before over the same labels."""
+def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHOWN, shows_all: bool = False) -> Table:
+    """One metric of the newest rows, oldest first: value, and points against the run before over the same labels.
+
+    Of more than ``MOST_CATEGORIES`` those stand there that fell most, or stand lowest where no row has one before.
+    """
     shown = list(rows)[-most:]
-    categories = list(dict.fromkeys(category for row in shown for category, _ in row.values))
+    every = list(dict.fromkeys(category for row in shown for category, _ in row.values))
+    is_long = len(every) > MOST_CATEGORIES and not shows_all
+    categories = _worst(shown, name, every)[:WORST_CATEGORIES] if is_long else every
     names: dict[str, str] = {}
     for row in shown:  # the newest names win
         names |= row.meta.policy.names_of(row.meta.categories)
@@ -148,6 +155,10 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
         notes = ("In brackets: points against the same candidate's run before, over the same labels.",)
     if len(rows) > most:
         notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
+    if is_long:
+        left = len(every) - len(categories)
+        shown_words = f"Shown are the {len(categories)} categories that fell most, or stand lowest where nothing was"
+        notes = (*notes, f"{shown_words} compared; {left} others: --all.")
     n_of = {
         names[category]: min(row.values[category, name].n for row in shown if (category, name) in row.values)
         for category in categories
@@ -155,6 +166,19 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
     notes = (*notes, *few_behind(name, n_of))
     keys = frozenset(("Run", "Candidate"))
     return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(heads), frozenset(("Run",)), keys)
+
+
+def _worst(rows: Sequence[HistoryRow], name: str, categories: Sequence[str]) -> list[str]:
+    """The categories by their largest fall against a run before, then by their lowest value."""
+    falls, lowest = dict.fromkeys(categories, 0.0), dict.fromkeys(categories, 1.0)
+    for row in rows:
+        for category in categories:
+            value, before = (one.get((category, name)) for one in (row.values, row.before))
+            if value is not None and value.is_defined:
+                lowest[category] = min(lowest[category], value.value)
+                if before is not None and before.is_defined:
+                    falls[category] = min(falls[category], value.value - before.value)
+    return sorted(categories, key=lambda one: (falls[one], lowest[one]))
 
 
 def _cell(row: HistoryRow, category: str, name: str) -> str:

@@ -122,3 +122,12 @@ def test_each_cell_of_a_table_is_isolated_whole(monkeypatch, width):
             assert "  " not in cell
             assert END not in rest
     assert f"{BEGIN}{ARABIC}{END}" in shown
+
+
+@pytest.mark.parametrize("width", range(60, 80))
+def test_a_figure_is_not_parted_from_its_interval_nor_a_p_from_its_value(width):
+    text = "Catches more Hate: +53.3 [+23.7, +72.9] points, n 33, likely, exploratory, q = 0.047; p <0.001, n 7 " * 3
+    said = fitted(text, width).split("\n")
+    assert max(map(cell_len, said)) <= width
+    for line in said:
+        assert not line.rstrip().endswith((" n", " q", " =", " p", "+53.3"))

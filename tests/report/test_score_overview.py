@@ -100,3 +100,15 @@ def test_a_comparison_of_many_categories_shows_those_that_moved(stored):
     assert head in whole
     assert "not shown" not in whole
     assert whole.count("support of group") >= 2 * len(CATEGORIES)
+
+
+def test_a_history_of_many_categories_shows_those_that_fell_most(stored):
+    """Sixty categories of twenty rows were a thousand lines at 80 columns."""
+    story, _ = stored
+    words = ["history", "story", "--runs-dir", str(story.runs), "--metric", "recall"]
+    said, whole = (CliRunner().invoke(main, [*words, *more]).stdout for more in ([], ["--all"]))
+    assert "Shown are the 10 categories that fell most, or stand lowest" in " ".join(said.split())
+    assert "30 others: --all." in " ".join(said.split())
+    assert "10.0%" in said
+    assert len(whole.splitlines()) > 3 * len(said.splitlines())
+    assert "others: --all" not in whole

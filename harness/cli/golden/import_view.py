@@ -56,7 +56,7 @@ def role_of(column: str, proposal: Proposal) -> str:
     """What a column becomes."""
     plan: Plan = proposal.plan
     if proposal.is_read_by_importer:
-        return "read by the format"
+        return "read"
     roles = []
     if column == plan.text:
         roles.append("text")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.options import json_option, note, print_json
+from harness.cli.screen import as_written
 
 
 @click.command("diff")
@@ -48,9 +49,8 @@ def command(before_path: Path, after_path: Path, as_json: bool) -> None:
     if not found.lines:
         click.echo("The messages are the same.")
         return
-    click.echo("")
-    for line in found.lines:
-        click.echo(log_safe(line))
+    with as_written():  # a line of a text that is broken up is another line
+        click.echo("\n".join(["", *map(log_safe, found.lines)]))
 
 
 def _changes(name: str, before: Any, after: Any) -> Iterator[str]:

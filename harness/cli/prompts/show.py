@@ -63,11 +63,12 @@ def _json(one: ShownCandidate, mode: TextMode) -> dict[str, Any]:
 
 
 def _words(one: ShownCandidate) -> str:
+    from harness.files.text import counted
     from harness.jobs.prompts import without_pictures
     from harness.jobs.show import plain_content
     from harness.report.parts.masking import log_safe
 
-    lines = [f"{one.candidate}: {one.note or f'{len(one.requests)} request(s)'}"]
+    lines = [f"{one.candidate}: {one.note or counted(len(one.requests), 'request')}"]
     if one.parts:
         sizes = ", ".join(f"{part} {size:,}" for part, size in one.parts.items() if size)
         how = f"by {one.counted.by}" if one.counted.by else "estimated: one for every 4 bytes"

@@ -88,7 +88,7 @@ def open_foreign(path: Path, reading: Reading = Reading()) -> Iterator[Foreign]:
         path: CSV, TSV, xlsx, JSON, JSONL or Parquet, also under gzip; an Inspect log (``.eval``).
         reading: What is known about it already.
     """
-    require_file(path, what="file to import")
+    require_file(path, what="file")
     with path.open("rb") as file:
         start = file.read(4_096)
     if not start.strip():

@@ -126,8 +126,8 @@ def _reading(reading: Reading, one: CandidateSheet, sheet: ItemSheet, width: int
     for number, call in enumerate(reading.calls, 1):
         yield from _call(call, f" {number} of {len(reading.calls)}" if len(reading.calls) > 1 else "", width)
     yield from _wrapped(f"Read as: {read_words(reading, one, sheet)}", width)
-    if reading.rationale:
-        yield from _block("Reason it gave" if one.rules is None else "Rules that decided", reading.rationale, width)
+    if reading.rationale and one.rules is None:  # what rules decided stands above, in clear
+        yield from _block("Reason it gave", reading.rationale, width)
     if reading.reread:
         yield from _wrapped(f"This version reads the same answer as: {reading.reread}", width)
     yield from _wrapped(f"Cost: {cost_words(reading)}", width)

@@ -1,7 +1,7 @@
 """Sentences on a terminal: how wide it is, and where their lines end.
 
-Decides what is never broken over two lines: a figure with its interval, and a command, which readers copy. Tables are
-drawn by ``tables``; what is printed into a file or pipe is left as it is.
+Decides what is never broken over two lines: a figure with its interval, a p-value, and a command, which readers copy.
+Tables are drawn by ``tables``; what is printed into a file or pipe is left as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from harness.report.parts.isolation import COMMAND, isolated_line
 
 TERMINAL_WIDTH = 128
 NARROWEST = 60
+_FIGURE = re.compile(r"(?<![\w-])([npq]) (?:(=) )?(?=[<\d])|(?<=[\d%]) (?=\[[^\s\[\]]+, )")
+"""Blanks within a figure: ``p = 0.012``, ``n 34``, a value and its interval."""
 INTERVAL = re.compile(r"\[([^\s\[\]]+), ([^\s\[\]]+)\]")
 GLUE = "\ue000"
 """A blank at which no line ends, while lines are made; ``printable`` lets no other by."""
@@ -71,12 +73,16 @@ def folded(text: str, wide: int, first: str = "", below: str = "") -> list[str]:
 
     lines: list[str] = []
     line, begun = first, False
-    for piece in _PIECE.findall(unbroken(COMMAND.sub(lambda found: found[0].replace(" ", GLUE), text))):
+    for piece in _PIECE.findall(unbroken(_glued(_FIGURE, _glued(COMMAND, text)))):
         if begun and cell_len(line) + cell_len(piece) > wide:
             lines.append(line)
             line, begun = below, False
         line, begun = line + (piece if begun or not lines else piece.lstrip()), True
     return [one.replace(GLUE, " ") for one in (*lines, line)] if begun else [""]
+
+
+def _glued(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda found: found[0].replace(" ", GLUE), text)
 
 
 def unbroken(text: str) -> str:
