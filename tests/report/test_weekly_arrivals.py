@@ -166,9 +166,12 @@ def test_what_another_baseline_does_worse_is_the_verdict_of_the_week_of_the_swap
         "Catches more Spam than v1 in 2026-W45",
         "Decide whether to go back to v1.",
     )
-    tell_week(story, "2026-W46", *said, never=("BETTER", "rose", "nothing to compare it with"), first=bold)
+    tell_week(story, "2026-W46", *said, never=("BETTER", "rose by", "nothing to compare it with"), first=bold)
     assert story.weekly("2026-W46").tone == "bad"
-    tell_week(story, "2026-W47", "STEADY", never=("than v1", "go back"))
+    still = "Recall of Hate fell in 2026-W46, from 90.0% to 70.0%, and is not repaired: it is 70.0%"
+    tell_week(story, "2026-W47", "NOT REPAIRED", never=("than v1", "go back", "STEADY"), first=still)
+    story.run({"v2": {"hate": caught(GOLD, 181), "spam": caught(GOLD, 180)}}, week="2026-W48")
+    tell_week(story, "2026-W48", "Recall of Hate, fallen in 2026-W46, is repaired", never=("and is not repaired",))
 
 
 def test_an_eval_without_a_complete_run_says_what_became_of_its_runs_and_which_evals_have_one(tmp_path):

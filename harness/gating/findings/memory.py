@@ -2,12 +2,12 @@
 
 Decides when a fall opens an entry: whatever turned its week amber or red, which is a flag of the chart, a slide that no
 week alone shows, a proven paired fall, a likely fall in a critical category, a likely fall in a declared slice, more
-failed answers, and a category that is decided no longer, and a likely rise of what production's samples say. And when
-it closes: the value is no longer likely worse than before the fall, which asks for two things, as a test of few items
-forgives anything: at least half of the fall is regained, and what is still missing is no more than chance explains
-(score test, one-sided 5%). On another golden set nothing can be compared: only a rise that is flagged or proven on
-pairs there (in a slice: likely there), and at least half as large, closes it. A slice of what fell as a whole in the
-same week is told by the whole while it is open.
+failed answers, what a new baseline does worse than the one before it, a category that is decided no longer, and a
+likely rise of what production's samples say. And when it closes: the value is no longer likely worse than before the
+fall, which asks for two things, as a test of few items forgives anything: at least half of the fall is regained, and
+what is still missing is no more than chance explains (score test, one-sided 5%). On another golden set nothing can be
+compared: only a rise that is flagged or proven on pairs there (in a slice: likely there), and at least half as large,
+closes it. A slice of what fell as a whole in the same week is told by the whole while it is open.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ read for two weeks at most.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Move, moves_between
 from harness.report.weekly.slid_slices import slice_slides
 from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
-from harness.report.weekly.swapped import baseline_before
+from harness.report.weekly.swapped import baseline_before, swap_moves, swaps
 from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_until
 from harness.runs import Run, RunMeta, list_runs, open_run
 
@@ -146,7 +146,9 @@ def collect(
         metas = [meta for meta in metas if meta.run_id not in broken]
     future = [meta for meta in metas if wanted is None and begun is not None and week_of(meta) > begun]
     metas = [meta for meta in metas if meta not in future]
-    moves = _moves(remembered, reported, runs_dir)
+    is_baseline = candidate_note == BASELINE_NOTE
+    moves = _swap_moves(long.values(), reported, runs_dir) if is_baseline else []
+    moves += _moves(remembered, reported, runs_dir)
     by_slice = _by_slice(remembered, reported, runs_dir)
     slid = slice_slides(remembered, by_slice, moves)
     opened: dict[str, Run] = {}
@@ -164,7 +166,7 @@ def collect(
     earlier = [one for one in long.values() if one.week < chosen and reported in one.of]  # shown or not
     before = earlier[-1] if earlier else None
     previous = opened_run(before.of[reported]) if before else None
-    other = baseline_before(by_week, chosen, reported) if candidate_note == BASELINE_NOTE else None
+    other = baseline_before(by_week, chosen, reported) if is_baseline else None
     own = [one for one in metas if one.status == "complete" and reported in one.candidates]
     older = [week_of(one) for one in own if week_of(one) < chosen] if before is None else []
     return WeeklySource(
@@ -191,7 +193,7 @@ def collect(
         followed=_followed(remembered, by_slice, moves, slid),
         slid=slid,
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
-        is_baseline=candidate_note == BASELINE_NOTE,
+        is_baseline=is_baseline,
         swapped=None if other is None else (*other[:2], opened_run(other[2])),
         points=_points(
             [one.of[reported] for one in by_week.values() if reported in one.of], reported, metrics, runs_dir
@@ -228,6 +230,22 @@ def _moves(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: s
                 tuple[Move, ...],
                 lambda a=before_meta, b=meta: moves_between(  # type: ignore[misc]
                     open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
+                ),
+            )
+        ]
+
+
+def _swap_moves(weeks: Iterable[WeekRuns], reported: str, runs_dir: str | Path) -> list[PairedMove]:
+    """What got worse as the candidate became the eval's baseline."""
+    with SummaryCache(runs_dir) as cache:
+        return [
+            one.in_week(week)
+            for old, before_meta, week, meta in swaps(weeks, reported)
+            for one in cache.get(
+                f"swap|{old}|{reported}|{run_key(before_meta)}|{run_key(meta)}",
+                tuple[Move, ...],
+                lambda a=before_meta, old=old, b=meta: swap_moves(  # type: ignore[misc]
+                    open_run(a.run_id, runs_dir), old, open_run(b.run_id, runs_dir), reported
                 ),
             )
         ]

@@ -1,20 +1,27 @@
 """Another baseline than before: what the swap itself made better and worse, on the same items.
 
 Decides when the eval's baseline counts as swapped, and which differences are told: those that a week tells of a
-candidate against itself. It is no movement of either one: no chart shows it, and no gain of it makes a week BETTER.
+candidate against itself. It is no movement of either one: no chart shows it, and no gain of it makes a week BETTER; but
+the ledger keeps the harm until it is repaired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.errors import HarnessError
 from harness.gating.findings import Finding, evidence_of, pair_findings
 from harness.measure.comparable import require_same
-from harness.report.weekly.paired import likely_moves
+from harness.report.weekly.paired import Move, likely_moves
 from harness.report.weekly.weeks import WeekRuns
 from harness.runs import Run, RunMeta
+
+
+def _baseline(week: WeekRuns) -> str | None:
+    newest = max(week.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
+    return newest.eval.baseline
 
 
 def baseline_before(
@@ -24,9 +31,34 @@ def baseline_before(
     earlier = [one for one in by_week.values() if one.week < week and one.of]
     if not earlier:
         return None
-    newest = max(earlier[-1].of.values(), key=lambda meta: (meta.created_at, meta.run_id))
-    old = newest.eval.baseline
+    old = _baseline(earlier[-1])
     return (earlier[-1].week, old, earlier[-1].of.get(old)) if old and old != candidate else None
+
+
+def swaps(weeks: Iterable[WeekRuns], candidate: str) -> Iterator[tuple[str, RunMeta, str, RunMeta]]:
+    """Each week that made the candidate the baseline: the one before with its run, the week and the candidate's run."""
+    for before, week in itertools.pairwise(one for one in weeks if one.of):
+        old = _baseline(before)
+        if old and old != candidate == _baseline(week) and old in before.of and candidate in week.of:
+            yield old, before.of[old], week.week, week.of[candidate]
+
+
+def swap_moves(before: Run, old: str, run: Run, candidate: str) -> tuple[Move, ...]:
+    """What the candidate does worse than the baseline before it, ready to be kept."""
+    return tuple(
+        Move(
+            one.category,
+            one.metric,
+            one.slice,
+            one.before,
+            one.after,
+            one.evidence.proof == "proven",
+            False,
+            one.slice is not None and not one.evidence.restates,
+        )
+        for one in swap_findings(("", old, before), run, candidate)
+        if one.kind == "harm" and one.metric is not None and one.before is not None and one.after is not None
+    )
 
 
 def swap_findings(swapped: tuple[str, str, Run | None] | None, run: Run, candidate: str) -> Sequence[Finding]:
