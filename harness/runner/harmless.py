@@ -8,6 +8,7 @@ this as well. Nothing else leaves until it is answered.
 from __future__ import annotations
 
 import asyncio
+import re
 
 import orjson
 
@@ -18,6 +19,9 @@ from harness.runner.transport import Transport, TransportError
 from harness.runner.usage import usage_of
 
 HARMLESS = "Hello, how are you?"
+_TO_LINE = re.compile(r'.*(?<!\\)(?:"|\\n)', re.DOTALL)
+_LINE_END = re.compile(r'(?<!\\)(?:"|\\n)')
+"""Where a line of a JSON string begins, and where it ends."""
 OF_TEXTS = frozenset({400, 403, 422, 451})
 """With these filters refuse texts; others speak of address, key or size."""
 
@@ -48,9 +52,11 @@ async def is_of_texts(target: Target, refused: Request, transport: Transport, bu
 def harmless(one: Request, other: Request) -> Request | None:
     """What two requests have in common, with a harmless text where they differ; None where that is no request.
 
+    The lines in which they begin and cease to differ go as well: texts of a set are often made from one template.
+
     >>> first, tenth = (Request("m", "/chat", b'{"text": "%s", "n": 1}' % text) for text in (b"Die!", b"Dirt."))
     >>> harmless(first, tenth).body
-    b'{"text": "DiHello, how are you?", "n": 1}'
+    b'{"text": "Hello, how are you?", "n": 1}'
     """
     if one.route != other.route:
         return None
@@ -58,7 +64,10 @@ def harmless(one: Request, other: Request) -> Request | None:
     start = here[: _n_alike(here, there)].rstrip("\\")
     here, there = here[len(start) :], there[len(start) :]
     end = here[len(here) - _n_alike(here[::-1], there[::-1]) :]
-    body = f"{start}{HARMLESS}{end}".encode("utf-8", "surrogateescape")
+    before, after = _TO_LINE.match(start), _LINE_END.search(end)
+    if before is None or after is None:
+        return None
+    body = f"{before[0]}{HARMLESS}{end[after.start() :]}".encode("utf-8", "surrogateescape")
     try:
         orjson.loads(body)
     except orjson.JSONDecodeError:

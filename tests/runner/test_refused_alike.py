@@ -14,7 +14,9 @@ from runner_fakes import FakeGolden, FakeTransport, failure, make_request, run
 
 from harness.errors import HarnessError
 from harness.records import Limits
+from harness.records.answers import Request
 from harness.runner.first_calls import FirstCalls, is_alike
+from harness.runner.harmless import HARMLESS, harmless
 from harness.runner.targets import failure_reason
 from harness.runner.transport import RawResponse
 from tests.faults.doing import Reading
@@ -194,3 +196,24 @@ def test_what_differs_in_its_words_is_another_reason():
     assert is_alike("status 403: 01HX", "status 403: 01HZ")
     assert not is_alike("model is overloaded", "bad word")
     assert not is_alike("status 422: bad parameter", "status 503: the engine is loading")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("I hate women.", "I hate men."),
+        ('He says: "I will kill you"', 'She says: "I will kill you"'),
+        ("Die\nnow", "Die\nhow"),
+        ("Kill them all", "Kill them"),
+    ],
+)
+def test_nothing_of_a_template_of_texts_is_left_beside_the_harmless_one(one, other):
+    """The filter was asked "I hate Hello, how are you?", and its block was taken for a set-up that is wrong."""
+
+    def asked(text):
+        body = {"messages": [{"role": "user", "content": f"Judge this.\n{text}\nYes or no?"}], "temperature": 0}
+        return Request("m", "/chat/completions", orjson.dumps(body))
+
+    body = harmless(asked(one), asked(other)).body
+    said = orjson.loads(body)["messages"][0]["content"]
+    assert said.removeprefix("Judge this.\n").removesuffix("\nYes or no?").removeprefix("Die\n") == HARMLESS
