@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -58,7 +58,8 @@ class Line:
         self._given_up: dict[int, Event] = {}
         self._number = 0
         self._failure: HarnessError | None = None
-        self._unsent: dict[int, Event] = {}
+        self._unsent: dict[int, tuple[float, Event]] = {}
+        """Since when each waits, oldest first: most are answered by a call of this process that ends meanwhile."""
         self._later: asyncio.TimerHandle | None = None
         self.on_hold: dict[str, Callable[[], None]] = {}
 
@@ -98,7 +99,7 @@ class Line:
         if is_urgent:
             self.say(name, number, *values)
         else:
-            self._unsent[number] = (name, number, *values)
+            self._unsent[number] = asyncio.get_running_loop().time(), (name, number, *values)
             self._send_later()
         try:
             how: str = await granted
@@ -164,9 +165,7 @@ class Line:
             if time.monotonic() - counted_at > COUNT_EVERY_S:
                 counted_at = time.monotonic()
                 self._events.append(("rows", n_rows()))
-            events, self._events, unsent = self._events, [], list(self._unsent.values())
-            events += unsent
-            self._unsent.clear()
+            events, self._events = [*self._events, *self._waited_long()], []
             if not events:
                 continue
             try:
@@ -174,6 +173,17 @@ class Line:
             except self._lost as error:
                 self._fail(error)
                 return
+
+    def _waited_long(self) -> Iterator[Event]:
+        """What nobody here has answered in a while, to be sent now."""
+        begun_by = asyncio.get_running_loop().time() - LATER_S / 2
+        while self._unsent:
+            number, (began, event) = next(iter(self._unsent.items()))
+            if began > begun_by:
+                self._send_later()
+                return
+            del self._unsent[number]
+            yield event
 
     async def _listen(self, on_stop: Callable[[], None]) -> None:
         while True:
