@@ -103,6 +103,19 @@ def test_of_many_categories_curves_and_calibration_show_the_worst(kind, said, mo
     assert "; the 3 worst of 4 categories" in title.replace("\n", " ")
 
 
+def test_of_many_categories_slices_show_the_worst(data, monkeypatch):
+    """Sixty were a picture of 8,900 pixels."""
+    monkeypatch.setattr(plots, "MOST_PANELS", 2)
+    with style() as pyplot:
+        figure = plots.PLOTS["slices"](pyplot, data, "recall")
+        heads = [one.get_text().replace("\n", " ") for one in figure.axes[0].get_xticklabels()]
+        title = figure.get_suptitle().replace("\n", " ")
+        pyplot.close(figure)
+    assert len(heads) == 2
+    assert re.search(r"lowest in (.+?), \w+: ", title)[1] in heads
+    assert "; the 2 worst of 3 categories" in title
+
+
 def test_the_figure_behind_a_name_from_right_to_left_stays_behind_it(data):
     """It was drawn before the name: "95 ;(0.076) ... % intervals"."""
     name = "\u0627\u0644\u0646\u0635\u0628 02"

@@ -292,7 +292,16 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
     if not tables:
         raise HarnessError("this run has no slices", next_step="declare slices in the card and in the eval")
     shown = {category for _, rows in tables for _, found in rows for category, one in found.items() if one.is_defined}
-    categories = [one for one in data.categories if one[0] in shown]
+    high = metric in LOWER_IS_BETTER
+    values = {
+        (category, f"{label_text(name)}, {label_text(row.value)}"): one.value
+        for name, rows in tables
+        for row, found in rows
+        for category, one in found.items()
+        if one.is_defined and one.n >= SMALL_CELL
+    }
+    drawn, fewer = _panels([one for one, _ in data.categories if one in shown], values, -1 if high else 1)
+    categories = [one for one in data.categories if one[0] in drawn]
     heights = [len(rows) + 1.6 for _, rows in tables]
     width = 2.4 + 0.95 * len(categories)
     figure, panels = pyplot.subplots(
@@ -318,19 +327,13 @@ def _slices(pyplot: Any, data: ReportData, metric: str) -> Any:
         panel.spines[:].set_visible(False)
         panel.set_title(label_text(name), fontsize=9.5)
     left = f"; {plural(n_left, 'more candidate')} in the report" if n_left else ""
-    called = dict(data.categories)
-    cells = {
-        f"{label_text(called[category])}, {label_text(name)}, {label_text(row.value)}": one.value
-        for name, rows in tables
-        for row, found in rows
-        for category, one in found.items()
-        if one.is_defined and one.n >= SMALL_CELL
-    }
-    high = metric in LOWER_IS_BETTER
-    worst = (max if high else min)(cells, key=cells.__getitem__) if cells else ""
-    finding = f": {'highest' if high else 'lowest'} in {worst} ({share(cells[worst], 0)})" if worst else ""
+    finding = ""
+    if values:
+        category, where = at = (max if high else min)(values, key=values.__getitem__)
+        named = f"{label_text(dict(data.categories)[category])}, {where}"
+        finding = f": {'highest' if high else 'lowest'} in {named} ({share(values[at], 0)})"
     head = f"{METRIC_NAMES[metric]}{who} by slice{finding}"
-    figure_legend(figure, data, f"{head}; 95% intervals, grey: fewer than {SMALL_CELL} items{left}", [])
+    figure_legend(figure, data, f"{head}; 95% intervals, grey: fewer than {SMALL_CELL} items{fewer}{left}", [])
     return figure
 
 
