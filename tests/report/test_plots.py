@@ -10,6 +10,7 @@ from synthetic import synthetic_source
 from harness.core.results import MetricResult
 from harness.report.comparison import plots
 from harness.report.comparison.build import build_report
+from harness.report.comparison.frontier import FrontierPoint
 from harness.report.parts.plots import style
 from harness.report.weekly.plots import _shared_scale
 
@@ -135,3 +136,19 @@ def test_panels_of_one_metric_share_a_scale_that_holds_values_and_targets():
     low, high = _shared_scale([series("hate", 0.6, 0.7), series("spam", 0.9)], {"hate": 0.98})
     assert low < 0.5
     assert 0.98 < high <= 1.02
+
+
+def test_of_many_candidates_the_picture_of_costs_names_those_that_nobody_beats(data):
+    """The names of twenty lay on one another."""
+    result = MetricResult(0.8, 0.7, 0.9, 100)
+    points = [
+        FrontierPoint(f"v{at}", 0.1 + at, "", {"f1": result}, {"f1": None if at == 0 else "v0"}) for at in range(20)
+    ]
+    names = tuple(one.candidate for one in points)
+    many = dataclasses.replace(data, frontier=tuple(points), candidates=names, baseline="v7")
+    with style() as pyplot:
+        axes = plots.PLOTS["frontier"](pyplot, many, "f1").axes[0]
+        said, title = [one.get_text() for one in axes.texts], axes.get_title(loc="left")
+        pyplot.close(axes.figure)
+    assert said == ["v0", "v7"]
+    assert title.endswith("; grey: 18 that are beaten")

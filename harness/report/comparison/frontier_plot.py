@@ -10,6 +10,8 @@ from harness.report.comparison.frontier import METRICS, FrontierPoint, cost_word
 from harness.report.comparison.many import colour_numbers
 from harness.report.parts.plots import COLOURS, INK, MARKERS, label_text, percent_axis
 
+MOST_NAMED = 8
+"""Candidates up to which each has its name; of more, names would lie on one another."""
 _WIDE = 20.0
 """From this ratio of the dearest to the cheapest on, costs stand on a logarithmic axis."""
 
@@ -32,8 +34,10 @@ def draw_frontier(pyplot: Any, data: ReportData, metric: str) -> Any:
     left = [one for one in data.frontier if one not in placed]
     figure, axes = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
     order = colour_numbers(data)
+    named = {one.candidate for one in placed if one.is_on_frontier(metric) or one.candidate == data.baseline}
+    named = named if len(placed) > MOST_NAMED else {one.candidate for one in placed}
     for one in placed:
-        _draw(axes, one, metric, order[one.candidate])
+        _draw(axes, one, metric, order[one.candidate], is_named=one.candidate in named)
     costs = sorted(_cost(one) for one in placed)
     positive = [cost for cost in costs if cost > 0]
     if positive and max(positive) / min(positive) >= _WIDE:
@@ -55,18 +59,20 @@ def draw_frontier(pyplot: Any, data: ReportData, metric: str) -> Any:
     percent_axis(axes.yaxis)
     axes.set_xlabel("Cost per 1,000 items" + ("; not placed: " + _unplaced(left) if left else ""))
     axes.set_ylabel(f"{METRIC_NAMES[metric]}, all categories together")
-    axes.set_title(f"Cost against {METRIC_NAMES[metric]} with 95% intervals; dotted: beaten by none")
+    grey = f"; grey: {len(placed) - len(named)} that are beaten" if len(named) < len(placed) else ""
+    axes.set_title(f"Cost against {METRIC_NAMES[metric]} with 95% intervals; dotted: beaten by none{grey}")
     return figure
 
 
-def _draw(axes: Any, one: FrontierPoint, metric: str, number: int) -> None:
-    result, cost, colour = one.quality[metric], _cost(one), COLOURS[number % len(COLOURS)]
+def _draw(axes: Any, one: FrontierPoint, metric: str, number: int, *, is_named: bool) -> None:
+    result, cost = one.quality[metric], _cost(one)
+    colour = COLOURS[number % len(COLOURS)] if is_named else "#a9b0ba"
     axes.plot([cost, cost], [result.low, result.high], color=colour, linewidth=1.6, marker="_", markersize=8)
     filled, mark = colour if one.is_on_frontier(metric) else "white", MARKERS[number % len(MARKERS)]
     axes.plot([cost], [result.value], mark, color=colour, markerfacecolor=filled, markersize=7, clip_on=False)
-    axes.annotate(
-        label_text(one.candidate, 24), (cost, result.value), xytext=(7, 5), textcoords="offset points", fontsize=8.5
-    )
+    if is_named:
+        at, name = (cost, result.value), label_text(one.candidate, 24)
+        axes.annotate(name, at, xytext=(7, 5), textcoords="offset points", fontsize=8.5)
 
 
 def _cost(one: FrontierPoint) -> float:
