@@ -9,11 +9,11 @@ category: an answer that contradicts itself is unparsed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext
-from harness.candidates.parsers.prose import states
+from harness.candidates.parsers.prose import clears, states
 from harness.candidates.parsers.text import declines
 from harness.candidates.parsers.words import (
     ACTS,
@@ -79,6 +79,7 @@ _LINE = re.compile(
     r"^[ \t*_#>|•-]*([^\W\d_][^:|\n*`]{0,38}[^\W_])[*_` \t]*[:|]([^|\n]*)(?:\|[^\n]*)?$(?!\n[ \t|:]*--)", re.MULTILINE
 )
 """One of several lines or rows; the head of a table says nothing."""
+_VIOLATED = frozenset(("violation", "violations", "violates", "violating", "violated", "violative"))
 _FOUND = frozenset(("detected", "found", "triggered", "matched", "present", "confirmed"))
 _QUALIFIERS = frozenset(
     ("hits", "hit", "matches", "match", "positive", "positives", "yes", "true", "secondary", "sub", "additional",
@@ -143,11 +144,30 @@ def fields_in(text: str) -> dict[str, str]:
     return {name: value for name, value in lines if value} | ticked
 
 
-def denied(verdict: Mapping[str, Any], context: ParseContext) -> bool:
-    """Whether a word of a verdict's own object says that nothing is violated, as against what it lists."""
+def denied(verdict: Mapping[str, Any], context: ParseContext, flagged: Collection[str]) -> bool:
+    """Whether a verdict's own object says that nothing is violated, or not what it lists."""
     asked = None if context.only is None else context  # of several, "not spam" denies one that is not listed
-    said = [judges(value, asked) for key, value in verdict.items() if _kernel(key) and _kernel(key) <= _VERDICTS]
-    return False in said
+    return any(_denies(key, value, asked, context, flagged) for key, value in verdict.items())
+
+
+def _denies(name: str, value: Any, asked: ParseContext | None, context: ParseContext, flagged: Collection[str]) -> bool:
+    words = _kernel(name)
+    if name.casefold() in RATIONALE_KEYS:
+        return isinstance(value, str) and clears(value, flagged, context)
+    if categories := context.names.resolve(name):
+        said = value if isinstance(value, bool | str) else value.get("violates") if isinstance(value, dict) else None
+        is_flagged = not context.names.has_crosswalk and not set(flagged).isdisjoint(categories)
+        return is_flagged and isinstance(said, bool | str) and says(said) is False
+    if not words:
+        return False
+    if words <= _VERDICTS:
+        return judges(value, asked) is False
+    if words <= _DECIDING | _RESULTS:
+        is_good = isinstance(value, str) and not FOR.isdisjoint(words_of(value))
+        return is_good and judges(value) is False and words != {"status"}
+    if words <= _VIOLATED:
+        return value in (False, []) or (isinstance(value, str) and says(value) is False)
+    return words <= FOR and isinstance(value, bool | str) and says(value, is_opposite=True) is False
 
 
 def against_nothing(values: Iterable[Any], context: ParseContext, *, skipped: Iterable[str] = ()) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.contrary import RATIONALE_KEYS, against_nothing, denied, fields_in
-from harness.candidates.parsers.prose import states
+from harness.candidates.parsers.prose import clears, states
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.text import answer_text, declines
 from harness.candidates.parsers.words import LIKELY
@@ -60,6 +60,9 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
         return unparsed("nothing is listed, and a refusal stands beside it")
     if not is_flagged and any(states(one, context) for one in beside):
         return unparsed("nothing is listed, and prose beside it states that something is violated")
+    listed = [category for category, decision in read[0].decisions.items() if decision]
+    if listed and any(clears(one, listed, context) for one in beside):
+        return unparsed("categories are listed, and prose beside it says that nothing is violated")
     first = read[0]
     if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
         return unparsed("several objects that disagree")
@@ -106,7 +109,8 @@ def _agreeing(parsed: Parsed, verdict: Mapping[str, Any], scores: Mapping[str, f
 
     A category whose score a threshold decides may have any score.
     """
-    if 1 in parsed.decisions.values() and denied(verdict, context):
+    flagged = [category for category, decision in parsed.decisions.items() if decision]
+    if flagged and denied(verdict, context, flagged):
         raise NotAVerdictError("categories are listed, and a word says that nothing is violated")
     for category, score in scores.items():
         if score > LIKELY and parsed.decisions.get(category) == 0 and category not in context.decided_by_score:

@@ -1,4 +1,4 @@
-"""What a sentence of prose states outright: that the text violates something.
+"""What a sentence of prose states outright: that the text violates something, or that it does not.
 
 Decides by form, as a rationale holds any words: a subject that is the text itself (or none), a verb that accuses, and
 what is violated by name. A sentence that denies, doubts or quotes states nothing, nor does one that a later one takes
@@ -8,6 +8,7 @@ back.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from harness.candidates.parsers.base import ParseContext
 from harness.candidates.parsers.words import AGAINST, FILL, FOR, NOT, words_of
@@ -69,6 +70,27 @@ _ACCUSES = frozenset(
 )
 _OF_ANY = _ACCUSES | {"hateful", "harmful", "toxic", "abusive", "inappropriate", "unacceptable"}
 _LONGEST_NAME = 4
+_WHOLE_LEAD = re.compile(
+    r"(?:\W|\b(?:so|thus|therefore|hence|overall|in conclusion|conclusion|reason|explanation|rationale)\b)*",
+    re.IGNORECASE,
+)
+_CONTRASTS = frozenset(
+    ("but", "however", "although", "though", "yet", "if", "would", "except", "unless", "beyond", "only")
+)
+_NOTHING = re.compile(
+    r"(?:there\s+(?:is|are|was|were)\s+)?no\s+(?:clear\s+)?(?:policy\s+|rule\s+)?violations?(?:\s+of\s+(?:the|any)\s+(?:policy|policies"
+    r"|rules?))?(?:\s+(?:was|were|is|are|has\s+been))?(?:\s+(?:found|detected|identified|present|here))?"
+    r"|no\s+(?:categor(?:y|ies)|polic(?:y|ies)|rules?)\s+(?:apply|applies|(?:is|are|was|were)\s+(?:violated|broken))"
+    r"|none\s+of\s+the\s+(?:listed\s+)?(?:categories|policies|rules)\s+(?:apply|applies|(?:is|are|was|were)\s+violated)",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(
+    rf"(?:{_SUBJECT}(?:is|are)\s+(?:(?:completely|perfectly|clearly|entirely)\s+)?(?P<good>safe|benign|harmless|acceptable|allowed"
+    rf"|compliant|fine|permitted)\b"
+    rf"|{_SUBJECT}(?:does\s+not|doesn't|do\s+not)\s+(?P<breaks>violate|break|breach|infringe|contravene)\b"
+    rf"|(?:{_SUBJECT}(?:is\s+not|isn't)|there\s+is\s+no|not|{_SUBJECT}(?:does\s+not|doesn't)\s+contain)\b)(?P<what>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def states(text: str, context: ParseContext) -> bool:
@@ -94,8 +116,39 @@ def states(text: str, context: ParseContext) -> bool:
     return said
 
 
-def _begins(sentence: str, at: int) -> int:
-    found = _LEAD.match(sentence, at)
+def clears(text: str, flagged: Collection[str], context: ParseContext) -> bool:
+    """Whether a text's last word is that nothing is violated, or none of the categories that an answer lists.
+
+    >>> from harness.candidates.names import NameIndex
+    >>> from harness.records import PromptHeader
+    >>> asked = ParseContext(PromptHeader("p", "json"), NameIndex(("hate", "spam")))
+    >>> clears("This is not hate speech.", ["hate"], asked), clears("This is not hate speech.", ["spam"], asked)
+    (True, False)
+    """
+    sentences = [one for one in _END.split(text[:_LONGEST].replace("’", "'")) if words_of(one)]
+    if not sentences:
+        return False
+    last = sentences[-1][_begins(sentences[-1], 0, _WHOLE_LEAD) :].strip(" .!*_`\"'")
+    if "?" in last or not _CONTRASTS.isdisjoint(words_of(last)):
+        return False
+    if _NOTHING.fullmatch(last):
+        return True
+    denied = _DENIES.match(last)
+    if denied is None:
+        return False
+    words = words_of(denied["what"])
+    if denied["good"]:
+        return denied["good"].casefold() in FOR and not words
+    if denied["breaks"]:
+        return _is_rule([word for word in words if word != "any"], context, flagged)
+    accused = [word for word in words if word not in _ARTICLES]
+    names = [context.names.resolve(" ".join(accused[:n])) for n in range(1, min(len(accused), _LONGEST_NAME) + 1)]
+    names += [context.names.resolve(accused[0])] if accused[1:] in (["speech"], ["content"], ["speech", "here"]) else []
+    return any(name and set(flagged) <= set(name) for name in names[-2:]) or accused in ([one] for one in _ACCUSES)
+
+
+def _begins(sentence: str, at: int, lead: re.Pattern[str] = _LEAD) -> int:
+    found = lead.match(sentence, at)
     return at if found is None else found.end()
 
 
@@ -125,11 +178,14 @@ def _accuses(sentence: str, words: frozenset[str], context: ParseContext) -> boo
     return _is_accused(words_of(found["is"] or found["holds"] or ""), context, is_named_only=found["is"] is None)
 
 
-def _is_rule(words: list[str], context: ParseContext) -> bool:
+def _is_rule(words: list[str], context: ParseContext, flagged: Collection[str] = ()) -> bool:
     """Whether what is broken are the rules, or a category asked about: "the spam policy" may be another's."""
     for at, word in enumerate(words[:10]):
-        if word in _RULES or _names(words, at, context):
+        if word in _RULES:
             return True
+        if _names(words, at, context):
+            named = [context.names.resolve(" ".join(words[at : at + n])) for n in range(1, _LONGEST_NAME + 1)]
+            return not flagged or any(name and set(flagged) <= set(name) for name in named)
         if word not in _GENERIC:
             return False
     return False

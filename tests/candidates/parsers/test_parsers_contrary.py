@@ -121,3 +121,14 @@ def test_a_yes_or_a_no_to_another_question_is_no_verdict(text: str) -> None:
 def test_a_ticked_category_is_listed() -> None:
     assert outcome('{"categories": []}\n\n- [x] hate\n- [ ] spam') == "unparsed"
     assert outcome('{"categories": []}\n\n- [ ] hate\n- [ ] spam') == "ok"
+
+
+@pytest.mark.parametrize(("part", "expected"), [("denies", "unparsed"), ("keeps", "ok")])
+def test_a_listed_category_that_is_denied_is_no_verdict(part: str, expected: str) -> None:
+    """An answer that listed a category and said that nothing is violated was a flag."""
+    for key, values in BESIDE[part]["fields"].items():
+        listed = [json.dumps({"categories": ["hate"], key: value}) for value in values]
+        assert [text for text in listed if outcome(text) != expected] == []
+    for sentence in BESIDE[part]["sentences"]:
+        assert outcome(f'{{"categories": ["hate"]}}\n\n{sentence}') == expected, sentence
+        assert outcome(f'{sentence}\n\n{{"categories": ["hate"]}}') == expected, sentence
