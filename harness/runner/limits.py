@@ -131,7 +131,7 @@ class Limiter:
         if not is_rate:
             self.places.doubt()
         if "requests" not in self._learned and self._pace.on_rate_limit(
-            ticket, now, is_rate=is_rate or is_state, is_state=is_state
+            ticket, now, is_rate=is_rate or is_state, is_state=is_state, asked_s=asked_s
         ):
             self._note("measured requests", per_minute=round(self._pace.per_minute, 3))
         if is_state and ticket.at > self._acted_at:

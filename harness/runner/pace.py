@@ -4,7 +4,7 @@ Decides a rate from the moments when the server's allowance was used up: between
 gives, and what it had saved up. Both say between which ends the rate lies: the more calls, the narrower, and the longer
 it is kept. It starts below the one that was learnt, comes up to it, and only then goes beyond, slowly at first (the
 curve of CUBIC, RFC 9438), by calls that it held back and not by time. Before anything was measured, calls start one by
-one, ever faster.
+one, ever faster. Where the allowance comes back as a whole, ``windows`` decides instead.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from contextlib import suppress
 
 from harness.runner.buckets import SLACK_S, Bucket
 from harness.runner.places import DISPROVED, Ticket
+from harness.runner.windows import Window
 
 FIRST_PER_S, LEAST_PER_S = 8.0, 0.1
 """The rate that is tried first, and the least one."""
 FASTER, FASTER_PER_S = 0.2, 4.0
 """By which share, and by how much at most, the rate grows with a call while it is searched for."""
-SHORTEST_HOLD_S, LONGEST_HOLD_S = 0.5, 32.0
-"""Where nothing was let through at all, one call asks again after this time, which grows by half until one is taken."""
 LEAST_SPACED = 8
 """So many calls show what was saved up meanwhile."""
 LEAST_WIDTH, MOST_SURE, MOST_WIDTH = 0.03, 0.06, 0.5
@@ -30,15 +29,15 @@ STAY, FIRST_STAY, LONGEST_STAY = 4, 4, 256
 """So many calls until the rate is where it was learnt: a try costs a refusal or two."""
 FALLEN = 0.7
 """A limit that falls so far falls once: where each rate is followed by such a fall, it is not the rate."""
-LAST_CALLS = 512
+LAST_CALLS = 10_000
 
 
 class LearntPace:
     """A rate that is learnt; nothing is slowed before the first 429."""
 
     __slots__ = (
-        "_bucket", "_edge_at", "_edge_number", "_held_at", "_hold_s", "_hold_until", "_known_at", "_lately", "_n_held",
-        "_n_refused", "_n_unexpected", "_per_s", "_saved", "_search", "_stay", "_width",
+        "_bucket", "_edge_at", "_edge_number", "_held_at", "_known_at", "_lately", "_n_held",
+        "_n_refused", "_n_unexpected", "_per_s", "_saved", "_search", "_stay", "_width", "_window",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,7 +47,7 @@ class LearntPace:
         self._saved = -1
         self._n_unexpected = self._n_held = 0
         self._held_at = -math.inf
-        self._hold_s = self._hold_until = 0.0
+        self._window = Window(self._lately)
         self._per_s = 0.0
         self._width = LEAST_WIDTH
         self._stay = FIRST_STAY
@@ -75,10 +74,11 @@ class LearntPace:
         if self._bucket is None:
             return 0.0
         self._bucket.rate = self._rate()
-        return max(self._bucket.wait_s(1.0, now), self._hold_until - now)
+        return max(self._bucket.wait_s(1.0, now), self._window.wait_s(now))
 
     def take(self, now: float) -> None:
         """A call starts."""
+        self._window.take(now)
         self._lately.append(now)
         if self._bucket is not None:
             if self._bucket.is_awaited:
@@ -96,7 +96,9 @@ class LearntPace:
             self._lately.remove(ticket.at)
         self._n_refused += ticket.number > self._edge_number
 
-    def on_rate_limit(self, ticket: Ticket, now: float, *, is_rate: bool, is_state: bool = False) -> bool:
+    def on_rate_limit(
+        self, ticket: Ticket, now: float, *, is_rate: bool, is_state: bool = False, asked_s: float | None = None
+    ) -> bool:
         """A 429: whether a rate was learnt from it.
 
         Args:
@@ -104,6 +106,7 @@ class LearntPace:
             now: Monotonic seconds.
             is_rate: Whether it tells of the rate; others are only not counted among what was let through.
             is_state: Whether it is one of several, and no accident.
+            asked_s: For how long it asks to wait; None where it does not.
         """
         self.forget(ticket)
         if self._saved < 0:
@@ -123,16 +126,15 @@ class LearntPace:
         self._n_held = 0
         self._edge_at, self._known_at = ticket.at, now
         self._edge_number, self._n_refused = ticket.number, 0
+        self._window.refused(n, ticket.at, now, asked_s or 0.0)
         if self._bucket is None:
             self._bucket = Bucket(FIRST_PER_S, 1.0, now, slack_s=SLACK_S)
             self._bucket.tokens = 0.0
             return False
-        if n <= 0:
-            self._hold_s = min(max(SHORTEST_HOLD_S, 1.5 * self._hold_s), LONGEST_HOLD_S)
-            self._hold_until = now + self._hold_s
+        if n <= 0 or self._window.is_known:
             self._search = FIRST_PER_S
+            self._per_s *= not self._window.is_known
             return False
-        self._hold_s = 0.0
         return self._measure(n, ticket.at, ticket.at - began, tried)
 
     def _measure(self, n: int, at: float, span_s: float, tried: float) -> bool:

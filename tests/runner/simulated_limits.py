@@ -110,6 +110,27 @@ class Window:
         return max(waits + max(latency_s, left * latency_s / concurrency), n_items * latency_s / concurrency)
 
 
+@dataclass
+class Outage:
+    """Takes so many calls, then none for a while, and then whatever comes."""
+
+    n: int
+    lasts_s: float
+    began_at: float | None = None
+
+    def takes(self, now):
+        self.n -= 1
+        if self.n < 0 and self.began_at is None:
+            self.began_at = now
+        return self.began_at is None or now - self.began_at >= self.lasts_s
+
+    def ended(self):
+        pass
+
+    def ideal_s(self, n_items, latency_s, concurrency):
+        return self.lasts_s + n_items * latency_s / concurrency
+
+
 class Unlimited:
     """Takes whatever comes."""
 
@@ -136,12 +157,15 @@ class Case:
     refusal_s: float = 0.01
     lag_s: float = 0.0
     faults: float = 0.0
+    n_askers: int = 1
+    """Models of one server: each has a limiter of its own, and asks for all items."""
 
     def __str__(self):
         names = {
             AtOnce: lambda one: f"at once {one.n}",
             TokenBucket: lambda one: f"{one.rate * 60:g} a minute and {one.burst} saved",
             Window: lambda one: f"{one.limit} in a {'sliding' if one.is_sliding else 'fixed'} minute",
+            Outage: lambda one: f"none for {one.lasts_s:g} s after {one.n}",
             Unlimited: lambda one: "unlimited",
         }
         what = names[type(self.server)](self.server)
@@ -156,6 +180,8 @@ class Told:
     share_429: float
     n_429: int
     span_s: float
+    fairness: float
+    """Items answered to the slowest asker for each of the quickest, when the quickest had all of its own."""
     limiter: Limiter = field(repr=False, compare=False)
 
 
@@ -164,9 +190,11 @@ def simulate(case, seed=0):
     server, rng = copy.deepcopy(case.server), random.Random(seed)
     counts = {"calls": 0, "429": 0}
 
-    async def main(loop):
+    n_answered = [0] * case.n_askers
+    fairness = []
+
+    async def ask(loop, asker):
         limiter = Limiter(Limits(concurrency=case.concurrency), loop.time)
-        began = loop.time()
         items = iter(range(case.n_items))
 
         async def work():
@@ -186,6 +214,7 @@ def simulate(case, seed=0):
                             server.ended()
                         limiter.on_success(told, ticket)
                         limiter.release(0.0)
+                        n_answered[asker] += 1
                         break
                     counts["429"] += 1
                     asked_s, told = None, {}
@@ -202,8 +231,15 @@ def simulate(case, seed=0):
                     )
 
         await asyncio.gather(*(work() for _ in range(min(case.n_items, case.concurrency + SPARE))))
-        return loop.time() - began, limiter
+        fairness.append(min(n_answered) / case.n_items)
+        return limiter
+
+    async def main(loop):
+        began = loop.time()
+        limiters = await asyncio.gather(*(ask(loop, asker) for asker in range(case.n_askers)))
+        return loop.time() - began, limiters[0]
 
     span_s, limiter = run_virtual(main)
-    use = server.ideal_s(case.n_items, case.latency_s, case.concurrency) / span_s
-    return Told(use, counts["429"] / counts["calls"], counts["429"], span_s, limiter)
+    n_items, concurrency = case.n_items * case.n_askers, case.concurrency * case.n_askers
+    use = server.ideal_s(n_items, case.latency_s, concurrency) / span_s
+    return Told(use, counts["429"] / counts["calls"], counts["429"], span_s, fairness[0], limiter)
