@@ -69,6 +69,7 @@ def command(port: int, reports_dir: Path, cache_path: Path | None, text_mode: Te
             runs_dir, reports_dir, Path(work), bound, load, now_text, __version__, text_mode, load_item
         )
         click.echo(f"http://{ADDRESS}:{bound}/")
+        note("Open it in a browser. Stop with Ctrl-C.")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -33,8 +33,12 @@ MISSING = MetricResult.undefined("not measured")
 def score_head(score: RunScore) -> str:
     """What was scored: run, golden set, and under a split the part of the items."""
     golden = score.golden_set
-    part = f" of part '{golden.part}' (of {golden.n_items_in_run} that were run)" if golden.part else ""
-    return f"Run {score.run_id} on golden set {golden.title}, {golden.n_items} items{part}"
+    part = (
+        f" of part '{golden.part}' (of {numbers.count(golden.n_items_in_run or 0)} that were run)"
+        if golden.part
+        else ""
+    )
+    return f"Run {score.run_id} on golden set {golden.title}, {numbers.count(golden.n_items)} items{part}"
 
 
 def standing_lines(run: Run, score: RunScore) -> list[str]:

@@ -112,3 +112,12 @@ def test_a_history_of_many_categories_shows_those_that_fell_most(stored):
     assert "10.0%" in said
     assert len(whole.splitlines()) > 3 * len(said.splitlines())
     assert "others: --all" not in whole
+
+
+def test_a_thousand_items_are_written_alike_everywhere(tmp_path):
+    """The head of a score said "1000 items" where the run said "1,000 items"."""
+    gold = {"hate": half(500, 700)}
+    story = Story(tmp_path, gold)
+    run = story.run({"v1": gold})
+    done = CliRunner().invoke(main, ["score", run.meta.run_id, "--runs-dir", str(story.runs)])
+    assert done.stdout.startswith(f"Run {run.meta.run_id} on golden set g v1, 1,200 items\n")

@@ -247,8 +247,8 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "every_check_passes": _passes("every gated check passes"),
     "every_evaluated_check_passes": _passes("every check that could be evaluated passes"),
     "none_regresses": _passes("no gated check regresses"),
-    "missing_pairs": "{n_missing} of {n_items} items have a missing pair, more than the share {most:g} allowed",
-    "missing_pairs_decide": "{verdict} becomes {becomes} when the {n_missing} items with a missing pair are counted "
+    "missing_pairs": "{n_missing:,} of {n_items:,} items have a missing pair, more than the share {most:g} allowed",
+    "missing_pairs_decide": "{verdict} becomes {becomes} when the {n_missing:,} items with a missing pair are counted "
     "against the candidate",
     "other_reading": "{verdict} under '{reading}'",
     "nothing_evaluated": "no check of the gate file could be evaluated",
@@ -288,8 +288,8 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "point_missed": _point_missed,
     "left_out": _left_out,
     "floor_left_out": lambda one: f"{_named(one.checks)} is not judged in a sequential run",
-    "missing_pairs_harmless": "{n_missing} items with a missing pair; the verdict is the same when they count against "
-    "the candidate",
+    "missing_pairs_harmless": "{n_missing:,} items with a missing pair; the verdict is the same when they count "
+    "against the candidate",
     "fallback_decides": "the verdict rests on the declared fallback: with every failed answer wrong it is {all_wrong}",
     "own_answers": "A/A check: one candidate against its own answers, so every difference is zero and nothing new is "
     "judged",
@@ -300,7 +300,7 @@ _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
     "judged on these alone, and a sample that left out hard items is flattered",
     "left_to_people": "{candidate} leaves {n:,} of {n_items:,} items to a person in some category: both sides are "
     "judged on the rest, which is likely the easier part",
-    "sample": "run {run_id} is a sample of {n_items} items",
+    "sample": "run {run_id} is a sample of {n_items:,} items",
     "second_look": "second look: judged at alpha {alpha:g}; a third needs a new gate set",
     "further_look": "look {look} at this candidate: judged at alpha {alpha:g}, and even so a lucky PASS is likelier "
     "than stated; more than two looks need a new gate set",
