@@ -42,6 +42,12 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
         "fpr": numbers.share_with_interval(row.fpr),
         "flagged": numbers.count(row.n_flagged),
     }
+    heard = slider.get_attribute("aria-valuetext")  # it said "flag from 0.70 on", and the figures without their names
+    production, flags = (page.locator(f"#x-{name}").inner_text() for name in ("production", "flags"))
+    assert heard == (
+        f"flag from 0.70 on: recall {shown['recall']}, precision {shown['precision']}, "
+        f"precision in production {production}, flags a day {flags}"
+    )
     now = next(curve for curve in one.curves if curve.candidate == candidate)
     assert page.locator("#x-now-recall").inner_text() == numbers.share_with_interval(now.recall)
     counts = one.counts[candidate]

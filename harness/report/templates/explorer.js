@@ -44,7 +44,6 @@
       tp = one.caught[at],
       fp = one.wrong[at],
       traffic = Number(by("traffic")?.value || place.dataset.traffic);
-    slider.setAttribute("aria-valuetext", `flag from ${t} on`);
     by("x-value").textContent = t;
     const recall = interval(tp, positives),
       fpr = interval(fp, negatives),
@@ -58,6 +57,9 @@
     by("x-production").textContent = pi === null ? "not known" : share(caught + wrong ? caught / (caught + wrong) : NaN);
     by("x-flags").textContent = pi === null ? "not known" : count((caught + wrong) * traffic);
     by("x-missed").textContent = pi === null ? "not known" : count(pi * (1 - recall[0]) * traffic);
+    // heard when the slider moves: figures with their names, which cells of a table alone would not have
+    const heard = [["recall", "recall"], ["precision", "precision"], ["production", "precision in production"], ["flags", "flags a day"]];
+    slider.setAttribute("aria-valuetext", `flag from ${t} on: ${heard.map(([id, name]) => `${name} ${by(`x-${id}`).textContent}`).join(", ")}`);
     by("x-now-recall").textContent = shown(one.now[0]);
     by("x-now-precision").textContent = shown(one.now[1]);
     const [production, flags, missed] = one.day.length ? one.day : [null, null, null];
