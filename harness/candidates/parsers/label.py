@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
-from harness.candidates.parsers.prose import states
+from harness.candidates.parsers.prose import clears, states
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part
 from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict
@@ -47,6 +47,8 @@ def parse_label(text: str, context: ParseContext) -> Parsed:
         return unparsed("no declared label: a value for each of several labels")
     if not labels[found.choice] and states(answer[found.end :], context):
         return unparsed("no declared label: it flags nothing, and prose that states a violation")
+    if labels[found.choice] and clears(answer[found.end :], labels[found.choice], context):
+        return unparsed("no declared label: it flags something, and prose that says nothing is violated")
     rationale = answer[found.end :].strip(_EDGES) if len(answer[: found.at].strip()) < 20 else answer
     scores = label_scores(text, part.start + found.at, context)
     return decided(context, labels[found.choice], scores=scores, rationale=rationale or None)

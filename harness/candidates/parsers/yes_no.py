@@ -11,7 +11,7 @@ import re
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.label import DENIED
-from harness.candidates.parsers.prose import states
+from harness.candidates.parsers.prose import clears, states
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, looks_like_refusal
 from harness.candidates.parsers.verdict import NoVerdict, find_verdict
@@ -63,6 +63,8 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
         return unparsed("neither yes nor no: it answers whether the text is allowed")
     if found.choice == "no" and states(rest, context):
         return unparsed("neither yes nor no: no, and prose that states a violation")
+    if found.choice == "yes" and clears(rest, [context.only], context):
+        return unparsed("neither yes nor no: yes, and prose that says nothing is violated")
     shares = shares_at(context.tokens, text, part.start + found.at, words)
     scores = {context.only: shares["yes"]} if shares else {}
     before = answer[: found.at].strip(" \n*_`\"'")

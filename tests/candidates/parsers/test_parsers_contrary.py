@@ -84,29 +84,29 @@ def test_a_field_that_is_nested_deeply_is_no_error(depth: int, opened: str, clos
     assert outcome(f'{{"categories": [], "violations": {nested}}}') in ("ok", "unparsed")
 
 
-def readings(sentence: str) -> dict[str, str]:
-    """The outcomes of answers that find nothing and have this sentence beside them."""
-    one = NameIndex(("hate",))
-    labels: dict[str, tuple[str, ...]] = {"unsafe": ("hate", "spam"), "safe": ()}
+def worded(sentence: str, yes_no: str, label: str) -> list[str]:
+    """The outcomes of a yes or a no, and of a label, with a sentence behind them."""
+    labels: dict[str, tuple[str, ...]] = {"hateful": ("hate",), "safe": ()}
     of_label = ParseContext(PromptHeader("p", "label", labels=labels), NameIndex(("hate", "spam")))
-    return {
-        "rationale": outcome(beside("rationale", sentence)),
-        "beside": outcome(f'{{"categories": []}}\n\n{sentence}'),
-        "yes_no": str(
-            PARSERS["yes_no"].parse(f"No. {sentence}", ParseContext(PromptHeader("p", "yes_no"), one)).outcome
-        ),
-        "label": str(PARSERS["label"].parse(f"safe\n{sentence}", of_label).outcome),
-    }
+    of_word = ParseContext(PromptHeader("p", "yes_no"), NameIndex(("hate",)))
+    said = PARSERS["yes_no"].parse(f"{yes_no}. {sentence}", of_word)
+    return [str(said.outcome), str(PARSERS["label"].parse(f"{label}\n{sentence}", of_label).outcome)]
+
+
+def readings(sentence: str) -> set[str]:
+    """The outcomes of answers that find nothing and have this sentence beside them."""
+    of_json = [outcome(beside("rationale", sentence)), outcome(f'{{"categories": []}}\n\n{sentence}')]
+    return {*of_json, *worded(sentence, "No", "safe")}
 
 
 @pytest.mark.parametrize("sentence", BESIDE["stated"])
 def test_prose_that_states_a_violation_makes_nothing_no_verdict(sentence: str) -> None:
-    assert set(readings(sentence).values()) == {"unparsed"}
+    assert readings(sentence) == {"unparsed"}
 
 
 @pytest.mark.parametrize("sentence", BESIDE["unstated"])
 def test_prose_that_denies_doubts_or_quotes_states_nothing(sentence: str) -> None:
-    assert set(readings(sentence).values()) == {"ok"}
+    assert readings(sentence) == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -132,3 +132,4 @@ def test_a_listed_category_that_is_denied_is_no_verdict(part: str, expected: str
     for sentence in BESIDE[part]["sentences"]:
         assert outcome(f'{{"categories": ["hate"]}}\n\n{sentence}') == expected, sentence
         assert outcome(f'{sentence}\n\n{{"categories": ["hate"]}}') == expected, sentence
+        assert worded(sentence, "Yes", "hateful") == [expected, expected], sentence
