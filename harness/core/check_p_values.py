@@ -86,7 +86,8 @@ def evaluate_check(
         n_resamples: Tables of the precision test.
         is_same_system: Whether both sides are one system by fingerprint; where it then decides every item alike, a
             margin holds without a test. Two systems that happen to decide alike are tested.
-        with_plan: Also the interval, the items needed and the smallest margin, which no verdict rests on.
+        with_plan: Also the interval, the items needed and the smallest margin, which no verdict rests on, and whether
+            a check of the tier watch passes.
 
     Returns:
         The result with p_worse_holm still NaN and no REGRESSION.
@@ -199,7 +200,7 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
     result = _difference(evidence, metric, alpha, with_interval=power is not None)
     psi = (gained + lost + 1) / (n + 2)
     needed = None
-    p_value = noninferiority_test(gained, lost, n, spec.limit)
+    p_value = math.nan if _is_moot(spec, power) else noninferiority_test(gained, lost, n, spec.limit)
     if power is not None and p_value > alpha:
         needed = recall_items_needed(spec.limit, psi, power=power, alpha=alpha)
     worse, better = (mcnemar_midp(gained, lost, alternative="worse"), mcnemar_midp(gained, lost, alternative="better"))
@@ -216,6 +217,11 @@ def _matched_tests(spec: CheckSpec, evidence: CheckEvidence, alpha: float, power
         _alike(evidence, metric, n, p_value, alpha, unit_of(spec.metric)),
         psi,
     )
+
+
+def _is_moot(spec: CheckSpec, power: float | None) -> bool:
+    """Whether nobody asks if the check passes: it blocks nothing, and only the verdict of the whole is wanted."""
+    return power is None and spec.tier == "watch"
 
 
 def _alike(evidence: CheckEvidence, metric: str, n: int, p_value: float, alpha: float, unit: str) -> Statement | None:
@@ -252,8 +258,10 @@ def _precision_tests(
             # the shortage in flagged items too, so that a check names one unit, the plan's
             grown = max(needed or 0, math.ceil(flagged * minimum / n_now)) if n_now > 0 else None
             return _Tests(nan, nan, nan, result, is_beyond, grown, flagged, smallest, unit, caveat, psi)
-    n_tables = n_resamples if power is not None else max(1, n_resamples // SETTLES)
-    p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_tables, alpha=alpha)
+    p_value = math.nan
+    if not _is_moot(spec, power):
+        n_tables = n_resamples if power is not None else max(1, n_resamples // SETTLES)
+        p_value = precision_margin_test(c, spec.limit, rng=rng, n_resamples=n_tables, alpha=alpha)
     z = wgs_statistic(np.rint(c), pseudo_count=PSEUDO_COUNT)
     worse, better = wgs_test(z, alternative="worse"), wgs_test(z, alternative="better")
     if power is not None:

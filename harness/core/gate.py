@@ -87,7 +87,8 @@ def decide_gate(
         alpha: One-sided level of every check, in (0, 1).
         n_resamples: Tables of the precision test.
         is_same_system: Whether both sides are one system by fingerprint.
-        with_plan: Also the intervals and items needed of the checks, which the verdict does not rest on.
+        with_plan: Also the intervals and items needed of the checks, and whether those of the tier watch pass, which
+            the verdict does not rest on.
 
     Returns:
         Verdict, reasons and results; P(PASS) <= alpha when a critical category is truly worse by its margin.

@@ -30,6 +30,8 @@ CELL_NAMES = tuple(f"{cell:03b}" for cell in range(N_CELLS))  # digits: gold, ba
 MATCHED = {name: share for name, share in SHARES.items() if share.gold and name != "failure_rate"}
 """Metrics whose denominator both systems share: the gold label alone says who is in it."""
 PAIRED_METRICS = metrics_on("compare")
+RESAMPLED = tuple(name for name in PAIRED_METRICS if name not in MATCHED and name != "precision")
+"""Metrics whose difference and p-value are drawn, and need a random generator."""
 
 
 class Discordance(NamedTuple):
@@ -217,7 +219,7 @@ def paired_difference(
         return _matched_difference(c, metric, confidence, n_excluded)
     if metric not in PAIRED_METRICS:
         raise ValueError(f"metric must be one of {', '.join(PAIRED_METRICS)}, got '{metric}'")
-    if rng is None and metric != "precision":
+    if rng is None and metric in RESAMPLED:
         raise ValueError(f"the {metric} difference is bootstrapped: pass rng")
     n = round(float(c[support(metric)].sum()))
     baseline, candidate = metric_of_both(c, metric)
@@ -290,7 +292,7 @@ def compare_paired(
     cells: Sequence[float] | NDArray[Any],
     metric: str,
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     n_excluded: int = 0,
@@ -303,7 +305,7 @@ def compare_paired(
     Args:
         cells: 8 counts, see ``paired_cells``.
         metric: One of ``PAIRED_METRICS``.
-        rng: Random generator, used by what is bootstrapped.
+        rng: Random generator, needed by what is bootstrapped.
         n_resamples: Resamples of bootstrap and permutation.
         confidence: Two-sided level, in (0, 1).
         n_excluded: Items left out, passed through.
@@ -312,7 +314,7 @@ def compare_paired(
         Both systems' results, the difference, and p in (0, 1]; p is NaN when the difference is undefined.
 
     Raises:
-        ValueError: The metric is unknown, or the counts are malformed.
+        ValueError: The metric is unknown, the counts are malformed, or rng is missing where it is needed.
 
     References:
         Fagerland, Lydersen & Laake (2013); Kosinski (2013); Phipson & Smyth (2010) for the permutation p-value.
@@ -335,7 +337,7 @@ def compare_paired(
     elif metric in MATCHED:
         gained, lost, _ = discordance(c, metric)
         p_value = mcnemar_midp(round(gained), round(lost))
-    elif metric == "precision":
+    elif rng is None or metric == "precision":  # all others were given one
         p_value = wgs_test(wgs_statistic(c, pseudo_count=PSEUDO_COUNT))
     else:
         a, b = metric_of_both(permute_cells(c, n_resamples, rng), metric)

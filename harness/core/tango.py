@@ -7,6 +7,7 @@ test built on this ordering is in ``noninferiority``.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,11 @@ def tango_interval(n_gained: float, n_lost: float, n: float, *, confidence: floa
     _check(n_gained, n_lost, n)
     if n == 0:
         return UNDEFINED
+    return _interval(float(n_gained), float(n_lost), float(n), z)
+
+
+@lru_cache(maxsize=16_384)  # slices of many candidates ask the same again and again
+def _interval(n_gained: float, n_lost: float, n: float, z: float) -> Interval:
     estimate = (n_gained - n_lost) / n
     low, high = -1.0, max(-1.0, min(1.0, estimate))
     for _ in range(_BISECTIONS):

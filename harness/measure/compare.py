@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from harness.core.clusters import effective_counts
 from harness.core.metric_table import LOWER_IS_BETTER, TESTED_METRICS
 from harness.core.multiplicity import holm
-from harness.core.paired import CELL_NAMES, PAIRED_METRICS, PairedResult, compare_paired, paired_cells, support
+from harness.core.paired import (
+    CELL_NAMES,
+    PAIRED_METRICS,
+    RESAMPLED,
+    PairedResult,
+    compare_paired,
+    paired_cells,
+    support,
+)
 from harness.core.point_choice import Drawn, choice_share
 from harness.core.repeats import repeated_metric
 from harness.core.results import MetricResult, number_or_none
@@ -257,7 +265,7 @@ def compare_metrics(
             ).cells
         if drawn is not None:
             effective = effective * (1 - choice_share(metric, effective, *drawn))
-        rng = generator(seed, f"{pairs.name}|{metric}")
+        rng = generator(seed, f"{pairs.name}|{metric}") if metric in RESAMPLED else None
         result = compare_paired(effective, metric, rng=rng, n_resamples=n_resamples, n_excluded=n_excluded)
         if not is_plain:
             result = result._replace(

@@ -158,3 +158,26 @@ def test_the_strip_of_languages_draws_ten_categories_and_names_the_others():
     assert len(one.columns) == 1 + 10
     (left,) = {name for _, name in data.categories} - set(one.columns)
     assert one.left_out.endswith(f"{left}.")
+
+
+def test_of_many_markdown_holds_what_the_page_has_in_view_and_says_where_the_rest_is(tmp_path):
+    """Nineteen candidates and sixty categories came to 1.4 MB, more than code hosts show of a Markdown file."""
+    gold = half(200, 200)
+    worse = {f"v{number}": {"hate": caught(gold, 70 + number), "spam": gold} for number in range(2, 10)}
+    decided = {"v1": {"hate": caught(gold, 150), "spam": gold}, **worse}
+    run = Story(tmp_path, {"hate": gold, "spam": gold}).run(decided)
+    source, _ = load_source(run, "v1", (), run, "none")
+    data = build_report(source, generated_at="now", version="0.1.0")
+    text = RENDERERS["md"](source, data, tmp_path, "none")[0].read_text(encoding="utf-8")
+    assert text.count("### Recall") == text.count("### Precision") == len(data.pairs) == 8
+    assert text.count("| Hate | 200 | 75.0%") == 8
+    assert "| Spam | 200 | 100.0%" not in text
+    assert (
+        text.count("1 category without a change, a missed target or a failed check: in report.xlsx and report.json")
+        == 8
+    )
+    assert text.count("1 check that the verdict does not rest on: in report.xlsx and report.json") == 8
+    assert "### Over-blocking" not in text
+    assert text.count("Newly missed \\(gold: violates\\)") == 1
+    first = data.pairs[first_pair(data)].candidate
+    assert text.index(f"## {first} against v1") < text.index("Newly missed \\(gold")

@@ -1,12 +1,13 @@
 """Which rows of a long table of categories stay in view.
 
 Decides it alone: up to ``LONG_TABLE`` categories all of them, beyond that those that say something; of many candidates
-only those that do.
+only those that do, and of their checks those that the verdict rests on.
 """
 
 from __future__ import annotations
 
-from harness.report.comparison.data import CategoryRow, Pair
+from harness.core.gate import POOLED
+from harness.report.comparison.data import CategoryRow, CheckRow, Pair
 
 LONG_TABLE = 12
 """Categories up to which a table folds none."""
@@ -21,6 +22,15 @@ def told_and_still(pair: Pair, metric: str, most: int = LONG_TABLE) -> tuple[lis
         return rows, []
     told = [row for row in rows if _says_something(row, metric)]
     return told, [row for row in rows if row not in told]
+
+
+def deciding_checks(pair: Pair) -> list[CheckRow]:
+    """Checks that the gate's verdict rests on: failed, critical and not passed, or of the guarded ones together."""
+    return [
+        one
+        for one in pair.checks
+        if one.verdict in _FAILED or one.category == POOLED or (one.tier == "critical" and one.verdict != "PASS")
+    ]
 
 
 def _says_something(row: CategoryRow, metric: str) -> bool:

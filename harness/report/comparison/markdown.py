@@ -1,14 +1,15 @@
 """The comparison report as Markdown: verdict, categories, checks, inputs, items, failures, cost, gold, signature.
 
 Decides order and length for a reader of a pull request or a wiki page; numbers are rounded by ``report.numbers``,
-tables escaped by ``report.tables``. Sections that have no data are absent.
+tables escaped by ``report.tables``. Sections that have no data are absent. Of many candidates or categories it holds
+what the page has in view, of the first candidate alone its items, and says what is in the spreadsheet and the JSON: all
+of twenty candidates and sixty categories is more than code hosts show of a Markdown file (512 kB).
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.core.metric_table import TESTED_METRICS
@@ -23,8 +24,16 @@ from harness.report.comparison.data import (
     ReportData,
     VerdictLine,
 )
-from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.many import decisions, has_first, short_details, standing_words
+from harness.report.comparison.long_table import deciding_checks, told_and_still
+from harness.report.comparison.many import (
+    decisions,
+    first_pair,
+    has_first,
+    is_many,
+    short_details,
+    standing_words,
+)
+from harness.report.comparison.markdown_slices import slices_markdown
 from harness.report.comparison.matrix import matrix_table
 from harness.report.comparison.names import names_of
 from harness.report.comparison.section_table import section_markdown
@@ -39,9 +48,11 @@ from harness.report.parts.words import capital, outcome_words, plural
 
 MAX_ITEMS = 10
 MAX_DIFF_LINES = 60
-MAX_SLICE_ROWS = 15
 TEXT_WIDTH = 160
 MOST_STRIPS = 4
+MANY_METRICS = 2
+"""Recall and precision, as on the page."""
+ELSEWHERE = "in report.xlsx and report.json"
 CHANGE_WORDS = {
     "better": "▲ better, proven",
     "worse": "▼ worse, proven",
@@ -70,7 +81,7 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
         *map(section_markdown, data.sections),
         *_economics(data),
         *_production(data),
-        *_slices(data),
+        *slices_markdown(data),
         _gold(data),
         _about(data),
     ]
@@ -112,28 +123,38 @@ def screen_lists(parts: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
 def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMode) -> list[str]:
     heading = f"{pair.candidate} against {pair.baseline}" if pair.baseline else pair.candidate
+    is_short = is_many(data)
+    metrics = TESTED_METRICS[: MANY_METRICS if is_short else None]
     parts = [f"## {markdown_text(heading)}"]
     parts += [
-        _metric_table(pair, metric) for metric in TESTED_METRICS if any(metric in row.measures for row in pair.rows)
+        _metric_table(pair, metric, is_short) for metric in metrics if any(metric in row.measures for row in pair.rows)
     ]
     if pair.family:
         parts.append(markdown_text(f"Proven: Holm-corrected ({pair.family}). Brackets are 95% intervals."))
     if pair.checks:
-        parts.append(_checks(pair))
+        parts.append(_checks(pair, is_short))
     parts += [_input(change) for change in pair.inputs if change.is_changed]
-    if pair.baseline:
+    if pair.baseline and (not is_short or pair is data.pairs[first_pair(data)]):
         parts += _items(source, pair, text_mode)
     return parts
 
 
-def _metric_table(pair: Pair, metric: str) -> str:
-    rows = [(row, row.measures[metric]) for row in pair.rows if metric in row.measures]
+def _metric_table(pair: Pair, metric: str, is_short: bool) -> str:
+    told, still = told_and_still(pair, metric, 0 if is_short else len(pair.rows))
+    rows = [(row, row.measures[metric]) for row in told]
+    columns: tuple[str, ...] = ("Category", "n", pair.candidate)
+    cells: list[tuple[str, ...]]
     if pair.baseline is None:
         cells = [(row.name, str(one.candidate.n), numbers.share_with_interval(one.candidate)) for row, one in rows]
-        return to_markdown(_table(METRIC_NAMES[metric], ("Category", "n", pair.candidate), cells))
-    newly = [capital(NEWLY_WORDS[name]) for name in NEWLY.get(metric, ())]
-    columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", *newly)
-    return to_markdown(_table(METRIC_NAMES[metric], columns, [_measured(row, one) for row, one in rows]))
+    else:
+        newly = [capital(NEWLY_WORDS[name]) for name in NEWLY.get(metric, ())]
+        columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", *newly)
+        cells = [_measured(row, one) for row, one in rows]
+    categories = plural(len(still), "category", "categories")
+    rest = f"{categories} without a change, a missed target or a failed check: {ELSEWHERE}"
+    if not cells:
+        return f"### {markdown_text(METRIC_NAMES[metric])}\n\n{markdown_text(rest)}"
+    return to_markdown(_table(METRIC_NAMES[metric], columns, cells, (rest,) if still else ()))
 
 
 def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
@@ -152,14 +173,16 @@ def _share(result: MetricResult | None) -> str:
     return "n/a" if result is None else numbers.share_with_interval(result)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Iterable[Sequence[str]]) -> Table:
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[Sequence[str]], notes: tuple[str, ...] = ()) -> Table:
     texts = ("Category", "Value", "Candidate", "Check", "Tier", "Verdict", "Remark", "Item", "Text", "Change", "")
-    return Table(title, columns, tuple(tuple(row) for row in rows), (), frozenset(c for c in columns if c not in texts))
+    return Table(
+        title, columns, tuple(tuple(row) for row in rows), notes, frozenset(c for c in columns if c not in texts)
+    )
 
 
-def _checks(pair: Pair) -> str:
-    rows = []
-    for check in pair.checks:
+def _checks(pair: Pair, is_short: bool) -> str:
+    rows, shown = [], deciding_checks(pair) if is_short else pair.checks
+    for check in shown:
         needed = f"{plural(check.items_needed, 'more item')} needed" if check.items_needed else ""
         remark = "; ".join(one for one in (needed, check.remark) if one)
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
@@ -167,7 +190,8 @@ def _checks(pair: Pair) -> str:
         name = f"{check.subject}, {check.metric.replace('_', ' ')}"
         rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
     columns = ("Check", "Tier", "Limit", "Difference, points (90%)", "Verdict", "Remark")
-    return to_markdown(_table("Gate", columns, rows))
+    rest = f"{plural(len(pair.checks) - len(shown), 'check')} that the verdict does not rest on: {ELSEWHERE}"
+    return to_markdown(_table("Gate", columns, rows, (rest,) if len(shown) < len(pair.checks) else ()))
 
 
 def _input(change: InputChange) -> str:
@@ -259,7 +283,7 @@ def _economics(data: ReportData) -> list[str]:
 
 
 def _production(data: ReportData) -> list[str]:
-    if data.production is None:
+    if data.production is None or is_many(data):
         return []
     traffic, hours = data.production.items_per_day, data.production.hours
     rows = [
@@ -283,7 +307,7 @@ def _production(data: ReportData) -> list[str]:
 def _strips(data: ReportData) -> list[str]:
     """Language by category, as on the page's first screen."""
     found = []
-    for pair in data.pairs[:MOST_STRIPS]:
+    for pair in [data.pairs[first_pair(data)]] if is_many(data) else data.pairs[:MOST_STRIPS]:
         for one in strips(data, pair):
             title = one.title if len(data.pairs) == 1 else f"{pair.candidate}: {one.title}"
             columns = (one.slice_name, "Items", *one.columns)
@@ -322,54 +346,6 @@ def _amount(result: MetricResult, factor: float) -> str:
     """A share of traffic as a number a day, with its interval."""
     value, low, high = (numbers.amount(end * factor) for end in (result.value, result.low, result.high))
     return f"{value} [{low}, {high}]"
-
-
-def _slices(data: ReportData) -> list[str]:
-    """Recall and over-blocking of the last candidate by slice, over categories with enough items."""
-    candidate = data.pairs[0].candidate
-    names: Mapping[str, str] = dict(data.categories)
-    parts = _slice_changes(data)
-    for table in data.slices:
-        rows = []
-        for row in table.rows:
-            recall = row.results.get("recall", {}).get(candidate, {})
-            worst = min(
-                ((one.value, category, one) for category, one in recall.items() if one.n >= 10 and one.is_defined),
-                key=lambda one: (one[0], one[1]),
-                default=None,
-            )
-            if worst is not None and not math.isnan(worst[0]):
-                share = f"{numbers.share_with_interval(worst[2])}, n {numbers.count(worst[2].n)}"
-                rows.append((row.value, numbers.count(row.n_items), names.get(worst[1], worst[1]), share))
-        if rows:
-            title = f"Lowest recall of {candidate} by {table.name} (exploratory; 10 violating items or more)"
-            columns = ("Value", "Items", "Category", "Recall")
-            parts.append(to_markdown(_table(title, columns, rows[:MAX_SLICE_ROWS])))
-    return parts
-
-
-def _slice_changes(data: ReportData) -> list[str]:
-    """What stands out among the paired changes by slice, per candidate."""
-    maps = HeatMaps(data)
-    parts = []
-    for pair in data.pairs if maps.has_changes else ():
-        moved, n_more = maps.moved(pair.candidate)
-        n_moved = len(moved) + n_more
-        lead = f"{plural(n_moved, 'cell')} of slice and category {'stands' if n_moved == 1 else 'stand'} out"
-        lead = lead if moved else "nothing stands out"
-        lines = [
-            f"### Change by slice: {markdown_text(pair.candidate)} against {markdown_text(str(pair.baseline))}",
-            "",
-            markdown_text(
-                f"Exploratory (Benjamini-Hochberg, one in ten may be chance): {lead}. {maps.family(pair.candidate)}."
-            ),
-        ]
-        if moved:
-            lines += ["", *(f"- {markdown_text(one)}" for one in moved)]
-        if n_more:
-            lines.append(f"- and {numbers.count(n_more)} more")
-        parts.append("\n".join(lines))
-    return parts
 
 
 def _gold(data: ReportData) -> str:
