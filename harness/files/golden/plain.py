@@ -32,6 +32,8 @@ _OPTIONAL: Mapping[str, Any] = {
 }
 _CODES: Mapping[Any, int] = {0: 0, 1: 1, None: NULL, UNSET: ABSENT}
 _NUL = b"\\u0000"
+_SPACED = (b'" :', b'"  ', b'" \t', b'" \r', b'"\t', b'"\r')
+"""How a key begins to end whose colon stands apart."""
 
 
 class Plain(NamedTuple):
@@ -102,8 +104,8 @@ class PlainRows:
             for column in columns.values():
                 if n_given := n_lines - column.count(UNSET):
                     n_keys += n_given + sum(map(n_keys_in, column))
-        if block.count(b'":') != n_keys:
-            return None  # a key may be there twice
+        if may_repeat_keys(block, n_keys):
+            return None
         ids = [] if self._id_of is None else [*map(self._id_of, rows)]
         if not {*map(type, ids)} <= {str}:
             ids = [*map(str, ids)]
@@ -124,6 +126,14 @@ def _codes(labels: Sequence[Struct]) -> bytes:
         return bytes(values)  # most rows of most sets have every label
     except TypeError:
         return bytes(map(_CODES.__getitem__, values))
+
+
+def may_repeat_keys(text: bytes, n_keys: int) -> bool:
+    """Whether a key may stand twice in objects that were read as having so many keys.
+
+    Every ``":`` is counted: where no colon stands apart, each key has one, and texts can only add to them.
+    """
+    return text.count(b'":') != n_keys or any(one in text for one in _SPACED)
 
 
 def n_keys_in(value: Any) -> int:

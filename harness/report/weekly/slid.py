@@ -7,7 +7,7 @@ Weeks count as independent samples, which is cautious where the same items only 
 in both directions, as of a candidate that is changed every week, that holds up to 2% of them a week (7 to 12 histories
 of 100 name a slide), and no longer at 5% (one in four). A test that counts each item once (a trend over each item's
 outcomes, variance over items) holds there too (4 of 100), but finds half of what this one finds: at 2% of the items a
-week and 1.5 points of slide, 27 of 60 histories in 20 weeks instead of 59, and 0.5 points where items only waver in 44
+week and 1.5 points of slide, 27 of 60 histories in 24 weeks instead of 59, and 0.5 points where items only waver in 44
 of 60 instead of 59. It was left aside.
 """
 
