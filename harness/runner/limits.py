@@ -53,6 +53,8 @@ class Limiter:
         self._accidents = Accidents()
         self._pressed_at: float | None = None
         self._acted_at = -1.0
+        self._n_before = 0
+        """429s until the last cut."""
         self._paused_until = 0.0
         self._grow_again_at = 0.0
         self._requests = Bucket(limits.rpm / 60.0, max(1.0, limits.rpm / 60.0), now) if limits.rpm else None
@@ -138,7 +140,9 @@ class Limiter:
             self._accidents.clear()
             self._acted_at = self._pressed_at = now
             self._pause(asked_s, now)
-            self.places.cut(now, self._recent.count(True) / RECENT_ANSWERS)
+            n_ok = self._recent.count(True)
+            self.places.cut(now, n_ok / (n_ok + self.n_429 - self._n_before))
+            self._n_before = self.n_429
             self._recent.clear()  # what follows is judged by itself
             self._note("429", wait_s=round(max(0.0, self._paused_until - now), 3))
 
