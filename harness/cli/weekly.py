@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from harness.cli.options import note, points_option, print_json, production_opti
 from harness.environment import RUNS_DIR
 
 if TYPE_CHECKING:
+    from harness.errors import HarnessError
+    from harness.gating.findings.memory import Entry
     from harness.report.weekly.collect import WeeklySource
     from harness.report.weekly.commands import Asked
 
@@ -168,12 +172,11 @@ def command(
 @click.option(
     "--finding",
     "keys",
-    required=True,
     multiple=True,
     metavar="KEY",
-    help="Key in the ledger, such as hate.recall or hate.recall@language=ar; repeatable.",
+    help="Key such as hate.recall or hate.recall@language=ar; repeatable. Without one, those open are listed.",
 )
-@click.option("--reason", required=True, metavar="TEXT", help="Why it may stay as it is.")
+@click.option("--reason", default="", metavar="TEXT", help="Why it may stay as it is; must be given.")
 @click.option("--by", metavar="NAME", help="Who answers for it; default: the user of this machine.")
 @click.option("--owner", metavar="NAME", help="Who owns it from now on.")
 @click.option("--candidate", metavar="ID", help="Whose finding it is; default: the eval's baseline.")
@@ -200,41 +203,56 @@ def acknowledge(
 ) -> None:
     """Answer for an open finding, so that the weekly report stops asking.
 
-    It stays in the ledger with its reason until the figure recovers.
+    It stays in the ledger with its reason until the figure recovers. The weekly report prints this command for each.
 
     \b
     Examples:
+      harness weekly ack --eval community
       harness weekly ack --eval community --finding hate.recall --reason "accepted until the new prompt"
     """
     import getpass
 
-    from harness.errors import HarnessError
     from harness.gating.findings.memory import Acknowledgement
     from harness.report.weekly.acknowledged import write_acknowledged
     from harness.report.weekly.collect import collect
     from harness.report.weekly.ledger import ledger_of
 
-    if not reason.strip():
-        raise click.BadParameter("found an empty text; say why it may stay as it is", param_hint="--reason")
     name = eval_name_of(eval_name)
     source = _with_production(
         collect(runs_dir, name, week=week, candidate=candidate, begun=_weeks_now()[1]), production_path
     )
+    source = dataclasses.replace(source, asked=_asked(context))
     entries = {one.key: one for one in ledger_of(source) if one.closed is None}
     wanted = [one.replace("＠", "@") for one in keys]  # as the chat message shows it, where a plain one is a mention
-    for key in wanted:
-        if key not in entries:
-            raise HarnessError(
-                f"no open finding '{key}' of {source.candidate} in {source.week}",
-                allowed=", ".join(entries) or "none is open",
-                next_step=f"read the ledger: {_asked(context).command('weekly', '--eval', name)}",
-            )
+    if not wanted or not entries.keys() >= set(wanted):
+        raise _not_open(source, entries, wanted)
+    if not any(one.isalnum() for one in reason):
+        raise click.BadParameter(f"found '{reason}'; say why it may stay as it is", param_hint="--reason")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for key in dict.fromkeys(wanted):
         since = entries[key].answered_since
         done = Acknowledgement(key, since, reason.strip(), by or getpass.getuser(), now, owner)
         path = write_acknowledged(runs_dir, name, source.candidate, done)
         click.echo(f"{key} since {since}: acknowledged by {done.by}. Written to {path}.")
+
+
+def _not_open(source: WeeklySource, entries: Mapping[str, Entry], wanted: Sequence[str]) -> HarnessError:
+    """What is open, where no key or an unknown one was given; keys stand as a shell takes them, in full."""
+    from harness.errors import HarnessError
+    from harness.files.text import suggestion
+    from harness.gating.findings.memory import not_restated
+    from harness.report.weekly import commands
+
+    where = f"of {source.candidate} in {source.week}"
+    unknown = next((one for one in wanted if one not in entries), None)
+    wide = not_restated(tuple(entries.values()))
+    still = sorted((one for one in entries.values() if one.is_open), key=lambda one: one not in wide)
+    once = f"answer for one: {commands.answer(source, still[:1])}" if still else "nothing is to be answered for"
+    return HarnessError(
+        f"--finding names none of the findings {where}" if unknown is None else f"no open finding '{unknown}' {where}",
+        allowed=", ".join(shlex.quote(one.key) for one in still or entries.values()) or "none is open",
+        next_step=once if unknown is None else suggestion(unknown, entries, once),
+    )
 
 
 def _weeks_now() -> tuple[str, str]:

@@ -33,7 +33,7 @@ def screen(monkeypatch, width, *words):
     assert done.exit_code in (0, 3, 4), done.output
     if width is not None:
         wide = [line for line in done.stdout.splitlines() if cell_len(line) > width and not SIGNATURE.search(line)]
-        assert not wide
+        assert not [line for line in wide if not line.startswith("    harness ")]  # a command is copied whole
     return done.stdout
 
 

@@ -1,14 +1,15 @@
 """What is asked of whom: each figure once, the most urgent function first, with commands that run."""
 
-import re
 import shlex
 
 import pytest
 from click.testing import CliRunner
 from stories import Story, caught, everywhere, half, nowhere, tell_week
 
+from harness.cli import main
 from harness.cli.weekly import command as weekly_command
 from harness.report.weekly.page import WeeklyPage
+from harness.report.weekly.terminal import terminal_lines
 
 GOLD = half(200, 200)
 TARGET = {"hate": {"owner": "policy-hate", "target": {"recall": 0.8, "precision": 0.7}}}
@@ -40,7 +41,7 @@ def test_a_fall_that_has_not_recovered_says_that_it_is_below_its_target(tmp_path
     for week, n in ((42, 190), (43, 190), (44, 130), (45, 130)):
         story.run({"main": {"hate": caught(GOLD, n)}}, week=f"2026-W{week}")
     (one,) = story.weekly().asks
-    assert one.text.startswith("Recall of Hate has not recovered since 2026-W44: repair it, or answer for it (")
+    assert one.text.startswith("Recall of Hate has not recovered since 2026-W44: repair it, or answer for it.")
     assert one.text.endswith("Recall is 65.0% now, with 95% confidence at most 70.6%: below its target of 80%.")
 
 
@@ -50,12 +51,50 @@ def test_what_answers_for_a_fall_is_a_command_that_runs(tmp_path):
     for week, n, n_wrong in ((43, 190, 4), (44, 190, 4), (45, 100, 80), (46, 100, 80)):
         story.run({"main": {"hate": caught(GOLD, n, n_wrong)}}, week=f"2026-W{week}")
     (one,) = [ask for ask in story.weekly().asks if "have not recovered" in ask.text]
-    said = re.search(r"\(harness weekly (ack .*) TEXT\)", one.text)
-    options = [*shlex.split(said[1]), "until the new prompt", "--by", "ana", "--runs-dir", str(story.runs)]
+    options = [*shlex.split(one.answer.replace('"..."', "'until the new prompt'"))[2:], "--by", "ana"]
+    options += ["--runs-dir", str(story.runs)]
     assert options.count("--finding") == 2
     done = CliRunner().invoke(weekly_command, options)
     assert done.exit_code == 0, done.output
     assert not [ask for ask in story.weekly().asks if "not recovered" in ask.text]
+
+
+def test_a_fall_of_this_week_names_the_command_that_answers_for_it(tmp_path):
+    """Only falls of the weeks before did; the key of others had to be looked up in the JSON."""
+    story = Story(tmp_path, {"hate": GOLD})
+    for week, n in ((43, 190), (44, 190), (45, 100)):
+        story.run({"main": {"hate": caught(GOLD, n)}}, week=f"2026-W{week}")
+    found = tell_week(story, "2026-W45", "ecall of Hate fell")
+    told = {name: said for name, said in found.items() if name in ("html", "terminal", "xlsx", "md")}
+    everywhere(told, "harness weekly ack --eval story", "--finding hate.recall --reason")
+
+
+def test_what_no_ask_of_the_terminal_answers_for_stands_below_the_asks(tmp_path):
+    gold = dict.fromkeys([f"c{index}" for index in range(8)], GOLD)
+    story = Story(tmp_path, gold)
+    for week, n in ((43, 190), (44, 190), (45, 100)):
+        story.run({"main": {name: caught(GOLD, n) for name in gold}}, week=f"2026-W{week}")
+    said = "\n".join(terminal_lines(story.weekly()))
+    for name in gold:
+        assert said.count(f"--finding {name}.recall ") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ([], "names none of the findings of main in 2026-W45"),
+        (["--finding", "hate.recal"], "did you mean 'hate.recall'?"),
+        (["--finding", "hate.recall", "--reason", "..."], "found '...'"),
+    ],
+)
+def test_an_answer_without_a_key_that_is_open_names_those_that_are(tmp_path, more, found):
+    story = Story(tmp_path, {"hate": GOLD})
+    for week, n in ((43, 190), (44, 190), (45, 100)):
+        story.run({"main": {"hate": caught(GOLD, n)}}, week=f"2026-W{week}")
+    done = CliRunner().invoke(main, ["weekly", "ack", "--eval", "story", "--runs-dir", str(story.runs), *more])
+    assert done.exit_code != 0
+    assert found in done.output
+    assert "hate.recall" in done.output or "..." in more
 
 
 def test_who_answered_for_a_fall_has_not_answered_for_a_further_one(tmp_path):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import shlex
 
 import openpyxl
@@ -55,9 +54,9 @@ def test_every_command_of_a_report_over_other_runs_runs_as_it_stands(story, tmp_
     sheet = openpyxl.load_workbook(out / "weekly.xlsx")["Ask items"]
     first = [cell.value for cell in sheet[sheet.max_row]][-1]
     run(*shlex.split(first)[1:])
-    (ask,) = [one["text"] for one in data["asks"] if "not recovered" in one["text"]]
-    said = re.search(r"\(harness (weekly ack .*) --reason TEXT\)", ask)
-    run(*shlex.split(said[1]), "--reason", "until the new prompt", "--by", "ana")
+    (answer,) = [one["answer"] for one in data["asks"] if "not recovered" in one["text"]]
+    said = answer.removeprefix("harness ").removesuffix('"..."')
+    run(*shlex.split(said), "until the new prompt", "--by", "ana")
     assert "not recovered" not in run(*asked)
 
 

@@ -468,7 +468,7 @@ def test_more_failures_stay_in_the_ledger_until_they_are_mended(tmp_path):
     nowhere(found, "STEADY", "BETTER")
     (asked,) = [one for one in story.weekly("2026-W45").asks if "has not recovered" in one.text]
     assert (asked.owner, asked.function) == ("engineering", "engineering")
-    assert "--finding all.failure_rate" in asked.text
+    assert "--finding all.failure_rate" in asked.answer
     repaired = story.weekly("2026-W46")
     assert [(one.key, one.since, one.closed) for one in repaired.ledger] == [
         ("all.failure_rate", "2026-W44", "2026-W46")

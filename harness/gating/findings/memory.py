@@ -152,6 +152,11 @@ class Entry:
     is_given_up: bool = False
 
     @property
+    def figure(self) -> Figure:
+        """What is followed."""
+        return self.category, self.metric, self.slice
+
+    @property
     def answered_since(self) -> str:
         """The week that an answer for it names: who answered before it fell further has not answered for that."""
         return self.fell_again or self.since

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.gating.findings import Finding
-from harness.gating.findings.memory import Entry
+from harness.gating.findings.memory import Entry, Figure
 from harness.report.weekly.data import CandidateRow, CategoryRow, GoldenHealth, Movement
 from harness.report.weekly.operations import Operations
 from harness.runs import RunMeta
@@ -28,19 +28,19 @@ class AskSource:
     """What asks are made of.
 
     Attributes:
-        ack: The command that answers for an open finding, up to its key.
+        command: The command that answers for open findings.
         names: Category id -> name.
         findings: All findings of the week; those of slices become asks here.
         still_open: Falls of the weeks before that nobody repaired or answers for.
+        open: The same, with those of this week.
         errors: Category, metric, slice -> items behind its errors now.
         newly: Category, metric, slice -> items newly wrong.
         contradicted: Items with a label that every candidate contradicts.
         list_runs: The command that says what is wrong with them.
-        ack_production: What names the series of production figures to that command.
     """
 
     week: str
-    ack: str
+    command: Callable[[Sequence[Entry]], str]
     rows: Sequence[CategoryRow]
     names: Mapping[str, str]
     movements: Sequence[Movement]
@@ -55,9 +55,9 @@ class AskSource:
     errors: Callable[[str | None, str, tuple[str, str] | None], tuple[str, ...]]
     newly: Callable[[str, str, tuple[str, str] | None], tuple[str, ...]]
     contradicted: Callable[[], tuple[str, ...]]
-    ack_production: str = " --production FILE"
     n_damaged: int = 0
     list_runs: str = "harness runs list"
+    open: Sequence[Entry] = ()
 
     @cached_property
     def by_id(self) -> dict[str, CategoryRow]:
@@ -68,6 +68,15 @@ class AskSource:
         """Who answers for a category."""
         row = self.by_id.get(category or "")
         return NO_OWNER if row is None or not row.owner else row.owner
+
+    @cached_property
+    def _of_figure(self) -> dict[Figure, Entry]:
+        return {one.figure: one for one in self.open}
+
+    def answer(self, *figures: Figure) -> str:
+        """The command that answers for those of the figures that are open; empty where none is."""
+        found = [self._of_figure[one] for one in figures if one in self._of_figure]
+        return self.command(found) if found else ""
 
     def severity(self, category: str | None) -> int:
         """0 for a critical category to 3; 2 where the policy names none."""

@@ -80,11 +80,12 @@ def _silent(source: AskSource) -> Iterable[Ask]:
             if not lost:
                 continue
             category = lost[0].category if len(lost) == 1 else None
+            answer = source.answer(*((one.category, LOST, None) for one in lost))
             text = f"{capital(lost_sentence(lost))} {todo}"
             if by == "candidate":
-                yield Ask(SILENT, ENGINEERING, text, category, "engineering")
+                yield Ask(SILENT, ENGINEERING, text, category, "engineering", answer=answer)
             else:
-                yield Ask(SILENT, lost[0].owner or GOLDEN_OWNER, text, category)
+                yield Ask(SILENT, lost[0].owner or GOLDEN_OWNER, text, category, answer=answer)
 
 
 def _failures(source: AskSource) -> Iterable[Ask]:
@@ -103,7 +104,8 @@ def _failures(source: AskSource) -> Iterable[Ask]:
                 f"({numbers.share_with_interval(rate, 2)} of calls): look at the raw answers."
             )
             rank = SILENT if rate.value > MOSTLY else MOVED + source.severity(None) if has_risen else 20
-            yield Ask(rank, ENGINEERING, text, function="engineering")
+            answer = source.answer((None, FAILURES, None)) if one.is_reported else ""
+            yield Ask(rank, ENGINEERING, text, function="engineering", answer=answer)
 
 
 def _grown(source: AskSource) -> Iterable[Ask]:

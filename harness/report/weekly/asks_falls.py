@@ -6,7 +6,6 @@ on which items it is to be worked off, and what is to be done.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.core.operating_metrics import operating_metric
@@ -74,14 +73,13 @@ def _moved(source: AskSource) -> Iterable[Ask]:
             text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {points_text(one.difference)}: "
             text += f"{_own_change(source)}.{start}"
         if earlier is not None:
-            answer = _answer(source, [earlier])
-            text += f" It fell in {earlier.since} already and has not recovered: repair it, or {answer}."
+            text += f" It fell in {earlier.since} already and has not recovered: repair it, or answer for it."
         text += _below(row, one.metric)
         if earlier is not None or _is_missed(row, one.metric):
             items = tuple(dict.fromkeys((*items, *source.errors(one.category, one.metric, None))))
         since = None if earlier is None else earlier.since
-        rank = MOVED + source.severity(one.category)
-        yield Ask(rank, source.owner(one.category), text, one.category, since=since, items=items)
+        rank, answer = MOVED + source.severity(one.category), source.answer((one.category, one.metric, None))
+        yield Ask(rank, source.owner(one.category), text, one.category, since=since, items=items, answer=answer)
 
 
 def _own_change(source: AskSource) -> str:
@@ -107,9 +105,8 @@ def _swapped(source: AskSource) -> Iterable[Ask]:
             text = f"{finding_sentence(one)} Decide whether to go back to {one.evidence.names[1]}."
             text += _below(source.by_id.get(one.category), str(one.metric))
             items = source.errors(one.category, str(one.metric), None)
-            yield Ask(
-                MOVED + source.severity(one.category), source.owner(one.category), text, one.category, items=items
-            )
+            rank, answer = MOVED + source.severity(one.category), source.answer((one.category, str(one.metric), None))
+            yield Ask(rank, source.owner(one.category), text, one.category, items=items, answer=answer)
 
 
 def _in_slices(source: AskSource) -> Iterable[Ask]:
@@ -127,8 +124,8 @@ def _in_slices(source: AskSource) -> Iterable[Ask]:
             items, start = source.newly(one.category, metric, one.slice), " Find out why there."
             start += f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
         text = f"{finding_sentence(one)}{start}"
-        rank = MOVED + source.severity(one.category)
-        yield Ask(rank, source.owner(one.category), text, one.category, items=items)
+        rank, answer = MOVED + source.severity(one.category), source.answer((one.category, one.metric, one.slice))
+        yield Ask(rank, source.owner(one.category), text, one.category, items=items, answer=answer)
 
 
 def _at_points(source: AskSource) -> Iterable[Ask]:
@@ -140,7 +137,8 @@ def _at_points(source: AskSource) -> Iterable[Ask]:
             continue
         what = capital(_own_change(source))
         text = f"{finding_sentence(one)} {what}, or choose the threshold anew (harness thresholds)."
-        yield Ask(MOVED + source.severity(one.category), source.owner(one.category), text, one.category)
+        rank, answer = MOVED + source.severity(one.category), source.answer((one.category, str(one.metric), None))
+        yield Ask(rank, source.owner(one.category), text, one.category, answer=answer)
 
 
 def _in_production(source: AskSource) -> Iterable[Ask]:
@@ -150,7 +148,8 @@ def _in_production(source: AskSource) -> Iterable[Ask]:
             owner = OPERATIONS if one.category is None else source.owner(one.category)
             words, where = PRODUCTION_FIGURES[str(one.metric)].words, one.name or "all categories"
             text = f"In production the {words} of {where} rose: {_look(str(one.metric))}."
-            yield Ask(MOVED + source.severity(one.category), owner, text, one.category)
+            rank, answer = MOVED + source.severity(one.category), source.answer((one.category, str(one.metric), None))
+            yield Ask(rank, owner, text, one.category, answer=answer)
 
 
 def _look(figure: str) -> str:
@@ -180,39 +179,29 @@ def _not_recovered(source: AskSource, entries: Sequence[Entry]) -> Ask:
     elif one.metric == FAILURES:
         todo = "look at the raw answers"
     text = f"{figures} {'has' if is_one else 'have'} not recovered since {one.since}: {todo}, or "
-    text += f"{_answer(source, entries)}."
+    text += f"answer for {'it' if is_one else 'them'}."
+    answer = source.answer(*(one.figure for one in entries))
     if one.metric == LOST and not one.now.n:  # the set dropped it, not the candidate
         text = f"The golden set holds no violating item of {source.names.get(one.category or '', one.category or '')} "
-        text += f"since {one.since}: add items, or {_answer(source, entries)}."
-        return Ask(SILENT, one.answers or GOLDEN_OWNER, text, one.category, since=one.since)
+        text += f"since {one.since}: add items, or answer for it."
+        return Ask(SILENT, one.answers or GOLDEN_OWNER, text, one.category, since=one.since, answer=answer)
     if one.metric in (FAILURES, LOST):
         rank = SILENT if one.metric == LOST else OPEN_SINCE + source.severity(one.category)
-        return Ask(rank, ENGINEERING, text, one.category, "engineering", one.since)
+        return Ask(rank, ENGINEERING, text, one.category, "engineering", one.since, answer=answer)
     rank = OPEN_SINCE + source.severity(one.category)
     if one.is_of_production:
-        return Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since)
+        return Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since, answer=answer)
     row = source.by_id.get(one.category or "")
     text += "".join(_below(row, each.metric, METRIC_NAMES.get(each.metric, "")) for each in entries if not each.slice)
     behind = [each for each in entries if operating_metric(each.metric) is None]
     every = [item for each in behind for item in source.errors(each.category, each.metric, each.slice)]
     items = tuple(dict.fromkeys(every))
-    return Ask(rank, source.owner(one.category), text, one.category, since=one.since, items=items)
+    return Ask(rank, source.owner(one.category), text, one.category, since=one.since, items=items, answer=answer)
 
 
 def _others(entries: Sequence[Entry]) -> list[str]:
     """Further figures of the place that the first one names."""
     return [f"its {metric_words(one.metric)}" for one in entries]
-
-
-def _answer(source: AskSource, entries: Sequence[Entry]) -> str:
-    """How to answer for falls, as a command that runs: every key is named."""
-    keys = " ".join(f"--finding {_quoted(one.key)}" for one in entries)
-    keys += source.ack_production if entries[0].is_of_production else ""
-    return f"answer for {'it' if len(entries) == 1 else 'them'} ({source.ack} {keys} --reason TEXT)"
-
-
-def _quoted(key: str) -> str:
-    return key if key.replace(".", "").replace("_", "").isalnum() else shlex.quote(key)
 
 
 def _missed(source: AskSource) -> Iterable[Ask]:

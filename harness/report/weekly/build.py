@@ -154,6 +154,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         signature=signature_of(run, candidate),
         reproduce=commands.again(source),
         ack=commands.ack(source),
+        answers={one.key: commands.answer(source, [one]) for one in judged.told if one.is_open},
         show=commands.show_item(source),
     )
 
@@ -209,7 +210,7 @@ def _asks(
     return build_asks(
         AskSource(
             source.week,
-            commands.ack(source),
+            lambda entries: commands.answer(source, entries),
             judged.rows,
             judged.names,
             judged.movements,
@@ -224,9 +225,9 @@ def _asks(
             items.errors,
             items.newly,
             lambda: against_all,
-            source.asked.ack_production,
             len(source.damaged),
             source.asked.command("runs", "list"),
+            [one for one in judged.entries if one.is_open],
         )
     )
 

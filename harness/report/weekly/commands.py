@@ -14,6 +14,7 @@ from harness.errors import without_password
 from harness.measure.points import point_metrics
 
 if TYPE_CHECKING:
+    from harness.gating.findings.memory import Entry
     from harness.report.weekly.collect import WeeklySource
 
 ITEM = "ITEM"
@@ -67,6 +68,13 @@ def ack(source: WeeklySource) -> str:
     if source.asked.week is not None:
         options.append(("--week", source.asked.week))
     return source.asked.command("weekly", "ack", more=options)
+
+
+def answer(source: WeeklySource, entries: Sequence[Entry]) -> str:
+    """Answers for these findings: every key is named, and nothing is left to be filled in but the reason."""
+    keys = "".join(f" --finding {shlex.quote(one.key)}" for one in entries)
+    production = source.asked.ack_production if any(one.is_of_production for one in entries) else ""
+    return f'{ack(source)}{keys}{production} --reason "..."'
 
 
 def _of(source: WeeklySource) -> list[tuple[str, str]]:

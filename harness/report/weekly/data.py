@@ -286,6 +286,7 @@ class Ask:
         due: ISO date.
         is_overdue: Whether that has passed when the report of the week is read.
         items: The very items, the newest first where that is known.
+        answer: The command that answers for it instead; empty where nobody can.
     """
 
     rank: int
@@ -297,6 +298,7 @@ class Ask:
     due: str = ""
     is_overdue: bool = False
     items: tuple[str, ...] = ()
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +368,8 @@ class WeeklyData:
     reproduce: str
     ack: str
     """The command that answers for a finding, up to its key."""
+    answers: Mapping[str, str]
+    """Key of each open finding that no wider one tells -> the command that answers for it."""
     show: str
     """The command that shows an item whole, up to its id."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.words import plural
-from harness.report.weekly.data import WeeklyData
+from harness.report.weekly.data import Ask, WeeklyData
 from harness.report.weekly.findings import n_also_open
 
 LIMIT = 1_500
@@ -62,13 +62,18 @@ def _asks(data: WeeklyData, room: int) -> list[str]:
         return []
     lines = [
         f"- {'overdue since' if one.is_overdue else 'by'} {chat_text(one.due)}, {chat_text(one.owner)}: "
-        f"{chat_text(one.text)}"
+        f"{chat_text(one.text)}{_answer(one)}"
         for one in data.asks[:MOST_ASKS]
     ]
     while len(lines) > 1 and _size(lines) + MORE > room:
         lines.pop()
     n_more = len(data.asks) - len(lines)
     return ["", "**Asks**", *lines, *([f"- {plural(n_more, 'more ask')} in the report"] if n_more else [])]
+
+
+def _answer(one: Ask) -> str:
+    """The command that answers for it, whole or not at all."""
+    return f" (To answer for it: {chat_text(one.answer)})" if 0 < len(one.answer) <= MAX_LINE else ""
 
 
 def _in_short(data: WeeklyData) -> list[str]:

@@ -41,6 +41,7 @@ def _asks(data: WeeklyData) -> Sheet:
             "count",
             8,
         ),
+        field("Answer for it instead with", lambda one: one[1].answer, width=60),
     )
     return table("Asks", enumerate(data.asks, 1), columns, marks=(("overdue", "bad"),))
 

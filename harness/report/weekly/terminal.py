@@ -5,11 +5,15 @@ Decides how much a terminal shows; the files hold the rest.
 
 from __future__ import annotations
 
+import shlex
+
 from harness.report.parts.masking import printable
 from harness.report.parts.words import plural
 from harness.report.weekly.data import WeeklyData
 
 MOST_ASKS = 5
+MOST_ANSWERS = 8
+"""Open findings that are told by no ask of the terminal, each with the command that answers for it."""
 
 
 def terminal_lines(data: WeeklyData) -> list[str]:
@@ -25,6 +29,20 @@ def terminal_lines(data: WeeklyData) -> list[str]:
         for one in data.asks[:MOST_ASKS]:
             overdue = " (overdue)" if one.is_overdue else ""
             lines.append(f"  {one.due}{overdue} {one.owner}: {one.text}")
+            lines += [f"    to answer for it: {one.answer}"] if one.answer else []
         if len(data.asks) > MOST_ASKS:
             lines.append(f"  and {plural(len(data.asks) - MOST_ASKS, 'more ask')} in the report")
+    lines += _other_answers(data)
     return [printable(line) for line in lines]
+
+
+def _other_answers(data: WeeklyData) -> list[str]:
+    """The commands that answer for what is open beyond the asks that stand on the terminal."""
+    shown = " ".join(one.answer for one in data.asks[:MOST_ASKS]).split(" --")
+    rest = [command for key, command in data.answers.items() if f"finding {shlex.quote(key)}" not in shown]
+    if not rest:
+        return []
+    lines = ["To answer for what else is open:", *(f"  {command}" for command in rest[:MOST_ANSWERS])]
+    if len(rest) > MOST_ANSWERS:
+        lines.append(f"  and {plural(len(rest) - MOST_ANSWERS, 'more')}, which {data.ack} lists")
+    return lines
