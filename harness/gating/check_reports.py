@@ -65,7 +65,7 @@ def _levels(
     if spec.metric == "failure_rate":
         is_missing = missing.any(axis=2)
         chosen = slice(None) if spec.category == ALL_ITEMS else [pairs.categories.index(spec.category)]
-        failed = (np.any(one.has_failed[kept, :k][:, :, chosen], axis=2) for one in both)
+        failed = (np.any(one.fails[kept, :k][:, :, chosen], axis=2) for one in both)
         a, b = (share_of_items(np.asarray(flags, dtype=np.bool_), np.asarray(is_missing), groups) for flags in failed)
         return a, b
     column = pairs.categories.index(spec.category)

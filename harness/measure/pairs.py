@@ -17,8 +17,10 @@ from harness.core.gate_arrays import GateArrays
 from harness.measure.decisions import FAILURE_READINGS, Decisions, decisions, is_sample, outcome_code, read_failures
 from harness.measure.weighted import weights_of
 from harness.records import MISSING
-from harness.records.answers import NOT_ASKED, WITHHELD
+from harness.records.answers import FALLBACK_OUTCOMES, NOT_ASKED, WITHHELD
 from harness.runs import Run, StoredCandidate
+
+_FALLBACK_CODES = [outcome_code(one) for one in FALLBACK_OUTCOMES]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +35,7 @@ class System:
         is_unseen: Labels outside the sample that the candidate's decisions are by declaration, bool (n_items,
             n_categories); they are no missing pairs, and count on neither side.
         is_sent: Labels whose decision is left to a person, bool (n_items, n_categories); they count on neither side.
+        is_lost: Failed rows of a candidate that decides on no category at all, bool (n_items, n_repeats).
     """
 
     declared: NDArray[np.int8]
@@ -41,11 +44,17 @@ class System:
     is_withheld: NDArray[np.bool_]
     is_unseen: NDArray[np.bool_]
     is_sent: NDArray[np.bool_]
+    is_lost: NDArray[np.bool_]
 
     @property
     def decides(self) -> NDArray[np.bool_]:
         """Per category, whether the candidate decides on it at all."""
         return np.asarray((self.declared != MISSING).any(axis=(0, 1)))
+
+    @property
+    def fails(self) -> NDArray[np.bool_]:
+        """Where no decision is its own, also of a candidate that never had one."""
+        return np.asarray(self.has_failed | self.is_lost[:, :, None])
 
     @property
     def error_rate(self) -> float:
@@ -116,8 +125,8 @@ class Pairs:
             y_true=np.repeat(self.y_true[kept], k, axis=0),
             a=self._flat(self.baseline.declared),
             b=self._flat(self.candidate.declared),
-            failed_a=self._flat(self.baseline.has_failed),
-            failed_b=self._flat(self.candidate.has_failed),
+            failed_a=self._flat(self.baseline.fails),
+            failed_b=self._flat(self.candidate.fails),
             clusters=self._clusters(),
             weights=None if self.weights is None else np.repeat(self.weights[kept], k),
         )
@@ -207,6 +216,7 @@ def read_system(
         is_withheld=(outcomes == outcome_code(WITHHELD)).any(axis=1)[chosen],
         is_unseen=_unseen(one, read.y_pred, outcomes)[chosen],
         is_sent=_sent(read)[chosen],
+        is_lost=(np.isin(outcomes, _FALLBACK_CODES) & ~read.is_covered.any())[chosen],
     )
 
 
@@ -273,4 +283,4 @@ def _reordered(system: System, order: list[int]) -> System:
     declared[:, :, ~known], has_failed[:, :, ~known] = MISSING, False
     is_unseen, is_sent = system.is_unseen[:, order], system.is_sent[:, order]
     is_unseen[:, ~known] = is_sent[:, ~known] = False
-    return System(declared, has_failed, system.is_error, system.is_withheld, is_unseen, is_sent)
+    return System(declared, has_failed, system.is_error, system.is_withheld, is_unseen, is_sent, system.is_lost)

@@ -46,7 +46,9 @@ CATEGORY_METRICS = metrics_on("score")
 SENSITIVITY_METRICS = ("precision", "recall", "f1")
 RECALL_AT = "recall_at_precision_0.90"
 SLICE_METRICS = (*CATEGORY_METRICS, "agreement")
-NOT_COVERED = "not covered"
+NOT_COVERED, NO_ANSWER = "not covered", "no usable answer"
+"""Why a category has no figure: the candidate does not decide on it; of all its answers none says on what it does."""
+UNDECIDED = frozenset({NOT_COVERED, NO_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +213,14 @@ def category_scores(run: Run, candidate: str) -> Mapping[str, CategoryScore]:
     return _categories(run, candidate, replace(decisions(run, candidate), weights=None))
 
 
+def _failed(rows: CandidateRows) -> NDArray[np.bool_]:
+    return np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
+
+
 def _failure_rate(rows: CandidateRows) -> MetricResult:
     """Share of answered rows without a usable decision; repeats are averaged within the item."""
     n_repeats = rows.outcomes.shape[1]
-    failed = np.isin(rows.outcomes, [outcome_code(one) for one in FALLBACK_OUTCOMES])
+    failed = _failed(rows)
     answered = np.isin(rows.outcomes, [outcome_code(one) for one in ANSWERED_OUTCOMES])
     n_excluded = int(np.isin(rows.outcomes, [outcome_code("error"), outcome_code(NOT_ASKED)]).sum())
     if n_repeats == 1:
@@ -230,14 +236,15 @@ def _categories(run: Run, candidate: str, read: Decisions) -> dict[str, Category
     others: dict[FailureReading, Decisions] = {}
     if read.n_fallback:
         others = {reading: read.under(reading) for reading in FAILURE_READINGS}
-    return {name: _category(run, name, column, read, others) for column, name in enumerate(run.categories)}
+    return {name: _category(run, candidate, name, column, read, others) for column, name in enumerate(run.categories)}
 
 
 def _category(
-    run: Run, name: str, column: int, read: Decisions, others: Mapping[FailureReading, Decisions]
+    run: Run, candidate: str, name: str, column: int, read: Decisions, others: Mapping[FailureReading, Decisions]
 ) -> CategoryScore:
     if not read.is_covered[column]:
-        undefined = MetricResult.undefined(NOT_COVERED, n_excluded=len(run.item_ids))
+        has_answer = read.is_covered.any() or not _failed(run.candidate(candidate)).any()
+        undefined = MetricResult.undefined(NOT_COVERED if has_answer else NO_ANSWER, n_excluded=len(run.item_ids))
         return CategoryScore(0, 0, 0, 0, dict.fromkeys(CATEGORY_METRICS, undefined), {})
     score = _count(read, column, CATEGORY_METRICS, run.clusters)
     metrics = {**score.metrics, **_ranking(read, column, run.clusters)}

@@ -8,7 +8,7 @@ from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.stored import evidence_alone
-from harness.measure.score import NOT_COVERED, CandidateScore, CategoryScore, RunScore
+from harness.measure.score import UNDECIDED, CandidateScore, CategoryScore, RunScore
 from harness.measure.slices import SMALL_CELL
 from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
 from harness.report.cascades import people_table, stage_table
@@ -145,7 +145,7 @@ def cost_line(candidate: CandidateScore) -> str:
 
 def _category_table(name: str, candidate: CandidateScore, names: Mapping[str, str]) -> Table:
     rows = [_row(category, score) for category, score in candidate.categories.items()]
-    n_covered = sum(score.metrics["recall"].reason != NOT_COVERED for score in candidate.categories.values())
+    n_covered = sum(score.metrics["recall"].reason not in UNDECIDED for score in candidate.categories.values())
     scope = "" if n_covered == len(candidate.categories) else f" of {n_covered} covered"
     rows.append(_row(f"any violation{scope}", candidate.any_violation))
     for label, averages in (("macro average", candidate.macro), ("micro average", candidate.micro)):

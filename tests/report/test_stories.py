@@ -146,10 +146,10 @@ def test_one_category_is_never_called_categories(tmp_path):
     [
         (
             ("unparsed",) * 300,
-            "Most answers of v2 cannot be used: 300 of 500 answers (60%) failed, most of them unparsed",
+            "Most answers of v2 cannot be used: 300 of 500 answers (60%) failed, all of them unparsed",
         ),
         (("unparsed", "refused", "blocked") * 100, "(60%) failed, unparsed, refused and blocked"),
-        (("refused",) * 500, "Nothing usable came from v2: 11 of 11 answers (100%) failed, most of them refused"),
+        (("refused",) * 500, "Nothing usable came from v2: 11 of 11 answers (100%) failed, all of them refused"),
     ],
     ids=["most", "none of them most", "all"],
 )
@@ -169,7 +169,7 @@ def test_an_answer_that_is_never_readable_comes_before_everything(tmp_path, chec
     story = Story(tmp_path, {"hate": gold}, checks=checks)
     run = story.run(v1_v2({"hate": gold}, {"hate": gold}), outcomes={"v2": ["ok"] * 5 + ["unparsed"] * 495})
     found = surfaces(run)
-    everywhere(found, "ost answers of v2 cannot be used: 495 of 500 answers (99%) failed, most of them unparsed")
+    everywhere(found, "ost answers of v2 cannot be used: 495 of 500 answers (99%) failed, all of them unparsed")
     nowhere(found, CALM, "BETTER")
     if checks:
         comment = found["comment v2"]

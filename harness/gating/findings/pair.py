@@ -207,7 +207,7 @@ def _invalid(evidence: PairEvidence) -> Iterator[Finding]:
     n_unusable = n_asked - asked.get("ok", 0)
     if is_mostly_unusable(evidence.outcomes):
         named = failed[:1] if asked[failed[0]] > MOSTLY * n_unusable else failed
-        counted = Evidence(n=n_unusable, n_of=n_asked, names=tuple(named))
+        counted = Evidence(n=n_unusable, n_of=n_asked, more=n_unusable - asked[failed[0]], names=tuple(named))
         yield evidence.finding("invalid", "unusable", metric="failure_rate", evidence=counted)
     elif not evidence.decides:
         yield evidence.finding("invalid", "undecided", evidence=Evidence(n=0, n_of=n_asked))

@@ -73,7 +73,7 @@ class Evidence:
         n_of: Out of so many.
         target: The target or limit that is missed or open.
         bound: The one-sided 95% bound that decides about it.
-        more: Further items that would settle it; None when unknown.
+        more: Further items that would settle it, None when unknown; of unusable answers, those of rarer outcomes.
         then: Value in the week in which an open finding began.
         names: What fills the sentence: ids of items, categories, a status.
         slid_since: Last week before a slide began; None for what moved in one week.

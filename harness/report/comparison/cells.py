@@ -15,6 +15,7 @@ from markupsafe import Markup
 from harness.core.metric_table import METRIC_MEANINGS
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
+from harness.measure.score import UNDECIDED
 from harness.report.comparison import items, svg
 from harness.report.comparison.data import (
     ERROR_KINDS,
@@ -80,6 +81,8 @@ _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans
 
 class Page:
     """What the template reads: the data, and its values as cells."""
+
+    undecided = UNDECIDED
 
     def __init__(
         self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None

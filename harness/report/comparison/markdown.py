@@ -336,10 +336,8 @@ def _workload(data: ReportData) -> str:
     ]
     columns = ("Candidate", "Flags a day", "of them wrong", "Missed a day", "Reviewer hours", "Precision in production")
     table = to_markdown(_table(f"A day in production, at {numbers.count(traffic)} items", columns, rows))
-    if not data.production.unknown:
-        return table
-    unknown = ", ".join(data.production.unknown)
-    return f"{table}\n\n{markdown_text(f'Not known, since the policy states no prevalence: {unknown}')}"
+    gaps = data.production.gaps
+    return f"{table}\n\n{markdown_text(gaps)}" if gaps else table
 
 
 def _amount(result: MetricResult, factor: float) -> str:

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from harness.core.results import MetricResult
 from harness.gating.findings.records import Answer
+from harness.measure.score import UNDECIDED
 from harness.report.comparison.data import Measure, Pair, ReportData
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
@@ -51,7 +52,12 @@ class MatrixRow:
 
 def decided_categories(data: ReportData) -> list[tuple[str, str]]:
     """Ids and names of the categories that some comparison is about; not all candidates need to decide the same."""
-    decided = {row.id for pair in data.pairs for row in pair.rows}
+    decided = {
+        row.id
+        for pair in data.pairs
+        for row in pair.rows
+        if any(one.candidate.reason not in UNDECIDED for one in row.measures.values())
+    }
     return [one for one in data.categories if one[0] in decided]
 
 

@@ -165,13 +165,15 @@ def production(source: ReportSource, items_per_day: float, review_seconds: float
     if not rows:
         return None
     known = {row.category for row in rows}
-    unknown = tuple(category_name(source, one) for one in source.categories if one not in known)
+    left = [one for one in source.categories if one not in known]
+    unknown = tuple(category_name(source, one) for one in left if source.policy.category(one).prevalence is None)
+    unmeasured = tuple(category_name(source, one) for one in left if source.policy.category(one).prevalence is not None)
     totals = tuple(
         total
         for arm in source.arms
         if (total := production_total([row for row in rows if row.candidate == arm.id])) is not None
     )
-    return Production(items_per_day, review_seconds, tuple(rows), totals, unknown)
+    return Production(items_per_day, review_seconds, tuple(rows), totals, unknown, unmeasured)
 
 
 def gold_quality(source: ReportSource) -> GoldQuality:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from harness.report.comparison.data import OutcomeRow, ReportData
 from harness.report.comparison.matrix import decided_categories
 from harness.report.parts import numbers
+from harness.report.parts.banner import is_empty
 from harness.report.parts.words import NOT_ASKED, enumerated, failed_counts, outcome_words, plural
 
 MOST_TILED = 3
@@ -18,10 +19,9 @@ def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
     """Name, value and remark of each."""
     golden = f"{data.golden_set.title}"
     tiles = [("Items", numbers.count(data.n_items), golden)]
-    tiles.append(
-        ("Categories", str(len(decided_categories(data))), f"policy {data.policy_name} v{data.policy_version}")
-    )
-    if data.baseline:
+    if decided := decided_categories(data):
+        tiles.append(("Categories", str(len(decided)), f"policy {data.policy_name} v{data.policy_version}"))
+    if data.baseline and decided:
         better = {pair.candidate: numbers.count(pair.n_fixed) for pair in data.pairs}
         worse = {pair.candidate: numbers.count(pair.n_broken) for pair in data.pairs}
         for title, found in (("Items now right", better), ("Items now wrong", worse)):
@@ -32,8 +32,7 @@ def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
     shown = list(data.candidates) if len(data.candidates) <= MOST_TILED else []
     for row in data.outcomes:
         if row.candidate in shown:
-            n_failed = sum(failed_counts(row.counts).values())
-            tiles.append((f"Failed calls, {row.candidate}", numbers.count(n_failed), _failures(row)))
+            tiles.append(_failed_tile(row))
             if n_not_asked := row.counts.get(NOT_ASKED, 0):
                 total = f"of {numbers.count(sum(row.counts.values()))}"
                 tiles.append((f"Not asked, {row.candidate}", numbers.count(n_not_asked), total))
@@ -43,6 +42,14 @@ def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
         if one.candidate in shown and one.cost_per_1000_usd is not None
     ]
     return tiles
+
+
+def _failed_tile(row: OutcomeRow) -> tuple[str, str, str]:
+    """Of a candidate without one usable answer, that this is so, and of how many."""
+    n_failed = numbers.count(sum(failed_counts(row.counts).values()))
+    if is_empty(row.counts) and not row.counts.get("error"):
+        return f"Unusable answers, {row.candidate}", f"{n_failed} of {n_failed}", _failures(row)
+    return f"Failed calls, {row.candidate}", n_failed, _failures(row)
 
 
 def _failures(row: OutcomeRow) -> str:

@@ -44,13 +44,28 @@ class ProductionTotal:
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """The production view at a stated traffic and review time; ``unknown`` names categories without a prevalence."""
+    """The production view at a stated traffic and review time.
+
+    Attributes:
+        unknown: Names of categories without a stated prevalence.
+        unmeasured: Those that have one, but nothing to measure recall or over-blocking by.
+    """
 
     items_per_day: float
     review_seconds: float
     rows: tuple[ProductionRow, ...]
     totals: tuple[ProductionTotal, ...] = ()
     unknown: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+
+    @property
+    def gaps(self) -> str:
+        """Which categories are in no figure, and why; empty where all are."""
+        said = {
+            "the policy states no prevalence": self.unknown,
+            "recall or over-blocking is not measured": self.unmeasured,
+        }
+        return "; ".join(f"Not known, since {why}: {', '.join(names)}" for why, names in said.items() if names)
 
     @property
     def hours(self) -> float:

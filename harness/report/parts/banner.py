@@ -73,11 +73,12 @@ def _why_invalid(meta: RunMeta) -> str:
     if missing:
         counted = "; ".join(_failed(meta, one) for one in missing)
         said.append(f"{counted}. More than {numbers.share(meta.max_error_rate)} is allowed")
-    said += [_unusable(one, counts) for one, counts in meta.counts.items() if one not in missing and _is_empty(counts)]
+    said += [_unusable(one, counts) for one, counts in meta.counts.items() if one not in missing and is_empty(counts)]
     return ". ".join(said) or "Its record says that it is no basis for a decision"
 
 
-def _is_empty(counts: Mapping[str, int]) -> bool:
+def is_empty(counts: Mapping[str, int]) -> bool:
+    """Whether there are answers, and not one of them can be used."""
     return bool(failed_counts(counts)) and not any(counts.get(one, 0) for one in ("ok", "abstained", HUMAN))
 
 

@@ -263,7 +263,7 @@ def _unusable(one: Finding) -> str:
     told = one.evidence
     share = numbers.share((told.n or 0) / (told.n_of or 1), 0)
     names = [outcome_words(name) for name in told.names]
-    what = f"most of them {names[0]}" if len(names) == 1 else enumerated(names, len(names))
+    what = f"{'most' if told.more else 'all'} of them {names[0]}" if len(names) == 1 else enumerated(names, len(names))
     counted = f"{numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} answers ({share}) failed, {what}"
     if told.n == told.n_of:
         whose = "Every figure of it is the fallback’s, not its own."
