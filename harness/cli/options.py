@@ -50,8 +50,8 @@ gguf_option = click.option(
 )  # fmt: skip
 only_option = click.option(
     "--only", multiple=True, metavar="CHOICE",
-    help="Only items that violate a category (hate), of a slice (language=ar), by id (c-1,c-2 or @FILE), or that a "
-    "run got wrong (failed:RUN), has no answer for (errors:RUN) or whose candidates disagree (disagree:RUN). "
+    help="Only items that violate a category (hate; or its name), of a slice (language=ar), by id (c-1,c-2 or @FILE), "
+    "or that a run got wrong (failed:RUN), has no answer for (errors:RUN) or whose candidates disagree (disagree:RUN). "
     "Commas add up; several --only cut each other down.",
 )  # fmt: skip
 points_option = click.option(

@@ -3,7 +3,7 @@
 Decides what each form of a choice means. Several forms in one choice, with commas, add up; several choices cut each
 other down. Items chosen by their labels or by a run's mistakes are no sample of anything, which ``warning`` says.
 
-* ``hate`` or ``category=hate``: items that violate the category.
+* ``hate`` or ``category=hate``: items that violate the category; its name in the policy does as well.
 * ``language=ar``: items with this value of the slice.
 * ``split=dev`` or ``split=gate``: a part of the split that the eval declares.
 * ``c-0001``, ``id=c-0001`` or ``@ids.txt``: items by id; the file has one on a line.
@@ -15,7 +15,7 @@ other down. Items chosen by their labels or by a run's mistakes are no sample of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from harness.measure.decisions import decisions, outcome_code
 from harness.records import MISSING
 from harness.records.answers import HUMAN, UNASKED
 from harness.records.evals import Split
+from harness.records.policy import Policy, told_apart
 from harness.runs import Run
 from harness.runs.find import find_run
 from harness.runs.split import is_dev
@@ -55,9 +56,18 @@ class Pool:
     slice_names: Sequence[str]
     where: str
     parts: Callable[[], Mapping[str, Iterable[int]]] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def called(self, text: str) -> list[str]:
+        """Categories that a text names: by id, else by the policy's name, in whatever case."""
+        if text in self.categories:
+            return [text]
+        spelled = (self.names, told_apart(self.names))  # as the policy has it, and as tables show it
+        wanted = text.casefold()
+        return [one for one in self.names if any(each[one].casefold() == wanted for each in spelled)]
 
 
-def pool_of_golden(golden: GoldenSet, split: Split | None = None) -> Pool:
+def pool_of_golden(golden: GoldenSet, split: Split | None = None, policy: Policy | None = None) -> Pool:
     """The items of a golden set, and the parts of an eval's split."""
 
     def slices() -> dict[str, dict[str, list[int]]]:
@@ -77,6 +87,7 @@ def pool_of_golden(golden: GoldenSet, split: Split | None = None) -> Pool:
         list(golden.card.slices),
         f"golden set {golden.name}",
         None if split is None else lambda: _parts(ids, [item.group for item in golden.items()], split),
+        {} if policy is None else {one.id: one.name for one in policy.categories if one.id in golden.categories},
     )
 
 
@@ -86,7 +97,10 @@ def pool_of_run(run: Run) -> Pool:
     where = f"run {run.meta.run_id}"
     split = run.meta.eval.split
     parts = None if split is None else lambda: _parts(whole.item_ids, whole.groups, split)
-    return Pool(whole.item_ids, whole.categories, whole.y_true, lambda: whole.slices, list(whole.slices), where, parts)
+    names = {one: run.meta.policy.category_name(one) for one in whole.categories}
+    return Pool(
+        whole.item_ids, whole.categories, whole.y_true, lambda: whole.slices, list(whole.slices), where, parts, names
+    )
 
 
 def _parts(ids: Sequence[str], groups: Sequence[str | None], split: Split) -> dict[str, list[int]]:
@@ -104,7 +118,7 @@ def chosen_positions(choices: Sequence[str], pool: Pool, runs_dir: str | Path) -
     place = {item_id: at for at, item_id in enumerate(pool.ids)}
     for choice in choices:
         found: set[int] = set()
-        for form in _forms(choice, place):
+        for form in _forms(choice, pool, place):
             found |= set(_positions(form, pool, place, runs_dir))
         kept &= found
     if not kept:
@@ -128,9 +142,9 @@ def warning(choices: Sequence[str], n: int, of: int) -> str:
     return WARNING.format(n=n, of=of, words=", ".join(f"--only {shortened(one)}" for one in choices))
 
 
-def _forms(choice: str, place: Mapping[str, int]) -> list[str]:
+def _forms(choice: str, pool: Pool, place: Mapping[str, int]) -> list[str]:
     """The forms of one choice; values after ``name=`` share the name (``language=ar,hi``)."""
-    if choice in place or choice.startswith("@"):
+    if choice in place or choice.startswith("@") or pool.called(choice):
         return [choice]
     forms: list[str] = []
     for part in (one.strip() for one in choice.split(",")):
@@ -146,10 +160,10 @@ def _forms(choice: str, place: Mapping[str, int]) -> list[str]:
 def _positions(form: str, pool: Pool, place: Mapping[str, int], runs_dir: str | Path) -> Iterable[int]:
     if form in place:
         return (place[form],)
-    if form in pool.categories:
-        return _violating(form, pool)
     if form.startswith("@"):
         return _from_file(Path(form[1:]), place, pool.where)
+    if pool.called(form):
+        return _violating(form, pool)
     head, sep, rest = form.partition(":")
     if sep and head in _OF_RUNS and not rest:
         raise HarnessError(f"--only {head}: names no run", allowed=f"{head}:latest, {head}:RUN or {head}:RUN:candidate")
@@ -157,8 +171,8 @@ def _positions(form: str, pool: Pool, place: Mapping[str, int], runs_dir: str | 
         return [place[item_id] for item_id in _OF_RUNS[head](rest, runs_dir) if item_id in place]
     name, sep, value = form.partition("=")
     if sep and name in ("id", "category"):
-        known: Sequence[str] = pool.ids if name == "id" else pool.categories
-        if value not in known:
+        known: Sequence[str] = pool.ids if name == "id" else _categories(pool)
+        if value not in known and not (name == "category" and pool.called(value)):
             raise _unknown(f"the {name} '{shortened(value)}'", value, known, pool)
         return (place[value],) if name == "id" else _violating(value, pool)
     if name == "split" and sep and pool.parts is not None and name not in pool.slice_names:
@@ -173,7 +187,7 @@ def _positions(form: str, pool: Pool, place: Mapping[str, int], runs_dir: str | 
         if value not in values:
             raise _unknown(f"the {name} '{shortened(value)}'", value, list(values), pool)
         return values[value]
-    raise _unknown(f"no category and no item '{shortened(form)}'", form, [*pool.categories, *pool.ids[:5000]], pool)
+    raise _unknown(f"no category and no item '{shortened(form)}'", form, [*_categories(pool), *pool.ids[:5000]], pool)
 
 
 def _unknown(found: str, name: str, known: Sequence[str], pool: Pool) -> HarnessError:
@@ -186,7 +200,21 @@ def _unknown(found: str, name: str, known: Sequence[str], pool: Pool) -> Harness
     )
 
 
+def _categories(pool: Pool) -> list[str]:
+    """Their ids, then the names that are more than an id in capitals."""
+    ids = {one.casefold() for one in pool.categories}
+    return [*pool.categories, *(one for one in pool.names.values() if one.casefold() not in ids)]
+
+
 def _violating(category: str, pool: Pool) -> list[int]:
+    found = pool.called(category)
+    if len(found) > 1:
+        raise HarnessError(
+            f"--only: {len(found)} categories are called '{shortened(category)}'",
+            allowed=joined(found),
+            next_step="give the id of the one that is meant",
+        )
+    category = found[0]
     positions: list[int] = np.flatnonzero(pool.labels[:, list(pool.categories).index(category)] == 1).tolist()
     return positions
 

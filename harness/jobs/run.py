@@ -79,7 +79,8 @@ def prepare_run(
     if options.only:
         from harness.jobs.only import chosen_positions, pool_of_golden
 
-        chosen = chosen_positions(options.only, pool_of_golden(loaded.golden, spec.split), options.runs_dir)
+        pool = pool_of_golden(loaded.golden, spec.split, loaded.policy.value)
+        chosen = chosen_positions(options.only, pool, options.runs_dir)
     request = RunRequest(
         eval_name=spec.eval,
         eval=resolved_eval(loaded, [candidate.id for candidate in candidates]),

@@ -1,5 +1,6 @@
 """A part of the items, chosen by what they are or by how a run decided them."""
 
+import dataclasses
 import json
 
 import pytest
@@ -41,6 +42,8 @@ CHOICES = [
     (["hate"], "c-1 c-2"),  # a child's 1 implies its parent's
     (["category=hate"], "c-1 c-2"),
     (["hate,spam"], "c-1 c-2 c-4"),
+    (["threats"], "c-2"),  # the policy's name, which tables show
+    (["category=THREATS,Spam"], "c-2 c-4"),
     (["language=ar"], "c-4 c,5"),
     (["language=ar,de"], "c-3 c-4 c,5"),
     (["language=ar", "spam"], "c-4"),
@@ -61,7 +64,8 @@ CHOICES = [
 @pytest.mark.parametrize(("choices", "expected"), CHOICES, ids=[" ".join(one) for one, _ in CHOICES])
 def test_a_choice_means_the_same_of_a_golden_set_and_of_a_run(ran, choices, expected):
     folder, options, run = ran
-    for pool in (pool_of_golden(load_eval(folder / "eval.yaml").golden), pool_of_run(run)):
+    loaded = load_eval(folder / "eval.yaml")
+    for pool in (pool_of_golden(loaded.golden, policy=loaded.policy.value), pool_of_run(run)):
         found = chosen_positions(choices, pool, options.runs_dir)
         assert " ".join(pool.ids[at] for at in found) == expected
 
@@ -96,6 +100,17 @@ def test_what_means_nothing_is_one_message(ran, choice, found):
     with pytest.raises(HarnessError) as error:
         chosen_positions([choice], pool_of_run(run), options.runs_dir)
     assert found in str(error.value)
+
+
+def test_a_name_that_two_categories_have_names_both(ran):
+    _, options, run = ran
+    pool = dataclasses.replace(pool_of_run(run), names={"hate": "Abuse", "spam": "abuse", "hate/threatening": "spam"})
+    with pytest.raises(HarnessError, match="2 categories are called 'ABUSE'") as error:
+        chosen_positions(["ABUSE"], pool, options.runs_dir)
+    assert error.value.allowed == "hate, spam"
+    assert chosen_positions(["spam"], pool, options.runs_dir) == [3]  # an id is first
+    pool = dataclasses.replace(pool, names={"hate": "Abuse, hate", "spam": "Abuse, spam", "hate/threatening": "T"})
+    assert chosen_positions(["abuse, spam"], pool, options.runs_dir) == [3]  # a comma is part of the name
 
 
 def test_a_file_of_ids_may_hold_blank_lines_and_comments(ran, tmp_path):
