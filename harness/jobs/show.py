@@ -14,12 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.candidates.rule_set import RuleSetCandidate
 from harness.errors import HarnessError
 from harness.files.pictures import PictureFolder
 from harness.files.text import joined, nearest, shortened
 from harness.jobs.reproduce import CannotReproduce, Rebuilt, rebuilt
 from harness.jobs.texts import golden_of
+from harness.measure.decisions import decisions as read_decisions
 from harness.records import Item
 from harness.records.answers import HUMAN, MISSING_OUTCOMES, Answer, Decide, Request, Response
 from harness.report.item.data import Call, CandidateSheet, ItemSheet, KeyCheck, Reading, RuleHit
@@ -159,6 +162,7 @@ class _Candidate:
                    "rationale", "latency_ms", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "cached",
                    "response_key", "error"]  # fmt: skip
         self._rows = run.rows(name, columns).slice(at * n_repeats, n_repeats).to_pylist()
+        self._at = at
         self._fingerprint = run.meta.fingerprint(name)
         names = [*run.categories, *(run.meta.policy.category_name(one) for one in run.categories)]
         self._words = AnswerWords(item.text if item else None, names)
@@ -304,9 +308,15 @@ class _Candidate:
             tokens={name: int(row[name] or 0) for name in ("input_tokens", "cached_tokens", "output_tokens")},
             is_cached=bool(row["cached"]),
             counts_as=self._counts_as(str(row["outcome"])),
+            fallback=self._fallback(repeat) if None in decisions.values() else {},
             reread=reread,
             calls=calls,
         )
+
+    def _fallback(self, repeat: int) -> dict[str, int]:
+        read = read_decisions(self._run, self._name)
+        takes = np.flatnonzero(read.has_failed[self._at, repeat]).tolist()
+        return {self._run.categories[one]: int(read.y_pred[self._at, repeat, one]) for one in takes}
 
     def _counts_as(self, outcome: str) -> str:
         if outcome == "ok":

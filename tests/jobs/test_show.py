@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.jobs.run import RunOptions, prepare_run
 from harness.jobs.show import Sources, show_item
-from harness.report.item.terminal import item_text
+from harness.report.item.page import item_page
+from harness.report.item.terminal import decision_words, item_text
 from harness.report.viewer import Viewer
 from harness.runner import run_eval
 from harness.runs import open_run
@@ -132,6 +133,16 @@ def test_an_answer_that_cannot_be_read_says_why_and_what_it_counts_as(project):
     assert f"unparsed by json-{sheet.candidates[0].parser.rsplit('-', 1)[1]} ({reading.reason[:20]}" in text
     assert "counts as not flagged" in text
     assert "talk about the weather" in text
+
+
+def test_a_failed_decision_is_told_as_its_fallback_as_in_the_report(project):
+    """The item page and the terminal had a dash where the row of the report says "no (fallback)"."""
+    run, sources = run_of(project, "I would rather talk about the weather")
+    sheet = show_item(run, "c-1", "full", sources)
+    assert decision_words(sheet.candidates[0], "hate") == "no (fallback)"
+    assert decision_words(sheet.candidates[1], "hate") == "yes"  # a rule decides
+    assert '<td class="num">no (fallback)</td>' in item_page(sheet, "1", may_reveal=False)
+    assert sheet.as_dict()["candidates"]["v1"]["fallback"]["hate"] == 0
 
 
 @pytest.mark.parametrize("missing", ["golden", "journal", "prompt"])

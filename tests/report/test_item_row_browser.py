@@ -101,10 +101,15 @@ def test_a_failed_answer_is_told_as_its_fallback_and_contradicts_no_label(browse
     outcomes, decisions = failed.outcomes.copy(), failed.decisions.copy()
     outcomes[0], decisions[0, 0] = 1, 0
     said = answered.decisions.copy()
-    said[0, 0] = 0
+    said[0, :2] = 0
+    source.y_true[0, 1] = 1
+    is_open = np.zeros(said.shape, dtype=bool)
+    is_open[0, 1] = True
     arms = (
         dataclasses.replace(failed, outcomes=outcomes, decisions=decisions),
-        dataclasses.replace(answered, decisions=said, outcomes=np.zeros_like(outcomes)),
+        dataclasses.replace(
+            answered, decisions=said, outcomes=np.zeros_like(outcomes), is_fallback=is_open, scores=None
+        ),
     )
     source = dataclasses.replace(source, arms=arms)
     data = build_report(source, generated_at="now", version="0.1.0")
@@ -116,6 +121,8 @@ def test_a_failed_answer_is_told_as_its_fallback_and_contradicts_no_label(browse
     assert cells[1].startswith("no (fallback)")
     assert cells[2].startswith("no")
     assert "fallback" not in cells[2]
+    others = page.locator("tr.detail tbody tr").nth(1).locator("td").all_inner_texts()
+    assert others[2] == "no (fallback)"  # an answer that leaves this category open
     page.locator("tr.detail .mark").first.click()
     with page.expect_download() as told:
         page.locator("#marks-save").click()

@@ -182,6 +182,7 @@ def _arm(one: Choice) -> Arm:
         n_flagged=(rows.y_pred == 1).sum(axis=1) if rows.y_pred.shape[1] > 1 else None,
         n_repeats=int(rows.y_pred.shape[1]),
         run_id=one.run.meta.run_id,
+        is_fallback=read.has_failed[:, 0, :],
         makes_calls=not costs_nothing(one.run.meta.fingerprint(one.candidate)),
     )
 

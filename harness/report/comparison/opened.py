@@ -22,7 +22,7 @@ _OK = OUTCOME_NAMES.index("ok")
 
 
 def opened_rows(source: ReportSource, start: int, end: int, text_mode: TextMode) -> dict[str, Any]:
-    """Per candidate reasons, milliseconds, dollars and repeats; votes by category. Empty parts are left out."""
+    """Per candidate reasons, milliseconds, dollars, repeats, what was left open; votes by category. No empty parts."""
     arms = [_of_arm(arm, start, end, text_mode) for arm in source.arms]
     found: dict[str, Any] = {"a": arms} if any(arms) else {}
     if source.votes is not None:
@@ -47,6 +47,12 @@ def _of_arm(arm: Arm, start: int, end: int, text_mode: TextMode) -> dict[str, An
     for name, values, scale in (("ms", arm.latency_ms, 1.0), ("usd", arm.cost_usd, 1e6)):
         part = _rounded(values, start, end, scale)
         found |= {name: part} if part is not None else {}
+    if arm.is_fallback is not None:
+        partly = arm.is_fallback[start:end] & (arm.outcomes[start:end] == _OK)[:, None]
+        open_ = {
+            str(index): np.flatnonzero(partly[index]).tolist() for index in np.flatnonzero(partly.any(axis=1)).tolist()
+        }
+        found |= {"fb": open_} if open_ else {}
     if arm.n_flagged is not None:
         n_repeats = arm.n_repeats
         flagged = arm.n_flagged[start:end]

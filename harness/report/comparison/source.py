@@ -44,6 +44,7 @@ class Arm:
         cost_usd: Price per item, NaN unknown; None when nothing has a price.
         n_flagged: Repeats that flagged, int (n_items, n_categories); None where items were asked once.
         makes_calls: Whether asking it costs something, known or not; a rule set costs nothing.
+        is_fallback: Where a decision is the fallback's, bool (n_items, n_categories); None: in a failed answer alone.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Arm:
     n_repeats: int = 1
     run_id: str = ""
     makes_calls: bool = True
+    is_fallback: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

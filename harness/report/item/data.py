@@ -54,6 +54,7 @@ class Reading:
     Attributes:
         reason: Why the answer is not usable, or is a missing one; None where it is.
         counts_as: What a failed answer counts as, in words; empty where nothing failed.
+        fallback: Category -> the decision that stands in, where the answer gives none.
         reread: What this version makes of the stored answers, where that is something else; empty for the same.
     """
 
@@ -68,6 +69,7 @@ class Reading:
     tokens: Mapping[str, int]
     is_cached: bool
     counts_as: str = ""
+    fallback: Mapping[str, int] = field(default_factory=dict)
     reread: str = ""
     calls: tuple[Call, ...] = ()
 
@@ -205,6 +207,7 @@ def _reading(one: Reading) -> dict[str, Any]:
         "tokens": dict(one.tokens),
         "cached": one.is_cached,
         "counts_as": one.counts_as or None,
+        "fallback": dict(one.fallback),
         "reread": one.reread or None,
         "requests": [_call(call) for call in one.calls],
     }

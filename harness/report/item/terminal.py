@@ -91,7 +91,7 @@ def vote_words(votes: Sequence[tuple[str, int | None]]) -> str:
 
 def decision_words(one: CandidateSheet, category: str) -> str:
     """What a candidate decided, with its score; every repeat where they differ."""
-    said = [SAID[reading.decisions.get(category)] for reading in one.readings]
+    said = [_said(reading, category) for reading in one.readings]
     scores = [reading.scores.get(category) for reading in one.readings]
     first = said[0] if len(set(said)) == 1 else " / ".join(said)
     known = [score for score in scores if score is not None]
@@ -99,6 +99,13 @@ def decision_words(one: CandidateSheet, category: str) -> str:
         return first
     low, high = min(known), max(known)
     return f"{first} ({low:.3f})" if low == high else f"{first} ({low:.3f} to {high:.3f})"
+
+
+def _said(reading: Reading, category: str) -> str:
+    """A row of the report has the same words."""
+    if category in reading.fallback:
+        return f"{SAID[reading.fallback[category]]} (fallback)"
+    return SAID[reading.decisions.get(category)]
 
 
 def _candidate(one: CandidateSheet, sheet: ItemSheet, width: int) -> Iterator[str]:

@@ -323,7 +323,8 @@ const H = (() => {
       (c) => k <= 8 || gold(c, i) !== 0 || candidates.some((_, arm) => decision(arm, c, i) === 1),
     );
     const word = { 0: "no", 1: "yes", 3: "–" };
-    const isFallback = (arm) => about.n_repeats === 1 && outcomes[outcome(arm, i)] !== "ok";
+    // an answer that failed decides nothing, one that leaves a category open decides nothing there
+    const isFallback = (arm, c) => outcomes[outcome(arm, i)] !== "ok" || ((((data.a && data.a[arm]) || {}).fb || {})[at] || []).includes(c);
     const votes = (data.v && data.v[at]) || null;
     const head = el(
       "tr",
@@ -351,7 +352,7 @@ const H = (() => {
           return el(
             "td",
             { class: "num" },
-            word[decision(arm, c, i)] + (isFallback(arm) && decision(arm, c, i) < 2 ? " (fallback)" : "") + (s === null || s === undefined ? "" : ` (${(s / 1000).toFixed(3)})`),
+            word[decision(arm, c, i)] + (isFallback(arm, c) && decision(arm, c, i) < 2 ? " (fallback)" : "") + (s === null || s === undefined ? "" : ` (${(s / 1000).toFixed(3)})`),
           );
         }),
         el("td", {}, Marks.button(index.ids[i], categories[c].id, `${word[gold(c, i)]} of ${categories[c].name}`, why(c))),
