@@ -50,6 +50,11 @@ def test_a_moved_threshold_reads_the_same_figures_as_the_table_and_axe_finds_not
     )
     now = next(curve for curve in one.curves if curve.candidate == candidate)
     assert page.locator("#x-now-recall").inner_text() == numbers.share_with_interval(now.recall)
+    # the false positive rate and the flags were dashes, which the moved threshold beside them has
+    assert page.locator("#x-now-fpr").inner_text() == numbers.share_with_interval(now.fpr)
+    arm = next(arm for arm in source.arms if arm.id == candidate)
+    n_flagged = int((arm.decisions[source.y_true[:, 0] >= 0, 0] == 1).sum())
+    assert page.locator("#x-now-flagged").inner_text() == numbers.count(n_flagged) != "0"
     counts = one.counts[candidate]
     assert (
         f"On the {numbers.count(counts.n_scored)} of {numbers.count(counts.n_labelled)}"

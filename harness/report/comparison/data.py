@@ -27,12 +27,7 @@ Change = Literal["better", "worse", "leans_better", "leans_worse", "same", "uncl
 "about the same", cannot be told, or not defined."""
 
 METRIC_NAMES = {name: METRIC_TITLES[name] for name in metrics_on("compare")}
-ERROR_KINDS = {
-    "fp": "false positive",
-    "fn": "false negative",
-    "ws": "wrong selection",
-    "te": "technical",
-}
+ERROR_KINDS = {"fp": "false positive", "fn": "false negative", "ws": "wrong selection", "te": "technical"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +203,15 @@ class SensitivityRow:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A precision-recall curve, thinned for drawing, and the point at which the candidate works."""
+    """A precision-recall curve, thinned for drawing, and where the candidate works; ``n_flagged`` of labelled items."""
 
     candidate: str
     points: tuple[tuple[float, float], ...]
     average_precision: MetricResult | None
     recall: MetricResult
     precision: MetricResult
+    fpr: MetricResult
+    n_flagged: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def explorer_data(data: ReportData) -> Markup | None:
                     "n": [counts.n_violating, counts.n_not_violating, counts.n_labelled],
                     "prevalence": None if day is None else day.prevalence,
                     "day": [] if day is None else [_ends(part)[0] for part in (day.precision, day.flagged, day.missed)],
-                    "now": [_ends(now.recall), _ends(now.precision)],
+                    "now": [_ends(now.recall), _ends(now.precision), _ends(now.fpr), now.n_flagged],
                 }
             )
     if not found:

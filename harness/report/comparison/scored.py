@@ -50,7 +50,8 @@ def scored_categories(source: ReportSource) -> tuple[ScoredCategory, ...]:
                 counts[arm.id] = score_counts(y_true, y_score)
                 if _are_probabilities(y_score):
                     calibration.append(_calibration(arm.id, y_true, y_score))
-            curves.append(_curve(arm.id, y_true, y_score, scored))
+            n_flagged = int(((arm.decisions[:, column] == 1) & (y_true >= 0)).sum())
+            curves.append(_curve(arm.id, y_true, y_score, scored, n_flagged))
         if thresholds:
             found.append(
                 ScoredCategory(
@@ -77,7 +78,7 @@ def _are_probabilities(y_score: NDArray[np.float64]) -> bool:
 
 
 def _curve(
-    candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: CategoryScore
+    candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: CategoryScore, n_flagged: int
 ) -> Curve:
     points: tuple[tuple[float, float], ...] = ()
     if y_score is not None:
@@ -86,7 +87,8 @@ def _curve(
             points = _thinned(curve.recall[:-1], curve.precision[:-1])
     measured = scored.metrics
     average = measured.get("average_precision", NO_SCORES)
-    return Curve(candidate, points, average, measured["recall"], measured["precision"])
+    recall, precision, fpr = (measured[one] for one in ("recall", "precision", "fpr"))
+    return Curve(candidate, points, average, recall, precision, fpr, n_flagged)
 
 
 def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

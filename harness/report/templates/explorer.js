@@ -62,6 +62,8 @@
     slider.setAttribute("aria-valuetext", `flag from ${t} on: ${heard.map(([id, name]) => `${name} ${by(`x-${id}`).textContent}`).join(", ")}`);
     by("x-now-recall").textContent = shown(one.now[0]);
     by("x-now-precision").textContent = shown(one.now[1]);
+    by("x-now-fpr").textContent = shown(one.now[2]);
+    by("x-now-flagged").textContent = count(one.now[3]);
     const [production, flags, missed] = one.day.length ? one.day : [null, null, null];
     by("x-now-production").textContent = production === null ? "not known" : share(production);
     by("x-now-flags").textContent = flags === null ? "not known" : count(flags * traffic);
