@@ -107,7 +107,8 @@ def command(
     if (before.run_id, before.name) == (after.run_id, after.name):
         note(same_candidate(after.name))
     _write_all(report, eval_path.stem, out_dir)
-    show_report(report, as_json=as_json, annotations=kind)
+    every = f"{out_dir.as_posix()}/{eval_path.stem}.gate.json"
+    show_report(report, as_json=as_json, annotations=kind, every=every)
     note(f"Written: {out_dir.as_posix()}/{eval_path.stem}.{{junit.xml,comment.md,summary.md,gate.json}}")
     raise SystemExit(report.exit_code)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from harness.cli.finite import FiniteRange
 from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
@@ -70,9 +71,12 @@ def _file(name: str, text: str) -> Callable[..., Any]:
 @click.option("--annotations", type=click.Choice(["github"]), help="Print annotations for this CI.")
 @_file("--summary", "Write the job summary, Markdown.")
 @_file("--comment", "Write the pull-request comment, Markdown.")
+@click.option("--all", "shows_all", is_flag=True, help="Every check with all its figures, however many there are.")
 @runs_dir_option
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
     run_name: str | None,
     plan_path: Path | None,
     discordance: float,
@@ -86,12 +90,14 @@ def command(
     annotations: str | None,
     summary: Path | None,
     comment: Path | None,
+    shows_all: bool,
     runs_dir: str,
     as_json: bool,
 ) -> None:
     """Decide whether a candidate may replace the baseline.
 
     Asks the checks of the run's eval and exits with the verdict: 0 PASS, 3 REGRESSION, 4 INCONCLUSIVE, 5 INVALID.
+    Of many checks those that fail or cannot be told are shown, and PASS is counted; --all shows every one.
 
     \b
     Examples:
@@ -102,7 +108,7 @@ def command(
     if (run_name is None) == (plan_path is None):
         raise click.UsageError("Name a RUN to gate, or an eval with --plan EVAL; one of the two.")
     if plan_path is not None:
-        _show_plan(plan_path, discordance, as_json)
+        _show_plan(plan_path, discordance, as_json=as_json, shows_all=shows_all)
         return
     from harness.jobs.gate import GateOptions, card_of, gate_stored
 
@@ -111,12 +117,33 @@ def command(
     now = datetime.now(UTC)
     report = gate_stored(run, options, runs_dir=runs_dir, root=baselines_dir, card=card_of(run), now=now)
     write_outputs(report, junit=junit, summary=summary, comment=comment)
-    show_report(report, as_json=as_json, annotations=annotations)
+    every = None if shows_all else _with_all(context, runs_dir, run.meta.run_id)
+    show_report(report, as_json=as_json, annotations=annotations, every=every)
     raise SystemExit(report.exit_code)
 
 
-def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -> None:
-    """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON."""
+_JUDGING = ("candidate", "baseline", "across_versions", "is_second_look", "fail_on", "baselines_dir")
+"""Parameters that change what a gate says."""
+
+
+def _with_all(context: click.Context, runs_dir: str, run_id: str) -> str:
+    """The same gate with every check."""
+    from harness.runs.commands import over_runs
+
+    words: list[str] = []
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if option.name in _JUDGING and given:
+            value = context.params[option.name]
+            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return over_runs(runs_dir, "gate", run_id, *words, "--all")
+
+
+def show_report(report: GateReport, *, as_json: bool, annotations: str | None, every: str | None) -> None:
+    """Print the verdict and what it rests on; annotations go to stderr where stdout is JSON.
+
+    ``every`` says where every check stands, where those of many are left out; None leaves none out.
+    """
     from harness.report.parts.masking import log_safe, without_command
 
     if as_json:
@@ -124,14 +151,16 @@ def show_report(report: GateReport, *, as_json: bool, annotations: str | None) -
 
         print_json(gate_document(report))
     else:
+        from harness.report.gate.overview import is_long, left_out_lines, overview
         from harness.report.gate.screen import foot_lines, head_lines
         from harness.report.gate.tables import gate_tables
         from harness.report.parts.tables import render
 
-        above, below = (
-            "\n".join(log_safe(line) for line in lines) for lines in (head_lines(report), foot_lines(report))
-        )
-        tables = "\n".join(without_command(line) for line in render(gate_tables(report), "terminal").split("\n"))
+        is_short = every is not None and is_long(report)
+        foot = [*(left_out_lines(report, every) if every is not None and is_short else []), *foot_lines(report)]
+        above, below = ("\n".join(log_safe(line) for line in lines) for lines in (head_lines(report), foot))
+        shown = render(overview(report) if is_short else gate_tables(report), "terminal")
+        tables = "\n".join(without_command(line) for line in shown.split("\n"))
         click.echo(f"{above}\n\n{tables}\n\n{below}")
     if report.reuse is not None and report.reuse.warning:
         note(f"Warning: {log_safe(report.reuse.warning)}")
@@ -174,7 +203,7 @@ def write_text(path: Path, text: str) -> None:
         ) from None
 
 
-def _show_plan(eval_path: Path, discordance: float, as_json: bool) -> None:
+def _show_plan(eval_path: Path, discordance: float, *, as_json: bool, shows_all: bool) -> None:
     from harness.files.evals import load_eval
     from harness.gating.plan import plan_eval
 
@@ -182,7 +211,8 @@ def _show_plan(eval_path: Path, discordance: float, as_json: bool) -> None:
     if as_json:
         print_json(plan.as_dict())
         return
+    from harness.report.gate.overview import plan_overview
     from harness.report.gate.tables import plan_table
     from harness.report.parts.tables import to_terminal
 
-    click.echo(to_terminal(plan_table(plan)))
+    click.echo(to_terminal(plan_table(plan) if shows_all else plan_overview(plan)))

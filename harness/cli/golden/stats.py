@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from harness.report.parts.tables import Table
 
 _MOST_VALUES = 20
+_MOST_CATEGORIES, _WEAKEST = 30, 15
+"""Categories up to which every one is shown; of more, those that prove the least."""
 
 
 @click.command("stats")
@@ -25,9 +28,12 @@ _MOST_VALUES = 20
 @policy_option
 @click.option("--margin", type=FiniteRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
               help="Exit with 1 when a category cannot prove this margin, such as 0.05.")  # fmt: skip
+@click.option("--all", "shows_all", is_flag=True, help="Every category, however many there are.")
 @json_option
-def command(card_path: Path, policy_path: Path | None, margin: float | None, as_json: bool) -> None:
+def command(card_path: Path, policy_path: Path | None, margin: float | None, shows_all: bool, as_json: bool) -> None:
     """Show what a golden set holds and what it can prove.
+
+    Of many categories those that prove the least are shown; --all shows every one.
 
     Per category: violating, not violating and unlabelled items, hard negatives (items that violate another category),
     how wide the interval of a recall of 80% is, the smallest margin that an equal candidate passes at the gate, and how
@@ -57,7 +63,14 @@ def command(card_path: Path, policy_path: Path | None, margin: float | None, as_
         f"{found.n_clean:,} violate nothing, {found.n_without_labels:,} without a label, "
         f"{found.n_withheld:,} withheld\n"
     )
-    click.echo(render([with_names(_categories(found), called), *_slices(found, golden.categories, called)], "terminal"))
+    n_all = len(golden.categories)
+    weakest = sorted(found.categories, key=lambda one: -1.0 if one.provable_margin is None else -one.provable_margin)
+    is_long = n_all > _MOST_CATEGORIES and not shows_all
+    shown = replace(found, categories=tuple(weakest[:_WEAKEST])) if is_long else found
+    columns = tuple(one.category for one in shown.categories) if is_long else golden.categories
+    click.echo(render([with_names(_categories(shown), called), *_slices(found, columns, called)], "terminal"))
+    if is_long:
+        click.echo(f"Shown are the {_WEAKEST} of {n_all:,} categories that prove the least; --all shows every one.")
     if found.thin:
         click.echo(
             f"{len(found.thin):,} cells (category x slice) hold fewer than {MIN_CELL} violating items: a recall there "
