@@ -194,7 +194,7 @@ const H = (() => {
     if (mine !== turn) return;
     result = kept;
     result.sort(ORDER[state.sort]());
-    state.page = Math.min(state.page, Math.max(0, Math.ceil(result.length / state.size) - 1));
+    state.page = Math.max(0, Math.min(Math.trunc(state.page) || 0, Math.ceil(result.length / state.size) - 1));
     await render();
   }
   async function search(found, q, current) {
@@ -310,7 +310,8 @@ const H = (() => {
       const v = s.sets[s.of[i]];
       if (v.length) add(s.name, ...v.flatMap((x, at) => [at ? ", " : "", apart(s.values[x])]));
     });
-    const links = [el("a", { href: `#item=${encodeURIComponent(index.ids[i])}` }, "to this item")];
+    const ofPair = state.pair === START.pair ? "" : `&pair=${state.pair}`;
+    const links = [el("a", { href: `#item=${encodeURIComponent(index.ids[i])}${ofPair}` }, "to this item")];
     for (const run of about.runs) {
       const tail = about.runs.length > 1 ? ` (${run})` : "";
       if (location.pathname.startsWith("/run/") || location.pathname.startsWith("/pair/"))
@@ -463,7 +464,10 @@ const H = (() => {
   // ---------------------------------------------------------------------------------------------- controls
   const controls = {};
   const show = () => {
-    for (const [name, control] of Object.entries(controls)) if (control) control.value = String(state[name]);
+    for (const [name, control] of Object.entries(controls)) {
+      control.value = String(state[name]);
+      if (control.value !== String(state[name])) control.value = String((state[name] = START[name])); // an address names no choice
+    }
   };
   function set(values, keepPage = false) {
     Object.assign(state, values, keepPage ? {} : { page: 0 });
@@ -472,7 +476,8 @@ const H = (() => {
   }
   // the address of what is shown now: a link that is passed on shows the same items
   function remember() {
-    const parts = Object.entries(state).filter(([name, value]) => name !== "page" && value !== START[name]);
+    const told = pairs.length > 1 ? ["change", "pair"] : ["change"]; // said always: an older address never means the state of now
+    const parts = Object.entries(state).filter(([name, value]) => told.includes(name) || value !== START[name]);
     const hash = `#items${parts.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("")}`;
     try {
       history.replaceState(null, "", hash);
@@ -538,7 +543,7 @@ const H = (() => {
     ])
       document.getElementById(id).addEventListener("click", () => {
         state.page = to();
-        return render();
+        return render().then(remember);
       });
     document.getElementById("reset").addEventListener("click", () => set({ ...START, pair: state.pair }).then(remember));
     await apply();

@@ -112,31 +112,38 @@
     }
   }
 
-  // links: #items&category=2&change=fixed&pair=0 filters the table, #item=ID opens one
-  async function route() {
-    const hash = location.hash.slice(1);
+  // links: #items&category=2&change=fixed&pair=0 filters the table, #item=ID&pair=1 opens one; back to none, as it began
+  async function route(event) {
+    const hash = location.hash.slice(1),
+      isItem = hash.startsWith("item="),
+      isStart = !hash && event;
     unfold(hash);
-    if (hash.startsWith("item=")) {
-      await H.goTo(decodeURIComponent(hash.slice(5)));
-      return;
-    }
-    if (!hash.startsWith("items&")) return;
-    const wanted = { ...H.START, pair: H.state.pair };
-    for (const one of hash.split("&").slice(1)) {
+    if (!isItem && !isStart && !hash.startsWith("items&")) return;
+    const wanted = { ...H.START, pair: isStart || isItem ? H.START.pair : H.state.pair };
+    const [place, ...others] = hash.split("&");
+    for (const one of others) {
       const [k, v] = one.split("=");
       if (k in H.START) wanted[k] = typeof H.START[k] === "number" ? Number(v) : decodeURIComponent(v);
     }
-    if (wanted.pair !== H.state.pair && H.about.pairs[wanted.pair]) choose("pair", String(wanted.pair));
-    await H.set(wanted);
+    if (!H.about.pairs[wanted.pair]) wanted.pair = H.START.pair;
+    const isMoved = wanted.pair !== H.state.pair;
+    if (isMoved) choose("pair", String(wanted.pair));
+    if (isItem) {
+      if (isMoved) await H.set({ pair: wanted.pair });
+      await H.goTo(decodeURIComponent(place.slice(5)));
+      return;
+    }
+    await H.set(wanted, true);
+    if (isStart) return;
     const title = document.getElementById("items-title");
     title.scrollIntoView();
     title.focus({ preventScroll: true });
   }
-  window.addEventListener("hashchange", () => route().catch(H.fail));
+  window.addEventListener("hashchange", (event) => route(event).catch(H.fail));
   document.addEventListener("click", (event) => {
     // the same link again changes no hash
     const link = event.target.closest('a[href^="#"]');
     if (link && link.getAttribute("href") === location.hash) route().catch(H.fail);
   });
-  requestAnimationFrame(() => setTimeout(() => unpack().then(H.start).then(route).catch(H.fail)));
+  requestAnimationFrame(() => setTimeout(() => unpack().then(H.start).then(() => route()).catch(H.fail)));
 })();

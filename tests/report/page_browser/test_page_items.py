@@ -77,3 +77,50 @@ def test_missing_data_folder_is_said(browser, tmp_path, monkeypatch, source):
     page.goto(path.as_uri())
     expect(page.locator("#count")).to_contain_text("keep the folder beside this page", timeout=90_000)
     page.close()
+
+
+def seen(page):
+    """What the reader has chosen and sees: filters, page and rows."""
+    chosen = [page.input_value(f"#f-{name}") for name in ("change", "sort", "category")]
+    return [*chosen, page.inner_text("#page-of"), *page.locator("#item-rows .id").all_inner_texts()]
+
+
+def again(page, action, expected):
+    """Take a step of the history, and wait until the page shows this."""
+    action()
+    page.wait_for_function("(text) => document.getElementById('page-of').textContent === text", arg=expected[3])
+    assert seen(page) == expected
+
+
+def test_addresses_and_the_history_lead_back_to_what_was_seen(watched, browser, report, source):
+    """The way back kept the filters of now, or forgot the page; a link to an item forgot the candidate."""
+    page = watched.open(report)
+    first = seen(page)
+    page.evaluate("location.hash = '#cost'")  # a step of the history
+    page.go_back()
+    settled(page, lambda: page.evaluate("location.hash = '#items&change=all&sort=file&size=25&pair=1'"))
+    settled(page, lambda: page.click("#next"))
+    second = seen(page)
+    assert second[3].startswith("Page 2")
+    page.locator("#item-rows .id").nth(3).click()
+    link = page.locator("tr.detail a").first.get_attribute("href")
+    assert link == f"#item={source.item_ids[28]}" + ("" if page.evaluate("H.START.pair") == 1 else "&pair=1")
+    settled(page, lambda: page.click(f'a[href="{link}"]'))
+    again(page, page.go_back, second)
+    again(page, page.go_back, first)
+    again(page, page.go_forward, second)
+    copied = page.url
+    for address in (copied, f"{report.as_uri()}{link}"):
+        fresh = browser.new_page()
+        fresh.goto(address)
+        fresh.wait_for_selector(f"tr[data-index='28']{'.open' if address != copied else ''}")
+        assert source.arms[2].id in fresh.inner_text("#item-head")
+        if address == copied:
+            assert seen(fresh) == second
+        fresh.close()
+
+
+@pytest.mark.parametrize("fragment", ["#items&sort=nothing&pair=9&page=-3", "#items&category=99&page=x&size=7"])
+def test_an_address_that_names_no_choice_shows_the_list(watched, report, fragment):
+    page = watched.open(report, fragment)
+    expect(page.locator("#item-rows .id")).to_have_count(10)
