@@ -112,3 +112,31 @@ def test_on_paper_the_headline_begins_on_the_first_page_and_no_column_is_a_strip
     assert len(widths) == 8
     assert min(widths) >= 85
     page.close()
+
+
+def test_the_pointer_reads_of_a_chart_what_the_arrow_keys_read(browser, weekly):
+    """Every mark of every trend: the same words by mouse and by keyboard, and a pointer that leaves takes them away."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(weekly.as_uri())
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    charts = [one for one in page.locator("figure.chart").all() if one.is_visible()]
+    assert charts
+    for chart in charts:
+        marks, out = chart.locator("[data-say]"), chart.locator("output")
+        said = []
+        chart.focus()
+        for _ in range(marks.count()):
+            page.keyboard.press("ArrowRight")
+            said.append(out.inner_text())
+        page.evaluate("document.activeElement.blur()")
+        chart.scroll_into_view_if_needed()
+        hovered = []
+        for mark in marks.all():
+            box = mark.bounding_box()
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            hovered.append(out.inner_text())
+        assert hovered == said
+        assert all(said)
+        page.mouse.move(0, 0)
+        assert out.inner_text() == ""
+    page.close()
