@@ -11,7 +11,7 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -91,10 +91,11 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
                     run.progress.say(f"Warning: {warning}")
             writer = _writer(request, runs_dir, run_id)
             try:
-                return await run.carry_out(writer, run_id)
+                summary = await run.carry_out(writer, run_id)
             except BaseException:
                 writer.abandon()
                 raise
+        return replace(summary, warning=cache.warning)  # which it may have got while it was closed
     finally:
         await transport.close()
 
@@ -202,7 +203,6 @@ class _LocalRun:
             failures=self.failures.reasons(),
             examples=examples,
             whole=None if request.shard is None else run_id_of(request, __version__),
-            warning=self.cache.warning,
         )
 
     def _execution(self, engine: Engine, writer: RunWriter) -> Execution:
