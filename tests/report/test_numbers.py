@@ -12,6 +12,12 @@ UNDEFINED = MetricResult.undefined("nothing flagged")
     ("text", "expected"),
     [
         (numbers.share(0.9124), "91.2%"),
+        (
+            numbers.amount_with_interval(MetricResult(22.0, 18.9, 25.3, 9), 1.0),
+            "22.0 [18.9, 25.3]",
+        ),  # "22 [18.9, 25.3]"
+        (numbers.amount_with_interval(MetricResult(0.0, 0.0, 1234.5, 9), 1.0), "0 [0, 1,234]"),
+        (numbers.amount_with_interval(MetricResult(0.5, 0.5, 0.5, 9), 1.0, is_signed=True), "+0.5"),
         (numbers.share(None), "n/a"),
         (numbers.share(math.nan), "n/a"),
         (numbers.share_with_interval(MetricResult(0.9124, 0.887, 0.932, 614)), "91.2% [88.7, 93.2]"),

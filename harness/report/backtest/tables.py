@@ -128,7 +128,7 @@ def _precision(found: Backtest) -> Table:
         "Candidate",
         "Flag rate known to",
         "This sample is worth",
-        "Goal",
+        "To know it to",
         "Items by these strata",
         "Simple random items",
     )
@@ -147,8 +147,8 @@ def _precision(found: Backtest) -> Table:
             )
         )
     note = (
-        "Items by these strata: shared out by what this sample measured within each (--precision POINTS draws them). "
-        "Both counts are for 95% and reckon with the size of the pool."
+        "Items by these strata: shared out by what this sample measured within each (--precision POINTS says how "
+        "closely it is to be known, and draws them). Both counts are for 95% and reckon with the size of the pool."
     )
     return Table(
         f"What a sample of {numbers.count(len(found.sample.items))} items shows",

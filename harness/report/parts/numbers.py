@@ -131,21 +131,34 @@ def count(value: float) -> str:
 
 def amount(value: float) -> str:
     """A number a day as a reader wants it: whole from 100 up, else up to two decimals (as the page's script does)."""
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    digits = _digits_of_amount(value)
     text = f"{value:,.{digits}f}"
     return text.rstrip("0").rstrip(".") if digits else text
+
+
+def _digits_of_amount(value: float) -> int:
+    return 0 if value >= 100 else 1 if value >= 10 else 2
 
 
 def amount_with_interval(result: MetricResult, population: float, *, is_signed: bool = False) -> str:
     """A share of a population as a number of it, with its interval: ``1,200 [980, 1,450]``; a change keeps its sign.
 
+    The value and both ends have the same digits.
+
     >>> amount_with_interval(MetricResult(0.01, 0.005, 0.02, 50), 1000.0)
     '10 [5, 20]'
+    >>> amount_with_interval(MetricResult(-0.17, -0.2, -0.14, 50), 1.0, is_signed=True)
+    '-0.17 [-0.20, -0.14]'
     """
+    ends = [abs(one) * population for one in (result.value, result.low, result.high)]
+    digits = _digits_of_amount(ends[0] or max(ends))
+    if all(f"{one:.{digits}f}".endswith("." + "0" * digits) for one in ends):
+        digits = 0
 
     def text(value: float) -> str:
-        words = amount(abs(value) * population)
-        sign = "" if words == "0" else "-" if value < 0 else "+" if is_signed else ""
+        size = abs(value) * population
+        words = amount(size) if result.low == result.high else f"{size:,.{digits}f}"
+        sign = "" if not words.strip("0.") else "-" if value < 0 else "+" if is_signed else ""
         return sign + words
 
     if result.low == result.high:
