@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 from browser_page import Watched, settled, unfold, written
+from stories import Story, caught, half
 from synthetic import synthetic_source
+
+from harness.jobs.report import load_source
 
 pytestmark = pytest.mark.browser
 
@@ -145,3 +151,49 @@ def test_parts_that_travel_packed_are_put_in_their_places(watched, tmp_path):
     assert not page.locator("#production td:visible", has_text=",000").count()
     unfold(page, "confusion")
     assert page.locator("#confusion table:visible").count() == 1
+
+
+LABELS = """() => {
+  const pen = document.createElement("canvas").getContext("2d"), found = {};
+  for (const cell of document.querySelectorAll("main .cards td[data-label]")) {
+    const label = getComputedStyle(cell, "::before");
+    if (!cell.getBoundingClientRect().width || label.content === "none") continue;
+    pen.font = `${label.fontWeight} ${label.fontSize} ${label.fontFamily}`;
+    const parts = label.whiteSpace === "nowrap" ? [cell.dataset.label] : cell.dataset.label.split(" ");
+    const widest = Math.max(...parts.map((one) => pen.measureText(one).width));
+    found[cell.dataset.label] = widest <= parseFloat(label.width) + 1;
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [768, 390])
+def test_no_label_of_a_card_runs_into_its_figure(browser, source, tmp_path, width):
+    """ "Cost per 1,000 itemsunknown: no price": a number's cell does not wrap, and neither did the label before it."""
+    one = Watched(browser, viewport={"width": width, "height": 900})
+    page = one.open(written(source, tmp_path))
+    page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
+    fits = page.evaluate(LABELS)
+    assert "Cost per 1,000 items" in fits
+    assert [name for name, does in fits.items() if not does] == []
+    page.close()
+
+
+def test_on_paper_a_candidate_alone_has_recall_and_precision_and_no_texts(browser, tmp_path):
+    """Of sixty categories it said that no category shows a change, though nothing is compared."""
+    gold = {f"c{number:02d}": half(30, 30) for number in range(14)}
+    answers = {name: caught(labels, 27) for name, labels in gold.items()}
+    run = Story(tmp_path, gold, checks=None).run({"v1": answers})
+    source, _ = load_source(run, None, ("v1",), run, "masked")
+    one = Watched(browser)
+    page = one.open(written(source, tmp_path))
+    assert "change that can be told" not in page.inner_text("#categories")
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    page.close()
+    if shutil.which("pdftotext"):
+        told = subprocess.run(["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, check=True)
+        words = told.stdout.decode()
+        assert "Recall and precision of every candidate" in words
+        assert words.count("90.0%") >= 14
+        assert words.count("100.0%") >= 14
+        assert not [text for text in (*source.texts, *source.item_ids) if text and text in words]
