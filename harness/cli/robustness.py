@@ -78,7 +78,8 @@ def _effect_table(name: str, rows: list[VariantEffect], said: tuple[str, ...]) -
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
-    columns = ("Variant", "Category", "Pairs", "Recall", "Evaded", "False flags", "Over-blocked", "p (all)")
+    changes = ("Recall, change", "Evaded", "False flags, change", "Over-blocked")
+    columns = ("Variant", "Category", "Pairs", *changes, "p (all)")
     ordered = sorted(
         rows, key=lambda one: (one.recall.value if one.recall.value == one.recall.value else 1, one.variant)
     )

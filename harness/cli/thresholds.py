@@ -190,7 +190,9 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
         else ""
     )
     notes = (where + promise, *map(sentence, more))
-    return Table(f"Thresholds of {candidate}", columns, tuple(rows), notes, frozenset(columns[2:7]))
+    kept = len(columns) if any(row[-1] for row in rows) else len(columns) - 1  # no column of notes that nobody wrote
+    shown = tuple(row[:kept] for row in rows)
+    return Table(f"Thresholds of {candidate}", columns[:kept], shown, notes, frozenset(columns[2:7]))
 
 
 def _was(before: Mapping[str, object]) -> tuple[str, str]:

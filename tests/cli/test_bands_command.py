@@ -1,6 +1,7 @@
 """``harness bands``: pass, a person, remove; chosen on dev, read on gate, written as a cascade that then decides so."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -76,6 +77,8 @@ def test_hours_are_of_the_share_and_money_is_unknown_until_said(project):
     assert people["reviewer_hours_per_1000"]["value"] == pytest.approx(10 * people["share"]["value"])
     assert people["usd_per_1000"] is None
     assert "what an hour costs is unknown" in " ".join(harness("bands", "latest", *GOALS).output.split())
+    words = " ".join(harness("bands", "latest", *GOALS, "--review-usd", "25").output.split())
+    assert re.search(r"each; \$[\d.]+ \[[\d.]+, [\d.]+\] at \$25.00 an hour", words)
     priced = stored("bands", "latest", *GOALS, "--review-seconds", "36", "--review-usd", "20")["people"]
     assert priced["usd_per_1000"]["value"] == pytest.approx(200 * people["share"]["value"])
 

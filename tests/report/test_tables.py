@@ -161,6 +161,17 @@ def test_many_figures_become_tables_below_each_other_and_not_a_list():
     assert "(a list: a table of 12 columns needs a wider screen)" in to_terminal(table, 20)
 
 
+def test_every_part_of_a_table_tells_its_rows_apart():
+    """Agreement by language in two parts: the second had a language in each row, and no category."""
+    figures = tuple(f"Figure {number}" for number in range(6))
+    rows = tuple((one, other, *["75.0% [70.1, 79.9]"] * 6) for one in ("ar", "ko") for other in ("Hate", "Spam"))
+    table = Table("By language", ("language", "Category", *figures), rows, (), frozenset(figures))
+    text = to_terminal(table, 60)
+    n_parts = text.count("language Category")
+    assert n_parts > 1
+    assert text.count("Hate") == text.count("Spam") == 2 * n_parts
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 128])
 @pytest.mark.parametrize(
     "name",

@@ -151,7 +151,7 @@ def _show(golden: GoldenSet, sample: Labelled, figures: list[Figure], date: str,
     click.echo(f"{golden.name} version {golden.version}: {len(sample.ids):,} items{of}\n")
     for note in (*sample.notes, *unlabelled_notes(sample)):
         click.echo(f"Note: {note}")
-    columns = ("Category", "Share", "95% interval, in percent", "Labelled", "Violating", "Model")
+    columns = ("Category", "Share, 95% interval", "Labelled", "Violating", "Model")
     for name, meaning in FIGURES.items():
         chosen = [one for one in figures if one.name == name]
         if not chosen:
@@ -159,15 +159,14 @@ def _show(golden: GoldenSet, sample: Labelled, figures: list[Figure], date: str,
         rows = tuple(
             (
                 one.category,
-                numbers.share(one.result.value, 3) if one.result.is_defined else f"n/a ({one.result.reason})",
-                "" if not one.result.is_defined else f"{100 * one.result.low:.3f} to {100 * one.result.high:.3f}",
+                numbers.share_with_interval(one.result, 3),
                 numbers.count(one.n_labelled),
                 numbers.count(one.n_violating),
                 "no" if one.power is None else f"{one.power:.2f}",
             )
             for one in chosen
         )
-        table = Table(f"{name}: {meaning}", columns, rows, (), frozenset(columns[3:5]))
+        table = Table(f"{name}: {meaning}", columns, rows, (), frozenset(columns[1:4]))
         click.echo(to_terminal(with_names(table, called)) + "\n")
     if any(one.power is not None for one in figures):
         click.echo("Model: how far the model's labels of the pool are used, 0 (not at all) to 1.")

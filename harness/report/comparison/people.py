@@ -47,7 +47,9 @@ class ReviewLoad:
     def words(self, noun: str) -> str:
         """In one sentence."""
         hours, usd = self.hours_per_1000, self.usd_per_1000
-        money = "what an hour costs is unknown" if usd is None else f"${usd.value:,.2f}"
+        money = "what an hour costs is unknown"
+        if usd is not None:
+            money = f"${usd.value:,.2f} [{usd.low:,.2f}, {usd.high:,.2f}] at ${self.usd_per_hour:,.2f} an hour"
         return (
             f"A person looks at {numbers.share_with_interval(self.share)} of the {noun}: {hours.value:.1f} "
             f"[{hours.low:.1f}, {hours.high:.1f}] reviewer hours per 1,000 at {self.review_seconds:g} seconds "

@@ -21,6 +21,8 @@ CATEGORY = "Category"
 """The head of a column of categories."""
 LEAST_SIDE_BY_SIDE = 2
 """Figures beside the other columns below which a list is shorter."""
+MOST_KEYS = 3
+"""Leading columns beyond which rows are told apart by their order."""
 LONGEST_WORD = 14
 """Words up to this length are never folded while the screen has room for them."""
 _MARKDOWN_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$])")
@@ -31,7 +33,7 @@ class Table:
     """Rows of text under a heading.
 
     ``numeric`` columns align right, ``whole`` ones are never folded (ids to copy), ``keys`` stand in every part where a
-    table is drawn in parts (none named: the first column).
+    table is drawn in parts (none named: the first column, or as many as it takes to tell the rows apart).
     """
 
     title: str
@@ -91,7 +93,7 @@ def _one(table: Table, wide: int, is_screen: bool) -> str:
 def _parts(table: Table, wide: int) -> list[Table]:
     """The table as the fewest that fit the screen, each with the keys; itself where it fits, or none would."""
     least = [_least_width(table, position) for position in range(len(table.columns))]
-    keys = [at for at, name in enumerate(table.columns) if name in (table.keys or table.columns[:1])]
+    keys = _keys(table)
     if sum(least) + len(least) - 1 <= wide:
         return [table]
     roomy = [
@@ -113,6 +115,14 @@ def _parts(table: Table, wide: int) -> list[Table]:
         )
         for number, columns in enumerate(shown, 1)
     ]
+
+
+def _keys(table: Table) -> list[int]:
+    """The columns that every part holds."""
+    if table.keys:
+        return [at for at, name in enumerate(table.columns) if name in table.keys]
+    apart = (n for n in range(1, MOST_KEYS + 1) if len({row[:n] for row in table.rows}) == len(table.rows))
+    return list(range(next(apart, 1)))
 
 
 def _groups(least: Sequence[int], keys: Sequence[int], wide: int) -> list[list[int]]:
