@@ -104,7 +104,7 @@ def release(golden: GoldenSet, policy: Policy | None, options: ReleaseOptions) -
     known = dict.fromkeys([*golden.categories, *(options.policy.category_ids if options.policy else ())])
     _require_known(golden, list(known), log.path, [*settled, *still_open])
     if still_open and not options.leaves_open:
-        raise _open_error(log.path, still_open)
+        raise _open_error(golden, log.path, still_open)
     target = options.policy or policy
     unreviewed = () if options.policy is None else _unreviewed(golden, policy, options.policy, options, settled)
     categories = _categories(golden, options.policy, settled)
@@ -340,11 +340,11 @@ def _require_known(golden: GoldenSet, categories: Sequence[str], log: Path, said
         )
 
 
-def _open_error(log: Path, still_open: Sequence[Open]) -> HarnessError:
+def _open_error(golden: GoldenSet, log: Path, still_open: Sequence[Open]) -> HarnessError:
     whys = ", ".join(f"{n} {why}" for why, n in Counter(one.why for one in still_open).items())
     ids = joined((f"{one.item} ({one.category})" for one in still_open), most=MOST_NAMED)
     return HarnessError(
         f"{log}: {counted(len(still_open), 'decision')} {'is' if len(still_open) == 1 else 'are'} open ({whys}): {ids}",
         allowed="a log in which every decision is settled",
-        next_step="adjudicate them (harness review CARD --adjudicate), or publish without them (--leave-open)",
+        next_step=f"publish without them (--leave-open), or adjudicate: harness review {_typed(golden)} --adjudicate",
     )

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 from goldens.small_set import CARD, write_policy, write_set
 from public_sets import datasets_folder
@@ -101,6 +102,13 @@ def test_a_whole_pool_labelled_gives_its_figures_exactly(tmp_path):
     for name, value in expected.items():
         one = found["hate", name]
         assert (one["value"], one["low"], one["high"]) == pytest.approx((value, value, value)), name
+
+
+def test_the_lines_for_the_policy_are_yaml_as_they_stand(tmp_path):
+    """ "hate: prevalence: {...}" is none, and a narrow screen broke it in the middle."""
+    card = labelled_set(tmp_path, write_pool(tmp_path / "p.jsonl", pool_rows(60)), Asked(60, views="views"))
+    _, said = invoke(card).stdout.split("For the policy, so that reports give precision in production:\n")
+    assert yaml.safe_load(said)["hate"]["prevalence"]["source"]
 
 
 def test_a_sample_says_how_it_was_drawn_and_where_it_cannot_be_used(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -107,8 +108,9 @@ def test_open_decisions_stop_a_release_unless_they_are_left_open(tmp_path):
     _decide(card, ("i1", "hate", 0), ("i2", "hate", 1), reviewers=2)
     DecisionLog(log_path(card)).append([new_decision("label", "ben", "i1", "hate", 0, policy="demo v1", reviewers=2)])
     golden, policy = load(card)
-    with pytest.raises(HarnessError, match=r"1 decision is open .1 another reviewer is awaited.: i2"):
+    with pytest.raises(HarnessError, match=r"1 decision is open .1 another reviewer is awaited.: i2") as error:
         release(golden, policy, OPTIONS)
+    assert f"harness review {shlex.quote(str(card))} --adjudicate" in str(error.value)  # it was "review CARD"
     made = release(golden, policy, replace(OPTIONS, leaves_open=True))
     assert [one.item for one in made.changes] == ["i1"]
     assert json.loads(made.record.read_text())["open"] == [

@@ -13,6 +13,7 @@ from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, load_with_policy, names_in, policy_option
 from harness.cli.options import json_option, print_json
 from harness.cli.pool_options import told
+from harness.cli.screen import as_written
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -176,5 +177,7 @@ def _show(golden: GoldenSet, sample: Labelled, figures: list[Figure], date: str,
               and one.result.is_defined and one.result.value > 0]  # fmt: skip
     if stated:
         click.echo("For the policy, so that reports give precision in production:")
-        for one in stated:
-            click.echo(f"  {one.category}: {policy_line(one, f'{golden.name} version {golden.version}', date)}")
+        with as_written():  # as a policy file takes them
+            for one in stated:
+                line = policy_line(one, f"{golden.name} version {golden.version}", date)
+                click.echo(f"  {one.category}:\n    {line}")
