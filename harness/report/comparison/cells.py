@@ -33,7 +33,7 @@ from harness.report.comparison.data import (
 )
 from harness.report.comparison.explorer import explorer_data
 from harness.report.comparison.heatmaps import HeatMaps
-from harness.report.comparison.long_table import LONG_TABLE, told_and_still
+from harness.report.comparison.long_table import LONG_TABLE, NOTHING_COMPARED, told_and_still
 from harness.report.comparison.many import (
     LEGEND_FROM,
     colour_numbers,
@@ -82,7 +82,7 @@ _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans
 class Page:
     """What the template reads: the data, and its values as cells."""
 
-    undecided = UNDECIDED
+    undecided, nothing_compared = UNDECIDED, NOTHING_COMPARED
 
     def __init__(
         self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None

@@ -11,6 +11,7 @@ from harness.report.comparison.data import CategoryRow, CheckRow, Pair
 
 LONG_TABLE = 12
 """Categories up to which a table folds none."""
+NOTHING_COMPARED = "Nothing is compared: in no category do both decide."
 _MOVED = ("better", "worse", "leans_better", "leans_worse")
 _FAILED = ("REGRESSION", "INVALID")
 

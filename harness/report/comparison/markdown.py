@@ -24,7 +24,7 @@ from harness.report.comparison.data import (
     ReportData,
     VerdictLine,
 )
-from harness.report.comparison.long_table import deciding_checks, told_and_still
+from harness.report.comparison.long_table import NOTHING_COMPARED, deciding_checks, told_and_still
 from harness.report.comparison.many import (
     decisions,
     first_pair,
@@ -131,6 +131,8 @@ def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMod
     ]
     if pair.family:
         parts.append(markdown_text(f"Proven: Holm-corrected ({pair.family}). Brackets are 95% intervals."))
+    elif pair.baseline and not pair.rows:
+        parts.append(NOTHING_COMPARED)
     if pair.checks:
         parts.append(_checks(pair, is_short))
     parts += [_input(change) for change in pair.inputs if change.is_changed]

@@ -117,7 +117,7 @@ def build_pair(source: ReportSource, comparison: Comparison) -> Pair:
             findings,
             None if gate is None else gate.verdict,
         ),
-        family=comparison.family,
+        family=comparison.family if comparison.categories else "",
         rows=tuple(rows),
         changes=changes,
         inputs=input_changes(source.inputs.get(baseline, ()), source.inputs.get(candidate, ())),

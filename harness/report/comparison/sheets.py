@@ -354,7 +354,10 @@ def _about(data: ReportData, items: Sheet) -> Sheet:
             "Items sheet",
             f"{numbers.count(n_rows)} labelled decisions; texts stand beside those that somebody got wrong",
         ),
-        ("Proven", f"Holm-corrected; {data.pairs[0].family or 'no baseline'}"),
+        (
+            "Proven",
+            f"Holm-corrected; {data.pairs[0].family or ('no category to compare' if data.baseline else 'no baseline')}",
+        ),
         ("Intervals", "95%; those of the gate's checks 90%, whose end is the one-sided 95% bound"),
     ]
     rows += [("Signature", f"{name}: {text}") for name, text in data.signatures.items() if text]

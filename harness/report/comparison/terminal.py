@@ -40,7 +40,8 @@ def decision_lines(decision: Decision, comparison: Comparison) -> list[str]:
 def foot_lines(comparison: Comparison) -> list[str]:
     """Notes, what was corrected for, and the signature."""
     notes = [line for one in comparison.notes for line in (f"Note: {one}.", "")]
-    return [*notes, f"p (Holm): {comparison.family}.", f"signature: {comparison.candidate.signature}"]
+    corrected = [f"p (Holm): {comparison.family}."] if comparison.categories else []
+    return [*notes, *corrected, f"signature: {comparison.candidate.signature}"]
 
 
 def _pooled_sentence(comparison: Comparison) -> str:
