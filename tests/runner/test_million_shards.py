@@ -51,7 +51,7 @@ HOW_MUCH_MORE = 1.2
 """Processor time of all processes together, to that of one that does it alone."""
 RULES_IN_TWO = 1.4
 """What one process does once: a start and the set read (2 s of 21), and the merge (1.9 s); 1.20 to 1.33 were seen."""
-WITH_RAY, ASKED_WITH_RAY = 1.6, 2.2
+WITH_RAY, ASKED_WITH_RAY = 1.6, 1.8
 """Ray's own processes and the starts of workers take eight to ten seconds, whatever a run costs, and each call some
 bookkeeping of the shared limits: much beside rules, and beside a server that answers at once."""
 
