@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -51,15 +52,15 @@ def _is_file(stream: Any) -> bool:
         return False
 
 
-class Stream:
+class Stream(ABC):
     """A text stream that writes into another, each text in its own way."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
+    @abstractmethod
     def write(self, text: str) -> int:
         """Write the text; returns its own length."""
-        raise NotImplementedError
 
     def writelines(self, lines: Any) -> None:
         """Write several."""
