@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats, Ints
 from harness.core.resampling import percentile_interval
 from harness.core.results import MetricResult
 
@@ -21,7 +21,7 @@ NO_PAIRS = "no item has two votes"
 NO_VARIATION = "every vote is the same"
 
 
-def vote_counts(votes: NDArray[Any]) -> NDArray[np.int64]:
+def vote_counts(votes: Array) -> Ints:
     """Number of votes for each value, per item.
 
     Args:
@@ -45,7 +45,7 @@ def vote_counts(votes: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def krippendorff_alpha(
-    votes: NDArray[Any],
+    votes: Array,
     *,
     rng: np.random.Generator,
     level: Level = "nominal",
@@ -94,7 +94,7 @@ def krippendorff_alpha(
     )
 
 
-def _alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _alpha(patterns: Floats, times: Floats) -> Floats:
     """Alpha of tables that hold each pattern of votes a number of times; times has shape (..., n_patterns)."""
     m = patterns.sum(axis=1)
     disagreement = (patterns * (m[:, np.newaxis] - patterns)).sum(axis=1) / (m - 1)
@@ -105,7 +105,7 @@ def _alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray
         return np.asarray(np.where(expected > 0, 1 - (times @ disagreement) / expected, np.nan), dtype=np.float64)
 
 
-def _ordinal_alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ordinal_alpha(patterns: Floats, times: Floats) -> Floats:
     """The same for ordered values; times has shape (..., n_patterns)."""
     m = patterns.sum(axis=1)
     pairs = patterns[:, :, np.newaxis] * patterns[:, np.newaxis, :] / (m - 1)[:, np.newaxis, np.newaxis]
@@ -121,7 +121,7 @@ def _ordinal_alpha(patterns: NDArray[np.float64], times: NDArray[np.float64]) ->
 
 
 def fleiss_kappa(
-    votes: NDArray[Any], *, rng: np.random.Generator, n_resamples: int = 2_000, confidence: float = 0.95
+    votes: Array, *, rng: np.random.Generator, n_resamples: int = 2_000, confidence: float = 0.95
 ) -> MetricResult:
     """Fleiss' kappa: (P - P_e)/(1 - P_e), over items with the most frequent number of votes.
 
@@ -154,7 +154,7 @@ def fleiss_kappa(
     return _bootstrapped(kept, _fleiss, len(counts) - len(kept), rng, n_resamples, confidence)
 
 
-def _fleiss(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fleiss(patterns: Floats, times: Floats) -> Floats:
     m = float(patterns[0].sum())
     agreement = ((patterns**2).sum(axis=1) - m) / (m * (m - 1))
     n_items = times.sum(axis=-1)
@@ -165,12 +165,7 @@ def _fleiss(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArra
 
 
 def cohen_kappa(
-    first: NDArray[Any],
-    second: NDArray[Any],
-    *,
-    rng: np.random.Generator,
-    n_resamples: int = 2_000,
-    confidence: float = 0.95,
+    first: Array, second: Array, *, rng: np.random.Generator, n_resamples: int = 2_000, confidence: float = 0.95
 ) -> MetricResult:
     """Cohen's kappa of two annotators: (p_o - p_e)/(1 - p_e).
 
@@ -200,7 +195,7 @@ def cohen_kappa(
     kept = votes[(votes >= 0).all(axis=1)]
     cells = np.eye(n_values * n_values)[kept[:, 0] * n_values + kept[:, 1]]
 
-    def kappa(patterns: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    def kappa(patterns: Floats, times: Floats) -> Floats:
         total = times.sum(axis=-1)
         table = (times @ patterns / total[..., np.newaxis]).reshape(*times.shape[:-1], n_values, n_values)
         observed = np.trace(table, axis1=-2, axis2=-1)
@@ -211,11 +206,11 @@ def cohen_kappa(
     return _bootstrapped(cells, kappa, len(votes) - len(kept), rng, n_resamples, confidence)
 
 
-_Coefficient = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+_Coefficient = Callable[[Floats, Floats], Floats]
 
 
 def _bootstrapped(
-    rows: NDArray[Any],
+    rows: Array,
     coefficient: _Coefficient,
     n_excluded: int,
     rng: np.random.Generator,

@@ -7,11 +7,11 @@ Votes are an int array (n_items, n_annotators) with -1 where an annotator did no
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Codes, Floats
 from harness.core.clusters import clustered_metric
 from harness.core.confusion import check_codes
 from harness.core.metrics import METRICS
@@ -30,13 +30,13 @@ class DawidSkene(NamedTuple):
         prevalence: P(violating).
     """
 
-    probability: NDArray[np.float64]
-    sensitivity: NDArray[np.float64]
-    specificity: NDArray[np.float64]
+    probability: Floats
+    sensitivity: Floats
+    specificity: Floats
     prevalence: float
 
 
-def majority_labels(votes: NDArray[Any]) -> NDArray[np.int8]:
+def majority_labels(votes: Array) -> Codes:
     """Majority of the votes of each item.
 
     Args:
@@ -58,7 +58,7 @@ def majority_labels(votes: NDArray[Any]) -> NDArray[np.int8]:
     return np.where(ones > zeros, 1, np.where(zeros > ones, 0, -1)).astype(np.int8)
 
 
-def gold_against_majority(y_true: NDArray[Any], votes: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+def gold_against_majority(y_true: Array, votes: Array, *, confidence: float = 0.95) -> MetricResult:
     """Share of items whose gold label is the majority of the votes.
 
     Args:
@@ -82,7 +82,7 @@ def gold_against_majority(y_true: NDArray[Any], votes: NDArray[Any], *, confiden
     return clustered_metric("agreement", np.asarray(y_true), majority_labels(votes), None, confidence=confidence)
 
 
-def human_ceiling(votes: NDArray[Any], metric: str, *, confidence: float = 0.95) -> MetricResult:
+def human_ceiling(votes: Array, metric: str, *, confidence: float = 0.95) -> MetricResult:
     """How well one annotator finds the majority of the others: leave-one-annotator-out recall, precision or F1.
 
     Each vote is judged against the majority of the item's other votes (ties are left out); votes of one item form a
@@ -117,7 +117,7 @@ def human_ceiling(votes: NDArray[Any], metric: str, *, confidence: float = 0.95)
     )
 
 
-def dawid_skene(votes: NDArray[Any]) -> DawidSkene:
+def dawid_skene(votes: Array) -> DawidSkene:
     """Labels weighted by each annotator's error rates: EM of Dawid and Skene's model, +1 smoothing, 40 steps.
 
     Args:

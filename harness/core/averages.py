@@ -6,11 +6,9 @@ single category to ``metrics``.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Bools, Floats
 from harness.core.clusters import clustered_variance, count_clusters
 from harness.core.confusion import check_decisions
 from harness.core.design_estimates import UNSEEN, share_interval
@@ -29,12 +27,12 @@ NO_CATEGORY = "undefined in every category"
 
 
 def macro_average(
-    y_true: NDArray[Any],
-    y_pred: NDArray[Any],
+    y_true: Array,
+    y_pred: Array,
     *,
     metric: str,
-    clusters: NDArray[Any] | None = None,
-    sample_weight: NDArray[Any] | None = None,
+    clusters: Array | None = None,
+    sample_weight: Array | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """Plain mean of a metric over the categories where it is defined.
@@ -94,12 +92,12 @@ def macro_average(
 
 
 def micro_average(
-    y_true: NDArray[Any],
-    y_pred: NDArray[Any],
+    y_true: Array,
+    y_pred: Array,
     *,
     metric: str,
-    clusters: NDArray[Any] | None = None,
-    sample_weight: NDArray[Any] | None = None,
+    clusters: Array | None = None,
+    sample_weight: Array | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """A metric of the counts pooled over categories; frequent categories weigh most.
@@ -152,9 +150,9 @@ def micro_average(
 
 def _interval(
     value: float,
-    influence: NDArray[np.float64],
-    clusters: NDArray[Any] | None,
-    counted: NDArray[np.bool_],
+    influence: Floats,
+    clusters: Array | None,
+    counted: Bools,
     n_fallback: float,
     confidence: float,
     unseen: float | None,
@@ -174,7 +172,7 @@ def _interval(
     return effective_wilson(value, variance, n_fallback, confidence=confidence)
 
 
-def _worth(denominator: NDArray[np.float64], sample_weight: NDArray[Any] | None) -> float:
+def _worth(denominator: Floats, sample_weight: Array | None) -> float:
     """Items of a denominator; Kish's effective number of weighted ones."""
     if sample_weight is None:
         return float(np.count_nonzero(denominator))
@@ -182,8 +180,8 @@ def _worth(denominator: NDArray[np.float64], sample_weight: NDArray[Any] | None)
 
 
 def _category_ratios(
-    y_true: NDArray[Any], y_pred: NDArray[Any], metric: str, sample_weight: NDArray[Any] | None
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]]:
+    y_true: Array, y_pred: Array, metric: str, sample_weight: Array | None
+) -> list[tuple[Floats, Floats, Bools]]:
     """Per category, each item's part of the numerator and denominator, and whether it has gold and decision."""
     if metric not in RATIOS:
         raise ValueError(f"metric must be one of {', '.join(RATIOS)}, got '{metric}'")

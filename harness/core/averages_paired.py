@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.agreeing import agreeing_interval
+from harness.core.arrays import Array, Floats, Ints
 from harness.core.averages import AVERAGED_METRICS, NO_CATEGORY, RATIOS
 from harness.core.clusters import clustered_variance
 from harness.core.confusion import check_decisions
@@ -28,12 +28,12 @@ _BLOCK = 1 << 22  # counts drawn at once
 
 
 def macro_differences(
-    y_true: NDArray[Any],
-    a: NDArray[Any],
-    b: NDArray[Any],
+    y_true: Array,
+    a: Array,
+    b: Array,
     *,
     rng: np.random.Generator,
-    clusters: NDArray[Any] | None = None,
+    clusters: Array | None = None,
     n_resamples: int = 2_000,
     confidence: float = 0.95,
 ) -> dict[str, tuple[MetricResult, float]]:
@@ -107,19 +107,19 @@ def macro_differences(
 
 
 def _resampled(
-    distinct: NDArray[np.int64],
+    distinct: Ints,
     times: NDArray[np.intp],
-    totals: NDArray[np.int64],
+    totals: Ints,
     metrics: tuple[str, ...],
     n_resamples: int,
     rng: np.random.Generator,
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+) -> dict[str, tuple[Floats, Floats]]:
     """Per metric the differences of bootstrap and permutation; only rows that a swap changes are swapped."""
     tables, shape = distinct.astype(np.float64), totals.shape
     swapped = tables.reshape(-1, *shape)[:, [0, 2, 1, 4, 3]].reshape(tables.shape) - tables
     moves = swapped.any(axis=1)
     is_defined = {metric: ~np.isnan(_gaps(totals, metric)) for metric in metrics}
-    blocks: dict[str, list[NDArray[np.float64]]] = {metric: [] for metric in metrics}
+    blocks: dict[str, list[Floats]] = {metric: [] for metric in metrics}
     size = max(1, _BLOCK // len(distinct))
     for done in range(0, n_resamples, size):
         n_drawn = min(size, n_resamples - done)
@@ -132,7 +132,7 @@ def _resampled(
     return {metric: tuple(np.concatenate(one, axis=1)) for metric, one in blocks.items()}
 
 
-def _sides(table: NDArray[Any], metric: str) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+def _sides(table: Array, metric: str) -> Iterator[tuple[Array, Array]]:
     """Numerator and denominator of baseline and candidate per category, from (..., 5, n_categories) counts."""
     hit_weight, gold_weight, flag_weight = RATIOS[metric]
     gold, *flags_and_hits = (table[..., part, :] for part in range(5))
@@ -140,14 +140,14 @@ def _sides(table: NDArray[Any], metric: str) -> Iterator[tuple[NDArray[Any], NDA
         yield hit_weight * hits, gold_weight * gold + flag_weight * flags
 
 
-def _gaps(totals: NDArray[Any], metric: str) -> NDArray[np.float64]:
+def _gaps(totals: Array, metric: str) -> Floats:
     """Candidate minus baseline per category, from totals; NaN where one of the two is undefined."""
     with np.errstate(invalid="ignore", divide="ignore"):
         before, after = (numerator / denominator for numerator, denominator in _sides(totals, metric))
     return np.asarray(after - before, dtype=np.float64)
 
 
-def _cluster_sums(rows: NDArray[np.int64], clusters: NDArray[Any] | None) -> NDArray[np.int64]:
+def _cluster_sums(rows: Ints, clusters: Array | None) -> Ints:
     if clusters is None:
         return rows
     if clusters.shape != rows.shape[:1]:
@@ -158,7 +158,7 @@ def _cluster_sums(rows: NDArray[np.int64], clusters: NDArray[Any] | None) -> NDA
     return sums
 
 
-def _distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def _distinct(rows: Ints) -> tuple[Ints, NDArray[np.intp]]:
     """Distinct rows in ascending order, and how often each is there; rows are compared as bytes, not field by field."""
     counts = rows if not rows.size or rows.max() > np.iinfo(np.uint8).max else rows.astype(np.uint8)
     as_bytes = np.ascontiguousarray(counts).view(np.dtype((np.void, counts.itemsize * counts.shape[1]))).ravel()
@@ -167,7 +167,7 @@ def _distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return rows[first][order], times[order]
 
 
-def _influence(units: NDArray[np.int64], totals: NDArray[np.int64], metric: str) -> NDArray[np.float64]:
+def _influence(units: Ints, totals: Ints, metric: str) -> Floats:
     """What each unit adds to the linearised difference."""
     defined = ~np.isnan(_gaps(totals, metric))
     result = np.zeros(len(units))

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Codes, Floats
 from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES
 from harness.core.metrics import proportion
 from harness.core.ranking import scored_items
@@ -72,9 +72,7 @@ class BandReading(NamedTuple):
     share: MetricResult
 
 
-def pass_edge(
-    y_true: NDArray[Any], y_score: NDArray[Any], goal: BandGoal, *, delta: float, n_promises: int = 1
-) -> Edge | None:
+def pass_edge(y_true: Array, y_score: Array, goal: BandGoal, *, delta: float, n_promises: int = 1) -> Edge | None:
     """The highest score below which everything may pass; None when the goal says nothing of it.
 
     For ``missed`` it is the certified threshold of a recall. For ``error`` see ``remove_edge``.
@@ -108,9 +106,7 @@ def pass_edge(
     return Edge(-math.inf if math.isnan(promise.value) else promise.value, promise.n_positives, promise.n_needed)
 
 
-def remove_edge(
-    y_true: NDArray[Any], y_score: NDArray[Any], goal: BandGoal, *, delta: float, n_promises: int = 1
-) -> Edge | None:
+def remove_edge(y_true: Array, y_score: Array, goal: BandGoal, *, delta: float, n_promises: int = 1) -> Edge | None:
     """The lowest score from which on everything may be removed; None when the goal says nothing of it.
 
     For ``overblocked`` it mirrors the certified threshold of a recall. For ``error`` it walks from the highest score
@@ -149,9 +145,7 @@ def remove_edge(
     return Edge(value, promise.n_positives, promise.n_needed)
 
 
-def joined_edges(
-    y_true: NDArray[Any], y_score: NDArray[Any], below: Sequence[float], above: Sequence[float]
-) -> tuple[float, float]:
+def joined_edges(y_true: Array, y_score: Array, below: Sequence[float], above: Sequence[float]) -> tuple[float, float]:
     """The two thresholds that keep every promise; without one on a side, its band stays empty.
 
     Where the bands would overlap nobody needs to look: any cut between the two keeps both promises, and the one with
@@ -188,7 +182,7 @@ def joined_edges(
     return cut, cut
 
 
-def read_bands(y_true: NDArray[Any], y_score: NDArray[Any], below: float, above: float) -> BandReading:
+def read_bands(y_true: Array, y_score: Array, below: float, above: float) -> BandReading:
     """What two thresholds do to labelled items, with 95% Wilson intervals.
 
     Args:
@@ -227,7 +221,7 @@ def read_bands(y_true: NDArray[Any], y_score: NDArray[Any], below: float, above:
     )
 
 
-def _pure_band(y_true: NDArray[Any], y_score: NDArray[np.float64], most: float, delta: float) -> Edge:
+def _pure_band(y_true: Array, y_score: Floats, most: float, delta: float) -> Edge:
     """The longest run of the highest scores of which at most a share is promised not to violate."""
     items = scored_items(y_true, y_score)
     order = np.argsort(-items.y_score, kind="stable")
@@ -252,12 +246,12 @@ def _needed(most: float, level: float) -> int:
     return math.ceil(math.log(level) / math.log1p(-most))
 
 
-def _mirrored(y_true: NDArray[Any]) -> NDArray[np.int8]:
+def _mirrored(y_true: Array) -> Codes:
     gold = np.asarray(y_true)
     return np.where(gold < 0, gold, 1 - gold).astype(np.int8)
 
 
-def _next_above(y_score: NDArray[Any], value: float) -> float:
+def _next_above(y_score: Array, value: float) -> float:
     """The smallest score above a value; infinite when there is none."""
     scores = np.asarray(y_score, dtype=float)
     higher = scores[scores > value]

@@ -7,11 +7,12 @@ The plug-in calibration error is not offered: for a perfect scorer it is .09 at 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.clusters import ONE_CLUSTER, clustered_variance
 from harness.core.intervals import check_confidence, normal_quantile
 from harness.core.metric_facts import NO_ITEMS
@@ -38,7 +39,7 @@ class ReliabilityBin(NamedTuple):
 
 
 def brier_score(
-    y_true: NDArray[Any], y_score: NDArray[Any], *, clusters: NDArray[Any] | None = None, confidence: float = 0.95
+    y_true: Array, y_score: Array, *, clusters: Array | None = None, confidence: float = 0.95
 ) -> MetricResult:
     """Mean squared error of a probability: mean of (s - y)², with a t interval over items or clusters.
 
@@ -80,9 +81,7 @@ def brier_score(
     return MetricResult(value, max(0.0, value - half), min(1.0, value + half), n, items.n_excluded)
 
 
-def calibration_error(
-    y_true: NDArray[Any], y_score: NDArray[Any], *, n_bins: int = 10, confidence: float = 0.95
-) -> MetricResult:
+def calibration_error(y_true: Array, y_score: Array, *, n_bins: int = 10, confidence: float = 0.95) -> MetricResult:
     """Debiased squared calibration error: sum of w_b·[(ybar - sbar)² - ybar(1 - ybar)/(n_b - 1)] over bins.
 
     Bins are of equal mass, tied scores together; with at most 2·n_bins distinct scores each score is a bin. A bin of
@@ -127,7 +126,7 @@ def calibration_error(
 
 
 def reliability_table(
-    y_true: NDArray[Any], y_score: NDArray[Any], *, n_bins: int = 10, confidence: float = 0.95
+    y_true: Array, y_score: Array, *, n_bins: int = 10, confidence: float = 0.95
 ) -> list[ReliabilityBin]:
     """Stated against observed probability in the bins of ``calibration_error``.
 
@@ -163,14 +162,14 @@ def reliability_table(
     return table
 
 
-def _probabilities(y_true: NDArray[Any], y_score: NDArray[Any]) -> ScoredItems:
+def _probabilities(y_true: Array, y_score: Array) -> ScoredItems:
     items = scored_items(y_true, y_score)
     if items.y_score.size and not (items.y_score.min() >= 0 and items.y_score.max() <= 1):
         raise ValueError(f"y_score must be in [0, 1], got {items.y_score.min()}..{items.y_score.max()}")
     return items
 
 
-def _bins(y_score: NDArray[np.float64], n_bins: int) -> NDArray[np.intp]:
+def _bins(y_score: Floats, n_bins: int) -> NDArray[np.intp]:
     """Bin index per item, 0, 1, ... without gaps; tied scores share a bin and no bin holds one item (if n > 1)."""
     if n_bins < 1:
         raise ValueError(f"n_bins must be >= 1, got {n_bins}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.core.agreeing import agreeing_interval
+from harness.core.arrays import Array
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, not_evaluable
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metric_facts import NOTHING_FLAGGED
@@ -171,7 +171,7 @@ def _settled(spec: CheckSpec, tests: _Tests, remarks: tuple[Statement, ...]) -> 
     )
 
 
-def empty_denominator(spec: CheckSpec, raw: NDArray[Any]) -> str | None:
+def empty_denominator(spec: CheckSpec, raw: Array) -> str | None:
     """Why a check has nothing to be judged on.
 
     Args:

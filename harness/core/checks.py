@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array
 from harness.core.check_spec import GATE_METRICS as GATE_METRICS
 from harness.core.check_spec import TIERS as TIERS
 from harness.core.check_spec import CheckSpec as CheckSpec
@@ -45,8 +45,8 @@ class CheckEvidence:
         choice_share: Share of the variance that is the choice of thresholds; ``cells`` are scaled for it already.
     """
 
-    cells: NDArray[Any]
-    raw: NDArray[Any]
+    cells: Array
+    raw: Array
     n_clusters: int | None = None
     n_excluded: int = 0
     reason: str | None = None
@@ -55,7 +55,7 @@ class CheckEvidence:
     choice_share: float = 0.0
 
     @property
-    def counted(self) -> NDArray[Any]:
+    def counted(self) -> Array:
         """The counts that values are read from.
 
         >>> import numpy as np

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Bools, Floats, Ints
 from harness.core.confusion import confusion_counts
 from harness.core.intervals import check_confidence
 from harness.core.metric_table import SHARES
@@ -25,7 +25,7 @@ from harness.core.weighted import weighted_metric, weighted_worth
 ONE_CLUSTER = "an interval needs 2 clusters"
 
 
-def count_clusters(clusters: NDArray[Any]) -> int:
+def count_clusters(clusters: Array) -> int:
     """Number of distinct clusters.
 
     Args:
@@ -41,7 +41,7 @@ def count_clusters(clusters: NDArray[Any]) -> int:
     return int(np.count_nonzero(np.bincount(_compact(clusters)))) if clusters.size else 0
 
 
-def _compact(clusters: NDArray[Any]) -> NDArray[Any]:
+def _compact(clusters: Array) -> Array:
     """Codes that can be counted in an array: as they are, or renumbered where they are far apart."""
     if clusters.size == 0 or (
         clusters.dtype.kind in "iu" and clusters.min() >= 0 and clusters.max() < 8 * clusters.size
@@ -50,7 +50,7 @@ def _compact(clusters: NDArray[Any]) -> NDArray[Any]:
     return np.unique(clusters, return_inverse=True)[1]
 
 
-def clustered_variance(influence: NDArray[np.float64], clusters: NDArray[Any] | None) -> float:
+def clustered_variance(influence: Floats, clusters: Array | None) -> float:
     """Variance of an estimate from its influence values: G/(G-1) · sum over clusters of (sum of IF)².
 
     Args:
@@ -70,7 +70,7 @@ def clustered_variance(influence: NDArray[np.float64], clusters: NDArray[Any] | 
     >>> round(clustered_variance(np.array([0.1, -0.1, 0.1, -0.1]), None), 6)
     0.053333
     """
-    sums: NDArray[Any] = influence
+    sums: Array = influence
     if clusters is not None:
         if clusters.shape != influence.shape:
             raise ValueError(f"clusters must have shape {influence.shape}, got {clusters.shape}")
@@ -108,11 +108,11 @@ class EffectiveN(NamedTuple):
 
 
 def effective_n(
-    influence: NDArray[Any],
-    has_data: NDArray[Any],
-    clusters: NDArray[Any] | None,
+    influence: Array,
+    has_data: Array,
+    clusters: Array | None,
     *,
-    sample_weight: NDArray[Any] | None = None,
+    sample_weight: Array | None = None,
     confidence: float = 0.95,
 ) -> EffectiveN:
     """Effective sample size of a clustered estimate: n/deff·(t_{n-1}/t_{G-1})².
@@ -170,8 +170,8 @@ def effective_n(
 
 
 def metric_influence(
-    metric: str, y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: NDArray[Any] | None = None
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    metric: str, y_true: Array, y_pred: Array, sample_weight: Array | None = None
+) -> tuple[Array, Array]:
     """Influence of each item on a ratio metric of one system: (numerator - value·denominator)/total denominator.
 
     Args:
@@ -207,13 +207,13 @@ def metric_influence(
     return (numerator - numerator.sum() / total * denominator) / total, has_data
 
 
-def _has_data(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.bool_]:
+def _has_data(metric: str, y_true: Array, y_pred: Array) -> Bools:
     """Whether each item is in the denominator, as ``metric_influence`` says it."""
     valid, y, b = _codes(metric, y_true, y_pred)
     return np.array(y | b if metric == "f1" else SHARES[metric].masks(y, b, valid)[1])
 
 
-def _codes(metric: str, y_true: NDArray[Any], y_pred: NDArray[Any]) -> tuple[NDArray[np.bool_], ...]:
+def _codes(metric: str, y_true: Array, y_pred: Array) -> tuple[Bools, ...]:
     """Which items have gold and decision, which violate, which are flagged."""
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, got '{metric}'")
@@ -226,11 +226,11 @@ CLUSTERED_METRICS = tuple(METRICS)
 
 def clustered_metric(
     metric: str,
-    y_true: NDArray[Any],
-    y_pred: NDArray[Any],
-    clusters: NDArray[Any] | None,
+    y_true: Array,
+    y_pred: Array,
+    clusters: Array | None,
     *,
-    sample_weight: NDArray[Any] | None = None,
+    sample_weight: Array | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """A metric of one category with the interval of its effective sample size.
@@ -285,21 +285,21 @@ class EffectiveCells(NamedTuple):
         is_weighted: Whether ``cells`` share out the items' weights, so that values are read from them.
     """
 
-    cells: NDArray[np.float64]
-    raw: NDArray[np.int64]
+    cells: Floats
+    raw: Ints
     size: EffectiveN
     is_weighted: bool = False
 
 
 def effective_counts(
     metric: str,
-    y_true: NDArray[Any],
-    a: NDArray[Any],
-    b: NDArray[Any],
-    clusters: NDArray[Any] | None,
+    y_true: Array,
+    a: Array,
+    b: Array,
+    clusters: Array | None,
     *,
     of: Literal["difference", "candidate"] = "difference",
-    sample_weight: NDArray[Any] | None = None,
+    sample_weight: Array | None = None,
     confidence: float = 0.90,
 ) -> EffectiveCells:
     """Paired table of one category, scaled to what its clusters are worth for a metric or its difference.

@@ -7,10 +7,10 @@ handling of failed outputs (which fallback a failure becomes) to scoring, which 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from harness.core.arrays import Array, Floats, Ints
 
 _BLOCK_CELLS = 1 << 22  # bounds the temporary masks to a few MB at any number of items
 
@@ -28,11 +28,11 @@ class ConfusionCounts:
         n_items: Items in the golden set.
     """
 
-    tp: NDArray[Any]
-    fp: NDArray[Any]
-    fn: NDArray[Any]
-    tn: NDArray[Any]
-    n_excluded: NDArray[np.int64]
+    tp: Array
+    fp: Array
+    fn: Array
+    tn: Array
+    n_excluded: Ints
     n_items: int
 
     def category(self, index: int) -> tuple[float, float, float, float]:
@@ -51,7 +51,7 @@ class ConfusionCounts:
         return (self.tp[index].item(), self.fp[index].item(), self.fn[index].item(), self.tn[index].item())
 
 
-def check_decisions(y_true: NDArray[Any], y_pred: NDArray[Any]) -> None:
+def check_decisions(y_true: Array, y_pred: Array) -> None:
     """Refuse arrays that are not (n_items, n_categories) of -1, 0, 1 with equal shapes.
 
     Args:
@@ -72,7 +72,7 @@ def check_decisions(y_true: NDArray[Any], y_pred: NDArray[Any]) -> None:
         check_codes(name, array)
 
 
-def check_codes(name: str, array: NDArray[Any]) -> None:
+def check_codes(name: str, array: Array) -> None:
     """Refuse values other than -1 (missing), 0 and 1.
 
     Args:
@@ -91,9 +91,7 @@ def check_codes(name: str, array: NDArray[Any]) -> None:
         raise ValueError(f"{name} must hold only -1 (missing), 0 and 1, got {array.min()}..{array.max()}")
 
 
-def confusion_counts(
-    y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: NDArray[Any] | None = None
-) -> ConfusionCounts:
+def confusion_counts(y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> ConfusionCounts:
     """Count hits, false alarms, misses and correct rejections per category.
 
     An item without gold or without a decision for a category leaves that category only, and is counted as excluded; it
@@ -140,7 +138,7 @@ def confusion_counts(
     return ConfusionCounts(totals[0], totals[1], totals[2], totals[3], n_excluded, n_items)
 
 
-def check_weights(sample_weight: NDArray[Any], n_items: int) -> NDArray[np.float64]:
+def check_weights(sample_weight: Array, n_items: int) -> Floats:
     """Return weights as float64 after refusing a wrong shape or a negative or non-finite weight.
 
     Args:

@@ -7,11 +7,10 @@ without an answer, and sample sizes. Shares and their intervals are those of ``d
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats, Ints
 from harness.core.confusion import check_weights
 from harness.core.design_estimates import design_covariance, weighted_ratio
 from harness.core.intervals import check_confidence
@@ -21,13 +20,7 @@ from harness.core.special import ndtri
 
 
 def weighted_change(
-    gained: NDArray[Any],
-    lost: NDArray[Any],
-    sample_weight: NDArray[Any],
-    *,
-    probability: NDArray[Any],
-    strata: NDArray[Any],
-    confidence: float = 0.95,
+    gained: Array, lost: Array, sample_weight: Array, *, probability: Array, strata: Array, confidence: float = 0.95
 ) -> MetricResult:
     """Difference of two shares of the same items: sum w·gained / sum w - sum w·lost / sum w.
 
@@ -84,12 +77,7 @@ def _joined(x: float, y: float, r: float) -> float:
 
 
 def weighted_mean(
-    values: NDArray[Any],
-    sample_weight: NDArray[Any],
-    *,
-    probability: NDArray[Any],
-    strata: NDArray[Any],
-    confidence: float = 0.95,
+    values: Array, sample_weight: Array, *, probability: Array, strata: Array, confidence: float = 0.95
 ) -> MetricResult:
     """Mean of an amount that is never negative, such as the price of an answer: sum w·v / sum w.
 
@@ -127,9 +115,7 @@ def weighted_mean(
     return MetricResult(value, max(0.0, value - half), value + half, v.size)
 
 
-def stand_ins(
-    sample_weight: NDArray[Any], probability: NDArray[Any], strata: NDArray[Any], is_known: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+def stand_ins(sample_weight: Array, probability: Array, strata: Array, is_known: Array) -> tuple[Floats, Floats, Ints]:
     """Weights of the items that are known, which stand for the unknown ones of their stratum too.
 
     Args:
@@ -193,13 +179,8 @@ def simple_random_size(
 
 
 def stratified_sizes(
-    populations: NDArray[Any],
-    spread: NDArray[Any],
-    half_width: float,
-    *,
-    least: NDArray[Any] | None = None,
-    confidence: float = 0.95,
-) -> NDArray[np.int64]:
+    populations: Array, spread: Array, half_width: float, *, least: Array | None = None, confidence: float = 0.95
+) -> Ints:
     """Items of each stratum that together show a share to plus or minus a half-width, and are fewest (Neyman).
 
     n = (sum N·S)² / (N²·V + sum N·S²) with V = (half-width/z)², shared out by N·S; never more than a stratum has.

@@ -10,11 +10,11 @@ largest weight on the side that was not seen, as Jeffreys' interval counts half 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array
 from harness.core.confusion import check_weights
 from harness.core.intervals import check_confidence
 from harness.core.metric_facts import NO_ITEMS
@@ -35,13 +35,13 @@ class Design(NamedTuple):
         clusters: Cluster code, int (n_items,); None makes every item its own. Not with strata.
     """
 
-    weight: NDArray[Any]
-    probability: NDArray[Any] | None = None
-    strata: NDArray[Any] | None = None
-    clusters: NDArray[Any] | None = None
+    weight: Array
+    probability: Array | None = None
+    strata: Array | None = None
+    clusters: Array | None = None
 
 
-def design_covariance(a: NDArray[Any], b: NDArray[Any], probability: NDArray[Any], strata: NDArray[Any]) -> float:
+def design_covariance(a: Array, b: Array, probability: Array, strata: Array) -> float:
     """Covariance of two estimated totals: sum over strata of sum c·(a - A)(b - B), c = (1 - pi)·n/(n - 1).
 
     A and B are means weighted by c. Exact for simple random sampling within strata, with its finite population
@@ -64,7 +64,7 @@ def design_covariance(a: NDArray[Any], b: NDArray[Any], probability: NDArray[Any
     1.0
     """
     _, codes = np.unique(np.asarray(strata), return_inverse=True)
-    left: NDArray[Any] = 1 - np.asarray(probability, dtype=np.float64)
+    left: Array = 1 - np.asarray(probability, dtype=np.float64)
     n = np.bincount(codes, weights=(left > 0).astype(np.float64))
     c = left * (n / np.maximum(n - 1, 1))[codes] * (n > 1)[codes]
     total = np.bincount(codes, weights=c)
@@ -126,13 +126,13 @@ def _beta_quantile(mean: float, variance: float, q: float) -> float:
 
 
 def weighted_ratio(
-    numerator: NDArray[Any],
-    denominator: NDArray[Any],
-    sample_weight: NDArray[Any],
+    numerator: Array,
+    denominator: Array,
+    sample_weight: Array,
     *,
-    probability: NDArray[Any] | None = None,
-    strata: NDArray[Any] | None = None,
-    clusters: NDArray[Any] | None = None,
+    probability: Array | None = None,
+    strata: Array | None = None,
+    clusters: Array | None = None,
     reason: str = NO_ITEMS,
     confidence: float = 0.95,
 ) -> MetricResult:
@@ -177,8 +177,8 @@ def weighted_ratio(
     if total == 0:
         return MetricResult.undefined(reason, n=n, n_excluded=x.size - n)
     value = float(weight[x].sum()) / total
-    influence: NDArray[Any] = weight * (x - value * y) / total
-    counted: NDArray[Any] = weight * y / total
+    influence: Array = weight * (x - value * y) / total
+    counted: Array = weight * y / total
     pi = np.zeros(x.size) if probability is None else np.asarray(probability, dtype=np.float64)
     if clusters is not None:
         _, members = np.unique(np.asarray(clusters), return_inverse=True)
@@ -193,13 +193,13 @@ def weighted_ratio(
 
 
 def assisted_share(
-    labels: NDArray[Any],
-    predicted: NDArray[Any],
-    sample_weight: NDArray[Any],
+    labels: Array,
+    predicted: Array,
+    sample_weight: Array,
     predicted_in_pool: float,
     *,
-    probability: NDArray[Any] | None = None,
-    strata: NDArray[Any] | None = None,
+    probability: Array | None = None,
+    strata: Array | None = None,
     confidence: float = 0.95,
 ) -> tuple[MetricResult, float]:
     """Share of a pool from a labelled sample of it and a model's labels of all of it (prediction-powered).

@@ -6,10 +6,11 @@ probability. What is estimated from such a sample is decided in ``design_estimat
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from harness.core.arrays import Array, Floats, Ints
 
 Allocation = Literal["equal", "proportional", "root"]
 ALLOCATIONS: dict[Allocation, float] = {"equal": 0.0, "root": 0.5, "proportional": 1.0}
@@ -17,7 +18,7 @@ ALLOCATIONS: dict[Allocation, float] = {"equal": 0.0, "root": 0.5, "proportional
 LEAST_PER_STRATUM = 2
 
 
-def allocate(sizes: NDArray[Any], n: int, *, allocation: Allocation = "equal") -> NDArray[np.int64]:
+def allocate(sizes: Array, n: int, *, allocation: Allocation = "equal") -> Ints:
     """Items to draw from each stratum: shares by a power of its size, at least 2, never more than it has.
 
     What a small stratum cannot give goes to the others; fractions are settled by largest remainder.
@@ -47,7 +48,7 @@ def allocate(sizes: NDArray[Any], n: int, *, allocation: Allocation = "equal") -
     n = min(n, int(sizes.sum()))
     if n < least.sum():
         raise ValueError(f"{n} items do not reach {LEAST_PER_STRATUM} of each of {sizes.size} strata")
-    share: NDArray[Any] = sizes.astype(np.float64) ** ALLOCATIONS[allocation]
+    share: Array = sizes.astype(np.float64) ** ALLOCATIONS[allocation]
     low, high = 0.0, float(n / share.min()) + float(sizes.max() / share.min())
     for _ in range(200):  # the factor at which the bounded shares add up to n
         middle = (low + high) / 2
@@ -65,7 +66,7 @@ def allocate(sizes: NDArray[Any], n: int, *, allocation: Allocation = "equal") -
     return found
 
 
-def size_probabilities(measure: NDArray[Any], n: int) -> NDArray[np.float64]:
+def size_probabilities(measure: Array, n: int) -> Floats:
     """Inclusion probabilities proportional to size for n items; items that would exceed 1 are taken for certain.
 
     Args:
@@ -101,9 +102,7 @@ def size_probabilities(measure: NDArray[Any], n: int) -> NDArray[np.float64]:
         certain |= over
 
 
-def draw(
-    n: int, n_items: int, *, rng: np.random.Generator, measure: NDArray[Any] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def draw(n: int, n_items: int, *, rng: np.random.Generator, measure: Array | None = None) -> tuple[Ints, Floats]:
     """Draw n items of a stratum: simple random, or systematic in random order with probability by size.
 
     Of one generator, a larger simple random draw holds every smaller one.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Bools
 from harness.core.checks import (
     BASELINE_UNDECIDED,
     CANDIDATE_UNDECIDED,
@@ -49,13 +49,13 @@ class GateArrays:
         drawn: Category -> both systems at the thresholds that resampled dev items choose; of an operating point only.
     """
 
-    y_true: NDArray[Any]
-    a: NDArray[Any]
-    b: NDArray[Any]
-    failed_a: NDArray[Any] | None = None
-    failed_b: NDArray[Any] | None = None
-    clusters: NDArray[Any] | None = None
-    weights: NDArray[Any] | None = None
+    y_true: Array
+    a: Array
+    b: Array
+    failed_a: Array | None = None
+    failed_b: Array | None = None
+    clusters: Array | None = None
+    weights: Array | None = None
     at: Mapping[str, GateArrays] = field(default_factory=dict)
     unfit: Mapping[tuple[str, str], str] = field(default_factory=dict)
     drawn: Mapping[str, tuple[Drawn, Drawn]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def gate_arrays(
     categories: Sequence[str],
     checks: Sequence[CheckSpec],
     seed: int,
-    alternatives: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None = None,
+    alternatives: Mapping[str, tuple[Array, Array]] | None = None,
     alternatives_at: Mapping[str, Mapping[str, GateArrays]] | None = None,
     alpha: float = 0.05,
     max_missing: float = 0.005,
@@ -186,11 +186,11 @@ def check_evidence(
 
 def _evidence(
     spec: CheckSpec,
-    y_true: NDArray[Any],
-    a: NDArray[Any],
-    b: NDArray[Any],
-    clusters: NDArray[Any] | None,
-    weights: NDArray[Any] | None,
+    y_true: Array,
+    a: Array,
+    b: Array,
+    clusters: Array | None,
+    weights: Array | None,
     alpha: float,
     drawn: tuple[Drawn, Drawn] | None = None,
 ) -> CheckEvidence:
@@ -222,9 +222,7 @@ def _evidence(
     )
 
 
-def _columns(
-    arrays: GateArrays, spec: CheckSpec, categories: Sequence[str]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _columns(arrays: GateArrays, spec: CheckSpec, categories: Sequence[str]) -> tuple[Array, Array, Array]:
     """Gold and decisions of a check; for failure_rate gold is 0 and the decisions say which system failed."""
     if spec.metric != "failure_rate":
         index = list(categories).index(spec.category)
@@ -237,7 +235,7 @@ def _columns(
     missing = missing_pairs(arrays).any(axis=1)
     columns = []
     for failed in (arrays.failed_a, arrays.failed_b):
-        flags: NDArray[Any] = np.asarray(failed, dtype=bool)
+        flags: Array = np.asarray(failed, dtype=bool)
         if flags.ndim == 2 and spec.category in categories:
             flags = flags[:, list(categories).index(spec.category)]
         elif flags.ndim == 2:
@@ -246,7 +244,7 @@ def _columns(
     return np.zeros(missing.shape, dtype=np.int8), columns[0], columns[1]
 
 
-def missing_pairs(arrays: GateArrays) -> NDArray[np.bool_]:
+def missing_pairs(arrays: GateArrays) -> Bools:
     """Pairs with gold that lack a decision, in categories where both systems decide at all.
 
     Args:
@@ -316,7 +314,7 @@ def _check(
     arrays: GateArrays,
     categories: Sequence[str],
     checks: Sequence[CheckSpec],
-    alternatives: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None,
+    alternatives: Mapping[str, tuple[Array, Array]] | None,
 ) -> None:
     check_decisions(arrays.y_true, arrays.a)
     check_decisions(arrays.y_true, arrays.b)

@@ -7,10 +7,11 @@ suspicious, is decided above.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from harness.core.arrays import Codes, Floats
 
 
-def label_quality(labels: NDArray[np.int8], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+def label_quality(labels: Codes, probability: Floats) -> Floats:
     """Quality of binary labels by self-confidence: the probability that the model gives to the given label.
 
     Args:
@@ -38,7 +39,7 @@ def label_quality(labels: NDArray[np.int8], probability: NDArray[np.float64]) ->
     return np.where(known & (labels >= 0), quality, np.nan)
 
 
-def ensemble_quality(qualities: NDArray[np.float64]) -> NDArray[np.float64]:
+def ensemble_quality(qualities: Floats) -> Floats:
     """Mean quality over the models that have one.
 
     Args:
@@ -58,5 +59,5 @@ def ensemble_quality(qualities: NDArray[np.float64]) -> NDArray[np.float64]:
     known = ~np.isnan(qualities)
     n = known.sum(axis=0)
     total = np.where(known, qualities, 0.0).sum(axis=0)
-    mean: NDArray[np.float64] = np.divide(total, n, out=np.full(qualities.shape[1], np.nan), where=n > 0)
+    mean: Floats = np.divide(total, n, out=np.full(qualities.shape[1], np.nan), where=n > 0)
     return mean

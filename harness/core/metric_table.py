@@ -11,15 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Generic, TypeVar
 
-from harness.core.metric_facts import (
-    NO_ITEMS,
-    NO_NEGATIVES,
-    NO_POSITIVES,
-    NOTHING_FLAGGED,
-    MetricFacts,
-    Share,
-    Surface,
-)
+from harness.core.metric_facts import NO_ITEMS, NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED, MetricFacts, Share, Surface
 from harness.core.operating_metrics import OPERATING_FORMS, operating_metric
 
 T = TypeVar("T")
@@ -97,10 +89,7 @@ _TABLE: dict[str, MetricFacts | str] = {
         share=Share(("tn",), ("tn", "fp"), NO_NEGATIVES),
     ),
     "agreement": MetricFacts(
-        "Agreement",
-        "agreement",
-        "wilson",
-        share=Share(("tp", "tn"), ("tp", "fp", "fn", "tn"), NO_ITEMS),
+        "Agreement", "agreement", "wilson", share=Share(("tp", "tn"), ("tp", "fp", "fn", "tn"), NO_ITEMS)
     ),
     "average_precision": MetricFacts(
         "Average precision", "average precision", "logit", unit="violating items", surfaces=frozenset(("ranking",))

@@ -7,13 +7,14 @@ the naming of the family to the report that prints it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Bools, Floats
 
-def holm(p_values: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+
+def holm(p_values: Sequence[float] | Array) -> Floats:
     """Holm's step-down adjustment: p_(i) -> max over j <= i of (k - j + 1)·p_(j), at most 1.
 
     Rejecting where the adjusted p is <= alpha keeps the chance of any false rejection at alpha, whatever the
@@ -41,7 +42,7 @@ def holm(p_values: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
     return _restored(p, tested, order, np.minimum(stepped, 1.0))
 
 
-def benjamini_hochberg(p_values: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+def benjamini_hochberg(p_values: Sequence[float] | Array) -> Floats:
     """Benjamini-Hochberg step-up adjustment: p_(i) -> min over j >= i of k·p_(j)/j, at most 1.
 
     Rejecting where the adjusted p is <= q keeps the expected share of false rejections at q for independent or
@@ -70,7 +71,7 @@ def benjamini_hochberg(p_values: Sequence[float] | NDArray[Any]) -> NDArray[np.f
     return _restored(p, tested, order, np.minimum(stepped, 1.0))
 
 
-def _checked(p_values: Sequence[float] | NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _checked(p_values: Sequence[float] | Array) -> tuple[Floats, Bools]:
     p = np.asarray(p_values, dtype=np.float64)
     tested = ~np.isnan(p)
     if ((p[tested] < 0) | (p[tested] > 1)).any():
@@ -78,9 +79,7 @@ def _checked(p_values: Sequence[float] | NDArray[Any]) -> tuple[NDArray[np.float
     return p, tested
 
 
-def _restored(
-    p: NDArray[np.float64], tested: NDArray[np.bool_], order: NDArray[np.intp], adjusted: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _restored(p: Floats, tested: Bools, order: NDArray[np.intp], adjusted: Floats) -> Floats:
     values = np.empty(order.size)
     values[order] = adjusted
     result = np.full(p.shape, np.nan)

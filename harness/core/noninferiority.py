@@ -11,8 +11,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Floats, Ints
 from harness.core.special import betainc, gammaln, xlog1py, xlogy
 from harness.core.tango import tango_statistic, tango_statistics
 
@@ -66,9 +66,7 @@ def _exact_p(n_gained: int, n_lost: int, n: int, margin: float) -> float:
     return min(1.0, max(float(rejection_probabilities(smallest_gain, n, q, q + margin).max()) for q in blocks))
 
 
-def rejection_boundary(
-    n: int, margin: float, critical: float, lost: NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
+def rejection_boundary(n: int, margin: float, critical: float, lost: Ints | None = None) -> Ints:
     """For each number of losses, the smallest number of gains whose Z(-margin) reaches a critical value.
 
     Args:
@@ -102,7 +100,7 @@ def rejection_boundary(
     return np.asarray(high, dtype=np.int64)
 
 
-def loss_window(n: int, p_lost: float) -> NDArray[np.int64]:
+def loss_window(n: int, p_lost: float) -> Ints:
     """Numbers of losses that have any chance worth counting: within 8 standard deviations (and 8) of n·p_lost.
 
     Args:
@@ -127,9 +125,7 @@ def loss_window(n: int, p_lost: float) -> NDArray[np.int64]:
     return np.arange(max(0, math.floor(n * p_lost - reach)), min(n, math.ceil(n * p_lost + reach)) + 1)
 
 
-def rejection_probability(
-    smallest_gain: NDArray[np.int64], n: int, p_gained: float, p_lost: float, *, first_lost: int = 0
-) -> float:
+def rejection_probability(smallest_gain: Ints, n: int, p_gained: float, p_lost: float, *, first_lost: int = 0) -> float:
     """Chance that the gains reach the boundary, for given chances of gain and loss.
 
     Sum over l of Bin(l; n, p_lost)·P(Bin(n - l, p_gained/(1 - p_lost)) >= g(l)).
@@ -160,13 +156,8 @@ def rejection_probability(
 
 
 def rejection_probabilities(
-    smallest_gain: NDArray[np.int64],
-    n: int,
-    p_gained: NDArray[np.float64],
-    p_lost: NDArray[np.float64],
-    *,
-    first_lost: int = 0,
-) -> NDArray[np.float64]:
+    smallest_gain: Ints, n: int, p_gained: Floats, p_lost: Floats, *, first_lost: int = 0
+) -> Floats:
     """``rejection_probability`` of many chances at once: the windows of all of them stand in one array.
 
     Args:
@@ -202,11 +193,11 @@ def rejection_probabilities(
 
 
 @lru_cache(maxsize=2)
-def _log_factorials(n: int) -> NDArray[np.float64]:
+def _log_factorials(n: int) -> Floats:
     return np.asarray(gammaln(np.arange(n + 1) + 1), dtype=np.float64)
 
 
-def _binomial_pmf(k: NDArray[np.int64], n: int, p: NDArray[np.float64]) -> NDArray[np.float64]:
+def _binomial_pmf(k: Ints, n: int, p: Floats) -> Floats:
     of = _log_factorials(n)
     log_pmf = of[n] - of[k] - of[n - k] + xlogy(k, p) + xlog1py(n - k, -p)
     return np.asarray(np.exp(log_pmf), dtype=np.float64)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.ranking import scored_items
 
 GoalKind = Literal["recall", "precision", "fpr", "volume", "cost"]
@@ -62,9 +63,7 @@ class OperatingPoint(NamedTuple):
     reason: str | None = None
 
 
-def operating_point(
-    y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal, *, sample_weight: NDArray[Any] | None = None
-) -> OperatingPoint:
+def operating_point(y_true: Array, y_score: Array, goal: Goal, *, sample_weight: Array | None = None) -> OperatingPoint:
     """The threshold that meets a goal best on the data.
 
     Among thresholds that meet it equally well the one with fewer flags is chosen.
@@ -123,9 +122,7 @@ def operating_point(
     )
 
 
-def thresholds_under(
-    y_true: NDArray[Any], y_score: NDArray[Any], goal: Goal, weights: Iterable[NDArray[np.float64]]
-) -> Iterator[float]:
+def thresholds_under(y_true: Array, y_score: Array, goal: Goal, weights: Iterable[Floats]) -> Iterator[float]:
     """The threshold of ``operating_point`` under each of several weightings; an item of weight 0 is as good as absent.
 
     Items are sorted once, whatever the number of weightings.
@@ -159,13 +156,13 @@ def thresholds_under(
         yield math.nan if at is None else float(points[at])
 
 
-def _weight_from(weight: NDArray[np.float64], starts: NDArray[np.intp]) -> tuple[NDArray[np.float64], float]:
+def _weight_from(weight: Floats, starts: NDArray[np.intp]) -> tuple[Floats, float]:
     """Weight of the items from each of these places on, and of all, where they stand in the order of their scores."""
     below = np.concatenate([[0.0], np.cumsum(weight)])
     return below[-1] - below[starts], float(below[-1])
 
 
-def _best(tp: NDArray[Any], fp: NDArray[Any], n_positive: float, n_negative: float, goal: Goal) -> int | None:
+def _best(tp: Array, fp: Array, n_positive: float, n_negative: float, goal: Goal) -> int | None:
     """Position of the best point, strictest first; None when none meets the goal."""
     flagged = tp + fp
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.core.agreeing import agreeing_interval
+from harness.core.arrays import Array, Floats, Ints
 from harness.core.confusion import check_codes
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metric_facts import NOTHING_TO_FIND
@@ -51,7 +51,7 @@ class PairedResult(NamedTuple):
     p_value: float
 
 
-def paired_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
+def paired_cells(y_true: Array, a: Array, b: Array) -> Ints:
     """Count pairs of one category by gold y, baseline a, candidate b: cell = 4y + 2a + b.
 
     Args:
@@ -82,9 +82,7 @@ def paired_cells(y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDAr
     return np.bincount(codes, minlength=N_CELLS)
 
 
-def weighted_cells(
-    y_true: NDArray[Any], a: NDArray[Any], b: NDArray[Any], sample_weight: NDArray[Any]
-) -> NDArray[np.float64]:
+def weighted_cells(y_true: Array, a: Array, b: Array, sample_weight: Array) -> Floats:
     """Sums of the weights of pairs in each cell of ``paired_cells``.
 
     Args:
@@ -106,7 +104,7 @@ def weighted_cells(
     return np.asarray(sums, dtype=np.float64)
 
 
-def system_counts(cells: Sequence[float] | NDArray[Any], system: Literal["baseline", "candidate"]) -> tuple[float, ...]:
+def system_counts(cells: Sequence[float] | Array, system: Literal["baseline", "candidate"]) -> tuple[float, ...]:
     """Confusion counts of one of the two systems.
 
     Args:
@@ -131,7 +129,7 @@ def system_counts(cells: Sequence[float] | NDArray[Any], system: Literal["baseli
     return tp, fp, fn, tn
 
 
-def check_cells(cells: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+def check_cells(cells: Sequence[float] | Array) -> Floats:
     """Return 8 counts as float64 after refusing another shape or a negative count.
 
     Args:
@@ -152,7 +150,7 @@ def check_cells(cells: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
     return c
 
 
-def discordance(cells: Sequence[float] | NDArray[Any], metric: str) -> Discordance:
+def discordance(cells: Sequence[float] | Array, metric: str) -> Discordance:
     """Discordant pairs of a metric whose denominator both systems share.
 
     Args:
@@ -178,7 +176,7 @@ def discordance(cells: Sequence[float] | NDArray[Any], metric: str) -> Discordan
 
 
 def paired_difference(
-    cells: Sequence[float] | NDArray[Any],
+    cells: Sequence[float] | Array,
     metric: str,
     *,
     rng: np.random.Generator | None = None,
@@ -251,7 +249,7 @@ def support(metric: str) -> list[int]:
     return list(range(1, N_CELLS)) if metric == "f1" else SHARES[metric].support
 
 
-def metric_of_both(cells: NDArray[Any], metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def metric_of_both(cells: Array, metric: str) -> tuple[Floats, Floats]:
     """A metric of baseline and candidate from tables of counts.
 
     Args:
@@ -274,7 +272,7 @@ def metric_of_both(cells: NDArray[Any], metric: str) -> tuple[NDArray[np.float64
     return found[0], found[1]
 
 
-def _matched_difference(c: NDArray[np.float64], metric: str, confidence: float, n_excluded: int) -> MetricResult:
+def _matched_difference(c: Floats, metric: str, confidence: float, n_excluded: int) -> MetricResult:
     sign = -1 if metric in LOWER_IS_BETTER else 1
     gained, lost, n = discordance(c, metric)
     if n == 0:
@@ -289,7 +287,7 @@ def _matched_difference(c: NDArray[np.float64], metric: str, confidence: float, 
 
 
 def compare_paired(
-    cells: Sequence[float] | NDArray[Any],
+    cells: Sequence[float] | Array,
     metric: str,
     *,
     rng: np.random.Generator | None = None,

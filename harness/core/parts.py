@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats, Ints
 from harness.core.special import stdtr
 
 
@@ -28,10 +27,10 @@ class Whole:
         moments: Sums over clusters of change, weight, change², change x weight and weight².
     """
 
-    changes: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    codes: NDArray[np.int64] | None
-    moments: NDArray[np.float64]
+    changes: Floats
+    weights: Floats
+    codes: Ints | None
+    moments: Floats
 
     @property
     def change(self) -> float:
@@ -43,7 +42,7 @@ class Whole:
         return float(self.moments[0] / self.moments[1]) if self.moments[1] > 0 else math.nan
 
 
-def whole_of(changes: NDArray[Any], weights: NDArray[Any], codes: NDArray[np.int64] | None) -> Whole:
+def whole_of(changes: Array, weights: Array, codes: Ints | None) -> Whole:
     """The sums of a set from those of its items.
 
     Args:
@@ -61,7 +60,7 @@ def whole_of(changes: NDArray[Any], weights: NDArray[Any], codes: NDArray[np.int
     return Whole(summed, counted, codes, _moments(summed, counted))
 
 
-def differs(whole: Whole, changes: NDArray[Any], weights: NDArray[Any], members: NDArray[np.int64]) -> float:
+def differs(whole: Whole, changes: Array, weights: Array, members: Ints) -> float:
     """Two-sided p of "this part changed as the rest did".
 
     Args:
@@ -108,9 +107,7 @@ def differs(whole: Whole, changes: NDArray[Any], weights: NDArray[Any], members:
     return float(2 * stdtr(min(n_part, n_rest) - 1, -abs(here - there) / math.sqrt(variance)))
 
 
-def _by_cluster(
-    changes: NDArray[Any], weights: NDArray[Any], codes: NDArray[Any] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _by_cluster(changes: Array, weights: Array, codes: Array | None) -> tuple[Floats, Floats]:
     counted = np.asarray(weights, np.float64)
     summed = np.where(counted > 0, changes, 0.0)
     if codes is None:
@@ -118,11 +115,11 @@ def _by_cluster(
     return np.bincount(codes, summed).astype(np.float64), np.bincount(codes, counted).astype(np.float64)
 
 
-def _moments(changes: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _moments(changes: Floats, weights: Floats) -> Floats:
     return np.array([changes.sum(), weights.sum(), changes @ changes, changes @ weights, weights @ weights])
 
 
-def _scatter(moments: NDArray[np.float64], change: float, n_clusters: int) -> float:
+def _scatter(moments: Floats, change: float, n_clusters: int) -> float:
     """Mean squared residual of a cluster."""
     _, _, squares, products, weights = moments
     return float(max(squares - 2 * change * products + change**2 * weights, 0.0) / (n_clusters - 1))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array
 from harness.core.intervals import clopper_pearson_lower
 from harness.core.noninferiority import loss_window, rejection_boundary, rejection_probability
 from harness.core.special import betainc, ndtri
@@ -200,9 +199,7 @@ def largest_hidden_loss(n: int, *, alpha: float = 0.05) -> float:
     return float(1 - alpha ** (1 / n))
 
 
-def precision_items_needed(
-    cells: NDArray[Any], margin: float, *, power: float = 0.8, alpha: float = 0.05
-) -> int | None:
+def precision_items_needed(cells: Array, margin: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
     """Flagged items needed to pass a precision check: flagged·((z_alpha + z_beta)·SE/margin)², SE linearised.
 
     Each cell with a flag gets 1/6 of an item, so that the SE is above 0; ``ALIKE``/margin at least.
@@ -236,7 +233,7 @@ def precision_items_needed(
     return math.ceil(max(flagged * z * z * precision_difference_variance(c) / margin**2, ALIKE / margin))
 
 
-def precision_smallest_margin(cells: NDArray[Any], *, power: float = 0.8, alpha: float = 0.05) -> float:
+def precision_smallest_margin(cells: Array, *, power: float = 0.8, alpha: float = 0.05) -> float:
     """Smallest margin of precision that the flagged items can prove: (z_alpha + z_beta)·SE, SE linearised.
 
     ``ALIKE``/flagged at least: with a few false flags, or none, the SE promises more than the test gives.

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.metric_facts import Share, System
 from harness.core.metric_table import SHARES
 from harness.core.operating_points import Goal, thresholds_under
@@ -31,9 +31,9 @@ FEWEST_DRAWS = 50
 class Drawn(NamedTuple):
     """The four counts of one system at each drawn threshold, float (n_draws, 4): tp, fp, fn, tn."""
 
-    counts: NDArray[np.float64]
+    counts: Floats
 
-    def values(self, share: Share) -> NDArray[np.float64]:
+    def values(self, share: Share) -> Floats:
         """The metric at each drawn threshold; NaN where it is undefined.
 
         Args:
@@ -61,14 +61,14 @@ def summed(parts: Sequence[Drawn]) -> Drawn:
 
 
 def drawn_thresholds(
-    y_true: NDArray[Any],
-    y_score: NDArray[Any],
+    y_true: Array,
+    y_score: Array,
     goal: Goal,
     *,
-    clusters: NDArray[Any] | None,
-    sample_weight: NDArray[Any] | None,
+    clusters: Array | None,
+    sample_weight: Array | None,
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Thresholds that resampled items choose for a goal; whole clusters are drawn where there are any.
 
     Args:
@@ -96,7 +96,7 @@ def drawn_thresholds(
     n_draws = min(N_DRAWS, max(FEWEST_DRAWS, ROWS_DRAWN // max(1, n)))
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
 
-    def draws() -> Iterator[NDArray[np.float64]]:
+    def draws() -> Iterator[Floats]:
         for _ in range(n_draws):
             yield weight * np.bincount(rng.integers(0, n_clusters, size=n_clusters), minlength=n_clusters)[codes]
 
@@ -105,9 +105,7 @@ def drawn_thresholds(
     return found
 
 
-def counts_at(
-    y_true: NDArray[Any], y_score: NDArray[Any], thresholds: NDArray[np.float64], sample_weight: NDArray[Any] | None
-) -> Drawn:
+def counts_at(y_true: Array, y_score: Array, thresholds: Floats, sample_weight: Array | None) -> Drawn:
     """The four counts of the items at each threshold.
 
     Args:
@@ -133,7 +131,7 @@ def counts_at(
 
 def choice_share(
     metric: str,
-    cells: NDArray[Any],
+    cells: Array,
     baseline: Drawn,
     candidate: Drawn,
     *,
@@ -164,22 +162,22 @@ def choice_share(
     return choice / (choice + _VARIANCES[metric, of](np.asarray(cells, dtype=np.float64))) if choice > 0 else 0.0
 
 
-def _variance(drawn: NDArray[np.float64]) -> float:
+def _variance(drawn: Floats) -> float:
     """Of what is defined; exactly 0 where all are equal, which rounding may deny."""
     known = drawn[~np.isnan(drawn)]
     return float(known.var(ddof=1)) if known.size > 1 and np.ptp(known) > 0 else 0.0
 
 
-def _of_recall_difference(cells: NDArray[np.float64]) -> float:
+def _of_recall_difference(cells: Floats) -> float:
     n = float(cells[4:].sum())
     psi = (float(cells[[5, 6]].sum()) + 1) / (n + 2)
     return psi / max(n, 1.0)
 
 
-def _of_share(metric: str, system: System = "candidate") -> Callable[[NDArray[np.float64]], float]:
+def _of_share(metric: str, system: System = "candidate") -> Callable[[Floats], float]:
     counted, among = SHARES[metric].cells(system)
 
-    def variance(cells: NDArray[np.float64]) -> float:
+    def variance(cells: Floats) -> float:
         n = float(cells[among].sum())
         p = (float(cells[counted].sum()) + 0.5) / (n + 1)
         return p * (1 - p) / max(n, 1.0)
@@ -187,7 +185,7 @@ def _of_share(metric: str, system: System = "candidate") -> Callable[[NDArray[np
     return variance
 
 
-_VARIANCES: dict[tuple[str, str], Callable[[NDArray[np.float64]], float]] = {
+_VARIANCES: dict[tuple[str, str], Callable[[Floats], float]] = {
     ("recall", "difference"): _of_recall_difference,
     ("precision", "difference"): precision_difference_variance,
     ("recall", "candidate"): _of_share("recall"),

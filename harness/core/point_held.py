@@ -6,10 +6,7 @@ was asked, and it keeps less than the baseline does. How a threshold is chosen i
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
+from harness.core.arrays import Array
 from harness.core.metric_facts import System
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES
 from harness.core.operating_metrics import OperatingMetric
@@ -18,7 +15,7 @@ from harness.core.targets import target_state
 
 
 def point_missed(
-    point: OperatingMetric, cells: NDArray[Any], *, alpha: float = 0.05, is_alone: bool = False
+    point: OperatingMetric, cells: Array, *, alpha: float = 0.05, is_alone: bool = False
 ) -> Statement | None:
     """What an operating point holds, where the candidate does not keep it.
 

@@ -8,11 +8,10 @@ shared denominator exists.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Bools, Floats, Ints
 from harness.core.wgs import wgs_statistic, wgs_statistics
 
 PSEUDO_COUNTS = (1 / 6, 2 / 3, 0.02, 1.0, 2.0, 5.0)
@@ -35,12 +34,7 @@ _NEAR = 1e-14  # a decrease that rounding hides: so near the minimum a whole New
 
 
 def precision_margin_test(
-    cells: NDArray[Any],
-    margin: float,
-    *,
-    rng: np.random.Generator,
-    n_resamples: int = 10_000,
-    alpha: float = 0.05,
+    cells: Array, margin: float, *, rng: np.random.Generator, n_resamples: int = 10_000, alpha: float = 0.05
 ) -> float:
     """Calibrated p-value of H0: PPV_B - PPV_A <= -margin.
 
@@ -98,15 +92,13 @@ def precision_margin_test(
     return round(float(p_values.max()), 12)  # the last digits are the processor's
 
 
-def _likelihoods(tables: NDArray[np.float64], nulls: NDArray[np.float64]) -> NDArray[np.float64]:
+def _likelihoods(tables: Floats, nulls: Floats) -> Floats:
     """Likelihood of each table (columns) under each null (rows), the highest of a table being 1."""
     logs = np.log(np.maximum(nulls, 1e-300)) @ tables
     return np.asarray(np.exp(logs - logs.max(axis=0)), dtype=np.float64)
 
 
-def _shared(
-    likelihood: NDArray[np.float64], is_extreme: NDArray[np.bool_], n_drawn: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _shared(likelihood: Floats, is_extreme: Bools, n_drawn: Floats) -> tuple[Floats, Ints]:
     """The p-value of each null from all tables, and how many tables of its own would be worth as much."""
     weights = likelihood * (n_drawn.sum() / (n_drawn @ likelihood))
     total = weights.sum(axis=1)
@@ -114,9 +106,7 @@ def _shared(
     return p_values, np.rint(total**2 / np.einsum("ij,ij->i", weights, weights)).astype(np.int64)
 
 
-def _wanted(
-    p_values: NDArray[np.float64], worth: NDArray[np.int64], n_resamples: int, alpha: float
-) -> NDArray[np.int64]:
+def _wanted(p_values: Floats, worth: Ints, n_resamples: int, alpha: float) -> Ints:
     """Tables to draw from each null before the answer is settled: from one of them, or none."""
     wanted, largest = np.zeros_like(worth), int(np.argmax(p_values))
     near = 3 * np.sqrt(alpha * (1 - alpha) / worth)
@@ -129,7 +119,7 @@ def _wanted(
     return wanted
 
 
-def null_table(cells: NDArray[Any], margin: float, pseudo_count: float) -> NDArray[np.float64]:
+def null_table(cells: Array, margin: float, pseudo_count: float) -> Floats:
     """Cell probabilities closest to the data at which precision differs by exactly -margin.
 
     Args:
@@ -162,7 +152,7 @@ def null_table(cells: NDArray[Any], margin: float, pseudo_count: float) -> NDArr
     return _tilt(c / c.sum(), np.stack([_A * (_Y - p_a), _B * (_Y - p_b)]))
 
 
-def _tilt(base: NDArray[np.float64], constraints: NDArray[np.float64]) -> NDArray[np.float64]:
+def _tilt(base: Floats, constraints: Floats) -> Floats:
     """Minimise log sum base·exp(lam·constraints) by damped Newton; at the minimum the constraints have mean 0."""
     lam = np.zeros(2)
     log_base = np.log(np.maximum(base, 1e-300))
@@ -188,9 +178,7 @@ def _tilt(base: NDArray[np.float64], constraints: NDArray[np.float64]) -> NDArra
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _log_sum(
-    log_base: NDArray[np.float64], lam: NDArray[np.float64], constraints: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
+def _log_sum(log_base: Floats, lam: Floats, constraints: Floats) -> tuple[float, Floats]:
     exponent = log_base + lam @ constraints
     top = float(exponent.max())
     raw = np.exp(exponent - top)

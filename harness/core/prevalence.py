@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Floats
 from harness.core.intervals import normal_quantile
 from harness.core.metric_facts import NO_NEGATIVES, NO_POSITIVES, NOTHING_FLAGGED
 from harness.core.resampling import percentile_interval
@@ -147,13 +147,11 @@ def precision_at_prevalence(
     return MetricResult(value, min(low, value), max(high, value), n)
 
 
-def _jeffreys_draws(k: float, n: float, n_draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _jeffreys_draws(k: float, n: float, n_draws: int, rng: np.random.Generator) -> Floats:
     return rng.beta(k + 0.5, n - k + 0.5, size=n_draws)
 
 
-def _prevalence_draws(
-    prevalence: float, interval: Interval, n_draws: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _prevalence_draws(prevalence: float, interval: Interval, n_draws: int, rng: np.random.Generator) -> Floats:
     low, high = interval
     if not 0 <= low <= prevalence <= high <= 1 or low == high:
         raise ValueError(f"prevalence_interval must contain {prevalence} and have a width, got {low}..{high}")

@@ -7,11 +7,11 @@ face value to ``calibration``. An item without gold (-1) or without a score (NaN
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Bools, Floats, Ints
 from harness.core.clusters import ONE_CLUSTER, effective_n
 from harness.core.confusion import check_codes
 from harness.core.intervals import normal_quantile, wilson_interval
@@ -23,20 +23,20 @@ from harness.core.special import expit, logit
 class ScoredItems(NamedTuple):
     """Gold and score of the items that have both, and how many have not."""
 
-    y_true: NDArray[np.bool_]
-    y_score: NDArray[np.float64]
+    y_true: Bools
+    y_score: Floats
     n_excluded: int
 
 
 class PrecisionRecallCurve(NamedTuple):
     """Precision and recall at each distinct score (flag ``score >= threshold``), closed by the point (1, 0)."""
 
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    thresholds: NDArray[np.float64]
+    precision: Floats
+    recall: Floats
+    thresholds: Floats
 
 
-def scored_items(y_true: NDArray[Any], y_score: NDArray[Any]) -> ScoredItems:
+def scored_items(y_true: Array, y_score: Array) -> ScoredItems:
     """Keep the items that have gold and score.
 
     Args:
@@ -65,7 +65,7 @@ def scored_items(y_true: NDArray[Any], y_score: NDArray[Any]) -> ScoredItems:
 
 
 def average_precision(
-    y_true: NDArray[Any], y_score: NDArray[Any], *, clusters: NDArray[Any] | None = None, confidence: float = 0.95
+    y_true: Array, y_score: Array, *, clusters: Array | None = None, confidence: float = 0.95
 ) -> MetricResult:
     """Step-wise area under the precision-recall curve: sum of (R_k - R_{k-1})·P_k; tied scores form one step.
 
@@ -115,7 +115,7 @@ def average_precision(
     return MetricResult(value, min(low, value), max(high, value), n_positives, items.n_excluded)
 
 
-def average_precision_influence(y_true: NDArray[Any], y_score: NDArray[Any]) -> NDArray[np.float64]:
+def average_precision_influence(y_true: Array, y_score: Array) -> Floats:
     """Influence of each item on average precision: its own precision, and what it does to the others'.
 
     A violating item adds (its precision - AP)/P and raises the precision of every violating item at or below its score;
@@ -153,7 +153,7 @@ def average_precision_influence(y_true: NDArray[Any], y_score: NDArray[Any]) -> 
     return np.asarray(np.where(violating, own + raised[at_or_below], 0.0 - lowered[at_or_below]) / n_positives)
 
 
-def _kept_clusters(y_true: NDArray[Any], y_score: NDArray[Any], clusters: NDArray[Any]) -> NDArray[Any]:
+def _kept_clusters(y_true: Array, y_score: Array, clusters: Array) -> Array:
     """Cluster codes of the items that ``scored_items`` keeps."""
     codes = np.asarray(clusters)
     if codes.shape != np.shape(y_true):
@@ -161,15 +161,13 @@ def _kept_clusters(y_true: NDArray[Any], y_score: NDArray[Any], clusters: NDArra
     return np.asarray(codes[(np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))])
 
 
-def _cluster_factor(influence: NDArray[np.float64], clusters: NDArray[Any], confidence: float) -> float:
+def _cluster_factor(influence: Floats, clusters: Array, confidence: float) -> float:
     """What an item is worth in its cluster, n_eff/n; NaN where all items are one cluster."""
     size = effective_n(influence, np.ones(influence.shape, dtype=bool), clusters, confidence=confidence)
     return math.nan if size.n > 1 and size.n_clusters < 2 else size.factor
 
 
-def auroc(
-    y_true: NDArray[Any], y_score: NDArray[Any], *, clusters: NDArray[Any] | None = None, confidence: float = 0.95
-) -> MetricResult:
+def auroc(y_true: Array, y_score: Array, *, clusters: Array | None = None, confidence: float = 0.95) -> MetricResult:
     """Chance that a violating item outscores a non-violating one, ties counting half (Mann-Whitney).
 
     Interval: DeLong's standard error on the logit scale. Where that error is 0 or not defined (perfect separation, one
@@ -223,7 +221,7 @@ def auroc(
     return MetricResult(value, low, high, n, items.n_excluded)
 
 
-def _share_below(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share_below(scores: Floats, others: Floats) -> Floats:
     """For each score, the share of the sorted others below it, ties counting half."""
     below = np.searchsorted(others, scores, side="left")
     below_or_tied = np.searchsorted(others, scores, side="right")
@@ -238,7 +236,7 @@ def _auroc_interval(value: float, variance: float, n_smaller: float, z: float, c
     return Interval(float(expit(logit(value) - half)), float(expit(logit(value) + half)))
 
 
-def precision_recall_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> PrecisionRecallCurve:
+def precision_recall_curve(y_true: Array, y_score: Array) -> PrecisionRecallCurve:
     """Precision and recall of the rule ``score >= t`` at every distinct score t, thresholds ascending.
 
     Args:
@@ -268,9 +266,7 @@ def precision_recall_curve(y_true: NDArray[Any], y_score: NDArray[Any]) -> Preci
     return PrecisionRecallCurve(precision, recall, thresholds[::-1])
 
 
-def _cumulative_counts(
-    y_true: NDArray[Any], y_score: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], int, int]:
+def _cumulative_counts(y_true: Array, y_score: Array) -> tuple[Ints, Ints, Floats, int, int]:
     """Hits and false alarms at each distinct score, from the highest down, and both class sizes."""
     items = scored_items(y_true, y_score)
     order = np.argsort(-items.y_score, kind="stable")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.agreeing import agreeing_interval
+from harness.core.arrays import Array, Bools, Floats
 from harness.core.intervals import check_confidence
 from harness.core.metric_facts import NO_POSITIVES
 from harness.core.ranking import average_precision, scored_items
@@ -22,12 +22,12 @@ from harness.core.results import Interval, MetricResult
 
 
 def average_precision_difference(
-    y_true: NDArray[Any],
-    score_a: NDArray[Any],
-    score_b: NDArray[Any],
+    y_true: Array,
+    score_a: Array,
+    score_b: Array,
     *,
     rng: np.random.Generator,
-    clusters: NDArray[Any] | None = None,
+    clusters: Array | None = None,
     n_resamples: int = 1_000,
     confidence: float = 0.95,
 ) -> MetricResult:
@@ -79,7 +79,7 @@ def average_precision_difference(
     return MetricResult(value, min(low, value), max(high, value), n_positives, n_excluded, reason)
 
 
-def _item_weights(gold: NDArray[np.bool_], rng: np.random.Generator) -> Callable[[], NDArray[np.intp]]:
+def _item_weights(gold: Bools, rng: np.random.Generator) -> Callable[[], NDArray[np.intp]]:
     """How often each item is drawn, violating and other items apart."""
     positives, negatives = np.flatnonzero(gold), np.flatnonzero(~gold)
 
@@ -92,9 +92,7 @@ def _item_weights(gold: NDArray[np.bool_], rng: np.random.Generator) -> Callable
     return draw
 
 
-def _cluster_weights(
-    gold: NDArray[np.bool_], clusters: NDArray[Any], rng: np.random.Generator
-) -> Callable[[], NDArray[np.intp]]:
+def _cluster_weights(gold: Bools, clusters: Array, rng: np.random.Generator) -> Callable[[], NDArray[np.intp]]:
     """How often each item is drawn when whole clusters are."""
     _, codes = np.unique(clusters, return_inverse=True)
     n = int(codes.max()) + 1
@@ -109,12 +107,12 @@ def _cluster_weights(
 
 
 def average_precision_paired(
-    y_true: NDArray[Any],
-    score_a: NDArray[Any],
-    score_b: NDArray[Any],
+    y_true: Array,
+    score_a: Array,
+    score_b: Array,
     *,
     rng: np.random.Generator,
-    clusters: NDArray[Any] | None = None,
+    clusters: Array | None = None,
     n_resamples: int = 1_000,
     confidence: float = 0.95,
 ) -> tuple[MetricResult, float]:
@@ -158,7 +156,7 @@ def average_precision_paired(
     return replace(difference, low=low, high=high), p_value
 
 
-def _ranks(score: NDArray[Any], is_missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _ranks(score: Array, is_missing: Bools) -> Floats:
     """Mid-ranks of the scores that count; NaN for the others."""
     found = np.full(np.shape(score), np.nan)
     _, place, times = np.unique(np.asarray(score)[~is_missing], return_inverse=True, return_counts=True)
@@ -167,9 +165,7 @@ def _ranks(score: NDArray[Any], is_missing: NDArray[np.bool_]) -> NDArray[np.flo
     return found
 
 
-def _paired_scores(
-    y_true: NDArray[Any], score_a: NDArray[Any], score_b: NDArray[Any]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64], int]:
+def _paired_scores(y_true: Array, score_a: Array, score_b: Array) -> tuple[Bools, Floats, Floats, int]:
     scored_items(y_true, score_a)  # refuses wrong shapes and codes
     scored_items(y_true, score_b)
     a, b = np.asarray(score_a, dtype=np.float64), np.asarray(score_b, dtype=np.float64)
@@ -177,21 +173,21 @@ def _paired_scores(
     return np.asarray(y_true)[kept] == 1, a[kept], b[kept], int(np.count_nonzero(~kept))
 
 
-def _kept(y_true: NDArray[Any], score_a: NDArray[Any], score_b: NDArray[Any]) -> NDArray[np.bool_]:
+def _kept(y_true: Array, score_a: Array, score_b: Array) -> Bools:
     """Items with gold and both scores."""
-    kept: NDArray[np.bool_] = (np.asarray(y_true) >= 0) & ~np.isnan(score_a) & ~np.isnan(score_b)
+    kept: Bools = (np.asarray(y_true) >= 0) & ~np.isnan(score_a) & ~np.isnan(score_b)
     return kept
 
 
-def _difference(gold: NDArray[np.bool_], a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _difference(gold: Bools, a: Floats, b: Floats) -> float:
     labels = gold.astype(np.int8)
     return average_precision(labels, b).value - average_precision(labels, a).value
 
 
-_Order = tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.intp]]
+_Order = tuple[Bools, NDArray[np.intp], NDArray[np.intp]]
 
 
-def _order(gold: NDArray[np.bool_], score: NDArray[np.float64]) -> _Order:
+def _order(gold: Bools, score: Floats) -> _Order:
     """Gold in descending order of score, that order, and the last position of each tie."""
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
@@ -200,7 +196,7 @@ def _order(gold: NDArray[np.bool_], score: NDArray[np.float64]) -> _Order:
 
 
 def _weighted_average_precision(
-    weight: NDArray[Any], gold: NDArray[np.bool_], order: NDArray[np.intp], last_of_tie: NDArray[np.intp]
+    weight: Array, gold: Bools, order: NDArray[np.intp], last_of_tie: NDArray[np.intp]
 ) -> float:
     drawn = weight[order]
     hits = np.cumsum(drawn * gold)[last_of_tie]
@@ -210,12 +206,12 @@ def _weighted_average_precision(
 
 
 def average_precision_permutation(
-    y_true: NDArray[Any],
-    score_a: NDArray[Any],
-    score_b: NDArray[Any],
+    y_true: Array,
+    score_a: Array,
+    score_b: Array,
     *,
     rng: np.random.Generator,
-    clusters: NDArray[Any] | None = None,
+    clusters: Array | None = None,
     n_resamples: int = 1_000,
 ) -> float:
     """Two-sided p of "the scorers rank equally well": scores are swapped within items, or within whole clusters.
@@ -248,7 +244,7 @@ def average_precision_permutation(
     if not gold.any():
         return math.nan
     kept = _kept(y_true, score_a, score_b)
-    codes: NDArray[Any] = np.arange(gold.size)
+    codes: Array = np.arange(gold.size)
     if clusters is not None:
         _, codes = np.unique(np.asarray(clusters)[kept], return_inverse=True)
     observed, n_extreme = abs(_difference(gold, a, b)), 0

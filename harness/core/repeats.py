@@ -7,11 +7,11 @@ difference means nothing. Repeats never add items.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.clusters import clustered_metric
 from harness.core.confusion import check_codes
 from harness.core.intervals import effective_wilson, normal_quantile
@@ -24,12 +24,12 @@ NO_REPEATS = "no item has two repeats"
 class Stacked(NamedTuple):
     """Repeats as rows: gold, decisions and the cluster (item or its thread) of each row."""
 
-    y_true: NDArray[Any]
-    y_pred: NDArray[Any]
-    clusters: NDArray[Any]
+    y_true: Array
+    y_pred: Array
+    clusters: Array
 
 
-def mean_decision(decisions: NDArray[Any]) -> NDArray[np.float64]:
+def mean_decision(decisions: Array) -> Floats:
     """Share of an item's repeats that flag it: the within-item average.
 
     Args:
@@ -55,7 +55,7 @@ def mean_decision(decisions: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(n_repeats > 0, flagged / np.maximum(n_repeats, 1), np.nan)
 
 
-def stack_repeats(y_true: NDArray[Any], decisions: NDArray[Any], clusters: NDArray[Any] | None = None) -> Stacked:
+def stack_repeats(y_true: Array, decisions: Array, clusters: Array | None = None) -> Stacked:
     """Rows (item, repeat) with the item, or the item's own cluster, as cluster.
 
     Args:
@@ -86,11 +86,11 @@ def stack_repeats(y_true: NDArray[Any], decisions: NDArray[Any], clusters: NDArr
 
 def repeated_metric(
     metric: str,
-    y_true: NDArray[Any],
-    decisions: NDArray[Any],
+    y_true: Array,
+    decisions: Array,
     *,
-    clusters: NDArray[Any] | None = None,
-    sample_weight: NDArray[Any] | None = None,
+    clusters: Array | None = None,
+    sample_weight: Array | None = None,
     confidence: float = 0.95,
 ) -> MetricResult:
     """A metric of one production call, averaged over repeats; an item is a cluster of its repeats.
@@ -123,7 +123,7 @@ def repeated_metric(
     return clustered_metric(metric, rows.y_true, rows.y_pred, codes, sample_weight=weight, confidence=confidence)
 
 
-def flip_rate(decisions: NDArray[Any], *, confidence: float = 0.95) -> MetricResult:
+def flip_rate(decisions: Array, *, confidence: float = 0.95) -> MetricResult:
     """Chance that two calls on the same item decide differently: 2·mean of phat(1 - phat)·r/(r - 1).
 
     Half of it is the within-item variance of one decision.
@@ -160,9 +160,7 @@ def flip_rate(decisions: NDArray[Any], *, confidence: float = 0.95) -> MetricRes
     return MetricResult(value, min(low, value), max(high, value), n, int(d.shape[0]) - n)
 
 
-def noise_floor(
-    y_true: NDArray[Any], first: NDArray[Any], second: NDArray[Any], metric: str, *, confidence: float = 0.95
-) -> MetricResult:
+def noise_floor(y_true: Array, first: Array, second: Array, metric: str, *, confidence: float = 0.95) -> MetricResult:
     """Half-width of the difference that two runs of the same system show by chance: z·sqrt(flip rate/n).
 
     Flip rate and n over the metric's shared denominator, from one A/A run. A difference inside plus or minus this is

@@ -7,16 +7,14 @@ empty under resampling.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.intervals import check_confidence
 from harness.core.results import UNDEFINED, Interval
 
 
-def resample_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def resample_cells(cells: Array, n_resamples: int, rng: np.random.Generator) -> Floats:
     """Bootstrap a table of counts: multinomial draws with the observed shares.
 
     Only cells with a count are drawn. The number of items is rounded when counts are effective.
@@ -49,7 +47,7 @@ def resample_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generat
     return draws
 
 
-def permute_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def permute_cells(cells: Array, n_resamples: int, rng: np.random.Generator) -> Floats:
     """Paired permutation of the eight cells: swap baseline and candidate within items at random.
 
     Only discordant pairs change, so the swaps are two binomials: of 101 + 110 and of 001 + 010 items.
@@ -74,7 +72,7 @@ def permute_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generato
     """
     if n_resamples < 1:
         raise ValueError(f"n_resamples must be >= 1, got {n_resamples}")
-    c: NDArray[np.float64] = np.rint(np.asarray(cells, dtype=np.float64))
+    c: Floats = np.rint(np.asarray(cells, dtype=np.float64))
     draws = np.repeat(c[np.newaxis, :], n_resamples, axis=0)
     for first, second in ((5, 6), (1, 2)):
         n_discordant = int(c[first] + c[second])
@@ -83,7 +81,7 @@ def permute_cells(cells: NDArray[Any], n_resamples: int, rng: np.random.Generato
     return draws
 
 
-def paired_f1(cells: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def paired_f1(cells: Array) -> tuple[Floats, Floats]:
     """F1 of baseline and candidate from eight-cell tables.
 
     Args:
@@ -106,7 +104,7 @@ def paired_f1(cells: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.floa
     return np.asarray(f1_a, dtype=np.float64), np.asarray(f1_b, dtype=np.float64)
 
 
-def percentile_interval(draws: NDArray[np.float64], *, confidence: float = 0.95) -> Interval:
+def percentile_interval(draws: Floats, *, confidence: float = 0.95) -> Interval:
     """Equal-tailed percentile interval of bootstrap draws, undefined draws left out.
 
     Args:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.check_p_values import MIN_FLAGGED, MIN_POSITIVES
 from harness.core.checks import CheckSpec, Verdict
 from harness.core.metric_table import table_metric
@@ -126,7 +125,7 @@ def boundaries(fractions: Sequence[float], alpha: float, spending: Spending) -> 
     return critical
 
 
-def _simpson_weights(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+def _simpson_weights(grid: Floats) -> Floats:
     weights = np.full(grid.size, 2.0)
     weights[1::2] = 4.0
     weights[0] = weights[-1] = 1.0
@@ -192,9 +191,7 @@ class LookResult:
     verdicts: tuple[Verdict, ...]
 
 
-def sequential_look(
-    plan: SequentialPlan, specs: Sequence[CheckSpec], looks: Sequence[Sequence[NDArray[Any]]]
-) -> LookResult:
+def sequential_look(plan: SequentialPlan, specs: Sequence[CheckSpec], looks: Sequence[Sequence[Array]]) -> LookResult:
     """Judge a run after its latest look.
 
     A check passes at the first look with Z(-margin) >= z_pass and regresses at the first with Z(0) <= -z_regression,
@@ -239,7 +236,7 @@ def sequential_look(
     return LookResult(len(looks), is_stopped, tuple(verdicts))
 
 
-def _statistics(spec: CheckSpec, cells: NDArray[Any]) -> tuple[float, float]:
+def _statistics(spec: CheckSpec, cells: Array) -> tuple[float, float]:
     """Z(-margin) and Z(0); NaN, which crosses no boundary, where the data cannot be judged yet."""
     c = check_cells(cells)
     if spec.metric == "precision":

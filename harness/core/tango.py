@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.intervals import normal_quantile
 from harness.core.results import UNDEFINED, Interval
 
@@ -66,7 +65,7 @@ def _statistic(g: float, l: float, n: float, d: float) -> float:  # noqa: E741 -
     return numerator / math.sqrt(variance)
 
 
-def tango_statistics(n_gained: NDArray[Any], n_lost: NDArray[Any], n: float, difference: float) -> NDArray[np.float64]:
+def tango_statistics(n_gained: Array, n_lost: Array, n: float, difference: float) -> Floats:
     """``tango_statistic`` over arrays of gains and losses.
 
     Args:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats, Ints
 from harness.core.metric_facts import NO_POSITIVES
 from harness.core.metrics import f1, precision, recall
 from harness.core.ranking import precision_recall_curve, scored_items
@@ -54,7 +54,7 @@ class ThresholdRow(NamedTuple):
 
 
 def certified_threshold(
-    y_true: NDArray[Any], y_score: NDArray[Any], *, min_recall: float, delta: float = 0.05, n_categories: int = 1
+    y_true: Array, y_score: Array, *, min_recall: float, delta: float = 0.05, n_categories: int = 1
 ) -> Threshold:
     """Highest threshold whose recall on new data is at least r, wrong with probability at most delta.
 
@@ -91,12 +91,12 @@ def certified_threshold(
     return _order_statistic(positives, int(allowed[-1]) if allowed.size else -1, needed)
 
 
-def _positive_scores(y_true: NDArray[Any], y_score: NDArray[Any]) -> NDArray[np.float64]:
+def _positive_scores(y_true: Array, y_score: Array) -> Floats:
     items = scored_items(y_true, y_score)
     return np.sort(items.y_score[items.y_true])
 
 
-def _order_statistic(positives: NDArray[np.float64], k: int, needed: int) -> Threshold:
+def _order_statistic(positives: Floats, k: int, needed: int) -> Threshold:
     n = positives.size
     if n == 0:
         return Threshold(math.nan, 0, 0, needed, NO_POSITIVES)
@@ -107,7 +107,7 @@ def _order_statistic(positives: NDArray[np.float64], k: int, needed: int) -> Thr
 
 
 def threshold_table(
-    y_true: NDArray[Any], y_score: NDArray[Any], thresholds: Sequence[float], *, confidence: float = 0.95
+    y_true: Array, y_score: Array, thresholds: Sequence[float], *, confidence: float = 0.95
 ) -> list[ThresholdRow]:
     """Counts, recall, precision and F1 at given thresholds.
 
@@ -144,7 +144,7 @@ def threshold_table(
     return rows
 
 
-def _counts_at(y_true: NDArray[Any], y_score: NDArray[np.float64], thresholds: Sequence[float]) -> NDArray[np.int64]:
+def _counts_at(y_true: Array, y_score: Floats, thresholds: Sequence[float]) -> Ints:
     """(tp, fp, fn, tn) at each threshold."""
     positives, negatives = np.sort(y_score[y_true == 1]), np.sort(y_score[y_true == 0])
     fn, tn = np.searchsorted(positives, thresholds), np.searchsorted(negatives, thresholds)
@@ -152,7 +152,7 @@ def _counts_at(y_true: NDArray[Any], y_score: NDArray[np.float64], thresholds: S
 
 
 def recall_at_precision(
-    y_true: NDArray[Any], y_score: NDArray[Any], min_precision: float, *, confidence: float = 0.95
+    y_true: Array, y_score: Array, min_precision: float, *, confidence: float = 0.95
 ) -> MetricResult:
     """Highest recall of any threshold whose precision on these data is at least a value.
 

@@ -7,11 +7,10 @@ Decides which items each metric's ratio is made of and how F1 follows from one; 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array
 from harness.core.design_estimates import weighted_ratio
 from harness.core.metric_facts import NOTHING_TO_FIND
 from harness.core.metric_table import SHARES
@@ -21,13 +20,7 @@ from harness.core.special import stdtrit
 
 
 def weighted_metric(
-    metric: str,
-    y_true: NDArray[Any],
-    y_pred: NDArray[Any],
-    sample_weight: NDArray[Any],
-    clusters: NDArray[Any] | None,
-    *,
-    confidence: float = 0.95,
+    metric: str, y_true: Array, y_pred: Array, sample_weight: Array, clusters: Array | None, *, confidence: float = 0.95
 ) -> MetricResult:
     """A metric of one category for the population that the items' weights stand for.
 
@@ -70,7 +63,7 @@ def weighted_metric(
 
 
 def weighted_worth(
-    influence: NDArray[Any], sample_weight: NDArray[Any], clusters: NDArray[Any] | None, *, confidence: float = 0.95
+    influence: Array, sample_weight: Array, clusters: Array | None, *, confidence: float = 0.95
 ) -> tuple[int, float]:
     """Clusters of weighted items, and how many items they are worth: at most Kish's number of them.
 

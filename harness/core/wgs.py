@@ -6,11 +6,11 @@ interval. The calibrated test of a margin is in ``precision_margin``.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Floats
 from harness.core.intervals import normal_quantile
 from harness.core.results import UNDEFINED, Interval
 from harness.core.special import ndtr
@@ -26,9 +26,7 @@ designs (flags 60-1,000, dropped 5-50%), and power falls by 1-3 points.
 """
 
 
-def wgs_statistics(
-    cells: NDArray[Any], difference: float | NDArray[np.float64] = 0.0, *, pseudo_count: float = 0.0
-) -> NDArray[np.float64]:
+def wgs_statistics(cells: Array, difference: float | Floats = 0.0, *, pseudo_count: float = 0.0) -> Floats:
     """Score statistic of H0: PPV_B - PPV_A = d for many tables at once.
 
     Z = (TB/nB - TA/nA - d)/sqrt(V), V = pA(1-pA)/nA + pB(1-pB)/nB - 2[T11(1-pA)(1-pB) + F11·pA·pB]/(nA·nB), with
@@ -69,7 +67,7 @@ def wgs_statistics(
     return np.where(np.isnan(numerator), np.nan, np.where(degenerate, at_zero_variance, z))
 
 
-def _variance(c: NDArray[np.float64], d: float | NDArray[np.float64], e: float) -> NDArray[np.float64]:
+def _variance(c: Floats, d: float | Floats, e: float) -> Floats:
     both_true, both_false = c[7] + e, c[3] + e
     true_a, true_b = c[6] + c[7] + 2 * e, c[5] + c[7] + 2 * e
     n_a, n_b = true_a + c[2] + c[3] + 2 * e, true_b + c[1] + c[3] + 2 * e
@@ -79,7 +77,7 @@ def _variance(c: NDArray[np.float64], d: float | NDArray[np.float64], e: float) 
     return np.asarray(p_a * (1 - p_a) / n_a + p_b * (1 - p_b) / n_b - 2 * shared / (n_a * n_b), dtype=np.float64)
 
 
-def wgs_statistic(cells: NDArray[Any], difference: float = 0.0, *, pseudo_count: float = 0.0) -> float:
+def wgs_statistic(cells: Array, difference: float = 0.0, *, pseudo_count: float = 0.0) -> float:
     """``wgs_statistics`` of one table.
 
     Args:
@@ -132,7 +130,7 @@ def wgs_test(statistic: float, *, alternative: Literal["two-sided", "worse", "be
     return tails[alternative]
 
 
-def wgs_interval(cells: NDArray[Any], *, confidence: float = 0.95) -> Interval:
+def wgs_interval(cells: Array, *, confidence: float = 0.95) -> Interval:
     """Interval of the difference of precision: the d with Z(d) between -z and z, by ever finer grids.
 
     The variance carries ``PSEUDO_COUNT``, as in the test: the interval leaves zero out exactly when the two-sided test
@@ -165,7 +163,7 @@ def wgs_interval(cells: NDArray[Any], *, confidence: float = 0.95) -> Interval:
     return Interval(float(low), float(high))
 
 
-def _ends(c: NDArray[np.float64], estimate: float, z: float) -> NDArray[np.float64]:
+def _ends(c: Floats, estimate: float, z: float) -> Floats:
     """The differences between the estimate and -1, and the estimate and 1, at which the statistic passes z."""
     inside, outside, both = np.full(2, estimate), np.array([-1.0, 1.0]), np.arange(2)
     for _ in range(_ROUNDS):
@@ -176,7 +174,7 @@ def _ends(c: NDArray[np.float64], estimate: float, z: float) -> NDArray[np.float
     return outside
 
 
-def precision_difference_variance(cells: NDArray[Any]) -> float:
+def precision_difference_variance(cells: Array) -> float:
     """Linearised variance of the difference of precision: sum over cells of count·IF².
 
     Each cell with a flag gets a sixth of an item, so that the variance is above 0.

@@ -8,8 +8,8 @@ label change; old candidate to new candidate on the new gold is the candidate ch
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Codes, Floats, Ints
 from harness.core.clusters import clustered_metric
 from harness.core.results import MetricResult
 from harness.gating.gate_report import Across, Split
@@ -22,9 +22,7 @@ from harness.runs import StoredCandidate
 SPLIT_METRICS = ("recall", "precision", "fpr")
 
 
-def split_change(
-    baseline: StoredCandidate, candidate: StoredCandidate, positions: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> Across:
+def split_change(baseline: StoredCandidate, candidate: StoredCandidate, positions: tuple[Ints, Ints]) -> Across:
     """The four cells per category and metric, over the shared items."""
     at_old, at_new = positions
     old, new = baseline.run, candidate.run
@@ -51,11 +49,7 @@ def split_change(
 
 
 def item_metric(
-    metric: str,
-    y_true: NDArray[np.int8],
-    y_pred: NDArray[np.int8],
-    groups: NDArray[np.int64] | None,
-    weights: NDArray[np.float64] | None = None,
+    metric: str, y_true: Codes, y_pred: Codes, groups: Ints | None, weights: Floats | None = None
 ) -> MetricResult:
     """A metric of one category with repeats averaged within the item; n counts items."""
     n_items, k = y_pred.shape

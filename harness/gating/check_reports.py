@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Bools, Ints
 from harness.core.checks import CheckResult, CheckSpec
 from harness.core.gate import GateResult
 from harness.core.metric_facts import NO_ITEMS
@@ -31,11 +31,7 @@ NOT_DECIDED = "not decided"
 
 
 def check_reports(
-    result: GateResult,
-    pairs: Pairs,
-    points: Mapping[str, PointPairs],
-    missing: NDArray[np.bool_],
-    declared: Sequence[Check],
+    result: GateResult, pairs: Pairs, points: Mapping[str, PointPairs], missing: Bools, declared: Sequence[Check]
 ) -> tuple[CheckReport, ...]:
     """The checks with the values of both sides; ``missing`` is of items, repeats and categories."""
     return tuple(
@@ -56,7 +52,7 @@ def pooled_reports(result: GateResult, n_repeats: int) -> tuple[CheckReport, ...
 
 
 def _levels(
-    spec: CheckSpec, pairs: Pairs, missing: NDArray[np.bool_], metric: str | None = None
+    spec: CheckSpec, pairs: Pairs, missing: Bools, metric: str | None = None
 ) -> tuple[MetricResult, MetricResult]:
     """The check's metric, or another, of both on the items of their difference, each with its own 95% interval."""
     kept, k = pairs.is_asked, pairs.n_repeats
@@ -82,7 +78,7 @@ def _levels(
 
 
 def _levels_of(
-    spec: CheckSpec, pairs: Pairs, points: Mapping[str, PointPairs], missing: NDArray[np.bool_]
+    spec: CheckSpec, pairs: Pairs, points: Mapping[str, PointPairs], missing: Bools
 ) -> tuple[MetricResult, MetricResult]:
     """Baseline and candidate as the check judges them."""
     point = points.get(spec.metric)
@@ -91,7 +87,7 @@ def _levels_of(
     return levels_with_choice(point, spec.category, _levels(spec, point.pairs, missing))
 
 
-def _with_point(check: CheckResult, points: Mapping[str, PointPairs], missing: NDArray[np.bool_]) -> CheckResult:
+def _with_point(check: CheckResult, points: Mapping[str, PointPairs], missing: Bools) -> CheckResult:
     """The same check with its thresholds and what they keep, where it is one at an operating point."""
     point = points.get(check.spec.metric)
     if point is None or check.verdict == "NOT_EVALUABLE":
@@ -99,15 +95,13 @@ def _with_point(check: CheckResult, points: Mapping[str, PointPairs], missing: N
     return point_remarked(check, point, _levels(check.spec, point.pairs, missing, point.metric.held))
 
 
-def _n_missing(missing: NDArray[np.bool_], spec: CheckSpec, pairs: Pairs) -> int:
+def _n_missing(missing: Bools, spec: CheckSpec, pairs: Pairs) -> int:
     """Items of a check that lack an answer of either system in some repeat."""
     chosen = missing if spec.metric == "failure_rate" else missing[:, :, [pairs.categories.index(spec.category)]]
     return int(chosen.any(axis=(1, 2)).sum())
 
 
-def share_of_items(
-    flags: NDArray[np.bool_], is_missing: NDArray[np.bool_], groups: NDArray[np.int64] | None
-) -> MetricResult:
+def share_of_items(flags: Bools, is_missing: Bools, groups: Ints | None) -> MetricResult:
     """Share of calls with a property, its interval knowing that an item's calls are one cluster."""
     coded = np.where(is_missing, MISSING, flags).astype(np.int8)
     result = item_metric("fpr", np.zeros(coded.shape[0], dtype=np.int8), coded, groups)

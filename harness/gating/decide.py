@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Bools
 from harness.core.checks import CheckSpec
 from harness.core.gate import GateResult
 from harness.core.gate_arrays import gate_arrays, missing_pairs
@@ -227,7 +227,7 @@ def _broken_side(one: StoredCandidate, system: System, most: float) -> list[Stat
     return []
 
 
-def _has_no_answer(one: StoredCandidate) -> NDArray[np.bool_]:
+def _has_no_answer(one: StoredCandidate) -> Bools:
     """Rows that are no answer, whatever kept it away."""
     answers = [outcome_code(name) for name in ANSWERED_OUTCOMES]
     return np.asarray(~np.isin(one.rows.outcomes, answers))

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Array, Codes, Floats, Ints
 from harness.core.check_p_values import MIN_CLUSTERS, empty_denominator
 from harness.core.checks import CheckEvidence, CheckSpec, Verdict
 from harness.core.gate import POOLED
@@ -27,7 +26,7 @@ from harness.core.sequential import LOOKS, SequentialPlan, repeated_interval, se
 from harness.core.statements import Statement
 from harness.errors import HarnessError
 
-Tables = list[NDArray[np.float64]]
+Tables = list[Floats]
 FEW_CLUSTERS = f"fewer than {MIN_CLUSTERS} clusters"
 """Why a number is undefined, as the other reasons of ``core.metrics`` are written."""
 
@@ -103,7 +102,7 @@ def sequential_gate(
     return SequentialGate(kept, pools, plan, alpha), left_out
 
 
-def seeded_order(y_true: NDArray[np.int8], clusters: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
+def seeded_order(y_true: Codes, clusters: Ints | None, seed: int) -> Ints:
     """Item positions in the order in which they are asked.
 
     Clusters stay whole. Clusters of one gold pattern are shuffled and spread evenly, so that every prefix holds about
@@ -124,9 +123,7 @@ def seeded_order(y_true: NDArray[np.int8], clusters: NDArray[np.int64] | None, s
     return np.lexsort((np.arange(n_items), position[codes])).astype(np.int64)
 
 
-def look_sizes(
-    order: NDArray[np.int64], clusters: NDArray[np.int64] | None, fractions: Sequence[float] = LOOKS
-) -> list[int]:
+def look_sizes(order: Ints, clusters: Ints | None, fractions: Sequence[float] = LOOKS) -> list[int]:
     """Items asked up to each look; a cluster that has begun is finished. Looks that add nothing are kept."""
     n_items = order.size
     sizes = []
@@ -187,7 +184,7 @@ def is_robust(gate: SequentialGate, verdict: Verdict, history: Sequence[tuple[Ga
     return judge(gate, imputed).verdict == verdict
 
 
-def _cells(evidence: CheckEvidence) -> NDArray[np.float64]:
+def _cells(evidence: CheckEvidence) -> Floats:
     """Counts of a check; without any where they cannot be judged yet."""
     if evidence.reason is not None or (evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS):
         return np.zeros(8)
@@ -200,7 +197,7 @@ def _stacked(arrays: GateArrays, members: Sequence[CheckSpec], categories: Seque
     place = {name: column for column, name in enumerate(categories)}
     codes = np.arange(n_rows) if arrays.clusters is None else arrays.clusters
 
-    def stack(source: NDArray[Any] | None) -> NDArray[Any]:
+    def stack(source: Array | None) -> Array:
         if source is None:
             return np.zeros((n_rows * len(members), 1), dtype=bool)
         columns = [
@@ -218,7 +215,7 @@ def _stacked(arrays: GateArrays, members: Sequence[CheckSpec], categories: Seque
     return stacked
 
 
-def _difference(spec: CheckSpec, cells: NDArray[np.float64], z: float) -> MetricResult:
+def _difference(spec: CheckSpec, cells: Floats, z: float) -> MetricResult:
     """The difference with the interval at this look's critical value."""
     metric = table_metric(spec.metric)
     plain = paired_difference(cells, metric)

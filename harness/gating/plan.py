@@ -13,8 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.core.arrays import Codes, Floats
 from harness.core.check_p_values import MIN_FLAGGED
 from harness.core.checks import CheckSpec
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric, unit_of
@@ -136,7 +136,7 @@ def plan_eval(loaded: LoadedEval, *, discordance: float = PLANNED_DISCORDANCE) -
 
 
 def plan_checks(
-    y_true: NDArray[np.int8],
+    y_true: Codes,
     categories: Sequence[str],
     specs: Sequence[CheckSpec],
     *,
@@ -202,7 +202,7 @@ def assumptions(specs: Sequence[CheckSpec], discordance: float, n_groups: int | 
     return tuple(said)
 
 
-def _denominator(y_true: NDArray[np.int8], categories: Sequence[str], spec: CheckSpec) -> int:
+def _denominator(y_true: Codes, categories: Sequence[str], spec: CheckSpec) -> int:
     if spec.metric == "failure_rate":
         return int(y_true.shape[0])
     column = y_true[:, list(categories).index(spec.category)]
@@ -246,7 +246,7 @@ def _precision_needed(margin: float, discordance: float, alpha: float) -> int | 
     return max(MIN_FLAGGED, high)
 
 
-def _assumed_cells(n_flagged: int, discordance: float) -> NDArray[np.float64]:
+def _assumed_cells(n_flagged: int, discordance: float) -> Floats:
     """Two equal systems that flag ``n_flagged`` each and differ on a share of the flagged items."""
     differ = discordance / 2
     cells = np.zeros(8)
@@ -256,7 +256,7 @@ def _assumed_cells(n_flagged: int, discordance: float) -> NDArray[np.float64]:
     return cells
 
 
-def _precision_power(cells: NDArray[np.float64], margin: float, alpha: float) -> float:
+def _precision_power(cells: Floats, margin: float, alpha: float) -> float:
     """The power at which the smallest provable margin is this one, by bisection."""
     low, high = 0.001, 0.999
     for _ in range(40):

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from harness.core.arrays import Ints
 from harness.core.checks import BASELINE_UNSCORED, CANDIDATE_UNSCORED, CheckResult, CheckSpec
 from harness.core.gate_arrays import GateArrays
 from harness.core.operating_metrics import OperatingMetric, operating_metric
@@ -41,7 +39,7 @@ def pairs_at_points(
     baseline: StoredCandidate,
     candidate: StoredCandidate,
     specs: Sequence[CheckSpec],
-    positions: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    positions: tuple[Ints, Ints] | None = None,
 ) -> dict[str, PointPairs]:
     """Metric -> both candidates at its operating point, for each that the checks name."""
     named = {spec.metric: operating_metric(spec.metric) for spec in specs}

@@ -337,10 +337,7 @@ def _checks(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Findin
             continue
         measured = check.difference if check.difference.is_defined else None
         told = Evidence(
-            "proven" if failed else "counted",
-            target=check.limit,
-            more=check.needed,
-            names=(check.kind, check.verdict),
+            "proven" if failed else "counted", target=check.limit, more=check.needed, names=(check.kind, check.verdict)
         )
         yield evidence.finding(
             "harm" if failed else "unknown",

@@ -183,7 +183,4 @@ def _failures(baseline: StoredCandidate, candidate: StoredCandidate) -> dict[str
     if not n:
         return {}
     rates = tuple(MetricResult(float(one.sum()) / n, float("nan"), float("nan"), n) for one in (failed_a, failed_b))
-    return {
-        "failures": (int((failed_b & ~failed_a).sum()), int((failed_a & ~failed_b).sum()), n),
-        "rates": rates,
-    }
+    return {"failures": (int((failed_b & ~failed_a).sum()), int((failed_a & ~failed_b).sum()), n), "rates": rates}
