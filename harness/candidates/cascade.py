@@ -24,18 +24,18 @@ scales. The rationale names every stage taken. A withheld item is asked only whe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from harness.candidates.bases import Joint, Local
 from harness.candidates.responses import worst
-from harness.candidates.stopping import stop_candidate
 from harness.errors import HarnessError
 from harness.files.kinds import Kind, SpecCheck, kinds, takers
 from harness.files.text import joined, shortened
 from harness.records import CandidateSpec, CascadeStage, Item, Policy
 from harness.records.answers import HUMAN as TO_HUMAN
-from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome, Response, StageTaken
+from harness.records.answers import MISSING_OUTCOMES, Answer, Candidate, Decide, Outcome, Request, Response, StageTaken
 
 if TYPE_CHECKING:
     from harness.candidates.build import Builder
@@ -48,24 +48,18 @@ HUMAN = "human"
 SENT = "sent to a person"
 
 
-class HumanStage:
+class HumanStage(Local):
     """The third decision: a person looks, and nobody knows yet what they will say."""
 
     id = HUMAN
     needs_text = False
-    models_used: tuple[str, ...] = ()
 
     def __init__(self, categories: Sequence[str]) -> None:
         self.categories = tuple(categories)
         self.fingerprint: Mapping[str, Any] = {"kind": HUMAN}
 
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Nothing to prepare."""
-
-    def decide(self, item: Item) -> Decide:
-        """Decide nothing."""
+    def _answer(self, item: Item) -> Answer:
         return Answer(TO_HUMAN, dict.fromkeys(self.categories), error=SENT, to_person=self.categories)
-        yield []  # makes this a generator; never reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,114 +91,50 @@ class Stage:
         return f"[{','.join(parts)}]" if parts else ""
 
     @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What of it can change a decision."""
+        options = {"above": self.above, "below": self.below, "stop_when_flagged": self.stop_when_flagged}
+        return {
+            "use": self.candidate.id,
+            "decide": None if self.decide is None else list(self.decide),
+            **{name: value for name, value in options.items() if value},
+            "candidate": self.candidate.fingerprint,
+        }
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """Categories this stage speaks about."""
         own = self.candidate.categories
         return own if self.decide is None else tuple(name for name in own if name in self.decide)
 
 
-class CascadeCandidate:
+class CascadeCandidate(Joint):
     """Stages in order."""
 
-    has_follow_ups = True
-
     def __init__(self, candidate_id: str, stages: Sequence[Stage], *, category_order: Sequence[str]) -> None:
-        self.id = candidate_id
+        covered = (name for stage in stages for name in stage.categories)
+        super().__init__(candidate_id, (stage.candidate for stage in stages), covered, category_order)
         self._stages = tuple(stages)
-        covered = {name for stage in stages for name in stage.categories}
-        self.categories = tuple(name for name in category_order if name in covered)
-        self.needs_text = any(stage.candidate.needs_text for stage in stages)
-        self.prepares_aside = any(getattr(stage.candidate, "prepares_aside", False) for stage in stages)
-        self.models_used = tuple(dict.fromkeys(name for stage in stages for name in stage.candidate.models_used))
         self.fingerprint: Mapping[str, Any] = {
             "kind": "cascade",
             "categories": list(self.categories),
             "reader": VERSION,
             "cascade": " > ".join(stage.candidate.id + stage.bands for stage in stages),
-            "stages": [
-                {
-                    "use": stage.candidate.id,
-                    "decide": None if stage.decide is None else list(stage.decide),
-                    **({"above": dict(stage.above)} if stage.above else {}),
-                    **({"below": dict(stage.below)} if stage.below else {}),
-                    **({"stop_when_flagged": True} if stage.stop_when_flagged else {}),
-                    "candidate": stage.candidate.fingerprint,
-                }
-                for stage in stages
-            ],
+            "stages": [stage.fingerprint for stage in stages],
         }
-
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Every stage prepares the items it may be asked about."""
-        for stage in self._stages:
-            stage.candidate.prepare(items)
-
-    def stop_computing(self) -> None:
-        """Every stage ends what it computes."""
-        for stage in self._stages:
-            stop_candidate(stage.candidate)
 
     def decide(self, item: Item) -> Decide:
         """Ask stage after stage until nothing is open."""
-        open_categories = set(self.categories)
-        decisions: dict[str, int | None] = dict.fromkeys(self.categories)
-        failures: dict[str, tuple[Outcome, str | None]] = {}
-        taken: list[_Taken] = []
-        last_word: dict[str, _Taken] = {}
-        stopped_by: Stage | None = None
+        course = _Course(self.categories)
         for stage in self._stages:
-            asked = [name for name in stage.categories if name in open_categories]
-            if not asked:
-                continue
-            this = _Taken(stage)
-            answer = this.answer = yield from this.asked(item)
-            taken.append(this)
-            is_flagged = False
-            for name in asked:
-                settled = stage.settles(name, answer)
-                decision = answer.decisions.get(name) if settled is None else settled
-                if decision != 1 and name in failures and failures[name][0] in MISSING_OUTCOMES:
-                    continue
-                decisions[name], last_word[name] = decision, this
-                failures.pop(name, None)
-                is_flagged = is_flagged or settled == 1
-                if settled is not None:
-                    open_categories.discard(name)
-                    this.settled.append(name)
-                elif decision is None and answer.outcome != "ok":
-                    failures[name] = (answer.outcome, f"stage {stage.candidate.id}: {answer.error or answer.outcome}")
-            if stage.stop_when_flagged and is_flagged:
-                stopped_by = stage
-                break
-        if stopped_by is not None:
-            for name in self.categories:
-                if decisions[name] is None and name not in failures:
-                    reason = f"not asked about {name}: stage {stopped_by.candidate.id} had flagged the item"
-                    failures[name] = ("abstained", reason)
-        outcomes = [outcome for outcome, _ in failures.values()]
-        reasons = dict.fromkeys(reason for _, reason in failures.values() if reason)
-        return Answer(
-            outcome=worst(outcomes),
-            decisions=decisions,
-            rationale="; ".join(one.said for one in taken) or None,
-            error="; ".join(reasons) or None,
-            latency_ms=self._total([(one.stage, one.answer.latency_ms) for one in taken]),
-            cost_usd=self._total([(one.stage, one.answer.cost_usd) for one in taken]),
-            to_person=tuple(
-                name for name in self.categories if name in last_word and name in last_word[name].answer.to_person
-            ),
-            stages=tuple(
-                one.as_record([name for name in self.categories if last_word.get(name) is one]) for one in taken
-            ),
-        )
-
-    @staticmethod
-    def _total(parts: Sequence[tuple[Stage, float | None]]) -> float | None:
-        """Sum over the stages taken; None, so that the runner's own measure counts, when one of them made calls."""
-        if any(stage.candidate.models_used for stage, _ in parts):
-            return None
-        known = [value for _, value in parts if value is not None]
-        return sum(known) if known else None
+            if asked := [name for name in stage.categories if name in course.open]:
+                this = _Taken(stage)
+                yield from this.ask(item)
+                course.hear(this, asked)
+                if stage.stop_when_flagged and any(course.decisions[name] == 1 for name in this.settled):
+                    course.stop_at(stage)
+                    break
+        return course.answer()
 
 
 @dataclass(slots=True)
@@ -218,10 +148,9 @@ class _Taken:
     latency_ms: float | None = None
     cost_usd: float | None = None
 
-    def asked(self, item: Item) -> Decide:
-        """The stage's decision, with its calls counted and its time and price summed on the way."""
+    def ask(self, item: Item) -> Generator[Sequence[Request], Sequence[Response], None]:
+        """Ask the stage, with its calls counted and its time and price summed on the way."""
         decision = self.stage.candidate.decide(item)
-        responses: Sequence[Response] = ()
         try:
             requests = next(decision)
             while True:
@@ -229,12 +158,11 @@ class _Taken:
                 self._add(responses)
                 requests = decision.send(responses)
         except StopIteration as done:
-            answer: Answer = done.value
-        if not self.calls or answer.latency_ms is not None:
-            self.latency_ms = answer.latency_ms
-        if not self.calls or answer.cost_usd is not None:
-            self.cost_usd = answer.cost_usd
-        return answer
+            self.answer = done.value
+        if not self.calls or self.answer.latency_ms is not None:
+            self.latency_ms = self.answer.latency_ms
+        if not self.calls or self.answer.cost_usd is not None:
+            self.cost_usd = self.answer.cost_usd
 
     def _add(self, responses: Sequence[Response]) -> None:
         """Requests of one batch are under way together; one of them without a price leaves the sum unknown."""
@@ -262,30 +190,84 @@ class _Taken:
         return StageTaken(name, tuple(self.settled), provisional, self.calls, self.latency_ms, self.cost_usd)
 
 
+class _Course:
+    """One item's way through the stages: what is open, what is decided, and by whom."""
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self.open = set(categories)
+        self.decisions: dict[str, int | None] = dict.fromkeys(categories)
+        self._taken: list[_Taken] = []
+        self._last_word: dict[str, _Taken] = {}
+        self._failures: dict[str, tuple[Outcome, str]] = {}
+
+    def hear(self, this: _Taken, asked: Sequence[str]) -> None:
+        """Take in what a stage said of the categories that were open."""
+        stage, answer = this.stage, this.answer
+        self._taken.append(this)
+        for name in asked:
+            settled = stage.settles(name, answer)
+            decision = answer.decisions.get(name) if settled is None else settled
+            if decision != 1 and name in self._failures and self._failures[name][0] in MISSING_OUTCOMES:
+                continue
+            self.decisions[name], self._last_word[name] = decision, this
+            self._failures.pop(name, None)
+            if settled is not None:
+                self.open.discard(name)
+                this.settled.append(name)
+            elif decision is None and answer.outcome != "ok":
+                reason = f"stage {stage.candidate.id}: {answer.error or answer.outcome}"
+                self._failures[name] = (answer.outcome, reason)
+
+    def stop_at(self, stage: Stage) -> None:
+        """End here: what nobody spoke about stays undecided."""
+        for name, decision in self.decisions.items():
+            if decision is None and name not in self._failures:
+                reason = f"not asked about {name}: stage {stage.candidate.id} had flagged the item"
+                self._failures[name] = ("abstained", reason)
+
+    def answer(self) -> Answer:
+        """All that was said, as one answer."""
+        last = self._last_word
+        return Answer(
+            outcome=worst([outcome for outcome, _ in self._failures.values()]),
+            decisions=self.decisions,
+            rationale="; ".join(one.said for one in self._taken) or None,
+            error="; ".join(dict.fromkeys(reason for _, reason in self._failures.values())) or None,
+            latency_ms=self._total("latency_ms"),
+            cost_usd=self._total("cost_usd"),
+            to_person=tuple(name for name in self.decisions if name in last and name in last[name].answer.to_person),
+            stages=tuple(
+                one.as_record([name for name in self.decisions if last.get(name) is one]) for one in self._taken
+            ),
+        )
+
+    def _total(self, part: Literal["latency_ms", "cost_usd"]) -> float | None:
+        """Sum over the stages taken; None, so that the runner's own measure counts, when one of them made calls."""
+        if any(one.stage.candidate.models_used for one in self._taken):
+            return None
+        known = [value for one in self._taken if (value := getattr(one.answer, part)) is not None]
+        return sum(known) if known else None
+
+
 def build_cascade(builder: Builder, candidate_id: str, spec: CandidateSpec) -> CascadeCandidate:
     """Other candidates of the eval in turn."""
-    stages = []
-    for stage in spec.value:
-        is_person = stage.use == HUMAN and HUMAN not in builder.loaded.eval.value.candidates
-        candidate = HumanStage(builder.category_ids) if is_person else builder.candidate(stage.use)
-        unknown = [name for name in stage.decide or () if name not in candidate.categories]
-        if unknown:
-            raise HarnessError(
-                f"candidate '{candidate_id}': stage '{stage.use}' is to decide '{unknown[0]}', which it does not cover",
-                allowed=joined(candidate.categories),
-                next_step="correct 'decide', or leave it out",
-            )
-        categories = [name for name in candidate.categories if stage.decide is None or name in stage.decide]
-        stages.append(
-            Stage(
-                candidate,
-                stage.decide,
-                _band(stage.decide_above, categories),
-                _band(stage.decide_below, categories),
-                stage.stop_when_flagged,
-            )
-        )
+    stages = [_stage(builder, candidate_id, written) for written in spec.value]
     return CascadeCandidate(candidate_id, stages, category_order=builder.category_ids)
+
+
+def _stage(builder: Builder, candidate_id: str, written: CascadeStage) -> Stage:
+    is_person = written.use == HUMAN and HUMAN not in builder.loaded.eval.value.candidates
+    candidate = HumanStage(builder.category_ids) if is_person else builder.candidate(written.use)
+    unknown = [name for name in written.decide or () if name not in candidate.categories]
+    if unknown:
+        raise HarnessError(
+            f"candidate '{candidate_id}': stage '{written.use}' is to decide '{unknown[0]}', which it does not cover",
+            allowed=joined(candidate.categories),
+            next_step="correct 'decide', or leave it out",
+        )
+    plain = Stage(candidate, written.decide, stop_when_flagged=written.stop_when_flagged)
+    above, below = (_band(one, plain.categories) for one in (written.decide_above, written.decide_below))
+    return replace(plain, above=above, below=below)
 
 
 def _band(written: float | Mapping[str, float] | None, categories: Sequence[str]) -> dict[str, float]:
@@ -297,7 +279,6 @@ def _band(written: float | Mapping[str, float] | None, categories: Sequence[str]
 
 def _check(check: SpecCheck) -> None:
     others = list(dict.fromkeys([*(name for name in check.candidates if name != check.name), HUMAN]))
-    used: list[str] = []
     for at, stage in enumerate(check.spec.value):
         place = ("cascade", at, "use")
         check.require(place, [stage.use], others, noun="candidate", where="this eval (beside itself)")
@@ -308,9 +289,8 @@ def _check(check: SpecCheck) -> None:
         if bands and (gives := _gives_no_scores(check, stage.use)):
             found = f"is given for the stage '{shortened(stage.use)}', {gives}"
             check.add(("cascade", at, bands[0]), found, "bands on a stage with scores", "remove it")
-        if stage.use in used:
+        if stage.use in [earlier.use for earlier in check.spec.value[:at]]:
             check.add(place, f"is '{shortened(stage.use)}' a second time", "each candidate once", "remove the stage")
-        used.append(stage.use)
         if stage.decide is not None and not stage.decide:
             here = ("cascade", at, "decide")
             check.add(here, "is an empty list", "categories of the policy", "remove it to settle all")

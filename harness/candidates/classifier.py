@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Gt
 
+from harness.candidates.bases import Local
 from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
 from harness.candidates.names import NameIndex, loose, map_scores, reaches
 from harness.candidates.results import listed, require_shape, score_of
@@ -28,7 +29,7 @@ from harness.files.doors import import_object, source_hash
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import joined, quoted, shortened
 from harness.records import CandidateSpec, Item
-from harness.records.answers import NOT_ASKED, Answer, Decide
+from harness.records.answers import NOT_ASKED, Answer
 from harness.records.evals import Threshold
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ FEWER = 4
 Classify = Callable[[list[str]], Any]
 
 
-class ClassifierCandidate:
+class ClassifierCandidate(Local):
     """Scores texts in batches.
 
     Args:
@@ -63,7 +64,6 @@ class ClassifierCandidate:
     """
 
     needs_text = True
-    models_used: tuple[str, ...] = ()
     prepares_aside = True
     """The runner lets it prepare beside its loop: it waits for another process."""
 
@@ -123,11 +123,6 @@ class ClassifierCandidate:
         stop = getattr(self._classify, "stop", None)
         if stop is not None:
             stop()
-
-    def decide(self, item: Item) -> Decide:
-        """Decide by the scores; an item without text is an abstention."""
-        return self._answer(item)
-        yield []  # makes this a generator; never reached
 
     def _answer(self, item: Item) -> Answer:
         if item.text is None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.candidates.bases import stop_candidate
 from harness.candidates.kinds import KINDS
-from harness.candidates.stopping import stop_candidate
 from harness.errors import HarnessError
 from harness.files.doors import Door, source_hash
 from harness.files.kinds import GROUP, Kind, SpecCheck, kinds

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from harness.candidates.bases import Local
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
 from harness.files.kinds import Doubt, Kind, NamedFile
 from harness.files.text import counted, joined, quoted, require_file, shortened, suggestion
 from harness.records import CandidateSpec, Item
-from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer, Decide, Outcome
+from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer
 from harness.records.evals import Threshold
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class RecordedRows:
     sha256: str
 
 
-class RecordedCandidate:
+class RecordedCandidate(Local):
     """Answers from a file.
 
     Args:
@@ -62,7 +63,6 @@ class RecordedCandidate:
     """
 
     needs_text = False
-    models_used: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -108,26 +108,17 @@ class RecordedCandidate:
                 next_step="remove the rows, or use the golden set they belong to",
             )
 
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Nothing to prepare."""
-
-    def decide(self, item: Item) -> Decide:
-        """Look the item up."""
+    def _answer(self, item: Item) -> Answer:
         line = self._rows.lines.get(item.id)
         if line is None:
             return Answer(WITHHELD) if item.is_withheld else Answer(NOT_ASKED, error=NO_DECISION)
-        return self._answer(orjson.loads(line))
-        yield []  # makes this a generator; never reached
-
-    def _answer(self, row: Mapping[str, Any]) -> Answer:
+        row = orjson.loads(line)
         scores = map_scores(self._names, row.get("scores") or {})
         decisions = map_decisions(self._names, row.get("decisions") or {})
         decisions = apply_thresholds(decisions, scores, self._thresholds)
-        outcome: Outcome | None = row.get("outcome")
-        if outcome is None:
-            outcome = "ok" if any(decision is not None for decision in decisions.values()) else "abstained"
+        is_decided = any(decision is not None for decision in decisions.values())
         return Answer(
-            outcome=outcome,
+            outcome=row.get("outcome") or ("ok" if is_decided else "abstained"),
             decisions=decisions,
             scores={name: float(score) for name, score in scores.items()},
             rationale=row.get("rationale"),

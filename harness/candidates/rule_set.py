@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 
 import re2
 
+from harness.candidates.bases import Local
 from harness.candidates.matcher import Domains, Keywords, PatternSet, captured
 from harness.candidates.normalise import Forms
 from harness.candidates.places import TEXT, texts_at
 from harness.candidates.words import Sought, literal_form, plain_form, sought
 from harness.errors import HarnessError
 from harness.records import Clause, Item, Match, Rule, RuleSet
-from harness.records.answers import Answer, Decide
+from harness.records.answers import Answer
 from harness.records.candidates import CONTEXT
 
 VERSION = 3
@@ -67,7 +68,7 @@ class _Compiled(NamedTuple):
     """How it is named, with its reason where that quotes nothing."""
 
 
-class RuleSetCandidate:
+class RuleSetCandidate(Local):
     """Decides by rules alone.
 
     Args:
@@ -76,7 +77,6 @@ class RuleSetCandidate:
     """
 
     needs_text = True
-    models_used: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -123,14 +123,6 @@ class RuleSetCandidate:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.id, *self._arguments)
-
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Nothing to prepare."""
-
-    def decide(self, item: Item) -> Decide:
-        """Decide without any call; an item without text that rules look at is an abstention."""
-        return self._answer(item)
-        yield []  # makes this a generator; never reached
 
     def explain(self, item: Item) -> list[RuleHit]:
         """Every rule that applies to an item, in the order of precedence; the first per category decides."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt
 
+from harness.candidates.bases import Joint
 from harness.candidates.responses import worst
-from harness.candidates.stopping import stop_candidate
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import shortened
 from harness.records import CandidateSpec, Item
@@ -33,14 +33,12 @@ VoteRule = Literal["majority", "any", "all", "weighted"]
 Weight = Annotated[float, Gt(0)]
 
 
-class VoteCandidate:
+class VoteCandidate(Joint):
     """Asks all voters and counts.
 
     Args:
         weights: Weight of voters by name, for ``weighted``.
     """
-
-    has_follow_ups = True
 
     def __init__(
         self,
@@ -51,15 +49,9 @@ class VoteCandidate:
         weights: Mapping[str, float],
         category_order: Sequence[str],
     ) -> None:
-        self.id = candidate_id
-        self._voters = tuple(voters)
+        super().__init__(candidate_id, voters, (name for one in voters for name in one.categories), category_order)
         self._rule = rule
         self._weights = {one.id: float(weights.get(one.id, 1.0)) for one in voters}
-        covered = {name for one in voters for name in one.categories}
-        self.categories = tuple(name for name in category_order if name in covered)
-        self.needs_text = any(one.needs_text for one in voters)
-        self.prepares_aside = any(getattr(one, "prepares_aside", False) for one in voters)
-        self.models_used = tuple(dict.fromkeys(name for one in voters for name in one.models_used))
         self.fingerprint: Mapping[str, Any] = {
             "kind": "vote",
             "categories": list(self.categories),
@@ -70,19 +62,10 @@ class VoteCandidate:
             "voters": [{"use": one.id, "candidate": one.fingerprint} for one in voters],
         }
 
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Every voter prepares the items."""
-        for one in self._voters:
-            one.prepare(items)
-
-    def stop_computing(self) -> None:
-        """Every voter ends what it computes."""
-        for one in self._voters:
-            stop_candidate(one)
-
     def decide(self, item: Item) -> Decide:
         """Ask all voters side by side, and count what they say."""
-        answers = yield from _together([one.decide(item) for one in self._voters])
+        answers = yield from _together([one.decide(item) for one in self._others])
+        spoken = list(zip(self._others, answers, strict=True))
         decisions: dict[str, int | None] = {}
         scores: dict[str, float] = {}
         outcomes: list[Outcome] = []
@@ -90,7 +73,7 @@ class VoteCandidate:
         for category in self.categories:
             votes = [
                 (self._weights[one.id], answer.decisions.get(category), answer)
-                for one, answer in zip(self._voters, answers, strict=True)
+                for one, answer in spoken
                 if category in one.categories
             ]
             decisions[category] = counted_votes(self._rule, [(weight, vote) for weight, vote, _ in votes])
@@ -103,12 +86,8 @@ class VoteCandidate:
                     outcomes.append(HUMAN)
                     continue
                 outcomes += [answer.outcome for answer in silent if answer.outcome not in ("ok", HUMAN)]
-        said = [
-            f"{one.id}: {answer.rationale or answer.outcome}" for one, answer in zip(self._voters, answers, strict=True)
-        ]
-        reasons = [
-            f"{one.id}: {answer.error}" for one, answer in zip(self._voters, answers, strict=True) if answer.error
-        ]
+        said = [f"{one.id}: {answer.rationale or answer.outcome}" for one, answer in spoken]
+        reasons = [f"{one.id}: {answer.error}" for one, answer in spoken if answer.error]
         is_open = None in decisions.values()
         return Answer(
             outcome=(worst(outcomes) if outcomes else "unparsed") if is_open else "ok",

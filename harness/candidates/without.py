@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.candidates.stopping import stop_candidate
+from harness.candidates.bases import stop_candidate
 from harness.files.pictures import IMAGES
 from harness.records import Item
 from harness.records.answers import Candidate, Decide

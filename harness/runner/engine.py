@@ -13,7 +13,7 @@ from enum import Enum
 from itertools import islice
 from typing import Any, Protocol
 
-from harness.candidates.stopping import stop_candidate
+from harness.candidates.bases import stop_candidate
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction
