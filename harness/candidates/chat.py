@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from harness.candidates.names import Crosswalk, NameIndex, apply_thresholds
 from harness.candidates.outcomes import meaning_of_choice
 from harness.candidates.parsers import ParseContext, Parsed, Parser, Token
-from harness.candidates.parsers.text import looks_like_refusal
+from harness.candidates.parsers.refusals import looks_like_refusal
 from harness.candidates.pictures import PictureParts, nothing_to_send, unread, with_parts
 from harness.candidates.responses import document_of, read_document, whole, worst
 from harness.candidates.shapes import Choice, choice_of

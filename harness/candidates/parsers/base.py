@@ -12,6 +12,9 @@ from typing import Literal
 from harness.candidates.names import NameIndex
 from harness.records import PromptHeader
 
+Words = Mapping[str, Sequence[str]]
+"""Spellings of every choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.candidates.parsers.base import ParseContext
 from harness.candidates.parsers.prose import clears, states
-from harness.candidates.parsers.text import declines
+from harness.candidates.parsers.refusals import declines
 from harness.candidates.parsers.words import (
     ACTS,
     AGAINST,

@@ -16,7 +16,7 @@ from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.guards import codes_of
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
-from harness.candidates.parsers.scores import shares_at
+from harness.candidates.parsers.scores import score_at
 from harness.candidates.parsers.text import answer_part, answer_text
 
 NEMOTRON_FIELDS = ("user safety", "prompt safety", "prompt harm", "safety")
@@ -156,8 +156,7 @@ def parse_granite_guardian(text: str, context: ParseContext) -> Parsed:
     """``<score> yes </score>`` (3.3 and later, after reasoning) or a first word yes or no (3.0 to 3.2)."""
     if context.only is None:
         return unparsed("one answer for several categories")
-    part = answer_part(text, context.reasoning)
-    answer = text[part.start : part.end]
+    answer, start = answer_part(text, context.reasoning)
     scored = list(_SCORE.finditer(answer))
     values = {found[1].casefold() for found in scored}
     at = scored[-1].start(1) if scored else 0
@@ -168,24 +167,20 @@ def parse_granite_guardian(text: str, context: ParseContext) -> Parsed:
     if len(values) != 1 or not values <= {"yes", "no"}:
         return unparsed("neither yes nor no")
     (value,) = values
-    shares = shares_at(context.tokens, text, part.start + max(at, 0), {"yes": ("yes",), "no": ("no",)})
-    return decided(
-        context, [context.only] if value == "yes" else [], scores={context.only: shares["yes"]} if shares else {}
-    )
+    scores = score_at(context, text, start + max(at, 0), {"yes": ("yes",), "no": ("no",)}, "yes")
+    return decided(context, context.categories if value == "yes" else [], scores=scores)
 
 
 def parse_cope(text: str, context: ParseContext) -> Parsed:
     """``0`` or ``1`` about the one policy asked."""
     if context.only is None:
         return unparsed("one answer for several categories")
-    part = answer_part(text, context.reasoning)
-    answer = text[part.start : part.end]
+    answer, start = answer_part(text, context.reasoning)
     bare = answer.strip(" \n\t*_`\"'.")
     if bare not in ("0", "1"):
         return unparsed("neither 0 nor 1")
-    words = {"1": ("1",), "0": ("0",)}
-    shares = shares_at(context.tokens, text, part.start + answer.find(bare), words)
-    return decided(context, [context.only] if bare == "1" else [], scores={context.only: shares["1"]} if shares else {})
+    scores = score_at(context, text, start + answer.find(bare), {"1": ("1",), "0": ("0",)}, "1")
+    return decided(context, context.categories if bare == "1" else [], scores=scores)
 
 
 NEMOTRON = Parser(parse_nemotron, version=3)

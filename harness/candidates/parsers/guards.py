@@ -8,6 +8,7 @@ unreadable; one that the policy has no category for says nothing about the polic
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from harness.candidates.guard_names import LLAMA_GUARD_CODES
@@ -15,7 +16,7 @@ from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.contrary import against_nothing
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
-from harness.candidates.parsers.scores import shares_at
+from harness.candidates.parsers.scores import score_at
 from harness.candidates.parsers.text import answer_part, answer_text, plain
 
 WILDGUARD_FIELDS = ("harmful request", "response refusal", "harmful response")
@@ -34,17 +35,12 @@ _SUBRULE = re.compile(r"(.+?)\.[a-z0-9]+\Z", re.IGNORECASE)
 
 def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
     """``safe``, or ``unsafe`` and its codes. P(unsafe) is a score only where one category is asked about."""
-    part = answer_part(text, context.reasoning)
-    answer = text[part.start : part.end]
+    answer, start = answer_part(text, context.reasoning)
     begun = _VERDICT.match(answer)
     if begun is None:
         return unparsed("neither safe nor unsafe")
     word = begun[1].casefold()
-    scores: dict[str, float] = {}
-    if context.only is not None:
-        words = {"unsafe": ("unsafe",), "safe": ("safe",)}
-        if shares := shares_at(context.tokens, text, part.start + begun.start(1), words):
-            scores = {context.only: shares["unsafe"]}
+    scores = score_at(context, text, start + begun.start(1), {"unsafe": ("unsafe",), "safe": ("safe",)}, "unsafe")
     codes = codes_of(answer[begun.end() :], word)
     if codes is None:
         return unparsed("something that is no code follows")
@@ -52,14 +48,13 @@ def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
         return unparsed("safe, and codes") if codes else decided(context, [], scores=scores)
     if context.is_cut_off and (codes or context.only is None):
         return unparsed("the codes are cut off")
-    flagged: list[str] = []
-    for code in codes:
-        categories = context.names.resolve(code)
-        if categories is None and code not in LLAMA_GUARD_CODES:
+    meant = {code: context.names.resolve(code) for code in codes}
+    for code in (code for code, categories in meant.items() if categories is None):
+        if code not in LLAMA_GUARD_CODES:
             return unparsed("a code that is not known")
-        if categories is None and _is_of_another(code, context):
+        if _is_of_another(code, context):
             return unparsed("a code of another version of Llama Guard than the crosswalk's")
-        flagged += categories or ()
+    flagged = [category for categories in meant.values() for category in categories or ()]
     if not codes or not context.names.has_crosswalk:
         if context.only is None:
             return unparsed("unsafe, and no code that maps to a category")
@@ -133,33 +128,26 @@ def parse_gpt_oss_safeguard(text: str, context: ParseContext) -> Parsed:
         objects = json_objects(answer)
     except BrokenObjectError as error:
         return unparsed(str(error))
-    if objects:
-        verdicts = [_object(one, context) for one in objects if "violation" in one]
-        verdicts += _bare_lines(answer, context)
-        if not verdicts:
-            return unparsed("no object with 'violation'")
-        if any((one.outcome, one.decisions) != (verdicts[0].outcome, verdicts[0].decisions) for one in verdicts):
-            return unparsed("several objects that disagree")
-        flags = verdicts[0].decisions.values()
-        contrary = None if 1 in flags else against_nothing(objects, context, skipped=_OWN_FIELDS)
-        return verdicts[0] if contrary is None else unparsed(contrary)
-    bare = plain(answer)
-    if bare in ("0", "1"):
-        return _verdict(bare == "1", [], context, None)
-    flagged = _rule(bare, context)
-    return unparsed("neither 0, 1, an object nor a known rule id") if flagged is None else decided(context, flagged)
+    if not objects:
+        return _bare(plain(answer), context) or unparsed("neither 0, 1, an object nor a known rule id")
+    verdicts = [_object(one, context) for one in objects if "violation" in one]
+    beside = filter(None, map(plain, answer.splitlines()))
+    verdicts += [verdict for line in beside if (verdict := _bare(line, context)) is not None]
+    if not verdicts:
+        return unparsed("no object with 'violation'")
+    first = verdicts[0]
+    if any((one.outcome, one.decisions) != (first.outcome, first.decisions) for one in verdicts):
+        return unparsed("several objects that disagree")
+    contrary = None if 1 in first.decisions.values() else against_nothing(objects, context, skipped=_OWN_FIELDS)
+    return first if contrary is None else unparsed(contrary)
 
 
-def _bare_lines(answer: str, context: ParseContext) -> list[Parsed]:
-    """Verdicts of lines that hold nothing but 0, 1 or a rule, beside an object."""
-    found = []
-    for line in answer.splitlines():
-        bare = plain(line)
-        if bare in ("0", "1"):
-            found.append(_verdict(bare == "1", [], context, None))
-        elif bare and (flagged := _rule(bare, context)) is not None:
-            found.append(decided(context, flagged))
-    return found
+def _bare(text: str, context: ParseContext) -> Parsed | None:
+    """The verdict of a text that holds nothing but 0, 1 or a rule."""
+    if text in ("0", "1"):
+        return _verdict(text == "1", [], context)
+    flagged = _rule(text, context)
+    return None if flagged is None else decided(context, flagged)
 
 
 def _object(found: dict[str, Any], context: ParseContext) -> Parsed:
@@ -179,20 +167,17 @@ def _object(found: dict[str, Any], context: ParseContext) -> Parsed:
             return unparsed("a rule or category that is not known")
         rules.append(rule)
     rationale = found.get("rationale")
-    flagged = [category for rule in rules for category in rule]
-    text = rationale if isinstance(rationale, str) else None
-    return _verdict(bool(int(violation)), flagged, context, text, has_codes=bool(rules))
+    return _verdict(bool(int(violation)), rules, context, rationale if isinstance(rationale, str) else None)
 
 
 def _verdict(
-    is_violation: bool, flagged: list[str], context: ParseContext, rationale: str | None, *, has_codes: bool = False
+    is_violation: bool, rules: Sequence[Sequence[str]], context: ParseContext, rationale: str | None = None
 ) -> Parsed:
-    if not is_violation:
-        if flagged:
-            return unparsed("no violation, and a violated rule")
-        return decided(context, [], rationale=rationale)
-    if not flagged:
-        if context.only is None or has_codes:
+    flagged = [category for rule in rules for category in rule]
+    if flagged and not is_violation:
+        return unparsed("no violation, and a violated rule")
+    if is_violation and not flagged:
+        if context.only is None or rules:
             return unparsed("a violation, and no violated rule")
         flagged = [context.only]
     return decided(context, flagged, rationale=rationale)

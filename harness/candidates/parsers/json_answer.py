@@ -8,14 +8,15 @@ the list does not, and all verdicts of the answer the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.contrary import RATIONALE_KEYS, against_nothing, denied, fields_in
 from harness.candidates.parsers.prose import clears, states
+from harness.candidates.parsers.refusals import declines
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
-from harness.candidates.parsers.text import answer_text, declines
+from harness.candidates.parsers.text import answer_text
 from harness.candidates.parsers.words import LIKELY
 
 SCORE_CUT = 0.5
@@ -46,27 +47,32 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
         if not found:
             return unparsed(NO_VERDICT if objects else NO_OBJECT)
         read = [_read(verdict, context) for verdict in found]
-        is_flagged = any(1 in one.decisions.values() for one in read)
-        beside = (answer.partition("{")[0], answer.rpartition("}")[2].strip("`\n "))
-        said = [*objects, *(fields_in(one) for one in beside)]
-        contrary = None if is_flagged else against_nothing(said, context, skipped=("scores",))
+        against = _against(read, objects, answer, context)
     except (BrokenObjectError, NotAVerdictError) as error:
         return unparsed(str(error))
     except RecursionError:
         return unparsed("objects are nested too deeply")
-    if contrary is not None:
-        return unparsed(contrary)
-    if not is_flagged and any(declines(one) for one in beside):
-        return unparsed("nothing is listed, and a refusal stands beside it")
-    if not is_flagged and any(states(one, context) for one in beside):
-        return unparsed("nothing is listed, and prose beside it states that something is violated")
-    listed = [category for category, decision in read[0].decisions.items() if decision]
-    if listed and any(clears(one, listed, context) for one in beside):
-        return unparsed("categories are listed, and prose beside it says that nothing is violated")
+    return read[0] if against is None else unparsed(against)
+
+
+def _against(read: Sequence[Parsed], objects: Sequence[Any], answer: str, context: ParseContext) -> str | None:
+    """Why verdicts that were read do not hold: what stands beside them, or one of them, speaks against them."""
+    beside = (answer.partition("{")[0], answer.rpartition("}")[2].strip("`\n "))
+    if not any(1 in one.decisions.values() for one in read):
+        said = [*objects, *(fields_in(one) for one in beside)]
+        if contrary := against_nothing(said, context, skipped=("scores",)):
+            return contrary
+        if any(declines(one) for one in beside):
+            return "nothing is listed, and a refusal stands beside it"
+        if any(states(one, context) for one in beside):
+            return "nothing is listed, and prose beside it states that something is violated"
     first = read[0]
+    listed = [category for category, decision in first.decisions.items() if decision]
+    if listed and any(clears(one, listed, context) for one in beside):
+        return "categories are listed, and prose beside it says that nothing is violated"
     if any((one.decisions, one.scores) != (first.decisions, first.scores) for one in read):
-        return unparsed("several objects that disagree")
-    return first
+        return "several objects that disagree"
+    return None
 
 
 def _verdicts(value: Any) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ import re
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.prose import clears, states
 from harness.candidates.parsers.scores import shares_at
-from harness.candidates.parsers.text import answer_part
+from harness.candidates.parsers.text import answer_part, no_answer
 from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict
 
 MIN_KNOWN_SHARE = 0.5
@@ -32,26 +32,33 @@ _EDGES = " \t\n*_`\"'“”>#.,:;!()-–—"
 def parse_label(text: str, context: ParseContext) -> Parsed:
     """Read the label an answer gives."""
     labels = context.header.labels or {}
-    part = answer_part(text, context.reasoning)
-    answer = text[part.start : part.end]
+    answer, start = answer_part(text, context.reasoning)
     if not answer:
-        return unparsed("there is no answer, only reasoning" if text.strip() else "the answer is empty")
+        return unparsed(no_answer(text))
     found = _verdict(answer, context)
-    if isinstance(found, NoVerdict):
-        return unparsed(f"no declared label: {found.reason}")
-    if DENIED.match(answer, found.end) or (labels[found.choice] and _ABSENT.match(answer, found.end)):
-        return unparsed("no declared label: the label is denied")
-    others = [label for label, categories in labels.items() if set(categories) != set(labels[found.choice])]
+    against = found.reason if isinstance(found, NoVerdict) else _against(found, answer, context)
+    if isinstance(found, NoVerdict) or against:
+        return unparsed(f"no declared label: {against}")
+    rationale = answer[found.end :].strip(_EDGES) if len(answer[: found.at].strip()) < 20 else answer
+    scores = label_scores(text, start + found.at, context)
+    return decided(context, labels[found.choice], scores=scores, rationale=rationale or None)
+
+
+def _against(found: Verdict, answer: str, context: ParseContext) -> str | None:
+    """Why a label that was found is none: what stands behind it speaks against it."""
+    labels = context.header.labels or {}
+    mine, rest = labels[found.choice], answer[found.end :]
+    if DENIED.match(answer, found.end) or (mine and _ABSENT.match(answer, found.end)):
+        return "the label is denied"
+    others = [label for label, categories in labels.items() if set(categories) != set(mine)]
     listed = _ANOTHER.format(value=_VALUE, labels="|".join(map(re.escape, others)) or "(?!)")
     if re.compile(listed, re.IGNORECASE).match(answer, found.end):
-        return unparsed("no declared label: a value for each of several labels")
-    if not labels[found.choice] and states(answer[found.end :], context):
-        return unparsed("no declared label: it flags nothing, and prose that states a violation")
-    if labels[found.choice] and clears(answer[found.end :], labels[found.choice], context):
-        return unparsed("no declared label: it flags something, and prose that says nothing is violated")
-    rationale = answer[found.end :].strip(_EDGES) if len(answer[: found.at].strip()) < 20 else answer
-    scores = label_scores(text, part.start + found.at, context)
-    return decided(context, labels[found.choice], scores=scores, rationale=rationale or None)
+        return "a value for each of several labels"
+    if not mine and states(rest, context):
+        return "it flags nothing, and prose that states a violation"
+    if mine and clears(rest, mine, context):
+        return "it flags something, and prose that says nothing is violated"
+    return None
 
 
 def _verdict(answer: str, context: ParseContext) -> Verdict | NoVerdict:

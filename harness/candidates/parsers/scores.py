@@ -8,9 +8,9 @@ log probability was given, there is no score: nothing known is not 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from harness.candidates.parsers.base import Token
+from harness.candidates.parsers.base import ParseContext, Token, Words
 
 SLACK = 1e-3
 """Servers round: a log probability may be so much above 0."""
@@ -19,7 +19,7 @@ _AROUND = " \t\r\n*_`\"'“”‘’«».,:;!?()[]{}<>|=#-–—"
 
 
 def shares_at(
-    tokens: Sequence[Token], text: str, at: int, words: Mapping[str, Sequence[str]], *, least_known: float = 0.0
+    tokens: Sequence[Token], text: str, at: int, words: Words, *, least_known: float = 0.0
 ) -> dict[str, float]:
     """Probability of every choice where the verdict stands, over all choices; empty where that cannot be told.
 
@@ -60,10 +60,16 @@ def shares_at(
     return {choice: share / total for choice, share in shares.items()}
 
 
+def score_at(context: ParseContext, text: str, at: int, words: Words, choice: str) -> dict[str, float]:
+    """The score of the one category asked about: the share of a choice at the verdict; empty where unknown."""
+    shares = shares_at(context.tokens, text, at, words) if context.only is not None else {}
+    return {context.categories[0]: shares[choice]} if shares else {}
+
+
 def _weigh(
     token: Token,
     begun: str,
-    spellings: Mapping[str, Sequence[str]],
+    spellings: Words,
     shares: dict[str, float],
     remaining: float,
     decided: str | None,
@@ -89,7 +95,7 @@ def _weigh(
     return undecided
 
 
-def _compatible(word: str, spellings: Mapping[str, Sequence[str]]) -> list[str]:
+def _compatible(word: str, spellings: Words) -> list[str]:
     """Choices that a word begins, or is."""
     if not word:
         return []
@@ -104,7 +110,7 @@ def _compatible(word: str, spellings: Mapping[str, Sequence[str]]) -> list[str]:
     ]
 
 
-def _begun_by(word: str, choices: Sequence[str], spellings: Mapping[str, Sequence[str]], words: set[str]) -> str | None:
+def _begun_by(word: str, choices: Sequence[str], spellings: Words, words: set[str]) -> str | None:
     """Of several choices a token begins, the one that no longer token of the same list begins."""
     longer = {other for other in words if len(other) > len(word) and other.startswith(word)}
     left = [

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.candidates.names import loose
-
-Words = Mapping[str, Sequence[str]]
-"""Spellings of every choice."""
+from harness.candidates.parsers.base import Words
 
 
 @dataclass(frozen=True, slots=True)

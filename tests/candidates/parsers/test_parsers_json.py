@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.candidates.names import NameIndex
 from harness.candidates.parsers import PARSERS, ParseContext
-from harness.candidates.parsers.text import declines
+from harness.candidates.parsers.refusals import declines
 from harness.candidates.parsers.words import says
 from harness.records import PromptHeader
 

@@ -6,8 +6,9 @@ import pytest
 
 from harness.candidates.names import NameIndex
 from harness.candidates.parsers import PARSERS, ParseContext, Token
+from harness.candidates.parsers.refusals import looks_like_refusal
 from harness.candidates.parsers.scores import shares_at
-from harness.candidates.parsers.text import answer_text, looks_like_refusal
+from harness.candidates.parsers.text import answer_text
 from harness.records import PromptHeader
 
 LLAMA_GUARD_3 = {"hate": ["S10"], "scams": ["S2"], "sexual": ["S3", "S4", "S12"], "regulated_goods": ["S2", "S9"]}
