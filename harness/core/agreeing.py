@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
-from harness.core.results import Interval
+from harness.core.results import Interval, MetricResult
 
 _EQUAL = 1e-12  # p-values that differ by less lie on the same side of alpha
 
@@ -65,3 +66,20 @@ def agreeing_interval(interval: Interval, estimate: float, tested: Iterable[tupl
         elif difference > estimate:
             high = min(high, math.nextafter(difference, -math.inf))
     return Interval(low, high)
+
+
+def agreeing_result(difference: MetricResult, tested: Iterable[tuple[float, float, float]]) -> MetricResult:
+    """A difference with the interval that agrees with the tests beside it.
+
+    Args:
+        difference: With the interval of another method.
+        tested: As for ``agreeing_interval``.
+
+    Returns:
+        The same difference between other ends.
+
+    >>> agreeing_result(MetricResult(-0.8, -0.96, -0.02, 10), [(0.0, 0.0625, 0.05)]).high
+    0.0
+    """
+    low, high = agreeing_interval(Interval(difference.low, difference.high), difference.value, tested)
+    return replace(difference, low=low, high=high)

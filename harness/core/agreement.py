@@ -80,18 +80,11 @@ def krippendorff_alpha(
     >>> round(krippendorff_alpha(votes, rng=np.random.default_rng(0)).value, 3)
     0.533
     """
-    if level not in ("nominal", "ordinal"):
-        raise ValueError(f"level must be nominal or ordinal, got '{level}'")
+    if level not in _ALPHAS:
+        raise ValueError(f"level must be {' or '.join(_ALPHAS)}, got '{level}'")
     counts = vote_counts(votes)
     pairable = counts[counts.sum(axis=1) >= 2]
-    return _bootstrapped(
-        pairable,
-        _alpha if level == "nominal" else _ordinal_alpha,
-        len(counts) - len(pairable),
-        rng,
-        n_resamples,
-        confidence,
-    )
+    return _bootstrapped(pairable, _ALPHAS[level], len(counts) - len(pairable), rng, n_resamples, confidence)
 
 
 def _alpha(patterns: Floats, times: Floats) -> Floats:
@@ -118,6 +111,9 @@ def _ordinal_alpha(patterns: Floats, times: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         alpha = 1 - (n - 1) * (observed * distance).sum(axis=(-1, -2)) / expected
         return np.asarray(np.where(expected > 0, alpha, np.nan), dtype=np.float64)
+
+
+_ALPHAS = {"nominal": _alpha, "ordinal": _ordinal_alpha}
 
 
 def fleiss_kappa(
@@ -160,6 +156,11 @@ def _fleiss(patterns: Floats, times: Floats) -> Floats:
     n_items = times.sum(axis=-1)
     observed = times @ agreement / n_items
     expected = ((times @ patterns / (n_items * m)[..., np.newaxis]) ** 2).sum(axis=-1)
+    return _beyond_chance(observed, expected)
+
+
+def _beyond_chance(observed: Floats, expected: Floats) -> Floats:
+    """Agreement above what chance gives, by how much there can be; NaN where chance alone gives all of it."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan), dtype=np.float64)
 
@@ -199,9 +200,7 @@ def cohen_kappa(
         total = times.sum(axis=-1)
         table = (times @ patterns / total[..., np.newaxis]).reshape(*times.shape[:-1], n_values, n_values)
         observed = np.trace(table, axis1=-2, axis2=-1)
-        expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+        return _beyond_chance(observed, (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1))
 
     return _bootstrapped(cells, kappa, len(votes) - len(kept), rng, n_resamples, confidence)
 

@@ -143,8 +143,6 @@ def dawid_skene(votes: Array) -> DawidSkene:
     voted = n_votes > 0
     probability = np.where(voted, ones.sum(axis=1) / np.maximum(n_votes, 1), 0.0)
     weight = voted.astype(np.float64)
-    sensitivity = specificity = np.full(v.shape[1], np.nan)
-    prevalence = math.nan
     for _ in range(_EM_STEPS):
         violating, benign = probability * weight, (1 - probability) * weight
         sensitivity = (violating @ ones + 1) / (violating @ (ones + zeros) + 2)

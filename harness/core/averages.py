@@ -130,12 +130,9 @@ def micro_average(
     """
     ratios = _category_ratios(y_true, y_pred, metric, sample_weight)
     n_items = np.asarray(y_true).shape[0]
-    numerator, denominator = np.zeros(n_items), np.zeros(n_items)
-    counted = np.zeros(n_items, dtype=bool)
-    for category_numerator, category_denominator, valid in ratios:
-        numerator += category_numerator
-        denominator += category_denominator
-        counted |= valid
+    numerator: Floats = sum((one for one, _, _ in ratios), np.zeros(n_items))
+    denominator: Floats = sum((one for _, one, _ in ratios), np.zeros(n_items))
+    counted: Bools = sum((valid for _, _, valid in ratios), np.zeros(n_items, dtype=bool))
     n, total = int(counted.sum()), float(denominator.sum())
     if total == 0:
         reason = NOTHING_FLAGGED if metric == "precision" else NO_CATEGORY

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.arrays import Array, Floats
-from harness.core.clusters import ONE_CLUSTER, clustered_variance
+from harness.core.clusters import ONE_CLUSTER, clustered_variance, count_clusters
 from harness.core.intervals import check_confidence, normal_quantile
 from harness.core.metric_facts import NO_ITEMS
 from harness.core.metrics import proportion
@@ -69,11 +69,8 @@ def brier_score(
         return MetricResult.undefined(NO_ITEMS, n_excluded=items.n_excluded)
     errors = (items.y_score - items.y_true) ** 2
     value = float(errors.mean())
-    kept_clusters = None
-    n_clusters = n
-    if clusters is not None:
-        kept_clusters = np.asarray(clusters)[(np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, np.float64))]
-        n_clusters = np.unique(kept_clusters).size
+    kept_clusters = None if clusters is None else np.asarray(clusters)[items.kept]
+    n_clusters = n if kept_clusters is None else count_clusters(kept_clusters)
     if n_clusters < 2:
         return MetricResult(value, math.nan, math.nan, n, items.n_excluded, ONE_CLUSTER)
     standard_error = math.sqrt(clustered_variance((errors - value) / n, kept_clusters))

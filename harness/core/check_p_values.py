@@ -7,14 +7,14 @@ lacks. Leaves Holm's correction, tiers and the verdict of the whole to ``gate``.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.core.agreeing import agreeing_interval
+from harness.core.agreeing import agreeing_result
 from harness.core.arrays import Array
-from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, not_evaluable
+from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict, not_evaluable
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metric_facts import NOTHING_FLAGGED
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES, table_metric, unit_of
@@ -31,7 +31,7 @@ from harness.core.planning import (
     smallest_provable_margin,
 )
 from harness.core.precision_margin import precision_margin_test
-from harness.core.results import Interval, MetricResult
+from harness.core.results import MetricResult
 from harness.core.statements import Statement
 from harness.core.targets import target_state
 from harness.core.wgs import PSEUDO_COUNT, wgs_statistic, wgs_test
@@ -108,20 +108,18 @@ def evaluate_check(
     reason = evidence.reason or empty_denominator(spec, evidence.raw)
     if reason is not None:
         return not_evaluable(spec, reason, evidence.n_excluded)
-    power = joint_power(n_checks)
+    power = joint_power(n_checks) if with_plan else None
     if spec.kind == "floor":
-        tests = _floor_tests(spec, evidence, alpha, power if with_plan else None)
+        tests = _floor_tests(spec, evidence, alpha, power)
     elif table_metric(spec.metric) == "precision":
-        tests = _precision_tests(spec, evidence, alpha, power if with_plan else None, rng, n_resamples)
+        tests = _precision_tests(spec, evidence, alpha, power, rng, n_resamples)
     else:
-        tests = _matched_tests(spec, evidence, alpha, power if with_plan else None)
-    remarks: list[Statement] = []
+        tests = _matched_tests(spec, evidence, alpha, power)
     is_passed = tests.p_non_inferior <= alpha
     is_itself = is_same_system and spec.kind == "margin" and not np.any(evidence.raw[[1, 2, 5, 6]])
     if is_itself and not is_passed:
-        return _settled(spec, tests, remarks=(Statement("same_system"),))
-    if tests.caveat:
-        remarks.append(tests.caveat)
+        return _result(spec, tests, "PASS", [Statement("same_system")])
+    remarks = [tests.caveat] if tests.caveat else []
     if evidence.n_clusters is not None and evidence.n_clusters < MIN_CLUSTERS:
         is_passed = False
         remarks.append(Statement("few_clusters", facts={"minimum": MIN_CLUSTERS}))
@@ -137,9 +135,16 @@ def evaluate_check(
         items_needed = further_items(tests.needed, tests.n_now, evidence.scale)
         if items_needed == 0:
             remarks.append(Statement("enough_if_equal"))
+    return _result(spec, tests, "PASS" if is_passed else "INCONCLUSIVE", remarks, items_needed)
+
+
+def _result(
+    spec: CheckSpec, tests: _Tests, verdict: Verdict, remarks: Sequence[Statement], items_needed: int | None = None
+) -> CheckResult:
+    """What a check gives before its p-value of "worse" is corrected for the other checks."""
     return CheckResult(
         spec,
-        "PASS" if is_passed else "INCONCLUSIVE",
+        verdict,
         tests.result.n,
         tests.p_non_inferior,
         tests.p_worse,
@@ -151,23 +156,6 @@ def evaluate_check(
         tests.smallest_margin,
         tuple(remarks),
         tests.discordance,
-    )
-
-
-def _settled(spec: CheckSpec, tests: _Tests, remarks: tuple[Statement, ...]) -> CheckResult:
-    """A check that passes whatever its tests say."""
-    return CheckResult(
-        spec,
-        "PASS",
-        tests.result.n,
-        tests.p_non_inferior,
-        tests.p_worse,
-        math.nan,
-        tests.p_better,
-        tests.result,
-        smallest_margin=tests.smallest_margin,
-        remarks=remarks,
-        discordance=tests.discordance,
     )
 
 
@@ -277,8 +265,7 @@ def _agreeing(
     tested = [(0.0, p_moved, alpha)]
     if (limit < result.value) == (limit < 0):  # on the accepted side of the margin: only there is a proof in question
         tested.append((limit, p_non_inferior, alpha))
-    low, high = agreeing_interval(Interval(result.low, result.high), result.value, tested)
-    return replace(result, low=low, high=high)
+    return agreeing_result(result, tested)
 
 
 def _difference(evidence: CheckEvidence, metric: str, alpha: float, *, with_interval: bool) -> MetricResult:

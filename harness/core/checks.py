@@ -130,17 +130,6 @@ class CheckResult:
         >>> not_evaluable(spec, "no violating items", 0).as_dict()["verdict"]
         'NOT_EVALUABLE'
         """
-        plain = {
-            name: number_or_none(value)
-            for name, value in (
-                ("p_non_inferior", self.p_non_inferior),
-                ("p_worse", self.p_worse),
-                ("p_worse_holm", self.p_worse_holm),
-                ("p_better", self.p_better),
-                ("smallest_margin", self.smallest_margin),
-                ("discordance", self.discordance),
-            )
-        }
         return {
             "category": self.spec.category,
             "metric": self.spec.metric,
@@ -148,15 +137,15 @@ class CheckResult:
             self.spec.kind: self.spec.limit,
             "n": self.n,
             "verdict": self.verdict,
-            "p_non_inferior": plain["p_non_inferior"],
-            "p_worse": plain["p_worse"],
-            "p_worse_holm": plain["p_worse_holm"],
+            "p_non_inferior": number_or_none(self.p_non_inferior),
+            "p_worse": number_or_none(self.p_worse),
+            "p_worse_holm": number_or_none(self.p_worse_holm),
             "difference": self.difference.as_dict(),
             "items_needed": self.items_needed,
             "items_unit": self.items_unit,
-            "smallest_margin": plain["smallest_margin"],
-            "discordance": plain["discordance"],
-            "p_better": plain["p_better"],
+            "smallest_margin": number_or_none(self.smallest_margin),
+            "discordance": number_or_none(self.discordance),
+            "p_better": number_or_none(self.p_better),
             "remarks": [remark.as_dict() for remark in self.remarks],
         }
 

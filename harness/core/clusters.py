@@ -146,16 +146,13 @@ def effective_n(
     check_confidence(confidence)
     influence, has_data = np.asarray(influence, dtype=np.float64), np.asarray(has_data, dtype=bool)
     n = int(np.count_nonzero(has_data))
-    if sample_weight is not None and n > 0 and float(sample_weight[has_data].sum()) > 0:
-        codes = None if clusters is None else clusters[has_data]
-        n_clusters, n_eff = weighted_worth(influence[has_data], sample_weight[has_data], codes, confidence=confidence)
-        return EffectiveN(n, n_clusters, n / n_eff, n_eff)
-    if clusters is None or n == 0:
-        return EffectiveN(n, n, 1.0, float(n))
-    if not influence.shape == has_data.shape == clusters.shape:
+    if clusters is not None and not influence.shape == has_data.shape == clusters.shape:
         raise ValueError(f"shapes differ: {influence.shape}, {has_data.shape}, {clusters.shape}")
-    kept = clusters[has_data]
-    n_clusters = count_clusters(kept)
+    kept = None if clusters is None else clusters[has_data]
+    if sample_weight is not None and n > 0 and float(sample_weight[has_data].sum()) > 0:
+        n_clusters, n_eff = weighted_worth(influence[has_data], sample_weight[has_data], kept, confidence=confidence)
+        return EffectiveN(n, n_clusters, n / n_eff, n_eff)
+    n_clusters = n if kept is None else count_clusters(kept)
     if n_clusters == n:
         return EffectiveN(n, n, 1.0, float(n))
     if n_clusters == 1:

@@ -200,10 +200,9 @@ def _pools(
         usable = [(spec, evidence) for spec, evidence in members if evidence.reason is None]
         weights = [_denominator(spec, evidence) for spec, evidence in usable]
         limits = [spec.limit for spec, _ in usable]
+        limit = members[0][0].limit
         if sum(weights) > 0:
-            limit = min(max(limits), max(min(limits), float(np.average(limits, weights=weights))))
-        else:
-            limit = members[0][0].limit
+            limit = float(np.clip(np.average(limits, weights=weights), min(limits), max(limits)))
         spec = CheckSpec(POOLED, metric, "guarded", *((limit, None) if kind == "margin" else (None, limit)))
         evidence = (pooled or {}).get((metric, kind)) or _summed([evidence for _, evidence in usable])
         lacking = dict.fromkeys(one.reason for _, one in members if one.reason is not None)
@@ -219,10 +218,9 @@ def _denominator(spec: CheckSpec, evidence: CheckEvidence) -> float:
 
 
 def _summed(parts: Sequence[CheckEvidence]) -> CheckEvidence:
-    cells, raw = np.zeros(8), np.zeros(8, dtype=np.int64)
     clusters = [part.n_clusters for part in parts if part.n_clusters is not None]
-    for part in parts:
-        cells, raw = cells + part.cells, raw + part.raw
+    cells = sum((part.cells for part in parts), np.zeros(8))
+    raw = sum((part.raw for part in parts), np.zeros(8, dtype=np.int64))
     return CheckEvidence(cells, raw, max(clusters, default=None), sum(part.n_excluded for part in parts))
 
 

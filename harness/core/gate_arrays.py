@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from harness.core.arrays import Array, Bools
+from harness.core.arrays import Array, Bools, Floats
 from harness.core.checks import (
     BASELINE_UNDECIDED,
     CANDIDATE_UNDECIDED,
@@ -21,11 +22,11 @@ from harness.core.checks import (
     CheckSpec,
     Verdict,
 )
-from harness.core.clusters import EffectiveCells, effective_counts
+from harness.core.clusters import effective_counts
 from harness.core.confusion import check_decisions
 from harness.core.gate import GateResult, PoolKey, decide_gate
 from harness.core.metric_table import table_metric
-from harness.core.operating_metrics import operating_metric
+from harness.core.operating_metrics import OperatingMetric, operating_metric
 from harness.core.point_choice import Drawn, choice_share, summed
 from harness.core.point_held import point_missed
 from harness.core.statements import Statement
@@ -172,15 +173,13 @@ def check_evidence(
     """
     arrays = arrays.at.get(spec.metric, arrays)
     y_true, a, b = _columns(arrays, spec, categories)
-    unfit = arrays.unfit.get((spec.category, spec.kind))
-    if unfit is not None:
-        return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=unfit)
-    has_gold = y_true >= 0
-    if has_gold.any():
+    reason, has_gold = arrays.unfit.get((spec.category, spec.kind)), y_true >= 0
+    if reason is None and has_gold.any():
         by_a, by_b = bool((a[has_gold] >= 0).any()), bool((b[has_gold] >= 0).any())
         if not by_a or not by_b:
             reason = BASELINE_UNDECIDED if by_b else CANDIDATE_UNDECIDED if by_a else NEITHER_DECIDES
-            return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=reason)
+    if reason is not None:
+        return CheckEvidence(np.zeros(8), np.zeros(8, np.int64), n_excluded=int(y_true.size), reason=reason)
     return _evidence(spec, y_true, a, b, arrays.clusters, arrays.weights, alpha, arrays.drawn.get(spec.category))
 
 
@@ -194,32 +193,40 @@ def _evidence(
     alpha: float,
     drawn: tuple[Drawn, Drawn] | None = None,
 ) -> CheckEvidence:
-    weights = None if spec.metric == "failure_rate" else weights
-    of: Literal["difference", "candidate"] = "difference" if spec.kind == "margin" else "candidate"
-
-    def counted(metric: str, of: Literal["difference", "candidate"]) -> EffectiveCells:
-        return effective_counts(metric, y_true, a, b, clusters, of=of, sample_weight=weights, confidence=1 - 2 * alpha)
-
-    effective = counted(table_metric(spec.metric), of)
-    size = effective.size
-    n_clusters = size.n_clusters if size.n_clusters < size.n else None
-    point = operating_metric(spec.metric)
-    missed, chosen, cells = None, 0.0, effective.cells
-    if point is not None:
-        if drawn is not None:
-            chosen = choice_share(point.measured, cells, *drawn, of=of)
-            cells = cells * (1 - chosen)
-        held = counted(point.held, "candidate").cells
-        missed = point_missed(point, held, alpha=alpha, is_alone=spec.kind == "floor")
-    return CheckEvidence(
-        cells,
-        effective.raw,
-        n_clusters,
-        int(y_true.size - effective.raw.sum()),
-        is_weighted=effective.is_weighted,
-        point=missed,
-        choice_share=chosen,
+    counted = partial(
+        effective_counts,
+        y_true=y_true,
+        a=a,
+        b=b,
+        clusters=clusters,
+        sample_weight=None if spec.metric == "failure_rate" else weights,
+        confidence=1 - 2 * alpha,
     )
+    effective = counted(table_metric(spec.metric), of="difference" if spec.kind == "margin" else "candidate")
+    size, n_excluded = effective.size, int(y_true.size - effective.raw.sum())
+    n_clusters = size.n_clusters if size.n_clusters < size.n else None
+    is_weighted = effective.is_weighted
+    evidence = CheckEvidence(effective.cells, effective.raw, n_clusters, n_excluded, is_weighted=is_weighted)
+    point = operating_metric(spec.metric)
+    if point is None:
+        return evidence
+    return _at_point(evidence, point, counted(point.held, of="candidate").cells, drawn, alpha, spec.kind)
+
+
+def _at_point(
+    evidence: CheckEvidence,
+    point: OperatingMetric,
+    held: Floats,
+    drawn: tuple[Drawn, Drawn] | None,
+    alpha: float,
+    kind: Literal["margin", "floor"],
+) -> CheckEvidence:
+    """The evidence at a chosen threshold: worth less by what the choice adds, and whether what is held is given up."""
+    missed = point_missed(point, held, alpha=alpha, is_alone=kind == "floor")
+    if drawn is None:
+        return replace(evidence, point=missed)
+    chosen = choice_share(point.measured, evidence.cells, *drawn, of="difference" if kind == "margin" else "candidate")
+    return replace(evidence, cells=evidence.cells * (1 - chosen), point=missed, choice_share=chosen)
 
 
 def _columns(arrays: GateArrays, spec: CheckSpec, categories: Sequence[str]) -> tuple[Array, Array, Array]:
@@ -316,11 +323,9 @@ def _check(
     checks: Sequence[CheckSpec],
     alternatives: Mapping[str, tuple[Array, Array]] | None,
 ) -> None:
-    check_decisions(arrays.y_true, arrays.a)
-    check_decisions(arrays.y_true, arrays.b)
-    for a, b in (alternatives or {}).values():
-        check_decisions(arrays.y_true, a)
-        check_decisions(arrays.y_true, b)
+    for pair in ((arrays.a, arrays.b), *(alternatives or {}).values()):
+        for one in pair:
+            check_decisions(arrays.y_true, one)
     n_items, n_categories = arrays.y_true.shape
     if len(categories) != n_categories:
         raise ValueError(f"{len(categories)} category names for {n_categories} columns")

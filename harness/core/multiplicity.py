@@ -6,12 +6,11 @@ the naming of the family to the report that prints it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.core.arrays import Array, Bools, Floats
+from harness.core.arrays import Array, Floats
 
 
 def holm(p_values: Sequence[float] | Array) -> Floats:
@@ -35,11 +34,7 @@ def holm(p_values: Sequence[float] | Array) -> Floats:
     >>> holm([0.01, 0.04, 0.03]).round(4).tolist()
     [0.03, 0.06, 0.06]
     """
-    p, tested = _checked(p_values)
-    k = int(tested.sum())
-    order = np.argsort(p[tested], kind="stable")
-    stepped = np.maximum.accumulate(p[tested][order] * (k - np.arange(k)))
-    return _restored(p, tested, order, np.minimum(stepped, 1.0))
+    return _adjusted(p_values, lambda p: np.maximum.accumulate(p * (p.size - np.arange(p.size))))
 
 
 def benjamini_hochberg(p_values: Sequence[float] | Array) -> Floats:
@@ -63,25 +58,16 @@ def benjamini_hochberg(p_values: Sequence[float] | Array) -> Floats:
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(4).tolist()
     [0.03, 0.04, 0.04]
     """
-    p, tested = _checked(p_values)
-    k = int(tested.sum())
-    order = np.argsort(p[tested], kind="stable")
-    scaled = p[tested][order] * k / np.arange(1, k + 1)
-    stepped = np.minimum.accumulate(scaled[::-1])[::-1]
-    return _restored(p, tested, order, np.minimum(stepped, 1.0))
+    return _adjusted(p_values, lambda p: np.minimum.accumulate((p * p.size / np.arange(1, p.size + 1))[::-1])[::-1])
 
 
-def _checked(p_values: Sequence[float] | Array) -> tuple[Floats, Bools]:
+def _adjusted(p_values: Sequence[float] | Array, step: Callable[[Floats], Floats]) -> Floats:
+    """The p-values that were tested, stepped in ascending order and put back where they stood."""
     p = np.asarray(p_values, dtype=np.float64)
-    tested = ~np.isnan(p)
+    tested = np.flatnonzero(~np.isnan(p))
     if ((p[tested] < 0) | (p[tested] > 1)).any():
         raise ValueError(f"p-values must be in [0, 1], got {p.tolist()}")
-    return p, tested
-
-
-def _restored(p: Floats, tested: Bools, order: NDArray[np.intp], adjusted: Floats) -> Floats:
-    values = np.empty(order.size)
-    values[order] = adjusted
+    ascending = tested[np.argsort(p[tested], kind="stable")]
     result = np.full(p.shape, np.nan)
-    result[tested] = values
+    result[ascending] = np.minimum(step(p[ascending]), 1.0)
     return result

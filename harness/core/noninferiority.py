@@ -55,12 +55,8 @@ def noninferiority_test(n_gained: int, n_lost: int, n: int, margin: float) -> fl
 @lru_cache(maxsize=4096)
 def _exact_p(n_gained: int, n_lost: int, n: int, margin: float) -> float:
     smallest_gain = rejection_boundary(n, margin, tango_statistic(n_gained, n_lost, n, -margin) - 1e-9)
-    nuisance = np.concatenate(
-        [
-            np.linspace(0.0, _FINE_LIMIT, _FINE_GRID, endpoint=False),
-            np.linspace(_FINE_LIMIT, (1 - margin) / 2, _COARSE_GRID),
-        ]
-    )
+    fine = np.linspace(0.0, _FINE_LIMIT, _FINE_GRID, endpoint=False)
+    nuisance = np.concatenate([fine, np.linspace(_FINE_LIMIT, (1 - margin) / 2, _COARSE_GRID)])
     nuisance = nuisance[nuisance <= (1 - margin) / 2]
     blocks = np.array_split(nuisance, 1 + math.isqrt(n) // 50)  # few at a time where windows are wide
     return min(1.0, max(float(rejection_probabilities(smallest_gain, n, q, q + margin).max()) for q in blocks))

@@ -93,16 +93,14 @@ def operating_point(y_true: Array, y_score: Array, goal: Goal, *, sample_weight:
     gold, score = items.y_true.astype(bool), items.y_score
     if not score.size:
         return OperatingPoint(math.nan, 0, 0, 0, 0, 0, NOTHING_SCORED)
-    points = np.append(np.unique(score)[::-1], -math.inf)[:-1]
-    points = np.concatenate([[math.inf], points])  # from nothing flagged to everything
+    points = np.concatenate([[math.inf], np.unique(score)[::-1]])  # from nothing flagged to everything
     positives, negatives = np.sort(score[gold]), np.sort(score[~gold])
     tp = positives.size - np.searchsorted(positives, points)
     fp = negatives.size - np.searchsorted(negatives, points)
     if sample_weight is None:
         at = _best(tp, fp, positives.size, negatives.size, goal)
     else:
-        is_scored = (np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))
-        weight = np.asarray(sample_weight, dtype=np.float64)[is_scored]
+        weight = np.asarray(sample_weight, dtype=np.float64)[items.kept]
         sides = []
         for side in (gold, ~gold):
             order = np.argsort(score[side], kind="stable")
@@ -142,7 +140,6 @@ def thresholds_under(y_true: Array, y_score: Array, goal: Goal, weights: Iterabl
     """
     _check(goal)
     items = scored_items(y_true, y_score)
-    is_scored = (np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))
     gold, score = items.y_true.astype(bool), items.y_score
     points = np.concatenate([[math.inf], np.unique(score)[::-1]])
     sides = []
@@ -150,7 +147,7 @@ def thresholds_under(y_true: Array, y_score: Array, goal: Goal, weights: Iterabl
         order = members[np.argsort(score[members], kind="stable")]
         sides.append((order, np.searchsorted(score[order], points)))
     for weight in weights:
-        scored = weight[is_scored]
+        scored = weight[items.kept]
         (hits, n_hits), (wrong, n_wrong) = (_weight_from(scored[order], starts) for order, starts in sides)
         at = _best(hits, wrong, n_hits, n_wrong, goal) if score.size else None
         yield math.nan if at is None else float(points[at])

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from harness.core.agreeing import agreeing_interval
-from harness.core.arrays import Array, Floats, Ints
+from harness.core.agreeing import agreeing_interval, agreeing_result
+from harness.core.arrays import Array, Bools, Floats, Ints
 from harness.core.confusion import check_codes
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metric_facts import NOTHING_TO_FIND
 from harness.core.metric_table import LOWER_IS_BETTER, SHARES, metrics_on
 from harness.core.metrics import METRICS
 from harness.core.resampling import paired_f1, percentile_interval, permute_cells, resample_cells
-from harness.core.results import Interval, MetricResult
+from harness.core.results import MetricResult
 from harness.core.tango import tango_interval
 from harness.core.wgs import PSEUDO_COUNT, wgs_interval, wgs_statistic, wgs_test
 
@@ -77,9 +76,14 @@ def paired_cells(y_true: Array, a: Array, b: Array) -> Ints:
         raise ValueError(f"y_true, a and b must share one shape (n_items,), got {y_true.shape}, {a.shape}, {b.shape}")
     for name, array in (("y_true", y_true), ("a", a), ("b", b)):
         check_codes(name, array)
+    kept, codes = _cells_of(y_true, a, b)
+    return np.bincount(codes[kept], minlength=N_CELLS)
+
+
+def _cells_of(y_true: Array, a: Array, b: Array) -> tuple[Bools, Array]:
+    """Which items have gold and both decisions, and the cell of each of them."""
     kept = (y_true >= 0) & (a >= 0) & (b >= 0)
-    codes = (4 * y_true.astype(np.int8) + 2 * a.astype(np.int8) + b.astype(np.int8))[kept]
-    return np.bincount(codes, minlength=N_CELLS)
+    return kept, 4 * y_true.astype(np.int8) + 2 * a.astype(np.int8) + b.astype(np.int8)
 
 
 def weighted_cells(y_true: Array, a: Array, b: Array, sample_weight: Array) -> Floats:
@@ -98,9 +102,8 @@ def weighted_cells(y_true: Array, a: Array, b: Array, sample_weight: Array) -> F
     >>> weighted_cells(np.array([1, 0]), np.array([1, 0]), np.array([0, 0]), np.array([2.0, 3.0])).tolist()
     [3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0]
     """
-    kept = (y_true >= 0) & (a >= 0) & (b >= 0)
-    codes = (4 * y_true.astype(np.int8) + 2 * a.astype(np.int8) + b.astype(np.int8))[kept]
-    sums = np.bincount(codes, weights=np.asarray(sample_weight, dtype=np.float64)[kept], minlength=N_CELLS)
+    kept, codes = _cells_of(y_true, a, b)
+    sums = np.bincount(codes[kept], weights=np.asarray(sample_weight, dtype=np.float64)[kept], minlength=N_CELLS)
     return np.asarray(sums, dtype=np.float64)
 
 
@@ -120,12 +123,8 @@ def system_counts(cells: Sequence[float] | Array, system: Literal["baseline", "c
     >>> system_counts([50, 1, 2, 3, 4, 5, 6, 70], "candidate")
     (75.0, 4.0, 10.0, 52.0)
     """
-    c = check_cells(cells)
-    bit = 2 if system == "baseline" else 1
-    flagged = [cell for cell in range(4) if cell & bit]
-    passed = [cell for cell in range(4) if not cell & bit]
-    fp, tn = float(c[flagged].sum()), float(c[passed].sum())
-    tp, fn = float(c[4:][flagged].sum()), float(c[4:][passed].sum())
+    of_system = check_cells(cells).reshape(2, 2, 2).sum(axis=2 if system == "baseline" else 1)
+    (tn, fp), (fn, tp) = of_system.tolist()
     return tp, fp, fn, tn
 
 
@@ -277,13 +276,12 @@ def _matched_difference(c: Floats, metric: str, confidence: float, n_excluded: i
     gained, lost, n = discordance(c, metric)
     if n == 0:
         return MetricResult.undefined(MATCHED[metric].reason, n_excluded=n_excluded)
-    p_value = mcnemar_midp(round(gained), round(lost))
-    low, high = agreeing_interval(
-        tango_interval(gained, lost, n, confidence=confidence), (gained - lost) / n, [(0.0, p_value, 1 - confidence)]
-    )
+    better, p_value = (gained - lost) / n, mcnemar_midp(round(gained), round(lost))
+    interval = tango_interval(gained, lost, n, confidence=confidence)
+    low, high = agreeing_interval(interval, better, [(0.0, p_value, 1 - confidence)])
     if sign < 0:
         low, high = -high, -low
-    return MetricResult(sign * (gained - lost) / n, low, high, round(n), n_excluded)
+    return MetricResult(sign * better, low, high, round(n), n_excluded)
 
 
 def compare_paired(
@@ -341,8 +339,5 @@ def compare_paired(
         a, b = metric_of_both(permute_cells(c, n_resamples, rng), metric)
         n_extreme = int(np.count_nonzero(np.abs(b - a) >= abs(difference.value) - 1e-12))
         p_value = (1 + n_extreme) / (1 + n_resamples)
-        ends = agreeing_interval(
-            Interval(difference.low, difference.high), difference.value, [(0.0, p_value, 1 - confidence)]
-        )
-        difference = replace(difference, low=ends.low, high=ends.high)
+        difference = agreeing_result(difference, [(0.0, p_value, 1 - confidence)])
     return PairedResult(baseline, candidate, difference, p_value)

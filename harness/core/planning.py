@@ -7,6 +7,7 @@ is computed exactly from the rejection region, because normal formulas fall shor
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -143,6 +144,11 @@ def recall_items_needed(
     def holds(count: int) -> bool:
         return recall_power(count, margin, discordance, difference=difference, alpha=alpha) >= power
 
+    return _first_to_hold(n, holds)
+
+
+def _first_to_hold(n: int, holds: Callable[[int], bool]) -> int | None:
+    """The number of items, from n on in steps of 3%, at which a power holds; None beyond a million."""
     while n <= _MAX_ITEMS:
         if all(holds(round(n * factor)) for factor in _HOLD):
             return n
@@ -299,11 +305,7 @@ def floor_items_needed(proportion: float, floor: float, *, power: float = 0.8, a
             return False
         return proportion == 1 or float(betainc(needed, count - needed + 1, proportion)) >= power
 
-    while n <= _MAX_ITEMS:
-        if all(holds(round(n * factor)) for factor in _HOLD):
-            return n
-        n = max(n + 1, math.ceil(n * _STEP))
-    return None
+    return _first_to_hold(n, holds)
 
 
 def _smallest_passing(n: int, floor: float, alpha: float) -> int:

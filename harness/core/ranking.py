@@ -21,11 +21,12 @@ from harness.core.special import expit, logit
 
 
 class ScoredItems(NamedTuple):
-    """Gold and score of the items that have both, and how many have not."""
+    """Gold and score of the items that have both, how many have not, and which of all items have."""
 
     y_true: Bools
     y_score: Floats
     n_excluded: int
+    kept: Bools
 
 
 class PrecisionRecallCurve(NamedTuple):
@@ -44,7 +45,7 @@ def scored_items(y_true: Array, y_score: Array) -> ScoredItems:
         y_score: Score, float (n_items,); higher means more violating; NaN missing.
 
     Returns:
-        Boolean gold and float64 scores of equal length, and the number left out.
+        Boolean gold and float64 scores of equal length, the number left out, and which were kept.
 
     Raises:
         ValueError: Shapes differ, or a gold code is not -1, 0 or 1.
@@ -58,10 +59,10 @@ def scored_items(y_true: Array, y_score: Array) -> ScoredItems:
         raise ValueError(f"y_true and y_score must share one shape (n_items,), got {y_true.shape} and {y_score.shape}")
     check_codes("y_true", y_true)
     kept = (y_true >= 0) & ~np.isnan(y_score)
-    n_kept = int(np.count_nonzero(kept))
-    if n_kept == kept.size:
-        return ScoredItems(y_true == 1, y_score, 0)
-    return ScoredItems(y_true[kept] == 1, y_score[kept], int(kept.size - n_kept))
+    n_excluded = int(kept.size - np.count_nonzero(kept))
+    if n_excluded:
+        y_true, y_score = y_true[kept], y_score[kept]
+    return ScoredItems(y_true == 1, y_score, n_excluded, kept)
 
 
 def average_precision(
@@ -105,7 +106,7 @@ def average_precision(
     n_eff: float = n_positives
     if clusters is not None:
         influence = average_precision_influence(items.y_true, items.y_score)
-        factor = _cluster_factor(influence, _kept_clusters(y_true, y_score, clusters), confidence)
+        factor = _cluster_factor(influence, items, clusters, confidence)
         if math.isnan(factor):
             return MetricResult(value, math.nan, math.nan, n_positives, items.n_excluded, ONE_CLUSTER)
         n_eff *= factor
@@ -153,17 +154,12 @@ def average_precision_influence(y_true: Array, y_score: Array) -> Floats:
     return np.asarray(np.where(violating, own + raised[at_or_below], 0.0 - lowered[at_or_below]) / n_positives)
 
 
-def _kept_clusters(y_true: Array, y_score: Array, clusters: Array) -> Array:
-    """Cluster codes of the items that ``scored_items`` keeps."""
-    codes = np.asarray(clusters)
-    if codes.shape != np.shape(y_true):
-        raise ValueError(f"clusters must have shape {np.shape(y_true)}, got {codes.shape}")
-    return np.asarray(codes[(np.asarray(y_true) >= 0) & ~np.isnan(np.asarray(y_score, dtype=np.float64))])
-
-
-def _cluster_factor(influence: Floats, clusters: Array, confidence: float) -> float:
+def _cluster_factor(influence: Floats, items: ScoredItems, clusters: Array, confidence: float) -> float:
     """What an item is worth in its cluster, n_eff/n; NaN where all items are one cluster."""
-    size = effective_n(influence, np.ones(influence.shape, dtype=bool), clusters, confidence=confidence)
+    codes = np.asarray(clusters)
+    if codes.shape != items.kept.shape:
+        raise ValueError(f"clusters must have shape {items.kept.shape}, got {codes.shape}")
+    size = effective_n(influence, np.ones(influence.shape, dtype=bool), codes[items.kept], confidence=confidence)
     return math.nan if size.n > 1 and size.n_clusters < 2 else size.factor
 
 
@@ -210,7 +206,7 @@ def auroc(y_true: Array, y_score: Array, *, clusters: Array | None = None, confi
         won = _share_below(items.y_score, negatives) - value
         lost = 1 - _share_below(items.y_score, positives) - value
         influence = np.where(items.y_true, won / n_positives, lost / n_negatives)
-        factor = _cluster_factor(influence, _kept_clusters(y_true, y_score, clusters), confidence)
+        factor = _cluster_factor(influence, items, clusters, confidence)
         if math.isnan(factor):
             return MetricResult(value, math.nan, math.nan, n, items.n_excluded, ONE_CLUSTER)
     variance = 0.0

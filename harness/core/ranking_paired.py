@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.agreeing import agreeing_interval
+from harness.core.agreeing import agreeing_result
 from harness.core.arrays import Array, Bools, Floats
 from harness.core.intervals import check_confidence
 from harness.core.metric_facts import NO_POSITIVES
 from harness.core.ranking import average_precision, scored_items
 from harness.core.resampling import percentile_interval
-from harness.core.results import Interval, MetricResult
+from harness.core.results import MetricResult
 
 
 def average_precision_difference(
@@ -151,9 +150,7 @@ def average_precision_paired(
         y_true, a, b, rng=rng, clusters=clusters, n_resamples=n_resamples, confidence=confidence
     )
     p_value = average_precision_permutation(y_true, a, b, rng=rng, clusters=clusters, n_resamples=n_resamples)
-    interval = Interval(difference.low, difference.high)
-    low, high = agreeing_interval(interval, difference.value, [(0.0, p_value, 1 - confidence)])
-    return replace(difference, low=low, high=high), p_value
+    return agreeing_result(difference, [(0.0, p_value, 1 - confidence)]), p_value
 
 
 def _ranks(score: Array, is_missing: Bools) -> Floats:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.core.arrays import Array, Floats, Ints
+from harness.core.arrays import Array
 from harness.core.metric_facts import NO_POSITIVES
 from harness.core.metrics import f1, precision, recall
 from harness.core.ranking import precision_recall_curve, scored_items
@@ -83,26 +83,16 @@ def certified_threshold(
     """
     if not (0 < min_recall < 1 and 0 < delta < 1) or n_categories < 1:
         raise ValueError(f"need min_recall and delta in (0, 1), n_categories >= 1, got {min_recall}, {delta}")
-    positives = _positive_scores(y_true, y_score)
+    items = scored_items(y_true, y_score)
+    positives = np.sort(items.y_score[items.y_true])
     n, level = positives.size, delta / n_categories
     needed = math.ceil(math.log(level) / math.log(min_recall))
-    misses = np.arange(n)
-    allowed = np.flatnonzero(bdtr(misses, n, 1 - min_recall) <= level) if n else misses
-    return _order_statistic(positives, int(allowed[-1]) if allowed.size else -1, needed)
-
-
-def _positive_scores(y_true: Array, y_score: Array) -> Floats:
-    items = scored_items(y_true, y_score)
-    return np.sort(items.y_score[items.y_true])
-
-
-def _order_statistic(positives: Floats, k: int, needed: int) -> Threshold:
-    n = positives.size
     if n == 0:
         return Threshold(math.nan, 0, 0, needed, NO_POSITIVES)
-    if k < 0:
+    allowed = np.flatnonzero(bdtr(np.arange(n), n, 1 - min_recall) <= level)  # numbers of misses
+    if not allowed.size:
         return Threshold(math.nan, n, 0, needed, NO_CERTIFICATE)
-    value = float(positives[min(k, n - 1)])
+    value = float(positives[allowed[-1]])
     return Threshold(value, n, int(np.count_nonzero(positives < value)), needed)
 
 
@@ -133,22 +123,17 @@ def threshold_table(
     items = scored_items(y_true, y_score)
     if any(math.isnan(threshold) for threshold in thresholds):
         raise ValueError("thresholds must not be NaN")
+    positives, negatives = np.sort(items.y_score[items.y_true]), np.sort(items.y_score[~items.y_true])
     rows = []
-    counts = _counts_at(items.y_true.astype(np.int8), items.y_score, thresholds)
-    for threshold, (tp, fp, fn, tn) in zip(thresholds, counts.tolist(), strict=True):
+    for threshold in map(float, thresholds):
+        fn, tn = int(np.searchsorted(positives, threshold)), int(np.searchsorted(negatives, threshold))
+        tp, fp = positives.size - fn, negatives.size - tn
         metrics = (
             metric(tp, fp, fn, tn, confidence=confidence, n_excluded=items.n_excluded)
             for metric in (recall, precision, f1)
         )
-        rows.append(ThresholdRow(float(threshold), tp, fp, fn, tn, *metrics))
+        rows.append(ThresholdRow(threshold, tp, fp, fn, tn, *metrics))
     return rows
-
-
-def _counts_at(y_true: Array, y_score: Floats, thresholds: Sequence[float]) -> Ints:
-    """(tp, fp, fn, tn) at each threshold."""
-    positives, negatives = np.sort(y_score[y_true == 1]), np.sort(y_score[y_true == 0])
-    fn, tn = np.searchsorted(positives, thresholds), np.searchsorted(negatives, thresholds)
-    return np.stack([positives.size - fn, negatives.size - tn, fn, tn], axis=1)
 
 
 def recall_at_precision(

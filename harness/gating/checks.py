@@ -49,14 +49,10 @@ def resolve_checks(
 
     ``categories`` are what ``*`` stands for.
     """
-    found: dict[tuple[str, str, str], CheckSpec] = {}
-    for line in lines:
-        for spec in _expand(line, categories, names):
-            found[spec.category, spec.metric, spec.kind] = spec
-    if not any(spec.metric == "failure_rate" for spec in found.values()):
-        spec = default_failure_check(n_items)
-        found[spec.category, spec.metric, spec.kind] = spec
-    return tuple(found.values())
+    specs = [spec for line in lines for spec in _expand(line, categories, names)]
+    if not any(spec.metric == "failure_rate" for spec in specs):
+        specs.append(default_failure_check(n_items))
+    return tuple({(spec.category, spec.metric, spec.kind): spec for spec in specs}.values())
 
 
 def check_name(spec: CheckSpec) -> str:

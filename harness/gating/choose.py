@@ -183,11 +183,7 @@ def promoted_baseline(eval_name: str, root: Path = DEFAULT_ROOT) -> Baseline:
 def promotable(run: Run, named: str | None) -> str:
     """The candidate that is promoted: only a run's only one needs no name."""
     if named is None and len(run.candidates) != 1:
-        raise HarnessError(
-            f"run {run.meta.run_id} has {len(run.candidates)} candidates",
-            allowed=", ".join(run.candidates),
-            next_step="choose one with --candidate",
-        )
+        raise _has_several(run, "choose one with --candidate")
     return known_candidate(named or run.candidates[0], run.candidates, f"run {run.meta.run_id}")
 
 
@@ -198,8 +194,9 @@ def _meant_by_run(run: Run, judged: str) -> str:
     for name in (judged, declared_baseline(run)):
         if name in run.candidates:
             return str(name)
-    raise HarnessError(
-        f"run {run.meta.run_id} has {len(run.candidates)} candidates",
-        allowed=", ".join(run.candidates),
-        next_step=f"name one: --baseline {run.meta.run_id}:ID",
-    )
+    raise _has_several(run, f"name one: --baseline {run.meta.run_id}:ID")
+
+
+def _has_several(run: Run, next_step: str) -> HarnessError:
+    found = f"run {run.meta.run_id} has {len(run.candidates)} candidates"
+    return HarnessError(found, allowed=", ".join(run.candidates), next_step=next_step)

@@ -63,23 +63,19 @@ def split_checks(
     candidate can fail at all.
     """
     baseline, candidate = names
-    kept, left_out = [], []
-    for spec in specs:
-        because: Because | None = None
+
+    def why_left_out(spec: CheckSpec) -> Because | None:
         if is_implied(spec, lines):
-            if not can_fail:
-                left_out.append(LeftOut(spec, "makes_no_calls", names, is_gap=False))
-                continue
-        elif spec.metric != "failure_rate" and not is_named(spec, lines) and not decides[spec.category][0]:
-            if not decides[spec.category][1]:
-                because = "neither_decides" if baseline != candidate else "not_decided"
-            elif spec.kind == "margin":
-                because = "candidate_alone"
-        if because is None:
-            kept.append(spec)
-        else:
-            left_out.append(LeftOut(spec, because, names))
-    return tuple(kept), tuple(left_out)
+            return None if can_fail else "makes_no_calls"
+        if spec.metric == "failure_rate" or is_named(spec, lines) or decides[spec.category][0]:
+            return None
+        if not decides[spec.category][1]:
+            return "neither_decides" if baseline != candidate else "not_decided"
+        return "candidate_alone" if spec.kind == "margin" else None
+
+    because = [(spec, why_left_out(spec)) for spec in specs]
+    left_out = (LeftOut(spec, why, names, is_gap=why != "makes_no_calls") for spec, why in because if why is not None)
+    return tuple(spec for spec, why in because if why is None), tuple(left_out)
 
 
 def with_coverage(result: GateResult, left_out: Sequence[LeftOut], lines: Sequence[Check]) -> GateResult:
@@ -100,13 +96,14 @@ def with_coverage(result: GateResult, left_out: Sequence[LeftOut], lines: Sequen
         )
     asked = [check for check in gated if not is_implied(check.spec, lines)]
     if gaps and not asked:
-        verdict: Verdict = "INCONCLUSIVE" if result.verdict == "PASS" else result.verdict
-        sensitivity: dict[str, Verdict] = {
-            name: "INCONCLUSIVE" if one == "PASS" else one for name, one in result.sensitivity.items()
-        }
         reasons = (Statement("nothing_evaluated"),) if result.verdict == "PASS" else reasons
-        result = replace(result, verdict=verdict, sensitivity=sensitivity)
+        sensitivity = {name: _unproven(one) for name, one in result.sensitivity.items()}
+        result = replace(result, verdict=_unproven(result.verdict), sensitivity=sensitivity)
     return replace(result, reasons=(*reasons, Statement("not_evaluated", tuple(missing), counted)))
+
+
+def _unproven(verdict: Verdict) -> Verdict:
+    return "INCONCLUSIVE" if verdict == "PASS" else verdict
 
 
 def coverage_notes(left_out: Sequence[LeftOut]) -> list[Statement]:

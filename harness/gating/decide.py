@@ -140,11 +140,14 @@ def gate_runs(
         must_catch=must_catch,
         names=named,
     )
-    if not with_findings or across is not None:
-        return report
-    names = pair_names(*sides)
+    return _with_findings(report, *sides) if with_findings and across is None else report
+
+
+def _with_findings(report: GateReport, baseline: StoredCandidate, candidate: StoredCandidate) -> GateReport:
+    names = pair_names(baseline, candidate)
     missed = missing_facts(report.verdict, report.reasons, report.n_items)
-    evidence = evidence_of(*sides, checks=check_facts(report.all_checks), missing=missed, names=names)
+    facts = check_facts(report.all_checks)
+    evidence = evidence_of(baseline, candidate, checks=facts, missing=missed, names=names)
     return replace(report, findings=pair_findings(evidence))
 
 
@@ -280,13 +283,12 @@ def _noise_floor(pairs: Pairs) -> dict[str, dict[str, MetricResult]]:
 
 def _side(one: StoredCandidate, source: str) -> GateSide:
     rows = one.rows
-    outcomes = outcome_counts(rows)
     has_failed = np.isin(rows.outcomes, [outcome_code(name) for name in FALLBACK_OUTCOMES])
     return GateSide(
         run_id=one.run_id,
         name=one.name,
         signature=signature_of(*one),
-        outcomes=outcomes,
+        outcomes=outcome_counts(rows),
         failure_rate=share_of_items(has_failed, _has_no_answer(one), one.run.clusters),
         cost_usd=rows.total_cost_usd,
         latency_ms=latency_percentiles(rows),

@@ -117,21 +117,16 @@ def plan_eval(loaded: LoadedEval, *, discordance: float = PLANNED_DISCORDANCE) -
     specs = resolve_checks(gate.checks, golden.categories, n_items, names)
     named = {group for group in groups if group is not None}
     n_groups = None if not named else len(named) + groups.count(None)
-    alpha = gate.alpha
+    said = assumptions(specs, discordance, n_groups, n_items)
+    if spec.split is not None:
+        said = (*said, f"only the gate part of the split counts, {n_items} of {len(golden)} items")
     return GatePlan(
         spec.eval,
         GoldenFacts(golden.name, golden.version, golden.sha256, n_items),
-        alpha,
+        gate.alpha,
         discordance,
-        plan_checks(y_true, golden.categories, specs, discordance=discordance, alpha=alpha),
-        (
-            *assumptions(specs, discordance, n_groups, n_items),
-            *(
-                []
-                if spec.split is None
-                else [f"only the gate part of the split counts, {n_items} of {len(golden)} items"]
-            ),
-        ),
+        plan_checks(y_true, golden.categories, specs, discordance=discordance, alpha=gate.alpha),
+        said,
     )
 
 
