@@ -212,10 +212,12 @@ def _owners(ordered: Sequence[Run], items: Sequence[pq.ParquetFile], whole: Shar
 
 
 class _Rows:
-    """The rows of one table, in order and group by group."""
+    """The rows of one table, in order and some groups at a time."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
-        self._groups = (file.read_row_group(number, use_threads=False) for number in range(file.num_row_groups))
+        numbers = range(file.num_row_groups)
+        each = max(1, WINDOW_ROWS // file.metadata.row_group(0).num_rows) if numbers else 1
+        self._groups = (file.read_row_groups(numbers[at : at + each], use_threads=False) for at in numbers[::each])
         self._now: pa.Table | None = None
         self._at = 0
 

@@ -28,8 +28,8 @@ DICTIONARY_COLUMNS = ["candidate", "outcome", "error", "group"]
 class GroupFile:
     """predictions.parquet: row groups of at most 16,384 rows that never hold two candidates."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, **_options(schema))
+    def __init__(self, path: Path, schema: pa.Schema, *, is_shard: bool = False) -> None:
+        self._writer = pq.ParquetWriter(path, schema, **_options(schema, is_shard=is_shard))
         self._batches: list[pa.RecordBatch] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -103,7 +103,7 @@ class ItemFile:
         self._schema = item_schema(categories, slices, is_shard=is_shard)
         self._is_shard = is_shard
         self._slices = tuple(slices)
-        self._writer = pq.ParquetWriter(path, self._schema, **_options(self._schema))
+        self._writer = pq.ParquetWriter(path, self._schema, **_options(self._schema, is_shard=is_shard))
         self._items: list[tuple[Any, ...]] = []
         self._labels: list[NDArray[np.int8]] = []
         self._is_open = True
@@ -147,9 +147,9 @@ class ItemFile:
         self._items, self._labels = [], []
 
 
-def _options(schema: pa.Schema) -> dict[str, Any]:
+def _options(schema: pa.Schema, *, is_shard: bool) -> dict[str, Any]:
     return {
-        "compression": "zstd",
+        "compression": "lz4" if is_shard else "zstd",  # a shard is soon read again, and put together with the others
         "use_dictionary": [name for name in schema.names if name in DICTIONARY_COLUMNS],
         "store_schema": True,
     }

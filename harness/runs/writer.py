@@ -85,7 +85,7 @@ class RunWriter:
         self._items = ItemFile(self._partial / ITEMS_FILE, categories, slices, is_shard=is_shard)
         self._categories = tuple(categories)
         self._unlabelled = tuple(unlabelled)
-        self._groups = GroupFile(self._partial / PREDICTIONS_FILE, prediction_schema(categories))
+        self._groups = GroupFile(self._partial / PREDICTIONS_FILE, prediction_schema(categories), is_shard=is_shard)
         self._sinks: list[Sink | None] = [None] * len(candidates)
         self._candidates = tuple(candidates)
         self._merged = 0

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +88,14 @@ def test_shards_are_no_runs_until_they_are_merged(tmp_path):
     merge(find_shards([one.path for one in shards], tmp_path / "runs"), tmp_path / "runs")
     (meta,) = list_runs(tmp_path / "runs")
     assert (meta.run_id, meta.n_items, meta.shard) == (shards[0].whole, 40, None)
+
+
+def test_tables_are_quick_to_read_in_a_shard_and_small_in_the_run(tmp_path):
+    (shard,) = shards_of(tmp_path, 1, FakeGolden(4))
+    merged = merge(find_shards([shard.path], tmp_path / "runs"), tmp_path / "runs")
+    for table in ("items.parquet", "predictions.parquet"):
+        first = [pq.read_metadata(f"{run}/{table}").row_group(0).column(0) for run in (shard.path, merged)]
+        assert [column.compression for column in first] == ["LZ4", "ZSTD"]
 
 
 def test_more_shards_than_items_leave_some_empty(tmp_path):

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -77,11 +78,11 @@ def read_jsonl(path: Path, reader: RowReader, faults: Faults, hasher: _Hash, pla
         stamp = stamp_of(file.fileno())
         while plain is not None and (block := file.read(_BLOCK_BYTES)):
             block += file.readline(MAX_LINE_BYTES)
-            ends = array("q", accumulate(len(line) + 1 for line in block.split(b"\n")[:-1]))
+            n_lines = block.count(b"\n")
             is_short = len(block) <= MAX_LINE_BYTES  # so that no line of it is too long
-            found = plain.read(block, len(ends)) if is_short and reading.blank is None else None
+            found = plain.read(block, n_lines) if is_short and reading.blank is None else None
             if found is not None:
-                reading.add_plain(block, ends, found)
+                reading.add_plain(block, n_lines, found)
                 continue
             end = reading.at + len(block)
             file.seek(reading.at)
@@ -145,14 +146,13 @@ class _Reading:
             self._reader.add(row, index)
         self.index += 1
 
-    def add_plain(self, block: bytes, ends: array[int], found: Plain) -> None:
-        """Take lines that were read together; ``ends`` are counted from the first."""
+    def add_plain(self, block: bytes, n_lines: int, found: Plain) -> None:
+        """Take whole lines that were read together."""
         self._hasher.update(block)
-        self.offsets.append(self.at)
-        self.offsets.extend(map(self.at.__add__, ends[:-1]))
+        self.offsets.extend(accumulate(map(len, BytesIO(block)), initial=self.at))
+        self.at = self.offsets.pop()
         self._reader.add_plain(found, self.index)
-        self.at += len(block)
-        self.index += len(ends)
+        self.index += n_lines
 
 
 def _check_keys(faults: Faults, index: int, line: bytes, row: Any) -> None:

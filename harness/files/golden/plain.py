@@ -7,6 +7,7 @@ row in it: its lines are left to ``rows``, which takes all that is taken here, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -32,8 +33,8 @@ _OPTIONAL: Mapping[str, Any] = {
 }
 _CODES: Mapping[Any, int] = {0: 0, 1: 1, None: NULL, UNSET: ABSENT}
 _NUL = b"\\u0000"
-_SPACED = (b'" :', b'"  ', b'" \t', b'" \r', b'"\t', b'"\r')
-"""How a key begins to end whose colon stands apart."""
+_SPACED = re.compile(rb'"\s+:')
+"""How a key ends whose colon stands apart."""
 
 
 class Plain(NamedTuple):
@@ -133,7 +134,7 @@ def may_repeat_keys(text: bytes, n_keys: int) -> bool:
 
     Every ``":`` is counted: where no colon stands apart, each key has one, and texts can only add to them.
     """
-    return text.count(b'":') != n_keys or any(one in text for one in _SPACED)
+    return text.count(b'":') != n_keys or _SPACED.search(text) is not None
 
 
 def n_keys_in(value: Any) -> int:
