@@ -29,7 +29,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -114,6 +115,16 @@ def refused_by_system(error: OSError, where: object = None) -> HarnessError | No
         return None
     allowed, step = _REFUSALS[error.errno]
     return HarnessError(f"{error.filename or where}: {os.strerror(error.errno)}", allowed=allowed, next_step=step)
+
+
+@contextmanager
+def writing(what: str, *, allowed: str = "a folder that can be written to", next_step: str) -> Iterator[None]:
+    """Whatever the system refuses in here is a mistake to mend; ``what`` begins the message: ``out: the report``."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{what} cannot be written: {error.strerror or error}"
+        raise HarnessError(message, allowed=allowed, next_step=next_step) from None
 
 
 class FileError(HarnessError):

@@ -145,8 +145,8 @@ def _gate(config: pytest.Config, key: tuple[Any, ...]) -> GateReport | str:
     """The report of an eval, or why there is none."""
     from harness.environment import CACHE_VARIABLE
     from harness.errors import HarnessError
-    from harness.jobs.gate import GateOptions, gate_eval
-    from harness.jobs.run import RunOptions
+    from harness.jobs.gate import gate_eval
+    from harness.jobs.run_options import GateOptions, RunOptions
     from harness.runner.stored import journal_path
 
     eval_path, candidate, baseline, is_cached_only = key

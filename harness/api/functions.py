@@ -168,7 +168,8 @@ def gate(
             gate either way; a look that is not counted is one that the next gate cannot know of.
     """
     from harness.gating.baselines import DEFAULT_ROOT
-    from harness.jobs.gate import GateOptions, card_of, gate_stored
+    from harness.jobs.gate import card_of, gate_stored
+    from harness.jobs.run_options import GateOptions
 
     judged = _opened(run, runs_dir).stored
     with place() as here:

@@ -10,11 +10,15 @@ import click
 
 from harness.cli.finite import FiniteRange
 from harness.cli.options import (
+    FOLDER,
     cache_option,
     eval_argument,
+    formats_option,
+    gathered,
     gguf_option,
     interruptible,
     json_option,
+    max_cost_option,
     note,
     print_json,
     review_seconds_option,
@@ -24,23 +28,16 @@ from harness.cli.options import (
 )
 from harness.cli.pool_options import NEEDS, pool_argument, pool_of, pool_options, sample_options, told
 from harness.cli.together import refuse_alone, refuse_clashes
-from harness.errors import Exit
+from harness.errors import Exit, writing
 
 if TYPE_CHECKING:
     from harness.jobs.backtest_ready import Prepared, Wanted
+    from harness.jobs.run_options import RunOptions
     from harness.report.backtest.data import Backtest, Period
     from harness.report.parts.masking import TextMode
 
 FORMAT_NAMES = ("html", "md", "xlsx", "json", "csv")
 PILOT = 2_000
-
-
-def _formats(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(part.strip() for part in (value or "").split(",") if part.strip()))
-    unknown = [one for one in wanted if one not in FORMAT_NAMES]
-    if unknown:
-        raise click.BadParameter(f"found '{', '.join(unknown)}'; allowed: {', '.join(FORMAT_NAMES)}")
-    return wanted
 
 
 @click.command("backtest")
@@ -65,18 +62,19 @@ def _formats(_context: click.Context, _parameter: click.Parameter, value: str | 
               help="Days of traffic in the pool: numbers are given a day.")  # fmt: skip
 @review_seconds_option
 @shown_as("--show")
-@click.option("--format", "formats", callback=_formats, metavar="LIST",
-              help="Files to write, with commas: html,md,xlsx,json,csv (csv: the flips).")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/RUN.")
+@formats_option(lambda: FORMAT_NAMES, metavar="LIST",
+                help="Files to write, with commas: html,md,xlsx,json,csv (csv: the flips).")  # fmt: skip
+@click.option("--out", type=FOLDER, help="Folder; default: reports/RUN.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Draw the sample, show calls and cost; call nothing.")
-@click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0), help="Stop before more US dollars are spent.")
+@max_cost_option("Stop before more US dollars are spent.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before more tokens are used.")
 @wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
 @gguf_option
 @cache_option
 @runs_dir_option
 @json_option
-def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any) -> None:
+@gathered("options", "RunOptions")
+def command(eval_path: Path, files: tuple[str, ...], options: RunOptions, as_json: bool, **said: Any) -> None:
     """Show what candidates would have done to a pool of production items.
 
     POOL is Parquet, CSV, TSV, JSONL, JSON or xlsx, also under .gz: files, folders or patterns of millions of rows. A
@@ -98,17 +96,12 @@ def command(eval_path: Path, files: tuple[str, ...], as_json: bool, **said: Any)
     from harness.files.evals import load_eval
     from harness.jobs.backtest import backtest
     from harness.jobs.backtest_ready import prepare_backtest
-    from harness.jobs.run import RunOptions
     from harness.report.backtest.data import Period
 
     full = "--full asks about every item: leave --precision and --dry-run out."
     refuse_clashes(("--full", ("--precision", "--dry-run"), full))
     wanted = _wanted(said)
     pool = pool_of(files, said)
-    options = RunOptions(
-        said["runs_dir"], said["cache_path"], said["candidates"], wave=said["wave"], max_cost_usd=said["max_cost_usd"],
-        gguf=said["gguf"], max_tokens=said["max_tokens"],
-    )  # fmt: skip
     period = Period(said["days"], said["review_seconds"])
     mode: TextMode = said["text_mode"]
     with interruptible():
@@ -189,18 +182,11 @@ def _show(found: Backtest, period: Period) -> None:
 def _write(found: Backtest, period: Period, mode: TextMode, said: dict[str, Any]) -> list[Path]:
     if not said["formats"] and said["out"] is None:
         return []
-    from harness.errors import HarnessError
     from harness.report.backtest.files import write_files
 
     folder = said["out"] or Path("reports") / found.run_id
-    try:
+    with writing(f"{folder}:", next_step="name another with --out"):
         return write_files(found, period, mode, said["formats"] or ("html",), folder)
-    except OSError as error:
-        raise HarnessError(
-            f"{folder}: cannot be written: {error.strerror or error}",
-            allowed="a folder that can be written to",
-            next_step="name another with --out",
-        ) from None
 
 
 def _full(ready: Prepared, said: dict[str, Any], mode: TextMode, as_json: bool) -> None:

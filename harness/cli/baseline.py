@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.gate import baselines_option
 from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option
+
+if TYPE_CHECKING:
+    from harness.gating.baselines import Promotion
+    from harness.report.parts.tables import Table
 
 
 @click.group("baseline", context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,13 +33,7 @@ def command() -> None:
 @runs_dir_option
 @json_option
 def set_command(
-    run_name: str,
-    candidate: str | None,
-    reason: str,
-    by: str | None,
-    baselines_dir: Path,
-    runs_dir: str,
-    as_json: bool,
+    run_name: str, candidate: str | None, reason: str, by: str | None, baselines_dir: Path, runs_dir: str, as_json: bool
 ) -> None:
     """Promote a candidate of a stored run as the baseline of its eval.
 
@@ -71,8 +71,7 @@ def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> N
       harness baseline show community --json
     """
     from harness.gating.baselines import promoted_run, read_promotion
-    from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, to_terminal
+    from harness.report.parts.tables import to_terminal
 
     if eval_name is not None:
         promoted_run(eval_name, baselines_dir)
@@ -84,6 +83,15 @@ def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> N
     if not found:
         click.echo(f'No baselines in {baselines_dir.as_posix()}. Promote one: harness baseline set RUN --reason "..."')
         return
+    click.echo(to_terminal(_table(found)))
+    for one in found.values():
+        click.echo(f"signature: {one.signature}")
+
+
+def _table(found: Mapping[str, Promotion]) -> Table:
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
     columns = ("Eval", "Candidate", "Run", "When", "Who", "Why", "Golden set", "Items")
     rows = tuple(
         (
@@ -98,9 +106,7 @@ def show_command(eval_name: str | None, baselines_dir: Path, as_json: bool) -> N
         )
         for name, one in found.items()
     )
-    click.echo(to_terminal(Table("", columns, rows, (), frozenset(["Items"]))))
-    for one in found.values():
-        click.echo(f"signature: {one.signature}")
+    return Table("", columns, rows, (), frozenset(["Items"]))
 
 
 def _names(folder: Path) -> list[str]:
@@ -113,10 +119,7 @@ def login() -> str:
     """The author that version control names, else the login; empty for neither."""
     import getpass
 
-    author = os.environ.get("GIT_AUTHOR_NAME")
-    if author:
-        return author
     try:
-        return getpass.getuser()
+        return os.environ.get("GIT_AUTHOR_NAME") or getpass.getuser()
     except (OSError, KeyError):  # no such user on this system
         return ""

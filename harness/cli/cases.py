@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.finite import FiniteRange
-from harness.cli.options import find_run, json_option, print_json, run_argument, runs_dir_option, warn_if_unfinished
+from harness.cli.options import (
+    find_run,
+    golden_option,
+    json_option,
+    print_json,
+    run_argument,
+    runs_dir_option,
+    warn_if_unfinished,
+)
 from harness.errors import HarnessError
 from harness.files.text import counted
 
@@ -26,9 +34,7 @@ _SHOWN = 5
 @click.option("--within", "within", metavar="N", type=FiniteRange(min=0), multiple=True,
               help="Share caught within N messages (seconds with --time); repeatable. Default: 1, 3, 5.")  # fmt: skip
 @click.option("--time", "time_path", metavar="PATH", help="Where an item's seconds are, say meta.seconds.")
-@click.option(
-    "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
-)
+@golden_option
 @runs_dir_option
 @json_option
 def command(

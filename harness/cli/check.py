@@ -8,28 +8,19 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import interruptible, json_option, note, print_json, runs_dir_option
+from harness.cli.options import FILE, PATH, interruptible, json_option, note, print_json, runs_dir_option
 from harness.errors import Exit
 
-_NOUNS = {
-    "eval": ("eval",),
-    "golden_set": ("golden set",),
-    "rule_set": ("rule set",),
-    "policy": ("policy", "policies"),
-    "models": ("models file",),
-    "prompt": ("prompt",),
-}
+_NOUNS = {"policy": ("policy", "policies"), "models": ("models file",)}
+"""Kinds of files that are counted in other words than their name."""
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=PATH)
 @click.option(
-    "--ask",
-    "asked",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="EVAL",
+    "--ask", "asked", type=FILE, metavar="EVAL",
     help="Ask every model of this eval about an empty and a harmless text; a flag there is a fault.",
-)
+)  # fmt: skip
 @runs_dir_option
 @json_option
 def command(paths: tuple[Path, ...], asked: Path | None, runs_dir: str, as_json: bool) -> None:
@@ -57,21 +48,15 @@ def command(paths: tuple[Path, ...], asked: Path | None, runs_dir: str, as_json:
 
     report = check_paths(paths, runs_dir=runs_dir)
     if as_json:
-        print_json(
-            {
-                "files": dict(report.files),
-                "items": report.n_items,
-                "errors": [str(error) for error in report.errors],
-                "warnings": [str(warning) for warning in report.warnings],
-            }
-        )
+        print_json(report.as_dict())
         if report.errors:
             raise SystemExit(Exit.MISTAKE)
         return
     for warning in report.warnings:
         note(f"Warning: {warning}")
     raise_all(report.errors)
-    files = ", ".join(counted(n, *_NOUNS[kind]) for kind, n in report.files.items()) or "no files of a project"
+    nouns = {kind: _NOUNS.get(kind, (kind.replace("_", " "),)) for kind in report.files}
+    files = ", ".join(counted(n, *nouns[kind]) for kind, n in report.files.items()) or "no files of a project"
     click.echo(f"OK: {files}; {counted(report.n_items, 'golden item')}; {counted(len(report.warnings), 'warning')}")
 
 

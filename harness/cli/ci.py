@@ -11,24 +11,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.finite import FiniteRange
 from harness.cli.gate import gate_options, show_report, write_text
 from harness.cli.options import (
+    FOLDER,
+    cache_option,
     eval_argument,
+    gathered,
     interruptible,
     json_option,
+    max_cost_option,
     note,
+    note_same_candidate,
     runs_dir_option,
-    same_candidate,
     wave_option,
 )
 from harness.cli.streams import as_commands
-from harness.environment import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from harness.errors import HarnessError
     from harness.gating import GateReport
-    from harness.records.base import FailOn
+    from harness.jobs.run_options import GateOptions, RunOptions
 
 OUT = Path("reports/ci")
 
@@ -40,42 +42,19 @@ OUT = Path("reports/ci")
     "--cached-only", "is_cached_only", is_flag=True, help="Replay: call nothing, fail if an answer is missing."
 )
 @wave_option("Ask the models again under this label.")
-@click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0), help="Stop before spending more US dollars.")
+@max_cost_option("Stop before spending more US dollars.")
+@cache_option
 @click.option(
-    "--cache",
-    "cache_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar=CACHE_VARIABLE,
-    help="Journal of answers, a file or an address (s3://...); default: in the user's cache folder.",
-)
-@click.option(
-    "--out",
-    "out_dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=OUT,
-    show_default=True,
-    help="Folder for JUnit, comment, summary and JSON.",
+    "--out", "out_dir", type=FOLDER, default=OUT, show_default=True, help="Folder for JUnit, comment, summary and JSON."
 )
 @click.option(
     "--annotations", type=click.Choice(["auto", "github", "none"]), default="auto", help="Annotations; auto on GitHub."
 )
 @runs_dir_option
 @json_option
+@gathered("run_options", "RunOptions")
 def command(
-    eval_path: Path,
-    candidate: str | None,
-    baseline: str | None,
-    across_versions: bool,
-    is_second_look: bool,
-    fail_on: FailOn | None,
-    is_cached_only: bool,
-    wave: str | None,
-    max_cost_usd: float | None,
-    cache_path: Path | None,
-    out_dir: Path,
-    annotations: str,
-    runs_dir: str,
-    as_json: bool,
+    eval_path: Path, options: GateOptions, run_options: RunOptions, out_dir: Path, annotations: str, as_json: bool
 ) -> None:
     """Run an eval, gate it, and write JUnit, annotations, job summary and comment.
 
@@ -89,11 +68,8 @@ def command(
       harness ci evals/community.yaml --cached-only --cache responses.sqlite
     """
     from harness.errors import HarnessError
-    from harness.jobs.gate import GateOptions, gate_eval
-    from harness.jobs.run import RunOptions
+    from harness.jobs.gate import gate_eval
 
-    run_options = RunOptions(runs_dir, cache_path, wave=wave, max_cost_usd=max_cost_usd)
-    options = GateOptions(candidate, baseline, across_versions, is_cached_only, is_second_look, fail_on)
     kind = ("github" if os.environ.get("GITHUB_ACTIONS") == "true" else None) if annotations == "auto" else annotations
     kind = None if kind == "none" else kind
     stream = None if as_json else sys.stderr
@@ -103,9 +79,7 @@ def command(
     except HarnessError as error:
         _write_failure(error, eval_path, out_dir, kind, as_json=as_json)
         raise
-    before, after = report.baseline, report.candidate
-    if (before.run_id, before.name) == (after.run_id, after.name):
-        note(same_candidate(after.name))
+    note_same_candidate(report.baseline, report.candidate)
     _write_all(report, eval_path.stem, out_dir)
     every = f"{out_dir.as_posix()}/{eval_path.stem}.gate.json"
     show_report(report, as_json=as_json, annotations=kind, every=every)

@@ -9,16 +9,17 @@ import click
 
 from harness.cli.options import (
     find_run,
+    golden_option,
     json_option,
-    note,
+    note_same_candidate,
     only_of,
     only_option,
+    output_option,
     pair_options,
     points_option,
     print_json,
     run_argument,
     runs_dir_option,
-    same_candidate,
     text_option,
     warn_if_unfinished,
 )
@@ -32,28 +33,19 @@ if TYPE_CHECKING:
 @run_argument
 @pair_options
 @click.option("--candidate", help="The candidate to judge; default: the only other one.")
+@click.option("--metric", "metrics", multiple=True, type=click.Choice(metrics_on("compare")),
+              help="Tables to show; default: recall and precision.")  # fmt: skip
 @click.option(
-    "--metric",
-    "metrics",
-    multiple=True,
-    type=click.Choice(metrics_on("compare")),
-    help="Tables to show; default: recall and precision.",
-)
-@click.option(
-    "--items",
-    "n_items",
-    type=click.IntRange(min=0),
+    "--items", "n_items", type=click.IntRange(min=0),
     help="Changed items shown per category and direction; default: 5, and 20 of all categories together.",
-)
+)  # fmt: skip
 @click.option("--all", "shows_all", is_flag=True, help="Every category and its items, however many there are.")
-@click.option(
-    "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
-)
+@golden_option
 @only_option
 @points_option
 @text_option
 @runs_dir_option
-@click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
+@output_option
 @json_option
 def command(
     run_name: str,
@@ -89,8 +81,7 @@ def command(
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
     warn_if_unfinished(run, baseline_run)
     before, after = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
-    if (before.run_id, before.name) == (after.run_id, after.name):
-        note(same_candidate(after.name))
+    note_same_candidate(before, after)
     same = baseline_run is run
     run = only_of(run, only, runs_dir)
     baseline_run = run if same else only_of(baseline_run, only, runs_dir, is_said=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,29 +33,26 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
       harness explain formats
       harness explain formats eval
     """
-    from harness.report.explain import page, pages
+    from harness.report.explain import page
 
     if name is not None and topic != "formats":
         raise click.UsageError("NAME goes with the topic formats alone.")
-    if topic == "formats":
+    if topic is None:
+        _show_topics(as_json)
+    elif topic == "formats":
         from harness.report.explain.formats import reference
 
         text = reference(name)
-        if as_json:
-            print_json({"topic": topic, "name": name, "text": text})
-        else:
-            _show_page(text)
-        return
-    if topic is not None:
-        found = page(topic)
-        if found.topic == "defaults":
-            _show_defaults(found, as_json)
-            return
-        if as_json:
-            print_json(found.as_dict())
-            return
-        _show_page(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}")
-        return
+        _show(text, {"topic": topic, "name": name, "text": text}, as_json)
+    elif (found := page(topic)).topic == "defaults":
+        _show_defaults(found, as_json)
+    else:
+        _show(_titled(found), found.as_dict(), as_json)
+
+
+def _show_topics(as_json: bool) -> None:
+    from harness.report.explain import pages
+
     if as_json:
         print_json({"topics": [{"topic": one.topic, "summary": one.summary} for one in pages()]})
         return
@@ -63,6 +61,17 @@ def command(topic: str | None, name: str | None, as_json: bool) -> None:
         click.echo(_topic(one.topic.ljust(width), one.summary))
     click.echo(_topic("formats".ljust(width), "Every field of every file: harness explain formats [NAME]"))
     click.echo("\nRead one with: harness explain TOPIC")
+
+
+def _titled(found: Page) -> str:
+    return f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}"
+
+
+def _show(text: str, document: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        _show_page(text)
 
 
 def _show_page(text: str) -> None:
@@ -77,9 +86,8 @@ def _topic(name: str, summary: str) -> str:
     from harness.report.parts.screen import folded, screen_width
 
     wide = screen_width()
-    return (
-        f"{name}  {summary}" if wide is None else "\n".join(folded(summary, wide, f"{name}  ", " " * len(name) + "  "))
-    )
+    head = f"{name}  "
+    return head + summary if wide is None else "\n".join(folded(summary, wide, head, " " * len(head)))
 
 
 def _show_defaults(found: Page, as_json: bool) -> None:
@@ -94,6 +102,6 @@ def _show_defaults(found: Page, as_json: bool) -> None:
         here = {name: {"value": value, "from": origin} for name, value, origin in rows}
         print_json({**found.as_dict(), "project": str(place().root), "in_effect": here})
         return
-    _show_page(f"{found.title}\n{'=' * len(found.title)}\n\n{found.body}\n")
+    _show_page(f"{_titled(found)}\n")
     columns = ("Default", "Value", "From")
     click.echo(to_terminal(Table("In effect here", columns, tuple((n, str(v), o) for n, v, o in rows))))

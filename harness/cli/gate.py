@@ -11,58 +11,53 @@ import click
 from click.core import ParameterSource
 
 from harness.cli.finite import FiniteRange
-from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
+from harness.cli.options import (
+    FILE,
+    FOLDER,
+    PATH,
+    all_of,
+    find_run,
+    gathered,
+    json_option,
+    note,
+    print_json,
+    runs_dir_option,
+)
 from harness.cli.streams import as_commands
+from harness.errors import writing
 
 if TYPE_CHECKING:
     from harness.gating import GateReport
-    from harness.records.base import FailOn
+    from harness.jobs.run_options import GateOptions
 
 
-def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What is gated against what."""
-    for option in (
-        click.option(
-            "--second-look",
-            "is_second_look",
-            is_flag=True,
-            help="Judge at half of alpha, where the log cannot know of the first look.",
-        ),
-        click.option(
-            "--fail-on",
-            type=click.Choice(["inconclusive", "regression"]),
-            help="inconclusive: only a PASS exits with 0; regression: what nobody can tell warns and exits with 0. "
-            "Default: the eval's.",
-        ),
-        click.option("--across-versions", is_flag=True, help="Allow another golden-set version; split the change."),
-        click.option("--baseline", metavar="REF", help="A candidate of the run, RUN[:candidate], or promoted."),
-        click.option("--candidate", metavar="ID", help="The candidate to judge; default: the only other one."),
-    ):
-        function = option(function)
-    return function
-
-
-def baselines_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--baselines``: where promoted baselines lie."""
-    return click.option(
-        "--baselines",
-        "baselines_dir",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("evals/baselines"),
-        show_default=True,
-        help="Folder of the promoted baselines.",
-    )(function)
+gate_options = all_of(
+    click.option("--candidate", metavar="ID", help="The candidate to judge; default: the only other one."),
+    click.option("--baseline", metavar="REF", help="A candidate of the run, RUN[:candidate], or promoted."),
+    click.option("--across-versions", is_flag=True, help="Allow another golden-set version; split the change."),
+    click.option(
+        "--fail-on", type=click.Choice(["inconclusive", "regression"]),
+        help="inconclusive: only a PASS exits with 0; regression: what nobody can tell warns and exits with 0. "
+        "Default: the eval's.",
+    ),
+    click.option("--second-look", "is_second_look", is_flag=True,
+                 help="Judge at half of alpha, where the log cannot know of the first look."),
+    gathered("options", "GateOptions"),
+)  # fmt: skip
+"""What is gated against what, as ``options: GateOptions``."""
+baselines_option = click.option(
+    "--baselines", "baselines_dir", type=FOLDER, default=Path("evals/baselines"), show_default=True,
+    help="Folder of the promoted baselines.",
+)  # fmt: skip
 
 
 def _file(name: str, text: str) -> Callable[..., Any]:
-    return click.option(name, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=text)
+    return click.option(name, type=FILE, metavar="FILE", help=text)
 
 
 @click.command("gate")
 @click.argument("run_name", metavar="[RUN]", required=False)
-@click.option(
-    "--plan", "plan_path", type=click.Path(path_type=Path), metavar="EVAL", help="What EVAL can prove at all."
-)
+@click.option("--plan", "plan_path", type=PATH, metavar="EVAL", help="What EVAL can prove at all.")
 @click.option("--discordance", type=FiniteRange(0, 1, min_open=True), default=0.05, show_default=True,
               help="With --plan: share of items on which the two systems are expected to differ.")  # fmt: skip
 @gate_options
@@ -80,11 +75,7 @@ def command(
     run_name: str | None,
     plan_path: Path | None,
     discordance: float,
-    candidate: str | None,
-    baseline: str | None,
-    across_versions: bool,
-    is_second_look: bool,
-    fail_on: FailOn | None,
+    options: GateOptions,
     baselines_dir: Path,
     junit: Path | None,
     annotations: str | None,
@@ -110,10 +101,9 @@ def command(
     if plan_path is not None:
         _show_plan(plan_path, discordance, as_json=as_json, shows_all=shows_all)
         return
-    from harness.jobs.gate import GateOptions, card_of, gate_stored
+    from harness.jobs.gate import card_of, gate_stored
 
     run = find_run(runs_dir, str(run_name))
-    options = GateOptions(candidate, baseline, across_versions, is_second_look=is_second_look, fail_on=fail_on)
     now = datetime.now(UTC)
     report = gate_stored(run, options, runs_dir=runs_dir, root=baselines_dir, card=card_of(run), now=now)
     write_outputs(report, junit=junit, summary=summary, comment=comment)
@@ -190,17 +180,9 @@ def write_outputs(
 
 def write_text(path: Path, text: str) -> None:
     """Write a result file; its folder is made."""
-    from harness.errors import HarnessError
-
-    try:
+    with writing(f"{path}:", allowed="a file in a folder that can be written to", next_step="name another file"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-    except OSError as error:
-        raise HarnessError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            allowed="a file in a folder that can be written to",
-            next_step="name another file",
-        ) from None
 
 
 def _show_plan(eval_path: Path, discordance: float, *, as_json: bool, shows_all: bool) -> None:

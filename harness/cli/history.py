@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import json_option, print_json, runs_dir_option
+from harness.cli.options import json_option, output_option, print_json, runs_dir_option
 
 
 @click.command("history")
@@ -13,7 +13,7 @@ from harness.cli.options import json_option, print_json, runs_dir_option
 @click.option(
     "--metric", type=click.Choice(["recall", "precision"]), help="Only this table; default: recall and precision."
 )
-@click.option("--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True)
+@output_option
 @click.option("--all", "shows_all", is_flag=True, help="Every category, however many there are.")
 @runs_dir_option
 @json_option

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import click
 
+from harness.cli.options import FOLDER
 from harness.errors import HarnessError
 
 RENAMED = {"gitignore": ".gitignore", "github": ".github", "gitlab-ci.yml": ".gitlab-ci.yml"}
@@ -28,14 +30,7 @@ def write_team_folder(target: Path) -> list[Path]:
     Returns:
         The files written.
     """
-    from harness.jobs.source import WHEEL, WHEELS, installed_source
-
-    template = resources.files("harness") / "jobs" / "team"
-    source = installed_source()
-    content = {relative: entry.read_bytes() for entry, relative in _files(template, Path())}
-    content[Path("harness-requirements.txt")] = REQUIREMENTS.format(source.requirement).encode()
-    if source.wheel is not None:
-        content[Path(WHEELS) / WHEEL] = source.wheel
+    content = _content()
     taken = sorted({str(place) for relative in content if (place := _occupied(target, relative)) is not None})
     if taken:
         raise HarnessError(
@@ -57,6 +52,18 @@ def write_team_folder(target: Path) -> list[Path]:
     return [target / relative for relative in content]
 
 
+def _content() -> dict[Path, bytes]:
+    """What the folder holds, by the path in it."""
+    from harness.jobs.source import WHEEL, WHEELS, installed_source
+
+    source = installed_source()
+    content = dict(_templates(resources.files("harness") / "jobs" / "team", Path()))
+    content[Path("harness-requirements.txt")] = REQUIREMENTS.format(source.requirement).encode()
+    if source.wheel is not None:
+        content[Path(WHEELS) / WHEEL] = source.wheel
+    return content
+
+
 def _occupied(target: Path, relative: Path) -> Path | None:
     """What is in the way of a file: itself, or a link or file where a folder must be; no link is followed."""
     for folder in [*reversed(relative.parents)][1:]:
@@ -67,19 +74,17 @@ def _occupied(target: Path, relative: Path) -> Path | None:
     return place if os.path.lexists(place) else None
 
 
-def _files(folder: Traversable, relative: Path) -> list[tuple[Traversable, Path]]:
-    found: list[tuple[Traversable, Path]] = []
+def _templates(folder: Traversable, relative: Path) -> Iterator[tuple[Path, bytes]]:
     for entry in sorted(folder.iterdir(), key=lambda one: one.name):
         path = relative / RENAMED.get(entry.name, entry.name)
         if entry.is_dir():
-            found.extend(_files(entry, path))
+            yield from _templates(entry, path)
         else:
-            found.append((entry, path))
-    return found
+            yield path, entry.read_bytes()
 
 
 @click.command("init")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=FOLDER)
 def command(folder: Path) -> None:
     """Write a new team's folder: evals, golden set, reports, CI workflow.
 

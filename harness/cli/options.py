@@ -9,10 +9,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -20,10 +20,11 @@ from harness.cli.finite import FiniteRange
 from harness.cli.screen import as_written
 from harness.cli.voice import verbosity
 from harness.environment import CACHE_VARIABLE, RUNS_DIR, RUNS_DIR_VARIABLE, TEXT_VARIABLE
-from harness.errors import Exit
+from harness.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
-    from harness.runs import Run
+    from harness.gating.gate_report import GateSide
+    from harness.runs import Run, StoredCandidate
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,9 +37,12 @@ def all_of(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return lambda function: functools.reduce(lambda inner, option: option(inner), reversed(options), function)
 
 
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 run_argument = click.argument("run_name", metavar="RUN")
 """A run's id, its folder, ``latest`` (the run asked for last) or ``latest~1`` (the one before)."""
-eval_argument = click.argument("eval_path", metavar="EVAL", type=click.Path(path_type=Path))
+eval_argument = click.argument("eval_path", metavar="EVAL", type=PATH)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 runs_dir_option = click.option(
     "--runs-dir", default=RUNS_DIR, show_default=True, envvar=RUNS_DIR_VARIABLE,
@@ -48,6 +52,14 @@ gguf_option = click.option(
     "--gguf", type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Any GGUF file as the embedded model, instead of the one that is fetched.",
 )  # fmt: skip
+cache_option = click.option(
+    "--cache", "cache_path", type=FILE, envvar=CACHE_VARIABLE,
+    help="Journal of answers, a file or an address (s3://...); default: in the user's cache folder.",
+)  # fmt: skip
+golden_option = click.option("--golden", "golden_card", type=PATH, help="Card of the golden set, where it has moved.")
+output_option = click.option(
+    "--format", "output", type=click.Choice(["terminal", "md"]), default="terminal", show_default=True
+)
 only_option = click.option(
     "--only", multiple=True, metavar="CHOICE",
     help="Only items that violate a category (hate; or its name), of a slice (language=ar), by id (c-1,c-2 or @FILE), "
@@ -121,17 +133,6 @@ def note(message: str) -> None:
         click.echo(message, err=True)
 
 
-def cache_option(function: F) -> F:
-    """``--cache``: the journal of answers."""
-    return click.option(
-        "--cache",
-        "cache_path",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar=CACHE_VARIABLE,
-        help="Journal of answers, a file or an address (s3://...); default: in the user's cache folder.",
-    )(function)
-
-
 def _wave(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """A label that can stand in a file name, and a week that the calendar has."""
     if value is None:
@@ -154,6 +155,24 @@ def wave_option(text: str) -> Callable[[F], F]:
     return click.option("--wave", metavar="LABEL", callback=_wave, help=text)
 
 
+def max_cost_option(text: str) -> Callable[[F], F]:
+    """``--max-cost``: a bound on what is spent."""
+    return click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0), help=text)
+
+
+def formats_option(known: Callable[[], Iterable[str]], default: str | None = None, **more: Any) -> Callable[[F], F]:
+    """``--format``: names with commas between them, each once; at least one where there is a default."""
+
+    def read(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(part.strip() for part in (value or "").split(",") if part.strip()))
+        unknown = [one for one in names if one not in known()]
+        if unknown or (default and not names):
+            raise click.BadParameter(f"found '{', '.join(unknown) or value}'; allowed: {', '.join(known())}")
+        return names
+
+    return click.option("--format", "formats", default=default, show_default=True, callback=read, **more)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """End a run in order when Ctrl-C comes while nothing of the run has begun yet, or all of it has ended."""
@@ -169,33 +188,38 @@ def going_on(reason: str | None) -> str:
     return f"The run is incomplete ({reason}): the same command goes on where it stopped."
 
 
-def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Everything about a run that a person may change, with what else bears such a name, as ``options: RunOptions``."""
+def gathered(name: str, kind: str) -> Callable[[F], F]:
+    """Pass on what is given of the fields of a dataclass of ``jobs.run_options`` as one argument, such a dataclass."""
 
-    @click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable.")
-    @click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items.")
-    @only_option
-    @click.option("--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories.")
-    @click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's.")
-    @wave_option("Ask the models again under this label, say the ISO week 2026-W47.")
-    @click.option(
-        "--max-cost",
-        "max_cost_usd",
-        type=FiniteRange(min=0),
-        help="Stop before the run spends more US dollars, earlier executions of it included.",
-    )
-    @click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before the run uses more tokens.")
-    @gguf_option
-    @cache_option
-    @runs_dir_option
-    @functools.wraps(function)
-    def with_options(*args: Any, **given: Any) -> Any:
-        from harness.jobs.run_options import RunOptions
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def with_one(*args: Any, **given: Any) -> Any:
+            from harness.jobs import run_options
 
-        names = RunOptions.__dataclass_fields__.keys() & given.keys()
-        return function(*args, options=RunOptions(**{name: given.pop(name) for name in names}), **given)
+            made = getattr(run_options, kind)
+            fields = made.__dataclass_fields__.keys() & given.keys()
+            return function(*args, **{name: made(**{one: given.pop(one) for one in fields})}, **given)
 
-    return with_options
+        return cast("F", with_one)
+
+    return decorate
+
+
+run_options = all_of(
+    click.option("--candidate", "candidates", multiple=True, metavar="ID", help="Run only this candidate; repeatable."),
+    click.option("--limit", type=click.IntRange(min=1), help="Run a fixed random sample of this many items."),
+    only_option,
+    click.option("--balanced", "is_balanced", is_flag=True, help="Share the sample out between the categories."),
+    click.option("--repeats", type=click.IntRange(min=1), help="Ask every item this often; default: the eval's."),
+    wave_option("Ask the models again under this label, say the ISO week 2026-W47."),
+    max_cost_option("Stop before the run spends more US dollars, earlier executions of it included."),
+    click.option("--max-tokens", type=click.IntRange(min=1), help="Stop before the run uses more tokens."),
+    gguf_option,
+    cache_option,
+    runs_dir_option,
+    gathered("options", "RunOptions"),
+)
+"""Everything about a run that a person may change, with what else bears such a name, as ``options: RunOptions``."""
 
 
 def find_run(runs_dir: str, name: str) -> Run:
@@ -203,6 +227,15 @@ def find_run(runs_dir: str, name: str) -> Run:
     from harness.runs.find import find_run
 
     return find_run(runs_dir, name, note=note)
+
+
+def require_known(missing: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not among those known; ``missing`` begins the message: ``run r has no item``."""
+    from harness.files.text import joined, suggestion
+
+    if name not in known:
+        step = suggestion(name, known, "name one of these")
+        raise HarnessError(f"{missing} '{name}'", allowed=joined(known), next_step=step)
 
 
 def only_of(run: Run, only: tuple[str, ...], runs_dir: str, *, is_said: bool = True) -> Run:
@@ -225,9 +258,10 @@ def warn_if_unfinished(*runs: Run) -> None:
         note(f"Warning: {one}")
 
 
-def same_candidate(name: str) -> str:
-    """What to say when a candidate of one run is compared with itself."""
-    return (
-        f"Note: this is an A/A comparison: '{name}' with its own rows of the same run. Every difference is 0 by "
-        "construction; for the noise of a second asking, run it again with --wave and compare the two runs."
-    )
+def note_same_candidate(before: StoredCandidate | GateSide, after: StoredCandidate | GateSide) -> None:
+    """Say on stderr where a candidate of one run is compared with itself."""
+    if (before.run_id, before.name) == (after.run_id, after.name):
+        note(
+            f"Note: this is an A/A comparison: '{after.name}' with its own rows of the same run. Every difference is 0 "
+            "by construction; for the noise of a second asking, run it again with --wave and compare the two runs."
+        )

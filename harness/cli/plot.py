@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.finite import FiniteRange
-from harness.cli.options import find_run, note, pair_options, run_argument, runs_dir_option
+from harness.cli.options import FILE, find_run, note, pair_options, run_argument, runs_dir_option
 from harness.core.metric_table import metrics_on
 
 if TYPE_CHECKING:
@@ -20,15 +20,10 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices", "fronti
 @click.command("plot")
 @run_argument
 @click.option("--kind", type=click.Choice(KINDS), default="categories", show_default=True, help="What to draw.")
-@click.option(
-    "--metric",
-    type=click.Choice(metrics_on("compare")),
-    default="recall",
-    show_default=True,
-    help="For categories, differences, slices and frontier.",
-)
+@click.option("--metric", type=click.Choice(metrics_on("compare")), default="recall", show_default=True,
+              help="For categories, differences, slices and frontier.")  # fmt: skip
 @click.option("--format", "plot_format", type=click.Choice(["png", "svg"]), help="Default: from the name, else png.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File, .png or .svg; default: KIND.png.")
+@click.option("--out", type=FILE, help="File, .png or .svg; default: KIND.png.")
 @pair_options
 @click.option("--candidate", "candidates", multiple=True, help="A candidate to show; repeatable; default: all others.")
 @click.option("--review-seconds", type=FiniteRange(min=0), default=30.0, show_default=True,
@@ -39,15 +34,11 @@ KINDS = ("categories", "differences", "curves", "reliability", "slices", "fronti
 def command(
     run_name: str,
     kind: str,
-    metric: str,
     plot_format: str | None,
     out: Path | None,
-    baseline: str | None,
-    candidates: tuple[str, ...],
     baseline_run_name: str | None,
-    review_seconds: float,
-    review_usd_per_hour: float | None,
     runs_dir: str,
+    **asked: Any,
 ) -> None:
     """Draw one plot of a stored run, with intervals, as PNG or SVG.
 
@@ -64,18 +55,8 @@ def command(
 
     chosen = _format(out, plot_format)
     run = find_run(runs_dir, run_name)
-    content = picture(
-        run,
-        kind,
-        chosen,
-        metric=metric,
-        baseline=baseline,
-        candidates=candidates,
-        baseline_run=find_run(runs_dir, baseline_run_name) if baseline_run_name else None,
-        review_seconds=review_seconds,
-        review_usd_per_hour=review_usd_per_hour,
-        note=note,
-    )
+    baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else None
+    content = picture(run, kind, chosen, baseline_run=baseline_run, note=note, **asked)
     path = out or Path(f"{kind}.{chosen}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -10,7 +10,7 @@ import click
 
 from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import author_option, card_argument, policy_option
-from harness.cli.options import note
+from harness.cli.options import PATH, note
 
 if TYPE_CHECKING:
     from harness.goldens.review.session import Session
@@ -20,14 +20,14 @@ _LABELS = {"1": 1, "0": 0, "null": -1}
 
 @click.command("review")
 @card_argument
-@click.option("--queue", "queue_path", metavar="FILE", type=click.Path(path_type=Path),
+@click.option("--queue", "queue_path", metavar="FILE", type=PATH,
               help="Items to review, in order: the audit's or a report's CSV, or ids, one a line.")  # fmt: skip
 @click.option("--category", "categories", multiple=True, metavar="ID", help="Decide only this category; repeatable.")
 @click.option("--where", multiple=True, metavar="SLICE=VALUE", help="Only items of this slice value; repeatable.")
 @click.option("--label", type=click.Choice(list(_LABELS)), help="Only items whose label is this in a category decided.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At most N items, drawn at random.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --sample.")
-@click.option("--new-policy", "new_policy_path", metavar="PATH", type=click.Path(path_type=Path),
+@click.option("--new-policy", "new_policy_path", metavar="PATH", type=PATH,
               help="Review under this later policy: the labels it makes stale, beside its text.")  # fmt: skip
 @click.option("--adjudicate", is_flag=True, help="Settle what reviewers disagree on or have escalated.")
 @click.option("--reviewer", "names", multiple=True, metavar="NAME",

@@ -69,10 +69,7 @@ def _shard(_context: click.Context, _parameter: click.Parameter, value: str | No
 @run_options
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show calls, tokens and cost; call nothing.")
 @click.option(
-    "--watch",
-    "is_watch",
-    is_flag=True,
-    help="Run again whenever a file of the eval is saved; show what moved.",
+    "--watch", "is_watch", is_flag=True, help="Run again whenever a file of the eval is saved; show what moved."
 )
 @click.option(
     "--early-stop", "is_early_stop", is_flag=True, help="Look at 20, 40, ... 100%; stop when the gate is clear."

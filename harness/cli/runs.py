@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from harness.report.headlines import Headline
     from harness.report.parts.tables import Table
-    from harness.runs import RunMeta
+    from harness.runs import Run, RunMeta
     from harness.runs.listing import RunList
 
 MOST_SHOWN = 20
@@ -53,7 +53,8 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
     numbers_of = headlines(runs_dir, shown)
     notes = {meta.run_id: read_note(runs_dir, meta.run_id) for meta in shown}
     if as_json:
-        print_json([_listed(meta, notes[meta.run_id], numbers_of.get(meta.run_id)) for meta in shown])
+        told = {run_id: one.as_dict() for run_id, one in numbers_of.items()}
+        print_json([_document(one, notes[one.run_id]) | {"headline": told.get(one.run_id)} for one in shown])
     elif not shown:
         click.echo(f"No runs in {runs_dir}. Make one: {over_runs(runs_dir, 'run', 'EVAL')}")
     else:
@@ -62,12 +63,11 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         click.echo(to_terminal(_table(shown, notes, numbers_of)))
 
 
-def _listed(meta: RunMeta, text: str | None, headline: Headline | None) -> dict[str, Any]:
-    """A run in the shape of ``harness runs list --json``."""
+def _document(meta: RunMeta, text: str | None) -> dict[str, Any]:
+    """A run in the shape of ``--json``."""
     from harness.runs import meta_document
 
-    told = None if headline is None else headline.as_dict()
-    return {**meta_document(meta), "label": meta.wave, "note": text, "headline": told}
+    return {**meta_document(meta), "label": meta.wave, "note": text}
 
 
 def _table(shown: RunList, notes: Mapping[str, str | None], numbers_of: Mapping[str, Headline]) -> Table:
@@ -198,62 +198,66 @@ def show_command(run_name: str, runs_dir: str, as_json: bool) -> None:
     Example:
       harness runs show latest
     """
-    run = find_run(runs_dir, run_name)
-    if as_json:
-        from harness.runs.asked import read_note
-        from harness.runs.meta import meta_document
-
-        print_json({**meta_document(run.meta), "label": run.meta.wave, "note": read_note(runs_dir, run.meta.run_id)})
-        return
-    from harness.cli.summary import outcome_words
-    from harness.report.parts import numbers
-    from harness.report.parts.tables import Table, render
     from harness.runs.asked import read_note
 
+    run = find_run(runs_dir, run_name)
+    text = read_note(runs_dir, run.meta.run_id)
+    if as_json:
+        print_json(_document(run.meta, text))
+        return
+    from harness.report.parts.tables import render
+
+    click.echo(render([_facts(run, text), _inputs(run.meta), _outcomes(run.meta), *_errors(run.meta)], "terminal"))
+
+
+def _facts(run: Run, text: str | None) -> Table:
+    """What the run is, what it took and where it lies."""
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
     meta = run.meta
-    facts = Table(
-        f"Run {meta.run_id}",
-        ("Fact", "Value"),
-        (
-            ("status", meta.status if meta.reason is None else f"{meta.status} ({meta.reason})"),
-            ("label", meta.wave or "none"),
-            ("note", read_note(runs_dir, meta.run_id) or "none"),
-            ("made", f"{meta.created_at}, in {numbers.duration(meta.wall_s)}"),
-            (
-                "golden set",
-                f"{meta.golden_set.title}, {numbers.count(meta.n_items)} items",
-            ),
-            ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
-            ("spent", f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} by the calls of its last execution"),
-            (
-                "list price",
-                "not priced"
-                if meta.answers_cost_usd is None
-                else f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included",
-            ),
-            ("prompt cache", _prompt_cache(meta)),
-            ("harness", meta.harness_version),
-            ("folder", run.path),
-        ),
+    spent = f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} by the calls of its last execution"
+    listed = f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included"
+    rows = (
+        ("status", meta.status if meta.reason is None else f"{meta.status} ({meta.reason})"),
+        ("label", meta.wave or "none"),
+        ("note", text or "none"),
+        ("made", f"{meta.created_at}, in {numbers.duration(meta.wall_s)}"),
+        ("golden set", f"{meta.golden_set.title}, {numbers.count(meta.n_items)} items"),
+        ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
+        ("spent", spent),
+        ("list price", "not priced" if meta.answers_cost_usd is None else listed),
+        ("prompt cache", _prompt_cache(meta)),
+        ("harness", meta.harness_version),
+        ("folder", run.path),
     )
-    inputs = Table(
-        "Inputs",
-        ("Kind", "Name", "Version", "sha256"),
-        tuple((kind, one.name, str(one.version), one.sha256[:12]) for kind, one in meta.inputs.items()),
-    )
+    return Table(f"Run {meta.run_id}", ("Fact", "Value"), rows)
+
+
+def _inputs(meta: RunMeta) -> Table:
+    from harness.report.parts.tables import Table
+
+    rows = tuple((kind, one.name, str(one.version), one.sha256[:12]) for kind, one in meta.inputs.items())
+    return Table("Inputs", ("Kind", "Name", "Version", "sha256"), rows)
+
+
+def _outcomes(meta: RunMeta) -> Table:
+    """How often each candidate came to what."""
+    from harness.cli.summary import outcome_words
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
     outcomes = sorted({outcome for counts in meta.counts.values() for outcome, n in counts.items() if n})
-    counted = Table(
-        "Outcomes",
-        ("Candidate", *(outcome_words(one, is_open=meta.status == "incomplete") for one in outcomes)),
-        tuple((name, *(numbers.count(counts.get(one, 0)) for one in outcomes)) for name, counts in meta.counts.items()),
-        (),
-        frozenset(outcome_words(one, is_open=meta.status == "incomplete") for one in outcomes),
-    )
-    tables = [facts, inputs, counted]
-    reasons = tuple(
-        (name, reason, numbers.count(n)) for name, most in meta.error_reasons.items() for reason, n in most.items()
-    )
-    if reasons:
-        title = "Most frequent errors"
-        tables.append(Table(title, ("Candidate", "Reason", "Rows"), reasons, (), frozenset({"Rows"})))
-    click.echo(render(tables, "terminal"))
+    columns = [outcome_words(one, is_open=meta.status == "incomplete") for one in outcomes]
+    rows = tuple((name, *(numbers.count(of.get(one, 0)) for one in outcomes)) for name, of in meta.counts.items())
+    return Table("Outcomes", ("Candidate", *columns), rows, (), frozenset(columns))
+
+
+def _errors(meta: RunMeta) -> list[Table]:
+    """The most frequent errors, where there were any."""
+    from harness.report.parts import numbers
+    from harness.report.parts.tables import Table
+
+    rows = tuple((name, why, numbers.count(n)) for name, most in meta.error_reasons.items() for why, n in most.items())
+    columns = ("Candidate", "Reason", "Rows")
+    return [Table("Most frequent errors", columns, rows, (), frozenset({"Rows"}))] if rows else []

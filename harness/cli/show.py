@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import (
+    FILE,
     cache_option,
     find_run,
     json_option,
@@ -25,13 +26,8 @@ if TYPE_CHECKING:
 @click.command("show")
 @run_argument
 @click.argument("item_id", metavar="ITEM")
-@click.option(
-    "--golden",
-    "golden_card",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="CARD",
-    help="The card of the golden set, where the run does not find it.",
-)
+@click.option("--golden", "golden_card", type=FILE, metavar="CARD",
+              help="The card of the golden set, where the run does not find it.")  # fmt: skip
 @text_option
 @cache_option
 @runs_dir_option

@@ -6,6 +6,7 @@ of what came back; a cost that nobody knows is never written as $0.00.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -27,33 +28,44 @@ def show_summary(summary: RunSummary) -> None:
         return
     from harness.report.parts import numbers
 
-    for line in useless_lines(summary):
-        click.echo(line)
     calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
     cost = f"{cost_words(summary)}, {numbers.duration(summary.wall_s)}"
     place = f"; {summary.path}" if summary.path else ""  # a run on a cluster that was stopped has none yet
-    items = f"{numbers.count(summary.items)} items"
-    click.echo(f"Run {summary.run_id}: {summary.status}; {items}, {calls}, {cost}{place}")
-    for name in summary.counts:
-        click.echo(outcomes_line(summary, name))
-        if name in summary.examples:  # its reasons stand above
-            continue
-        for reason, n in summary.error_reasons.get(name, {}).items():
-            click.echo(f"    {numbers.count(n)} x error: {printable(reason)}")
-        for reason, n in summary.failures.get(name, {}).items():
-            if reason.startswith("rejected"):
-                click.echo(f"    {numbers.count(n)} x {printable(reason)} (counts as the fallback)")
+    head = f"Run {summary.run_id}: {summary.status}; {numbers.count(summary.items)} items, {calls}, {cost}{place}"
+    for line in [*useless_lines(summary), head, *_outcome_lines(summary)]:
+        click.echo(line)
     if summary.status == "incomplete":
         note(printable(going_on(summary.reason)))
         if summary.reason == "budget":
             note(budget_words(summary))
     elif summary.status == "invalid":
-        has_errors = any(counts.get("error") for counts in summary.counts.values())
-        step = "The same command asks only for those." if has_errors else "Mend the prompt or the model, and run again."
-        what = "Too many rows have no answer" if has_errors else "No answer could be used"
-        note(f"{what}: no verdict can rest on this run. {step}")
+        note(invalid_words(summary))
     else:
         click.echo(next_line(summary))
+
+
+def _outcome_lines(summary: RunSummary) -> Iterator[str]:
+    """What each candidate came to, and of those without reasons above what failed or was rejected."""
+    from harness.report.parts import numbers
+
+    for name in summary.counts:
+        yield outcomes_line(summary, name)
+        if name in summary.examples:  # its reasons stand above
+            continue
+        for reason, n in summary.error_reasons.get(name, {}).items():
+            yield f"    {numbers.count(n)} x error: {printable(reason)}"
+        for reason, n in summary.failures.get(name, {}).items():
+            if reason.startswith("rejected"):
+                yield f"    {numbers.count(n)} x {printable(reason)} (counts as the fallback)"
+
+
+def invalid_words(summary: RunSummary) -> str:
+    """Why no verdict can rest on a run, and what to do about it."""
+    if any(counts.get("error") for counts in summary.counts.values()):
+        what, step = "Too many rows have no answer", "The same command asks only for those."
+    else:
+        what, step = "No answer could be used", "Mend the prompt or the model, and run again."
+    return f"{what}: no verdict can rest on this run. {step}"
 
 
 def reused_lines(summary: RunSummary) -> list[str]:
@@ -113,14 +125,10 @@ def cost_words(summary: RunSummary) -> str:
     spent = f"{numbers.usd(summary.cost_usd)} spent"
     if not summary.unknown_calls:
         return spent
-    if not summary.unknown_usd:
-        why = "no price in models.yaml" if summary.unpriced_calls else "no usage in the answer, or no answer"
-        unknown = f"the cost of {numbers.count(summary.unknown_calls)} calls is unknown ({why})"
-        return f"{spent} and {unknown}" if summary.cost_usd else unknown
-    unknown = (
-        f"the cost of {numbers.count(summary.unknown_calls)} calls is unknown (no usage in the answer, or no answer), "
-        f"at most about {numbers.usd(summary.unknown_usd)}"
-    )
+    is_unpriced = summary.unpriced_calls and not summary.unknown_usd
+    why = "no price in models.yaml" if is_unpriced else "no usage in the answer, or no answer"
+    most = f", at most about {numbers.usd(summary.unknown_usd)}" if summary.unknown_usd else ""
+    unknown = f"the cost of {numbers.count(summary.unknown_calls)} calls is unknown ({why}){most}"
     return f"{spent} and {unknown}" if summary.cost_usd else unknown
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.options import require_known
+
 if TYPE_CHECKING:
     from harness.core.operating_points import Goal, GoalKind
     from harness.runs import Run
@@ -63,12 +65,7 @@ def goals_of(
 
 def known_category(run: Run, category: str) -> str:
     """The category itself; refused where the run has none of this name."""
-    from harness.errors import HarnessError
-    from harness.files.text import joined, suggestion
-
-    if category not in run.categories:
-        raise HarnessError(f"run {run.meta.run_id} has no category '{category}'", allowed=joined(run.categories),
-                           next_step=suggestion(category, run.categories, "name one of these"))  # fmt: skip
+    require_known(f"run {run.meta.run_id} has no category", category, run.categories)
     return category
 
 

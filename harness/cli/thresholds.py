@@ -9,6 +9,7 @@ import click
 
 from harness.cli.finite import FiniteRange
 from harness.cli.options import (
+    PATH,
     F,
     cache_option,
     find_run,
@@ -35,7 +36,7 @@ scored_option = click.option("--candidate", metavar="ID", help="The candidate; d
 def eval_option(what: str = "The eval that --write adds to") -> Callable[[F], F]:
     """``--eval``: another eval than the one that was run."""
     return click.option(
-        "--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
+        "--eval", "eval_path", metavar="EVAL", type=PATH,
         help=f"{what}; default: the one that was run.",
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import cache_option, note, runs_dir_option, text_option
+from harness.cli.options import FOLDER, cache_option, note, runs_dir_option, text_option
 
 if TYPE_CHECKING:
     from harness.report.parts.masking import TextMode
@@ -32,11 +32,7 @@ READING_S = 10.0
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 takes any free one."
 )
 @click.option(
-    "--reports-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    help="Folder with saved reports.",
+    "--reports-dir", type=FOLDER, default=Path("reports"), show_default=True, help="Folder with saved reports."
 )
 @text_option
 @cache_option
@@ -70,12 +66,9 @@ def command(port: int, reports_dir: Path, cache_path: Path | None, text_mode: Te
         )
         click.echo(f"http://{ADDRESS}:{bound}/")
         note("Open it in a browser. Stop with Ctrl-C.")
-        try:
+        with server, suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            note("stopped")
-        finally:
-            server.server_close()
+        note("stopped")
 
 
 class Server(ThreadingHTTPServer):

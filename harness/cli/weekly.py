@@ -12,24 +12,29 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from harness.cli.options import note, points_option, print_json, production_options, runs_dir_option, text_option
+from harness.cli.options import (
+    FOLDER,
+    PATH,
+    formats_option,
+    golden_option,
+    note,
+    points_option,
+    print_json,
+    production_options,
+    runs_dir_option,
+    text_option,
+)
 from harness.environment import RUNS_DIR
 
 if TYPE_CHECKING:
     from harness.errors import HarnessError
     from harness.gating.findings.memory import Entry
+    from harness.report.parts.masking import TextMode
     from harness.report.weekly.collect import WeeklySource
     from harness.report.weekly.commands import Asked
+    from harness.report.weekly.data import WeeklyData
 
 FORMATS = ("html", "md", "xlsx", "json", "png", "svg")
-
-
-def _formats(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-    unknown = [one for one in wanted if one not in FORMATS]
-    if unknown or not wanted:
-        raise click.BadParameter(f"found '{', '.join(unknown) or value}'; allowed: {', '.join(FORMATS)}")
-    return wanted
 
 
 @click.group("weekly", invoke_without_command=True)
@@ -40,49 +45,33 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--weeks", "n_weeks", type=click.IntRange(min=1, max=520), default=12, show_default=True, help="Weeks to show."
 )
-@click.option(
-    "--format",
-    "formats",
-    default="html,md,xlsx",
-    show_default=True,
-    callback=_formats,
-    help=f"Formats, with commas: {','.join(FORMATS)}.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: reports/weekly/EVAL/WEEK."
-)
+@formats_option(lambda: FORMATS, "html,md,xlsx", help=f"Formats, with commas: {','.join(FORMATS)}.")
+@click.option("--out", type=FOLDER, help="Folder; default: reports/weekly/EVAL/WEEK.")
 @points_option
 @text_option
 @production_options
-@click.option(
-    "--golden", "golden_card", type=click.Path(path_type=Path), help="Card of the golden set, where it has moved."
-)
-@click.option(
-    "--production",
-    "production_path",
-    type=click.Path(path_type=Path),
-    help="Series of production figures, as golden prevalence --series writes it.",
-)
+@golden_option
+@click.option("--production", "production_path", type=PATH,
+              help="Series of production figures, as golden prevalence --series writes it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; write files only with --out.")
 @runs_dir_option
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     eval_name: str | None,
     week: str | None,
     candidate: str | None,
-    control: str | None,
-    n_weeks: int,
     formats: tuple[str, ...],
     out: Path | None,
-    points: tuple[str, ...],
-    text_mode: str,
+    text_mode: TextMode,
     items_per_day: float,
     review_seconds: float,
     golden_card: Path | None,
     production_path: Path | None,
     as_json: bool,
     runs_dir: str,
+    **chosen: Any,
 ) -> None:
     """Write the weekly quality report of an eval from its stored runs.
 
@@ -108,40 +97,25 @@ def command(
       harness weekly --eval community --at recall@precision=0.9
       harness weekly ack --eval community --finding hate.recall --reason "policy change, agreed 12 Nov"
     """
-    if context.invoked_subcommand is not None:  # what was said before its name holds for it too
-        typed = ParameterSource.COMMANDLINE
-        said = {one: value for one, value in context.params.items() if context.get_parameter_source(one) is typed}
-        known, name = context.default_map or {}, context.invoked_subcommand
-        context.default_map = {**known, name: {**(known.get(name) or {}), **said}}
+    if context.invoked_subcommand is not None:
+        _hand_down(context, context.invoked_subcommand)
         return
     if eval_name is None:
         raise click.UsageError("Missing option '--eval'.")
     from harness import __version__
     from harness.jobs.report import now_text
-    from harness.report.parts.masking import UNDER_THE_MASKS
     from harness.report.weekly.build import build_weekly
-    from harness.report.weekly.collect import collect, with_slices
+    from harness.report.weekly.collect import with_slices
     from harness.report.weekly.operations import Traffic
-    from harness.report.weekly.renderers import RENDERERS
-    from harness.report.weekly.terminal import terminal_lines
 
-    source = collect(
-        runs_dir,
-        eval_name_of(eval_name),
-        week=week,
-        candidate=candidate,
-        control=control,
-        n_weeks=n_weeks,
-        points=points,
-        begun=_weeks_now()[1],
-    )
-    source = _with_production(source, production_path)
+    name = eval_name_of(eval_name)
+    source = _collected(context, runs_dir, name, production_path, week=week, candidate=candidate, **chosen)
     for damage in source.damaged:
         note(f"Left out, damaged: {damage}")
     source, mode = _with_golden(source, runs_dir, text_mode, golden_card)
     if "xlsx" in formats and not (as_json and out is None):
         source = with_slices(source, runs_dir)
-    source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds), asked=_asked(context))
+    source = dataclasses.replace(source, traffic=Traffic(items_per_day, review_seconds))
     if week is None:
         source = dataclasses.replace(source, this_week=_weeks_now()[0])
     data = build_weekly(source, generated_at=now_text(), version=__version__, text_mode=mode)
@@ -151,8 +125,24 @@ def command(
         note(f"Reported is {data.candidate}. {data.candidate_note}")
     if as_json:
         print_json(data.as_dict())
-        if out is None:
-            return
+    if out is not None or not as_json:
+        _write(data, formats, out, mode, as_json=as_json)
+
+
+def _hand_down(context: click.Context, name: str) -> None:
+    """What was said before the name of a subcommand holds for it too."""
+    typed = ParameterSource.COMMANDLINE
+    said = {one: value for one, value in context.params.items() if context.get_parameter_source(one) is typed}
+    known = context.default_map or {}
+    context.default_map = {**known, name: {**(known.get(name) or {}), **said}}
+
+
+def _write(data: WeeklyData, formats: Sequence[str], out: Path | None, mode: TextMode, *, as_json: bool) -> None:
+    """Write the files and name them: on stderr where stdout is JSON, else below the report in short."""
+    from harness.report.parts.masking import UNDER_THE_MASKS
+    from harness.report.weekly.renderers import RENDERERS
+    from harness.report.weekly.terminal import terminal_lines
+
     folder = out or Path("reports") / "weekly" / _file_name(data.eval_name) / data.week
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: RENDERERS[name](data, folder, mode) for name in formats}  # before a word: who reads may stop early
@@ -170,23 +160,16 @@ def command(
 @command.command("ack")
 @click.option("--eval", "eval_name", required=True, metavar="EVAL", help="Name of the eval, or its file.")
 @click.option(
-    "--finding",
-    "keys",
-    multiple=True,
-    metavar="KEY",
+    "--finding", "keys", multiple=True, metavar="KEY",
     help="Key such as hate.recall or hate.recall@language=ar; repeatable. Without one, those open are listed.",
-)
+)  # fmt: skip
 @click.option("--reason", default="", metavar="TEXT", help="Why it may stay as it is; must be given.")
 @click.option("--by", metavar="NAME", help="Who answers for it; default: the user of this machine.")
 @click.option("--owner", metavar="NAME", help="Who owns it from now on.")
 @click.option("--candidate", metavar="ID", help="Whose finding it is; default: the eval's baseline.")
 @click.option("--week", metavar="WEEK", help="Week of the report that shows it; default: the last one.")
-@click.option(
-    "--production",
-    "production_path",
-    type=click.Path(path_type=Path),
-    help="Series of production figures, for a finding of production such as all.leakage_views.",
-)
+@click.option("--production", "production_path", type=PATH,
+              help="Series of production figures, for a finding of production such as all.leakage_views.")  # fmt: skip
 @runs_dir_option
 @click.pass_context
 def acknowledge(
@@ -214,14 +197,10 @@ def acknowledge(
 
     from harness.gating.findings.memory import Acknowledgement
     from harness.report.weekly.acknowledged import write_acknowledged
-    from harness.report.weekly.collect import collect
     from harness.report.weekly.ledger import ledger_of
 
     name = eval_name_of(eval_name)
-    source = _with_production(
-        collect(runs_dir, name, week=week, candidate=candidate, begun=_weeks_now()[1]), production_path
-    )
-    source = dataclasses.replace(source, asked=_asked(context))
+    source = _collected(context, runs_dir, name, production_path, week=week, candidate=candidate)
     entries = {one.key: one for one in ledger_of(source) if one.closed is None}
     wanted = [one.replace("＠", "@") for one in keys]  # as the chat message shows it, where a plain one is a mention
     if not wanted or not entries.keys() >= set(wanted):
@@ -301,12 +280,18 @@ def _asked(context: click.Context) -> Asked:
     )
 
 
-def _with_production(source: WeeklySource, path: Path | None) -> WeeklySource:
-    if path is None:
-        return source
-    from harness.goldens.production_series import read_series
+def _collected(
+    context: click.Context, runs_dir: str, name: str, production_path: Path | None, **chosen: Any
+) -> WeeklySource:
+    """What the stored runs of an eval say, as of now, and what was given for its report."""
+    from harness.report.weekly.collect import collect
 
-    return dataclasses.replace(source, production=read_series(path))
+    source = collect(runs_dir, name, begun=_weeks_now()[1], **chosen)
+    if production_path is not None:
+        from harness.goldens.production_series import read_series
+
+        source = dataclasses.replace(source, production=read_series(production_path))
+    return dataclasses.replace(source, asked=_asked(context))
 
 
 def _file_name(name: str) -> str:
@@ -329,7 +314,4 @@ def _with_golden(source: WeeklySource, runs_dir: str, mode: str, golden_card: Pa
     texts = {item.id: shown_text(item) for item in golden.items() if item.id in wanted} if wanted else {}
     with SummaryCache(runs_dir) as cache:
         votes = cache.get(f"votes|{golden.sha256}", Votes, lambda: votes_of(golden))
-    return (
-        dataclasses.replace(source, texts=texts, votes=votes, n_gated=candidates_gated(golden.path)),
-        mode,
-    )
+    return (dataclasses.replace(source, texts=texts, votes=votes, n_gated=candidates_gated(golden.path)), mode)

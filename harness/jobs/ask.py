@@ -25,10 +25,7 @@ from harness.runner.endpoint import Endpoint
 from harness.runner.retry import Fatal, GiveUp, Wait, decide, describe
 from harness.runner.transport import AiohttpTransport, RawResponse, Transport, TransportError
 
-PROBES = {
-    "an empty text": "",
-    "a harmless text": "Thank you for the recipe, the soup was lovely.",
-}
+PROBES = {"an empty text": "", "a harmless text": "Thank you for the recipe, the soup was lovely."}
 MOST_WAIT_S = 20.0
 JUDGES_ITSELF = (
     "it probably judges its own instructions, which the server's chat template adds to those of the prompt: send the "

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.errors import FileError, GroupedError, HarnessError
 from harness.files.evals import LoadedEval, Shelf, load_eval
@@ -35,6 +35,11 @@ class CheckReport:
     errors: tuple[HarnessError, ...]
     warnings: tuple[Remark, ...]
     skipped: tuple[Path, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data in the shape of ``harness check --json``."""
+        errors, warnings = list(map(str, self.errors)), list(map(str, self.warnings))
+        return {"files": dict(self.files), "items": self.n_items, "errors": errors, "warnings": warnings}
 
 
 def check_paths(

@@ -7,7 +7,7 @@ is ``execution``'s, the verdict ``gating``'s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -20,28 +20,15 @@ from harness.gating.checks import gate_of
 from harness.gating.choose import declared_baseline, judged_candidate, needed_candidates, resolve_baseline
 from harness.gating.decide import is_same_system
 from harness.gating.log import GateEntry, earlier_looks, record_gate
-from harness.records.base import FailOn
 from harness.runs import Run, open_run
 
 if TYPE_CHECKING:
     from harness.files.evals import LoadedEval
-    from harness.jobs.run import PreparedRun, RunOptions
+    from harness.jobs.run import PreparedRun
+    from harness.jobs.run_options import GateOptions, RunOptions
     from harness.runner import RunSummary
     from harness.runner.endpoint import Endpoint
     from harness.runner.transport import RawResponse
-
-
-@dataclass(frozen=True, slots=True)
-class GateOptions:
-    """What is gated, against what."""
-
-    candidate: str | None = None
-    baseline: str | None = None
-    across_versions: bool = False
-    is_cached_only: bool = False
-    is_second_look: bool = False
-    fail_on: FailOn | None = None
-    """None: as the eval says."""
 
 
 class NoCalls:

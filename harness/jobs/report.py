@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 
 from harness import __version__
 from harness.core.metric_table import metrics_on
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.gating.choose import choose_several
 from harness.jobs.texts import read_golden
 from harness.report.comparison.build import build_report
@@ -72,24 +72,14 @@ def report_files(
     source, mode = load_source(run, baseline, candidates, baseline_run or run, text_mode, points=points, note=note)
     source = replace(source, review_seconds=review_seconds, review_usd_per_hour=review_usd_per_hour)
     data = build_report(
-        source,
-        generated_at=now_text(),
-        version=__version__,
-        items_per_day=items_per_day,
-        review_seconds=review_seconds,
+        source, generated_at=now_text(), version=__version__, items_per_day=items_per_day, review_seconds=review_seconds
     )
     for one in data.banners:
         note(f"{one.word}: {one.text}")
     folder = out or REPORTS_DIR / run.meta.run_id
-    try:
+    with writing(f"{folder}: the report", next_step="name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
         written = [RENDERERS[name](source, data, folder, mode) for name in dict.fromkeys(formats)]
-    except OSError as error:
-        raise HarnessError(
-            f"{folder}: the report cannot be written: {error.strerror or error}",
-            allowed="a folder that can be written to",
-            next_step="name another folder with --out",
-        ) from None
     for files in written:
         if len(files) > 1:
             note(f"{files[0].name} needs the {len(files) - 1} files in {files[1].parent} beside it")

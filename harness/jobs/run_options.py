@@ -1,4 +1,4 @@
-"""What a person may change about a run without editing the eval; light, since it is filled in before all reading."""
+"""What a person may change about a run and its gate without editing the eval; light: it is made before all reading."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.environment import RUNS_DIR
 
 if TYPE_CHECKING:
+    from harness.records.base import FailOn
     from harness.runner.shards import Shard
 
 
@@ -29,3 +30,16 @@ class RunOptions:
     only: tuple[str, ...] = ()
     shard: Shard | None = None
     is_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What is gated, against what."""
+
+    candidate: str | None = None
+    baseline: str | None = None
+    across_versions: bool = False
+    is_cached_only: bool = False
+    is_second_look: bool = False
+    fail_on: FailOn | None = None
+    """None: as the eval says."""

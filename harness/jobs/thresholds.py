@@ -20,7 +20,7 @@ import yaml
 
 from harness.candidates.build import build_candidates
 from harness.candidates.cascade import HUMAN
-from harness.errors import FileError, GroupedError, HarnessError
+from harness.errors import FileError, GroupedError, HarnessError, writing
 from harness.files.decode import NAME, NAME_ALLOWED, to_record
 from harness.files.evals import load_eval
 from harness.files.text import joined, shortened
@@ -241,18 +241,12 @@ def _moved(run: Run, candidate: str, path: Path) -> list[str]:
 def add_candidate(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> None:
     """Write one more candidate at the end of an eval's candidates; ``data`` is the file as it was read."""
     edited = with_candidate(path, data, name, spec)
-    try:
+    step = f"add this line to its candidates: {name}: {_flow(spec)}"
+    with writing(f"{path}:", allowed="a file that may be written", next_step=step):
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as made:
             made.write(edited)
         os.chmod(made.name, path.stat().st_mode & 0o777)
         os.replace(made.name, path)
-    except OSError as error:
-        raise FileError(
-            str(path),
-            f"cannot be written: {error.strerror or error}",
-            allowed="a file that may be written",
-            next_step=f"add this line to its candidates: {name}: {_flow(spec)}",
-        ) from None
 
 
 def with_candidate(path: Path, data: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> str:

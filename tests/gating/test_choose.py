@@ -17,7 +17,8 @@ from harness.gating.choose import (
     pair_names,
     promotable,
 )
-from harness.jobs.gate import GateOptions, gate_stored
+from harness.jobs.gate import gate_stored
+from harness.jobs.run_options import GateOptions
 from harness.report.weekly.chosen import candidate_to_report
 from harness.report.weekly.weeks import WeekRuns
 from tests.gating.stored import store_run

@@ -7,8 +7,8 @@ import pytest
 
 from harness.files import prompt_header, yaml
 from harness.files.golden import card
-from harness.jobs.gate import GateOptions, gate_eval
-from harness.jobs.run import RunOptions
+from harness.jobs.gate import gate_eval
+from harness.jobs.run_options import GateOptions, RunOptions
 from tests.gating.small_eval import write_eval
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.golden.options import card_argument, load_with_policy, names_in, policy_option
-from harness.cli.options import json_option, print_json
+from harness.cli.options import FOLDER, json_option, print_json
 
 if TYPE_CHECKING:
     from harness.goldens.agreement import AnnotatorRow, CategoryAgreement, Votes
@@ -27,12 +27,9 @@ _SHOWN_IDS = 5
 @click.option("--dawid-skene", "with_latent", is_flag=True, help="Add a consensus weighted by annotators' error rates.")
 @click.option("--names", "with_names", is_flag=True, help="Show annotators by name; default: by number.")
 @click.option(
-    "--reviewers",
-    "reviewers_dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    "--reviewers", "reviewers_dir", metavar="DIR", type=FOLDER,
     help="Write each annotator's votes as recorded decisions, to gate a model against reviewers.",
-)
+)  # fmt: skip
 @json_option
 def command(
     card_path: Path,

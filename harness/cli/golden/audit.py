@@ -11,7 +11,7 @@ import click
 
 from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, policy_option
-from harness.cli.options import json_option, note, print_json, runs_dir_option
+from harness.cli.options import FILE, PATH, json_option, note, print_json, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -26,9 +26,9 @@ SHOWN = 20
 @click.option(
     "--run", "run_names", multiple=True, metavar="RUN", help="A stored run whose candidates judge the labels."
 )
-@click.option("--marks", "marks_path", metavar="FILE", type=click.Path(path_type=Path),
+@click.option("--marks", "marks_path", metavar="FILE", type=PATH,
               help="Items that readers of a report marked (CSV with a column 'item'): they come first.")  # fmt: skip
-@click.option("--out", "out_path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("--out", "out_path", metavar="FILE", type=FILE,
               help="Write the queue: .csv for 'harness review --queue', .xlsx, or .json for Label Studio.")  # fmt: skip
 @click.option("--all", "takes_all", is_flag=True, help="Write every label in its order, not only the suspicious ones.")
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
-from harness.cli.options import json_option, print_json
+from harness.cli.options import PATH, json_option, print_json
 from harness.errors import Exit
 
 if TYPE_CHECKING:
@@ -20,18 +20,13 @@ if TYPE_CHECKING:
 @click.command("check")
 @card_argument
 @policy_option
-@click.option("--eval", "eval_path", metavar="EVAL", type=click.Path(path_type=Path),
+@click.option("--eval", "eval_path", metavar="EVAL", type=PATH,
               help="Look for leakage too: items shown by its prompts, copies in both parts of its split.")  # fmt: skip
 @click.option("--languages", is_flag=True, help="Compare each text's language with its slice (extra 'language').")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is a warning.")
 @json_option
 def command(
-    card_path: Path,
-    policy_path: Path | None,
-    eval_path: Path | None,
-    languages: bool,
-    strict: bool,
-    as_json: bool,
+    card_path: Path, policy_path: Path | None, eval_path: Path | None, languages: bool, strict: bool, as_json: bool
 ) -> None:
     """Look for what is wrong with the items and labels of a golden set.
 

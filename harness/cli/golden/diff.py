@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import find_run, json_option, note, print_json, runs_dir_option
+from harness.cli.options import PATH, find_run, json_option, note, print_json, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.goldens.diff import SetDiff
@@ -19,8 +19,8 @@ MOST_ROWS = 40
 
 
 @click.command("diff")
-@click.argument("old_path", metavar="OLD", type=click.Path(path_type=Path))
-@click.argument("new_path", metavar="NEW", type=click.Path(path_type=Path))
+@click.argument("old_path", metavar="OLD", type=PATH)
+@click.argument("new_path", metavar="NEW", type=PATH)
 @click.option(
     "--run", "run_names", multiple=True, metavar="RUN", help="Score this run on both; default: all over either."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
+from harness.cli.options import PATH
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
@@ -24,7 +25,7 @@ ENDINGS = {"label_studio": ".json", "jsonl": ".jsonl", "csv": ".csv", "xlsx": ".
 @card_argument
 @click.option("--format", "form", type=click.Choice(list(ENDINGS)),
               help="What the file is for; default: what the ending of -o says, else jsonl.")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--output", "-o", type=PATH, metavar="FILE",
               help="Where it goes; default: the golden set's name and version, in this folder.")  # fmt: skip
 @click.option("--predictions", multiple=True, metavar="NAME=FILE",
               help="Recorded decisions of a candidate, as predictions of a Label Studio task. Repeatable.")  # fmt: skip

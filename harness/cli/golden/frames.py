@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from harness.cli.finite import FiniteRange
-from harness.cli.options import json_option, note, print_json
+from harness.cli.options import FILE, json_option, note, print_json
 from harness.errors import GroupedError
 
 
 @click.command("frames")
 @click.argument("clips", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--to", "items", type=click.Path(dir_okay=False, path_type=Path), required=True,
+@click.option("--to", "items", type=FILE, required=True,
               help="Items file (.jsonl) that the clips are added to; frames go beside it.")  # fmt: skip
 @click.option("--most", type=click.IntRange(1, 64), default=8, show_default=True, help="Most frames of one clip.")
 @click.option("--every", type=FiniteRange(min=0.5), default=10.0, show_default=True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import json_option, print_json
+from harness.cli.options import PATH, json_option, print_json
 from harness.cli.reading_options import reading_options
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def _cuts(values: tuple[str, ...]) -> dict[str, float]:
 
 
 @click.command("import")
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("path", metavar="FILE", type=PATH)
 @click.option("--format", "format_name", metavar="NAME", help="A known format (see below); default: recognised.")
 @click.option("--name", metavar="NAME", help="Name of the golden set; default: from the file's name.")
 @click.option("--version", type=click.IntRange(min=1), default=1, show_default=True, help="Version of the golden set.")
-@click.option("--to", "folder", type=click.Path(path_type=Path), default=Path("golden_sets"), show_default=True,
+@click.option("--to", "folder", type=PATH, default=Path("golden_sets"), show_default=True,
               metavar="FOLDER", help="Where card and items go.")  # fmt: skip
-@click.option("--policy", "policy_path", metavar="PATH", type=click.Path(path_type=Path),
+@click.option("--policy", "policy_path", metavar="PATH", type=PATH,
               help="The policy the labels belong to; default: the project's, where there is one.")  # fmt: skip
 @click.option("--new-policy", is_flag=True, help="Begin a policy with the categories of the file.")
 @click.option("--text", metavar="COLUMN", help="Column of the texts.")

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
+
+from harness.cli.options import PATH
 
 if TYPE_CHECKING:
     from harness.files.golden.sets import GoldenSet
     from harness.records import Loaded, Policy
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def card_argument(function: F) -> F:
-    """``CARD``: the card of a golden set."""
-    return click.argument("card_path", metavar="CARD", type=click.Path(path_type=Path))(function)
-
-
-def policy_option(function: F) -> F:
-    """``--policy``: the policy the labels are judged under, where it cannot be found beside the card."""
-    return click.option(
-        "--policy",
-        "policy_path",
-        metavar="PATH",
-        type=click.Path(path_type=Path),
-        help="The policy file; default: the one the card names, in the folders around it.",
-    )(function)
+card_argument = click.argument("card_path", metavar="CARD", type=PATH)
+policy_option = click.option(
+    "--policy", "policy_path", metavar="PATH", type=PATH,
+    help="The policy file; default: the one the card names, in the folders around it.",
+)  # fmt: skip
+"""The policy the labels are judged under, where it cannot be found beside the card."""
 
 
 def load_with_policy(card_path: Path, policy_path: Path | None) -> tuple[GoldenSet, Loaded[Policy] | None]:
@@ -46,17 +36,6 @@ def names_in(policy: Loaded[Policy] | None) -> dict[str, str]:
     return {} if policy is None else policy.value.names
 
 
-def author_option(function: F) -> F:
-    """``--author``: who decides or releases; written into the log, shown in no page that is shared."""
-    return click.option(
-        "--author",
-        envvar="HARNESS_AUTHOR",
-        metavar="NAME",
-        callback=_author,
-        help="Name in the log; default: the author version control names, else your login.",
-    )(function)
-
-
 def _author(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
     from harness.cli.baseline import login
 
@@ -64,3 +43,10 @@ def _author(context: click.Context, parameter: click.Parameter, value: str | Non
     if not name or len(name) > 80 or not name.isprintable():
         raise click.BadParameter("a name is 1 to 80 printable characters.")
     return name
+
+
+author_option = click.option(
+    "--author", envvar="HARNESS_AUTHOR", metavar="NAME", callback=_author,
+    help="Name in the log; default: the author version control names, else your login.",
+)  # fmt: skip
+"""Who decides or releases; written into the log, shown in no page that is shared."""

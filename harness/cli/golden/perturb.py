@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.golden.options import card_argument, load_with_policy, policy_option
-from harness.cli.options import json_option, print_json
+from harness.cli.options import json_option, print_json, require_known
 
 
 @click.command("perturb")
@@ -44,15 +44,13 @@ def command(
     """
     from harness.errors import HarnessError
     from harness.files.golden.variants import ORIGINAL
-    from harness.files.text import counted, joined, suggestion
+    from harness.files.text import counted
     from harness.goldens.imports.account import Account
     from harness.goldens.imports.write import CardFacts, Places, card_text, default_paths, publish
     from harness.goldens.perturb import VARIANTS, perturbed
 
     for one in variants:
-        if one not in VARIANTS:
-            raise HarnessError(f"there is no variant '{one}'", allowed=joined(VARIANTS),
-                               next_step=suggestion(one, VARIANTS, "name one of these"))  # fmt: skip
+        require_known("there is no variant", one, VARIANTS)
     pairs = [_pair(text) for text in swaps]
     for word, times in Counter(word.casefold() for pair in pairs for word in pair).items():
         if times > 1:

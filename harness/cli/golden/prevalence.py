@@ -11,7 +11,7 @@ import click
 
 from harness.cli.finite import FiniteRange
 from harness.cli.golden.options import card_argument, load_with_policy, names_in, policy_option
-from harness.cli.options import json_option, print_json
+from harness.cli.options import FILE, PATH, json_option, print_json, require_known
 from harness.cli.pool_options import told
 from harness.cli.screen import as_written
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
               help="The pool with a model's labels of every row; repeatable.")  # fmt: skip
 @click.option("--predicted", multiple=True, metavar="ID=COLUMN",
               help="A category and the pool's column of the model's label or score; repeatable.")  # fmt: skip
-@click.option("--exclude", multiple=True, metavar="CARD", type=click.Path(path_type=Path),
+@click.option("--exclude", multiple=True, metavar="CARD", type=PATH,
               help="A set that was left out of the sample (its --card); repeatable.")  # fmt: skip
 @click.option("--text", "text_column", metavar="COLUMN", help="The pool's column of texts.")
 @click.option("--id", "id_column", metavar="COLUMN", help="The pool's column of ids.")
-@click.option("--series", "series_path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("--series", "series_path", metavar="FILE", type=FILE,
               help="Add the figures to this .csv or .jsonl, one line each.")  # fmt: skip
 @click.option("--date", metavar="YYYY-MM-DD", help="Date of the figures; default: today (UTC).")
 @json_option
@@ -57,7 +57,6 @@ def command(card_path: Path, policy_path: Path | None, as_json: bool, **said: An
       harness golden prevalence golden_sets/week48_sample_v2.yaml --pool week48.parquet --predicted hate=llm_hate
     """
     from harness.errors import HarnessError
-    from harness.files.text import joined, suggestion
     from harness.goldens.prevalence import estimate, read_sample, unlabelled_notes
     from harness.goldens.production_series import append
 
@@ -69,9 +68,7 @@ def command(card_path: Path, policy_path: Path | None, as_json: bool, **said: An
     golden, policy = load_with_policy(card_path, policy_path)
     pairs = dict(_pair(one) for one in said["predicted"])
     for name in (*said["categories"], *pairs):
-        if name not in golden.categories:
-            raise HarnessError(f"{card_path} has no category '{name}'", allowed=joined(golden.categories),
-                               next_step=suggestion(name, golden.categories, "name one of these"))  # fmt: skip
+        require_known(f"{card_path} has no category", name, golden.categories)
     sample = read_sample(golden, views=said["views"], missing_views=said["missing_views"], removed=said["removed"])
     predictions = _predictions(golden, sample, pairs, said) if pairs else None
     figures = estimate(sample, predictions)

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from harness.cli.golden.options import author_option, card_argument, policy_option
-from harness.cli.options import json_option, print_json
+from harness.cli.options import PATH, json_option, print_json
 
 
 @click.command("release")
 @card_argument
 @policy_option
-@click.option("--new-policy", "new_policy_path", metavar="PATH", type=click.Path(path_type=Path),
+@click.option("--new-policy", "new_policy_path", metavar="PATH", type=PATH,
               help="A later version of the policy, under which the next version is labelled.")  # fmt: skip
 @click.option("--note", default="", help="Why this version is released, for the changelog.")
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import json_option, note, print_json, runs_dir_option
+from harness.cli.options import PATH, json_option, note, print_json, runs_dir_option
 from harness.cli.pool_options import NEEDS, pool_argument, pool_of, pool_options, sample_options, told
 from harness.cli.together import refuse_alone, refuse_clashes
 
@@ -35,13 +35,13 @@ _SHOWN = 30
               help="With --coverage: by meaning, with MiniLM (extra 'embeddings') or a folder's sentence model; "
                    "default: by character sequences.")  # fmt: skip
 @sample_options("equal")
-@click.option("--card", "cards", multiple=True, metavar="CARD", type=click.Path(path_type=Path),
+@click.option("--card", "cards", multiple=True, metavar="CARD", type=PATH,
               help="A golden set whose items (by id or text) are not drawn; repeatable.")  # fmt: skip
-@click.option("--policy", "policy_path", metavar="PATH", type=click.Path(path_type=Path),
+@click.option("--policy", "policy_path", metavar="PATH", type=PATH,
               help="Policy to label under; default: that of the first --card.")  # fmt: skip
 @pool_options
 @click.option("--name", metavar="NAME", help="Name of the new set; default: that of the first file and '_sample'.")
-@click.option("--to", "folder", metavar="FOLDER", type=click.Path(path_type=Path), default=Path("golden_sets"),
+@click.option("--to", "folder", metavar="FOLDER", type=PATH, default=Path("golden_sets"),
               show_default=True, help="Folder of the new set.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show strata and coverage, and write nothing.")
 @runs_dir_option
@@ -222,12 +222,7 @@ def _coverage_table(sample: Sample) -> Table:
     found = sample.coverage
 
     def row(name: str, one: Closeness) -> tuple[str, ...]:
-        return (
-            name,
-            numbers.count(one.n_texts),
-            numbers.share(one.coverage),
-            numbers.score(one.divergence),
-        )
+        return (name, numbers.count(one.n_texts), numbers.share(one.coverage), numbers.score(one.divergence))
 
     rows = (
         row("The golden sets", found.before),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.golden.options import card_argument, policy_option
-from harness.cli.options import json_option, print_json, runs_dir_option
+from harness.cli.options import FILE, PATH, json_option, print_json, runs_dir_option
 
 if TYPE_CHECKING:
     from harness.gating.gate_report import Across
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @click.command("stale")
 @card_argument
-@click.option("--new-policy", "new_policy_path", metavar="PATH", required=True, type=click.Path(path_type=Path),
+@click.option("--new-policy", "new_policy_path", metavar="PATH", required=True, type=PATH,
               help="The later version of the policy.")  # fmt: skip
 @click.option("--old-run", metavar="RUN", help="A run of the old candidate; with --new-run: the change in four cells.")
 @click.option("--new-run", metavar="RUN", help="A run of the new candidate, over the set as it was relabelled.")
-@click.option("--queue", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+@click.option("--queue", type=FILE, metavar="FILE",
               help="Write the stale labels as CSV, which 'harness review --queue' takes.")  # fmt: skip
 @policy_option
 @runs_dir_option

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from harness.cli.options import json_option, note, print_json
+from harness.cli.options import PATH, json_option, note, print_json
 from harness.cli.screen import as_written
 
 
 @click.command("diff")
-@click.argument("before_path", metavar="A", type=click.Path(path_type=Path))
-@click.argument("after_path", metavar="B", type=click.Path(path_type=Path))
+@click.argument("before_path", metavar="A", type=PATH)
+@click.argument("after_path", metavar="B", type=PATH)
 @json_option
 def command(before_path: Path, after_path: Path, as_json: bool) -> None:
     """Show what changed between two prompt files: settings, text, examples, size.

@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.finite import FiniteRange
-from harness.cli.options import cache_option, eval_argument, gguf_option, interruptible, json_option, note, print_json
+from harness.cli.options import (
+    FILE,
+    cache_option,
+    eval_argument,
+    gathered,
+    gguf_option,
+    interruptible,
+    json_option,
+    max_cost_option,
+    note,
+    print_json,
+)
 from harness.cli.voice import progress_stream
 from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.jobs.optimise.gepa import Found
     from harness.jobs.optimise.objective import Metric, Objective
+    from harness.jobs.run_options import RunOptions
 
 METRICS = ("overlap", "exact", "agreement")
 
@@ -32,29 +43,25 @@ METRICS = ("overlap", "exact", "agreement")
               help="Judge no more answers than this; a look for which too few are left is not begun.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=2), help="Search on this many items of the dev part.")
 @click.option("--balanced", "is_balanced", is_flag=True, help="Share them out between the categories.")
-@click.option("--max-cost", "max_cost_usd", type=FiniteRange(min=0),
-              help="Stop before answers and proposals together cost more US dollars.")  # fmt: skip
-@click.option("--write", "path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+@max_cost_option("Stop before answers and proposals together cost more US dollars.")
+@click.option("--write", "path", metavar="FILE", type=FILE,
               help="Where the new version goes; default: beside the prompt.")  # fmt: skip
 @click.option("--add", "new_name", metavar="ID", help="Add it to the eval as a candidate of this name.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would be changed and on what; call nothing.")
 @gguf_option
 @cache_option
 @json_option
+@gathered("options", "RunOptions")
 def command(
     eval_path: Path,
     name: str | None,
     model_id: str,
     metric: Metric,
     max_answers: int,
-    limit: int | None,
-    is_balanced: bool,
-    max_cost_usd: float | None,
+    options: RunOptions,
     path: Path | None,
     new_name: str | None,
     is_dry_run: bool,
-    gguf: Path | None,
-    cache_path: Path | None,
     as_json: bool,
 ) -> None:
     """Search for a better wording with GEPA, and write it as the prompt's next version (extra: optimise).
@@ -74,11 +81,7 @@ def command(
     from harness.jobs.optimise.objective import Objective
     from harness.jobs.optimise.teacher import teacher
     from harness.jobs.optimise.written import check_destination
-    from harness.jobs.run import RunOptions
 
-    options = RunOptions(
-        cache_path=cache_path, limit=limit, is_balanced=is_balanced, max_cost_usd=max_cost_usd, gguf=gguf
-    )
     with (
         interruptible(),
         Objective(load_eval(eval_path), name, metric=metric, options=options, environment=os.environ) as objective,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import eval_argument, json_option, print_json, run_options
+from harness.cli.options import FILE, eval_argument, json_option, print_json, run_options
 from harness.cli.prompts.trial import run_trial
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("stability")
 @eval_argument
 @click.option("--rewording", "paths", multiple=True, metavar="FILE",
-              type=click.Path(path_type=Path, dir_okay=False),
+              type=FILE,
               help="A prompt file that means the same; repeatable. Fixed rewordings are tried as well.")  # fmt: skip
 @click.option("--only-given", is_flag=True, help="Try the given rewordings alone.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show calls and cost; call nothing.")

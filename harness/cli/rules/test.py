@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.golden.options import load_with_policy, names_in, policy_option
-from harness.cli.options import json_option, note, print_json
+from harness.cli.options import PATH, json_option, note, print_json
 
 if TYPE_CHECKING:
     from harness.measure.rule_hits import RuleDiff, RuleReport
@@ -19,11 +19,10 @@ _SHOWN = 5
 
 
 @click.command("test")
-@click.argument("rules_path", metavar="RULES", type=click.Path(path_type=Path))
-@click.option("--golden", "card_path", metavar="CARD", required=True, type=click.Path(path_type=Path),
+@click.argument("rules_path", metavar="RULES", type=PATH)
+@click.option("--golden", "card_path", metavar="CARD", required=True, type=PATH,
               help="The golden set to try the rules on.")  # fmt: skip
-@click.option("--against", "old_path", metavar="OLD", type=click.Path(path_type=Path),
-              help="The version before: show what changes, by rule.")  # fmt: skip
+@click.option("--against", "old_path", metavar="OLD", type=PATH, help="The version before: show what changes, by rule.")
 @policy_option
 @json_option
 def command(rules_path: Path, card_path: Path, old_path: Path | None, policy_path: Path | None, as_json: bool) -> None:
