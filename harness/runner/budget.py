@@ -164,6 +164,20 @@ def most_of(body: bytes, price: Price | None, output_tokens: int = 4 * OUTPUT_TO
     return Amount(usd, most.input_tokens + most.output_tokens)
 
 
+def check_bounds(max_cost_usd: float | None, max_tokens: int | None, endpoints: Iterable[Endpoint]) -> None:
+    """Refuse bounds that are none, and a bound on money where a model has no price."""
+    for name, bound in (("--max-cost", max_cost_usd), ("--max-tokens", max_tokens)):
+        if bound is not None and not bound > 0:
+            raise HarnessError(f"{name} is {bound:g}", allowed="more than 0")
+    unpriced = sorted(endpoint.model_id for endpoint in endpoints if endpoint.price is None)
+    if max_cost_usd is not None and unpriced:
+        raise HarnessError(
+            f"--max-cost cannot be kept: no price is known for {', '.join(unpriced)}",
+            allowed="models with price: {input_per_mtok: ..., output_per_mtok: ...}",
+            next_step="add the price in models.yaml, or leave out --max-cost",
+        )
+
+
 class Budget:
     """Money and tokens spent by a run in all its executions, and bounds that no call may break.
 
@@ -194,18 +208,7 @@ class Budget:
         self._reserved = NOTHING
         self._n_open = 0
         self._settled: asyncio.Future[None] | None = None
-        for name, bound in (("--max-cost", max_cost_usd), ("--max-tokens", max_tokens)):
-            if bound is not None and not bound > 0:
-                raise HarnessError(f"{name} is {bound:g}", allowed="more than 0")
-        if max_cost_usd is None:
-            return
-        unpriced = sorted(endpoint.model_id for endpoint in endpoints if endpoint.price is None)
-        if unpriced:
-            raise HarnessError(
-                f"--max-cost cannot be kept: no price is known for {', '.join(unpriced)}",
-                allowed="models with price: {input_per_mtok: ..., output_per_mtok: ...}",
-                next_step="add the price in models.yaml, or leave out --max-cost",
-            )
+        check_bounds(max_cost_usd, max_tokens, endpoints)
 
     @property
     def spent_usd(self) -> float:

@@ -14,12 +14,11 @@ import asyncio
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from harness.errors import HarnessError
@@ -71,6 +70,11 @@ class _Pending:
         """Claims, and the ends of those that were answered, are left for later."""
         return replace(self, wanted={}, answered=[])
 
+    def tell_committed(self) -> None:
+        """The transaction is committed."""
+        if self.committed is not None and not self.committed.done():
+            self.committed.set_result(None)
+
 
 class ResponseCache:
     """Answers in one SQLite file, shared by any number of processes.
@@ -99,25 +103,26 @@ class ResponseCache:
             self._copy.fetch()
         self._database, had_wal = open_journal(path, behind)
         self._back = WritesBack(path)
-        self.warning: str | None = None
         try:
             self._first_version = reading(self.path, self._data_version)
-            is_lost = not had_wal and reading(self.path, lambda: claims.has_dead(self._database, path, time.time()))
+            self.warning = None if had_wal else self._lost()
         except BaseException:
             self._database.close()
             raise
-        if is_lost:
-            self.warning = (
-                f"{path}: a run ended without closing this journal, and the file {path.name}-wal beside it is gone: "
-                "answers of that run may be lost, and will be asked for again"
-            )
+
+    def _lost(self) -> str | None:
+        """What may be lost where a run left the journal open, and the write-ahead file beside it is gone."""
+        if not reading(self.path, lambda: claims.has_dead(self._database, self.path, time.time())):
+            return None
+        return (
+            f"{self.path}: a run ended without closing this journal, and the file {self.path.name}-wal beside it is "
+            "gone: answers of that run may be lost, and will be asked for again"
+        )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def held(self) -> str | None:
@@ -224,36 +229,52 @@ class ResponseCache:
         """Say that this run still lives, if it is time to; called now and then."""
         if self._copy is not None:
             self._copy.tick()
-        if self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S:
+        if self._is_beat_due:
             self._schedule()
+
+    @property
+    def _is_beat_due(self) -> bool:
+        return self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S
 
     def flush(self) -> None:
         """Commit what is pending and tell whoever waits; try again later while another process holds the file."""
         self._is_scheduled = False
         pending, is_all = self._pending, self._is_all_due
-        is_beat_due = self._beat_at is not None and time.time() - self._beat_at > claims.BEAT_S
         work = pending if is_all else pending.without_what_waits()
-        if not work and not is_beat_due:
+        if not work and not self._is_beat_due:
             return
         try:
             granted = self._write(work)
         except (sqlite3.Error, HarnessError) as error:
-            if isinstance(error, sqlite3.Error):
-                if is_locked(error) and self._may_wait():
-                    self._is_scheduled = True
-                    asyncio.get_running_loop().call_later(TRY_AGAIN_S, self.flush)
-                    return
-                error = broken(self.path, error)
-            self._renew(_Pending())
-            self._fail(pending, error)
+            if not self._is_put_off(error):
+                self._renew(_Pending())
+                self._fail(pending, broken(self.path, error) if isinstance(error, sqlite3.Error) else error)
             return
         self._locked_since = None
         self._renew(_Pending() if is_all else _Pending(wanted=pending.wanted, answered=pending.answered))
+        self._tell(work, granted)
+        self._back.count(len(work.answers) + len(work.released) + len(work.answered) + len(work.wanted))
+
+    def _is_put_off(self, error: Exception) -> bool:
+        """Whether another process holds the file, and the same is tried again in a while."""
+        if not isinstance(error, sqlite3.Error) or not is_locked(error):
+            return False
+        now = time.monotonic()
+        if self._locked_since is None:
+            self._locked_since = now
+        with suppress(RuntimeError):  # no loop, nothing to wait in
+            loop = asyncio.get_running_loop()
+            if now - self._locked_since < BUSY_S:
+                loop.call_later(TRY_AGAIN_S, self.flush)
+                self._is_scheduled = True
+        return self._is_scheduled
+
+    def _tell(self, work: _Pending, granted: Mapping[bytes, Stored | None]) -> None:
+        """Tell whoever waits what a transaction has brought."""
         if self._marks is not None:
             for key in work.ended:
                 self._marks.clear(key)
-        if work.committed is not None and not work.committed.done():
-            work.committed.set_result(None)
+        work.tell_committed()
         for key, (wanted, found) in work.wanted.items():
             if key not in granted:
                 if not self._waiting:
@@ -261,7 +282,6 @@ class ResponseCache:
                 self._waiting[key] = (wanted, found)
             elif not found.done():
                 found.set_result(granted[key])
-        self._back.count(len(work.answers) + len(work.released) + len(work.answered) + len(work.wanted))
 
     def close(self) -> None:
         """Commit what is pending, sign off and close the file."""
@@ -283,8 +303,7 @@ class ResponseCache:
             self._database.close()
             if self._copy is not None:
                 self.warning = self._copy.put() or self.warning
-        if pending.committed is not None and not pending.committed.done():
-            pending.committed.set_result(None)
+        pending.tell_committed()
 
     def _schedule(self, *, is_all: bool = False) -> None:
         self._is_all_due = self._is_all_due or is_all
@@ -304,16 +323,6 @@ class ResponseCache:
                 self._later.cancel()
                 self._later = None
 
-    def _may_wait(self) -> bool:
-        now = time.monotonic()
-        if self._locked_since is None:
-            self._locked_since = now
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        return now - self._locked_since < BUSY_S
-
     def _look_again(self) -> None:
         """Ask once more for what others have claimed: they may have answered, given up or died."""
         waiting, self._waiting = self._waiting, {}
@@ -329,9 +338,9 @@ class ResponseCache:
             self._marks = Marks(self.path, self._owner)
         database.execute("BEGIN IMMEDIATE")
         try:
-            now = time.time()
             is_new = self._beat_at is None
-            if is_new or now - (self._beat_at or 0.0) > claims.BEAT_S:
+            if is_new or self._is_beat_due:
+                now = time.time()
                 claims.sign_on(database, self._owner, now)
                 self._bury_dead()
                 self._beat_at = now

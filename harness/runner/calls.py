@@ -28,6 +28,7 @@ from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
 from harness.runner.harmless import OF_TEXTS, is_of_texts
 from harness.runner.limits import Limiter
 from harness.runner.lookups import Lookups, Sought
+from harness.runner.places import Ticket
 from harness.runner.replies import Closed, Counts, Reply, Stopped, all_of
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
 from harness.runner.targets import (
@@ -85,7 +86,7 @@ class Caller:
         self._targets = {name: Target(one, limiter(one, clock), 4 * OUTPUT_TOKENS) for name, one in endpoints.items()}
         self._was_answered = was_answered
         self._is_batch = is_batch
-        self._n_open = 0
+        self.n_open = 0  # calls that were sent and have not ended
         self._cache = cache
         self._transport = transport
         self._budget = budget
@@ -106,11 +107,6 @@ class Caller:
         for target in self._targets.values():
             target.limiter.close(Stopped())
         self._cache.turn_away(Stopped())
-
-    @property
-    def n_open(self) -> int:
-        """Calls under way."""
-        return self._n_open
 
     def check_end(self) -> None:
         """At the end of a run too small for ten first requests.
@@ -190,7 +186,7 @@ class Caller:
 
     async def _ask(self, target: Target, key: bytes, request: Request, most: Amount, remaining_s: float) -> Reply:
         """Call until there is an answer, or a reason to stop."""
-        endpoint, limits = target.endpoint, target.endpoint.limits
+        limits = target.endpoint.limits
         remaining_s = min(remaining_s, limits.item_timeout_s)
         spent_s, attempt, number = 0.0, 0, target.first.begin()
         while True:
@@ -198,19 +194,7 @@ class Caller:
             result, usage, latency_s = await self._attempt(target, key, request, most, attempt, remaining_s - spent_s)
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
-                target.saw(usage)
-                target.doubts.answered(request)
-                stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
-                if may_journal(request.route, result.document, result.meaning):
-                    await self._cache.put(key, stored, endpoint.model_id)
-                else:
-                    self._cache.release(key)
-                document = result.document if stored.body is result.body else None
-                cost = list_price(usage, endpoint.price, is_batch=self._is_batch)
-                response = Response(
-                    key.hex(), stored.status, stored.body, stored.latency_ms, False, None, document, cost
-                )
-                return Reply(response, usage, cost, spent_s)
+                return Reply(*await self._kept(target, key, request, result, usage, latency_s), spent_s)
             now = self._now()
             decision = decide(result, attempt, limits, rng=self._rng, now=now, has_answered=target.has_answered)
             decision = self._weighed(target, request, result, decision, attempt, remaining_s - spent_s)
@@ -224,6 +208,23 @@ class Caller:
             if isinstance(result, RawResponse) and not isinstance(decision, Wait):
                 await self._look_into(target, request, result)
             return await self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
+
+    async def _kept(
+        self, target: Target, key: bytes, request: Request, result: RawResponse, usage: Usage | None, latency_s: float
+    ) -> tuple[Response, Usage | None, float | None]:
+        """An answer as candidates see it, once it is committed to the journal."""
+        endpoint = target.endpoint
+        target.saw(usage)
+        target.doubts.answered(request)
+        stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
+        if may_journal(request.route, result.document, result.meaning):
+            await self._cache.put(key, stored, endpoint.model_id)
+        else:
+            self._cache.release(key)
+        document = result.document if stored.body is result.body else None
+        cost = list_price(usage, endpoint.price, is_batch=self._is_batch)
+        response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, False, None, document, cost)
+        return response, usage, cost
 
     def _weighed(
         self,
@@ -301,45 +302,44 @@ class Caller:
             began = self._clock()
             self.counts.calls += 1
             self.counts.retries += attempt > 1
-            self._opened()
+            self.n_open += 1
+            self.is_idle.clear()
             try:
                 timeout_s = min(endpoint.limits.timeout_s, remaining_s)
                 result = await self._transport.post(endpoint, request.route, request.body, timeout_s)
                 usage = usage_of(result.document)
-                if 200 <= result.status < 300:
-                    target.succeeded()
-                    limiter.on_success(result.headers, ticket)
-                    actual = amount_of(usage, endpoint.price)
-                    target.took(most, actual)
-                    self.counts.unpriced += endpoint.price is None and actual is not None
-                else:  # an error inside a 200 may have been paid for, and then it says what it used
-                    actual = amount_of(usage, endpoint.price) or NOTHING
-                    if result.status == 429:
-                        asked_s = retry_after_s(result.headers, self._now(), result.body)
-                        limiter.on_rate_limit(result.headers, asked_s, ticket)
-                    elif result.status >= 500:
-                        limiter.on_server_error()
+                actual = self._taken(target, most, result, amount_of(usage, endpoint.price), ticket)
             except TransportError as error:
                 limiter.on_server_error()
                 actual = NOTHING if error.kind in UNSENT else None
                 return error, None, self._clock() - began
             finally:
                 limiter.release(tokens)
-                self._ended()
+                self.n_open -= 1
+                if self.n_open == 0:
+                    self.is_idle.set()
             return result, usage, self._clock() - began if result.latency_s is None else result.latency_s
         finally:
             self._budget.settle(most, actual)
             if key is not None:
                 self._cache.ended(key)
 
-    def _opened(self) -> None:
-        self._n_open += 1
-        self.is_idle.clear()
-
-    def _ended(self) -> None:
-        self._n_open -= 1
-        if self._n_open == 0:
-            self.is_idle.set()
+    def _taken(
+        self, target: Target, most: Amount, result: RawResponse, said: Amount | None, ticket: Ticket
+    ) -> Amount | None:
+        """What an answer has taken, None where it says nothing of it; target and limiter learn what it means."""
+        if 200 <= result.status < 300:
+            target.succeeded()
+            target.limiter.on_success(result.headers, ticket)
+            target.took(most, said)
+            self.counts.unpriced += target.endpoint.price is None and said is not None
+            return said
+        if result.status == 429:
+            asked_s = retry_after_s(result.headers, self._now(), result.body)
+            target.limiter.on_rate_limit(result.headers, asked_s, ticket)
+        elif result.status >= 500:
+            target.limiter.on_server_error()
+        return said or NOTHING  # an error inside a 200 may have been paid for, and then it says what it used
 
     async def _without_answer(
         self,
@@ -354,12 +354,11 @@ class Caller:
     ) -> Reply:
         """What the candidate is given when there is no 2xx: the server's refusal of this item, or an error."""
         endpoint = target.endpoint
-        status, body, what = 0, b"", ""
         if isinstance(result, RawResponse):
             status, what = result.status, f"status {result.status}"
             body = endpoint.redact_bytes(result.body, SHORTEST_MASKED)
         else:
-            what = result.kind
+            status, what, body = 0, result.kind, b""
         error = None
         if isinstance(decision, GiveUp):
             error = endpoint.redact(decision.error)

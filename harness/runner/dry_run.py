@@ -10,7 +10,7 @@ later question that hangs on an answer nobody has yet cannot be counted: the fig
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -47,6 +47,15 @@ class _Asked:
     rule_output: int = 0
     seen: Measure = field(default_factory=Measure)
 
+    def add(self, body: bytes, count: Count | None) -> None:
+        """One call more."""
+        expected = estimate(body)
+        self.calls += 1
+        self.rule_input += expected.input_tokens
+        self.rule_output += expected.output_tokens
+        if count is not None:
+            self.counted_input += count(body)
+
 
 @dataclass(slots=True)
 class CandidateEstimate:
@@ -81,20 +90,19 @@ def dry_run(request: RunRequest, counts: Mapping[str, Count] = MappingProxyType(
 
     ``counts`` has the tokenisers of models, by their ids, as far as they are known.
     """
-    cache = ResponseCache(request.cache_path, lambda: datetime.now(UTC)) if request.cache_path.exists() else None
+    journal: AbstractContextManager[ResponseCache | None] = nullcontext()
+    if request.cache_path.exists():
+        journal = ResponseCache(request.cache_path, lambda: datetime.now(UTC))
     indices = request.indices()
     asked: set[bytes] = set()
-    try:
-        found: dict[str, CandidateEstimate] = {}
+    found: dict[str, CandidateEstimate] = {}
+    with journal as cache:
         for candidate in request.candidates:
             one = found[candidate.id] = CandidateEstimate()
             for model_id, calls in _count(request, candidate, indices, cache, one, asked, counts).items():
                 if calls.calls:
                     _price(request, candidate, model_id, calls, cache, one, is_counted=model_id in counts)
-        return found
-    finally:
-        if cache is not None:
-            cache.close()
+    return found
 
 
 def _count(
@@ -131,14 +139,8 @@ def _count(
             elif key not in asked:
                 asked.add(key)
                 total.calls += 1
-                expected = estimate(one.body)
-                model.calls += 1
-                model.rule_input += expected.input_tokens
-                model.rule_output += expected.output_tokens
-                if one.model_id in counts:
-                    model.counted_input += counts[one.model_id](one.body)
-        if step.is_open:
-            total.is_lower_bound = total.is_lower_bound or _may_ask_again(candidate)
+                model.add(one.body, counts.get(one.model_id))
+        total.is_lower_bound |= step.is_open and _may_ask_again(candidate)
     if faults and len(faults) == n_decisions:  # as the run itself would end
         raise HarnessError(f"candidate '{candidate.id}': {faults[0]}")
     return by_model

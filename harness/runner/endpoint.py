@@ -314,15 +314,7 @@ def _endpoint(
     if proxy is not None and (password := urlsplit(proxy).password):
         secrets.append(password)
     return Endpoint(
-        model_id,
-        base_url,
-        headers,
-        query,
-        model.limits,
-        model.price,
-        proxy=proxy,
-        secrets=tuple(secrets),
-        wire=wire,
+        model_id, base_url, headers, query, model.limits, model.price, proxy=proxy, secrets=tuple(secrets), wire=wire
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from harness.candidates.bases import stop_candidate
@@ -172,13 +172,12 @@ class Engine:
     async def _end_after_grace(self) -> None:
         """Open calls get their own deadline, and what was answered gets its row; what only waits is not waited for."""
         await self._caller.stopped.wait()
-        idle = asyncio.create_task(self._caller.is_idle.wait())
-        limit = asyncio.create_task(_slept(self._sleep, self._grace_s))
+        ends = [asyncio.ensure_future(one) for one in (self._caller.is_idle.wait(), self._sleep(self._grace_s))]
         try:
-            await asyncio.wait((idle, limit), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            idle.cancel()
-            limit.cancel()
+            for one in ends:
+                one.cancel()
         await self._sleep(LAST_ROWS_S)
         self.cancel()
 
@@ -191,9 +190,7 @@ class Engine:
         is_aside = bool(getattr(candidate, "prepares_aside", False))
         stream = _Stream(candidate, InOrder(self._writer.sink(number).add), prepares_aside=is_aside)
         stream.units = self._units(stream, self._items(number))
-        workers = [
-            asyncio.create_task(self._work(stream)) for _ in range(worker_count(stream.candidate, self._endpoints))
-        ]
+        workers = [asyncio.create_task(self._work(stream)) for _ in range(worker_count(candidate, self._endpoints))]
         self._workers.update(workers)
         try:
             await asyncio.wait(workers)
@@ -209,27 +206,18 @@ class Engine:
 
     def _write_down_unfinished(self, stream: _Stream) -> None:
         """Rows for what a stop has left: begun and not ended, or never begun."""
-        for sequence, one in stream.unfinished.items():
-            stream.rows.put(sequence, self._not_done(stream, one.item, one.repeat))
-        for unit in stream.units:
-            if isinstance(unit, tuple):
-                sequence, one = unit
-                stream.rows.put(sequence, self._not_done(stream, one.item, one.repeat))
+        not_begun = (unit for unit in stream.units if isinstance(unit, tuple))
+        for sequence, one in chain(stream.unfinished.items(), not_begun):
+            answer = Answer(NOT_ASKED, error=self._why_over(stream))
+            row = Prediction(stream.candidate.id, one.item.id, one.repeat, answer, None, NO_USAGE, None, False, None)
+            stream.rows.put(sequence, row)
 
     def _units(self, stream: _Stream, items: Iterator[Item]) -> Iterator[Unit]:
         """Sequence number and decision of every row that takes a call; all other rows are made and put down here.
 
         A chunk itself comes first where the candidate prepares beside the loop, and None where the loop is due a turn.
         """
-        candidate = stream.candidate
-        ahead = Ahead(
-            candidate,
-            self._caller.lookups,
-            self.measures,
-            self._item_timeout_s,
-            is_over=lambda: self._why_over(stream) is not None,
-            is_late=lambda: self._clock() - self._turn_began > TURN_S,
-        )
+        candidate, ahead = stream.candidate, self._ahead(stream)
         while chunk := list(islice(items, CHUNK_ITEMS)):
             if self._why_over(stream) is None:
                 asked = [item for item in chunk if is_asked(candidate, item)]
@@ -252,6 +240,16 @@ class Engine:
                         self._put(stream, sequence, one.row(), stream.first.begin())
                     else:
                         yield sequence, one
+
+    def _ahead(self, stream: _Stream) -> Ahead:
+        return Ahead(
+            stream.candidate,
+            self._caller.lookups,
+            self.measures,
+            self._item_timeout_s,
+            is_over=lambda: self._why_over(stream) is not None,
+            is_late=lambda: self._clock() - self._turn_began > TURN_S,
+        )
 
     def _why_over(self, stream: _Stream) -> str | None:
         return self.reason or stream.reason
@@ -349,9 +347,6 @@ class Engine:
             else:
                 self.stop(why)
 
-    def _not_done(self, stream: _Stream, item: Item, repeat: int) -> Prediction:
-        return _row(stream.candidate, item, repeat, Answer(NOT_ASKED, error=self._why_over(stream)))
-
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
@@ -370,12 +365,3 @@ def worker_count(candidate: Candidate, endpoints: Mapping[str, Endpoint]) -> int
     together = sum(endpoints[name].limits.concurrency for name in names if name in endpoints)
     spare = min(MOST_SPARE, together) if together >= FEWEST_WITH_SPARE else 0
     return max(1, min(MOST_WORKERS, together + spare))
-
-
-async def _slept(sleep: Callable[[float], Awaitable[Any]], seconds: float) -> None:
-    await sleep(seconds)
-
-
-def _row(candidate: Candidate, item: Item, repeat: int, answer: Answer) -> Prediction:
-    """The row of an item that nobody was asked about."""
-    return Prediction(candidate.id, item.id, repeat, answer, None, NO_USAGE, None, False, None)

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from harness import __version__
 from harness.records import Item
 from harness.records.answers import NOT_ASKED, Prediction
-from harness.runner.budget import Budget
+from harness.runner.budget import Budget, check_bounds
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
 from harness.runner.earlier import was_answered
@@ -76,7 +76,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
         return before
     part = request.part()
     bounds = request.bounds(len(part.indices), part.n_of_whole)
-    Budget(bounds.usd, request.endpoints.values(), max_tokens=bounds.tokens)  # wrong settings first
+    check_bounds(bounds.usd, bounds.tokens, request.endpoints.values())
     concurrency = sum(endpoint.limits.concurrency for endpoint in request.endpoints.values())
     transport = around.wrap(around.transport or AiohttpTransport(concurrency, around.clock))
     try:

@@ -84,34 +84,14 @@ class AiohttpTransport:
                 url, headers = self._targets.get((endpoint.model_id, sent.route)) or self._target(endpoint, sent.route)
                 headers, body = {**headers, **sent.headers}, sent.body
             async with session.post(
-                url,
-                data=body,
-                headers=headers,
-                timeout=_total(timeout_s),
-                allow_redirects=False,
-                proxy=endpoint.proxy,
+                url, data=body, headers=headers, timeout=_total(timeout_s), allow_redirects=False, proxy=endpoint.proxy
             ) as answer:
                 status, answer_headers = answer.status, answer.headers
                 content = await _content(answer)
-        except TimeoutError:
-            raise TransportError("timeout", "no complete answer in time") from None
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise TransportError("certificate", endpoint.redact(str(error))) from None
-        except aiohttp.ClientConnectorDNSError as error:
-            raise TransportError("unreachable", endpoint.redact(str(error))) from None
-        except aiohttp.ClientConnectorError as error:
-            refused = isinstance(error.os_error, ConnectionRefusedError)
-            raise TransportError("refused" if refused else "network", endpoint.redact(str(error))) from None
-        except (aiohttp.ClientPayloadError, EOFError):
-            raise TransportError("body", "the answer ended before its last byte") from None
-        except TooLarge:
-            raise TransportError("too_large", f"the answer is longer than {MOST_BYTES // 1024**2} MB") from None
-        except zlib.error:
-            raise TransportError("body", "the answer cannot be unpacked") from None
-        except ValueError as error:
-            raise TransportError("unreachable", endpoint.redact(f"{error} (base_url)")) from None
-        except (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError) as error:
-            raise TransportError("network", endpoint.redact(str(error) or type(error).__name__)) from None
+        except (OSError, aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError) as error:
+            raise _failure(error, endpoint) from None
+        except (ValueError, EOFError, zlib.error, TooLarge) as error:  # of a wrong address; of a body
+            raise _failure(error, endpoint) from None
         latency_s = self._clock() - began
         if not 200 <= status < 300:
             return RawResponse(status, answer_headers, content, latency_s=latency_s)
@@ -152,6 +132,30 @@ class AiohttpTransport:
         target = (URL(endpoint.url(route), encoded=True), headers)
         self._targets[(endpoint.model_id, route)] = target
         return target
+
+
+def _failure(error: Exception, endpoint: Endpoint) -> TransportError:
+    """What a call came to that broke off."""
+    import aiohttp
+
+    said = endpoint.redact(str(error) or type(error).__name__)
+    if isinstance(error, TimeoutError):
+        return TransportError("timeout", "no complete answer in time")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return TransportError("certificate", said)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return TransportError("unreachable", said)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return TransportError("refused" if isinstance(error.os_error, ConnectionRefusedError) else "network", said)
+    if isinstance(error, aiohttp.ClientPayloadError | EOFError):
+        return TransportError("body", "the answer ended before its last byte")
+    if isinstance(error, TooLarge):
+        return TransportError("too_large", f"the answer is longer than {MOST_BYTES // 1024**2} MB")
+    if isinstance(error, zlib.error):
+        return TransportError("body", "the answer cannot be unpacked")
+    if isinstance(error, ValueError):
+        return TransportError("unreachable", endpoint.redact(f"{error} (base_url)"))
+    return TransportError("network", said)
 
 
 @lru_cache(maxsize=64)

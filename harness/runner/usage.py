@@ -38,14 +38,16 @@ def usage_of(document: Any) -> Usage | None:
         return _gemini(document)
     if "inputTokens" in usage:
         return _counted(usage, "inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
-    if "prompt_tokens" not in usage and ("cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage):
-        return _counted(
-            usage, "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"
-        )
     if "prompt_tokens" in usage:
-        n_input, n_output = "prompt_tokens", "completion_tokens"
-    else:
-        n_input, n_output = "input_tokens", "output_tokens"
+        return _openai(usage, "prompt_tokens", "completion_tokens")
+    read, written = "cache_read_input_tokens", "cache_creation_input_tokens"
+    if read in usage or written in usage:
+        return _counted(usage, "input_tokens", "output_tokens", read, written)
+    return _openai(usage, "input_tokens", "output_tokens")
+
+
+def _openai(usage: dict[str, Any], n_input: str, n_output: str) -> Usage | None:
+    """The counts of OpenAI, and of those who answer as it does."""
     asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
     if asked is None or said is None:
         return None
@@ -55,9 +57,8 @@ def usage_of(document: Any) -> Usage | None:
         said = total - asked
     n_cached = _detail(usage, f"{n_input}_details", "cached_tokens")
     if n_cached is None:
-        for name in CACHED_BESIDE:
-            if name in usage and (n_cached := _count(usage[name])) is not None:
-                break
+        beside = (_count(usage.get(name)) for name in CACHED_BESIDE)
+        n_cached = next((one for one in beside if one is not None), None)
     return Usage(asked, min(n_cached or 0, asked), said, min(thought, said))
 
 
