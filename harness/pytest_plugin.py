@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.gating import GateReport
     from harness.gating.gate_report import CheckReport
 
-GATES = pytest.StashKey[dict[tuple[Any, ...], Any]]()
+GATES = pytest.StashKey["dict[tuple[Any, ...], GateReport | str]"]()
 SHARED = pytest.StashKey[Path]()
 """Folder in which the workers of one session leave their reports; only its owner can read it."""
 SHARED_INPUT = "moderation_gates"
@@ -113,17 +113,14 @@ def gate_once(
     key = (str(eval_path.absolute()), candidate, baseline, is_cached_only)
     gates = config.stash[GATES]
     if key not in gates:
-        if SHARED in config.stash:
-            gates[key] = _shared(config, key, config.stash[SHARED])
-        else:
-            gates[key] = _gate(config, key)
+        shared = config.stash.get(SHARED, None)
+        gates[key] = _gate(config, key) if shared is None else _shared(config, key, shared)
     found = gates[key]
     if isinstance(found, str):
         from harness.errors import HarnessError
 
         raise HarnessError(found)
-    report: GateReport = found
-    return report
+    return found
 
 
 def _shared(config: pytest.Config, key: tuple[Any, ...], folder: Path) -> GateReport | str:

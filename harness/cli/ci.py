@@ -26,9 +26,9 @@ from harness.cli.options import (
     wave_option,
 )
 from harness.cli.streams import as_commands
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.errors import HarnessError
     from harness.gating import GateReport
     from harness.jobs.run_options import GateOptions, RunOptions
 
@@ -67,11 +67,10 @@ def command(
       harness ci evals/community.yaml --candidate v2 --fail-on regression
       harness ci evals/community.yaml --cached-only --cache responses.sqlite
     """
-    from harness.errors import HarnessError
     from harness.jobs.gate import gate_eval
 
-    kind = ("github" if os.environ.get("GITHUB_ACTIONS") == "true" else None) if annotations == "auto" else annotations
-    kind = None if kind == "none" else kind
+    is_on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    kind = "github" if annotations == "github" or (annotations == "auto" and is_on_github) else None
     stream = None if as_json else sys.stderr
     try:
         with interruptible():
@@ -81,9 +80,9 @@ def command(
         raise
     note_same_candidate(report.baseline, report.candidate)
     _write_all(report, eval_path.stem, out_dir)
-    every = f"{out_dir.as_posix()}/{eval_path.stem}.gate.json"
-    show_report(report, as_json=as_json, annotations=kind, every=every)
-    note(f"Written: {out_dir.as_posix()}/{eval_path.stem}.{{junit.xml,comment.md,summary.md,gate.json}}")
+    written = f"{out_dir.as_posix()}/{eval_path.stem}"
+    show_report(report, as_json=as_json, annotations=kind, every=f"{written}.gate.json")
+    note(f"Written: {written}.{{junit.xml,comment.md,summary.md,gate.json}}")
     raise SystemExit(report.exit_code)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @pair_options
 @click.option("--candidate", help="The candidate to judge; default: the only other one.")
 @click.option("--metric", "metrics", multiple=True, type=click.Choice(metrics_on("compare")),
-              help="Tables to show; default: recall and precision.")  # fmt: skip
+              default=("recall", "precision"), help="Tables to show; default: recall and precision.")  # fmt: skip
 @click.option(
     "--items", "n_items", type=click.IntRange(min=0),
     help="Changed items shown per category and direction; default: 5, and 20 of all categories together.",
@@ -80,12 +80,11 @@ def command(
     run = find_run(runs_dir, run_name)
     baseline_run = find_run(runs_dir, baseline_run_name) if baseline_run_name else run
     warn_if_unfinished(run, baseline_run)
-    before, after = choose_pair(run, baseline, candidate, baseline_run if baseline_run_name else None)
+    before, after = choose_pair(run, baseline, candidate, baseline_run)
     note_same_candidate(before, after)
-    same = baseline_run is run
-    run = only_of(run, only, runs_dir)
-    baseline_run = run if same else only_of(baseline_run, only, runs_dir, is_said=False)
-    decided = compare_candidates(baseline_run[before.name], run[after.name], points=points)
+    chosen = only_of(run, only, runs_dir)
+    baseline_run = chosen if baseline_run is run else only_of(baseline_run, only, runs_dir, is_said=False)
+    decided = compare_candidates(baseline_run[before.name], chosen[after.name], points=points)
     if as_json:
         print_json(decided.as_dict())
         return
@@ -101,16 +100,11 @@ def command(
     from harness.report.parts.tables import render
 
     comparison = decided.comparison
+    texts = texts_of(chosen, text_mode, shown_items(comparison, n_items), golden_card)
     tables = comparison_tables(
-        comparison,
-        texts_of(run, text_mode, shown_items(comparison, n_items), golden_card),
-        metrics=metrics or ("recall", "precision"),
-        text_mode=text_mode,
-        n_items=n_items,
-        shows_all=shows_all,
+        comparison, texts, metrics=metrics, text_mode=text_mode, n_items=n_items, shows_all=shows_all
     )
-    tables = [*tables, *point_tables(decided.points, comparison)]
     click.echo("".join(f"{line}\n\n" for line in without_points(decided.points, comparison)), nl=False)
     click.echo("\n".join(decision_lines(decided.decision, comparison)) + "\n")
-    click.echo(render(tables, output))
+    click.echo(render([*tables, *point_tables(decided.points, comparison)], output))
     click.echo("\n" + "\n".join(foot_lines(comparison)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,48 +99,20 @@ class _Checker:
             self._sort(path, is_named=True)
 
     def report(self) -> CheckReport:
-        for path in self.found["policy"]:
-            self._read_policy(path)
-        for path in self.found["prompt"]:
-            self._check_prompt(path)
-        for path in self.found["rule_set"]:
-            rules = self._read(path, self.shelf.rules)
-            if rules is not None:
-                self._rules[path] = rules
-        for path in self.found["models"]:
-            self._note_models(self._read(path, self.shelf.models))
-        for path in self.found["eval"]:
-            loaded = self._read(path, lambda path: load_eval(path, shelf=self.shelf))
-            if loaded is not None:
-                self._note_eval(loaded)
-            else:
-                self._note_policy_of(path)
-        for path in self.found["golden_set"]:
-            if path not in self._golden:
-                self._read_golden(path)
+        readers = {
+            "policy": self._read_policy,
+            "prompt": self._read_prompt,
+            "rule_set": self._read_rules,
+            "models": self._read_models,
+            "eval": self._read_eval,
+            "golden_set": self._read_golden,
+        }
+        for kind, read in readers.items():
+            for path in self.found[kind]:
+                read(path)
         for golden in self._golden.values():
-            policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
-            prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
-            rule_sets = list(self._judged.get(golden.path, {}).values())
-            errors, remarks = check_items(golden, None if policy is None else policy.value, prompts, rule_sets)
-            self.errors += errors
-            self.warnings += remarks
-        if len(self._prompts) > 1:
-            from harness.candidates.prompt_doubts import same_version_doubts
-
-            self._doubt(same_version_doubts(self._prompts.values()))
-        if self._runs_dir is not None:
-            from harness.jobs.check_stored import changed_since_run  # runs load pyarrow
-
-            self._doubt(
-                changed_since_run(
-                    self._prompts.values(),
-                    self._rules.values(),
-                    self._policies.values(),
-                    self._golden.values(),
-                    self._runs_dir,
-                )
-            )
+            self._check_items(golden)
+        self._doubt_versions()
         return CheckReport(
             files={kind: len(paths) for kind, paths in self.found.items() if paths},
             n_items=sum(map(len, self._golden.values())),
@@ -147,6 +120,26 @@ class _Checker:
             warnings=tuple(dict.fromkeys(self.warnings)),
             skipped=tuple(self.skipped),
         )
+
+    def _check_items(self, golden: GoldenSet) -> None:
+        policy = self._policies.get((golden.card.policy.name, golden.card.policy.version))
+        prompts = [prompt for other, prompt in self._pairs.values() if other.path == golden.path]
+        rule_sets = list(self._judged.get(golden.path, {}).values())
+        errors, remarks = check_items(golden, None if policy is None else policy.value, prompts, rule_sets)
+        self.errors += errors
+        self.warnings += remarks
+
+    def _doubt_versions(self) -> None:
+        """Texts that differ under one version: here, and since a stored run."""
+        if len(self._prompts) > 1:
+            from harness.candidates.prompt_doubts import same_version_doubts
+
+            self._doubt(same_version_doubts(self._prompts.values()))
+        if self._runs_dir is not None:
+            from harness.jobs.check_stored import changed_since_run  # runs load pyarrow
+
+            prompts, rules, policies = self._prompts.values(), self._rules.values(), self._policies.values()
+            self._doubt(changed_since_run(prompts, rules, policies, self._golden.values(), self._runs_dir))
 
     def _sort(self, path: Path, *, is_named: bool) -> None:
         path = Path(os.path.normpath(path))
@@ -163,6 +156,8 @@ class _Checker:
             self.found[kind].append(path)
 
     def _read_golden(self, path: Path) -> None:
+        if path in self._golden:
+            return
         try:
             name = read_yaml(path, what="golden set card").data.get("policy")
         except HarnessError as error:
@@ -210,13 +205,25 @@ class _Checker:
             else:
                 self._broken_policies.add(None)
 
-    def _check_prompt(self, path: Path) -> None:
+    def _read_prompt(self, path: Path) -> None:
         from harness.candidates.check import check_parser  # candidates import what is slow to load
 
-        prompt = self._read(path, self.shelf.prompt)
-        if prompt is not None:
+        if (prompt := self._read(path, self.shelf.prompt)) is not None:
             self._prompts[path] = prompt
             self.errors += check_parser(prompt)
+
+    def _read_rules(self, path: Path) -> None:
+        if (rules := self._read(path, self.shelf.rules)) is not None:
+            self._rules[path] = rules
+
+    def _read_models(self, path: Path) -> None:
+        self._note_models(self._read(path, self.shelf.models))
+
+    def _read_eval(self, path: Path) -> None:
+        if (loaded := self._read(path, partial(load_eval, shelf=self.shelf))) is not None:
+            self._note_eval(loaded)
+        else:
+            self._note_policy_of(path)
 
     def _note_eval(self, loaded: LoadedEval) -> None:
         from harness.candidates.check import check_candidates

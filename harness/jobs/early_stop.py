@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -188,28 +189,13 @@ def early_stop_eval(
     candidate = judged_candidate(chosen, None, reference=baseline, declared=declared, where=str(eval_path))
     needed = needed_candidates(names, declared, candidate, baseline)
     prepared = prepare_run(loaded, replace(options, candidates=needed), environment)
-
-    def execute(request: RunRequest) -> RunSummary:
-        return run_eval(request, stream=stream, wrap=prepared.transport)
-
+    execute, root = partial(run_eval, stream=stream, wrap=prepared.transport), eval_path.parent / FOLDER
     report = run_early_stop(
-        prepared.request,
-        candidate,
-        baseline,
-        execute=execute,
-        baselines_root=eval_path.parent / FOLDER,
-        on_look=on_look,
+        prepared.request, candidate, baseline, execute=execute, baselines_root=root, on_look=on_look
     )
     golden, run = prepared.loaded.golden, open_run(report.run.path)
-    entry = GateEntry(
-        run.meta.run_id,
-        report.candidate,
-        run.meta.fingerprint(report.candidate),
-        report.verdict,
-        golden.sha256,
-        len(run.item_ids),
-        is_sequential=True,
-    )
+    facts = (report.verdict, golden.sha256, len(run.item_ids))
+    entry = GateEntry(run.meta.run_id, candidate, run.meta.fingerprint(candidate), *facts, is_sequential=True)
     return replace(report, reuse=record_gate(golden.path, entry, now=now))
 
 
@@ -231,13 +217,7 @@ def run_early_stop(
         HarnessError: The gate cannot be judged sequentially, the baseline is over another golden set, or ``--limit`` is
             set.
     """
-    if request.limit is not None:
-        raise HarnessError("--early-stop and --limit exclude one another", next_step="leave one of them out")
-    if getattr(request.golden, "must_catch", ()):
-        raise HarnessError(
-            "--early-stop cannot judge must-catch items: a run that stops early leaves some of them unasked",
-            next_step="run it without --early-stop, or leave must_catch out",
-        )
+    _require_whole(request)
     golden = request.golden
     named = {one: request.policy.category_name(one) for one in golden.categories}
     specs = resolve_checks(gate_of(request.eval).checks, golden.categories, len(golden), named)
@@ -246,7 +226,6 @@ def run_early_stop(
     order = seeded_order(golden.labels(), clusters, request.seed)
     sizes = look_sizes(order, clusters, gate.plan.fractions)
     so_far = _Progress([], [])
-    found, pairs, summary = None, None, None
     request = replace(request, ledger=request.ledger or run_id_of(request, __version__))  # one bound for all looks
     with tempfile.TemporaryDirectory(prefix="harness-looks-") as folder:
         for number, size in enumerate(sizes, start=1):
@@ -261,8 +240,6 @@ def run_early_stop(
             on_look(f"Look {number} of {len(sizes)}: {size:,} of {len(golden):,} items, {found.verdict}")
             if found.verdict != "INCONCLUSIVE" or summary.reason is not None:
                 break
-    if found is None or pairs is None or summary is None:
-        raise AssertionError("a run has at least one look")
     stored = execute(part)
     blind = unjudged_checks(gate, *so_far.history[-1])
     checks = verdicts_of(gate, found, blind)
@@ -283,6 +260,17 @@ def run_early_stop(
         checks=checks,
         notes=(*left_out, *blind.values()),
     )
+
+
+def _require_whole(request: RunRequest) -> None:
+    """Refuse what only a run over all items could answer."""
+    if request.limit is not None:
+        raise HarnessError("--early-stop and --limit exclude one another", next_step="leave one of them out")
+    if getattr(request.golden, "must_catch", ()):
+        raise HarnessError(
+            "--early-stop cannot judge must-catch items: a run that stops early leaves some of them unasked",
+            next_step="run it without --early-stop, or leave must_catch out",
+        )
 
 
 def _part(request: RunRequest, chosen: NDArray[np.int64], look: int, n_looks: int) -> RunRequest:

@@ -89,11 +89,8 @@ def gate_eval(
 ) -> GateReport:
     """Run what the gate needs of an eval, gate it, and count the candidate in the golden set's log."""
     prepared, summary = run_eval_file(eval_path, options, run_options, environment, stream=stream)
-    run = open_run(summary.path)
-    root = Path(eval_path).parent / FOLDER
-    return gate_stored(
-        run, options, runs_dir=run_options.runs_dir, root=root, card=prepared.loaded.golden.path, now=now
-    )
+    root, card = Path(eval_path).parent / FOLDER, prepared.loaded.golden.path
+    return gate_stored(open_run(summary.path), options, runs_dir=run_options.runs_dir, root=root, card=card, now=now)
 
 
 def gate_stored(
@@ -107,12 +104,9 @@ def gate_stored(
     is_counted: bool = True,
 ) -> GateReport:
     """Gate a candidate of a stored run, and count it in the golden set's log unless it is only looked at."""
+    declared, where = declared_baseline(run), f"run {run.meta.run_id}"
     candidate = judged_candidate(
-        run.candidates,
-        options.candidate,
-        reference=options.baseline,
-        declared=declared_baseline(run),
-        where=f"run {run.meta.run_id}",
+        run.candidates, options.candidate, reference=options.baseline, declared=declared, where=where
     )
     baseline = resolve_baseline(options.baseline, run, candidate, runs_dir=runs_dir, root=root)
     fingerprint, n_items = run.meta.fingerprint(candidate), len(run.item_ids)
@@ -120,20 +114,13 @@ def gate_stored(
     is_aa = is_same_system(*sides)  # tries no candidate: no look, not logged
     name = run.meta.golden_set.name
     looks = [] if is_aa else earlier_looks(card, name, fingerprint, run.meta.run_id, n_items)
-    report = gate_runs(
-        *sides,
-        source=baseline.source,
-        across_versions=options.across_versions,
-        n_earlier_looks=max(len(looks), int(options.is_second_look)),
-    )
+    n_looks = max(len(looks), int(options.is_second_look))
+    report = gate_runs(*sides, source=baseline.source, across_versions=options.across_versions, n_earlier_looks=n_looks)
     report = replace(report, fail_on=options.fail_on or gate_of(run.meta.eval).fail_on)
-    if report.is_tolerated:
-        report = replace(report, notes=(Statement("tolerated", facts={"verdict": report.verdict}), *report.notes))
-    if is_aa:
-        return report
-    notes = tuple(Statement("gated_before", facts={"candidate": candidate, **asdict(look)}) for look in looks)
-    report = replace(report, notes=(*report.notes, *notes))
-    if not is_counted:
+    tolerated = [Statement("tolerated", facts={"verdict": report.verdict})] if report.is_tolerated else []
+    before = [Statement("gated_before", facts={"candidate": candidate, **asdict(look)}) for look in looks]
+    report = replace(report, notes=(*tolerated, *report.notes, *before))
+    if is_aa or not is_counted:
         return report
     entry = GateEntry(run.meta.run_id, candidate, fingerprint, report.verdict, report.golden_set.hash, report.n_items)
     return replace(report, reuse=record_gate(card, entry, now=now))

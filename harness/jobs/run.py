@@ -7,6 +7,7 @@ to the readers, deciding to ``candidates``, carrying out to ``runner``.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,12 +76,7 @@ def prepare_run(
     spec = loaded.eval.value
     candidates = build_candidates(loaded, options.candidates or None)
     endpoints, servers = _endpoints(loaded, candidates, environment, options.gguf, on_progress)
-    chosen = None
-    if options.only:
-        from harness.jobs.only import chosen_positions, pool_of_golden
-
-        pool = pool_of_golden(loaded.golden, spec.split, loaded.policy.value)
-        chosen = chosen_positions(options.only, pool, options.runs_dir)
+    chosen = _chosen(loaded, options) if options.only else None
     request = RunRequest(
         eval_name=spec.eval,
         eval=resolved_eval(loaded, [candidate.id for candidate in candidates]),
@@ -109,6 +105,14 @@ def prepare_run(
     return PreparedRun(loaded, request, servers)
 
 
+def _chosen(loaded: LoadedEval, options: RunOptions) -> list[int]:
+    """The items that ``--only`` leaves, by their places in the set."""
+    from harness.jobs.only import chosen_positions, pool_of_golden
+
+    pool = pool_of_golden(loaded.golden, loaded.eval.value.split, loaded.policy.value)
+    return chosen_positions(options.only, pool, options.runs_dir)
+
+
 def execute(
     prepared: PreparedRun,
     *,
@@ -117,12 +121,8 @@ def execute(
     on_stoppable: Callable[[Callable[[], None]], None] | None = None,
 ) -> RunSummary:
     """Run a prepared request on this machine; ``on_stoppable`` is ``run_eval``'s."""
-    return run_eval(
-        prepared.request,
-        stream=stream,
-        wrap=lambda inner: prepared.transport(inner, on_start),
-        on_stoppable=on_stoppable,
-    )
+    wrap = functools.partial(prepared.transport, on_start=on_start)
+    return run_eval(prepared.request, stream=stream, wrap=wrap, on_stoppable=on_stoppable)
 
 
 def as_next_time(summary: RunSummary, runs_dir: str | Path) -> RunSummary | None:
