@@ -27,7 +27,7 @@ from harness.runner.run_request import RunRequest
 from harness.runner.shared.desk import Event
 
 COUNT_EVERY_S = 0.5
-LATER_S = 0.1
+LATER_S = 0.2
 LENT_FOR_S = 5.0
 """So long after the desk has gone, or another process has met a 429 that nobody can tell of, calls may still begin."""
 NO_DESK = "the process that shares limits and bounds out is gone"
