@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
@@ -15,10 +16,60 @@ from harness.gating.findings.causes import models_of, same_models
 from harness.report.parts.words import enumerated
 from harness.report.weekly.changes import fingerprint_of
 from harness.report.weekly.commands import Asked
-from harness.report.weekly.weeks import WeekRuns, week_of, weeks_between
+from harness.report.weekly.weeks import WeekRuns, runs_by_week, week_of, weeks_between, weeks_until
 from harness.runs import RunMeta, list_runs
 
 BASELINE_NOTE = "The eval's baseline."
+WEEKS_REMEMBERED = 52
+"""Weeks over which the ledger of open findings looks back, shown or not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Whom and which week a report is of.
+
+    Attributes:
+        by_week: Weeks with runs, oldest first, the reported one last.
+        long: The same with the weeks over which the ledger looks back.
+        missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
+        control_note: Why this control, or why none.
+    """
+
+    week: str
+    by_week: Mapping[str, WeekRuns]
+    long: Mapping[str, WeekRuns]
+    candidate: str
+    candidate_note: str
+    missing_baseline: str | None
+    control: str | None
+    control_note: str
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the candidate is reported because it is the eval's baseline."""
+        return self.candidate_note == BASELINE_NOTE
+
+    @property
+    def remembered(self) -> tuple[tuple[str, RunMeta], ...]:
+        """Weeks and runs of the candidate over which the ledger looks back, oldest first."""
+        return tuple((one.week, one.of[self.candidate]) for one in self.long.values() if self.candidate in one.of)
+
+    @property
+    def shown(self) -> dict[str, RunMeta]:
+        """Run id -> every run that speaks for somebody in the weeks shown."""
+        return {meta.run_id: meta for one in self.by_week.values() for meta in one.of.values()}
+
+
+def choose(metas: Sequence[RunMeta], week: str, n_weeks: int, candidate: str | None, control: str | None) -> Chosen:
+    """Who is reported in a week, over which weeks, and beside which control; both may be asked for by name.
+
+    Raises:
+        HarnessError: One of them has no complete run in the week.
+    """
+    by_week = runs_by_week(metas, weeks_until(week, n_weeks))
+    long = runs_by_week(metas, weeks_until(week, max(n_weeks, WEEKS_REMEMBERED)))
+    reported = candidate_to_report(by_week[week], candidate)
+    return Chosen(week, by_week, long, *reported, *control_of(by_week, week, reported[0], control))
 
 
 def week_to_report(

@@ -7,8 +7,9 @@ read for two weeks at most.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 from harness.core.operating_metrics import OperatingMetric
@@ -20,44 +21,37 @@ from harness.measure.points import PointScore, point_metrics, point_scores
 from harness.measure.slices import SliceFigure, slice_figures
 from harness.report.parts.disputes import NO_VOTES, Votes
 from harness.report.weekly.acknowledged import read_acknowledged
-from harness.report.weekly.chosen import BASELINE_NOTE, candidate_to_report, control_of, week_to_report
+from harness.report.weekly.chosen import Chosen, choose, week_to_report
 from harness.report.weekly.commands import Asked
-from harness.report.weekly.kept import SummaryCache, run_key
+from harness.report.weekly.kept import SummaryCache
 from harness.report.weekly.operations import Traffic
 from harness.report.weekly.paired import Move, moves_between
 from harness.report.weekly.slid_slices import slice_slides
 from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
 from harness.report.weekly.swapped import baseline_before, swap_moves, swaps
-from harness.report.weekly.weeks import WeekRuns, parse_week, runs_by_week, week_of, weeks_until
+from harness.report.weekly.weeks import parse_week, week_of
 from harness.runs import Run, RunMeta, list_runs, open_run
 
 WEEKS_SHOWN = 12
-WEEKS_REMEMBERED = 52
-"""Weeks over which the ledger of open findings looks back, shown or not."""
 
 Points = dict[str, tuple[PointScore, ...]]
 """Category -> the candidate at each operating point."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WeeklySource:
+@dataclass(frozen=True, eq=False)
+class WeeklySource(Chosen):
     """Everything a weekly report is built from.
 
     Attributes:
-        by_week: Weeks with runs, oldest first, the reported one last.
-        control_note: Why this control, or why none.
         summaries: Run id -> summary.
         control_previous: The control's run of the week of ``previous``.
         unusable: Whole runs of this week (and later ones, where no week was chosen) that are incomplete or invalid, and
             that no later run made good.
-        missing_baseline: The eval's baseline, where it has no complete run in the week and nobody chose a candidate.
         first_week: First week in which this golden-set version was run.
         votes: Agreement, teams and disputes, where the golden set has votes.
         traffic: Items of a day and time of a review, for the workload.
-        remembered: Weeks and runs of the candidate over which the ledger looks back, oldest first.
         followed: Run id -> figures by slice, of the slices in which something fell or slid.
         slid: Week -> figure of a slice -> the slide that the week names.
-        is_baseline: Whether the candidate is reported because it is the eval's baseline.
         swapped: Week, name and run of another baseline in the last week before; the run None where there is none.
         points: Run id -> category -> the candidate at each operating point, of the weeks shown.
         point_metrics: The operating points: those of the gate, and those that were asked for.
@@ -71,12 +65,6 @@ class WeeklySource:
     """
 
     eval_name: str
-    week: str
-    by_week: Mapping[str, WeekRuns]
-    candidate: str
-    candidate_note: str
-    control: str | None
-    control_note: str
     summaries: Mapping[str, Summary]
     run: Run
     previous: tuple[str, Run] | None
@@ -85,17 +73,14 @@ class WeeklySource:
     first_week: str
     unusable: tuple[RunMeta, ...] = ()
     damaged: tuple[str, ...] = ()
-    missing_baseline: str | None = None
     votes: Votes = NO_VOTES
     n_gated: int | None = None
     traffic: Traffic = field(default_factory=Traffic)
     texts: Mapping[str, str | None] = field(default_factory=dict)
-    remembered: tuple[tuple[str, RunMeta], ...] = ()
     moves: tuple[PairedMove, ...] = ()
     followed: Mapping[str, Mapping[Figure, MetricResult]] = field(default_factory=dict)
     slid: Mapping[str, Mapping[Figure, Slide]] = field(default_factory=dict)
     acknowledged: tuple[Acknowledgement, ...] = ()
-    is_baseline: bool = False
     swapped: tuple[str, str, Run | None] | None = None
     points: Mapping[str, Points] = field(default_factory=dict)
     point_metrics: tuple[OperatingMetric, ...] = ()
@@ -131,73 +116,46 @@ def collect(
     metas, damaged = list(enumerated), list(enumerated.damaged)
     wanted = parse_week(week) if week else None
     while True:
-        chosen = week_to_report(metas, eval_name, str(runs_dir), wanted, begun)
-        by_week = runs_by_week(metas, weeks_until(chosen, n_weeks))
-        this = by_week[chosen]
-        reported, candidate_note, missing_baseline = candidate_to_report(this, candidate)
-        control_name, note = control_of(by_week, chosen, reported, control)
-        long = runs_by_week(metas, weeks_until(chosen, max(n_weeks, WEEKS_REMEMBERED)))
-        remembered = tuple((one.week, one.of[reported]) for one in long.values() if reported in one.of)
-        shown = {meta.run_id: meta for one in by_week.values() for meta in one.of.values()}
-        summaries, broken = _summaries(shown | {meta.run_id: meta for _, meta in remembered}, runs_dir)
+        reported_week = week_to_report(metas, eval_name, str(runs_dir), wanted, begun)
+        chosen = choose(metas, reported_week, n_weeks, candidate, control)
+        summaries, broken = _summaries(chosen, runs_dir)
         if not broken:
             break
         damaged += broken.values()  # a run that cannot be read is named, and the report is made without it
         metas = [meta for meta in metas if meta.run_id not in broken]
     future = [meta for meta in metas if wanted is None and begun is not None and week_of(meta) > begun]
     metas = [meta for meta in metas if meta not in future]
-    is_baseline = candidate_note == BASELINE_NOTE
-    moves = _swap_moves(long.values(), reported, runs_dir) if is_baseline else []
-    moves += _moves(remembered, reported, runs_dir)
-    by_slice = _by_slice(remembered, reported, runs_dir)
-    slid = slice_slides(remembered, by_slice, moves)
-    opened: dict[str, Run] = {}
-
-    def opened_run(meta: RunMeta | None) -> Run | None:
-        if meta is None:
-            return None
-        if meta.run_id not in opened:
-            opened[meta.run_id] = open_run(meta.run_id, runs_dir)
-        return opened[meta.run_id]
-
-    run = opened_run(this.of[reported])
-    assert run is not None
-    metrics = point_metrics(run, points)
-    earlier = [one for one in long.values() if one.week < chosen and reported in one.of]  # shown or not
+    moves = [*_swap_moves(chosen, runs_dir), *_moves(chosen, runs_dir)]
+    by_slice = _by_slice(chosen, runs_dir)
+    slid = slice_slides(chosen.remembered, by_slice, moves)
+    opened = cache(partial(open_run, runs_dir=runs_dir))  # a run of several candidates is opened once
+    this, reported = chosen.by_week[chosen.week], chosen.candidate
+    earlier = [one for one in chosen.long.values() if one.week < chosen.week and reported in one.of]  # shown or not
     before = earlier[-1] if earlier else None
-    previous = opened_run(before.of[reported]) if before else None
-    other = baseline_before(by_week, chosen, reported) if is_baseline else None
+    controls = [None if one is None else one.of.get(chosen.control or "") for one in (this, before)]
+    control_run, control_previous = (None if meta is None else opened(meta.run_id) for meta in controls)
+    run = opened(this.of[reported].run_id)
+    metrics = point_metrics(run, points)
     own = [one for one in metas if one.status == "complete" and reported in one.candidates]
-    older = [week_of(one) for one in own if week_of(one) < chosen] if before is None else []
     return WeeklySource(
+        **vars(chosen),
         eval_name=eval_name,
-        week=chosen,
-        by_week=by_week,
-        candidate=reported,
-        candidate_note=candidate_note,
-        missing_baseline=missing_baseline,
-        control=control_name,
-        control_note=note,
         summaries=summaries,
         run=run,
-        previous=(before.week, previous) if before is not None and previous is not None else None,
-        control_run=opened_run(this.of.get(control_name)) if control_name else None,
-        control_previous=opened_run(before.of.get(control_name)) if control_name and before else None,
+        previous=None if before is None else (before.week, opened(before.of[reported].run_id)),
+        control_run=control_run,
+        control_previous=control_previous,
         damaged=tuple(damaged),
         future=tuple(future),
-        replaced=tuple(one for one in own if week_of(one) == chosen and one.run_id != run.meta.run_id),
-        last_ever=max(older, default=None),
-        unusable=tuple(one for one in metas if _is_of(week_of(one), chosen, wanted) and _is_wanting(one, metas)),
-        remembered=remembered,
+        replaced=tuple(one for one in own if week_of(one) == chosen.week and one.run_id != run.meta.run_id),
+        last_ever=max((week_of(one) for one in own if week_of(one) < chosen.week and not before), default=None),
+        unusable=tuple(one for one in metas if _is_of(week_of(one), chosen.week, wanted) and _is_wanting(one, metas)),
         moves=tuple(moves),
-        followed=_followed(remembered, by_slice, moves, slid),
+        followed=_followed(chosen.remembered, by_slice, moves, slid),
         slid=slid,
         acknowledged=read_acknowledged(runs_dir, eval_name, reported),
-        is_baseline=is_baseline,
-        swapped=None if other is None else (*other[:2], opened_run(other[2])),
-        points=_points(
-            [one.of[reported] for one in by_week.values() if reported in one.of], reported, metrics, runs_dir
-        ),
+        swapped=_swapped(chosen, runs_dir),
+        points=_points(chosen, metrics, runs_dir),
         point_metrics=metrics,
         n_weeks=n_weeks,
         first_week=min(week_of(one) for one in metas if one.golden_set.hash == run.meta.golden_set.hash),
@@ -206,64 +164,56 @@ def collect(
 
 def with_slices(source: WeeklySource, runs_dir: str | Path) -> WeeklySource:
     """The source with every shown run's figures by slice, each run scored once in its life."""
-    shown = {meta.run_id: meta for one in source.by_week.values() for meta in one.of.values()}
-    with SummaryCache(runs_dir) as cache:
+    with SummaryCache(runs_dir) as kept:
         found = {
-            run_id: cache.get(
-                f"slices|{run_key(meta)}",
-                SliceScores,
-                lambda run_id=run_id: slices_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
-            )
-            for run_id, meta in sorted(shown.items())
+            run_id: kept.of_runs("slices", SliceScores, slices_of, meta)
+            for run_id, meta in sorted(source.shown.items())
         }
     return replace(source, slice_scores=found)
 
 
-def _moves(remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path) -> list[PairedMove]:
+def _swapped(chosen: Chosen, runs_dir: str | Path) -> tuple[str, str, Run | None] | None:
+    """Week, name and run of the baseline before, where this one took its place."""
+    if not chosen.is_baseline or (found := baseline_before(chosen.by_week, chosen.week, chosen.candidate)) is None:
+        return None
+    week, name, meta = found
+    return week, name, None if meta is None else open_run(meta.run_id, runs_dir)
+
+
+def _moves(chosen: Chosen, runs_dir: str | Path) -> list[PairedMove]:
     """What moved on pairs from one remembered run to the next."""
-    with SummaryCache(runs_dir) as cache:
-        return [
-            one.in_week(later)
-            for (_, before_meta), (later, meta) in itertools.pairwise(remembered)
-            for one in cache.get(
-                f"moves|{reported}|{run_key(before_meta)}|{run_key(meta)}",
-                tuple[Move, ...],
-                lambda a=before_meta, b=meta: moves_between(  # type: ignore[misc]
-                    open_run(a.run_id, runs_dir), open_run(b.run_id, runs_dir), reported
-                ),
-            )
-        ]
-
-
-def _swap_moves(weeks: Iterable[WeekRuns], reported: str, runs_dir: str | Path) -> list[PairedMove]:
-    """What got worse as the candidate became the eval's baseline."""
-    with SummaryCache(runs_dir) as cache:
+    what, make = f"moves|{chosen.candidate}", partial(moves_between, candidate=chosen.candidate)
+    with SummaryCache(runs_dir) as kept:
         return [
             one.in_week(week)
-            for old, before_meta, week, meta in swaps(weeks, reported)
-            for one in cache.get(
-                f"swap|{old}|{reported}|{run_key(before_meta)}|{run_key(meta)}",
+            for (_, before), (week, meta) in itertools.pairwise(chosen.remembered)
+            for one in kept.of_runs(what, tuple[Move, ...], make, before, meta)
+        ]
+
+
+def _swap_moves(chosen: Chosen, runs_dir: str | Path) -> list[PairedMove]:
+    """What got worse as the candidate became the eval's baseline."""
+    if not chosen.is_baseline:
+        return []
+    with SummaryCache(runs_dir) as kept:
+        return [
+            one.in_week(week)
+            for old, before, week, meta in swaps(chosen.long.values(), chosen.candidate)
+            for one in kept.of_runs(
+                f"swap|{old}|{chosen.candidate}",
                 tuple[Move, ...],
-                lambda a=before_meta, old=old, b=meta: swap_moves(  # type: ignore[misc]
-                    open_run(a.run_id, runs_dir), old, open_run(b.run_id, runs_dir), reported
-                ),
+                partial(swap_moves, old=old, candidate=chosen.candidate),
+                before,
+                meta,
             )
         ]
 
 
-def _by_slice(
-    remembered: Sequence[tuple[str, RunMeta]], reported: str, runs_dir: str | Path
-) -> dict[str, tuple[SliceFigure, ...]]:
+def _by_slice(chosen: Chosen, runs_dir: str | Path) -> dict[str, tuple[SliceFigure, ...]]:
     """Run id -> every figure of the candidate by slice, of the runs whose eval declares any."""
-    with SummaryCache(runs_dir) as cache:
-        return {
-            meta.run_id: cache.get(
-                f"figures|{reported}|{run_key(meta)}",
-                tuple[SliceFigure, ...],
-                lambda run_id=meta.run_id: slice_figures(open_run(run_id, runs_dir), reported),  # type: ignore[misc]
-            )
-            for _, meta in remembered
-        }
+    what, make = f"figures|{chosen.candidate}", partial(slice_figures, candidate=chosen.candidate)
+    with SummaryCache(runs_dir) as kept:
+        return {meta.run_id: kept.of_runs(what, tuple[SliceFigure, ...], make, meta) for _, meta in chosen.remembered}
 
 
 def _followed(
@@ -288,36 +238,26 @@ def _followed(
     }
 
 
-def _points(
-    metas: Sequence[RunMeta], reported: str, metrics: Sequence[OperatingMetric], runs_dir: str | Path
-) -> dict[str, Points]:
+def _points(chosen: Chosen, metrics: Sequence[OperatingMetric], runs_dir: str | Path) -> dict[str, Points]:
     """The candidate at operating points in every week shown, whether or not the gate of that week asked for them."""
     if not metrics:
         return {}
-    names = ",".join(one.name for one in metrics)
-    with SummaryCache(runs_dir) as cache:
-        return {
-            meta.run_id: cache.get(
-                f"points|{reported}|{names}|{run_key(meta)}",
-                Points,
-                lambda run_id=meta.run_id: point_scores(open_run(run_id, runs_dir), reported, metrics),  # type: ignore[misc]
-            )
-            for meta in metas
-        }
+    what = f"points|{chosen.candidate}|{','.join(one.name for one in metrics)}"
+    make = partial(point_scores, candidate=chosen.candidate, metrics=metrics)
+    metas = [one.of[chosen.candidate] for one in chosen.by_week.values() if chosen.candidate in one.of]
+    with SummaryCache(runs_dir) as kept:
+        return {meta.run_id: kept.of_runs(what, Points, make, meta) for meta in metas}
 
 
-def _summaries(shown: Mapping[str, RunMeta], runs_dir: str | Path) -> tuple[dict[str, Summary], dict[str, str]]:
+def _summaries(chosen: Chosen, runs_dir: str | Path) -> tuple[dict[str, Summary], dict[str, str]]:
     """Summaries by run id, and what is wrong with the runs that cannot be read."""
     found: dict[str, Summary] = {}
     broken = {}
-    with SummaryCache(runs_dir) as cache:
-        for run_id, meta in sorted(shown.items()):
+    wanted = chosen.shown | {meta.run_id: meta for _, meta in chosen.remembered}
+    with SummaryCache(runs_dir) as kept:
+        for run_id, meta in sorted(wanted.items()):
             try:
-                found[run_id] = cache.get(
-                    run_key(meta),
-                    Summary,
-                    lambda run_id=run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
-                )
+                found[run_id] = kept.of_runs("", Summary, summary_of, meta)
             except HarnessError as error:
                 broken[run_id] = error.message
     return found, broken

@@ -32,6 +32,7 @@ class SummaryCache:
     """Keeps records under a key; a cache that cannot be used is left aside in silence: it only saves time."""
 
     def __init__(self, runs_dir: str | Path) -> None:
+        self._runs_dir = runs_dir
         self._connection: sqlite3.Connection | None = None
         for path in _places(runs_dir):
             with suppress(sqlite3.Error, OSError):
@@ -66,6 +67,13 @@ class SummaryCache:
             with suppress(sqlite3.Error):
                 self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, content))
         return msgspec.msgpack.decode(content, type=kind)
+
+    def of_runs(self, what: str, kind: type[T], make: Callable[..., T], *metas: RunMeta) -> T:
+        """What ``make`` makes of stored runs, under what it is called and the keys of the runs."""
+        from harness.runs import open_run
+
+        key = "|".join([*([what] if what else []), *map(run_key, metas)])
+        return self.get(key, kind, lambda: make(*(open_run(one.run_id, self._runs_dir) for one in metas)))
 
 
 def _number(value: Any) -> Any:

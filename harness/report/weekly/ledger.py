@@ -18,7 +18,8 @@ from harness.gating.findings.memory import Entry, Figure, PairedMove, Slide, led
 from harness.goldens.prevalence import ANY
 from harness.report.parts import numbers
 from harness.report.weekly.changes import gold_key
-from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
+from harness.report.weekly.chosen import WEEKS_REMEMBERED
+from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import Series
 from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.paired import FAILURES, LOST, share_of

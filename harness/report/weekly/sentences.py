@@ -15,7 +15,8 @@ from harness.report.parts import numbers
 from harness.report.parts.finding_words import NEWLY_WORDS, metric_words, place
 from harness.report.parts.masking import shorten
 from harness.report.parts.words import capital, enumerated, plural
-from harness.report.weekly.collect import WEEKS_REMEMBERED, WeeklySource
+from harness.report.weekly.chosen import WEEKS_REMEMBERED
+from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point
 from harness.report.weekly.error_data import Topic
 from harness.report.weekly.ledger import entry_figure, entry_value

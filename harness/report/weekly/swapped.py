@@ -43,7 +43,7 @@ def swaps(weeks: Iterable[WeekRuns], candidate: str) -> Iterator[tuple[str, RunM
             yield old, before.of[old], week.week, week.of[candidate]
 
 
-def swap_moves(before: Run, old: str, run: Run, candidate: str) -> tuple[Move, ...]:
+def swap_moves(before: Run, run: Run, old: str, candidate: str) -> tuple[Move, ...]:
     """What the candidate does worse than the baseline before it, ready to be kept."""
     return tuple(
         Move(
