@@ -13,6 +13,8 @@ from weekly_cases import EVAL, MODEL, History
 from harness.cli import main
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
+from harness.gating.findings import Finding
+from harness.report.weekly.before import Before
 from harness.report.weekly.build import build_weekly
 from harness.report.weekly.collect import collect
 from harness.report.weekly.data import Movement
@@ -467,8 +469,9 @@ def test_better_is_not_good_while_targets_are_missed():
     """A green BETTER stood above the sentence that no target was met."""
     result = MetricResult(0.5, 0.4, 0.6, 50)
     rose = Movement("2026-W45", "hate", "Hate", "recall", 0.4, result, 0.1, 0.01, True, "chart", "")
-    assert verdict_word([rose], "2026-W44", True, n_missed=1) == ("BETTER, BELOW TARGET", "open")
-    assert verdict_word([rose], "2026-W44", True, n_missed=0) == ("BETTER", "good")
+    missed, before = Finding("harm", "target_missed", "main", "hate", "Hate"), Before("2026-W44")
+    assert verdict_word([rose], [missed], (), before) == ("BETTER, BELOW TARGET", "open")
+    assert verdict_word([rose], [], (), before) == ("BETTER", "good")
 
 
 def test_many_movements_begin_with_one_sentence():

@@ -18,11 +18,9 @@ from harness.report.weekly.ask_source import GOLDEN_OWNER, LATER, MOVED, OPEN_SI
 from harness.report.weekly.asks_falls import asks_of_figures
 from harness.report.weekly.data import Ask, CategoryRow, Judgement
 from harness.report.weekly.ledger import ENGINEERING, OPERATIONS
-from harness.report.weekly.operations import Operations
 from harness.report.weekly.paired import FAILURES, LOST
 from harness.report.weekly.silence import TOLD as LOST_TOLD
 from harness.report.weekly.weeks import monday
-from harness.runs import RunMeta
 
 MOST_OPEN = 3
 """Open targets of one owner that are asks of their own."""
@@ -35,18 +33,8 @@ GROWN = 1.5
 
 def build_asks(source: AskSource) -> tuple[Ask, ...]:
     """Every ask, the most urgent first, with its due date."""
-    found = [
-        *_silent(source),
-        *asks_of_figures(source),
-        *_failures(source),
-        *_grown(source),
-        *_broken_runs(source.unusable),
-        *_damaged(source),
-        *_workload(source.operations),
-        *_open(source),
-        *_golden(source),
-    ]
-    dated = [_dated(one, source.week) for one in found]
+    kinds = (_silent, asks_of_figures, _failures, _grown, _broken_runs, _damaged, _workload, _open, _golden)
+    dated = [_dated(one, source.weekly.week) for kind in kinds for one in kind(source)]
     return tuple(sorted(dated, key=lambda one: (one.rank, not one.is_overdue)))
 
 
@@ -69,43 +57,43 @@ def _dated(one: Ask, week: str) -> Ask:
 
 def _silent(source: AskSource) -> Iterable[Ask]:
     """What nothing is known of any more: no figure of the report shows that it is missing."""
-    for one in source.findings:
+    findings = source.judged.findings
+    for one in findings:
         if one.fact == "undecided":
             text = f"{finding_sentence(one)} Find out why, and run it again."
-            yield Ask(SILENT, ENGINEERING, text, function="engineering")
+            yield _of_engineering(SILENT, text)
     for by, todo in (("candidate", "Find out why, and run it again."), ("set", "Add items, or drop it on purpose.")):
-        own = [one for one in source.findings if one.fact == LOST and by in one.evidence.names]
-        groups = [own] if len(own) > LOST_TOLD else [[one] for one in own]
-        for lost in groups:
-            if not lost:
-                continue
-            category = lost[0].category if len(lost) == 1 else None
-            answer = source.answer(*((one.category, LOST, None) for one in lost))
-            text = f"{capital(lost_sentence(lost))} {todo}"
-            if by == "candidate":
-                yield Ask(SILENT, ENGINEERING, text, category, "engineering", answer=answer)
-            else:
-                yield Ask(SILENT, lost[0].owner or GOLDEN_OWNER, text, category, answer=answer)
+        own = [one for one in findings if one.fact == LOST and by in one.evidence.names]
+        for lost in [own] if len(own) > LOST_TOLD else [[one] for one in own]:
+            ask = Ask(
+                SILENT,
+                lost[0].owner or GOLDEN_OWNER,
+                f"{capital(lost_sentence(lost))} {todo}",
+                lost[0].category if len(lost) == 1 else None,
+                answer=source.answer(*((one.category, LOST, None) for one in lost)),
+            )
+            yield replace(ask, owner=ENGINEERING, function="engineering") if by == "candidate" else ask
+
+
+def _of_engineering(rank: int, text: str, answer: str = "") -> Ask:
+    return Ask(rank, ENGINEERING, text, function="engineering", answer=answer)
 
 
 def _failures(source: AskSource) -> Iterable[Ask]:
     """Answers that cannot be used: too many, or clearly more than before; a rise of a week before is asked about."""
-    is_more = any(one.fact == "failures" for one in source.findings)
+    is_more = any(one.fact == "failures" for one in source.judged.findings)
     is_open = any(one.metric == FAILURES for one in source.still_open)
+    most = float(source.weekly.run.meta.max_error_rate)
     for one in source.candidates:
-        rate = one.failure_rate
+        rate, has_risen = one.failure_rate, one.is_reported and is_more
         if not rate.is_defined or rate.value <= 0 or (one.is_reported and is_open):
             continue
-        has_risen = one.is_reported and is_more
-        if has_risen or rate.low > source.max_error_rate:
-            n_failed = round(rate.value * rate.n)
-            text = (
-                f"{one.id} gave no usable decision for {plural(n_failed, 'row')} "
-                f"({numbers.share_with_interval(rate, 2)} of calls): look at the raw answers."
-            )
+        if has_risen or rate.low > most:
+            failed = f"{plural(round(rate.value * rate.n), 'row')} ({numbers.share_with_interval(rate, 2)} of calls)"
             rank = SILENT if rate.value > MOSTLY else MOVED + source.severity(None) if has_risen else 20
             answer = source.answer((None, FAILURES, None)) if one.is_reported else ""
-            yield Ask(rank, ENGINEERING, text, function="engineering", answer=answer)
+            text = f"{one.id} gave no usable decision for {failed}: look at the raw answers."
+            yield _of_engineering(rank, text, answer)
 
 
 def _grown(source: AskSource) -> Iterable[Ask]:
@@ -117,42 +105,38 @@ def _grown(source: AskSource) -> Iterable[Ask]:
         )
         for name, words, before, now in figures:
             if one.is_reported and before and now is not None and now >= GROWN * before:
-                text = f"{name} of {one.id} rose from {words(before)} to {words(now)}: find out why."
-                yield Ask(20, ENGINEERING, text, function="engineering")
+                yield _of_engineering(
+                    20, f"{name} of {one.id} rose from {words(before)} to {words(now)}: find out why."
+                )
 
 
-def _broken_runs(unusable: Sequence[RunMeta]) -> Iterable[Ask]:
-    if unusable:
+def _broken_runs(source: AskSource) -> Iterable[Ask]:
+    if unusable := source.weekly.unusable:
         names = enumerated([f"{one.run_id} ({one.status})" for one in unusable])
-        text = f"Repeat {names}: "
-        text += (
-            "it speaks for nobody until it is complete."
-            if len(unusable) == 1
-            else ("they speak for nobody until they are complete.")
-        )
-        yield Ask(21, ENGINEERING, text, function="engineering")
+        them = "it speaks for nobody until it is" if len(unusable) == 1 else "they speak for nobody until they are"
+        yield _of_engineering(21, f"Repeat {names}: {them} complete.")
 
 
 def _damaged(source: AskSource) -> Iterable[Ask]:
     """Folders that cannot be read: whose they are, and of which week, nobody can say."""
-    if source.n_damaged:
-        them, they_are = ("it", "is") if source.n_damaged == 1 else ("them", "are")
+    if n := len(source.weekly.damaged):
+        them, are = ("it", "is") if n == 1 else ("them", "are")
         text = (
-            f"{plural(source.n_damaged, 'run folder')} cannot be read and {they_are} left out of this report: restore "
-            f"or remove {them} ({source.list_runs} says what is wrong)."
+            f"{plural(n, 'run folder')} cannot be read and {are} left out of this report: restore or remove {them} "
+            f"({source.weekly.asked.command('runs', 'list')} says what is wrong)."
         )
-        yield Ask(21, ENGINEERING, text, function="engineering")
+        yield _of_engineering(21, text)
 
 
-def _workload(operations: Operations) -> Iterable[Ask]:
+def _workload(source: AskSource) -> Iterable[Ask]:
     """Reviewers are planned by flags: a clear rise is told to them."""
-    work = operations.workload
+    work = source.operations.workload
     if work is not None and work.before is not None and work.change == "up":
-        sides = (work.before.flagged.value, work.now.flagged.value)
-        flags = [numbers.count(round(work.traffic.items_per_day * one)) for one in sides]
-        hours = [numbers.count(round(work.traffic.hours * one)) for one in sides]
+        sides, traffic = (work.before.flagged.value, work.now.flagged.value), work.traffic
+        flags = [numbers.count(round(traffic.items_per_day * one)) for one in sides]
+        hours = [numbers.count(round(traffic.hours * one)) for one in sides]
         text = (
-            f"Flags would rise from {flags[0]} to {flags[1]} a day at {numbers.count(work.traffic.items_per_day)} "
+            f"Flags would rise from {flags[0]} to {flags[1]} a day at {numbers.count(traffic.items_per_day)} "
             f"items: plan {hours[1]} reviewer hours a day instead of {hours[0]}, or hold the change back."
         )
         yield Ask(22, OPERATIONS, text, function="operations")
@@ -161,20 +145,18 @@ def _workload(operations: Operations) -> Iterable[Ask]:
 def _open(source: AskSource) -> Iterable[Ask]:
     """Targets that further items would settle: an ask each, or one for all of an owner who has many."""
     of_owner: dict[str, list[tuple[CategoryRow, Judgement]]] = {}
-    for row in source.rows:
+    for row in source.judged.rows:
         for one in row.judgements.values():
             if one.verdict == "open" and one.more:
                 of_owner.setdefault(source.owner(row.id), []).append((row, one))
     for owner, found in of_owner.items():
         if len(found) > MOST_OPEN:
-            rank = 30 + min(source.severity(row.id) for row, _ in found)
-            yield Ask(rank, owner, _open_together(found))
+            yield Ask(30 + min(source.severity(row.id) for row, _ in found), owner, _open_together(found))
             continue
         for row, one in found:
             text = (
-                f"Whether {row.name} meets its {one.metric} target of {numbers.share(one.target, 0)} "
-                f"cannot be told yet: about {plural(one.more or 0, f'more {_UNITS[one.metric]}')} would settle it "
-                f"if {numbers.share(row.results[one.metric].value)} is true."
+                f"Whether {row.name} meets its {one.metric} target of {numbers.share(one.target, 0)} cannot be told "
+                f"yet: {_further(one)} would settle it if {numbers.share(row.results[one.metric].value)} is true."
             )
             yield Ask(30 + source.severity(row.id), owner, text, row.id)
 
@@ -182,21 +164,23 @@ def _open(source: AskSource) -> Iterable[Ask]:
 def _open_together(found: Sequence[tuple[CategoryRow, Judgement]]) -> str:
     """The targets of one owner that cannot be told, those first that the fewest items settle."""
     nearest = sorted(found, key=lambda pair: (pair[1].more or 0, pair[0].id))
-    names = [
-        f"{one.metric} of {row.name} (about {plural(one.more or 0, f'more {_UNITS[one.metric]}')})"
-        for row, one in nearest
-    ]
+    names = [f"{one.metric} of {row.name} ({_further(one)})" for row, one in nearest]
     return f"Whether {len(found)} targets are met cannot be told yet; what would settle them: {enumerated(names, 4)}."
 
 
+def _further(one: Judgement) -> str:
+    return f"about {plural(one.more or 0, f'more {_UNITS[one.metric]}')}"
+
+
 def _golden(source: AskSource) -> Iterable[Ask]:
-    health, n_candidates = source.health, len(source.candidates)
+    health = source.health
+
+    def ask(rank: int, text: str, items: tuple[str, ...] = ()) -> Ask:
+        return Ask(rank, GOLDEN_OWNER, text, function="operations", items=items)
+
     if health.n_gated is not None and health.n_gated > MOST_CANDIDATES:
-        text = (
-            f"{numbers.count(health.n_gated)} candidates were gated on {health.name} v{health.version}: a lucky PASS "
-            "gets likely, refresh the set."
-        )
-        yield Ask(25, GOLDEN_OWNER, text, function="operations")
+        gated = f"{numbers.count(health.n_gated)} candidates were gated on {health.name} v{health.version}"
+        yield ask(25, f"{gated}: a lucky PASS gets likely, refresh the set.")
     short = [row for row in health.rows if row.items_needed]
     if short and not health.is_sample:  # a sample says little about the whole set
         names = [f"{row.name} (+{numbers.count(row.items_needed or 0)})" for row in short]
@@ -206,8 +190,8 @@ def _golden(source: AskSource) -> Iterable[Ask]:
             f"{plural(len(short), 'category', 'categories')} cannot prove yet; violating items to add: "
             f"{enumerated(names, 5)}."
         )
-        yield Ask(40, GOLDEN_OWNER, text, function="operations")
-    if health.n_all_disagree and n_candidates >= MIN_WITNESSES:
+        yield ask(40, text)
+    if health.n_all_disagree and len(source.candidates) >= MIN_WITNESSES:
         many = plural(health.n_all_disagree, "item")
         text = f"Every candidate contradicts a label of {many}: look at those labels first."
-        yield Ask(41, GOLDEN_OWNER, text, function="operations", items=source.contradicted())
+        yield ask(41, text, source.contradicted)

@@ -7,6 +7,7 @@ on which items it is to be worked off, and what is to be done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from harness.core.operating_metrics import operating_metric
 from harness.core.production_table import PRODUCTION_FIGURES
@@ -15,7 +16,7 @@ from harness.gating.findings.stored import NEWLY
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import finding_sentence, metric_words
 from harness.report.parts.words import capital, enumerated, plural
-from harness.report.weekly.ask_source import BELOW, GOLDEN_OWNER, MOVED, NO_OWNER, OPEN_SINCE, SILENT, AskSource
+from harness.report.weekly.ask_source import BELOW, GOLDEN_OWNER, NO_OWNER, OPEN_SINCE, SILENT, AskSource
 from harness.report.weekly.data import METRIC_NAMES, Ask, CategoryRow
 from harness.report.weekly.ledger import ENGINEERING, OPERATIONS, entry_figure
 from harness.report.weekly.paired import FAILURES, LOST
@@ -46,7 +47,7 @@ def asks_of_figures(source: AskSource) -> Iterator[Ask]:
 
 def _fallen(source: AskSource) -> set[tuple[str | None, str | None]]:
     """Category and metric of what fell as a whole this week."""
-    return {(one.category, one.metric) for one in source.movements if not one.is_better}
+    return {(one.category, one.metric) for one in source.judged.movements if not one.is_better}
 
 
 def _still_open(source: AskSource) -> dict[tuple[str | None, str | None], Entry]:
@@ -60,26 +61,25 @@ def _still_open(source: AskSource) -> dict[tuple[str | None, str | None], Entry]
 
 def _moved(source: AskSource) -> Iterable[Ask]:
     before = _still_open(source)
-    for one in source.movements:
+    for one in source.judged.movements:
         if one.is_better:
             continue
         row, earlier = source.by_id.get(one.category), before.get((one.category, one.metric))
+        figure, size = f"{METRIC_NAMES[one.metric]} of {one.name}", points_text(one.difference)
+        errors = source.items.errors(one.category, one.metric, None)
         if one.source == "slide":
-            start, items = "", source.errors(one.category, one.metric, None)
-            text = f"{METRIC_NAMES[one.metric]} of {one.name} has slid by {points_text(one.difference)} since "
-            text += f"{one.since}: find out what changed over these weeks."
+            items = errors
+            text = f"{figure} has slid by {size} since {one.since}: find out what changed over these weeks."
         else:
             start, items = _start(source, row, one.category, one.metric)
-            text = f"{METRIC_NAMES[one.metric]} of {one.name} fell by {points_text(one.difference)}: "
-            text += f"{_own_change(source)}.{start}"
+            text = f"{figure} fell by {size}: {_own_change(source)}.{start}"
         if earlier is not None:
             text += f" It fell in {earlier.since} already and has not recovered: repair it, or answer for it."
         text += _below(row, one.metric)
         if earlier is not None or _is_missed(row, one.metric):
-            items = tuple(dict.fromkeys((*items, *source.errors(one.category, one.metric, None))))
+            items = (*items, *errors)
         since = None if earlier is None else earlier.since
-        rank, answer = MOVED + source.severity(one.category), source.answer((one.category, one.metric, None))
-        yield Ask(rank, source.owner(one.category), text, one.category, since=since, items=items, answer=answer)
+        yield source.about_fall((one.category, one.metric, None), text, items, since)
 
 
 def _own_change(source: AskSource) -> str:
@@ -95,61 +95,58 @@ def _start(source: AskSource, row: CategoryRow | None, category: str, metric: st
         why, metric, worse = " Not more flags are wrong, but fewer are right.", "recall", "missed"
     n_worse = newly.get(worse, 0)
     start = f"{why} Start with the {plural(n_worse, _WORSE[metric])}." if n_worse else ""
-    return start, source.newly(category, metric, None)
+    return start, source.items.newly(category, metric, None)
 
 
 def _swapped(source: AskSource) -> Iterable[Ask]:
     """What another baseline does worse than the one before, in a whole category."""
-    for one in source.findings:
+    for one in source.judged.findings:
         if is_swap(one) and one.kind == "harm" and one.slice is None and one.category is not None:
+            metric = str(one.metric)
             text = f"{finding_sentence(one)} Decide whether to go back to {one.evidence.names[1]}."
-            text += _below(source.by_id.get(one.category), str(one.metric))
-            items = source.errors(one.category, str(one.metric), None)
-            rank, answer = MOVED + source.severity(one.category), source.answer((one.category, str(one.metric), None))
-            yield Ask(rank, source.owner(one.category), text, one.category, items=items, answer=answer)
+            text += _below(source.by_id.get(one.category), metric)
+            yield source.about_fall((one.category, metric, None), text, source.items.errors(one.category, metric, None))
 
 
 def _in_slices(source: AskSource) -> Iterable[Ask]:
     """What is worse in a language or another slice while the whole did not fall, or fell by less."""
     whole = _fallen(source)
-    for one in source.findings:
+    for one in source.judged.findings:
         if one.kind != "harm" or one.slice is None or one.category is None or one.metric is None or is_swap(one):
             continue
         metric = {"fpr": "precision"}.get(one.metric, one.metric)
         if one.evidence.restates and (one.category, metric) in whole:
             continue
         if one.evidence.slid_since is not None:
-            items, start = source.errors(one.category, metric, one.slice), " Find out what changed over these weeks."
+            items, start = (
+                source.items.errors(one.category, metric, one.slice),
+                "Find out what changed over these weeks.",
+            )
         else:
-            items, start = source.newly(one.category, metric, one.slice), " Find out why there."
+            items, start = source.items.newly(one.category, metric, one.slice), "Find out why there."
             start += f" Start with the {plural(len(items), _WORSE[metric])}." if items and metric in _WORSE else ""
-        text = f"{finding_sentence(one)}{start}"
-        rank, answer = MOVED + source.severity(one.category), source.answer((one.category, one.metric, one.slice))
-        yield Ask(rank, source.owner(one.category), text, one.category, items=items, answer=answer)
+        yield source.about_fall((one.category, one.metric, one.slice), f"{finding_sentence(one)} {start}", items)
 
 
 def _at_points(source: AskSource) -> Iterable[Ask]:
     """What fell where the threshold keeps what the gate holds, while the figure itself did not fall."""
-    whole = _fallen(source)
-    for one in source.findings:
+    whole, what = _fallen(source), capital(_own_change(source))
+    for one in source.judged.findings:
         point = operating_metric(one.metric or "")
-        if one.kind != "harm" or point is None or (one.category, point.measured) in whole:
-            continue
-        what = capital(_own_change(source))
-        text = f"{finding_sentence(one)} {what}, or choose the threshold anew (harness thresholds)."
-        rank, answer = MOVED + source.severity(one.category), source.answer((one.category, str(one.metric), None))
-        yield Ask(rank, source.owner(one.category), text, one.category, answer=answer)
+        if one.kind == "harm" and point is not None and (one.category, point.measured) not in whole:
+            text = f"{finding_sentence(one)} {what}, or choose the threshold anew (harness thresholds)."
+            yield source.about_fall((one.category, str(one.metric), None), text)
 
 
 def _in_production(source: AskSource) -> Iterable[Ask]:
     """What rose in production: harm that is there, left up, or taken down wrongly."""
-    for one in source.findings:
+    for one in source.judged.findings:
         if one.fact == "production" and one.kind == "harm" and not one.evidence.restates:
-            owner = OPERATIONS if one.category is None else source.owner(one.category)
-            words, where = PRODUCTION_FIGURES[str(one.metric)].words, one.name or "all categories"
-            text = f"In production the {words} of {where} rose: {_look(str(one.metric))}."
-            rank, answer = MOVED + source.severity(one.category), source.answer((one.category, str(one.metric), None))
-            yield Ask(rank, owner, text, one.category, answer=answer)
+            metric = str(one.metric)
+            words, where = PRODUCTION_FIGURES[metric].words, one.name or "all categories"
+            text = f"In production the {words} of {where} rose: {_look(metric)}."
+            ask = source.about_fall((one.category, metric, None), text)
+            yield ask if one.category is not None else replace(ask, owner=OPERATIONS)
 
 
 def _look(figure: str) -> str:
@@ -171,44 +168,38 @@ def _unrepaired(source: AskSource) -> Iterable[Ask]:
 
 
 def _not_recovered(source: AskSource, entries: Sequence[Entry]) -> Ask:
-    one, is_one = entries[0], len(entries) == 1
-    figures = enumerated([entry_figure(one, source.names), *_others(entries[1:])], 9)
-    todo = "repair it" if is_one else "repair them"
+    one, it = entries[0], "it" if len(entries) == 1 else "them"
+    todo = f"repair {it}"
     if one.is_of_production:
         todo = _look(one.metric)
     elif one.metric == FAILURES:
         todo = "look at the raw answers"
-    text = f"{figures} {'has' if is_one else 'have'} not recovered since {one.since}: {todo}, or "
-    text += f"answer for {'it' if is_one else 'them'}."
-    answer = source.answer(*(one.figure for one in entries))
+    others = [f"its {metric_words(other.metric)}" for other in entries[1:]]  # of the place that the first one names
+    figures = enumerated([entry_figure(one, source.judged.names), *others], 9)
+    have = "has" if len(entries) == 1 else "have"
+    text = f"{figures} {have} not recovered since {one.since}: {todo}, or answer for {it}."
+    rank, answer = OPEN_SINCE + source.severity(one.category), source.answer(*(one.figure for one in entries))
+    ask = Ask(rank, source.owner(one.category), text, one.category, since=one.since, answer=answer)
     if one.metric == LOST and not one.now.n:  # the set dropped it, not the candidate
-        text = f"The golden set holds no violating item of {source.names.get(one.category or '', one.category or '')} "
-        text += f"since {one.since}: add items, or answer for it."
-        return Ask(SILENT, one.answers or GOLDEN_OWNER, text, one.category, since=one.since, answer=answer)
+        name = source.judged.names.get(one.category or "", one.category or "")
+        text = f"The golden set holds no violating item of {name} since {one.since}: add items, or answer for it."
+        return replace(ask, rank=SILENT, owner=one.answers or GOLDEN_OWNER, text=text)
     if one.metric in (FAILURES, LOST):
-        rank = SILENT if one.metric == LOST else OPEN_SINCE + source.severity(one.category)
-        return Ask(rank, ENGINEERING, text, one.category, "engineering", one.since, answer=answer)
-    rank = OPEN_SINCE + source.severity(one.category)
+        return replace(ask, rank=SILENT if one.metric == LOST else rank, owner=ENGINEERING, function="engineering")
     if one.is_of_production:
-        return Ask(rank, one.answers or NO_OWNER, text, one.category, since=one.since, answer=answer)
+        return replace(ask, owner=one.answers or NO_OWNER)
     row = source.by_id.get(one.category or "")
     text += "".join(_below(row, each.metric, METRIC_NAMES.get(each.metric, "")) for each in entries if not each.slice)
     behind = [each for each in entries if operating_metric(each.metric) is None]
-    every = [item for each in behind for item in source.errors(each.category, each.metric, each.slice)]
-    items = tuple(dict.fromkeys(every))
-    return Ask(rank, source.owner(one.category), text, one.category, since=one.since, items=items, answer=answer)
-
-
-def _others(entries: Sequence[Entry]) -> list[str]:
-    """Further figures of the place that the first one names."""
-    return [f"its {metric_words(one.metric)}" for one in entries]
+    every = [item for each in behind for item in source.items.errors(each.category, each.metric, each.slice)]
+    return replace(ask, text=text, items=tuple(dict.fromkeys(every)))
 
 
 def _missed(source: AskSource) -> Iterable[Ask]:
     """Missed targets of figures that no other ask is about."""
     asked = _fallen(source) | set(_still_open(source))
-    asked |= {(one.category, one.metric) for one in source.findings if is_swap(one) and one.kind == "harm"}
-    for row in source.rows:
+    asked |= {(one.category, one.metric) for one in source.judged.findings if is_swap(one) and one.kind == "harm"}
+    for row in source.judged.rows:
         for one in row.judgements.values():
             if one.verdict != "missed" or (row.id, one.metric) in asked:
                 continue
@@ -218,7 +209,7 @@ def _missed(source: AskSource) -> Iterable[Ask]:
                 f"most {numbers.share(one.high)}, and so below its target of {numbers.share(one.target, 0)}: "
                 f"{_advice(one.metric, row)}"
             )
-            items = source.errors(row.id, one.metric, None)
+            items = source.items.errors(row.id, one.metric, None)
             yield Ask(BELOW + source.severity(row.id), source.owner(row.id), text, row.id, items=items)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from harness.gating.findings import Finding
-from harness.gating.findings.memory import Entry, not_restated
+from harness.gating.findings.memory import not_restated
 from harness.gating.findings.pair import About
 from harness.measure.run_facts import signature_of
 from harness.report.parts.banner import UNDECIDED, Banner, run_banner
@@ -15,7 +13,7 @@ from harness.report.parts.masking import TextMode
 from harness.report.weekly import commands, titles
 from harness.report.weekly.ask_source import AskSource
 from harness.report.weekly.asks import build_asks
-from harness.report.weekly.before import Before, before_of
+from harness.report.weekly.before import before_of
 from harness.report.weekly.candidates import (
     candidate_rows,
     description,
@@ -25,59 +23,27 @@ from harness.report.weekly.candidates import (
     version_marks,
 )
 from harness.report.weekly.causes import cause_between, causes_of, shown_of
-from harness.report.weekly.changes import OWN_KINDS, golden_name
+from harness.report.weekly.changes import golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import (
-    ASK_EXAMPLES,
-    Ask,
-    CandidateRow,
-    CategoryRow,
-    GoldenHealth,
-    Movement,
-    Series,
-    Tone,
-    WeekChanges,
-    WeeklyData,
-)
+from harness.report.weekly.data import ASK_EXAMPLES, GoldenHealth, WeekChanges, WeeklyData
 from harness.report.weekly.engineering import engineering_of
-from harness.report.weekly.findings import still_open, week_findings, week_screen
+from harness.report.weekly.findings import week_findings, week_screen
 from harness.report.weekly.headline import headline_of
 from harness.report.weekly.health import contradicted, gold_rows
-from harness.report.weekly.items import AskItems, example_of, item_rows
+from harness.report.weekly.items import example_of, item_rows
+from harness.report.weekly.judged import Judged
 from harness.report.weekly.ledger import ledger_of, names_of, remembered_series
 from harness.report.weekly.movements import category_rows, earlier_movements, movements_of
 from harness.report.weekly.operating import operating_findings, operating_of
-from harness.report.weekly.operating_data import OperatingRow
 from harness.report.weekly.operations import Operations, operations_of
 from harness.report.weekly.paired import LOST
-from harness.report.weekly.production import Production, production_of
+from harness.report.weekly.production import production_of
 from harness.report.weekly.silence import silent_banners
 from harness.report.weekly.slid_slices import own_slides, slide_findings
 from harness.report.weekly.swapped import swap_findings
 from harness.report.weekly.verdict import verdict_word
 from harness.report.weekly.weeks import week_of, weeks_between
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
-    """What the week's figures are, and what of them is a finding.
-
-    Attributes:
-        names: Category id -> name.
-        told: The ledger without what a wider line of it tells.
-    """
-
-    names: dict[str, str]
-    series: tuple[Series, ...]
-    before: Before
-    entries: tuple[Entry, ...]
-    told: tuple[Entry, ...]
-    rows: tuple[CategoryRow, ...]
-    movements: tuple[Movement, ...]
-    production: Production | None
-    operating: tuple[OperatingRow, ...]
-    findings: tuple[Finding, ...]
 
 
 def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_mode: TextMode) -> WeeklyData:
@@ -91,13 +57,13 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     health = _health(source, names, len(against_all))
     candidates = candidate_rows(source)
     operations = _operations(source, before.is_comparable)
-    asks = _asks(source, judged, health, candidates, operations, against_all)
-    word, tone = _verdict(source, judged)
+    asks = build_asks(AskSource(source, judged, health, candidates, operations, against_all))
+    word, tone = verdict_word(judged.movements, judged.findings, judged.told, before, source.last_ever)
     engineering = engineering_of(source)
     disputes = disputes_of(run, candidate, source.votes, names)
     figures, data_note = figures_of(source)
     items, items_note = item_rows(source, names, text_mode, before.shared)
-    causes = _causes(source, judged)
+    causes = causes_of(source, judged)
     return WeeklyData(
         banners=_banners(source),
         eval_name=source.eval_name,
@@ -111,7 +77,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         control_note=source.control_note,
         tone=tone,
         word=word,
-        headline=_headline(source, judged, causes),
+        headline=headline_of(source, judged, causes),
         findings=findings,
         ledger=judged.entries,
         screen=week_screen(findings),
@@ -159,7 +125,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     )
 
 
-def _judged(source: WeeklySource) -> _Judged:
+def _judged(source: WeeklySource) -> Judged:
     run, candidate, week = source.run, source.candidate, source.week
     names = names_of(source)
     long = remembered_series(source)
@@ -171,107 +137,18 @@ def _judged(source: WeeklySource) -> _Judged:
     rows = category_rows(source, names, series, before.paired, lost)
     critical = {one for one in run.categories if run.meta.policy.category(one).severity == "critical"}
     movements = movements_of(week, names, series, before.pair, before.week, critical)
+    cause = cause_between(source, [one for one in movements if one.source != "slide"], before.changes)
     production = production_of(source.production, run.meta.policy, week, source.n_weeks)
     about = {row.id: About(row.name, row.severity, row.owner) for row in rows}
     operating = operating_of(source, about, before.same_items)
-    findings = week_findings(
-        run,
-        candidate,
-        before.run,
-        before.pair,
-        rows,
-        movements,
-        told,
-        cause_between(source, [one for one in movements if one.source != "slide"], before.changes),
-        before.week,
-        week,
-        names,
-        production,
-        operating_findings(operating, candidate),
-        [
-            *slide_findings(
-                own_slides(source.slid, long).get(week, {}), source.followed[run.meta.run_id], about, candidate
-            ),
-            *swap_findings(source.swapped, run, candidate),
-        ],
-    )
-    return _Judged(names, series, before, entries, told, rows, movements, production, operating, findings)
-
-
-def _asks(
-    source: WeeklySource,
-    judged: _Judged,
-    health: GoldenHealth,
-    candidates: tuple[CandidateRow, ...],
-    operations: Operations,
-    against_all: tuple[str, ...],
-) -> tuple[Ask, ...]:
-    items = AskItems(source.run, source.candidate, judged.before.paired)
-    return build_asks(
-        AskSource(
-            source.week,
-            lambda entries: commands.answer(source, entries),
-            judged.rows,
-            judged.names,
-            judged.movements,
-            judged.findings,
-            health,
-            candidates,
-            operations,
-            source.unusable,
-            float(source.run.meta.max_error_rate),
-            any(one.kind in OWN_KINDS for one in judged.before.changes),
-            still_open(judged.told, judged.findings, source.week),
-            items.errors,
-            items.newly,
-            lambda: against_all,
-            len(source.damaged),
-            source.asked.command("runs", "list"),
-            [one for one in judged.entries if one.is_open],
-        )
-    )
-
-
-def _verdict(source: WeeklySource, judged: _Judged) -> tuple[str, Tone]:
-    n_missed = sum(one.verdict == "missed" for row in judged.rows for one in row.judgements.values())
-    before = judged.before
-    return verdict_word(
-        judged.movements,
-        before.week,
-        before.is_comparable,
-        n_missed,
-        judged.findings,
-        judged.told,
-        source.last_ever,
-    )
-
-
-def _causes(source: WeeklySource, judged: _Judged) -> tuple[str, ...]:
-    before = judged.before
-    return causes_of(
-        source,
-        judged.movements,
-        before.changes,
-        before.splits,
-        before.n_split,
-        [since for one in judged.findings if one.kind == "harm" and (since := one.evidence.slid_since)],
-        is_comparable=before.is_comparable,
-    )
-
-
-def _headline(source: WeeklySource, judged: _Judged, causes: tuple[str, ...]) -> tuple[str, ...]:
-    return headline_of(
-        source,
-        judged.rows,
-        judged.movements,
-        causes,
-        judged.findings,
-        judged.before.week,
-        judged.before.is_comparable,
-        judged.told,
-        judged.production,
-        judged.operating,
-    )
+    slides = own_slides(source.slid, long).get(week, {})
+    others = [
+        *slide_findings(slides, source.followed[run.meta.run_id], about, candidate),
+        *swap_findings(source.swapped, run, candidate),
+    ]
+    points = operating_findings(operating, candidate)
+    findings = week_findings(source, before, rows, movements, told, cause, names, production, points, others)
+    return Judged(names, series, before, entries, told, rows, movements, production, operating, cause, findings)
 
 
 def _operations(source: WeeklySource, is_comparable: bool) -> Operations:

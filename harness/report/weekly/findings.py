@@ -18,11 +18,12 @@ from harness.gating.findings.records import Cause
 from harness.gating.findings.stored import NEWLY, evidence_alone
 from harness.report.parts.first_screen import told
 from harness.report.weekly.acknowledged import PRODUCTION
+from harness.report.weekly.before import Before
+from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CategoryRow, Movement
-from harness.report.weekly.paired import Pair, likely_moves
+from harness.report.weekly.paired import likely_moves
 from harness.report.weekly.production import Production, production_findings
 from harness.report.weekly.silence import is_silence, lost_findings
-from harness.runs import Run
 
 MOST_OPEN = 2
 """Open and slice findings that the headline tells."""
@@ -30,22 +31,19 @@ _FROM_PAIRS = ("unusable", "undecided", "failures", "must_catch")
 
 
 def week_findings(
-    run: Run,
-    candidate: str,
-    before: Run | None,
-    pair: Pair | None,
+    source: WeeklySource,
+    before: Before,
     rows: Sequence[CategoryRow],
     movements: Sequence[Movement],
     entries: Sequence[Entry],
     cause: Cause | None,
-    since: str | None,
-    week: str,
     names: Mapping[str, str],
-    production: Production | None = None,
-    at_points: Sequence[Finding] = (),
-    others: Sequence[Finding] = (),
+    production: Production | None,
+    at_points: Sequence[Finding],
+    others: Sequence[Finding],
 ) -> tuple[Finding, ...]:
     """Every finding of the week: silence before everything, then the worst."""
+    run, candidate, since, pair = source.run, source.candidate, before.week, before.pair
     by_id = {row.id: row for row in rows}
     found = [_movement(one, candidate, by_id, cause, since) for one in movements]
     told: set[tuple[str | None, str | None]] = {(one.category, one.metric) for one in movements}
@@ -55,9 +53,9 @@ def week_findings(
         found += [_since(one, candidate, since, cause) for one in kept]
     else:
         found += [one for one in pair_findings(evidence_alone(run, candidate, None)) if one.fact in _FROM_PAIRS]
-    found += [] if before is None else lost_findings(before, run, candidate, since, names)
+    found += [] if before.run is None else lost_findings(before.run, run, candidate, since, names)
     found += [_target(row, name, candidate) for row in rows for name in row.judgements if _is_missed(row, name)]
-    found += [_open(one, candidate, names) for one in entries if one.is_open and one.since < week]
+    found += [_open(one, candidate, names) for one in entries if one.is_open and one.since < source.week]
     found += [_since(one, candidate, since, cause) for one in at_points]
     found += [one for one in others if one.slice is not None or (one.category, one.metric) not in told]
     found += production_findings(production)

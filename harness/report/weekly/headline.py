@@ -10,43 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.gating.findings import Finding
-from harness.gating.findings.memory import Entry
 from harness.report.parts.finding_words import finding_sentence
 from harness.report.parts.words import capital
 from harness.report.weekly import sentences
 from harness.report.weekly.arrivals import new_category_sentences, removed_category_sentences, replaced_sentences
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import CategoryRow, Movement
+from harness.report.weekly.data import Movement
 from harness.report.weekly.findings import MOST_OPEN, production_told
-from harness.report.weekly.ledger import names_of
+from harness.report.weekly.judged import Judged
 from harness.report.weekly.operating import operating_sentences
-from harness.report.weekly.operating_data import OperatingRow
-from harness.report.weekly.production import Production
 from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
 from harness.report.weekly.swapped import is_swap
 from harness.report.weekly.weeks import weeks_between
 
 
-def headline_of(
-    source: WeeklySource,
-    rows: tuple[CategoryRow, ...],
-    movements: tuple[Movement, ...],
-    causes: tuple[str, ...],
-    findings: tuple[Finding, ...],
-    previous_week: str | None,
-    is_comparable: bool,
-    entries: tuple[Entry, ...],
-    production: Production | None = None,
-    operating: Sequence[OperatingRow] = (),
-) -> tuple[str, ...]:
+def headline_of(source: WeeklySource, judged: Judged, causes: tuple[str, ...]) -> tuple[str, ...]:
     """The report in a few sentences."""
-    names = names_of(source)
+    names, rows, movements, findings = judged.names, judged.rows, judged.movements, judged.findings
+    previous_week, is_comparable = judged.before.week, judged.before.is_comparable
     told = [
         one for one in findings if one.kind in ("invalid", "open") or (one.kind == "harm" and _is_apart(one, movements))
     ]
     there = production_told(findings)
     n_worse_there = sum(one.kind == "harm" for one in there)
-    acknowledged, repaired = sentences.ledger_sentences(entries, source.week, names)
+    acknowledged, repaired = sentences.ledger_sentences(judged.told, source.week, names)
     rises = [one for one in movements if one.is_better]
     falls = [one.sentence for one in movements if not one.is_better]
     summary = [sentences.summary_sentence(movements)] if len(movements) > sentences.TOLD else []
@@ -59,7 +46,7 @@ def headline_of(
     harm += _told([one for one in told if one.kind == "open" and not is_silence(one)][:MOST_OPEN])
     harm += _told([one for one in told if _is_here(one)][:MOST_OPEN]) + _told(there[: min(n_worse_there, MOST_OPEN)])
     good = (
-        removed_category_sentences(source, names, entries)
+        removed_category_sentences(source, names, judged.told)
         + repaired[:MOST_OPEN]
         + _told(there[n_worse_there:MOST_OPEN])
     )
@@ -86,17 +73,17 @@ def headline_of(
     found += [
         *sentences.other_baseline(source),
         *_told(_swapped_gains(findings)),
-        *sentences.production_gap(production),
+        *sentences.production_gap(judged.production),
         quiet,
     ]
-    found += new_category_sentences(source, rows, entries) + replaced_sentences(source)
+    found += new_category_sentences(source, rows, judged.told) + replaced_sentences(source)
     found += causes[:3] if not is_comparable else causes[:1]
     if movements and is_comparable:
         n_quiet = len({(row.id, name) for row in rows for name in row.points}) - len(movements)
         if n_quiet > 0:
             others = "figure" if n_quiet == 1 else f"{n_quiet} figures"
             found.append(f"The other {others} stayed within what chance explains.")
-    found += operating_sentences(operating)
+    found += operating_sentences(judged.operating)
     found.append(sentences.targets_sentence(source.week, source.candidate, rows))
     return tuple(one for one in found if one)
 

@@ -17,7 +17,7 @@ from harness.report.parts.masking import shorten
 from harness.report.parts.words import capital, enumerated, plural
 from harness.report.weekly.chosen import WEEKS_REMEMBERED
 from harness.report.weekly.collect import WeeklySource
-from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, Movement, Point
+from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Change, Judgement, LabelSplit, Movement, Point
 from harness.report.weekly.error_data import Topic
 from harness.report.weekly.ledger import entry_figure, entry_value
 from harness.report.weekly.production import Production
@@ -173,10 +173,8 @@ def nothing_moved(
     return f"Nothing{' else' if has_harm else ''} moved by more than chance explains."
 
 
-def changes_sentence(changes: Sequence[Change], since: str | None) -> str:
+def changes_sentence(changes: Sequence[Change], since: str) -> str:
     """What changed in the inputs."""
-    if since is None:
-        return ""
     if not changes:
         return f"No input changed since {since}."
     return f"What changed since {since}: {enumerated([one.phrase for one in changes], 4)}."
@@ -318,12 +316,10 @@ def golden_sentence(changes: Sequence[Change], previous: str, n_shared: int) -> 
     return f"{what}: this week's figures are not comparable with those of {previous} and before. {shared}"
 
 
-def split_sentence(name: str, metric: str, by_labels: float, by_candidate: float) -> str:
+def split_sentence(one: LabelSplit) -> str:
     """One line of a split that is worth a sentence."""
-    return (
-        f"{METRIC_NAMES[metric]} of {name}: labels {numbers.points(by_labels)}, "
-        f"candidate {numbers.points(by_candidate)} points"
-    )
+    sides = f"labels {numbers.points(one.by_labels)}, candidate {numbers.points(one.by_candidate)} points"
+    return f"{METRIC_NAMES[one.metric]} of {one.name}: {sides}"
 
 
 def topic_name(one: Topic) -> str:
