@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from markupsafe import Markup
 
@@ -40,7 +40,7 @@ def trend(
     ``ticks`` are those of all panels beside it, so that heights can be compared; ``versions`` say in which weeks what
     decides, or what it is measured by, became another version: they are marked on the axis.
     """
-    return _Trend(series, weeks, target, ticks, versions).draw(label)
+    return _Trend(weeks, ticks, series=series, target=target, versions=versions).draw(label)
 
 
 def trend_ticks(shown: Sequence[tuple[Series, float | None]]) -> list[float]:
@@ -70,114 +70,133 @@ def point_words(one: Point, version: str = "") -> str:
     return said + moved + (f"; new: {version}" if version else "")
 
 
-class _Trend:
-    def __init__(
-        self,
-        series: Series,
-        weeks: Sequence[str],
-        target: float | None,
-        ticks: Sequence[float],
-        versions: Mapping[str, str],
-    ) -> None:
-        self.versions = versions
-        self.series, self.weeks, self.target, self.ticks = series, weeks, target, ticks
-        self.n_weeks = max(1, weeks_between(weeks[0], weeks[-1]))
-        self.low, self.high = ticks[0], ticks[-1]
+def _across(y: float, left: float, right: float, class_: str) -> str:
+    return tag("line", x1=left, x2=right, y1=y, y2=y, class_=class_)
+
+
+def _upright(x: float, low: float, high: float, class_: str) -> str:
+    return tag("line", x1=x, x2=x, y1=low, y2=high, class_=class_)
+
+
+Week = TypeVar("Week")
+
+
+def _unbroken(weeks: Iterable[Week], is_apart: Callable[[Week, Week], bool]) -> list[list[Week]]:
+    """Runs of two weeks at least that belong together: a line is drawn through each."""
+    runs: list[list[Week]] = []
+    for one in weeks:
+        if not runs or is_apart(runs[-1][-1], one):
+            runs.append([])
+        runs[-1].append(one)
+    return [one for one in runs if len(one) > 1]
+
+
+@dataclass
+class _Panel:
+    """Weeks from left to right over a scale of round ticks."""
+
+    weeks: Sequence[str]
+    ticks: Sequence[float]
+    left: float = LEFT
+    end: float = WIDTH - RIGHT
+
+    @property
+    def n_weeks(self) -> int:
+        return max(1, weeks_between(self.weeks[0], self.weeks[-1]))
 
     def x(self, week: str) -> float:
-        inner = WIDTH - LEFT - RIGHT - 20
-        return LEFT + 10 + inner * weeks_between(self.weeks[0], week) / self.n_weeks
+        return self.left + 10 + (self.end - self.left - 20) * weeks_between(self.weeks[0], week) / self.n_weeks
 
     def y(self, value: float) -> float:
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+        low, high = self.ticks[0], self.ticks[-1] or 1.0
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (min(max(value, low), high) - low) / (high - low)
 
-    def draw(self, label: str) -> Markup:
-        parts = [*self._axes(), *self._limits()]
-        parts += self._line(self.series.points, "curve arm1")
-        parts += self._labels()
-        parts += [part for one in self.series.points for part in self._point(one)]
-        return drawing(WIDTH, HEIGHT, "".join(parts), label, "trend")
-
-    def _labels(self) -> list[str]:
-        """The last value and the target, beside what they name, and apart from each other."""
-        last = next((one for one in reversed(self.series.points) if one.result.is_defined), None)
-        parts = []
-        at = None if last is None else self.y(last.result.value)
-        if self.target is not None:
-            y = self.y(self.target)
-            parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="target"))
-            shift = 0.0 if at is None or abs(at - y) > 11 else 11.0 if y >= at else -11.0
-            place = y + shift + 3.5 if at is None or abs(at - y) > 11 else at + shift + 3.5
-            parts.append(text(WIDTH - RIGHT + 4, place, f"goal {numbers.share(self.target, 0)}", "aim"))
-        if last is not None and at is not None:
-            parts.append(text(WIDTH - RIGHT + 4, at + 4, numbers.share(last.result.value), "here"))
-        return parts
-
-    def _axes(self) -> list[str]:
+    def axes(self, words: Callable[[float], str]) -> list[str]:
         parts = []
         for value in self.ticks:
-            y = self.y(value)
-            parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-            parts.append(text(LEFT - 5, y + 4, f"{round(100 * value, 1):g}%", "small muted", "end"))
+            parts.append(_across(self.y(value), self.left, self.end, "grid"))
+            parts.append(text(self.left - 5, self.y(value) + 4, words(value), "small muted", "end"))
         named = week_labels(self.weeks)
         return parts + [text(self.x(week), HEIGHT - 8, week[5:], "small muted", "middle") for week in named]
 
+    def curve(self, values: Iterable[tuple[str, float]]) -> str:
+        points = " ".join(f"{self.x(week):.1f},{self.y(value):.1f}" for week, value in values)
+        return tag("polyline", points=points, class_="curve arm1")
+
+    def mark(self, one: Reading, half: float, said: str, extra: str = "") -> str:
+        """One week: what the pointer hits, its interval, a ring where it moved, and its dot."""
+        x, y = self.x(one.week), self.y(one.value)
+        height = HEIGHT - TOP - BOTTOM
+        parts = [tag("title", escaped(said))]
+        parts.append(tag("rect", x=x - half, y=TOP, width=2 * half, height=height, class_="hit"))
+        if not math.isnan(one.low):
+            parts.append(_upright(x, self.y(one.low), self.y(one.high), "bar arm1"))
+        parts.append(extra)
+        if one.moved:
+            parts.append(tag("circle", cx=x, cy=y, r=8.0, class_=f"ring {one.moved}"))
+        parts.append(tag("circle", cx=x, cy=y, r=3.5, class_="dot arm1"))
+        return tag("g", "".join(parts), class_="pt", data_say=said)
+
+
+@dataclass(kw_only=True)
+class _Trend(_Panel):
+    series: Series
+    target: float | None
+    versions: Mapping[str, str]
+
+    @property
+    def half(self) -> float:
+        """Half of what belongs to a week."""
+        return min(14.0, (WIDTH - LEFT - RIGHT - 20) / self.n_weeks / 2)
+
+    def draw(self, label: str) -> Markup:
+        known = [one for one in self.series.points if one.result.is_defined]
+        parts = [*self.axes(lambda value: f"{round(100 * value, 1):g}%"), *self._limits(), *self._line(known)]
+        parts += [*self._labels(known), *map(self._point, known)]
+        return drawing(WIDTH, HEIGHT, "".join(parts), label, "trend")
+
+    def _labels(self, known: Sequence[Point]) -> list[str]:
+        """The last value and the target, beside what they name, and apart from each other."""
+        parts = []
+        value = known[-1].result.value if known else math.nan
+        at = self.y(value) if known else math.inf
+        if self.target is not None:
+            y = self.y(self.target)
+            place = y if abs(at - y) > 11 else at + (11.0 if y >= at else -11.0)
+            parts.append(_across(y, LEFT, WIDTH - RIGHT, "target"))
+            parts.append(text(WIDTH - RIGHT + 4, place + 3.5, f"goal {numbers.share(self.target, 0)}", "aim"))
+        return [*parts, *([text(WIDTH - RIGHT + 4, at + 4, numbers.share(value), "here")] if known else [])]
+
     def _limits(self) -> list[str]:
-        half = min(14.0, (WIDTH - LEFT - RIGHT - 20) / self.n_weeks / 2)
         parts = []
         for one in self.series.points:
             if math.isnan(one.low) or math.isnan(one.before):
                 continue
-            x, top, bottom = self.x(one.week), self.y(one.high), self.y(one.low)
-            parts.append(tag("rect", x=x - half, y=top, width=2 * half, height=max(1.0, bottom - top), class_="limits"))
-            y = self.y(one.before)
-            parts.append(tag("line", x1=x - half, x2=x + half, y1=y, y2=y, class_="centre"))
+            left, top, height = self.x(one.week) - self.half, self.y(one.high), self.y(one.low) - self.y(one.high)
+            parts.append(tag("rect", x=left, y=top, width=2 * self.half, height=max(1.0, height), class_="limits"))
+            parts.append(_across(self.y(one.before), left, self.x(one.week) + self.half, "centre"))
         return parts
 
-    def _line(self, points: Sequence[Point], class_: str) -> list[str]:
+    def _line(self, known: Sequence[Point]) -> list[str]:
         """A line through the weeks, broken where the golden set changes or a week is missing."""
-        known = [one for one in points if one.result.is_defined]
-        runs: list[list[Point]] = []
-        for one in known:
-            if not runs or runs[-1][-1].golden != one.golden or weeks_between(runs[-1][-1].week, one.week) > 1:
-                runs.append([])
-            runs[-1].append(one)
-        parts = [
-            tag(
-                "polyline",
-                points=" ".join(f"{self.x(one.week):.1f},{self.y(one.result.value):.1f}" for one in run),
-                class_=class_,
-            )
-            for run in runs
-            if len(run) > 1
-        ]
+        runs = _unbroken(
+            known, lambda one, other: one.golden != other.golden or weeks_between(one.week, other.week) > 1
+        )
+        parts = [self.curve((one.week, one.result.value) for one in run) for run in runs]
         for before, after in itertools.pairwise(known):
-            x = (self.x(before.week) + self.x(after.week)) / 2
             if before.golden != after.golden:
-                parts.append(tag("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="break"))
+                parts.append(_upright((self.x(before.week) + self.x(after.week)) / 2, TOP, HEIGHT - BOTTOM, "break"))
         return parts
 
-    def _point(self, one: Point) -> list[str]:
-        if not one.result.is_defined:
-            return []
-        x, y = self.x(one.week), self.y(one.result.value)
-        words = point_words(one, self.versions.get(one.week, ""))
-        parts = [tag("title", escaped(words))]
-        half = min(14.0, (WIDTH - LEFT - RIGHT - 20) / self.n_weeks / 2)
-        parts.append(tag("rect", x=x - half, y=TOP, width=2 * half, height=HEIGHT - TOP - BOTTOM, class_="hit"))
-        if not math.isnan(one.result.low):
-            parts.append(
-                tag("line", x1=x, x2=x, y1=self.y(one.result.low), y2=self.y(one.result.high), class_="bar arm1")
-            )
-        if one.week in self.versions:
-            foot = HEIGHT - BOTTOM
-            parts.append(tag("path", d=f"M{x - 4.5:.1f},{foot:.1f} h9 l-4.5,-8 z", class_="version"))
+    def _point(self, one: Point) -> str:
+        moved: Literal["", "good", "bad"] = ""
         if one.has_moved:
-            worse = one.result.value < one.moved_from
-            parts.append(tag("circle", cx=x, cy=y, r=8.0, class_=f"ring {'bad' if worse else 'good'}"))
-        parts.append(tag("circle", cx=x, cy=y, r=3.5, class_="dot arm1"))
-        return [tag("g", "".join(parts), class_="pt", data_say=words)]
+            moved = "bad" if one.result.value < one.moved_from else "good"
+        said = point_words(one, self.versions.get(one.week, ""))
+        d = f"M{self.x(one.week) - 4.5:.1f},{HEIGHT - BOTTOM:.1f} h9 l-4.5,-8 z"
+        version = tag("path", d=d, class_="version") if one.week in self.versions else ""
+        reading = Reading(one.week, one.result.value, said, one.result.low, one.result.high, moved)
+        return self.mark(reading, self.half, said, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,46 +216,13 @@ def line_chart(
 ) -> Markup:
     """Amounts over the weeks, from zero, the last one labelled; ``words`` writes a tick."""
     ends = [end for one in readings for end in (one.value, one.high) if not math.isnan(end)]
-    ticks = round_ticks(0.0, max([*ends, 1e-9]), cap=cap)
-    n_weeks, top = max(1, weeks_between(weeks[0], weeks[-1])), ticks[-1] or 1.0
-    left = 62.0
-
-    def x(week: str) -> float:
-        return left + 10 + (WIDTH - left - RIGHT - 32) * weeks_between(weeks[0], week) / n_weeks
-
-    def y(value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(value, top) / top
-
-    parts = []
-    for value in ticks:
-        parts.append(tag("line", x1=left, x2=WIDTH - RIGHT - 12, y1=y(value), y2=y(value), class_="grid"))
-        parts.append(text(left - 5, y(value) + 4, words(value), "small muted", "end"))
-    parts += [text(x(week), HEIGHT - 8, week[5:], "small muted", "middle") for week in week_labels(weeks)]
-    for joined in _without_gaps(readings):
-        points = " ".join(f"{x(one.week):.1f},{y(one.value):.1f}" for one in joined)
-        parts.append(tag("polyline", points=points, class_="curve arm1"))
-    for one in readings:
-        inside = [tag("title", escaped(f"{one.week}: {one.words}"))]
-        inside.append(tag("rect", x=x(one.week) - 10, y=TOP, width=20.0, height=HEIGHT - TOP - BOTTOM, class_="hit"))
-        if not math.isnan(one.low):
-            inside.append(tag("line", x1=x(one.week), x2=x(one.week), y1=y(one.low), y2=y(one.high), class_="bar arm1"))
-        if one.moved:
-            inside.append(tag("circle", cx=x(one.week), cy=y(one.value), r=8.0, class_=f"ring {one.moved}"))
-        inside.append(tag("circle", cx=x(one.week), cy=y(one.value), r=3.5, class_="dot arm1"))
-        parts.append(tag("g", "".join(inside), class_="pt", data_say=f"{one.week}: {one.words}"))
-    last = readings[-1]
-    parts.append(text(WIDTH - RIGHT - 8, y(last.value) + 4, words(last.value), "here"))
+    panel = _Panel(weeks, round_ticks(0.0, max([*ends, 1e-9]), cap=cap), 62.0, WIDTH - RIGHT - 12)
+    runs = _unbroken(readings, lambda one, other: weeks_between(one.week, other.week) > 1)
+    parts = panel.axes(words) + [panel.curve((one.week, one.value) for one in run) for run in runs]
+    parts += [panel.mark(one, 10.0, f"{one.week}: {one.words}") for one in readings]
+    last = readings[-1].value
+    parts.append(text(WIDTH - RIGHT - 8, panel.y(last) + 4, words(last), "here"))
     return drawing(WIDTH, HEIGHT, "".join(parts), label, "trend")
-
-
-def _without_gaps(readings: Sequence[Reading]) -> list[list[Reading]]:
-    """Runs of weeks that follow each other: a line is drawn through no week that is missing."""
-    runs: list[list[Reading]] = []
-    for one in readings:
-        if not runs or weeks_between(runs[-1][-1].week, one.week) > 1:
-            runs.append([])
-        runs[-1].append(one)
-    return [one for one in runs if len(one) > 1]
 
 
 def against_target(result: MetricResult, target: float | None, scale: tuple[float, float]) -> Markup:
@@ -247,32 +233,15 @@ def against_target(result: MetricResult, target: float | None, scale: tuple[floa
     def at(value: float) -> float:
         return pad + (width - 2 * pad) * (min(max(value, low), high) - low) / (high - low)
 
-    parts = [
-        tag("line", x1=at(low + part * (high - low)), x2=at(low + part * (high - low)), y1=2.0, y2=22.0, class_="grid")
-        for part in (0.0, 0.5, 1.0)
-    ]
+    parts = [_upright(at(low + part * (high - low)), 2.0, 22.0, "grid") for part in (0.0, 0.5, 1.0)]
     if result.is_defined:
         if not math.isnan(result.low):
-            parts.append(tag("line", x1=at(result.low), x2=at(result.high), y1=12.0, y2=12.0, class_="bar arm1"))
-            parts += [
-                tag("line", x1=at(end), x2=at(end), y1=9.0, y2=15.0, class_="bar arm1")
-                for end in (result.low, result.high)
-            ]
+            parts.append(_across(12.0, at(result.low), at(result.high), "bar arm1"))
+            parts += [_upright(at(end), 9.0, 15.0, "bar arm1") for end in (result.low, result.high)]
         parts.append(tag("circle", cx=at(result.value), cy=12.0, r=4.0, class_="dot arm1"))
     if target is not None:
-        parts.append(tag("line", x1=at(target), x2=at(target), y1=1.0, y2=23.0, class_="goal"))
-    content = "".join(parts)
-    return Markup(
-        tag(
-            "svg",
-            content,
-            viewBox=f"0 0 {width:g} {height:g}",
-            width=width,
-            height=height,
-            class_="whiskers",
-            aria_hidden="true",
-        )
-    )
+        parts.append(_upright(at(target), 1.0, 23.0, "goal"))
+    return drawing(width, height, "".join(parts), "", "whiskers")
 
 
 def table_scale(results: Sequence[MetricResult], targets: Sequence[float]) -> tuple[float, float]:
