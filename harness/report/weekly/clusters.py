@@ -6,6 +6,7 @@ groups stand out: one-sided mid-p McNemar test within the group, Benjamini-Hochb
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,11 +61,15 @@ def kinds_of(y_true: NDArray[np.int8], y_pred: NDArray[np.int8], failed: NDArray
     return Kinds(kinds, y_pred, {"fn": positives, "fp": negatives, "ws": positives, "te": is_paired})
 
 
-def run_kinds(run: Run, candidate: str, y_true: NDArray[np.int8] | None = None) -> Kinds:
+def run_kinds(run: Run, candidate: str) -> Kinds:
     """Kinds of error of a stored candidate, by its first repeat."""
-    read, rows = decisions(run, candidate), run.candidate(candidate)
-    failed = np.isin(rows.outcomes[:, 0], [outcome_code(one) for one in FALLBACK_OUTCOMES])
-    return kinds_of(read.y_true if y_true is None else y_true, read.y_pred[:, 0, :], failed)
+    read = decisions(run, candidate)
+    return kinds_of(read.y_true, read.y_pred[:, 0, :], _has_failed(run, candidate))
+
+
+def _has_failed(run: Run, candidate: str) -> NDArray[np.bool_]:
+    codes = [outcome_code(one) for one in FALLBACK_OUTCOMES]
+    return np.isin(run.candidate(candidate).outcomes[:, 0], codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,80 +107,76 @@ def error_clusters(
         texts: Text per item id, for clusters of what the errors say.
         mode: How much of a text may be shown.
     """
-    now = run_kinds(run, candidate)
-    n_items = len(run.item_ids)
-    is_shared = np.zeros(n_items, dtype=bool)
-    before = np.full(now.kinds.shape, NO_KIND, dtype=np.int8)
-    decided = np.zeros(now.kinds.shape, dtype=bool)
-    if previous is not None:
-        before_run, before_candidate, at_old, at_new = previous
-        is_shared[at_new] = True
-        columns = [list(before_run.categories).index(one) for one in run.categories if one in before_run.categories]
-        kept = [column for column, one in enumerate(run.categories) if one in before_run.categories]
-        read = decisions(before_run, before_candidate)
-        rows = before_run.candidate(before_candidate)
-        y_pred = np.full((len(at_new), len(run.categories)), MISSING, dtype=np.int8)
-        y_pred[:, kept] = read.y_pred[at_old, 0, :][:, columns]
-        failed = np.isin(rows.outcomes[at_old, 0], [outcome_code(one) for one in FALLBACK_OUTCOMES])
-        past = kinds_of(run.y_true[at_new], y_pred, failed)
-        before[at_new], decided[at_new] = past.kinds, past.y_pred != MISSING
-    groups = list(_groups(run, now, before, decided & is_shared[:, None], is_new=previous is not None))
-    q_values = benjamini_hochberg([one.p_value for one in groups]) if groups else np.array([])
-    found = _clusters(run, names, groups, q_values.tolist(), examples, is_new=previous is not None)
+    now, is_new = run_kinds(run, candidate), previous is not None
+    before, decided, n_shared = _before(run, now, previous)
+    groups = _groups(run, now, before, decided, is_new=is_new)
+    q_values = benjamini_hochberg([one.p_value for one in groups]).tolist() if groups else []
+    found = _clusters(run, names, groups, q_values, examples, is_new=is_new)
     is_error, was_error = now.kinds != NO_KIND, before != NO_KIND
-    comparable = decided & is_shared[:, None] & (now.y_pred != MISSING)
-    is_told = is_error & ~was_error & comparable if previous is not None else is_error
+    comparable = decided & (now.y_pred != MISSING)
+    is_told = is_error & ~was_error & comparable
     return Errors(
         topics=topics_of(run, candidate, is_told, texts or {}, names, examples, mode),
-        is_new=previous is not None,
-        since=since if previous is not None else None,
-        n_items_shared=int(is_shared.sum()),
-        n_new=int((is_error & ~was_error & comparable).sum()) if previous is not None else int(is_error.sum()),
+        is_new=is_new,
+        since=since if is_new else None,
+        n_items_shared=n_shared,
+        n_new=int(is_told.sum()),
         n_gone=int((~is_error & was_error & comparable).sum()),
         clusters=tuple(found[:MAX_CLUSTERS]),
         n_left_out=max(0, len(found) - MAX_CLUSTERS),
     )
 
 
+def _before(
+    run: Run, now: Kinds, previous: tuple[Run, str, NDArray[np.int64], NDArray[np.int64]] | None
+) -> tuple[NDArray[np.int8], NDArray[np.bool_], int]:
+    """Kinds of error last time by today's labels, where the candidate had decided, and how many items both runs hold.
+
+    Without a run before nothing was an error, and everything counts.
+    """
+    before, decided = np.full_like(now.kinds, NO_KIND), np.full(now.kinds.shape, previous is None)
+    if previous is None:
+        return before, decided, 0
+    old, candidate, at_old, at_new = previous
+    kept = [column for column, one in enumerate(run.categories) if one in old.categories]
+    columns = [old.categories.index(run.categories[column]) for column in kept]
+    y_pred = np.full((len(at_new), len(run.categories)), MISSING, dtype=np.int8)
+    y_pred[:, kept] = decisions(old, candidate).y_pred[at_old, 0, :][:, columns]
+    before[at_new] = kinds_of(run.y_true[at_new], y_pred, _has_failed(old, candidate)[at_old]).kinds
+    decided[at_new] = y_pred != MISSING
+    return before, decided, len(at_new)
+
+
 def _groups(
-    run: Run, now: Kinds, before: NDArray[np.int8], comparable: NDArray[np.bool_], *, is_new: bool
+    run: Run, now: Kinds, before: NDArray[np.int8], decided: NDArray[np.bool_], *, is_new: bool
 ) -> Sequence[_Group]:
     slices = [("", "", np.arange(len(run.item_ids)))]
     slices += [(name, value, members) for name, values in run.slices.items() for value, members in values.items()]
     found = []
-    for column in range(len(run.categories)):
-        is_error, was_error = now.kinds[:, column] != NO_KIND, before[:, column] != NO_KIND
-        for code, kind in enumerate(KINDS):
-            of_kind = now.kinds[:, column] == code
-            if not of_kind.any():
+    for column, (code, kind) in itertools.product(range(len(run.categories)), enumerate(KINDS)):
+        is_kind, was_kind = now.kinds[:, column], before[:, column]
+        can = now.can[kind][:, column] & decided[:, column]
+        new = (is_kind == code) & (was_kind == NO_KIND) & can
+        gone = (was_kind == code) & (is_kind == NO_KIND) & can
+        total, n_can = int(new.sum()), int(can.sum())
+        for name, value, members in slices if total else ():
+            n_new, n_gone, n_members = (int(one[members].sum()) for one in (new, gone, can))
+            if not n_new:
                 continue
-            can = now.can[kind][:, column]
             if is_new:
-                can = can & comparable[:, column]
-                new = of_kind & ~was_error & can
-                gone = (before[:, column] == code) & ~is_error & can
+                p_value = mcnemar_midp(n_gone, n_new, alternative="worse")
             else:
-                new, gone = of_kind, np.zeros_like(of_kind)
-            total, n_can = int(new.sum()), int(can.sum())
-            if not total:
-                continue
-            for name, value, members in slices:
-                n_new, n_gone = int(new[members].sum()), int(gone[members].sum())
-                if not n_new:
-                    continue
-                n_members = int(can[members].sum())
-                if is_new:
-                    p_value = mcnemar_midp(n_gone, n_new, alternative="worse")
-                elif name and n_members < n_can:
-                    share = n_new / n_members > (total - n_new) / (n_can - n_members)
-                    p_value = two_proportion_test(n_new, n_members, total - n_new, n_can - n_members) if share else 1.0
-                else:
-                    p_value = math.nan
-                shown = members[new[members]]
-                found.append(
-                    _Group(column, kind, name, value, shown, n_gone, int(of_kind[members].sum()), n_members, p_value)
-                )
+                p_value = _p_denser(n_new, n_members, total - n_new, n_can - n_members)
+            shown, n_errors = members[new[members]], int((is_kind[members] == code).sum())
+            found.append(_Group(column, kind, name, value, shown, n_gone, n_errors, n_members, p_value))
     return found
+
+
+def _p_denser(n_in: int, of_in: int, n_out: int, of_out: int) -> float:
+    """The score test that errors are denser in a part than outside it; NaN where it is empty, or all there is."""
+    if not of_in or of_out <= 0:
+        return math.nan
+    return two_proportion_test(n_in, of_in, n_out, of_out) if n_in / of_in > n_out / of_out else 1.0
 
 
 def _clusters(
@@ -191,58 +192,47 @@ def _clusters(
     for group, q in zip(groups, q_values, strict=True):
         together.setdefault((group.category, group.kind), []).append((group, q))
     found = []
-    for (column, kind), members in together.items():
-        whole, whole_q = members[0]
-        parts = _parts(whole, [(one, q) for one, q in members[1:] if q <= Q and len(one.new) >= MIN_NEW])
-        stands_out = bool(parts) or (whole_q <= Q and len(whole.new) >= MIN_NEW)
-        source = parts[0].new if parts else whole.new
-        picked = _spread([int(index) for index in source], MAX_EXAMPLES)
+    for (column, kind), ((whole, whole_q), *members) in together.items():
+        category = run.categories[column]
+        parts = _parts(whole, [(one, q) for one, q in members if q <= Q and len(one.new) >= MIN_NEW])
+        picked = _spread((parts[0][0] if parts else whole).new.tolist(), MAX_EXAMPLES)
         found.append(
             Cluster(
-                category=run.categories[column],
-                name=names.get(run.categories[column], run.categories[column]),
+                category=category,
+                name=names.get(category, category),
                 kind=kind,
                 n_new=len(whole.new),
                 n_gone=whole.n_gone,
                 n_errors=whole.n_errors,
                 n_items=whole.n_items,
                 q_value=whole_q,
-                stands_out=stands_out,
-                parts=tuple(
-                    Part(one.slice, one.value, len(one.new), one.n_gone, one.n_items, q)
-                    for one in parts
-                    for other, q in members
-                    if other is one
-                ),
+                stands_out=bool(parts) or (whole_q <= Q and len(whole.new) >= MIN_NEW),
+                parts=tuple(Part(one.slice, one.value, len(one.new), one.n_gone, one.n_items, q) for one, q in parts),
                 examples=tuple(examples[run.item_ids[index]] for index in picked if run.item_ids[index] in examples),
             )
         )
     found.sort(key=lambda one: (not one.stands_out, -(one.n_new - one.n_gone), one.category, one.kind))
-    shown = [one for one in found if one.stands_out]
-    rest = [one for one in found if not one.stands_out]
-    return shown + (rest[: max(0, 3 - len(shown))] if is_new else rest)
+    n_shown = max(3, sum(one.stands_out for one in found)) if is_new else None
+    return found[:n_shown]
 
 
-def _parts(whole: _Group, members: list[tuple[_Group, float]]) -> list[_Group]:
+def _parts(whole: _Group, members: list[tuple[_Group, float]]) -> list[tuple[_Group, float]]:
     """The parts richest in new errors; one no richer than the rest, or nearly another part, says nothing new."""
-    rich = [one for one, _ in members if _is_richer(one, whole)]
-    rich.sort(key=lambda one: (-len(one.new) / one.n_items, -len(one.new), one.slice, one.value))
-    chosen: list[_Group] = []
-    for one in rich:
+    rich = [(one, q) for one, q in members if _is_richer(one, whole)]
+    rich.sort(key=lambda part: (-len(part[0].new) / part[0].n_items, -len(part[0].new), part[0].slice, part[0].value))
+    chosen: list[tuple[_Group, float]] = []
+    for one, q in rich:
         mine = set(one.new.tolist())
-        is_repeated = any(len(mine & set(other.new.tolist())) >= SAME_PART * len(mine) for other in chosen)
+        is_repeated = any(len(mine.intersection(other.new.tolist())) >= SAME_PART * len(mine) for other, _ in chosen)
         if not is_repeated and len(chosen) < MAX_PARTS:
-            chosen.append(one)
+            chosen.append((one, q))
     return chosen
 
 
 def _is_richer(part: _Group, whole: _Group) -> bool:
     """Whether errors are denser in a part than outside it, by more than chance explains (score test, 0.10)."""
-    n_out, new_out = whole.n_items - part.n_items, len(whole.new) - len(part.new)
-    if not part.n_items or n_out <= 0:
-        return False
-    is_denser = len(part.new) / part.n_items > new_out / n_out
-    return is_denser and two_proportion_test(len(part.new), part.n_items, new_out, n_out) <= Q
+    n_new, n_out = len(part.new), whole.n_items - part.n_items
+    return _p_denser(n_new, part.n_items, len(whole.new) - n_new, n_out) <= Q
 
 
 def _spread(indices: Sequence[int], n: int) -> list[int]:

@@ -7,7 +7,7 @@ from the numbers by ``sentences``. A section without data is None or empty and i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from harness.core.metric_table import METRIC_TITLES, metrics_on
@@ -29,6 +29,8 @@ Function = Literal["policy", "operations", "engineering"]
 FUNCTIONS: tuple[Function, ...] = ("policy", "operations", "engineering")
 ASK_EXAMPLES = 10
 """Items of an ask that are shown with their texts."""
+_NOT_PLAIN = ("items", "ask_examples", "figures", "show")
+"""Texts, and what only the spreadsheet holds."""
 METRIC_NAMES = {name: METRIC_TITLES[name] for name in metrics_on("weekly")}
 
 
@@ -375,13 +377,4 @@ class WeeklyData:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data without item texts, undefined numbers as None."""
-        found = plain(self)
-        assert isinstance(found, dict)
-        for without_meaning in (
-            "items",
-            "ask_examples",
-            "figures",
-            "show",
-        ):  # texts, and what only the spreadsheet holds
-            found.pop(without_meaning)
-        return found
+        return {one.name: plain(getattr(self, one.name)) for one in fields(self) if one.name not in _NOT_PLAIN}
