@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from harness.gating.findings.memory import BETTER_LOWER, Entry
 from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
-from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CategoryRow
 from harness.report.weekly.ledger import entry_figure, entry_value
@@ -89,7 +88,7 @@ def replaced_sentences(source: WeeklySource) -> list[str]:
 def _why(one: RunMeta, counts: RunMeta) -> str:
     """The first thing by which another run was preferred."""
     if one.golden_set.version != counts.golden_set.version:
-        return f"over {golden_name(one)}, an older golden set"
+        return f"over {one.golden_set.title}, an older golden set"
     if one.n_items != counts.n_items:
         return f"{plural(one.n_items, 'item')} only"
     return "made before it"

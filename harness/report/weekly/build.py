@@ -23,7 +23,6 @@ from harness.report.weekly.candidates import (
     version_marks,
 )
 from harness.report.weekly.causes import cause_between, causes_of, shown_of
-from harness.report.weekly.changes import golden_name
 from harness.report.weekly.clusters import error_clusters
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import ASK_EXAMPLES, GoldenHealth, WeekChanges, WeeklyData
@@ -84,7 +83,7 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
         in_short=titles.in_short(operations, disputes, engineering, week),
         new_errors=titles.new_error_sentences(errors),
         policy=f"{run.meta.policy.name} v{run.meta.policy.version}",
-        golden=golden_name(run.meta),
+        golden=run.meta.golden_set.title,
         run_id=run.meta.run_id,
         previous_week=before.week,
         is_comparable=before.is_comparable,

@@ -9,7 +9,7 @@ from harness.core.results import MetricResult
 from harness.measure.points import PointScore
 from harness.measure.score import CandidateScore
 from harness.report.parts.words import enumerated, n_answered, outcome_words
-from harness.report.weekly.changes import golden_name, versions_between
+from harness.report.weekly.changes import versions_between
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow
 from harness.report.weekly.kept import NOT_MEASURED
@@ -85,7 +85,7 @@ def _row(source: WeeklySource, name: str, meta: RunMeta) -> CandidateRow:
         is_reported=name == source.candidate,
         is_control=name == source.control,
         run_id=meta.run_id,
-        golden=golden_name(meta),
+        golden=meta.golden_set.title,
         recall=_any(scored, "recall"),
         precision=_any(scored, "precision"),
         failure_rate=scored.failure_rate,
@@ -120,7 +120,7 @@ def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
                     HistoryRow(
                         week,
                         meta.run_id,
-                        golden_name(meta),
+                        meta.golden_set.title,
                         candidate,
                         category,
                         tp,
@@ -141,7 +141,7 @@ def figures_of(source: WeeklySource) -> tuple[tuple[Figure, ...], str]:
     n_left = 0
     for week, runs in source.by_week.items():
         for candidate, meta in runs.of.items():
-            golden, run_id = golden_name(meta), meta.run_id
+            golden, run_id = meta.golden_set.title, meta.run_id
             summary = source.summaries[run_id]
             for category, scored in summary.candidates[candidate].categories.items():
                 for name in FIGURE_METRICS:
@@ -177,7 +177,7 @@ def _at_points(source: WeeklySource, run_id: str, candidate: str) -> Iterator[tu
 def runs_read(source: WeeklySource) -> tuple[tuple[str, str, str, str, int], ...]:
     """Which run spoke for whom in which week."""
     return tuple(
-        (week, candidate, meta.run_id, f"{golden_name(meta)} @{meta.golden_set.hash[:8]}", meta.n_items)
+        (week, candidate, meta.run_id, f"{meta.golden_set.title} @{meta.golden_set.hash[:8]}", meta.n_items)
         for week, runs in source.by_week.items()
         for candidate, meta in runs.of.items()
     )

@@ -15,12 +15,16 @@ import orjson
 from harness.records import RunInput
 from harness.report.comparison.input_changes import diff_lines
 from harness.report.parts import numbers
+from harness.report.parts.masking import shorten
+from harness.report.parts.words import plural
 from harness.report.weekly.data import Change
 from harness.runs import Run, RunMeta
 
 OWN_KINDS = ("prompt", "rules", "settings", "policy", "failures", "repeats", "harness")
 """Kinds of change that are ours and can move a candidate's decisions."""
 _FILES = {"prompt": "prompt", "rules": "rule set"}
+MOST_SETTINGS = 6
+"""Settings that are told one by one; the rest is counted."""
 _HIDDEN = frozenset({"sha256", "prompt", "rules", "categories"})
 _PHRASES = {
     "temp": "temperature",
@@ -43,12 +47,7 @@ def gold_key(meta: RunMeta) -> str:
     parents = {one: entry.parent for one, entry in meta.policy.categories.items()}
     tree = orjson.dumps({one: parent for one, parent in sorted(parents.items()) if parent})
     suffix = f"/{hashlib.sha256(tree).hexdigest()[:4]}" if tree != b"{}" else ""
-    return f"{golden_name(meta)}@{meta.golden_set.hash[:8]}{suffix}"
-
-
-def golden_name(meta: RunMeta) -> str:
-    """Golden set and version."""
-    return meta.golden_set.title
+    return f"{meta.golden_set.title}@{meta.golden_set.hash[:8]}{suffix}"
 
 
 def changes_between(old: Run, new: Run, candidate: str) -> tuple[Change, ...]:
@@ -56,7 +55,8 @@ def changes_between(old: Run, new: Run, candidate: str) -> tuple[Change, ...]:
     found = [
         *_files(old, new, candidate),
         *_settings(old.meta, new.meta, candidate),
-        *_policy(old, new),
+        *_text_change("policy", "policy", old, new, "policy"),
+        *_targets(old, new),
         *(_card(old.meta, new.meta) if _same_labels(old, new) else _golden(old.meta, new.meta)),
         *_labels(old, new),
         *_sample(old.meta, new.meta),
@@ -80,22 +80,13 @@ def versions_between(old: RunMeta, new: RunMeta, candidate: str) -> tuple[str, .
 def _files(old: Run, new: Run, candidate: str) -> Iterator[Change]:
     for kind, noun in _FILES.items():
         key = f"{kind}:{candidate}"
-        before, after = old.meta.inputs.get(key), new.meta.inputs.get(key)
-        if before is None and after is None:
-            continue
-        if before is None or after is None:
-            there = after or before
-            named = there.title if there is not None else ""
-            yield Change(kind, f"{noun} {named} was {'added' if before is None else 'removed'}")
-            continue
-        if before.sha256 != after.sha256:
-            yield _text_change(kind, noun, old, new, key, before, after)
+        there = [one for run in (old, new) if (one := run.meta.inputs.get(key)) is not None]
+        if len(there) == 1:
+            yield Change(kind, f"{noun} {there[0].title} was {'removed' if key in old.meta.inputs else 'added'}")
+        yield from _text_change(kind, noun, old, new, key)
 
 
-def _policy(old: Run, new: Run) -> Iterator[Change]:
-    before, after = old.meta.inputs.get("policy"), new.meta.inputs.get("policy")
-    if before and after and before.sha256 != after.sha256:
-        yield _text_change("policy", "policy", old, new, "policy", before, after)
+def _targets(old: Run, new: Run) -> Iterator[Change]:
     for category in new.categories:
         if category in old.meta.policy.categories:
             was, now = (run.meta.policy.targets(category) for run in (old, new))
@@ -110,12 +101,16 @@ def _target(value: float | None) -> str:
     return "unset" if value is None else numbers.share(value, 0)
 
 
-def _text_change(kind: str, noun: str, old: Run, new: Run, key: str, before: RunInput, after: RunInput) -> Change:
-    texts = old.input_text(key), new.input_text(key)
+def _text_change(kind: str, noun: str, old: Run, new: Run, key: str) -> Iterator[Change]:
+    """An input that both runs have and that is another one now, with its lines where both texts were kept."""
+    before, after = old.meta.inputs.get(key), new.meta.inputs.get(key)
+    if before is None or after is None or before.sha256 == after.sha256:
+        return
+    texts = [run.input_text(key) for run in (old, new)]
     lines = () if None in texts else tuple(diff_lines(*((text or "").split("\n")[:2_000] for text in texts)))
     n_added, n_removed = (sum(line.kind == kind for line in lines) for kind in ("added", "removed"))
-    size = f" ({_lines(n_added)} added, {numbers.count(n_removed)} removed)" if lines else ""
-    return Change(kind, _named(noun, before, after) + size, lines)
+    size = f" ({plural(n_added, 'line')} added, {numbers.count(n_removed)} removed)" if lines else ""
+    yield Change(kind, _named(noun, before, after) + size, lines)
 
 
 def _named(noun: str, before: RunInput, after: RunInput) -> str:
@@ -126,13 +121,9 @@ def _named(noun: str, before: RunInput, after: RunInput) -> str:
     return f"{noun} {before.title} became {after.title}"
 
 
-def _lines(n: int) -> str:
-    return f"{numbers.count(n)} {'line' if n == 1 else 'lines'}"
-
-
 def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
     before, after = (dict(_flat(meta.fingerprint(candidate))) for meta in (old, new))
-    if new.fingerprint(candidate).get("kind") == "recorded":
+    if after.get("kind") == "recorded":
         if before.get("sha256") != after.get("sha256"):
             yield Change("recorded", "its decisions were recorded anew")
             return
@@ -140,16 +131,12 @@ def _settings(old: RunMeta, new: RunMeta, candidate: str) -> Iterator[Change]:
             of.pop("recorded", None)  # the same rows under another name of their file
     n_more = 0
     shown: dict[str, None] = {}
-    for key in sorted({*before, *after}):
-        if before.get(key) == after.get(key):
+    for key in sorted({*before, *after} - _HIDDEN):
+        was, now = before.get(key), after.get(key)
+        if was == now or (key == "params.temperature" and "temp" in after):
             continue
-        if key.rsplit(".", 1)[-1] in _HIDDEN and key.count(".") < 1:
-            continue
-        if key == "params.temperature" and "temp" in after:
-            continue
-        phrase = f"{_phrase(key)} {_value(before.get(key))} became {_value(after.get(key))}"
-        if len(shown) < 6:
-            shown[phrase] = None
+        if len(shown) < MOST_SETTINGS:
+            shown[f"{_phrase(key)} {_value(was)} became {_value(now)}"] = None
         else:
             n_more += 1
     yield from (Change("settings", phrase) for phrase in shown)
@@ -184,22 +171,20 @@ def _phrase(key: str) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "unset"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return shorten(", ".join(map(str, value)) if isinstance(value, tuple) else str(value), 60)
 
 
 def _golden(old: RunMeta, new: RunMeta) -> Iterator[Change]:
     if old.golden_set.hash == new.golden_set.hash:
         return
-    before, after = golden_name(old), golden_name(new)
-    sizes = [meta.golden_set.n_items_in_set or meta.n_items for meta in (old, new)]
-    size = f" ({numbers.count(sizes[0])} items became {numbers.count(sizes[1])})" if sizes[0] != sizes[1] else ""
-    if before == after:
+    before, after = (numbers.count(meta.golden_set.n_items_in_set or meta.n_items) for meta in (old, new))
+    size = f" ({before} items became {after})" if before != after else ""
+    change = f"{old.golden_set.title} became {new.golden_set.title}"
+    if old.golden_set.title == new.golden_set.title:
         policies = [one.sha256 if (one := meta.inputs.get("policy")) else None for meta in (old, new)]
         how = "without a new version" if policies[0] == policies[1] else "with the policy"
-        yield Change("golden_set", f"golden set {after} was edited {how}{size}")
-    else:
-        yield Change("golden_set", f"golden set {before} became {after}{size}")
+        change = f"{new.golden_set.title} was edited {how}"
+    yield Change("golden_set", f"golden set {change}{size}")
 
 
 def _same_labels(old: Run, new: Run) -> bool:
@@ -215,12 +200,9 @@ def _same_labels(old: Run, new: Run) -> bool:
 
 def _card(old: RunMeta, new: RunMeta) -> Iterator[Change]:
     """A new version or card of a golden set that moves no figure."""
+    title = new.golden_set.title
     for one in _golden(old, new):
-        what = (
-            f"the card of golden set {golden_name(new)} was edited"
-            if golden_name(old) == golden_name(new)
-            else one.phrase
-        )
+        what = f"the card of golden set {title} was edited" if old.golden_set.title == title else one.phrase
         yield Change("card", f"{what}, with the same texts and labels")
 
 
@@ -233,19 +215,17 @@ def _labels(old: Run, new: Run) -> Iterator[Change]:
     kept = [one for one in new.categories if one in old.categories]
     if not pairs or not kept:
         return
-    at_old, at_new = (np.asarray(part) for part in zip(*pairs, strict=True))
-    before = old.y_true[at_old][:, [old.categories.index(one) for one in kept]]
-    after = new.y_true[at_new][:, [new.categories.index(one) for one in kept]]
-    n_labels = int((before != after).sum())
-    if n_labels:
+    before, after = (
+        run.y_true[np.ix_(at, [run.categories.index(one) for one in kept])]
+        for run, at in zip((old, new), zip(*pairs, strict=True), strict=True)
+    )
+    if n_labels := int((before != after).sum()):
         yield Change("golden_set", f"{numbers.count(n_labels)} labels follow from the edited policy")
 
 
 def _sample(old: RunMeta, new: RunMeta) -> Iterator[Change]:
-    if old.golden_set.hash != new.golden_set.hash:
-        return
-    samples = [(meta.limit, meta.seed) if meta.limit is not None else None for meta in (old, new)]
-    if samples[0] != samples[1]:
+    before, after = ((meta.limit, meta.seed) if meta.limit is not None else None for meta in (old, new))
+    if before != after and old.golden_set.hash == new.golden_set.hash:
         yield Change("sample", f"another sample: {_sampled(old)} became {_sampled(new)}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.report.weekly.changes import golden_name
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.commands import to_run
 from harness.report.weekly.data import Engineering, Version, WeekCosts
@@ -76,7 +75,7 @@ def _made_of(meta: RunMeta, candidate: str) -> dict[str, str]:
     fingerprint: Mapping[str, Any] = meta.fingerprint(candidate)
     found |= {words: str(fingerprint[key]) for key, words in _NAMES.items() if fingerprint.get(key) is not None}
     found["policy"] = f"{meta.policy.name} v{meta.policy.version}"
-    found["golden set"] = f"{golden_name(meta)} @{meta.golden_set.hash[:8]}"
+    found["golden set"] = f"{meta.golden_set.title} @{meta.golden_set.hash[:8]}"
     if meta.harness_version:
         found["harness"] = meta.harness_version
     if python := meta.platform.get("python"):

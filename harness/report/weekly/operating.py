@@ -23,7 +23,6 @@ from harness.measure.points import PointScore, point_metrics
 from harness.records.evals import ALPHA
 from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
-from harness.report.weekly.changes import golden_name
 from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.operating_data import OperatingRow, OperatingWeek, why_within
 from harness.runs import Run
@@ -47,7 +46,7 @@ def operating_of(source: WeeklySource, about: Mapping[str, About], before: Run |
     if not source.point_metrics:
         return ()
     weeks = [
-        (week, meta.run_id, golden_name(meta), source.points.get(meta.run_id, {}))
+        (week, meta.run_id, meta.golden_set.title, source.points.get(meta.run_id, {}))
         for week, runs in source.by_week.items()
         if (meta := runs.of.get(source.candidate)) is not None
     ]
