@@ -14,7 +14,7 @@ from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import CandidateRow
 from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.sheet_data import Figure, HistoryRow
-from harness.report.weekly.summaries import metric
+from harness.report.weekly.summaries import SLICE_METRICS, metric
 from harness.runs import RunMeta
 
 KIND_WORDS = {
@@ -33,11 +33,8 @@ MOST_FIGURES = 300_000
 
 def description(meta: RunMeta, candidate: str) -> str:
     """What decides, in a few words: prompt and model, rule set, recorded decisions."""
-    parts = []
-    for kind in ("prompt", "rules"):
-        described = meta.input_of(kind, candidate)
-        if described is not None:
-            parts.append(f"{KIND_WORDS[kind]} {described.title}")
+    inputs = [(kind, meta.input_of(kind, candidate)) for kind in ("prompt", "rules")]
+    parts = [f"{KIND_WORDS[kind]} {one.title}" for kind, one in inputs if one is not None]
     fingerprint, spec = meta.fingerprint(candidate), meta.spec(candidate)
     if not parts:
         kind = str(fingerprint.get("kind") or "")
@@ -46,9 +43,7 @@ def description(meta: RunMeta, candidate: str) -> str:
         parts.append(f"{KIND_WORDS.get(kind, kind)} {short}".strip())
     if fingerprint.get("kind") == "prompt" and fingerprint.get("model"):
         parts.append(f"model {fingerprint['model']}")
-    if spec.description:
-        parts.append(spec.description)
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in (*parts, spec.description) if part)
 
 
 def candidate_rows(source: WeeklySource) -> tuple[CandidateRow, ...]:
@@ -103,35 +98,21 @@ def _any(scored: CandidateScore, name: str) -> MetricResult:
     return scored.any_violation.metrics.get(name, NOT_MEASURED)
 
 
+def _shown(source: WeeklySource) -> Iterator[tuple[str, str, RunMeta]]:
+    """Week, candidate and the run that speaks for it, oldest first."""
+    return ((week, name, meta) for week, runs in source.by_week.items() for name, meta in runs.of.items())
+
+
 def history_rows(source: WeeklySource) -> tuple[HistoryRow, ...]:
     """Every week, candidate and category that is shown, oldest first."""
     rows = []
-    for week, runs in source.by_week.items():
-        for candidate, meta in runs.of.items():
-            summary = source.summaries[meta.run_id]
-            for category, scored in summary.candidates[candidate].categories.items():
-                tp, fp, fn, tn = (float(one) for one in (scored.tp, scored.fp, scored.fn, scored.tn))
-                if not any((tp, fp, fn, tn)):
-                    continue
-                recall, precision, fpr = (
-                    metric(summary, candidate, category, name) for name in ("recall", "precision", "fpr")
-                )
-                rows.append(
-                    HistoryRow(
-                        week,
-                        meta.run_id,
-                        meta.golden_set.title,
-                        candidate,
-                        category,
-                        tp,
-                        fp,
-                        fn,
-                        tn,
-                        recall,
-                        precision,
-                        fpr,
-                    )
-                )
+    for week, candidate, meta in _shown(source):
+        summary, place = source.summaries[meta.run_id], (week, meta.run_id, meta.golden_set.title, candidate)
+        for category, scored in summary.candidates[candidate].categories.items():
+            counts = float(scored.tp), float(scored.fp), float(scored.fn), float(scored.tn)
+            recall, precision, fpr = (metric(summary, candidate, category, one) for one in SLICE_METRICS)
+            if any(counts):
+                rows.append(HistoryRow(*place, category, *counts, recall, precision, fpr))
     return tuple(rows)
 
 
@@ -139,29 +120,28 @@ def figures_of(source: WeeklySource) -> tuple[tuple[Figure, ...], str]:
     """Every figure of the weeks shown, on all items and by slice, and what is left out; each stands there once."""
     found: list[Figure] = []
     n_left = 0
-    for week, runs in source.by_week.items():
-        for candidate, meta in runs.of.items():
-            golden, run_id = meta.golden_set.title, meta.run_id
-            summary = source.summaries[run_id]
-            for category, scored in summary.candidates[candidate].categories.items():
-                for name in FIGURE_METRICS:
-                    one = scored.metrics.get(name)
-                    if one is not None and (one.is_defined or one.n):
-                        found.append(Figure(week, run_id, golden, candidate, category, "", "", name, one))
-            found += [
-                Figure(week, run_id, golden, candidate, category, "", "", at.metric, at.value)
-                for category, at in _at_points(source, run_id, candidate)
-            ]
-            for slice_name, values in source.slice_scores.get(run_id, {}).get(candidate, {}).items():
-                for value, categories in values.items():
-                    for category, metrics in categories.items():
-                        for name, one in metrics.items():
-                            if len(found) >= MOST_FIGURES:
-                                n_left += 1
-                                continue
-                            found.append(
-                                Figure(week, run_id, golden, candidate, category, slice_name, value, name, one)
-                            )
+    for week, candidate, meta in _shown(source):
+        place = (week, meta.run_id, meta.golden_set.title, candidate)
+        found += [
+            Figure(*place, category, "", "", name, one)
+            for category, scored in source.summaries[meta.run_id].candidates[candidate].categories.items()
+            for name in FIGURE_METRICS
+            if (one := scored.metrics.get(name)) is not None and (one.is_defined or one.n)
+        ]
+        found += [
+            Figure(*place, category, "", "", at.metric, at.value)
+            for category, at in _at_points(source, meta.run_id, candidate)
+        ]
+        in_slices = [
+            Figure(*place, category, slice_name, value, name, one)
+            for slice_name, values in source.slice_scores.get(meta.run_id, {}).get(candidate, {}).items()
+            for value, categories in values.items()
+            for category, metrics in categories.items()
+            for name, one in metrics.items()
+        ]
+        room = max(0, MOST_FIGURES - len(found))
+        found += in_slices[:room]
+        n_left += len(in_slices[room:])
     left = f" {n_left:,} figures of slices are left out: a sheet holds no more." if n_left else ""
     return tuple(found), f"One row per week, candidate, category, slice and metric, each once.{left}"
 
@@ -178,6 +158,5 @@ def runs_read(source: WeeklySource) -> tuple[tuple[str, str, str, str, int], ...
     """Which run spoke for whom in which week."""
     return tuple(
         (week, candidate, meta.run_id, f"{meta.golden_set.title} @{meta.golden_set.hash[:8]}", meta.n_items)
-        for week, runs in source.by_week.items()
-        for candidate, meta in runs.of.items()
+        for week, candidate, meta in _shown(source)
     )

@@ -5,7 +5,7 @@ Decides which figures describe a golden set. What it can prove is ``gating.plan`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,26 +20,24 @@ from harness.runs import Run
 
 
 def gold_rows(
-    run: Run, gold: Mapping[str, Sequence[int]], names: Mapping[str, str], votes: Votes
+    run: Run, gold: Mapping[str, tuple[int, int, int]], names: Mapping[str, str], votes: Votes
 ) -> tuple[GoldRow, ...]:
     """Per category: labels, the smallest provable margin, and what the gate's margin would need."""
     checks, alpha = recall_checks(run), run.meta.eval.alpha
     rows = []
     for category in run.categories:
-        n_violating, n_not, n_unknown = gold[category]
         wanted = checks[category].limit if category in checks else None
         needed = None if wanted is None else violating_items_needed(wanted, alpha)
+        n_violating, cast = gold[category][0], votes.of(category)
         rows.append(
             GoldRow(
                 category,
                 names.get(category, category),
-                n_violating,
-                n_not,
-                n_unknown,
+                *gold[category],
                 provable_recall_margin(n_violating, alpha),
                 wanted,
                 None if needed is None else max(0, needed - n_violating),
-                None if (cast := votes.of(category)) is None else cast.alpha,
+                None if cast is None else cast.alpha,
             )
         )
     return tuple(rows)

@@ -32,23 +32,19 @@ Shared = tuple[Run, str, NDArray[np.int64], NDArray[np.int64]]
 
 def example_of(source: WeeklySource, index: int, mode: TextMode) -> Example:
     """What the page may show of one item."""
-    item_id = source.run.item_ids[index]
-    text = _text(source, index, item_id)
-    clear = None
-    if mode == "masked" and text is not None and item_id in source.texts:
-        clear = shorten(printable(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
-    return Example(item_id, _shown(source, index, mode, EXAMPLE_WIDTH), clear, None)
+    text = _text(source, index) if mode == "masked" else None
+    clear = None if text is None else shorten(printable(text[: 4 * CLEAR_WIDTH]), CLEAR_WIDTH)
+    return Example(source.run.item_ids[index], _shown(source, index, mode, EXAMPLE_WIDTH), clear, None)
 
 
-def _text(source: WeeklySource, index: int, item_id: str) -> str | None:
-    return None if source.run.is_withheld[index] else source.texts.get(item_id)
+def _text(source: WeeklySource, index: int) -> str | None:
+    return None if source.run.is_withheld[index] else source.texts.get(source.run.item_ids[index])
 
 
 def _shown(source: WeeklySource, index: int, mode: TextMode, width: int) -> str:
-    item_id = source.run.item_ids[index]
-    if mode != "none" and not source.run.is_withheld[index] and item_id not in source.texts:
+    if mode != "none" and not source.run.is_withheld[index] and source.run.item_ids[index] not in source.texts:
         return NOT_AT_HAND
-    return visible_text(_text(source, index, item_id), mode, width)
+    return visible_text(_text(source, index), mode, width)
 
 
 class AskItems:
@@ -93,18 +89,17 @@ def item_rows(
 ) -> tuple[tuple[ItemRow, ...], str]:
     """One row per item and labelled category, texts beside the wrong ones; only those where a sheet would overflow."""
     run, candidate = source.run, source.candidate
-    found = run_kinds(run, candidate)
+    kinds = run_kinds(run, candidate).kinds
     read, rows = decisions(run, candidate), run.candidate(candidate)
     before = _before(run, shared)
     is_labelled = (run.y_true != MISSING) & read.is_covered[None, :]
     n_all = int(is_labelled.sum())
-    is_shown = is_labelled if n_all <= MAX_ROWS else is_labelled & (found.kinds != NO_KIND)
+    is_shown = is_labelled if n_all <= MAX_ROWS else is_labelled & (kinds != NO_KIND)
     slices = slice_words(run.slices, len(run.item_ids))
     out = []
     for index, column in np.argwhere(is_shown)[:MAX_ROWS].tolist():
         outcome = ALL_OUTCOMES[int(rows.outcomes[index, 0])]
-        decision = int(read.y_pred[index, 0, column])
-        kind = int(found.kinds[index, column])
+        decision, kind = int(read.y_pred[index, 0, column]), int(kinds[index, column])
         out.append(
             ItemRow(
                 item_id=run.item_ids[index],
@@ -113,7 +108,7 @@ def item_rows(
                 decision=None if decision == MISSING else decision,
                 outcome=outcome_words(outcome),
                 error=KIND_NAMES[KINDS[kind]] if kind != NO_KIND else _right(outcome, decision),
-                last_week=_change(before, index, column, kind),
+                last_week=_change(int(before[index, column]), kind),
                 slices=slices[index],
                 text=_shown(source, index, mode, CELL_WIDTH) if kind != NO_KIND else "",
             )
@@ -130,26 +125,22 @@ def _right(outcome: str, decision: int) -> str:
     return "no decision" if decision == MISSING else "right"
 
 
-def _before(run: Run, shared: Shared | None) -> NDArray[np.int8] | None:
+def _before(run: Run, shared: Shared | None) -> NDArray[np.int8]:
     """Whether last time's decision was right (1) or wrong (0) by today's gold; -1 unknown."""
-    if shared is None:
-        return None
-    old, candidate, at_old, at_new = shared
     found = np.full(run.y_true.shape, MISSING, dtype=np.int8)
-    read = decisions(old, candidate).y_pred[:, 0, :]
+    if shared is None:
+        return found
+    old, candidate, at_old, at_new = shared
+    read = decisions(old, candidate).y_pred[at_old, 0, :]
     for column, category in enumerate(run.categories):
-        if category not in old.categories:
-            continue
-        past = read[at_old, list(old.categories).index(category)]
-        gold = run.y_true[at_new, column]
-        found[at_new, column] = np.where((past == MISSING) | (gold == MISSING), MISSING, past == gold)
+        if category in old.categories:
+            past, gold = read[:, old.categories.index(category)], run.y_true[at_new, column]
+            found[at_new, column] = np.where((past == MISSING) | (gold == MISSING), MISSING, past == gold)
     return found
 
 
-def _change(before: NDArray[np.int8] | None, index: int, column: int, kind: int) -> str:
-    was = MISSING if before is None else int(before[index, column])
-    if was == MISSING:
-        return ""
+def _change(was: int, kind: int) -> str:
+    """What became of an item since last time, where it was right (1), wrong (0) or unknown (-1)."""
     if kind != NO_KIND:
-        return "new error" if was else "still wrong"
-    return "" if was else "fixed"
+        return {1: "new error", 0: "still wrong"}.get(was, "")
+    return "fixed" if was == 0 else ""
