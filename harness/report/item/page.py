@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from harness.report.item.data import ItemSheet, votes_of
 from harness.report.item.terminal import SAID, check_words, compact, cost_words, decision_words, read_words, vote_words
-from harness.report.parts.assets import asset, script, sha256_source
+from harness.report.parts.assets import asset, page_policy, script
 from harness.report.parts.isolation import isolated
 from harness.report.parts.templates import environment
 
@@ -23,10 +23,7 @@ class ItemPage:
         self.may_reveal = may_reveal and sheet.text_mode != "full"
         self.css = Markup(asset("report.css"))
         self.script = Markup(script("item"))
-        self.policy = (
-            f"default-src 'none'; script-src {sha256_source(self.script)}; style-src {sha256_source(self.css)}; "
-            "img-src data:; base-uri 'none'; form-action 'none'"
-        )
+        self.policy = page_policy(self.css, self.script)
         self.read, self.cost, self.check, self.compact = read_words, cost_words, check_words, compact
         self.decided = decision_words
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections import Counter
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from harness.core.metric_table import METRIC_MEANINGS
 from harness.core.results import MetricResult
 from harness.gating.findings.memory import Entry, not_restated
 from harness.report.parts import numbers
-from harness.report.parts.assets import asset, script, sha256_source
+from harness.report.parts.assets import asset, page_policy, script
 from harness.report.parts.isolation import isolated
 from harness.report.parts.masking import TextMode
 from harness.report.parts.templates import environment
@@ -74,10 +75,7 @@ class WeeklyPage:
         self.text_mode = text_mode
         self.css = Markup(asset("report.css") + asset("weekly.css"))
         self.script = Markup(script("weekly"))
-        self.policy = (
-            f"default-src 'none'; script-src {sha256_source(self.script)}; style-src {sha256_source(self.css)}; "
-            "img-src data:; base-uri 'none'; form-action 'none'"
-        )
+        self.policy = page_policy(self.css, self.script)
         self.icon = _ICONS[data.tone]
         self.metrics = list(METRIC_NAMES.items())
         self.meanings = METRIC_MEANINGS
@@ -122,12 +120,7 @@ class WeeklyPage:
         """What a line of the ledger was measured on."""
         return entry_figure(one, self.data.names)
 
-    entry_value = staticmethod(entry_value)
-
-    @staticmethod
-    def ledger_state(one: Entry) -> str:
-        """Open, acknowledged with its reason, or closed by recovery."""
-        return ledger_state(one)
+    entry_value, ledger_state = staticmethod(entry_value), staticmethod(ledger_state)
 
     @property
     def ledger(self) -> list[Entry]:
@@ -142,41 +135,50 @@ class WeeklyPage:
     @property
     def tiles(self) -> list[tuple[str, str, str]]:
         """A few facts: name, value, remark."""
-        data = self.data
-        judged = [one.verdict for row in data.rows for one in row.judgements.values()]
-        tiles = []
-        if judged:
-            counted = {verdict: judged.count(verdict) for verdict in ("met", "missed", "open")}
-            rest = f"{counted['missed']} missed, {counted['open']} cannot be told yet"
-            n_below = sum(is_below_in_production(row) for row in data.rows)
-            rest += f"; {n_below} of precision below target in production" if n_below else ""
-            tiles.append(("Targets met", f"{counted['met']} of {len(judged)}", rest))
+        data, health = self.data, self.data.health
+        tiles = self._target_tile()
         if data.previous_week is not None and data.is_comparable:
             flags = sum(one.source == "chart" for one in data.movements)
             tiles.append(("Figures that moved", str(len(data.movements)), f"{flags} flagged on the charts"))
-        still = [one.since for one in not_restated(data.ledger) if one.is_open]
-        if still:
-            n_new = sum(since == data.week for since in still)
-            parts = [f"{n_new} since this week"] if n_new else []
-            parts += [f"{len(still) - n_new} from weeks before"] if n_new < len(still) else []
-            tiles.append(("Open in the ledger", str(len(still)), ", ".join(parts)))
-        work = data.operations.workload
-        if work is not None:
-            load = titles.day(work.now.flagged, work.traffic.hours)
-            a_day = f"{titles.day(work.now.flagged, work.traffic.items_per_day)} flags a day, {load} reviewer hours"
+        tiles += [*self._ledger_tile(), *self._production_tiles()]
+        if data.errors is not None and data.errors.is_new:
+            gone = f"{numbers.count(data.errors.n_gone)} gone"
+            tiles.append(("New errors", numbers.count(data.errors.n_new), gone))
+        of_set = "" if health.n_items == health.n_in_set else f" of {numbers.count(health.n_in_set)}"
+        part = ", gate part of the split" if health.part == "gate" else ""
+        tiles.append(("Items", f"{numbers.count(health.n_items)}{of_set}", f"{data.golden}{part}"))
+        tiles.append(("Asks", str(len(data.asks)), plural(len({one.owner for one in data.asks}), "owner")))
+        return tiles
+
+    def _target_tile(self) -> list[tuple[str, str, str]]:
+        judged = Counter(one.verdict for row in self.data.rows for one in row.judgements.values())
+        if not judged:
+            return []
+        rest = f"{judged['missed']} missed, {judged['open']} cannot be told yet"
+        n_below = sum(is_below_in_production(row) for row in self.data.rows)
+        rest += f"; {n_below} of precision below target in production" if n_below else ""
+        return [("Targets met", f"{judged['met']} of {judged.total()}", rest)]
+
+    def _ledger_tile(self) -> list[tuple[str, str, str]]:
+        still = [one.since for one in self.ledger if one.is_open]
+        n_new = still.count(self.data.week)
+        parts = [f"{n_new} since this week"] if n_new else []
+        parts += [f"{len(still) - n_new} from weeks before"] if n_new < len(still) else []
+        return [("Open in the ledger", str(len(still)), ", ".join(parts))] if still else []
+
+    def _production_tiles(self) -> list[tuple[str, str, str]]:
+        """What a day would bring, and what its labelled samples say."""
+        tiles = []
+        if (work := self.data.operations.workload) is not None:
+            n_flags, n_hours = (
+                titles.day(work.now.flagged, one) for one in (work.traffic.items_per_day, work.traffic.hours)
+            )
+            a_day = f"{n_flags} flags a day, {n_hours} reviewer hours"
             tiles.append(("Precision in production", numbers.share(work.now.precision.value), a_day))
         if self.live is not None and self.live.for_operations:
             words, value = self.live.for_operations[0]
             share, _, interval = value.partition(" ")
             tiles.append(("Measured in production", share, f"{interval} {words}, {self.live.newest}"))
-        shown = data.errors
-        if shown is not None and shown.is_new:
-            tiles.append(("New errors", numbers.count(shown.n_new), f"{numbers.count(shown.n_gone)} gone"))
-        health = data.health
-        of_set = "" if health.n_items == health.n_in_set else f" of {numbers.count(health.n_in_set)}"
-        part = ", gate part of the split" if health.part == "gate" else ""
-        tiles.append(("Items", f"{numbers.count(health.n_items)}{of_set}", f"{data.golden}{part}"))
-        tiles.append(("Asks", str(len(data.asks)), plural(len({one.owner for one in data.asks}), "owner")))
         return tiles
 
     # -------------------------------------------------------------------------------------------------- targets
@@ -213,18 +215,14 @@ class WeeklyPage:
         if point is None or math.isnan(point.moved_from) or not point.result.is_defined:
             return None
         difference = point.result.value - point.moved_from
+        size = numbers.points(difference)
         if point.slide is not None:
-            return numbers.points(difference), "c-worse", f"▼ slid since {point.slide.since[5:]}"
+            return size, "c-worse", f"▼ slid since {point.slide.since[5:]}"
         if not point.is_flagged:
-            return numbers.points(difference), "c-same", "within chance"
-        return (
-            (numbers.points(difference), "c-better", "▲ moved")
-            if difference > 0
-            else (numbers.points(difference), "c-worse", "▼ moved")
-        )
+            return size, "c-same", "within chance"
+        return (size, "c-better", "▲ moved") if difference > 0 else (size, "c-worse", "▼ moved")
 
-    operating_change = staticmethod(operating_change)
-    threshold_of = staticmethod(threshold_of)
+    operating_change, threshold_of = staticmethod(operating_change), staticmethod(threshold_of)
 
     # ---------------------------------------------------------------------------------------------------- trend
 

@@ -15,6 +15,7 @@ from harness.report.comparison.plots import PlotFormat
 from harness.report.parts.masking import printable, shorten
 from harness.report.parts.plots import style
 from harness.report.weekly.data import METRIC_NAMES, Series, WeeklyData
+from harness.report.weekly.drawings import week_labels
 from harness.report.weekly.weeks import weeks_between
 
 MAX_PANELS = 24
@@ -28,16 +29,13 @@ def trend_plot(data: WeeklyData, metric: str, plot_format: PlotFormat = "png") -
     if len(data.weeks) < 2 or not shown:
         return None
     shown.sort(key=lambda one: not _moved(one, data.week))
-    targets = {row.id: one.target for row in data.rows if (one := row.judgements.get(metric)) is not None}
     with style() as pyplot, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a glyph the font lacks is drawn as a box
-        figure = _figure(pyplot, data, metric, shown[:MAX_PANELS], len(shown), names, targets)
+        figure = _figure(pyplot, data, metric, shown, names)
         try:
             buffer = io.BytesIO()
-            metadata: Mapping[str, Any] = (
-                {"Software": None} if plot_format == "png" else {"Date": None, "Creator": None}
-            )
-            figure.savefig(buffer, format=plot_format, metadata=metadata, facecolor="white")
+            unsaid = dict.fromkeys(("Software",) if plot_format == "png" else ("Date", "Creator"))
+            figure.savefig(buffer, format=plot_format, metadata=unsaid, facecolor="white")
         finally:
             pyplot.close(figure)
     return buffer.getvalue()
@@ -47,36 +45,28 @@ def _moved(series: Series, week: str) -> bool:
     return any(point.week == week and point.has_moved for point in series.points)
 
 
-def _figure(
-    pyplot: Any,
-    data: WeeklyData,
-    metric: str,
-    shown: Sequence[Series],
-    n_all: int,
-    names: Mapping[str, str],
-    targets: Mapping[str, float],
-) -> Any:
+def _figure(pyplot: Any, data: WeeklyData, metric: str, series: Sequence[Series], names: Mapping[str, str]) -> Any:
+    shown = series[:MAX_PANELS]
+    targets = {row.id: row.judgements[metric].target for row in data.rows if metric in row.judgements}
     n_columns = min(3, len(shown))
     n_rows = math.ceil(len(shown) / n_columns)
     size = (max(6.4, 3.6 * n_columns), 2.35 * n_rows + 1.35)
     figure, panels = pyplot.subplots(n_rows, n_columns, figsize=size, layout="constrained", squeeze=False)
-    flat = [panel for row in panels for panel in row]
     ends = _shared_scale(shown, targets)
-    for panel, one in zip(flat, shown, strict=False):
+    for panel, one in zip(panels.flat, shown, strict=False):
         _panel(panel, data, one, names[one.category], targets.get(one.category))
         panel.set_ylim(*ends)
-    for panel in flat[len(shown) :]:
+    for panel in panels.flat[len(shown) :]:
         panel.set_visible(False)
-    rest = f"; {n_all - len(shown)} more categories are in the spreadsheet" if n_all > len(shown) else ""
+    n_more = len(series) - len(shown)
+    rest = f"; {n_more} more categories are in the spreadsheet" if n_more else ""
     title = f"{METRIC_NAMES[metric]} of {shorten(printable(data.candidate), 40)} by week, {data.week}{rest}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    figure.supxlabel(
+    keys = (
         "Dots: 95% intervals. Grey: where noise alone would land. Ring: moved. Dashed: target. Dotted: new golden set."
-        + (" Triangle: new version." if data.versions else ""),
-        fontsize=8.5,
-        x=0.01,
-        ha="left",
     )
+    keys += " Triangle: new version." if data.versions else ""
+    figure.supxlabel(keys, fontsize=8.5, x=0.01, ha="left")
     return figure
 
 
@@ -96,29 +86,25 @@ def _panel(panel: Any, data: WeeklyData, series: Series, name: str, target: floa
     at = {week: weeks_between(data.weeks[0], week) for week in data.weeks}
     if target is not None:
         panel.axhline(target, color=AMBER, linestyle=(0, (5, 3)), linewidth=1.2)
-    last = None
-    for point in series.points:
-        if not point.result.is_defined:
-            continue
-        x = at[point.week]
+    known = [one for one in series.points if one.result.is_defined]
+    for last, point in zip([None, *known], known, strict=False):
+        x, value = at[point.week], point.result.value
         if not math.isnan(point.low):
             panel.fill_between([x - 0.45, x + 0.45], point.low, point.high, color=GREY, alpha=0.25, linewidth=0)
             panel.plot([x - 0.45, x + 0.45], [point.before] * 2, color=GREY, linewidth=0.9)
-        if last is not None:
-            if last.golden != point.golden:
-                panel.axvline((at[last.week] + x) / 2, color=GREY, linestyle=":", linewidth=1.1)
-            elif weeks_between(last.week, point.week) == 1:  # no line through a week that is missing
-                panel.plot([at[last.week], x], [last.result.value, point.result.value], color=BLUE, linewidth=1.1)
+        if last is not None and last.golden != point.golden:
+            panel.axvline((at[last.week] + x) / 2, color=GREY, linestyle=":", linewidth=1.1)
+        elif last is not None and x - at[last.week] == 1:  # no line through a week that is missing
+            panel.plot([at[last.week], x], [last.result.value, value], color=BLUE, linewidth=1.1)
         if point.week in data.versions:
             panel.plot([x], [0], "^", transform=panel.get_xaxis_transform(), color=INK, markersize=6, clip_on=False)
-        last = point
         if not math.isnan(point.result.low):
             panel.plot([x, x], [point.result.low, point.result.high], color=BLUE, linewidth=1.5)
         if point.has_moved:
-            colour = RED if point.result.value < point.moved_from else GREEN
-            panel.plot([x], [point.result.value], "o", markersize=12, fillstyle="none", color=colour, mew=1.8)
-        panel.plot([x], [point.result.value], "o", markersize=4.5, color=BLUE)
-    ticks = data.weeks[:: -max(1, math.ceil(len(data.weeks) / 6))]
+            colour = RED if value < point.moved_from else GREEN
+            panel.plot([x], [value], "o", markersize=12, fillstyle="none", color=colour, mew=1.8)
+        panel.plot([x], [value], "o", markersize=4.5, color=BLUE)
+    ticks = week_labels(data.weeks)
     panel.set_xticks([at[week] for week in ticks], [week[5:] for week in ticks], fontsize=8)
     panel.set_xlim(-0.7, max(at.values()) + 0.7)
     panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
