@@ -163,14 +163,8 @@ def _banners(source: WeeklySource) -> tuple[Banner, ...]:
     """Whose quality is shown where nobody would expect it, and runs that should have been in the report."""
     found = []
     if source.missing_baseline is not None:
-        found.append(
-            Banner(
-                "NOT THE BASELINE",
-                f"This is the quality of {source.candidate}. {source.candidate_note}",
-                "Run the baseline, or choose with --candidate.",
-                "open",
-            )
-        )
+        said = f"This is the quality of {source.candidate}. {source.candidate_note}"
+        found.append(Banner("NOT THE BASELINE", said, "Run the baseline, or choose with --candidate.", "open"))
     for meta in source.unusable:
         broken = run_banner(meta, meta.candidates, source.asked.command("runs", "show", meta.run_id))
         if broken is not None:

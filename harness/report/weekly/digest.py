@@ -34,7 +34,8 @@ def digest(data: WeeklyData) -> str:
     Room is kept for the asks before anything else, so that no long headline takes it.
     """
     said = [chat_text(sentence) for sentence in data.headline]
-    title = f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** {_mark(data)}"
+    title = f"**{chat_text(data.eval_name)} · {data.week} · {chat_text(data.candidate)}** "
+    title += f"{_MARKS[data.tone]} {chat_text(data.word)}"
     banners = [f"**⚠ {chat_text(one.word)}.** {chat_text(one.text)}" for one in data.banners]
     part = "the gate part of " if data.health.part == "gate" else ""
     counted = f"{plural(data.health.n_items, 'item')} of {part}{chat_text(data.golden)}"
@@ -85,10 +86,6 @@ def _in_short(data: WeeklyData) -> list[str]:
 
 def _size(lines: list[str]) -> int:
     return sum(len(line) + 1 for line in lines)
-
-
-def _mark(data: WeeklyData) -> str:
-    return f"{_MARKS[data.tone]} {chat_text(data.word)}"
 
 
 def chat_text(text: str) -> str:

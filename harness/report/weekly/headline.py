@@ -21,7 +21,6 @@ from harness.report.weekly.judged import Judged
 from harness.report.weekly.operating import operating_sentences
 from harness.report.weekly.silence import is_silence, lost_sentences, missing_runs
 from harness.report.weekly.swapped import is_swap
-from harness.report.weekly.weeks import weeks_between
 
 
 def headline_of(source: WeeklySource, judged: Judged, causes: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,9 +53,10 @@ def headline_of(source: WeeklySource, judged: Judged, causes: tuple[str, ...]) -
     good += [one.sentence for one in rises[: max(1, sentences.TOLD - len(falls))]]
 
     quiet, has_other = "", bool(told or acknowledged or repaired or there)
-    if not movements:
-        last = None if source.last_ever is None else (source.last_ever, weeks_between(source.last_ever, source.week))
-        quiet = sentences.nothing_moved(previous_week, is_comparable, has_other, _first_of(source), last)
+    if previous_week is None and not movements:
+        quiet = sentences.nothing_before(source)
+    elif is_comparable and not movements:
+        quiet = sentences.nothing_moved(has_other=has_other)
     missed = "" if silent or harm else sentences.missed_clause(findings)
     lead = []
     if missed and absent:
@@ -100,11 +100,6 @@ def _told(findings: Iterable[Finding]) -> list[str]:
 def _is_here(one: Finding) -> bool:
     """Whether it is harm of the candidate, and not of production."""
     return one.kind == "harm" and one.fact != "production" and not is_silence(one)
-
-
-def _first_of(source: WeeklySource) -> str | None:
-    """The candidate, where others ran in weeks before."""
-    return source.candidate if len(source.by_week) > 1 else None
 
 
 def _is_apart(one: Finding, movements: Sequence[Movement]) -> bool:

@@ -22,6 +22,7 @@ from harness.report.weekly.error_data import Topic
 from harness.report.weekly.ledger import entry_figure, entry_value
 from harness.report.weekly.production import Production
 from harness.report.weekly.targets import is_below_in_production
+from harness.report.weekly.weeks import weeks_between
 
 MOST_REASON = 140
 """Characters of a reason in the headline; the ledger has all of it."""
@@ -93,26 +94,31 @@ def paired_sentence(
     difference: MetricResult,
     newly: Mapping[str, int],
     since: str,
-    n_shared: int | None = None,
+    n_shared: int | None,
     *,
-    is_charted: bool = True,
+    is_charted: bool,
 ) -> str:
     """A proven paired difference that the chart does not flag: small there, or, too long after, not tested at all.
 
     ``n_shared`` items are compared where the labels are others.
     """
-    told = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY[metric])
-    fewer_wrong = newly["cleared"] - newly["wrongly_flagged"]
-    if metric == "precision" and fewer_wrong * difference.value <= 0:  # wrong flags alone do not explain it
-        right = ", ".join(f"{numbers.count(newly[what])} {NEWLY_WORDS[what]}" for what in NEWLY["recall"])
-        told += f"; of what is flagged rightly, {right}"
     verb = "rose" if difference.value > 0 else "fell"
     said = f"{METRIC_NAMES[metric]} of {name} {verb} by {points_text(difference.value)} "
     said += f"[{numbers.points(difference.low)}, {numbers.points(difference.high)}] on "
+    told = _behind(metric, difference, newly)
     if n_shared is not None:
         return f"{said}the {plural(n_shared, 'item')} shared with {since}, by the labels of now ({told})."
     small = ": small on the chart, but not chance" if is_charted else ""
     return f"{said}the same items as in {since} ({told}){small}."
+
+
+def _behind(metric: str, difference: MetricResult, newly: Mapping[str, int]) -> str:
+    """The items whose decision changed; those flagged rightly as well, where wrong flags alone do not explain it."""
+    counted = {name: ", ".join(f"{numbers.count(newly[one])} {NEWLY_WORDS[one]}" for one in NEWLY[name])
+               for name in (metric, "recall")}  # fmt: skip
+    fewer_wrong = newly["cleared"] - newly["wrongly_flagged"]
+    is_explained = metric != "precision" or fewer_wrong * difference.value > 0
+    return counted[metric] + ("" if is_explained else f"; of what is flagged rightly, {counted['recall']}")
 
 
 def _q(value: float) -> str:
@@ -130,12 +136,7 @@ def targets_sentence(week: str, candidate: str, rows: Sequence[CategoryRow]) -> 
     by = {verdict: [pair for pair in judged if pair[1].verdict == verdict] for verdict in ("met", "missed", "open")}
     text = f"In {week} {candidate} met {len(by['met'])} of its {plural(len(judged), 'target')}"
     if by["missed"]:
-        names = [
-            f"{METRIC_NAMES[one.metric].lower()} of {row.name} ({numbers.share(row.results[one.metric].value)}, "
-            f"target {numbers.share(one.target, 0)})"
-            for row, one in by["missed"]
-        ]
-        text += f" and missed {len(names)}: {enumerated(names)}"
+        text += f" and missed {len(by['missed'])}: {enumerated([_beside_target(*pair) for pair in by['missed']])}"
     elif by["open"]:
         text += " and missed none"
     if by["open"]:
@@ -144,33 +145,32 @@ def targets_sentence(week: str, candidate: str, rows: Sequence[CategoryRow]) -> 
 
 
 def _only_target(week: str, candidate: str, row: CategoryRow, one: Judgement) -> str:
-    value = f"{METRIC_NAMES[one.metric].lower()} of {row.name} ({numbers.share(row.results[one.metric].value)}, "
-    value += f"target {numbers.share(one.target, 0)})"
+    value = _beside_target(row, one)
     if one.verdict == "open":
         return f"In {week} it cannot be told yet whether {candidate} meets its only target, {value}."
     return f"In {week} {candidate} {one.verdict} its only target, {value}."
 
 
-def nothing_moved(
-    previous: str | None,
-    is_comparable: bool,
-    has_harm: bool = False,
-    first_of: str | None = None,
-    last_ever: tuple[str, int] | None = None,
-) -> str:
-    """The sentence of a quiet week; ``last_ever`` is the last one of the candidate, and how many weeks ago it was."""
-    if previous is None and last_ever is not None:
-        week, n_weeks = last_ever
+def _beside_target(row: CategoryRow, one: Judgement) -> str:
+    value = numbers.share(row.results[one.metric].value)
+    return f"{METRIC_NAMES[one.metric].lower()} of {row.name} ({value}, target {numbers.share(one.target, 0)})"
+
+
+def nothing_moved(*, has_other: bool) -> str:
+    """The sentence of a quiet week; ``has_other`` where something else is told."""
+    return f"Nothing{' else' if has_other else ''} moved by more than chance explains."
+
+
+def nothing_before(source: WeeklySource) -> str:
+    """Why nothing is compared: the last run of the candidate is too long ago, or there is none."""
+    if source.last_ever is not None:
+        n_weeks = weeks_between(source.last_ever, source.week)
         return (
-            f"The last run before this one is of {week}, {n_weeks} weeks ago: after more than {WEEKS_REMEMBERED} weeks "
-            "nothing is compared."
+            f"The last run before this one is of {source.last_ever}, {n_weeks} weeks ago: after more than "
+            f"{WEEKS_REMEMBERED} weeks nothing is compared."
         )
-    if previous is None:
-        of, own = ("", "") if first_of is None else (f" of {first_of}", " of its own")
-        return f"This is the first week with a run{of}, so there is nothing{own} to compare it with."
-    if not is_comparable:
-        return ""
-    return f"Nothing{' else' if has_harm else ''} moved by more than chance explains."
+    of, own = (f" of {source.candidate}", " of its own") if len(source.by_week) > 1 else ("", "")
+    return f"This is the first week with a run{of}, so there is nothing{own} to compare it with."
 
 
 def changes_sentence(changes: Sequence[Change], since: str) -> str:

@@ -43,16 +43,14 @@ def series_of(
     starts: dict[Key, int] = dict.fromkeys(points, 0)
     slid: dict[Key, int] = dict.fromkeys(points, 0)
     for week, meta in runs:
-        drafts = {key: _draft(key, candidate, week, meta, summaries, points[key], starts) for key in points}
-        keys = list(drafts)
-        q_values = benjamini_hochberg([drafts[key].p_value for key in keys])
-        for key, q in zip(keys, q_values.tolist(), strict=True):
-            draft = drafts[key]
-            is_flagged = not math.isnan(q) and q <= Q
-            points[key].append(replace(draft, q_value=q, is_flagged=is_flagged))
-            if is_flagged:
+        summary = summaries[meta.run_id]
+        drafts = {key: _draft(key, candidate, week, meta, summary, past[starts[key] :]) for key, past in points.items()}
+        q_values = benjamini_hochberg([draft.p_value for draft in drafts.values()]).tolist()
+        for (key, draft), q in zip(drafts.items(), q_values, strict=True):
+            points[key].append(replace(draft, q_value=q, is_flagged=q <= Q))
+            if q <= Q:
                 starts[key] = slid[key] = len(points[key]) - 1
-        for key, found in slides_of({key: points[key][slid[key] :] for key in keys}).items():
+        for key, found in slides_of({key: past[slid[key] :] for key, past in points.items()}).items():
             points[key][-1] = replace(points[key][-1], slide=found)
             slid[key] = len(points[key]) - 1
     return tuple(
@@ -62,36 +60,23 @@ def series_of(
     )
 
 
-def _draft(
-    key: Key,
-    candidate: str,
-    week: str,
-    meta: RunMeta,
-    summaries: Mapping[str, Summary],
-    past: Sequence[Point],
-    starts: Mapping[Key, int],
-) -> Point:
-    category, metric = key
-    result = metric_of(summaries[meta.run_id], candidate, category, metric)
-    golden = gold_key(meta)
+def _draft(key: Key, candidate: str, week: str, meta: RunMeta, summary: Summary, past: Sequence[Point]) -> Point:
+    """A week beside those before it, not yet corrected; ``past`` begins with the last movement."""
+    result, golden = metric_of(summary, candidate, *key), gold_key(meta)
     before = [
         one
-        for one in past[starts[key] :]
+        for one in past
         if one.golden == golden and weeks_between(one.week, week) <= WEEKS_BEFORE and effective_items(one.result) > 0
     ]
-    results = [one.result for one in before]
+    results, weeks = [one.result for one in before], tuple(one.week for one in before)
     x, n = pooled(results)
     share = x / n if n else math.nan
-    limits = control_limits(share, n, effective_items(result)) if n else None
-    p_value = chart_p_value(result, results) if result.is_defined and n else math.nan
-    low, high = (math.nan, math.nan) if limits is None else limits
-    weeks = tuple(one.week for one in before)
-    return Point(week, result, share, weeks, low, high, p_value, math.nan, False, golden, meta.run_id)
+    limits = control_limits(share, n, effective_items(result))
+    p_value = chart_p_value(result, results)
+    return Point(week, result, share, weeks, *limits, p_value, math.nan, False, golden, meta.run_id)
 
 
 def point_at(series: Sequence[Series], category: str, metric: str, week: str) -> Point | None:
     """One week of one series."""
-    for one in series:
-        if one.category == category and one.metric == metric:
-            return next((point for point in one.points if point.week == week), None)
-    return None
+    own = (one.points for one in series if one.category == category and one.metric == metric)
+    return next((point for points in own for point in points if point.week == week), None)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.gating.findings.memory import Entry
-from harness.report.parts import numbers
 from harness.report.parts.fields import Field, ends, field, fields, table
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.masking import TextMode
@@ -47,31 +47,17 @@ def sheets(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     """Every sheet, what readers act on first; a sheet without rows is left out."""
     said = {*data.headline, *(sentence for _, part in data.screen for sentence in part)}
     found = [_summary(data), *findings_sheet(data.findings, said), *_ledger(data), *function_sheets(data)]
-    found += [
-        _categories(data),
-        *operating_sheets(data),
-        *production_sheets(data),
-        *trend_sheets(data),
-        _history(data),
-        data_sheet(data),
-    ]
-    if data.errors is not None and data.errors.clusters:
-        found.append(_errors(data))
-    if data.errors is not None and data.errors.topics:
-        found.append(_topics(data))
-    if data.items:
-        found.append(_items(data, text_mode))
+    found += [_categories(data), *operating_sheets(data), *production_sheets(data), *trend_sheets(data)]
+    found += [_history(data), data_sheet(data), *_errors(data), *_topics(data), *_items(data, text_mode)]
     return [*found, _candidates(data), _about(data, text_mode)]
 
 
 def _summary(data: WeeklyData) -> Sheet:
+    told: list[tuple[str, Sequence[str]]] = [("Verdict", [data.word]), ("Headline", data.headline), *data.screen]
+    told += [("New errors", data.new_errors), *((heading, [sentence]) for heading, sentence in data.in_short)]
+    told.append(("Why", [sentence for sentence in data.causes if sentence not in data.headline]))
     rows: list[tuple[Value, ...]] = [(one.word, one.text, "") for one in data.banners]
-    rows.append(("Verdict", data.word, ""))
-    rows += [("Headline", sentence, "") for sentence in data.headline]
-    rows += [(heading, sentence, "") for heading, said in data.screen for sentence in said]
-    rows += [("New errors", sentence, "") for sentence in data.new_errors]
-    rows += [(heading, sentence, "") for heading, sentence in data.in_short]
-    rows += [("Why", sentence, "") for sentence in data.causes if sentence not in data.headline]
+    rows += [(heading, sentence, "") for heading, said in told for sentence in said]
     shown = [one for one in data.movements if one.sentence not in data.headline]
     rows += [("Moved", one.sentence, one.week) for one in (*shown, *data.earlier)]
     columns = (Column("What", width=20), Column("Sentence", "long", 120), Column("Week", width=12))
@@ -183,9 +169,10 @@ def _history(data: WeeklyData) -> Sheet:
     return table("History", data.history, columns)
 
 
-def _topics(data: WeeklyData) -> Sheet:
+def _topics(data: WeeklyData) -> list[Sheet]:
     """One row an item of a cluster: to filter and to pivot."""
-    assert data.errors is not None
+    if data.errors is None or not data.errors.topics:
+        return []
     columns = (
         Column("Cluster", "count", 8),
         Column("Words", width=36),
@@ -198,12 +185,13 @@ def _topics(data: WeeklyData) -> Sheet:
         for number, one in enumerate(data.errors.topics, 1)
         for item_id in one.item_ids
     )
-    return Sheet("Error texts", columns, rows)
+    return [Sheet("Error texts", columns, rows)]
 
 
-def _errors(data: WeeklyData) -> Sheet:
+def _errors(data: WeeklyData) -> list[Sheet]:
     errors = data.errors
-    assert errors is not None
+    if errors is None or not errors.clusters:
+        return []
     both = [(one, part) for one in errors.clusters for part in (None, *one.parts)]
     columns: tuple[Field[tuple[Cluster, Part | None]], ...] = (
         field("Category", lambda one: one[0].category, width=22),
@@ -217,10 +205,10 @@ def _errors(data: WeeklyData) -> Sheet:
         field("q", lambda one: number((one[1] or one[0]).q_value), "p_value", 8),
         field("Stands out", lambda one: "yes" if one[1] or one[0].stands_out else "may be chance", width=12),
     )
-    return table("New errors" if errors.is_new else "Errors", both, columns)
+    return [table("New errors" if errors.is_new else "Errors", both, columns)]
 
 
-def _items(data: WeeklyData, text_mode: TextMode) -> Sheet:
+def _items(data: WeeklyData, text_mode: TextMode) -> list[Sheet]:
     slices = sorted({name for one in data.items for name in one.slices})
     columns: tuple[Field[ItemRow], ...] = (
         field("Item", lambda one: one.item_id, width=22),
@@ -234,7 +222,7 @@ def _items(data: WeeklyData, text_mode: TextMode) -> Sheet:
     )
     if text_mode != "none":
         columns = (*columns, field("Text, where the decision is wrong", lambda one: one.text, "clip", 70))
-    return table("Items", data.items, columns, marks=_MARKS)
+    return [table("Items", data.items, columns, marks=_MARKS)] if data.items else []
 
 
 def _candidates(data: WeeklyData) -> Sheet:
@@ -250,24 +238,14 @@ def _candidates(data: WeeklyData) -> Sheet:
         field("Latency p95, ms", lambda one: one.latency_p95, "milliseconds", 10),
         field("Cost per 1,000 answered items", lambda one: one.cost_per_1000_usd, "money", 12),
         field("Tokens per answered item", lambda one: one.tokens_per_item, "number", 10),
-        field(
-            "Outcomes",
-            lambda one: ", ".join(f"{numbers.count(n)} {name}" for name, n in one.outcomes.items()),
-            width=36,
-        ),
+        field("Outcomes", lambda one: ", ".join(f"{n:,} {name}" for name, n in one.outcomes.items()), width=36),
         field("Run", lambda one: one.run_id, width=26),
     )
     return table("Candidates", data.candidates, columns)
 
 
-def _texts_note(text_mode: TextMode) -> str:
-    if text_mode == "none":
-        return "Texts were left out."
-    return f"Texts ({text_mode}) stand beside wrong decisions only."
-
-
 def _about(data: WeeklyData, text_mode: TextMode) -> Sheet:
-    health = data.health
+    health, texts = data.health, f"Texts ({text_mode}) stand beside wrong decisions only."
     rows: list[tuple[Value, ...]] = [
         ("Report", f"Weekly quality report of {data.eval_name}, {data.week}"),
         ("Written", data.generated_at),
@@ -276,7 +254,7 @@ def _about(data: WeeklyData, text_mode: TextMode) -> Sheet:
         ("Control", data.control_note),
         ("Policy", data.policy),
         ("Golden set", f"{health.name} v{health.version}, sha256 {health.sha256}, in use since {health.first_week}"),
-        ("Items sheet", f"{data.items_note} {_texts_note(text_mode)}"),
+        ("Items sheet", f"{data.items_note} {'Texts were left out.' if text_mode == 'none' else texts}"),
         ("Intervals", "95%, two-sided; targets are judged by the one-sided 95% bound"),
         (
             "Movements",
@@ -285,9 +263,7 @@ def _about(data: WeeklyData, text_mode: TextMode) -> Sheet:
         ),
         ("Signature", data.signature),
         ("Rebuild", data.reproduce),
-    ]
-    rows.append(("Data sheet", data.data_note))
-    rows += [
-        ("Run", f"{week} {who}: {run_id}, {golden}, {plural(n, 'item')}") for week, who, run_id, golden, n in data.runs
+        ("Data sheet", data.data_note),
+        *(("Run", f"{week} {who}: {run_id}, {of}, {plural(n, 'item')}") for week, who, run_id, of, n in data.runs),
     ]
     return Sheet("About", (Column("What", width=14), Column("Value", "long", 120)), rows)
