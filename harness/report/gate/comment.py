@@ -18,14 +18,7 @@ from harness.gating.gate_report import CheckReport, GateReport, GateSide
 from harness.report.gate.fitting import Block, fitted, table_block
 from harness.report.gate.head import decision_of, first_word
 from harness.report.gate.statement_words import must_catch_message, notes_of, opponents, reason_of
-from harness.report.gate.tables import (
-    across_table,
-    check_table,
-    flip_table,
-    must_catch_rows,
-    must_catch_table,
-    outlook_notes,
-)
+from harness.report.gate.tables import across_tables, check_table, flip_table, must_catch_tables, outlook_notes
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
 from harness.report.parts.finding_words import NEWLY_WORDS
@@ -69,10 +62,9 @@ def comment_markdown(report: GateReport) -> str:
 def summary_markdown(report: GateReport, *, limit: int = SUMMARY_BYTES) -> str:
     """The job summary: every check, in at most ``limit`` bytes."""
     checks = check_table(report.all_checks, "All checks", notes=outlook_notes(report))
-    blocks = [*_must_catch(report), table_block(checks)]
-    if report.flip_rates:
-        blocks.append(table_block(flip_table(report)))
-    return _apart(report, _head(report), [*blocks, *_flips(report)], limit, _utf8_length)
+    rates = [table_block(flip_table(report))] if report.flip_rates else []
+    blocks = [*_must_catch(report), table_block(checks), *rates, *_flips(report)]
+    return _apart(report, _head(report), blocks, limit, _utf8_length)
 
 
 def _apart(
@@ -116,15 +108,15 @@ def _head(report: GateReport) -> list[str]:
         meaning = TOLERATED
     title = f"## Moderation gate: {markdown_text(first_word(report))}: {_said(reason_of(report), NOTE_WIDTH)}"
     line = f"The gate: **{report.verdict}** ({meaning}): {_said(opponents(report))}."
-    where = (
-        f"Eval {_said(report.eval_name)}, "
-        f"golden set {_said(golden.name)} v{golden.version}, "
-        f"{numbers.count(report.n_items)} items. Baseline: {_said(report.baseline.source)}."
-    )
+    where = f"Eval {_said(report.eval_name)}, golden set {_said(golden.name)} v{golden.version}, "
+    where += f"{numbers.count(report.n_items)} items. Baseline: {_said(report.baseline.source)}."
     notes = [f"Note: {_said(note, NOTE_WIDTH)}." for note in notes_of(report)[:MOST_NOTES]]
-    if len(report.notes) > MOST_NOTES:
-        notes.append(f"({len(report.notes) - MOST_NOTES} more notes in the job's JSON)")
-    return [title, *_decision(report), line, where, *notes]
+    n_more = len(report.notes) - MOST_NOTES
+    return [title, *_decision(report), line, where, *notes, *_more(n_more, "({} more notes in the job's JSON)")]
+
+
+def _more(n: int, words: str) -> list[str]:
+    return [words.format(n)] if n > 0 else []
 
 
 def _decision(report: GateReport) -> list[str]:
@@ -147,34 +139,26 @@ def _said(text: str, width: int = NAME_WIDTH) -> str:
 
 
 def _changed(report: GateReport) -> list[Block]:
-    changed = [one for one in report.all_checks if one.result.verdict == "REGRESSION" or _is_changed(report, one)]
-    shown = sorted(changed, key=lambda one: one.result.verdict != "REGRESSION")
+    shown = [one for one in report.all_checks if one.result.verdict == "REGRESSION" or _is_changed(report, one)]
     others = [one for one in report.all_checks if one not in shown]
-    open_ = [one for one in others if one.result.verdict != "PASS"]
-    rest = len(others) - len(open_)
-    blocks = []
-    if shown:
-        cut = tuple(shown[:MOST_CATEGORIES])
-        blocks.append(table_block(check_table(cut, "What changed", notes=outlook_notes(report))))
-    if len(shown) > MOST_CATEGORIES:
-        blocks.append(Block(f"{len(shown) - MOST_CATEGORIES} more changed checks are in the job summary."))
+    open_ = [one.name for one in others if one.result.verdict != "PASS"]
+    shown.sort(key=lambda one: one.result.verdict != "REGRESSION")
+    cut = tuple(shown[:MOST_CATEGORIES])
+    blocks = [table_block(check_table(cut, "What changed", notes=outlook_notes(report)))] if cut else []
+    said = _more(len(shown) - len(cut), "{} more changed checks are in the job summary.")
     if open_:
-        names = enumerated([one.name for one in open_], MOST_NAMED)
-        checks = plural(len(open_), "check")
-        blocks.append(Block(f"{checks} not proven, though no decision changed: {_said(names, NOTE_WIDTH)}."))
-    if rest:
-        blocks.append(Block(f"{rest} {'check' if rest == 1 else 'checks'} passed without a changed decision."))
-    if report.across is not None:
-        blocks.append(table_block(across_table(report.across)))
-    return blocks
+        names = _said(enumerated(open_, MOST_NAMED), NOTE_WIDTH)
+        said.append(f"{plural(len(open_), 'check')} not proven, though no decision changed: {names}.")
+    if rest := len(others) - len(open_):
+        said.append(f"{rest} {'check' if rest == 1 else 'checks'} passed without a changed decision.")
+    return [*blocks, *map(Block, said), *map(table_block, across_tables(report))]
 
 
 def _must_catch(report: GateReport) -> list[Block]:
     if report.must_catch is None:
         return []
-    if must_catch_rows(report.must_catch):
-        return [table_block(must_catch_table(report.must_catch, most=MOST_CATEGORIES))]
-    return [Block(f"Must-catch items: {_said(must_catch_message(report.must_catch), NOTE_WIDTH)}.")]
+    said = f"Must-catch items: {_said(must_catch_message(report.must_catch), NOTE_WIDTH)}."
+    return [table_block(one) for one in must_catch_tables(report, MOST_CATEGORIES)] or [Block(said)]
 
 
 def _is_changed(report: GateReport, check: CheckReport) -> bool:
@@ -189,25 +173,24 @@ def _is_changed(report: GateReport, check: CheckReport) -> bool:
 
 
 def _flips(report: GateReport) -> list[Block]:
-    rows = []
-    for category, flips in list(report.flips.items())[:MOST_CATEGORIES]:
-        found = [(name, flips.newly.get(name, ())) for name in ("missed", "wrongly_flagged", "caught", "cleared")]
-        rows += [
-            (report.named(category), NEWLY_WORDS[name], numbers.count(len(ids)), ids) for name, ids in found if ids
-        ]
-    if not rows:
+    lines = [
+        f"| {markdown_text(report.named(one))} | {NEWLY_WORDS[name]} | {numbers.count(len(ids))} | {_listed(ids)} |"
+        for one, flips in list(report.flips.items())[:MOST_CATEGORIES]
+        for name in ("missed", "wrongly_flagged", "caught", "cleared")
+        if (ids := flips.newly.get(name, ()))
+    ]
+    if not lines:
         return [Block("No decision changed.")]
-    lines = []
-    for category, what, n, ids in rows:
-        listed = ", ".join(item_id(one) for one in ids[:MOST_IDS])
-        more = f", and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
-        lines.append(f"| {markdown_text(category)} | {what} | {n} | {listed}{more} |")
     opening = (
         "<details><summary>Items whose decision changed</summary>\n\n"
         "Newly missed and newly caught items violate by the gold label; the other two kinds do not.\n\n"
     )
     header = "| Category | Items | Count | Ids |\n| --- | --- | ---: | --- |"
     return [Block(opening + header, tuple(lines), "\n</details>")]
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return "".join([", ".join(map(item_id, ids[:MOST_IDS])), *_more(len(ids) - MOST_IDS, ", and {} more")])
 
 
 def _foot(report: GateReport) -> list[str]:

@@ -9,8 +9,11 @@ history outlives a new name; its text says the name.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
+from harness.core.checks import CheckSpec
 from harness.gating.coverage import LeftOut
 from harness.gating.gate_report import SEVERAL, CheckReport, GateReport, Status
 from harness.report.gate.statement_words import (
@@ -31,36 +34,16 @@ def junit_xml(report: GateReport) -> str:
     cases = [_verdict_case(report), *(_check_case(report, check) for check in report.all_checks)]
     cases += _must_catch_cases(report)
     cases += [_left_out_case(report, one) for one in report.left_out]
-    counted = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
-    totals = {
-        "tests": str(len(cases)),
-        "failures": str(counted["failure"]),
-        "errors": str(counted["error"]),
-        "skipped": str(counted["skipped"]),
-    }
-    root = ElementTree.Element("testsuites", {"name": SUITE, **totals})
-    suite = ElementTree.SubElement(root, "testsuite", {"name": xml_text(f"{SUITE}: {report.eval_name}"), **totals})
-    properties = ElementTree.SubElement(suite, "properties")
-    for name, value in (
-        ("verdict", report.verdict),
-        ("candidate", report.candidate.name),
-        ("baseline", report.baseline.name),
-        ("run_id", report.candidate.run_id),
-        ("signature", report.candidate.signature),
-    ):
-        ElementTree.SubElement(properties, "property", {"name": name, "value": xml_text(value)})
-    suite.extend(cases)
-    return _document(root)
+    side = report.candidate
+    properties = {"verdict": report.verdict, "candidate": side.name, "baseline": report.baseline.name}
+    return _document(report.eval_name, cases, {**properties, "run_id": side.run_id, "signature": side.signature})
 
 
 def failure_junit(eval_name: str, message: str) -> str:
     """The document of a run that came to nothing: one case, an error."""
-    counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
-    root = ElementTree.Element("testsuites", {"name": SUITE, **counts})
-    suite = ElementTree.SubElement(root, "testsuite", {"name": xml_text(f"{SUITE}: {eval_name}"), **counts})
-    case = ElementTree.SubElement(suite, "testcase", {"classname": xml_text(eval_name), "name": "verdict", "time": "0"})
+    case = _case(eval_name, "verdict")
     _mark(case, "error", "INVALID", message.split("\n")[0], message)
-    return _document(root)
+    return _document(eval_name, [case])
 
 
 def xml_text(text: str) -> str:
@@ -86,73 +69,77 @@ def describe(check: CheckReport) -> str:
     return "\n".join(line for line in (*lines, check_message(check)) if line)
 
 
-def _document(root: ElementTree.Element) -> str:
+def _document(eval_name: str, cases: Sequence[Element], properties: Mapping[str, str] | None = None) -> str:
+    """One suite of cases, counted by what became of them."""
+    counted = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
+    totals = {"tests": len(cases), "failures": counted["failure"], "errors": counted["error"]}
+    attributes = {name: str(n) for name, n in {**totals, "skipped": counted["skipped"]}.items()}
+    root = Element("testsuites", {"name": SUITE, **attributes})
+    suite = SubElement(root, "testsuite", {"name": xml_text(f"{SUITE}: {eval_name}"), **attributes})
+    if properties:
+        listed = SubElement(suite, "properties")
+        for name, value in properties.items():
+            SubElement(listed, "property", {"name": name, "value": xml_text(value)})
+    suite.extend(cases)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _verdict_case(report: GateReport) -> ElementTree.Element:
+def _case(classname: str, name: str) -> Element:
+    return Element("testcase", {"classname": xml_text(classname), "name": xml_text(name), "time": "0"})
+
+
+def _verdict_case(report: GateReport) -> Element:
     status: Status = {"PASS": "passed", "INVALID": "error"}.get(report.verdict, "failure")  # type: ignore[assignment]
-    status = "skipped" if report.is_tolerated else status
-    case = ElementTree.Element("testcase", {"classname": xml_text(report.eval_name), "name": "verdict", "time": "0"})
-    headline = headline_of(report)
-    _mark(case, status, report.verdict, headline, headline)
+    case, headline = _case(report.eval_name, "verdict"), headline_of(report)
+    _mark(case, "skipped" if report.is_tolerated else status, report.verdict, headline, headline)
     if status == "passed" and report.has_gaps:
-        ElementTree.SubElement(case, "system-out").text = xml_text(headline)
+        SubElement(case, "system-out").text = xml_text(headline)
     return case
 
 
-def _check_case(report: GateReport, check: CheckReport) -> ElementTree.Element:
-    spec = check.result.spec
-    name = f"{check.key} ({numbers.limit(spec.kind, spec.limit)})"
-    attributes = {"classname": xml_text(f"{report.eval_name}.{spec.tier}"), "name": xml_text(name), "time": "0"}
-    case = ElementTree.Element("testcase", attributes)
-    status = report.status_of(check)
+def _of_check(report: GateReport, key: str, spec: CheckSpec) -> Element:
+    return _case(f"{report.eval_name}.{spec.tier}", f"{key} ({numbers.limit(spec.kind, spec.limit)})")
+
+
+def _check_case(report: GateReport, check: CheckReport) -> Element:
+    case, verdict = _of_check(report, check.key, check.result.spec), check.result.verdict
     if report.verdict == "INVALID":
         _mark(case, "skipped", "INVALID", "not judged: the run is INVALID", "")
     else:
-        known = check_message(check)
-        message = f"{check.result.verdict}: {known}" if known else check.result.verdict
-        _mark(case, status, check.result.verdict, message, describe(check))
+        message = ": ".join(part for part in (verdict, check_message(check)) if part)
+        _mark(case, report.status_of(check), verdict, message, describe(check))
     return case
 
 
-def _must_catch_cases(report: GateReport) -> list[ElementTree.Element]:
+def _must_catch_cases(report: GateReport) -> list[Element]:
     """One case for the list, and one for each item that was missed or not answered."""
     must_catch = report.must_catch
     if must_catch is None:
         return []
-    cases = []
-    own = [
-        (
-            "all items",
-            "passed" if not (must_catch.missed or must_catch.unknown) else "skipped",
-            must_catch_message(must_catch),
-        )
+    all_caught = not (must_catch.missed or must_catch.unknown)
+    own: list[tuple[str, Status, str]] = [
+        ("all items", "passed" if all_caught else "skipped", must_catch_message(must_catch)),
+        *((one.item_id, "failure", must_catch_item(must_catch, one)) for one in must_catch.missed),
+        *((one.item_id, "skipped", must_catch_item(must_catch, one)) for one in must_catch.unknown),
     ]
-    own += [(one.item_id, "failure", must_catch_item(must_catch, one)) for one in must_catch.missed]
-    own += [(one.item_id, "skipped", must_catch_item(must_catch, one)) for one in must_catch.unknown]
+    cases = []
     for name, status, message in own:
-        attributes = {"classname": xml_text(f"{report.eval_name}.must_catch"), "name": xml_text(name), "time": "0"}
-        case = ElementTree.Element("testcase", attributes)
-        said: Status = "skipped" if report.verdict == "INVALID" else status  # type: ignore[assignment]
-        _mark(case, said, "must_catch", message, message)
-        cases.append(case)
+        cases.append(_case(f"{report.eval_name}.must_catch", name))
+        _mark(cases[-1], "skipped" if report.verdict == "INVALID" else status, "must_catch", message, message)
     return cases
 
 
-def _left_out_case(report: GateReport, one: LeftOut) -> ElementTree.Element:
-    name = f"{one.key} ({numbers.limit(one.spec.kind, one.spec.limit)})"
-    attributes = {"classname": xml_text(f"{report.eval_name}.{one.spec.tier}"), "name": xml_text(name), "time": "0"}
-    case = ElementTree.Element("testcase", attributes)
+def _left_out_case(report: GateReport, one: LeftOut) -> Element:
+    case = _of_check(report, one.key, one.spec)
     _mark(case, "skipped", "NOT_EVALUABLE", left_out_message(one), "")
     return case
 
 
-def _mark(case: ElementTree.Element, status: Status, kind: str, message: str, text: str) -> None:
+def _mark(case: Element, status: Status, kind: str, message: str, text: str) -> None:
     if status == "passed":
         return
     attributes = {"message": xml_text(message)} | ({} if status == "skipped" else {"type": kind})
-    mark = ElementTree.SubElement(case, status, attributes)
+    mark = SubElement(case, status, attributes)
     if text and status != "skipped":
         mark.text = "\n".join(xml_text(line) for line in text.split("\n"))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from harness.gating.gate_report import CheckReport, GateReport
 from harness.gating.plan import GatePlan
-from harness.report.gate.tables import across_table, check_row, must_catch_rows, must_catch_table, plan_table
+from harness.report.gate.tables import across_tables, check_row, must_catch_tables, plan_table
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 from harness.report.parts.words import plural
@@ -32,12 +32,8 @@ def is_long(report: GateReport) -> bool:
 
 def overview(report: GateReport) -> list[Table]:
     """Checks that fail, then those that cannot be told, the least proven first; then must-catch items."""
-    tables = [_checks_table(_shown(report.all_checks))]
-    if report.must_catch is not None and must_catch_rows(report.must_catch):
-        tables.append(must_catch_table(report.must_catch, most=MOST_ITEMS))
-    if report.across is not None:
-        tables.append(across_table(report.across))
-    return tables
+    checks = _checks_table(_shown(report.all_checks))
+    return [checks, *must_catch_tables(report, MOST_ITEMS), *across_tables(report)]
 
 
 def left_out_lines(report: GateReport, every: str) -> list[str]:

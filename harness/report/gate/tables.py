@@ -11,8 +11,7 @@ from harness.core.metric_table import METRIC_TITLES
 from harness.core.planning import PLANNED_DISCORDANCE, POWER
 from harness.core.results import MetricResult
 from harness.gating.checks import check_name
-from harness.gating.gate_report import Across, CheckReport, GateReport, Split
-from harness.gating.must_catch import MustCatch
+from harness.gating.gate_report import SEVERAL, Across, CheckReport, GateReport, Split
 from harness.gating.plan import GatePlan, PlannedCheck
 from harness.report.gate.statement_words import check_message, must_catch_item
 from harness.report.parts import numbers
@@ -27,19 +26,17 @@ def gate_tables(report: GateReport) -> list[Table]:
     """All checks, the split across versions if there is one, and the flip rates where items were asked repeatedly."""
     checks = report.all_checks
     tables = [check_table(checks, has_remarks=False)]
-    messages = [(check, check_message(check)) for check in checks]
-    remarks = tuple((check.name, check.result.verdict, message) for check, message in messages if message)
-    if remarks:
+    messages = ((check.name, check.result.verdict, check_message(check)) for check in checks)
+    if remarks := tuple(row for row in messages if row[-1]):
         tables.append(Table("What to know", ("Check", "Verdict", REMARKS), remarks, outlook_notes(report)))
-    if report.must_catch is not None and must_catch_rows(report.must_catch):
-        tables.append(must_catch_table(report.must_catch))
-    if report.across is not None:
-        tables.append(across_table(report.across))
-    if report.flip_rates:
-        tables.append(flip_table(report))
-    if report.noise_floor:
-        tables.append(noise_table(report))
-    return tables
+    tables += [*must_catch_tables(report), *across_tables(report)]
+    tables += [flip_table(report)] if report.flip_rates else []
+    return [*tables, *([noise_table(report)] if report.noise_floor else [])]
+
+
+def across_tables(report: GateReport) -> list[Table]:
+    """The split across versions, where there are two."""
+    return [] if report.across is None else [across_table(report.across)]
 
 
 def outlook_notes(report: GateReport) -> tuple[str, ...]:
@@ -88,24 +85,19 @@ def check_row(check: CheckReport) -> tuple[str, ...]:
 
 def own_value(result: MetricResult) -> str:
     """One system's value; a pooled check has none of its own."""
-    return (
-        ""
-        if math.isnan(result.value) and result.reason == "several categories"
-        else numbers.share_with_interval(result)
-    )
+    is_pooled = math.isnan(result.value) and result.reason == SEVERAL
+    return "" if is_pooled else numbers.share_with_interval(result)
 
 
-def must_catch_rows(must_catch: MustCatch) -> tuple[tuple[str, str, str], ...]:
-    """Items that were missed or not answered, each with what it violates."""
-    return tuple(
+def must_catch_tables(report: GateReport, most: int = MOST_SPLITS) -> list[Table]:
+    """Must-catch items that were missed or not answered, up to a length that a page can hold; no table without any."""
+    must_catch = report.must_catch
+    if must_catch is None or not (must_catch.missed or must_catch.unknown):
+        return []
+    rows = tuple(
         (one.item_id, one.result if one.result == "missed" else "no answer", must_catch_item(must_catch, one))
         for one in (*must_catch.missed, *must_catch.unknown)
     )
-
-
-def must_catch_table(must_catch: MustCatch, *, most: int = MOST_SPLITS) -> Table:
-    """Must-catch items that were not caught; every one is named, up to a length that a page can hold."""
-    rows = must_catch_rows(must_catch)
     notes = ["A missed must-catch item fails the gate whatever the statistics: caught means that more than half of the "
              "answers flag at least one category the item violates."]  # fmt: skip
     if len(rows) > most:
@@ -113,31 +105,22 @@ def must_catch_table(must_catch: MustCatch, *, most: int = MOST_SPLITS) -> Table
     if must_catch.n_not_in_run:
         notes.append(f"{must_catch.n_not_in_run} must-catch items are not in this run: run all items to judge them.")
     title = f"Must-catch items not caught: {len(rows)} of {must_catch.n}"
-    return Table(title, ("Item", "Result", "What it violates"), rows[:most], tuple(notes))
+    return [Table(title, ("Item", "Result", "What it violates"), rows[:most], tuple(notes))]
 
 
 def across_table(across: Across) -> Table:
     """Four cells per category and metric, and the split of the change."""
-    columns = (
-        "Category",
-        "Metric",
-        "Old candidate, old gold",
-        "Old candidate, new gold",
-        "New candidate, old gold",
-        "New candidate, new gold",
-        "Labels",
-        "Candidate",
-    )
+    sides = (f"{who} candidate, {gold} gold" for who in ("Old", "New") for gold in ("old", "new"))
+    columns = ("Category", "Metric", *sides, "Labels", "Candidate")
     rows = tuple(_split_row(split) for split in across.splits[:MOST_SPLITS])
-    notes = [f"{'; '.join(across.differences) or 'no difference'}. Over {numbers.count(across.n_shared)} shared items."]
-    notes.append(
-        "Labels: what new labels did to the old candidate. Candidate: what the new candidate did, on the new labels."
-    )
+    notes = [
+        f"{'; '.join(across.differences) or 'no difference'}. Over {numbers.count(across.n_shared)} shared items.",
+        "Labels: what new labels did to the old candidate. Candidate: what the new candidate did, on the new labels.",
+    ]
     if len(across.splits) > MOST_SPLITS:
         notes.append(f"{len(across.splits) - MOST_SPLITS} more rows in --json")
-    return Table(
-        "Across versions: change split into labels and candidate", columns, rows, tuple(notes), frozenset(columns[2:])
-    )
+    title = "Across versions: change split into labels and candidate"
+    return Table(title, columns, rows, tuple(notes), frozenset(columns[2:]))
 
 
 def _split_row(split: Split) -> tuple[str, ...]:
@@ -188,9 +171,10 @@ def plan_table(plan: GatePlan) -> Table:
     columns = ("Check", "Tier", "Items", "Limit", "Power", "Smallest margin", "Needed for 80%", "Enough")
     rows = tuple(_plan_row(check) for check in plan.checks)
     notes = tuple(f"Assumed: {said}." for said in plan.assumptions)
-    golden = plan.golden_set
-    name = f"golden set {golden.title}"
-    title = f"What {name} can prove for eval {plan.eval_name}, at an assumed discordance of {100 * plan.discordance:g}%"
+    title = (
+        f"What golden set {plan.golden_set.title} can prove for eval {plan.eval_name}, at an assumed discordance of "
+    )
+    title += f"{100 * plan.discordance:g}%"
     return Table(title, columns, rows, notes, frozenset(columns[2:7]))
 
 
