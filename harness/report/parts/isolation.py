@@ -7,7 +7,8 @@ knows no elements (drawings, titles, Markdown, spreadsheets). A name is isolated
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from markupsafe import escape
 
@@ -51,12 +52,26 @@ def isolated(page: str, names: Iterable[str] = ()) -> str:
     if not _HAS_ANY.search(page):
         return page
     words = _words(str(escape(printable(one))) for one in names)
+    return _around(
+        page,
+        _APART.finditer(page),
+        lambda text: words.sub(r"<bdi>\g<0></bdi>", text),
+        lambda kept: _drawn(kept.group(), words) if kept.group(2) else kept.group(),
+    )
+
+
+def _around(
+    text: str,
+    kept: Iterable[re.Match[str]],
+    change: Callable[[str], str],
+    keep: Callable[[re.Match[str]], str] = re.Match.group,
+) -> str:
+    """The text with everything changed that lies around what is kept."""
     parts, at = [], 0
-    for kept in _APART.finditer(page):
-        parts.append(words.sub(r"<bdi>\g<0></bdi>", page[at : kept.start()]))
-        parts.append(_drawn(kept.group(), words) if kept.group(2) else kept.group())
-        at = kept.end()
-    return "".join([*parts, words.sub(r"<bdi>\g<0></bdi>", page[at:])])
+    for one in kept:
+        parts += [change(text[at : one.start()]), keep(one)]
+        at = one.end()
+    return "".join([*parts, change(text[at:])])
 
 
 def isolated_text(text: str, names: Iterable[str] = ()) -> str:
@@ -71,11 +86,7 @@ def isolated_text(text: str, names: Iterable[str] = ()) -> str:
         return text
     known = [one for one in names if _HAS_ANY.search(one)]
     words = _words(known)
-    parts, at = [], 0
-    for code in _KEPT.finditer(text):
-        parts += [_cells_apart(text[at : code.start()], words, known), code.group()]
-        at = code.end()
-    return "".join([*parts, _cells_apart(text[at:], words, known)])
+    return _around(text, _KEPT.finditer(text), lambda part: _cells_apart(part, words, known))
 
 
 def isolated_sentence(text: str, names: Iterable[str] = ()) -> str:
@@ -95,11 +106,7 @@ def isolated_line(line: str) -> str:
         return line
     if 2 * len(_HAS_ANY.findall(line)) > sum(map(str.isalpha, line)) and not _FIGURE.search(line):
         return isolated_cell(line)
-    words, parts, at = _words(()), [], 0
-    for kept in _COPIED.finditer(line):
-        parts += [words.sub(_kept_apart, line[at : kept.start()]), kept.group()]
-        at = kept.end()
-    return "".join([*parts, words.sub(_kept_apart, line[at:])])
+    return _around(line, _COPIED.finditer(line), partial(_words(()).sub, _kept_apart))
 
 
 def isolated_cell(text: str) -> str:
@@ -109,21 +116,14 @@ def isolated_cell(text: str) -> str:
 
 def names_among(cells: Iterable[object]) -> set[str]:
     """Cells that are names: short texts that begin from right to left."""
-    found = set()
-    for one in cells:
-        if isinstance(one, str) and not one.isascii() and len(one) <= LONGEST_NAME and _runs_leftwards(one):
-            found.add(one)
-    return found
+    texts = (one for one in cells if isinstance(one, str) and not one.isascii() and len(one) <= LONGEST_NAME)
+    return {one for one in texts if _runs_leftwards(one)}
 
 
 def _cells_apart(text: str, words: re.Pattern[str], names: Sequence[str]) -> str:
     """Cells that run leftwards isolated whole, and the words of everything else."""
-    parts, at = [], 0
-    for cell in _CELL.finditer(text):
-        if _runs_leftwards(cell.group(), names):
-            parts += [words.sub(_kept_apart, text[at : cell.start()]), _kept_apart(cell)]
-            at = cell.end()
-    return "".join([*parts, words.sub(_kept_apart, text[at:])])
+    cells = (one for one in _CELL.finditer(text) if _runs_leftwards(one.group(), names))
+    return _around(text, cells, partial(words.sub, _kept_apart), _kept_apart)
 
 
 def _runs_leftwards(text: str, names: Sequence[str] = ()) -> bool:

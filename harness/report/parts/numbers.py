@@ -6,6 +6,7 @@ Decides digits, units and how an undefined number reads; never computes a statis
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from harness.core.results import MetricResult
@@ -20,12 +21,16 @@ def share(value: float | None, digits: int = 1) -> str:
 
 def share_with_interval(result: MetricResult, digits: int = 1) -> str:
     """A proportion with its interval: ``91.2% [88.7, 93.2]``; undefined: ``n/a (reason)``."""
+    return _with_interval(result, lambda value: share(value, digits))
+
+
+def _with_interval(result: MetricResult, words: Callable[[float], str]) -> str:
+    """Value and ends alike; the unit stands once."""
     if math.isnan(result.value):
         return f"n/a ({result.reason or 'undefined'})"
-    text = share(result.value, digits)
     if math.isnan(result.low) or math.isnan(result.high):
-        return text
-    return f"{text} [{100 * result.low:.{digits}f}, {100 * result.high:.{digits}f}]"
+        return words(result.value)
+    return f"{words(result.value)} [{words(result.low).rstrip('%')}, {words(result.high).rstrip('%')}]"
 
 
 def rate(value: float | None, like: float | None = None) -> str:
@@ -69,20 +74,12 @@ def short_share(result: MetricResult, digits: int = 1) -> str:
 
 def points_with_interval(result: MetricResult, digits: int = 1) -> str:
     """A difference of proportions in percentage points: ``+2.3 [-0.4, +5.0]``."""
-    if math.isnan(result.value):
-        return f"n/a ({result.reason or 'undefined'})"
-    text = points(result.value, digits)
-    if math.isnan(result.low) or math.isnan(result.high):
-        return text
-    return f"{text} [{points(result.low, digits)}, {points(result.high, digits)}]"
+    return _with_interval(result, lambda value: points(value, digits))
 
 
 def points(value: float, digits: int = 1) -> str:
     """A signed difference in percentage points; a rounded zero carries no sign."""
-    if math.isnan(value):
-        return "n/a"
-    text = f"{100 * value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text
+    return "n/a" if math.isnan(value) else _signed(100 * value, digits)
 
 
 def limit(kind: Literal["margin", "floor"], value: float) -> str:
@@ -103,20 +100,12 @@ def score(value: float | None, digits: int = 3) -> str:
 
 def score_with_interval(result: MetricResult, digits: int = 3) -> str:
     """A number on its own scale with its interval: ``0.912 [0.887, 0.932]``."""
-    if math.isnan(result.value):
-        return f"n/a ({result.reason or 'undefined'})"
-    if math.isnan(result.low) or math.isnan(result.high):
-        return score(result.value, digits)
-    return f"{score(result.value, digits)} [{score(result.low, digits)}, {score(result.high, digits)}]"
+    return _with_interval(result, lambda value: score(value, digits))
 
 
 def score_difference(result: MetricResult, digits: int = 3) -> str:
     """A signed difference of such numbers: ``+0.012 [-0.004, +0.028]``; a rounded zero carries no sign."""
-    if math.isnan(result.value):
-        return f"n/a ({result.reason or 'undefined'})"
-    if math.isnan(result.low) or math.isnan(result.high):
-        return _signed(result.value, digits)
-    return f"{_signed(result.value, digits)} [{_signed(result.low, digits)}, {_signed(result.high, digits)}]"
+    return _with_interval(result, lambda value: _signed(value, digits))
 
 
 def _signed(value: float, digits: int) -> str:

@@ -96,16 +96,8 @@ def draw_dot(
         return
     if not math.isnan(result.low):
         axes.plot([result.low, result.high], [y, y], color=colour, linewidth=1.6, marker="|", markersize=6)
-    filled = colour if is_filled and number != 0 else "white"
-    axes.plot(
-        [result.value],
-        [y],
-        MARKERS[number % len(MARKERS)],
-        color=colour,
-        markerfacecolor=filled,
-        markersize=6,
-        label=label,
-    )
+    mark, filled = MARKERS[number % len(MARKERS)], colour if is_filled and number != 0 else "white"
+    axes.plot([result.value], [y], mark, color=colour, markerfacecolor=filled, markersize=6, label=label)
 
 
 def draw_cross(axes: Any, x: MetricResult, y: MetricResult, number: int) -> None:
@@ -117,14 +109,8 @@ def draw_cross(axes: Any, x: MetricResult, y: MetricResult, number: int) -> None
         axes.plot([x.low, x.high], [y.value, y.value], color=colour, linewidth=1.3)
     if not math.isnan(y.low):
         axes.plot([x.value, x.value], [y.low, y.high], color=colour, linewidth=1.3)
-    axes.plot(
-        [x.value],
-        [y.value],
-        MARKERS[number],
-        color=colour,
-        markerfacecolor="white" if number == 0 else colour,
-        markersize=5,
-    )
+    filled = "white" if number == 0 else colour
+    axes.plot([x.value], [y.value], MARKERS[number], color=colour, markerfacecolor=filled, markersize=5)
 
 
 def row_step(n: int) -> float:
@@ -149,14 +135,10 @@ def percent_axis(axis: Any) -> None:
 
 def square_panel(panel: Any, name: str, x_name: str, y_name: str) -> None:
     """A unit square with both axes in per cent."""
-    panel.set_xlim(-0.02, 1.02)
-    panel.set_ylim(-0.02, 1.02)
-    panel.set_aspect("equal")
+    panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel=x_name, ylabel=y_name)
     panel.grid()
     percent_axis(panel.xaxis)
     percent_axis(panel.yaxis)
-    panel.set_xlabel(x_name)
-    panel.set_ylabel(y_name)
     panel.set_title(wrapped_title(name), fontsize=9)
 
 
@@ -171,9 +153,8 @@ def panel_grid(pyplot: Any, n: int) -> tuple[Any, list[Any]]:
     """A figure of up to four panels a row; those left over are hidden."""
     columns = min(n, 4)
     rows = -(-n // columns)
-    figure, panels = pyplot.subplots(
-        rows, columns, figsize=(max(2.6 * columns, 6.0), 2.7 * rows + 0.7), layout="constrained", squeeze=False
-    )
+    size = (max(2.6 * columns, 6.0), 2.7 * rows + 0.7)
+    figure, panels = pyplot.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     flat = list(panels.flat)
     for panel in flat[n:]:
         panel.set_visible(False)
@@ -185,15 +166,10 @@ def legend_handle(number: int, name: str) -> Any:
     from matplotlib.lines import Line2D
 
     number %= len(COLOURS)
-    return Line2D(
-        [],
-        [],
-        color=COLOURS[number],
-        marker=MARKERS[number],
-        linestyle=LINES[number],
-        markerfacecolor="white" if number == 0 else COLOURS[number],
-        label=label_text(name, 30),
-    )
+    colour, label = COLOURS[number], label_text(name, 30)
+    made = Line2D([], [], color=colour, marker=MARKERS[number], linestyle=LINES[number], label=label)
+    made.set_markerfacecolor("white" if number == 0 else colour)
+    return made
 
 
 def figure_legend(figure: Any, data: ReportData, title: str, names: Sequence[str]) -> None:
@@ -201,9 +177,8 @@ def figure_legend(figure: Any, data: ReportData, title: str, names: Sequence[str
     import textwrap
 
     order = colour_numbers(data)
-    lines = textwrap.wrap(
-        isolated_text(title, [name for _, name in data.categories]), int(12.5 * figure.get_figwidth())
-    )
+    apart = isolated_text(title, [name for _, name in data.categories])
+    lines = textwrap.wrap(apart, int(12.5 * figure.get_figwidth()))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11, fontweight="bold")
     if names:
         handles = [legend_handle(order[name], name) for name in names]

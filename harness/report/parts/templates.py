@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -66,27 +66,18 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         finalize=_visible,
     )
+    named = (numbers.share, numbers.score, numbers.points, numbers.count, numbers.usd, numbers.milliseconds)
+    made.filters.update({one.__name__: one for one in (*named, plural, enumerated)})
     made.filters.update(
-        share=numbers.share,
-        plural=plural,
-        enumerated=enumerated,
         outcome=outcome_words,
-        share0=lambda value: numbers.share(value, 0),
-        share2=lambda value: numbers.share(value, 2),
-        score=numbers.score,
         score_interval=numbers.score_with_interval,
         share_interval=numbers.share_with_interval,
         rate_interval=numbers.rate_with_interval,
-        points=numbers.points,
-        count=numbers.count,
-        usd=numbers.usd,
-        milliseconds=numbers.milliseconds,
         lines=lambda text: Markup("\n").join(escape(printable(line)) for line in str(text).split("\n")),
         fixed1=lambda value: f"{value:.1f}",
-        ends=_ends,
+        ends=lambda one: _ends(one, lambda end: f"{100 * end:.1f}"),
         p=numbers.p_value,
-        is_nan=math.isnan,
-        point_ends=_point_ends,
+        point_ends=lambda one: _ends(one, numbers.points),
         word=lambda text: re.sub(r"\W", "_", str(text)),
         breakable=lambda text: Markup(escape(printable(str(text))).replace("_", Markup("_<wbr>"))),
         lower_first=lambda text: text if text == "F1" else text[:1].lower() + text[1:],
@@ -99,13 +90,7 @@ def _visible(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _ends(result: MetricResult) -> str:
+def _ends(result: MetricResult, words: Callable[[float], str]) -> str:
     if math.isnan(result.low) or math.isnan(result.high):
         return f"({result.reason})" if result.reason else ""
-    return f"[{100 * result.low:.1f}, {100 * result.high:.1f}]"
-
-
-def _point_ends(result: MetricResult) -> str:
-    if math.isnan(result.low) or math.isnan(result.high):
-        return f"({result.reason})" if result.reason else ""
-    return f"[{numbers.points(result.low)}, {numbers.points(result.high)}]"
+    return f"[{words(result.low)}, {words(result.high)}]"

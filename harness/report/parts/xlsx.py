@@ -7,11 +7,13 @@ for a formula, also after a detour through CSV, begins with an apostrophe. Which
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,9 +54,11 @@ MAX_CELL = 32_000
 MAX_ROWS = 1_048_575
 TITLE_ROWS = 2
 LINE = 14.0
+"""Height of one line of a row, in points."""
 PAGE_WIDTH = 400
 """Characters that a printed page may hold side by side; a wider sheet takes several pages, its first column on each."""
-"""Height of one line of a row, in points."""
+_TONES = {"good": ("00704F", "E2F3EC"), "bad": ("A83F00", "FBE9DF"), "open": ("7A5200", "FBF1D9")}
+"""Tone of a cell -> its ink and its fill."""
 WIDEST_TEXT, WIDEST_WORD = 44.0, 30.0
 """Characters up to which a column grows for its texts, and for the longest word of its head."""
 _DANGEROUS = "=+-@\t\r\n|%＝＋－＠'"
@@ -187,48 +191,34 @@ def _checked(sheet: Sheet) -> list[Sequence[Value]]:
 def _sheet_name(name: str, taken: Sequence[str]) -> str:
     """A name that Excel accepts, once."""
     clean = re.sub(r"[\[\]:*?/\\']", " ", printable(name)).strip()[:31] or "Sheet"
-    number_ = 2
-    found = clean
-    while found.lower() in [one.lower() for one in taken]:
-        found = f"{clean[:28]} {number_}"
-        number_ += 1
-    return found
+    names = itertools.chain([clean], (f"{clean[:28]} {number}" for number in itertools.count(2)))
+    return next(one for one in names if one.lower() not in [other.lower() for other in taken])
 
 
 def _styles(book: Any) -> dict[str, Any]:
     from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 
-    line = Border(bottom=Side(style="thin", color="D9DEE5"))
     styles: dict[str, Any] = {}
+
+    def add(name: str, font: Mapping[str, Any], align: Mapping[str, Any] | None, fill: str = "", **more: Any) -> None:
+        solid = PatternFill("solid", fgColor=fill) if fill else None
+        placed = None if align is None else Alignment(vertical="top", **align)
+        letter = Font(**{"name": "Calibri", "size": 10, **font})
+        styles[name] = NamedStyle(f"h_{name}", font=letter, fill=solid, alignment=placed, **more)
+        book.add_named_style(styles[name])
+
     for kind, number_format in FORMATS.items():
         is_text = number_format == "@"
-        align = Alignment(
-            vertical="top",
-            wrap_text=kind in ("long", "clip"),
-            horizontal="left" if is_text else None,
-            indent=int(is_text),
-        )
-        styles[kind] = NamedStyle(f"h_{kind}", font=Font(name="Calibri", size=10), number_format=number_format)
-        styles[kind].alignment = align
-    styles["head"] = NamedStyle("h_head", font=Font(name="Calibri", size=10, bold=True), border=line)
-    styles["head"].fill = PatternFill("solid", fgColor="EEF1F5")
-    styles["head"].alignment = Alignment(vertical="top", wrap_text=True, horizontal="left", indent=1)
-    styles["head_number"] = NamedStyle("h_head_number", font=Font(name="Calibri", size=10, bold=True), border=line)
-    styles["head_number"].fill = PatternFill("solid", fgColor="EEF1F5")
-    styles["head_number"].alignment = Alignment(vertical="top", wrap_text=True, horizontal="right")
-    styles["title"] = NamedStyle("h_title", font=Font(name="Calibri", size=13, bold=True))
-    for tone, (ink, fill) in {
-        "good": ("00704F", "E2F3EC"),
-        "bad": ("A83F00", "FBE9DF"),
-        "open": ("7A5200", "FBF1D9"),
-    }.items():
-        styles[tone] = NamedStyle(f"h_{tone}", font=Font(name="Calibri", size=10, bold=True, color=ink))
-        styles[tone].fill = PatternFill("solid", fgColor=fill)
-        styles[tone].alignment = Alignment(vertical="top", horizontal="left", indent=1)
-    styles["link"] = NamedStyle("h_link", font=Font(name="Calibri", size=10, color="0B5CAD", underline="single"))
-    styles["link"].number_format, styles["link"].alignment = FORMATS["count"], Alignment(vertical="top")
-    for style in styles.values():
-        book.add_named_style(style)
+        place = {"horizontal": "left" if is_text else None, "indent": int(is_text)}
+        add(kind, {}, {"wrap_text": kind in ("long", "clip"), **place}, number_format=number_format)
+    line = Border(bottom=Side(style="thin", color="D9DEE5"))
+    left = {"horizontal": "left", "indent": 1}
+    add("head", {"bold": True}, {"wrap_text": True, **left}, "EEF1F5", border=line)
+    add("head_number", {"bold": True}, {"wrap_text": True, "horizontal": "right"}, "EEF1F5", border=line)
+    add("title", {"size": 13, "bold": True}, None)
+    for tone, (ink, fill) in _TONES.items():
+        add(tone, {"bold": True, "color": ink}, left, fill)
+    add("link", {"color": "0B5CAD", "underline": "single"}, {}, number_format=FORMATS["count"])
     return styles
 
 
@@ -243,14 +233,8 @@ def _write(
     for position, width in enumerate(widths, start=1):
         page.column_dimensions[get_column_letter(position)].width = width
     page.freeze_panes = f"B{first + 1}"
-    page.page_setup.orientation = "landscape"
-    page.page_setup.fitToWidth, page.page_setup.fitToHeight = math.ceil(sheet.width / PAGE_WIDTH), 0
-    page.sheet_properties.pageSetUpPr.fitToPage = True
-    page.print_title_rows = f"{first}:{first}"
-    page.print_title_cols = "A:A"
-    page.oddHeader.left.text, page.oddHeader.right.text = "&A", "&P of &N"  # a printed page has no tab
-    marks = dict(sheet.marks)
-    make = _cells(page, styles, marks, names)
+    _for_print(page, sheet, first)
+    make = _cells(page, styles, dict(sheet.marks), names)
     if sheet.title:
         page.append([make(sheet.title, "title")])
         page.append([])
@@ -258,23 +242,31 @@ def _write(
     page.row_dimensions[first].height = LINE * max(_lines(column.head, width) for column, width in heads) + 2
     page.append([make(one.head, "head" if FORMATS[one.kind] == "@" else "head_number") for one in sheet.columns])
     for number_, row in enumerate(rows, start=first + 1):
-        pairs = list(zip(row, sheet.columns, strict=True))
-        lines = [
-            _lines(value, width) for (value, column), width in zip(pairs, widths, strict=True) if column.kind == "long"
-        ]
-        page.row_dimensions[number_].height = LINE * max([1, *lines]) + 1
-        cells = [make(value.shown if isinstance(value, Link) else value, column.kind) for value, column in pairs]
-        for position, (value, _) in enumerate(pairs):
+        cells = list(zip(row, sheet.columns, widths, strict=True))
+        lines = (_lines(value, width) for value, column, width in cells if column.kind == "long")
+        page.row_dimensions[number_].height = LINE * max(lines, default=1) + 1
+        made = [make(value.shown if isinstance(value, Link) else value, column.kind) for value, column, _ in cells]
+        for position, value in enumerate(row):
             if isinstance(value, Link):
-                cells[position]._hyperlink = _inside(value, f"{get_column_letter(position + 1)}{number_}")
-                cells[position].style = styles["link"].name
-        page.append(cells)
-    n_rows = len(rows)
-    page.auto_filter.ref = f"A{first}:{get_column_letter(len(sheet.columns))}{max(first + n_rows, first + 1)}"
-    if sheet.charts and n_rows:
+                made[position]._hyperlink = _inside(value, f"{get_column_letter(position + 1)}{number_}")
+                made[position].style = styles["link"].name
+        page.append(made)
+    last = first + max(len(rows), 1)
+    page.auto_filter.ref = f"A{first}:{get_column_letter(len(sheet.columns))}{last}"
+    if sheet.charts and rows:
         from harness.report.parts.xlsx_charts import add_charts
 
-        add_charts(page, sheet, first, n_rows)
+        add_charts(page, sheet, first, len(rows))
+
+
+def _for_print(page: Any, sheet: Sheet, first: int) -> None:
+    """On paper: as many pages as it is wide, its head and first column on each."""
+    page.page_setup.orientation = "landscape"
+    page.page_setup.fitToWidth, page.page_setup.fitToHeight = math.ceil(sheet.width / PAGE_WIDTH), 0
+    page.sheet_properties.pageSetUpPr.fitToPage = True
+    page.print_title_rows = f"{first}:{first}"
+    page.print_title_cols = "A:A"
+    page.oddHeader.left.text, page.oddHeader.right.text = "&A", "&P of &N"  # a printed page has no tab
 
 
 def _inside(link: Link, ref: str) -> Any:
@@ -298,36 +290,27 @@ def _lines(value: Value, width: float) -> int:
 def _cells(page: Any, styles: dict[str, Any], marks: Mapping[str, str], names: set[str]) -> Any:
     from openpyxl.cell import WriteOnlyCell
 
-    made: dict[str, Any] = {}
-    texts: dict[tuple[str, bool], str] = {}
-
+    @cache
     def text_of(value: str, is_clip: bool) -> str:
         """The text as a cell may hold it, made once: sheets repeat weeks, names and metrics row by row."""
-        key = value, is_clip
-        if key not in texts:
-            texts[key] = safe_text(value) if is_clip else isolated_sentence(safe_text(value), names)
-        return texts[key]
+        return safe_text(value) if is_clip else isolated_sentence(safe_text(value), names)
 
-    def styled(cell: Any, kind: str) -> Any:
-        """The cell in its style, which is looked up once a sheet: a name is slow to resolve, and cells are many."""
-        if kind in made:
-            cell._style = made[kind]
-        else:
-            cell.style = styles[kind].name
-            made[kind] = cell._style
-        return cell
+    @cache
+    def style_of(kind: str) -> Any:
+        """A style as cells hold it, looked up once a sheet: a name is slow to resolve, and cells are many."""
+        cell = WriteOnlyCell(page)
+        cell.style = styles[kind].name
+        return cell._style
 
     def make(value: Value, kind: str) -> Any:
         if value is None or value == "":
             return None
-        if isinstance(value, str):
-            cell = WriteOnlyCell(page, value="")
-            cell._value, cell.data_type = (
-                text_of(value, kind == "clip"),
-                "s",
-            )  # never guessed: no formula, no link, no date
-            return styled(cell, marks.get(value, kind))
-        return styled(WriteOnlyCell(page, value=value), kind)
+        cell = WriteOnlyCell(page, value="" if isinstance(value, str) else value)
+        if isinstance(value, str):  # its type is never guessed: no formula, no link, no date
+            cell._value, cell.data_type = text_of(value, kind == "clip"), "s"
+            kind = marks.get(value, kind)
+        cell._style = style_of(kind)
+        return cell
 
     return make
 
