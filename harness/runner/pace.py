@@ -25,10 +25,10 @@ LEAST_SPACED = 8
 """So many calls show what was saved up meanwhile."""
 LEAST_WIDTH, MOST_SURE, MOST_WIDTH = 0.03, 0.06, 0.5
 """How far the ends may be from what was learnt; up to the second, an early 429 may be an accident."""
-STAY, FIRST_STAY, LONGEST_STAY = 4, 4, 256
+STAY, FIRST_STAY, LONGEST_STAY = 4, 4, 512
 """So many calls until the rate is where it was learnt: a try costs a refusal or two."""
 FALLEN = 0.7
-"""A limit that falls so far falls once: where each rate is followed by such a fall, it is not the rate."""
+"""A limit that falls so far falls once: a rate that went on falling, at once or bit by bit, is none."""
 LAST_CALLS = 10_000
 
 
@@ -36,7 +36,7 @@ class LearntPace:
     """A rate that is learnt; nothing is slowed before the first 429."""
 
     __slots__ = (
-        "_bucket", "_edge_at", "_edge_number", "_held_at", "_known_at", "_lately", "_n_held",
+        "_bucket", "_edge_at", "_edge_number", "_held_at", "_known_at", "_lately", "_level", "_n_held",
         "_n_refused", "_n_unexpected", "_per_s", "_saved", "_search", "_stay", "_width", "_window",
     )  # fmt: skip
 
@@ -46,6 +46,8 @@ class LearntPace:
         self._edge_number = self._n_refused = 0
         self._saved = -1
         self._n_unexpected = self._n_held = 0
+        self._level = 0.0
+        """What the rate was before it fell."""
         self._held_at = -math.inf
         self._window = Window(self._lately)
         self._per_s = 0.0
@@ -135,9 +137,15 @@ class LearntPace:
             self._search = FIRST_PER_S
             self._per_s *= not self._window.is_known
             return False
-        return self._measure(n, ticket.at, ticket.at - began, tried)
+        self._measure(n, ticket.at, ticket.at - began, tried)
+        if self._per_s < FALLEN * self._level:
+            self._level = self._per_s
+            self._doubt()
+        elif self._per_s > (1.0 - MOST_SURE) * self._level:
+            self._level, self._n_unexpected = max(self._level, self._per_s), 0
+        return self.is_known
 
-    def _measure(self, n: int, at: float, span_s: float, tried: float) -> bool:
+    def _measure(self, n: int, at: float, span_s: float, tried: float) -> None:
         low, high = (n - 1) / span_s, (n + 1) / span_s
         times = [one for one in self._lately if at - span_s < one < at]
         saved = max(1, self._saved)
@@ -148,20 +156,16 @@ class LearntPace:
         high = max(min(high, tried), (n - 1) / span_s, 1e-3)
         low = min(low, high)
         found = math.sqrt(max(low, n / span_s) * high)
-        is_fallen = found < FALLEN * self._per_s
         self._stay = min(max(FIRST_STAY, STAY * min(n, self._stay)), LONGEST_STAY)
         self._width = min(max(LEAST_WIDTH, high / found - 1.0), MOST_WIDTH)
         self._per_s = max(found, LEAST_PER_S)
-        self._n_unexpected *= is_fallen
-        if is_fallen:
-            self._doubt()
-        return self.is_known
 
     def _doubt(self) -> None:
         """What a rate does not do; several times, and it is none."""
         self._n_unexpected += 1
         if self._n_unexpected >= DISPROVED:
-            self._bucket, self._per_s, self._search, self._stay = None, 0.0, FIRST_PER_S, FIRST_STAY
+            self._bucket, self._search, self._stay = None, FIRST_PER_S, FIRST_STAY
+            self._per_s = self._level = 0.0
             self._n_unexpected = 0
 
     def _rate(self) -> float:

@@ -22,13 +22,17 @@ SLOW_START = 5.0
 start as a ramp, which a 429 ends); after it, by ``STEADY``."""
 STEADY = 0.5
 CUT = 0.5
-RAMP_PER_S, FASTER_PER_S, NEW_BURST_S = 400.0, 60.0, 0.01
+RAMP_PER_S, FASTER_PER_S, NEW_BURST_S = 400.0, 25.0, 0.01
 """Calls beyond what is known to be held start at the one rate, which grows by the other with each; a pause ends it."""
 SOON_S = 1.0
 """A call that is not refused within this time is taken: no news is good news, and answers may be slow."""
+AT_FIRST, LATER = 0.5, 0.85
+"""Share of the time between two answers after which a call beyond the wall starts: where answers come so far apart that
+a rate of calls is kept, that tells it from a wall, and the longer the wait the lower the rate that is told."""
 SHORTEST_STAY, LONGEST_STAY = 64, 512
 """So many answers come between two tries of a wall that stood, since a try costs a refusal."""
 REMEMBERED = 64
+"""Calls whose place is remembered at least; never fewer than a burst of refusals may have."""
 LOOKS_APART = 20
 """After a 429 nothing starts for as long as it took, but for no more than this share of the time."""
 DISPROVED = 3
@@ -62,8 +66,9 @@ class Places:
         self.in_flight = self.n_started = 0
         self._held = 0
         self._wall: int | None = None
-        self._refused: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
-        self._latest: deque[Ticket] = deque(maxlen=REMEMBERED)
+        remembered = max(REMEMBERED, 2 * ceiling)
+        self._refused: deque[tuple[float, float]] = deque(maxlen=remembered)
+        self._latest: deque[Ticket] = deque(maxlen=remembered)
         self._has_been_cut = False
         self._ramp = Bucket(RAMP_PER_S, 1.0, -math.inf, slack_s=NEW_BURST_S)
         self._cut_at = self._started_at = self._latency_s = self._hold_until = 0.0
@@ -83,7 +88,8 @@ class Places:
         if self.in_flight >= self._held:
             wait_s = max(wait_s, self._ramp.wait_s(1.0, now))
         if self._step and self._wall is not None and self.in_flight >= self._wall:
-            wait_s = max(wait_s, self._started_at + self._latency_s / (2.0 * self.limit) - now)
+            apart_s = self._latency_s * (LATER if self._stay else AT_FIRST) / self._wall
+            wait_s = max(wait_s, self._started_at + apart_s - now)
         return wait_s
 
     def take(self, now: float) -> Ticket:
