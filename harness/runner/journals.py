@@ -24,6 +24,8 @@ GATHER = (
     f"INSERT INTO measures SELECT * FROM part.measures WHERE true {ADD_MEASURE}",
     "INSERT OR REPLACE INTO ledger SELECT * FROM part.ledger",
 )
+TOGETHER, CACHE_KB = 8, 64_000
+"""Parts of one transaction (SQLite takes ten files), and memory for the index: each part's keys are all over it."""
 
 
 def folder_of(journal: Path) -> Path:
@@ -82,17 +84,26 @@ def gather(parts: Iterable[Path], journal: Path, *, most: int = MOST_GATHERED) -
         return False
     database, _ = open_journal(journal)
     with closing(database):
-        for part in there:
-            try:
-                database.execute("ATTACH ? AS part", (str(part),))
-                database.execute("BEGIN IMMEDIATE")
-                for statement in GATHER:
-                    database.execute(statement)
-                database.execute("COMMIT")
-                database.execute("DETACH part")
-            except sqlite3.Error as error:
-                raise broken(journal, error) from None
+        try:
+            database.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+            for at in range(0, len(there), TOGETHER):
+                _gather(database, there[at : at + TOGETHER])
+        except sqlite3.Error as error:
+            raise broken(journal, error) from None
     return True
+
+
+def _gather(database: sqlite3.Connection, parts: Sequence[Path]) -> None:
+    names = [f"part{number}" for number in range(len(parts))]
+    for name, part in zip(names, parts, strict=True):
+        database.execute(f"ATTACH ? AS {name}", (str(part),))
+    database.execute("BEGIN IMMEDIATE")
+    for name in names:
+        for statement in GATHER:
+            database.execute(statement.replace("part.", f"{name}."))
+    database.execute("COMMIT")
+    for name in names:
+        database.execute(f"DETACH {name}")
 
 
 def remove(parts: Iterable[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from runner_fakes import (
 
 from harness.errors import HarnessError
 from harness.records import Limits
+from harness.runner import journal, journals
 from harness.runner.budget import NOTHING, Amount, BudgetReached
 from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.journals import copy_answers, gather, spent_in
@@ -280,6 +282,30 @@ def test_who_waits_no_longer_holds_nothing():
                 await line.ask("reserve", 0.0, 2_000, undo=("settle", Amount(0.0, 2_000), NOTHING))
 
     on_desk(work, tokens=1000)
+
+
+def test_many_journals_are_put_together_in_few_transactions(tmp_path, monkeypatch):
+    """Keys are all over the index, so that each transaction writes most of it."""
+    parts = [tmp_path / f"{number}.sqlite" for number in range(20)]
+    for number, part in enumerate(parts):
+        database, _ = journal.open_journal(part)
+        with closing(database):
+            database.execute("INSERT INTO responses VALUES (?, 200, ?, 1.0, '', 'm', 0)", (bytes([number]), b"{}"))
+            database.execute("INSERT INTO ledger VALUES (?, 1.0, 0.0, 0, 0, 0)", (f"run.{number}",))
+    statements = []
+
+    def traced(path):
+        database, was_there = journal.open_journal(path)
+        database.set_trace_callback(statements.append)
+        return database, was_there
+
+    monkeypatch.setattr(journals, "open_journal", traced)
+    assert gather(parts, tmp_path / "whole.sqlite")
+    assert statements.count("COMMIT") == 3
+    database, _ = journal.open_journal(tmp_path / "whole.sqlite")
+    with closing(database):
+        assert database.execute("SELECT count(*) FROM responses").fetchone() == (20,)
+        assert database.execute("SELECT sum(usd) FROM ledger").fetchone() == (20.0,)
 
 
 def test_journals_are_put_together_and_stand_behind_one_another(tmp_path):
