@@ -11,15 +11,12 @@ import click
 from harness.cli.finite import FiniteRange
 from harness.cli.options import (
     cache_option,
-    find_run,
     json_option,
-    note,
     print_json,
     run_argument,
     runs_dir_option,
-    warn_if_unfinished,
 )
-from harness.cli.thresholds import eval_option, note_added, scored_candidate, scored_option
+from harness.cli.thresholds import chosen_on, eval_option, note_added, scored_option, scored_run
 
 if TYPE_CHECKING:
     from harness.core.bands import BandGoal, BandKind
@@ -74,18 +71,12 @@ def command(
       harness bands latest --candidate v2 --goal "error<=0.05" --goal "self_harm:missed<=0.01" --write triage
       harness bands latest --candidate v2 --goal "missed<=0.1" --review-seconds 20 --review-usd 25 --json
     """
-    from harness.jobs.served import snapshot_warnings
     from harness.measure.bands import choose_bands
     from harness.measure.weighted import unweighted_notes
     from harness.report.comparison.people import review_load
     from harness.report.parts.tables import to_terminal, with_names
-    from harness.runner import default_cache_path
 
-    run = find_run(runs_dir, run_name)
-    warn_if_unfinished(run)
-    name = scored_candidate(run, candidate)
-    for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
-        note(f"Warning: {warning}")
+    run, name = scored_run(runs_dir, run_name, candidate, cache_path)
     chosen = choose_bands(run, name, _goals(run, goals), delta=delta)
     load = review_load(chosen.share, review_seconds, usd_per_hour)
     if as_json:
@@ -160,20 +151,13 @@ def _table(run: Run, candidate: str, chosen: BandChoice, delta: float, notes: tu
         )
         for one in chosen.categories
     ]
-    where = (
-        "Chosen on the dev part, read on the gate part."
-        if run.part != "all"
-        else "Chosen and read on the same items, so it flatters: give the eval a split, such as "
-        "split: {dev: 0.4, by: group, seed: 7}."
-    )
     promise = f" All promises together are wrong on new data with a chance of at most {delta:g}."
     if any(goal.kind == "error" for one in chosen.categories for goal in one.goals):
         promise += " An error is promised at the share of violations that this set has; missed and overblocked at any."
     called = run.meta.policy.names_of(run.categories)
     short = tuple(_short_words(called[one.category], *short) for one in chosen.categories for short in one.short)
-    return Table(
-        f"Bands of {candidate}", columns, tuple(rows), (where + promise, *short, *notes), frozenset(columns[2:])
-    )
+    notes = (chosen_on(run) + promise, *short, *notes)
+    return Table(f"Bands of {candidate}", columns, tuple(rows), notes, frozenset(columns[2:]))
 
 
 def _ends(one: ChosenBands) -> tuple[str, str]:

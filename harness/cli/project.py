@@ -24,31 +24,18 @@ from harness.cli.voice import verbosity, voice_options
 from harness.environment import RUNS_DIR
 from harness.errors import HarnessError
 from harness.files.project import VARIABLE_OF, Project, declared_defaults, find_project
+from harness.files.text import words
 
 ELSEWHERE = frozenset({"init", "quickstart", "completion"})
 """Commands that belong to no project: they work where they are typed."""
 
 NESTED: Mapping[str, Sequence[str]] = {
-    "golden": (
-        "import",
-        "check",
-        "stats",
-        "audit",
-        "agreement",
-        "frames",
-        "sample",
-        "prevalence",
-        "release",
-        "export",
-        "perturb",
-        "diff",
-        "stale",
-    ),
-    "prompts": ("diff", "show", "ablate", "stability", "optimise"),
-    "rules": ("test",),
-    "runs": ("list", "show", "note", "merge"),
-    "baseline": ("set", "show"),
-    "weekly": ("ack",),
+    "golden": words("import check stats audit agreement frames sample prevalence release export perturb diff stale"),
+    "prompts": words("diff show ablate stability optimise"),
+    "rules": words("test"),
+    "runs": words("list show note merge"),
+    "baseline": words("set show"),
+    "weekly": words("ack"),
 }
 """Commands that have commands of their own (a test holds it complete)."""
 

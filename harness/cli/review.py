@@ -13,6 +13,7 @@ from harness.cli.golden.options import author_option, card_argument, policy_opti
 from harness.cli.options import PATH, note
 
 if TYPE_CHECKING:
+    from harness.goldens.review.queue import Choice
     from harness.goldens.review.session import Session
 
 _LABELS = {"1": 1, "0": 0, "null": -1}
@@ -110,7 +111,7 @@ def _session(
     card_path: Path,
     policy_path: Path | None,
     new_policy_path: Path | None,
-    choice: object,
+    choice: Choice,
     is_adjudication: bool,
     needed: int,
     shows_labels: bool,
@@ -122,11 +123,10 @@ def _session(
     from harness.goldens.decisions import DecisionLog, log_path, settle
     from harness.goldens.policy_change import category_changes, policy_name, reviewed_since, stale_labels
     from harness.goldens.queues import QueueRow
-    from harness.goldens.review.queue import Choice, make_queue
+    from harness.goldens.review.queue import make_queue
     from harness.goldens.review.server import image_root
     from harness.goldens.review.session import Session, Settings, adjudication
 
-    assert isinstance(choice, Choice)
     golden, old = load_with_policy(card_path, policy_path)
     if old is None:
         raise HarnessError(

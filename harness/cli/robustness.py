@@ -51,21 +51,16 @@ def command(run_name: str, candidate: str | None, slice_name: str | None, runs_d
             plain = {name: [one.as_dict() for one in rows] for name, rows in gaps.items()}
             print_json({"run_id": run.meta.run_id, "slice": slice_name, "notes": list(said), "candidates": plain})
             return
-        click.echo(
-            render(
-                [with_names(_gap_table(name, rows, slice_name, said), called) for name, rows in gaps.items()],
-                "terminal",
-            )
-        )
+        tables = [_gap_table(name, rows, slice_name, said) for name, rows in gaps.items()]
+        click.echo(render([with_names(one, called) for one in tables], "terminal"))
         return
     effects = {name: variant_effects(run, name) for name in names}
     if as_json:
         plain = {name: [one.as_dict() for one in rows] for name, rows in effects.items()}
         print_json({"run_id": run.meta.run_id, "notes": list(said), "candidates": plain})
         return
-    click.echo(
-        render([with_names(_effect_table(name, rows, said), called) for name, rows in effects.items()], "terminal")
-    )
+    tables = [_effect_table(name, rows, said) for name, rows in effects.items()]
+    click.echo(render([with_names(one, called) for one in tables], "terminal"))
     for name, rows in effects.items():
         for one in sorted(rows, key=lambda one: -len(one.evaded))[:_SHOWN]:
             if one.evaded:

@@ -25,37 +25,24 @@ if TYPE_CHECKING:
 
 
 CLASHES = (
-    (
-        "--engine ray", ("--shard", "--batch", "--watch", "--early-stop"),
-        "--engine ray makes and merges its own shards and asks live, over all items; leave {} out.",
-    ),
-    (
-        "--shard", ("--watch", "--early-stop"),
-        "--early-stop and --watch look at the items of the whole run, and --shard asks a part: leave one out.",
-    ),
-    (
-        "--batch", ("--watch", "--early-stop"),
-        "--batch asks everything at once and answers within a day, so there is nothing left that --early-stop or "
-        "--watch could leave out: leave one of them out.",
-    ),
-    (
-        "--watch", ("--dry-run", "--early-stop", "--json"),
-        "--watch goes on until Ctrl-C and shows tables; leave {} out.",
-    ),
-    (
-        "--early-stop", ("--only",),
-        "--early-stop decides about the golden set, so not about chosen items: leave --only out.",
-    ),
+    ("--engine ray", ("--shard", "--batch", "--watch", "--early-stop"),
+     "--engine ray makes and merges its own shards and asks live, over all items; leave {} out."),
+    ("--shard", ("--watch", "--early-stop"),
+     "--early-stop and --watch look at the items of the whole run, and --shard asks a part: leave one out."),
+    ("--batch", ("--watch", "--early-stop"),
+     "--batch asks everything at once and answers within a day, so there is nothing left that --early-stop or --watch "
+     "could leave out: leave one of them out."),
+    ("--watch", ("--dry-run", "--early-stop", "--json"),
+     "--watch goes on until Ctrl-C and shows tables; leave {} out."),
+    ("--early-stop", ("--only",),
+     "--early-stop decides about the golden set, so not about chosen items: leave --only out."),
     ("--dry-run", ("--early-stop",), "--dry-run shows the whole run; leave --early-stop out."),
 )  # fmt: skip
 NEEDS = (
     ("--shards", "--engine ray", "--shards goes with --engine ray."),
     ("--ray-address", "--engine ray", "--ray-address goes with --engine ray."),
-    (
-        "--baseline", "--early-stop",
-        "--baseline goes with --early-stop; a stored run is judged with: harness gate RUN",
-    ),
-)  # fmt: skip
+    ("--baseline", "--early-stop", "--baseline goes with --early-stop; a stored run is judged with: harness gate RUN"),
+)
 
 
 def _shard(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Shard | None:
@@ -224,31 +211,24 @@ def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
     )  # fmt: skip
     rows = []
     for name, one in estimates.items():
-        at_least = "at least " if one.is_lower_bound else ""
         counts = (one.items, one.calls, one.cached, one.input_tokens, one.output_tokens)
-        rows.append(
-            (name, *(numbers.count(n) for n in counts), at_least + numbers.usd(one.cost_usd), _basis_words(one))
-        )
-    notes = ["Nothing was called."]
-    if any(one.basis == "rule" for one in estimates.values()):
-        notes.insert(
-            0,
+        cost = f"{'at least ' if one.is_lower_bound else ''}{numbers.usd(one.cost_usd)}"
+        rows.append((name, *(numbers.count(n) for n in counts), cost, _basis_words(one)))
+    bases = {one.basis for one in estimates.values()}
+    notes = []
+    if "tokeniser" in bases:
+        notes.append("Input counted by the model's tokeniser; output tokens are max_tokens, the most an answer takes.")
+    if "rule" in bases:
+        notes.append(
             "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output. It may be far off: run "
-            f"--limit {2 * FEWEST} once, and the estimate rests on its answers.",
+            f"--limit {2 * FEWEST} once, and the estimate rests on its answers."
         )
-    if any(one.basis == "tokeniser" for one in estimates.values()):
-        notes.insert(
-            0, "Input counted by the model's tokeniser; output tokens are max_tokens, the most an answer takes."
-        )
+    notes.append("Nothing was called.")
     click.echo(to_terminal(Table("", columns, tuple(rows), (" ".join(notes),), frozenset(columns[1:-1]))))
 
 
 def _basis_words(one: CandidateEstimate) -> str:
     """What an estimate rests on."""
-    if one.basis is None:
-        return "nothing to ask"
-    if one.basis == "rule":
-        return "rule of thumb"
-    if one.basis == "tokeniser":
-        return "its tokeniser"
-    return f"{one.n_measured:,} answers" + ("" if one.basis == "candidate" else " of the model to other candidates")
+    words = {None: "nothing to ask", "rule": "rule of thumb", "tokeniser": "its tokeniser"}
+    others = "" if one.basis == "candidate" else " of the model to other candidates"
+    return words.get(one.basis, f"{one.n_measured:,} answers{others}")

@@ -92,16 +92,10 @@ def command(
       harness thresholds latest --candidate new --goal volume=old --json
       harness thresholds latest --goal cost --cost critical=200:1 --cost high=50:1 --cost low=2:1
     """
-    from harness.jobs.served import snapshot_warnings
     from harness.measure.operating_points import choose_thresholds, threshold_notes
     from harness.report.parts.tables import to_terminal, with_names
-    from harness.runner import default_cache_path
 
-    run = find_run(runs_dir, run_name)
-    warn_if_unfinished(run)
-    name = scored_candidate(run, candidate)
-    for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
-        note(f"Warning: {warning}")
+    run, name = scored_run(runs_dir, run_name, candidate, cache_path)
     wanted, said = goals_of(run, goals, costs, eval_path)
     if delta is not None and not any(goal.kind == "recall" for goal in wanted.values()):
         raise click.BadParameter(
@@ -132,7 +126,30 @@ def command(
     note_added(new_name, path, warnings, runs_dir)
 
 
-def scored_candidate(run: Run, name: str | None) -> str:
+def scored_run(runs_dir: str, run_name: str, candidate: str | None, cache_path: Path | None) -> tuple[Run, str]:
+    """A stored run and its candidate that has scores; what should be known of them is said on stderr."""
+    from harness.jobs.served import snapshot_warnings
+    from harness.runner import default_cache_path
+
+    run = find_run(runs_dir, run_name)
+    warn_if_unfinished(run)
+    name = _scored_candidate(run, candidate)
+    for warning in snapshot_warnings(run, name, runs_dir, cache_path or default_cache_path()):
+        note(f"Warning: {warning}")
+    return run, name
+
+
+def chosen_on(run: Run) -> str:
+    """On which items something was chosen, as a sentence."""
+    if run.part != "all":
+        return "Chosen on the dev part, read on the gate part."
+    return (
+        "Chosen and read on the same items, so it flatters: give the eval a split, such as "
+        "split: {dev: 0.4, by: group, seed: 7}."
+    )
+
+
+def _scored_candidate(run: Run, name: str | None) -> str:
     """The candidate that is meant: the one that was named, else the only one with scores."""
     import numpy as np
 
@@ -158,11 +175,10 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
     from harness.report.parts.tables import Table
     from harness.report.parts.words import sentence
 
-    has_split = run.part != "all"
     columns = ("Category", "Goal", "Threshold", "Recall", "Precision", "Was: recall", "Was: precision", "Note")
     rows = []
     for one in found:
-        judged = one.read_on if has_split else one.chosen_on
+        judged = one.read_on if run.part != "all" else one.chosen_on
         rows.append(
             (
                 one.category,
@@ -178,19 +194,13 @@ def _table(run: Run, candidate: str, found: list[ChosenThreshold], delta: float 
                 one.reason or (f"{one.n_tied} items tie here" if one.n_tied > 5 else ""),
             )
         )
-    where = (
-        "Chosen on the dev part, read on the gate part."
-        if has_split
-        else "Chosen and read on the same items, so it flatters: give the eval a split, such as "
-        "split: {dev: 0.4, by: group, seed: 7}."
-    )
     promise = (
         " Each recall that a goal asks for is promised on new data; all promises together are wrong with a chance of "
         f"at most {delta:g}."
         if delta is not None
         else ""
     )
-    notes = (where + promise, *map(sentence, more))
+    notes = (chosen_on(run) + promise, *map(sentence, more))
     kept = len(columns) if any(row[-1] for row in rows) else len(columns) - 1  # no column of notes that nobody wrote
     shown = tuple(row[:kept] for row in rows)
     return Table(f"Thresholds of {candidate}", columns[:kept], shown, notes, frozenset(columns[2:7]))

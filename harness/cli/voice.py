@@ -47,20 +47,14 @@ def voice_options() -> list[click.Option]:
     """``-q`` and ``-v`` as every command has them; neither is passed to it."""
     return [
         click.Option(
-            ["-q", "--quiet"],
-            is_flag=True,
-            expose_value=False,
-            callback=_quieter,
+            ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_quieter,
             help="Only the result and errors: no progress, notes or warnings.",
         ),
         click.Option(
-            ["-v", "--verbose"],
-            count=True,
-            expose_value=False,
-            callback=_louder,
+            ["-v", "--verbose"], count=True, expose_value=False, callback=_louder,
             help="Also the project, the defaults in effect and where they come from, and the time taken.",
         ),
-    ]
+    ]  # fmt: skip
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +119,7 @@ def _compared(
 ) -> Iterator[str]:
     """Count one block, and give its flips as lines of CSV."""
     run = open_run(run_id, runs_dir)
-    before: Mapping[str, NDArray[np.int_]] | Mapping[str, NDArray[np.int8]]
+    before: Mapping[str, NDArray[Any]]
     if ready.recorded is not None:
         said = [ready.recorded.read(row) for row in block]
         before = {name: np.array([one.get(name, MISSING) for one in said]) for name in ready.recorded.known_columns}
@@ -147,19 +147,9 @@ def _compared(
                 counts.add("newly_flagged" if now[at] == 1 else "no_longer_flagged", views)
                 row = block[at]
                 text = str((row.values or {})[ready.pool.text])
-                yield csv_line(
-                    flip_row(
-                        candidate,
-                        ready.pool.id_of(row),
-                        name,
-                        int(now[at]),
-                        views if found.has_views else None,
-                        1.0,
-                        "",
-                        text,
-                        mode,
-                    )
-                )
+                seen_by = views if found.has_views else None
+                flip = flip_row(candidate, ready.pool.id_of(row), name, int(now[at]), seen_by, 1.0, "", text, mode)
+                yield csv_line(flip)
 
 
 def _views(ready: Prepared, row: PoolRow) -> float:

@@ -158,11 +158,10 @@ class _Checker:
     def _read_golden(self, path: Path) -> None:
         if path in self._golden:
             return
-        try:
-            name = read_yaml(path, what="golden set card").data.get("policy")
-        except HarnessError as error:
-            self._add(error)
+        document = self._read(path, partial(read_yaml, what="golden set card"))
+        if document is None:
             return
+        name = document.data.get("policy")
         key = (name.get("name"), name.get("version")) if isinstance(name, dict) else None
         policy = self._policies.get(key) if key is not None else None  # type: ignore[arg-type]
         golden = self._read(path, lambda path: self.shelf.golden(path, policy))

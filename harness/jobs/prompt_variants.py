@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +69,10 @@ def rewordings(prompt: Prompt, policy: Policy) -> list[Variant]:
 
 def given(paths: Sequence[Path]) -> list[Variant]:
     """Rewordings that a person wrote, as prompt files."""
-    made = []
-    for number, path in enumerate(paths, 1):
-        made.append(Variant(f"given-{number}", "wording", path.name, (), load_prompt(path).value))
-    return made
+    return [
+        Variant(f"given-{number}", "wording", path.name, (), load_prompt(path).value)
+        for number, path in enumerate(paths, 1)
+    ]
 
 
 def write_prompt(prompt: Prompt, path: Path) -> Loaded[Prompt]:
@@ -97,13 +98,8 @@ def _without_header_examples(prompt: Prompt) -> Iterator[Variant]:
         header = dataclasses.replace(prompt.header, examples=(*examples[:at], *examples[at + 1 :]))
         listed = example.get("categories") or ()
         categories = tuple(str(one) for one in listed) if isinstance(listed, list | tuple) else ()
-        yield Variant(
-            f"no-example-{at + 1}",
-            "example",
-            f"example {at + 1}",
-            categories,
-            dataclasses.replace(prompt, header=header),
-        )
+        without = dataclasses.replace(prompt, header=header)
+        yield Variant(f"no-example-{at + 1}", "example", f"example {at + 1}", categories, without)
 
 
 def _without_turns(prompt: Prompt) -> Iterator[Variant]:
@@ -134,16 +130,12 @@ def _without_units(prompt: Prompt, policy: Policy) -> Iterator[Variant]:
                 rest = "\n".join([*lines[:begin], *lines[stop:]]).strip("\n")
                 if not rest.strip():
                     continue
-                line = message.line + begin
-                part: Part = "policy" if is_list else "paragraph"
-                messages = _with(prompt, at, rest)
-                yield Variant(
-                    f"no-line-{line}",
-                    part,
-                    f"{'line' if is_list else 'paragraph at line'} {line}",
-                    _named(lines[begin], prompt, policy) if is_list else (),
-                    dataclasses.replace(prompt, messages=messages),
-                )
+                line, without = message.line + begin, _with(prompt, at, rest)
+                if is_list:
+                    categories = _named(lines[begin], prompt, policy)
+                    yield Variant(f"no-line-{line}", "policy", f"line {line}", categories, without)
+                else:
+                    yield Variant(f"no-line-{line}", "paragraph", f"paragraph at line {line}", (), without)
 
 
 def _without_definitions(prompt: Prompt, policy: Policy) -> Iterator[Variant]:
@@ -156,13 +148,9 @@ def _without_definitions(prompt: Prompt, policy: Policy) -> Iterator[Variant]:
             dataclasses.replace(one, template=_DEFINITION.sub(lambda _, said=other: said, one.template))  # type: ignore[misc]
             for one in prompt.messages
         )
-        yield Variant(
-            f"no-definition-{re.sub(r'[^A-Za-z0-9_.-]', '-', category)}",
-            "policy",
-            f"the definition of {category}",
-            (category,),
-            dataclasses.replace(prompt, messages=messages),
-        )
+        name = f"no-definition-{re.sub(r'[^A-Za-z0-9_.-]', '-', category)}"
+        without = dataclasses.replace(prompt, messages=messages)
+        yield Variant(name, "policy", f"the definition of {category}", (category,), without)
 
 
 def _named(line: str, prompt: Prompt, policy: Policy) -> tuple[str, ...]:
@@ -210,7 +198,7 @@ def _spacing(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(dataclasses.replace(one, template=re.sub(r"\n[ \t]*\n", "\n\n\n", one.template)) for one in messages)
 
 
-def _reversed_lists(prompt: Prompt, policy: Policy) -> Variant | None:
+def _reversed_lists(prompt: Prompt, policy: Policy) -> Variant:
     """Lines that list categories or labels, in the opposite order."""
     messages = list(prompt.messages)
     for at, message in enumerate(messages):
@@ -231,16 +219,11 @@ def _reversed_categories(prompt: Prompt, policy: Policy) -> Variant | None:
     if prompt.header.per == "category" or not any("categories" in one.template for one in prompt.messages):
         return None
     header = dataclasses.replace(prompt.header, categories=tuple(reversed(asked)))
-    return Variant(
-        "categories-reversed",
-        "order",
-        "the policy's categories from their end",
-        (),
-        dataclasses.replace(prompt, header=header),
-    )
+    changed = dataclasses.replace(prompt, header=header)
+    return Variant("categories-reversed", "order", "the policy's categories from their end", (), changed)
 
 
-def _reversed_examples(prompt: Prompt) -> Variant | None:
+def _reversed_examples(prompt: Prompt) -> Variant:
     header = dataclasses.replace(prompt.header, examples=tuple(reversed(prompt.header.examples)))
     pairs = example_turns(prompt)
     messages = list(prompt.messages)
@@ -253,9 +236,10 @@ def _reversed_examples(prompt: Prompt) -> Variant | None:
 # ---------------------------------------------------------------------------------------------------------- both
 
 
-def _with(prompt: Prompt, at: int, template: str) -> tuple[Message, ...]:
+def _with(prompt: Prompt, at: int, template: str) -> Prompt:
+    """The prompt with another text for one of its messages."""
     changed = dataclasses.replace(prompt.messages[at], template=template)
-    return (*prompt.messages[:at], changed, *prompt.messages[at + 1 :])
+    return dataclasses.replace(prompt, messages=(*prompt.messages[:at], changed, *prompt.messages[at + 1 :]))
 
 
 def _is_other(one: Prompt, prompt: Prompt) -> bool:
@@ -264,8 +248,6 @@ def _is_other(one: Prompt, prompt: Prompt) -> bool:
 
 def _is_valid(prompt: Prompt, policy: Policy) -> bool:
     """Whether it is still a prompt that shows the item and fits the policy."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         try:
             compile_prompt(write_prompt(prompt, Path(folder) / "variant.md"), policy)

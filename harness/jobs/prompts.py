@@ -19,8 +19,8 @@ from harness.candidates.prompt_parts import example_turns, part_sizes
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval
 from harness.files.prompts import load_prompt
-from harness.files.text import joined, nearest, shortened
 from harness.jobs.prompt_tokens import ESTIMATED, Counter, counter_of
+from harness.jobs.texts import no_item
 from harness.records import Item, Loaded, Prompt
 from harness.records.answers import Request
 from harness.report.item.masked import seen_item
@@ -150,15 +150,9 @@ def show_requests(loaded: LoadedEval, item_id: str, mode: TextMode, chosen: Sequ
 
 def _item(loaded: LoadedEval, item_id: str) -> Item:
     found = next((one for one in loaded.golden.items() if one.id == item_id), None)
-    if found is not None:
-        return found
-    ids = [one.id for one in loaded.golden.items()]
-    close = nearest(item_id, ids)
-    raise HarnessError(
-        f"golden set {loaded.golden.name} has no item '{shortened(item_id)}'",
-        allowed=f"one of its {len(ids):,} items: {joined(ids, most=5)}",
-        next_step=f"did you mean '{close}'?" if close else "look the id up in the golden set or a report",
-    )
+    if found is None:
+        raise no_item(f"golden set {loaded.golden.name}", item_id, [one.id for one in loaded.golden.items()])
+    return found
 
 
 def without_pictures(value: Any) -> Any:

@@ -150,14 +150,9 @@ def load_source(
         note("The golden set of this run is not at hand or has changed: the report shows no item texts.")
         mode = "none"
     source = source_from_run(
-        chosen,
-        golden.texts,
-        has_baseline=has_baseline,
-        votes=golden.votes,
-        agreement=golden.agreement,
-        points=points,
-        runs_dir=home_of(run),
-    )
+        chosen, golden.texts, has_baseline=has_baseline, votes=golden.votes, agreement=golden.agreement,
+        points=points, runs_dir=home_of(run),
+    )  # fmt: skip
     return replace(source, pictures=golden.pictures), mode
 
 

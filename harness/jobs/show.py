@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.rule_set import RuleSetCandidate
-from harness.errors import HarnessError
 from harness.files.pictures import PictureFolder
-from harness.files.text import joined, nearest, shortened
+from harness.files.text import joined
 from harness.jobs.reproduce import CannotReproduce, Rebuilt, rebuilt
-from harness.jobs.texts import golden_of
+from harness.jobs.texts import golden_of, no_item
 from harness.measure.decisions import decisions as read_decisions
 from harness.records import Item
 from harness.records.answers import HUMAN, MISSING_OUTCOMES, Answer, Decide, Request, Response
@@ -111,16 +110,10 @@ def show_item(run: Run, item_id: str, mode: TextMode, sources: Sources) -> ItemS
 
 
 def _position(run: Run, item_id: str) -> int:
-    ids = run.item_ids
     try:
-        return ids.index(item_id)
+        return run.item_ids.index(item_id)
     except ValueError:
-        close = nearest(item_id, ids)
-        raise HarnessError(
-            f"run {run.meta.run_id} has no item '{shortened(item_id)}'",
-            allowed=f"one of its {len(ids):,} items: {joined(ids, most=5)}",
-            next_step=f"did you mean '{close}'?" if close else "look the id up in the golden set or a report",
-        ) from None
+        raise no_item(f"run {run.meta.run_id}", item_id, run.item_ids) from None
 
 
 def _asks(run: Run, name: str) -> bool:
@@ -184,9 +177,7 @@ class _Candidate:
             return self.alone("")
         made.candidate.prepare([item])
         readings = tuple(self._repeat(made, item, repeat, row) for repeat, row in enumerate(self._rows))
-        rules = None
-        if isinstance(made.candidate, RuleSetCandidate):
-            rules = _hits(made.candidate, item)
+        rules = _hits(made.candidate, item) if isinstance(made.candidate, RuleSetCandidate) else None
         return self._sheet(readings, rules=rules, note=self._differences(made))
 
     @property

@@ -5,7 +5,7 @@ Decides where it is looked for: where the run says it was, and among the shipped
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet, load_golden
 from harness.files.pictures import Named, PictureFolder, pictures_of
 from harness.files.shipped import shipped_root
+from harness.files.text import joined, nearest, shortened
 from harness.records.candidates import MODALITIES
 from harness.report.comparison.source import VoteCounts
 from harness.report.item.media import RowPictures
@@ -101,6 +102,16 @@ class Golden(NamedTuple):
     votes: VoteCounts | None = None
     agreement: Votes = NO_VOTES
     pictures: RowPictures | None = None
+
+
+def no_item(where: str, item_id: str, ids: Sequence[str]) -> HarnessError:
+    """That a run or set has no such item, with the nearest that it has."""
+    close = nearest(item_id, ids)
+    return HarnessError(
+        f"{where} has no item '{shortened(item_id)}'",
+        allowed=f"one of its {len(ids):,} items: {joined(ids, most=5)}",
+        next_step=f"did you mean '{close}'?" if close else "look the id up in the golden set or a report",
+    )
 
 
 def read_golden(run: Run, text_mode: str) -> Golden:

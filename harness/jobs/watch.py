@@ -183,14 +183,8 @@ def moved_between(run: Run, before: Run | None, name: str) -> Moved:
             old_right, new_right = (one[:, column] == run.y_true[:, column] for one in (old, new))
             for found, flags in ((right, new_right & ~old_right), (wrong, old_right & ~new_right)):
                 found[category] = [run.item_ids[at] for at in np.flatnonzero(flags & is_labelled[:, column]).tolist()]
-    return Moved(
-        name,
-        _values(run, name),
-        _values(before, name) if before is not None and is_same else {},
-        right,
-        wrong,
-        run.meta.counts[name],
-    )
+    values_before = _values(before, name) if before is not None and is_same else {}
+    return Moved(name, _values(run, name), values_before, right, wrong, run.meta.counts[name])
 
 
 def _values(run: Run, candidate: str) -> dict[tuple[str, str], MetricResult]:

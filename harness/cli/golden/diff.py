@@ -87,18 +87,12 @@ def _label_table(found: SetDiff, most: int | None) -> Table | None:
 
     if not found.relabelled:
         return None
-    shown = found.relabelled[:most]
     rows = tuple(
-        (
-            one.item,
-            one.category,
-            f"{written(one.before)} to {written(one.after)}",
-            ", ".join(one.by) or "unknown",
-            one.reason,
-        )
-        for one in shown
-    )
-    more = len(found.relabelled) - len(shown)
+        (one.item, one.category, f"{written(one.before)} to {written(one.after)}",
+         ", ".join(one.by) or "unknown", one.reason)
+        for one in found.relabelled[:most]
+    )  # fmt: skip
+    more = len(found.relabelled) - len(rows)
     notes = (f"{more:,} more: --all or --json",) if more else ()
     return Table("Labels that changed", ("Item", "Category", "Label", "By", "Why"), rows, notes)
 
@@ -118,10 +112,5 @@ def _score_table(found: SetDiff) -> Table | None:
     note = (
         "The same decisions on old and new labels, over the items both versions have: no change here is a candidate's."
     )
-    return Table(
-        "What the labels alone do to stored runs, in points",
-        columns,
-        rows,
-        (note, *found.notes),
-        frozenset(columns[4:]),
-    )
+    title = "What the labels alone do to stored runs, in points"
+    return Table(title, columns, rows, (note, *found.notes), frozenset(columns[4:]))

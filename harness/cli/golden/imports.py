@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +218,7 @@ def _plan_json(proposal: Proposal) -> dict[str, Any]:
         "file": str(proposal.request.path),
         "read_as": list(proposal.foreign.facts),
         "format": proposal.format,
-        "plan": asdict(replace(proposal.plan)),
+        "plan": asdict(proposal.plan),
         "command": command_of(proposal),
     }
 

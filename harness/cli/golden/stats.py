@@ -86,15 +86,9 @@ def _categories(found: SetStats) -> Table:
     from harness.report.parts.tables import Table
 
     columns = (
-        "Category",
-        "Violating",
-        "Not violating",
-        "Unlabelled",
-        "Hard negatives",
-        "Recall of 80%",
-        "Provable margin",
+        "Category", "Violating", "Not violating", "Unlabelled", "Hard negatives", "Recall of 80%", "Provable margin",
         "To add",
-    )
+    )  # fmt: skip
     rows = tuple(
         (
             one.category,

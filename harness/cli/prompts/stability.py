@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("stability")
 @eval_argument
-@click.option("--rewording", "paths", multiple=True, metavar="FILE",
-              type=FILE,
+@click.option("--rewording", "paths", multiple=True, metavar="FILE", type=FILE,
               help="A prompt file that means the same; repeatable. Fixed rewordings are tried as well.")  # fmt: skip
 @click.option("--only-given", is_flag=True, help="Try the given rewordings alone.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show calls and cost; call nothing.")
