@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,22 +109,17 @@ def decide_gate(
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha must be in (0, 0.5), got {alpha}")
     n_checks = len(checks)
-
-    def evaluate(spec: CheckSpec, evidence: CheckEvidence) -> CheckResult:
-        rng = check_generator(seed, spec.check_id)
-        return evaluate_check(
-            spec,
-            evidence,
-            alpha=alpha,
-            n_checks=n_checks,
-            rng=rng,
-            n_resamples=n_resamples,
-            is_same_system=is_same_system,
-            with_plan=with_plan,
-        )
-
-    results = [evaluate(spec, evidence) for spec, evidence in checks]
-    pools = [evaluate(spec, evidence) for spec, evidence in _pools(checks, pooled)]
+    evaluate = partial(
+        evaluate_check,
+        alpha=alpha,
+        n_checks=n_checks,
+        n_resamples=n_resamples,
+        is_same_system=is_same_system,
+        with_plan=with_plan,
+    )
+    asked = (*checks, *_pools(checks, pooled))
+    tested = [evaluate(spec, evidence, rng=check_generator(seed, spec.check_id)) for spec, evidence in asked]
+    results, pools = tested[:n_checks], tested[n_checks:]
     several = [at for at, pool in enumerate(pools) if len(_members(pool, results)) > 1]  # one alone is a check already
     settled = _with_holm([*results, *(pools[at] for at in several)], alpha)
     results = settled[:n_checks]

@@ -148,18 +148,10 @@ def look_tables(gate: SequentialGate, arrays: GateArrays, categories: Sequence[s
 def judge(gate: SequentialGate, looks: Sequence[Tables]) -> LookVerdict:
     """What is known after the last of the looks."""
     result = sequential_look(gate.plan, gate.asked, looks)
-    n = len(gate.specs)
-    own, pooled = result.verdicts[:n], result.verdicts[n:]
-    regressed = any(
-        verdict == "REGRESSION" and spec.tier != "watch"
-        for spec, verdict in zip(gate.asked, result.verdicts, strict=True)
-    )
-    passed = all(verdict == "PASS" for spec, verdict in zip(gate.specs, own, strict=True) if spec.tier == "critical")
-    verdict: Verdict = "INCONCLUSIVE"
-    if regressed:
-        verdict = "REGRESSION"
-    elif passed and all(one == "PASS" for one in pooled):
-        verdict = "PASS"
+    judged = list(zip(gate.asked, result.verdicts, strict=True))
+    regressed = any(one == "REGRESSION" and spec.tier != "watch" for spec, one in judged)
+    passed = all(one == "PASS" for spec, one in judged if spec.tier == "critical" or spec in gate.pools)
+    verdict: Verdict = "REGRESSION" if regressed else "PASS" if passed else "INCONCLUSIVE"
     z = gate.plan.z_pass[len(looks) - 1]
     differences = tuple(_difference(spec, cells, z) for spec, cells in zip(gate.asked, looks[-1], strict=True))
     return LookVerdict(len(looks), verdict, result.verdicts, differences)
@@ -236,12 +228,9 @@ def verdicts_of(
     """Each asked check by name with its verdict and difference; what could not be judged is NOT_EVALUABLE."""
     from harness.gating.checks import check_key
 
-    rows = zip(gate.asked, found.checks, found.differences, strict=True)
-    return {
-        check_key(spec): (
-            (spec, "NOT_EVALUABLE", MetricResult.undefined(str(unjudged[spec].facts["reason"])))
-            if spec in unjudged
-            else (spec, verdict, difference)
-        )
-        for spec, verdict, difference in rows
-    }
+    rows = {}
+    for spec, verdict, difference in zip(gate.asked, found.checks, found.differences, strict=True):
+        if spec in unjudged:
+            verdict, difference = "NOT_EVALUABLE", MetricResult.undefined(str(unjudged[spec].facts["reason"]))
+        rows[check_key(spec)] = spec, verdict, difference
+    return rows

@@ -108,15 +108,10 @@ def ready_endpoint(
 
     ``identity`` names what answers (the sha256 of the weights) where the address changes with every start.
     """
-    return Endpoint(
-        model_id,
-        base_url,
-        {"authorization": f"Bearer {api_key}"} if api_key else {},
-        limits=limits or Limits(),
-        price=price,
-        identity=identity,
-        secrets=(api_key,) if api_key else (),
-    )
+    endpoint = Endpoint(model_id, base_url, limits=limits or Limits(), price=price, identity=identity)
+    if not api_key:
+        return endpoint
+    return replace(endpoint, headers={"authorization": f"Bearer {api_key}"}, secrets=(api_key,))
 
 
 def endpoint_from_model(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpoint:
@@ -247,9 +242,8 @@ def _azure(model_id: str, model: Model, environment: Mapping[str, str]) -> Endpo
             allowed="base_url in models.yaml, or the variable AZURE_OPENAI_ENDPOINT",
             next_step="add base_url: https://RESOURCE.openai.azure.com",
         )
-    if (
-        _address(model_id, address).path.rstrip("/").endswith("/openai/v1")
-    ):  # Azure's version-free API: no deployment in the path
+    if _address(model_id, address).path.rstrip("/").endswith("/openai/v1"):
+        # Azure's version-free API: no deployment in the path
         return _endpoint(model_id, model, address, {"api-key": key}, "", key, environment)
     version = model.api_version or environment.get("OPENAI_API_VERSION")
     if not version:

@@ -23,12 +23,7 @@ def groups_of(candidates: Sequence[Candidate]) -> list[list[int]]:
     for number, models in enumerate(asked):
         mine = set(models or ()) or {""}  # those that ask nobody take turns: they share the processor
         touched = [group for group in groups if group[0] & mine]
-        for group in touched:
-            groups.remove(group)
-        groups.append(
-            (
-                mine.union(*(group[0] for group in touched)),
-                sorted([number, *(n for group in touched for n in group[1])]),
-            )
-        )
+        together = mine.union(*(group[0] for group in touched))
+        numbers = sorted([number, *(n for group in touched for n in group[1])])
+        groups = [*(group for group in groups if group not in touched), (together, numbers)]
     return sorted((numbers for _, numbers in groups), key=lambda numbers: numbers[0])

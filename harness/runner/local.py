@@ -10,7 +10,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -316,35 +316,27 @@ async def _shown(progress: Progress, cache: ResponseCache) -> Any:
 async def _stopped_by_signals(engine: Engine, caller: Caller, progress: Progress, around: Surroundings) -> Any:
     """The first signal ends the run in order, the second one cancels open calls, the third is not ours."""
     loop = asyncio.get_running_loop()
-    installed: list[signal.Signals] = []
-    n_received = 0
+    n_received, handlers = 0, ExitStack()
 
     def receive() -> None:
         nonlocal n_received
         n_received += 1
-        if n_received == 1:
-            if caller.n_open:
-                progress.say(
-                    f"Stopping: {caller.n_open:,} calls are under way and are waited for (they are paid for); "
-                    "once more ends them at once"
-                )
-            engine.stop("interrupted")
-        else:
+        if n_received > 1:
             engine.cancel()
-            remove()
-
-    def remove() -> None:
-        while installed:
-            loop.remove_signal_handler(installed.pop())
+            handlers.close()
+            return
+        if caller.n_open:
+            progress.say(
+                f"Stopping: {caller.n_open:,} calls are under way and are waited for (they are paid for); "
+                "once more ends them at once"
+            )
+        engine.stop("interrupted")
 
     if around.on_stoppable is not None:
         around.on_stoppable(lambda: _told(loop, receive))
-    if around.takes_signals:
-        for one in STOP_SIGNALS:
+    with handlers:
+        for one in STOP_SIGNALS if around.takes_signals else ():
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not on this system, or not the main thread
                 loop.add_signal_handler(one, receive)
-                installed.append(one)
-    try:
+                handlers.callback(loop.remove_signal_handler, one)
         yield
-    finally:
-        remove()

@@ -77,12 +77,7 @@ class AiohttpTransport:
         session = self._session or self._open()
         began = self._clock()
         try:
-            if endpoint.wire is None or route != CHAT_ROUTE:
-                url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
-            else:
-                sent = endpoint.wire.sent(endpoint.url_base, body)
-                url, headers = self._targets.get((endpoint.model_id, sent.route)) or self._target(endpoint, sent.route)
-                headers, body = {**headers, **sent.headers}, sent.body
+            url, headers, body = self._message(endpoint, route, body)
             async with session.post(
                 url, data=body, headers=headers, timeout=_total(timeout_s), allow_redirects=False, proxy=endpoint.proxy
             ) as answer:
@@ -109,6 +104,13 @@ class AiohttpTransport:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+    def _message(self, endpoint: Endpoint, route: str, body: bytes) -> tuple[Any, Any, bytes]:
+        """Address, headers and body as the endpoint's provider takes them."""
+        sent = None if endpoint.wire is None or route != CHAT_ROUTE else endpoint.wire.sent(endpoint.url_base, body)
+        route = route if sent is None else sent.route
+        url, headers = self._targets.get((endpoint.model_id, route)) or self._target(endpoint, route)
+        return (url, headers, body) if sent is None else (url, {**headers, **sent.headers}, sent.body)
 
     def _open(self) -> Any:
         import aiohttp

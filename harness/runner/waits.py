@@ -78,21 +78,18 @@ def retry_after_s(
     >>> retry_after_s({}, noon, b'{"error": {"message": "Limit reached. Please try again in 7m12s."}}')
     432.0
     """
-    text = headers.get("retry-after-ms")
-    if text is not None and (milliseconds := _sensible(_number(text), 1000.0)) is not None:
-        return milliseconds
-    text = headers.get("retry-after")
-    if text is not None:
+    asked = _sensible(_number(headers.get("retry-after-ms", "")), 1000.0)
+    if asked is None and (text := headers.get("retry-after")) is not None:
         asked = _sensible(duration_s(text), 1.0)
         if asked is None:
             asked = _until(text, headers.get("date"), now)
-        if asked is not None:
-            return asked
+    if asked is not None:
+        return asked
     start = body[:_READ_BYTES]
     if renewed := _REPLENISHED.search(start):
         days, hours, minutes, seconds = (int(one or 0) for one in renewed.groups())
         return _sensible(float(((days * 24 + hours) * 60 + minutes) * 60 + seconds), 1.0)
-    found = _PROSE.search(start) if body else None
+    found = _PROSE.search(start)
     if found is None:
         return _until_reset(headers, start, now) if is_limit else None
     units = re.findall(r"(\d+(?:\.\d+)?)\s?(ms|s|m|h|d)", found[1].decode().lower())

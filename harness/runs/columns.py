@@ -33,11 +33,7 @@ class Columns:
     """
 
     def __init__(
-        self,
-        categories: Sequence[str],
-        emit: Callable[[pa.RecordBatch], None],
-        *,
-        unlabelled: Sequence[str] = (),
+        self, categories: Sequence[str], emit: Callable[[pa.RecordBatch], None], *, unlabelled: Sequence[str] = ()
     ) -> None:
         self._categories = tuple(categories)
         self._known = frozenset((*categories, *unlabelled))

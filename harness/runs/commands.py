@@ -30,6 +30,11 @@ def over_runs(runs_dir: str | Path, *words: str) -> str:
     return shlex.join(["harness", *words, *([] if is_usual else ["--runs-dir", without_password(where)])])
 
 
+def list_them(runs_dir: str | Path) -> str:
+    """The next step of whoever named a run that is not there."""
+    return f"list them with: {over_runs(runs_dir, 'runs', 'list')}"
+
+
 def home_of(run: Run) -> str:
     """Where the run lies among others."""
     return run.path.rstrip("/").rpartition("/")[0] or "."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.runs.asked import by_last_asked
-from harness.runs.commands import over_runs
+from harness.runs.commands import list_them, over_runs
 from harness.runs.reader import Run, open_run
 
 LATEST = "latest"
@@ -52,7 +52,7 @@ def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], No
         raise HarnessError(
             f"'{name}' goes back {n_back:,} runs, and {runs_dir} holds {len(runs):,}",
             allowed=LATEST if len(runs) == 1 else f"{LATEST} to {LATEST}~{len(runs) - 1}",
-            next_step=f"list them with: {over_runs(runs_dir, 'runs', 'list')}",
+            next_step=list_them(runs_dir),
         )
     return open_run(runs[-1 - n_back].run_id, runs_dir)
 

@@ -6,7 +6,7 @@ needed, and a damaged one is named and left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,21 +60,11 @@ def list_runs(
         most: Only so many of the last; the records of earlier ones are not decoded whole.
         order: Sort key of a run by its id and the time of its making.
     """
-    found, damaged = RunList(), []
-    stored: list[_Stored] = []
-    for name, content in RunFolder(runs_dir).read_each(META_FILE):
-        if isinstance(content, OSError | HarnessError):
-            damaged.append(content.message if isinstance(content, HarnessError) else f"{runs_dir}/{name}: {content}")
-            continue
-        try:
-            head = msgspec.json.decode(content, type=_Head)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            head = _Head(name)  # its whole record says what is wrong
-        if head.run_id != name:
-            damaged.append(f"{runs_dir}/{name}: its {META_FILE} is that of run '{head.run_id}'")
-        elif eval_name is None or head.eval_name == eval_name or not head.eval_name:
-            stored.append(_Stored(name, content, head))
+    damaged: list[str] = []
+    heads = _stored(runs_dir, damaged)
+    stored = [one for one in heads if eval_name is None or one.head.eval_name in (eval_name, "")]
     stored.sort(key=lambda one: order(one.name, one.head.created_at))
+    found = RunList()
     found.n_all = len(stored)
     for one in reversed(stored):
         if most is not None and len(found) >= most:
@@ -90,6 +80,22 @@ def list_runs(
     found.reverse()
     found.damaged = tuple(sorted(damaged))
     return found
+
+
+def _stored(runs_dir: str | Path, damaged: list[str]) -> Iterator[_Stored]:
+    """The runs of a folder by the heads of their records; what cannot be read is told in ``damaged``."""
+    for name, content in RunFolder(runs_dir).read_each(META_FILE):
+        if isinstance(content, OSError | HarnessError):
+            damaged.append(content.message if isinstance(content, HarnessError) else f"{runs_dir}/{name}: {content}")
+            continue
+        try:
+            head = msgspec.json.decode(content, type=_Head)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            head = _Head(name)  # its whole record says what is wrong
+        if head.run_id != name:
+            damaged.append(f"{runs_dir}/{name}: its {META_FILE} is that of run '{head.run_id}'")
+        else:
+            yield _Stored(name, content, head)
 
 
 def latest_run(runs_dir: str | Path, eval_name: str) -> Run | None:

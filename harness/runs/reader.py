@@ -21,7 +21,7 @@ from harness.errors import HarnessError
 from harness.records import MISSING, Prevalence, RunMeta
 from harness.records.answers import REJECTED
 from harness.runs.arrow import matrix_of, members_of, number_array, numpy_of, places_of, string_array
-from harness.runs.commands import over_runs
+from harness.runs.commands import list_them
 from harness.runs.folder import RunFolder, input_text, is_remote
 from harness.runs.layout import (
     ALL_OUTCOMES,
@@ -181,16 +181,14 @@ class Run:
     @cached_property
     def is_withheld(self) -> NDArray[np.bool_]:
         """Items that had nothing to show."""
-        flags: NDArray[np.bool_] = numpy_of(self._items["withheld"])
-        return flags
+        return numpy_of(self._items["withheld"])
 
     @cached_property
     def must_catch(self) -> NDArray[np.bool_]:
         """Items that no candidate may miss; runs of earlier versions have none."""
         if "must_catch" not in self._items.column_names:
             return np.zeros(len(self.item_ids), dtype=np.bool_)
-        flags: NDArray[np.bool_] = numpy_of(self._items["must_catch"])
-        return flags
+        return numpy_of(self._items["must_catch"])
 
     @cached_property
     def groups(self) -> list[str | None]:
@@ -207,9 +205,8 @@ class Run:
     def slices(self) -> Mapping[str, Mapping[str, NDArray[np.int64]]]:
         """Slice name -> value -> indices of its items; an item may have several values or none."""
         found: dict[str, dict[str, NDArray[np.int64]]] = {}
-        for name in (
-            column.removeprefix("slice.") for column in self._items.column_names if column.startswith("slice.")
-        ):
+        names = [one.removeprefix("slice.") for one in self._items.column_names if one.startswith("slice.")]
+        for name in names:
             members: dict[str, list[int]] = {}
             for index, values in enumerate(self._items[f"slice.{name}"].to_pylist()):
                 for value in values or ():
@@ -248,8 +245,7 @@ class Run:
         also = [TO_PERSON] if asks_people else []
         table = self.coded_rows(name, ["outcome", *columns, "latency_ms", *counted, "cost_usd", "cached", *also])
         sent = members_of(table, TO_PERSON, self.categories)
-        n_items, n_repeats = self.meta.n_items, self.meta.repeats
-        shape = (n_items, n_repeats)
+        shape = (self.meta.n_items, self.meta.repeats)
         cube = (*shape, len(self.categories))
         kept: Any = slice(None) if self._kept is None else self._kept
         return CandidateRows(
@@ -359,12 +355,7 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
         HarnessError: There is no such run, several begin with this id, or its run.json cannot be read.
     """
     text = str(path_or_id)
-    if "\0" in text or any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in text.split("/")):
-        raise HarnessError(
-            f"no run '{text[:40]}...': that is no name of a folder",
-            allowed="the id of a run, or its folder",
-            next_step=f"list them with: {over_runs(runs_dir, 'runs', 'list')}",
-        )
+    _check_name(text, runs_dir)
     if is_remote(text) or Path(text).is_dir():
         folder = RunFolder(text)
         content = folder.read(META_FILE)
@@ -382,9 +373,17 @@ def open_run(path_or_id: str | Path, runs_dir: str | Path = "runs") -> Run:
         return open_run(matching[0], runs_dir)
     shown = ", ".join((matching or names)[-10:])
     found = f"{len(matching)} runs begin with '{text}'" if matching else f"no run '{text}' in {runs_dir}"
-    raise HarnessError(
-        found, allowed=shown or "none yet", next_step=f"list them with: {over_runs(runs_dir, 'runs', 'list')}"
-    )
+    raise HarnessError(found, allowed=shown or "none yet", next_step=list_them(runs_dir))
+
+
+def _check_name(text: str, runs_dir: str | Path) -> None:
+    """Refuse what no file system takes for the name of a folder."""
+    if "\0" in text or any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in text.split("/")):
+        raise HarnessError(
+            f"no run '{text[:40]}...': that is no name of a folder",
+            allowed="the id of a run, or its folder",
+            next_step=list_them(runs_dir),
+        )
 
 
 def cluster_codes(groups: Sequence[str | None]) -> NDArray[np.int64] | None:

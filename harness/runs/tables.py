@@ -58,10 +58,8 @@ class Sink:
         self, categories: Sequence[str], groups: GroupFile, spill: Path | None, *, unlabelled: Sequence[str] = ()
     ) -> None:
         self._spill = spill
-        self._stream: Any = None
+        self._stream: Any = None if spill is None else pa.ipc.new_file(str(spill), prediction_schema(categories))
         self._groups = groups
-        if spill is not None:
-            self._stream = pa.ipc.new_file(str(spill), prediction_schema(categories))
         emit = groups.add if self._stream is None else self._stream.write_batch
         self.columns = Columns(categories, emit, unlabelled=unlabelled)
         self.is_closed = False

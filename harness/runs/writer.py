@@ -180,11 +180,9 @@ class RunWriter:
         """run.json goes last: a remote folder without it is no run."""
         self.target.note_change()
         self.target.remove()
-        names = sorted(
-            path.relative_to(self._partial).as_posix() for path in self._partial.rglob("*") if path.is_file()
-        )
-        for name in sorted(names, key=lambda name: name == META_FILE):
-            self.target.put(self._partial / name, name)
+        paths = sorted(path for path in self._partial.rglob("*") if path.is_file())
+        for path in sorted(paths, key=lambda path: path == self._partial / META_FILE):
+            self.target.put(path, path.relative_to(self._partial).as_posix())
         self.target.note_change()  # once more: a list may have read what was there before
         self.target.renew_index()
         shutil.rmtree(self._partial, ignore_errors=True)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import io
 import sqlite3
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -23,7 +22,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.runner import claims
 from harness.runner.claims import NOTHING_SPENT, Spent
-from harness.runner.journal import BUSY_S, broken, is_locked, open_journal
+from harness.runner.journal import in_transaction, open_journal
 from harness.runner.stored.parts import BATCH, COLUMNS, Accounts, Answer, read_part, write_part
 from harness.runs.folder import open_address, reached
 
@@ -75,7 +74,7 @@ class JournalStore:
             HarnessError: The store cannot be reached or written to.
         """
         with self._opened() as database:
-            self._transaction(database, partial(self._plan, database))
+            in_transaction(database, self._path, partial(self._plan, database))
             waiting = database.execute("SELECT name, first, last FROM store_parts WHERE NOT is_put").fetchall()
             for name, first, last in waiting:
                 self._put(name, _rows(database, first, last), _accounts(database, name))
@@ -93,7 +92,7 @@ class JournalStore:
                 if content is None:
                     is_all = False
                 else:
-                    self._transaction(database, partial(self._take, database, name, content))
+                    in_transaction(database, self._path, partial(self._take, database, name, content))
         return is_all
 
     def _take(self, database: sqlite3.Connection, name: str, content: bytes) -> None:
@@ -130,7 +129,7 @@ class JournalStore:
         if spent and not pieces:
             pieces = [(last + 1, last)]
         for first, end in pieces:
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}{ENDING}"
+            name = _new_name()
             database.execute("INSERT INTO store_parts VALUES (?, ?, ?, 0)", (name, first, end))
             for run, one in spent.items():
                 database.execute("INSERT INTO store_accounts VALUES (?, ?, ?, ?, ?, ?, ?)", (name, run, *one))
@@ -155,7 +154,7 @@ class JournalStore:
                 packed.append(one)
             if sum(map(len, rows)) > MOST_ANSWERS:
                 break
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}{ENDING}"
+        name = _new_name()
         self._put(name, rows, accounts)
         known = {row[0] for row in database.execute("SELECT name FROM store_parts")}
         if known.issuperset(packed):  # else it is read as any other part
@@ -178,9 +177,8 @@ class JournalStore:
                 self._filesystem.invalidate_cache()
                 entries = self._filesystem.ls(self._root, detail=True)
         except FileNotFoundError as error:
-            if "does not exist" in str(
-                error
-            ):  # the bucket itself, and not the folder in it: no store makes one by a typo
+            if "does not exist" in str(error):
+                # the bucket itself, and not the folder in it: no store makes one by a typo
                 raise HarnessError(
                     f"{self.address}: cannot be reached: {error}",
                     allowed="an address in a bucket (or container) that is there",
@@ -203,32 +201,15 @@ class JournalStore:
         database, _ = open_journal(self._path)
         try:
             for statement in TABLES:
-                self._transaction(database, partial(database.execute, statement))
+                in_transaction(database, self._path, partial(database.execute, statement))
         except BaseException:
             database.close()
             raise
         return closing(database)
 
-    def _transaction(self, database: sqlite3.Connection, work: Callable[[], Any]) -> None:
-        """Do it whole or not at all, once nobody else writes."""
-        give_up_at = time.monotonic() + BUSY_S
-        while True:
-            try:
-                database.execute("BEGIN IMMEDIATE")
-                break
-            except sqlite3.Error as error:
-                if not is_locked(error) or time.monotonic() > give_up_at:
-                    raise broken(self._path, error) from None
-                time.sleep(0.05)
-        try:
-            work()
-            database.execute("COMMIT")
-        except BaseException as error:
-            with suppress(sqlite3.Error):
-                database.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise broken(self._path, error) from None
-            raise
+
+def _new_name() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}{ENDING}"
 
 
 def _last_row(database: sqlite3.Connection) -> int:
