@@ -72,8 +72,9 @@ def run_eval(
     Raises:
         HarnessError: A setting is wrong, an endpoint refuses every call, or a file cannot be written.
     """
-    from harness.runner.local import Surroundings, run_local
+    from harness.runner.local import run_local
     from harness.runner.loops import run_on_loop
+    from harness.runner.surroundings import Surroundings
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
     around = dataclasses.replace(around, on_stoppable=on_stoppable, sharing=sharing, takes_signals=sharing is None)

@@ -9,28 +9,27 @@ decided by ``engine``.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness.candidates.outcomes import may_journal
 from harness.records.answers import Request, Response, Usage
-from harness.runner import targets
 from harness.runner.answers import Stored
-from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, Budget, amount_of, estimate, list_price
+from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, amount_of, estimate, list_price
 from harness.runner.cache import ResponseCache
 from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
-from harness.runner.endpoint import SHORTEST_MASKED, Endpoint
+from harness.runner.earlier import was_answered
+from harness.runner.endpoint import SHORTEST_MASKED
 from harness.runner.harmless import OF_TEXTS, is_of_texts
-from harness.runner.limits import Limiter
 from harness.runner.lookups import Lookups, Sought
 from harness.runner.places import Ticket
 from harness.runner.replies import Closed, Counts, Reply, Stopped, all_of
 from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
+from harness.runner.run_request import RunRequest
+from harness.runner.surroundings import Surroundings
 from harness.runner.targets import (
     CLOSED_STATUSES,
     WRONG_SETUP,
@@ -38,11 +37,13 @@ from harness.runner.targets import (
     failure_reason,
     is_about_setup,
     is_passing,
+    own_limiter,
     slowed_words,
 )
-from harness.runner.transport import RawResponse, Transport, TransportError
+from harness.runner.transport import RawResponse, TransportError
 from harness.runner.usage import usage_of
 from harness.runner.waits import backoff_s, retry_after_s
+from harness.runner.ways import Live
 
 UNSENT = frozenset({"refused", "unreachable", "certificate"})
 
@@ -51,55 +52,31 @@ class Caller:
     """Answers requests.
 
     Args:
-        endpoints: Endpoint of every model.
+        way: Endpoints, transport and money.
         cache: The journal.
-        transport: Makes the calls.
-        budget: Money.
-        wave: Label in the cache key.
-        clock: Monotonic seconds.
-        now: Wall clock in UTC.
-        sleep: Waits between attempts.
-        rng: Jitter.
-        is_batch: Whether the transport hands on what batches have brought.
-        stopped: Set when no new calls are to be made; one of its own for None.
-        was_answered: Says whether the journal holds answers of a model to requests of this run.
-        limiter: Makes the limiter of an endpoint.
+        stopped: Set when no new calls are to be made.
     """
 
     def __init__(
-        self,
-        endpoints: Mapping[str, Endpoint],
-        cache: ResponseCache,
-        transport: Transport,
-        budget: Budget,
-        *,
-        wave: str | None,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[Any]],
-        rng: random.Random,
-        was_answered: Callable[[str], bool] = lambda model_id: False,
-        is_batch: bool = False,
-        stopped: asyncio.Event | None = None,
-        limiter: Callable[[Endpoint, Callable[[], float]], Limiter] = targets.own_limiter,
+        self, request: RunRequest, way: Live, cache: ResponseCache, around: Surroundings, stopped: asyncio.Event
     ) -> None:
-        self._targets = {name: Target(one, limiter(one, clock), 4 * OUTPUT_TOKENS) for name, one in endpoints.items()}
-        self._was_answered = was_answered
-        self._is_batch = is_batch
+        limiter = own_limiter if around.sharing is None else around.sharing.limiter
+        self._targets = {
+            name: Target(one, limiter(one, around.clock), 4 * OUTPUT_TOKENS) for name, one in way.endpoints.items()
+        }
+        self._request = request
         self.n_open = 0  # calls that were sent and have not ended
         self._cache = cache
-        self._transport = transport
-        self._budget = budget
-        self._clock = clock
-        self._now = now
-        self._sleep = sleep
-        self._rng = rng
+        self._transport = way.transport
+        self._budget = way.budget
+        self._clock = around.clock
+        self._around = around
         self._under_way: dict[bytes, asyncio.Future[Reply] | None] = {}
-        self.stopped = stopped or asyncio.Event()
+        self.stopped = stopped
         self.is_idle = asyncio.Event()
         self.is_idle.set()
         self.counts = Counts()
-        self.lookups = Lookups(self._targets, cache, wave, self.counts)
+        self.lookups = Lookups(self._targets, cache, request.wave, self.counts)
 
     def stop(self) -> None:
         """Make no new calls; those under way may end."""
@@ -195,13 +172,13 @@ class Caller:
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
                 return Reply(*await self._kept(target, key, request, result, usage, latency_s), spent_s)
-            now = self._now()
-            decision = decide(result, attempt, limits, rng=self._rng, now=now, has_answered=target.has_answered)
+            now = self._around.now()
+            decision = decide(result, attempt, limits, rng=self._around.rng, now=now, has_answered=target.has_answered)
             decision = self._weighed(target, request, result, decision, attempt, remaining_s - spent_s)
             if isinstance(result, RawResponse):
                 target.has_answered = True
             if isinstance(decision, Wait) and decision.seconds < remaining_s - spent_s:
-                await self._sleep(decision.seconds)
+                await self._around.sleep(decision.seconds)
                 spent_s += decision.seconds
                 continue
             self._cache.release(key)
@@ -222,7 +199,7 @@ class Caller:
         else:
             self._cache.release(key)
         document = result.document if stored.body is result.body else None
-        cost = list_price(usage, endpoint.price, is_batch=self._is_batch)
+        cost = list_price(usage, endpoint.price, is_batch=self._request.is_batch)
         response = Response(key.hex(), stored.status, stored.body, stored.latency_ms, False, None, document, cost)
         return response, usage, cost
 
@@ -244,14 +221,14 @@ class Caller:
             if status not in CLOSED_STATUSES:
                 return PassOn() if status == 403 else GiveUp(decision.found)
             is_last = attempt > target.endpoint.limits.max_retries
-            return GiveUp(decision.found) if is_last else Wait(backoff_s(attempt, self._rng))
+            return GiveUp(decision.found) if is_last else Wait(backoff_s(attempt, self._around.rng))
         if isinstance(decision, Wait) and status == 429 and decision.seconds >= left_s:
             # what is left of one late item says nothing of the endpoint: its whole deadline does
             is_long = decision.seconds >= target.endpoint.limits.item_timeout_s
             if is_long and target.is_long_wait():
                 self.stop()
-                raise Closed(target.until(decision.seconds, self._now()))
-            return Wait(backoff_s(attempt, self._rng))
+                raise Closed(target.until(decision.seconds, self._around.now()))
+            return Wait(backoff_s(attempt, self._around.rng))
         return decision
 
     async def _look_into(self, target: Target, request: Request, refusal: RawResponse) -> None:
@@ -260,7 +237,7 @@ class Caller:
         Raises:
             HarnessError: It was refused as well.
         """
-        if self._is_batch or is_passing(refusal):
+        if self._request.is_batch or is_passing(refusal):
             return
         known = target.doubts.refused(failure_reason(refusal, None, request.body))
         if known is None:
@@ -335,7 +312,7 @@ class Caller:
             self.counts.unpriced += target.endpoint.price is None and said is not None
             return said
         if result.status == 429:
-            asked_s = retry_after_s(result.headers, self._now(), result.body)
+            asked_s = retry_after_s(result.headers, self._around.now(), result.body)
             target.limiter.on_rate_limit(result.headers, asked_s, ticket)
         elif result.status >= 500:
             target.limiter.on_server_error()
@@ -382,14 +359,15 @@ class Caller:
         target.first.asked = target.first.asked or request
         if not target.first.failed(number, failure_reason(result, error, request.body)):
             return
-        if self._was_answered(target.endpoint.model_id) or await self._is_of_texts(target, request, result):
+        is_known = was_answered(self._request, self._cache, target.endpoint.model_id)
+        if is_known or await self._is_of_texts(target, request, result):
             target.first.succeeded()
             return
         self.stop()
         raise target.hopeless(request, result)
 
     async def _is_of_texts(self, target: Target, request: Request, result: RawResponse | TransportError) -> bool:
-        if self._is_batch or not isinstance(result, RawResponse) or result.status not in OF_TEXTS:
+        if self._request.is_batch or not isinstance(result, RawResponse) or result.status not in OF_TEXTS:
             return False
         self.counts.calls += 1
         return await is_of_texts(target, request, self._transport, self._budget)

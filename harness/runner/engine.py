@@ -7,11 +7,11 @@ them, rows leave in a fixed order. Answers come from ``calls``; files are left t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.candidates.bases import stop_candidate
 from harness.errors import HarnessError
@@ -28,6 +28,8 @@ from harness.runner.groups import groups_of
 from harness.runner.measures import Measures
 from harness.runner.replies import Closed, Stopped
 from harness.runner.rows import InOrder
+from harness.runner.run_request import RunRequest
+from harness.runner.surroundings import Surroundings
 
 WINDOW_ROWS = 16_384
 """Most rows that may wait for an earlier one: bounds the memory that one slow item can cost."""
@@ -91,53 +93,43 @@ class Engine:
 
     Args:
         items: Gives a fresh iterator over the items of the run; called with the candidate's number.
-        sleep: Waits; for the time that open calls are given when the run is stopped.
-        stop_alone: Candidates that end alone, and not the run, where none of their first answers can be used.
-        grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
     """
 
     def __init__(
         self,
-        candidates: Sequence[Candidate],
-        endpoints: Mapping[str, Endpoint],
+        request: RunRequest,
         items: Callable[[int], Iterator[Item]],
-        repeats: int,
         caller: Caller,
         writer: Writer,
+        around: Surroundings,
         *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[Any]],
         on_row: Callable[[Prediction], None] = lambda row: None,
         n_rows: int = 0,
-        stop_alone: frozenset[str] = frozenset(),
-        grace_s: float | None = None,
     ) -> None:
-        self._candidates = candidates
-        self._endpoints = endpoints
+        self._request = request
         self._items = items
-        self._repeats = repeats
         self._caller = caller
         self._writer = writer
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = around.clock
+        self._sleep = around.sleep
         self._on_row = on_row
         self._n_rows = n_rows
-        self._stop_alone = stop_alone
         self.stopped: dict[str, str] = {}
-        longest_s = max((one.limits.timeout_s for one in endpoints.values()), default=0.0)
-        self._grace_s = longest_s if grace_s is None else grace_s
-        self._item_timeout_s = max((one.limits.item_timeout_s for one in endpoints.values()), default=0.0)
+        limits = [one.limits for one in request.endpoints.values()]
+        longest_s = max((one.timeout_s for one in limits), default=0.0)
+        self._grace_s = longest_s if around.grace_s is None else around.grace_s
+        self._item_timeout_s = max((one.item_timeout_s for one in limits), default=0.0)
         self._workers: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self.measures = Measures()
         self.reason: str | None = None
-        self._turn_began = clock()
+        self._turn_began = around.clock()
 
     def stop(self, reason: str) -> None:
         """End the run: nothing new is asked, open calls get a moment, what is left is written down as not done."""
         if self.reason is None:
             self.reason = reason
-        for one in self._candidates:
+        for one in self._request.candidates:
             stop_candidate(one)
         self._caller.stop()
 
@@ -154,7 +146,7 @@ class Engine:
             Exception: A candidate's own fault.
         """
         watch = asyncio.create_task(self._end_after_grace())
-        groups = [asyncio.create_task(self._group(numbers)) for numbers in groups_of(self._candidates)]
+        groups = [asyncio.create_task(self._group(numbers)) for numbers in groups_of(self._request.candidates)]
         try:
             await asyncio.wait(groups)  # a failure stops every group, and each ends in its own time
         except BaseException:
@@ -186,11 +178,12 @@ class Engine:
             await self._run_candidate(number)
 
     async def _run_candidate(self, number: int) -> None:
-        candidate = self._candidates[number]
+        candidate = self._request.candidates[number]
         is_aside = bool(getattr(candidate, "prepares_aside", False))
         stream = _Stream(candidate, InOrder(self._writer.sink(number).add), prepares_aside=is_aside)
         stream.units = self._units(stream, self._items(number))
-        workers = [asyncio.create_task(self._work(stream)) for _ in range(worker_count(candidate, self._endpoints))]
+        n_workers = worker_count(candidate, self._request.endpoints)
+        workers = [asyncio.create_task(self._work(stream)) for _ in range(n_workers)]
         self._workers.update(workers)
         try:
             await asyncio.wait(workers)
@@ -225,7 +218,7 @@ class Engine:
                     yield asked
                 else:
                     candidate.prepare(asked)
-            rows = ((item, repeat) for item in chunk for repeat in range(self._repeats))
+            rows = ((item, repeat) for item in chunk for repeat in range(self._request.repeats))
             while True:
                 while self._why_over(stream) is None and self._is_turn_due(stream):
                     yield None
@@ -327,7 +320,7 @@ class Engine:
     def _check_first(self, stream: _Stream, number: int, row: Prediction) -> None:
         """Stop a candidate whose first rows all failed alike: its answers cost money, and none can be read."""
         answer = row.answer
-        ends_alone = stream.candidate.id in self._stop_alone
+        ends_alone = stream.candidate.id in self._request.stop_alone
         if answer.outcome not in WATCHED or (row.is_cached and not ends_alone):
             stream.first.succeeded()
             return

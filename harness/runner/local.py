@@ -7,14 +7,12 @@ work is done by ``engine``, ``calls`` and ``runs.writer``; what run.json says is
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from harness import __version__
 from harness.records import Item
@@ -22,7 +20,6 @@ from harness.records.answers import NOT_ASKED, Prediction
 from harness.runner.budget import Budget, check_bounds
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
-from harness.runner.earlier import was_answered
 from harness.runner.engine import Engine
 from harness.runner.failures import Failures
 from harness.runner.finished import finished_summary
@@ -32,38 +29,12 @@ from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Bounds, Part, RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
 from harness.runner.shared import Sharing
-from harness.runner.targets import own_limiter
+from harness.runner.surroundings import Surroundings
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runner.ways import InBatches, Live
 from harness.runs.writer import RunWriter
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run takes from the outside.
-
-    Attributes:
-        rng: Jitter of retries; no result depends on it.
-        transport: Makes the calls; None for aiohttp. It is closed at the end.
-        grace_s: How long open calls may take to end when the run is stopped; their own deadline for None.
-        takes_signals: Whether SIGINT, SIGTERM and SIGHUP end the run in order.
-        on_stoppable: Is given what does the same from another thread, which gets no signals.
-        sharing: Limits and bounds that this run shares with the other parts of a whole; its own for None.
-    """
-
-    clock: Callable[[], float]
-    now: Callable[[], datetime]
-    sleep: Callable[[float], Awaitable[Any]]
-    rng: random.Random
-    stream: TextIO | None = None
-    transport: Transport | None = None
-    wrap: Callable[[Transport], Transport] = lambda transport: transport
-    grace_s: float | None = None
-    takes_signals: bool = True
-    on_stoppable: Callable[[Callable[[], None]], None] | None = None
-    sharing: Sharing | None = None
 
 
 async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
@@ -128,7 +99,7 @@ class _LocalRun:
         )
         stopped = asyncio.Event()
         self.way = self._way(transport, stopped)
-        self.caller = _caller(request, around, cache, self.way, stopped)
+        self.caller = Caller(request, self.way, cache, around, stopped)
 
     def _way(self, transport: Transport, stopped: asyncio.Event) -> Live:
         request, around = self.request, self.around
@@ -150,18 +121,13 @@ class _LocalRun:
         """Ask all that is missing, store the run, and say what it came to."""
         request, around = self.request, self.around
         engine = Engine(
-            request.candidates,
-            request.endpoints,
+            request,
             lambda number: _items(request, self.part, writer if number == 0 else None),
-            request.repeats,
             self.caller,
             writer,
-            clock=around.clock,
-            sleep=around.sleep,
+            around,
             on_row=self._show,
-            grace_s=around.grace_s,
             n_rows=self.n_rows,
-            stop_alone=request.stop_alone,
         )
         shared: AbstractAsyncContextManager[None] = nullcontext()
         if around.sharing is not None:
@@ -234,26 +200,6 @@ def _budget(request: RunRequest, sharing: Sharing | None, bounds: Bounds, cache:
         return sharing.budget(request, cache, before)
     endpoints = request.endpoints.values()
     return Budget(bounds.usd, endpoints, max_tokens=bounds.tokens, before=before, book=cache.book)
-
-
-def _caller(
-    request: RunRequest, around: Surroundings, cache: ResponseCache, way: Live, stopped: asyncio.Event
-) -> Caller:
-    return Caller(
-        way.endpoints,
-        cache,
-        way.transport,
-        way.budget,
-        wave=request.wave,
-        clock=around.clock,
-        now=around.now,
-        sleep=around.sleep,
-        rng=around.rng,
-        was_answered=lambda model_id: was_answered(request, cache, model_id),
-        is_batch=request.is_batch,
-        stopped=stopped,
-        limiter=own_limiter if around.sharing is None else around.sharing.limiter,
-    )
 
 
 def _writer(request: RunRequest, runs_dir: str | Path, run_id: str) -> RunWriter:

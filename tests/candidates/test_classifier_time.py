@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -240,6 +241,8 @@ def test_every_stop_of_a_run_stops_its_candidates():
             pass
 
     loud = Loud()
-    engine = Engine([loud, object()], {}, lambda number: iter(()), 1, Nobody(), None, clock=time.monotonic, sleep=None)
+    request = SimpleNamespace(candidates=[loud, object()], endpoints={})
+    around = SimpleNamespace(clock=time.monotonic, sleep=None, grace_s=None)
+    engine = Engine(request, lambda number: iter(()), Nobody(), None, around)
     engine.stop("budget")
     assert (loud.n_stops, engine.reason) == (1, "budget")

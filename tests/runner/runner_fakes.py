@@ -14,8 +14,9 @@ import orjson
 from harness.records import Eval, Item, Limits, Price
 from harness.records.answers import Answer, Request
 from harness.runner.endpoint import ready_endpoint
-from harness.runner.local import Surroundings, run_local
+from harness.runner.local import run_local
 from harness.runner.run_request import RunRequest
+from harness.runner.surroundings import Surroundings
 from harness.runner.transport import RawResponse
 from harness.runs import InputFile
 

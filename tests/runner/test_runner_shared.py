@@ -26,9 +26,10 @@ from harness.runner import journal, journals
 from harness.runner.budget import NOTHING, Amount, BudgetReached
 from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.journals import copy_answers, gather, spent_in
-from harness.runner.local import Surroundings, run_local
+from harness.runner.local import run_local
 from harness.runner.shards import Shard
 from harness.runner.shared import Desk, Line, Sharing, line
+from harness.runner.surroundings import Surroundings
 
 LIMITS = Limits(concurrency=6)
 
