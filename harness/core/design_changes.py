@@ -13,10 +13,9 @@ import numpy as np
 from harness.core.arrays import Array, Floats, Ints
 from harness.core.confusion import check_weights
 from harness.core.design_estimates import design_covariance, weighted_ratio
-from harness.core.intervals import check_confidence
+from harness.core.intervals import normal_quantile
 from harness.core.metric_facts import NO_ITEMS
 from harness.core.results import MetricResult
-from harness.core.special import ndtri
 
 
 def weighted_change(
@@ -101,7 +100,7 @@ def weighted_mean(
     >>> weighted_mean(np.array([1.0, 3.0]), np.array([3.0, 1.0]), probability=np.ones(2), strata=np.zeros(2)).value
     1.5
     """
-    check_confidence(confidence)
+    quantile = normal_quantile(confidence)
     v = np.asarray(values, dtype=np.float64)
     if not (np.isfinite(v).all() and (v >= 0).all()):
         raise ValueError("amounts must be finite and >= 0")
@@ -111,7 +110,7 @@ def weighted_mean(
         return MetricResult.undefined(NO_ITEMS)
     value = float(weight @ v) / total
     z = weight * (v - value) / total
-    half = float(ndtri(0.5 + confidence / 2)) * math.sqrt(max(0.0, design_covariance(z, z, probability, strata)))
+    half = quantile * math.sqrt(max(0.0, design_covariance(z, z, probability, strata)))
     return MetricResult(value, max(0.0, value - half), value + half, v.size)
 
 
@@ -168,10 +167,9 @@ def simple_random_size(
     >>> simple_random_size(0.01, 0.0005)
     152122
     """
-    check_confidence(confidence)
+    z = normal_quantile(confidence)
     if not 0 <= share <= 1 or not half_width > 0:
         raise ValueError(f"need a share in [0, 1] and a half-width > 0, got {share} and {half_width}")
-    z = float(ndtri(0.5 + confidence / 2))
     n = z * z * share * (1 - share) / (half_width * half_width)
     if population is not None:
         n = n / (1 + n / population)
@@ -205,12 +203,12 @@ def stratified_sizes(
     >>> stratified_sizes(np.array([9000, 1000]), np.array([0.05, 0.5]), 0.01).tolist()
     [149, 166]
     """
-    check_confidence(confidence)
+    z = normal_quantile(confidence)
     sizes, sd = np.asarray(populations, dtype=np.float64), np.asarray(spread, dtype=np.float64)
     if sizes.size == 0 or (sizes < 1).any() or (sd < 0).any() or not half_width > 0:
         raise ValueError("need strata with items, spreads >= 0 and a half-width > 0")
     floor = np.minimum(sizes, 2 if least is None else np.asarray(least, dtype=np.float64))
-    goal = (sizes.sum() * half_width / float(ndtri(0.5 + confidence / 2))) ** 2
+    goal = (sizes.sum() * half_width / z) ** 2
     is_whole = np.zeros(sizes.size, dtype=bool)
     while True:  # strata that would exceed their size are taken whole, and the others settled again
         part = np.where(is_whole, 0.0, sizes * sd)

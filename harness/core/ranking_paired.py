@@ -60,12 +60,11 @@ def average_precision_difference(
     0.0
     """
     check_confidence(confidence)
-    gold, a, b, n_excluded = _paired_scores(y_true, score_a, score_b)
-    n_positives = int(np.count_nonzero(gold))
+    gold, a, b, kept = _paired_scores(y_true, score_a, score_b)
+    n_positives, n_excluded = int(np.count_nonzero(gold)), int(np.count_nonzero(~kept))
     if n_positives == 0:
         return MetricResult.undefined(NO_POSITIVES, n_excluded=n_excluded)
     value = _difference(gold, a, b)
-    kept = _kept(y_true, score_a, score_b)
     draw = _item_weights(gold, rng) if clusters is None else _cluster_weights(gold, np.asarray(clusters)[kept], rng)
     orders = [_order(gold, score) for score in (a, b)]
     draws = np.empty(n_resamples)
@@ -162,18 +161,11 @@ def _ranks(score: Array, is_missing: Bools) -> Floats:
     return found
 
 
-def _paired_scores(y_true: Array, score_a: Array, score_b: Array) -> tuple[Bools, Floats, Floats, int]:
-    scored_items(y_true, score_a)  # refuses wrong shapes and codes
-    scored_items(y_true, score_b)
-    a, b = np.asarray(score_a, dtype=np.float64), np.asarray(score_b, dtype=np.float64)
-    kept = _kept(y_true, a, b)
-    return np.asarray(y_true)[kept] == 1, a[kept], b[kept], int(np.count_nonzero(~kept))
-
-
-def _kept(y_true: Array, score_a: Array, score_b: Array) -> Bools:
-    """Items with gold and both scores."""
-    kept: Bools = (np.asarray(y_true) >= 0) & ~np.isnan(score_a) & ~np.isnan(score_b)
-    return kept
+def _paired_scores(y_true: Array, score_a: Array, score_b: Array) -> tuple[Bools, Floats, Floats, Bools]:
+    """Gold and both scores of the items that have all three, and which of all items have."""
+    kept = scored_items(y_true, score_a).kept & scored_items(y_true, score_b).kept
+    a, b = (np.asarray(one, dtype=np.float64)[kept] for one in (score_a, score_b))
+    return np.asarray(y_true)[kept] == 1, a, b, kept
 
 
 def _difference(gold: Bools, a: Floats, b: Floats) -> float:
@@ -237,10 +229,9 @@ def average_precision_permutation(
     >>> average_precision_permutation(y, s, s, rng=np.random.default_rng(0), n_resamples=99)
     1.0
     """
-    gold, a, b, _ = _paired_scores(y_true, score_a, score_b)
+    gold, a, b, kept = _paired_scores(y_true, score_a, score_b)
     if not gold.any():
         return math.nan
-    kept = _kept(y_true, score_a, score_b)
     codes: Array = np.arange(gold.size)
     if clusters is not None:
         _, codes = np.unique(np.asarray(clusters)[kept], return_inverse=True)

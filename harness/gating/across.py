@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.core.arrays import Codes, Floats, Ints
+from harness.core.arrays import Array, Codes, Floats, Ints
 from harness.core.clusters import clustered_metric
 from harness.core.results import MetricResult
 from harness.gating.gate_report import Across, Split
@@ -54,11 +54,9 @@ def item_metric(
     """A metric of one category with repeats averaged within the item; n counts items."""
     n_items, k = y_pred.shape
     clusters = groups if groups is not None else (np.arange(n_items) if k > 1 else None)
-    result = clustered_metric(
-        metric,
-        np.repeat(y_true, k),
-        y_pred.ravel(),
-        None if clusters is None else np.repeat(clusters, k),
-        sample_weight=None if weights is None else np.repeat(weights, k),
-    )
-    return result.per_item(k)
+
+    def by_row(one: Array | None) -> Array | None:
+        return None if one is None else np.repeat(one, k)
+
+    rows = (np.repeat(y_true, k), y_pred.ravel(), by_row(clusters))
+    return clustered_metric(metric, *rows, sample_weight=by_row(weights)).per_item(k)

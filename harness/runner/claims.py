@@ -14,6 +14,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from operator import add, sub
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,17 +52,11 @@ class Spent(NamedTuple):
 
     def plus(self, other: Spent) -> Spent:
         """Both together."""
-        return Spent(
-            self.usd + other.usd,
-            self.unknown_usd + other.unknown_usd,
-            self.tokens + other.tokens,
-            self.unknown_tokens + other.unknown_tokens,
-            self.unknown_calls + other.unknown_calls,
-        )
+        return Spent(*map(add, self, other))
 
     def minus(self, other: Spent) -> Spent:
         """What is left of it without the other."""
-        return self.plus(Spent(-other[0], -other[1], -other[2], -other[3], -other[4]))
+        return Spent(*map(sub, self, other))
 
 
 NOTHING_SPENT = Spent()

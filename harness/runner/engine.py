@@ -26,7 +26,7 @@ from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
 from harness.runner.groups import groups_of
 from harness.runner.measures import Measures
-from harness.runner.replies import Closed, Stopped
+from harness.runner.replies import Closed, Stopped, first_of
 from harness.runner.rows import InOrder
 from harness.runner.run_request import RunRequest
 from harness.runner.surroundings import Surroundings
@@ -164,12 +164,7 @@ class Engine:
     async def _end_after_grace(self) -> None:
         """Open calls get their own deadline, and what was answered gets its row; what only waits is not waited for."""
         await self._caller.stopped.wait()
-        ends = [asyncio.ensure_future(one) for one in (self._caller.is_idle.wait(), self._sleep(self._grace_s))]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in ends:
-                one.cancel()
+        await first_of(self._caller.is_idle.wait(), self._sleep(self._grace_s))
         await self._sleep(LAST_ROWS_S)
         self.cancel()
 

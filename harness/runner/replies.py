@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec import Struct
 
@@ -49,3 +50,14 @@ async def all_of(asked: Sequence[Awaitable[Reply]]) -> list[Reply]:
         if isinstance(one, BaseException):
             raise one
     return [one for one in ended if isinstance(one, Reply)]
+
+
+async def first_of(*awaited: Awaitable[Any]) -> None:
+    """Wait until one of them is done, and end the others."""
+    waiting = [asyncio.ensure_future(one) for one in awaited]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

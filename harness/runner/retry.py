@@ -20,6 +20,7 @@ from harness.runner.waits import backoff_s, floor_s, retry_after_s
 
 FORBIDDEN = "access was denied"
 ELSEWHERE = "the address points elsewhere"
+SET_UP_STEP = "correct base_url, model or api_key_env in models.yaml, or the key itself"
 QUOTA_STEP = "wait for its return, raise the account's quota, or choose another model; what was answered is kept"
 RATE_LIMIT_FACTOR = 5
 """A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
@@ -90,15 +91,12 @@ def decide(
             return Wait(least)
         return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))
     if meaning.kind in ("quota", "daily"):
-        why = SET_UP_STATUSES.get(status, "the quota is used up")
-        return Fatal(f"status {status} ({why}): {describe(failure)}", QUOTA_STEP)
-    if meaning.kind == "set_up":
-        why = SET_UP_STATUSES.get(status, ELSEWHERE if status < 400 else FORBIDDEN)
-        return Fatal(
-            f"status {status} ({why}): {describe(failure)}",
-            "correct base_url, model or api_key_env in models.yaml, or the key itself",
-        )
-    return PassOn()
+        otherwise, step = "the quota is used up", QUOTA_STEP
+    elif meaning.kind == "set_up":
+        otherwise, step = ELSEWHERE if status < 400 else FORBIDDEN, SET_UP_STEP
+    else:
+        return PassOn()
+    return Fatal(f"status {status} ({SET_UP_STATUSES.get(status, otherwise)}): {describe(failure)}", step)
 
 
 def describe(answer: RawResponse, body: bytes = b"") -> str:

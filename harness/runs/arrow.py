@@ -39,9 +39,8 @@ def number_array(values: Sequence[float | None], kind: pa.DataType) -> pa.Array:
     [1, None, 0]
     """
     validity, n_null = _presence(values)
-    filled: NDArray[Any] = np.array(
-        [0 if value is None else value for value in values] if n_null else values, dtype=_NUMBERS[kind]
-    )
+    known = [0 if value is None else value for value in values] if n_null else values
+    filled: NDArray[Any] = np.array(known, dtype=_NUMBERS[kind])
     return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(filled.tobytes())], n_null)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +48,13 @@ ASK_PEOPLE = frozenset({"cascade", "vote"})
 """Kinds of candidate that can leave a decision to a person."""
 
 
+class Chosen(NamedTuple):
+    """Items by their positions, and the choices that led to them."""
+
+    positions: Sequence[int]
+    choices: Sequence[str]
+
+
 class Run:
     """A stored run, or a part of its items. Arrays are read when they are first asked for.
 
@@ -57,19 +64,13 @@ class Run:
     Args:
         meta: Content of its run.json, about all of its items.
         part: Items to show; ``gate`` for None when the eval has a split, else ``all``.
-        chosen: Positions of the only items to show, whatever the part; all for None.
+        chosen: The only items to show, whatever the part; all for None.
     """
 
     def __init__(
-        self,
-        folder: RunFolder,
-        meta: RunMeta,
-        part: Part | None = None,
-        chosen: Sequence[int] | None = None,
-        only: Sequence[str] = (),
+        self, folder: RunFolder, meta: RunMeta, part: Part | None = None, chosen: Chosen | None = None
     ) -> None:
         self._chosen = chosen
-        self._only = tuple(only)
         self._read: dict[str, CandidateRows] = {}
         self._folder = folder
         self.meta = meta
@@ -103,7 +104,7 @@ class Run:
         kept = self._of_part
         if self._chosen is None:
             return kept
-        chosen = np.asarray(self._chosen, dtype=np.int64)
+        chosen = np.asarray(self._chosen.positions, dtype=np.int64)
         both = chosen if kept is None else np.intersect1d(kept, chosen)
         if not both.size:
             raise HarnessError(
@@ -142,7 +143,7 @@ class Run:
 
     def of_part(self, part: Part) -> Run:
         """The same run with the items of one part: ``dev``, ``gate`` or ``all``."""
-        return Run(self._folder, self.meta, part, self._chosen, self._only)
+        return Run(self._folder, self.meta, part, self._chosen)
 
     def whole_part(self, part: Part) -> Run:
         """All items of a part, also where only some of this one's are shown."""
@@ -150,12 +151,12 @@ class Run:
 
     def with_items(self, positions: Sequence[int], only: Sequence[str]) -> Run:
         """The run and part with some of its items only: their positions among all, and the choice in words."""
-        return Run(self._folder, self.meta, self.part, positions, only)
+        return Run(self._folder, self.meta, self.part, Chosen(positions, only))
 
     @property
     def only(self) -> tuple[str, ...]:
         """How the items were chosen by hand, in the run or since; empty: they were not."""
-        return (*self.meta.only, *self._only)
+        return (*self.meta.only, *(self._chosen.choices if self._chosen else ()))
 
     @property
     def items_table(self) -> pa.Table:

@@ -29,7 +29,7 @@ from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.keys import Keys
-from harness.runner.replies import Closed
+from harness.runner.replies import Closed, first_of
 from harness.runner.run_request import RunRequest
 from harness.runner.transport import RawResponse, TransportError
 
@@ -261,17 +261,8 @@ class BatchFill:
                     said = words
                     self._say(words)
             if self._open:
-                await self._wait(wait_s)
+                await first_of(self._sleep(wait_s), self._stopped.wait())
                 wait_s = min(LONGEST_LOOK_S, 1.5 * wait_s)
-
-    async def _wait(self, seconds: float) -> None:
-        waiting = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._stopped.wait())]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _end(self, batch: Batch, state: Mapping[str, Any] | None) -> None:
         """Keep what a batch brought."""
