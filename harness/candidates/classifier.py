@@ -21,7 +21,7 @@ from annotated_types import Gt
 
 from harness.candidates.bases import Local
 from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
-from harness.candidates.names import NameIndex, loose, map_scores, reaches
+from harness.candidates.names import NameIndex, apply_thresholds, loose, map_scores
 from harness.candidates.results import listed, require_shape, score_of
 from harness.candidates.worker import NoResultError, StoppedError, Worker, WorkerError
 from harness.errors import HarnessError
@@ -60,7 +60,6 @@ class ClassifierCandidate(Local):
     Args:
         path: ``package.module:callable``, for messages and the fingerprint.
         names: Names of its scores -> categories.
-        single: The category of a callable that returns floats; None when it maps through a crosswalk or cannot.
     """
 
     needs_text = True
@@ -74,7 +73,6 @@ class ClassifierCandidate(Local):
         classify: Classify,
         names: NameIndex,
         *,
-        single: str | None = None,
         thresholds: Mapping[str, Threshold] | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> None:
@@ -83,11 +81,8 @@ class ClassifierCandidate(Local):
         self._path = path
         self._classify = classify
         self._names = names
-        self._single = single
-        self._thresholds: dict[str, Threshold] = {
-            **dict.fromkeys(self.categories, DEFAULT_THRESHOLD),
-            **(thresholds or {}),
-        }
+        self._thresholds: dict[str, Threshold] = dict.fromkeys(self.categories, DEFAULT_THRESHOLD)
+        self._thresholds |= thresholds or {}
         self._kept: dict[str, Mapping[str, float] | str] = {}
         self._most_texts = MAX_KEPT
         self._late: dict[str, str] = {}
@@ -112,11 +107,8 @@ class ClassifierCandidate(Local):
 
     def _score(self, part: Sequence[Item]) -> None:
         found = self._scores([item.text or "" for item in part])
-        if isinstance(found, str):
-            for item in part:
-                self._kept[item.id] = self._alone(item)
-            return
-        self._kept.update(zip((item.id for item in part), found, strict=True))
+        each = map(self._alone, part) if isinstance(found, str) else found
+        self._kept.update(zip((item.id for item in part), each, strict=True))  # one by one: a stop keeps those before
 
     def stop_computing(self) -> None:
         """End a call that is under way, and make no other."""
@@ -134,10 +126,7 @@ class ClassifierCandidate(Local):
             return Answer(NOT_ASKED, error="the run was stopped")
         if isinstance(found, str):
             return Answer("error", error=found)
-        decisions = {
-            name: int(reaches(found[name], threshold)) if name in found else None
-            for name, threshold in self._thresholds.items()
-        }
+        decisions = apply_thresholds(dict.fromkeys(self._thresholds), found, self._thresholds)
         if None in decisions.values():
             return Answer("unparsed", decisions, found, error="the classifier gave no score for a category")
         return Answer("ok", decisions, found)
@@ -176,39 +165,43 @@ class ClassifierCandidate(Local):
         return reason
 
     def _mapped(self, returned: Any) -> Mapping[str, float] | str:
-        if isinstance(returned, Mapping):
-            unknown = [name for name in returned if not isinstance(name, str) or self._names.resolve(name) is None]
-            lacking = self._lacking(returned) if unknown else []
-            if unknown and (lacking or not self._names.has_crosswalk):
-                beside = f"; the crosswalk's '{shortened(lacking[0])}' has none" if self._names.has_crosswalk else ""
-                raise HarnessError(
-                    f"classifier '{self._path}' gave a score for '{shortened(unknown[0])}', which is not known{beside}",
-                    allowed=joined(self._names.names),
-                    next_step="name a crosswalk that maps it, or correct the callable",
-                )
-            returned = {name: score for name, score in returned.items() if name not in unknown}
-            named = {name: score_of(score) for name, score in returned.items()}
-        elif self._single is not None:
-            named = {self._single: score_of(returned)}
-        elif self._names.has_crosswalk and self._names.resolve(ONE_SCORE) is not None:
-            named = {ONE_SCORE: score_of(returned)}
-        else:
+        """Scores by category, or which of them is none."""
+        named = self._known(returned) if isinstance(returned, Mapping) else {self._one_name(): returned}
+        scores: dict[str, float] = {}
+        for name, value in named.items():
+            score = score_of(value)
+            if isinstance(score, str):
+                return f"the score {score} is not a number from 0 to 1"
+            scores[name] = score
+        return map_scores(self._names, scores)
+
+    def _one_name(self) -> str:
+        """The name of the one score of a text."""
+        if not self._names.has_crosswalk and len(self.categories) == 1:
+            return self.categories[0]
+        if not self._names.has_crosswalk or self._names.resolve(ONE_SCORE) is None:
             raise HarnessError(
                 f"classifier '{self._path}' returned one score per text, and nothing says for which category",
                 allowed=f"a threshold for exactly one category, or a crosswalk from '{ONE_SCORE}'",
                 next_step="add thresholds: {CATEGORY: 0.5} to the candidate",
             )
-        scores = {name: score for name, score in named.items() if isinstance(score, float)}
-        if len(scores) < len(named):
-            return next(
-                f"the score {score} is not a number from 0 to 1" for score in named.values() if isinstance(score, str)
-            )
-        return map_scores(self._names, scores)
+        return ONE_SCORE
 
-    def _lacking(self, returned: Mapping[str, Any]) -> list[str]:
-        """Names of the crosswalk without a score: where there is none, other classes of a model mean no category."""
+    def _known(self, returned: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Scores of known names: where each name of a crosswalk has one, other classes of a model mean no category."""
+        unknown = [name for name in returned if not isinstance(name, str) or self._names.resolve(name) is None]
+        if not unknown:
+            return returned
         given = {loose(str(name)) for name in returned}
-        return [name for name in self._names.names if loose(name) not in given]
+        lacking = next((name for name in self._names.names if loose(name) not in given), None)
+        if lacking is not None or not self._names.has_crosswalk:
+            beside = f"; the crosswalk's '{shortened(lacking or '')}' has none" if self._names.has_crosswalk else ""
+            raise HarnessError(
+                f"classifier '{self._path}' gave a score for '{shortened(unknown[0])}', which is not known{beside}",
+                allowed=joined(self._names.names),
+                next_step="name a crosswalk that maps it, or correct the callable",
+            )
+        return {name: score for name, score in returned.items() if name not in unknown}
 
 
 def said(error: Exception, texts: Sequence[str]) -> str:
@@ -227,51 +220,38 @@ def build_classifier(builder: Builder, candidate_id: str, spec: CandidateSpec) -
     """A Python callable. Without a crosswalk, thresholds name the categories it decides; all of the policy if none."""
     path, folder = spec.value, builder.loaded.folder
     trusted = list(spec.options.get("trusted") or ())
-    if is_file(path) or path.startswith(TRANSFORMERS):
-        inputs = {**_file_facts(path, folder), **({"trusted": trusted} if trusted else {})}
-    else:
-        found = import_object(path, what="classifier", folder=folder)
-        if not callable(found):
-            raise HarnessError(
-                f"classifier '{path}' is a {type(found).__name__}",
-                allowed="a callable of a list of texts",
-                next_step="name a function",
-            )
-        inputs = {**_package(path), "source": source_hash(path, found)}
+    inputs = _file_facts(path, folder) if is_file(path) or path.startswith(TRANSFORMERS) else _code_facts(path, folder)
     timeout_s = float(spec.options.get("timeout_s") or DEFAULT_TIMEOUT_S)
     classify = Worker({"path": path, "folder": str(folder), "trusted": trusted}, timeout_s=timeout_s)
     names = builder.names(spec)
     builder.require_decided(candidate_id, spec, names)
-    single = None
     if spec.crosswalk is None:
-        categories = [name for name in names.categories if not spec.thresholds or name in spec.thresholds]
-        names = NameIndex(categories)
-        single = categories[0] if len(categories) == 1 else None
-    return ClassifierCandidate(
-        candidate_id,
-        path,
-        classify,
-        names,
-        single=single,
-        thresholds=spec.thresholds,
-        inputs={**inputs, **builder.mapping(spec)},
-    )
+        names = NameIndex(name for name in names.categories if not spec.thresholds or name in spec.thresholds)
+    inputs |= {**({"trusted": trusted} if trusted else {}), **builder.mapping(spec)}
+    return ClassifierCandidate(candidate_id, path, classify, names, thresholds=spec.thresholds, inputs=inputs)
 
 
-def _package(path: str) -> Mapping[str, str]:
-    """Name and version of the installed package behind a callable, where there is one."""
+def _code_facts(path: str, folder: Path) -> dict[str, Any]:
+    """Hash of a callable's source, and name and version of the installed package behind it, where there is one."""
+    found = import_object(path, what="classifier", folder=folder)
+    if not callable(found):
+        raise HarnessError(
+            f"classifier '{path}' is a {type(found).__name__}",
+            allowed="a callable of a list of texts",
+            next_step="name a function",
+        )
     top = path.partition(":")[0].partition(".")[0]
-    names = sorted(packages_distributions().get(top, ()))
-    try:
-        return {"package": f"{names[0]}=={version(names[0])}"} if names else {}
-    except PackageNotFoundError:
-        return {}
+    facts = {}
+    with suppress(PackageNotFoundError):
+        for name in sorted(packages_distributions().get(top, ()))[:1]:
+            facts["package"] = f"{name}=={version(name)}"
+    return {**facts, "source": source_hash(path, found)}
 
 
-def _file_facts(path: str, folder: Path) -> dict[str, str]:
+def _file_facts(path: str, folder: Path) -> dict[str, Any]:
     """Hash of a model file, and the version of the library that reads it."""
     library = next((name for ending, name in LIBRARIES.items() if path.endswith(ending)), "transformers")
-    facts = {}
+    facts: dict[str, Any] = {}
     with suppress(PackageNotFoundError):  # loading says how to install it
         facts["package"] = f"{library}=={version(library)}"
     file = folder / path

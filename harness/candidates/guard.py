@@ -17,11 +17,10 @@ from harness.candidates.chat import ChatCandidate
 from harness.candidates.guard_table import GUARDS
 from harness.candidates.names import crosswalk_of, loose
 from harness.candidates.parsers import load_parser
-from harness.files.kinds import Doubt, Kind, SpecCheck
+from harness.files.kinds import Doubt, Kind, SpecCheck, not_decided
 from harness.files.prompt_messages import compile_prompt
 from harness.files.prompts import load_prompt
 from harness.files.text import joined, shortened, suggestion
-from harness.files.yaml import read_yaml
 from harness.records import CandidateSpec, Loaded, Policy, Prompt
 
 if TYPE_CHECKING:
@@ -121,13 +120,9 @@ def _shown(taxonomy: Mapping[str, str]) -> str:
 def _doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
     """Categories that the guard does not have."""
     missing = [name for name in loaded.policy.value.category_ids if name not in candidate.categories]
-    if not missing:
-        return []
-    document = read_yaml(loaded.eval.path, what="eval")
     guard: str = loaded.eval.value.candidates[candidate.id].value
-    found = f"candidate '{shortened(candidate.id)}': {guard} has no such category as {joined(missing, most=5)}"
-    hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
-    return [Doubt(document.path, document.line(("candidates", candidate.id)), found, hint)]
+    found = f"{guard} has no such category as {joined(missing, most=5)}"
+    return [not_decided(loaded, candidate.id, found)] if missing else []
 
 
 GUARD = Kind(

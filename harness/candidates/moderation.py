@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.candidates.chat import encode_body
-from harness.candidates.moderation_shapes import BLOCKLIST, FOUR, HIGHEST, SHAPES, Judged, merged, takes_pictures
+from harness.candidates.moderation_shapes import BLOCKLIST, SHAPES, Judged, highest_severity, merged, takes_pictures
 from harness.candidates.names import NameIndex, apply_thresholds, crosswalk_of, loose, map_decisions, map_scores
 from harness.candidates.pictures import PictureParts, nothing_to_send, unread
 from harness.candidates.responses import read_document, worst
 from harness.errors import FileError, HarnessError
-from harness.files.kinds import Doubt, Kind, SpecCheck
+from harness.files.kinds import Doubt, Kind, SpecCheck, not_decided
 from harness.files.pictures import IMAGES
 from harness.files.schema import Loc
 from harness.files.text import joined, shortened
@@ -78,7 +78,7 @@ class ModerationCandidate:
         self._thresholds = dict(thresholds or {})
         self._cuts = dict.fromkeys(self.categories, DEFAULT_CUT) | dict(cuts or {})
         self._pictures = pictures
-        self._highest = HIGHEST.get(self._params.get("outputType", FOUR), HIGHEST[FOUR])
+        self._highest = highest_severity(self._params)
         self.fingerprint: Mapping[str, Any] = {
             "kind": "moderation",
             "categories": list(self.categories),
@@ -110,26 +110,21 @@ class ModerationCandidate:
         return self._read(responses, item.text or "", shows_inputs=bool(pictures))
 
     def _read(self, responses: Sequence[Response], text: str, *, shows_inputs: bool) -> Answer:
-        undecided: dict[str, int | None] = dict.fromkeys(self.categories)
-        parts: list[Judged] = []
-        failed: list[Answer] = []
-        for response in responses:
-            document = read_document(response, text)
-            judged = document if isinstance(document, Answer) else self._shape.read(document)
-            if isinstance(judged, Judged):
-                parts.append(judged)
-            else:
-                failed.append(judged if isinstance(judged, Answer) else Answer("unparsed", error=judged))
+        read = [self._judged(response, text) for response in responses]
+        failed = [one for one in read if isinstance(one, Answer)]
         if failed:
             outcome = worst([one.outcome for one in failed])
-            return Answer(outcome, undecided, error=next(one.error for one in failed if one.outcome == outcome))
-        judged = merged(parts)
-        answer = self._decided(judged)
-        if not shows_inputs or answer.rationale is not None:
-            return answer
-        return Answer(answer.outcome, answer.decisions, answer.scores, _inputs(judged), answer.error)
+            error = next(one.error for one in failed if one.outcome == outcome)
+            return Answer(outcome, dict.fromkeys(self.categories), error=error)
+        judged = merged([one for one in read if isinstance(one, Judged)])
+        return self._decided(judged, _inputs(judged) if shows_inputs else None)
 
-    def _decided(self, judged: Judged) -> Answer:
+    def _judged(self, response: Response, text: str) -> Judged | Answer:
+        document = read_document(response, text)
+        found = document if isinstance(document, Answer) else self._shape.read(document)
+        return Answer("unparsed", error=found) if isinstance(found, str) else found
+
+    def _decided(self, judged: Judged, rationale: str | None) -> Answer:
         flags = {f"{BLOCKLIST}{name}": 0 for name in self._params.get("blocklistNames") or ()}
         flags |= {name: int(flag) for name, flag in judged.flags.items() if name not in judged.not_applied}
         given = {name: score for name, score in judged.scores.items() if name not in judged.not_applied}
@@ -142,11 +137,11 @@ class ModerationCandidate:
         decisions = apply_thresholds(dict.fromkeys(self.categories) | found, scores, self._thresholds)
         missing = [category for category, decision in decisions.items() if decision is None]
         if not missing:
-            return Answer("ok", decisions, scores)
+            return Answer("ok", decisions, scores, rationale)
         outcomes = {category: self._why(category, judged) for category in missing}
         is_known = all(known for known, _ in outcomes.values())
         reasons = [reason for known, reason in outcomes.values() if known == is_known]
-        return Answer("abstained" if is_known else "unparsed", decisions, scores, error="; ".join(reasons))
+        return Answer("abstained" if is_known else "unparsed", decisions, scores, rationale, "; ".join(reasons))
 
     def _why(self, category: str, judged: Judged) -> tuple[bool, str]:
         """Whether the endpoint itself says why a category is open, and the reason."""
@@ -197,15 +192,10 @@ def _coverage_doubts(loaded: LoadedEval, candidate: ModerationCandidate) -> list
     labelled = [name for name in loaded.golden.categories if name not in candidate.categories]
     if not labelled:
         return []
-    document = read_yaml(loaded.eval.path, what="eval")
     crosswalk = loaded.policy.value.crosswalks.get(loaded.eval.value.candidates[candidate.id].crosswalk or "", {})
     nulls = [name for name in labelled if name in crosswalk]
-    if nulls:
-        found = f"candidate '{shortened(candidate.id)}': its endpoint has no such category as {joined(nulls, most=5)}"
-    else:
-        found = f"candidate '{shortened(candidate.id)}': its crosswalk does not name {joined(labelled, most=5)}"
-    hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
-    return [Doubt(document.path, document.line(("candidates", candidate.id)), found, hint)]
+    found = "its endpoint has no such category as" if nulls else "its crosswalk does not name"
+    return [not_decided(loaded, candidate.id, f"{found} {joined(nulls or labelled, most=5)}")]
 
 
 def build_moderation(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ModerationCandidate:
@@ -246,7 +236,7 @@ def _has_route(check: SpecCheck, models: Mapping[str, Model]) -> None:
             "use the embedded model with a prompt" if provider == "embedded" else "ask this model by a prompt",
         )
         return
-    cuts, most = check.spec.options.get("cuts") or {}, HIGHEST.get(models[name].params.get("outputType", FOUR), 6)
+    cuts, most = check.spec.options.get("cuts") or {}, highest_severity(models[name].params)
     if cuts and provider != "azure_content_safety":
         check.add(("cuts",), f"is given for provider {provider}", "cuts with azure_content_safety", "use thresholds")
     for category, cut in cuts.items():

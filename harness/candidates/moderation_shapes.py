@@ -118,6 +118,11 @@ HIGHEST = {FOUR: 6, EIGHT: 7}
 """Of the two output types: 0, 2, 4, 6 and 0 to 7."""
 
 
+def highest_severity(params: Mapping[str, Any]) -> int:
+    """The highest level that answers to these parameters have."""
+    return HIGHEST.get(params.get("outputType", FOUR), HIGHEST[FOUR])
+
+
 def _azure_asked(
     model: str, text: str | None, pictures: Sequence[Picture], params: Mapping[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:

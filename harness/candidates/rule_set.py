@@ -56,12 +56,13 @@ class _Compiled(NamedTuple):
     """A rule with its clauses as keys: of the found ones, which make it apply."""
 
     rule: Rule
-    own: int | None
+    needed: tuple[int, ...]
     any: tuple[int, ...]
-    all: tuple[int, ...]
     none: tuple[int, ...]
+    found_by: tuple[int, ...]
+    """Those that may make it apply, in the order in which they are quoted."""
     places: tuple[str, ...]
-    """Where it looks for what makes it apply."""
+    """Where it looks for them."""
     is_plain: bool
     """Whether finding its own words is all it takes."""
     said: str
@@ -88,36 +89,19 @@ class RuleSetCandidate(Local):
     ) -> None:
         self.id = candidate_id
         self._arguments = (rules, category_order, inputs)
-        named = tuple(dict.fromkeys(rule.category for rule in rules.rules))
-        self.categories = named if category_order is None else tuple(name for name in category_order if name in named)
+        named = dict.fromkeys(rule.category for rule in rules.rules)
+        self.categories = tuple(named if category_order is None else (name for name in category_order if name in named))
         self._nothing = Answer("ok", dict.fromkeys(self.categories, 0))
-        ordered = sorted(range(len(rules.rules)), key=lambda at: (-rules.rules[at].priority, at))
         tests: list[_Test] = []
-        self._rules = [_compiled(rules.rules[at], tests) for at in ordered]
-        self._by_test: dict[int, list[int]] = {}
-        for at, one in enumerate(self._rules):
-            for key in ((one.own,) if one.own is not None else ()) + one.any + one.all:
-                self._by_test.setdefault(key, []).append(at)
-        self._alone = {
-            key: (self._rules[at],)
-            for key, (at, *more) in self._by_test.items()
-            if not more and self._rules[at].is_plain
-        }
+        compiled = [_compiled(rule, tests) for rule in sorted(rules.rules, key=lambda rule: -rule.priority)]
+        self._order = _Order(compiled)
         self._forms = Forms(rules.normalise, _words_of(rules))
         self._allowed = _Allowed(rules.allow, self._forms) if rules.allow else None
-        places = dict.fromkeys(place for test in tests for place in test.clause.places)
-        self._finders = [
-            (place, _Finder([test for test in tests if place in test.clause.places], self._forms, self._allowed))
-            for place in places
-        ]
-        self._is_of_text_alone = list(places) == [TEXT]
-        looked = dict.fromkeys(place for one in self._rules for place in one.places)
-        self._missing = " and no ".join(looked)
-        self._seen = tuple(place for place in looked if TEXT not in looked or not place.startswith(CONTEXT))
+        self._places = _Places(compiled, tests, self._forms, self._allowed)
         self.fingerprint: Mapping[str, Any] = {
             "kind": "rules",
             "categories": list(self.categories),
-            "engine": VERSION if self._is_of_text_alone else ELSEWHERE_VERSION,
+            "engine": VERSION if self._places.is_text_alone else ELSEWHERE_VERSION,
             **(inputs or {}),
         }
 
@@ -128,14 +112,12 @@ class RuleSetCandidate(Local):
         """Every rule that applies to an item, in the order of precedence; the first per category decides."""
         return [
             RuleHit(one.rule.id, one.rule.category, int(one.rule.decision == "flag"))
-            for one in self._applying(item, self._found(item))
+            for one in self._order.applying(item, self._places.found(item))
         ]
 
     def sees(self, item: Item) -> bool:
-        """Whether an item has something where rules look; the context of a text that is not there is nothing."""
-        if self._seen == (TEXT,):
-            return item.text is not None
-        return any(texts_at(item, place) for place in self._seen)
+        """Whether an item has something where rules look."""
+        return self._places.sees(item)
 
     def finds(self, clauses: Sequence[Clause], text: str) -> bool:
         """Whether one of these clauses of a rule is found in a text."""
@@ -143,74 +125,66 @@ class RuleSetCandidate(Local):
         return bool(tests and _Finder(tests, self._forms, self._allowed).find(text))
 
     def _answer(self, item: Item) -> Answer:
-        if not self.sees(item):
-            return Answer("abstained", dict.fromkeys(self.categories), error=f"the item has no {self._missing}")
-        found = self._found(item)
+        if not self._places.sees(item):
+            return Answer("abstained", dict.fromkeys(self.categories), error=f"the item has no {self._places.missing}")
+        found = self._places.found(item)
         if not found:
             return self._nothing
         decisions: dict[str, int | None] = dict.fromkeys(self.categories, 0)
         deciding: dict[str, str] = {}
-        for one in self._applying(item, found):
+        for one in self._order.applying(item, found):
             rule = one.rule
             if rule.category not in deciding and rule.category in decisions:
                 decisions[rule.category] = int(rule.decision == "flag")
-                deciding[rule.category] = self._said(one, item, found)
+                deciding[rule.category] = _said(one, item, found)
         return Answer("ok", decisions, rationale="; ".join(deciding.values()) or None)
 
-    def _found(self, item: Item) -> Mapping[int, str]:
-        """Keys of the clauses that hold, each with what was matched."""
-        if self._is_of_text_alone:
-            return {} if item.text is None else self._finders[0][1].find(item.text)
-        if not self.sees(item):
-            return {}
-        found: dict[int, str] = {}
-        for place, finder in self._finders:
-            for text in texts_at(item, place):
-                for key, matched in finder.find(text).items():
-                    found.setdefault(key, matched)
-        return found
 
-    def _applying(self, item: Item, found: Mapping[int, str]) -> Sequence[_Compiled]:
-        if not found:
-            return []
+def _said(one: _Compiled, item: Item, found: Mapping[int, str]) -> str:
+    rule = one.rule
+    if "{match}" not in rule.reason:
+        return one.said
+    matched = next((found[key] for key in one.found_by if key in found), "") or _pattern_match(rule, item)
+    return one.said.removesuffix(rule.reason) + rule.reason.replace("{match}", matched)
+
+
+def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
+    def add(clauses: Iterable[Clause]) -> tuple[int, ...]:
+        first = len(tests)
+        tests.extend(_Test(key, clause, rule.id) for key, clause in enumerate(clauses, start=first))
+        return tuple(range(first, len(tests)))
+
+    sought_in = [one for one in (rule.own, *rule.any, *rule.all) if has_tests(one)]
+    places = tuple(dict.fromkeys(place for one in sought_in for place in one.places))
+    unless = [Clause(phrases=rule.unless, where=(TEXT, *places))] if rule.unless else []
+    own = add([rule.own] if has_tests(rule.own) else [])
+    others, every, none = add(rule.any), add(rule.all), add([*rule.none, *unless])
+    is_plain = bool(own) and not (others or every or none or rule.when)
+    named = f"rule {rule.id} ({rule.action})" if rule.action else f"rule {rule.id}"
+    said = f"{named}: {rule.reason}" if rule.reason else named
+    return _Compiled(rule, own + every, others, none, own + others + every, places, is_plain, said)
+
+
+class _Order:
+    """Rules in the order in which they decide, and which of them apply."""
+
+    def __init__(self, rules: Sequence[_Compiled]) -> None:
+        self._rules = rules
+        self._by_test: dict[int, list[int]] = {}
+        for at, one in enumerate(rules):
+            for key in one.found_by:
+                self._by_test.setdefault(key, []).append(at)
+        self._alone = {
+            key: (rules[at],) for key, (at, *more) in self._by_test.items() if not more and rules[at].is_plain
+        }
+
+    def applying(self, item: Item, found: Mapping[int, str]) -> Sequence[_Compiled]:
+        """Rules that apply to an item in which these clauses hold."""
         if len(found) == 1 and (alone := self._alone.get(next(iter(found)))) is not None:
             return alone
         positions = {at for key in found for at in self._by_test.get(key, ())}
         ordered = [self._rules[at] for at in sorted(positions)]
         return [one for one in ordered if one.is_plain or _applies(one, item, found)]
-
-    def _said(self, one: _Compiled, item: Item, found: Mapping[int, str]) -> str:
-        rule = one.rule
-        if "{match}" not in rule.reason:
-            return one.said
-        key = next((key for key in (one.own, *one.any, *one.all) if key in found), None)
-        matched = (found.get(key, "") if key is not None else "") or _pattern_match(rule, item)
-        return one.said.removesuffix(rule.reason) + rule.reason.replace("{match}", matched)
-
-
-def _compiled(rule: Rule, tests: list[_Test]) -> _Compiled:
-    def add(clause: Clause) -> int:
-        tests.append(_Test(len(tests), clause, rule.id))
-        return len(tests) - 1
-
-    own = add(rule.own) if has_tests(rule.own) else None
-    sought_in = [one for one in (rule.own, *rule.any, *rule.all) if has_tests(one)]
-    places = tuple(dict.fromkeys(place for one in sought_in for place in one.places))
-    unless = [Clause(phrases=rule.unless, where=(TEXT, *places))] if rule.unless else []
-    is_plain = own is not None and not (rule.any or rule.all or rule.none or unless or rule.when)
-    said = (
-        f"rule {rule.id}" + (f" ({rule.action})" if rule.action else "") + (f": {rule.reason}" if rule.reason else "")
-    )
-    return _Compiled(
-        rule,
-        own,
-        tuple(add(one) for one in rule.any),
-        tuple(add(one) for one in rule.all),
-        tuple(add(one) for one in (*rule.none, *unless)),
-        places,
-        is_plain,
-        said,
-    )
 
 
 def has_tests(clause: Clause) -> bool:
@@ -220,16 +194,46 @@ def has_tests(clause: Clause) -> bool:
 
 def _applies(one: _Compiled, item: Item, found: Mapping[int, str]) -> bool:
     return (
-        (one.own is None or one.own in found)
+        all(key in found for key in one.needed)
         and (not one.any or any(key in found for key in one.any))
-        and (not one.all or all(key in found for key in one.all))
-        and not (one.none and any(key in found for key in one.none))
-        and (not one.rule.when or _is_named(one.rule.when, item))
+        and not any(key in found for key in one.none)
+        and all(not set(values).isdisjoint(item.slices.get(name, ())) for name, values in one.rule.when.items())
     )
 
 
-def _is_named(when: Mapping[str, tuple[str, ...]], item: Item) -> bool:
-    return all(not set(values).isdisjoint(item.slices.get(name, ())) for name, values in when.items())
+class _Places:
+    """Where in an item rules look, and what they look for there."""
+
+    def __init__(
+        self, rules: Iterable[_Compiled], tests: Sequence[_Test], forms: Forms, allowed: _Allowed | None
+    ) -> None:
+        places = dict.fromkeys(place for test in tests for place in test.clause.places)
+        self._finders = [
+            (place, _Finder([test for test in tests if place in test.clause.places], forms, allowed))
+            for place in places
+        ]
+        self.is_text_alone = list(places) == [TEXT]
+        looked = dict.fromkeys(place for one in rules for place in one.places)
+        self.missing = " and no ".join(looked)
+        self._seen = tuple(place for place in looked if TEXT not in looked or not place.startswith(CONTEXT))
+
+    def sees(self, item: Item) -> bool:
+        """Whether an item has something in one of them; the context of a text that is not there is nothing."""
+        if self._seen == (TEXT,):
+            return item.text is not None
+        return any(texts_at(item, place) for place in self._seen)
+
+    def found(self, item: Item) -> Mapping[int, str]:
+        """Keys of the clauses that hold, each with what was matched."""
+        if self.is_text_alone:
+            return {} if item.text is None else self._finders[0][1].find(item.text)
+        if not self.sees(item):
+            return {}
+        found: dict[int, str] = {}
+        for place, finder in self._finders:
+            for text in texts_at(item, place):
+                found = {**finder.find(text), **found}
+        return found
 
 
 class _Finder:

@@ -18,7 +18,8 @@ from harness.errors import HarnessError
 from harness.files.decode import require_names
 from harness.files.doors import Door
 from harness.files.schema import Loc
-from harness.files.yaml import Document
+from harness.files.text import shortened
+from harness.files.yaml import Document, read_yaml
 from harness.records import CandidateSpec, GoldenCard, Loaded, Model, Policy
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ class Doubt:
     line: int | None
     found: str
     next_step: str
+
+
+def not_decided(loaded: LoadedEval, candidate_id: str, found: str) -> Doubt:
+    """A doubt about a candidate that does not have all the categories."""
+    hint = "these are not decided and not counted for it; map them in the crosswalk where it has one after all"
+    line = read_yaml(loaded.eval.path, what="eval").line(("candidates", candidate_id))
+    return Doubt(loaded.eval.path, line, f"candidate '{shortened(candidate_id)}': {found}", hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ def lengths(texts):
 
 
 def classifier(classify, categories=("hate",), *, crosswalk=None, **options):
-    single = categories[0] if len(categories) == 1 and crosswalk is None else None
-    return ClassifierCandidate("c", "m:f", classify, NameIndex(categories, crosswalk), single=single, **options)
+    return ClassifierCandidate("c", "m:f", classify, NameIndex(categories, crosswalk), **options)
 
 
 def test_classifier_floats_are_scores_of_the_one_category():

@@ -137,7 +137,7 @@ def test_a_slow_callable_is_asked_for_fewer_texts_at_a_time():
             raise NoResultError("NoResult", "gave no result within 1 s")
         return [0.1] * len(texts)
 
-    candidate = ClassifierCandidate("c", "m:f", classify, NameIndex(("hate",)), single="hate")
+    candidate = ClassifierCandidate("c", "m:f", classify, NameIndex(("hate",)))
     first, then = ([item(f"{wave}{n}", f"{wave}{n}") for n in range(40)] for wave in "ab")
     candidate.prepare(first)
     candidate.prepare(then)
@@ -157,7 +157,7 @@ def test_a_slow_callable_is_asked_for_fewer_texts_at_a_time():
 )
 def test_a_stop_reaches_the_classifier_through_what_holds_it(hanging, around):
     worker = Worker({"path": "own_code:judge", "folder": str(hanging)})
-    candidate = around(ClassifierCandidate("c", "own_code:judge", worker, NameIndex(("hate",)), single="hate"))
+    candidate = around(ClassifierCandidate("c", "own_code:judge", worker, NameIndex(("hate",))))
     thread = threading.Thread(target=candidate.prepare, args=([item("hang", "i1"), item("fine", "i2")],))
     thread.start()
     wait_for(lambda: begun(hanging))
@@ -189,7 +189,7 @@ def test_a_stop_reaches_the_classifier_through_what_holds_it(hanging, around):
 )
 def test_results_that_are_no_scores_end_the_run_with_what_was_found(returned, said):
     """True was taken as a score of 1, '0.7' as one of 0.7, and a word for all texts as one result a letter."""
-    candidate = ClassifierCandidate("c", "m:f", lambda texts: returned, NameIndex(("hate",)), single="hate")
+    candidate = ClassifierCandidate("c", "m:f", lambda texts: returned, NameIndex(("hate",)))
     with pytest.raises(HarnessError, match=said.replace("'", ".")) as caught:
         candidate.prepare([item("a", "i1"), item("b", "i2")])
     assert caught.value.next_step
@@ -197,7 +197,7 @@ def test_results_that_are_no_scores_end_the_run_with_what_was_found(returned, sa
 
 def test_a_number_that_is_no_score_is_an_error_of_its_text():
     returned = [0.2, 1.5, float("nan"), None]
-    candidate = ClassifierCandidate("c", "m:f", lambda texts: returned, NameIndex(("hate",)), single="hate")
+    candidate = ClassifierCandidate("c", "m:f", lambda texts: returned, NameIndex(("hate",)))
     items = [item(name, name) for name in "abcd"]
     candidate.prepare(items)
     answers = [local(candidate, one) for one in items]
