@@ -7,7 +7,7 @@ a record's values mean together is left to the reader of that record.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +16,7 @@ import orjson
 from harness.errors import FileError, raise_all
 from harness.files.schema import Loc, describe, field_names, type_at, union_at, value_at
 from harness.files.text import joined, quoted, shortened, suggestion
-from harness.files.yaml import Document
+from harness.files.yaml import Document, Fault
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -134,34 +134,19 @@ def _as_fraction(place: Loc, kind: str, value: Any, allowed: str) -> str | None:
     return f"{value:g}% is {value / 100:g}: write {value / 100:g}" if 1 < value < 100 else None
 
 
-def require_names(
-    document: Document,
-    loc: Loc,
-    names: Sequence[str],
-    known: Sequence[str],
-    *,
-    noun: str,
-    where: str,
-) -> list[FileError]:
-    """One error per name that is not known; the allowed names and the nearest one are given."""
-    return [
-        document.error(
-            loc,
-            f"names the {noun} '{shortened(name)}', which {where} does not have",
-            allowed=joined(known),
-            next_step=suggestion(name, known, f"correct the name, or add it to {where}"),
-        )
-        for name in names
-        if name not in known
-    ]
+def require_names(place: Loc, names: Iterable[str], known: Sequence[str], *, noun: str, where: str) -> Iterator[Fault]:
+    """One fault per name that is not known; the allowed names and the nearest one are given."""
+    for name in names:
+        if name not in known:
+            found = f"names the {noun} '{shortened(name)}', which {where} does not have"
+            yield place, found, joined(known), suggestion(name, known, f"correct the name, or add it to {where}")
 
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NAME_ALLOWED = "letters, digits, '_', '-' and '.', beginning with a letter or digit, at most 100 characters"
 
 
-def require_name(document: Document, loc: Loc, name: str) -> list[FileError]:
+def require_name(place: Loc, name: str) -> Iterator[Fault]:
     """Names become folder names, columns and signatures, so they are plain."""
-    if NAME.fullmatch(name) and len(name) <= 100:
-        return []
-    return [document.error(loc, f"is '{shortened(name)}'", allowed=NAME_ALLOWED, next_step="rename it")]
+    if not NAME.fullmatch(name) or len(name) > 100:
+        yield place, f"is '{shortened(name)}'", NAME_ALLOWED, "rename it"

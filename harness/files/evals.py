@@ -156,9 +156,9 @@ class _Resolver:
 
     def resolve(self) -> LoadedEval:
         spec, document = self.spec, self.document
-        self.errors += require_name(document, ("eval",), spec.eval)
+        self.errors += document.errors(require_name(("eval",), spec.eval))
         for name in spec.candidates:
-            self.errors += require_name(document, ("candidates", name), name)
+            self.errors += document.errors(require_name(("candidates", name), name))
             if name in self.checks:
                 check_spec(self.checks[name])
         check_uses(self.checks, spec.candidates)
@@ -192,14 +192,9 @@ class _Resolver:
                     self.errors += () if about is None else about.fits(one, policy.value, card)
         if golden is not None and spec.slices is not None:
             for at, name in enumerate(spec.slices):
-                self.errors += require_names(
-                    document,
-                    ("slices", at),
-                    [name],
-                    list(golden.card.slices),
-                    noun="slice",
-                    where="the golden set's card",
-                )
+                known, where = list(golden.card.slices), "the golden set's card"
+                faults = require_names(("slices", at), [name], known, noun="slice", where=where)
+                self.errors += document.errors(faults)
         self.errors.sort(key=self._place)
         raise_all(_once_each(self.errors))
         assert policy is not None
@@ -281,9 +276,8 @@ class _Resolver:
         names = list(self.spec.candidates)
         baseline = self.spec.baseline
         if baseline is not None:
-            self.errors += require_names(
-                self.document, ("baseline",), [baseline], names, noun="candidate", where="this eval"
-            )
+            faults = require_names(("baseline",), [baseline], names, noun="candidate", where="this eval")
+            self.errors += self.document.errors(faults)
 
     def _check_gate_shape(self) -> None:
         for at, check in enumerate(self.spec.gate.checks if self.spec.gate else ()):

@@ -50,7 +50,7 @@ class SpecCheck:
     def require(self, tail: Loc, names: Sequence[str], known: Sequence[str], *, noun: str, where: str) -> None:
         """A fault for each name that is not known."""
         place = ("candidates", self.name, *tail)
-        self.errors.extend(require_names(self.document, place, names, known, noun=noun, where=where))
+        self.errors.extend(self.document.errors(require_names(place, names, known, noun=noun, where=where)))
 
 
 @dataclass(frozen=True, slots=True)

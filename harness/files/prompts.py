@@ -27,7 +27,7 @@ def load_prompt(path: str | Path) -> Loaded[Prompt]:
     lines = file.text.replace("\r\n", "\n").split("\n")
     document, body_at = front_matter(file, lines)
     header = to_record(document, PromptHeader, what="prompt")
-    errors: list[HarnessError] = [*header_faults(document, header)]
+    errors: list[HarnessError] = [*document.errors(header_faults(header))]
     messages, faults = _messages(file.path, lines, body_at)
     errors += faults
     shows_item = False

@@ -7,7 +7,7 @@ Decides which rule sets are well formed; matching them is left to the candidates
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import FileError, raise_all
@@ -15,7 +15,7 @@ from harness.files.decode import require_name, require_names, to_record
 from harness.files.patterns import pattern_fault
 from harness.files.schema import Loc
 from harness.files.text import shortened
-from harness.files.yaml import Document, read_yaml
+from harness.files.yaml import Document, Fault, read_yaml
 from harness.records import Clause, GoldenCard, Loaded, Policy, Rule, RuleSet
 from harness.records.candidates import CONTEXT, MODALITIES
 
@@ -28,56 +28,40 @@ def load_rules(path: str | Path) -> Loaded[RuleSet]:
     """Read and check a rule set file."""
     document = read_yaml(Path(path), what="rule set", kind="rule_set")
     rules = to_record(document, RuleSet, what="rule set")
-    errors = require_name(document, ("rule_set",), rules.rule_set)
+    raise_all(document.errors(_faults(document, rules)))
+    return Loaded(rules, document.path, document.sha256)
+
+
+def _faults(document: Document, rules: RuleSet) -> Iterator[Fault]:
+    yield from require_name(("rule_set",), rules.rule_set)
     first: dict[str, int] = {}
     for at, rule in enumerate(rules.rules):
-        line = document.line(("rules", at))
         if rule.id in first:
-            errors.append(
-                document.error(
-                    ("rules", at, "id"),
-                    f"is '{shortened(rule.id)}', which the rule on line {first[rule.id]} has already",
-                    allowed="each id once",
-                    next_step="rename one of the two rules",
-                )
-            )
-        first.setdefault(rule.id, line)
-        errors += _rule_faults(document, ("rules", at), rule)
-    raise_all(errors)
-    return Loaded(rules, document.path, document.sha256)
+            found = f"is '{shortened(rule.id)}', which the rule on line {first[rule.id]} has already"
+            yield ("rules", at, "id"), found, "each id once", "rename one of the two rules"
+        first.setdefault(rule.id, document.line(("rules", at)))
+        yield from _rule_faults(("rules", at), rule)
 
 
 def rules_policy_faults(rules: Loaded[RuleSet], policy: Policy, card: GoldenCard | None = None) -> Sequence[FileError]:
     """What does not fit between a rule set and a policy (and the card of a golden set: its slices, its modalities)."""
-    categories = policy.category_ids
-    if all(rule.category in categories and (card is None or _fits_card(rule, card)) for rule in rules.value.rules):
-        return []
-    document = read_yaml(rules.path, what="rule set")
-    errors: list[FileError] = []
-    for at, rule in enumerate(rules.value.rules):
-        errors += require_names(
-            document,
-            ("rules", at, "category"),
-            [rule.category],
-            categories,
-            noun="category",
-            where=f"policy '{policy.policy}'",
-        )
+    faults = list(_policy_faults(rules.value, policy, card))
+    return read_yaml(rules.path, what="rule set").errors(faults) if faults else []
+
+
+def _policy_faults(rules: RuleSet, policy: Policy, card: GoldenCard | None) -> Iterator[Fault]:
+    where, of_card = f"policy '{policy.policy}'", "the golden set's card"
+    for at, rule in enumerate(rules.rules):
+        place = ("rules", at)
+        here = (*place, "category")
+        yield from require_names(here, [rule.category], policy.category_ids, noun="category", where=where)
         if card is not None:
-            names = list(rule.when)
-            place, where = ("rules", at, "when"), "the golden set's card"
-            errors += require_names(document, place, names, list(card.slices), noun="slice", where=where)
-            for here, clause in _clauses(("rules", at), rule):
-                heard = [place.removeprefix(MODALITIES) for place in clause.places if place.startswith(MODALITIES)]
-                known = list(card.modalities)
-                errors += require_names(document, (*here, "where"), heard, known, noun="modality", where=where)
-    return errors
-
-
-def _fits_card(rule: Rule, card: GoldenCard) -> bool:
-    places = {place for _, clause in _clauses((), rule) for place in clause.places}
-    heard = {place.removeprefix(MODALITIES) for place in places if place.startswith(MODALITIES)}
-    return set(rule.when) <= set(card.slices) and heard <= set(card.modalities)
+            here = (*place, "when")
+            yield from require_names(here, rule.when, list(card.slices), noun="slice", where=of_card)
+            known = list(card.modalities)
+            for there, clause in _clauses(place, rule):
+                heard = [name.removeprefix(MODALITIES) for name in clause.places if name.startswith(MODALITIES)]
+                yield from require_names((*there, "where"), heard, known, noun="modality", where=of_card)
 
 
 def _clauses(place: Loc, rule: Rule) -> list[tuple[Loc, Clause]]:
@@ -88,81 +72,46 @@ def _clauses(place: Loc, rule: Rule) -> list[tuple[Loc, Clause]]:
     return clauses
 
 
-def _rule_faults(document: Document, place: Loc, rule: Rule) -> list[FileError]:
-    errors = []
+def _rule_faults(place: Loc, rule: Rule) -> Iterator[Fault]:
     clauses = _clauses(place, rule)
     if not any(_looks_for_something(clause) for clause in (rule.own, *rule.any, *rule.all)):
-        errors.append(
-            document.error(
-                place,
-                f"(rule '{shortened(rule.id)}') matches nothing",
-                allowed=f"at least one of {', '.join(MATCHERS)}, or of any and all with them",
-                next_step="say what the rule looks for",
-            )
-        )
+        allowed = f"at least one of {', '.join(MATCHERS)}, or of any and all with them"
+        yield place, f"(rule '{shortened(rule.id)}') matches nothing", allowed, "say what the rule looks for"
     for here, clause in clauses:
         if here != place and not _looks_for_something(clause):
-            errors.append(
-                document.error(
-                    here, "looks for nothing", allowed=f"at least one of {', '.join(MATCHERS)}", next_step="fill it in"
-                )
-            )
-        errors += _clause_faults(document, here, clause)
-    errors += _blank_faults(document, (*place, "unless"), rule.unless)
+            yield here, "looks for nothing", f"at least one of {', '.join(MATCHERS)}", "fill it in"
+        yield from _clause_faults(here, clause)
+    yield from _blank_faults((*place, "unless"), rule.unless)
     for name, values in rule.when.items():
         if not values:
-            errors.append(
-                document.error(
-                    (*place, "when", name),
-                    "is an empty list",
-                    allowed="at least one value",
-                    next_step="list the values",
-                )
-            )
-    return errors
+            yield (*place, "when", name), "is an empty list", "at least one value", "list the values"
 
 
 def _looks_for_something(clause: Clause) -> bool:
     return any(getattr(clause, name) for name in MATCHERS)
 
 
-def _clause_faults(document: Document, place: Loc, clause: Clause) -> list[FileError]:
-    errors = []
+def _clause_faults(place: Loc, clause: Clause) -> Iterator[Fault]:
     wrong = [one for one in clause.places if one != "text" and not _PLACE.fullmatch(one)]
     if wrong or not clause.places:
-        errors.append(
-            document.error(
-                (*place, "where"),
-                f"is '{shortened(wrong[0])}'" if wrong else "is an empty list",
-                allowed="text; context. and the path of a field, such as context.bio; or modalities. and a name of the "
-                "golden set's card, such as modalities.transcript; or a list of these",
-                next_step="correct the place",
-            )
+        yield (
+            (*place, "where"),
+            f"is '{shortened(wrong[0])}'" if wrong else "is an empty list",
+            "text; context. and the path of a field, such as context.bio; or modalities. and a name of the "
+            "golden set's card, such as modalities.transcript; or a list of these",
+            "correct the place",
         )
     for name in MATCHERS:
         here = (*place, name)
         texts = getattr(clause, name)
-        errors += _blank_faults(document, here, texts)
+        yield from _blank_faults(here, texts)
         for at, text in enumerate(texts):
             if name == "patterns" and text.strip() and (fault := pattern_fault(text)):
-                errors.append(
-                    document.error(
-                        (*here, at),
-                        f"is not a pattern: {_printable(fault)}",
-                        allowed="RE2 syntax (no look-around, no back-references)",
-                        next_step="correct the pattern",
-                    )
-                )
+                allowed = "RE2 syntax (no look-around, no back-references)"
+                yield (*here, at), f"is not a pattern: {_printable(fault)}", allowed, "correct the pattern"
             elif name == "domains" and text.strip() and not _DOMAIN.fullmatch(text.strip()):
-                errors.append(
-                    document.error(
-                        (*here, at),
-                        f"is '{shortened(text)}'",
-                        allowed="a domain such as bit.ly, or an ending such as .ru; no scheme, no path",
-                        next_step="leave the domain alone, or use a pattern",
-                    )
-                )
-    return errors
+                allowed = "a domain such as bit.ly, or an ending such as .ru; no scheme, no path"
+                yield (*here, at), f"is '{shortened(text)}'", allowed, "leave the domain alone, or use a pattern"
 
 
 def _printable(fault: str) -> str:
@@ -170,11 +119,7 @@ def _printable(fault: str) -> str:
     return "".join(one if one.isprintable() else "?" for one in fault[:300])
 
 
-def _blank_faults(document: Document, place: Loc, texts: Sequence[str]) -> list[FileError]:
-    return [
-        document.error(
-            (*place, at), "is an empty string", allowed="text that is not blank", next_step="remove the entry"
-        )
-        for at, text in enumerate(texts)
-        if not text.strip()
-    ]
+def _blank_faults(place: Loc, texts: Sequence[str]) -> Iterator[Fault]:
+    for at, text in enumerate(texts):
+        if not text.strip():
+            yield (*place, at), "is an empty string", "text that is not blank", "remove the entry"

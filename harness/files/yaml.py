@@ -11,7 +11,7 @@ import bisect
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,10 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _TOP_KEY = re.compile(r"^(\w+):", re.MULTILINE)
 
 
+Fault = tuple[Loc, str, str, str]
+"""A place in a file, what was found there, what is allowed, and what to do next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A parsed YAML file: plain values, and the line on which each key or list entry begins."""
@@ -77,6 +81,10 @@ class Document:
             allowed=allowed,
             next_step=next_step,
         )
+
+    def errors(self, faults: Iterable[Fault]) -> list[FileError]:
+        """Faults at their lines."""
+        return [self.error(place, found, allowed=allowed, next_step=step) for place, found, allowed, step in faults]
 
 
 def read_yaml(path: Path, *, what: str, kind: str | None = None) -> Document:
