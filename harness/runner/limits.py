@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.records import Limits
 from harness.runner.accidents import CERTAIN, Accidents
-from harness.runner.buckets import PACE, SLACK_S, Bucket, is_used_up, rate_header, read_rate
+from harness.runner.buckets import PACE, SLACK_S, Bucket, is_used_up, read_rate
 from harness.runner.pace import LearntPace
 from harness.runner.places import Places, Ticket
 
@@ -100,7 +100,7 @@ class Limiter:
             self._accidents.happened()
         if before != self.places.limit == self.places.ceiling:
             self._note("growth")
-        if rate_header(headers, "limit", "requests") is not None or rate_header(headers, "limit", "tokens") is not None:
+        if any("ratelimit" in name for name in headers):
             self._learn(headers, ticket)
 
     def on_server_error(self) -> None:
@@ -212,18 +212,20 @@ class Limiter:
             if said is None:
                 continue
             bucket = self._learned.get(kind)
-            rate = said.rate * PACE
+            rate, left = said.rate * PACE, said.at_once
             if bucket is None:
                 bucket = self._learned[kind] = Bucket(rate, 1.0, now, slack_s=SLACK_S)
-                bucket.tokens = said.remaining
+                bucket.tokens = left
                 self._note(f"learned {kind}", per_minute=round(said.rate * 60.0, 3))
             bucket.rate = rate
-            bucket.capacity = max(1.0 if kind == "requests" else rate, said.remaining)
+            bucket.capacity = max(1.0 if kind == "requests" else rate, left)
             bucket.refill(now)
             # Calls since may not have been counted when the server wrote its figure, which may be as old as this call.
             unseen = self.places.n_started - ticket.number if kind == "requests" else self._tokens_in_flight
-            aged = said.remaining + rate * (now - ticket.at)
-            bucket.tokens = min(max(bucket.tokens, said.remaining - unseen), aged)
+            aged = left + rate * (now - ticket.at)
+            bucket.tokens = min(max(bucket.tokens, left - unseen), aged)
+            if said.reset_s is not None and kind == "requests" and unseen == 0:
+                bucket.back_at = now + said.reset_s
 
     def _delay_s(self, tokens: float) -> float:
         """0 when a call may start now; seconds until it may; infinity until some other call ends."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from harness.runner.buckets import EPOCH_MS, EPOCH_S, duration_s
+from harness.runner.buckets import EPOCH_MS, EPOCH_S, duration_s, told_windows
 
 BASE_S = 0.5
 CAP_S = 60.0
@@ -105,6 +105,7 @@ def _until_reset(headers: Mapping[str, str], body: bytes, now: datetime) -> floa
         for remaining, reset in _RESETS
         if reset in told and told.get(remaining, "").strip() in {"0", "0.0"}
     ]
+    waits += [one.reset_s for one in told_windows(headers) if one.remaining == 0.0]
     return max((one for one in waits if one is not None), default=None)
 
 

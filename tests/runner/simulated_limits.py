@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
@@ -79,6 +80,7 @@ class Window:
     limit: int
     is_sliding: bool = False
     window_s: float = 60.0
+    is_window_told: bool = False
     taken: deque = field(default_factory=deque)
 
     def takes(self, now):
@@ -97,6 +99,9 @@ class Window:
         return (self.taken[0] if self.is_sliding else now // self.window_s * self.window_s) + self.window_s - now
 
     def told(self, now):
+        if self.is_window_told:
+            state = f'"default";r={self.limit - len(self.taken)};t={math.ceil(self.back_s(now))}'
+            return {"ratelimit-policy": f'"default";q={self.limit};w={self.window_s:g}', "ratelimit": state}
         return {
             "x-ratelimit-limit-requests": str(self.limit),
             "x-ratelimit-remaining-requests": str(self.limit - len(self.taken)),
@@ -164,7 +169,7 @@ class Case:
         names = {
             AtOnce: lambda one: f"at once {one.n}",
             TokenBucket: lambda one: f"{one.rate * 60:g} a minute and {one.burst} saved",
-            Window: lambda one: f"{one.limit} in a {'sliding' if one.is_sliding else 'fixed'} minute",
+            Window: lambda one: f"{one.limit} in {'sliding' if one.is_sliding else 'fixed'} {one.window_s:g} s",
             Outage: lambda one: f"none for {one.lasts_s:g} s after {one.n}",
             Unlimited: lambda one: "unlimited",
         }

@@ -7,7 +7,7 @@ from runner_fakes import Asking, FakeGolden, FakeTransport, answer, failure, mak
 from simulated_limits import AtOnce, Case, TokenBucket, Unlimited, simulate
 
 from harness.records import Limits
-from harness.runner.buckets import PACE, Bucket, duration_s, read_rate
+from harness.runner.buckets import PACE, Bucket, duration_s, is_used_up, read_rate
 from harness.runner.budget import estimate
 from harness.runner.limits import Limiter
 from harness.runner.places import SLOW_START, START_CONCURRENCY, Ticket
@@ -270,9 +270,32 @@ def test_a_time_since_1970_says_nothing_where_the_server_does_not_say_what_time_
 
 
 @pytest.mark.parametrize(
+    ("headers", "rate", "remaining"),
+    [
+        ({"ratelimit-policy": '"default";q=100;w=10', "ratelimit": '"default";r=50;t=30'}, 10.0, 50),
+        ({"ratelimit-policy": '"fixed window";"api";q=500;w=300', "ratelimit": '"api";r=7;t=55'}, 5 / 3, 7),
+        ({"ratelimit-policy": '"a";q=9;w=1,"b";q=60;w=60', "ratelimit": '"a";r=9;t=1, "b";r=3;t=9'}, 1.0, 3),
+        ({"ratelimit-policy": "100;w=10, 900;w=3600", "ratelimit": "limit=100, remaining=50, reset=5"}, 10.0, 50),
+        ({"ratelimit-limit": "100, 100;w=10", "ratelimit-remaining": "0", "ratelimit-reset": "5"}, 10.0, 0),
+        ({"x-ratelimit-limit": '10, 10;w=1;name="per-ip"', "x-ratelimit-remaining": "4"}, 10.0, 4),
+        ({"x-ratelimit-limit-second": "5", "x-ratelimit-remaining-second": "4"}, 5.0, 4),
+    ],
+)
+def test_windows_that_are_told_are_read(headers, rate, remaining):
+    said = read_rate(headers, "requests")
+    assert (said.rate, said.remaining) == (pytest.approx(rate), remaining)
+    assert is_used_up(headers) is (remaining == 0)
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {},
+        {"ratelimit-policy": '"t";q=100;w=60;qu="tokens"', "ratelimit": '"t";r=0;t=5'},
+        {"ratelimit-policy": "0;w=0", "ratelimit": "limit=0, remaining=0, reset=0"},
+        {"ratelimit-policy": "100;w=10"},
+        {"ratelimit-limit": "100", "ratelimit-remaining": "50", "ratelimit-reset": "5"},
+        {"x-ratelimit-limit-second": "five", "x-ratelimit-remaining-second": "4"},
         {"x-ratelimit-limit-requests": "5"},
         {"x-ratelimit-limit-requests": "x", "x-ratelimit-remaining-requests": "1"},
         {"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"},

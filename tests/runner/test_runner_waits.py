@@ -102,6 +102,8 @@ NOW_S = int(NOW.timestamp())
          b'"X-RateLimit-Reset":"%d000"}}}}' % (NOW_S + 3600), 3600.0),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{NOW_S + 3600}000"}, b"", None),  # whose clock?
         ({"ratelimit-remaining": "0", "ratelimit-reset": "17"}, b"", 17.0),
+        ({"ratelimit-policy": '"api";q=500;w=300', "ratelimit": '"api";r=0;t=55'}, b"", 55.0),  # Hugging Face
+        ({"ratelimit-policy": '"api";q=500;w=300', "ratelimit": '"api";r=9;t=55'}, b"", None),
         ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "12"}, b"", 12.0),
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"}, b"", 90.0),
         ({"date": AT, "anthropic-ratelimit-tokens-remaining": "0",

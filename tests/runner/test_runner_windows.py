@@ -24,6 +24,22 @@ def test_windows_of_another_length_are_found(is_sliding):
     assert told.share_429 <= 0.03
 
 
+@pytest.mark.parametrize("latency_s", [0.05, 1.0])
+@pytest.mark.parametrize("is_sliding", [False, True])
+def test_a_window_of_a_second_that_is_told_is_used_whole(latency_s, is_sliding):
+    """Its limit was read as one a minute: 14 to 20 % were used."""
+    told = simulate(Case(Window(10, is_sliding, 1.0, is_window_told=True), latency_s, 0.3, "always"))
+    assert told.use >= 0.95
+    assert told.share_429 < 0.01
+
+
+@pytest.mark.parametrize(("is_sliding", "least"), [(False, 0.99), (True, 0.9)])
+def test_a_limit_that_is_told_to_be_back_sooner_than_in_a_minute_is_asked_for_then(is_sliding, least):
+    told = simulate(Case(Window(10, is_sliding, 1.0), 0.05, 0.3, "always"))
+    assert told.use >= least
+    assert told.share_429 < 0.01
+
+
 @pytest.mark.parametrize("n", [5, 200])
 @pytest.mark.parametrize("lasts_s", [3.0, 30.0])
 def test_a_server_that_was_down_is_not_slowed_by_what_it_took_before(n, lasts_s):
