@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import cache_option, find_run, gguf_option, interruptible, note, runs_dir_option, typed_name
+from harness.cli.options import (
+    cache_option,
+    find_run,
+    gathered,
+    gguf_option,
+    interruptible,
+    note,
+    runs_dir_option,
+    typed_name,
+)
 from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.jobs.run import PreparedRun
+    from harness.jobs.run_options import RunOptions
     from harness.runs import Run
 
 EVAL = "evals/community.yaml"
@@ -29,7 +39,8 @@ on it."""
 @gguf_option
 @cache_option
 @runs_dir_option
-def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, runs_dir: str) -> None:
+@gathered("options", "RunOptions")
+def command(full: bool, options: RunOptions) -> None:
     """Run the main job end to end on a shipped golden set; no key needed.
 
     Two prompt versions on a small local language model and a rule set, over a fixed subset of the shipped golden set
@@ -44,11 +55,10 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
     from harness.cli.summary import announce_model, show_summary, show_weights
     from harness.cli.voice import progress_stream
     from harness.files.shipped import shipped_root
-    from harness.jobs.run import RunOptions, execute, prepare_run
+    from harness.jobs.run import execute, prepare_run
 
-    options = RunOptions(
-        runs_dir, cache_path, (BASELINE, CANDIDATE, RULES), None if full else limit, is_balanced=not full
-    )
+    limit = None if full else options.limit
+    options = replace(options, candidates=(BASELINE, CANDIDATE, RULES), limit=limit, is_balanced=not full)
     with interruptible():
         prepared = prepare_run(shipped_root() / EVAL, options, os.environ, on_progress=show_weights)
         _announce(prepared)
@@ -56,7 +66,7 @@ def command(full: bool, limit: int, gguf: Path | None, cache_path: Path | None, 
     if summary.status != "complete":
         show_summary(summary)
         raise SystemExit(Exit.INCOMPLETE)
-    _show(find_run(runs_dir, summary.run_id))
+    _show(find_run(str(options.runs_dir), summary.run_id))
 
 
 def _announce(prepared: PreparedRun) -> None:

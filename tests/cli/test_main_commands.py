@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import COMMANDS, main
+from harness.errors import HarnessError
 from tests.command_reference import ROOT
 
 
@@ -310,3 +311,19 @@ def test_an_eval_in_place_of_a_run_is_told_apart(command):
     assert result.exit_code == 1
     assert "'evals/team.yaml' is a file of an eval, and this command takes a run" in result.output
     assert "harness run evals/team.yaml" in result.output
+
+
+def test_quickstart_asks_the_model_that_is_named(tmp_path, monkeypatch):
+    """--gguf was taken, and the fetched model asked all the same."""
+    seen = []
+
+    def prepare(eval_file, options, environment, **more):
+        seen.append(options)
+        raise HarnessError("seen enough")
+
+    monkeypatch.setattr("harness.jobs.run.prepare_run", prepare)
+    (tmp_path / "own.gguf").write_bytes(b"GGUF")
+    assert invoke("quickstart", "--gguf", str(tmp_path / "own.gguf"), "--limit", "7").exit_code == 1
+    (options,) = seen
+    assert (options.gguf, options.limit, options.is_balanced) == (tmp_path / "own.gguf", 7, True)
+    assert options.candidates == ("v1", "v2", "rules_v2")
