@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -67,18 +66,17 @@ def _evals(context: click.Context, parameter: click.Parameter, incomplete: str) 
                 found[str(path)] = None
         if sep:
             found.update({f"{one}/": None for one in sorted(folder.iterdir()) if one.is_dir() and one.name[:1] != "."})
-    return _items(found, incomplete if sep else "", begin)
+    return _items(found, incomplete if sep else "")
 
 
 def _runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of stored runs, the newest first, and the names of the last ones."""
-    names = [one.name for one in _run_folders(context)]
-    return _items(["latest", "latest~1", *names], incomplete, "")
+    return _items(["latest", "latest~1", *(one.name for one in _run_folders(context))], incomplete)
 
 
 def _eval_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the evals that were run: run ids without their hash."""
-    return _items(dict.fromkeys(one.name.rsplit("-", 1)[0] for one in _run_folders(context)), incomplete, "")
+    return _items(dict.fromkeys(one.name.rsplit("-", 1)[0] for one in _run_folders(context)), incomplete)
 
 
 def _candidates(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -101,7 +99,7 @@ def _candidates(context: click.Context, parameter: click.Parameter, incomplete: 
         names = read_yaml(path, what="eval").data.get("candidates", {})
     else:
         names = find_run(_runs_dir(context), named).candidates
-    return _items(names, incomplete, "")
+    return _items(names, incomplete)
 
 
 def _runs_dir(context: click.Context) -> str:
@@ -129,7 +127,7 @@ def _begins(path: Path, key: bytes) -> bool:
         return False
 
 
-def _items(names: Iterable[str], incomplete: str, begin: str) -> list[CompletionItem]:
+def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -145,12 +143,15 @@ def _safely(completer: Completer) -> Completer:
     return complete
 
 
-_COMPLETERS: dict[str, Any] = {
-    "eval_path": _safely(_evals),
-    "run_name": _safely(_runs),
-    "baseline_run_name": _safely(_runs),
-    "eval_name": _safely(_eval_names),
-    "candidate": _safely(_candidates),
-    "candidates": _safely(_candidates),
-    "baseline": _safely(_candidates),
+_COMPLETERS: dict[str, Completer] = {
+    name: _safely(one)
+    for name, one in {
+        "eval_path": _evals,
+        "run_name": _runs,
+        "baseline_run_name": _runs,
+        "eval_name": _eval_names,
+        "candidate": _candidates,
+        "candidates": _candidates,
+        "baseline": _candidates,
+    }.items()
 }

@@ -167,13 +167,6 @@ def equip(command: click.Command) -> click.Command:
     return command
 
 
-def journal_at(typed: str | Path) -> Path:
-    """The file that ``--cache`` means; of a journal on a store, the copy on this machine."""
-    from harness.runner.stored import journal_path
-
-    return journal_path(typed)
-
-
 class _PathFrom(click.Path):
     """A path as it was typed, from the folder where it was typed."""
 
@@ -184,7 +177,9 @@ class _PathFrom(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and _ADDRESS.match(value):  # Path would make a folder "s3:" of it
             if param is not None and param.name == "cache_path":
-                return journal_at(value)
+                from harness.runner.stored import journal_path  # of a journal on a store, the copy on this machine
+
+                return journal_path(value)
             self.fail(f"'{value}' is an address, and this takes a path of this machine.", param, ctx)
         return super().convert(_from_root(value, param, ctx, is_new=True), param, ctx)
 

@@ -23,24 +23,23 @@ from harness.report.item.media import RowPictures
 from harness.report.parts.disputes import NO_VOTES, Votes, votes_of
 
 if TYPE_CHECKING:
-    from harness.records import Item, Policy
+    from harness.records import Item
     from harness.runs import Run
 
 
-def golden_of(run: Run, card: Path | None = None, policy: Policy | None = None) -> GoldenSet | None:
+def golden_of(run: Run, card: Path | None = None) -> GoldenSet | None:
     """The set; None when none of the likely files is the one that was run.
 
     Args:
         run: The run.
         card: Where the set is; where it likely is for None.
-        policy: Its policy, where labels are asked for too.
 
     Raises:
         HarnessError: ``card`` was named, and is not the golden set of the run.
     """
     for one in [card] if card else likely_cards(run):
         try:
-            golden = load_golden(one, policy)
+            golden = load_golden(one, None)
         except HarnessError:
             if card:
                 raise

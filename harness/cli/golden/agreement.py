@@ -12,7 +12,7 @@ from harness.cli.golden.options import card_argument, load_with_policy, names_in
 from harness.cli.options import FOLDER, json_option, print_json
 
 if TYPE_CHECKING:
-    from harness.goldens.agreement import AnnotatorRow, CategoryAgreement, Votes
+    from harness.goldens.agreement import AnnotatorRow, CategoryAgreement
     from harness.report.parts.tables import Table
 
 _SHOWN_IDS = 5
@@ -105,14 +105,14 @@ def command(
         return
     from harness.report.parts import tables as drawn
 
-    tables = [_category_table(found, pair, names if with_names else None), _ceiling_table(found)]
+    tables = [_category_table(found, pair), _ceiling_table(found)]
     tables += [_slice_table(name, values) for name, values in slices.items()]
     if rows:
         tables.append(_annotator_table("Annotators against the majority of the others", rows, names))
     if teams:
         tables.append(_annotator_table("Teams against the majority of the other teams", teams, {}))
     click.echo(drawn.render([drawn.with_names(one, called) for one in tables], "terminal"))
-    _say_disputed(votes, found, called)
+    _say_disputed(found, called)
     left_out = [called.get(name, name) for name in golden.categories if name not in found]
     if left_out:
         click.echo(f"Not voted on: {', '.join(left_out)}")
@@ -127,9 +127,7 @@ def command(
         )
 
 
-def _category_table(
-    found: Mapping[str, CategoryAgreement], pair: tuple[str, str] | None, names: Mapping[str, str] | None
-) -> Table:
+def _category_table(found: Mapping[str, CategoryAgreement], pair: tuple[str, str] | None) -> Table:
     from harness.report.parts import numbers
     from harness.report.parts.tables import Table
 
@@ -208,7 +206,7 @@ def _annotator_table(title: str, rows: Sequence[AnnotatorRow], names: Mapping[st
     return Table(title, tuple(columns), tuple(cells), (), frozenset(columns[2:]))
 
 
-def _say_disputed(votes: Votes, found: Mapping[str, CategoryAgreement], called: Mapping[str, str]) -> None:
+def _say_disputed(found: Mapping[str, CategoryAgreement], called: Mapping[str, str]) -> None:
     for name, one in found.items():
         for what, ids in (("gold against the majority", one.against_gold), ("disputed", one.disputed)):
             if ids:

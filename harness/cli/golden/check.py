@@ -51,15 +51,13 @@ def command(
     if languages:
         remarks += _languages(golden)
     if as_json:
-        print_json(
-            {
-                "golden_set": golden.name,
-                "version": golden.version,
-                "items": len(golden),
-                "errors": [str(error) for error in errors],
-                "warnings": [str(remark) for remark in remarks],
-            }
-        )
+        print_json({
+            "golden_set": golden.name,
+            "version": golden.version,
+            "items": len(golden),
+            "errors": [str(error) for error in errors],
+            "warnings": [str(remark) for remark in remarks],
+        })  # fmt: skip
         raise SystemExit(Exit.MISTAKE if errors or (strict and remarks) else Exit.DONE)
     for remark in remarks:
         click.echo(f"Warning: {remark}")

@@ -41,7 +41,7 @@ def ask(proposal: Proposal, *, show_text: bool) -> Proposal:
         answer = _column("Which column is the id ('row' numbers the rows)?", [*columns, "row"], plan.id or "row")
         plan = replace(plan, id=None if answer == "row" else answer)
     if not said.labels and said.listed is None and not said.votes:
-        plan = _labels(plan, columns, proposal)
+        plan = _labels(plan, columns)
     plan = _values(plan, proposal)
     if not said.slices:
         answer = click.prompt(
@@ -89,7 +89,7 @@ def _known(name: str, columns: Sequence[str]) -> str | None:
     return None
 
 
-def _labels(plan: Plan, columns: Sequence[str], proposal: Proposal) -> Plan:
+def _labels(plan: Plan, columns: Sequence[str]) -> Plan:
     guess = plan.listed or ", ".join(f"{label.column}={label.category}" for label in plan.labels)
     while True:
         answer = click.prompt(

@@ -119,7 +119,9 @@ def command(path: Path, is_accepted: bool, dry_run: bool, show_text: bool, as_js
 
             proposal = ask(proposal, show_text=show_text)
         elif not as_json:
-            _show(proposal, show_text=show_text)
+            from harness.cli.golden.import_view import show_proposal
+
+            show_proposal(proposal, show_text=show_text)
         if proposal.missing:
             raise HarnessError("\n".join(proposal.missing))
         if dry_run:
@@ -203,12 +205,6 @@ def _vote(text: str) -> Any:
     return VoteColumn(column, who, category or None)
 
 
-def _show(proposal: Proposal, *, show_text: bool) -> None:
-    from harness.cli.golden.import_view import show_proposal
-
-    show_proposal(proposal, show_text=show_text)
-
-
 def _plan_json(proposal: Proposal) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -228,19 +224,17 @@ def _report(result: Result, *, as_json: bool) -> None:
 
     if as_json:
         account = result.account
-        print_json(
-            {
-                "card": str(result.places.card),
-                "items_file": str(result.places.items),
-                "policy": None if result.places.policy is None else str(result.places.policy),
-                "decisions": {name: str(path) for name, path in result.places.decisions.items()},
-                **account.as_dict(),
-                "votes": account.n_votes,
-                "labels": {
-                    name: {"positive": account.positives.get(name, 0), "negative": account.negatives.get(name, 0)}
-                    for name in result.categories
-                },
-            }
-        )
+        print_json({
+            "card": str(result.places.card),
+            "items_file": str(result.places.items),
+            "policy": None if result.places.policy is None else str(result.places.policy),
+            "decisions": {name: str(path) for name, path in result.places.decisions.items()},
+            **account.as_dict(),
+            "votes": account.n_votes,
+            "labels": {
+                name: {"positive": account.positives.get(name, 0), "negative": account.negatives.get(name, 0)}
+                for name in result.categories
+            },
+        })  # fmt: skip
         return
     show_result(result)

@@ -83,16 +83,14 @@ def command(card_path: Path, policy_path: Path | None, as_json: bool, **said: An
     if said["series_path"] is not None:
         append(said["series_path"], figures, date=date, golden_set=golden.name, version=golden.version)
     if as_json:
-        print_json(
-            {
-                "golden_set": golden.name,
-                "version": golden.version,
-                "date": date,
-                "population": _population(golden),
-                "notes": [*sample.notes, *unlabelled_notes(sample)],
-                "figures": [one.as_dict() for one in figures],
-            }
-        )
+        print_json({
+            "golden_set": golden.name,
+            "version": golden.version,
+            "date": date,
+            "population": _population(golden),
+            "notes": [*sample.notes, *unlabelled_notes(sample)],
+            "figures": [one.as_dict() for one in figures],
+        })  # fmt: skip
         return
     _show(golden, sample, figures, date, names_in(policy))
     if said["series_path"] is not None:

@@ -64,18 +64,16 @@ def command(
     options = ReleaseOptions(author, note, now_text(), new, leave_open, accept_stale, groups)
     made = release(golden, old, options)
     if as_json:
-        print_json(
-            {
-                "golden_set": golden.name,
-                "version": made.version,
-                "card": str(made.card),
-                "items": made.n_items,
-                "changes": [one.as_dict() for one in made.changes],
-                "confirmed": made.n_confirmed,
-                "open": [{"item": one.item, "category": one.category, "why": one.why} for one in made.still_open],
-                "unreviewed": [{"item": one.item, "category": one.category} for one in made.unreviewed],
-            }
-        )
+        print_json({
+            "golden_set": golden.name,
+            "version": made.version,
+            "card": str(made.card),
+            "items": made.n_items,
+            "changes": [one.as_dict() for one in made.changes],
+            "confirmed": made.n_confirmed,
+            "open": [{"item": one.item, "category": one.category, "why": one.why} for one in made.still_open],
+            "unreviewed": [{"item": one.item, "category": one.category} for one in made.unreviewed],
+        })  # fmt: skip
         return
     click.echo(
         f"{golden.name} version {made.version}: {counted(len(made.changes), 'label')} changed, "

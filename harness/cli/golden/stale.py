@@ -76,17 +76,15 @@ def command(
         write_queue(queue, rows)
     across, sides = _four_cells(old_run, new_run, runs_dir) if old_run and new_run else (None, "")
     if as_json:
-        print_json(
-            {
-                "golden_set": golden.name,
-                "version": golden.version,
-                "policy": {"old": old.value.version, "new": new.version},
-                "changes": [one.as_dict() for one in changes],
-                "stale": [{"item": one.item, "category": one.category, "label": one.label} for one in stale],
-                "to_review": len(left),
-                "across_versions": None if across is None else across.as_dict(),
-            }
-        )
+        print_json({
+            "golden_set": golden.name,
+            "version": golden.version,
+            "policy": {"old": old.value.version, "new": new.version},
+            "changes": [one.as_dict() for one in changes],
+            "stale": [{"item": one.item, "category": one.category, "label": one.label} for one in stale],
+            "to_review": len(left),
+            "across_versions": None if across is None else across.as_dict(),
+        })  # fmt: skip
         return
     called = {**old.value.names, **new.names}
     for change in changes:
