@@ -310,8 +310,6 @@ def _notes(
         notes.append(Statement("own_answers" if is_one_run else "asked_twice"))
     if weights_of(candidate_run) is not None:
         notes.append(Statement("weighted"))
-    limits = {run.meta.run_id: run.meta.limit for run in (candidate_run, baseline_run)}
-    for run_id, limit in limits.items():
-        if limit is not None:
-            notes.append(Statement("sample", facts={"run_id": run_id, "n_items": limit}))
-    return tuple(notes)
+    metas = {run.meta.run_id: run.meta for run in (candidate_run, baseline_run)}
+    sampled = [(run_id, meta.limit) for run_id, meta in metas.items() if meta.limit is not None]
+    return (*notes, *(Statement("sample", facts={"run_id": run_id, "n_items": n}) for run_id, n in sampled))

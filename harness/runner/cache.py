@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -91,8 +92,7 @@ class ResponseCache:
         self._owner = uuid.uuid4().hex
         self._beat_at: float | None = None
         self._pending = _Pending()
-        self._is_scheduled = False
-        self._is_all_due = False
+        self._is_scheduled = self._is_all_due = False
         self._later: asyncio.TimerHandle | None = None
         self._marks: Marks | None = None
         self._dead: set[str] = set()
@@ -158,7 +158,7 @@ class ResponseCache:
         if n_ready <= len(self._pending.wanted):
             self._schedule(is_all=True)
         elif self._later is None:
-            self._later = loop.call_later(LATER_S, self._schedule_all)
+            self._later = loop.call_later(LATER_S, partial(self._schedule, is_all=True))
         return found
 
     def sent(self, key: bytes) -> None:
@@ -295,15 +295,19 @@ class ResponseCache:
                 self._dead.add(self._owner)
                 self._forget_dead()
         finally:
-            if self._marks is not None:
-                self._marks.close()
-                if self._beat_at is None:  # it could not even sign on
-                    remove_marks(self.path, self._owner)
-            self._back.end()
-            self._database.close()
-            if self._copy is not None:
-                self.warning = self._copy.put() or self.warning
+            self._shut()
         pending.tell_committed()
+
+    def _shut(self) -> None:
+        """Close what is open, whatever came of the last words."""
+        if self._marks is not None:
+            self._marks.close()
+            if self._beat_at is None:  # it could not even sign on
+                remove_marks(self.path, self._owner)
+        self._back.end()
+        self._database.close()
+        if self._copy is not None:
+            self.warning = self._copy.put() or self.warning
 
     def _schedule(self, *, is_all: bool = False) -> None:
         self._is_all_due = self._is_all_due or is_all
@@ -311,17 +315,13 @@ class ResponseCache:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
 
-    def _schedule_all(self) -> None:
-        self._schedule(is_all=True)
-
     def _renew(self, pending: _Pending) -> None:
         """Go on with what is left after a transaction."""
         self._pending = pending
-        if self._is_all_due:
-            self._is_all_due = False
-            if self._later is not None:
-                self._later.cancel()
-                self._later = None
+        if self._is_all_due and self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self._is_all_due = False
 
     def _look_again(self) -> None:
         """Ask once more for what others have claimed: they may have answered, given up or died."""
@@ -340,10 +340,7 @@ class ResponseCache:
         try:
             is_new = self._beat_at is None
             if is_new or self._is_beat_due:
-                now = time.time()
-                claims.sign_on(database, self._owner, now)
-                self._bury_dead()
-                self._beat_at = now
+                self._sign_on()
             self._write_down(pending)
             granted = self._granted(list(pending.wanted.values()))
             database.execute("COMMIT")
@@ -355,6 +352,12 @@ class ResponseCache:
         if is_new:  # so that a lost write-ahead file is noticed: the main file says that somebody was here
             database.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return granted
+
+    def _sign_on(self) -> None:
+        now = time.time()
+        claims.sign_on(self._database, self._owner, now)
+        self._bury_dead()
+        self._beat_at = now
 
     def _write_down(self, pending: _Pending) -> None:
         database = self._database
@@ -384,17 +387,14 @@ class ResponseCache:
         granted: dict[bytes, Stored | None] = {}
         if self._data_version() != self._first_version:  # somebody else writes here too: perhaps one of these answers
             granted.update(look_up(self._database, [one.key for one, _ in wanted]))
-        mine = claims.claim(
-            self._database, self._owner, self.ledger, [one for one, _ in wanted if one.key not in granted]
-        )
-        return granted | dict.fromkeys(mine)
+        left = [one for one, _ in wanted if one.key not in granted]
+        return granted | dict.fromkeys(claims.claim(self._database, self._owner, self.ledger, left))
 
     def _data_version(self) -> int:
         """A number that changes when another connection has written; what it wrote, and when, it does not tell."""
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def _fail(self, pending: _Pending, error: Exception) -> None:
-        futures = [found for _, found in pending.wanted.values()]
-        for future in (pending.committed, *futures):
+        for future in (pending.committed, *(found for _, found in pending.wanted.values())):
             if future is not None and not future.done():
                 future.set_exception(error)

@@ -21,7 +21,7 @@ import orjson
 from harness.errors import HarnessError
 from harness.records import Item
 from harness.records.answers import Candidate, Request, Response, Usage
-from harness.runner.asking import is_asked, requests_of
+from harness.runner.asking import Asked, is_asked, requests_of
 from harness.runner.budget import batch_price, cost_usd, estimate
 from harness.runner.cache import ResponseCache
 from harness.runner.endpoint import Endpoint
@@ -131,19 +131,26 @@ def _count(
             yield item
 
     for step in requests_of(request, candidate, items(), known, on_fault=faults.append):
-        for key, one in zip(step.keys, step.requests, strict=True):
-            model = by_model.setdefault(one.model_id, _Asked())
-            if key in step.known:
-                total.cached += 1
-                _learn(model.seen, one, step.known[key])
-            elif key not in asked:
-                asked.add(key)
-                total.calls += 1
-                model.add(one.body, counts.get(one.model_id))
+        _take(step, total, by_model, asked, counts)
         total.is_lower_bound |= step.is_open and _may_ask_again(candidate)
     if faults and len(faults) == n_decisions:  # as the run itself would end
         raise HarnessError(f"candidate '{candidate.id}': {faults[0]}")
     return by_model
+
+
+def _take(
+    step: Asked, total: CandidateEstimate, by_model: dict[str, _Asked], asked: set[bytes], counts: Mapping[str, Count]
+) -> None:
+    """Add the requests of one step: answers at hand are learnt from, and none is asked for twice."""
+    for key, one in zip(step.keys, step.requests, strict=True):
+        model = by_model.setdefault(one.model_id, _Asked())
+        if key in step.known:
+            total.cached += 1
+            _learn(model.seen, one, step.known[key])
+        elif key not in asked:
+            asked.add(key)
+            total.calls += 1
+            model.add(one.body, counts.get(one.model_id))
 
 
 def _may_ask_again(candidate: Candidate) -> bool:
