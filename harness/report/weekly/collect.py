@@ -25,7 +25,7 @@ from harness.report.weekly.chosen import Chosen, choose, week_to_report
 from harness.report.weekly.commands import Asked
 from harness.report.weekly.kept import SummaryCache
 from harness.report.weekly.operations import Traffic
-from harness.report.weekly.paired import Move, moves_between
+from harness.report.weekly.paired import moves_between
 from harness.report.weekly.slid_slices import slice_slides
 from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
 from harness.report.weekly.swapped import baseline_before, swap_moves, swaps
@@ -185,28 +185,21 @@ def _moves(chosen: Chosen, runs_dir: str | Path) -> list[PairedMove]:
     what, make = f"moves|{chosen.candidate}", partial(moves_between, candidate=chosen.candidate)
     with SummaryCache(runs_dir) as kept:
         return [
-            one.in_week(week)
+            one
             for (_, before), (week, meta) in itertools.pairwise(chosen.remembered)
-            for one in kept.of_runs(what, tuple[Move, ...], make, before, meta)
+            for one in kept.of_runs(what, tuple[PairedMove, ...], partial(make, week=week), before, meta)
         ]
 
 
 def _swap_moves(chosen: Chosen, runs_dir: str | Path) -> list[PairedMove]:
     """What got worse as the candidate became the eval's baseline."""
-    if not chosen.is_baseline:
-        return []
+    found: list[PairedMove] = []
     with SummaryCache(runs_dir) as kept:
-        return [
-            one.in_week(week)
-            for old, before, week, meta in swaps(chosen.long.values(), chosen.candidate)
-            for one in kept.of_runs(
-                f"swap|{old}|{chosen.candidate}",
-                tuple[Move, ...],
-                partial(swap_moves, old=old, candidate=chosen.candidate),
-                before,
-                meta,
-            )
-        ]
+        for old, before, week, meta in swaps(chosen.long.values(), chosen.candidate) if chosen.is_baseline else ():
+            what = f"swap|{old}|{chosen.candidate}"
+            make = partial(swap_moves, old=old, candidate=chosen.candidate, week=week)
+            found += kept.of_runs(what, tuple[PairedMove, ...], make, before, meta)
+    return found
 
 
 def _by_slice(chosen: Chosen, runs_dir: str | Path) -> dict[str, tuple[SliceFigure, ...]]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from harness.core.results import MetricResult
 from harness.report.parts import numbers
+from harness.report.parts.fields import Field, ends, field, table
 from harness.report.parts.words import enumerated
-from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion
+from harness.report.parts.xlsx import Sheet, number
 from harness.report.points import WHERE, threshold_note, threshold_words
 from harness.report.weekly.data import WeeklyData
-from harness.report.weekly.operating_data import OperatingRow, why_within
+from harness.report.weekly.kept import NOT_MEASURED
+from harness.report.weekly.operating_data import OperatingRow, OperatingWeek, why_within
+
+_CHOSEN_ON = {"dev": "dev part", "folds": "other fifths"}
 
 
 def operating_title(rows: Sequence[OperatingRow]) -> str:
@@ -61,63 +67,45 @@ def operating_sheets(data: WeeklyData) -> list[Sheet]:
     """One row per operating point, category and week; the difference stands in the newest."""
     if not data.operating:
         return []
-    columns = (
-        Column("Week", width=10),
-        Column("Category", width=22),
-        Column("Name", width=26),
-        Column("Severity", width=10),
-        Column("Owner", width=20),
-        Column("Metric", width=22),
-        Column("Value", "rate", 9),
-        Column("95% low", "rate", 9),
-        Column("95% high", "rate", 9),
-        Column("Items", "count", 8),
-        Column("Held, kept", "rate", 9),
-        Column("Threshold", width=20),
-        Column("Chosen on", width=10),
-        Column("Since", width=10),
-        Column("Difference, points", "points", 10),
-        Column("low", "points", 8),
-        Column("high", "points", 8),
-        Column("p, Holm", "p_value", 9),
-        Column("Moved", width=8),
-        Column("Note", "long", 60),
-        Column("Golden set", width=20),
-        Column("Run", width=26),
+    columns: tuple[Field[_Week], ...] = (
+        field("Week", lambda one: one.at.week, width=10),
+        field("Category", lambda one: one.row.category, width=22),
+        field("Name", lambda one: one.row.name, width=26),
+        field("Severity", lambda one: one.row.severity, width=10),
+        field("Owner", lambda one: one.row.owner or "", width=20),
+        field("Metric", lambda one: one.row.metric, width=22),
+        ends(("Value", "95% low", "95% high"), lambda one: one.at.score.value, "rate"),
+        field("Items", lambda one: one.at.score.value.n, "count", 8),
+        field("Held, kept", lambda one: number(one.at.score.held.value), "rate", 9),
+        field("Threshold", lambda one: threshold_words(one.at.score.choice), width=20),
+        field("Chosen on", lambda one: _CHOSEN_ON[one.at.score.choice.chosen_on], width=10),
+        field("Since", lambda one: one.row.since or "" if one.is_now else "", width=10),
+        field("Difference, points", lambda one: number(100 * one.difference.value), "points", 10),
+        field("low", lambda one: number(100 * one.difference.low), "points", 8),
+        field("high", lambda one: number(100 * one.difference.high), "points", 8),
+        field("p, Holm", lambda one: number(one.row.p_holm) if one.is_now else None, "p_value", 9),
+        field("Moved", lambda one: _way(one.row) if one.is_now else "", width=8),
+        field("Note", lambda one: one.at.score.reason or threshold_note(one.at.score.choice), "long", 60),
+        field("Golden set", lambda one: one.at.golden, width=20),
+        field("Run", lambda one: one.at.run_id, width=26),
     )
-    return [Sheet("Operating points", columns, [row for one in data.operating for row in _rows(one)])]
+    return [table("Operating points", [_Week(row, at) for row in data.operating for at in row.weeks], columns)]
 
 
-def _rows(one: OperatingRow) -> list[tuple[Value, ...]]:
-    found: list[tuple[Value, ...]] = []
-    for at in one.weeks:
-        is_now = at is one.weeks[-1]
-        difference = one.difference if is_now else None
-        choice = at.score.choice
-        found.append(
-            (
-                at.week,
-                one.category,
-                one.name,
-                one.severity,
-                one.owner or "",
-                one.metric,
-                *proportion(at.score.value),
-                number(at.score.held.value),
-                threshold_words(choice),
-                {"dev": "dev part", "folds": "other fifths"}[choice.chosen_on],
-                one.since or "" if is_now else "",
-                *(
-                    None if difference is None else number(100 * end)
-                    for end in (
-                        (math.nan,) * 3 if difference is None else (difference.value, difference.low, difference.high)
-                    )
-                ),
-                number(one.p_holm) if is_now else None,
-                ("down" if one.is_worse else "up") if is_now and one.is_moved else "",
-                at.score.reason or threshold_note(choice),
-                at.golden,
-                at.run_id,
-            )
-        )
-    return found
+class _Week(NamedTuple):
+    """One week of an operating point."""
+
+    row: OperatingRow
+    at: OperatingWeek
+
+    @property
+    def is_now(self) -> bool:
+        return self.at is self.row.weeks[-1]
+
+    @property
+    def difference(self) -> MetricResult:
+        return self.row.difference if self.is_now and self.row.difference is not None else NOT_MEASURED
+
+
+def _way(one: OperatingRow) -> str:
+    return "" if not one.is_moved else "down" if one.is_worse else "up"

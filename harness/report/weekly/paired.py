@@ -34,34 +34,6 @@ FAILURES, LOST = "failure_rate", "lost_category"
 """Figures of the ledger that no chart shows: the share of unusable answers, and of items decided in a category."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What moved between two runs and the ledger needs: every harm that a week tells, and rises."""
-
-    category: str | None
-    metric: str
-    slice: tuple[str, str] | None
-    before: MetricResult
-    after: MetricResult
-    is_proven: bool
-    is_better: bool
-    is_own: bool = False
-
-    def in_week(self, week: str) -> PairedMove:
-        """The move of a week."""
-        return PairedMove(
-            week,
-            self.category,
-            self.metric,
-            self.before,
-            self.after,
-            self.slice,
-            self.is_proven,
-            self.is_better,
-            self.is_own,
-        )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """The candidate against itself in the run before.
@@ -122,11 +94,11 @@ def likely_moves(findings: Sequence[Finding], told: Container[tuple[str | None, 
     )
 
 
-def _counted(one: Finding) -> Move | None:
+def _counted(one: Finding, week: str) -> PairedMove | None:
     """More failures as a move of their share."""
     if one.fact == "failures" and one.before is not None and one.after is not None:
         before, after = (share_of(round(rate.value * rate.n), rate.n) for rate in (one.before, one.after))
-        return Move(None, FAILURES, None, before, after, True, False)
+        return PairedMove(week, None, FAILURES, before, after)
     return None
 
 
@@ -171,10 +143,10 @@ def share_of(n_with: float, n: float) -> MetricResult:
     return MetricResult(n_with / n_all, *wilson_interval(round(n_with), n_all), n_all)
 
 
-def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
-    """What moved from one run to the next, ready to be kept: the harm that its week told, and rises."""
+def moves_between(before: Run, run: Run, candidate: str, week: str) -> tuple[PairedMove, ...]:
+    """What moved from one run to the next, that of ``week``, ready to be kept: the harm that it told, and rises."""
     lost = tuple(
-        Move(category, LOST, None, share_of(1, 1), share_of(0, 1), True, False)
+        PairedMove(week, category, LOST, share_of(1, 1), share_of(0, 1))
         for category, by in lost_between(before, run, candidate).items()
         if by != "policy"
     )
@@ -183,24 +155,27 @@ def moves_between(before: Run, run: Run, candidate: str) -> tuple[Move, ...]:
         return lost
     proven = [(*one, is_better(one[1], one[2].difference.value)) for one in proven_moves(pair.compared)]
     found = [
-        Move(category, metric, None, result.baseline, result.candidate, True, is_rise)
+        PairedMove(week, category, metric, result.baseline, result.candidate, is_better=is_rise)
         for category, metric, result, _, is_rise in proven
     ]
     findings = pair_findings(evidence_of(pair.before[candidate], pair.run[candidate], comparison=pair.compared))
-    found += [move for one in findings if (move := _counted(one)) is not None]
-    for one in likely_moves(findings, {(category, metric) for category, metric, *_, is_rise in proven if not is_rise}):
-        if one.metric is None or one.before is None or one.after is None:
-            continue
-        if one.kind == "harm" or one.slice is not None:
-            is_proven = one.evidence.proof == "proven"
-            is_own = one.slice is not None and not one.evidence.restates
-            found.append(
-                Move(one.category, one.metric, one.slice, one.before, one.after, is_proven, one.kind == "gain", is_own)
-            )
+    found += [move for one in findings if (move := _counted(one, week)) is not None]
+    fallen = {(category, metric) for category, metric, *_, is_rise in proven if not is_rise}
+    kept = [one for one in likely_moves(findings, fallen) if one.kind == "harm" or one.slice is not None]
+    found += [move for one in kept if (move := move_of(one, week)) is not None]
     points = tested_points(run, point_changes(before, run, candidate)) if pair.n_shared is None else {}
     found += [
-        Move(category, metric, None, one.result.baseline, one.result.candidate, True, False)
+        PairedMove(week, category, metric, one.result.baseline, one.result.candidate)
         for (category, metric), one in points.items()
         if one.is_moved and not is_better(metric, one.result.difference.value)
     ]
     return (*lost, *found)
+
+
+def move_of(one: Finding, week: str) -> PairedMove | None:
+    """A finding about a pair as the ledger keeps it; None where it has no figures."""
+    if one.metric is None or one.before is None or one.after is None:
+        return None
+    is_proven, is_own = one.evidence.proof == "proven", one.slice is not None and not one.evidence.restates
+    is_gain = one.kind == "gain"
+    return PairedMove(week, one.category, one.metric, one.before, one.after, one.slice, is_proven, is_gain, is_own)

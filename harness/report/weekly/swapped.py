@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from harness.errors import HarnessError
 from harness.gating.findings import Finding, evidence_of, pair_findings
+from harness.gating.findings.memory import PairedMove
 from harness.measure.comparable import require_same
-from harness.report.weekly.paired import Move, likely_moves
+from harness.report.weekly.paired import likely_moves, move_of
 from harness.report.weekly.weeks import WeekRuns
 from harness.runs import Run, RunMeta
 
@@ -43,22 +44,10 @@ def swaps(weeks: Iterable[WeekRuns], candidate: str) -> Iterator[tuple[str, RunM
             yield old, before.of[old], week.week, week.of[candidate]
 
 
-def swap_moves(before: Run, run: Run, old: str, candidate: str) -> tuple[Move, ...]:
+def swap_moves(before: Run, run: Run, old: str, candidate: str, week: str) -> tuple[PairedMove, ...]:
     """What the candidate does worse than the baseline before it, ready to be kept."""
-    return tuple(
-        Move(
-            one.category,
-            one.metric,
-            one.slice,
-            one.before,
-            one.after,
-            one.evidence.proof == "proven",
-            False,
-            one.slice is not None and not one.evidence.restates,
-        )
-        for one in swap_findings(("", old, before), run, candidate)
-        if one.kind == "harm" and one.metric is not None and one.before is not None and one.after is not None
-    )
+    harms = [one for one in swap_findings(("", old, before), run, candidate) if one.kind == "harm"]
+    return tuple(move for one in harms if (move := move_of(one, week)) is not None)
 
 
 def swap_findings(swapped: tuple[str, str, Run | None] | None, run: Run, candidate: str) -> Sequence[Finding]:
