@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from harness.core.results import MetricResult
 from harness.measure.backtest import ANY, CandidateEffect, Shift
@@ -13,7 +14,6 @@ from harness.report.parts.tables import Table, with_names
 
 DIGITS = 2
 """Decimals of a flag rate in percent: production flags about one item in a hundred."""
-_SHARES = ("Flagged before", "Flagged after", "Change, points", "Newly flagged", "No longer flagged")
 
 
 def headline(found: Backtest, one: CandidateEffect, period: Period) -> str:
@@ -47,19 +47,26 @@ def tables(found: Backtest, period: Period) -> list[Table]:
 
 
 def _shares(title: str, shifts: Mapping[str, Shift]) -> Table:
-    rows = []
-    for name, shift in shifts.items():
-        rows.append(
-            (
-                name,
-                _share(shift.before),
-                _share(shift.after),
-                numbers.points_with_interval(shift.change, DIGITS) if shift.change.is_defined else "n/a",
-                _share(shift.gained),
-                _share(shift.lost),
-            )
-        )
-    return Table(title, ("Category", *_SHARES), tuple(rows), (), frozenset(_SHARES))
+    def change(one: MetricResult) -> str:
+        return numbers.points_with_interval(one, DIGITS) if one.is_defined else "n/a"
+
+    return _shifts(title, shifts, "Change, points", _share, change)
+
+
+def _shifts(
+    title: str,
+    shifts: Mapping[str, Shift],
+    head: str,
+    words: Callable[[MetricResult], str],
+    change: Callable[[MetricResult], str],
+) -> Table:
+    """A row a category: before, after, the change and what it is made of."""
+    heads = ("Flagged before", "Flagged after", head, "Newly flagged", "No longer flagged")
+    rows = tuple(
+        (name, words(one.before), words(one.after), change(one.change), words(one.gained), words(one.lost))
+        for name, one in shifts.items()
+    )
+    return Table(title, ("Category", *heads), rows, (), frozenset(heads))
 
 
 def _share(one: MetricResult) -> str:
@@ -67,32 +74,16 @@ def _share(one: MetricResult) -> str:
 
 
 def _amounts(title: str, shifts: Mapping[str, Shift], population: float) -> Table:
-    names = ("Flagged before", "Flagged after", "Change", "Newly flagged", "No longer flagged")
-    rows = []
-    for name, one in shifts.items():
-        rows.append(
-            (
-                name,
-                _amount(one.before, population),
-                _amount(one.after, population),
-                _amount(one.change, population, is_signed=True),
-                _amount(one.gained, population),
-                _amount(one.lost, population),
-            )
-        )
-    return Table(title, ("Category", *names), tuple(rows), (), frozenset(names))
+    words = partial(_amount, population=population)
+    return _shifts(title, shifts, "Change", words, partial(words, is_signed=True))
 
 
 def _amount(one: MetricResult, population: float, *, is_signed: bool = False) -> str:
-    if not one.is_defined:
-        return "n/a"
-    return numbers.amount_with_interval(one, population, is_signed=is_signed)
+    return numbers.amount_with_interval(one, population, is_signed=is_signed) if one.is_defined else "n/a"
 
 
 def _work(found: Backtest, one: CandidateEffect, period: Period) -> Table:
-    shift, n = one.items[ANY], found.drawn.n_items
-    cost = one.cost_usd
-    whole = full_pass(one, found.sample.population)
+    shift, n, cost = one.items[ANY], found.drawn.n_items, one.cost_usd
     rows = [
         (f"Reviewer hours {period.unit}, before", _amount(period.hours(shift.before, n), 1)),
         (f"Reviewer hours {period.unit}, after", _amount(period.hours(shift.after, n), 1)),
@@ -108,7 +99,7 @@ def _work(found: Backtest, one: CandidateEffect, period: Period) -> Table:
     else:
         per = None if cost is None else cost.value * 1_000
         rows.append(("Cost of 1,000 items", numbers.usd_known(per, one.n_unpriced if cost is None else 0)))
-        rows.append(("Cost of the full pass", _money(whole)))
+        rows.append(("Cost of the full pass", _money(full_pass(one, found.sample.population))))
         if one.n_unpriced:
             rows.append(("Answers whose price nobody knows", numbers.count(one.n_unpriced)))
     notes = (f"Hours: every flagged item is reviewed, at {period.review_seconds:g} seconds.",)

@@ -7,6 +7,7 @@ reading), and how a week tells it. Thresholds and values are those of ``measure.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,6 @@ from harness.measure.points import PointScore, point_metrics
 from harness.records.evals import ALPHA
 from harness.report.parts import numbers
 from harness.report.parts.words import enumerated, plural
-from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.operating_data import OperatingRow, OperatingWeek, why_within
 from harness.runs import Run
 
@@ -75,31 +75,24 @@ def operating_rows(
     """
     paired = {(name, one.metric): one.result for name, every in pairs.items() for one in every}
     found = []
-    for metric in metrics:
-        for category, facts in about.items():
-            told = [
-                OperatingWeek(week, run_id, golden, score)
-                for week, run_id, golden, scores in weeks
-                for score in scores.get(category, ())
-                if score.metric == metric.name
-            ]
-            if not told or told[-1].week != weeks[-1][0] or not any(one.score.choice.is_chosen for one in told):
-                continue
-            title = METRIC_TITLES[metric.name]
-            row = OperatingRow(category, facts.name, facts.severity, facts.owner, metric.name, title, tuple(told))
-            result = paired.get((category, metric.name))
-            if result is not None and result.difference.is_defined:
-                one = tested.get((category, metric.name), _UNTESTED)
-                row = replace(
-                    row,
-                    since=since,
-                    before=result.baseline,
-                    difference=result.difference,
-                    p_value=result.p_value,
-                    p_holm=one.p_holm,
-                    is_moved=one.is_moved,
-                )
-            found.append(row)
+    for metric, (category, facts) in itertools.product(metrics, about.items()):
+        told = tuple(
+            OperatingWeek(week, run_id, golden, score)
+            for week, run_id, golden, scores in weeks
+            for score in scores.get(category, ())
+            if score.metric == metric.name
+        )
+        if not told or told[-1].week != weeks[-1][0] or not any(one.score.choice.is_chosen for one in told):
+            continue
+        title = METRIC_TITLES[metric.name]
+        row = OperatingRow(category, facts.name, facts.severity, facts.owner, metric.name, title, told)
+        result, test = paired.get((category, metric.name)), tested.get((category, metric.name))
+        if result is not None and result.difference.is_defined:
+            row = replace(
+                row, since=since, before=result.baseline, difference=result.difference, p_value=result.p_value
+            )
+            row = row if test is None else replace(row, p_holm=test.p_holm, is_moved=test.is_moved)
+        found.append(row)
     return tuple(found)
 
 
@@ -110,9 +103,6 @@ class Tested:
     result: PairedResult
     p_holm: float
     is_moved: bool
-
-
-_UNTESTED = Tested(PairedResult(NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, math.nan), math.nan, False)
 
 
 def tested_points(run: Run, pairs: Mapping[str, Sequence[PointPair]]) -> dict[tuple[str, str], Tested]:
@@ -166,8 +156,7 @@ def operating_sentences(rows: Sequence[OperatingRow]) -> list[str]:
     """One sentence for each operating point: what it is in the categories that matter most, and what moved."""
     found = []
     for title in dict.fromkeys(one.title for one in rows):
-        own = [one for one in rows if one.title == title]
-        own.sort(key=_importance)
+        own = sorted((one for one in rows if one.title == title), key=_importance)
         if len(own) > 1 and all(_is_beyond(one) for one in own):
             found.append(f"{title}: no threshold reaches it in {enumerated([one.name for one in own], TOLD)}.")
             continue

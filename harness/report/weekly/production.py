@@ -129,29 +129,19 @@ def production_of(lines: Sequence[SeriesLine], policy: PolicyFacts, week: str, n
     drafts = {key: points for key, points in drafts.items() if any(one.result.is_defined for one in points)}
     if not drafts:
         return None
-    series = []
-    for (category, figure), points in _corrected(drafts).items():
-        facts = policy.category(category) if category in known else None
-        prevalence = None if facts is None or figure != "violating_items" else facts.prevalence
-        series.append(
-            ProductionSeries(
-                category,
-                category if facts is None else policy.category_name(category),
-                figure,
-                points,
-                None if facts is None else facts.owner,
-                "" if facts is None else facts.severity or "",
-                None if prevalence is None else prevalence.value,
-            )
-        )
-    return Production(
-        weeks,
-        tuple(one for one in weeks if one not in weeks_with),
-        weeks_with[-1],
-        week,
-        tuple(series),
-        tuple(one for one in order if one not in known and one != ANY),
-    )
+    series = tuple(_series(policy, *key, points) for key, points in _corrected(drafts).items())
+    missing = tuple(one for one in weeks if one not in weeks_with)
+    unknown = tuple(one for one in order if one not in known and one != ANY)
+    return Production(weeks, missing, weeks_with[-1], week, series, unknown)
+
+
+def _series(policy: PolicyFacts, category: str, figure: str, points: tuple[ProductionPoint, ...]) -> ProductionSeries:
+    """A figure with what the policy says of its category."""
+    if category not in policy.categories:
+        return ProductionSeries(category, category, figure, points)
+    facts, name = policy.category(category), policy.category_name(category)
+    stated = facts.prevalence.value if facts.prevalence is not None and figure == "violating_items" else None
+    return ProductionSeries(category, name, figure, points, facts.owner, facts.severity or "", stated)
 
 
 _Key = tuple[str, str, str]

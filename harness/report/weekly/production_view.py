@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -40,28 +41,26 @@ def production_finding(one: ProductionSeries) -> str:
     last = known[-1]
     now = numbers.rate(last.result.value, last.result.value or last.result.high)
     moved = next((point for point in reversed(known) if point.is_moved), None)
-    if moved is None or moved.difference is None:
+    if moved is None:
         return f"{words}: {now} in {last.week[5:]}"
-    verb = "rose" if moved.difference.value > 0 else "fell"
     then = numbers.rate(moved.result.value, moved.result.value or moved.result.high)
-    return f"{words}: {verb} to {then} in {moved.week[5:]}" + ("" if moved is last else f", {now} in {last.week[5:]}")
+    said = f"{words}: {_verb(moved)} to {then} in {moved.week[5:]}"
+    return said if moved is last else f"{said}, {now} in {last.week[5:]}"
+
+
+def _verb(point: ProductionPoint) -> str:
+    return "rose" if point.difference is not None and point.difference.value > 0 else "fell"
 
 
 def _reading(point: ProductionPoint) -> Reading:
     words = f"{numbers.rate_with_interval(point.result)}, {numbers.count(point.result.n)} labelled items"
     if point.before is not None:
         words += f"; {numbers.rate(point.before.value)} in {point.since}"
-    if not point.is_moved or point.difference is None:
-        return Reading(point.week, point.result.value, words, point.result.low, point.result.high)
-    moved = "bad" if point.difference.value > 0 else "good"
-    return Reading(
-        point.week,
-        point.result.value,
-        f"{words}; moved",
-        point.result.low,
-        point.result.high,
-        moved,  # type: ignore[arg-type]
-    )
+    moved: Literal["", "good", "bad"] = ""
+    if point.is_moved and point.difference is not None:
+        moved = "bad" if point.difference.value > 0 else "good"
+        words += "; moved"
+    return Reading(point.week, point.result.value, words, point.result.low, point.result.high, moved)
 
 
 def _percent(value: float) -> str:
@@ -108,11 +107,5 @@ class ProductionView:
 
     def moved(self, found: Sequence[ProductionSeries]) -> str:
         """What of a category moved in the newest sample."""
-        told = []
-        for one in found:
-            point = one.at(self.newest)
-            if point is not None and point.is_moved and point.difference is not None:
-                told.append(
-                    f"{PRODUCTION_FIGURES[one.figure].words} {'rose' if point.difference.value > 0 else 'fell'}"
-                )
-        return "; ".join(told)
+        points = [(PRODUCTION_FIGURES[one.figure].words, one.at(self.newest)) for one in found]
+        return "; ".join(f"{words} {_verb(point)}" for words, point in points if point is not None and point.is_moved)

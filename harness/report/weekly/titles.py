@@ -27,16 +27,11 @@ def targets_title(rows: Sequence[CategoryRow]) -> str:
     said = []
     for metric, title in METRIC_NAMES.items():
         judged = [(row.name, row.judgements[metric].verdict) for row in rows if metric in row.judgements]
-        if not judged:
-            continue
-        n_met = sum(verdict == "met" for _, verdict in judged)
-        missed = [name for name, verdict in judged if verdict == "missed"]
-        tail = f", {len(missed)} missed ({enumerated(missed)})" if missed else ""
-        n_open = len(judged) - n_met - len(missed)
-        said.append(
-            f"{title}: {n_met} of {plural(len(judged), 'target')} met{tail}"
-            + (f", {n_open} cannot be told" if n_open else "")
-        )
+        by = {one: [name for name, verdict in judged if verdict == one] for one in ("met", "missed", "open")}
+        tail = f", {len(by['missed'])} missed ({enumerated(by['missed'])})" if by["missed"] else ""
+        tail += f", {len(by['open'])} cannot be told" if by["open"] else ""
+        if judged:
+            said.append(f"{title}: {len(by['met'])} of {plural(len(judged), 'target')} met{tail}")
     if not said:
         return "The policy states no targets."
     below = [row.name for row in rows if is_below_in_production(row)]
@@ -54,15 +49,14 @@ def trend_title(metric: str, shown: Sequence[Series], week: str, names: dict[str
             ways["rose" if point.result.value > point.before else "fell"].append(names[one.category])
         elif point.week == week and point.slide is not None:
             slid.append(f"{names[one.category]} (since {point.slide.since[5:]})")
-    if slid:
-        moved = [f"{way} this week in {enumerated(found, 4)}" for way, found in ways.items() if found]
-        return f"{METRIC_NAMES[metric]} {' and '.join([f'has slid in {enumerated(slid, 4)}', *moved])}."
-    told = [f"{way} in {enumerated(found, 4)}" for way, found in ways.items() if found]
+    title, when = METRIC_NAMES[metric], " this week" if slid else ""
+    told = [f"has slid in {enumerated(slid, 4)}"] if slid else []
+    told += [f"{way}{when} in {enumerated(found, 4)}" for way, found in ways.items() if found]
     if told:
-        return f"{METRIC_NAMES[metric]} {' and '.join(told)} this week."
+        return f"{title} {' and '.join(told)}{'' if slid else ' this week'}."
     if len(shown) == 1:
-        return f"{METRIC_NAMES[metric]} of {names[shown[0].category]} did not move this week."
-    return f"{METRIC_NAMES[metric]}: none of {len(shown)} categories moved this week."
+        return f"{title} of {names[shown[0].category]} did not move this week."
+    return f"{title}: none of {len(shown)} categories moved this week."
 
 
 def trend_finding(name: str, series: Series, judged: Judgement | None, week: str) -> str:
@@ -77,17 +71,15 @@ def trend_finding(name: str, series: Series, judged: Judgement | None, week: str
     flagged = [one for one in known if one.has_moved]
     if flagged:
         moved = flagged[-1]
-        verb = "rose" if moved.result.value > moved.moved_from else "fell"
-        when = f"in {moved.week[5:]}"
+        to = f"to {numbers.share(moved.result.value)}"
         if moved.slide is not None:
-            verb, when = (
-                f"slid from {numbers.share(moved.slide.before)}",
-                f"from {moved.slide.since[5:]} to {moved.week[5:]}",
-            )
-        said = f"{verb} to {numbers.share(moved.result.value)} {when}"
+            since = f"from {moved.slide.since[5:]} to {moved.week[5:]}"
+            said = f"slid from {numbers.share(moved.slide.before)} {to} {since}"
+        else:
+            said = f"{'rose' if moved.result.value > moved.moved_from else 'fell'} {to} in {moved.week[5:]}"
         said += "" if moved is last else f", {now} now"
     else:
-        said = f"{now}" if len(known) == 1 else f"steady, {now} now"
+        said = now if len(known) == 1 else f"steady, {now} now"
     return f"{name}: {said}" + (f", {_STATES[judged.verdict]}" if judged is not None else "")
 
 
@@ -142,16 +134,13 @@ def languages_title(operations: Operations) -> str:
     known = [row for row in operations.languages if row.now["recall"].is_defined]
     if not known:
         return "No language holds a violating item."
-    low = min(known, key=lambda row: row.now["recall"].value)
-    high = max(known, key=lambda row: row.now["recall"].value)
+    low, high = (pick(known, key=lambda row: row.now["recall"].value) for pick in (min, max))
+    least, most = (numbers.share_with_interval(one.now["recall"]) for one in (low, high))
     if len(known) == 1:
-        return f"Recall in {low.value}: {numbers.share_with_interval(low.now['recall'])}."
+        return f"Recall in {low.value}: {least}."
     if low is high:  # all alike
         return f"Recall is {numbers.share(low.now['recall'].value)} in each of {len(known)} languages."
-    return (
-        f"Recall is lowest in {low.value}, {numbers.share_with_interval(low.now['recall'])}, and highest in "
-        f"{high.value}, {numbers.share_with_interval(high.now['recall'])}."
-    )
+    return f"Recall is lowest in {low.value}, {least}, and highest in {high.value}, {most}."
 
 
 def disputes_title(found: Sequence[Dispute]) -> str:
@@ -164,9 +153,10 @@ def disputes_title(found: Sequence[Dispute]) -> str:
     said = f"{numbers.count(n_disputed)} of {plural(n_errors, 'error')} are on items that annotators dispute"
     if least is None:
         return f"{said}."
+    alpha = f"α {numbers.score(least.votes.alpha.value, 2)}"
     if len(known) == 1:
-        return f"{said}; their agreement on {least.name} is α {numbers.score(least.votes.alpha.value, 2)}."
-    return f"{said}; they agree least on {least.name} (α {numbers.score(least.votes.alpha.value, 2)})."
+        return f"{said}; their agreement on {least.name} is {alpha}."
+    return f"{said}; they agree least on {least.name} ({alpha})."
 
 
 def cost_titles(engineering: Engineering) -> list[tuple[str, str]]:
