@@ -15,14 +15,8 @@ COLUMNS = ("Check", "Tier", "Margin", "Difference so far", "Verdict")
 def sequential_lines(report: Any) -> list[str]:
     """The lines of a ``SequentialReport`` for the terminal."""
     rows = tuple(
-        (
-            check_name(spec),
-            spec.tier,
-            numbers.limit(spec.kind, spec.limit),
-            numbers.points_with_interval(difference),
-            verdict,
-        )
-        for spec, verdict, difference in report.checks.values()
+        (check_name(spec), spec.tier, numbers.limit(spec.kind, spec.limit), numbers.points_with_interval(one), verdict)
+        for spec, verdict, one in report.checks.values()
     )
     note = "Differences in points; their intervals hold at every look together, so they are wider than a single one's."
     share = f"{numbers.count(report.n_items)} of {numbers.count(report.n_items_in_set)} items"

@@ -209,17 +209,13 @@ def _left_out(one: Statement) -> str:
 
 def _point_at(one: Statement) -> str:
     facts = one.facts
-    names = ("baseline", "candidate")
-    at = [
-        numbers.threshold(facts["thresholds"][name]) if facts["thresholds"][name] is not None else "none"
-        for name in names
-    ]
-    kept = [numbers.share(facts["kept"][name]) for name in names]
+    thresholds, kept = ([facts[what][side] for side in ("baseline", "candidate")] for what in ("thresholds", "kept"))
+    at = ["none" if one is None else numbers.threshold(one) for one in thresholds]
     most = "most" if facts["held"] == "fpr" else "least"
     return (
         f"thresholds {at[0]} and {at[1]} (baseline, candidate), chosen on the dev part ({facts['n_positives']:,} "
         f"violating items) for {HELD_WORDS[facts['held']]} of at {most} {exact_percent(facts['wanted'])}: here it is "
-        f"{kept[0]} and {kept[1]}"
+        f"{numbers.share(kept[0])} and {numbers.share(kept[1])}"
     )
 
 
@@ -236,12 +232,11 @@ def _point_missed(one: Statement) -> str:
 def _gated_before(one: Statement) -> str:
     facts = one.facts
     kind = "sequential run" if facts["is_sequential"] else "run"
-    before = f"{kind} {facts['run_id']}, {facts['n_items']} items, {facts['verdict']}"
-    return f"'{facts['candidate']}' was gated before: {before}"
+    return "'{candidate}' was gated before: {kind} {run_id}, {n_items} items, {verdict}".format(kind=kind, **facts)
 
 
 _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {
-    "regressed": lambda one: _regressed(one),
+    "regressed": _regressed,
     "not_proven": lambda one: _behind("not proven", one.checks, one.facts),
     "nothing_gated": "nothing is gated: no check is critical or guarded",
     "every_check_passes": _passes("every gated check passes"),

@@ -143,6 +143,7 @@ class ItemSheet:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness show --json``."""
+        defined = self.definitions.items()
         return {
             "run_id": self.run_id,
             "eval": self.eval_name,
@@ -159,14 +160,11 @@ class ItemSheet:
                 "group": self.group,
                 "weight": self.weight,
                 "must_catch": self.is_must_catch,
-                "definitions": {one: {"name": name, "definition": text} for one, (name, text) in self._defined()},
+                "definitions": {one: {"name": name, "definition": text} for one, (name, text) in defined},
             },
             "candidates": {one.name: _candidate(one) for one in self.candidates},
             "notes": list(self.notes),
         }
-
-    def _defined(self) -> list[tuple[str, tuple[str, str]]]:
-        return list(self.definitions.items())
 
 
 def _said(vote: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -176,11 +174,8 @@ def _said(vote: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def votes_of(sheet: ItemSheet, category: str) -> list[tuple[str, int | None]]:
     """Who said what of one category; those who were silent are left out."""
-    return [
-        (str(vote.get("annotator", "somebody")), _said(vote)[category])
-        for vote in sheet.votes
-        if category in _said(vote)
-    ]
+    said = ((str(vote.get("annotator", "somebody")), _said(vote)) for vote in sheet.votes)
+    return [(who, labels[category]) for who, labels in said if category in labels]
 
 
 def _candidate(one: CandidateSheet) -> dict[str, Any]:

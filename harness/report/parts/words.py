@@ -61,9 +61,8 @@ def sentence(text: str) -> str:
     >>> sentence("run a is a sample of 100 items")
     'Run a is a sample of 100 items.'
     """
-    clean = text.strip()
-    capital = clean[:1].upper() + clean[1:]
-    return capital if not capital or capital[-1] in ".!?" else f"{capital}."
+    said = capital(text.strip())
+    return said if not said or said[-1] in ".!?" else f"{said}."
 
 
 def outcome_words(name: str) -> str:

@@ -108,11 +108,15 @@ def _elsewhere(runs_dir: str) -> str | None:
     return None if runs_dir == RUNS_DIR else runs_dir
 
 
+def _require(this: WeekRuns, wanted: str) -> None:
+    if wanted not in this.of:
+        raise HarnessError(f"no complete run of {this.week} has a candidate '{wanted}'", allowed=", ".join(this.of))
+
+
 def candidate_to_report(this: WeekRuns, wanted: str | None) -> tuple[str, str, str | None]:
     """Who is reported, why, and the eval's baseline where that would have been expected and is not there."""
     if wanted is not None:
-        if wanted not in this.of:
-            raise HarnessError(f"no complete run of {this.week} has a candidate '{wanted}'", allowed=", ".join(this.of))
+        _require(this, wanted)
         return wanted, "Chosen with --candidate.", None
     newest = max(this.of.values(), key=lambda meta: (meta.created_at, meta.run_id))
     baseline = newest.eval.baseline
@@ -131,8 +135,7 @@ def control_of(
     """The control that was asked for, else one that nobody touched; it must have run before, unchanged."""
     this = by_week[week]
     if wanted is not None:
-        if wanted not in this.of:
-            raise HarnessError(f"no complete run of {week} has a candidate '{wanted}'", allowed=", ".join(this.of))
+        _require(this, wanted)
         since = _frozen_since(by_week, week, wanted)
         if since is None:
             return None, f"{wanted} cannot serve as control: it was changed, or did not run before."

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from typing import NamedTuple
 
-from harness.core.results import MetricResult
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts.disputes import Dispute, TeamVotes
 from harness.report.parts.fields import ENDS, Field, ends, field, fields, table
 from harness.report.parts.xlsx import Chart, Column, Link, Sheet, Value, number, proportion
 from harness.report.weekly import titles
 from harness.report.weekly.data import Ask, Version, WeekCosts, WeeklyData
-from harness.report.weekly.operations import METRICS, LanguageRow, Workload
+from harness.report.weekly.operations import METRICS, LanguageRow
 
 ASK_ITEMS = "Ask items"
 
@@ -72,54 +71,50 @@ def _ask_items(data: WeeklyData) -> Sheet:
     return table(ASK_ITEMS, behind, columns)
 
 
+class _Day(NamedTuple):
+    """A category's day, or all of them together; None where that cannot be told."""
+
+    name: str
+    before: ProductionRow | ProductionTotal | None
+    now: ProductionRow | ProductionTotal | None
+    prevalence: str
+
+
 def _workload(data: WeeklyData) -> Sheet:
     work = data.operations.workload
-    heads = ("Flags", "Wrong flags", "Missed", "Reviewer hours")
-    columns = (
-        Column("Category", width=26),
-        *(Column(f"{head} {when}", "count", 11) for head in heads for when in ("before", "now")),
-        *(Column(f"{head} now, {end}", "count", 11) for head in heads for end in ("low", "high")),
-        Column("Precision in production", "share", 9),
-        Column("low", "share", 9),
-        Column("high", "share", 9),
-        Column("Prevalence", width=30),
-    )
     if work is None:
-        return Sheet("Workload", columns, [])
-    title = f"{titles.workload_title(data.operations, data.week)} At {work.traffic.items_per_day:,.0f} items a day."
-    flags = Chart(titles.workload_title(data.operations, data.week), "bar", (1, 2), "#,##0", rows=len(work.rows))
-    return Sheet("Workload", columns, list(_work_rows(work)), title=title, charts=(flags,))
-
-
-_Day = ProductionRow | ProductionTotal
-
-
-def _work_rows(work: Workload) -> Iterator[tuple[Value, ...]]:
-    sides: list[tuple[str, _Day | None, _Day, str]] = [
-        *((row.name, row.before, row.now, f"{row.now.prevalence:.4g} ({row.now.source})") for row in work.rows),
-        ("All together", work.before, work.now, ""),
-    ]
+        return Sheet("Workload", (), ())
     traffic, hours = work.traffic.items_per_day, work.traffic.hours
-    for name, before, now, prevalence in sides:
-        kinds = [(one, traffic) for one in ("flagged", "wrongly_flagged", "missed")] + [("flagged", hours)]
-        pairs = [(None if before is None else getattr(before, one), getattr(now, one), by) for one, by in kinds]
-        yield (
-            name,
-            *(cell for old, new, by in pairs for cell in (_day(old, by), _day(new, by))),
-            *(cell for _, new, by in pairs for cell in (_amount(new.low, by), _amount(new.high, by))),
-            *proportion(now.precision)[:3],
-            prevalence,
-        )
-    for name in work.unknown:
-        yield (name, *[None] * 19, "no prevalence stated in the policy")
+    kinds = (
+        ("Flags", "flagged", traffic),
+        ("Wrong flags", "wrongly_flagged", traffic),
+        ("Missed", "missed", traffic),
+        ("Reviewer hours", "flagged", hours),
+    )
+    days = [_Day(one.name, one.before, one.now, f"{one.now.prevalence:.4g} ({one.now.source})") for one in work.rows]
+    days.append(_Day("All together", work.before, work.now, ""))
+    days += [_Day(name, None, None, "no prevalence stated in the policy") for name in work.unknown]
+
+    def amounts(one: _Day) -> list[Value]:
+        return [_amount(side, what, "value", by) for _, what, by in kinds for side in (one.before, one.now)]
+
+    def ranges(one: _Day) -> list[Value]:
+        return [_amount(one.now, what, end, by) for _, what, by in kinds for end in ("low", "high")]
+
+    columns: tuple[Field[_Day], ...] = (
+        field("Category", lambda one: one.name, width=26),
+        fields([f"{head} {when}" for head, *_ in kinds for when in ("before", "now")], amounts, "count", 11),
+        fields([f"{head} now, {end}" for head, *_ in kinds for end in ("low", "high")], ranges, "count", 11),
+        ends(("Precision in production", "low", "high"), lambda one: None if one.now is None else one.now.precision),
+        field("Prevalence", lambda one: one.prevalence, width=30),
+    )
+    said = titles.workload_title(data.operations, data.week)
+    flags = Chart(said, "bar", (1, 2), "#,##0", rows=len(work.rows))
+    return table("Workload", days, columns, title=f"{said} At {traffic:,.0f} items a day.", charts=(flags,))
 
 
-def _day(result: MetricResult | None, factor: float) -> Value:
-    return None if result is None else _amount(result.value, factor)
-
-
-def _amount(share: float, factor: float) -> Value:
-    return number(round(factor * share, 1))
+def _amount(day: ProductionRow | ProductionTotal | None, what: str, end: str, factor: float) -> Value:
+    return None if day is None else number(round(factor * getattr(getattr(day, what), end), 1))
 
 
 def _languages(data: WeeklyData) -> Sheet:

@@ -112,10 +112,6 @@ class WeeklyPage:
         ]
         return [(name, text) for name, text, has_data in possible if has_data]
 
-    def name_of(self, category: str) -> str:
-        """A category as readers know it."""
-        return self.names.get(category, category)
-
     def figure_of(self, one: Entry) -> str:
         """What a line of the ledger was measured on."""
         return entry_figure(one, self.data.names)

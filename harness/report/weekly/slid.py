@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
@@ -62,15 +63,12 @@ def slides_of(histories: Mapping[Key, Sequence[Week]], q: float = Q) -> dict[Key
     The second part of a key is the metric: one that gets worse as it rises slides upwards.
     """
     found = {key: _slide(points, key[1] in BETTER_LOWER) for key, points in histories.items()}
-    kept = {key: one for key, one in found.items() if one is not None}
-    is_known = {key: points[-1].result.is_defined for key, points in histories.items()}
-    p_values = [one.q_value if one else 1.0 if is_known[key] else math.nan for key, one in found.items()]
-    q_values = benjamini_hochberg(p_values)
-    adjusted = dict(zip(found, q_values.tolist(), strict=True))
+    untold = {key: 1.0 if points[-1].result.is_defined else math.nan for key, points in histories.items()}
+    q_values = benjamini_hochberg([one.q_value if one else untold[key] for key, one in found.items()]).tolist()
     return {
-        key: Slide(one.since, one.before, one.weeks, adjusted[key])
-        for key, one in kept.items()
-        if adjusted[key] <= q and _is_worse(histories[key], one, key[1] in BETTER_LOWER)
+        key: replace(one, q_value=q_value)
+        for (key, one), q_value in zip(found.items(), q_values, strict=True)
+        if one is not None and q_value <= q and _is_worse(histories[key], one, key[1] in BETTER_LOWER)
     }
 
 
