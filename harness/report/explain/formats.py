@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -39,8 +39,6 @@ FORMATS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "gate": ("Gate: the field gate of an eval", (Gate, Check)),
 }
 """Name -> title and the records of the file, the outermost first."""
-OTHERS = ("kinds", "answers", "classifier", "recorded", "defaults", "environment")
-"""What is no record: parts of the reference by name."""
 
 
 MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -84,24 +82,33 @@ def reference(name: str | None = None) -> str:
 def _part(name: str) -> str:
     if name in FORMATS:
         title, records = FORMATS[name]
-        said = [meanings()["texts"]["prompt"].strip()] if name == "prompt" else []
+        said = [_text("prompt")] if name == "prompt" else []
         return "\n\n".join([f"## {title}", *said, *(_record(one) for one in records)])
-    texts = meanings()["texts"]
-    if name == "classifier":
-        return f"## Signature of a classifier\n\n{texts['classifier'].strip()}"
-    if name == "recorded":
-        return f"## Recorded decisions: evals/NAME.jsonl\n\n{texts['recorded'].strip()}"
-    if name == "answers":
-        parsers = _named("Answer", PARSERS, meanings()["parsers"])
-        rows = tuple((f"`{one['example']}`", one["means"]) for one in meanings()["answers"])
-        forms = _table(("JSON answer", "What it says"), rows)
-        return f"## Answers of a model: answer in a prompt\n\n{parsers}\n\n{forms}"
-    if name == "kinds":
-        return f"## Kinds of candidates: candidates in an eval\n\n{_named('Kind', KINDS, meanings()['kinds'])}"
-    if name == "defaults":
-        settings = {one: setting.about for one, setting in SETTINGS.items()}
-        return f"## Defaults of a project: {OWN_FILE}\n\n{_named('Field', settings, settings)}"
-    return f"## Environment variables\n\n{_named('Variable', VARIABLES, VARIABLES)}"
+    title, body = OTHERS[name]
+    return f"## {title}\n\n{body()}"
+
+
+def _text(name: str) -> str:
+    return str(meanings()["texts"][name]).strip()
+
+
+def _answers() -> str:
+    rows = tuple((f"`{one['example']}`", one["means"]) for one in meanings()["answers"])
+    return f"{_named('Answer', PARSERS, meanings()['parsers'])}\n\n{_table(('JSON answer', 'What it says'), rows)}"
+
+
+OTHERS: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "kinds": ("Kinds of candidates: candidates in an eval", lambda: _named("Kind", KINDS, meanings()["kinds"])),
+    "answers": ("Answers of a model: answer in a prompt", _answers),
+    "classifier": ("Signature of a classifier", lambda: _text("classifier")),
+    "recorded": ("Recorded decisions: evals/NAME.jsonl", lambda: _text("recorded")),
+    "defaults": (
+        f"Defaults of a project: {OWN_FILE}",
+        lambda: _named("Field", SETTINGS, {one: setting.about for one, setting in SETTINGS.items()}),
+    ),
+    "environment": ("Environment variables", lambda: _named("Variable", VARIABLES, VARIABLES)),
+}
+"""What is no record: parts of the reference by name, each with its title."""
 
 
 def _named(head: str, names: Any, words: Mapping[str, str]) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.core.metric_table import METRIC_TITLES
 from harness.core.production_table import PRODUCTION_FIGURES
 from harness.core.results import MetricResult
-from harness.gating.findings.memory import Entry, Figure, PairedMove, Slide, ledger
+from harness.gating.findings.memory import Entry, Figure, ledger
 from harness.goldens.prevalence import ANY
 from harness.report.parts import numbers
+from harness.report.parts.finding_words import EVERYWHERE, slice_words
 from harness.report.weekly.changes import gold_key
 from harness.report.weekly.chosen import WEEKS_REMEMBERED
 from harness.report.weekly.collect import WeeklySource
@@ -25,25 +26,13 @@ from harness.report.weekly.kept import NOT_MEASURED
 from harness.report.weekly.paired import FAILURES, LOST, share_of
 from harness.report.weekly.production import production_of
 from harness.report.weekly.series import series_of
-from harness.report.weekly.slid_slices import Slides, own_slides
+from harness.report.weekly.slid_slices import Followed, Slides, own_slides
 from harness.report.weekly.summaries import Summary
 from harness.report.weekly.summaries import metric as metric_of
+from harness.runs import RunMeta
 
 ENGINEERING, OPERATIONS = "engineering", "operations"
 """Who answers for what no category's owner does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """One week of a figure without a chart; flagged where a rise on pairs was likely."""
-
-    week: str
-    result: MetricResult
-    before: float
-    is_flagged: bool
-    golden: str
-    weeks_before: tuple[str, ...] = ()
-    slide: Slide | None = None
 
 
 def remembered_series(source: WeeklySource) -> tuple[Series, ...]:
@@ -74,18 +63,11 @@ def _in_production(source: WeeklySource) -> Iterator[tuple[Figure, tuple[Followe
     """Every figure of production's samples over the remembered weeks; another sample is no other set of labels."""
     production = production_of(source.production, source.run.meta.policy, source.week, WEEKS_REMEMBERED)
     for one in () if production is None else production.series:
-        points = tuple(
-            Followed(
-                point.week,
-                point.result,
-                math.nan if point.before is None else point.before.value,
-                point.is_moved,
-                "",
-                () if point.since is None else (point.since,),
-            )
-            for point in one.points
-        )
-        yield (None if one.category == ANY else one.category, one.figure, None), points
+        points = []
+        for at in one.points:
+            before, since = math.nan if at.before is None else at.before.value, () if at.since is None else (at.since,)
+            points.append(Followed(at.week, at.result, before, at.is_moved, "", since))
+        yield (None if one.category == ANY else one.category, one.figure, None), tuple(points)
 
 
 def _given_up(source: WeeklySource, one: Entry) -> Entry:
@@ -111,28 +93,32 @@ def _owned(source: WeeklySource, one: Entry) -> Entry:
 
 
 def _points(source: WeeklySource, figure: Figure, slid: Slides) -> tuple[Followed, ...]:
-    rises: dict[str, PairedMove] = {one.week: one for one in source.moves if one.figure == figure and one.is_better}
-    found = []
-    for week, meta in source.remembered:
-        category, metric, part = figure
-        summary = source.summaries[meta.run_id]
-        golden = gold_key(meta)
-        if metric in (FAILURES, LOST):
-            golden = ""  # no label counts for them
-        if metric == FAILURES:
-            scored = summary.candidates.get(source.candidate)
-            result = NOT_MEASURED if scored is None else scored.failure_rate
-        elif metric == LOST:
-            result = _decided(summary, source.candidate, str(category))
-        elif part is None and category is not None:
-            result = metric_of(summary, source.candidate, category, metric)
-        else:
-            result = source.followed.get(meta.run_id, {}).get(figure, NOT_MEASURED)
-        rise = rises.get(week)
-        before = math.nan if rise is None else rise.before.value
-        slide = slid.get(week, {}).get(figure)
-        found.append(Followed(week, result, before, rise is not None, golden, slide=slide))
-    return tuple(found)
+    rises = {one.week: one.before.value for one in source.moves if one.figure == figure and one.is_better}
+    rests_on_labels = figure[1] not in (FAILURES, LOST)
+    return tuple(
+        Followed(
+            week,
+            _result(source, meta, figure),
+            rises.get(week, math.nan),
+            week in rises,
+            gold_key(meta) if rests_on_labels else "",
+            slide=slid.get(week, {}).get(figure),
+        )
+        for week, meta in source.remembered
+    )
+
+
+def _result(source: WeeklySource, meta: RunMeta, figure: Figure) -> MetricResult:
+    category, metric, part = figure
+    summary = source.summaries[meta.run_id]
+    if metric == FAILURES:
+        scored = summary.candidates.get(source.candidate)
+        return NOT_MEASURED if scored is None else scored.failure_rate
+    if metric == LOST:
+        return _decided(summary, source.candidate, str(category))
+    if part is None and category is not None:
+        return metric_of(summary, source.candidate, category, metric)
+    return source.followed.get(meta.run_id, {}).get(figure, NOT_MEASURED)
 
 
 def _decided(summary: Summary, candidate: str, category: str) -> MetricResult:
@@ -168,8 +154,8 @@ def entry_place(one: Entry, names: Mapping[str, str]) -> str:
     """Where it was measured: ``Hate in language ar``, ``all categories together in language ar``."""
     if one.metric == FAILURES:
         return "all answers"
-    where = "all categories together" if one.category is None else names.get(one.category, one.category)
-    return where if one.slice is None else f"{where} in {one.slice[0].replace('_', ' ')} {one.slice[1]}"
+    where = EVERYWHERE if one.category is None else names.get(one.category, one.category)
+    return where if one.slice is None else f"{where} in {slice_words(one.slice)}"
 
 
 def entry_figure(one: Entry, names: Mapping[str, str]) -> str:

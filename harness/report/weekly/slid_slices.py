@@ -27,13 +27,16 @@ Slides = Mapping[str, Mapping[Figure, Slide]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Week:
-    """One week of a figure of a slice."""
+class Followed:
+    """One week of a figure without a chart; flagged where a rise on pairs was likely, and of slices any move."""
 
     week: str
     result: MetricResult
-    golden: str
+    before: float
     is_flagged: bool
+    golden: str
+    weeks_before: tuple[str, ...] = ()
+    slide: Slide | None = None
 
 
 def slice_slides(
@@ -43,7 +46,7 @@ def slice_slides(
 ) -> dict[str, dict[Figure, Slide]]:
     """The slides of every week, oldest first; each begins after the last move, and the last slide, of its figure."""
     jumped = {(one.week, one.figure) for one in moves if one.slice is not None}
-    histories: dict[Figure, list[_Week]] = {}
+    histories: dict[Figure, list[Followed]] = {}
     found: dict[str, dict[Figure, Slide]] = {}
     for week, meta in remembered:
         golden, now = gold_key(meta), set()
@@ -52,7 +55,7 @@ def slice_slides(
                 continue
             is_flagged = (week, one.figure) in jumped
             past = [] if is_flagged else histories.get(one.figure, [])
-            histories[one.figure] = [*past, _Week(week, one.result, golden, is_flagged)]
+            histories[one.figure] = [*past, Followed(week, one.result, math.nan, is_flagged, golden)]
             now.add(one.figure)
         found[week] = slides_of({figure: histories[figure] for figure in sorted(now, key=repr)}, Q_SLICES)
         for figure in found[week]:
