@@ -7,7 +7,7 @@ and damaged texts, and slices that no item has. What a row may hold is decided b
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -57,13 +57,9 @@ def check_items(
     Near duplicates and damaged characters are looked for where ``is_thorough``; copies on both sides of ``split`` are
     leakage.
     """
-    errors: list[HarnessError] = []
-    remarks: list[Remark] = []
-    leaks = _Leaks(prompts)
-    sought = _Sought(rules)
-    hashes, contents = array("q"), Contents(golden)
-    slices = dict.fromkeys(golden.card.slices, False)
-    pictures = _Pictures(golden)
+    leaks, sought, pictures, contents = _Leaks(prompts), _Sought(rules), _Pictures(golden), Contents(golden)
+    hashes = array("q")
+    seen: set[str] = set()
     empty: list[str] = []
     hygiene = None
     if is_thorough:
@@ -78,44 +74,22 @@ def check_items(
             sought.look(item)
             if hygiene is not None and item.text is not None:
                 hygiene.look(item.id, item.text)
-            for name, values in item.slices.items():
-                slices[name] = slices[name] or bool(values)
+            seen.update(name for name, values in item.slices.items() if values)
             if item.text is not None and not item.text.strip():
                 empty.append(item.id)
             if item.images or item.modalities:
                 pictures.look(item)
     except HarnessError as error:
         return list(error.errors) if isinstance(error, GroupedError) else [error], []
-    card = str(golden.path)
     changed = changed_since_published(golden)
-    errors += [changed] if changed is not None else []
-    errors += pictures.errors()
-    remarks += pictures.remarks()
-    remarks += leaks.remarks(golden)
-    remarks += sought.remarks(golden)
+    errors: list[HarnessError] = [*([] if changed is None else [changed]), *pictures.errors()]
+    remarks = [*pictures.remarks(), *leaks.remarks(golden), *sought.remarks(golden)]
     remarks += _duplicates(golden, hashes, contents)
     if hygiene is not None:
         remarks += _nearly_the_same(golden, split)
         remarks += _damaged(golden, hygiene)
     remarks += _without_positives(golden, policy)
-    if empty:
-        remarks.append(
-            Remark(
-                str(golden.items_path or golden.path),
-                None,
-                f"has {counted(len(empty), 'item')} with blank text ({_some(empty)})",
-                "write null where a text is withheld, or remove the items",
-            )
-        )
-    for name in [name for name, is_seen in slices.items() if not is_seen]:
-        remarks.append(
-            Remark(
-                card,
-                None,
-                f"declares the slice '{shortened(name)}', but no item has {shortened(golden.card.slices[name])}",
-                "correct the path, or remove the slice",
-            )
-        )
+    remarks += _without_values(golden, empty, seen)
     return errors, remarks
 
 
@@ -144,12 +118,9 @@ class _Leaks:
     def remarks(self, golden: GoldenSet) -> Iterator[Remark]:
         for prompt, ids in zip(self._prompts, self._found, strict=True):
             if ids:
-                yield Remark(
-                    str(prompt.path),
-                    None,
-                    f"shows the model {counted(len(ids), 'text')} of golden set '{golden.name}' ({_some(ids)})",
-                    "use examples that are not in the golden set: the score would measure memory",
-                )
+                found = f"shows the model {counted(len(ids), 'text')} of golden set '{golden.name}' ({_some(ids)})"
+                hint = "use examples that are not in the golden set: the score would measure memory"
+                yield Remark(str(prompt.path), None, found, hint)
 
 
 class _Sought:
@@ -218,7 +189,7 @@ class _Pictures:
             yield Remark(self._path, None, f"{found} ({_some(self._addresses)})", mend)
 
 
-def _duplicates(golden: GoldenSet, hashes: array[int], contents: Contents) -> list[Remark]:
+def _duplicates(golden: GoldenSet, hashes: array[int], contents: Contents) -> Iterator[Remark]:
     """Texts that occur more than once: with contradicting labels, or without a common group."""
     often = {one for one, following in pairwise(sorted(hashes)) if one == following != 0}
     repeated = [index for index, one in enumerate(hashes) if one in often]
@@ -238,26 +209,13 @@ def _duplicates(golden: GoldenSet, hashes: array[int], contents: Contents) -> li
             apart.append(ids)
             n_rows += len(members)
     path = str(golden.items_path or golden.path)
-    remarks = []
     if contradicting:
-        remarks.append(
-            Remark(
-                path,
-                None,
-                f"has {counted(len(contradicting), 'repeated text')} with different labels ({_some(contradicting)})",
-                "review the labels: no candidate can be right about both",
-            )
-        )
+        found = f"has {counted(len(contradicting), 'repeated text')} with different labels ({_some(contradicting)})"
+        yield Remark(path, None, found, "review the labels: no candidate can be right about both")
     if apart:
-        remarks.append(
-            Remark(
-                path,
-                None,
-                f"has {counted(len(apart), 'repeated text')} without a common group, {n_rows:,} rows ({_some(apart)})",
-                "remove the copies, or give copies one group so that intervals count them together",
-            )
-        )
-    return remarks
+        found = f"has {counted(len(apart), 'repeated text')} without a common group, {n_rows:,} rows ({_some(apart)})"
+        hint = "remove the copies, or give copies one group so that intervals count them together"
+        yield Remark(path, None, found, hint)
 
 
 def _nearly_the_same(golden: GoldenSet, split: Split | None) -> Iterator[Remark]:
@@ -283,29 +241,17 @@ def _nearly_the_same(golden: GoldenSet, split: Split | None) -> Iterator[Remark]
             n_rows += len(members)
     path = str(golden.items_path or golden.path)
     if across:
-        yield Remark(
-            path,
-            None,
-            f"has {counted(len(across), 'group')} of (nearly) equal texts in both the dev and the gate part "
-            f"({_some(across)})",
-            "harness golden release --group-duplicates keeps each group on one side (the split's 'by: group')",
-        )
+        found = f"has {counted(len(across), 'group')} of (nearly) equal texts in both the dev and the gate part"
+        hint = "harness golden release --group-duplicates keeps each group on one side (the split's 'by: group')"
+        yield Remark(path, None, f"{found} ({_some(across)})", hint)
     if contradicting:
-        yield Remark(
-            path,
-            None,
-            f"has {counted(len(contradicting), 'group')} of nearly equal texts with different labels "
-            f"({_some(contradicting)})",
-            "review the labels: one of them may be wrong, or the difference matters",
-        )
+        found = f"has {counted(len(contradicting), 'group')} of nearly equal texts with different labels"
+        hint = "review the labels: one of them may be wrong, or the difference matters"
+        yield Remark(path, None, f"{found} ({_some(contradicting)})", hint)
     if apart:
-        yield Remark(
-            path,
-            None,
-            f"has {counted(len(apart), 'group')} of nearly equal texts without a common group, {n_rows:,} rows "
-            f"({_some(apart)})",
-            "harness golden release --group-duplicates gives each one group, so that intervals count them together",
-        )
+        found = f"has {counted(len(apart), 'group')} of nearly equal texts without a common group, {n_rows:,} rows"
+        hint = "harness golden release --group-duplicates gives each one group, so that intervals count them together"
+        yield Remark(path, None, f"{found} ({_some(apart)})", hint)
 
 
 def _damaged(golden: GoldenSet, hygiene: Hygiene) -> Iterator[Remark]:
@@ -314,47 +260,42 @@ def _damaged(golden: GoldenSet, hygiene: Hygiene) -> Iterator[Remark]:
     hygiene.finish()
     for kind, ids in hygiene.found.items():
         words = KINDS[kind] if kind != "cut" else f"cut at the same length ({hygiene.cut_length} characters)"
-        yield Remark(
-            str(golden.items_path or golden.path),
-            None,
-            f"has {counted(len(ids), 'text')} {words} ({_some(ids)})",
-            MENDS[kind],
-        )
+        found = f"has {counted(len(ids), 'text')} {words} ({_some(ids)})"
+        yield Remark(str(golden.items_path or golden.path), None, found, MENDS[kind])
 
 
-def _without_positives(golden: GoldenSet, policy: Policy | None) -> list[Remark]:
+def _without_positives(golden: GoldenSet, policy: Policy | None) -> Iterator[Remark]:
     without = [name for name, n in zip(golden.categories, golden.n_violating(), strict=True) if n == 0]
-    remarks = []
+    card = str(golden.path)
     if without:
         hint = "add items: recall and precision are undefined without them"
         if golden.card.cut is not None and len(without) == len(golden.categories):
             cut = f" of {golden.card.cut:g}" if isinstance(golden.card.cut, int | float) else ""
             hint = f"no label reaches the card's cut{cut}: write a cut that lies within the labels' own values"
-        remarks.append(Remark(str(golden.path), None, f"has no violating item for {joined(without)}", hint))
+        yield Remark(card, None, f"has no violating item for {joined(without)}", hint)
     unlabelled = [] if policy is None else [name for name in policy.category_ids if name not in golden.categories]
     if unlabelled:
-        remarks.append(
-            Remark(
-                str(golden.path),
-                None,
-                f"does not label {joined(unlabelled)} of policy '{golden.card.policy.name}'",
-                "what candidates decide on them is neither stored nor scored: label them, or use another golden set "
-                "for these categories",
-            )
-        )
+        found = f"does not label {joined(unlabelled)} of policy '{golden.card.policy.name}'"
+        hint = "what candidates decide on them is neither stored nor scored: label them, or use another golden set"
+        yield Remark(card, None, found, f"{hint} for these categories")
     parents = {} if policy is None else implied_parents(policy)
     inside = [name for name in unlabelled if not set(parents[name]).isdisjoint(golden.categories)]
     if inside:
-        remarks.append(
-            Remark(
-                str(golden.path),
-                None,
-                f"labels a wider category than {joined(inside)}: a candidate that flags the narrower one alone is "
-                "scored as not flagging the wider one",
-                "let prompts and rules flag the wider category too",
-            )
-        )
-    return remarks
+        found = f"labels a wider category than {joined(inside)}: a candidate that flags the narrower one alone is"
+        hint = "let prompts and rules flag the wider category too"
+        yield Remark(card, None, f"{found} scored as not flagging the wider one", hint)
+
+
+def _without_values(golden: GoldenSet, empty: Sequence[str], seen: Collection[str]) -> Iterator[Remark]:
+    """Items with blank text, and slices that no item has."""
+    if empty:
+        found = f"has {counted(len(empty), 'item')} with blank text ({_some(empty)})"
+        hint = "write null where a text is withheld, or remove the items"
+        yield Remark(str(golden.items_path or golden.path), None, found, hint)
+    for name, path in golden.card.slices.items():
+        if name not in seen:
+            found = f"declares the slice '{shortened(name)}', but no item has {shortened(path)}"
+            yield Remark(str(golden.path), None, found, "correct the path, or remove the slice")
 
 
 def _plain(text: str) -> str:
