@@ -40,7 +40,7 @@ def load_prompt(path: str | Path) -> Loaded[Prompt]:
             has_examples=bool(header.examples),
         )
         errors += checked.errors
-        shows_item = shows_item or checked.shows_item
+        shows_item |= checked.shows_item
     if messages and not errors and not shows_item and not header.media:
         errors.append(
             FileError(
@@ -59,6 +59,10 @@ def _messages(path: Path, lines: list[str], start: int) -> tuple[list[Message], 
     """Cut the body at headings outside fenced code."""
     headings: list[tuple[int, str]] = []
     errors: list[FileError] = []
+
+    def fault(line: int, found: str, allowed: str, next_step: str) -> None:
+        errors.append(FileError(str(path), found, line=line, allowed=allowed, next_step=next_step))
+
     fence: tuple[str, int] | None = None
     for at in range(start, len(lines)):
         line = lines[at]
@@ -71,63 +75,28 @@ def _messages(path: Path, lines: list[str], start: int) -> tuple[list[Message], 
         elif heading := _HEADING.fullmatch(line):
             headings.append((at, heading[1]))
         elif _NEAR_HEADING.fullmatch(line):
-            errors.append(
-                FileError(
-                    str(path),
-                    f"has the line '{shortened(line)}'",
-                    line=at + 1,
-                    allowed="headings written exactly '# system', '# user', '# assistant'",
-                    next_step="correct the heading, or put the line inside a code fence if it is content",
-                )
-            )
+            allowed = "headings written exactly '# system', '# user', '# assistant'"
+            hint = "correct the heading, or put the line inside a code fence if it is content"
+            fault(at + 1, f"has the line '{shortened(line)}'", allowed, hint)
         elif not headings and line.strip():
-            errors.append(_before_heading(path, at + 1, line))
+            found = f"has text before the first heading: '{shortened(line)}'"
+            fault(at + 1, found, "sections headed '# system', '# user', '# assistant'", "put a heading above the text")
             return [], errors
     if fence is not None:
-        errors.append(
-            FileError(
-                str(path),
-                f"has a code fence '{fence[0]}' that is not closed",
-                line=fence[1],
-                allowed="every fence closed by a line with the same marks",
-                next_step=f"add a line '{fence[0]}' where the code ends",
-            )
-        )
+        found = f"has a code fence '{fence[0]}' that is not closed"
+        allowed = "every fence closed by a line with the same marks"
+        fault(fence[1], found, allowed, f"add a line '{fence[0]}' where the code ends")
     messages = []
     for (at, role), (end, _) in zip(headings, [*headings[1:], (len(lines), "")], strict=True):
         content = range(at + 1, end)
         kept = [line for line in content if lines[line].strip()]
         if not kept:
-            errors.append(
-                FileError(
-                    str(path),
-                    f"has an empty '# {role}' section",
-                    line=at + 1,
-                    allowed="text below each heading",
-                    next_step="write the message or remove the heading",
-                )
-            )
+            found = f"has an empty '# {role}' section"
+            fault(at + 1, found, "text below each heading", "write the message or remove the heading")
             continue
         text = "\n".join(lines[kept[0] : kept[-1] + 1]).rstrip()
         messages.append(Message(role=role, template=text, line=kept[0] + 1))  # type: ignore[arg-type]
     if not errors and not any(message.role == "user" for message in messages):
-        errors.append(
-            FileError(
-                str(path),
-                "has no '# user' section",
-                line=start + 1,
-                allowed="sections headed '# system', '# user', '# assistant', with at least one '# user'",
-                next_step="add a line '# user' and the message below it",
-            )
-        )
+        allowed = "sections headed '# system', '# user', '# assistant', with at least one '# user'"
+        fault(start + 1, "has no '# user' section", allowed, "add a line '# user' and the message below it")
     return messages, errors
-
-
-def _before_heading(path: Path, line: int, text: str) -> FileError:
-    return FileError(
-        str(path),
-        f"has text before the first heading: '{shortened(text)}'",
-        line=line,
-        allowed="sections headed '# system', '# user', '# assistant'",
-        next_step="put a heading above the text",
-    )

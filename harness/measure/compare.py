@@ -7,7 +7,7 @@ Decides which rows make a pair, what counts as fixed and broken, and the shape o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -248,21 +248,14 @@ def compare_metrics(
     n_repeats = pairs.a.shape[1]
     is_paired = (pairs.a >= 0) & (pairs.b >= 0)
     a, b = np.where(is_paired, pairs.a, MISSING), np.where(is_paired, pairs.b, MISSING)
-    gold, codes = np.repeat(pairs.y_true, n_repeats), pairs.clusters
-    is_plain = codes is None and n_repeats == 1 and pairs.weights is None and drawn is None  # the cells say it all
-    if codes is None and n_repeats > 1:  # the repeats of an item are one cluster
-        codes = np.arange(len(pairs.y_true))
-    by_row = None if codes is None else np.repeat(codes, n_repeats)
-    by_weight = None if pairs.weights is None else np.repeat(pairs.weights, n_repeats)
-    cells = paired_cells(gold, a.ravel(), b.ravel()) / n_repeats
+    is_plain = pairs.clusters is None and n_repeats == 1 and pairs.weights is None and drawn is None
+    rows = np.repeat(pairs.y_true, n_repeats), a.ravel(), b.ravel()
+    cells = paired_cells(*rows) / n_repeats
+    worth = None if is_plain else _worth_of(pairs, *rows)  # of plain rows, the cells say it all
     n_excluded = len(pairs.y_true) - round(float(cells.sum()))
     results = {}
     for metric in metrics:
-        effective = cells
-        if not is_plain:
-            effective = effective_counts(
-                metric, gold, a.ravel(), b.ravel(), by_row, sample_weight=by_weight, confidence=0.95
-            ).cells
+        effective = cells if worth is None else worth(metric)
         if drawn is not None:
             effective = effective * (1 - choice_share(metric, effective, *drawn))
         rng = generator(seed, f"{pairs.name}|{metric}") if metric in RESAMPLED else None
@@ -274,6 +267,18 @@ def compare_metrics(
         n = round(float(cells[support(metric)].sum()))
         results[metric] = result._replace(difference=replace(result.difference, n=n))
     return dict(zip(CELL_NAMES, (float(value) for value in cells), strict=True)), results
+
+
+def _worth_of(
+    pairs: CategoryPairs, gold: NDArray[Any], a: NDArray[Any], b: NDArray[Any]
+) -> Callable[[str], NDArray[Any]]:
+    """What the cells of these rows are worth for a metric: those of a cluster, or of an item, say much the same."""
+    n_repeats, codes = pairs.a.shape[1], pairs.clusters
+    if codes is None and n_repeats > 1:  # the repeats of an item are one cluster
+        codes = np.arange(len(pairs.y_true))
+    by_row = None if codes is None else np.repeat(codes, n_repeats)
+    by_weight = None if pairs.weights is None else np.repeat(pairs.weights, n_repeats)
+    return lambda metric: effective_counts(metric, gold, a, b, by_row, sample_weight=by_weight, confidence=0.95).cells
 
 
 def side_metric(metric: str, pairs: CategoryPairs, decided: NDArray[Any], n_excluded: int) -> MetricResult:

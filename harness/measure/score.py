@@ -69,7 +69,7 @@ class CategoryScore:
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness score --json``."""
         out: dict[str, Any] = {name: _plain(getattr(self, name)) for name in ("tp", "fp", "fn", "tn")}
-        out.update({name: result.as_dict() for name, result in self.metrics.items() if name != RECALL_AT})
+        out |= {name: result.as_dict() for name, result in self.metrics.items() if name != RECALL_AT}
         if RECALL_AT in self.metrics:
             out["recall_at"] = {RECALL_AT.removeprefix("recall_at_"): self.metrics[RECALL_AT].as_dict()}
         if self.sensitivity:

@@ -154,13 +154,9 @@ class RowReader:
         if len(self.file_labels) == 1:
             codes[0] = 1
             return
-        self._fault(
-            index,
-            self._paths.labels,
-            f"is '{shortened(word)}', which is declared to violate but names no label",
-            joined(self.file_labels),
-            f"map it in the card: rename: {{{yaml_key(word)}: CATEGORY}}",
-        )
+        found = f"is '{shortened(word)}', which is declared to violate but names no label"
+        hint = f"map it in the card: rename: {{{yaml_key(word)}: CATEGORY}}"
+        self._fault(index, self._paths.labels, found, joined(self.file_labels), hint)
 
     def _names(self, labels: Any) -> list[str] | None:
         """The names of a list of labels, however it is written; None when it is none."""
@@ -217,13 +213,9 @@ class RowReader:
     def _duplicate_id(self, item_id: str, first: int, index: int) -> None:
         path, line = self.faults.where(first)
         where = path if line is None else f"line {line}"
-        self._fault(
-            index,
-            self._paths.id,
-            f"is '{shortened(item_id)}', which {where} has already",
-            "each id once",
-            "give one of the two rows another id, or remove it",
-        )
+        found = f"is '{shortened(item_id)}', which {where} has already"
+        hint = "give one of the two rows another id, or remove it"
+        self._fault(index, self._paths.id, found, "each id once", hint)
 
     def _no_text(self, text: Any, images: Any, row: Row, index: int) -> None:
         field, allowed = self._paths.text, "a string, or null for a withheld text"
@@ -240,31 +232,27 @@ class RowReader:
         for name, path, get in self.fields.slices:
             value = get(row) if path != self._paths.votes else None
             if type(value) is not str and slice_values(value) is None:
-                self._fault(
-                    index,
-                    path,
-                    f"is {quoted(value)}",
-                    f"text, a number, true/false or a list of those (slice '{name}')",
-                    "correct the row, or point the slice elsewhere",
-                )
-        weight = self.fields.weight(row)
-        if weight is not MISSING and weight is not None:
-            is_number = type(weight) is int or type(weight) is float
-            if not is_number or not 0 < weight < float("inf"):
-                self._fault(
-                    index, self._paths.weight, f"is {quoted(weight)}", "a finite number above 0", "correct the weight"
-                )
-        group = self.fields.group(row)
+                allowed = f"text, a number, true/false or a list of those (slice '{name}')"
+                hint = "correct the row, or point the slice elsewhere"
+                self._fault(index, path, f"is {quoted(value)}", allowed, hint)
+        paths, weight, group = self._paths, self.fields.weight(row), self.fields.group(row)
+        is_weight = type(weight) in (int, float) and 0 < weight < float("inf")
+        if weight is not MISSING and weight is not None and not is_weight:
+            self._fault(index, paths.weight, f"is {quoted(weight)}", "a finite number above 0", "correct the weight")
         if group is not MISSING and group is not None and (type(group) not in (str, int) or group == ""):
-            self._fault(
-                index, self._paths.group, f"is {quoted(group)}", "a string or a whole number", "correct the group"
-            )
+            self._fault(index, paths.group, f"is {quoted(group)}", "a string or a whole number", "correct the group")
         votes = self.fields.votes(row)
         if votes is not MISSING and votes is not None:
             self._check_votes(votes, index)
         mark = self.fields.must_catch(row)
         if mark is not MISSING:
             self._note_must_catch(mark, row, index)
+        if self.fields.modalities:
+            self._check_modalities(row, index)
+        for fault in undeclared(row, self._beside_modalities):
+            self._fault(index, *fault)
+
+    def _check_modalities(self, row: Row, index: int) -> None:
         for name, path, get in self.fields.modalities:
             part = get(row)
             if part is MISSING or part is None:
@@ -272,8 +260,6 @@ class RowReader:
             for fault in modality_faults(name, path, part):
                 self._fault(index, *fault)
             self._note_pictures(path, [one.name for one in named_in(name, part)], index)
-        for fault in undeclared(row, self._beside_modalities):
-            self._fault(index, *fault)
 
     def _note_must_catch(self, value: Any, row: Row, index: int) -> None:
         """True for an item that no candidate may miss; tables write it as 1, 0 or words."""
@@ -291,9 +277,7 @@ class RowReader:
             self.must_catch.add(index)
 
     def _has_modality(self, row: Row) -> bool:
-        return any(
-            part not in (MISSING, None, "", []) for part in (value(row) for _, _, value in self.fields.modalities)
-        )
+        return any(value(row) not in (MISSING, None, "", []) for _, _, value in self.fields.modalities)
 
     def _check_votes(self, votes: Any, index: int) -> None:
         field = self._paths.votes
@@ -306,21 +290,19 @@ class RowReader:
             return
         voters = set()
         for at, vote in enumerate(votes):
-            labels = vote.get("labels") if type(vote) is dict else None
-            annotator = vote.get("annotator") if type(vote) is dict else None
+            here = f"{field}.{at}"
+            annotator, labels = (vote.get("annotator"), vote.get("labels")) if type(vote) is dict else (None, None)
             if type(annotator) not in (str, int) or annotator == "" or type(labels) is not dict:
-                self._fault(index, f"{field}.{at}", f"is {quoted(vote)}", allowed, "correct the vote")
+                self._fault(index, here, f"is {quoted(vote)}", allowed, "correct the vote")
                 continue
             if str(annotator) in voters:
-                self._fault(
-                    index, f"{field}.{at}", f"is a second vote of '{shortened(annotator)}'", "one vote each", "keep one"
-                )
+                self._fault(index, here, f"is a second vote of '{shortened(annotator)}'", "one vote each", "keep one")
             voters.add(str(annotator))
             for name, value in labels.items():
                 if name not in self._column:
-                    self.faults.add_unknown_label(index, name, field=f"{field}.{at}.labels.{name}")
+                    self.faults.add_unknown_label(index, name, field=f"{here}.labels.{name}")
                 elif value is not None and self._values.code(name, value) is None:
-                    self.faults.add_value(index, f"{field}.{at}.labels.{name}", value)
+                    self.faults.add_value(index, f"{here}.labels.{name}", value)
 
     def _check_counts(self, counts: dict[str, Any], index: int, allowed: str) -> None:
         for name, pair in counts.items():
@@ -340,13 +322,9 @@ class RowReader:
         self.pictures += names
         for name in names:
             if leaves_folder(name):
-                self._fault(
-                    index,
-                    field,
-                    f"has '{shortened(name)}', which leaves the folder of the set",
-                    "paths inside the folder of the items file",
-                    "move the image beside the items",
-                )
+                found = f"has '{shortened(name)}', which leaves the folder of the set"
+                allowed = "paths inside the folder of the items file"
+                self._fault(index, field, found, allowed, "move the image beside the items")
 
     def _fault(self, index: int, field: str | None, found: str, allowed: str, next_step: str) -> None:
         self.faults.add(index, field, found, allowed, next_step)
