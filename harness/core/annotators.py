@@ -112,9 +112,8 @@ def human_ceiling(votes: Array, metric: str, *, confidence: float = 0.95) -> Met
     n_items, n_annotators = v.shape
     gold = [majority_labels(np.delete(v, annotator, axis=1)) for annotator in range(n_annotators)]
     y_true = np.concatenate(gold) if gold else np.zeros(0, dtype=np.int8)
-    return clustered_metric(
-        metric, y_true, v.T.reshape(-1), np.tile(np.arange(n_items), n_annotators), confidence=confidence
-    )
+    items = np.tile(np.arange(n_items), n_annotators)
+    return clustered_metric(metric, y_true, v.T.reshape(-1), items, confidence=confidence)
 
 
 def dawid_skene(votes: Array) -> DawidSkene:

@@ -11,6 +11,7 @@ from typing import Literal
 from harness.core.metric_table import gate_metric, gate_metrics_words, metrics_on
 
 TIERS = ("critical", "guarded", "watch")
+PoolKey = tuple[str, str]  # metric, kind
 GATE_METRICS = metrics_on("gate")
 
 
@@ -61,6 +62,15 @@ class CheckSpec:
         'floor'
         """
         return "margin" if self.margin is not None else "floor"
+
+    @property
+    def pool(self) -> PoolKey:
+        """What the guarded checks have in common that are tested together: metric and kind.
+
+        >>> CheckSpec("hate", "recall", "guarded", floor=0.85).pool
+        ('recall', 'floor')
+        """
+        return self.metric, self.kind
 
     @property
     def check_id(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.check_p_values import evaluate_check
+from harness.core.check_spec import PoolKey
 from harness.core.checks import CheckEvidence, CheckResult, CheckSpec, Verdict
 from harness.core.metric_table import SHARES
 from harness.core.multiplicity import holm
@@ -25,7 +26,6 @@ POOLED = "guarded (pooled)"
 REMARK_SHARE = 0.5
 """The remark "worse, within the margin" needs a p at this share of alpha, after Holm: the score test of precision is a
 little liberal where one system flags almost a subset of the other, and nobody asked for the remark."""
-PoolKey = tuple[str, str]  # metric, kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def decide_gate(
     results = settled[:n_checks]
     for at, pool in zip(several, settled[n_checks:], strict=True):
         pools[at] = pool
-    pool_passes: dict[PoolKey, bool] = {(pool.spec.metric, pool.spec.kind): pool.verdict == "PASS" for pool in pools}
+    pool_passes = {pool.spec.pool: pool.verdict == "PASS" for pool in pools}
     results = [_guarded_remark(result, pool_passes) for result in results]
     verdict, reason = _overall(results, pools)
     return GateResult(verdict, (reason,), tuple(results), tuple(pools))
@@ -174,9 +174,7 @@ def _with_holm(results: list[CheckResult], alpha: float) -> list[CheckResult]:
 def _guarded_remark(result: CheckResult, pool_passes: Mapping[PoolKey, bool]) -> CheckResult:
     if result.spec.tier != "guarded" or result.verdict != "INCONCLUSIVE":
         return result
-    if not pool_passes.get((result.spec.metric, result.spec.kind), False):
-        return _remarked(result, "pool_not_proven")
-    return _remarked(result, "not_proven_alone")
+    return _remarked(result, "not_proven_alone" if pool_passes.get(result.spec.pool) else "pool_not_proven")
 
 
 def _remarked(result: CheckResult, kind: StatementKind) -> CheckResult:
@@ -190,7 +188,7 @@ def _pools(
     groups: dict[PoolKey, list[tuple[CheckSpec, CheckEvidence]]] = {}
     for spec, evidence in checks:
         if spec.tier == "guarded":
-            groups.setdefault((spec.metric, spec.kind), []).append((spec, evidence))
+            groups.setdefault(spec.pool, []).append((spec, evidence))
     result = []
     for (metric, kind), members in groups.items():
         usable = [(spec, evidence) for spec, evidence in members if evidence.reason is None]
@@ -240,8 +238,7 @@ def _overall(results: Sequence[CheckResult], pools: Sequence[CheckResult]) -> tu
 
 
 def _members(pool: CheckResult, results: Sequence[CheckResult]) -> list[CheckResult]:
-    key = ("guarded", pool.spec.metric, pool.spec.kind)
-    return [result for result in results if (result.spec.tier, result.spec.metric, result.spec.kind) == key]
+    return [result for result in results if result.spec.tier == "guarded" and result.spec.pool == pool.spec.pool]
 
 
 def _pool_spec(pool: CheckResult, results: Sequence[CheckResult]) -> CheckSpec:

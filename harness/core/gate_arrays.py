@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from harness.core.arrays import Array, Bools, Floats
+from harness.core.check_spec import PoolKey
 from harness.core.checks import (
     BASELINE_UNDECIDED,
     CANDIDATE_UNDECIDED,
@@ -24,7 +25,7 @@ from harness.core.checks import (
 )
 from harness.core.clusters import effective_counts
 from harness.core.confusion import check_decisions
-from harness.core.gate import GateResult, PoolKey, decide_gate
+from harness.core.gate import GateResult, decide_gate
 from harness.core.metric_table import table_metric
 from harness.core.operating_metrics import OperatingMetric, operating_metric
 from harness.core.point_choice import Drawn, choice_share, summed
@@ -303,7 +304,7 @@ def _pooled_evidence(
     members: dict[PoolKey, list[CheckSpec]] = {}
     for spec, own in evidence:
         if spec.tier == "guarded" and own.reason is None:
-            members.setdefault((spec.metric, spec.kind), []).append(spec)
+            members.setdefault(spec.pool, []).append(spec)
     pooled = {}
     for key, usable in members.items():
         columns = [_columns(arrays.at.get(spec.metric, arrays), spec, categories) for spec in usable]

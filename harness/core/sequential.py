@@ -221,19 +221,22 @@ def sequential_look(plan: SequentialPlan, specs: Sequence[CheckSpec], looks: Seq
         raise ValueError(f"need 1 to {len(plan.fractions)} looks, got {len(looks)}")
     if any(spec.kind == "floor" for spec in specs):
         raise ValueError("sequential runs take checks with a margin, not floors")
-    verdicts: list[Verdict] = ["INCONCLUSIVE"] * len(specs)
-    for number, tables in enumerate(looks):
-        for index, (spec, cells) in enumerate(zip(specs, tables, strict=True)):
-            if verdicts[index] != "INCONCLUSIVE":
-                continue
-            at_margin, at_zero = _statistics(spec, cells)
-            if at_margin >= plan.z_pass[number]:
-                verdicts[index] = "PASS"
-            elif at_zero <= -plan.z_regression[number]:
-                verdicts[index] = "REGRESSION"
+    by_check = zip(specs, zip(*looks, strict=True), strict=True)
+    verdicts = tuple(_verdict(plan, spec, tables) for spec, tables in by_check)
     gated = [verdict for spec, verdict in zip(specs, verdicts, strict=True) if spec.tier != "watch"]
     is_stopped = "REGRESSION" in gated or (bool(gated) and all(verdict == "PASS" for verdict in gated))
-    return LookResult(len(looks), is_stopped, tuple(verdicts))
+    return LookResult(len(looks), is_stopped, verdicts)
+
+
+def _verdict(plan: SequentialPlan, spec: CheckSpec, tables: Sequence[Array]) -> Verdict:
+    """What the first look says of a check at which it passes a boundary."""
+    for z_pass, z_regression, cells in zip(plan.z_pass, plan.z_regression, tables, strict=False):
+        at_margin, at_zero = _statistics(spec, cells)
+        if at_margin >= z_pass:
+            return "PASS"
+        if at_zero <= -z_regression:
+            return "REGRESSION"
+    return "INCONCLUSIVE"
 
 
 def _statistics(spec: CheckSpec, cells: Array) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -171,4 +172,4 @@ def recall_at_precision(
     reached = curve.recall[:-1][curve.precision[:-1] >= min_precision - 1e-12]
     hits = round(float(reached.max()) * n) if reached.size else 0
     result = recall(hits, 0, n - hits, 0, confidence=confidence, n_excluded=items.n_excluded)
-    return MetricResult(result.value, result.low, result.high, n, items.n_excluded, "threshold chosen on the same data")
+    return replace(result, reason="threshold chosen on the same data")

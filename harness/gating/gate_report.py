@@ -222,10 +222,8 @@ class GateReport:
     @property
     def all_checks(self) -> tuple[CheckReport, ...]:
         """Checks of the gate file, then the guarded ones pooled; a pool of one check says nothing new."""
-        guarded = [check.result.spec for check in self.checks if check.result.spec.tier == "guarded"]
-        counted = Counter((spec.metric, spec.kind) for spec in guarded)
-        specs = [(pool, pool.result.spec) for pool in self.pooled]
-        return (*self.checks, *(pool for pool, spec in specs if counted[spec.metric, spec.kind] > 1))
+        counted = Counter(one.result.spec.pool for one in self.checks if one.result.spec.tier == "guarded")
+        return (*self.checks, *(one for one in self.pooled if counted[one.result.spec.pool] > 1))
 
     def status_of(self, check: CheckReport) -> Status:
         """How a test report shows a check: its failures are those that keep this gate from passing.
@@ -242,10 +240,9 @@ class GateReport:
         if spec.tier == "watch" or (self.fail_on == "regression" and verdict != "REGRESSION"):
             return "skipped"
         is_alone = spec.tier == "guarded" and verdict != "REGRESSION" and check not in self.pooled
-        if is_alone and not check.result.is_uncovered:
-            pools = {(pool.result.spec.metric, pool.result.spec.kind): pool.result.verdict for pool in self.pooled}
-            return "skipped" if pools.get((spec.metric, spec.kind)) == "PASS" else "failure"
-        return "failure"
+        proven = {one.result.spec.pool for one in self.pooled if one.result.verdict == "PASS"}
+        is_left_to_pool = is_alone and not check.result.is_uncovered and spec.pool in proven
+        return "skipped" if is_left_to_pool else "failure"
 
     @property
     def has_gaps(self) -> bool:

@@ -198,13 +198,10 @@ def _stacked(arrays: GateArrays, members: Sequence[CheckSpec], categories: Seque
         return np.concatenate(columns)[:, None]
 
     is_failure = members[0].metric == "failure_rate"
-    labels = [np.zeros((n_rows * len(members), 1), dtype=np.int8)] * 3 if is_failure else None
-    y_true, a, b = labels if labels is not None else (stack(arrays.y_true), stack(arrays.a), stack(arrays.b))
-    clusters = np.tile(codes, len(members))
-    stacked = GateArrays(y_true, a, b, stack(arrays.failed_a), stack(arrays.failed_b), clusters)
-    if len(members) == 1 and arrays.clusters is None:
-        return replace(stacked, clusters=None)
-    return stacked
+    nothing = np.zeros((n_rows * len(members), 1), dtype=np.int8)
+    y_true, a, b = (nothing if is_failure else stack(one) for one in (arrays.y_true, arrays.a, arrays.b))
+    clusters = None if len(members) == 1 and arrays.clusters is None else np.tile(codes, len(members))
+    return GateArrays(y_true, a, b, stack(arrays.failed_a), stack(arrays.failed_b), clusters)
 
 
 def _difference(spec: CheckSpec, cells: Floats, z: float) -> MetricResult:
