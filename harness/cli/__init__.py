@@ -19,7 +19,7 @@ from harness.cli.colours import coloured
 from harness.cli.lazy import LazyGroup
 from harness.cli.screen import fitting
 from harness.cli.streams import defused
-from harness.cli.voice import listen, timed, voice_options
+from harness.cli.voice import listen, say_error, timed, voice_options
 from harness.errors import HarnessError, refused_by_system
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -88,10 +88,7 @@ class _Main(LazyGroup):
             with timed(ctx):
                 return super().invoke(ctx)
         except HarnessError as error:
-            from harness.report.parts.masking import log_safe  # what a server or a file said must not act here
-
-            lines = f"Error: {error}".split("\n")
-            click.echo("\n".join(log_safe(line) for line in lines), err=True)
+            say_error(error)
             ctx.exit(error.exit_code)
 
     def main(self, *args: Any, **more: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,8 +157,6 @@ def _wanted(said: dict[str, Any]) -> Wanted:
 
 
 def _dry_run(ready: Prepared, as_json: bool) -> None:
-    import dataclasses
-
     from harness.cli.run import show_dry_run
     from harness.jobs.backtest import draw_sample, items_of, request_of
 

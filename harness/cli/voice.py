@@ -10,6 +10,8 @@ from typing import TextIO
 
 import click
 
+from harness.errors import HarnessError
+
 _KEY = "harness.voice"
 
 
@@ -22,6 +24,13 @@ def verbosity() -> int:
 def progress_stream() -> TextIO | None:
     """Where progress is shown; nowhere for ``--quiet``."""
     return None if verbosity() < 0 else sys.stderr
+
+
+def say_error(error: HarnessError) -> None:
+    """Say a mistake on stderr; what a server or a file said must not act there."""
+    from harness.report.parts.masking import log_safe
+
+    click.echo("\n".join(log_safe(line) for line in f"Error: {error}".split("\n")), err=True)
 
 
 def listen(context: click.Context, words: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ import click
 
 from harness.cli.options import note
 from harness.cli.summary import announce_model, cost_words, outcome_words, useless_lines
-from harness.cli.voice import progress_stream
+from harness.cli.voice import progress_stream, say_error
 from harness.errors import Exit, HarnessError, printable
 
 if TYPE_CHECKING:
@@ -46,13 +46,11 @@ def watch_eval(eval_path: Path, options: RunOptions) -> None:
 
 def _turn(watch: Watch) -> None:
     """One turn; a file at fault leaves the watch going."""
-    from harness.report.parts.masking import log_safe
-
     began = time.monotonic()
     try:
         turn = watch.turn()
     except HarnessError as error:
-        click.echo("\n".join(log_safe(line) for line in f"Error: {error}".split("\n")), err=True)
+        say_error(error)
         note("Waiting for the next save.")
         return
     show_turn(turn, time.monotonic() - began, datetime.now())

@@ -119,11 +119,11 @@ def propose(
     """Everything that can be found out without a question; ``is_known_format`` False: the format was ruled out."""
     _require_name(request)
     _require_columns(request.plan, foreign)
-    found = None
+    found = recognised(foreign, samples) if is_known_format and not request.format else None
     if request.format:
         found = request.format, importer_of(request.format)
-    elif is_known_format:
-        found = recognised(foreign, samples)
+    format_name, importer = found or (None, None)
+    reads_itself = importer is not None and importer.read is not None
     policies = [request.policy] if request.policy else [] if request.new_policy else _policies(request.folder)
     policy_path = policies[0] if len(policies) == 1 else None
     policy = None if policy_path is None or request.new_policy else load_policy(policy_path).value
@@ -131,7 +131,6 @@ def propose(
     plan = request.plan
     remarks = [*encoding_remarks(foreign), *swallowed_rows(samples, foreign.kind)]
     doubts: list[str] = []
-    importer = None if found is None else found[1]
     if importer is None or importer.plan is not None:
         if importer is not None and importer.plan is not None:
             plan = _merged(importer.plan(samples), plan)
@@ -146,16 +145,14 @@ def propose(
         unescape=plan.unescape if request.unescape is None else request.unescape,
         repair=plan.repair if request.repair is None else request.repair,
     )
-    missing = [] if importer is not None and importer.read is not None else [*missing_parts(plan, foreign), *doubts]
+    missing = [] if reads_itself else [*missing_parts(plan, foreign), *doubts]
     if len(policies) > 1:
         missing.append(
             f"{policies[0].parent}: holds several policies\n  allowed: {joined([str(path) for path in policies])}\n"
             "  say which one the labels belong to: --policy PATH, or begin one: --new-policy"
         )
-    is_new = policy is None
-    own = plan.categories
-    if policy is not None and not (importer is not None and importer.read is not None):
-        unknown = [name for name in own if name not in categories]
+    if policy is not None and not reads_itself:
+        unknown = [name for name in plan.categories if name not in categories]
         if unknown:
             missing.append(unknown_categories(plan, unknown, categories, str(policy_path)))
     name = set_name(request.path) if request.name is None else request.name
@@ -163,13 +160,13 @@ def propose(
         request,
         foreign,
         samples,
-        None if found is None else found[0],
+        format_name,
         importer,
         plan,
         name if policy is None else policy.policy,
         1 if policy is None else policy.version,
-        request.folder.parent / "evals" / "policies" / f"{name}.yaml" if is_new else policy_path,
-        is_new,
+        request.folder.parent / "evals" / "policies" / f"{name}.yaml" if policy is None else policy_path,
+        policy is None,
         tuple(categories),
         tuple(missing),
         tuple(remarks),

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +167,7 @@ def _positions(form: str, pool: Pool, place: Mapping[str, int], runs_dir: str | 
     if sep and head in _OF_RUNS and not rest:
         raise HarnessError(f"--only {head}: names no run", allowed=f"{head}:latest, {head}:RUN or {head}:RUN:candidate")
     if sep and head in _OF_RUNS:
-        return [place[item_id] for item_id in _OF_RUNS[head](rest, runs_dir) if item_id in place]
+        return [place[item_id] for item_id in _ids_of_run(head, rest, runs_dir) if item_id in place]
     name, sep, value = form.partition("=")
     if sep and name in ("id", "category"):
         known: Sequence[str] = pool.ids if name == "id" else _categories(pool)
@@ -253,7 +252,10 @@ def _run_and_names(text: str, runs_dir: str | Path) -> tuple[Run, list[str]]:
         return run, names or list(run.candidates)
 
 
-def _ids(run: Run, flags: NDArray[Any]) -> list[str]:
+def _ids_of_run(form: str, text: str, runs_dir: str | Path) -> list[str]:
+    """Ids of the items that one of the candidates decided so."""
+    run, names = _run_and_names(text, runs_dir)
+    flags = np.any(_OF_RUNS[form](run, names), axis=0)
     return [run.item_ids[at] for at in np.flatnonzero(flags).tolist()]
 
 
@@ -262,24 +264,21 @@ def _unusable(run: Run, name: str) -> NDArray[np.bool_]:
     return np.asarray((~np.isin(run.candidate(name).outcomes, usable)).any(axis=1))
 
 
-def _errors(text: str, runs_dir: str | Path) -> list[str]:
-    run, names = _run_and_names(text, runs_dir)
-    return _ids(run, np.any([_unusable(run, name) for name in names], axis=0))
+def _errors(run: Run, names: Sequence[str]) -> list[NDArray[np.bool_]]:
+    return [_unusable(run, name) for name in names]
 
 
-def _failed(text: str, runs_dir: str | Path) -> list[str]:
-    run, names = _run_and_names(text, runs_dir)
+def _failed(run: Run, names: Sequence[str]) -> list[NDArray[np.bool_]]:
     found = []
     for name in names:
         decided = decisions(run, name)
         gold = decided.y_true[:, None, :]
         is_wrong = (decided.y_pred != gold) & (decided.y_pred != MISSING) & (gold != MISSING)
         found.append(is_wrong.any(axis=(1, 2)) | _unusable(run, name))
-    return _ids(run, np.any(found, axis=0))
+    return found
 
 
-def _disagreeing(text: str, runs_dir: str | Path) -> list[str]:
-    run, names = _run_and_names(text, runs_dir)
+def _disagreeing(run: Run, names: Sequence[str]) -> list[NDArray[np.bool_]]:
     if len(names) < 2:
         raise HarnessError(
             f"--only: run {run.meta.run_id} has one candidate there, and one agrees with itself",
@@ -287,15 +286,13 @@ def _disagreeing(text: str, runs_dir: str | Path) -> list[str]:
             next_step=f"candidates: {', '.join(run.candidates)}",
         )
     first = decisions(run, names[0]).y_pred
-    found = []
-    for name in names[1:]:
-        other = decisions(run, name).y_pred
-        found.append(((first != other) & (first != MISSING) & (other != MISSING)).any(axis=(1, 2)))
-    return _ids(run, np.any(found, axis=0))
+    others = (decisions(run, name).y_pred for name in names[1:])
+    return [((first != one) & (first != MISSING) & (one != MISSING)).any(axis=(1, 2)) for one in others]
 
 
-_OF_RUNS: Mapping[str, Callable[[str, str | Path], list[str]]] = {
+_OF_RUNS: Mapping[str, Callable[[Run, Sequence[str]], list[NDArray[np.bool_]]]] = {
     "failed": _failed,
     "errors": _errors,
     "disagree": _disagreeing,
 }
+"""Form -> an array for each candidate, or each but the first: which items it is about."""

@@ -6,6 +6,7 @@ Decides what a time may be: a number of seconds, or a date and time as ISO 8601 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,9 @@ def _seconds(value: Any, path: str, item_id: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         found = float(value)
     elif isinstance(value, str):
-        try:
+        with suppress(ValueError):
             moment = datetime.fromisoformat(value)
             found = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except ValueError:
-            found = math.nan
     if not math.isfinite(found):
         raise HarnessError(
             f"item '{item_id}' has {path} {quoted(None if value is MISSING else value)}",
