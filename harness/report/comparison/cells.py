@@ -6,7 +6,6 @@ Numbers are rounded by ``report.numbers``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 
@@ -58,7 +57,7 @@ from harness.report.comparison.strip import strips
 from harness.report.comparison.tiles import fold_words, tiles_of
 from harness.report.comparison.workday import Workday
 from harness.report.parts import numbers
-from harness.report.parts.assets import asset, script, sha256_source
+from harness.report.parts.assets import asset, script, script_data, sha256_source
 from harness.report.parts.decision_words import screen_told
 from harness.report.parts.finding_words import NEWLY_WORDS, Told
 from harness.report.parts.isolation import isolated
@@ -79,10 +78,16 @@ _CHANGE_WORDS = {
 _TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
 
 
+def _measured(pair: Pair, metric: str) -> list[Measure]:
+    return [row.measures[metric] for row in pair.rows if metric in row.measures]
+
+
 class Page:
     """What the template reads: the data, and its values as cells."""
 
     undecided, nothing_compared = UNDECIDED, NOTHING_COMPARED
+    metric_names, meanings, error_kinds, change_words = METRIC_NAMES, METRIC_MEANINGS, ERROR_KINDS, _CHANGE_WORDS
+    same_within, legend_from = f"{100 * SAME_WITHIN:g}", LEGEND_FROM
 
     def __init__(
         self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None
@@ -97,60 +102,43 @@ class Page:
             f"default-src 'none'; script-src {scripts}; style-src {sha256_source(self.css)}; img-src data:; "
             "base-uri 'none'; form-action 'none'"
         )
-        drawn = drawn_candidates(data)
         self._class_of = {name: svg.ARM_CLASSES[number] for name, number in colour_numbers(data).items()}
         self.column = {one: index for index, (one, _) in enumerate(data.categories)}
-        self.about = self._about(folder)
-        self.explorer = explorer_data(data)
-        self.is_many, self.drawn, self.drawn_words = is_many(data), drawn, drawn_words(data)
+        self.is_many, self.drawn, self.drawn_words = is_many(data), drawn_candidates(data), drawn_words(data)
         self.metrics = list(METRIC_NAMES.items())[: 2 if self.is_many else None]
-        self.metric_names, self.meanings = METRIC_NAMES, METRIC_MEANINGS
-        self.metric_options = self.metrics
         self.pair_options = [(index, pair.candidate) for index, pair in enumerate(data.pairs)]
-        self.change_words = _CHANGE_WORDS
-        self.same_within = f"{100 * SAME_WITHIN:g}"
-        self.error_kinds = list(ERROR_KINDS.items())
-        self.maps, self.day = HeatMaps(data), Workday(data, drawn)
-        self.strips = partial(strips, data)
+        self.maps, self.day, self.strips = HeatMaps(data), Workday(data, self.drawn), partial(strips, data)
+        self.first_pair, self.standing, self.decisions = first_pair(data), standing_words(data), decisions(data)
         self.printed, self.baseline_cells = printed_rows(data), baseline_cells(data)
-        self.first_pair, self.standing, self.is_long_legend = (
-            first_pair(data),
-            standing_words(data),
-            len(data.candidates) > LEGEND_FROM,
-        )
-        self.decisions = decisions(data)
-        self.tiles, self.matrix_caption = tiles_of(data), matrix_caption(data)
-        self.fold_words = fold_words(data)
+        self.tiles, self.matrix_caption, self.fold_words = tiles_of(data), matrix_caption(data), fold_words(data)
+        self.about, self.explorer = self._about(folder), explorer_data(data)
         self._limits: dict[tuple[int, str], float] = {}
 
     def _about(self, folder: str | None) -> Markup:
         data = self.data
-        position = {name: index for index, name in enumerate(data.candidates)}
-        about = {
-            "n": data.n_items,
-            "first": first_pair(data),
-            "chunk": items.CHUNK,
-            "folder": folder,
-            "categories": [
-                {"id": one, "name": printable(name)}
-                | ({"definition": printable(data.definitions[one])} if one in data.definitions else {})
-                for one, name in data.categories
-            ],
-            "runs": list(data.runs),
-            "n_repeats": data.n_repeats,
-            "candidates": [printable(name) for name in data.candidates],
-            "pairs": [
-                {
-                    "baseline": None if pair.baseline is None else position[pair.baseline],
-                    "candidate": position[pair.candidate],
-                }
-                for pair in data.pairs
-            ],
-            "n_changes": sum(pair.baseline is not None for pair in data.pairs),
-            "outcomes": list(OUTCOME_NAMES),
-        }
-        text = json.dumps(about, ensure_ascii=True, separators=(",", ":"))
-        return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+        position: dict[str | None, int] = {name: index for index, name in enumerate(data.candidates)}
+        return script_data(
+            {
+                "n": data.n_items,
+                "first": self.first_pair,
+                "chunk": items.CHUNK,
+                "folder": folder,
+                "categories": [
+                    {"id": one, "name": printable(name)}
+                    | ({"definition": printable(data.definitions[one])} if one in data.definitions else {})
+                    for one, name in data.categories
+                ],
+                "runs": data.runs,
+                "n_repeats": data.n_repeats,
+                "candidates": [printable(name) for name in data.candidates],
+                "pairs": [
+                    {"baseline": position.get(pair.baseline), "candidate": position[pair.candidate]}
+                    for pair in data.pairs
+                ],
+                "n_changes": sum(pair.baseline is not None for pair in data.pairs),
+                "outcomes": OUTCOME_NAMES,
+            }
+        )
 
     def told_and_still(self, pair: Pair, metric: str) -> tuple[list[CategoryRow], list[CategoryRow]]:
         """Rows that stay in view, and those that are folded."""
@@ -178,7 +166,7 @@ class Page:
             ("inputs", "Inputs", self.has_inputs),
             ("items", "Items", True),
             ("curves", "Curves", data.scored),
-            ("calibration", "Calibration", self.has_calibration),
+            ("calibration", "Calibration", self.calibrated),
             ("confusion", "Confusion", data.confusions),
             ("slices", "Slices", data.slices),
             ("outcomes", "Outcomes", True),
@@ -193,9 +181,7 @@ class Page:
     @staticmethod
     def newly(row: CategoryRow, metric: str) -> list[tuple[str, str, int]]:
         """What became of the items that a metric counts: name, words, how many; what counts against it first."""
-        found = {name: len(getattr(row.newly, name)) for name in NEWLY_WORDS}
-        shown = NEWLY.get(metric) or tuple(NEWLY_WORDS)
-        return [(name, NEWLY_WORDS[name], found[name]) for name in shown]
+        return [(name, NEWLY_WORDS[name], len(getattr(row.newly, name))) for name in NEWLY.get(metric, NEWLY_WORDS)]
 
     def packed(self, keep: bool = False, *, caller: Callable[[], str]) -> Markup:
         """A part that does not stand in view at once: packed on a page of many figures, being most of its bytes."""
@@ -232,9 +218,7 @@ class Page:
     def _limit(self, pair: Pair, metric: str) -> float:
         key = (self.data.pairs.index(pair), metric)
         if key not in self._limits:
-            self._limits[key] = svg.scale_limit(
-                [row.measures[metric].difference for row in pair.rows if metric in row.measures]
-            )
+            self._limits[key] = svg.scale_limit([one.difference for one in _measured(pair, metric)])
         return self._limits[key]
 
     def limit(self, pair: Pair, metric: str) -> str:
@@ -242,8 +226,8 @@ class Page:
         return f"{100 * self._limit(pair, metric):g}"
 
     def _scale(self, pair: Pair, metric: str) -> tuple[float, float]:
-        measures = [row.measures[metric] for row in pair.rows if metric in row.measures]
-        return svg.proportion_scale([result for one in measures for result in (one.baseline, one.candidate)])
+        measured = _measured(pair, metric)
+        return svg.proportion_scale([result for one in measured for result in (one.baseline, one.candidate)])
 
     def scale(self, pair: Pair, metric: str) -> str:
         """Ends of the value scale: ``60 to 100%``."""
@@ -295,12 +279,8 @@ class Page:
     def moved(pair: Pair) -> list[tuple[CategoryRow, Measure]]:
         """Recall and precision that moved, proven ones first."""
         rank = {"worse": 0, "better": 1, "leans_worse": 2, "leans_better": 3}
-        found = [
-            (row, row.measures[metric])
-            for row in pair.rows
-            for metric in ("recall", "precision")
-            if metric in row.measures and row.measures[metric].change in rank
-        ]
+        measured = [(row, row.measures.get(metric)) for row in pair.rows for metric in ("recall", "precision")]
+        found = [(row, one) for row, one in measured if one and one.change in rank]
         return sorted(found, key=lambda one: rank[one[1].change])
 
     @property
@@ -325,11 +305,6 @@ class Page:
         """Candidates whose scores can be read as probabilities."""
         found = {c.candidate for one in self.data.scored for c in one.calibration}
         return [name for name in self.drawn if name in found]
-
-    @property
-    def has_calibration(self) -> bool:
-        """Whether there is any calibration to show."""
-        return bool(self.calibrated)
 
     # ---------------------------------------------------------------------------------- outcomes, cost, production
 
@@ -378,14 +353,13 @@ class Page:
     @property
     def provenance(self) -> list[tuple[str, str]]:
         """What was run on what."""
-        data = self.data
-        golden = data.golden_set
-        rows = [
+        data, golden = self.data, self.data.golden_set
+        return [
             ("Run", data.run_id),
             ("Golden set", f"{golden.name} version {golden.version}, sha256 {golden.hash}"),
             ("Policy", f"{data.policy_name} version {data.policy_version}"),
+            *(one for one in data.facts if one[0] != "Run"),
         ]
-        return rows + [one for one in data.facts if one[0] != "Run"]
 
     @property
     def input_files(self) -> list[tuple[str, str, str, str]]:

@@ -79,6 +79,16 @@ class TargetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NewlyItems:
+    """Items whose decision changed, by gold label and direction; the first two move recall, the others precision."""
+
+    caught: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    wrongly_flagged: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CategoryRow:
     """One category of a comparison."""
 
@@ -91,10 +101,10 @@ class CategoryRow:
     targets: Mapping[str, TargetRow]
     """Metric -> what the policy asks of the candidate."""
     measures: Mapping[str, Measure]
-    fixed: tuple[str, ...]
-    broken: tuple[str, ...]
-    newly: NewlyItems
-    checks: tuple[CheckRow, ...]
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    newly: NewlyItems = field(default_factory=NewlyItems)
+    checks: tuple[CheckRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +135,6 @@ class InputChange:
     def is_changed(self) -> bool:
         """Whether the texts differ."""
         return self.old_sha256 != self.new_sha256
-
-
-@dataclass(frozen=True, slots=True)
-class NewlyItems:
-    """Items whose decision changed, by gold label and direction; the first two move recall, the others precision."""
-
-    caught: tuple[str, ...] = ()
-    missed: tuple[str, ...] = ()
-    wrongly_flagged: tuple[str, ...] = ()
-    cleared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

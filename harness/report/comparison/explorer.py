@@ -7,7 +7,6 @@ does in production follows from these counts and the policy's prevalence, in the
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
+
+from harness.report.parts.assets import script_data
 
 if TYPE_CHECKING:
     from harness.report.comparison.data import ReportData
@@ -86,10 +87,7 @@ def explorer_data(data: ReportData) -> Markup | None:
                     "now": [_ends(now.recall), _ends(now.precision), _ends(now.fpr), now.n_flagged],
                 }
             )
-    if not found:
-        return None
-    text = json.dumps(found, ensure_ascii=True, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+    return script_data(found) if found else None
 
 
 def _steps(counts: Sequence[int]) -> list[int]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -82,29 +82,9 @@ def source_from_run(
         runs_dir: Where the runs lie, for the commands that the report prints.
     """
     run, first = chosen[-1].run, chosen[0]
-    judged = chosen[1:] if has_baseline else ()
-    pair_of = {one.name: (first.run[first.candidate], one.run[one.candidate]) for one in judged}
     scores = {one.name: score_candidate(one.run, one.candidate, points=points) for one in chosen}
-    metrics = point_metrics(run, points)
-    at_points = {name: point_pairs(*pair, metrics, n_resamples=n_resamples) for name, pair in pair_of.items()}
-    gates = _gates(chosen, n_resamples) if has_baseline else {}
-    comparisons = {name: compare(*pair, n_resamples=n_resamples) for name, pair in pair_of.items()}
-    slice_changes = {name: compare_slices(*pair) for name, pair in pair_of.items()}
-    evidence = {
-        name: evidence_of(
-            *pair,
-            comparison=comparisons[name],
-            slices=slice_changes[name],
-            checks=check_facts(gate.all_checks) if (gate := gates.get(name)) else (),
-            missing=missing_facts(gate.verdict, gate.reasons, gate.n_items) if gate else (),
-            names=(first.name, name),
-        )
-        for name, pair in pair_of.items()
-    }
-    if not has_baseline:
-        evidence = {one.name: evidence_alone(one.run, one.candidate, scores[one.name], one.name) for one in chosen}
     withheld = run.is_withheld
-    return ReportSource(
+    source = ReportSource(
         eval_name=run.meta.eval_name,
         policy=run.meta.policy,
         item_ids=run.item_ids,
@@ -115,10 +95,6 @@ def source_from_run(
         arms=tuple(_arm(one) for one in chosen),
         scores=RunScore(run.meta.run_id, run.meta.golden_set, scores, run.meta.policy.names_of(run.categories)),
         baseline=first.name if has_baseline else None,
-        comparisons=tuple(_named(one, first.name, name) for name, one in comparisons.items()),
-        gates=gates,
-        slice_changes=slice_changes,
-        evidence=evidence,
         inputs={one.name: _inputs(one) for one in chosen},
         facts=_facts(chosen),
         reproduce=(_command(chosen, has_baseline, points, runs_dir),),
@@ -127,7 +103,40 @@ def source_from_run(
         votes=votes,
         agreement=agreement,
         definitions=definitions_of(run),
-        points=at_points,
+    )
+    if has_baseline:
+        return _with_comparisons(source, chosen, n_resamples, points)
+    alone = {one.name: evidence_alone(one.run, one.candidate, scores[one.name], one.name) for one in chosen}
+    return replace(source, evidence=alone)
+
+
+def _with_comparisons(
+    source: ReportSource, chosen: Sequence[Choice], n_resamples: int, points: Sequence[str]
+) -> ReportSource:
+    """The source with what each candidate shows against the first."""
+    first = chosen[0]
+    pairs = {one.name: (first.run[first.candidate], one.run[one.candidate]) for one in chosen[1:]}
+    metrics, gates = point_metrics(chosen[-1].run, points), _gates(chosen, n_resamples)
+    comparisons = {name: compare(*pair, n_resamples=n_resamples) for name, pair in pairs.items()}
+    slice_changes = {name: compare_slices(*pair) for name, pair in pairs.items()}
+    evidence = {
+        name: evidence_of(
+            *pair,
+            comparison=comparisons[name],
+            slices=slice_changes[name],
+            checks=check_facts(gate.all_checks) if (gate := gates.get(name)) else (),
+            missing=missing_facts(gate.verdict, gate.reasons, gate.n_items) if gate else (),
+            names=(first.name, name),
+        )
+        for name, pair in pairs.items()
+    }
+    return replace(
+        source,
+        comparisons=tuple(_named(one, first.name, name) for name, one in comparisons.items()),
+        gates=gates,
+        slice_changes=slice_changes,
+        evidence=evidence,
+        points={name: point_pairs(*pair, metrics, n_resamples=n_resamples) for name, pair in pairs.items()},
     )
 
 
@@ -144,11 +153,9 @@ def _banners(chosen: Sequence[Choice], runs_dir: str) -> tuple[Banner, ...]:
     names: dict[Run, list[str]] = {}
     for one in chosen:
         names.setdefault(one.run, []).append(one.candidate)
-    shown = (
-        run_banner(run.meta, asked, over_runs(runs_dir, "runs", "show", run.meta.run_id))
-        for run, asked in names.items()
-    )
-    return tuple(one for one in shown if one is not None)
+    commands = {run: over_runs(runs_dir, "runs", "show", run.meta.run_id) for run in names}
+    shown = (run_banner(run.meta, asked, commands[run]) for run, asked in names.items())
+    return tuple(filter(None, shown))
 
 
 def _gates(chosen: Sequence[Choice], n_resamples: int) -> dict[str, GateReport]:
@@ -167,18 +174,16 @@ def _arm(one: Choice) -> Arm:
     rows = one.run.candidate(one.candidate)
     read = decisions(one.run, one.candidate)
     has_scores = not np.isnan(rows.y_score).all()
-    rationales = [texts[0] for texts in one.run.texts(one.candidate, "rationale")]
-    reasons = [texts[0] for texts in one.run.texts(one.candidate, "error")]
     return Arm(
         id=one.name,
         outcomes=rows.outcomes[:, 0].astype(np.uint8),
         decisions=read.y_pred[:, 0, :],
         scores=read.y_score[:, 0, :] if has_scores else None,
-        rationales=rationales if any(rationales) else None,
+        rationales=_first_texts(one, "rationale"),
         description=_description(one),
         latency_ms=rows.latency_ms[:, 0],
         cost_usd=rows.cost_usd[:, 0],
-        reasons=reasons if any(reasons) else None,
+        reasons=_first_texts(one, "error"),
         n_flagged=(rows.y_pred == 1).sum(axis=1) if rows.y_pred.shape[1] > 1 else None,
         n_repeats=int(rows.y_pred.shape[1]),
         run_id=one.run.meta.run_id,
@@ -187,35 +192,38 @@ def _arm(one: Choice) -> Arm:
     )
 
 
+def _first_texts(one: Choice, column: Literal["rationale", "error"]) -> list[str | None] | None:
+    """Those of the first repeat; None where there is none."""
+    found = [texts[0] for texts in one.run.texts(one.candidate, column)]
+    return found if any(found) else None
+
+
 def _description(one: Choice) -> str:
     """Prompt, rules and model of a candidate, as far as the eval says."""
     spec = one.run.meta.spec(one.candidate)
-    parts = []
-    if spec.kind in ("prompt", "rules", "moderation", "classifier", "recorded"):
-        parts.append(f"{spec.kind} {str(spec.value).rsplit('/', 1)[-1]}")
-    if spec.stages:
-        parts.append("cascade of " + ", ".join(stage.use for stage in spec.stages))
-    if spec.model:
-        parts.append(f"model {spec.model}")
-    return ", ".join([*parts, *([spec.description] if spec.description else [])])
+    is_named = spec.kind in ("prompt", "rules", "moderation", "classifier", "recorded")
+    stages = ", ".join(stage.use for stage in spec.stages)
+    parts = (
+        f"{spec.kind} {str(spec.value).rsplit('/', 1)[-1]}" if is_named else "",
+        f"cascade of {stages}" if stages else "",
+        f"model {spec.model}" if spec.model else "",
+        spec.description,
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _inputs(one: Choice) -> tuple[InputText, ...]:
-    found = []
-    for kind in ("prompt", "rules"):
-        described = one.run.meta.input_of(kind, one.candidate)
-        if described is not None:
-            found.append(_input(one.run, kind, f"{kind}:{one.candidate}", described))
-    fingerprint = one.run.meta.fingerprint(one.candidate)
-    model = fingerprint.get("model")
+    meta, fingerprint = one.run.meta, one.run.meta.fingerprint(one.candidate)
+    files = [(kind, f"{kind}:{one.candidate}") for kind in ("prompt", "rules")]
+    found = [_input(one.run, kind, key, meta.inputs[key]) for kind, key in files if key in meta.inputs]
+    model, kind = fingerprint.get("model"), str(fingerprint.get("kind", ""))
     if isinstance(model, Mapping):
         found.append(_written("model", str(model.get("model", "model")), model))
-    kind = str(fingerprint.get("kind", ""))
     settings = {name: value for name, value in fingerprint.items() if name not in _NOT_SETTINGS and value}
     if settings:
         found.append(_written("settings", str(fingerprint.get(kind) or kind) if kind != "prompt" else kind, settings))
-    if "policy" in one.run.meta.inputs:
-        found.append(_input(one.run, "policy", "policy", one.run.meta.inputs["policy"]))
+    if "policy" in meta.inputs:
+        found.append(_input(one.run, "policy", "policy", meta.inputs["policy"]))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ Decides which cells have too few items to be coloured, and how values become sha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -21,6 +21,7 @@ from harness.report.parts.words import enumerated, plural
 FEW = SMALL_CELL
 """Cells with fewer items are hatched instead of coloured."""
 MAX_MOVED = 12
+_NO_DATA = Markup('<td class="none"><span class="vh">no data</span>·</td>')
 
 
 def confusion_cell(cell: int, n: int, is_diagonal: bool) -> Markup:
@@ -34,66 +35,59 @@ def confusion_cell(cell: int, n: int, is_diagonal: bool) -> Markup:
     )
 
 
+def _results(row: SliceRow, metric: str, candidate: str) -> Mapping[str, MetricResult]:
+    """Category -> result; empty where the candidate has none."""
+    return row.results.get(metric, {}).get(candidate, {})
+
+
+def _changes(row: SliceRow, metric: str, candidate: str) -> Mapping[str, SliceCell]:
+    """Category -> change against the baseline; empty where one of both decides nothing."""
+    return row.changes.get(metric, {}).get(candidate, {})
+
+
 def slice_rows(table: SliceTable, metric: str, candidate: str) -> list[SliceRow]:
     """Values of a slice for which the metric is defined in some category."""
-    return [
-        row
-        for row in table.rows
-        if any(one.is_defined for one in row.results.get(metric, {}).get(candidate, {}).values())
-    ]
+    return [row for row in table.rows if any(one.is_defined for one in _results(row, metric, candidate).values())]
 
 
 def slice_scale(table: SliceTable, metric: str, candidate: str) -> tuple[float, float]:
     """Ends of a heat map's colours: round values around those of cells with enough items."""
-    values = [
-        MetricResult(one.value, one.value, one.value, one.n)
-        for row in table.rows
-        for one in row.results.get(metric, {}).get(candidate, {}).values()
-        if one.n >= FEW
-    ]
-    return svg.proportion_scale(values)
+    found = [one for row in table.rows for one in _results(row, metric, candidate).values() if one.n >= FEW]
+    return svg.proportion_scale([MetricResult(one.value, one.value, one.value, one.n) for one in found])
 
 
 def slice_cell(row: SliceRow, metric: str, candidate: str, category: str, scale: tuple[float, float]) -> Markup:
     """Value, interval and support; few items are hatched."""
-    result = row.results.get(metric, {}).get(candidate, {}).get(category)
+    result = _results(row, metric, candidate).get(category)
     if result is None or math.isnan(result.value):
-        return Markup('<td class="none"><span class="vh">no data</span>·</td>')
+        return _NO_DATA
     level = f"h{_level((result.value - scale[0]) / (scale[1] - scale[0]))}"
     class_ = "few" if result.n < FEW else f"{level} {'hb' if metric == 'fpr' else 'hg'}"
-    return Markup('<td class="{}">{}<small>{}–{}</small><small>n {}</small></td>').format(
-        class_,
-        numbers.share(result.value, 0),
-        f"{100 * result.low:.0f}",
-        f"{100 * result.high:.0f}",
-        numbers.count(result.n),
-    )
+    ends = f"{100 * result.low:.0f}–{100 * result.high:.0f}"
+    return _cell(class_, numbers.share(result.value, 0), ends, result.n)
+
+
+def _cell(class_: str, value: str, ends: str, n: float) -> Markup:
+    cell = Markup('<td class="{}">{}<small>{}</small><small>n {}</small></td>')
+    return cell.format(class_, value, ends, numbers.count(n))
 
 
 def changed_rows(table: SliceTable, metric: str, candidate: str) -> list[SliceRow]:
     """Values of a slice in which both the candidate and the baseline decide something."""
-    return [row for row in table.rows if row.changes.get(metric, {}).get(candidate)]
+    return [row for row in table.rows if _changes(row, metric, candidate)]
 
 
 def change_cell(row: SliceRow, metric: str, candidate: str, category: str) -> Markup:
     """Difference in points, its interval and support; coloured only where it stands out, hatched with few items."""
-    one = row.changes.get(metric, {}).get(candidate, {}).get(category)
+    one = _changes(row, metric, candidate).get(category)
     if one is None:
-        return Markup('<td class="none"><span class="vh">no data</span>·</td>')
-    difference, class_, sign = one.difference, "", ""
-    if not one.is_tested:
-        class_ = "few"
-    elif one.is_moved:
+        return _NO_DATA
+    difference, class_, sign = one.difference, "" if one.is_tested else "few", ""
+    if one.is_tested and one.is_moved:
         class_ = f"h{_level(2 * abs(difference.value))} {'hb' if one.is_worse else 'hg'}"
-        sign = "▼ worse " if one.is_worse else "▲ better "
-    return Markup('<td class="{}">{}{}<small>{} to {}</small><small>n {}</small></td>').format(
-        class_,
-        sign,
-        numbers.points(difference.value),
-        numbers.points(difference.low),
-        numbers.points(difference.high),
-        numbers.count(difference.n),
-    )
+        sign = f"{_direction(one)} "
+    ends = f"{numbers.points(difference.low)} to {numbers.points(difference.high)}"
+    return _cell(class_, f"{sign}{numbers.points(difference.value)}", ends, difference.n)
 
 
 def _cells(tables: Sequence[SliceTable], candidate: str) -> Iterator[tuple[str, str, str, str, SliceCell]]:
@@ -115,6 +109,10 @@ def moved_cells(tables: Sequence[SliceTable], candidate: str) -> list[tuple[str,
     """Slice, value, category, metric and change of the cells that stand out: worse ones first, the largest first."""
     found = [one for one in _cells(tables, candidate) if one[-1].is_moved]
     return sorted(found, key=lambda one: (not one[-1].is_worse, -abs(one[-1].difference.value), one[:4]))
+
+
+def _direction(one: SliceCell) -> str:
+    return "▼ worse" if one.is_worse else "▲ better"
 
 
 def _level(share: float) -> int:
@@ -152,25 +150,17 @@ class HeatMaps:
 
     def confusion_columns(self, one: Confusion) -> list[int]:
         """Positions of the categories that were flagged at all; the others would be columns of dots."""
-        return [
-            column
-            for column in range(len(self.data.categories))
-            if one.clean[column] or any(row[column] for row in one.cells)
-        ]
+        return [at for at, flagged in enumerate(zip(one.clean, *one.cells, strict=True)) if any(flagged)]
 
     def slice_columns(self, table: SliceTable, metric: str, candidate: str) -> list[tuple[str, str]]:
         """Id and name of the categories with a value in some row."""
-        found = {
-            category
-            for row in table.rows
-            for category, one in row.results.get(metric, {}).get(candidate, {}).items()
-            if one.is_defined
-        }
+        results = [item for row in table.rows for item in _results(row, metric, candidate).items()]
+        found = {category for category, one in results if one.is_defined}
         return [one for one in self.data.categories if one[0] in found]
 
     def changed_columns(self, table: SliceTable, metric: str, candidate: str) -> list[tuple[str, str]]:
         """Id and name of the categories with a change in some row."""
-        found = {category for row in table.rows for category in row.changes.get(metric, {}).get(candidate, {})}
+        found = {category for row in table.rows for category in _changes(row, metric, candidate)}
         return [one for one in self.data.categories if one[0] in found]
 
     @staticmethod
@@ -196,11 +186,9 @@ class HeatMaps:
         return [self._sentence(*one) for one in cells[:MAX_MOVED]], max(0, len(cells) - MAX_MOVED)
 
     def _sentence(self, slice_name: str, value: str, category: str, metric: str, cell: SliceCell) -> str:
-        direction, name = "▼ worse" if cell.is_worse else "▲ better", self.names.get(category, category)
+        before, after = numbers.share(cell.baseline.value), numbers.share(cell.candidate.value)
+        points, n = numbers.points_with_interval(cell.difference), numbers.count(cell.difference.n)
         return (
-            f"{direction}: {name}, {slice_name} {value}: "
-            f"{METRIC_NAMES[metric].lower()} {numbers.share(cell.baseline.value)} to "
-            f"{numbers.share(cell.candidate.value)} ({numbers.points(cell.difference.value)} "
-            f"[{numbers.points(cell.difference.low)}, {numbers.points(cell.difference.high)}] points, "
-            f"n {numbers.count(cell.difference.n)})"
+            f"{_direction(cell)}: {self.names.get(category, category)}, {slice_name} {value}: "
+            f"{METRIC_NAMES[metric].lower()} {before} to {after} ({points} points, n {n})"
         )

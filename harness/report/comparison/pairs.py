@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from harness.core.metric_table import LOWER_IS_BETTER
@@ -18,7 +19,7 @@ from harness.gating.checks import check_subject
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.gate_report import CheckReport
-from harness.measure.compare import Comparison
+from harness.measure.compare import CategoryComparison, Comparison
 from harness.records.evals import ALPHA
 from harness.report.comparison.data import (
     METRIC_NAMES,
@@ -85,47 +86,52 @@ def build_pair(source: ReportSource, comparison: Comparison) -> Pair:
     """One baseline and one candidate."""
     baseline, candidate = comparison.baseline.candidate, comparison.candidate.candidate
     gate = source.gates.get(candidate)
-    checks = () if gate is None else tuple(_check_row(check) for check in (*gate.checks, *gate.pooled))
+    verdict = None if gate is None else gate.verdict
+    checks = () if gate is None else tuple(map(_check_row, (*gate.checks, *gate.pooled)))
     findings = pair_findings(source.evidence[candidate])
     told = {(one.category, one.metric) for one in findings if one.fact == "moved" and one.slice is None}
-    rows = []
-    for category, compared in comparison.categories.items():
-        measures = {
-            metric: _measure(
-                metric, compared.metrics[metric], compared.p_holm.get(metric), is_told=(category, metric) in told
-            )
-            for metric in METRIC_NAMES
-            if metric in compared.metrics
-        }
-        newly = NewlyItems(**compared.newly)
-        rows.append(_row(source, category, measures, compared.fixed, compared.broken, newly, checks))
-    changes: dict[str, dict[str, tuple[str, ...]]] = {
-        metric: {
-            str(change): tuple(
-                row.id for row in rows if metric in row.measures and row.measures[metric].change == change
-            )
-            for change in CHANGES
-        }
-        for metric in METRIC_NAMES
-    }
+    rows = [
+        _compared_row(source, category, compared, {metric for of, metric in told if of == category}, checks)
+        for category, compared in comparison.categories.items()
+    ]
     return Pair(
         baseline=baseline,
         candidate=candidate,
-        decision=decide(
-            candidate,
-            baseline,
-            findings,
-            None if gate is None else gate.verdict,
-        ),
+        decision=decide(candidate, baseline, findings, verdict),
         family=comparison.family if comparison.categories else "",
         rows=tuple(rows),
-        changes=changes,
+        changes={metric: _changes(rows, metric) for metric in METRIC_NAMES},
         inputs=input_changes(source.inputs.get(baseline, ()), source.inputs.get(candidate, ())),
-        verdict=None if gate is None else gate.verdict.replace("_", " "),
+        verdict=verdict and verdict.replace("_", " "),
         checks=checks,
         n_fixed=len({one for row in rows for one in row.fixed}),
         n_broken=len({one for row in rows for one in row.broken}),
     )
+
+
+def _compared_row(
+    source: ReportSource,
+    category: str,
+    compared: CategoryComparison,
+    told: Container[str | None],
+    checks: Sequence[CheckRow],
+) -> CategoryRow:
+    """One category; ``told`` are the metrics that the first screen tells of."""
+    measures = {
+        metric: _measure(metric, compared.metrics[metric], compared.p_holm.get(metric), is_told=metric in told)
+        for metric in METRIC_NAMES
+        if metric in compared.metrics
+    }
+    row = _row(source, category, measures)
+    newly = NewlyItems(**compared.newly)
+    asked = tuple(check for check in checks if check.category == category)
+    return replace(row, fixed=compared.fixed, broken=compared.broken, newly=newly, checks=asked)
+
+
+def _changes(rows: Sequence[CategoryRow], metric: str) -> dict[str, tuple[str, ...]]:
+    """Change -> categories."""
+    found = [(row.id, row.measures[metric].change) for row in rows if metric in row.measures]
+    return {change: tuple(category for category, one in found if one == change) for change in CHANGES}
 
 
 def _measure(metric: str, paired: PairedResult, p_holm: float | None, *, is_told: bool) -> Measure:
@@ -148,52 +154,35 @@ def build_single(source: ReportSource, candidate: str) -> Pair:
     """One candidate alone."""
     rows = []
     for category, scored in source.scored(candidate).categories.items():
-        measures = {
-            metric: Measure(metric, None, scored.metrics[metric], None, None, None, "undefined")
-            for metric in METRIC_NAMES
-            if metric in scored.metrics
-        }
-        rows.append(_row(source, category, measures, (), (), NewlyItems(), ()))
+        found = {metric: scored.metrics[metric] for metric in METRIC_NAMES if metric in scored.metrics}
+        alone = {metric: Measure(metric, None, one, None, None, None, "undefined") for metric, one in found.items()}
+        rows.append(_row(source, category, alone))
     decision = decide(candidate, None, pair_findings(source.evidence[candidate]))
     return Pair(None, candidate, decision, "", tuple(rows), {}, (), None, (), 0, 0)
 
 
-def _row(
-    source: ReportSource,
-    category: str,
-    measures: Mapping[str, Measure],
-    fixed: tuple[str, ...],
-    broken: tuple[str, ...],
-    newly: NewlyItems,
-    checks: Sequence[CheckRow],
-) -> CategoryRow:
+def _row(source: ReportSource, category: str, measures: Mapping[str, Measure]) -> CategoryRow:
+    """One category of a candidate alone."""
+    name, severity = category_name(source, category), source.policy.category(category).severity or ""
+    targets = _targets(source, category, measures)
+    return CategoryRow(category, name, severity, *gold_counts(source, category), targets, measures)
+
+
+def gold_counts(source: ReportSource, category: str) -> tuple[int, int, int]:
+    """How many items violate the category, do not, and have no label of it."""
     gold = source.y_true[:, source.categories.index(category)]
-    n_violating, n_not = int((gold == 1).sum()), int((gold == 0).sum())
-    return CategoryRow(
-        id=category,
-        name=category_name(source, category),
-        severity=severity(source, category),
-        n_violating=n_violating,
-        n_not_violating=n_not,
-        n_unlabelled=len(gold) - n_violating - n_not,
-        targets=_targets(source, category, measures),
-        measures=measures,
-        fixed=fixed,
-        broken=broken,
-        newly=newly,
-        checks=tuple(check for check in checks if check.category == category),
-    )
+    violating, other = int((gold == 1).sum()), int((gold == 0).sum())
+    return violating, other, len(gold) - violating - other
 
 
 def _targets(source: ReportSource, category: str, measures: Mapping[str, Measure]) -> dict[str, TargetRow]:
     """What the policy asks of the category, judged as gates and the weekly report judge it."""
-    found = {}
-    for metric, target in source.policy.targets(category).items():
-        if metric not in measures or not measures[metric].candidate.is_defined:
-            continue
-        result = measures[metric].candidate
-        found[metric] = TargetRow(target, judge_target(metric, result, target).state)
-    return found
+    asked, found = source.policy.targets(category), {metric: one.candidate for metric, one in measures.items()}
+    return {
+        metric: TargetRow(target, judge_target(metric, found[metric], target).state)
+        for metric, target in asked.items()
+        if metric in found and found[metric].is_defined
+    }
 
 
 def category_name(source: ReportSource, category: str) -> str:
@@ -201,26 +190,20 @@ def category_name(source: ReportSource, category: str) -> str:
     return source.policy.category_name(category)
 
 
-def severity(source: ReportSource, category: str) -> str:
-    """Severity the policy gives the category; empty when the policy does not know it."""
-    return source.policy.category(category).severity or ""
-
-
 def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
     """Per candidate the decision in words; then notes."""
     lines = tuple(_line(pair) for pair in pairs)
-    notes = _without_points(source)
-    if not source.banners:
-        for arm in source.arms:
-            n_not_asked = int((arm.outcomes == OUTCOME_NAMES.index(NOT_ASKED)).sum())
-            if n_not_asked:
-                items = plural(len(arm.outcomes), "item")
-                notes.append(
-                    f"{arm.id} was never asked about {numbers.count(n_not_asked)} of {items}: these are left out."
-                )
-    notes += _gate_notes(source)
+    notes = [*_without_points(source), *_not_asked(source), *_gate_notes(source)]
     first = lines[0]
     return Verdict(first.word, first.tone, first.sentence, lines, tuple(dict.fromkeys(notes)))
+
+
+def _not_asked(source: ReportSource) -> list[str]:
+    """Who was not asked about every item, where no banner says that the run is broken."""
+    code, items = OUTCOME_NAMES.index(NOT_ASKED), plural(len(source.item_ids), "item")
+    n_of = {arm.id: int((arm.outcomes == code).sum()) for arm in source.arms if not source.banners}
+    words = "{} was never asked about {} of {}: these are left out."
+    return [words.format(name, numbers.count(n), items) for name, n in n_of.items() if n]
 
 
 def _without_points(source: ReportSource) -> list[str]:

@@ -11,16 +11,9 @@ from numpy.typing import NDArray
 from harness.core import metrics
 from harness.core.calibration import brier_score, calibration_error, reliability_table
 from harness.core.ranking import precision_recall_curve
-from harness.core.results import MetricResult
 from harness.measure.score import NO_SCORES, CategoryScore
-from harness.report.comparison.data import (
-    Calibration,
-    Curve,
-    ReliabilityRow,
-    ScoredCategory,
-    ThresholdRow,
-)
-from harness.report.comparison.explorer import ScoreCounts, score_counts
+from harness.report.comparison.data import Calibration, Curve, ReliabilityRow, ScoredCategory, ThresholdRow
+from harness.report.comparison.explorer import score_counts
 from harness.report.comparison.pairs import category_name
 from harness.report.comparison.source import Arm, ReportSource
 
@@ -31,34 +24,28 @@ FEW_VALUES = 12
 
 def scored_categories(source: ReportSource) -> tuple[ScoredCategory, ...]:
     """Categories in which at least one candidate gives scores and an item violates."""
-    found = []
-    for column, category in enumerate(source.categories):
-        y_true = source.y_true[:, column]
-        if not (y_true == 1).any():
-            continue
-        curves: list[Curve] = []
-        thresholds: dict[str, tuple[ThresholdRow, ...]] = {}
-        calibration: list[Calibration] = []
-        counts: dict[str, ScoreCounts] = {}
-        for arm in source.arms:
-            scored = source.scored(arm.id).categories.get(category)
-            if scored is None:
-                continue
-            y_score = scores_of(arm, column)
-            if y_score is not None:
-                thresholds[arm.id] = threshold_rows(y_true, y_score)
-                counts[arm.id] = score_counts(y_true, y_score)
-                if _are_probabilities(y_score):
-                    calibration.append(_calibration(arm.id, y_true, y_score))
-            n_flagged = int(((arm.decisions[:, column] == 1) & (y_true >= 0)).sum())
-            curves.append(_curve(arm.id, y_true, y_score, scored, n_flagged))
-        if thresholds:
-            found.append(
-                ScoredCategory(
-                    category, category_name(source, category), tuple(curves), thresholds, tuple(calibration), counts
-                )
-            )
-    return tuple(found)
+    violated = np.flatnonzero((source.y_true == 1).any(axis=0)).tolist()
+    found = (_scored_category(source, column) for column in violated)
+    return tuple(one for one in found if one.thresholds)
+
+
+def _scored_category(source: ReportSource, column: int) -> ScoredCategory:
+    category, y_true = source.categories[column], source.y_true[:, column]
+    arms = [arm for arm in source.arms if category in source.scored(arm.id).categories]
+    scores = {arm.id: scores_of(arm, column) for arm in arms}
+    given = {name: y_score for name, y_score in scores.items() if y_score is not None}
+    return ScoredCategory(
+        category,
+        category_name(source, category),
+        curves=tuple(
+            _curve(arm, column, y_true, scores[arm.id], source.scored(arm.id).categories[category]) for arm in arms
+        ),
+        thresholds={name: threshold_rows(y_true, y_score) for name, y_score in given.items()},
+        calibration=tuple(
+            _calibration(name, y_true, y_score) for name, y_score in given.items() if _are_probabilities(y_score)
+        ),
+        counts={name: score_counts(y_true, y_score) for name, y_score in given.items()},
+    )
 
 
 def scores_of(arm: Arm, column: int) -> NDArray[np.float64] | None:
@@ -78,17 +65,17 @@ def _are_probabilities(y_score: NDArray[np.float64]) -> bool:
 
 
 def _curve(
-    candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: CategoryScore, n_flagged: int
+    arm: Arm, column: int, y_true: NDArray[np.int8], y_score: NDArray[np.float64] | None, scored: CategoryScore
 ) -> Curve:
     points: tuple[tuple[float, float], ...] = ()
     if y_score is not None:
         curve = precision_recall_curve(y_true, y_score)
         if not np.isnan(curve.recall).any():
             points = _thinned(curve.recall[:-1], curve.precision[:-1])
-    measured = scored.metrics
-    average = measured.get("average_precision", NO_SCORES)
-    recall, precision, fpr = (measured[one] for one in ("recall", "precision", "fpr"))
-    return Curve(candidate, points, average, recall, precision, fpr, n_flagged)
+    n_flagged = int(((arm.decisions[:, column] == 1) & (y_true >= 0)).sum())
+    average = scored.metrics.get("average_precision", NO_SCORES)
+    recall, precision, fpr = (scored.metrics[one] for one in ("recall", "precision", "fpr"))
+    return Curve(arm.id, points, average, recall, precision, fpr, n_flagged)
 
 
 def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
@@ -112,28 +99,25 @@ def threshold_rows(y_true: NDArray[np.int8], y_score: NDArray[np.float64]) -> tu
     gold, score = y_true[known] == 1, y_score[known]
     if not score.size:
         return ()
-    distinct = np.unique(score)
-    if distinct.size <= FEW_VALUES:
-        chosen = distinct
-    elif distinct[0] >= 0 and distinct[-1] <= 1:
-        chosen = np.array(THRESHOLDS)
-    else:
-        chosen = np.unique(np.quantile(score, THRESHOLDS))
     positives, negatives = np.sort(score[gold]), np.sort(score[~gold])
     rows = []
-    for threshold in chosen:
+    for threshold in _told_thresholds(score):
         tp = positives.size - int(np.searchsorted(positives, threshold))
         fp = negatives.size - int(np.searchsorted(negatives, threshold))
         counts = (float(tp), float(fp), float(positives.size - tp), float(negatives.size - fp))
-        rows.append(
-            ThresholdRow(
-                float(threshold), metrics.precision(*counts), metrics.recall(*counts), metrics.fpr(*counts), tp + fp
-            )
-        )
+        precision, recall, fpr = (of(*counts) for of in (metrics.precision, metrics.recall, metrics.fpr))
+        rows.append(ThresholdRow(float(threshold), precision, recall, fpr, tp + fp))
     return tuple(rows)
+
+
+def _told_thresholds(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    distinct = np.unique(score)
+    if distinct.size <= FEW_VALUES:
+        return distinct
+    is_share = distinct[0] >= 0 and distinct[-1] <= 1
+    return np.array(THRESHOLDS) if is_share else np.unique(np.quantile(score, THRESHOLDS))
 
 
 def _calibration(candidate: str, y_true: NDArray[np.int8], y_score: NDArray[np.float64]) -> Calibration:
     bins = tuple(ReliabilityRow(one.mean_score, one.observed) for one in reliability_table(y_true, y_score))
-    brier: MetricResult = brier_score(y_true, y_score)
-    return Calibration(candidate, bins, brier, calibration_error(y_true, y_score))
+    return Calibration(candidate, bins, brier_score(y_true, y_score), calibration_error(y_true, y_score))

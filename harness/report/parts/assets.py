@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from functools import cache
 from importlib import resources
+
+from markupsafe import Markup
 
 SCRIPTS = {
     "comparison": ("marks.js", "items.js", "page.js", "explorer.js", "sort.js"),
@@ -37,3 +40,9 @@ def page_policy(css: str, script: str) -> str:
 def sha256_source(text: str) -> str:
     """The text's hash as a content security policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+def script_data(value: object) -> Markup:
+    """The value as JSON inside a script element, which nothing in it can end."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
