@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.measure.people import People
+from harness.measure.score import CandidateScore
 from harness.measure.stages import StageScore
 from harness.report.comparison.people import review_load
 from harness.report.parts import numbers
@@ -27,6 +28,18 @@ PEOPLE_READING = (
     "Missed unseen: of what violates, the share that passes without a person. Over-blocked unseen: of what does not "
     "violate, the share that is removed without one. Wrong: of what is decided without one."
 )
+
+
+def cascade_tables(
+    name: str, scored: CandidateScore, *, review_seconds: float | None = None, usd_per_hour: float | None = None
+) -> list[Table]:
+    """What a candidate leaves to people, and its stages; none of one that asks once."""
+    tables = []
+    if scored.people is not None:
+        tables.append(people_table(name, scored.people, review_seconds=review_seconds, usd_per_hour=usd_per_hour))
+    if scored.stages:
+        tables.append(stage_table(name, scored.stages))
+    return tables
 
 
 def stage_table(name: str, stages: Sequence[StageScore]) -> Table:

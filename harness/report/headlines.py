@@ -35,11 +35,7 @@ class Headline:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return {
-            "candidate": self.candidate,
-            "recall": self.recall.as_dict(),
-            "precision": self.precision.as_dict(),
-        }
+        return {"candidate": self.candidate, "recall": self.recall.as_dict(), "precision": self.precision.as_dict()}
 
 
 def headlines(runs_dir: str | Path, metas: Sequence[RunMeta]) -> dict[str, Headline]:

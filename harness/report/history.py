@@ -59,37 +59,24 @@ def history(runs_dir: str | Path, eval_name: str, candidates: Sequence[str] = ()
                 Summary,
                 lambda run_id=meta.run_id: summary_of(open_run(run_id, runs_dir)),  # type: ignore[misc]
             )
-            for candidate in meta.candidates:
-                if candidates and candidate not in candidates:
-                    continue
+            for candidate in (one for one in meta.candidates if not candidates or one in candidates):
                 values = {
                     (category, name): metric(summary, candidate, category, name)
                     for category in meta.categories
                     for name in METRICS
                 }
                 before = last.get(candidate)
-                is_comparable = before is not None and gold_key(before.meta) == gold_key(meta)
-                row = HistoryRow(
-                    meta,
-                    candidate,
-                    _inputs(meta, candidate),
-                    () if before is None else _silent(before.meta, meta, candidate),
-                    values,
-                    before.values if before is not None and is_comparable else {},
-                    read_note(runs_dir, meta.run_id),
-                )
-                last[candidate] = row
-                rows.append(row)
+                silent = () if before is None else _silent(before.meta, meta, candidate)
+                then = before.values if before is not None and gold_key(before.meta) == gold_key(meta) else {}
+                note = read_note(runs_dir, meta.run_id)
+                last[candidate] = HistoryRow(meta, candidate, _inputs(meta, candidate), silent, values, then, note)
+                rows.append(last[candidate])
     return rows
 
 
 def _inputs(meta: RunMeta, candidate: str) -> dict[str, str]:
-    found = {}
-    for kind in ("prompt", "rules"):
-        described = meta.input_of(kind, candidate)
-        if described is not None:
-            found[kind] = f"{described.title}@{described.sha256[:8]}"
-    return found
+    described = {kind: meta.input_of(kind, candidate) for kind in ("prompt", "rules")}
+    return {kind: f"{one.title}@{one.sha256[:8]}" for kind, one in described.items() if one is not None}
 
 
 def _silent(before: RunMeta, meta: RunMeta, candidate: str) -> tuple[str, ...]:
@@ -105,18 +92,7 @@ def as_dict(rows: Sequence[HistoryRow]) -> dict[str, Any]:
     """Plain data in the shape of ``harness history --json``."""
     runs: dict[str, dict[str, Any]] = {}
     for row in rows:
-        meta = row.meta
-        run = runs.setdefault(
-            meta.run_id,
-            {
-                "run_id": meta.run_id,
-                "time": meta.created_at,
-                "label": meta.wave,
-                "note": row.note,
-                "golden_set": meta.golden_set.title,
-                "candidates": {},
-            },
-        )
+        run = runs.setdefault(row.meta.run_id, _run_as_dict(row))
         categories: dict[str, dict[str, Any]] = {}
         for (category, name), value in row.values.items():
             categories.setdefault(category, {})[name] = value.as_dict()
@@ -126,6 +102,17 @@ def as_dict(rows: Sequence[HistoryRow]) -> dict[str, Any]:
             "categories": categories,
         }
     return {"runs": list(runs.values())}
+
+
+def _run_as_dict(row: HistoryRow) -> dict[str, Any]:
+    return {
+        "run_id": row.meta.run_id,
+        "time": row.meta.created_at,
+        "label": row.meta.wave,
+        "note": row.note,
+        "golden_set": row.meta.golden_set.title,
+        "candidates": {},
+    }
 
 
 def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHOWN, shows_all: bool = False) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.core.metric_table import METRIC_TITLES
 from harness.core.operating_metrics import operating_metric
+from harness.core.paired import PairedResult
 from harness.measure.point_pairs import PointPair
 from harness.measure.points import NO_SCORES, PointChoice, PointScore
 from harness.report.parts import numbers
@@ -51,16 +52,10 @@ def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]
         (
             category,
             METRIC_TITLES[one.metric],
-            numbers.count(one.result.difference.n),
-            numbers.share_with_interval(one.result.baseline),
-            numbers.share_with_interval(one.result.candidate),
-            numbers.points_with_interval(one.result.difference) if one.result.difference.is_defined else "n/a",
-            numbers.p_value(one.result.p_value),
+            *paired_cells(one.result),
             " and ".join(numbers.share(held.value) for held in one.held),
             " and ".join(map(threshold_words, one.choices)),
-            "; ".join(
-                dict.fromkeys(filter(None, (threshold_note(choice) for choice in one.choices if choice.is_chosen)))
-            ),
+            "; ".join(filter(None, dict.fromkeys(threshold_note(each) for each in one.choices if each.is_chosen))),
         )
         for category, every in points.items()
         for one in every
@@ -70,27 +65,38 @@ def pair_table(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]
     return Table(title, columns, tuple(rows), notes, frozenset(columns[2:9]))
 
 
+def paired_cells(one: PairedResult) -> tuple[str, ...]:
+    """Items, both values, their difference in points and its p-value."""
+    values = map(numbers.share_with_interval, (one.baseline, one.candidate))
+    points = numbers.points_with_interval(one.difference) if one.difference.is_defined else "n/a"
+    return (numbers.count(one.difference.n), *values, points, numbers.p_value(one.p_value))
+
+
 def absent_lines(points: Mapping[str, Sequence[PointPair]], names: tuple[str, str]) -> list[str]:
     """Who has no operating point where, and why: to be said before any figure; nothing where both have theirs."""
-    categories: dict[str, list[str]] = {}
-    for category, every in points.items():
-        absent = ((name, one.absent[at]) for one in every for at, name in enumerate(names))
-        reasons = [f"{name} {why}" if why == NO_SCORES else why for name, why in absent if why is not None]
-        for reason in dict.fromkeys(reasons):
-            categories.setdefault(reason, []).append(category)
-    return [
-        f"At an operating point nothing is compared in {enumerated(several, 8)}: {reason}."
-        for reason, several in categories.items()
-    ]
+    absent = {
+        category: [(name, why) for one in every for name, why in zip(names, one.absent, strict=True) if why is not None]
+        for category, every in points.items()
+    }
+    return _absent_lines("At an operating point nothing is compared in", absent)
 
 
 def absent_alone(name: str, points: Mapping[str, Sequence[PointScore]]) -> list[str]:
     """The same for one candidate that is compared with none."""
+    absent = {
+        category: [(name, str(one.choice.reason)) for one in every if not one.choice.is_chosen]
+        for category, every in points.items()
+    }
+    return _absent_lines("No operating point in", absent)
+
+
+def _absent_lines(what: str, absent: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
+    """A line for each reason, with the categories where somebody has it; of a lack of scores it says whose."""
     categories: dict[str, list[str]] = {}
-    for category, every in points.items():
-        for why in dict.fromkeys(one.choice.reason for one in every if not one.choice.is_chosen):
-            categories.setdefault(f"{name} {why}" if why == NO_SCORES else str(why), []).append(category)
-    return [f"No operating point in {enumerated(several, 8)}: {reason}." for reason, several in categories.items()]
+    for category, found in absent.items():
+        for reason in dict.fromkeys(f"{name} {why}" if why == NO_SCORES else why for name, why in found):
+            categories.setdefault(reason, []).append(category)
+    return [f"{what} {enumerated(several, 8)}: {reason}." for reason, several in categories.items()]
 
 
 def _kept(metric: str, value: float) -> str:

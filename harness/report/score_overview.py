@@ -102,7 +102,7 @@ def _missed_table(ranked: list[_Standing]) -> Table:
          numbers.share(fact.target, 0), numbers.count(fact.after.n))
         for one in ranked for fact in one.missed[:each]
     ]  # fmt: skip
-    left = sum(map(len, (one.missed for one in ranked))) - len(rows)
+    left = sum(len(one.missed) for one in ranked) - len(rows)
     columns = ("Candidate", CATEGORY, "Metric", "Value", "Target", "n")
     notes = (f"{plural(left, 'more missed target is', 'more missed targets are')} not shown here.",) if left else ()
     return Table("Missed targets, the worst of each candidate", columns, tuple(rows), notes, frozenset(columns[3:]))

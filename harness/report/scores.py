@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from harness.core.metric_table import METRIC_TITLES, metrics_on
 from harness.core.results import MetricResult
 from harness.gating.findings import decide, pair_findings
 from harness.gating.findings.stored import evidence_alone
+from harness.measure.decisions import FAILURE_READINGS
 from harness.measure.score import UNDECIDED, CandidateScore, CategoryScore, RunScore
 from harness.measure.slices import SMALL_CELL
 from harness.measure.weighted import UNWEIGHTED_SCORES, WEIGHTED_NOTE
-from harness.report.cascades import people_table, stage_table
+from harness.report.cascades import cascade_tables
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen_lines
 from harness.report.parts.finding_words import few_behind
@@ -33,12 +34,9 @@ MISSING = MetricResult.undefined("not measured")
 def score_head(score: RunScore) -> str:
     """What was scored: run, golden set, and under a split the part of the items."""
     golden = score.golden_set
-    part = (
-        f" of part '{golden.part}' (of {numbers.count(golden.n_items_in_run or 0)} that were run)"
-        if golden.part
-        else ""
-    )
-    return f"Run {score.run_id} on golden set {golden.title}, {numbers.count(golden.n_items)} items{part}"
+    whole = f"Run {score.run_id} on golden set {golden.title}, {numbers.count(golden.n_items)} items"
+    n_run = numbers.count(golden.n_items_in_run or 0)
+    return f"{whole} of part '{golden.part}' (of {n_run} that were run)" if golden.part else whole
 
 
 def standing_lines(run: Run, score: RunScore) -> list[str]:
@@ -65,43 +63,29 @@ def score_tables(score: RunScore, *, with_slices: bool = False, slice_name: str 
     """Per candidate: categories, scores where they exist, failures, and slices on request."""
     tables: list[Table] = []
     for name, candidate in score.candidates.items():
-        tables.append(_category_table(name, candidate, score.names))
-        if candidate.people is not None:
-            tables.append(people_table(name, candidate.people))
-        if candidate.stages:
-            tables.append(stage_table(name, candidate.stages))
-        if any("average_precision" in category.metrics for category in candidate.categories.values()):
-            tables.append(_ranking_table(name, candidate, score.names))
-        if candidate.points:
-            tables.append(point_table(name, candidate.points))
-        sensitivity = _sensitivity_table(name, candidate)
-        if sensitivity.rows:
-            tables.append(sensitivity)
-        if with_slices:
-            tables.extend(_slice_tables(name, candidate, slice_name))
+        tables += [_category_table(name, candidate, score.names), *cascade_tables(name, candidate)]
+        of_some = (
+            _ranking_table(name, candidate, score.names),
+            point_table(name, candidate.points),
+            _sensitivity_table(name, candidate),
+        )
+        tables += [one for one in of_some if one.rows]
+        tables += _slice_tables(name, candidate, slice_name) if with_slices else []
     return [with_names(one, score.names) for one in tables]
 
 
 def overview_tables(score: RunScore) -> list[Table]:
     """Recall and precision of all candidates side by side: the shortest answer to "which one is better where"."""
-    names = list(score.candidates)
-    first = next(iter(score.candidates.values()))
+    candidates = list(score.candidates.values())
     tables = []
     for metric in ("recall", "precision"):
-        rows = [
-            (
-                category,
-                *(
-                    numbers.share_with_interval(score.candidates[name].categories[category].metrics[metric])
-                    for name in names
-                ),
-            )
-            for category in first.categories
-        ]
-        rows.append(
-            ("macro average", *(numbers.share_with_interval(score.candidates[name].macro[metric]) for name in names))
-        )
-        table = Table(COLUMNS[metric], ("Category", *names), tuple(rows), (), frozenset(names))
+        found = {
+            category: [one.categories[category].metrics[metric] for one in candidates]
+            for category in candidates[0].categories
+        }
+        found["macro average"] = [one.macro[metric] for one in candidates]
+        rows = [(of, *map(numbers.share_with_interval, every)) for of, every in found.items()]
+        table = Table(COLUMNS[metric], ("Category", *score.candidates), tuple(rows), (), frozenset(score.candidates))
         tables.append(with_names(table, score.names))
     return tables
 
@@ -120,27 +104,28 @@ def weight_notes(candidate: CandidateScore) -> list[str]:
 
 def cost_line(candidate: CandidateScore) -> str:
     """Latency, tokens and cost in one line."""
-    latency, money = candidate.latency_ms, candidate.money
-    parts = []
-    if latency["p50"] is not None:
-        parts.append("latency " + ", ".join(f"{name} {numbers.milliseconds(value)}" for name, value in latency.items()))
+    latency = ", ".join(f"{name} {numbers.milliseconds(value)}" for name, value in candidate.latency_ms.items())
+    tokens = {name: numbers.count(n) for name, n in candidate.tokens.items()}
+    parts = [f"latency {latency}"] if candidate.latency_ms["p50"] is not None else []
     if any(candidate.tokens.values()):
-        tokens = {name: numbers.count(n) for name, n in candidate.tokens.items()}
         parts.append(f"{tokens['input_tokens']} input and {tokens['output_tokens']} output tokens")
-        if money.cached_share:
-            parts.append(f"{numbers.share(money.cached_share)} of the input from the provider's prompt cache")
-    if any(candidate.tokens.values()) or money.cost_usd is not None:
-        parts.append(f"list price {numbers.usd_known(candidate.cost_usd, money.n_unknown)}")
+    return "; ".join([*parts, *_money_parts(candidate)])
+
+
+def _money_parts(candidate: CandidateScore) -> Iterator[str]:
+    """What its answers cost, as far as anybody knows."""
+    money, has_tokens = candidate.money, any(candidate.tokens.values())
+    if has_tokens and money.cached_share:
+        yield f"{numbers.share(money.cached_share)} of the input from the provider's prompt cache"
+    if has_tokens or money.cost_usd is not None:
+        yield f"list price {numbers.usd_known(candidate.cost_usd, money.n_unknown)}"
     if money.per_1000_usd is not None:
-        parts.append(f"{numbers.usd(money.per_1000_usd)} per 1,000 answered items")
+        yield f"{numbers.usd(money.per_1000_usd)} per 1,000 answered items"
     if money.per_caught_usd is not None:
-        caught = (
-            f"{numbers.usd(money.per_caught_usd)} per caught violation ({numbers.count(money.n_caught)} in this set)"
-        )
-        parts.append(caught)
+        n_caught = numbers.count(money.n_caught)
+        yield f"{numbers.usd(money.per_caught_usd)} per caught violation ({n_caught} in this set)"
     if money.n_unknown:
-        parts.append(f"the price of {numbers.count(money.n_unknown)} answers is unknown")
-    return "; ".join(parts)
+        yield f"the price of {numbers.count(money.n_unknown)} answers is unknown"
 
 
 def _category_table(name: str, candidate: CandidateScore, names: Mapping[str, str]) -> Table:
@@ -160,19 +145,17 @@ def _category_table(name: str, candidate: CandidateScore, names: Mapping[str, st
         *macro_notes(candidate),
         candidate.signature,
     ]
-    return Table(
-        f"{name}",
-        ("Category", "Violating / all", *COLUMNS.values()),
-        tuple(rows),
-        tuple(note for note in notes if note),
-        frozenset(["Violating / all", *COLUMNS.values()]),
-    )
+    columns = ("Category", "Violating / all", *COLUMNS.values())
+    return Table(name, columns, tuple(rows), tuple(filter(None, notes)), frozenset(columns[1:]))
 
 
 def _row(category: str, score: CategoryScore) -> tuple[str, ...]:
-    violating, total = score.tp + score.fn, score.tp + score.fn + score.fp + score.tn
-    support = f"{numbers.count(violating)} / {numbers.count(total)}"
-    return (category, support, *(numbers.share_with_interval(score.metrics[metric]) for metric in COLUMNS))
+    return (category, _support(score), *(numbers.share_with_interval(score.metrics[metric]) for metric in COLUMNS))
+
+
+def _support(score: CategoryScore) -> str:
+    violating = score.tp + score.fn
+    return f"{numbers.count(violating)} / {numbers.count(violating + score.fp + score.tn)}"
 
 
 def _few(metric: str, candidate: CandidateScore, names: Mapping[str, str]) -> tuple[str, ...]:
@@ -188,9 +171,8 @@ def _failure_notes(candidate: CandidateScore) -> list[str]:
         "flag": "count as flagged, as production would treat them",
         "review": "go to human review and count as not flagged",
     }[candidate.on_failure]
-    return [
-        f"rows without a usable decision: {candidate.n_fallback:,}; they {how} (on_failure: {candidate.on_failure})"
-    ]
+    n_rows = f"rows without a usable decision: {candidate.n_fallback:,}"
+    return [f"{n_rows}; they {how} (on_failure: {candidate.on_failure})"]
 
 
 def macro_notes(candidate: CandidateScore) -> list[str]:
@@ -205,13 +187,8 @@ def _ranking_table(name: str, candidate: CandidateScore, names: Mapping[str, str
         for category, score in candidate.categories.items()
         if "average_precision" in score.metrics
     )
-    return Table(
-        f"{name}: how well its scores rank",
-        ("Category", *SCORE_COLUMNS.values()),
-        rows,
-        tuple(_unscored(candidate, names)),
-        frozenset(SCORE_COLUMNS.values()),
-    )
+    columns, notes = ("Category", *SCORE_COLUMNS.values()), tuple(_unscored(candidate, names))
+    return Table(f"{name}: how well its scores rank", columns, rows, notes, frozenset(columns[1:]))
 
 
 def _unscored(candidate: CandidateScore, names: Mapping[str, str]) -> list[str]:
@@ -227,19 +204,12 @@ def _unscored(candidate: CandidateScore, names: Mapping[str, str]) -> list[str]:
 
 
 def _sensitivity_table(name: str, candidate: CandidateScore) -> Table:
-    rows = [
-        (
-            category,
-            metric,
-            numbers.share(score.metrics[metric].value),
-            numbers.share(score.sensitivity["all_wrong"][metric].value),
-            numbers.share(score.sensitivity["dropped"][metric].value),
-        )
-        for category, score in candidate.categories.items()
-        if score.sensitivity
-        for metric in ("recall", "precision")
-    ]
-    rows = [row for row in rows if len(set(row[2:])) > 1]
+    rows = []
+    for category, score in candidate.categories.items():
+        readings = [score.metrics, *(score.sensitivity[one] for one in FAILURE_READINGS)] if score.sensitivity else []
+        for metric in ("recall", "precision"):
+            shares = [numbers.share(one[metric].value) for one in readings]
+            rows += [(category, metric, *shares)] if len(set(shares)) > 1 else []
     columns = ("Category", "Metric", "As deployed", "If every failure were wrong", "If failures were dropped")
     return Table(f"{name}: what the failed rows could change", columns, tuple(rows), (), frozenset(columns[2:]))
 
@@ -258,11 +228,8 @@ def _slice_tables(name: str, candidate: CandidateScore, chosen: str | None) -> l
                     n_left_out += 1
                     continue
                 n_few += score.tp + score.fn < SMALL_CELL
-                support = (
-                    f"{numbers.count(score.tp + score.fn)} / {numbers.count(score.tp + score.fn + score.fp + score.tn)}"
-                )
                 cells = (numbers.short_share(score.metrics[one]) for one in ("precision", "recall", "fpr"))
-                rows.append((value, category, support, *cells))
+                rows.append((value, category, _support(score), *cells))
         notes = []
         if n_few:
             notes.append(

@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -114,18 +114,16 @@ class Viewer:
             return self._listing()
         if path == "/compare":
             return self._compare(query)
-        first, _, rest = path.lstrip("/").partition("/")
-        if first == "run":
-            run_id, _, name = rest.partition("/")
-            return self._run(run_id, name)
-        if first == "item":
-            run_id, _, item_id = rest.partition("/")
-            return self._item(run_id, item_id, query)
-        if first == "pair":
-            key, _, name = rest.partition("/")
-            return _file(self.work, f"{key}/{name or 'report.html'}") if key.isalnum() else _missing()
-        if first == "saved":
-            return _file(self.reports_dir, rest) if rest in self._saved_files() else _missing()
+        kind, _, rest = path.lstrip("/").partition("/")
+        key, _, name = rest.partition("/")
+        if kind == "run" and self._has_run(key):
+            return _file(self.work, f"{self._made((key, None), (key, None))}/{name or 'report.html'}")
+        if kind == "item" and self._has_run(key):
+            return self._item(key, name, query)
+        if kind == "pair" and key.isalnum():
+            return _file(self.work, f"{key}/{name or 'report.html'}")
+        if kind == "saved" and rest in self._saved_files():
+            return _file(self.reports_dir, rest)
         return _missing()
 
     # ---------------------------------------------------------------------------------------------------- pages
@@ -135,45 +133,35 @@ class Viewer:
 
         return list(reversed(list_runs(self.runs_dir)))
 
+    def _has_run(self, run_id: str) -> bool:
+        return any(run.run_id == run_id for run in self._runs())
+
     def _listing(self, status: int = 200, message: list[str] | None = None) -> Response:
         runs = self._runs()
         css = asset("report.css")
-        page = (
-            environment()
-            .get_template("runs.html.jinja")
-            .render(
-                title="Runs and reports",
-                home=self.runs_dir,
-                css=Markup(css),
-                policy=f"default-src 'none'; style-src {sha256_source(css)}; img-src data:; {_FORMS}",
-                message=message or [],
-                runs=runs,
-                saved=[name for name in self._saved_files() if name.endswith(".html")],
-                choices=[
-                    (
-                        _side_key(run.run_id, name),
-                        f"{name} · {run.eval_name} · {run.created_at[:10]} · {run.run_id}",
-                    )
-                    for run in runs
-                    for name in run.candidates
-                ],
-                version=self.version,
-            )
+        template = environment().get_template("runs.html.jinja")
+        page = template.render(
+            title="Runs and reports",
+            home=self.runs_dir,
+            css=Markup(css),
+            policy=f"default-src 'none'; style-src {sha256_source(css)}; img-src data:; {_FORMS}",
+            message=message or [],
+            runs=runs,
+            saved=[name for name in self._saved_files() if name.endswith(".html")],
+            choices=[
+                (key, f"{name} · {run.eval_name} · {run.created_at[:10]} · {run.run_id}")
+                for key, (run, name) in _sides(runs).items()
+            ],
+            version=self.version,
         )
         return Response(status, isolated(page).encode("utf-8"), _TYPES[".html"])
-
-    def _run(self, run_id: str, name: str) -> Response:
-        if run_id not in {run.run_id for run in self._runs()}:
-            return _missing()
-        key = self._made((run_id, None), (run_id, None))
-        return _file(self.work, f"{key}/{name or 'report.html'}")
 
     def _item(self, run_id: str, item_id: str, query: Mapping[str, list[str]]) -> Response:
         """One item whole; its texts are shown when that is asked for, and never where the viewer shows none."""
         from harness.report.item.page import item_page
         from harness.runs import open_run
 
-        if self.load_item is None or run_id not in {run.run_id for run in self._runs()}:
+        if self.load_item is None:
             return _missing()
         mode = self.text_mode or "masked"
         if mode == "masked" and query.get("text") == ["full"]:
@@ -184,13 +172,14 @@ class Viewer:
         return Response(200, page.encode("utf-8"), _TYPES[".html"])
 
     def _compare(self, query: Mapping[str, list[str]]) -> Response:
-        known = {_side_key(run.run_id, name): (run.run_id, name) for run in self._runs() for name in run.candidates}
+        known = _sides(self._runs())
         sides = []
         for side in ("baseline", "candidate"):
             key = query.get(side, [""])[0]
             if key not in known:
                 raise HarnessError(f"there is no such {side}", next_step="choose one from the list")
-            sides.append(known[key])
+            run, name = known[key]
+            sides.append((run.run_id, name))
         if sides[0] == sides[1]:
             raise HarnessError("baseline and candidate are the same", next_step="choose two different ones")
         return Response(303, location=f"/pair/{self._made(*sides)}/")
@@ -223,6 +212,11 @@ class Viewer:
             data = sorted(page.with_name(f"{page.stem}_data").glob("*.js"))
             found += [one.relative_to(self.reports_dir).as_posix() for one in (page, *data)]
         return found
+
+
+def _sides(runs: Iterable[RunMeta]) -> dict[str, tuple[RunMeta, str]]:
+    """Every candidate of every run, by its name in a form."""
+    return {_side_key(run.run_id, name): (run, name) for run in runs for name in run.candidates}
 
 
 def _side_key(run_id: str, candidate: str) -> str:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from harness.report.cascades import people_table, stage_category_table, stage_table
+from harness.report.cascades import cascade_tables, stage_category_table
 from harness.report.comparison.section_table import Section
 from harness.report.comparison.source import ReportSource
 from harness.report.parts.tables import Table
 
 
 def _tables(source: ReportSource) -> list[Table]:
-    tables = []
+    tables: list[Table] = []
     for arm in source.arms:
         scored = source.scored(arm.id)
-        if scored.people is not None:
-            tables.append(
-                people_table(
-                    arm.id,
-                    scored.people,
-                    review_seconds=source.review_seconds,
-                    usd_per_hour=source.review_usd_per_hour,
-                )
-            )
-        if scored.stages:
-            tables.append(stage_table(arm.id, scored.stages))
-            by_category = stage_category_table(arm.id, scored.stages)
-            if by_category.rows and len(source.categories) > 1:
-                tables.append(by_category)
+        seconds, usd = source.review_seconds, source.review_usd_per_hour
+        tables += cascade_tables(arm.id, scored, review_seconds=seconds, usd_per_hour=usd)
+        by_category = stage_category_table(arm.id, scored.stages)
+        if by_category.rows and len(source.categories) > 1:
+            tables.append(by_category)
     return tables
 
 

@@ -14,7 +14,7 @@ from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.report.comparison.people import review_load
 from harness.report.comparison.section_table import Section
-from harness.report.comparison.source import ReportSource
+from harness.report.comparison.source import Arm, ReportSource
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
 
@@ -45,7 +45,7 @@ class FrontierPoint:
 
 def frontier_points(source: ReportSource) -> tuple[FrontierPoint, ...]:
     """Every candidate with its cost and its quality over all categories."""
-    costs = [_cost(source, arm.id, makes_calls=arm.makes_calls) for arm in source.arms]
+    costs = [_cost(source, arm) for arm in source.arms]
     quality = [
         {name: source.scored(arm.id).micro.get(name, MetricResult.undefined("not measured")) for name in METRICS}
         for arm in source.arms
@@ -55,31 +55,30 @@ def frontier_points(source: ReportSource) -> tuple[FrontierPoint, ...]:
         sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
         values = [sign * one[metric].value for one in quality]
         by = dominators([math.nan if cost is None else cost for cost, _ in costs], values)
-        for at, one in enumerate(by):
-            beaten[at][metric] = None if one is None else source.arms[one].id
+        for found, at in zip(beaten, by, strict=True):
+            found[metric] = None if at is None else source.arms[at].id
     return tuple(
-        FrontierPoint(arm.id, cost, why, quality[at], beaten[at])
-        for at, (arm, (cost, why)) in enumerate(zip(source.arms, costs, strict=True))
+        FrontierPoint(arm.id, cost, why, of, by)
+        for arm, (cost, why), of, by in zip(source.arms, costs, quality, beaten, strict=True)
     )
 
 
-def _cost(source: ReportSource, name: str, *, makes_calls: bool) -> tuple[float | None, str]:
+def _cost(source: ReportSource, arm: Arm) -> tuple[float | None, str]:
     """Cost of 1,000 items, and what to know of it."""
-    scored = source.scored(name)
-    per_1000, why = scored.money.per_1000_usd, ""
+    scored = source.scored(arm.id)
+    money, per_1000, why = scored.money, scored.money.per_1000_usd, ""
     if per_1000 is None:
-        if makes_calls:
+        if arm.makes_calls:
             return None, "unknown: no price"
         per_1000, why = 0.0, "no calls"
-    elif scored.money.n_unknown:
-        why = f"{numbers.count(scored.money.n_unknown)} answers of unknown price left out"
-    if scored.people is not None:
-        hours = review_load(scored.people.share, source.review_seconds, source.review_usd_per_hour)
-        usd = hours.usd_per_1000
-        if usd is None:
-            return None, "unknown: what an hour of the reviewers costs"
-        return per_1000 + usd.value, ", ".join(filter(None, (why, "reviewers included")))
-    return per_1000, why
+    elif money.n_unknown:
+        why = f"{numbers.count(money.n_unknown)} answers of unknown price left out"
+    if scored.people is None:
+        return per_1000, why
+    reviewers = review_load(scored.people.share, source.review_seconds, source.review_usd_per_hour).usd_per_1000
+    if reviewers is None:
+        return None, "unknown: what an hour of the reviewers costs"
+    return per_1000 + reviewers.value, ", ".join(filter(None, (why, "reviewers included")))
 
 
 def cost_words(point: FrontierPoint) -> str:
@@ -89,20 +88,19 @@ def cost_words(point: FrontierPoint) -> str:
     return numbers.usd(point.cost_per_1000_usd) + (f" ({point.why})" if point.why else "")
 
 
+def _cheapest_first(point: FrontierPoint) -> float:
+    return math.inf if point.cost_per_1000_usd is None else point.cost_per_1000_usd
+
+
 def _tables(source: ReportSource) -> list[Table]:
     if len(source.arms) < FEWEST:
         return []
-    points = frontier_points(source)
     rows = []
-    for one in sorted(
-        points, key=lambda point: math.inf if point.cost_per_1000_usd is None else point.cost_per_1000_usd
-    ):
+    for one in sorted(frontier_points(source), key=_cheapest_first):
         beaten = one.beaten_by["f1"]
-        placed = one.cost_per_1000_usd is not None and one.quality["f1"].is_defined
-        said = f"beaten by {beaten}" if beaten else "on the frontier" if placed else "not placed"
-        rows.append(
-            (one.candidate, cost_words(one), *(numbers.share_with_interval(one.quality[m]) for m in METRICS), said)
-        )
+        said = f"beaten by {beaten}" if beaten else "on the frontier" if one.is_on_frontier("f1") else "not placed"
+        shares = (numbers.share_with_interval(one.quality[metric]) for metric in METRICS)
+        rows.append((one.candidate, cost_words(one), *shares, said))
     return [Table("", _COLUMNS, tuple(rows), (_NOTE,), frozenset(_COLUMNS[1:5]))]
 
 

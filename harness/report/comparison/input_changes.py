@@ -34,25 +34,19 @@ def input_changes(old: Sequence[InputText], new: Sequence[InputText]) -> tuple[I
 def _change(kind: str, old: InputText | None, new: InputText | None) -> InputChange:
     remark = ""
     lines: list[DiffLine] = []
+    (old_name, old_sha256), (new_name, new_sha256) = (
+        (one.name, one.sha256) if one else (None, None) for one in (old, new)
+    )
     if old is None or new is None:
         remark = f"only the {'candidate' if old is None else 'baseline'} has one"
-    if (old.sha256 if old else None) != (new.sha256 if new else None):
+    if old_sha256 != new_sha256:
         before, after = _lines(old), _lines(new)
         if max(len(before), len(after)) > MAX_LINES:
             remark = f"longer than {MAX_LINES:,} lines: only the first {MAX_LINES:,} of each are compared"
             before, after = before[:MAX_LINES], after[:MAX_LINES]
         lines = list(diff_lines(before, after))
-    return InputChange(
-        kind=kind,
-        old_name=old.name if old else None,
-        new_name=new.name if new else None,
-        old_sha256=old.sha256 if old else None,
-        new_sha256=new.sha256 if new else None,
-        n_added=sum(line.kind == "added" for line in lines),
-        n_removed=sum(line.kind == "removed" for line in lines),
-        lines=tuple(lines),
-        remark=remark,
-    )
+    n_added, n_removed = (sum(line.kind == one for line in lines) for one in ("added", "removed"))
+    return InputChange(kind, old_name, new_name, old_sha256, new_sha256, n_added, n_removed, tuple(lines), remark)
 
 
 def _lines(text: InputText | None) -> list[str]:
@@ -68,18 +62,16 @@ def diff_lines(before: Sequence[str], after: Sequence[str]) -> Iterator[DiffLine
         if number:
             yield DiffLine("gap", None, None, ())
         for tag, i1, i2, j1, j2 in group:
-            if tag == "equal":
-                for offset in range(i2 - i1):
-                    yield DiffLine("same", i1 + offset + 1, j1 + offset + 1, ((False, before[i1 + offset]),))
-                continue
             removed, added = before[i1:i2], after[j1:j2]
+            if tag == "equal":
+                for offset, text in enumerate(removed, 1):
+                    yield DiffLine("same", i1 + offset, j1 + offset, ((False, text),))
+                continue
             marked = [_words(*both) for both in zip(removed, added, strict=False)]
-            for offset, text in enumerate(removed):
-                parts = marked[offset][0] if offset < len(marked) else ((False, text),)
-                yield DiffLine("removed", i1 + offset + 1, None, parts)
-            for offset, text in enumerate(added):
-                parts = marked[offset][1] if offset < len(marked) else ((False, text),)
-                yield DiffLine("added", None, j1 + offset + 1, parts)
+            old = [parts for parts, _ in marked] + [((False, text),) for text in removed[len(marked) :]]
+            new = [parts for _, parts in marked] + [((False, text),) for text in added[len(marked) :]]
+            yield from (DiffLine("removed", at, None, parts) for at, parts in enumerate(old, i1 + 1))
+            yield from (DiffLine("added", None, at, parts) for at, parts in enumerate(new, j1 + 1))
 
 
 Parts = tuple[tuple[bool, str], ...]
@@ -91,11 +83,7 @@ def _words(old: str, new: str) -> tuple[Parts, Parts]:
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     if len(left) * len(right) > 200_000 or matcher.ratio() < 0.4:
         return ((False, old),), ((False, new),)
-    before: list[tuple[bool, str]] = []
-    after: list[tuple[bool, str]] = []
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if i2 > i1:
-            before.append((tag != "equal", "".join(left[i1:i2])))
-        if j2 > j1:
-            after.append((tag != "equal", "".join(right[j1:j2])))
-    return tuple(before), tuple(after)
+    codes = matcher.get_opcodes()
+    before = tuple((tag != "equal", "".join(left[i1:i2])) for tag, i1, i2, _, _ in codes if i2 > i1)
+    after = tuple((tag != "equal", "".join(right[j1:j2])) for tag, _, _, j1, j2 in codes if j2 > j1)
+    return before, after

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,36 +60,30 @@ def packed_part(content: str) -> Markup:
 
 
 def _index(source: ReportSource, text_mode: TextMode) -> dict[str, Any]:
-    slices = []
-    for name, values in source.slices.items():
-        shown = sorted(values)
-        members: list[list[int]] = [[] for _ in source.item_ids]
-        for number, value in enumerate(shown):
-            for index in values[value].tolist():
-                members[index].append(number)
-        combinations: dict[tuple[int, ...], int] = {}
-        codes = [combinations.setdefault(tuple(one), len(combinations)) for one in members]
-        slices.append(
-            {
-                "name": printable(name),
-                "values": [printable(value) for value in shown],
-                "sets": [list(one) for one in combinations],
-                "of": codes,
-            }
-        )
+    n_items = len(source.item_ids)
     return {
         "ids": [printable(one) for one in source.item_ids],
         "mode": text_mode,
-        "slices": slices,
+        "slices": [_slice(name, values, n_items) for name, values in source.slices.items()],
         "withheld": [index for index, text in enumerate(source.texts) if text is None],
         "suspect": np.flatnonzero(all_disagree(source).any(axis=1)).tolist(),
     }
 
 
+def _slice(name: str, values: Mapping[str, NDArray[np.int64]], n_items: int) -> dict[str, Any]:
+    """The values of a slice, the sets of them that items have, and which set each item has."""
+    shown = sorted(values)
+    members: list[list[int]] = [[] for _ in range(n_items)]
+    for number, value in enumerate(shown):
+        for index in values[value].tolist():
+            members[index].append(number)
+    sets: dict[tuple[int, ...], int] = {}
+    of = [sets.setdefault(tuple(one), len(sets)) for one in members]
+    return {"name": printable(name), "values": list(map(printable, shown)), "sets": list(sets), "of": of}
+
+
 def _codes(source: ReportSource) -> bytes:
-    columns = [source.y_true[:, column] for column in range(len(source.categories))]
-    for arm in source.arms:
-        columns += [arm.decisions[:, column] for column in range(len(source.categories))]
+    columns = [*source.y_true.T, *(column for arm in source.arms for column in arm.decisions.T)]
     position = {one: index for index, one in enumerate(source.item_ids)}
     for comparison in source.comparisons:
         for category in source.categories:
@@ -121,8 +115,7 @@ def _chunk(source: ReportSource, start: int, text_mode: TextMode, width: int) ->
             _rationales(arm.rationales, start, end, max(width // RATIONALE_SHARE, 100)) for arm in source.arms
         ]
     content["s"] = [_scores(arm.scores, start, end) for arm in source.arms]
-    content |= opened_rows(source, start, end, text_mode)
-    return content
+    return content | opened_rows(source, start, end, text_mode)
 
 
 def _pictures(source: ReportSource, start: int, end: int, text_mode: TextMode) -> dict[str, list[list[str | None]]]:

@@ -9,8 +9,9 @@ of twenty candidates and sixty categories is more than code hosts show of a Mark
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
@@ -18,6 +19,8 @@ from harness.gating.findings.stored import NEWLY
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
+    Economics,
+    GoldRow,
     InputChange,
     Measure,
     Pair,
@@ -25,20 +28,14 @@ from harness.report.comparison.data import (
     VerdictLine,
 )
 from harness.report.comparison.long_table import NOTHING_COMPARED, deciding_checks, told_and_still
-from harness.report.comparison.many import (
-    decisions,
-    first_pair,
-    has_first,
-    is_many,
-    short_details,
-    standing_words,
-)
+from harness.report.comparison.many import decisions, first_pair, has_first, is_many, short_details, standing_words
 from harness.report.comparison.markdown_slices import slices_markdown
 from harness.report.comparison.matrix import matrix_table
 from harness.report.comparison.names import names_of
 from harness.report.comparison.section_table import section_markdown
 from harness.report.comparison.source import ReportSource
 from harness.report.comparison.strip import strips
+from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts import numbers
 from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS
 from harness.report.parts.isolation import isolated_text
@@ -62,6 +59,9 @@ CHANGE_WORDS = {
     "unclear": "cannot tell",
     "undefined": "not defined",
 }
+Record = TypeVar("Record")
+_TEXTS = {"Category", "Value", "Candidate", "Check", "Tier", "Verdict", "Remark", "Item", "Text", "Change", ""}
+"""Heads of columns that hold no figures."""
 _FENCE = re.compile(r"`{3,}")
 
 
@@ -79,8 +79,8 @@ def markdown_report(source: ReportSource, data: ReportData, text_mode: TextMode)
     parts += [
         _outcomes(data),
         *map(section_markdown, data.sections),
-        *_economics(data),
-        *_production(data),
+        _economics(data),
+        _production(data),
         *slices_markdown(data),
         _gold(data),
         _about(data),
@@ -125,10 +125,8 @@ def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMod
     heading = f"{pair.candidate} against {pair.baseline}" if pair.baseline else pair.candidate
     is_short = is_many(data)
     metrics = TESTED_METRICS[: MANY_METRICS if is_short else None]
-    parts = [f"## {markdown_text(heading)}"]
-    parts += [
-        _metric_table(pair, metric, is_short) for metric in metrics if any(metric in row.measures for row in pair.rows)
-    ]
+    measured = [metric for metric in metrics if any(metric in row.measures for row in pair.rows)]
+    parts = [f"## {markdown_text(heading)}", *(_metric_table(pair, metric, is_short) for metric in measured)]
     if pair.family:
         parts.append(markdown_text(f"Proven: Holm-corrected ({pair.family}). Brackets are 95% intervals."))
     elif pair.baseline and not pair.rows:
@@ -144,10 +142,10 @@ def _pair(source: ReportSource, data: ReportData, pair: Pair, text_mode: TextMod
 def _metric_table(pair: Pair, metric: str, is_short: bool) -> str:
     told, still = told_and_still(pair, metric, 0 if is_short else len(pair.rows))
     rows = [(row, row.measures[metric]) for row in told]
-    columns: tuple[str, ...] = ("Category", "n", pair.candidate)
     cells: list[tuple[str, ...]]
     if pair.baseline is None:
-        cells = [(row.name, str(one.candidate.n), numbers.share_with_interval(one.candidate)) for row, one in rows]
+        columns: tuple[str, ...] = ("Category", "n", pair.candidate)
+        cells = [(row.name, str(one.candidate.n), _share(one.candidate)) for row, one in rows]
     else:
         newly = [capital(NEWLY_WORDS[name]) for name in NEWLY.get(metric, ())]
         columns = ("Category", "n", pair.baseline, pair.candidate, "Difference, points", "", *newly)
@@ -156,7 +154,7 @@ def _metric_table(pair: Pair, metric: str, is_short: bool) -> str:
     rest = f"{categories} without a change, a missed target or a failed check: {ELSEWHERE}"
     if not cells:
         return f"### {markdown_text(METRIC_NAMES[metric])}\n\n{markdown_text(rest)}"
-    return to_markdown(_table(METRIC_NAMES[metric], columns, cells, (rest,) if still else ()))
+    return _drawn(METRIC_NAMES[metric], columns, cells, rest if still else "")
 
 
 def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
@@ -171,29 +169,35 @@ def _measured(row: CategoryRow, one: Measure) -> tuple[str, ...]:
     )
 
 
-def _share(result: MetricResult | None) -> str:
-    return "n/a" if result is None else numbers.share_with_interval(result)
+def _share(result: MetricResult | None, digits: int = 1) -> str:
+    return "n/a" if result is None else numbers.share_with_interval(result, digits)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Iterable[Sequence[str]], notes: tuple[str, ...] = ()) -> Table:
-    texts = ("Category", "Value", "Candidate", "Check", "Tier", "Verdict", "Remark", "Item", "Text", "Change", "")
-    return Table(
-        title, columns, tuple(tuple(row) for row in rows), notes, frozenset(c for c in columns if c not in texts)
-    )
+def _drawn(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]], note: str = "") -> str:
+    """A table whose figures stand to the right."""
+    heads = tuple(columns)
+    notes = (note,) if note else ()
+    return to_markdown(Table(title, heads, tuple(map(tuple, rows)), notes, frozenset(heads) - _TEXTS))
+
+
+def _records(title: str, records: Iterable[Record], columns: Mapping[str, Callable[[Record], str]]) -> str:
+    """The table of records: each head beside what its cells hold."""
+    return _drawn(title, columns, ([cell(one) for cell in columns.values()] for one in records))
 
 
 def _checks(pair: Pair, is_short: bool) -> str:
     rows, shown = [], deciding_checks(pair) if is_short else pair.checks
     for check in shown:
         needed = f"{plural(check.items_needed, 'more item')} needed" if check.items_needed else ""
-        remark = "; ".join(one for one in (needed, check.remark) if one)
+        remark = "; ".join(filter(None, (needed, check.remark)))
         difference = "" if check.difference is None else numbers.points_with_interval(check.difference)
         difference = difference if check.value is None else f"is {numbers.share_with_interval(check.value)}"
         name = f"{check.subject}, {check.metric.replace('_', ' ')}"
         rows.append((name, check.tier, check.limit, difference, check.verdict.replace("_", " "), remark))
     columns = ("Check", "Tier", "Limit", "Difference, points (90%)", "Verdict", "Remark")
-    rest = f"{plural(len(pair.checks) - len(shown), 'check')} that the verdict does not rest on: {ELSEWHERE}"
-    return to_markdown(_table("Gate", columns, rows, (rest,) if len(shown) < len(pair.checks) else ()))
+    n_left = len(pair.checks) - len(shown)
+    rest = f"{plural(n_left, 'check')} that the verdict does not rest on: {ELSEWHERE}" if n_left else ""
+    return _drawn("Gate", columns, rows, rest)
 
 
 def _input(change: InputChange) -> str:
@@ -231,7 +235,7 @@ def _items(source: ReportSource, pair: Pair, text_mode: TextMode) -> list[str]:
             text = visible_text(source.texts[place[item_id]], text_mode, TEXT_WIDTH)
             rows.append((name, shorten(item_id, 60), text)[: len(columns)])
         head = f"{title} ({GOLD_WORDS[which]}): {numbers.count(len(rows))} of {numbers.count(len(found))}"
-        parts.append(to_markdown(_table(head, columns, rows)))
+        parts.append(_drawn(head, columns, rows))
     return parts
 
 
@@ -248,62 +252,44 @@ def _round_robin(found: Sequence[tuple[str, str]], n: int) -> list[tuple[str, st
 def _outcomes(data: ReportData) -> str:
     names = list(dict.fromkeys(name for row in data.outcomes for name in row.counts))
     rows = [
-        (
-            row.candidate,
-            *(numbers.count(row.counts.get(name, 0)) for name in names),
-            "n/a" if row.failure_rate is None else numbers.share_with_interval(row.failure_rate, 2),
-        )
+        (row.candidate, *(numbers.count(row.counts.get(name, 0)) for name in names), _share(row.failure_rate, 2))
         for row in data.outcomes
     ]
-    return to_markdown(
-        _table("What came of the calls", ("Candidate", *map(outcome_words, names), "Failure rate"), rows)
-    )
+    return _drawn("What came of the calls", ("Candidate", *map(outcome_words, names), "Failure rate"), rows)
 
 
-def _economics(data: ReportData) -> list[str]:
-    if not data.economics:
-        return []
-    rows = [
-        (
-            row.candidate,
-            numbers.milliseconds(row.latency_ms.get("p50")),
-            numbers.milliseconds(row.latency_ms.get("p95")),
-            numbers.count(row.tokens.get("input_tokens", 0)),
-            numbers.count(row.tokens.get("output_tokens", 0)),
-            numbers.share(row.cached_share),
-            numbers.usd_known(row.cost_usd, row.n_unknown_cost),
-            numbers.usd(row.cost_per_1000_usd),
-            numbers.usd(row.cost_per_caught_usd),
-        )
-        for row in data.economics
-    ]
-    columns = (
-        "Candidate", "Median", "p95", "Input tokens", "Output tokens", "Input from prompt cache", "Cost",
-        "Cost per 1,000 answered items", "Cost per caught violation",
-    )  # fmt: skip
-    return [to_markdown(_table("Latency and cost", columns, rows))]
+def _economics(data: ReportData) -> str:
+    columns: dict[str, Callable[[Economics], str]] = {
+        "Candidate": lambda row: row.candidate,
+        "Median": lambda row: numbers.milliseconds(row.latency_ms.get("p50")),
+        "p95": lambda row: numbers.milliseconds(row.latency_ms.get("p95")),
+        "Input tokens": lambda row: numbers.count(row.tokens.get("input_tokens", 0)),
+        "Output tokens": lambda row: numbers.count(row.tokens.get("output_tokens", 0)),
+        "Input from prompt cache": lambda row: numbers.share(row.cached_share),
+        "Cost": lambda row: numbers.usd_known(row.cost_usd, row.n_unknown_cost),
+        "Cost per 1,000 answered items": lambda row: numbers.usd(row.cost_per_1000_usd),
+        "Cost per caught violation": lambda row: numbers.usd(row.cost_per_caught_usd),
+    }
+    return _records("Latency and cost", data.economics, columns) if data.economics else ""
 
 
-def _production(data: ReportData) -> list[str]:
+def _production(data: ReportData) -> str:
     if data.production is None or is_many(data):
-        return []
+        return ""
     traffic, hours = data.production.items_per_day, data.production.hours
-    rows = [
-        (
-            row.candidate,
-            row.name,
-            numbers.share(row.prevalence, 2),
-            _share(row.precision),
-            _amount(row.flagged, traffic),
-            _amount(row.flagged, hours),
-            _amount(row.missed, traffic),
-        )
-        for row in data.production.rows
-    ]
-    columns = ("Candidate", "Category", "Prevalence", "Precision", "Flags a day", "Reviewer hours", "Missed a day")
-    table = to_markdown(_table(f"In production, at {numbers.count(traffic)} items a day", columns, rows))
+    columns: dict[str, Callable[[ProductionRow], str]] = {
+        "Candidate": lambda row: row.candidate,
+        "Category": lambda row: row.name,
+        "Prevalence": lambda row: numbers.share(row.prevalence, 2),
+        "Precision": lambda row: _share(row.precision),
+        "Flags a day": lambda row: _amount(row.flagged, traffic),
+        "Reviewer hours": lambda row: _amount(row.flagged, hours),
+        "Missed a day": lambda row: _amount(row.missed, traffic),
+    }
+    title = f"In production, at {numbers.count(traffic)} items a day"
     sources = sorted({row.source for row in data.production.rows})
-    return [f"{table}\n\n{markdown_text('Prevalence: ' + '; '.join(sources))}"]
+    table = _records(title, data.production.rows, columns)
+    return f"{table}\n\n{markdown_text('Prevalence: ' + '; '.join(sources))}"
 
 
 def _strips(data: ReportData) -> list[str]:
@@ -325,21 +311,16 @@ def _workload(data: ReportData) -> str:
     if data.production is None or not data.production.totals:
         return ""
     traffic, hours = data.production.items_per_day, data.production.hours
-    rows = [
-        (
-            one.candidate,
-            _amount(one.flagged, traffic),
-            _amount(one.wrongly_flagged, traffic),
-            _amount(one.missed, traffic),
-            _amount(one.flagged, hours),
-            _share(one.precision),
-        )
-        for one in data.production.totals
-    ]
-    columns = ("Candidate", "Flags a day", "of them wrong", "Missed a day", "Reviewer hours", "Precision in production")
-    table = to_markdown(_table(f"A day in production, at {numbers.count(traffic)} items", columns, rows))
-    gaps = data.production.gaps
-    return f"{table}\n\n{markdown_text(gaps)}" if gaps else table
+    columns: dict[str, Callable[[ProductionTotal], str]] = {
+        "Candidate": lambda one: one.candidate,
+        "Flags a day": lambda one: _amount(one.flagged, traffic),
+        "of them wrong": lambda one: _amount(one.wrongly_flagged, traffic),
+        "Missed a day": lambda one: _amount(one.missed, traffic),
+        "Reviewer hours": lambda one: _amount(one.flagged, hours),
+        "Precision in production": lambda one: _share(one.precision),
+    }
+    table = _records(f"A day in production, at {numbers.count(traffic)} items", data.production.totals, columns)
+    return "\n\n".join(filter(None, (table, markdown_text(data.production.gaps))))
 
 
 def _amount(result: MetricResult, factor: float) -> str:
@@ -349,25 +330,23 @@ def _amount(result: MetricResult, factor: float) -> str:
 
 
 def _gold(data: ReportData) -> str:
-    rows = [
-        (
-            row.name,
-            numbers.count(row.n_violating),
-            numbers.count(row.n_not_violating),
-            numbers.count(row.n_unlabelled),
-            "none" if row.provable_margin is None else f"{numbers.points(row.provable_margin).lstrip('+')} points",
-            "" if row.alpha is None else numbers.score_with_interval(row.alpha),
-        )
-        for row in data.gold.rows
-    ]
-    columns = ("Category", "Violating", "Not violating", "Unlabelled", "Smallest provable loss of recall", "Agreement")
-    if not any(row[-1] for row in rows):
-        rows, columns = [row[:-1] for row in rows], columns[:-1]  # type: ignore[misc, assignment]
-    return to_markdown(_table("Golden set", columns, rows))
+    columns: dict[str, Callable[[GoldRow], str]] = {
+        "Category": lambda row: row.name,
+        "Violating": lambda row: numbers.count(row.n_violating),
+        "Not violating": lambda row: numbers.count(row.n_not_violating),
+        "Unlabelled": lambda row: numbers.count(row.n_unlabelled),
+        "Smallest provable loss of recall": lambda row: _provable(row.provable_margin),
+    }
+    if any(row.alpha is not None for row in data.gold.rows):
+        columns["Agreement"] = lambda row: "" if row.alpha is None else numbers.score_with_interval(row.alpha)
+    return _records("Golden set", data.gold.rows, columns)
+
+
+def _provable(margin: float | None) -> str:
+    return "none" if margin is None else f"{numbers.points(margin).lstrip('+')} points"
 
 
 def _about(data: ReportData) -> str:
-    lines = ["### Reproduce", *(f"- {markdown_code(command)}" for command in data.reproduce)]
+    lines = ["### Reproduce", "", *(f"- {markdown_code(command)}" for command in data.reproduce)]
     lines += [f"- {markdown_text(f'{name}: {signature}')}" for name, signature in data.signatures.items() if signature]
-    lines.append(f"- moderation-harness {markdown_text(data.version)}")
-    return "\n".join([lines[0], "", *lines[1:]])
+    return "\n".join([*lines, f"- moderation-harness {markdown_text(data.version)}"])

@@ -25,17 +25,10 @@ WIDEST = 130
 PRINTED = 4
 """Most candidates of one printed table: eight figures with their intervals fill a sheet of paper."""
 _SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
-_RANK: dict[Answer, int] = {
-    "ship": 0,
-    "better": 0,
-    "look": 1,
-    "mixed": 1,
-    "same": 2,
-    "wait": 2,
-    "worse": 3,
-    "no": 4,
-    "invalid": 5,
-}
+_RANKED: tuple[tuple[Answer, ...], ...] = (
+    ("ship", "better"), ("look", "mixed"), ("same", "wait"), ("worse",), ("no",), ("invalid",),
+)  # fmt: skip
+_RANK = {answer: rank for rank, answers in enumerate(_RANKED) for answer in answers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +60,8 @@ def matrix_columns(data: ReportData) -> list[tuple[str, str]]:
 
     def weight(position: int) -> tuple[int, float]:
         found = [_recall(pair, decided[position][0]) for pair in data.pairs]
-        moved = [one for one in found if one is not None and one.change in _SIGNS and one.difference is not None]
-        return len(moved), max((abs(one.difference.value) for one in moved if one.difference is not None), default=0.0)
+        moved = [abs(one.difference.value) for one in found if one and one.change in _SIGNS and one.difference]
+        return len(moved), max(moved, default=0.0)
 
     first = sorted(range(len(decided)), key=weight, reverse=True)[:MOST_COLUMNS]
     left = WIDEST - min(24, max((len(pair.candidate) for pair in data.pairs), default=0))
@@ -82,10 +75,10 @@ def candidate_matrix(data: ReportData) -> list[MatrixRow]:
     if len(data.pairs) < MATRIX_FROM or data.baseline is None:
         return []
     words = {line.candidate: line.word for line in data.verdict.lines}
-    ordered, columns = ranked(data), [category for category, _ in matrix_columns(data)]
+    columns = [category for category, _ in matrix_columns(data)]
     return [
         MatrixRow(pair.candidate, words[pair.candidate], _n_harms(pair), _n_gains(pair), _cells(pair, columns))
-        for pair in ordered
+        for pair in ranked(data)
     ]
 
 
@@ -141,16 +134,13 @@ def _recall(pair: Pair, category: str) -> Measure | None:
 
 
 def _cells(pair: Pair, columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    cells = []
-    for category in columns:
-        one = _recall(pair, category)
-        if one is None:
-            cells.append(("n/a", ""))
-        else:
-            cells.append(
-                (f"{numbers.share(one.candidate.value)} {_SIGNS.get(one.change, '')}".strip(), f"c-{one.change}")
-            )
-    return tuple(cells)
+    return tuple(_cell(_recall(pair, category)) for category in columns)
+
+
+def _cell(one: Measure | None) -> tuple[str, str]:
+    if one is None:
+        return "n/a", ""
+    return f"{numbers.share(one.candidate.value)} {_SIGNS.get(one.change, '')}".strip(), f"c-{one.change}"
 
 
 def matrix_table(data: ReportData) -> Table | None:
@@ -158,19 +148,18 @@ def matrix_table(data: ReportData) -> Table | None:
     rows = candidate_matrix(data)
     if not rows:
         return None
-    names = [name for _, name in matrix_columns(data)]
     cells = [(f"{data.baseline} (baseline)", "", "", "", *baseline_cells(data))]
     cells += [
         (one.candidate, one.word, str(one.n_harms), str(one.n_gains), *(text for text, _ in one.cells)) for one in rows
     ]
-    columns = ("Candidate", "Decision", "Harm", "Gains", *names)
+    columns = ("Candidate", "Decision", "Harm", "Gains", *(name for _, name in matrix_columns(data)))
     return Table("Candidates", columns, tuple(cells), (f"{matrix_caption(data)}.",), frozenset(columns[2:]))
 
 
-def matrix_sheet(data: ReportData) -> Sheet | None:
-    """Every candidate by every category, with its place; None below ``MATRIX_FROM`` candidates."""
+def matrix_sheet(data: ReportData) -> list[Sheet]:
+    """Every candidate by every category, with its place; none below ``MATRIX_FROM`` candidates."""
     if len(data.pairs) < MATRIX_FROM or data.baseline is None:
-        return None
+        return []
     words = {line.candidate: line.word for line in data.verdict.lines}
     columns = (
         Column("Place", "count", 7),
@@ -187,7 +176,7 @@ def matrix_sheet(data: ReportData) -> Sheet | None:
         (place, one.candidate, words[one.candidate], _n_harms(one), _n_gains(one), *_recalls(one, data))
         for place, one in enumerate(ranked(data), 1)
     ]
-    return Sheet("Candidates", columns, rows, title=f"By decision, best first, against {data.baseline}")
+    return [Sheet("Candidates", columns, rows, title=f"By decision, best first, against {data.baseline}")]
 
 
 def _recalls(pair: Pair, data: ReportData) -> list[Value]:
@@ -202,31 +191,24 @@ def _baseline_recalls(pair: Pair) -> list[tuple[str, Value]]:
 
 def printed_rows(data: ReportData) -> list[tuple[tuple[str, ...], list[tuple[str, list[tuple[str, str]]]]]]:
     """For paper, where nothing can be switched: recall and precision of every candidate, as many to each table."""
-    values: dict[tuple[str, str, str], tuple[str, str]] = {}
-
-    def cell(result: MetricResult) -> tuple[str, str]:
-        value, _, ends = numbers.share_with_interval(result).partition(" ")
-        return value, ends
-
+    values: dict[tuple[str, str, str], MetricResult] = {}
     for pair in data.pairs:
         for row in pair.rows:
             for metric, one in row.measures.items():
-                values[pair.candidate, row.id, metric] = cell(one.candidate)
+                values[pair.candidate, row.id, metric] = one.candidate
                 if pair.baseline is not None and one.baseline is not None:
-                    values.setdefault((pair.baseline, row.id, metric), cell(one.baseline))
-    n = len(data.candidates)
+                    values.setdefault((pair.baseline, row.id, metric), one.baseline)
+
+    def cells(group: Sequence[str], category: str) -> list[tuple[str, str]]:
+        return [_printed(values.get((one, category, metric))) for one in group for metric in ("recall", "precision")]
+
+    n, categories = len(data.candidates), decided_categories(data)
     n_each = -(-n // -(-n // PRINTED))
     groups = [data.candidates[at : at + n_each] for at in range(0, n, n_each)]
-    return [
-        (
-            group,
-            [
-                (
-                    title,
-                    [values.get((one, of, metric), ("–", "")) for one in group for metric in ("recall", "precision")],
-                )
-                for of, title in decided_categories(data)
-            ],
-        )
-        for group in groups
-    ]
+    return [(group, [(name, cells(group, category)) for category, name in categories]) for group in groups]
+
+
+def _printed(result: MetricResult | None) -> tuple[str, str]:
+    """Value and ends."""
+    value, _, ends = ("–" if result is None else numbers.share_with_interval(result)).partition(" ")
+    return value, ends

@@ -36,33 +36,40 @@ def opened_rows(source: ReportSource, start: int, end: int, text_mode: TextMode)
 
 
 def _of_arm(arm: Arm, start: int, end: int, text_mode: TextMode) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if arm.reasons is not None:
-        reasons = {
-            str(index): _reason(reason, text_mode)
-            for index, reason in enumerate(arm.reasons[start:end])
-            if reason and arm.outcomes[start + index] != _OK
-        }
-        found |= {"why": reasons} if reasons else {}
-    for name, values, scale in (("ms", arm.latency_ms, 1.0), ("usd", arm.cost_usd, 1e6)):
-        part = _rounded(values, start, end, scale)
-        found |= {name: part} if part is not None else {}
-    if arm.is_fallback is not None:
-        partly = arm.is_fallback[start:end] & (arm.outcomes[start:end] == _OK)[:, None]
-        open_ = {
-            str(index): np.flatnonzero(partly[index]).tolist() for index in np.flatnonzero(partly.any(axis=1)).tolist()
-        }
-        found |= {"fb": open_} if open_ else {}
-    if arm.n_flagged is not None:
-        n_repeats = arm.n_repeats
-        flagged = arm.n_flagged[start:end]
-        moved = {
-            str(index): {str(column): int(flagged[index, column])
-                         for column in np.flatnonzero((flagged[index] > 0) & (flagged[index] < n_repeats)).tolist()}
-            for index in np.flatnonzero(((flagged > 0) & (flagged < n_repeats)).any(axis=1)).tolist()
-        }  # fmt: skip
-        found |= {"rep": moved} if moved else {}
-    return found
+    parts = {
+        "why": _reasons(arm, start, end, text_mode),
+        "ms": _rounded(arm.latency_ms, start, end, 1.0),
+        "usd": _rounded(arm.cost_usd, start, end, 1e6),
+        "fb": _left_open(arm, start, end),
+        "rep": _unsteady(arm, start, end),
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def _reasons(arm: Arm, start: int, end: int, text_mode: TextMode) -> dict[str, str]:
+    """Item -> why its answer could not be used."""
+    told = enumerate([] if arm.reasons is None else arm.reasons[start:end])
+    return {str(at): _reason(one, text_mode) for at, one in told if one and arm.outcomes[start + at] != _OK}
+
+
+def _left_open(arm: Arm, start: int, end: int) -> dict[str, list[int]]:
+    """Item -> categories that a usable answer does not decide."""
+    if arm.is_fallback is None:
+        return {}
+    partly = arm.is_fallback[start:end] & (arm.outcomes[start:end] == _OK)[:, None]
+    return {str(at): np.flatnonzero(partly[at]).tolist() for at in np.flatnonzero(partly.any(axis=1)).tolist()}
+
+
+def _unsteady(arm: Arm, start: int, end: int) -> dict[str, dict[str, int]]:
+    """Item -> category -> how many repeats flagged it, where some did and some did not."""
+    if arm.n_flagged is None:
+        return {}
+    flagged = arm.n_flagged[start:end]
+    moved = (flagged > 0) & (flagged < arm.n_repeats)
+    return {
+        str(at): {str(column): int(flagged[at, column]) for column in np.flatnonzero(moved[at]).tolist()}
+        for at in np.flatnonzero(moved.any(axis=1)).tolist()
+    }
 
 
 def _reason(text: str, text_mode: TextMode) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,13 +29,14 @@ from harness.report.comparison.section_table import section_sheets
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource
 from harness.report.comparison.workload import ProductionRow, ProductionTotal
 from harness.report.parts import numbers
-from harness.report.parts.fields import ENDS, Field, ends, field, fields, table
+from harness.report.parts.fields import ENDS, Field, Record, ends, field, fields, table
 from harness.report.parts.finding_sheet import findings_sheet
 from harness.report.parts.finding_words import NEWLY_WORDS
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.words import capital, outcome_words, slice_words
 from harness.report.parts.xlsx import Column, Sheet, Value, number, proportion, write_workbook
 
+_DIFFERENCE = ("Difference, points", "Difference low", "Difference high")
 MAX_ITEM_ROWS = 30_000
 TEXT_WIDTH = 1_000
 _MARKS: Any = (
@@ -60,15 +61,11 @@ def write_xlsx(source: ReportSource, data: ReportData, path: Path, text_mode: Te
 
 def sheets(source: ReportSource, data: ReportData, text_mode: TextMode) -> list[Sheet]:
     """Summary, categories, checks, items, slices, outcomes, about; a sheet without rows is left out."""
-    matrix = matrix_sheet(data)
-    found = [_summary(data), *([matrix] if matrix else ()), *findings_sheet(data.findings), _categories(data)]
-    if any(pair.checks for pair in data.pairs):
-        found.append(_checks(data))
     items = _items(source, data, text_mode)
     names = {**dict(data.categories), ALL_CATEGORIES: "all categories"}
+    found = [_summary(data), *matrix_sheet(data), *findings_sheet(data.findings), _categories(data), *_checks(data)]
     found += [items, *_workload(data), *_slices(source, names), *_slice_changes(source, names), _outcomes(data)]
-    found += [sheet for one in data.sections for sheet in section_sheets(one)]
-    return [*found, _about(data, items)]
+    return [*found, *(sheet for one in data.sections for sheet in section_sheets(one)), _about(data, items)]
 
 
 def _summary(data: ReportData) -> Sheet:
@@ -102,9 +99,13 @@ class _Cell(NamedTuple):
     measure: Measure
 
 
-def _points(result: MetricResult | None) -> list[Value]:
+def _points(heads: Sequence[str], result: Callable[[Record], MetricResult | None], width: float = 11) -> Field[Record]:
     """Value and ends in percentage points; empty without a result."""
-    return [None if end is None else 100 * end for end in proportion(result)[:3]]
+
+    def cells(of: Record) -> list[Value]:
+        return [None if end is None else 100 * end for end in proportion(result(of))[:3]]
+
+    return fields(heads, cells, "points", width)
 
 
 def _newly(one: _Cell) -> list[Value]:
@@ -124,12 +125,7 @@ def _categories(data: ReportData) -> Sheet:
         ends(("Baseline value", "Baseline low", "Baseline high"), lambda one: one.measure.baseline, width=10),
         ends(("Candidate value", "Candidate low", "Candidate high"), lambda one: one.measure.candidate, width=10),
         field("Items", lambda one: one.measure.n, "count", 8),
-        fields(
-            ("Difference, points", "Difference low", "Difference high"),
-            lambda one: _points(one.measure.difference),
-            "points",
-            11,
-        ),
+        _points(_DIFFERENCE, lambda one: one.measure.difference),
         field("p (Holm)", lambda one: number(one.measure.p_holm), "p_value", 9),
         field("Change", lambda one: CHANGE_WORDS[one.measure.change] if one.pair.baseline else "", width=18),
         fields(map(capital, NEWLY_WORDS.values()), _newly, "count", 10),
@@ -143,7 +139,7 @@ def _categories(data: ReportData) -> Sheet:
     return table("Categories", cells, columns, marks=_MARKS)
 
 
-def _checks(data: ReportData) -> Sheet:
+def _checks(data: ReportData) -> list[Sheet]:
     columns: tuple[Field[tuple[str, CheckRow]], ...] = (
         field("Candidate", lambda of: of[0], width=18),
         field("Category", lambda of: of[1].subject, width=26),
@@ -151,19 +147,14 @@ def _checks(data: ReportData) -> Sheet:
         field("Tier", lambda of: of[1].tier, width=10),
         field("Limit", lambda of: of[1].limit, width=16),
         field("Items", lambda of: of[1].n, "count", 8),
-        fields(
-            ("Difference, points", "90% interval low", "90% interval high"),
-            lambda of: _points(of[1].difference),
-            "points",
-            11,
-        ),
+        _points(("Difference, points", "90% interval low", "90% interval high"), lambda of: of[1].difference),
         ends(("Value against a floor", "Value, 90% low", "Value, 90% high"), lambda of: of[1].value, width=10),
         field("Verdict", lambda of: of[1].verdict.replace("_", " "), width=16),
         field("More items needed", lambda of: of[1].items_needed, "count", 10),
         field("Remark", lambda of: of[1].remark, "long", 70),
     )
     checks = [(pair.candidate, one) for pair in data.pairs for one in pair.checks]
-    return table("Checks", checks, columns, marks=_MARKS)
+    return [table("Checks", checks, columns, marks=_MARKS)] if checks else []
 
 
 def _items(source: ReportSource, data: ReportData, text_mode: TextMode) -> Sheet:
@@ -281,12 +272,7 @@ def _slice_changes(source: ReportSource, names: Mapping[str, str]) -> list[Sheet
         field("Items", lambda of: of[1].difference.n, "count", 8),
         field("Baseline", lambda of: number(of[1].baseline.value), "share", 10),
         field("Candidate value", lambda of: number(of[1].candidate.value), "share", 10),
-        fields(
-            ("Difference, points", "Difference low", "Difference high"),
-            lambda of: _points(of[1].difference),
-            "points",
-            10,
-        ),
+        _points(_DIFFERENCE, lambda of: of[1].difference, 10),
         field("p", lambda of: number(of[1].p_value), "p_value", 8),
         field("q (Benjamini-Hochberg, exploratory)", lambda of: number(of[1].q_value), "p_value", 16),
     )
@@ -298,28 +284,28 @@ def _workload(data: ReportData) -> list[Sheet]:
     if data.production is None:
         return []
     traffic, hours = data.production.items_per_day, data.production.hours
-    heads = ("Flags a day", "Wrong flags a day", "Missed a day")
-    columns = (
-        Column("Candidate", width=18),
-        Column("Category", width=26),
-        Column("Prevalence", "share", 10),
-        *(Column(f"Precision in production{end}", "share", 12) for end in ENDS),
-        *(Column(f"{head}{end}", "amount", 11) for head in heads for end in ENDS),
-        *(Column(f"Reviewer hours a day{end}", "amount", 11) for end in ENDS),
+    columns: tuple[Field[ProductionRow | ProductionTotal], ...] = (
+        field("Candidate", lambda one: one.candidate, width=18),
+        field("Category", lambda one: one.name if isinstance(one, ProductionRow) else "all categories", width=26),
+        field("Prevalence", lambda one: one.prevalence if isinstance(one, ProductionRow) else None, "share", 10),
+        ends([f"Precision in production{end}" for end in ENDS], lambda one: one.precision, width=12),
+        _amounts("Flags a day", lambda one: one.flagged, traffic),
+        _amounts("Wrong flags a day", lambda one: one.wrongly_flagged, traffic),
+        _amounts("Missed a day", lambda one: one.missed, traffic),
+        _amounts("Reviewer hours a day", lambda one: one.flagged, hours),
     )
+    days: list[ProductionRow | ProductionTotal] = [*data.production.totals, *data.production.rows]
+    return [table("Workload", days, columns)]
 
-    def row(one: ProductionRow | ProductionTotal, name: str, prevalence: float | None) -> tuple[Value, ...]:
-        amounts = [
-            traffic * end
-            for result in (one.flagged, one.wrongly_flagged, one.missed)
-            for end in (result.value, result.low, result.high)
-        ]
-        amounts += [hours * end for end in (one.flagged.value, one.flagged.low, one.flagged.high)]
-        return (one.candidate, name, prevalence, *proportion(one.precision)[:3], *amounts)
 
-    rows = [row(one, "all categories", None) for one in data.production.totals]
-    rows += [row(one, one.name, one.prevalence) for one in data.production.rows]
-    return [Sheet("Workload", columns, rows)]
+def _amounts(head: str, result: Callable[[Record], MetricResult], factor: float) -> Field[Record]:
+    """A share of traffic as a number a day, with its ends."""
+
+    def cells(of: Record) -> list[Value]:
+        one = result(of)
+        return [factor * end for end in (one.value, one.low, one.high)]
+
+    return fields([f"{head}{end}" for end in ENDS], cells, "amount", 11)
 
 
 def _outcomes(data: ReportData) -> Sheet:
@@ -339,25 +325,17 @@ def _outcomes(data: ReportData) -> Sheet:
 
 
 def _about(data: ReportData, items: Sheet) -> Sheet:
-    n_rows = len(list(items.rows))
+    n_decisions = f"{numbers.count(len(list(items.rows)))} labelled decisions"
+    family = data.pairs[0].family or ("no category to compare" if data.baseline else "no baseline")
     rows: list[tuple[Value, ...]] = [
         ("Report", data.title),
         ("Written", data.generated_at),
         ("Version", f"moderation-harness {data.version}"),
         ("Run", data.run_id),
-        (
-            "Golden set",
-            f"{data.golden_set.title}, sha256 {data.golden_set.hash}",
-        ),
+        ("Golden set", f"{data.golden_set.title}, sha256 {data.golden_set.hash}"),
         ("Policy", f"{data.policy_name} v{data.policy_version}"),
-        (
-            "Items sheet",
-            f"{numbers.count(n_rows)} labelled decisions; texts stand beside those that somebody got wrong",
-        ),
-        (
-            "Proven",
-            f"Holm-corrected; {data.pairs[0].family or ('no category to compare' if data.baseline else 'no baseline')}",
-        ),
+        ("Items sheet", f"{n_decisions}; texts stand beside those that somebody got wrong"),
+        ("Proven", f"Holm-corrected; {family}"),
         ("Intervals", "95%; those of the gate's checks 90%, whose end is the one-sided 95% bound"),
     ]
     rows += [("Signature", f"{name}: {text}") for name, text in data.signatures.items() if text]

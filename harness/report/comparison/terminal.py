@@ -9,7 +9,7 @@ from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
 from harness.gating.findings import Decision
 from harness.gating.findings.stored import NEWLY
-from harness.measure.compare import Comparison
+from harness.measure.compare import CategoryComparison, Comparison, Side
 from harness.measure.point_pairs import PointPair
 from harness.report.cascades import people_table
 from harness.report.parts import numbers
@@ -18,7 +18,7 @@ from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS, equals, 
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table, with_names
 from harness.report.parts.words import capital, plural, told_apart
-from harness.report.points import absent_lines, pair_table
+from harness.report.points import absent_lines, pair_table, paired_cells
 
 TEXT_WIDTH = 70
 MOST_CATEGORIES = 20
@@ -73,13 +73,12 @@ def comparison_tables(
     """
     is_long = len(comparison.categories) > MOST_CATEGORIES and not shows_all
     tables = [_metric_table(comparison, metric, is_long=is_long) for metric in metrics]
-    if averages := _averages_table(comparison, is_long=is_long):
-        tables.append(averages)
+    averages = _averages_table(comparison, is_long=is_long)
+    tables += [averages] if averages.rows else []
     tables.append(_operations_table(comparison))
-    sides = zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True)
-    tables += [people_table(name, side.people) for name, side in sides if side.people is not None]
+    tables += [people_table(name, side.people) for name, side in _sides(comparison) if side.people is not None]
     if n_items != 0:
-        tables.extend(flip_tables(comparison, texts or {}, text_mode, n_items, shows_all=shows_all))
+        tables += flip_tables(comparison, texts or {}, text_mode, n_items, shows_all=shows_all)
     return [with_names(one, comparison.names) for one in tables]
 
 
@@ -92,32 +91,24 @@ def _heads(comparison: Comparison) -> tuple[str, str]:
     return (first, second) if first != second else (f"{first}, before", f"{second}, after")
 
 
+def _sides(comparison: Comparison) -> list[tuple[str, Side]]:
+    """Both with their names."""
+    return list(zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True))
+
+
 def _metric_table(comparison: Comparison, metric: str, *, is_long: bool = False) -> Table:
-    base, cand = _heads(comparison)
     newly = NEWLY.get(metric, ())
     heads = tuple(capital(NEWLY_WORDS[name]) for name in newly)
-    columns = ("Category", "n", base, cand, "Difference in points", "p", "p (Holm)", *heads)
-    rows = []
-    pooled = {} if comparison.pooled is None else {"all together": comparison.pooled}
+    columns = ("Category", "n", *_heads(comparison), "Difference in points", "p", "p (Holm)", *heads)
     chosen = _apart_from_none(comparison, metric) if is_long else list(comparison.categories)
-    shown = {**{one: comparison.categories[one] for one in chosen}, **pooled}
-    for name, category in shown.items():
-        result = category.metrics[metric]
-        rows.append(
-            (
-                name,
-                numbers.count(result.difference.n),
-                numbers.share_with_interval(result.baseline),
-                numbers.share_with_interval(result.candidate),
-                numbers.points_with_interval(result.difference) if result.difference.is_defined else "n/a",
-                numbers.p_value(result.p_value),
-                numbers.p_value(category.p_holm.get(metric)) if category.p_holm else "",
-                *(
-                    "" if category is comparison.pooled else numbers.count(len(category.newly.get(one, ())))
-                    for one in newly
-                ),
-            )
-        )
+    shown = {one: comparison.categories[one] for one in chosen}
+    rows = [
+        (name, *_metric_cells(one, metric), *(numbers.count(len(one.newly.get(which, ()))) for which in newly))
+        for name, one in shown.items()
+    ]
+    if comparison.pooled is not None:
+        shown["all together"] = comparison.pooled
+        rows.append(("all together", *_metric_cells(comparison.pooled, metric), *("" for _ in newly)))
     note = "95% intervals; the last columns count the items that this metric counts and whose decision changed."
     left = len(comparison.categories) - len(chosen)
     left_out = (f"{left} of {len(comparison.categories)} categories are not shown, as no difference is told apart from "
@@ -125,6 +116,11 @@ def _metric_table(comparison: Comparison, metric: str, *, is_long: bool = False)
     n_of = {comparison.names.get(one, one): each.metrics[metric].difference.n for one, each in shown.items()}
     notes = (note, *left_out, *few_behind(metric, n_of))
     return Table(METRIC_TITLES[metric], columns, tuple(rows), notes, frozenset(columns[1:]))
+
+
+def _metric_cells(one: CategoryComparison, metric: str) -> tuple[str, ...]:
+    corrected = numbers.p_value(one.p_holm.get(metric)) if one.p_holm else ""
+    return (*paired_cells(one.metrics[metric]), corrected)
 
 
 def _apart_from_none(comparison: Comparison, metric: str) -> list[str]:
@@ -147,32 +143,24 @@ def without_points(points: Mapping[str, Sequence[PointPair]], comparison: Compar
     return absent_lines(named, _heads(comparison))
 
 
-def _averages_table(comparison: Comparison, *, is_long: bool = False) -> Table | None:
-    """Means over the categories, and average precision where both have scores; None without either.
+def _averages_table(comparison: Comparison, *, is_long: bool = False) -> Table:
+    """Means over the categories, and average precision where both have scores.
 
     Of many categories (``is_long``) the means alone.
     """
-    base, cand = _heads(comparison)
-    found = [
-        (f"macro {'F1' if metric == 'f1' else METRIC_TITLES[metric].lower()}", result)
-        for metric, result in comparison.macro.items()
-    ]
     names = comparison.names
-    ranked = [] if is_long else ((names.get(name, name), one.ranking) for name, one in comparison.categories.items())
-    rows = [_average_row(name, one, numbers.share_with_interval, _points_words) for name, one in found]
-    rows += [
-        _average_row(f"average precision, {name}", one, numbers.score_with_interval, numbers.score_difference)
-        for name, one in ranked
-        if one is not None
+    ranked = {category: one.ranking for category, one in comparison.categories.items() if one.ranking}
+    rows = [
+        _average_row(f"macro {'F1' if metric == 'f1' else METRIC_TITLES[metric].lower()}", one, *_SHARES)
+        for metric, one in comparison.macro.items()
     ]
-    rows = [row for row in rows if row]
-    if not rows:
-        return None
-    columns = ("Average", "n", base, cand, "Difference", "p")
+    if not is_long:
+        rows += [_average_row(f"average precision, {names.get(of, of)}", one, *_SCORES) for of, one in ranked.items()]
+    columns = ("Average", "n", *_heads(comparison), "Difference", "p")
     note = "95% intervals; p by paired permutation. For reading: an average hides the category that lost."
-    if is_long and any(one.ranking is not None for one in comparison.categories.values()):
+    if is_long and ranked:
         note += " --all shows average precision by category."
-    return Table("Averages", columns, tuple(rows), (note,), frozenset(columns[1:]))
+    return Table("Averages", columns, tuple(filter(None, rows)), (note,), frozenset(columns[1:]))
 
 
 def _average_row(
@@ -189,18 +177,20 @@ def _points_words(result: MetricResult) -> str:
     return f"{numbers.points_with_interval(result)} points"
 
 
+_SHARES = (numbers.share_with_interval, _points_words)
+_SCORES = (numbers.score_with_interval, numbers.score_difference)
+"""How values and their difference are written."""
 PER_1000, PER_CAUGHT = "Per 1,000 answered items", "Per caught violation"
 
 
 def _operations_table(comparison: Comparison) -> Table:
     columns = ("Candidate", "Outcomes", "Cost", PER_1000, PER_CAUGHT, "Latency p50", "p95", "p99")
     rows = []
-    for name, side in zip(_heads(comparison), (comparison.baseline, comparison.candidate), strict=True):
+    for name, side in _sides(comparison):
         outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
         latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95", "p99"))
-        money = side.money
-        cost = numbers.usd_known(side.cost_usd, money.n_unknown)
-        per = numbers.usd(money.per_1000_usd), numbers.usd(money.per_caught_usd)
+        cost = numbers.usd_known(side.cost_usd, side.money.n_unknown)
+        per = map(numbers.usd, (side.money.per_1000_usd, side.money.per_caught_usd))
         rows.append((name, outcomes, cost, *per, *latency))
     return Table("Outcomes, cost and latency", columns, tuple(rows), (), frozenset(columns[2:]))
 
@@ -220,22 +210,18 @@ def flip_tables(
     each = ITEMS_EACH if n_items is None else n_items
     tables = []
     for name in _CHANGES:
-        rows: list[tuple[str, ...]] = []
         changed = {category: compared.newly.get(name, ()) for category, compared in comparison.categories.items()}
-        total = sum(map(len, changed.values()))
-        is_cut = n_items is None and not shows_all and sum(min(each, len(ids)) for ids in changed.values()) > MOST_ITEMS
+        shown = [(category, item) for category, ids in changed.items() for item in ids[:each]]
+        is_cut = n_items is None and not shows_all and len(shown) > MOST_ITEMS
         if is_cut:
-            changed = dict(sorted(changed.items(), key=lambda entry: -len(entry[1])))
-        for category, ids in changed.items():
-            rows.extend((category, item_id, _text(texts, item_id, text_mode)) for item_id in ids[:each])
-        rows = rows[:MOST_ITEMS] if is_cut else rows
-        if rows:
-            note = f"{numbers.count(len(rows))} of {numbers.count(total)} shown"
-            note += f", of the categories with the most; --items {ITEMS_EACH} shows as many of each" if is_cut else ""
-            title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
-            table = Table(title, ("Category", "Item", "Text"), tuple(rows), (note,))
-            tables.append(with_names(table, comparison.names))
-    return tables
+            most_first = sorted(changed, key=lambda category: -len(changed[category]))
+            shown = [(category, item) for category in most_first for item in changed[category][:each]][:MOST_ITEMS]
+        note = f"{numbers.count(len(shown))} of {numbers.count(sum(map(len, changed.values())))} shown"
+        note += f", of the categories with the most; --items {ITEMS_EACH} shows as many of each" if is_cut else ""
+        title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
+        rows = tuple((category, item, _text(texts, item, text_mode)) for category, item in shown)
+        tables.append(with_names(Table(title, ("Category", "Item", "Text"), rows, (note,)), comparison.names))
+    return [one for one in tables if one.rows]
 
 
 def shown_items(comparison: Comparison, n_items: int | None) -> set[str]:
