@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.comparison.data import Pair, ReportData
+from harness.report.comparison.data import ReportData
 from harness.report.comparison.frontier import frontier_points
 from harness.report.comparison.matrix import ranked_pairs
 from harness.report.comparison.pairs import build_pair, build_single, build_verdict, category_name
@@ -31,15 +31,13 @@ def build_report(
     review_seconds: float = REVIEW_SECONDS,
 ) -> ReportData:
     """Everything the report says, as one tree."""
-    pairs: list[Pair] = [build_pair(source, comparison) for comparison in source.comparisons]
-    if not pairs:
-        pairs = [build_single(source, arm.id) for arm in source.arms]
+    pairs = [build_pair(source, comparison) for comparison in source.comparisons]
+    pairs = pairs or [build_single(source, arm.id) for arm in source.arms]
     names = tuple(arm.id for arm in source.arms)
     baseline = source.baseline if source.comparisons else None
-    title = f"{source.eval_name}: {compared_words([pair.candidate for pair in pairs], baseline)}"
     return ReportData(
         banners=source.banners,
-        title=title,
+        title=f"{source.eval_name}: {compared_words([pair.candidate for pair in pairs], baseline)}",
         eval_name=source.eval_name,
         run_id=source.scores.run_id,
         generated_at=generated_at,
@@ -68,10 +66,7 @@ def build_report(
         economics=economics(source),
         production=production(source, items_per_day, review_seconds),
         gold=gold_quality(source),
-        inputs={
-            candidate: tuple((one.kind, one.name, one.sha256) for one in files)
-            for candidate, files in source.inputs.items()
-        },
+        inputs={arm: tuple((one.kind, one.name, one.sha256) for one in files) for arm, files in source.inputs.items()},
         signatures={name: source.scored(name).signature for name in names},
         reproduce=source.reproduce,
         runs=tuple(dict.fromkeys(arm.run_id for arm in source.arms if arm.run_id)),

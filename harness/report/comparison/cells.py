@@ -16,6 +16,7 @@ from harness.gating.findings.pair import SAME_WITHIN
 from harness.gating.findings.stored import NEWLY
 from harness.measure.score import UNDECIDED
 from harness.report.comparison import items, svg
+from harness.report.comparison.change_signs import CHANGE_WORDS, TONES
 from harness.report.comparison.data import (
     ERROR_KINDS,
     METRIC_NAMES,
@@ -66,16 +67,8 @@ from harness.report.parts.words import capital, compared_words, outcome_words
 
 _ICONS = {"good": "✓", "bad": "✗", "open": "?", "neutral": "·"}
 _VERDICT_ICONS = {"PASS": "✓", "REGRESSION": "✗", "INVALID": "✗", "INCONCLUSIVE": "?", "NOT_EVALUABLE": "?"}
-_CHANGE_WORDS = {
-    "better": "▲ better, proven",
-    "worse": "▼ worse, proven",
-    "leans_better": "△ maybe better",
-    "leans_worse": "▽ maybe worse",
-    "same": "= about the same",
-    "unclear": "? cannot tell",
-    "undefined": "– not defined",
-}
-_TONES = {"better": "t-good", "leans_better": "t-good", "worse": "t-bad", "leans_worse": "t-bad"}
+_STILL_SIGNS = {"same": "=", "unclear": "?", "undefined": "–"}
+_CHANGE_WORDS = CHANGE_WORDS | {change: f"{sign} {CHANGE_WORDS[change]}" for change, sign in _STILL_SIGNS.items()}
 
 
 def _measured(pair: Pair, metric: str) -> list[Measure]:
@@ -241,7 +234,7 @@ class Page:
 
     def difference(self, pair: Pair, one: Measure) -> Markup:
         """The difference with its interval."""
-        return svg.difference(one.difference, self._limit(pair, one.metric), _TONES.get(one.change, "t-neutral"))
+        return svg.difference(one.difference, self._limit(pair, one.metric), f"t-{TONES.get(one.change, 'neutral')}")
 
     @staticmethod
     def has_checks(pair: Pair, metric: str) -> bool:

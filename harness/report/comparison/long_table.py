@@ -7,12 +7,12 @@ only those that do, and of their checks those that the verdict rests on.
 from __future__ import annotations
 
 from harness.core.gate import POOLED
+from harness.report.comparison.change_signs import SIGNS
 from harness.report.comparison.data import CategoryRow, CheckRow, Pair
 
 LONG_TABLE = 12
 """Categories up to which a table folds none."""
 NOTHING_COMPARED = "Nothing is compared: in no category do both decide."
-_MOVED = ("better", "worse", "leans_better", "leans_worse")
 _FAILED = ("REGRESSION", "INVALID")
 
 
@@ -37,4 +37,4 @@ def deciding_checks(pair: Pair) -> list[CheckRow]:
 def _says_something(row: CategoryRow, metric: str) -> bool:
     target = row.targets.get(metric)
     has_failed = any(check.metric == metric and check.verdict in _FAILED for check in row.checks)
-    return row.measures[metric].change in _MOVED or has_failed or (target is not None and target.state == "missed")
+    return row.measures[metric].change in SIGNS or has_failed or (target is not None and target.state == "missed")

@@ -16,6 +16,7 @@ from typing import TypeVar
 from harness.core.metric_table import TESTED_METRICS
 from harness.core.results import MetricResult
 from harness.gating.findings.stored import NEWLY
+from harness.report.comparison.change_signs import CHANGE_WORDS
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -50,15 +51,6 @@ MOST_STRIPS = 4
 MANY_METRICS = 2
 """Recall and precision, as on the page."""
 ELSEWHERE = "in report.xlsx and report.json"
-CHANGE_WORDS = {
-    "better": "▲ better, proven",
-    "worse": "▼ worse, proven",
-    "leans_better": "△ maybe better",
-    "leans_worse": "▽ maybe worse",
-    "same": "about the same",
-    "unclear": "cannot tell",
-    "undefined": "not defined",
-}
 Record = TypeVar("Record")
 _TEXTS = {"Category", "Value", "Candidate", "Check", "Tier", "Verdict", "Remark", "Item", "Text", "Change", ""}
 """Heads of columns that hold no figures."""

@@ -13,6 +13,7 @@ from itertools import accumulate
 from harness.core.results import MetricResult
 from harness.gating.findings.records import Answer
 from harness.measure.score import UNDECIDED
+from harness.report.comparison.change_signs import SIGNS
 from harness.report.comparison.data import Measure, Pair, ReportData
 from harness.report.parts import numbers
 from harness.report.parts.tables import Table
@@ -24,7 +25,6 @@ WIDEST = 130
 """Characters of the longest words of its heads and of the longest candidate that a page of 1,280 pixels holds."""
 PRINTED = 4
 """Most candidates of one printed table: eight figures with their intervals fill a sheet of paper."""
-_SIGNS = {"better": "▲", "worse": "▼", "leans_better": "△", "leans_worse": "▽"}
 _RANKED: tuple[tuple[Answer, ...], ...] = (
     ("ship", "better"), ("look", "mixed"), ("same", "wait"), ("worse",), ("no",), ("invalid",),
 )  # fmt: skip
@@ -60,7 +60,7 @@ def matrix_columns(data: ReportData) -> list[tuple[str, str]]:
 
     def weight(position: int) -> tuple[int, float]:
         found = [_recall(pair, decided[position][0]) for pair in data.pairs]
-        moved = [abs(one.difference.value) for one in found if one and one.change in _SIGNS and one.difference]
+        moved = [abs(one.difference.value) for one in found if one and one.change in SIGNS and one.difference]
         return len(moved), max(moved, default=0.0)
 
     first = sorted(range(len(decided)), key=weight, reverse=True)[:MOST_COLUMNS]
@@ -140,7 +140,7 @@ def _cells(pair: Pair, columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def _cell(one: Measure | None) -> tuple[str, str]:
     if one is None:
         return "n/a", ""
-    return f"{numbers.share(one.candidate.value)} {_SIGNS.get(one.change, '')}".strip(), f"c-{one.change}"
+    return f"{numbers.share(one.candidate.value)} {SIGNS.get(one.change, '')}".strip(), f"c-{one.change}"
 
 
 def matrix_table(data: ReportData) -> Table | None:

@@ -9,15 +9,14 @@ import math
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, get_args
 
-from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.paired import PairedResult
 from harness.core.results import MetricResult
 from harness.core.targets import judge_target
 from harness.gating.checks import check_subject
 from harness.gating.findings import decide, pair_findings
-from harness.gating.findings.pair import SAME_WITHIN
+from harness.gating.findings.pair import SAME_WITHIN, is_better
 from harness.gating.gate_report import CheckReport
 from harness.measure.compare import CategoryComparison, Comparison
 from harness.records.evals import ALPHA
@@ -46,23 +45,24 @@ _NAME = "\0"
 MOST_NAMES = 6
 """Candidates that one note names; the rest is counted."""
 
-CHANGES: tuple[Change, ...] = ("better", "worse", "leans_better", "leans_worse", "same", "unclear", "undefined")
+CHANGES: tuple[Change, ...] = get_args(Change)
 
 
 def change_of(difference: MetricResult, p_holm: float | None, metric: str) -> Change:
     """Name a paired difference (candidate minus baseline)."""
     if math.isnan(difference.value):
         return "undefined"
-    is_better = (difference.value > 0) != (metric in LOWER_IS_BETTER)
     if p_holm is not None and p_holm <= ALPHA and difference.value != 0:
-        return "better" if is_better else "worse"
+        return "better" if is_better(metric, difference.value) else "worse"
     if math.isnan(difference.low) or math.isnan(difference.high):
         return "unclear"
     if difference.low > 0 or difference.high < 0:
-        return "leans_better" if is_better else "leans_worse"
-    if max(-difference.low, difference.high) <= SAME_WITHIN:
-        return "same"
-    return "unclear"
+        return _leaning(difference, metric)
+    return "same" if max(-difference.low, difference.high) <= SAME_WITHIN else "unclear"
+
+
+def _leaning(difference: MetricResult, metric: str) -> Change:
+    return "leans_better" if is_better(metric, difference.value) else "leans_worse"
 
 
 def _check_row(check: CheckReport) -> CheckRow:
@@ -138,16 +138,9 @@ def _measure(metric: str, paired: PairedResult, p_holm: float | None, *, is_told
     """One metric; what the first screen tells as likely is maybe so in the table too, whatever its interval."""
     change = change_of(paired.difference, p_holm, metric)
     if is_told and change in ("unclear", "same"):
-        change = "leans_better" if (paired.difference.value > 0) != (metric in LOWER_IS_BETTER) else "leans_worse"
-    return Measure(
-        metric=metric,
-        baseline=paired.baseline,
-        candidate=paired.candidate,
-        difference=paired.difference,
-        p_value=None if math.isnan(paired.p_value) else paired.p_value,
-        p_holm=p_holm,
-        change=change,
-    )
+        change = _leaning(paired.difference, metric)
+    p_value = None if math.isnan(paired.p_value) else paired.p_value
+    return Measure(metric, paired.baseline, paired.candidate, paired.difference, p_value, p_holm, change)
 
 
 def build_single(source: ReportSource, candidate: str) -> Pair:

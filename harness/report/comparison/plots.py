@@ -15,6 +15,7 @@ from harness.core.metric_table import LOWER_IS_BETTER
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
 from harness.measure.slices import SMALL_CELL
+from harness.report.comparison.change_signs import TONES
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -54,8 +55,7 @@ MOST_SLICE_ROWS = 600
 """Rows of one picture of slices; a longer one is more pixels than a viewer opens."""
 MOST_DOTS, MOST_ROWS, MOST_PANELS = 160, 40, 20
 """Dots, categories and panels of one picture; of more categories those are drawn that moved most, or lie worst."""
-_PROVEN = ("better", "worse")
-_TONES = {"better": "#009e73", "leans_better": "#009e73", "worse": "#d55e00", "leans_worse": "#d55e00"}
+_TONES = {"good": "#009e73", "bad": "#d55e00", "neutral": "#5b6470"}
 
 
 def plot(data: ReportData, kind: str, plot_format: PlotFormat = "png", *, metric: str = "recall") -> bytes:
@@ -137,7 +137,8 @@ class _Dot(NamedTuple):
 def _difference_dot(one: Measure | None, *, has_tone: bool) -> _Dot:
     if one is None:
         return _Dot(None, is_filled=False)
-    return _Dot(one.difference, _TONES.get(one.change, "#5b6470") if has_tone else None, one.change in _PROVEN)
+    colour = _TONES[TONES.get(one.change, "neutral")] if has_tone else None
+    return _Dot(one.difference, colour, one.change in ("better", "worse"))
 
 
 def _measured(pair: Pair, rows: Sequence[CategoryRow], metric: str) -> list[Measure | None]:

@@ -12,6 +12,7 @@ from harness.core.results import MetricResult
 from harness.gating.findings.stored import NEWLY
 from harness.measure.score import CategoryScore
 from harness.measure.slices import ALL_CATEGORIES, SliceChange
+from harness.report.comparison.change_signs import CHANGE_WORDS
 from harness.report.comparison.data import (
     METRIC_NAMES,
     CategoryRow,
@@ -23,7 +24,6 @@ from harness.report.comparison.data import (
     ReportData,
 )
 from harness.report.comparison.many import decisions, is_many, short_details, standing_words
-from harness.report.comparison.markdown import CHANGE_WORDS
 from harness.report.comparison.matrix import matrix_sheet
 from harness.report.comparison.section_table import section_sheets
 from harness.report.comparison.source import OUTCOME_NAMES, Arm, ReportSource

@@ -22,6 +22,8 @@ from harness.report.parts.words import enumerated, plural
 MOST_COLUMNS, MOST_OF_MANY, MOST_ROWS = 10, 6, 12
 _METRICS = ("recall", "fpr")
 ALL_CATEGORIES = ("*", "all together")
+Told = Mapping[str, Mapping[str, SliceCell]]
+"""Value of the slice -> category -> change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,7 @@ def _chosen(tables: Sequence[SliceTable]) -> SliceTable | None:
     return min(tables, key=lambda one: one.name.lower() not in LANGUAGE_SLICES, default=None)
 
 
-def _strip(
-    data: ReportData, table: SliceTable, metric: str, cells: Mapping[str, Mapping[str, SliceCell]]
-) -> Strip | None:
+def _strip(data: ReportData, table: SliceTable, metric: str, cells: Told) -> Strip | None:
     told = {value: {name: one for name, one in row.items() if one.is_tested} for value, row in cells.items()}
     rows = [row for row in table.rows if told[row.value]]
     named = (ALL_CATEGORIES, *data.categories)
@@ -102,31 +102,25 @@ def _strip(
         left.append(f"{plural(hidden, 'more value')} of {table.name}")
     if undrawn := [name for key, name in columns if (key, name) not in shown_columns]:
         left.append(enumerated(undrawn, 3))
-    return Strip(
-        _title(table, metric, told, dict(named)),
-        table.name,
-        tuple(name for _, name in shown_columns),
-        tuple(
-            (row.value, row.n_items, tuple(StripCell(told[row.value].get(one)) for one, _ in shown_columns))
-            for row in shown_rows
-        ),
-        f"Not drawn: {'; '.join(left)}." if left else "",
+    drawn = tuple(
+        (row.value, row.n_items, tuple(StripCell(told[row.value].get(one)) for one, _ in shown_columns))
+        for row in shown_rows
     )
+    title, names = _title(table, metric, told, dict(named)), tuple(name for _, name in shown_columns)
+    return Strip(title, table.name, names, drawn, f"Not drawn: {'; '.join(left)}." if left else "")
 
 
 def _weight(one: SliceCell) -> tuple[bool, bool, float]:
     return one.is_moved and one.is_worse, one.is_moved, abs(one.difference.value)
 
 
-def _first_rows(rows: list[SliceRow], told: Mapping[str, Mapping[str, SliceCell]]) -> list[SliceRow]:
+def _first_rows(rows: list[SliceRow], told: Told) -> list[SliceRow]:
     """The values in which most moved, in their order."""
     ranked = sorted(rows, key=lambda row: max(map(_weight, told[row.value].values())), reverse=True)
     return [row for row in rows if row in ranked[:MOST_ROWS]]
 
 
-def _first_columns(
-    columns: list[tuple[str, str]], told: Mapping[str, Mapping[str, SliceCell]], most: int
-) -> list[tuple[str, str]]:
+def _first_columns(columns: list[tuple[str, str]], told: Told, most: int) -> list[tuple[str, str]]:
     """The categories in which most moved, in their order."""
 
     def weight(column: tuple[str, str]) -> tuple[bool, bool, float]:
@@ -136,21 +130,15 @@ def _first_columns(
     return [one for one in columns if one == ALL_CATEGORIES or one in ranked]
 
 
-Told = Mapping[str, Mapping[str, SliceCell]]
-"""Value of the slice -> category -> change."""
-
-
 def _title(table: SliceTable, metric: str, told: Told, names: Mapping[str, str]) -> str:
     """``Recall by language: worse in ar (Hate); better in 3 cells``."""
-    cells = [
-        (value, names.get(category, category), one) for value, row in told.items() for category, one in row.items()
-    ]
-    fell: dict[str, list[str]] = {}
-    for value, name, one in cells:
-        if one.is_moved and one.is_worse:
-            fell.setdefault(value, []).append(name)
-    worse = [f"{value} ({enumerated(where, 2)})" for value, where in fell.items()]
-    n_better = sum(one.is_moved and not one.is_worse for *_, one in cells)
+    cells = [one for row in told.values() for one in row.values()]
+    fell = {
+        value: [names.get(category, category) for category, one in row.items() if one.is_moved and one.is_worse]
+        for value, row in told.items()
+    }
+    worse = [f"{value} ({enumerated(where, 2)})" for value, where in fell.items() if where]
+    n_better = sum(one.is_moved and not one.is_worse for one in cells)
     said = [f"worse in {enumerated(worse, 3)}"] if worse else []
     said += [f"better in {plural(n_better, 'cell')}"] if n_better else []
     nothing = f"no cell stands out of {numbers.count(len(cells))}"

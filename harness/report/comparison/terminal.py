@@ -207,21 +207,33 @@ def flip_tables(
 
     None: the first ``ITEMS_EACH``, and no more than ``MOST_ITEMS`` of the categories in which most changed.
     """
+    tables = [_flip_table(comparison, one, texts, text_mode, n_items, shows_all=shows_all) for one in _CHANGES]
+    return [with_names(one, comparison.names) for one in tables if one.rows]
+
+
+def _flip_table(
+    comparison: Comparison,
+    name: str,
+    texts: Mapping[str, str | None],
+    text_mode: TextMode,
+    n_items: int | None,
+    *,
+    shows_all: bool,
+) -> Table:
+    """The items that are now missed, say: the first of each category."""
     each = ITEMS_EACH if n_items is None else n_items
-    tables = []
-    for name in _CHANGES:
-        changed = {category: compared.newly.get(name, ()) for category, compared in comparison.categories.items()}
-        shown = [(category, item) for category, ids in changed.items() for item in ids[:each]]
-        is_cut = n_items is None and not shows_all and len(shown) > MOST_ITEMS
-        if is_cut:
-            most_first = sorted(changed, key=lambda category: -len(changed[category]))
-            shown = [(category, item) for category in most_first for item in changed[category][:each]][:MOST_ITEMS]
-        note = f"{numbers.count(len(shown))} of {numbers.count(sum(map(len, changed.values())))} shown"
-        note += f", of the categories with the most; --items {ITEMS_EACH} shows as many of each" if is_cut else ""
-        title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
-        rows = tuple((category, item, _text(texts, item, text_mode)) for category, item in shown)
-        tables.append(with_names(Table(title, ("Category", "Item", "Text"), rows, (note,)), comparison.names))
-    return [one for one in tables if one.rows]
+    changed = {category: compared.newly.get(name, ()) for category, compared in comparison.categories.items()}
+    is_cut = n_items is None and not shows_all and sum(min(each, len(ids)) for ids in changed.values()) > MOST_ITEMS
+    if is_cut:
+        changed = dict(sorted(changed.items(), key=lambda entry: -len(entry[1])))
+    shown = [
+        (category, item, _text(texts, item, text_mode)) for category, ids in changed.items() for item in ids[:each]
+    ]
+    rows = tuple(shown[:MOST_ITEMS] if is_cut else shown)
+    note = f"{numbers.count(len(rows))} of {numbers.count(sum(map(len, changed.values())))} shown"
+    note += f", of the categories with the most; --items {ITEMS_EACH} shows as many of each" if is_cut else ""
+    title = f"{capital(NEWLY_WORDS[name])} by {comparison.candidate.candidate} ({GOLD_WORDS[name]})"
+    return Table(title, ("Category", "Item", "Text"), rows, (note,))
 
 
 def shown_items(comparison: Comparison, n_items: int | None) -> set[str]:
