@@ -137,22 +137,21 @@ def history_table(rows: Sequence[HistoryRow], name: str, *, most: int = MOST_SHO
         cells = [_cell(row, category, name) for category in categories]
         label = (row.meta.wave or row.meta.created_at[:10]) + (f": {row.note}" if row.note else "")
         lines.append((row.meta.run_id, label, row.candidate, *((inputs + mark,) if has_inputs else ()), *cells))
-    notes: tuple[str, ...] = ()
+    notes = []
     if any(row.before for row in shown):
-        notes = ("In brackets: points against the same candidate's run before, over the same labels.",)
+        notes.append("In brackets: points against the same candidate's run before, over the same labels.")
     if len(rows) > most:
-        notes = (*notes, f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
+        notes.append(f"{numbers.count(len(rows) - most)} earlier rows are in --json.")
     if is_long:
-        left = len(every) - len(categories)
-        shown_words = f"Shown are the {len(categories)} categories that fell most, or stand lowest where nothing was"
-        notes = (*notes, f"{shown_words} compared; {left} others: --all.")
+        most_fallen = f"{len(categories)} categories that fell most, or stand lowest where nothing was compared"
+        notes.append(f"Shown are the {most_fallen}; {len(every) - len(categories)} others: --all.")
     n_of = {
         names[category]: min(row.values[category, name].n for row in shown if (category, name) in row.values)
         for category in categories
     }
-    notes = (*notes, *few_behind(name, n_of))
+    notes += few_behind(name, n_of)
     keys = frozenset(("Run", "Candidate"))
-    return Table(name.capitalize(), columns, tuple(lines), notes, frozenset(heads), frozenset(("Run",)), keys)
+    return Table(name.capitalize(), columns, tuple(lines), tuple(notes), frozenset(heads), frozenset(("Run",)), keys)
 
 
 def _worst(rows: Sequence[HistoryRow], name: str, categories: Sequence[str]) -> list[str]:

@@ -34,8 +34,10 @@ def draw_frontier(pyplot: Any, data: ReportData, metric: str) -> Any:
     left = [one for one in data.frontier if one not in placed]
     figure, axes = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
     order = colour_numbers(data)
-    named = {one.candidate for one in placed if one.is_on_frontier(metric) or one.candidate == data.baseline}
-    named = named if len(placed) > MOST_NAMED else {one.candidate for one in placed}
+    has_room = len(placed) <= MOST_NAMED
+    named = {
+        one.candidate for one in placed if has_room or one.is_on_frontier(metric) or one.candidate == data.baseline
+    }
     for one in placed:
         _draw(axes, one, metric, order[one.candidate], is_named=one.candidate in named)
     costs = sorted(_cost(one) for one in placed)
@@ -43,15 +45,8 @@ def draw_frontier(pyplot: Any, data: ReportData, metric: str) -> Any:
     if positive and max(positive) / min(positive) >= _WIDE:
         axes.set_xscale("symlog" if costs[0] == 0 else "log", **({"linthresh": positive[0]} if costs[0] == 0 else {}))
     front = sorted((one for one in placed if one.is_on_frontier(metric)), key=_cost)
-    axes.step(
-        [_cost(one) for one in front],
-        [one.quality[metric].value for one in front],
-        where="post",
-        color=INK,
-        linewidth=1,
-        linestyle=":",
-        zorder=0,
-    )
+    ends = [_cost(one) for one in front], [one.quality[metric].value for one in front]
+    axes.step(*ends, where="post", color=INK, linewidth=1, linestyle=":", zorder=0)
     axes.set_xlim(left=0 if costs[0] == 0 else None, right=None if positive else 1.0)
     axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.4g}")
     if not positive:

@@ -124,10 +124,3 @@ class ReportSource:
     def scored(self, candidate: str) -> CandidateScore:
         """The candidate's scores; KeyError when there are none."""
         return self.scores.candidates[candidate]
-
-    def arm(self, candidate: str) -> Arm:
-        """The candidate's arm; KeyError when there is none."""
-        for arm in self.arms:
-            if arm.id == candidate:
-                return arm
-        raise KeyError(candidate)

@@ -17,8 +17,7 @@ MOST_TILED = 3
 
 def tiles_of(data: ReportData) -> list[tuple[str, str, str]]:
     """Name, value and remark of each."""
-    golden = f"{data.golden_set.title}"
-    tiles = [("Items", numbers.count(data.n_items), golden)]
+    tiles = [("Items", numbers.count(data.n_items), data.golden_set.title)]
     if decided := decided_categories(data):
         tiles.append(("Categories", str(len(decided)), f"policy {data.policy_name} v{data.policy_version}"))
     if data.baseline and decided:
