@@ -92,8 +92,8 @@ def tango_statistics(n_gained: Array, n_lost: Array, n: float, difference: float
     variance = n * (2 * q + d * (1 - d))
     degenerate = variance <= 1e-12
     z = numerator / np.sqrt(np.where(degenerate, 1.0, variance))
-    sign = np.where(np.abs(numerator) < 1e-12, 0.0, np.sign(numerator))
-    return np.where(degenerate, np.where(sign == 0, 0.0, np.copysign(np.inf, sign)), z)
+    at_zero_variance = np.where(np.abs(numerator) < 1e-12, 0.0, np.copysign(np.inf, numerator))
+    return np.where(degenerate, at_zero_variance, z)
 
 
 def tango_interval(n_gained: float, n_lost: float, n: float, *, confidence: float = 0.95) -> Interval:

@@ -62,8 +62,7 @@ def wgs_statistics(cells: Array, difference: float | Floats = 0.0, *, pseudo_cou
         variance = _variance(c, difference, pseudo_count)
         degenerate = ~(variance > 1e-14)
         z = numerator / np.sqrt(np.where(degenerate, 1.0, variance))
-    sign = np.where(np.abs(numerator) < 1e-12, 0.0, np.sign(numerator))
-    at_zero_variance = np.where(sign == 0, 0.0, np.copysign(np.inf, sign))
+    at_zero_variance = np.where(np.abs(numerator) < 1e-12, 0.0, np.copysign(np.inf, numerator))
     return np.where(np.isnan(numerator), np.nan, np.where(degenerate, at_zero_variance, z))
 
 

@@ -154,10 +154,9 @@ def resolve_baseline(
         declared = declared_baseline(run)
         if declared in run.candidates and declared != candidate:
             return Baseline(run, str(declared), is_same_run=True)
-        return promoted_baseline(run.meta.eval_name, root)
-    if reference in run.candidates:
+    elif reference in run.candidates:
         return Baseline(run, reference, is_same_run=True)
-    if reference == PROMOTED:
+    if reference is None or reference == PROMOTED:
         return promoted_baseline(run.meta.eval_name, root)
     address, separator, named = reference.rpartition(":")
     if separator and address and "/" not in named and "\\" not in named and not Path(reference).is_dir():

@@ -91,12 +91,12 @@ def sequential_gate(
             allowed="a gate with a critical or guarded check",
             next_step="run without --early-stop",
         )
-    guarded: dict[str, float] = {}
+    limits: dict[str, list[float]] = {}
     for spec in kept:
         if spec.tier == "guarded":
-            guarded[spec.metric] = min(spec.limit, guarded.get(spec.metric, 1.0))
-    pools = tuple(CheckSpec(POOLED, metric, "guarded", margin=limit) for metric, limit in guarded.items())
-    n_pooled = sum(sum(one.tier == "guarded" and one.metric == pool.metric for one in kept) > 1 for pool in pools)
+            limits.setdefault(spec.metric, []).append(spec.limit)
+    pools = tuple(CheckSpec(POOLED, metric, "guarded", margin=min(own)) for metric, own in limits.items())
+    n_pooled = sum(len(own) > 1 for own in limits.values())  # one alone is a check already
     plan = sequential_plan(len(kept) + n_pooled, fractions=fractions, alpha=alpha)
     left_out = tuple(Statement("floor_left_out", (spec,)) for spec in floors)
     return SequentialGate(kept, pools, plan, alpha), left_out
