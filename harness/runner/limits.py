@@ -5,8 +5,9 @@ Else it may be an accident, which comes whatever is done (``accidents``): one re
 long as it is asked to. Where it is none, it tells of the rate if that held the call back, or of a wall: so many calls
 at one time and no more (``places``). Several of calls that started one after the other tell that the endpoint is at its
 limit: the concurrency shrinks, once per burst and to no less than what was just seen to succeed, and the rate is
-measured (``pace``). Configured and learned rates are token buckets. Answers from the cache never come here. Whether one
-request is tried again is decided by ``retry``.
+measured (``pace``). Of a rate that headers tell, the part is used that is one's own (``part``). Configured and learned
+rates are token buckets. Answers from the cache never come here. Whether one request is tried again is decided by
+``retry``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from harness.records import Limits
 from harness.runner.accidents import CERTAIN, Accidents
 from harness.runner.buckets import PACE, SLACK_S, Bucket, is_used_up, read_rate
 from harness.runner.pace import LearntPace
+from harness.runner.part import Part
 from harness.runner.places import Places, Ticket
 
 RESOLUTION_S = 1e-6
@@ -60,6 +62,8 @@ class Limiter:
         self._requests = Bucket(limits.rpm / 60.0, max(1.0, limits.rpm / 60.0), now) if limits.rpm else None
         self._tokens = Bucket(limits.tpm / 60.0, max(1.0, limits.tpm / 60.0), now) if limits.tpm else None
         self._learned: dict[str, Bucket] = {}
+        self._told: dict[str, float] = {}
+        self._part = Part()
         self._pace = LearntPace()
         self._new: deque[tuple[asyncio.Future[Ticket], float]] = deque()
         self._again: deque[tuple[asyncio.Future[Ticket], float]] = deque()
@@ -92,6 +96,7 @@ class Limiter:
     def on_success(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """A call was answered: room to grow, and perhaps a rate to learn."""
         self._recent.append(True)
+        self._part.answered()
         if not self._pace.is_trying:
             self._accidents.answered()
         now = self._clock()
@@ -113,6 +118,7 @@ class Limiter:
         """A 429: of the endpoint's wall, of its rate, or one request's own; all in flight at a cut are one burst."""
         now = self._clock()
         self.n_429 += 1
+        was_told = self._told.get("requests")
         self._learn(headers, ticket)
         is_told, is_news = is_used_up(headers), self._accidents.are_rare
         is_rate = is_told or self._pace.held_back(ticket.at)
@@ -139,6 +145,8 @@ class Limiter:
         if is_state and ticket.at > self._acted_at:
             self._accidents.clear()
             self._acted_at = self._pressed_at = now
+            if is_told and was_told is not None:
+                self._part.refused(now, was_told)
             self._pause(asked_s, now)
             n_ok = self._recent.count(True)
             self.places.cut(now, n_ok / (n_ok + self.n_429 - self._n_before))
@@ -212,7 +220,9 @@ class Limiter:
             if said is None:
                 continue
             bucket = self._learned.get(kind)
-            rate, left = said.rate * PACE, said.at_once
+            self._told[kind] = said.rate * PACE
+            share = self._share(now)
+            rate, left = self._told[kind] * share, said.at_once * share
             if bucket is None:
                 bucket = self._learned[kind] = Bucket(rate, 1.0, now, slack_s=SLACK_S)
                 bucket.tokens = left
@@ -227,6 +237,11 @@ class Limiter:
             if said.reset_s is not None and kind == "requests" and unseen == 0:
                 bucket.back_at = now + said.reset_s
 
+    def _share(self, now: float) -> float:
+        """The part of what is told that is one's own."""
+        per_s = self._told.get("requests")
+        return 1.0 if per_s is None else self._part.share(now, per_s)
+
     def _delay_s(self, tokens: float) -> float:
         """0 when a call may start now; seconds until it may; infinity until some other call ends."""
         now = self._clock()
@@ -240,6 +255,7 @@ class Limiter:
             delay = max(delay, self._tokens.wait_s(tokens, now))
         if self._learned:
             for kind, bucket in self._learned.items():
+                bucket.rate = self._told[kind] * self._share(now)
                 delay = max(delay, bucket.wait_s(1.0 if kind == "requests" else tokens, now))
         return delay if delay > RESOLUTION_S else 0.0
 
