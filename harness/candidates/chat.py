@@ -89,7 +89,7 @@ class ChatCandidate:
         crosswalk: Crosswalk | None = None,
         thresholds: Mapping[str, Threshold] | None = None,
         inputs: Mapping[str, Any] | None = None,
-        category_fields: Callable[[str], Mapping[str, Any]] | None = None,
+        category_fields: Callable[[str], Mapping[str, Any]] = lambda category: {},
         pictures: PictureParts | None = None,
     ) -> None:
         header = prompt.header
@@ -111,16 +111,14 @@ class ChatCandidate:
             )
         self._contexts = [ParseContext(header, names)]
         if header.per == "category":
-            self._contexts = [
-                ParseContext(header, NameIndex([category], crosswalk), category) for category in self.categories
-            ]
+            self._contexts = [ParseContext(header, NameIndex([one], crosswalk), one) for one in self.categories]
         self._check(crosswalk)
         declared = model.reasoning
         self._reasoning = () if declared is None else ((declared.open, declared.close),)
-        self._fixed = [_fixed_fields(model, header, parser, context) for context in self._contexts]
-        if category_fields is not None:
-            for context, fixed in zip(self._contexts, self._fixed, strict=True):
-                fixed.update(category_fields(context.categories[0]))
+        self._fixed = [
+            _fixed_fields(model, header, parser, context) | dict(category_fields(context.categories[0]))
+            for context in self._contexts
+        ]
         self._known: dict[tuple[str | None, Choice], Answer] = {}
         self._model_name = model.model or model_id
         self.fingerprint: Mapping[str, Any] = {
@@ -131,7 +129,7 @@ class ChatCandidate:
             "params": dict(model.params),
             "structured_output": _structured_output(model),
             "parser": f"{header.answer}-{parser.version}",
-            "thresholds": dict(self._thresholds),
+            "thresholds": self._thresholds,
             **({"temp": model.params["temperature"]} if "temperature" in model.params else {}),
             **(inputs or {}),
         }
@@ -168,10 +166,7 @@ class ChatCandidate:
         An item without text is an abstention wherever the prompt would show its text, and nothing else of it is sent.
         """
         named = [] if self._pictures is None else self._pictures.named(item)
-        is_empty = item.text is None and self._prompt.shows_text
-        if is_empty and self._prompt.shows_modalities:
-            is_empty = not any(item.modalities.values())
-        if not named and (is_empty or (self._pictures is not None and not self._prompt.shows_item)):
+        if not named and not self._shows(item):
             why = nothing_to_send(self._pictures, shows_text=self._prompt.shows_text)
             return Answer("abstained", dict.fromkeys(self.categories), error=why)
         try:
@@ -187,13 +182,19 @@ class ChatCandidate:
         ]
         return answers[0] if self._contexts[0].category is None else self._combine(answers)
 
+    def _shows(self, item: Item) -> bool:
+        """Whether the messages would show something of an item, beside pictures."""
+        prompt = self._prompt
+        if item.text is None and prompt.shows_text and not (prompt.shows_modalities and any(item.modalities.values())):
+            return False
+        return self._pictures is None or prompt.shows_item
+
     def _body(
         self, item: Item, context: ParseContext, fixed: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
     ) -> bytes:
         shown = replace(item, text="") if item.text is None else item
-        messages = self._prompt.render(shown, context.category)
-        if parts:
-            messages = with_parts(messages, parts)
+        rendered = self._prompt.render(shown, context.category)
+        messages = with_parts(rendered, parts) if parts else rendered
         return encode_body({"model": self._model_name, "messages": messages, **fixed})
 
     def _read(self, response: Response, context: ParseContext, item: Item) -> Answer:

@@ -41,7 +41,7 @@ def build_guard(builder: Builder, candidate_id: str, spec: CandidateSpec) -> Cha
     guard, form, policy = GUARDS[spec.value], form_of(spec.value), builder.loaded.policy.value
     header = dataclasses.replace(form.value.header, strict=bool(spec.options.get("strict")))
     prompt = dataclasses.replace(form, value=dataclasses.replace(form.value, header=header))
-    fields = guard.fields
+    fields = guard.fields or (lambda category: {})
     return ChatCandidate(
         candidate_id,
         compile_prompt(prompt, policy),
@@ -50,7 +50,7 @@ def build_guard(builder: Builder, candidate_id: str, spec: CandidateSpec) -> Cha
         load_parser(header.answer),
         crosswalk=crosswalk_of(policy, spec.crosswalk),
         thresholds=spec.thresholds,
-        category_fields=None if fields is None else lambda category: fields(policy.category(category)),
+        category_fields=lambda category: fields(policy.category(category)),
         inputs={
             "guard": spec.value,
             "form_sha256": form.sha256,

@@ -75,7 +75,7 @@ class RecordedCandidate(Local):
         is_sample: bool = False,
     ) -> None:
         self.id = candidate_id
-        self._rows = rows
+        self.rows = rows
         self._names = names
         self._thresholds = dict(thresholds or {})
         found = {category for name in rows.names for category in names.resolve(name) or ()}
@@ -90,18 +90,13 @@ class RecordedCandidate(Local):
             **(inputs or {}),
         }
 
-    @property
-    def rows(self) -> RecordedRows:
-        """The file's rows."""
-        return self._rows
-
     def check_ids(self, known: Iterable[str]) -> None:
         """Raise when the file decides about items that the golden set does not have."""
-        unknown = self._rows.lines.keys() - set(known)
+        unknown = self.rows.lines.keys() - set(known)
         if unknown:
             first = sorted(unknown)[:5]
             raise FileError(
-                str(self._rows.path),
+                str(self.rows.path),
                 f"has {len(unknown):,} ids that the golden set does not have: {', '.join(map(shortened, first))}"
                 + (", ..." if len(unknown) > len(first) else ""),
                 allowed="ids of the golden set",
@@ -109,7 +104,7 @@ class RecordedCandidate(Local):
             )
 
     def _answer(self, item: Item) -> Answer:
-        line = self._rows.lines.get(item.id)
+        line = self.rows.lines.get(item.id)
         if line is None:
             return Answer(WITHHELD) if item.is_withheld else Answer(NOT_ASKED, error=NO_DECISION)
         row = orjson.loads(line)
@@ -180,11 +175,10 @@ def _checked(
         raise fault(f"is not JSON: {error.msg}", "one JSON object per line", "correct the line") from None
     if not isinstance(row, dict):
         raise fault(f"is {quoted(row)}", "one JSON object per line", "correct the line")
-    for name in () if _KNOWN.issuperset(row) else row:
-        if name not in FIELDS:
-            raise fault(
-                "is not a known field", ", ".join(FIELDS), suggestion(name, FIELDS, "remove it"), shortened(name)
-            )
+    if not _KNOWN.issuperset(row):
+        name = next(name for name in row if name not in _KNOWN)
+        hint = suggestion(name, FIELDS, "remove it")
+        raise fault("is not a known field", ", ".join(FIELDS), hint, shortened(name))
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise fault(f"is {quoted(row.get('id'))}", "the id of an item, a string", "add the id", "id")
     for part in ("decisions", "scores"):
@@ -202,9 +196,8 @@ def _checked(
             raise fault(f"is {quoted(value)}", "1, 0 or null", "correct the decision", shortened(f"decisions.{name}"))
     for name, value in row.get("scores", {}).items():
         if type(value) not in (int, float) or not 0 <= value <= 1:
-            raise fault(
-                f"is {quoted(value)}", "a number from 0 to 1", "rescale the scores", shortened(f"scores.{name}")
-            )
+            here = shortened(f"scores.{name}")
+            raise fault(f"is {quoted(value)}", "a number from 0 to 1", "rescale the scores", here)
     outcome = row.get("outcome")
     if outcome is not None and outcome not in OUTCOMES:
         raise fault(f"is {quoted(outcome)}", ", ".join(OUTCOMES), "correct the outcome", "outcome")
@@ -231,13 +224,9 @@ def build_recorded(builder: Builder, candidate_id: str, spec: CandidateSpec) -> 
     names = builder.names(spec)
     builder.require_decided(candidate_id, spec, names)
     rows = read_recorded(builder.loaded.recorded[spec.value], names, spec.thresholds)
+    inputs, is_sample = builder.mapping(spec), spec.options.get("sample", False)
     candidate = RecordedCandidate(
-        candidate_id,
-        rows,
-        names,
-        thresholds=spec.thresholds,
-        inputs=builder.mapping(spec),
-        is_sample=spec.options.get("sample", False),
+        candidate_id, rows, names, thresholds=spec.thresholds, inputs=inputs, is_sample=is_sample
     )
     candidate.check_ids(builder.loaded.golden.ids())
     return candidate
