@@ -41,14 +41,8 @@ def spec_trees(document: Document) -> tuple[Any, list[FileError]]:
 def _tree(document: Document, place: Loc, written: Any, errors: list[FileError]) -> Any:
     nothing = {"kind": "", "value": None}
     if not isinstance(written, dict):
-        errors.append(
-            document.error(
-                place,
-                f"is {quoted(written)}",
-                allowed=f"a mapping with one of {joined(kinds())}",
-                next_step="say what decides",
-            )
-        )
+        allowed = f"a mapping with one of {joined(kinds())}"
+        errors += document.errors([(place, f"is {quoted(written)}", allowed, "say what decides")])
         return nothing
     shared = {key: value for key, value in written.items() if key in SHARED_FIELDS}
     named = [key for key in written if key not in SHARED_FIELDS]
@@ -63,22 +57,15 @@ def _tree(document: Document, place: Loc, written: Any, errors: list[FileError])
         if key not in known:
             fields = [*known, *SHARED_FIELDS, *its_own]
             hint = suggestion(str(key), fields, "remove it, or move it to the part it belongs to")
-            errors.append(
-                document.error((*place, key), "is not a known field", allowed=joined(fields, most=40), next_step=hint)
-            )
+            errors += document.errors([((*place, key), "is not a known field", joined(fields, most=40), hint)])
     found = [key for key in named if key in known and written[key] is not None]
     if len(found) == 1:
         own |= shared.pop("options", None) or {} if own else {}
         return {"kind": found[0], "value": written[found[0]], **shared, **({"options": own} if own else {})}
     if len(found) > 1 or all(key in known for key in named):
-        errors.append(
-            document.error(
-                place,
-                "has no kind" if not found else f"has {len(found)} kinds: {', '.join(found)}",
-                allowed=f"exactly one of {', '.join(known)}",
-                next_step="say what decides" if not found else "make one candidate of each",
-            )
-        )
+        said = f"has {len(found)} kinds: {', '.join(found)}" if found else "has no kind"
+        hint = "make one candidate of each" if found else "say what decides"
+        errors += document.errors([(place, said, f"exactly one of {', '.join(known)}", hint)])
     return nothing | shared
 
 

@@ -55,8 +55,15 @@ def to_record(
         read: T = _adapter(record).validate_json(orjson.dumps(data))  # type: ignore[arg-type]  # classes are hashable
         return read
     except ValidationError as invalid:
-        found = invalid.errors(include_url=False, include_context=False)
-    errors = []
+        faults = _refusals(invalid.errors(include_url=False, include_context=False), record, data)
+        errors = [_to_error(document, record, loc, translate(loc), kind, value, what) for loc, kind, value in faults]
+    errors.sort(key=lambda error: error.line or 0)
+    raise_all(errors)
+    raise AssertionError("pydantic reported no fault")
+
+
+def _refusals(found: Iterable[Any], record: type[Any], data: Any) -> Iterator[tuple[Loc, str, Any]]:
+    """Where a record's type refuses a value, why, and the value: of what pydantic reports, each fault once."""
     unions: set[Loc] = set()
     for fault in found:
         loc = tuple(part for part in fault["loc"] if part != "[key]")
@@ -64,19 +71,10 @@ def to_record(
         if union is not None:  # pydantic reports each of the types that were tried
             if loc[:union] not in unions:
                 unions.add(loc[:union])
-                value = value_at(data, loc[:union])
-                errors.append(
-                    _to_error(document, record, loc[:union], translate(loc[:union]), "less_than", value, what)
-                )
-            continue
-        if fault["type"] == "too_short" and fault["input"]:
-            continue  # pydantic counts only the entries that passed; theirs are reported on their own
-        is_name = fault["loc"][-1:] == ("[key]",) and bool(field_names(type_at(record, loc[:-1])))
-        kind = "extra_forbidden" if is_name else fault["type"]
-        errors.append(_to_error(document, record, loc, translate(loc), kind, fault["input"], what))
-    errors.sort(key=lambda error: error.line or 0)
-    raise_all(errors)
-    raise AssertionError("pydantic reported no fault")
+                yield loc[:union], "less_than", value_at(data, loc[:union])
+        elif fault["type"] != "too_short" or not fault["input"]:  # it counts only entries that passed: theirs are told
+            is_name = fault["loc"][-1:] == ("[key]",) and bool(field_names(type_at(record, loc[:-1])))
+            yield loc, "extra_forbidden" if is_name else fault["type"], fault["input"]
 
 
 @lru_cache(maxsize=64)
@@ -92,12 +90,8 @@ def _to_error(
 ) -> FileError:
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         known = field_names(type_at(record, loc[:-1]))
-        return document.error(
-            place,
-            "is not a known field",
-            allowed=joined(known, most=40),
-            next_step=_meant(str(loc[-1]), known),
-        )
+        hint = _meant(str(loc[-1]), known)
+        return document.error(place, "is not a known field", allowed=joined(known, most=40), next_step=hint)
     allowed = describe(type_at(record, loc))
     if kind in ("missing", "missing_argument"):
         return document.error(place, "is missing", allowed=allowed, next_step=f"add it to the {what}")

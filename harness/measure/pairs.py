@@ -133,12 +133,13 @@ class Pairs:
 
     def alternatives(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         """Decisions of both systems under the two other readings; empty when nothing failed."""
-        if not self._flat(self.baseline.has_failed).any() and not self._flat(self.candidate.has_failed).any():
+        a, b = self.baseline, self.candidate
+        if not self._flat(a.has_failed).any() and not self._flat(b.has_failed).any():
             return {}
         return {
             reading: (
-                self._flat(read_failures(self.baseline.declared, self.baseline.has_failed, self.y_true, reading)),
-                self._flat(read_failures(self.candidate.declared, self.candidate.has_failed, self.y_true, reading)),
+                self._flat(read_failures(a.declared, a.has_failed, self.y_true, reading)),
+                self._flat(read_failures(b.declared, b.has_failed, self.y_true, reading)),
             )
             for reading in FAILURE_READINGS
         }
@@ -248,20 +249,18 @@ def pair_runs(
     one of the two leaves the decision to a person. ``decided`` stands for what the two decided: their decisions at an
     operating point.
     """
-    at_baseline, at_candidate = (None, None) if positions is None else positions
+    at_baseline, at_candidate = positions or (None, None)
     chosen: Any = slice(None) if at_candidate is None else at_candidate
     by_a, by_b = decided or (None, None)
-    base = read_system(baseline, at_baseline, by_a)
-    cand = read_system(candidate, at_candidate, by_b)
     run = candidate.run
     ids = run.item_ids
-    base = _reordered(base, _columns(baseline.run, run))
+    base = _reordered(read_system(baseline, at_baseline, by_a), _columns(baseline.run, run))
+    cand = read_system(candidate, at_candidate, by_b)
+    is_left_out = base.is_unseen | cand.is_unseen | base.is_sent | cand.is_sent
     return Pairs(
         categories=tuple(run.categories),
         item_ids=tuple(ids if at_candidate is None else (ids[index] for index in at_candidate.tolist())),
-        y_true=np.where(
-            base.is_unseen | cand.is_unseen | base.is_sent | cand.is_sent, MISSING, run.y_true[chosen]
-        ).astype(np.int8),
+        y_true=np.where(is_left_out, MISSING, run.y_true[chosen]).astype(np.int8),
         baseline=base,
         candidate=cand,
         groups=None if run.clusters is None else run.clusters[chosen],

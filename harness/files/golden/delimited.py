@@ -161,13 +161,9 @@ class Scan:
                 if not cells:
                     continue
                 if len(cells) != len(self.header):
-                    raise FileError(
-                        str(self.path),
-                        f"has {counted(len(cells), 'cell')}",
-                        line=line,
-                        allowed=f"{counted(len(self.header), 'cell')}, as in the header",
-                        next_step="quote cells that hold the separator or line breaks",
-                    )
+                    allowed = f"{counted(len(self.header), 'cell')}, as in the header"
+                    hint = "quote cells that hold the separator or line breaks"
+                    raise self._fault(line, f"has {counted(len(cells), 'cell')}", allowed, hint)
                 yield start, line, cells
 
     def _next(self) -> list[str] | None:
@@ -178,25 +174,15 @@ class Scan:
             hint = "quote the cell correctly"
             if "new-line character" in str(error):
                 hint = "end lines with LF or CR LF: " + resave_hint(self.path).removeprefix("or ")
-            raise FileError(
-                str(self.path),
-                f"is not CSV: {shortened(error)}",
-                line=max(line, self._n_lines),
-                allowed="one separator throughout, double quotes doubled inside cells, one header line",
-                next_step=hint,
-            ) from None
+            allowed = "one separator throughout, double quotes doubled inside cells, one header line"
+            at = max(line, self._n_lines)
+            raise self._fault(at, f"is not CSV: {shortened(error)}", allowed, hint) from None
 
     def _decoded(self) -> Iterable[str]:
         while line := self._file.readline():
             self._take(line)
             if b"\0" in line and self.encoding == "utf-8":
-                raise FileError(
-                    str(self.path),
-                    "has a NUL byte",
-                    line=self._n_lines,
-                    allowed="UTF-8 text",
-                    next_step="remove the byte",
-                )
+                raise self._fault(self._n_lines, "has a NUL byte", "UTF-8 text", "remove the byte")
             try:
                 text = line.decode(self.encoding)
             except UnicodeDecodeError as error:
@@ -212,9 +198,7 @@ class Scan:
     def _undecodable(self, line: bytes, error: UnicodeDecodeError) -> FileError:
         if self.encoding != "utf-8":
             found = f"has a byte that is not {self.encoding}: 0x{line[error.start]:02x}"
-            return FileError(
-                str(self.path), found, line=self._n_lines, allowed=self.encoding, next_step="correct 'encoding'"
-            )
+            return self._fault(self._n_lines, found, self.encoding, "correct 'encoding'")
         try:
             decode(self.path, line)
         except FileError as fault:
@@ -222,13 +206,11 @@ class Scan:
         steps = ["save the file as UTF-8"]
         if self.card_path is not None:
             steps.append(f"or {written_in(self.card_path, [f'encoding: {likely_encoding(line)}'])}")
-        return FileError(
-            str(self.path),
-            f"{found} at byte {self.end - len(line) + error.start}",
-            line=self._n_lines,
-            allowed="UTF-8 text",
-            next_step="\n  ".join([*steps, resave_hint(self.path)]),
-        )
+        found = f"{found} at byte {self.end - len(line) + error.start}"
+        return self._fault(self._n_lines, found, "UTF-8 text", "\n  ".join([*steps, resave_hint(self.path)]))
+
+    def _fault(self, line: int, found: str, allowed: str, next_step: str) -> FileError:
+        return FileError(str(self.path), found, line=line, allowed=allowed, next_step=next_step)
 
 
 def likely_encoding(line: bytes) -> str:
